@@ -1,0 +1,3 @@
+"""Sends the result of a SQL query to TikTok."""
+
+__version__ = "0.1.0"

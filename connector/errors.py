@@ -1,0 +1,82 @@
+"""Every error a user can meet, grouped by what to do next.
+
+| error                | what to do                                        | exit code |
+|----------------------|---------------------------------------------------|-----------|
+| `ConfigurationError` | fix a file; nothing was opened                    | 2         |
+| `UsageError`         | fix the command                                   | 2         |
+| `SourceError`        | fix the query, or try again                       | 1         |
+| `TooManyRejects`     | fix the data or the limit; nothing was sent       | 3         |
+| `StopResumable`      | fix the cause, then `connector resume`            | 1         |
+| `LockedError`        | wait for the other run                            | 1         |
+| `Interrupted`        | `connector resume` when ready                     | 130       |
+
+A bad row is not an error: it is a rejected row, with a reason, in the ledger.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ConnectorError(Exception):
+    """One sentence on what was wrong, the value, and what to do."""
+
+    exit_code = 1
+
+    @property
+    def message(self) -> str:
+        """The sentence, as it is shown to the user."""
+        return str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a file: where it stands and what to do about it."""
+
+    message: str
+    file: Path | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
+        return place + self.message
+
+
+class ConfigurationError(ConnectorError):
+    """The project's files say something that cannot be right. Holds every problem found."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem] | str) -> None:
+        self.problems = (Problem(problems),) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class UsageError(ConnectorError):
+    """The command was typed in a way that cannot be carried out."""
+
+    exit_code = 2
+
+
+class SourceError(ConnectorError):
+    """The warehouse refused the query or the connection."""
+
+
+class TooManyRejects(ConnectorError):
+    """More rows were rejected than `max_reject_percent` allows; nothing was sent."""
+
+    exit_code = 3
+
+
+class StopResumable(ConnectorError):
+    """The run had to stop; what is staged stays staged and `connector resume` goes on with it."""
+
+
+class LockedError(ConnectorError):
+    """Another run of the same orchestration is under way."""
+
+
+class Interrupted(ConnectorError):
+    """The user asked the run to stop; it can be resumed."""
+
+    exit_code = 130
