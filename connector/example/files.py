@@ -1,0 +1,74 @@
+"""The files of the example project, and writing them into a new folder.
+
+A wheel carries them beside this module (`force-include` in pyproject.toml); an editable checkout has them at
+the repository's root, where they are the shipped examples.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from connector.errors import UsageError
+
+_IN_WHEEL = Path(__file__).parent / "files"
+_IN_CHECKOUT = Path(__file__).parents[2]
+_PATTERNS = ("orchestrations.yaml", "queries/*.sql", "templates/*.yaml", "demo/warehouse.sql")
+
+_GITIGNORE = """\
+# State of the connector: staged runs, the ledger, tokens.
+.connector/
+# Built from demo/warehouse.sql when it is first needed.
+demo/*.duckdb
+demo/*.duckdb.wal
+"""
+
+_README = """\
+# What is sent to TikTok
+
+    connector validate                    check every file in here; opens nothing
+    connector preview store_purchases     what TikTok would get, hashed; sends nothing
+    connector run store_purchases         send it, to the simulator on this machine
+
+`orchestrations.yaml` says which query goes where. The queries are in `queries/`, the data templates in
+`templates/`. `demo/warehouse.sql` makes up a warehouse with recent orders, some of them bad on purpose;
+replace it by your own under `warehouses`.
+
+Nothing leaves this machine until you choose another target than `local`:
+`TIKTOK_ACCESS_TOKEN=... connector run store_purchases --target sandbox`.
+"""
+
+
+def example_files() -> dict[str, bytes]:
+    """Every file of a new project: path relative to its folder, with forward slashes -> content."""
+    root = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_CHECKOUT
+    found = sorted(path for pattern in _PATTERNS for path in root.glob(pattern))
+    shipped = {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
+    return shipped | {".gitignore": _GITIGNORE.encode(), "README.md": _README.encode()}
+
+
+def write_example(directory: Path) -> list[Path]:
+    """Write the example project into `directory`, which is created if need be; gives the files written.
+
+    Raises UsageError, with nothing written, if any of the files is already there; also if the folder cannot
+    be written.
+    """
+    files = example_files()
+    _refuse_to_overwrite(directory, files)
+    try:
+        return [_write(directory / name, content) for name, content in files.items()]
+    except OSError as error:
+        raise UsageError(f"Cannot write to {directory}: {error.strerror}. Choose another folder.") from error
+
+
+def _refuse_to_overwrite(directory: Path, files: Mapping[str, bytes]) -> None:
+    taken = [name for name in files if (directory / name).exists()]
+    if taken:
+        raise UsageError(
+            f"{directory} already has {', '.join(taken)}. Nothing was written: choose an empty folder, or move them."
+        )
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        file.write(content)
+    return path
