@@ -1,0 +1,371 @@
+"""The event transform once more, row by row in plain Python, to hold the columnar one against.
+
+Worked out from design section 5, the decided rules and the API page alone; it shares no code with `connector`.
+It is written to be read beside those pages and is slow.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from tests import reference_values as values
+from tests.reference_vocabulary import (
+    CHANNELS,
+    COLUMNS,
+    LEGACY_EVENTS,
+    LISTED_CURRENCIES,
+    OTHER_CURRENCIES,
+    STANDARD_EVENTS,
+)
+
+LIMITS = {"price": Decimal(10) ** 14, "quantity": Decimal(10) ** 12, "value": Decimal(10) ** 32}
+CONTENT = ("content_id", "content_name", "content_category", "brand")
+ALIASES = {column: parameter for parameter, columns in COLUMNS.items() for column in columns}
+
+Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the destination and the run decide; `started_at` is Unix seconds."""
+
+    started_at: int
+    event_source: str = "offline"
+    event_source_id: str = "7654321098765432109"
+    fixed_event_name: str | None = None
+    limited_data_use: bool = False
+    custom_events: tuple[str, ...] = ()
+    default_region: str = "US"
+    timezone: str = "UTC"
+    max_age_days: int = 28
+    line_items: bool = True
+
+
+@dataclass
+class Event:
+    """One event: where it is routed, its JSON object in the order it is written, and its rows from 1."""
+
+    event_source: str
+    event_source_id: str
+    data: dict[str, object]
+    rows: list[int]
+
+
+@dataclass
+class Result:
+    events: list[Event] = field(default_factory=list)
+    rejected: dict[int, str] = field(default_factory=dict)
+    skipped: dict[int, str] = field(default_factory=dict)
+    warnings: Counter[str] = field(default_factory=Counter)
+
+
+def event_json(event: Event) -> str:
+    """The exact text of the event in a request body."""
+    return values.json_text(event.data)
+
+
+def identity_template() -> dict[str, object]:
+    """The built-in template as `parameters`: what a template that `extends` it adds to."""
+    return {parameter: list(columns) for parameter, columns in COLUMNS.items()}
+
+
+def transform(
+    rows: Sequence[Mapping[str, object]], settings: Settings, mapping: Mapping[str, object] | None = None
+) -> Result:
+    """Rows as pyarrow's `to_pylist` gives them -> events, and what became of every other row.
+
+    `mapping` is a data template's `parameters` in full (nothing is added to it); None is the identity template.
+    """
+    sources = {ALIASES.get(name, name): source for name, source in (mapping or identity_template()).items()}
+    read = [Row(number, row, sources, settings) for number, row in enumerate(rows, 1)]
+    result = Result(warnings=Counter(warning for row in read for warning in row.warnings))
+    result.rejected = {row.number: row.reason for row in read if row.reason}
+    if settings.line_items:
+        _group(read, result)
+    else:
+        _each(read, result)
+    result.rejected = dict(sorted(result.rejected.items()))
+    return result
+
+
+def _group(read: list["Row"], result: Result) -> None:
+    """Rows of one key are one event, sent whole or not at all."""
+    groups: dict[Key, list[Row]] = {}
+    for row in read:
+        if row.key:
+            groups.setdefault(row.key, []).append(row)
+    for rows in groups.values():
+        if any(row.reason for row in rows):
+            result.rejected.update({row.number: "incomplete_event" for row in rows if not row.reason})
+            continue
+        result.events.append(_event(rows))
+        first = values.json_text(rows[0].shared)
+        conflicting = sum(values.json_text(row.shared) != first for row in rows)
+        result.warnings.update({"conflicting_rows": conflicting} if conflicting else {})
+
+
+def _each(read: list["Row"], result: Result) -> None:
+    """Each row is an event; the same key again is a duplicate."""
+    seen: set[Key] = set()
+    for row in read:
+        if row.reason or not row.key:
+            continue
+        if row.key in seen:
+            result.skipped[row.number] = "duplicate"
+            continue
+        seen.add(row.key)
+        result.events.append(_event([row]))
+
+
+def _event(rows: list["Row"]) -> Event:
+    first = rows[0]
+    contents = [row.content for row in rows if row.content]
+    amounts = [row.amount for row in rows if row.amount is not None]
+    properties: dict[str, object] = dict(first.properties)
+    if contents:
+        properties["contents"] = contents
+    if amounts:
+        properties["value"] = sum(amounts, Decimal(0))
+    return Event(
+        first.source, first.source_id, first.shared | {"properties": properties}, [r.number for r in rows]
+    )
+
+
+class Row:
+    """One row, read and judged by itself: `reason` is why it cannot be sent, if it cannot."""
+
+    def __init__(
+        self, number: int, row: Mapping[str, object], sources: Mapping[str, object], settings: Settings
+    ) -> None:
+        self.number = number
+        self.settings = settings
+        self.sources = sources
+        self.columns = {name.lower(): value for name, value in row.items()}
+        self.warnings: set[str] = set()
+        self._route()
+        self._name_and_time()
+        self._money()
+        self._identify()
+        self._surroundings()
+        self.properties = self._properties()
+        self.id = self.text("event_id") or self._derived_id()
+        self.reason = next(self._reasons(), None)
+        self.key = self._key()
+        self.shared = self._shared()
+
+    def _raw(self, parameter: str) -> list[object]:
+        """The values of a parameter, one for each of its columns that the row has."""
+        source = self.sources.get(parameter)
+        if isinstance(source, Mapping) and "value" in source:
+            return [source["value"]]
+        named = source.get("column") if isinstance(source, Mapping) else source
+        names = named if isinstance(named, list) else [named]
+        return [self.columns[str(name).lower()] for name in names if str(name).lower() in self.columns]
+
+    def one(self, parameter: str) -> object:
+        return next(iter(self._raw(parameter)), None)
+
+    def text(self, parameter: str) -> str | None:
+        return values.text(self.one(parameter))
+
+    def option(self, parameter: str, name: str) -> object:
+        source = self.sources.get(parameter)
+        return source.get(name) if isinstance(source, Mapping) else None
+
+    def identifiers(self, parameter: str) -> list[str]:
+        """Everything given for an identifier, blanks and the digest of nothing left out."""
+        flat: list[object] = []
+        for value in self._raw(parameter):
+            flat.extend(value if isinstance(value, list) else [value])
+        given = (plain for plain in map(values.text, flat) if plain)
+        return [plain for plain in given if values.given_digest(plain) != values.NOTHING]
+
+    def _route(self) -> None:
+        self.source = self.text("event_source") or self.settings.event_source
+        self.source_id = self.text("event_source_id") or self.settings.event_source_id
+        self.web = self.source == "web"
+        decimal = self.source_id.isascii() and self.source_id.isdigit()
+        fits = self.source_id.isascii() and self.source_id.isalnum() if self.web else decimal
+        self.routed = self.source in ("web", "offline") and fits
+
+    def _name_and_time(self) -> None:
+        self.event = self.text("event") or self.settings.fixed_event_name
+        custom = self.settings.custom_events if self.web else ()
+        self.known = self.event in STANDARD_EVENTS | LEGACY_EVENTS or self.event in custom
+        if self.event in LEGACY_EVENTS:
+            self.warnings.add("legacy_event_name")
+        zone = ZoneInfo(str(self.option("timestamp", "timezone") or self.settings.timezone))
+        self.time: int | None = None
+        self.time_is_valid = True
+        try:
+            self.time = values.event_time(self.one("timestamp"), zone)
+        except values.Invalid:
+            self.time_is_valid = False
+
+    def _money(self) -> None:
+        self.currency = (self.text("currency") or "USD").upper()
+        if self.currency in OTHER_CURRENCIES:
+            self.warnings.add("currency_not_listed")
+        self.amounts: dict[str, Decimal] = {}
+        self.amounts_are_valid = True
+        for parameter, limit in LIMITS.items():
+            try:
+                amount = values.amount(self.one(parameter), limit)
+            except values.Invalid:
+                self.amounts_are_valid = False
+                continue
+            if amount is not None:
+                self.amounts[parameter] = amount
+
+    def _identify(self) -> None:
+        emails, phones = self.identifiers("email"), self.identifiers("phone")
+        external_ids = self.identifiers("external_id") if self.web else []
+        self.identified = bool(emails or phones or external_ids)
+        region = self.settings.default_region
+        hashed_emails = [values.given_digest(plain) or values.email(plain) for plain in emails]
+        hashed_phones = [values.given_digest(plain) or values.phone(plain, region) for plain in phones]
+        hashed_ids = [values.given_digest(plain) or values.sha256(plain) for plain in external_ids]
+        if None in hashed_emails:
+            self.warnings.add("invalid_email")
+        if None in hashed_phones:
+            self.warnings.add("invalid_phone")
+        self.emails = values.distinct(digest for digest in hashed_emails if digest)
+        self.phones = values.distinct(digest for digest in hashed_phones if digest)
+        self.external_ids = values.distinct(hashed_ids)
+
+    def _surroundings(self) -> None:
+        """What only web events have: address, device and page."""
+        self.ip = self.text("ip") if self.web else None
+        if self.ip and not values.public_ip(self.ip):
+            self.warnings.add("invalid_ip")
+            self.ip = None
+        self.limited = self.web and self.settings.limited_data_use
+        if self.limited and not self.ip:
+            self.warnings.add("missing_ip_for_ldu")
+        self.page = _present({"url": self.text("page_url"), "referrer": self.text("referrer_url")})
+
+    def _user(self) -> dict[str, object]:
+        user = {"email": _few(self.emails), "phone": _few(self.phones)}
+        if not self.web:
+            return _present(user)
+        country = values.country(self.text("country") or "")
+        american = (country or self.settings.default_region.lower()) == "us"
+        city, state = self.text("city"), self.text("state")
+        return _present(
+            user
+            | {
+                "external_id": _few(self.external_ids),
+                "ttclid": self.text("tiktok_click_id"),
+                "ttp": self.text("cookie_id"),
+                "ip": self.ip,
+                "user_agent": self.text("agent"),
+                "locale": self.text("locale"),
+                "first_name": self._hashed("first_name", values.name),
+                "last_name": self._hashed("last_name", values.name),
+                "zip_code": self._hashed("zip_code", lambda plain: values.zip_code(plain, american)),
+                "city": values.place(city) if city else None,
+                "state": values.place(state) if state else None,
+                "country": country,
+            }
+        )
+
+    def _hashed(self, parameter: str, normalise: "values.Normaliser") -> str | None:
+        plain = self.text(parameter)
+        digest = values.given_digest(plain) if plain else None
+        if digest:
+            return None if digest == values.NOTHING else digest
+        return normalise(plain) if plain else None
+
+    def _properties(self) -> dict[str, object]:
+        known = {
+            "content_type": self.text("content_type") or "product",
+            "currency": self.currency,
+            "order_id": self.text("order_id"),
+            "shop_id": self.text("shop_id"),
+            "description": self.text("description"),
+            "event_channel": self.text("event_channel"),
+        }
+        own = [name for name in self.sources if name.startswith("properties.")]
+        further = {name.removeprefix("properties."): _plain(self.one(name)) for name in own}
+        return _present(known | further)
+
+    @property
+    def content(self) -> dict[str, object]:
+        texts: dict[str, object] = {parameter: self.text(parameter) for parameter in CONTENT}
+        return _present(texts | {name: self.amounts.get(name) for name in ("price", "quantity")})
+
+    @property
+    def amount(self) -> Decimal | None:
+        price, quantity, value = (self.amounts.get(name) for name in ("price", "quantity", "value"))
+        product = None
+        if price is not None and quantity is not None:
+            product = values.micro(values.EXACT.multiply(price, quantity))
+        order = (value, product) if self.option("value", "first") else (product, value)
+        return next((amount for amount in order if amount is not None), None)
+
+    def _derived_id(self) -> str | None:
+        if self.time is None or self.event is None:
+            return None
+        identity = [sorted(self.emails), sorted(self.phones), sorted(self.external_ids)]
+        parts = [*identity, self.event, self.time, self.text("order_id")]
+        return values.sha256(values.json_text(parts))[:36]
+
+    def _key(self) -> Key | None:
+        if not self.routed or not self.event or not self.id:
+            return None
+        return self.source, self.source_id, self.event, self.id
+
+    def _shared(self) -> dict[str, object]:
+        """The event object but for what the rows add up to; keys in the order they are written."""
+        return _present(
+            {
+                "event": self.event,
+                "event_time": self.time,
+                "event_id": self.id,
+                "limited_data_use": self.limited or None,
+                "user": self._user() or None,
+                "page": self.page if self.web else None,
+                "properties": self.properties,
+            }
+        )
+
+    def _reasons(self) -> Iterator[str]:
+        """The reasons that apply, in their order of precedence."""
+        started, settings = self.settings.started_at, self.settings
+        too_old = self.time is not None and self.time < started - settings.max_age_days * 86_400
+        channel = self.text("event_channel")
+        conditions = {
+            "invalid_event_source_id": not self.routed,
+            "missing_event": not self.event,
+            "unknown_event": not self.known,
+            "missing_timestamp": self.time is None and self.time_is_valid,
+            "invalid_timestamp": not self.time_is_valid,
+            "event_too_old": too_old,
+            "event_in_future": self.time is not None and self.time > started + 600,
+            "invalid_currency": self.currency not in LISTED_CURRENCIES | OTHER_CURRENCIES,
+            "invalid_amount": not self.amounts_are_valid,
+            "invalid_event_channel": channel is not None and channel not in CHANNELS,
+            "missing_page_url": self.web and "url" not in self.page,
+            "missing_identity": not self.identified,
+            "invalid_identity": not (self.emails or self.phones or self.external_ids),
+        }
+        return (reason for reason, applies in conditions.items() if applies)
+
+
+def _present(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _few(digests: list[str]) -> object:
+    return digests[0] if len(digests) == 1 else digests or None
+
+
+def _plain(value: object) -> object:
+    """A further property: numbers, booleans and nested values stay, text is stripped, times become text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    nested = isinstance(value, int | float | Decimal | list | dict)
+    return value if nested else values.text(value)

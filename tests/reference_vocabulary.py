@@ -1,0 +1,71 @@
+"""The words of design section 5 and of the API page, written out for the reference on their own account."""
+
+# ruff: noqa: SIM905
+
+STANDARD_EVENTS = frozenset(
+    (
+        "AddPaymentInfo AddToCart AddToWishlist ApplicationApproval CompleteRegistration Contact CustomizeProduct "
+        "Download FindLocation InitiateCheckout Lead Purchase Schedule Search StartTrial SubmitApplication "
+        "Subscribe ViewContent"
+    ).split()
+)
+LEGACY_EVENTS = frozenset({"CompletePayment", "SubmitForm", "PlaceAnOrder", "ClickButton"})
+CHANNELS = frozenset({"email", "website", "phone_call", "in_store", "crm", "other"})
+
+LISTED_CURRENCIES = frozenset(
+    (
+        "AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ HKD HNL HUF IDR ILS INR "
+        "ISK JPY KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD OMR PEN PHP PKR PLN PYG QAR RON RUB SAR SEK SGD "
+        "THB TRY TWD UAH USD VES VND ZAR"
+    ).split()
+)
+"""TikTok's own list: API page 1.7."""
+
+OTHER_CURRENCIES = frozenset(
+    (
+        "AFN ALL AMD AOA AWG AZN BAM BBD BMD BND BOV BSD BTN BWP BYN BZD CDF CHE CHW CLF COU CUP CVE DJF DOP ERN ETB "
+        "FJD FKP GEL GHS GIP GMD GNF GYD HTG IQD IRR JMD JOD KGS KMF KPW KYD LAK LBP LKR LRD LSL LYD MDL MGA MKD MMK "
+        "MNT MRU MUR MVR MWK MXV MZN NAD NPR PAB PGK RSD RWF SBD SCR SDG SHP SLE SOS SRD SSP STN SVC SYP SZL TJS TMT "
+        "TND TOP TTD TZS UGX USN UYI UYU UYW UZS VED VUV WST XAF XAG XAU XBA XBB XBC XBD XCD XCG XDR XOF XPD XPF XPT "
+        "XSU XTS XUA XXX YER ZMW ZWG"
+    ).split()
+)
+"""The other active codes of ISO 4217 (list one). BGN, HRK, ANG, SLL, CUC and ZWL have been withdrawn."""
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "event": ("event",),
+    "timestamp": ("timestamp",),
+    "event_id": ("event_id",),
+    "event_source_id": ("event_source_id", "event_set_id"),
+    "event_source": ("event_source",),
+    "email": ("email", "emails"),
+    "phone": ("phone", "phones", "phone_numbers"),
+    "external_id": ("external_id",),
+    "ip": ("ip",),
+    "agent": ("agent", "user_agent"),
+    "cookie_id": ("cookie_id", "ttp"),
+    "tiktok_click_id": ("tiktok_click_id", "ttclid"),
+    "locale": ("locale",),
+    "first_name": ("first_name",),
+    "last_name": ("last_name",),
+    "zip_code": ("zip_code",),
+    "city": ("city",),
+    "state": ("state",),
+    "country": ("country",),
+    "page_url": ("page_url",),
+    "referrer_url": ("referrer_url",),
+    "content_id": ("content_id",),
+    "content_name": ("content_name",),
+    "content_category": ("content_category",),
+    "brand": ("brand",),
+    "price": ("price",),
+    "quantity": ("quantity",),
+    "content_type": ("content_type",),
+    "currency": ("currency",),
+    "value": ("value",),
+    "order_id": ("order_id",),
+    "shop_id": ("shop_id",),
+    "description": ("description",),
+    "event_channel": ("event_channel",),
+}
+"""Parameter -> the columns it is taken from when no template says otherwise (design section 5, with the aliases)."""
