@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import reduce
 from zoneinfo import ZoneInfo
 
 from tests import reference_values as values
@@ -128,7 +129,7 @@ def _event(rows: list["Row"]) -> Event:
     if contents:
         properties["contents"] = contents
     if amounts:
-        properties["value"] = sum(amounts, Decimal(0))
+        properties["value"] = reduce(values.EXACT.add, amounts)
     return Event(
         first.source, first.source_id, first.shared | {"properties": properties}, [r.number for r in rows]
     )

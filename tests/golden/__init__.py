@@ -1,0 +1,8 @@
+"""Golden cases: each rule of design section 5 with an answer worked out by hand. They are data, for any transform."""
+
+from tests.golden import events, identity, money, template, time, web
+from tests.golden.case import Case
+
+__all__ = ["CASES", "Case"]
+
+CASES: list[Case] = [*identity.CASES, *time.CASES, *events.CASES, *money.CASES, *web.CASES, *template.CASES]
