@@ -1,0 +1,75 @@
+"""What leaves the transform: rows in which nobody can be recognised.
+
+These types are the privacy rule: stage, ledger and delivery take them and nothing else, and only
+`connector.transform` makes them.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+KEY = pa.binary(16)
+AMOUNT = pa.decimal128(38, 6)
+
+EVENTS = pa.schema(
+    [
+        pa.field("key", KEY, nullable=False),
+        pa.field("rows", pa.list_(pa.int64()), nullable=False),
+        pa.field("head", pa.string(), nullable=False),
+        pa.field("items", pa.string()),
+        pa.field("amount", AMOUNT),
+    ]
+)
+"""An event in the parts from which its JSON is put together, so that line items can still be added.
+
+key: 128 bits of (event source, event source id, event, event_id); rows: the numbers of its rows in the
+result, from 1; head: its JSON object, open after the last member of `properties`; items: the elements of
+`contents` joined by commas; amount: what goes into `value`.
+"""
+
+LEFT_OUT = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("code", pa.int32()),
+        pa.field("message", pa.string()),
+        pa.field("columns", pa.string()),
+    ]
+)
+"""A row that is not sent: outcome `rejected` or `skipped`, the reason, TikTok's code and message where it
+refused, and a JSON object of what identifies nobody, and digests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an event goes: TikTok's event_source and event_source_id."""
+
+    event_source: str
+    event_source_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HashedEvents:
+    """Events of one route, in the order of their first rows. `table` has the schema EVENTS."""
+
+    route: Route
+    table: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class HashedRows:
+    """What became of one slice of the query's result.
+
+    `left_out` has the schema LEFT_OUT; `barred` are the keys of rejected rows (type KEY, distinct): no event
+    of such a key may be sent. `rejects`, `skips` and `warnings` count rows.
+    """
+
+    read: int
+    events: tuple[HashedEvents, ...]
+    left_out: pa.Table
+    barred: pa.Array
+    rejects: Counter[str]
+    skips: Counter[str]
+    warnings: Counter[str]

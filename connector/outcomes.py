@@ -1,0 +1,63 @@
+"""What can become of a row: the words that users, files and JSON rely on.
+
+`read = delivered + rejected + skipped + pending`, always, in rows. Every row that was not
+delivered has one of the reasons or skips below; the order of `Reason` is the order in which
+reasons are tried, so a row has the first that applies.
+"""
+
+from enum import StrEnum
+
+
+class RunStatus(StrEnum):
+    """The life of a run; `failed` and `interrupted` can be resumed and are then `running` again."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    COMPLETED_WITH_REJECTS = "completed_with_rejects"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class Reason(StrEnum):
+    """Why a row was rejected."""
+
+    INVALID_EVENT_SOURCE_ID = "invalid_event_source_id"
+    MISSING_EVENT = "missing_event"
+    UNKNOWN_EVENT = "unknown_event"
+    MISSING_TIMESTAMP = "missing_timestamp"
+    INVALID_TIMESTAMP = "invalid_timestamp"
+    EVENT_TOO_OLD = "event_too_old"
+    EVENT_IN_FUTURE = "event_in_future"
+    INVALID_CURRENCY = "invalid_currency"
+    INVALID_AMOUNT = "invalid_amount"
+    INVALID_EVENT_CHANNEL = "invalid_event_channel"
+    MISSING_PAGE_URL = "missing_page_url"
+    MISSING_IDENTITY = "missing_identity"
+    INVALID_IDENTITY = "invalid_identity"
+    INCOMPLETE_EVENT = "incomplete_event"
+    REFUSED_BY_TIKTOK = "refused_by_tiktok"
+
+
+class Skip(StrEnum):
+    """Why a good row was left out."""
+
+    ALREADY_DELIVERED = "already_delivered"
+    DUPLICATE = "duplicate"
+    SUPPRESSED = "suppressed"
+
+
+class Warning(StrEnum):  # noqa: A001 - the field's word
+    """What was odd about a row that is nevertheless sent, or would have been."""
+
+    INVALID_EMAIL = "invalid_email"
+    INVALID_PHONE = "invalid_phone"
+    INVALID_IP = "invalid_ip"
+    LEGACY_EVENT_NAME = "legacy_event_name"
+    CURRENCY_NOT_LISTED = "currency_not_listed"
+    CONFLICTING_ROWS = "conflicting_rows"
+    MISSING_IP_FOR_LDU = "missing_ip_for_ldu"
+
+
+REASONS = tuple(Reason)
+WARNINGS = tuple(Warning)

@@ -1,0 +1,5 @@
+"""The parameter catalogue, data templates, and the compiler from both to one columnar expression.
+
+The only room that ever sees a plain identifier: `pyarrow` batches of a query's result go in,
+`HashedRows` come out.
+"""

@@ -1,0 +1,178 @@
+"""A data template bound to the columns that a query returns."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from connector.config.suggest import did_you_mean
+from connector.errors import ConfigurationError, Problem
+from connector.transform.catalogue import BY_NAME, OWN_PROPERTY, PARAMETERS, Kind, Parameter
+from connector.transform.sql.text import is_text
+from connector.transform.template import Column, Constant, DataTemplate
+
+_IDENTIFIERS = frozenset({Kind.EMAIL, Kind.PHONE, Kind.EXTERNAL_ID})
+_NUMBERS = frozenset({Kind.AMOUNT, Kind.QUANTITY})
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of the result: its position, its Arrow type, and how the template reads it."""
+
+    index: int
+    name: str
+    kind: pa.DataType
+    timezone: str | None = None
+    first: bool = False
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What each parameter, and each property of the user's own, is filled from.
+
+    A name is absent where nothing fills it. `own` is keyed by the property's name, in template order.
+    """
+
+    fields: Mapping[str, tuple[Field, ...]]
+    constants: Mapping[str, Constant]
+    own: Mapping[str, Field | Constant]
+
+    def indices(self) -> list[int]:
+        """The positions of all columns that are read, ascending."""
+        own = (field for field in self.own.values() if isinstance(field, Field))
+        return sorted({field.index for fields in self.fields.values() for field in fields} | {f.index for f in own})
+
+    def has(self, *names: str) -> bool:
+        """Whether any of the parameters is filled from something."""
+        return any(name in self.fields or name in self.constants for name in names)
+
+
+def bind(template: DataTemplate, schema: pa.Schema) -> Binding:
+    """The template's sources found among the columns of `schema`, names compared in any case.
+
+    Raises ConfigurationError for columns that are not there, are there twice, or are of a type
+    that the parameter cannot be read from.
+    """
+    binder = _Binder(template, schema)
+    binding = binder.bind()
+    if binder.problems:
+        raise ConfigurationError(binder.problems)
+    return binding
+
+
+class _Binder:
+    def __init__(self, template: DataTemplate, schema: pa.Schema) -> None:
+        self.template, self.schema = template, schema
+        self.names = [name.lower() for name in schema.names]
+        self.problems: list[Problem] = []
+
+    def bind(self) -> Binding:
+        fields: dict[str, tuple[Field, ...]] = {}
+        constants: dict[str, Constant] = {}
+        for parameter in PARAMETERS:
+            source = self.template.sources.get(parameter.name)
+            if isinstance(source, Constant):
+                constants[parameter.name] = source
+            elif found := tuple(self._fields(parameter, source)):
+                fields[parameter.name] = found
+        return Binding(fields, constants, self._own())
+
+    def _fields(self, parameter: Parameter, columns: tuple[Column, ...] | None) -> Iterator[Field]:
+        if columns is None and self.template.identity:
+            present = [name for name in parameter.columns if name in self.names]
+            columns = tuple(map(Column, present if parameter.many else present[:1]))
+        for column in columns or ():
+            if (field := self._field(parameter.name, column)) and self._readable(parameter, field):
+                yield field
+
+    def _own(self) -> dict[str, Field | Constant]:
+        own: dict[str, Field | Constant] = {}
+        for key, source in self.template.sources.items():
+            if key.startswith(OWN_PROPERTY):
+                filled = source if isinstance(source, Constant) else self._field(key, source[0])
+                if isinstance(filled, Field) and pa.types.is_nested(filled.kind) is False and _unreadable(filled.kind):
+                    self._wrong_type(key, filled, "text, a number, a date, a list or a struct")
+                elif filled:
+                    own[key.removeprefix(OWN_PROPERTY)] = filled
+        return own
+
+    def _field(self, key: str, column: Column) -> Field | None:
+        count = self.names.count(column.name.lower())
+        if count == 1:
+            index = self.names.index(column.name.lower())
+            kind = self.schema.types[index]
+            return Field(index, self.schema.names[index], kind, column.timezone, column.first)
+        if count:
+            self._problem(key, f'The query returns {count} columns named "{column.name}"; {key} needs one.')
+        else:
+            hint = did_you_mean(column.name, self.schema.names)
+            returned = ", ".join(self.schema.names)
+            self._problem(key, f'{key}: the query returns no column "{column.name}".{hint} It returns: {returned}.')
+        return None
+
+    def _readable(self, parameter: Parameter, field: Field) -> bool:
+        readable, wanted = _readable(parameter, field.kind)
+        if not readable:
+            self._wrong_type(parameter.name, field, wanted)
+        return readable
+
+    def _wrong_type(self, key: str, field: Field, wanted: str) -> None:
+        self._problem(key, f'{key}: the column "{field.name}" is of type {field.kind}, but has to be {wanted}.')
+
+    def _problem(self, key: str, message: str) -> None:
+        place = self.template.places.get(key)
+        self.problems.append(Problem(message, place and place.file, place and place.line))
+
+
+def _readable(parameter: Parameter, kind: pa.DataType) -> tuple[bool, str]:
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    moment = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+    nothing = pa.types.is_null(kind)
+    if parameter.kind in _IDENTIFIERS:
+        inner = kind.value_type if is_list(kind) else kind
+        inner_number = pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_decimal(inner)
+        return nothing or is_text(inner) or inner_number, "text, a number, or a list of them"
+    if parameter.kind is Kind.TIMESTAMP:
+        return nothing or moment or number or is_text(kind), "a timestamp, a date, a number or text"
+    if parameter.kind in _NUMBERS:
+        return nothing or number or is_text(kind), "a number or text"
+    return nothing or not _unreadable(kind), "text, a number, true or false, or a date"
+
+
+def _unreadable(kind: pa.DataType) -> bool:
+    return not (
+        is_text(kind)
+        or pa.types.is_null(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_timestamp(kind)
+        or pa.types.is_date(kind)
+    )
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds lists."""
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def missing_requirements(binding: Binding, *, event_source: str, fixed_event_name: str | None) -> list[Problem]:
+    """What the query lacks for every one of its rows to be rejected: said before anything is sent.
+
+    A result that chooses the event source row by row is left to the rows.
+    """
+    if binding.has("event_source"):
+        return []
+    wanted = [("timestamp",), ("email", "phone")] if event_source == "offline" else []
+    if event_source == "web":
+        wanted = [("timestamp",), ("page_url",), ("email", "phone", "external_id")]
+    if fixed_event_name is None:
+        wanted.insert(0, ("event",))
+    return [Problem(_lacking(names)) for names in wanted if not binding.has(*names)]
+
+
+def _lacking(names: tuple[str, ...]) -> str:
+    columns = " or ".join(f'"{BY_NAME[name].columns[0]}"' for name in names)
+    advice = " or set fixed_event_name on the destination" if names == ("event",) else ""
+    return f"The query returns no column {columns}: return one, map one in the data template,{advice}".rstrip(",") + "."

@@ -1,0 +1,226 @@
+"""The parameter catalogue: one entry per parameter, read by mapping, validation, docs and simulator.
+
+Source of the fields: TikTok's `/event/track/` reference page (agreed by several sources) and the
+column names that two vendors' pages use for the same fields.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+BOTH = frozenset({"web", "offline"})
+WEB = frozenset({"web"})
+
+
+class Kind(StrEnum):
+    """How a parameter's column is read, and what is done with its value."""
+
+    ROUTE = "route"
+    EVENT = "event"
+    TIMESTAMP = "timestamp"
+    EMAIL = "email"
+    PHONE = "phone"
+    EXTERNAL_ID = "external_id"
+    NAME = "name"
+    ZIP = "zip"
+    PLACE = "place"
+    COUNTRY = "country"
+    IP = "ip"
+    TEXT = "text"
+    CURRENCY = "currency"
+    CHANNEL = "channel"
+    AMOUNT = "amount"
+    QUANTITY = "quantity"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: where its value comes from, what is done with it and where it goes.
+
+    `columns` are the accepted column names, the parameter's own name first; `path` is its place
+    in the event's JSON object (empty for the request root). `personal` values identify a person
+    or a device and never reach a rejected row. `many` takes several columns or a list.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    path: tuple[str, ...]
+    kind: Kind
+    rule: str
+    sources: frozenset[str] = BOTH
+    hashed: bool = False
+    personal: bool = False
+    many: bool = False
+    default: str | None = None
+
+
+PARAMETERS: tuple[Parameter, ...] = (
+    Parameter("event_source", ("event_source",), (), Kind.ROUTE, "`web` or `offline`; else the destination's"),
+    Parameter(
+        "event_source_id",
+        ("event_source_id", "event_set_id"),
+        (),
+        Kind.ROUTE,
+        "digits (offline) or letters and digits (web); else the destination's",
+    ),
+    Parameter(
+        "event", ("event",), ("event",), Kind.EVENT, "case-sensitive; blank: the destination's `fixed_event_name`"
+    ),
+    Parameter(
+        "timestamp",
+        ("timestamp",),
+        ("event_time",),
+        Kind.TIMESTAMP,
+        "timestamp, date, ISO 8601 text, Unix seconds or milliseconds; sent as Unix seconds",
+    ),
+    Parameter("event_id", ("event_id",), ("event_id",), Kind.TEXT, "blank: derived from the row, the same for ever"),
+    Parameter(
+        "email",
+        ("email", "emails"),
+        ("user", "email"),
+        Kind.EMAIL,
+        "trimmed, lower-cased, SHA-256",
+        hashed=True,
+        personal=True,
+        many=True,
+    ),
+    Parameter(
+        "phone",
+        ("phone", "phones", "phone_numbers"),
+        ("user", "phone"),
+        Kind.PHONE,
+        "E.164 with the plus sign, SHA-256",
+        hashed=True,
+        personal=True,
+        many=True,
+    ),
+    Parameter(
+        "external_id",
+        ("external_id",),
+        ("user", "external_id"),
+        Kind.EXTERNAL_ID,
+        "trimmed, SHA-256",
+        WEB,
+        hashed=True,
+        personal=True,
+        many=True,
+    ),
+    Parameter(
+        "tiktok_click_id",
+        ("tiktok_click_id", "ttclid"),
+        ("user", "ttclid"),
+        Kind.TEXT,
+        "as it is, never cut",
+        WEB,
+        personal=True,
+    ),
+    Parameter("cookie_id", ("cookie_id", "ttp"), ("user", "ttp"), Kind.TEXT, "the `_ttp` cookie", WEB, personal=True),
+    Parameter(
+        "ip", ("ip",), ("user", "ip"), Kind.IP, "public IPv4 or IPv6; others dropped with a warning", WEB, personal=True
+    ),
+    Parameter(
+        "agent", ("agent", "user_agent"), ("user", "user_agent"), Kind.TEXT, "as it is", WEB, personal=True
+    ),
+    Parameter("locale", ("locale",), ("user", "locale"), Kind.TEXT, "BCP 47, as it is", WEB),
+    Parameter(
+        "first_name",
+        ("first_name",),
+        ("user", "first_name"),
+        Kind.NAME,
+        "lower-cased, no punctuation, SHA-256",
+        WEB,
+        hashed=True,
+        personal=True,
+    ),
+    Parameter(
+        "last_name",
+        ("last_name",),
+        ("user", "last_name"),
+        Kind.NAME,
+        "lower-cased, no punctuation, SHA-256",
+        WEB,
+        hashed=True,
+        personal=True,
+    ),
+    Parameter(
+        "zip_code",
+        ("zip_code",),
+        ("user", "zip_code"),
+        Kind.ZIP,
+        "lower-cased, no spaces or hyphens, US: five digits; SHA-256",
+        WEB,
+        hashed=True,
+        personal=True,
+    ),
+    Parameter(
+        "city", ("city",), ("user", "city"), Kind.PLACE, "lower-cased, no spaces or punctuation", WEB, personal=True
+    ),
+    Parameter(
+        "state", ("state",), ("user", "state"), Kind.PLACE, "lower-cased, no spaces or punctuation", WEB, personal=True
+    ),
+    Parameter(
+        "country", ("country",), ("user", "country"), Kind.COUNTRY, "two letters, lower-cased; others not sent", WEB
+    ),
+    Parameter("page_url", ("page_url",), ("page", "url"), Kind.TEXT, "required", WEB, personal=True),
+    Parameter("referrer_url", ("referrer_url",), ("page", "referrer"), Kind.TEXT, "as it is", WEB, personal=True),
+    Parameter(
+        "content_type",
+        ("content_type",),
+        ("properties", "content_type"),
+        Kind.TEXT,
+        "`product` or `product_group`",
+        default="product",
+    ),
+    Parameter(
+        "currency",
+        ("currency",),
+        ("properties", "currency"),
+        Kind.CURRENCY,
+        "ISO 4217, upper-cased",
+        default="USD",
+    ),
+    Parameter("order_id", ("order_id",), ("properties", "order_id"), Kind.TEXT, "text"),
+    Parameter("shop_id", ("shop_id",), ("properties", "shop_id"), Kind.TEXT, "text"),
+    Parameter("description", ("description",), ("properties", "description"), Kind.TEXT, "text"),
+    Parameter(
+        "event_channel",
+        ("event_channel",),
+        ("properties", "event_channel"),
+        Kind.CHANNEL,
+        "email, website, phone_call, in_store, crm or other",
+    ),
+    Parameter(
+        "content_id", ("content_id",), ("properties", "contents", "content_id"), Kind.TEXT, "always a JSON string"
+    ),
+    Parameter("content_name", ("content_name",), ("properties", "contents", "content_name"), Kind.TEXT, "text"),
+    Parameter(
+        "content_category", ("content_category",), ("properties", "contents", "content_category"), Kind.TEXT, "text"
+    ),
+    Parameter("brand", ("brand",), ("properties", "contents", "brand"), Kind.TEXT, "text"),
+    Parameter(
+        "price", ("price",), ("properties", "contents", "price"), Kind.AMOUNT, "number, not negative, below 10^14"
+    ),
+    Parameter(
+        "quantity",
+        ("quantity",),
+        ("properties", "contents", "quantity"),
+        Kind.QUANTITY,
+        "number, not negative, below 10^12",
+    ),
+    Parameter(
+        "value",
+        ("value",),
+        ("properties", "value"),
+        Kind.AMOUNT,
+        "the sum over the event's rows of price x quantity, else of the value given",
+    ),
+)
+
+BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
+OWN_PROPERTY = "properties."
+"""A template key that starts so names a property of the user's own, passed through."""
+
+
+def parameter_named(word: str) -> Parameter | None:
+    """The parameter whose name or accepted column name is `word` (in any case), if there is one."""
+    wanted = word.lower()
+    return next((p for p in PARAMETERS if wanted == p.name or wanted in p.columns), None)

@@ -1,0 +1,83 @@
+"""The compiler from a bound data template and the rules of a run to one DuckDB query.
+
+The query runs over the relation `chunk`: a slice of the query's result whose columns are named
+c0, c1, … by their position, plus row_number. It gives a row for each row, in the same order.
+"""
+
+from dataclasses import dataclass
+
+from connector.transform.binding import Binding
+from connector.transform.compiler import event, identity, outcome, payload, properties, route, web
+from connector.transform.compiler.context import Context
+from connector.transform.rules import EventRules
+from connector.transform.template import Constant
+
+_OUTPUT = ("row_number", "reason", "warnings", "key", "head", "item", "amount")
+_ROUTE = ("event_source", "event_source_id")
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTransform:
+    """`rows_sql` turns a chunk into hashed rows; `rejected_sql` gives what is kept of the rows whose
+    numbers are in the relation `rejected`. `routed` says whether rows name their own event source."""
+
+    rows_sql: str
+    rejected_sql: str
+    indices: tuple[int, ...]
+    routed: bool
+    rules: EventRules
+
+
+def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
+    """The two queries for the events of a destination."""
+    context = Context(binding, rules, _web(binding, rules))
+    route.put_is_web(context)
+    wrong_route = route.compile_route(context)
+    identifiers = identity.compile_identities(context)
+    _compile_outcome(context, identifiers, wrong_route)
+    user, (page, _) = web.compile_user(context), web.compile_page(context)
+    payload.compile_head(
+        context, identifiers, user, page, properties.content_type(context), properties.compile_properties(context)
+    )
+    properties.compile_item(context)
+    rejected = f"{payload.rejected_columns(context, identifiers)} AS columns"
+    columns = (*_OUTPUT, *(_ROUTE if wrong_route else ()))
+    only_rejected = " WHERE row_number IN (SELECT row_number FROM rejected)"
+    return CompiledTransform(
+        rows_sql=context.layers.select(columns, "chunk"),
+        rejected_sql=context.layers.select(("row_number", rejected), "chunk", where=only_rejected),
+        indices=tuple(binding.indices()),
+        routed=wrong_route is not None,
+        rules=rules,
+    )
+
+
+def _compile_outcome(context: Context, identifiers: list[identity.Identifier], wrong_route: str | None) -> None:
+    name_reasons, name_warnings = event.compile_event(context)
+    currency_reasons, currency_warnings = properties.compile_currency(context)
+    time_reasons = event.compile_time(context)
+    amount_reasons = properties.compile_amounts(context)
+    _, page_reasons = web.compile_page(context)
+    reasons = (
+        name_reasons
+        | time_reasons
+        | currency_reasons
+        | amount_reasons
+        | properties.compile_channel(context)
+        | page_reasons
+        | identity.reasons(identifiers)
+    )
+    web.compile_user(context)
+    outcome.compile_event_id(context, identifiers)
+    outcome.compile_key(context, wrong_route)
+    outcome.compile_reason(context, reasons | route.reasons(wrong_route))
+    outcome.compile_warnings(
+        context, name_warnings | currency_warnings | identity.warnings(identifiers) | web.warnings(context)
+    )
+
+
+def _web(binding: Binding, rules: EventRules) -> bool | None:
+    constant = binding.constants.get("event_source")
+    if isinstance(constant, Constant):
+        return constant.value == "web"
+    return None if "event_source" in binding.fields else rules.event_source == "web"

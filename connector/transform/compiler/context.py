@@ -1,0 +1,89 @@
+"""What every part of the compiler works with: the layers, the binding and the rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import pyarrow as pa
+
+from connector.transform.binding import Binding, Field
+from connector.transform.catalogue import BY_NAME, Parameter
+from connector.transform.layers import Layers
+from connector.transform.rules import EventRules
+from connector.transform.sql.text import quote, strip, text_of
+from connector.transform.template import Scalar
+
+
+class Level(IntEnum):
+    """The layers, bottom up: an expression may use what stands on lower ones."""
+
+    ROUTE = 0
+    TEXT = 1
+    GIVEN = 2
+    NORMAL = 3
+    CLEAN = 4
+    DIGEST = 5
+    LIST = 6
+    JSON = 7
+    ID = 8
+    OUTCOME = 9
+    PAYLOAD = 10
+
+
+@dataclass
+class Context:
+    """One compilation. `web` is None where each row says for itself whether it is a web event."""
+
+    binding: Binding
+    rules: EventRules
+    web: bool | None
+    layers: Layers = field(default_factory=Layers)
+    given: dict[str, str] = field(default_factory=dict)
+
+    def fields(self, name: str) -> tuple[Field, ...]:
+        """The columns that fill the parameter, none where it does not go with the event source."""
+        if BY_NAME[name].sources == {"web"} and self.web is False:
+            return ()
+        return self.binding.fields.get(name, ())
+
+    def text(self, name: str) -> str | None:
+        """The column holding the parameter's text, stripped and NULL where blank; None where nothing fills it."""
+        if name in self.given:
+            return self.given[name]
+        constant = self.binding.constants.get(name)
+        fields = self.fields(name)
+        if constant is not None and (self.web is not False or "offline" in BY_NAME[name].sources):
+            self.given[name] = self.layers.put(Level.GIVEN, f"given_{name}", self.for_web(name, literal(constant.value)))
+        elif fields:
+            self.given[name] = self.stripped(f"given_{name}", fields[0], BY_NAME[name])
+        return self.given.get(name)
+
+    def stripped(self, column: str, source: Field, parameter: Parameter) -> str:
+        """Puts the stripped text of a column of the result, and gives the name it goes by."""
+        raw = self.layers.put(Level.TEXT, f"text_of_{column}", text_of(f"c{source.index}", source.kind))
+        return self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, strip(raw)))
+
+    def for_web(self, name: str, expression: str) -> str:
+        """`expression`, NULL on offline rows where the parameter is for the web only."""
+        if self.web is None and BY_NAME[name].sources == {"web"}:
+            return f"CASE WHEN is_web THEN {expression} END"
+        return expression
+
+    def on_web(self, condition: str) -> str | None:
+        """`condition`, asked of web rows only; None where there are none."""
+        if self.web is None:
+            return f"(is_web AND {condition})"
+        return condition if self.web else None
+
+
+def literal(value: Scalar) -> str:
+    """A template's constant as the SQL text of a stripped value, NULL where it is blank."""
+    if isinstance(value, bool):
+        return quote(str(value).lower())
+    text = str(value).strip()
+    return quote(text) if text else "NULL::VARCHAR"
+
+
+def input_schema(kinds: Mapping[int, pa.DataType]) -> pa.Schema:
+    """The schema of the relation `chunk`: the columns that are read, named by position, and row_number."""
+    return pa.schema([*((f"c{index}", kind) for index, kind in sorted(kinds.items())), ("row_number", pa.int64())])

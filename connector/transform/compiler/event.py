@@ -1,0 +1,62 @@
+"""The event's name and time."""
+
+from connector.outcomes import Reason, Warning
+from connector.transform.catalogue import BY_NAME
+from connector.transform.compiler.context import Context, Level
+from connector.transform.sql.text import is_text, quote
+from connector.transform.sql.times import unix_seconds
+from connector.transform.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
+
+Conditions = dict[Reason, str]
+Notes = dict[Warning, str]
+
+
+def compile_event(context: Context) -> tuple[Conditions, Notes]:
+    """Puts the column event; gives when it is a reason to reject and when to warn."""
+    given, fixed = context.text("event"), context.rules.fixed_event_name
+    parts = [part for part in (given, quote(fixed) if fixed else None) if part]
+    context.layers.put(Level.NORMAL, "event", f"coalesce({', '.join(parts)}, NULL)" if parts else "NULL::VARCHAR")
+    known = f"event IN ({_listed((*STANDARD_EVENTS, *LEGACY_EVENTS))})"
+    if context.rules.custom_events and (custom := context.on_web(f"event IN ({_listed(context.rules.custom_events)})")):
+        known = f"({known} OR {custom})"
+    return (
+        {Reason.MISSING_EVENT: "event IS NULL", Reason.UNKNOWN_EVENT: f"NOT {known}"},
+        {Warning.LEGACY_EVENT_NAME: f"coalesce(event IN ({_listed(LEGACY_EVENTS)}), false)"},
+    )
+
+
+def compile_time(context: Context) -> Conditions:
+    """Puts the column event_time, in Unix seconds; gives when it is a reason to reject."""
+    layers, rules = context.layers, context.rules
+    given = context.text("timestamp")
+    fields = context.fields("timestamp")
+    if not given:
+        layers.put(Level.NORMAL, "event_time", "NULL::BIGINT")
+        return {Reason.MISSING_TIMESTAMP: "true"}
+    zone = (fields[0].timezone if fields else None) or rules.timezone
+    if fields and not is_text(fields[0].kind):
+        kind, column = fields[0].kind, f"c{fields[0].index}"
+        layers.put(Level.TEXT, "event_time", unix_seconds(column, kind, zone))
+        missing = layers.put(Level.TEXT, "time_missing", f"{column} IS NULL")
+    else:
+        layers.put(Level.NORMAL, "event_time", _of_text(given, zone))
+        missing = f"{given} IS NULL"
+    return {
+        Reason.MISSING_TIMESTAMP: missing,
+        Reason.INVALID_TIMESTAMP: "event_time IS NULL",
+        Reason.EVENT_TOO_OLD: f"event_time < {rules.oldest}",
+        Reason.EVENT_IN_FUTURE: f"event_time > {rules.newest}",
+    }
+
+
+def _of_text(column: str, zone: str) -> str:
+    import pyarrow as pa
+
+    return unix_seconds(column, pa.string(), zone)
+
+
+def _listed(words: object) -> str:
+    return ", ".join(quote(word) for word in words)  # type: ignore[attr-defined]
+
+
+

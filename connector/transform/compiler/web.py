@@ -1,0 +1,115 @@
+"""What only web events carry: the person's name and address, the device, the page."""
+
+from connector.outcomes import Reason, Warning
+from connector.transform.compiler.context import Context, Level
+from connector.transform.sql.identity import (
+    cleaned_name,
+    cleaned_place,
+    cleaned_zip,
+    is_digest,
+    text_digest,
+    without_empty_digest,
+)
+from connector.transform.sql.network import is_public
+from connector.transform.sql.text import json_text, lower, strip
+
+_US_ZIP_LENGTH = 5
+
+
+def compile_user(context: Context) -> dict[str, str]:
+    """The JSON of each member of `user` beside the identifiers, in the catalogue's order of names."""
+    members = {
+        "tiktok_click_id": _plain(context, "tiktok_click_id"),
+        "cookie_id": _plain(context, "cookie_id"),
+        "ip": _ip(context),
+        "agent": _plain(context, "agent"),
+        "locale": _plain(context, "locale"),
+        "first_name": _name(context, "first_name"),
+        "last_name": _name(context, "last_name"),
+        "zip_code": _zip(context),
+        "city": _place(context, "city"),
+        "state": _place(context, "state"),
+        "country": _country(context),
+    }
+    return {name: json for name, json in members.items() if json}
+
+
+def compile_page(context: Context) -> tuple[str | None, dict[Reason, str]]:
+    """The JSON of `page` and when its absence is a reason to reject."""
+    if context.web is False:
+        return None, {}
+    url, referrer = context.text("page_url"), context.text("referrer_url")
+    missing = context.on_web(f"{url} IS NULL" if url else "true")
+    reasons = {Reason.MISSING_PAGE_URL: missing} if missing else {}
+    if not url:
+        return None, reasons
+    tail = f""", ',"referrer":' || {json_text(referrer)}""" if referrer else ""
+    page = f"""CASE WHEN {url} IS NOT NULL THEN concat(',"page":{{"url":', {json_text(url)}{tail}, '}}') END"""
+    return context.layers.put(Level.OUTCOME, "page", page), reasons
+
+
+def warnings(context: Context) -> dict[Warning, str]:
+    """When an address was given and dropped, and when limited data use has nothing to work on."""
+    found: dict[Warning, str] = {}
+    given = context.text("ip")
+    if given:
+        found[Warning.INVALID_IP] = f"({given} IS NOT NULL AND usable_ip IS NULL)"
+    unusable = context.on_web("usable_ip IS NULL" if given else "true")
+    if context.rules.limited_data_use and unusable:
+        found[Warning.MISSING_IP_FOR_LDU] = unusable
+    return found
+
+
+def _plain(context: Context, name: str) -> str | None:
+    text = context.text(name)
+    return json_text(text) if text else None
+
+
+def _ip(context: Context) -> str | None:
+    given = context.text("ip")
+    if not given:
+        return None
+    usable = context.layers.put(Level.NORMAL, "usable_ip", f"CASE WHEN {is_public(given)} THEN {given} END")
+    return json_text(usable)
+
+
+def _name(context: Context, name: str) -> str | None:
+    given = context.text(name)
+    if not given:
+        return None
+    put = context.layers.put
+    known = put(Level.NORMAL, f"{name}_known", without_empty_digest(given))
+    clean = put(Level.CLEAN, f"{name}_clean", cleaned_name(known))
+    kept = put(Level.DIGEST, f"{name}_kept", strip(clean))
+    return _quoted_digest(put(Level.LIST, f"{name}_digest", text_digest(kept)))
+
+
+def _zip(context: Context) -> str | None:
+    given = context.text("zip_code")
+    if not given:
+        return None
+    put, country = context.layers.put, context.text("country")
+    known = put(Level.NORMAL, "zip_known", without_empty_digest(given))
+    clean = put(Level.CLEAN, "zip_clean", cleaned_zip(known))
+    at_home = "true" if context.rules.default_region == "US" else "false"
+    in_us = f"CASE WHEN {country} IS NULL THEN {at_home} ELSE lower({country}) = 'us' END" if country else at_home
+    shortened = f"CASE WHEN {in_us} AND NOT {is_digest(clean)} THEN left({clean}, {_US_ZIP_LENGTH}) ELSE {clean} END"
+    kept = put(Level.DIGEST, "zip_kept", shortened)
+    return _quoted_digest(put(Level.LIST, "zip_digest", text_digest(kept)))
+
+
+def _place(context: Context, name: str) -> str | None:
+    given = context.text(name)
+    return json_text(context.layers.put(Level.NORMAL, f"{name}_clean", cleaned_place(given))) if given else None
+
+
+def _country(context: Context) -> str | None:
+    given = context.text("country")
+    if not given:
+        return None
+    small = context.layers.put(Level.NORMAL, "country_small", lower(given))
+    return json_text(f"CASE WHEN regexp_full_match({small}, '[a-z]{{2}}') THEN {small} END")
+
+
+def _quoted_digest(column: str) -> str:
+    return f"'\"' || {column} || '\"'"

@@ -1,0 +1,21 @@
+"""IP addresses: those that belong to one device on the public internet."""
+
+from connector.transform.sql.functions import PUBLIC_IP
+
+_OCTET = r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
+_NOT_PUBLIC_V4 = (
+    r"(0|10|127)\..*|192\.168\..*|169\.254\..*|172\.(1[6-9]|2\d|3[01])\..*"
+    r"|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\..*|(22[4-9]|2[34]\d|25[0-5])\..*"
+)
+_GLOBAL_V6 = r"[23][0-9a-fA-F]{3}(:[0-9a-fA-F]{1,4}){7}"
+
+
+def is_public(column: str) -> str:
+    """Whether `column` is a public address. Only unusual forms of IPv6 are asked of Python."""
+    return (
+        f"CASE WHEN regexp_full_match({column}, '{_IPV4}')"
+        f" THEN NOT regexp_full_match({column}, '{_NOT_PUBLIC_V4}')"
+        f" WHEN regexp_full_match({column}, '{_GLOBAL_V6}') THEN true"
+        f" WHEN contains({column}, ':') THEN {PUBLIC_IP}({column}) ELSE false END"
+    )

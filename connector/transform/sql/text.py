@@ -1,0 +1,95 @@
+"""Text: stripping, lower-casing, quoting, JSON strings."""
+
+import pyarrow as pa
+
+from connector.transform.sql.functions import UNICODE_LOWER
+
+_WHITE_SPACE = (
+    *range(0x09, 0x0E),
+    *range(0x1C, 0x21),
+    0x85,
+    0xA0,
+    0x1680,
+    *range(0x2000, 0x200B),
+    0x2028,
+    0x2029,
+    0x202F,
+    0x205F,
+    0x3000,
+)
+"""What Python's `str.strip` removes, and `str.isspace` says of a single character."""
+
+WHITE_SPACE_CLASS = (
+    r"\x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+)
+"""The same characters, for use inside the brackets of an RE2 character class."""
+
+
+def quote(text: str) -> str:
+    """`text` as a SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+_STRIPPED = quote("".join(map(chr, _WHITE_SPACE)))
+
+
+def strip(column: str) -> str:
+    """White space removed at both ends as `str.strip` does; nothing left: NULL.
+
+    `trim` with a set of characters costs half a microsecond, so text that begins and ends with a
+    printable ASCII character, which is nearly all, is let through by comparing its ends.
+    """
+    clean = " AND ".join(f"{end} >= '!' AND {end} < chr(127)" for end in (column, f"{column}[-1]"))
+    return f"CASE WHEN {clean} THEN {column} ELSE nullif(trim({column}, {_STRIPPED}), '') END"
+
+
+def lower(column: str) -> str:
+    """Lower-cased as `str.lower` does: DuckDB maps one character to one, Python's rule can map to two."""
+    return f"CASE WHEN strlen({column}) = length({column}) THEN lower({column}) ELSE {UNICODE_LOWER}({column}) END"
+
+
+def json_text(column: str) -> str:
+    """`column` as a JSON string, NULL for NULL."""
+    return f"to_json({column})"
+
+
+def number_text(number: str) -> str:
+    """A DECIMAL as JSON number text: no exponent, no zeros at the end."""
+    return f"rtrim(rtrim({number}::VARCHAR, '0'), '.')"
+
+
+def text_of(column: str, kind: pa.DataType) -> str:
+    """The text of a column of any readable type, not yet stripped."""
+    if pa.types.is_floating(kind):
+        return _float_text(column)
+    if pa.types.is_decimal(kind):
+        return number_text(column) if kind.scale > 0 else f"{column}::VARCHAR"
+    if pa.types.is_boolean(kind):
+        return f"CASE WHEN {column} THEN 'true' WHEN NOT {column} THEN 'false' END"
+    if pa.types.is_timestamp(kind):
+        return _timestamp_text(column, zoned=kind.tz is not None)
+    return column if is_text(kind) else f"{column}::VARCHAR"
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this Arrow type holds text."""
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _float_text(column: str) -> str:
+    whole = f"{column} = trunc({column}) AND abs({column}) < 1e15"
+    exact = number_text(f"try_cast({column}::VARCHAR AS DECIMAL(38, 15))")
+    return (
+        f"CASE WHEN NOT isfinite({column}) THEN NULL WHEN {whole} THEN {column}::BIGINT::VARCHAR"
+        f" ELSE coalesce({exact}, {column}::VARCHAR) END"
+    )
+
+
+def _timestamp_text(column: str, *, zoned: bool) -> str:
+    local = f"timezone('UTC', {column})" if zoned else column
+    whole = f"strftime({local}, '%Y-%m-%dT%H:%M:%S')"
+    exact = f"strftime({local}, '%Y-%m-%dT%H:%M:%S.%f')"
+    iso = f"CASE WHEN microsecond({local}) % 1000000 = 0 THEN {whole} ELSE {exact} END"
+    return f"{iso} || '+00:00'" if zoned else iso

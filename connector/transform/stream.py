@@ -1,0 +1,129 @@
+"""The query's result goes in as Arrow batches, hashed rows come out, in the order of the result."""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from queue import SimpleQueue
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connector.hashed import KEY, LEFT_OUT, HashedEvents, HashedRows, Route
+from connector.outcomes import REASONS, Reason, Skip, Warning
+from connector.transform.compiler import CompiledTransform
+from connector.transform.engine import Engine, chunk_of
+from connector.transform.grouping import count_reasons, count_warnings, group, parts_of
+
+CHUNK_ROWS = 65_536
+CHUNK_BYTES = 64 << 20
+
+
+def hash_rows(
+    batches: Iterable[pa.RecordBatch], compiled: CompiledTransform, *, threads: int = 2
+) -> Iterator[HashedRows]:
+    """Transforms a result in slices, `threads` at a time; memory does not grow with the result.
+
+    Row numbers count from 1. Whatever a batch's iterator raises comes through.
+    """
+    with ExitStack() as stack:
+        engines: SimpleQueue[Engine] = SimpleQueue()
+        for _ in range(threads):
+            engine = Engine(compiled)
+            stack.callback(engine.close)
+            engines.put(engine)
+        workers = stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="transform"))
+        under_way: deque[Future[HashedRows]] = deque()
+        for chunk in _chunks(batches, compiled):
+            under_way.append(workers.submit(_with_engine, engines, chunk, compiled))
+            if len(under_way) > threads:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+
+def _chunks(batches: Iterable[pa.RecordBatch], compiled: CompiledTransform) -> Iterator[pa.Table]:
+    waiting: list[pa.RecordBatch] = []
+    first_row, rows, size = 1, 0, 0
+    for batch in batches:
+        for start in range(0, batch.num_rows, CHUNK_ROWS):
+            piece = batch.slice(start, CHUNK_ROWS)
+            waiting.append(piece)
+            rows += piece.num_rows
+            size += piece.nbytes
+            if rows >= CHUNK_ROWS or size >= CHUNK_BYTES:
+                yield chunk_of(waiting, compiled.indices, first_row)
+                first_row, rows, size, waiting = first_row + rows, 0, 0, []
+    if waiting:
+        yield chunk_of(waiting, compiled.indices, first_row)
+
+
+def _with_engine(engines: "SimpleQueue[Engine]", chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:
+    engine = engines.get()
+    try:
+        return hash_chunk(engine, chunk, compiled)
+    finally:
+        engines.put(engine)
+
+
+def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:
+    """What becomes of one slice of the result."""
+    rows = engine.rows(chunk)
+    reasons = rows["reason"].to_numpy().copy()
+    parts = parts_of(rows)
+    rejected = reasons != 0
+    barred = pc.unique(parts["key"].filter(pa.array(rejected))).drop_null()
+    grouped = group(parts, rejected, line_items=compiled.rules.line_items)
+    reasons[grouped.incomplete] = 1 + REASONS.index(Reason.INCOMPLETE_EVENT)
+    warnings = count_warnings(rows["warnings"].to_numpy())
+    skips = Counter({Skip.DUPLICATE.value: len(grouped.duplicates)} if len(grouped.duplicates) else {})
+    if grouped.conflicting:
+        warnings[Warning.CONFLICTING_ROWS.value] = grouped.conflicting
+    return HashedRows(
+        read=chunk.num_rows,
+        events=tuple(_by_route(rows, grouped.events, grouped.first, compiled)),
+        left_out=_left_out(engine, chunk, rows["row_number"], reasons, grouped.duplicates),
+        barred=barred if compiled.rules.line_items else pa.array([], KEY),
+        rejects=count_reasons(reasons),
+        skips=skips,
+        warnings=warnings,
+    )
+
+
+def _by_route(
+    rows: pa.Table, events: pa.Table, first: np.ndarray, compiled: CompiledTransform
+) -> Iterator[HashedEvents]:
+    rules = compiled.rules
+    if not compiled.routed:
+        yield HashedEvents(Route(rules.event_source, rules.event_source_id), events)
+        return
+    sources = rows["event_source"].take(pa.array(first)).combine_chunks()
+    ids = rows["event_source_id"].take(pa.array(first)).combine_chunks()
+    routes = pa.table({"source": sources, "id": ids}).group_by(["source", "id"], use_threads=False).aggregate([])
+    for route in routes.to_pylist():
+        chosen = pc.and_(pc.equal(sources, route["source"]), pc.equal(ids, route["id"]))
+        yield HashedEvents(Route(route["source"], route["id"]), events.filter(chosen))
+
+
+def _left_out(
+    engine: Engine, chunk: pa.Table, numbers: pa.ChunkedArray, reasons: np.ndarray, duplicates: np.ndarray
+) -> pa.Table:
+    positions = np.flatnonzero(reasons)
+    left = np.sort(np.r_[positions, duplicates])
+    if not len(left):
+        return LEFT_OUT.empty_table()
+    kept = engine.rejected_columns(chunk, numbers.take(pa.array(left)).combine_chunks())
+    words = pa.array([Skip.DUPLICATE.value, *(reason.value for reason in REASONS)])
+    reason = words.take(pa.array(reasons[left]))
+    skipped = pc.equal(reason, Skip.DUPLICATE.value)
+    nothing = pa.nulls(len(left))
+    columns = [
+        kept["row_number"],
+        pc.if_else(skipped, "skipped", "rejected"),
+        reason,
+        nothing.cast(pa.int32()),
+        nothing.cast(pa.string()),
+        kept["columns"],
+    ]
+    return pa.table(columns, schema=LEFT_OUT)

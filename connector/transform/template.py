@@ -1,0 +1,221 @@
+"""Data templates: where each parameter's value comes from.
+
+`templates/NAME.yaml` holds `parameters:`, each a column's name, a list of names, `{column: …}` with
+`timezone` (timestamp) or `first` (value), or `{value: constant}`; `extends:` names a template to
+start from. `tiktok_events` is the identity template: each parameter from the column of its own name.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+from connector.config.suggest import did_you_mean
+from connector.config.yaml import Document, read_yaml
+from connector.errors import ConfigurationError, Problem
+from connector.transform.catalogue import BY_NAME, OWN_PROPERTY, PARAMETERS, parameter_named
+
+IDENTITY = "tiktok_events"
+_COLUMN_KEYS = ("column", "timezone", "first")
+
+Scalar = str | int | float | bool
+RenderValue = Callable[[str, Path, int], object]
+"""Renders `{{ parameters.x }}` in a constant; the file and line are for its error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the query's result, and how its value is to be understood."""
+
+    name: str
+    timezone: str | None = None
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same value for every row."""
+
+    value: Scalar
+
+
+Source = tuple[Column, ...] | Constant
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in which file a parameter is bound."""
+
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class DataTemplate:
+    """Parameter (or `properties.x`) to source, in the order of the file.
+
+    With `identity`, a parameter without a source of its own is taken from the column of its name.
+    """
+
+    name: str
+    identity: bool = True
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+
+def load_template(name: str | None, directory: Path, render: RenderValue) -> DataTemplate:
+    """The template `name` of the project's `templates` folder `directory`, with all that it extends.
+
+    Without a name, the identity template. Raises ConfigurationError with every problem found.
+    """
+    if name is None:
+        return DataTemplate(IDENTITY)
+    problems: list[Problem] = []
+    template = _Loader(directory, render, problems).load(name, ())
+    if problems:
+        raise ConfigurationError(problems)
+    return template
+
+
+class _Loader:
+    def __init__(self, directory: Path, render: RenderValue, problems: list[Problem]) -> None:
+        self.directory, self.render, self.problems = directory, render, problems
+
+    def load(self, name: str, extending: tuple[str, ...], asked: Place | None = None) -> DataTemplate:
+        path = self.directory / f"{name}.yaml"
+        if not path.is_file():
+            if name != IDENTITY:
+                self._missing(name, asked)
+            return DataTemplate(name)
+        document = read_yaml(path)
+        entries = self._entries(document, path)
+        base = self._base(document, path, name, (*extending, name))
+        own = {key: source for key, value in entries.items() if (source := self._source(key, value, document, path))}
+        places = {key: Place(path, document.line(("parameters", key))) for key in own}
+        renamed = {_canonical(key): source for key, source in own.items()}
+        return DataTemplate(
+            name,
+            identity=base.identity,
+            sources={**base.sources, **renamed},
+            places={**base.places, **{_canonical(key): place for key, place in places.items()}},
+        )
+
+    def _missing(self, name: str, asked: Place | None) -> None:
+        known = sorted({IDENTITY, *(path.stem for path in self.directory.glob("*.yaml"))})
+        message = f'There is no data template "{name}" in {self.directory.name}/.{did_you_mean(name, known)}'
+        self.problems.append(Problem(message, asked and asked.file, asked and asked.line))
+
+    def _base(self, document: Document, path: Path, name: str, extending: tuple[str, ...]) -> DataTemplate:
+        base = document.data.get("extends") if isinstance(document.data, dict) else None
+        if base is None:
+            return DataTemplate(name, identity=name == IDENTITY)
+        place = Place(path, document.line(("extends",)))
+        if not isinstance(base, str):
+            self._problem(place, "extends names one template, such as tiktok_events.")
+        elif base in extending:
+            self._problem(place, f"extends goes round in a circle: {' → '.join((*extending, base))}.")
+        else:
+            return self.load(base, extending, place)
+        return DataTemplate(name)
+
+    def _entries(self, document: Document, path: Path) -> dict[str, object]:
+        data = document.data
+        if data is None:
+            return {}
+        if not isinstance(data, dict):
+            self._problem(Place(path, 1), "A data template is a mapping with extends and parameters.")
+            return {}
+        for key in data:
+            if key not in {"extends", "parameters", "description"}:
+                hint = did_you_mean(str(key), ("extends", "parameters", "description"))
+                self._problem(Place(path, document.line((key,))), f'Unknown key "{key}" in a data template.{hint}')
+        entries = data.get("parameters") or {}
+        if isinstance(entries, dict):
+            return entries
+        self._problem(Place(path, document.line(("parameters",))), "parameters is a mapping: parameter to column.")
+        return {}
+
+    def _source(self, key: str, value: object, document: Document, path: Path) -> Source | None:
+        place = Place(path, document.line(("parameters", key)))
+        if message := _unknown_parameter(key):
+            self._problem(place, message)
+            return None
+        if isinstance(value, dict) and "value" in value:
+            return self._constant(key, value, place)
+        columns = [self._column(key, item, place) for item in (value if isinstance(value, list) else [value])]
+        if isinstance(value, list) and not columns:
+            self._problem(place, f"{key} has an empty list: name at least one column.")
+            return None
+        parameter = BY_NAME.get(_canonical(key))
+        if len(columns) > 1 and not (parameter and parameter.many):
+            self._problem(place, f"{key} takes one column; only email, phone and external_id take several.")
+            return None
+        return tuple(column for column in columns if column) or None
+
+    def _constant(self, key: str, value: dict[str, object], place: Place) -> Constant | None:
+        if others := sorted(set(value) - {"value"}):
+            self._problem(place, f'{key} has a constant value; "{others[0]}" does not go with it.')
+            return None
+        constant = value["value"]
+        if isinstance(constant, str):
+            constant = self.render(constant, place.file, place.line)
+        if constant is None or isinstance(constant, str | int | float | bool):
+            return Constant("" if constant is None else constant)
+        self._problem(place, f"{key} takes one constant: text, a number, true or false.")
+        return None
+
+    def _column(self, key: str, item: object, place: Place) -> Column | None:
+        if isinstance(item, str) and item.strip():
+            return Column(item)
+        if not isinstance(item, dict):
+            self._problem(place, f"{key} takes a column's name, a list of names, {{column: …}} or {{value: …}}.")
+            return None
+        for word in item:
+            if word not in _COLUMN_KEYS:
+                hint = did_you_mean(str(word), (*_COLUMN_KEYS, "value"))
+                self._problem(place, f'{key} has the unknown key "{word}".{hint}')
+        return self._described_column(key, item, place)
+
+    def _described_column(self, key: str, item: dict[str, object], place: Place) -> Column | None:
+        name, zone, first = item.get("column"), item.get("timezone"), item.get("first", False)
+        if not isinstance(name, str):
+            self._problem(place, f"{key} lacks the column's name: {{column: …}}.")
+        elif zone is not None and (_canonical(key) != "timestamp" or not _is_zone(zone)):
+            self._problem(place, _zone_message(key, zone))
+        elif first is not False and (key != "value" or first is not True):
+            self._problem(place, f"{key}: first is true or false, and goes with value only.")
+        else:
+            return Column(name, zone if isinstance(zone, str) else None, first is True)
+        return None
+
+    def _problem(self, place: Place, message: str) -> None:
+        self.problems.append(Problem(message, place.file, place.line))
+
+
+def _canonical(key: str) -> str:
+    parameter = parameter_named(key)
+    return parameter.name if parameter else key
+
+
+def _unknown_parameter(key: str) -> str | None:
+    if key.startswith(OWN_PROPERTY):
+        own = key.removeprefix(OWN_PROPERTY)
+        taken = {p.path[-1]: p.name for p in PARAMETERS if p.path[:1] == ("properties",) and len(p.path) == 2}
+        if own == "contents":
+            return "properties.contents is built from content_id, price, quantity and the like; map those."
+        if own in taken:
+            return f'{key} is the parameter "{taken[own]}": map that.'
+        return None if own else f'"{key}" lacks the property\'s name.'
+    if parameter_named(key):
+        return None
+    return f'Unknown parameter "{key}".{did_you_mean(key, [*BY_NAME, OWN_PROPERTY + "…"])}'
+
+
+def _is_zone(zone: object) -> bool:
+    return isinstance(zone, str) and zone in available_timezones() and bool(ZoneInfo(zone))
+
+
+def _zone_message(key: str, zone: object) -> str:
+    if _canonical(key) != "timestamp":
+        return f"{key}: timezone goes with timestamp only."
+    return f'timestamp: "{zone}" is no IANA time zone, such as America/New_York.'

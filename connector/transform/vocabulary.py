@@ -1,0 +1,56 @@
+"""The closed lists of words that TikTok's Events API knows.
+
+Source: `/event/track/` reference (events: agreed by several sources; currencies: one good source).
+"""
+
+STANDARD_EVENTS = (
+    "AddPaymentInfo",
+    "AddToCart",
+    "AddToWishlist",
+    "ApplicationApproval",
+    "CompleteRegistration",
+    "Contact",
+    "CustomizeProduct",
+    "Download",
+    "FindLocation",
+    "InitiateCheckout",
+    "Lead",
+    "Purchase",
+    "Schedule",
+    "Search",
+    "StartTrial",
+    "SubmitApplication",
+    "Subscribe",
+    "ViewContent",
+)
+
+LEGACY_EVENTS = {
+    "CompletePayment": "Purchase",
+    "SubmitForm": "Lead",
+    "PlaceAnOrder": None,
+    "ClickButton": None,
+}
+"""Old names, still accepted, and what TikTok turns them into (None: retired in 2027)."""
+
+EVENT_CHANNELS = ("email", "website", "phone_call", "in_store", "crm", "other")
+
+LISTED_CURRENCIES = tuple(
+    "AED ARS AUD BDT BHD BIF BOB BRL CAD CHF CLP CNY COP CRC CZK DKK DZD EGP EUR GBP GTQ HKD HNL HUF IDR ILS "
+    "INR ISK JPY KES KHR KRW KWD KZT MAD MOP MXN MYR NGN NIO NOK NZD OMR PEN PHP PKR PLN PYG QAR RON RUB SAR "
+    "SEK SGD THB TRY TWD UAH USD VES VND ZAR".split()
+)
+"""The codes on TikTok's page; what it does with another is unknown, hence a warning."""
+
+ISO_CURRENCIES = tuple(
+    "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF "
+    "CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP "
+    "GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT "
+    "LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR "
+    "NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN "
+    "SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF "
+    "XCD XCG XOF XPF YER ZAR ZMW ZWG".split()
+)
+"""Active national currencies of ISO 4217 (funds codes included, metals and test codes not)."""
+
+EMPTY_DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"""SHA-256 of the empty string: what other tools make of a missing identifier."""
