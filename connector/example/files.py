@@ -62,9 +62,8 @@ def write_example(directory: Path) -> list[Path]:
 def _refuse_to_overwrite(directory: Path, files: Mapping[str, bytes]) -> None:
     taken = [name for name in files if (directory / name).exists()]
     if taken:
-        raise UsageError(
-            f"{directory} already has {', '.join(taken)}. Nothing was written: choose an empty folder, or move them."
-        )
+        advice = "Nothing was written: choose an empty folder, or move them."
+        raise UsageError(f"{directory} already has {', '.join(taken)}. {advice}")
 
 
 def _write(path: Path, content: bytes) -> Path:
