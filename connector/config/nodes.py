@@ -1,0 +1,60 @@
+"""A YAML document as a tree that knows where each value was written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Scalar = str | int | float | bool | None
+Path = tuple[str | int, ...]
+"""Keys and positions from the root, as `("destinations", "store_events", "type")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value and the line of its key; `origin` is the path as written, targets and seed spellings included.
+
+    `template` is the text before its placeholders were filled in from the environment, if it had any.
+    """
+
+    value: "Scalar | dict[str, Node] | list[Node]"
+    line: int
+    origin: Path = ()
+    template: str | None = None
+
+    def child(self, key: str | int) -> "Node | None":
+        """Give the entry of a mapping or the item of a list, None if there is none."""
+        if isinstance(self.value, dict) and isinstance(key, str):
+            return self.value.get(key)
+        if isinstance(self.value, list) and isinstance(key, int) and 0 <= key < len(self.value):
+            return self.value[key]
+        return None
+
+    def entries(self) -> "Iterator[tuple[str, Node]]":
+        """Give the entries of a mapping; none for anything else."""
+        if isinstance(self.value, dict):
+            yield from self.value.items()
+
+    def at(self, path: Path) -> "Node":
+        """Give the node at a path, or the deepest one on the way to it."""
+        node = self
+        for key in path:
+            deeper = node.child(key)
+            if deeper is None:
+                return node
+            node = deeper
+        return node
+
+
+def plain(node: Node) -> Any:
+    """Give the value with dicts, lists and scalars only."""
+    if isinstance(node.value, dict):
+        return {key: plain(child) for key, child in node.value.items()}
+    if isinstance(node.value, list):
+        return [plain(child) for child in node.value]
+    return node.value
+
+
+def dotted(path: Path) -> str:
+    """Write a path as `destinations.store_events.custom_events[0]`."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return text.removeprefix(".")

@@ -1,0 +1,106 @@
+"""From PyYAML's composed nodes to our tree: merge keys, duplicate keys, tags."""
+
+from pathlib import Path
+
+import yaml
+
+from connector.config import nodes
+from connector.config.nodes import Node, Scalar
+from connector.errors import Problem
+
+_STANDARD = "tag:yaml.org,2002:"
+_MERGE = _STANDARD + "merge"
+BARE_PLACEHOLDER_ADVICE = 'A value that begins with "{{" needs quotation marks around it.'
+
+
+class TreeBuilder:
+    """Builds the tree of one file and collects what is wrong with it."""
+
+    def __init__(self, file: Path) -> None:
+        self.problems: list[Problem] = []
+        self._file = file
+        self._open: set[int] = set()
+
+    def build(self, node: yaml.Node, origin: nodes.Path = (), line: int | None = None) -> Node:
+        """Build the tree below a composed node; `line` (from 1) is that of its key, where it has one."""
+        line = line or node.start_mark.line + 1
+        if id(node) in self._open:
+            self._problem(node, "This alias stands inside the value that it repeats.")
+            return Node(None, line, origin)
+        self._open.add(id(node))
+        try:
+            return Node(self._value(node, origin), line, origin)
+        finally:
+            self._open.discard(id(node))
+
+    def _value(self, node: yaml.Node, origin: nodes.Path) -> "Scalar | dict[str, Node] | list[Node]":
+        if isinstance(node, yaml.MappingNode):
+            self._known_tag(node, "map")
+            return self._mapping(node, origin)
+        if isinstance(node, yaml.SequenceNode):
+            self._known_tag(node, "seq")
+            return [self.build(item, (*origin, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, origin: nodes.Path) -> dict[str, Node]:
+        entries: dict[str, Node] = {}
+        merged: dict[str, Node] = {}
+        for key, value in node.value:
+            if key.tag == _MERGE:
+                merged = self._merged(value, origin) | merged
+            elif not isinstance(key, yaml.ScalarNode):
+                advice = (
+                    BARE_PLACEHOLDER_ADVICE
+                    if isinstance(key, yaml.MappingNode)
+                    else "A key must be a single word."
+                )
+                self._problem(key, advice)
+            elif key.value in entries:
+                first = entries[key.value].line
+                self._problem(
+                    key, f'The key "{key.value}" was already written on line {first}; keep one of them.'
+                )
+            else:
+                place = (*origin, key.value)
+                entries[key.value] = self.build(value, place, key.start_mark.line + 1)
+        return merged | entries
+
+    def _merged(self, node: yaml.Node, origin: nodes.Path) -> dict[str, Node]:
+        sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        merged: dict[str, Node] = {}
+        for source in sources:
+            built = self.build(source, origin).value
+            if isinstance(built, dict):
+                merged = built | merged
+            else:
+                self._problem(source, "Only a mapping can be merged with <<.")
+        return merged
+
+    def _scalar(self, node: yaml.Node) -> Scalar:
+        kind = self._known_tag(node, "str", "int", "float", "bool", "null", "merge")
+        text = str(node.value)
+        try:
+            return _convert(kind, text)
+        except ValueError:
+            self._problem(node, f'"{text}" is not written as the tag !!{kind} promises.')
+            return None
+
+    def _known_tag(self, node: yaml.Node, *known: str) -> str:
+        kind = str(node.tag).removeprefix(_STANDARD)
+        if kind not in known:
+            shown = str(node.tag) if kind == node.tag else f"!!{kind}"
+            self._problem(node, f"The tag {shown} is not known here; write the value without it.")
+        return kind
+
+    def _problem(self, node: yaml.Node, message: str) -> None:
+        self.problems.append(Problem(message, self._file, node.start_mark.line + 1))
+
+
+def _convert(kind: str, text: str) -> Scalar:
+    if kind == "int":
+        return int(text)
+    if kind == "float":
+        return float(text)
+    if kind == "bool":
+        return text.lower() == "true"
+    return None if kind == "null" else text

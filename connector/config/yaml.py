@@ -1,0 +1,123 @@
+"""Reading a YAML file with the line of every value.
+
+The plain scalars are those of YAML 1.2 (true and false are the only booleans, so that `default_region: NO`
+is Norway), and narrower still for numbers: what is not written in plain decimal (`0123`, `0x1F`, `1e5`,
+`1_000`, `12:30`) is text, so that an id without quotes always keeps its digits.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from connector.config import nodes
+from connector.config.nodes import Node, plain
+from connector.config.tree import BARE_PLACEHOLDER_ADVICE, TreeBuilder
+from connector.errors import ConfigurationError, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file: its values, and on which line each was written (from 1)."""
+
+    file: Path
+    root: Node
+
+    @property
+    def data(self) -> Any:
+        """The values as dict, list, str, int, float, bool and None."""
+        return plain(self.root)
+
+    def line(self, path: nodes.Path) -> int:
+        """Give the line of the key at `path`; of the nearest one above it, if there is none."""
+        return self.root.at(path).line
+
+
+def read_yaml(path: Path) -> Document:
+    """Read a file.
+
+    Raises ConfigurationError with every problem found: no such file, broken YAML, a key written twice.
+    """
+    document, problems = parse_yaml(path)
+    if document is None or problems:
+        raise ConfigurationError(problems)
+    return document
+
+
+def parse_yaml(path: Path) -> tuple[Document | None, list[Problem]]:
+    """Read a file; gives the document too where it can be read on in spite of its problems, else None."""
+    try:
+        content = path.read_bytes()
+        node = yaml.compose(content, _Loader)
+    except OSError as error:
+        return None, [Problem(f"The file cannot be read: {error.strerror}.", path)]
+    except yaml.MarkedYAMLError as error:
+        return None, [_syntax_problem(path, error, content)]
+    except yaml.YAMLError:
+        return None, [Problem("The file is not text in UTF-8, or has control characters in it.", path)]
+    if node is None:
+        return Document(path, Node({}, 1)), []
+    builder = TreeBuilder(path)
+    return Document(path, builder.build(node)), builder.problems
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes with the implicit types of this module's docstring."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - the name and shape are PyYAML's
+
+
+_IMPLICIT = (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"null|Null|NULL|~|", ["n", "N", "~", ""]),
+    ("int", r"-?(0|[1-9][0-9]{0,99})", "-0123456789"),
+    ("float", r"-?(0|[1-9][0-9]{0,99})\.[0-9]+", "-0123456789"),
+    ("merge", r"<<", "<"),
+)
+for _name, _pattern, _first in _IMPLICIT:
+    _regexp = re.compile(rf"^(?:{_pattern})$")
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _regexp, list(_first))
+
+
+def _syntax_problem(path: Path, error: yaml.MarkedYAMLError, content: bytes) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return Problem(_advice("", ""), path)
+    line = content.splitlines()[mark.line : mark.line + 1]
+    if line and _BARE_PLACEHOLDER.search(line[0]):
+        return Problem(BARE_PLACEHOLDER_ADVICE, path, mark.line + 1)
+    return Problem(_advice(error.problem or "", error.context or ""), path, mark.line + 1)
+
+
+_BARE_PLACEHOLDER = re.compile(rb"[:-]\s*\{\{")
+_ADVICE: Sequence[tuple[str, str]] = (
+    ("\\t", "has a tab where YAML wants spaces"),
+    ("found duplicate anchor", "gives an anchor (&name) a second time"),
+    ("found undefined alias", "uses *name where no &name stands before; if it is text, put it in quotes"),
+    ("while scanning an alias", "begins a value with *; put the value in quotes"),
+    ("while scanning an anchor", "begins a value with &; put the value in quotes"),
+    (
+        "cannot start any token",
+        "begins a value with a character that YAML keeps for itself (@ % or `); put it in quotes",
+    ),
+    (
+        "mapping values are not allowed",
+        "has a colon where none can be; check the indentation, or put the value in quotes",
+    ),
+    ("while scanning a quoted scalar", "opens a quotation mark that is never closed"),
+    ("while parsing a flow", "has a { or [ that is not closed"),
+    ("could not find expected ':'", "has a key without a colon, or a line that is indented wrongly"),
+    ("while parsing a block", "is indented otherwise than the lines it belongs with"),
+    ("expected a single document", "holds a second document (---); only one is read"),
+)
+
+
+def _advice(problem: str, context: str) -> str:
+    reported = f"{context} {problem}"
+    for sign, advice in _ADVICE:
+        if sign in reported:
+            return f"This line {advice}."
+    return "This line is not YAML as it stands; check its indentation, quotation marks and brackets."
