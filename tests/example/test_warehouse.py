@@ -199,6 +199,17 @@ def test_e_mail_domains_are_reserved_for_examples(warehouse: duckdb.DuckDBPyConn
     """) == 0  # fmt: skip
 
 
+def test_ip_addresses_are_reserved_for_documentation(warehouse: duckdb.DuckDBPyConnection) -> None:
+    """RFC 5737 and 3849, beside the one private address that is there as dirt."""
+    assert {
+        address
+        for (address,) in warehouse.sql(
+            "SELECT ip_address FROM Web_Orders WHERE ip_address IS NOT NULL"
+        ).fetchall()
+        if not address.startswith(("203.0.113.", "2001:db8::"))
+    } == {"192.168.0.17", "unknown"}
+
+
 def test_telephone_numbers_are_reserved_for_fiction(warehouse: duckdb.DuckDBPyConnection) -> None:
     """North America 555-0100 to 0199; Ofcom, Bundesnetzagentur, ARCEP, ACMA and ComReg name the others."""
     fiction = r"(1?[0-9]{3}55501[0-9]{2}7?|(00|011)?(447700900[0-9]{3}|493023125[0-9]{3}|3319900[0-9]{4}"
