@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from connector.transform.template import load_template
 from tests.example.project import ROOT
 
 SETTINGS: dict[str, Any] = yaml.safe_load((ROOT / "orchestrations.yaml").read_text("utf-8"))
@@ -64,3 +65,10 @@ def test_the_web_template_maps_columns_that_the_web_query_gives() -> None:
     }
     mapped = [each for each in TEMPLATES["web_events"]["parameters"].values() if not isinstance(each, dict)]
     assert {column for each in mapped for column in ([each] if isinstance(each, str) else each)} <= given
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_shipped_template_loads_and_keeps_the_identity_mapping(name: str) -> None:
+    template = load_template(name, ROOT / "templates", lambda text, _file, _line: text)
+    assert template.identity
+    assert set(template.sources) == set(TEMPLATES[name]["parameters"])
