@@ -1,0 +1,106 @@
+"""One batch, from its first request until its fate is known: retry ( rate limit ( one attempt ) )."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from connector.delivery.answer import Answer, Verdict
+from connector.delivery.batch import Batch, BatchState
+from connector.delivery.limiter import Limiter
+from connector.delivery.policy import Budget, RetryPolicy, Timing
+from connector.delivery.progress import Progress
+from connector.delivery.recorder import Recorder
+from connector.errors import StopResumable
+
+Attempt = Callable[[Batch], Answer]
+"""One request. Called from several threads; raises for nothing the service says or the network does."""
+
+LONGEST_SLEEP = 0.2
+"""Seconds after which a waiting thread looks whether to stop."""
+
+STOPPING = frozenset({Verdict.STOP, Verdict.EXPIRED_TOKEN})
+FINAL = {Verdict.ACCEPTED: BatchState.DELIVERED, Verdict.REFUSED: BatchState.REFUSED}
+
+
+class Fate(NamedTuple):
+    """What became of a batch, and the last answer it got (None: it was never sent)."""
+
+    state: BatchState
+    answer: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Courier:
+    """Sends one batch at a time; shared by the threads of one delivery."""
+
+    attempt: Attempt
+    policy: RetryPolicy
+    limiter: Limiter
+    record: Recorder
+    progress: Progress
+    timing: Timing
+
+    def send(self, batch: Batch) -> Fate:
+        """Repeat the request until the answer is final, the policy is exhausted or the delivery stops.
+
+        The fate is pending when no request was taken for certain, unknown when one may have been.
+        """
+        budget = Budget(self.policy, self.timing)
+        accepted_before, attempts, open_state = self.progress.accepted, 0, BatchState.PENDING
+        answer: Answer | None = None
+        while self._admitted(budget):
+            attempts += 1
+            answer = self._ask(batch, attempts)
+            if answer.verdict in FINAL:
+                return Fate(FINAL[answer.verdict], answer)
+            if answer.verdict is Verdict.UNKNOWN:
+                open_state = BatchState.UNKNOWN
+            if not self._goes_on(answer, budget, accepted_before):
+                break
+        return Fate(open_state, answer)
+
+    def _ask(self, batch: Batch, attempts: int) -> Answer:
+        self.record.sending(batch)
+        answer = self.attempt(batch)
+        self.record.answered(batch, answer, attempts)
+        if answer.verdict is Verdict.ACCEPTED:
+            self.progress.count_accepted()
+        elif answer.verdict is Verdict.THROTTLED:
+            self.limiter.throttled(answer.wait)
+        return answer
+
+    def _goes_on(self, answer: Answer, budget: Budget, accepted_before: int) -> bool:
+        """Wait for the next attempt; False when there is to be none."""
+        if answer.verdict in STOPPING:
+            self.progress.halt(StopResumable(answer.message))
+            return False
+        wait = budget.wait_after(answer)
+        if wait is None:
+            self._give_up(answer, accepted_before)
+            return False
+        self._sleep(wait)
+        return True
+
+    def _give_up(self, answer: Answer, accepted_before: int) -> None:
+        """Stop the run, unless only this batch stays without an answer while others get theirs."""
+        others_pass = self.progress.accepted > accepted_before
+        if not (answer.verdict is Verdict.UNKNOWN and others_pass):
+            self.progress.halt(
+                StopResumable(f"The service could not take the events for too long: {answer.message}")
+            )
+
+    def _admitted(self, budget: Budget) -> bool:
+        """Wait for a place under the rate limit; False when the delivery stops meanwhile."""
+        while not self.progress.halted:
+            wait = self.limiter.take()
+            if wait <= 0:
+                return True
+            budget.held_back += wait
+            self._sleep(wait)
+        return False
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep in short stretches, so that a delivery that stops is not held up."""
+        until = self.timing.clock() + seconds
+        while (left := until - self.timing.clock()) > 0 and not self.progress.halted:
+            self.timing.sleep(min(left, LONGEST_SLEEP))

@@ -1,0 +1,1 @@
+"""TikTok: request bodies, one HTTP attempt, and what an answer means."""

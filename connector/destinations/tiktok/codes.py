@@ -1,0 +1,137 @@
+"""TikTok's return codes as data: what to do next, and the sentence that helps.
+
+Source: TikTok's appendix of return codes and the official SDK's list (agreed or good); which of them
+may be tried again is TikTok's word for 40016, 40100, 40133, 40202 and the 5xxxx codes, inferred for
+the rest.
+"""
+
+from dataclasses import dataclass
+
+from connector.delivery.answer import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a return code asks for. `help` is what the user can do, `wait` seconds to leave TikTok alone."""
+
+    verdict: Verdict
+    help: str = ""
+    wait: float | None = None
+
+
+ACCEPTED = Rule(Verdict.ACCEPTED)
+RETRY = Rule(Verdict.RETRY)
+THROTTLED = Rule(Verdict.THROTTLED)
+REFUSED = Rule(Verdict.REFUSED)
+STOP = Rule(Verdict.STOP, "TikTok would refuse every request alike.")
+
+_NEW_TOKEN = "Put a new access token into the credential, then run `connector resume`."  # noqa: S105
+_AUTHORISE = "Authorise the app again, then run `connector resume`."
+_EVENT_SOURCE = (
+    "Check that the event source id belongs to the advertiser id and that the token was made in that "
+    "ad account by an admin or operator."
+)
+
+WRONG_TOKEN = Rule(Verdict.STOP, f"The access token is wrong or was revoked. {_NEW_TOKEN}")
+WRONG_EVENT_SOURCE = Rule(
+    Verdict.STOP,
+    "TikTok does not know the event source. Check `event_source_id` first (web: the pixel code, not the "
+    "numeric pixel id; offline: the event set id), then `advertiser_id` and the event name.",
+)
+WRONG_SCOPE = Rule(Verdict.STOP, f"The token lacks the scope `Report Conversion Event`. {_AUTHORISE}")
+
+RULES: dict[int, Rule] = {
+    0: ACCEPTED,
+    # Some events were taken. Sent again alone they are recognised by their ids, so halving sorts them out.
+    20001: REFUSED,
+    40000: REFUSED,
+    40001: Rule(Verdict.STOP, f"The token may not write to this event source. {_EVENT_SOURCE}"),
+    40002: REFUSED,
+    40003: Rule(Verdict.STOP, f"TikTok forbids the request. {_EVENT_SOURCE}"),
+    40006: Rule(Verdict.STOP, "TikTok no longer serves this API version; update the connector."),
+    40007: WRONG_EVENT_SOURCE,
+    40008: Rule(Verdict.STOP, "This `api_url` does not take events (a sandbox does not)."),
+    40009: Rule(Verdict.STOP, "A limit of TikTok's sandbox is reached."),
+    40010: Rule(Verdict.STOP, "This is the wrong `api_url` for TikTok's API."),
+    40011: REFUSED,
+    40012: REFUSED,
+    40013: Rule(Verdict.STOP, "A limit of TikTok's sandbox is reached."),
+    40014: Rule(Verdict.STOP, "This `api_url` does not take events (a sandbox does not)."),
+    40016: THROTTLED,
+    40050: REFUSED,
+    40051: Rule(Verdict.STOP, "TikTok does not serve this API version; update the connector."),
+    40061: REFUSED,
+    40062: REFUSED,
+    40063: STOP,
+    40100: THROTTLED,
+    40101: Rule(Verdict.STOP, "The app id, its secret or the auth code is wrong. Check the credential."),
+    40102: Rule(Verdict.EXPIRED_TOKEN, f"The access token has expired. {_NEW_TOKEN}"),
+    40103: Rule(Verdict.STOP, f"The refresh token has expired. {_AUTHORISE}"),
+    40104: Rule(Verdict.STOP, f"No access token reached TikTok. {_NEW_TOKEN}"),
+    40105: WRONG_TOKEN,
+    40106: Rule(
+        Verdict.STOP,
+        f"The access token does not fit the advertiser: its user has no access. {_NEW_TOKEN}",
+    ),
+    40107: Rule(
+        Verdict.STOP,
+        f"The refresh token is wrong, or the access token is a long-term one, which has none. {_AUTHORISE}",
+    ),
+    40108: STOP,
+    40110: Rule(
+        Verdict.STOP,
+        f"The auth code was used before, has expired or was cancelled. {_AUTHORISE}",
+    ),
+    40113: Rule(Verdict.STOP, "The app is blocked, or its id and secret do not belong together."),
+    40115: STOP,
+    40116: STOP,
+    40117: Rule(Verdict.STOP, "TikTok does not allow this app to do that."),
+    40118: Rule(Verdict.STOP, "TikTok allows this feature only to listed apps or in certain regions."),
+    40119: Rule(Verdict.STOP, "The app and the advertiser belong to different companies."),
+    40124: Rule(Verdict.STOP, "The app's developer profile is incomplete at TikTok."),
+    40125: Rule(Verdict.STOP, "The app's developer lacks the permission at TikTok."),
+    40130: WRONG_SCOPE,
+    40131: WRONG_SCOPE,
+    40132: Rule(Verdict.THROTTLED, wait=10.0),
+    40133: THROTTLED,
+    40200: STOP,
+    40201: RETRY,
+    40202: RETRY,
+    40300: Rule(Verdict.STOP, "TikTok does not know the advertiser. Check `advertiser_id`."),
+    40301: Rule(Verdict.STOP, "The advertiser does not belong to this token. Check `advertiser_id`."),
+    40400: Rule(Verdict.STOP, "TikTok has no such route. Check `api_url`."),
+    40700: REFUSED,
+    **dict.fromkeys((40900, 40905, 40906, 40907, 40908, 40909, 40910, 40914, 40915), STOP),
+    41000: Rule(Verdict.STOP, "TikTok does not take requests from this IP address or country."),
+    41001: Rule(Verdict.STOP, "TikTok has taken this endpoint out of service."),
+    41002: STOP,
+    51021: THROTTLED,
+    61000: THROTTLED,
+}
+"""Codes of their own; 50xxx, 51xxx, 52xxx and 60xxx are TikTok's own troubles, to be tried again."""
+
+HTTP_RULES: dict[int, Rule] = {
+    404: Rule(Verdict.STOP, "There is no such path at `api_url`."),
+    408: RETRY,
+    413: REFUSED,
+    400: REFUSED,
+    425: RETRY,
+    429: THROTTLED,
+}
+"""Answers without TikTok's envelope, by HTTP status (TikTok documents none but 404 and 5xx)."""
+
+
+def rule_for_code(code: int) -> Rule:
+    """What a return code asks for; unknown 4xxxx codes blame the request, all others TikTok."""
+    return RULES.get(code) or (REFUSED if 40_000 <= code < 50_000 else RETRY)
+
+
+def rule_for_status(status: int) -> Rule:
+    """What an answer without an envelope asks for. A 2xx that says nothing leaves the outcome unknown."""
+    if 200 <= status < 300:
+        return Rule(Verdict.UNKNOWN)
+    if status >= 500:
+        return RETRY
+    return HTTP_RULES.get(status) or Rule(
+        Verdict.STOP, "Something other than TikTok answered: check `api_url`."
+    )
