@@ -17,15 +17,13 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """`events` (schema EVENTS) and `first`, the position of each event's first row in what was grouped;
-    the other fields are positions of rows that are not sent, and of those that disagree with their event's
-    first row."""
+    """`events` (schema EVENTS) and `first`, the position of each event's first part; `incomplete` and
+    `duplicates` are the positions of parts that are not sent."""
 
     events: pa.Table
     first: Positions
     incomplete: Positions
     duplicates: Positions
-    conflicting: int
 
 
 def group(parts: pa.Table, rejected: Flags, *, line_items: bool) -> Grouped:
@@ -46,8 +44,8 @@ def group(parts: pa.Table, rejected: Flags, *, line_items: bool) -> Grouped:
         _, first = np.unique(groups[good], return_index=True)
         kept, incomplete = good[np.sort(first)], none
         duplicates = np.delete(good, first)
-    events, first_rows, conflicting = _joined(parts, kept, groups[kept])
-    return Grouped(events, first_rows, incomplete, duplicates, conflicting)
+    events, first_parts = _joined(parts, kept, groups[kept])
+    return Grouped(events, first_parts, incomplete, duplicates)
 
 
 def payloads(events: pa.RecordBatch | pa.Table) -> pa.Array:
@@ -70,16 +68,15 @@ def _group_numbers(keys: pa.ChunkedArray) -> Positions:
     return numbers
 
 
-def _joined(parts: pa.Table, kept: Positions, groups: Positions) -> tuple[pa.Table, Positions, int]:
+def _joined(parts: pa.Table, kept: Positions, groups: Positions) -> tuple[pa.Table, Positions]:
     ordered = np.argsort(groups, kind="stable")
     order, sorted_groups = kept[ordered], groups[ordered]
     starts = np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]]) if len(order) else order
     if len(starts) == len(order):
-        return parts.take(order), order, 0
+        return parts.take(order), order
     members = parts.take(order)
     head = _plain(members["head"])
     sizes = np.diff(np.r_[starts, len(order)])
-    same = pc.equal(head, head.take(pa.array(np.repeat(starts, sizes))))
     events = pa.table(
         [
             _plain(members["key"]).take(pa.array(starts)),
@@ -87,10 +84,18 @@ def _joined(parts: pa.Table, kept: Positions, groups: Positions) -> tuple[pa.Tab
             head.take(pa.array(starts)),
             _joined_items(_plain(members["items"]), starts),
             _summed(_plain(members["amount"]), sizes),
+            _differing(members, head, starts, sizes),
         ],
         schema=EVENTS,
     )
-    return events, order[starts], len(order) - pc.sum(same).as_py()
+    return events, order[starts]
+
+
+def _differing(members: pa.Table, head: pa.Array, starts: Positions, sizes: Positions) -> pa.Array:
+    other = pc.not_equal(head, head.take(pa.array(np.repeat(starts, sizes)))).to_numpy(zero_copy_only=False)
+    rows = pc.list_value_length(members["rows"]).to_numpy()
+    differing = np.where(other, rows, members["differing"].to_numpy())
+    return pa.array(np.add.reduceat(differing, starts).astype(np.int32))
 
 
 def _joined_lists(lists: pa.ListArray, starts: Positions) -> pa.ListArray:
@@ -127,7 +132,12 @@ def parts_of(rows: pa.Table) -> pa.Table:
     count = rows.num_rows
     numbers = _plain(rows["row_number"])
     lists = pa.ListArray.from_arrays(pa.array(np.arange(count + 1, dtype=np.int32)), numbers)
-    columns = [_key(_plain(rows["key"])), lists, _plain(rows["head"]), _plain(rows["item"]), _plain(rows["amount"])]
+    columns = [
+        _key(_plain(rows["key"])),
+        lists,
+        *(_plain(rows[name]) for name in ("head", "item", "amount")),
+        pa.array(np.zeros(count, np.int32)),
+    ]
     return pa.table(columns, names=EVENTS.names)
 
 

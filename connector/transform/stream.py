@@ -78,8 +78,8 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> 
     reasons[grouped.incomplete] = 1 + REASONS.index(Reason.INCOMPLETE_EVENT)
     warnings = count_warnings(rows["warnings"].to_numpy())
     skips = Counter({Skip.DUPLICATE.value: len(grouped.duplicates)} if len(grouped.duplicates) else {})
-    if grouped.conflicting:
-        warnings[Warning.CONFLICTING_ROWS.value] = grouped.conflicting
+    if conflicting := pc.sum(grouped.events["differing"]).as_py():
+        warnings[Warning.CONFLICTING_ROWS.value] = conflicting
     return HashedRows(
         read=chunk.num_rows,
         events=tuple(_by_route(rows, grouped.events, grouped.first, compiled)),

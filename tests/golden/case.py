@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tests.reference import Settings
+from tests.reference import Settings, identity_template
 
 NOW = 1_700_000_000
 """When every run of a case starts, unless it says otherwise: 2023-11-14T22:13:20Z."""
@@ -37,6 +37,7 @@ DROP = object()
 class Case:
     """A table, how it is read, and what comes of it.
 
+    `mapping` is a template's parameters; with `extends` they stand over the identity template. None: no template.
     `events` are the events' JSON objects in order; numbers compare by value, `texts` pins their exact bytes.
     `routes` is (event_source, event_source_id) of each event, `rows` the rows (from 1) it stands for.
     """
@@ -45,6 +46,7 @@ class Case:
     columns: Columns
     settings: Settings = field(default_factory=lambda: Settings(started_at=NOW))
     mapping: Mapping[str, object] | None = None
+    extends: bool = False
     events: Sequence[Mapping[str, Any]] = ()
     rejected: Mapping[int, str] = field(default_factory=dict)
     skipped: Mapping[int, str] = field(default_factory=dict)
@@ -52,6 +54,11 @@ class Case:
     routes: Sequence[tuple[str, str]] | None = None
     rows: Sequence[Sequence[int]] | None = None
     texts: Sequence[str] | None = None
+
+    @property
+    def template(self) -> Mapping[str, object] | None:
+        """The template's parameters in full, as the reference takes them."""
+        return identity_template() | dict(self.mapping) if self.mapping and self.extends else self.mapping
 
 
 OFFLINE_ROW: dict[str, Any] = {

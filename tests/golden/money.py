@@ -74,7 +74,6 @@ CASES: list[Case] = [
         {"value": (pa.decimal128(20, 8), [Decimal("1.00000050")])},
         value("1.000001"),
     ),
-    refused("a boolean is no amount", {"value": True}, "invalid_amount"),
     offline("a blank amount is absent", {"value": "  ", "price": "", "quantity": (FLOAT, [None])}),
     offline(
         "no trailing zeros and no exponent",

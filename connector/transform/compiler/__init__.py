@@ -45,7 +45,8 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     only_rejected = " WHERE row_number IN (SELECT row_number FROM rejected)"
     return CompiledTransform(
         rows_sql=context.layers.select(columns, "chunk"),
-        rejected_sql=context.layers.select(("row_number", rejected), "chunk", where=only_rejected),
+        rejected_sql=context.layers.select(("row_number", rejected), "chunk", where=only_rejected)
+        + "\nORDER BY row_number",
         indices=tuple(binding.indices()),
         routed=wrong_route is not None,
         rules=rules,

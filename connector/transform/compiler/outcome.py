@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from connector.outcomes import REASONS, WARNINGS, Reason, Warning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
-from connector.transform.sql.functions import JSON_TEXT
 from connector.transform.sql.text import json_text, quote
 
 _ID_LENGTH = 36
@@ -23,8 +22,8 @@ def compile_event_id(context: Context, identifiers: list[Identifier]) -> None:
     parts = [
         "'['",
         *(f"{sorted_json.get(name, quote('[]'))}, ','" for name in ("email", "phone", "external_id")),
-        f"{_portable_json('event')}, ',', event_time, ','",
-        f"coalesce({_portable_json(order)}, 'null')" if order else "'null'",
+        f"{json_text('event')}, ',', event_time, ','",
+        f"coalesce({json_text(order)}, 'null')" if order else "'null'",
         "']'",
     ]
     derived = f"substr(sha256(concat({', '.join(parts)})), 1, {_ID_LENGTH})"
@@ -63,7 +62,3 @@ def compile_warnings(context: Context, conditions: Mapping[Warning, str]) -> Non
     )
     context.layers.put(Level.OUTCOME, "warnings", f"({bits or '0'})::UTINYINT")
 
-
-def _portable_json(column: str) -> str:
-    """A JSON string whose bytes any JSON library would write: DuckDB writes \\u001F where others write \\u001f."""
-    return f"CASE WHEN contains({json_text(column)}, '\\u00') THEN {JSON_TEXT}({column}) ELSE {json_text(column)} END"

@@ -2,14 +2,11 @@
 
 import json
 
+from connector.redaction import EMAIL_LIKE, PHONE_LIKE, REDACTED
 from connector.transform.catalogue import PARAMETERS, Kind
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
 from connector.transform.sql.text import json_text, quote
-
-_EMAIL_LIKE = r'[^\s@",:]+@[^\s@",:]+'
-_PHONE_LIKE = r"\+\d[\d ().-]{6,}\d|\(\d{3}\) ?\d{3}[-. ]?\d{4}|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b"
-REDACTED = "[redacted]"
 
 
 def compile_head(
@@ -59,8 +56,8 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
 
 
 def _redacted(text: str) -> str:
-    mailless = f"regexp_replace({text}, {quote(_EMAIL_LIKE)}, '{REDACTED}', 'g')"
-    return f"regexp_replace({mailless}, {quote(_PHONE_LIKE)}, '{REDACTED}', 'g')"
+    mailless = f"regexp_replace({text}, {quote(EMAIL_LIKE)}, '{REDACTED}', 'g')"
+    return f"regexp_replace({mailless}, {quote(PHONE_LIKE)}, '{REDACTED}', 'g')"
 
 
 def _user_key(name: str) -> str:

@@ -7,12 +7,14 @@ import pyarrow as pa
 from connector.outcomes import Reason, Warning
 from connector.transform.binding import Field
 from connector.transform.compiler.context import Context, Level, literal
-from connector.transform.sql.numbers import AMOUNT, amount_of, is_bad, product
+from connector.transform.sql.numbers import AMOUNT, amount_of, is_bad, is_negative, product
 from connector.transform.sql.text import is_text, json_text, number_text, quote, strip, text_of
 from connector.transform.template import Constant
 from connector.transform.vocabulary import EVENT_CHANNELS, ISO_CURRENCIES, LISTED_CURRENCIES
 
-_LIMITS = {"price": "1e14", "quantity": "1e12", "value": "1e32"}
+_LIMITS = {"price": 10**14, "quantity": 10**12, "value": None}
+"""What keeps price x quantity within DECIMAL(38, 6); a value is within it if it could be read at all."""
+
 _ITEM_TEXTS = ("content_id", "content_name", "content_category", "brand")
 
 
@@ -64,7 +66,9 @@ def compile_amounts(context: Context) -> dict[Reason, str]:
         sources.reverse()
     known = [source for source in sources if source]
     context.layers.put(Level.CLEAN, "amount", f"coalesce({', '.join(known)}, NULL)" if known else f"NULL::{AMOUNT}")
-    bad = [is_bad(f"{column}_given", column, _LIMITS[name]) for name, column in parsed.items()]
+    bad = [
+        is_bad(f"{column}_given", column, f"{column}_negative", _LIMITS[name]) for name, column in parsed.items()
+    ]
     return {Reason.INVALID_AMOUNT: " OR ".join(bad)} if bad else {}
 
 
@@ -90,8 +94,10 @@ def _parsed(context: Context, name: str) -> str | None:
     if fields and not is_text(kind):
         raw = f"c{fields[0].index}"
         context.layers.put(Level.TEXT, f"{column}_given", raw)
+        context.layers.put(Level.TEXT, f"{column}_negative", is_negative(raw, kind))
         return context.layers.put(Level.TEXT, column, amount_of(raw, kind))
     context.layers.put(Level.NORMAL, f"{column}_given", given)
+    context.layers.put(Level.NORMAL, f"{column}_negative", is_negative(given, pa.string()))
     return context.layers.put(Level.NORMAL, column, amount_of(given, pa.string()))
 
 

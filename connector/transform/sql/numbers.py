@@ -17,9 +17,17 @@ def amount_of(column: str, kind: pa.DataType) -> str:
     return f"try_cast({column} AS {AMOUNT})"
 
 
-def is_bad(given: str, amount: str, limit: str) -> str:
+def is_negative(column: str, kind: pa.DataType) -> str:
+    """Whether `column` says a number below zero, even one that rounds to zero."""
+    if is_text(kind):
+        return f"({column} < '.' AND regexp_matches({column}, '^-[0.]*[1-9]'))"
+    return f"{column} < 0"
+
+
+def is_bad(given: str, amount: str, negative: str, limit: int | None) -> str:
     """Whether something was given that is no number, negative, or `limit` and more."""
-    return f"({given} IS NOT NULL AND ({amount} IS NULL OR {amount} < 0 OR {amount} >= {limit}))"
+    too_large = f" OR {amount} >= {limit}" if limit else ""
+    return f"({given} IS NOT NULL AND ({amount} IS NULL OR {negative}{too_large}))"
 
 
 def product(price: str, quantity: str) -> str:

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from connector.transform.sql.functions import UNICODE_LOWER
+from connector.transform.sql.functions import JSON_TEXT, UNICODE_LOWER
 
 _WHITE_SPACE = (
     *range(0x09, 0x0E),
@@ -49,8 +49,11 @@ def lower(column: str) -> str:
 
 
 def json_text(column: str) -> str:
-    """`column` as a JSON string, NULL for NULL."""
-    return f"to_json({column})"
+    """`column` as a JSON string, NULL for NULL, in the bytes that other JSON libraries write.
+
+    DuckDB writes \\u001F where others write \\u001f: such characters are rare, and looking for them is cheap.
+    """
+    return f"CASE WHEN contains(to_json({column}), '\\u00') THEN {JSON_TEXT}({column}) ELSE to_json({column}) END"
 
 
 def number_text(number: str) -> str:

@@ -8,6 +8,7 @@ MILLISECONDS_FROM = 10**11
 """A number from here on is milliseconds: as seconds it would be the year 5138."""
 
 _LARGEST = 10**15
+_YEAR_1, _YEAR_9999 = -62_135_596_800, 253_402_300_799
 _DATE = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?"
 _ZONE = r"([zZ]|[+-]\d{2}(:?\d{2})?)"
@@ -22,6 +23,11 @@ def unix_seconds(column: str, kind: pa.DataType, zone: str) -> str:
 
     `zone` is the IANA name that times without an offset are in.
     """
+    seconds = _unix_seconds(column, kind, zone)
+    return f"CASE WHEN {seconds} BETWEEN {_YEAR_1} AND {_YEAR_9999} THEN {seconds} END"
+
+
+def _unix_seconds(column: str, kind: pa.DataType, zone: str) -> str:
     if pa.types.is_timestamp(kind):
         return _floored(column) if kind.tz else _of_local(column, zone)
     if pa.types.is_date(kind):

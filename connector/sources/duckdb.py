@@ -1,0 +1,113 @@
+"""DuckDB files, opened read-only, streamed as Arrow."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from connector.errors import SourceError
+from connector.redaction import redact
+
+BATCH_ROWS = 65_536
+IN_MEMORY = ":memory:"
+
+
+def connect(url: str, directory: Path) -> "DuckDBSource":
+    """Opens `duckdb:///path`, relative to `directory`, or `duckdb:///:memory:`.
+
+    A file that is not there is first made from the SQL file of the same name beside it, if there is one:
+    `demo/warehouse.sql` makes `demo/warehouse.duckdb`. Raises SourceError.
+    """
+    path = url.partition("://")[2].removeprefix("/") or IN_MEMORY
+    if path == IN_MEMORY:
+        return DuckDBSource(_open(path, read_only=False))
+    file = directory / path
+    if not file.exists():
+        _make(file, shown=path)
+    return DuckDBSource(_open(str(file), read_only=True))
+
+
+class DuckDBSource:
+    """One connection; one query at a time."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def execute(self, sql: str) -> Iterator["DuckDBResult"]:
+        """See `Source.execute`."""
+        with _named_errors():
+            # A cursor of its own, through `sql`: this streams, where `execute` would keep the whole result.
+            cursor = self._connection.cursor()
+            reader = cursor.sql(sql).to_arrow_reader(BATCH_ROWS)
+        try:
+            yield DuckDBResult(reader)
+        finally:
+            reader.close()
+            cursor.close()
+
+    def describe(self, sql: str) -> pa.Schema:
+        """See `Source.describe`."""
+        with self.execute(f"SELECT * FROM (\n{sql}\n) AS described LIMIT 0") as result:
+            return result.schema
+
+    def cancel(self) -> None:
+        """See `Source.cancel`."""
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._connection.close()
+
+
+class DuckDBResult:
+    """A result that is read as it is made."""
+
+    def __init__(self, reader: pa.RecordBatchReader) -> None:
+        self._reader = reader
+
+    @property
+    def schema(self) -> pa.Schema:
+        """See `Result.schema`."""
+        return self._reader.schema
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """See `Result.batches`."""
+        while True:
+            with _named_errors():
+                try:
+                    batch = self._reader.read_next_batch()
+                except StopIteration:
+                    return
+            yield batch
+
+
+def _open(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    with _named_errors("The warehouse could not be opened"):
+        connection = duckdb.connect(path, read_only=read_only)
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+
+def _make(file: Path, *, shown: str) -> None:
+    recipe = file.with_suffix(".sql")
+    if not recipe.is_file():
+        raise SourceError(f'The warehouse file "{shown}" does not exist, nor a {recipe.name} beside it to make it from.')
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with _named_errors(f"{recipe.name} could not make the warehouse"), duckdb.connect(str(unfinished)) as connection:
+            connection.execute(recipe.read_text())
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named_errors(what: str = "The query failed") -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise SourceError(f"{what}: {redact(str(error))}") from None

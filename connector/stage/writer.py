@@ -1,0 +1,65 @@
+"""Writes a run's events to disk, and knows of each batch where it lies."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connector.hashed import EVENTS, HashedEvents, Route
+from connector.stage.cutting import Cutter
+
+
+@dataclass(frozen=True, slots=True)
+class StagedBatch:
+    """Where a batch lies: the file's name, and its place among the record batches in it."""
+
+    route: Route
+    file: str
+    index: int
+    events: int
+    rows: int
+
+
+class EventsFile:
+    """One Arrow file being written, a record batch for each batch to be sent."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.path = directory / name
+        self.batches: list[StagedBatch] = []
+        self._cutter = Cutter()
+        self._sink = pa.OSFile(str(self.path), "wb")
+        self._writer = pa.ipc.new_file(self._sink, EVENTS)
+
+    def add(self, events: HashedEvents) -> None:
+        """Takes events of one route in; those that do not fill a batch wait for more."""
+        for route, batch in self._cutter.add(events):
+            self._write(route, batch)
+
+    def finish(self) -> list[StagedBatch]:
+        """Writes what waits, and comes back when the disk has it."""
+        for route, batch in self._cutter.rest():
+            self._write(route, batch)
+        self.close()
+        _sync(self.path)
+        _sync(self.path.parent)
+        return self.batches
+
+    def close(self) -> None:
+        """Ends the file as it is."""
+        self._writer.close()
+        self._sink.close()
+
+    def _write(self, route: Route, batch: pa.RecordBatch) -> None:
+        rows = pc.sum(pc.list_value_length(batch["rows"])).as_py()
+        self._writer.write_batch(batch)
+        self.batches.append(StagedBatch(route, self.path.name, len(self.batches), batch.num_rows, rows))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

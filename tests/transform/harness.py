@@ -1,0 +1,78 @@
+"""Runs the product's transform over a table and tells what came out in the words of the reference."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from connector.transform.binding import bind
+from connector.transform.compiler import CompiledTransform, compile_events
+from connector.transform.grouping import payloads
+from connector.transform.rules import EventRules
+from connector.transform.stream import hash_rows
+from connector.transform.template import DataTemplate, load_template
+from tests.reference import Settings
+
+
+@dataclass
+class Outcome:
+    """`texts` are the events' JSON in the order of their first rows; `routes` and `rows` go with them."""
+
+    texts: list[str] = field(default_factory=list)
+    routes: list[tuple[str, str]] = field(default_factory=list)
+    rows: list[list[int]] = field(default_factory=list)
+    rejected: dict[int, str] = field(default_factory=dict)
+    skipped: dict[int, str] = field(default_factory=dict)
+    warnings: Counter[str] = field(default_factory=Counter)
+    kept: dict[int, str] = field(default_factory=dict)
+    read: int = 0
+
+    @property
+    def events(self) -> list[Any]:
+        return [json.loads(text, parse_float=Decimal) for text in self.texts]
+
+
+def arrow_table(columns: Mapping[str, tuple[pa.DataType, list[Any]]]) -> pa.Table:
+    return pa.table([pa.array(values, type=kind) for kind, values in columns.values()], names=list(columns))
+
+
+def template_of(mapping: Mapping[str, object] | None, directory: Path, *, extends: bool = False) -> DataTemplate:
+    """The template that a file with these parameters makes."""
+    if mapping is None:
+        return DataTemplate("tiktok_events")
+    data: dict[str, object] = {"parameters": dict(mapping)}
+    if extends:
+        data["extends"] = "tiktok_events"
+    (directory / "mapped.yaml").write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False))
+    return load_template("mapped", directory, lambda text, _file, _line: text)
+
+
+def compiled(table: pa.Table, settings: Settings, template: DataTemplate) -> CompiledTransform:
+    rules = EventRules(**{name: getattr(settings, name) for name in EventRules.__dataclass_fields__})
+    return compile_events(bind(template, table.schema), rules)
+
+
+def transformed(table: pa.Table, settings: Settings, template: DataTemplate, *, threads: int = 1) -> Outcome:
+    outcome, events = Outcome(), []
+    for hashed in hash_rows(table.to_batches(), compiled(table, settings, template), threads=threads):
+        outcome.read += hashed.read
+        outcome.warnings += hashed.warnings
+        for row in hashed.left_out.to_pylist():
+            (outcome.rejected if row["outcome"] == "rejected" else outcome.skipped)[row["row"]] = row["reason"]
+            outcome.kept[row["row"]] = row["columns"]
+        assert hashed.rejects.total() + hashed.skips.total() == hashed.left_out.num_rows
+        for part in hashed.events:
+            route = (part.route.event_source, part.route.event_source_id)
+            rows = part.table["rows"].to_pylist()
+            events += [(own[0], text, route, own) for own, text in zip(rows, payloads(part.table).to_pylist(), strict=True)]
+    for _, text, route, own in sorted(events):
+        outcome.texts.append(text)
+        outcome.routes.append(route)
+        outcome.rows.append(own)
+    return outcome
