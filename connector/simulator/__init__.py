@@ -1,0 +1,1 @@
+"""A local TikTok: good enough to try everything without an account."""
