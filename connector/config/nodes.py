@@ -34,6 +34,12 @@ class Node:
         if isinstance(self.value, dict):
             yield from self.value.items()
 
+    def children(self) -> "list[Node]":
+        """Give the values of a mapping or the items of a list; none for a scalar."""
+        if isinstance(self.value, dict):
+            return list(self.value.values())
+        return self.value if isinstance(self.value, list) else []
+
     def at(self, path: Path) -> "Node":
         """Give the node at a path, or the deepest one on the way to it."""
         node = self

@@ -82,7 +82,7 @@ class TreeBuilder:
         try:
             return _convert(kind, text)
         except ValueError:
-            self._problem(node, f'"{text}" is not written as the tag !!{kind} promises.')
+            self._problem(node, f"The value is not written as its tag !!{kind} promises.")
             return None
 
     def _known_tag(self, node: yaml.Node, *known: str) -> str:
@@ -102,5 +102,5 @@ def _convert(kind: str, text: str) -> Scalar:
     if kind == "float":
         return float(text)
     if kind == "bool":
-        return text.lower() == "true"
+        return bool(("false", "true").index(text.lower()))
     return None if kind == "null" else text

@@ -1,0 +1,124 @@
+"""Everything that can be known about `orchestrations.yaml` without the environment."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from connector.config.credential import Credential
+from connector.config.destination import BY_TYPE
+from connector.config.examine import examine
+from connector.config.findings import Findings
+from connector.config.layout import SECTIONS, Top, section
+from connector.config.nodes import Node
+from connector.config.orchestration import Orchestration
+from connector.config.references import check_references
+from connector.config.render import has_placeholder, template_fault
+from connector.config.settings import Settings
+from connector.config.suggest import did_you_mean, nearest
+from connector.config.warehouse import Warehouse
+from connector.errors import Problem
+
+_MODELS: Mapping[str, type[Settings]] = {
+    "warehouses": Warehouse,
+    "credentials": Credential,
+    "orchestrations": Orchestration,
+}
+_VERSION = 1
+
+
+def problems_of(file: Path, trees: Mapping[str, Node], chosen: str) -> list[Problem]:
+    """Check the file under every target; what is wrong only under others than the chosen one says so."""
+    found = {name: _check_tree(file, tree) for name, tree in trees.items()}
+    problems = list(found.get(chosen, ()))
+    for name, others in found.items():
+        for problem in others:
+            message = problem.message
+            if problem not in problems and "targets." not in message:
+                problem = replace(problem, message=f'{message} (With the target "{name}".)')  # noqa: PLW2901
+            if problem not in problems:
+                problems.append(problem)
+    return problems
+
+
+def _check_tree(file: Path, root: Node) -> list[Problem]:
+    findings = Findings(file)
+    _check_top(root, findings)
+    for name in SECTIONS:
+        _check_section(name, section(root, name), findings)
+    check_references(root, findings)
+    _check_templates(root, findings)
+    return findings.problems
+
+
+def _check_top(root: Node, findings: Findings) -> None:
+    examine(
+        Top,
+        replace(root, value={key: node for key, node in root.entries() if key not in SECTIONS}),
+        findings,
+        {},
+        pending=True,
+    )
+    version = root.child("version")
+    if version is None:
+        findings.add(root, f"lacks version; write version: {_VERSION}")
+    elif version.value != _VERSION or isinstance(version.value, bool):
+        findings.add(version, f"must be {_VERSION}, the only version there is")
+
+
+def _check_section(name: str, node: Node, findings: Findings) -> None:
+    if not isinstance(node.value, dict):
+        findings.add(node, "must be a mapping of names to settings")
+    for key, entry in node.entries():
+        if not _usable(key):
+            findings.add(entry, "has a name that cannot be used; use letters, digits, _ and -")
+        if isinstance(entry.value, dict):
+            _check_entry(name, key, entry, node, findings)
+        else:
+            findings.add(entry, "must be a mapping of settings", secret=True)
+
+
+def _usable(name: str) -> bool:
+    return bool(name.strip()) and name[0] not in ".-" and name.isprintable() and not set(name) & set("/\\")
+
+
+def _check_entry(name: str, key: str, entry: Node, siblings: Node, findings: Findings) -> None:
+    defined = [other for other, node in siblings.entries() if node.origin[:1] != ("targets",)]
+    if entry.origin[:1] == ("targets",) and nearest(key, defined) and _is_partial(name, entry):
+        findings.add(entry, f"is in this target only, and incomplete.{did_you_mean(key, defined)}")
+        return
+    model = _model(name, entry, findings)
+    if model is not None:
+        examine(
+            model,
+            entry,
+            findings,
+            {"name": key, "target": key} if model is Orchestration else {"name": key},
+            pending=True,
+        )
+
+
+def _is_partial(name: str, entry: Node) -> bool:
+    needed = {"warehouses": "url", "destinations": "type", "orchestrations": "destination"}.get(name)
+    return needed is not None and entry.child(needed) is None
+
+
+def _model(name: str, entry: Node, findings: Findings) -> type[Settings] | None:
+    if name != "destinations":
+        return _MODELS[name]
+    kind = entry.child("type")
+    if kind is None or kind.value is None:
+        findings.add(entry, f"lacks type ({' or '.join(BY_TYPE)})")
+    elif str(kind.value) not in BY_TYPE:
+        findings.add(
+            kind, f"must be {' or '.join(BY_TYPE)}.{did_you_mean(str(kind.value), BY_TYPE)}".removesuffix(".")
+        )
+    else:
+        return BY_TYPE[str(kind.value)]
+    return None
+
+
+def _check_templates(node: Node, findings: Findings) -> None:
+    for child in node.children():
+        _check_templates(child, findings)
+    if isinstance(node.value, str) and has_placeholder(node.value) and (fault := template_fault(node.value)):
+        findings.add(node, fault)

@@ -1,0 +1,33 @@
+"""What opens a TikTok account."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from connector.config.fields import Secret, Text
+from connector.config.settings import Complaint, Settings
+
+_NEEDED = "needs access_token, or app_id and app_secret (with refresh_token, or connector auth login)"
+
+
+class Credential(Settings):
+    """A long-lived access token, or an app's id and secret with a grant that is refreshed."""
+
+    name: str
+    description: Text | None = None
+    access_token: Secret | None = None
+    app_id: Text | None = None
+    app_secret: Secret | None = None
+    refresh_token: Secret | None = None
+    refresh_path: Text | None = None
+    """Where under `api_url` the grant is refreshed, if not where TikTok has it today."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Refuse a credential with which nothing can be opened."""
+        if given.get("access_token") is not None:
+            return
+        missing = [key for key in ("app_id", "app_secret") if given.get(key) is None]
+        if len(missing) == 2:
+            yield "", _NEEDED
+        elif missing:
+            yield "", f"needs {missing[0]} as well"

@@ -1,0 +1,140 @@
+"""Where a result goes: TikTok events, or a TikTok audience."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator
+
+from connector.config.credential import Credential
+from connector.config.fields import Mapped, Switch, Text, Words, number, one_of, pattern, text, whole
+from connector.config.places import ApiUrl, Region, Zone
+from connector.config.render import has_placeholder
+from connector.config.settings import Complaint, Settings
+
+TIKTOK = "https://business-api.tiktok.com"
+_DIGITS = "[0-9]{1,40}"
+AdvertiserId = Annotated[str, pattern(_DIGITS, "digits only, as 7654321098765432109")]
+
+
+def advertiser_ids(value: object) -> object:
+    """Take a list of digits, or a single one."""
+    ids = tuple(text(item) for item in (value if isinstance(value, list | tuple) else [value]))
+    if not ids or not all(item.isascii() and item.isdigit() for item in ids):
+        raise ValueError('must be a list of ids of digits only, as ["7654321098765432109"]')
+    return ids
+
+
+class RetrySettings(Settings):
+    """How a request is tried again; waits are in seconds."""
+
+    filled_in: ClassVar[frozenset[str]] = frozenset()
+
+    max_attempts: Annotated[int, whole(1, 1000)] = 12
+    max_minutes: Annotated[float, number(0, 1440)] = 15
+    first_wait: Annotated[float, number(0, 3600)] = 0.5
+    longest_wait: Annotated[float, number(0, 3600)] = 10
+
+
+class Destination(Settings):
+    """What both types have in common."""
+
+    references: ClassVar[Mapping[str, str]] = {"credential": "credentials"}
+    aliases: ClassVar[Mapping[str, str]] = {"pii_setting": "pii"}
+
+    name: str
+    description: Text | None = None
+    credential: Credential
+    default_region: Region = "US"
+    max_in_flight: Annotated[int, whole(1)] = 8
+    api_url: ApiUrl = TIKTOK
+    retry: RetrySettings = RetrySettings()
+    admin_only: Switch = False
+    pii: Switch = False
+
+
+class EventsDestination(Destination):
+    """An event source of TikTok: a pixel (web) or an offline event set.
+
+    `event_source_id` is None only for an offline event set that is found or created by its name.
+    """
+
+    aliases: ClassVar[Mapping[str, str]] = {**Destination.aliases, "event_set_id": "event_source_id"}
+
+    type: Literal["tiktok_events"]
+    advertiser_id: AdvertiserId
+    event_source: Annotated[Literal["web", "offline"], one_of("web", "offline")]
+    event_source_id: Text | None = None
+    event_set_name: Text | None = None
+    auto_tracking: Switch | None = None
+    fixed_event_name: Text | None = None
+    limited_data_use: Switch = False
+    custom_events: Words = ()
+    timezone: Zone = "UTC"
+    max_age_days: Annotated[int, whole(1, 3650)] = 28
+    requests_per_second: Annotated[int, whole(1, 1000)] = 1000
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Refuse ids of the wrong kind, and settings that the event source does not have."""
+        if given.get("event_source") == "offline":
+            yield from _offline_rules(given)
+        if given.get("event_source") == "web":
+            yield from _web_rules(given)
+
+
+def _offline_rules(given: Mapping[str, Any]) -> Iterator[Complaint]:
+    event_set = given.get("event_source_id")
+    if event_set is None and given.get("event_set_name") is None:
+        yield "", "needs event_source_id (the offline event set), or event_set_name to find or create one by"
+    if _is_written(event_set) and not (str(event_set).isascii() and str(event_set).isdigit()):
+        yield "event_source_id", "must be digits only for an offline event set, as 7654321098765432109"
+    if given.get("custom_events"):
+        yield (
+            "custom_events",
+            "is for event_source: web; an offline event set takes TikTok's own event names only",
+        )
+
+
+def _web_rules(given: Mapping[str, Any]) -> Iterator[Complaint]:
+    pixel = given.get("event_source_id")
+    if pixel is None:
+        yield "", "needs event_source_id (the code of the pixel)"
+    if _is_written(pixel) and not (str(pixel).isascii() and str(pixel).isalnum()):
+        yield "event_source_id", "must be letters and digits for a pixel, as C4EXAMPLE0PIXEL0CODE"
+    if given.get("event_set_name") is not None:
+        yield "event_set_name", "is for event_source: offline; a pixel has no event set"
+    if given.get("auto_tracking") is True:
+        yield "auto_tracking", "is for event_source: offline; a pixel has no event set"
+
+
+def _is_written(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and not has_placeholder(value)
+
+
+class AudienceDestination(Destination):
+    """A customer file audience, found by its id, or found or created by its name."""
+
+    aliases: ClassVar[Mapping[str, str]] = {**Destination.aliases, "advertiser_id": "advertiser_ids"}
+
+    type: Literal["tiktok_audience"]
+    advertiser_ids: Annotated[tuple[str, ...], BeforeValidator(advertiser_ids)]
+    audience: (
+        Annotated[str, pattern("(?s).{1,70}", "at most 70 characters long; TikTok would cut it short")] | None
+    ) = None
+    audience_id: Annotated[str, pattern(_DIGITS, "digits only")] | None = None
+    mode: Annotated[Literal["mirror", "add", "remove"], one_of("mirror", "add", "remove")] = "mirror"
+    max_change_percent: Annotated[float, number(0, 100)] | None = None
+    data_marketplace: Mapped | None = None
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Refuse an audience without name and id."""
+        if given.get("audience") is None and given.get("audience_id") is None:
+            yield "", "needs audience (its name) or audience_id"
+
+
+AnyDestination = EventsDestination | AudienceDestination
+BY_TYPE: Mapping[str, type[EventsDestination] | type[AudienceDestination]] = {
+    "tiktok_events": EventsDestination,
+    "tiktok_audience": AudienceDestination,
+}

@@ -1,0 +1,131 @@
+"""Types of single values. Each refuses with the end of a sentence: "… is 0; it must be a whole number"."""
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, SecretStr
+
+from connector.config.suggest import did_you_mean
+
+_SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def text(value: object) -> str:
+    """Take text, or the digits of a number written without quotes."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("must be text; put it in quotes")  # noqa: TRY004 - pydantic wants ValueError throughout
+    if not str(value).strip():
+        raise ValueError("must not be empty")
+    return str(value)
+
+
+def words(value: object) -> Any:
+    """Take a list of texts, or a single one."""
+    if isinstance(value, tuple | list):
+        return tuple(text(item) for item in value)
+    try:
+        return (text(value),)
+    except ValueError:
+        raise ValueError("must be a list of texts, as [one, two]") from None
+
+
+def switch(value: object) -> bool:
+    """Take true or false; yes, no, on and off are understood."""
+    word = str(value).strip().lower()
+    if not isinstance(value, bool | str) or word not in _SWITCH:
+        raise ValueError("must be true or false")
+    return _SWITCH[word]
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """Take a mapping with whatever keys."""
+    if not isinstance(value, dict):
+        raise ValueError("must be a mapping, as {key: value}")  # noqa: TRY004
+    return value
+
+
+def text_or_mapping(value: object) -> str | dict[str, Any]:
+    """Take text, or a mapping with whatever keys."""
+    return value if isinstance(value, dict) else text(value)
+
+
+def pattern(expression: str, allowed: str) -> BeforeValidator:
+    """Take text that matches as a whole; `allowed` says in words what does."""
+
+    def matching(value: object) -> str:
+        if not re.fullmatch(expression, written := text(value)):
+            raise ValueError(f"must be {allowed}")
+        return written
+
+    return BeforeValidator(matching)
+
+
+def one_of(*choices: str) -> BeforeValidator:
+    """Take one of a few words."""
+
+    def chosen(value: object) -> object:
+        if value in choices:
+            return value
+        hint = did_you_mean(value, choices) if isinstance(value, str) else ""
+        raise ValueError(f"must be {_alternatives(choices)}.{hint}")
+
+    return BeforeValidator(chosen)
+
+
+def whole(least: int, most: int | None = None) -> BeforeValidator:
+    """Take a whole number between two bounds, both allowed."""
+    allowed = f"must be a whole number {_between(least, most)}"
+
+    def within(value: object) -> int:
+        number = _decimal(value)
+        if number is None or number != number.to_integral_value() or not _within(number, least, most):
+            raise ValueError(allowed)
+        return int(number)
+
+    return BeforeValidator(within)
+
+
+def number(least: float, most: float | None = None) -> BeforeValidator:
+    """Take a number between two bounds, both allowed."""
+    allowed = f"must be a number {_between(least, most)}"
+
+    def within(value: object) -> float:
+        number = _decimal(value)
+        if number is None or not _within(number, least, most):
+            raise ValueError(allowed)
+        return float(number)
+
+    return BeforeValidator(within)
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and number.adjusted() < 18 else None
+
+
+def _within(number: Decimal, least: float, most: float | None) -> bool:
+    return number >= Decimal(str(least)) and (most is None or number <= Decimal(str(most)))
+
+
+def _between(least: float, most: float | None) -> str:
+    return f"of at least {least:g}" if most is None else f"from {least:g} to {most:g}"
+
+
+def _alternatives(choices: Iterable[str]) -> str:
+    *others, last = choices
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+Text = Annotated[str, BeforeValidator(text)]
+Words = Annotated[tuple[str, ...], BeforeValidator(words)]
+Switch = Annotated[bool, BeforeValidator(switch)]
+TextOrMapping = Annotated[str | dict[str, Any], BeforeValidator(text_or_mapping)]
+Mapped = Annotated[dict[str, Any], BeforeValidator(mapping)]
+Secret = Annotated[SecretStr, BeforeValidator(text)]

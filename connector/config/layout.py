@@ -1,0 +1,119 @@
+"""The shape of `orchestrations.yaml`: its sections, and the spellings that its keys may have."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from connector.config.credential import Credential
+from connector.config.destination import BY_TYPE
+from connector.config.fields import Mapped, Text, whole
+from connector.config.findings import Findings
+from connector.config.nodes import Node
+from connector.config.orchestration import Orchestration
+from connector.config.settings import Settings
+from connector.config.suggest import fold
+from connector.config.warehouse import DatabaseUrl, Warehouse
+
+SECTIONS = ("warehouses", "credentials", "destinations", "orchestrations")
+_MODELS: Mapping[str, tuple[type[Settings], ...]] = {
+    "warehouses": (Warehouse,),
+    "credentials": (Credential,),
+    "destinations": tuple(BY_TYPE.values()),
+    "orchestrations": (Orchestration,),
+}
+
+
+class Top(Settings):
+    """The keys beside the sections."""
+
+    filled_in: ClassVar[frozenset[str]] = frozenset()
+
+    version: Any = None
+    target: Text | None = None
+    targets: Any = None
+    ledger: DatabaseUrl | None = None
+    retention_days: Annotated[int, whole(1, 36500)] = 30
+    roles: Mapped = Field(default_factory=dict, repr=False)
+    notifications: Mapped = Field(default_factory=dict, repr=False)
+
+    @classmethod
+    def known_keys(cls) -> list[str]:
+        """Give the keys that may be written, sections included."""
+        return [*super().known_keys(), *SECTIONS]
+
+
+def section(root: Node, name: str) -> Node:
+    """Give a section or the targets; without entries where it is blank or absent."""
+    node = root.child(name)
+    if node is None or node.value is None:
+        return Node({}, node.line if node else root.line, (*root.origin, name))
+    return node
+
+
+def canonical(root: Node, findings: Findings) -> Node:
+    """Give the tree with every key of an entry as its model spells it: `Advertiser ID` is `advertiser_id`."""
+    renamed = _with_sections(root, findings)
+    targets = {
+        name: _with_sections(target, findings) for name, target in section(renamed, "targets").entries()
+    }
+    return (
+        _with(renamed, {"targets": replace(section(renamed, "targets"), value=targets)})
+        if targets
+        else renamed
+    )
+
+
+def _with_sections(root: Node, findings: Findings) -> Node:
+    sections = {name: root.child(name) for name in SECTIONS}
+    return _with(
+        root, {name: _entries(name, node, findings) for name, node in sections.items() if node is not None}
+    )
+
+
+def _entries(name: str, node: Node, findings: Findings) -> Node:
+    spellings = _spellings(name)
+    return _with(node, {key: _respelt(entry, spellings, findings) for key, entry in node.entries()})
+
+
+def typed(root: Node, findings: Findings) -> Node:
+    """Give the tree with the keys of each destination as its own type spells them."""
+    destinations = section(root, "destinations")
+    respelt = {name: _of_type(entry, findings) for name, entry in destinations.entries()}
+    return _with(root, {"destinations": replace(destinations, value=respelt)}) if respelt else root
+
+
+def _of_type(entry: Node, findings: Findings) -> Node:
+    model = BY_TYPE.get(str(entry.at(("type",)).value))
+    return _respelt(entry, model.aliases, findings) if model else entry
+
+
+def _respelt(entry: Node, spellings: Mapping[str, str], findings: Findings) -> Node:
+    if not isinstance(entry.value, dict):
+        return entry
+    children: dict[str, Node] = {}
+    for key, child in entry.value.items():
+        spelt = spellings.get(fold(key), key)
+        if spelt in children:
+            other = children[spelt].origin[-1]
+            findings.add(
+                child, f'says the same as "{other}" on line {children[spelt].line}; keep one of them'
+            )
+        children.setdefault(spelt, child)
+    return replace(entry, value=children)
+
+
+def _spellings(name: str) -> dict[str, str]:
+    return dict(_spelling_pairs(name))
+
+
+def _spelling_pairs(name: str) -> Iterator[tuple[str, str]]:
+    for model in _MODELS[name]:
+        yield from model.aliases.items()
+    for model in _MODELS[name]:
+        yield from ((key, key) for key in model.known_keys())
+
+
+def _with(node: Node, children: Mapping[str, Node]) -> Node:
+    return replace(node, value={**node.value, **children}) if isinstance(node.value, dict) else node

@@ -1,0 +1,162 @@
+"""A project folder: `load_project` checks the whole of it, `Project` hands out its parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from connector.config.check import problems_of
+from connector.config.credential import Credential
+from connector.config.destination import AnyDestination
+from connector.config.findings import Findings
+from connector.config.layout import Top, section
+from connector.config.nodes import Node
+from connector.config.orchestration import Orchestration
+from connector.config.resolve import Resolver
+from connector.config.suggest import did_you_mean
+from connector.config.targets import choose_target, merged_targets, target_names
+from connector.config.warehouse import Warehouse, within
+from connector.config.yaml import parse_yaml
+from connector.errors import ConfigurationError, Problem
+
+FILE = "orchestrations.yaml"
+STATE = ".connector"
+
+_Entry = TypeVar("_Entry", Orchestration, AnyDestination, Credential, Warehouse, Top)
+
+
+def load_project(directory: Path, environ: Mapping[str, str], target: str | None = None) -> "Project":
+    """Read and check `orchestrations.yaml`; the environment is looked at only when a part is asked for.
+
+    Raises ConfigurationError with every problem found, under whichever target.
+    """
+    directory = directory.absolute()
+    file = directory / FILE
+    if not file.is_file():
+        raise ConfigurationError(
+            f"There is no {FILE} in {directory}. Write a project there with: connector init"
+        )
+    document, problems = parse_yaml(file)
+    if document is None:
+        raise ConfigurationError(problems)
+    findings = Findings(file, list(problems))
+    if not isinstance(document.root.value, dict):
+        findings.add(document.root, "must be a mapping that begins with version: 1", secret=True)
+        findings.raise_any()
+    chosen = choose_target(document.root, target, findings)
+    trees = merged_targets(document.root, findings)
+    findings.problems += [one for one in problems_of(file, trees, chosen) if one not in findings.problems]
+    findings.raise_any()
+    return Project(file, target_names(document.root), chosen, trees[chosen], environ)
+
+
+@dataclass(frozen=True, repr=False)
+class Project:
+    """A checked project under one target. It prints as its folder and target alone."""
+
+    file: Path
+    targets: tuple[str, ...]
+    target: str
+    _root: Node
+    _environ: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Project({str(self.directory)!r}, target={self.target!r})"
+
+    @property
+    def directory(self) -> Path:
+        """The folder of `orchestrations.yaml`."""
+        return self.file.parent
+
+    @property
+    def state_directory(self) -> Path:
+        """Where the ledger, staged runs and tokens are kept."""
+        return self.directory / STATE
+
+    @property
+    def orchestrations(self) -> tuple[str, ...]:
+        """The names, in the order of the file."""
+        return self._names("orchestrations")
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """The names, in the order of the file."""
+        return self._names("destinations")
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The names, in the order of the file."""
+        return self._names("credentials")
+
+    @property
+    def warehouses(self) -> tuple[str, ...]:
+        """The names, in the order of the file."""
+        return self._names("warehouses")
+
+    def orchestration(self, name: str) -> Orchestration:
+        """Give an orchestration with all that it refers to.
+
+        Raises ConfigurationError: no such name, a variable that is not set, a value from the environment that
+        is not allowed, no such query or template file.
+        """
+        resolver = self._resolver("orchestrations", name)
+        return self._settled(resolver, resolver.orchestration(name, self.target))
+
+    def destination(self, name: str) -> AnyDestination:
+        """Give a destination with its credential. Raises ConfigurationError as `orchestration` does."""
+        resolver = self._resolver("destinations", name)
+        return self._settled(resolver, resolver.destination(name))
+
+    def credential(self, name: str) -> Credential:
+        """Give a credential. Raises ConfigurationError as `orchestration` does."""
+        resolver = self._resolver("credentials", name)
+        return self._settled(resolver, resolver.credential(name))
+
+    def warehouse(self, name: str) -> Warehouse:
+        """Give a warehouse. Raises ConfigurationError as `orchestration` does."""
+        resolver = self._resolver("warehouses", name)
+        return self._settled(resolver, resolver.warehouse(name))
+
+    @property
+    def ledger_url(self) -> str:
+        """The SQLAlchemy URL of the ledger, which may hold a password. Raises ConfigurationError."""
+        ledger = self._top("ledger").ledger
+        default = f"sqlite:///{self.state_directory / 'ledger.sqlite'}"
+        return within(self.directory, ledger.get_secret_value()) if ledger else default
+
+    @property
+    def retention_days(self) -> int:
+        """How long a finished run's stage is kept. Raises ConfigurationError."""
+        return self._top("retention_days").retention_days
+
+    @property
+    def notifications(self) -> dict[str, Any]:
+        """The notifications as written, environment filled in. Raises ConfigurationError."""
+        return self._top("notifications").notifications
+
+    @property
+    def roles(self) -> dict[str, Any]:
+        """The roles as written, environment filled in. Raises ConfigurationError."""
+        return self._top("roles").roles
+
+    def _names(self, plural: str) -> tuple[str, ...]:
+        return tuple(name for name, _ in section(self._root, plural).entries())
+
+    def _resolver(self, plural: str, name: str) -> Resolver:
+        names = self._names(plural)
+        if name not in names:
+            hint = did_you_mean(name, names) or f" There is {', '.join(names) or 'none'}."
+            message = f'There is no {plural.removesuffix("s")} "{name}".{hint}'
+            raise ConfigurationError([Problem(message, self.file, section(self._root, plural).line)])
+        return Resolver(self.directory, self._root, self._environ, Findings(self.file))
+
+    def _settled(self, resolver: Resolver, entry: _Entry | None) -> _Entry:
+        resolver.findings.raise_any()
+        if entry is None:
+            raise AssertionError("an entry that cannot be built has a finding")
+        return entry
+
+    def _top(self, key: str) -> Top:
+        resolver = Resolver(self.directory, self._root, self._environ, Findings(self.file))
+        node = self._root.child(key)
+        return self._settled(resolver, resolver.top({key: node} if node else {}))

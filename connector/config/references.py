@@ -1,0 +1,80 @@
+"""Names that one entry of the file gives of another."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from connector.config.findings import Findings
+from connector.config.layout import section
+from connector.config.nodes import Node
+from connector.config.render import has_placeholder
+
+_KINDS = {
+    "warehouses": "warehouse",
+    "credentials": "credential",
+    "destinations": "destination",
+    "orchestrations": "orchestration",
+}
+_ALWAYS = {"credential", "destination"}
+
+
+class _Reference(NamedTuple):
+    entry: Node
+    key: tuple[str, ...]
+    section: str
+
+
+def check_references(root: Node, findings: Findings) -> None:
+    """Find names that nothing has, and orchestrations that wait for themselves."""
+    for reference in _references(root):
+        _check(reference, root, findings)
+    _check_circles(root, findings)
+
+
+def _references(root: Node) -> Iterator[_Reference]:
+    for _, entry in section(root, "destinations").entries():
+        yield _Reference(entry, ("credential",), "credentials")
+    for _, entry in section(root, "orchestrations").entries():
+        yield _Reference(entry, ("warehouse",), "warehouses")
+        yield _Reference(entry, ("destination",), "destinations")
+        yield _Reference(entry, ("schedule", "after"), "orchestrations")
+
+
+def _check(reference: _Reference, root: Node, findings: Findings) -> None:
+    node = _leaf(reference.entry, reference.key)
+    if node is None:
+        if reference.key[0] in _ALWAYS and isinstance(reference.entry.value, dict):
+            findings.add(reference.entry, f"lacks {reference.key[0]}")
+        return
+    names = [name for name, _ in section(root, reference.section).entries()]
+    if has_placeholder(node.value) or str(node.value) in names:
+        return
+    if isinstance(node.value, str | int):
+        findings.add_absent(
+            node, _KINDS[reference.section], str(node.value), names, f"in {reference.section}"
+        )
+    else:
+        findings.add(node, f"must be the name of one of the {reference.section}")
+
+
+def _leaf(entry: Node, key: tuple[str, ...]) -> Node | None:
+    node: Node | None = entry
+    for step in key:
+        node = node.child(step) if node else None
+    return node if node is not None and node.value is not None else None
+
+
+def _check_circles(root: Node, findings: Findings) -> None:
+    orchestrations = dict(section(root, "orchestrations").entries())
+    follows = {name: _leaf(entry, ("schedule", "after")) for name, entry in orchestrations.items()}
+    for name, after in follows.items():
+        if after is not None and name in _before(name, follows):
+            findings.add(after, f'makes "{name}" wait for itself')
+
+
+def _before(name: str, follows: Mapping[str, Node | None]) -> Iterator[str]:
+    seen: set[str] = set()
+    after = follows.get(name)
+    while after is not None and str(after.value) not in seen:
+        seen.add(str(after.value))
+        yield str(after.value)
+        after = follows.get(str(after.value))

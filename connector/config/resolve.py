@@ -1,0 +1,117 @@
+"""One entry of a checked project, with the environment filled in and everything that it refers to."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from connector.config.credential import Credential
+from connector.config.destination import AnyDestination, AudienceDestination, EventsDestination
+from connector.config.examine import Model, examine
+from connector.config.files import local_path, query_path, template_path
+from connector.config.findings import Findings
+from connector.config.layout import Top, section
+from connector.config.nodes import Node
+from connector.config.orchestration import Orchestration
+from connector.config.places import SIMULATOR
+from connector.config.render import MissingVariables, has_placeholder, render, render_tree
+from connector.config.settings import Settings
+from connector.config.suggest import did_you_mean
+from connector.config.warehouse import Warehouse, within
+
+
+class Resolver:
+    """Builds the settings of entries by name, and collects what keeps it from doing so."""
+
+    def __init__(self, directory: Path, root: Node, environ: Mapping[str, str], findings: Findings) -> None:
+        self.findings = findings
+        self._directory = directory
+        self._root = root
+        self._environ = environ
+
+    def fill(self, node: Node, *, stand_in: str | None = None) -> Node:
+        """Fill in the environment; `stand_in` is used for a text that lacks a variable, if it is given."""
+
+        def filled(at: Node, written: str) -> str:
+            try:
+                return render(written, self._environ)
+            except MissingVariables as error:
+                if stand_in is None:
+                    self._add_missing(at, error.names)
+                return stand_in or written
+            except ValueError as error:
+                self.findings.add(at, str(error))
+                return written
+
+        return render_tree(node, filled)
+
+    def orchestration(self, name: str, target: str) -> Orchestration | None:
+        """Build an orchestration with its warehouse and destination."""
+        node = self.fill(section(self._root, "orchestrations").at((name,)))
+        filled = {
+            "name": name,
+            "target": target,
+            "query_path": query_path(self._directory, node.child("query"), self.findings),
+            "template_path": template_path(self._directory, node.child("template"), self.findings),
+            "destination": self._referred(node, "destination"),
+            "warehouse": self._referred(node, "warehouse"),
+        }
+        built = self._built(Orchestration, node, filled)
+        if built is None or built.file is None:
+            return built
+        return built.model_copy(update={"file": local_path(self._directory, built.file)})
+
+    def warehouse(self, name: str) -> Warehouse | None:
+        """Build a warehouse; its files are found below the project."""
+        node = self.fill(section(self._root, "warehouses").at((name,)))
+        built = self._built(Warehouse, node, {"name": name})
+        if built is None:
+            return None
+        key_file = built.private_key_file and self._directory / built.private_key_file
+        if key_file and not key_file.is_file():
+            self.findings.add(node.at(("private_key_file",)), "names a file that does not exist")
+        url = SecretStr(within(self._directory, built.url.get_secret_value()))
+        return built.model_copy(update={"url": url, "private_key_file": key_file})
+
+    def destination(self, name: str) -> AnyDestination | None:
+        """Build a destination with its credential; the simulator asks for no variable of a credential."""
+        node = self.fill(section(self._root, "destinations").at((name,)))
+        simulated = node.at(("api_url",)).value == SIMULATOR
+        credential = self._referred(node, "credential", SIMULATOR if simulated else None)
+        filled = {"name": name, "credential": credential}
+        if node.at(("type",)).value == "tiktok_audience":
+            return self._built(AudienceDestination, node, filled)
+        return self._built(EventsDestination, node, filled)
+
+    def credential(self, name: str, stand_in: str | None = None) -> Credential | None:
+        """Build a credential."""
+        node = self.fill(section(self._root, "credentials").at((name,)), stand_in=stand_in)
+        return self._built(Credential, node, {"name": name})
+
+    def top(self, entries: dict[str, Node]) -> Top | None:
+        """Build the settings beside the sections from some of them."""
+        return self._built(Top, self.fill(Node(entries, self._root.line)), {})
+
+    def _built(self, model: type[Model], node: Node, filled: Mapping[str, Any]) -> Model | None:
+        return examine(model, node, self.findings, filled)
+
+    def _referred(self, node: Node, key: str, stand_in: str | None = None) -> Settings | None:
+        reference = node.child(key)
+        if reference is None or reference.value is None or has_placeholder(reference.value):
+            return None
+        name, plural = str(reference.value), f"{key}s"
+        names = [name for name, _ in section(self._root, plural).entries()]
+        if name not in names:
+            self.findings.add_absent(reference, key, name, names, f"in {plural}")
+            return None
+        if key == "credential":
+            return self.credential(name, stand_in)
+        return self.destination(name) if key == "destination" else self.warehouse(name)
+
+    def _add_missing(self, node: Node, names: list[str]) -> None:
+        for name in names:
+            hint = did_you_mean(name, self._environ)
+            self.findings.add(
+                node, f"needs the environment variable {name}, which is not set{'.' * bool(hint)}{hint}"
+            )

@@ -1,0 +1,88 @@
+"""When an automatic orchestration runs."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator
+
+from connector.config.fields import Text, text
+from connector.config.places import Zone
+from connector.config.settings import Complaint, Settings
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_FIELDS = (
+    ("minute", 0, 59),
+    ("hour", 0, 23),
+    ("day of the month", 1, 31),
+    ("month", 1, 12),
+    ("day of the week", 0, 7),
+)
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+_NAMES = {
+    "month": {name: number for number, name in enumerate(_MONTHS, 1)},
+    "day of the week": {name: number for number, name in enumerate(_DAYS)},
+}
+
+
+def length(value: object) -> str:
+    """Take an interval as 15m, 2h or 1d."""
+    written = text(value).strip()
+    if not re.fullmatch(r"[1-9][0-9]{0,4}[mhd]", written):
+        raise ValueError("must be a number of minutes, hours or days, as 15m, 2h or 1d")
+    return written
+
+
+def five_fields(value: object) -> str:
+    """Take the five fields of a cron expression."""
+    fields = text(value).split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError('must have five fields (minute, hour, day, month, day of the week), as "15 6 * * *"')
+    for written, (name, least, most) in zip(fields, _FIELDS, strict=True):
+        if not all(_item(item.lower(), name, least, most) for item in written.split(",")):
+            raise ValueError(f'must have a {name} from {least} to {most} where it has "{written}"')
+    return " ".join(fields)
+
+
+def _item(item: str, name: str, least: int, most: int) -> bool:
+    """Whether it is `*`, a value or a range, each with a step if need be."""
+    span, slash, step = item.partition("/")
+    if slash and not (step.isascii() and step.isdigit() and int(step) > 0):
+        return False
+    if span == "*":
+        return True
+    ends = [_value(end, name) for end in span.split("-")]
+    return len(ends) <= 2 and all(least <= end <= most for end in ends) and ends == sorted(ends)
+
+
+def _value(written: str, name: str) -> int:
+    named = _NAMES.get(name, {}).get(written, -1)
+    return int(written) if re.fullmatch(r"[0-9]{1,2}", written) else named
+
+
+class Schedule(Settings):
+    """One of `cron`, `every` and `after` (the orchestration that it follows)."""
+
+    filled_in: ClassVar[frozenset[str]] = frozenset()
+
+    cron: Annotated[str, BeforeValidator(five_fields)] | None = None
+    every: Annotated[str, BeforeValidator(length)] | None = None
+    after: Text | None = None
+    timezone: Zone = "UTC"
+
+    @property
+    def interval(self) -> timedelta | None:
+        """`every`, as a length of time."""
+        return timedelta(**{_UNITS[self.every[-1]]: int(self.every[:-1])}) if self.every else None
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Refuse none, or more than one, of the ways to say when."""
+        ways = [key for key in ("cron", "every", "after") if given.get(key) is not None]
+        if len(ways) != 1:
+            yield (
+                "",
+                "needs one of cron, every and after" + (f"; it has {' and '.join(ways)}" if ways else ""),
+            )

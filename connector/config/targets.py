@@ -1,0 +1,77 @@
+"""What differs from one target to the next, merged over the rest of the file."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from connector.config.findings import Findings
+from connector.config.layout import SECTIONS, Top, canonical, section, typed
+from connector.config.nodes import Node
+
+DEFAULT = "default"
+_NOT_IN_A_TARGET = ("version", "target", "targets")
+
+
+def target_names(root: Node) -> tuple[str, ...]:
+    """Give the targets; a file without any has the one that `target` names, or `default`."""
+    names = tuple(name for name, _ in section(root, "targets").entries())
+    if names:
+        return names
+    chosen = root.at(("target",)).value
+    return (chosen if isinstance(chosen, str) and chosen else DEFAULT,)
+
+
+def choose_target(root: Node, asked: str | None, findings: Findings) -> str:
+    """Give the target asked for, else the file's own; with a finding if there is none of that name."""
+    names = target_names(root)
+    written = root.child("target")
+    name = asked or (written.value if written else None) or (names[0] if len(names) == 1 else None)
+    if name is None:
+        findings.add(root, f"lacks target, the one of {', '.join(names)} to use when --target is not given")
+        return names[0]
+    if name in names:
+        return str(name)
+    place = section(root, "targets") if asked or written is None else written
+    findings.add_absent(place if not asked else root, "target", str(name), names, "in targets")
+    return names[0]
+
+
+def merged_targets(root: Node, findings: Findings) -> Mapping[str, Node]:
+    """Give the whole file as it is under each target."""
+    root = canonical(root, findings)
+    base = replace(root, value={key: node for key, node in root.entries() if key != "targets"})
+    targets = section(root, "targets")
+    if not isinstance(targets.value, dict):
+        findings.add(targets, "must be a mapping, as {local: {}, production: {}}")
+    for _, target in targets.entries():
+        _refuse_misplaced(target, findings)
+    trees = {name: _merge(base, target) for name, target in targets.entries()} or {
+        target_names(root)[0]: base
+    }
+    return {name: typed(tree, findings) for name, tree in trees.items()}
+
+
+def _refuse_misplaced(target: Node, findings: Findings) -> None:
+    if target.value is not None and not isinstance(target.value, dict):
+        findings.add(target, "must be a mapping of sections, as {destinations: {}}")
+    for key, node in target.entries():
+        if key in _NOT_IN_A_TARGET:
+            findings.add(node, "cannot differ between targets")
+        elif key not in Top.known_keys():
+            findings.add_unknown(node, [*SECTIONS, "ledger", "retention_days", "roles", "notifications"])
+
+
+def _merge(base: Node, over: Node, depth: int = 0) -> Node:
+    """Mappings merge, everything else replaces; a target, section or entry left blank changes nothing."""
+    if not isinstance(base.value, dict):
+        return over
+    if over.value is None and depth <= 2:
+        return base
+    if not isinstance(over.value, dict):
+        return over if depth else base
+    known = base.value
+    merged = {
+        key: _merge(known[key], node, depth + 1) if key in known else node
+        for key, node in over.value.items()
+        if depth or (key in Top.known_keys() and key not in _NOT_IN_A_TARGET)
+    }
+    return replace(base, value={**known, **merged})

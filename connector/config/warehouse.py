@@ -1,0 +1,53 @@
+"""Where a query runs."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, SecretStr
+
+from connector.config.fields import Mapped, Secret, Text, text
+from connector.config.settings import Settings
+
+_FILE_DATABASE = re.compile(
+    r"(?P<scheme>(?:duckdb|sqlite)(?:\+\w+)?:///)(?P<path>[^?]+)(?P<rest>.*)", re.DOTALL
+)
+_NOT_A_PATH = re.compile(r"/|:memory:|md:|motherduck:|file:|[A-Za-z]:[/\\]")
+
+
+def database_url(value: object) -> str:
+    """Take a SQLAlchemy URL."""
+    if not re.match(r"[A-Za-z][A-Za-z0-9_+.]*://", url := text(value).strip()):
+        raise ValueError("must be a SQLAlchemy URL such as duckdb:///demo/warehouse.duckdb")
+    return url
+
+
+def within(directory: Path, url: str) -> str:
+    """Give the URL of a database file with its path made absolute; any other URL as it is."""
+    parts = _FILE_DATABASE.fullmatch(url)
+    if parts is None or _NOT_A_PATH.match(parts["path"]):
+        return url
+    return f"{parts['scheme']}{directory / parts['path']}{parts['rest']}"
+
+
+DatabaseUrl = Annotated[SecretStr, BeforeValidator(database_url)]
+
+
+class Warehouse(Settings):
+    """A database. The URL may hold a password, so it does not print itself."""
+
+    name: str
+    description: Text | None = None
+    url: DatabaseUrl
+    password: Secret | None = None
+    token: Secret | None = None
+    private_key_file: Annotated[Path, BeforeValidator(text)] | None = None
+    private_key_passphrase: Secret | None = None
+    options: Mapped = Field(default_factory=dict, repr=False)
+    """Passed on to the driver when it connects."""
+
+    @property
+    def dialect(self) -> str:
+        """The SQL dialect by SQLAlchemy's name: the URL's scheme without its driver."""
+        scheme = self.url.get_secret_value().partition(":")[0].partition("+")[0].lower()
+        return "postgresql" if scheme == "postgres" else scheme
