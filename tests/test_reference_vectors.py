@@ -50,7 +50,7 @@ def test_the_canadian_zip_of_the_api_page() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_golden_case(case: Case) -> None:
-    result = transform(rows_of(case), case.settings, case.mapping)
+    result = transform(rows_of(case), case.settings, case.template)
     assert result.rejected == case.rejected
     assert result.skipped == case.skipped
     assert result.warnings == Counter(case.warnings)
@@ -70,7 +70,7 @@ def test_golden_cases_have_names_of_their_own() -> None:
 
 def test_every_row_of_a_golden_case_is_accounted_for() -> None:
     for case in CASES:
-        result = transform(rows_of(case), case.settings, case.mapping)
+        result = transform(rows_of(case), case.settings, case.template)
         sent = [row for event in result.events for row in event.rows]
         everyone = sorted([*sent, *result.rejected, *result.skipped])
         assert everyone == list(range(1, len(rows_of(case)) + 1)), case.name
