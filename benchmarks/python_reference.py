@@ -1,4 +1,4 @@
-"""The yardstick of the benchmarks: the same job by hand, row by row, as a good Python engineer would.
+"""The yardstick of the benchmarks: the same job by hand, row by row, as a good Python engineer would do it.
 
 Offline store purchases: dictionaries in, request bodies of a thousand events out. The rules are the product's,
 for the columns named in COLUMNS and the identity template, with times in UTC; tests/test_python_reference.py
