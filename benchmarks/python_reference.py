@@ -1,8 +1,8 @@
-"""The yardstick of the benchmarks: the same job by hand, row by row, as a good Python engineer would do it.
+"""The yardstick of the benchmarks: the same job by hand, row by row, as a good Python engineer would.
 
-Offline store purchases: dictionaries in, request bodies of a thousand events out. The rules are the product's,
-for the columns named in COLUMNS and the identity template, with times in UTC; tests/test_python_reference.py
-holds it to the golden cases.
+Offline store purchases: dictionaries in, request bodies of a thousand events out. The rules are the
+product's, for the columns named in COLUMNS and the identity template, with times in UTC;
+tests/test_python_reference.py holds it to the golden cases.
 """
 
 import hashlib
