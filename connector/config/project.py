@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from connector.config.check import problems_of
 from connector.config.credential import Credential
@@ -22,7 +22,7 @@ from connector.errors import ConfigurationError, Problem
 FILE = "orchestrations.yaml"
 STATE = ".connector"
 
-_Entry = TypeVar("_Entry", Orchestration, AnyDestination, Credential, Warehouse, Top)
+_Entry = TypeVar("_Entry")
 
 
 def load_project(directory: Path, environ: Mapping[str, str], target: str | None = None) -> "Project":
@@ -105,7 +105,7 @@ class Project:
     def destination(self, name: str) -> AnyDestination:
         """Give a destination with its credential. Raises ConfigurationError as `orchestration` does."""
         resolver = self._resolver("destinations", name)
-        return self._settled(resolver, resolver.destination(name))
+        return cast("AnyDestination", self._settled(resolver, resolver.destination(name)))
 
     def credential(self, name: str) -> Credential:
         """Give a credential. Raises ConfigurationError as `orchestration` does."""

@@ -1,0 +1,1 @@
+"""A saved query to SQL text: `render_query` in `connector.queries.render`."""

@@ -1,0 +1,86 @@
+"""How the SQL dialects differ where text, names and comments begin and end.
+
+Sources: the lexical structure pages of each database's manual. Names are SQLAlchemy's.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """`backslash` None: not known; text with a backslash is then refused."""
+
+    name: str
+    backslash: bool | None = False
+    quote_in_text: Literal["''", "\\'"] = "''"
+    name_quote: str = '"'
+    double_quoted_text: bool = False
+    triple_quotes: bool = False
+    dollar_quotes: bool = False
+    brackets: bool = False
+    q_quotes: bool = False
+    line_comments: tuple[str, ...] = ("--",)
+    nested_comments: bool = False
+    booleans: tuple[str, str] = ("FALSE", "TRUE")
+    times: Literal["typed", "text", "cast"] = "typed"
+
+
+def _like_postgres(name: str) -> Dialect:
+    return Dialect(name, dollar_quotes=True, nested_comments=True)
+
+
+def _like_spark(name: str) -> Dialect:
+    return Dialect(name, backslash=True, quote_in_text="\\'", name_quote="`", double_quoted_text=True)
+
+
+def _like_mysql(name: str) -> Dialect:
+    comments = (r"--(?=\s|\Z)", "#")
+    return Dialect(name, backslash=True, name_quote="`", double_quoted_text=True, line_comments=comments)
+
+
+_KNOWN = (
+    _like_postgres("duckdb"),
+    _like_postgres("postgresql"),
+    _like_postgres("cockroachdb"),
+    Dialect("redshift", backslash=True, dollar_quotes=True, nested_comments=True),
+    Dialect("sqlite", times="text"),
+    Dialect("snowflake", backslash=True, dollar_quotes=True, line_comments=("--", "//")),
+    _like_mysql("mysql"),
+    _like_mysql("mariadb"),
+    Dialect(
+        "bigquery",
+        backslash=True,
+        quote_in_text="\\'",
+        name_quote="`",
+        double_quoted_text=True,
+        triple_quotes=True,
+        line_comments=("--", "#"),
+    ),
+    _like_spark("databricks"),
+    _like_spark("spark"),
+    _like_spark("hive"),
+    _like_spark("impala"),
+    Dialect("clickhouse", backslash=True, name_quote="`", line_comments=("--", "#!", "# ")),
+    Dialect("trino"),
+    Dialect("presto"),
+    Dialect("awsathena"),
+    Dialect("vertica"),
+    Dialect("teradatasql", times="typed"),
+    Dialect("oracle", q_quotes=True, booleans=("0", "1")),
+    Dialect("mssql", brackets=True, nested_comments=True, booleans=("0", "1"), times="cast"),
+)
+_BY_NAME = {dialect.name: dialect for dialect in _KNOWN}
+_OTHER_NAMES = {
+    "postgres": "postgresql",
+    "athena": "awsathena",
+    "teradata": "teradatasql",
+    "tsql": "mssql",
+    "sqlserver": "mssql",
+}
+
+
+def dialect_named(name: str) -> Dialect:
+    """Give a dialect by name; an unknown one is taken for standard SQL, without knowing about backslashes."""
+    folded = name.lower()
+    return _BY_NAME.get(_OTHER_NAMES.get(folded, folded)) or Dialect(folded, backslash=None)
