@@ -26,9 +26,7 @@ def split_by_event(batch: Batch, at: int) -> tuple[Batch, Batch]:
     Raises ValueError for any other: only the stage knows how many rows stand behind each event.
     """
     if batch.rows != batch.events:
-        raise ValueError(
-            f"{batch.rows} rows stand for {batch.events} events: the stage has to cut this batch"
-        )
+        raise ValueError(f"{batch.rows} rows stand for {batch.events} events: only the stage can cut them")
     head, tail = split_payload(batch.payload, at)
     rest = batch.events - at
     return (

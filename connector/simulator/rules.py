@@ -61,38 +61,36 @@ def violations(events: list[Json]) -> Counter[str]:
     TikTok wants identifiers as 64 lower-case hexadecimal digits; whether it refuses others is unknown.
     """
     users = [user for event in events if (user := event.get("user"))]
+    given = [
+        value for user in users for field in HASHED_FIELDS if field in user for value in _values(user[field])
+    ]
     found: Counter[str] = Counter()
-    if _all_digests(
-        [
-            value
-            for user in users
-            for field in HASHED_FIELDS
-            if field in user
-            for value in _values(user, field)
-        ]
-    ):
-        return found
-    for user in users:
-        for field in HASHED_FIELDS:
-            found.update(_fault(field, value) for value in _values(user, field) if not _all_digests([value]))
+    if not _all_digests(given):
+        for user in users:
+            found.update(_faults(user))
     return found
 
 
-def _values(user: Json, field: str) -> Any:
-    values = user.get(field, ())
-    return values if type(values) in {list, tuple} else (values,)
+def _values(value: Any) -> Any:
+    return value if type(value) is list else (value,)
+
+
+def _faults(user: Json) -> list[str]:
+    return [
+        f"{field} is the hash of nothing" if value == EMPTY_DIGEST else f"{field} is not hashed"
+        for field in HASHED_FIELDS
+        if field in user
+        for value in _values(user[field])
+        if not _all_digests([value])
+    ]
 
 
 def _all_digests(values: list[Any]) -> bool:
     """Whether all are digests of something; one look at all of them, since nearly always all are."""
     if not set(map(type, values)) <= {str} or not set(map(len, values)) <= {64}:
         return False
-    joined = "".join(values)
-    return not joined.encode().translate(None, b"0123456789abcdef") and EMPTY_DIGEST not in joined
-
-
-def _fault(field: str, value: Any) -> str:
-    return f"{field} is the hash of nothing" if value == EMPTY_DIGEST else f"{field} is not hashed"
+    joined = "".join(values).encode(errors="replace")
+    return not joined.translate(None, b"0123456789abcdef") and EMPTY_DIGEST.encode() not in joined
 
 
 def _root_refusal(body: Json) -> str | None:

@@ -8,12 +8,15 @@ LONGEST_MESSAGE = 500
 LONGEST_READ = 2_000
 """Characters of a message that are looked at."""
 
+_FIELD = r"\w{1,24}(?:[.\[](?:[a-z_]{1,24}|\d{1,4})\]?)+(?=[\s,;:=()\"'.]|$)"
+"""The path of a field, such as `data.3.properties.contents.0.content_id`, which stays."""
+
 _REPLACEMENTS = (
     (re.compile(r"\bhttps?://\S+", re.IGNORECASE), "[url]"),
     (re.compile(r"[^\s\"'<>()\[\],;:=]+(?:@|%40|\\u0040)[^\s\"'<>()\[\],;]+", re.IGNORECASE), "[e-mail]"),
     (re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[0-9a-f]{0,4}:){3,}[0-9a-f]{0,4}", re.IGNORECASE), "[ip]"),
     (re.compile(r"(['\"])(?![\w.\[\]]{1,60}\1)(?:(?!\1).)+\1"), "[value]"),
-    (re.compile(r"[^\s,;:=()\"']{32,}"), "[value]"),
+    (re.compile(rf"(?<![^\s,;:=()\"'])(?!{_FIELD})[^\s,;:=()\"']{{32,}}"), "[value]"),
     (re.compile(r"(?<![\w.])\+?\(?\d[\d\s().\-/]{5,}\d(?!\w)"), "[number]"),
 )
 """Longest shapes first. Event source ids (up to 19 digits) read as phone numbers and go with them."""
