@@ -88,7 +88,7 @@ def _offline_rules(given: Mapping[str, Any]) -> Iterator[Complaint]:
         yield "", "needs event_source_id (the offline event set), or event_set_name to find or create one by"
     if _is_written(event_set) and not (str(event_set).isascii() and str(event_set).isdigit()):
         yield "event_source_id", "must be digits only for an offline event set, as 7654321098765432109"
-    if given.get("custom_events"):
+    if isinstance(given.get("custom_events"), str | list) and given["custom_events"]:
         yield (
             "custom_events",
             "is for event_source: web; an offline event set takes TikTok's own event names only",

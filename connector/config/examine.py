@@ -9,7 +9,9 @@ from connector.config.findings import Findings
 from connector.config.nodes import Node, Path, plain
 from connector.config.render import has_placeholder
 from connector.config.settings import Settings
+from connector.config.suggest import nearest
 
+_UNKNOWN = "extra_forbidden"
 Model = TypeVar("Model", bound=Settings)
 
 
@@ -38,8 +40,12 @@ def examine(
     built, faults = _validate(
         model, {key: own[key] for key in own if key not in model.filled_in} | dict(filled)
     )
+    misspelt = {
+        nearest(str(fault.path[-1]), model.known_keys()) for fault in faults if fault.kind == _UNKNOWN
+    }
     for fault in faults:
-        if fault.path[0] not in model.references:
+        is_follow_on = fault.kind == "missing" and fault.path[-1] in misspelt
+        if fault.path[0] not in model.references and not is_follow_on:
             _add(model, node, fault, findings, pending=pending)
     return built if len(findings.problems) == before else None
 
@@ -75,8 +81,9 @@ def _nested(model: type[Settings]) -> Iterator[tuple[str, type[Settings]]]:
 def _add(model: type[Settings], node: Node, fault: _Fault, findings: Findings, *, pending: bool) -> None:
     at = node.at(fault.path)
     if fault.kind == "missing":
-        findings.add(at, f"lacks {fault.path[-1]}")
-    elif fault.kind == "extra_forbidden":
+        is_blank = at.origin[-1:] == fault.path[-1:]
+        findings.add(at, "is blank, and needed" if is_blank else f"lacks {fault.path[-1]}")
+    elif fault.kind == _UNKNOWN:
         findings.add_unknown(at, _owner(model, fault.path).known_keys())
     elif not (pending and has_placeholder(plain(at))):
         findings.add(at, fault.sentence or _in_our_words(fault.kind), secret=_is_secret(model, fault.path[0]))

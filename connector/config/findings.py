@@ -26,7 +26,7 @@ class Findings:
         subject = dotted(node.origin) or "The file"
         if sentence.startswith("must") and not secret:
             subject = f"{subject} is {_shown(node)}; it"
-        end = "" if sentence.endswith("?") else "."
+        end = "" if sentence.endswith(("?", ".")) else "."
         problem = Problem(f"{subject} {sentence}{end}", self.file, node.line)
         if problem not in self.problems:
             self.problems.append(problem)

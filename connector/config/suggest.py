@@ -13,7 +13,7 @@ def did_you_mean(word: str, allowed: Iterable[str]) -> str:
 def nearest(word: str, allowed: Iterable[str]) -> str | None:
     """Give the allowed word that comes nearest, whatever its case and separators, or None."""
     folded = {fold(candidate): candidate for candidate in allowed}
-    matches = get_close_matches(fold(word), folded, n=1, cutoff=0.7)
+    matches = get_close_matches(fold(word), folded, n=1, cutoff=0.6)
     return folded[matches[0]] if matches else None
 
 
