@@ -45,7 +45,10 @@ def examine(
     }
     for fault in faults:
         is_follow_on = fault.kind == "missing" and fault.path[-1] in misspelt
-        if fault.path[0] not in model.references and not is_follow_on:
+        is_elsewhere = fault.path[0] in model.references and (
+            fault.path[0] in given or fault.kind != "missing"
+        )
+        if not is_follow_on and not is_elsewhere:
             _add(model, node, fault, findings, pending=pending)
     return built if len(findings.problems) == before else None
 

@@ -14,7 +14,6 @@ _KINDS = {
     "destinations": "destination",
     "orchestrations": "orchestration",
 }
-_ALWAYS = {"credential", "destination"}
 
 
 class _Reference(NamedTuple):
@@ -42,8 +41,6 @@ def _references(root: Node) -> Iterator[_Reference]:
 def _check(reference: _Reference, root: Node, findings: Findings) -> None:
     node = _leaf(reference.entry, reference.key)
     if node is None:
-        if reference.key[0] in _ALWAYS and isinstance(reference.entry.value, dict):
-            findings.add(reference.entry, f"lacks {reference.key[0]}")
         return
     names = [name for name, _ in section(root, reference.section).entries()]
     if has_placeholder(node.value) or str(node.value) in names:
