@@ -1,33 +1,28 @@
 """Reads staged batches, without the events that were taken out after they were written."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.stage.writer import StagedBatch
+from connector.stage.writer import StagedBatch, sync
 
 Positions = npt.NDArray[np.int64]
 REMOVED = "removed.npz"
 
 
 class StageReader:
-    """The files of one run. Not for use from several threads at once."""
+    """The events of one run. Not for use from several threads at once."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._open: dict[str, tuple[pa.OSFile, pa.RecordBatchFileReader]] = {}
+        self._files = _Files(directory)
         self._removed = read_removed(directory)
 
     def whole(self, file: str, index: int) -> pa.RecordBatch:
         """A batch (schema EVENTS) as it was written."""
-        if file not in self._open:
-            source = pa.OSFile(str(self._directory / file), "rb")
-            self._open[file] = (source, pa.ipc.open_file(source))
-        return self._open[file][1].get_batch(index)
+        return self._files.batch(file, index)
 
     def events(self, file: str, index: int) -> pa.RecordBatch:
         """The events of a batch (schema EVENTS) that are to be sent."""
@@ -39,25 +34,54 @@ class StageReader:
         kept[removed] = False
         return batch.filter(pa.array(kept))
 
+    def __enter__(self) -> "StageReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+
+class KeyReader:
+    """Reads the keys of staged batches, and nothing else of them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._files = _Files(directory, pa.ipc.IpcReadOptions(included_fields=[0]))
+
+    def keys(self, batch: StagedBatch) -> pa.Array:
+        """The keys (type KEY) of a batch as it was written."""
+        return self._files.batch(batch.file, batch.index)["key"]
+
+    def __enter__(self) -> "KeyReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+
+class _Files:
+    def __init__(self, directory: Path, options: pa.ipc.IpcReadOptions | None = None) -> None:
+        self._directory, self._options = directory, options
+        self._open: dict[str, tuple[pa.OSFile, pa.RecordBatchFileReader]] = {}
+
+    def batch(self, file: str, index: int) -> pa.RecordBatch:
+        if file not in self._open:
+            source = pa.OSFile(str(self._directory / file), "rb")
+            self._open[file] = (source, pa.ipc.open_file(source, options=self._options))
+        return self._open[file][1].get_batch(index)
+
     def close(self) -> None:
-        """Closes the files."""
         for source, _ in self._open.values():
             source.close()
 
 
-@contextmanager
-def open_stage(directory: Path) -> Iterator[StageReader]:
-    """The staged events of a run, by the folder of its stage."""
-    reader = StageReader(directory)
-    try:
-        yield reader
-    finally:
-        reader.close()
-
-
-def write_removed(directory: Path, removed: Iterable[tuple[StagedBatch, Positions]]) -> None:
+def write_removed(directory: Path, removed: Mapping[StagedBatch, Positions]) -> None:
     """Keeps which events of which batches were taken out: they became part of another, or may not be sent."""
-    np.savez(directory / REMOVED, **{f"{batch.file}/{batch.index}": positions for batch, positions in removed})
+    named = {f"{batch.file}/{batch.index}": positions for batch, positions in removed.items()}
+    unfinished = directory / f"unfinished-{REMOVED}"
+    np.savez(unfinished, **named)
+    sync(unfinished)
+    unfinished.replace(directory / REMOVED)
+    sync(directory)
 
 
 def read_removed(directory: Path) -> dict[str, Positions]:

@@ -42,8 +42,8 @@ class EventsFile:
         for route, batch in self._cutter.rest():
             self._write(route, batch)
         self.close()
-        _sync(self.path)
-        _sync(self.path.parent)
+        sync(self.path)
+        sync(self.path.parent)
         return self.batches
 
     def close(self) -> None:
@@ -57,7 +57,8 @@ class EventsFile:
         self.batches.append(StagedBatch(route, self.path.name, len(self.batches), batch.num_rows, rows))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Comes back when the disk has the file or folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -92,7 +92,7 @@ def _zip(context: Context) -> str | None:
     known = put(Level.NORMAL, "zip_known", without_empty_digest(given))
     clean = put(Level.CLEAN, "zip_clean", cleaned_zip(known))
     at_home = "true" if context.rules.default_region == "US" else "false"
-    in_us = f"CASE WHEN {country} IS NULL THEN {at_home} ELSE lower({country}) = 'us' END" if country else at_home
+    in_us = f"CASE WHEN usable_country IS NULL THEN {at_home} ELSE usable_country = 'us' END" if country else at_home
     shortened = f"CASE WHEN {in_us} AND NOT {is_digest(clean)} THEN left({clean}, {_US_ZIP_LENGTH}) ELSE {clean} END"
     kept = put(Level.DIGEST, "zip_kept", shortened)
     return _quoted_digest(put(Level.LIST, "zip_digest", text_digest(kept)))
@@ -108,7 +108,8 @@ def _country(context: Context) -> str | None:
     if not given:
         return None
     small = context.layers.put(Level.NORMAL, "country_small", lower(given))
-    return json_text(f"CASE WHEN regexp_full_match({small}, '[a-z]{{2}}') THEN {small} END")
+    usable = f"CASE WHEN regexp_full_match({small}, '[a-z]{{2}}') THEN {small} END"
+    return json_text(context.layers.put(Level.CLEAN, "usable_country", usable))
 
 
 def _quoted_digest(column: str) -> str:

@@ -1,0 +1,35 @@
+"""The commands, each in a file of its own that is read when it is used."""
+
+from importlib import import_module
+
+import typer
+
+from connector import __version__
+from connector.cli.console import out
+
+app = typer.Typer(
+    name="connector",
+    help="Sends the result of a SQL query to TikTok, and accounts for every row.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_COMMANDS = ("init", "validate", "compile", "preview", "plan", "run", "runs", "rejects")
+
+for _name in _COMMANDS:
+    import_module(f"connector.cli.commands.{_name}").register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out(f"connector {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Sends the result of a SQL query to TikTok, and accounts for every row."""

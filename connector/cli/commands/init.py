@@ -1,0 +1,29 @@
+"""`connector init`: a new project folder that runs as it is."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.cli.console import out, say
+from connector.cli.failures import reported
+from connector.cli.options import DebugOption
+
+DirectoryArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder; made where it is not there.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("init")(init)
+
+
+@reported
+def init(directory: DirectoryArgument = Path(), debug: DebugOption = False) -> None:
+    """Write a new project folder that runs as it is."""
+    from connector.example.files import write_example
+
+    written = write_example(directory)
+    for path in written:
+        out(str(path))
+    inside = "" if directory == Path() else f"cd {directory} && "
+    say(f"\nA project that runs as it is. Try: {inside}connector run store_purchases")

@@ -1,0 +1,52 @@
+"""`connector plan`: what a run would do."""
+
+import typer
+
+from connector.cli.console import out, out_json, say, table
+from connector.cli.failures import reported
+from connector.cli.options import (
+    DebugOption,
+    JsonOption,
+    NameArgument,
+    ProjectOption,
+    TargetOption,
+    open_project,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("plan")(plan)
+
+
+@reported
+def plan(
+    name: NameArgument,
+    project: ProjectOption = None,
+    target: TargetOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Count the rows, events, requests and rejects of a run, and its minutes; sends nothing."""
+    from connector.pipeline.plan import plan_orchestration
+
+    planned = plan_orchestration(open_project(project, target), name)
+    if json_output:
+        out_json(planned.as_json())
+        return
+    counts = [
+        ("rows read", f"{planned.read:,}"),
+        ("rows to send", f"{planned.to_send:,}"),
+        ("rows rejected", f"{sum(planned.rejects.values()):,}"),
+        ("rows skipped", f"{sum(planned.skips.values()):,}"),
+        ("events", f"{planned.events:,}"),
+        ("requests", f"{planned.requests:,}"),
+        ("minutes at the rate limit", f"{planned.minutes:.2f}"),
+    ]
+    for kind, named in (("rejected", planned.rejects), ("skipped", planned.skips), ("warning", planned.warnings)):
+        counts += [(f"  {kind} {word}", f"{count:,}") for word, count in sorted(named.items())]
+    for line in table(counts, right=frozenset({1})):
+        out(line)
+    if planned.too_many_rejects:
+        say(planned.too_many_rejects)
+    say(f"{name} → {planned.destination}, target {planned.target}. Nothing was sent.")

@@ -1,0 +1,47 @@
+"""`connector preview`: the payloads as TikTok would get them."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from connector.cli.console import out, out_json, say
+from connector.cli.failures import reported
+from connector.cli.options import (
+    DebugOption,
+    JsonOption,
+    NameArgument,
+    ProjectOption,
+    TargetOption,
+    open_project,
+)
+
+RowsOption = Annotated[int, typer.Option("--rows", min=1, help="How many events, and rejected rows, to show.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("preview")(preview)
+
+
+@reported
+def preview(
+    name: NameArgument,
+    rows: RowsOption = 5,
+    project: ProjectOption = None,
+    target: TargetOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show the payloads as TikTok would get them, and rejected rows; sends nothing."""
+    from connector.pipeline.preview import preview_orchestration
+
+    shown = preview_orchestration(open_project(project, target), name, rows)
+    if json_output:
+        out_json(shown.as_json())
+        return
+    for body in shown.bodies:
+        out(json.dumps(body, ensure_ascii=False, indent=2))
+    for row in shown.left_out:
+        out(f"row {row['row']} {row['outcome']}: {row['reason']}  {row['columns']}")
+    say(f"Of the first {shown.read:,} rows of the result, target {shown.target}. Nothing was sent.")

@@ -1,0 +1,36 @@
+"""`connector rejects`: the rows that were not sent, and why."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from connector.cli.console import say
+from connector.cli.failures import reported
+from connector.cli.options import DebugOption, ProjectOption, RunArgument, open_project
+
+ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="R", help="Only rows with this reason.")]
+FormatOption = Annotated[Literal["csv", "parquet", "json"], typer.Option("--format", help="csv, parquet or json.")]
+OutputOption = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (default: stdout).")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("rejects")(rejects)
+
+
+@reported
+def rejects(
+    run_id: RunArgument,
+    reason: ReasonOption = None,
+    format: FormatOption = "csv",
+    output: OutputOption = None,
+    project: ProjectOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Write out the rows of a run that were not sent, with reasons and without identifiers."""
+    from connector.pipeline.rejects import write_rejects
+
+    rows = write_rejects(open_project(project), run_id, reason=reason, format_=format, output=output)
+    if output:
+        say(f"{rows:,} rows to {output}")

@@ -1,0 +1,100 @@
+"""`connector runs`: what happened."""
+
+from typing import Annotated
+
+import typer
+
+from connector.cli.console import out, out_json, table
+from connector.cli.failures import reported
+from connector.cli.options import DebugOption, JsonOption, ProjectOption, RunArgument, open_project
+
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many runs to list.")]
+OrchestrationOption = Annotated[
+    str | None, typer.Option("--orchestration", metavar="NAME", help="Only the runs of this one.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    runs = typer.Typer(help="List past runs, or show one.", invoke_without_command=True, rich_markup_mode=None)
+    runs.callback()(list_unless_asked)
+    runs.command("list")(list_)
+    runs.command("show")(show)
+    app.add_typer(runs, name="runs")
+
+
+def list_unless_asked(
+    context: typer.Context,
+    project: ProjectOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """List past runs, or show one."""
+    if context.invoked_subcommand is None:
+        list_(project=project, json_output=json_output, debug=debug)
+
+
+@reported
+def list_(
+    limit: LimitOption = 20,
+    orchestration: OrchestrationOption = None,
+    project: ProjectOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """List past runs, latest first."""
+    from connector.pipeline.history import latest_runs
+
+    records = latest_runs(open_project(project), limit, orchestration)
+    if json_output:
+        out_json({"runs": [record.as_json() for record in records]})
+        return
+    heading = ("run", "orchestration", "target", "status", "read", "delivered", "rejected", "seconds")
+    lines = [
+        (
+            record.run_id,
+            record.orchestration,
+            record.target,
+            record.status.value,
+            f"{record.rows.read:,}",
+            f"{record.rows.delivered:,}",
+            f"{record.rows.rejected:,}",
+            f"{record.seconds:.1f}",
+        )
+        for record in records
+    ]
+    for line in table([heading, *lines], right=frozenset({4, 5, 6, 7})):
+        out(line)
+
+
+@reported
+def show(
+    run_id: RunArgument, project: ProjectOption = None, json_output: JsonOption = False, debug: DebugOption = False
+) -> None:
+    """Show one run: what became of its rows, and every request."""
+    from connector.cli.summary import summary
+    from connector.pipeline.history import requests_of, run_named
+
+    opened = open_project(project)
+    record, requests = run_named(opened, run_id), requests_of(opened, run_id)
+    if json_output:
+        out_json({**record.as_json(), "request_log": [request.as_json() for request in requests]})
+        return
+    for line in summary(record):
+        out(line)
+    heading = ("batch", "first event", "events", "attempt", "verdict", "HTTP", "code", "seconds", "request id", "message")
+    lines = [
+        (
+            *(str(one) for one in (request.batch, request.first_event, request.events, request.attempt)),
+            request.verdict,
+            str(request.http_status or "-"),
+            "-" if request.code is None else str(request.code),
+            f"{request.seconds:.3f}",
+            request.request_id or "-",
+            request.message,
+        )
+        for request in requests
+    ]
+    out()
+    for line in table([heading, *lines]):
+        out(line)

@@ -1,0 +1,44 @@
+"""`connector validate`: everything that can be known without sending."""
+
+from typing import Annotated
+
+import typer
+
+from connector.cli.console import out, out_json, say, table
+from connector.cli.failures import reported
+from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+
+NameOrAll = Annotated[str | None, typer.Argument(metavar="[NAME]", help="The orchestration; without it, all.")]
+ConnectOption = Annotated[bool, typer.Option("--connect", help="Also ask the warehouse for the query's columns.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("validate")(validate)
+
+
+@reported
+def validate(
+    name: NameOrAll = None,
+    connect: ConnectOption = False,
+    project: ProjectOption = None,
+    target: TargetOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Check the project's files; connects to nothing but the warehouse, and only with --connect."""
+    from connector.pipeline.validate import validate_orchestrations
+
+    opened = open_project(project, target)
+    checked = validate_orchestrations(opened, [name] if name else list(opened.orchestrations), connect=connect)
+    if json_output:
+        out_json({"target": opened.target, "orchestrations": [one.as_json() for one in checked]})
+        return
+    for one in checked:
+        out(f"{one.name}: ok ({one.event_source} events to {one.destination}, target {opened.target})")
+    if name:
+        heading = ("parameter", "from the column" if connect else "accepted columns", "goes to", "rule")
+        for line in table([heading, *checked[0].parameters]):
+            out("  " + line)
+    elif not connect:
+        say("The warehouses were not asked; `connector validate --connect` checks the columns too.")

@@ -1,0 +1,26 @@
+"""Options that several commands share."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.config.project import Project, load_project
+
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option("--project", metavar="DIR", envvar="CONNECTOR_PROJECT", help="The project folder (default: here)."),
+]
+TargetOption = Annotated[
+    str | None, typer.Option("--target", metavar="T", help="The target to use, instead of the file's own.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the stack trace of an error.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestration.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as `connector runs` lists it.")]
+
+
+def open_project(directory: Path | None, target: str | None = None) -> Project:
+    """The project that the options name. Raises ConfigurationError."""
+    return load_project(directory or Path.cwd(), os.environ, target)

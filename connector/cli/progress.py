@@ -1,0 +1,123 @@
+"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from connector.cli.console import is_terminal, say
+from connector.pipeline.observer import Silent
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Watcher(Silent):
+    """Remembers the run's id, and says nothing."""
+
+    run_id: str | None = None
+
+    def started(self, run_id: str, orchestration: str, target: str) -> None:
+        """See `Observer.started`."""
+        self.run_id = run_id
+
+
+class Lines(Watcher):
+    """A line for each step, and one every few seconds within a step."""
+
+    def __init__(self) -> None:
+        self._lock, self._next, self._done, self._total = Lock(), 0.0, 0, 0
+
+    def started(self, run_id: str, orchestration: str, target: str) -> None:
+        """See `Observer.started`."""
+        super().started(run_id, orchestration, target)
+        say(f"{orchestration}: run {run_id}, target {target}")
+        self._next = time.monotonic() + SECONDS_BETWEEN_LINES
+
+    def read(self, rows: int) -> None:
+        """See `Observer.read`."""
+        self._now_and_then(f"read {rows:,} rows")
+
+    def staged(self, events: int, requests: int) -> None:
+        """See `Observer.staged`."""
+        self._total = events
+        say(f"staged {events:,} events in {requests:,} {'request' if requests == 1 else 'requests'}")
+
+    def settled(self, events: int) -> None:
+        """See `Observer.settled`."""
+        with self._lock:
+            self._done += events
+            self._now_and_then(f"sent {self._done:,} of {self._total:,} events")
+
+    def simulated(self, lines: list[str]) -> None:
+        """See `Observer.simulated`."""
+        for line in lines:
+            say(line)
+
+    def _now_and_then(self, line: str) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + SECONDS_BETWEEN_LINES
+            say(line)
+
+
+class Bar(Lines):
+    """A progress bar with the rate and what is left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._since = time.monotonic()
+        self._task = self._progress.add_task("reading", total=None, rate="")
+
+    def read(self, rows: int) -> None:
+        """See `Observer.read`."""
+        self._show(rows)
+
+    def staged(self, events: int, requests: int) -> None:
+        """See `Observer.staged`."""
+        self._since = time.monotonic()
+        self._progress.reset(self._task, total=events, description="sending", rate="")
+
+    def settled(self, events: int) -> None:
+        """See `Observer.settled`."""
+        with self._lock:
+            self._done += events
+            self._show(self._done)
+
+    def start(self) -> None:
+        """Shows the bar."""
+        self._progress.start()
+
+    def end(self) -> None:
+        """Takes the bar away."""
+        self._progress.stop()
+
+    def _show(self, done: int) -> None:
+        rate = done / max(time.monotonic() - self._since, 1e-9)
+        self._progress.update(self._task, completed=done, rate=f"{rate:,.0f}/s")
+
+
+@contextmanager
+def watching(*, quiet: bool) -> Iterator[Watcher]:
+    """Whoever tells the user about a run: nobody when `quiet`."""
+    if quiet:
+        yield Watcher()
+    elif is_terminal():
+        bar = Bar()
+        bar.start()
+        try:
+            yield bar
+        finally:
+            bar.end()
+    else:
+        yield Lines()

@@ -1,0 +1,39 @@
+"""A run's record as lines of text."""
+
+from collections.abc import Iterator
+
+from connector.cli.console import table
+from connector.ledger.records import RunRecord
+
+
+def summary(record: RunRecord) -> Iterator[str]:
+    """What became of every row, and why."""
+    rows = record.rows
+    yield f"{record.orchestration}: {record.status} in {record.seconds:.1f} s (run {record.run_id}, target {record.target})"
+    requests = "request" if record.requests_sent == 1 else "requests"
+    retried = f", {record.requests_retried:,} of them repeated" if record.requests_retried else ""
+    lines = [
+        ("rows read", f"{rows.read:,}", ""),
+        (
+            "  delivered",
+            f"{rows.delivered:,}",
+            f"{record.events_delivered:,} events in {record.requests_sent:,} {requests}{retried}",
+        ),
+        ("  rejected", f"{rows.rejected:,}", ""),
+        *_named(record.rejects),
+        ("  skipped", f"{rows.skipped:,}", ""),
+        *_named(record.skips),
+        ("  pending", f"{rows.pending:,}", ""),
+    ]
+    if record.warnings:
+        lines += [("warnings", "", ""), *_named(record.warnings)]
+    yield from table(lines, right=frozenset({1}))
+    if record.error:
+        yield record.error
+    if rows.rejected:
+        yield f"Which rows, and why: connector rejects {record.run_id}"
+
+
+def _named(counts: dict[str, int]) -> list[tuple[str, str, str]]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [(f"    {name}", f"{count:,}", "") for name, count in ordered]

@@ -1,0 +1,73 @@
+"""The rows of a run that were not sent, as Parquet files beside its stage."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from connector.hashed import LEFT_OUT
+
+if TYPE_CHECKING:
+    import duckdb
+
+_FOLDER = "left-out"
+
+
+class LeftOutWriter:
+    """Writes one file of left-out rows (schema LEFT_OUT); it is there, whole, once closed."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        folder = directory / _FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / f"{name}.parquet"
+        self._unfinished = folder / f".{name}.unfinished"
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, rows: pa.Table) -> None:
+        """Takes rows in."""
+        if rows.num_rows:
+            self._writer = self._writer or pq.ParquetWriter(self._unfinished, LEFT_OUT, compression="zstd")
+            self._writer.write_table(rows)
+
+    def close(self) -> None:
+        """Puts the file in its place; with no rows there is none."""
+        if self._writer:
+            self._writer.close()
+            self._unfinished.replace(self._path)
+            self._writer = None
+
+    def discard(self) -> None:
+        """Forgets what was written."""
+        if self._writer:
+            self._writer.close()
+            self._unfinished.unlink(missing_ok=True)
+            self._writer = None
+
+
+def left_out(
+    directory: Path, *, reason: str | None = None, outcome: str | None = None, limit: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The left-out rows (schema LEFT_OUT) of the run whose folder this is, by row number."""
+    import duckdb
+
+    files = sorted(str(path) for path in (directory / _FOLDER).glob("*.parquet"))
+    if not files:
+        return
+    with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+        reader = _query(connection, files, reason, outcome, limit)
+        yield from reader
+
+
+def _query(
+    connection: "duckdb.DuckDBPyConnection", files: list[str], reason: str | None, outcome: str | None, limit: int | None
+) -> pa.RecordBatchReader:
+    names = ", ".join(f'"{name}"' for name in LEFT_OUT.names)
+    sql = (
+        f"SELECT {names} FROM read_parquet($files) WHERE ($reason IS NULL OR reason = $reason)"
+        " AND ($outcome IS NULL OR outcome = $outcome) ORDER BY row"
+    )
+    sql += f" LIMIT {limit:d}" if limit is not None else ""
+    params = {"files": files, "reason": reason, "outcome": outcome}
+    return connection.sql(sql, params=params).to_arrow_reader(65_536)

@@ -1,0 +1,41 @@
+"""What a run tells while it goes on."""
+
+from typing import Protocol
+
+
+class Observer(Protocol):
+    """Called as things happen, some of them from several threads."""
+
+    def started(self, run_id: str, orchestration: str, target: str) -> None:
+        """The run has begun."""
+
+    def read(self, rows: int) -> None:
+        """So many rows have been read, checked and staged so far."""
+
+    def staged(self, events: int, requests: int) -> None:
+        """Everything is staged: so many events will be sent in at least so many requests."""
+
+    def settled(self, events: int) -> None:
+        """So many more events were delivered or refused."""
+
+    def simulated(self, lines: list[str]) -> None:
+        """What the simulator inside the process received."""
+
+
+class Silent:
+    """Listens to nothing."""
+
+    def started(self, run_id: str, orchestration: str, target: str) -> None:
+        """See `Observer.started`."""
+
+    def read(self, rows: int) -> None:
+        """See `Observer.read`."""
+
+    def staged(self, events: int, requests: int) -> None:
+        """See `Observer.staged`."""
+
+    def settled(self, events: int) -> None:
+        """See `Observer.settled`."""
+
+    def simulated(self, lines: list[str]) -> None:
+        """See `Observer.simulated`."""

@@ -1,0 +1,84 @@
+"""What a run would do, counted by doing all of it but the sending."""
+
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from connector.config.project import Project
+from connector.errors import TooManyRejects
+from connector.pipeline.prepare import prepare
+from connector.pipeline.result import open_result
+from connector.pipeline.run import refuse_too_many_rejects
+from connector.pipeline.staging import stage
+from connector.queries.render import RunContext
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Counts of rows, events and requests; `minutes` is what the rate limit alone costs."""
+
+    orchestration: str
+    destination: str
+    target: str
+    read: int
+    to_send: int
+    events: int
+    requests: int
+    rejects: dict[str, int]
+    skips: dict[str, int]
+    warnings: dict[str, int]
+    minutes: float
+    too_many_rejects: str | None
+
+    def as_json(self) -> dict[str, object]:
+        """The object that `connector plan --json` prints."""
+        return {
+            "orchestration": self.orchestration,
+            "destination": self.destination,
+            "target": self.target,
+            "rows": {
+                "read": self.read,
+                "to_send": self.to_send,
+                "rejected": sum(self.rejects.values()),
+                "skipped": sum(self.skips.values()),
+            },
+            "events": self.events,
+            "requests": self.requests,
+            "rejects": self.rejects,
+            "skips": self.skips,
+            "warnings": self.warnings,
+            "minutes": self.minutes,
+            "too_many_rejects": self.too_many_rejects,
+        }
+
+
+def plan_orchestration(project: Project, name: str) -> Plan:
+    """Stages the result in a folder that is gone afterwards, and counts."""
+    job = prepare(project, name, RunContext(started_at=datetime.now(UTC), last_success_at=None))
+    project.state_directory.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="plan-", dir=project.state_directory) as folder,
+        open_result(job, project.directory, limit=job.orchestration.limit) as result,
+    ):
+        staged = stage(result.rows, Path(folder) / "stage", line_items=job.rules.line_items)
+    try:
+        refuse_too_many_rejects(job, staged)
+        too_many = None
+    except TooManyRejects as error:
+        too_many = error.message
+    requests = len(staged.batches)
+    return Plan(
+        orchestration=name,
+        destination=job.destination.name,
+        target=project.target,
+        read=staged.read,
+        to_send=sum(batch.rows for batch in staged.batches),
+        events=sum(batch.events for batch in staged.batches),
+        requests=requests,
+        rejects=dict(staged.rejects),
+        skips=dict(staged.skips),
+        warnings=dict(staged.warnings),
+        minutes=round(requests / job.destination.requests_per_second / 60, 4),
+        too_many_rejects=too_many,
+    )

@@ -1,0 +1,127 @@
+"""Everything about a run that can be known before a connection is opened."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from connector.config.destination import EventsDestination
+from connector.config.orchestration import Orchestration
+from connector.config.project import Project
+from connector.config.suggest import did_you_mean
+from connector.config.warehouse import Warehouse
+from connector.errors import ConfigurationError, Problem
+from connector.queries.jinja import Place
+from connector.queries.render import RunContext, render_query, render_value
+from connector.sources.registry import scheme_of
+from connector.transform.rules import EventRules
+from connector.transform.template import DataTemplate, load_template
+from connector.transform.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
+
+TEMPLATES = "templates"
+
+_Built = TypeVar("_Built")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a run will do: this query on this warehouse, read with this template, under these rules."""
+
+    orchestration: Orchestration
+    destination: EventsDestination
+    warehouse: Warehouse
+    sql: str
+    template: DataTemplate
+    rules: EventRules
+
+
+def prepare(project: Project, name: str, run: RunContext) -> Job:
+    """The job of an orchestration. Raises ConfigurationError with every problem found."""
+    orchestration = project.orchestration(name)
+    problems: list[Problem] = []
+    destination = _attempt(problems, lambda: _events_destination(orchestration))
+    warehouse = _attempt(problems, lambda: _warehouse(orchestration))
+    sql = _attempt(problems, lambda: _render(orchestration, run)) if orchestration.query_path else None
+    template = _attempt(problems, lambda: _template(project, orchestration))
+    rules = _attempt(problems, lambda: _rules(destination, orchestration, run)) if destination else None
+    if problems or not (destination and warehouse and sql and template and rules):
+        raise ConfigurationError(problems)
+    return Job(orchestration, destination, warehouse, sql, template, rules)
+
+
+def _attempt(problems: list[Problem], build: Callable[[], _Built]) -> _Built | None:
+    try:
+        return build()
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _events_destination(orchestration: Orchestration) -> EventsDestination:
+    destination = orchestration.destination
+    if isinstance(destination, EventsDestination):
+        return destination
+    raise ConfigurationError(
+        f'The destination "{destination.name}" is of type {destination.type}, which cannot be run yet: '
+        "use one of type tiktok_events."
+    )
+
+
+def _warehouse(orchestration: Orchestration) -> Warehouse:
+    if orchestration.warehouse is None or orchestration.query is None:
+        raise ConfigurationError(
+            f'The orchestration "{orchestration.name}" names a file, which cannot be read yet: use query and warehouse.'
+        )
+    scheme_of(orchestration.warehouse.url.get_secret_value())
+    return orchestration.warehouse
+
+
+def _render(orchestration: Orchestration, run: RunContext) -> str:
+    if orchestration.query_path is None:
+        raise AssertionError("a query without a path")
+    return render_query(
+        orchestration.query_path,
+        dialect=orchestration.sql_dialect or "duckdb",
+        parameters=orchestration.parameters,
+        run=run,
+        target=orchestration.target,
+    )
+
+
+def _template(project: Project, orchestration: Orchestration) -> DataTemplate:
+    def render(text: str, file: Path, line: int) -> object:
+        return render_value(text, parameters=orchestration.parameters, target=orchestration.target, place=Place(file, line))
+
+    return load_template(orchestration.template, project.directory / TEMPLATES, render)
+
+
+def _rules(destination: EventsDestination, orchestration: Orchestration, run: RunContext) -> EventRules:
+    if destination.event_source_id is None:
+        raise ConfigurationError(
+            f'The destination "{destination.name}" lacks event_source_id: an event set cannot be found by its name yet.'
+        )
+    _check_event_name(destination)
+    return EventRules(
+        event_source=destination.event_source,
+        event_source_id=destination.event_source_id,
+        started_at=int(run.started_at.timestamp()),
+        fixed_event_name=destination.fixed_event_name,
+        limited_data_use=destination.limited_data_use,
+        custom_events=destination.custom_events,
+        default_region=destination.default_region,
+        timezone=destination.timezone,
+        max_age_days=destination.max_age_days,
+        line_items=orchestration.line_items,
+    )
+
+
+def _check_event_name(destination: EventsDestination) -> None:
+    name, known = destination.fixed_event_name, (*STANDARD_EVENTS, *LEGACY_EVENTS, *destination.custom_events)
+    if name is None or name in known:
+        return
+    advice = " Names of your own go into custom_events." if destination.event_source == "web" else ""
+    raise ConfigurationError(
+        f'The destination "{destination.name}" has the fixed_event_name "{name}", which TikTok does not know.'
+        f"{did_you_mean(name, known)}{advice} TikTok knows {', '.join(STANDARD_EVENTS)}."
+    )
+

@@ -1,0 +1,60 @@
+"""What would be sent, looked at before it is."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from connector.config.project import Project
+from connector.hashed import HashedRows
+from connector.pipeline.prepare import prepare
+from connector.pipeline.result import open_result
+from connector.queries.render import RunContext
+from connector.transform.grouping import payloads
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Request bodies with the first events, and the first rows that are left out, of the rows read."""
+
+    orchestration: str
+    target: str
+    read: int
+    bodies: list[dict[str, Any]]
+    left_out: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `connector preview --json` prints."""
+        return {
+            "orchestration": self.orchestration,
+            "target": self.target,
+            "rows_read": self.read,
+            "requests": self.bodies,
+            "left_out": self.left_out,
+        }
+
+
+def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
+    """The first `rows` events, and as many left-out rows, of the first slice of the result."""
+    job = prepare(project, name, RunContext(started_at=datetime.now(UTC), last_success_at=None))
+    with open_result(job, project.directory, limit=job.orchestration.limit) as result:
+        first = next(iter(result.rows), None)
+    if first is None:
+        return Preview(name, project.target, 0, [], [])
+    left_out = [{**row, "columns": json.loads(row["columns"])} for row in first.left_out.slice(0, rows).to_pylist()]
+    for row in left_out:
+        del row["code"], row["message"]
+    bodies = _bodies(first, rows, job.orchestration.test_event_code)
+    return Preview(name, project.target, first.read, bodies, left_out)
+
+
+def _bodies(first: HashedRows, rows: int, test_event_code: str | None) -> list[dict[str, Any]]:
+    bodies = []
+    for events in first.events:
+        data = [json.loads(text) for text in payloads(events.table.slice(0, rows)).to_pylist()]
+        rows -= len(data)
+        if data:
+            route = {"event_source": events.route.event_source, "event_source_id": events.route.event_source_id}
+            test = {"test_event_code": test_event_code} if test_event_code else {}
+            bodies.append({**route, **test, "data": data})
+    return bodies

@@ -1,0 +1,93 @@
+"""The rows that a run left out, written for whoever mends them."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from connector.config.project import Project
+from connector.config.suggest import did_you_mean
+from connector.errors import ConnectorError, UsageError
+from connector.hashed import LEFT_OUT
+from connector.ledger.left_out import left_out
+from connector.outcomes import Reason, Skip
+from connector.pipeline.history import run_named
+from connector.pipeline.run import run_directory
+
+Rows = Iterable[pa.RecordBatch]
+
+
+def write_rejects(project: Project, run_id: str, *, reason: str | None, format_: str, output: Path | None) -> int:
+    """Writes a run's left-out rows (schema LEFT_OUT) as csv, parquet or json; gives how many.
+
+    Without a reason, the rejected rows; a reason may also be one for which rows were skipped.
+    Raises UsageError for a run or a reason that does not exist.
+    """
+    _check_reason(reason)
+    run_named(project, run_id)
+    outcome = None if reason else "rejected"
+    counted = _Counted(left_out(run_directory(project, run_id), reason=reason, outcome=outcome))
+    with _opened(output) as sink:
+        _WRITERS[format_](counted, sink)
+    return counted.rows
+
+
+class _Counted:
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches, self.rows = batches, 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._batches:
+            self.rows += batch.num_rows
+            yield batch
+
+
+def _write_csv(rows: Rows, sink: IO[bytes]) -> None:
+    with pyarrow.csv.CSVWriter(sink, LEFT_OUT) as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+
+
+def _write_parquet(rows: Rows, sink: IO[bytes]) -> None:
+    with pq.ParquetWriter(sink, LEFT_OUT, compression="zstd") as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+
+
+def _write_json(rows: Rows, sink: IO[bytes]) -> None:
+    sink.write(b"[")
+    separator = b"\n"
+    for batch in rows:
+        for row in batch.to_pylist():
+            row["columns"] = json.loads(row["columns"]) if row["columns"] else {}
+            sink.write(separator + json.dumps(row, ensure_ascii=False).encode())
+            separator = b",\n"
+    sink.write(b"\n]\n")
+
+
+_WRITERS: dict[str, Callable[[Rows, IO[bytes]], None]] = {
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+    "json": _write_json,
+}
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[IO[bytes]]:
+    try:
+        with output.open("wb") if output else nullcontext(sys.stdout.buffer) as sink:
+            yield sink
+    except OSError as error:
+        raise ConnectorError(f"{output or 'stdout'} could not be written: {error.strerror}.") from None
+
+
+def _check_reason(reason: str | None) -> None:
+    known = [*Reason, *Skip]
+    if reason is not None and reason not in known:
+        raise UsageError(f'There is no reason "{reason}".{did_you_mean(reason, known)} There is {", ".join(known)}.')

@@ -1,0 +1,207 @@
+"""One run: read, transform, stage, send, account for every row."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from shutil import rmtree
+from time import perf_counter
+
+from connector.config.project import Project
+from connector.delivery.sender import deliver
+from connector.errors import ConnectorError, Interrupted, StopResumable, TooManyRejects
+from connector.hashed import HashedRows
+from connector.ledger.ledger import Ledger
+from connector.ledger.records import NewRun, RunRecord
+from connector.outcomes import RunStatus
+from connector.pipeline.history import ledger_of
+from connector.pipeline.observer import Observer, Silent
+from connector.pipeline.prepare import Job, prepare
+from connector.pipeline.result import open_result
+from connector.pipeline.sending import LedgerRecorder, StagedBatches
+from connector.pipeline.service import open_service, rate_limiter, retry_policy
+from connector.pipeline.staging import Staged, stage
+from connector.queries.render import RunContext
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line asks for beyond the file; None: as the file says."""
+
+    limit: int | None = None
+    test_event_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    run_id: str
+    job: Job
+    ledger: Ledger
+    directory: Path
+    project: Path
+    test_event_code: str | None
+    limit: int | None
+    observer: Observer
+    stop: threading.Event
+
+
+def run_orchestration(
+    project: Project,
+    name: str,
+    options: RunOptions | None = None,
+    *,
+    observer: Observer | None = None,
+    stop: threading.Event | None = None,
+) -> RunRecord:
+    """Runs an orchestration to its end; the record says what became of every row.
+
+    Setting `stop` ends it as soon as the requests in flight are answered. Raises ConfigurationError before
+    anything is opened, TooManyRejects with nothing sent, StopResumable, Interrupted or SourceError; what happened
+    until then is in the ledger.
+    """
+    options, observer, stop = options or RunOptions(), observer or Silent(), stop or threading.Event()
+    started_at = datetime.now(UTC)
+    prepare(project, name, RunContext(started_at=started_at, last_success_at=None))
+    with ledger_of(project) as ledger:
+        run = _begin(project, name, options, ledger, started_at, observer, stop)
+        _carry_out(run)
+        return _record(ledger, run.run_id)
+
+
+def run_directory(project: Project, run_id: str) -> Path:
+    """Where a run's stage and its left-out rows are kept."""
+    return project.state_directory / "runs" / run_id
+
+
+def _begin(
+    project: Project,
+    name: str,
+    options: RunOptions,
+    ledger: Ledger,
+    started_at: datetime,
+    observer: Observer,
+    stop: threading.Event,
+) -> _Run:
+    destination = project.orchestration(name).destination
+    last = ledger.last_success(name, project.target, destination.api_url)
+    job = prepare(project, name, RunContext(started_at=started_at, last_success_at=last))
+    run_id = f"{started_at:%Y%m%dT%H%M%S}-{token_hex(3)}"
+    code = options.test_event_code or job.orchestration.test_event_code
+    ledger.start_run(
+        NewRun(
+            run_id=run_id,
+            orchestration=name,
+            target=project.target,
+            workflow=job.orchestration.workflow,
+            destination=destination.name,
+            api_url=destination.api_url,
+            test_event_code=code,
+            started_at=started_at,
+        )
+    )
+    observer.started(run_id, name, project.target)
+    limit = options.limit or job.orchestration.limit
+    directory = run_directory(project, run_id)
+    return _Run(run_id, job, ledger, directory, project.directory, code, limit, observer, stop)
+
+
+def _carry_out(run: _Run) -> None:
+    began = perf_counter()
+    status, error = RunStatus.FAILED, "The run ended unexpectedly."
+    try:
+        staged = _stage(run)
+        refuse_too_many_rejects(run.job, staged)
+        _send(run, staged)
+        status, error = _final_status(_record(run.ledger, run.run_id)), None
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        status, error = RunStatus.INTERRUPTED, str(stopped) or "Interrupted."
+        raise
+    except ConnectorError as failure:
+        error = failure.message
+        raise
+    finally:
+        run.ledger.finish_run(run.run_id, status, seconds=perf_counter() - began, error=error)
+
+
+def _stage(run: _Run) -> Staged:
+    try:
+        with open_result(run.job, run.project, limit=run.limit) as result:
+            line_items = run.job.rules.line_items
+            staged = stage(_until_stopped(result.rows, run.stop), run.directory, line_items=line_items, read=run.observer.read)
+    except BaseException as error:
+        rmtree(run.directory, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StopResumable(f"The result could not be staged in {run.directory.name}: {error.strerror}.") from None
+        raise
+    run.ledger.staged(
+        run.run_id,
+        read=staged.read,
+        rejects=staged.rejects,
+        skips=staged.skips,
+        warnings=staged.warnings,
+        staged=staged.batches,
+    )
+    run.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))
+    return staged
+
+
+def _send(run: _Run, staged: Staged) -> None:
+    if not staged.batches:
+        return
+    destination = run.job.destination
+    batches = StagedBatches(run.directory, staged.batches)
+    recorder = LedgerRecorder(run.ledger, run.run_id, batches, run.directory, run.observer.settled)
+    with open_service(destination, run.test_event_code, run.observer) as client:
+        try:
+            deliver(
+                batches,
+                client.attempt,
+                policy=retry_policy(destination),
+                limiter=rate_limiter(destination),
+                max_in_flight=destination.max_in_flight,
+                record=recorder,
+                stop=run.stop,
+                split=batches.split,
+            )
+        finally:
+            recorder.close()
+            batches.close()
+    if run.stop.is_set():
+        raise Interrupted("Interrupted; `connector resume` goes on with what was not sent.")
+
+
+def _until_stopped(rows: Iterator[HashedRows], stop: threading.Event) -> Iterator[HashedRows]:
+    for part in rows:
+        if stop.is_set():
+            raise Interrupted("Interrupted before anything was sent.")
+        yield part
+
+
+def refuse_too_many_rejects(job: Job, staged: Staged) -> None:
+    """Raises TooManyRejects where the orchestration allows fewer rejected rows than were staged."""
+    limit = job.orchestration.max_reject_percent
+    if limit is None or not staged.read:
+        return
+    percent = 100 * staged.rejected / staged.read
+    if percent > limit:
+        raise TooManyRejects(
+            f"{staged.rejected:,} of {staged.read:,} rows ({percent:.1f} %) were rejected, more than "
+            f"max_reject_percent allows ({limit:g} %): nothing was sent."
+        )
+
+
+def _final_status(record: RunRecord) -> RunStatus:
+    if not record.rows.balanced:
+        raise StopResumable(f"The rows of run {record.run_id} do not add up: {record.rows}. Please report this.")
+    if record.rows.pending:
+        raise StopResumable(f"{record.rows.pending:,} rows could not be sent; `connector resume` tries them again.")
+    return RunStatus.COMPLETED_WITH_REJECTS if record.rows.rejected else RunStatus.COMPLETED
+
+
+def _record(ledger: Ledger, run_id: str) -> RunRecord:
+    record = ledger.run(run_id)
+    if record is None:
+        raise ConnectorError(f"Run {run_id} is not in the ledger.")
+    return record

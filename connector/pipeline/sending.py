@@ -1,0 +1,123 @@
+"""Staged batches leave for the service; the ledger is told of each before and after."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from threading import Lock
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connector.delivery.answer import Answer
+from connector.delivery.batch import Batch, BatchState
+from connector.ledger.ledger import Ledger
+from connector.ledger.left_out import LeftOutWriter
+from connector.ledger.records import BatchRecord, RequestRecord
+from connector.outcomes import Reason
+from connector.stage.reader import StageReader
+from connector.transform.events import left_out_rows
+from connector.transform.grouping import payloads
+
+Delivered = Callable[[int], None]
+"""Told of each number of events that were just delivered."""
+
+
+class StagedBatches:
+    """The batches of a stage as delivery takes them, and parts of them where one has to be cut."""
+
+    def __init__(self, directory: Path, records: Iterable[BatchRecord]) -> None:
+        self._records = {record.number: record for record in records}
+        self._stage = StageReader(directory)
+        self._lock = Lock()
+
+    def __iter__(self) -> Iterator[Batch]:
+        for record in self._records.values():
+            yield self._batch(record, self.events(record.number), 0)
+
+    def split(self, batch: Batch, at: int) -> tuple[Batch, Batch]:
+        """The first `at` events of a batch, and the others."""
+        record = self._records[batch.number]
+        events = self.events(batch.number).slice(batch.offset, batch.events)
+        return (
+            self._batch(record, events.slice(0, at), batch.offset),
+            self._batch(record, events.slice(at), batch.offset + at),
+        )
+
+    def events(self, number: int) -> pa.RecordBatch:
+        """The events (schema EVENTS) of a whole batch."""
+        record = self._records[number]
+        with self._lock:
+            return self._stage.events(record.file, record.place)
+
+    def close(self) -> None:
+        """Closes the files."""
+        self._stage.__exit__()
+
+    @staticmethod
+    def _batch(record: BatchRecord, events: pa.RecordBatch, offset: int) -> Batch:
+        rows = pc.sum(pc.list_value_length(events["rows"])).as_py()
+        joined = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], payloads(events)), ",")
+        return Batch(record.number, record.route, events.num_rows, rows, memoryview(joined[0].as_buffer()), offset)
+
+
+class LedgerRecorder:
+    """Writes down what delivery tells; called from several threads at once."""
+
+    def __init__(self, ledger: Ledger, run_id: str, batches: StagedBatches, directory: Path, told: Delivered) -> None:
+        self._ledger, self._run_id, self._batches, self._told = ledger, run_id, batches, told
+        self._refused = LeftOutWriter(directory, "refused")
+        self._lock = Lock()
+
+    def sending(self, batch: Batch) -> None:
+        """See `Recorder.sending`."""
+        self._ledger.batch_state(self._run_id, batch.number, BatchState.SENDING)
+
+    def answered(self, batch: Batch, answer: Answer, attempts: int) -> None:
+        """See `Recorder.answered`."""
+        self._ledger.request(
+            self._run_id,
+            RequestRecord(
+                batch=batch.number,
+                first_event=batch.offset,
+                events=batch.events,
+                attempt=attempts,
+                verdict=answer.verdict,
+                http_status=answer.http_status,
+                code=answer.code,
+                message=answer.message,
+                request_id=answer.request_id,
+                seconds=round(answer.seconds, 4),
+            ),
+        )
+
+    def outcome(self, batch: Batch, state: BatchState, answer: Answer | None) -> None:
+        """See `Recorder.outcome`."""
+        if state in {BatchState.DELIVERED, BatchState.REFUSED}:
+            refused = state is BatchState.REFUSED
+            self._ledger.batch_result(
+                self._run_id, batch.number, state, refused=refused, events=batch.events, rows=batch.rows
+            )
+            if refused:
+                self._refuse(batch, answer)
+            self._told(batch.events)
+        else:
+            self._ledger.batch_state(self._run_id, batch.number, state)
+
+    def close(self) -> None:
+        """Puts the refused rows in their place."""
+        with self._lock:
+            self._refused.close()
+
+    def _refuse(self, batch: Batch, answer: Answer | None) -> None:
+        events = pa.Table.from_batches([self._batches.events(batch.number).slice(batch.offset, batch.events)])
+        rows = left_out_rows(
+            events,
+            outcome="rejected",
+            reason=Reason.REFUSED_BY_TIKTOK,
+            code=answer.code if answer else None,
+            message=answer.message if answer else None,
+        )
+        with self._lock:
+            self._refused.add(rows)
+        self._ledger.count_left_out(self._run_id, rejects={Reason.REFUSED_BY_TIKTOK.value: rows.num_rows})
+
+

@@ -1,0 +1,55 @@
+"""The service that events are sent to: TikTok, or the simulator inside this process."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from connector.config.destination import EventsDestination
+from connector.delivery.limiter import AdaptiveLimiter
+from connector.delivery.policy import RetryPolicy
+from connector.destinations.tiktok.client import EventsClient
+from connector.destinations.tiktok.endpoint import SIMULATOR, connect
+from connector.pipeline.observer import Observer
+
+
+@contextmanager
+def open_service(
+    destination: EventsDestination, test_event_code: str | None, observer: Observer
+) -> Iterator[EventsClient]:
+    """A client for the destination. The simulator, where it is asked for, lives as long as the client."""
+    if destination.api_url != SIMULATOR:
+        with _client(destination, test_event_code, None) as client:
+            yield client
+        return
+    from connector.simulator.server import Simulator
+
+    with Simulator() as simulator:
+        with _client(destination, test_event_code, simulator.url) as client:
+            yield client
+        observer.simulated(simulator.lines())
+
+
+def retry_policy(destination: EventsDestination) -> RetryPolicy:
+    """How patiently a batch is sent again, as the destination says."""
+    retry = destination.retry
+    return RetryPolicy(
+        max_attempts=retry.max_attempts,
+        max_seconds=retry.max_minutes * 60,
+        first_wait=retry.first_wait,
+        longest_wait=retry.longest_wait,
+    )
+
+
+def rate_limiter(destination: EventsDestination) -> AdaptiveLimiter:
+    """How fast requests may leave, as the destination says."""
+    return AdaptiveLimiter(destination.requests_per_second)
+
+
+def _client(destination: EventsDestination, test_event_code: str | None, simulator_url: str | None) -> EventsClient:
+    return connect(
+        destination.api_url,
+        destination.credential.access_token,
+        credential=destination.credential.name,
+        max_in_flight=destination.max_in_flight,
+        test_event_code=test_event_code,
+        simulator_url=simulator_url,
+    )

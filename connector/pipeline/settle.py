@@ -1,0 +1,120 @@
+"""Events whose rows lie in different slices of a result are put together once all of it has been staged.
+
+Most results need none of this: their rows come sorted, and only an event at the edge of a slice is affected.
+A result in random order costs one look at all keys for every hundred thousand such events.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connector.hashed import EVENTS, LEFT_OUT, HashedEvents, Route
+from connector.outcomes import Reason, Skip, Warning
+from connector.stage.keys import Halves, KeyFile, Keys, halves
+from connector.stage.reader import KeyReader, StageReader
+from connector.stage.writer import StagedBatch
+from connector.transform.events import left_out_rows
+from connector.transform.grouping import group
+
+EVENTS_AT_ONCE = 100_000
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One step: events taken out of staged batches, what became of them, and how counts change.
+
+    `rejects`, `skips` and `warnings` count rows; a warning's count can be negative, where the event that it
+    was counted for is not sent after all.
+    """
+
+    removed: dict[StagedBatch, Positions]
+    events: list[HashedEvents] = field(default_factory=list)
+    left_out: pa.Table = field(default_factory=LEFT_OUT.empty_table)
+    rejects: Counter[str] = field(default_factory=Counter)
+    skips: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+
+
+def settle(directory: Path, keys: KeyFile, batches: list[StagedBatch], *, line_items: bool) -> Iterator[Settlement]:
+    """What has to change in the staged `batches` so that every key stands in them once, and no barred one."""
+    for found, barred in keys.repeated():
+        for start in range(0, len(found), EVENTS_AT_ONCE):
+            yield from _settle(directory, found[start : start + EVENTS_AT_ONCE], barred, batches, line_items)
+
+
+def _settle(
+    directory: Path, found: Halves, barred: Keys, batches: list[StagedBatch], line_items: bool
+) -> Iterator[Settlement]:
+    by_route: dict[Route, list[_Found]] = {}
+    with KeyReader(directory) as keys, StageReader(directory) as stage:
+        for batch in batches:
+            positions = np.flatnonzero(np.isin(halves(keys.keys(batch))[:, 0], found))
+            if len(positions):
+                part = stage.whole(batch.file, batch.index).take(pa.array(positions))
+                by_route.setdefault(batch.route, []).append(_Found(batch, positions, part))
+    for route, parts in by_route.items():
+        yield _settled(route, parts, barred, line_items)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    batch: StagedBatch
+    positions: Positions
+    events: pa.RecordBatch
+
+
+def _settled(route: Route, found: list[_Found], barred: Keys, line_items: bool) -> Settlement:
+    parts = pa.Table.from_batches([one.events for one in found], schema=EVENTS)
+    numbers = halves(parts["key"])
+    repeated = _is_repeated(numbers)
+    stopped = _is_among(numbers, barred)
+    grouped = group(parts, stopped, line_items=line_items)
+    if not line_items:
+        duplicates = parts.take(pa.array(grouped.duplicates))
+        left_out = left_out_rows(duplicates, outcome="skipped", reason=Skip.DUPLICATE)
+        return Settlement(
+            _removed(found, grouped.duplicates), left_out=left_out, skips=Counter({Skip.DUPLICATE: left_out.num_rows})
+        )
+    merged = grouped.events.filter(pa.array(repeated[grouped.first]))
+    incomplete = parts.filter(pa.array(stopped))
+    left_out = left_out_rows(incomplete, outcome="rejected", reason=Reason.INCOMPLETE_EVENT)
+    gone = parts.filter(pa.array(repeated | stopped))
+    return Settlement(
+        _removed(found, np.flatnonzero(repeated | stopped)),
+        [HashedEvents(route, merged)],
+        left_out,
+        rejects=Counter({Reason.INCOMPLETE_EVENT.value: left_out.num_rows} if left_out.num_rows else {}),
+        warnings=Counter({Warning.CONFLICTING_ROWS.value: _differing(merged) - _differing(gone)}),
+    )
+
+
+def _is_repeated(numbers: Keys) -> npt.NDArray[np.bool_]:
+    _, place, count = np.unique(numbers, axis=0, return_inverse=True, return_counts=True)
+    return np.asarray(count[place.reshape(-1)] > 1)
+
+
+def _is_among(numbers: Keys, others: Keys) -> npt.NDArray[np.bool_]:
+    wanted = _whole(others)
+    return np.isin(_whole(numbers), wanted)
+
+
+def _whole(numbers: Keys) -> npt.NDArray[np.void]:
+    return np.ascontiguousarray(numbers).view(np.dtype((np.void, 16))).reshape(-1)
+
+
+def _removed(found: list[_Found], gone: Positions) -> dict[StagedBatch, Positions]:
+    ends = np.cumsum([len(one.positions) for one in found])
+    starts = np.r_[0, ends[:-1]]
+    pieces = (gone[(gone >= start) & (gone < end)] - start for start, end in zip(starts, ends, strict=True))
+    return {one.batch: one.positions[piece] for one, piece in zip(found, pieces, strict=True) if len(piece)}
+
+
+def _differing(events: pa.Table) -> int:
+    return pc.sum(events["differing"]).as_py() or 0

@@ -1,0 +1,92 @@
+"""What can be known of an orchestration without sending."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from connector.config.project import Project
+from connector.errors import ConfigurationError, Problem
+from connector.pipeline.prepare import Job, prepare
+from connector.pipeline.result import compile_job, describe
+from connector.queries.render import RunContext
+from connector.transform.binding import Binding, bind
+from connector.transform.catalogue import PARAMETERS, Parameter
+from connector.transform.template import Constant, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An orchestration in which nothing is wrong.
+
+    `parameters` are (name, columns, place in the event, rule) of what its events can carry.
+    """
+
+    name: str
+    destination: str
+    event_source: str
+    parameters: list[tuple[str, str, str, str]]
+
+    def as_json(self) -> dict[str, object]:
+        """The object that `connector validate --json` prints for it."""
+        keys = ("parameter", "columns", "goes_to", "rule")
+        parameters = [dict(zip(keys, parameter, strict=True)) for parameter in self.parameters]
+        return {
+            "name": self.name,
+            "destination": self.destination,
+            "event_source": self.event_source,
+            "parameters": parameters,
+        }
+
+
+def validate_orchestrations(project: Project, names: list[str], *, connect: bool) -> list[Checked]:
+    """Checks orchestrations; with `connect` also the columns that their queries return.
+
+    Raises ConfigurationError with the problems of all of them, SourceError where a warehouse fails.
+    """
+    problems: list[Problem] = []
+    checked: list[Checked] = []
+    for name in names:
+        try:
+            checked.append(_checked(project, prepare(project, name, _now()), connect=connect))
+        except ConfigurationError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+    if problems:
+        raise ConfigurationError(problems)
+    return checked
+
+
+def compiled_sql(project: Project, name: str) -> tuple[str, str]:
+    """The query as the warehouse gets it, and the transform of its result."""
+    job = prepare(project, name, _now())
+    return job.sql, compile_job(job, describe(job, project.directory)).rows_sql
+
+
+def _now() -> RunContext:
+    return RunContext(started_at=datetime.now(UTC), last_success_at=None)
+
+
+def _checked(project: Project, job: Job, *, connect: bool) -> Checked:
+    binding = None
+    if connect:
+        schema = describe(job, project.directory)
+        compile_job(job, schema)
+        binding = bind(job.template, schema)
+    source = job.destination.event_source
+    rows = [
+        (parameter.name, columns, ".".join(parameter.path) or "request", parameter.rule)
+        for parameter in PARAMETERS
+        if source in parameter.sources and (columns := _columns(job, parameter, binding))
+    ]
+    return Checked(job.orchestration.name, job.destination.name, source, rows)
+
+
+def _columns(job: Job, parameter: Parameter, binding: Binding | None) -> str:
+    if binding:
+        fields = ", ".join(field.name for field in binding.fields.get(parameter.name, ()))
+        constant = binding.constants.get(parameter.name)
+        return f"always {constant.value!r}" if constant else fields
+    source: Source | None = job.template.sources.get(parameter.name)
+    if isinstance(source, Constant):
+        return f"always {source.value!r}"
+    if source:
+        return ", ".join(column.name for column in source)
+    return ", ".join(parameter.columns) if job.template.identity else ""

@@ -1,0 +1,49 @@
+"""The compiled transform and the plain-Python reference must agree on any table."""
+
+from collections.abc import Iterable, Mapping
+
+from hypothesis import HealthCheck, given, settings
+
+from tests import reference
+from tests.reference import event_json
+from tests.strategies import Example, examples
+from tests.transform.harness import template_of, transformed
+
+UNHURRIED = settings(
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+
+
+@UNHURRIED
+@given(examples())
+def test_both_say_the_same_of_every_row(tmp_path_factory: object, example: Example) -> None:
+    mapping = present(example.mapping, example.columns)
+    full = None if mapping is None else reference.identity_template() | dict(mapping)
+    expected = reference.transform(example.table.to_pylist(), example.settings, full)
+    directory = tmp_path_factory.mktemp("template")  # type: ignore[attr-defined]
+    template = template_of(mapping, directory, extends=True)
+    outcome = transformed(example.table, example.settings, template)
+    assert outcome.rejected == expected.rejected
+    assert outcome.skipped == expected.skipped
+    assert outcome.warnings == expected.warnings
+    assert outcome.rows == [event.rows for event in expected.events]
+    assert outcome.routes == [(event.event_source, event.event_source_id) for event in expected.events]
+    assert outcome.texts == [event_json(event) for event in expected.events]
+    assert outcome.read == example.table.num_rows
+
+
+def present(mapping: Mapping[str, object] | None, columns: Iterable[str]) -> dict[str, object] | None:
+    """The mapping without columns that the table does not have: naming one is an error of the template."""
+    if mapping is None:
+        return None
+    known = {name.lower() for name in columns}
+    kept: dict[str, object] = {}
+    for key, source in mapping.items():
+        names = source if isinstance(source, list) else [source["column"] if "column" in source else None] if isinstance(source, dict) else [source]
+        found = [name for name in names if name is None or name.lower() in known]
+        if found:
+            kept[key] = found if isinstance(source, list) else source
+    return kept
