@@ -75,9 +75,9 @@ class Environment(SandboxedEnvironment):
     """
 
     def __init__(self, output: Callable[[Any, int], str], names: tuple[str, ...]) -> None:
-        # Autoescape is for HTML; `output` does the quoting.
+        # Autoescape is for HTML; `output` does the quoting. Not optimized: what fails, fails at its line.
         undefined = type("Undefined", (Undefined,), {"root": names})
-        super().__init__(undefined=undefined, autoescape=False, keep_trailing_newline=True)
+        super().__init__(undefined=undefined, autoescape=False, keep_trailing_newline=True, optimized=False)
         self.filters[BLOCK] = Sql
 
         @pass_context  # or Jinja would evaluate constants beforehand

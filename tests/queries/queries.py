@@ -1,0 +1,28 @@
+"""Rendering a query written in a test."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.errors import ConfigurationError
+from connector.queries.render import RunContext, render_query
+
+RUN = RunContext(started_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
+def rendered(
+    directory: Path, text: str, dialect: str = "duckdb", run: RunContext = RUN, **parameters: Any
+) -> str:
+    (directory / "q.sql").write_text(text, encoding="utf-8", newline="")
+    return render_query(directory / "q.sql", dialect=dialect, parameters=parameters, run=run, target="local")
+
+
+def refused(directory: Path, text: str, dialect: str = "duckdb", **parameters: Any) -> str:
+    """Give the only problem as `LINE: sentence`."""
+    with pytest.raises(ConfigurationError) as caught:
+        rendered(directory, text, dialect, **parameters)
+    (problem,) = caught.value.problems
+    assert problem.file == directory / "q.sql"
+    return f"{problem.line}: {problem.message}"
