@@ -72,15 +72,21 @@ def test_duckdb_reads_back_what_was_written(duck: duckdb.DuckDBPyConnection, val
     assert (found, type(found)) == (value, type(value))
 
 
-@given(value=SCALARS.filter(lambda value: not isinstance(value, bool)))
+@given(value=SCALARS.filter(lambda value: not isinstance(value, bool | float)))
 def test_sqlite_reads_back_what_was_written(lite: sqlite3.Connection, value: object) -> None:
     (found,) = row(lite, literal(value, dialect_named("sqlite")))
     assert (found, type(found)) == (value, type(value))
 
 
-@given(
-    value=st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**12), max_value=10**12)
-)
+@given(value=st.floats(-1e15, 1e15))
+def test_sqlite_reads_back_floats_as_well_as_it_can(lite: sqlite3.Connection, value: float) -> None:
+    """SQLite promises 15 significant digits when it reads a number (sqlite.org/floatingpoint.html)."""
+    (found,) = row(lite, literal(value, dialect_named("sqlite")))
+    assert isinstance(found, float)
+    assert math.isclose(found, value, rel_tol=1e-15, abs_tol=1e-300)
+
+
+@given(value=st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**12), max_value=10**12))
 def test_duckdb_reads_back_decimals(duck: duckdb.DuckDBPyConnection, value: Decimal) -> None:
     assert row(duck, literal(value, dialect_named("duckdb"))) == (value,)
 
@@ -108,9 +114,7 @@ def test_a_list_holds_each_of_its_values(duck: duckdb.DuckDBPyConnection, values
 
 
 @given(name=WORDS.filter(bool))
-def test_a_quoted_name_is_that_name(
-    duck: duckdb.DuckDBPyConnection, lite: sqlite3.Connection, name: str
-) -> None:
+def test_a_quoted_name_is_that_name(duck: duckdb.DuckDBPyConnection, lite: sqlite3.Connection, name: str) -> None:
     for connection, dialect in ((duck, "duckdb"), (lite, "sqlite")):
         quoted = str.__str__(identifier(name, dialect_named(dialect)))
         assert connection.execute(f"SELECT 1 AS {quoted}").description[0][0] == name
@@ -139,9 +143,7 @@ CONTEXTS = [
 
 
 @given(text=st.sampled_from(CONTEXTS), value=WORDS)
-def test_no_text_adds_a_statement_or_leaves_its_place(
-    duck: duckdb.DuckDBPyConnection, text: str, value: str
-) -> None:
+def test_no_text_adds_a_statement_or_leaves_its_place(duck: duckdb.DuckDBPyConnection, text: str, value: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         sql = rendered(Path(directory), text, s=value)
         harmless = rendered(Path(directory), text, s="harmless")

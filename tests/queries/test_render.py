@@ -122,12 +122,8 @@ def test_an_empty_query_is_refused(tmp_path: Path, text: str) -> None:
         ("a\n{% include 'other.sql' %}", 2, ["cannot be filled in"]),
     ],
 )
-def test_what_cannot_be_rendered_is_told_with_its_line(
-    tmp_path: Path, text: str, line: int, words: list[str]
-) -> None:
-    found = refused(
-        tmp_path, text, days=1, empty=[], nan=float("nan"), nul="\0", injected="; DROP TABLE x; --"
-    )
+def test_what_cannot_be_rendered_is_told_with_its_line(tmp_path: Path, text: str, line: int, words: list[str]) -> None:
+    found = refused(tmp_path, text, days=1, empty=[], nan=float("nan"), nul="\0", injected="; DROP TABLE x; --")
     assert found.startswith(f"{line}: ")
     assert all(word in found for word in words), found
 
@@ -179,18 +175,13 @@ def test_an_expression_after_quotation_marks_is_not(tmp_path: Path, dialect: str
 
 
 def test_a_value_in_a_comment_cannot_leave_it(tmp_path: Path) -> None:
-    sql = rendered(
-        tmp_path, "-- {{ parameters.s }}\nSELECT /* {{ parameters.s }} */ 1", s="a\r\nDROP */ x \u2028 y"
-    )
+    sql = rendered(tmp_path, "-- {{ parameters.s }}\nSELECT /* {{ parameters.s }} */ 1", s="a\r\nDROP */ x \u2028 y")
     assert sql == "-- 'a  DROP */ x   y'\nSELECT /* 'a\r\nDROP * / x \u2028 y' */ 1"
 
 
 def test_the_last_success_is_written_in_utc(tmp_path: Path) -> None:
     run = RunContext(RUN.started_at, datetime.fromisoformat("2026-01-01T23:30:00.5-05:00"))
-    assert (
-        rendered(tmp_path, "{{ run.last_success_at }}", run=run)
-        == "TIMESTAMP '2026-01-02 04:30:00.500000+00:00'"
-    )
+    assert rendered(tmp_path, "{{ run.last_success_at }}", run=run) == "TIMESTAMP '2026-01-02 04:30:00.500000+00:00'"
 
 
 def test_a_query_that_is_not_there_is_told(tmp_path: Path) -> None:
