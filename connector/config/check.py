@@ -109,9 +109,7 @@ def _model(name: str, entry: Node, findings: Findings) -> type[Settings] | None:
     if kind is None or kind.value is None:
         findings.add(entry, f"lacks type ({' or '.join(BY_TYPE)})")
     elif str(kind.value) not in BY_TYPE:
-        findings.add(
-            kind, f"must be {' or '.join(BY_TYPE)}.{did_you_mean(str(kind.value), BY_TYPE)}".removesuffix(".")
-        )
+        findings.add(kind, f"must be {' or '.join(BY_TYPE)}.{did_you_mean(str(kind.value), BY_TYPE)}".removesuffix("."))
     else:
         return BY_TYPE[str(kind.value)]
     return None

@@ -118,9 +118,9 @@ class AudienceDestination(Destination):
 
     type: Literal["tiktok_audience"]
     advertiser_ids: Annotated[tuple[str, ...], BeforeValidator(advertiser_ids)]
-    audience: (
-        Annotated[str, pattern("(?s).{1,70}", "at most 70 characters long; TikTok would cut it short")] | None
-    ) = None
+    audience: Annotated[str, pattern("(?s).{1,70}", "at most 70 characters long; TikTok would cut it short")] | None = (
+        None
+    )
     audience_id: Annotated[str, pattern(_DIGITS, "digits only")] | None = None
     mode: Annotated[Literal["mirror", "add", "remove"], one_of("mirror", "add", "remove")] = "mirror"
     max_change_percent: Annotated[float, number(0, 100)] | None = None

@@ -37,17 +37,11 @@ def examine(
     _examine_rules(model, node, findings, pending=pending)
     for key in own.keys() & model.filled_in:
         findings.add_unknown(node.at((key,)), model.known_keys())
-    built, faults = _validate(
-        model, {key: own[key] for key in own if key not in model.filled_in} | dict(filled)
-    )
-    misspelt = {
-        nearest(str(fault.path[-1]), model.known_keys()) for fault in faults if fault.kind == _UNKNOWN
-    }
+    built, faults = _validate(model, {key: own[key] for key in own if key not in model.filled_in} | dict(filled))
+    misspelt = {nearest(str(fault.path[-1]), model.known_keys()) for fault in faults if fault.kind == _UNKNOWN}
     for fault in faults:
         is_follow_on = fault.kind == "missing" and fault.path[-1] in misspelt
-        is_elsewhere = fault.path[0] in model.references and (
-            fault.path[0] in given or fault.kind != "missing"
-        )
+        is_elsewhere = fault.path[0] in model.references and (fault.path[0] in given or fault.kind != "missing")
         if not is_follow_on and not is_elsewhere:
             _add(model, node, fault, findings, pending=pending)
     return built if len(findings.problems) == before else None
@@ -59,8 +53,7 @@ def _validate(model: type[Model], values: Mapping[str, Any]) -> tuple[Model | No
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         return None, [
-            _Fault(detail["type"], detail["loc"], str(detail.get("ctx", {}).get("error", "")))
-            for detail in details
+            _Fault(detail["type"], detail["loc"], str(detail.get("ctx", {}).get("error", ""))) for detail in details
         ]
 
 
@@ -106,7 +99,5 @@ def _is_secret(model: type[Settings], key: str | int) -> bool:
 
 def _in_our_words(kind: str) -> str:
     return (
-        "must be a mapping, as {key: value}"
-        if kind in {"model_type", "dict_type"}
-        else "must be another kind of value"
+        "must be a mapping, as {key: value}" if kind in {"model_type", "dict_type"} else "must be another kind of value"
     )

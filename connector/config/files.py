@@ -16,11 +16,7 @@ def query_path(directory: Path, node: Node | None, findings: Findings) -> Path |
 def template_path(directory: Path, node: Node | None, findings: Findings) -> Path | None:
     """Give the file of a data template; None for a built-in one that the project does not replace."""
     folder = directory / "templates"
-    if (
-        node is not None
-        and node.value in BUILT_IN_TEMPLATES
-        and not (folder / f"{node.value}.yaml").is_file()
-    ):
+    if node is not None and node.value in BUILT_IN_TEMPLATES and not (folder / f"{node.value}.yaml").is_file():
         return None
     return _saved(folder, ".yaml", "data template", node, findings)
 

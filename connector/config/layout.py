@@ -55,21 +55,13 @@ def section(root: Node, name: str) -> Node:
 def canonical(root: Node, findings: Findings) -> Node:
     """Give the tree with every key of an entry as its model spells it: `Advertiser ID` is `advertiser_id`."""
     renamed = _with_sections(root, findings)
-    targets = {
-        name: _with_sections(target, findings) for name, target in section(renamed, "targets").entries()
-    }
-    return (
-        _with(renamed, {"targets": replace(section(renamed, "targets"), value=targets)})
-        if targets
-        else renamed
-    )
+    targets = {name: _with_sections(target, findings) for name, target in section(renamed, "targets").entries()}
+    return _with(renamed, {"targets": replace(section(renamed, "targets"), value=targets)}) if targets else renamed
 
 
 def _with_sections(root: Node, findings: Findings) -> Node:
     sections = {name: root.child(name) for name in SECTIONS}
-    return _with(
-        root, {name: _entries(name, node, findings) for name, node in sections.items() if node is not None}
-    )
+    return _with(root, {name: _entries(name, node, findings) for name, node in sections.items() if node is not None})
 
 
 def _entries(name: str, node: Node, findings: Findings) -> Node:
@@ -97,9 +89,7 @@ def _respelt(entry: Node, spellings: Mapping[str, str], findings: Findings) -> N
         spelt = spellings.get(fold(key), key)
         if spelt in children:
             other = children[spelt].origin[-1]
-            findings.add(
-                child, f'says the same as "{other}" on line {children[spelt].line}; keep one of them'
-            )
+            findings.add(child, f'says the same as "{other}" on line {children[spelt].line}; keep one of them')
         children.setdefault(spelt, child)
     return replace(entry, value=children)
 

@@ -12,9 +12,7 @@ from connector.config.schedule import Schedule
 from connector.config.settings import Complaint, Settings
 from connector.config.warehouse import Warehouse
 
-FileName = Annotated[
-    str, pattern(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*", "the name of a saved file, without a folder")
-]
+FileName = Annotated[str, pattern(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*", "the name of a saved file, without a folder")]
 
 
 class Orchestration(Settings):

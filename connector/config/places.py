@@ -48,9 +48,7 @@ def api_url(value: object) -> str:
     if url.username or url.password:
         raise ValueError("must not carry a user name or password")
     if url.scheme == "http" and not _loopback(url.hostname):
-        raise ValueError(
-            "must be https:// (http:// is accepted on this machine only, as http://127.0.0.1:8080)"
-        )
+        raise ValueError("must be https:// (http:// is accepted on this machine only, as http://127.0.0.1:8080)")
     return address.rstrip("/")
 
 

@@ -33,9 +33,7 @@ def load_project(directory: Path, environ: Mapping[str, str], target: str | None
     directory = directory.absolute()
     file = directory / FILE
     if not file.is_file():
-        raise ConfigurationError(
-            f"There is no {FILE} in {directory}. Write a project there with: connector init"
-        )
+        raise ConfigurationError(f"There is no {FILE} in {directory}. Write a project there with: connector init")
     document, problems = parse_yaml(file)
     if document is None:
         raise ConfigurationError(problems)

@@ -46,9 +46,7 @@ def _check(reference: _Reference, root: Node, findings: Findings) -> None:
     if has_placeholder(node.value) or str(node.value) in names:
         return
     if isinstance(node.value, str | int):
-        findings.add_absent(
-            node, _KINDS[reference.section], str(node.value), names, f"in {reference.section}"
-        )
+        findings.add_absent(node, _KINDS[reference.section], str(node.value), names, f"in {reference.section}")
     else:
         findings.add(node, f"must be the name of one of the {reference.section}")
 

@@ -112,6 +112,4 @@ class Resolver:
     def _add_missing(self, node: Node, names: list[str]) -> None:
         for name in names:
             hint = did_you_mean(name, self._environ)
-            self.findings.add(
-                node, f"needs the environment variable {name}, which is not set{'.' * bool(hint)}{hint}"
-            )
+            self.findings.add(node, f"needs the environment variable {name}, which is not set{'.' * bool(hint)}{hint}")

@@ -44,9 +44,7 @@ def merged_targets(root: Node, findings: Findings) -> Mapping[str, Node]:
         findings.add(targets, "must be a mapping, as {local: {}, production: {}}")
     for _, target in targets.entries():
         _refuse_misplaced(target, findings)
-    trees = {name: _merge(base, target) for name, target in targets.entries()} or {
-        target_names(root)[0]: base
-    }
+    trees = {name: _merge(base, target) for name, target in targets.entries()} or {target_names(root)[0]: base}
     return {name: typed(tree, findings) for name, tree in trees.items()}
 
 

@@ -50,16 +50,12 @@ class TreeBuilder:
                 merged = self._merged(value, origin) | merged
             elif not isinstance(key, yaml.ScalarNode):
                 advice = (
-                    BARE_PLACEHOLDER_ADVICE
-                    if isinstance(key, yaml.MappingNode)
-                    else "A key must be a single word."
+                    BARE_PLACEHOLDER_ADVICE if isinstance(key, yaml.MappingNode) else "A key must be a single word."
                 )
                 self._problem(key, advice)
             elif key.value in entries:
                 first = entries[key.value].line
-                self._problem(
-                    key, f'The key "{key.value}" was already written on line {first}; keep one of them.'
-                )
+                self._problem(key, f'The key "{key.value}" was already written on line {first}; keep one of them.')
             else:
                 place = (*origin, key.value)
                 entries[key.value] = self.build(value, place, key.start_mark.line + 1)

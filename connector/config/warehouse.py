@@ -9,9 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from connector.config.fields import Mapped, Secret, Text, text
 from connector.config.settings import Settings
 
-_FILE_DATABASE = re.compile(
-    r"(?P<scheme>(?:duckdb|sqlite)(?:\+\w+)?:///)(?P<path>[^?]+)(?P<rest>.*)", re.DOTALL
-)
+_FILE_DATABASE = re.compile(r"(?P<scheme>(?:duckdb|sqlite)(?:\+\w+)?:///)(?P<path>[^?]+)(?P<rest>.*)", re.DOTALL)
 _NOT_A_PATH = re.compile(r"/|:memory:|md:|motherduck:|file:|[A-Za-z]:[/\\]")
 
 

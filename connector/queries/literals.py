@@ -84,9 +84,7 @@ def _number(value: float | Decimal) -> str:
 def _text(value: str, dialect: Dialect) -> str:
     if "\\" in _checked(value):
         if dialect.backslash is None:
-            raise Unwritable(
-                f'holds a backslash, and how "{dialect.name}" reads one is not known; set dialect'
-            )
+            raise Unwritable(f'holds a backslash, and how "{dialect.name}" reads one is not known; set dialect')
         value = value.replace("\\", "\\\\") if dialect.backslash else value
     value = value.replace("'", dialect.quote_in_text)
     if dialect.triple_quotes:

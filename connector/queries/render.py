@@ -26,9 +26,7 @@ class RunContext:
     last_success_at: datetime | None = None
 
 
-def render_query(
-    path: Path, *, dialect: str, parameters: Mapping[str, Any], run: RunContext, target: str
-) -> str:
+def render_query(path: Path, *, dialect: str, parameters: Mapping[str, Any], run: RunContext, target: str) -> str:
     """Give the SQL of a saved query, without semicolons at its end.
 
     `dialect` is SQLAlchemy's name. Raises ConfigurationError with file and line: no such file, Jinja that

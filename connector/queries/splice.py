@@ -16,9 +16,7 @@ from connector.queries.lexer import Kind, pieces
 from connector.queries.literals import Sql, Unwritable, identifier, literal
 
 _MARK = re.compile("\0([0-9]+)\0")
-_SEPARATOR = re.compile(
-    r"\s*(?:[,.+*]|\|\|)?\s*|\s+(?:AND|OR|UNION|UNION\s+ALL|INTERSECT|EXCEPT)\s+", re.IGNORECASE
-)
+_SEPARATOR = re.compile(r"\s*(?:[,.+*]|\|\|)?\s*|\s+(?:AND|OR|UNION|UNION\s+ALL|INTERSECT|EXCEPT)\s+", re.IGNORECASE)
 _LINE_ENDS = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _ADVICE = {
     Kind.QUOTED_TEXT: "write it outside of them, joined with || or concat(): it gets its own",
@@ -104,9 +102,7 @@ def _refuse_undefined(value: object) -> None:
     """Raise for what is not defined; the one that an inline `if` gives does not raise by itself."""
     if isinstance(value, Undefined):
         str(value)
-        raise Unwritable(
-            "is missing, by an if without else; write {% if … %}…{% endif %} around what depends on it"
-        )
+        raise Unwritable("is missing, by an if without else; write {% if … %}…{% endif %} around what depends on it")
 
 
 class _Writer:

@@ -33,10 +33,7 @@ def test_a_missing_variable_is_named_only_when_it_is_needed(tmp_path: Path) -> N
     project = load(tmp_path, FROM_ENV, environ={"TOKEN_": ""})
     (problem,) = refused(project).problems
     assert problem.line == line_of(FROM_ENV, "env.TOKEN")
-    assert (
-        "credentials.tiktok.access_token needs the environment variable TOKEN, which is not set"
-        in problem.message
-    )
+    assert "credentials.tiktok.access_token needs the environment variable TOKEN, which is not set" in problem.message
 
 
 def test_an_orchestration_does_not_ask_for_the_variables_of_another(tmp_path: Path) -> None:
@@ -68,9 +65,7 @@ def test_a_default_stands_in_for_a_missing_variable(tmp_path: Path) -> None:
 
 def test_variables_may_be_named_like_methods(tmp_path: Path) -> None:
     text = changed("query: purchases", 'query: "{{ env.items }}"')
-    assert (
-        load(tmp_path, text, environ={"items": "purchases"}).orchestration("purchases").query == "purchases"
-    )
+    assert load(tmp_path, text, environ={"items": "purchases"}).orchestration("purchases").query == "purchases"
 
 
 def test_numbers_and_switches_may_come_from_the_environment(tmp_path: Path) -> None:
@@ -170,9 +165,7 @@ def test_an_error_while_filling_in_has_no_secret_behind_it(tmp_path: Path) -> No
 
 
 def test_placeholders_are_tolerated_wherever_a_value_stands(tmp_path: Path) -> None:
-    text = BASE.replace(
-        "event_source: offline", "event_source: '{{ env.A }}'\n    max_in_flight: '{{ env.B }}'"
-    )
+    text = BASE.replace("event_source: offline", "event_source: '{{ env.A }}'\n    max_in_flight: '{{ env.B }}'")
     text = text.replace(
         "query: purchases",
         "query: purchases\n    schedule: {every: '{{ env.C }}'}\n    tags: ['{{ env.D }}']",
@@ -181,7 +174,5 @@ def test_placeholders_are_tolerated_wherever_a_value_stands(tmp_path: Path) -> N
 
 
 def test_a_misspelt_placeholder_is_found_without_the_environment(tmp_path: Path) -> None:
-    (problem,) = problems(
-        tmp_path, changed("query: purchases", "query: purchases\n    description: '{{ evn.A }}'")
-    )
+    (problem,) = problems(tmp_path, changed("query: purchases", "query: purchases\n    description: '{{ evn.A }}'"))
     assert '"evn"' in problem

@@ -177,8 +177,7 @@ def test_a_mistake_is_told_in_our_own_words_and_without_the_token(
 ) -> None:
     for problem in problems(tmp_path, changed(old, new)):
         assert not any(
-            word in problem
-            for word in ("Input", "input", "pydantic", "errors.pydantic", "Extra", "Field", "type=")
+            word in problem for word in ("Input", "input", "pydantic", "errors.pydantic", "Extra", "Field", "type=")
         )
         assert "token-that-never-prints" not in problem
         assert problem.endswith((".", "?", ")"))
@@ -199,9 +198,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
     text = (
         BASE.replace("advertiser_id", "advertizer_id")
         .replace("event_source: offline", "event_source: shop")
-        .replace(
-            "warehouse: demo", "warehouse: demmo\n    workflow: automatic\n    limit: none\n    limit: 5"
-        )
+        .replace("warehouse: demo", "warehouse: demmo\n    workflow: automatic\n    limit: none\n    limit: 5")
     )
     lines = [int(problem.partition(":")[0]) for problem in problems(tmp_path, text)]
     assert lines == sorted(lines)

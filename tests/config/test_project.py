@@ -72,9 +72,7 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("asked", [None, "local"])
-def test_the_target_of_the_file_is_used_unless_another_is_asked_for(
-    tmp_path: Path, asked: str | None
-) -> None:
+def test_the_target_of_the_file_is_used_unless_another_is_asked_for(tmp_path: Path, asked: str | None) -> None:
     project = load(tmp_path, TARGETS, target=asked)
     assert project.target == project.orchestration("purchases").target == "local"
     assert events(project).api_url == "simulator"
@@ -208,9 +206,7 @@ def test_an_audience_is_modelled(tmp_path: Path) -> None:
     text = BASE + "  vips: {query: purchases, warehouse: demo, destination: vips}\n"
     vips = "  vips: {type: tiktok_audience, credential: tiktok, Advertiser ID: 7654321098765432109, audience: VIP}\n"
     destination = (
-        load(tmp_path, text.replace("orchestrations:\n", vips + "orchestrations:\n"))
-        .orchestration("vips")
-        .destination
+        load(tmp_path, text.replace("orchestrations:\n", vips + "orchestrations:\n")).orchestration("vips").destination
     )
     assert isinstance(destination, AudienceDestination)
     assert destination.advertiser_ids == ("7654321098765432109",)
@@ -218,9 +214,7 @@ def test_an_audience_is_modelled(tmp_path: Path) -> None:
 
 
 def test_an_audience_name_that_would_be_cut_is_refused(tmp_path: Path) -> None:
-    vips = (
-        f"  vips: {{type: tiktok_audience, credential: tiktok, advertiser_ids: [1], audience: {'x' * 71}}}\n"
-    )
+    vips = f"  vips: {{type: tiktok_audience, credential: tiktok, advertiser_ids: [1], audience: {'x' * 71}}}\n"
     (problem,) = problems(tmp_path, BASE.replace("orchestrations:\n", vips + "orchestrations:\n"))
     assert "70 characters" in problem
 
@@ -266,6 +260,4 @@ def test_the_shipped_examples_are_right_under_every_target() -> None:
     folder = Path(__file__).parents[2]
     for target in ("local", "sandbox", "production"):
         project = load_project(folder, {"TIKTOK_ACCESS_TOKEN": "x"}, target)
-        assert [project.orchestration(name).name for name in project.orchestrations] == list(
-            project.orchestrations
-        )
+        assert [project.orchestration(name).name for name in project.orchestrations] == list(project.orchestrations)

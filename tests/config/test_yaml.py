@@ -85,9 +85,7 @@ def test_every_key_written_twice_is_told(tmp_path: Path) -> None:
         ("? [a]\n: 1", 1, "single word"),
     ],
 )
-def test_broken_yaml_is_one_problem_with_its_line_and_advice(
-    tmp_path: Path, text: str, line: int, word: str
-) -> None:
+def test_broken_yaml_is_one_problem_with_its_line_and_advice(tmp_path: Path, text: str, line: int, word: str) -> None:
     ((found_line, message),) = refused(tmp_path, text)
     assert found_line == line
     assert word in message
