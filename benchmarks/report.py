@@ -1,0 +1,171 @@
+"""The report: figures, ratios, and whether each target was met."""
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from benchmarks.measure import TransformResult, WholeResult
+from benchmarks.memory import Peak
+from benchmarks.timing import Timing
+from benchmarks.whole_run import POSTING_THREADS
+
+TRANSFORM_RATIO = 5.0
+MEMORY_RATIO = 1.2
+MEMORY_BYTES = 10**9
+_LIBRARIES = ("duckdb", "pyarrow", "numpy", "httpx", "orjson", "phonenumbers")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was to be reached, what was measured, and whether it is enough."""
+
+    what: str
+    measured: str
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything one report is made from; `memory` is empty where it was not measured."""
+
+    rows: int
+    repetitions: int
+    transform: TransformResult
+    whole: WholeResult
+    memory: Sequence[Peak]
+
+    def targets(self) -> list[Target]:
+        """The targets, those of memory only where more than one size was measured."""
+        ratio = self.transform.reference.seconds / self.transform.two_threads.seconds
+        sent, expected = self.whole.product_sent.events, self.whole.reference_sent.events
+        targets = [
+            Target("Both sides send the same number of events", f"{sent:,} and {expected:,}", sent == expected),
+            Target(
+                f"Transform on two threads at least {TRANSFORM_RATIO:g} times the Python reference",
+                f"{ratio:.1f} times", ratio >= TRANSFORM_RATIO,
+            ),
+        ]  # fmt: skip
+        return targets + (_memory_targets(self.memory) if len(self.memory) > 1 else [])
+
+
+def _memory_targets(peaks: Sequence[Peak]) -> list[Target]:
+    least, most = min(peaks, key=lambda one: one.rows), max(peaks, key=lambda one: one.rows)
+    ratio = most.peak_bytes / least.peak_bytes
+    return [
+        Target(
+            f"Memory at {_short(most.rows)} rows at most {MEMORY_RATIO:g} times that at {_short(least.rows)}",
+            f"{ratio:.2f} times", ratio <= MEMORY_RATIO,
+        ),
+        Target(
+            f"Memory at {_short(most.rows)} rows under 1 GB",
+            f"{most.peak_bytes / 1e6:,.0f} MB", most.peak_bytes < MEMORY_BYTES,
+        ),
+    ]  # fmt: skip
+
+
+def markdown(results: Results) -> str:
+    """The report as a Markdown page."""
+    return "\n".join([*_head(results), *_transform(results), *_whole(results), *_memory(results)]) + "\n"
+
+
+def _head(results: Results) -> Iterator[str]:
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    yield "# Benchmarks"
+    yield ""
+    yield f"Written by `make bench` on {os.cpu_count()} cores ({platform.system()}, {platform.machine()}),"
+    yield f"Python {platform.python_version()}, {libraries}."
+    yield f"{results.rows:,} rows, the lines of {results.whole.product_sent.events:,} purchases that can be sent;"
+    yield f"medians of {results.repetitions}, both sides in turns in one process."
+    yield ""
+    yield from _table(
+        ("target", "measured", "met"),
+        [(target.what, target.measured, "yes" if target.met else "**no**") for target in results.targets()],
+    )
+
+
+def _transform(results: Results) -> Iterator[str]:
+    yield from ("", "## Transform alone", "")
+    yield "Rows in memory to request bodies in memory: checked, normalised, hashed, grouped by event, as JSON text."
+    yield "The product starts from an Arrow table; the reference from Python dictionaries made outside the timing."
+    yield "One thread is held to one core, with everything around it; two threads have two workers."
+    yield ""
+    parts = results.transform
+    yield from _compared(
+        results.rows,
+        [("product, one thread", parts.one_thread), ("product, two threads", parts.two_threads)],
+        [("Python reference", parts.reference)],
+    )
+
+
+def _whole(results: Results) -> Iterator[str]:
+    whole = results.whole
+    requests = whole.product_sent.requests
+    needed = requests / min(whole.product.seconds, whole.reference.seconds, whole.reference_threads.seconds)
+    yield from ("", "## Whole run", "")
+    yield "DuckDB file to acknowledged requests. The reference: `fetchmany`, dictionaries, one keep-alive client."
+    yield ""
+    yield from _compared(
+        results.rows,
+        [("product", whole.product)],
+        [
+            ("Python reference", whole.reference),
+            (f"Python reference, {POSTING_THREADS} threads posting", whole.reference_threads),
+        ],
+    )
+    yield ""
+    yield f"- The product had staged everything after {whole.staging_seconds:.2f} s, and sent it in the time left."
+    yield f"- The stage and the ledger keep {whole.stage_bytes / results.rows:,.0f} bytes a row on disk."
+    yield (
+        f"- The sink takes {whole.raw_requests_per_second:,.0f} requests a second of the same size from a client "
+        f"that only writes bytes. The fastest run made {needed:,.0f} a second, which cost the sink "
+        f"{whole.sink_seconds:.2f} s of CPU time in all."
+    )
+
+
+def _memory(results: Results) -> Iterator[str]:
+    yield from ("", "## Memory", "")
+    if not results.memory:
+        yield "Not measured."
+        return
+    yield "Peak resident memory of `connector run` as a process of its own, start of Python included."
+    yield ""
+    yield from _table(
+        ("rows", "peak MB", "seconds", "rows a second", "CPU seconds a million rows"),
+        [
+            (
+                f"{one.rows:,}", f"{one.peak_bytes / 1e6:,.0f}", f"{one.seconds:.1f}",
+                f"{one.rows / one.seconds:,.0f}", f"{one.cpu_seconds / one.rows * 1e6:.2f}",
+            )
+            for one in results.memory
+        ],
+    )  # fmt: skip
+
+
+def _compared(
+    rows: int, product: Sequence[tuple[str, Timing]], references: Sequence[tuple[str, Timing]]
+) -> Iterator[str]:
+    """A line for each; the product's ratio is to the fastest of the references."""
+    fastest = min(timing.seconds for _, timing in references)
+    yield from _table(
+        ("", "seconds", "rows a second", "CPU seconds a million rows", "times the reference"),
+        [
+            (
+                name, f"{timing.seconds:.2f}", f"{rows / timing.seconds:,.0f}",
+                f"{timing.cpu / rows * 1e6:.2f}", f"{fastest / timing.seconds:.2f}",
+            )
+            for name, timing in (*product, *references)
+        ],
+    )  # fmt: skip
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for line in lines:
+        yield f"| {' | '.join(line)} |"
+
+
+def _short(rows: int) -> str:
+    return f"{rows // 10**6} M" if rows % 10**6 == 0 else f"{rows:,}"

@@ -1,0 +1,31 @@
+"""How fast the sink takes requests from a client that does nothing but write prepared bytes to sockets."""
+
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks.sink import Sink
+
+CONNECTIONS = 2
+
+
+def requests_per_second(sink: Sink, body_bytes: int, requests: int) -> float:
+    """Sends `requests` bodies of `body_bytes` each over CONNECTIONS keep-alive connections."""
+    request = b"POST /open_api/v1.3/event/track/ HTTP/1.1\r\nHost: sink\r\nContent-Length: %d\r\n\r\n" % body_bytes
+    request += b"x" * body_bytes
+    each = max(1, requests // CONNECTIONS)
+    started = time.perf_counter()
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
+        for done in [threads.submit(_send, sink.port, request, each) for _ in range(CONNECTIONS)]:
+            done.result()
+    return CONNECTIONS * each / (time.perf_counter() - started)
+
+
+def _send(port: int, request: bytes, times: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(times):
+            connection.sendall(request)
+            answer = b""
+            while b"}}" not in answer:
+                answer += connection.recv(4096)

@@ -1,0 +1,63 @@
+"""Rows in memory to request bodies in memory, by the product and by the Python reference."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from benchmarks.data import TABLE
+from benchmarks.project import EVENT_SET_ID, FIXED_EVENT_NAME, ORCHESTRATION, load
+from benchmarks.python_reference import Settings, rows_to_bodies
+from connector.delivery.batch import Batch
+from connector.destinations.tiktok.body import request_body
+from connector.pipeline.prepare import prepare
+from connector.pipeline.result import compile_job
+from connector.queries.render import RunContext
+from connector.route import Route
+from connector.stage.cutting import Cutter
+from connector.transform.compiler import CompiledTransform
+from connector.transform.grouping import payloads
+from connector.transform.stream import hash_rows
+
+BATCH_ROWS = 65_536
+
+
+def arrow_table(file: Path) -> pa.Table:
+    """All rows, in memory."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return connection.sql(f"FROM {TABLE}").to_arrow_table()
+
+
+def compiled_for(directory: Path, schema: pa.Schema) -> CompiledTransform:
+    """The transform that a run of the project would use."""
+    job = prepare(load(directory), ORCHESTRATION, RunContext(started_at=datetime.now(UTC), last_success_at=None))
+    return compile_job(job, schema)
+
+
+def reference_settings() -> Settings:
+    """The project's settings, as the reference takes them."""
+    return Settings(int(datetime.now(UTC).timestamp()), EVENT_SET_ID, FIXED_EVENT_NAME)
+
+
+def columnar(table: pa.Table, compiled: CompiledTransform, threads: int) -> int:
+    """Transforms, groups, cuts and writes out the bodies of all requests; gives their bytes."""
+    cutter, size = Cutter(), 0
+    for part in hash_rows(table.to_batches(BATCH_ROWS), compiled, threads=threads):
+        for events in part.events:
+            size += sum(len(_body(route_and_batch)) for route_and_batch in cutter.add(events))
+    return size + sum(len(_body(route_and_batch)) for route_and_batch in cutter.rest())
+
+
+def row_by_row(rows: Iterable[dict[str, Any]], settings: Settings) -> int:
+    """The same by the reference."""
+    return sum(map(len, rows_to_bodies(rows, settings)))
+
+
+def _body(cut: tuple[Route, pa.RecordBatch]) -> bytes:
+    route, events = cut
+    joined = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], payloads(events)), ",")
+    return request_body(Batch(0, route, events.num_rows, 0, memoryview(joined[0].as_buffer())))
