@@ -123,9 +123,7 @@ def rows_to_bodies(
     groups: dict[tuple[str, str], Group] = {}
     for row in rows:
         _add(row, settings, groups, counts)
-    head = (
-        b'{"event_source":"offline","event_source_id":' + orjson.dumps(settings.event_source_id) + b',"data":'
-    )
+    head = b'{"event_source":"offline","event_source_id":' + orjson.dumps(settings.event_source_id) + b',"data":'
     events = _events(groups.values(), counts)
     while batch := list(islice(events, BATCH)):
         yield head + orjson.dumps(batch) + b"}"
@@ -145,9 +143,7 @@ def _events(groups: Iterable[Group], counts: Counter[str]) -> Iterator[dict[str,
         yield group.event
 
 
-def _add(
-    row: dict[str, Any], settings: Settings, groups: dict[tuple[str, str], Group], counts: Counter[str]
-) -> None:
+def _add(row: dict[str, Any], settings: Settings, groups: dict[tuple[str, str], Group], counts: Counter[str]) -> None:
     """Puts a row to its event, or counts why it cannot be sent."""
     fields = _fields(row, settings, counts)
     reason, amounts = None, {}
@@ -378,9 +374,7 @@ def _amount(amounts: dict[str, Decimal]) -> Decimal | None:
 
 
 def _content(row: dict[str, Any], amounts: dict[str, Decimal]) -> dict[str, Any]:
-    texts = (
-        (name, _text(row.get(name))) for name in ("content_id", "content_name", "content_category", "brand")
-    )
+    texts = ((name, _text(row.get(name))) for name in ("content_id", "content_name", "content_category", "brand"))
     content: dict[str, Any] = {name: text for name, text in texts if text is not None}
     content.update((name, _plain(amounts[name])) for name in ("price", "quantity") if name in amounts)
     return content

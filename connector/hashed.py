@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from connector.route import Route
+
 KEY = pa.binary(16)
 AMOUNT = pa.decimal128(38, 6)
 
@@ -42,14 +44,6 @@ LEFT_OUT = pa.schema(
 )
 """A row that is not sent: outcome `rejected` or `skipped`, the reason, TikTok's code and message where it
 refused, and a JSON object of what identifies nobody, and digests."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where an event goes: TikTok's event_source and event_source_id."""
-
-    event_source: str
-    event_source_id: str
 
 
 @dataclass(frozen=True, slots=True)

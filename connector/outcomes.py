@@ -47,7 +47,7 @@ class Skip(StrEnum):
     SUPPRESSED = "suppressed"
 
 
-class Warning(StrEnum):  # noqa: A001 - the field's word
+class RowWarning(StrEnum):
     """What was odd about a row that is nevertheless sent, or would have been."""
 
     INVALID_EMAIL = "invalid_email"
@@ -60,4 +60,4 @@ class Warning(StrEnum):  # noqa: A001 - the field's word
 
 
 REASONS = tuple(Reason)
-WARNINGS = tuple(Warning)
+WARNINGS = tuple(RowWarning)

@@ -130,9 +130,7 @@ def _event(rows: list["Row"]) -> Event:
         properties["contents"] = contents
     if amounts:
         properties["value"] = reduce(values.EXACT.add, amounts)
-    return Event(
-        first.source, first.source_id, first.shared | {"properties": properties}, [r.number for r in rows]
-    )
+    return Event(first.source, first.source_id, first.shared | {"properties": properties}, [r.number for r in rows])
 
 
 class Row:

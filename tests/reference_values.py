@@ -25,9 +25,7 @@ NOTHING = hashlib.sha256(b"").hexdigest()
 AMOUNT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 UNIX = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
 ZONE = r"(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?"
-EXTENDED = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)?)?" + ZONE, re.ASCII
-)
+EXTENDED = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)?)?" + ZONE, re.ASCII)
 BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)" + ZONE, re.ASCII)
 DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 NETWORKS = [

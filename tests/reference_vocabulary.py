@@ -1,7 +1,5 @@
 """The words of design section 5 and of the API page, written out for the reference on their own account."""
 
-# ruff: noqa: SIM905
-
 STANDARD_EVENTS = frozenset(
     (
         "AddPaymentInfo AddToCart AddToWishlist ApplicationApproval CompleteRegistration Contact CustomizeProduct "

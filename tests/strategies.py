@@ -31,9 +31,7 @@ STARTS = (1_700_000_000, 1_699_200_000, 1_711_900_000, 1_709_290_000, 1_730_100_
 """Beginnings of runs: among them hours and days after clocks were changed, and a leap day."""
 
 PIXEL = "C4A1B2C3D4E5F6G7H8I9"
-ANY_TEXT = st.text(
-    st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(WHITE + ODD)), max_size=12
-)
+ANY_TEXT = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(WHITE + ODD)), max_size=12)
 BLANK = st.one_of(st.none(), st.text(WHITE, max_size=3))
 
 
@@ -93,9 +91,7 @@ def emails() -> Values:
 
 def _example_numbers() -> list[pn.PhoneNumber]:
     kinds = (pn.PhoneNumberType.FIXED_LINE, pn.PhoneNumberType.MOBILE, pn.PhoneNumberType.TOLL_FREE)
-    found = (
-        pn.example_number_for_type(region, kind) for region in sorted(pn.SUPPORTED_REGIONS) for kind in kinds
-    )
+    found = (pn.example_number_for_type(region, kind) for region in sorted(pn.SUPPORTED_REGIONS) for kind in kinds)
     return [number for number in found if number]
 
 
@@ -196,9 +192,7 @@ def amounts() -> Values:
 
 def float_amounts() -> Values:
     money = st.integers(0, 10**7).map(lambda cents: cents / 100)
-    odd = st.sampled_from(
-        (0.1, 1.005, 2.675, 1e-7, 5e-7, 1e15, 1e21, 1e32, -0.0, -1.5, float("nan"), float("inf"))
-    )
+    odd = st.sampled_from((0.1, 1.005, 2.675, 1e-7, 5e-7, 1e15, 1e21, 1e32, -0.0, -1.5, float("nan"), float("inf")))
     return st.one_of(money, money, st.floats(0, 10**6), odd, st.none())
 
 
@@ -274,9 +268,7 @@ def addresses() -> Values:
 def currencies() -> Values:
     listed = st.sampled_from(sorted(LISTED_CURRENCIES))
     return texts(
-        st.one_of(
-            listed, listed.map(str.lower), st.sampled_from(("XOF", "GEL", "uſd", "ıNR", "ZZZ", "DEM", "US"))
-        )
+        st.one_of(listed, listed.map(str.lower), st.sampled_from(("XOF", "GEL", "uſd", "ıNR", "ZZZ", "DEM", "US")))
     )
 
 
@@ -312,9 +304,7 @@ WORD_KINDS: tuple[tuple[pa.DataType, Values], ...] = (
     (WHOLE, st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(0, 3), st.none())),
     (
         FLOAT,
-        st.one_of(
-            st.floats(-1e22, 1e22, allow_nan=False), st.sampled_from((1.0, 2.5, 1e16, -0.0, 1e-7)), st.none()
-        ),
+        st.one_of(st.floats(-1e22, 1e22, allow_nan=False), st.sampled_from((1.0, 2.5, 1e16, -0.0, 1e-7)), st.none()),
     ),
     (pa.decimal128(20, 4), st.one_of(st.decimals(-(10**6), 10**6, places=4), st.none())),
     (pa.bool_(), st.one_of(st.booleans(), st.none())),
@@ -391,9 +381,7 @@ def settings(draw: st.DrawFn) -> Settings:
         fixed_event_name=draw(st.sampled_from((None, "Purchase", "CompletePayment"))),
         limited_data_use=draw(st.booleans()),
         custom_events=draw(st.sampled_from(((), ("MyEvent",)))),
-        default_region=draw(
-            st.sampled_from(("US", "US", "CA", "GB", "DE", "IT", "BR", "AR", "AG", "CN", "KZ"))
-        ),
+        default_region=draw(st.sampled_from(("US", "US", "CA", "GB", "DE", "IT", "BR", "AR", "AG", "CN", "KZ"))),
         timezone=draw(st.sampled_from(ZONES)),
         max_age_days=draw(st.sampled_from((28, 28, 28, 365, 1))),
         line_items=draw(st.sampled_from((True, True, False))),

@@ -14,11 +14,7 @@ from tests.reference import transform
 
 
 def is_store_purchase(case: Case) -> bool:
-    plain = (
-        case.settings.event_source == "offline"
-        and case.settings.timezone == "UTC"
-        and case.settings.line_items
-    )
+    plain = case.settings.event_source == "offline" and case.settings.timezone == "UTC" and case.settings.line_items
     return plain and case.mapping is None and set(case.columns) <= set(COLUMNS)
 
 

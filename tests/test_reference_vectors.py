@@ -77,9 +77,7 @@ def test_every_row_of_a_golden_case_is_accounted_for() -> None:
 
 
 def test_an_event_is_written_with_plain_numbers() -> None:
-    event = Event(
-        "offline", "1", {"value": Decimal("1E+3"), "price": Decimal("0.500000"), "quantity": 0}, [1]
-    )
+    event = Event("offline", "1", {"value": Decimal("1E+3"), "price": Decimal("0.500000"), "quantity": 0}, [1])
     assert event_json(event) == '{"value":1000,"price":0.5,"quantity":0}'
 
 

@@ -9,7 +9,8 @@ from connector.ledger.records import RunRecord
 def summary(record: RunRecord) -> Iterator[str]:
     """What became of every row, and why."""
     rows = record.rows
-    yield f"{record.orchestration}: {record.status} in {record.seconds:.1f} s (run {record.run_id}, target {record.target})"
+    where = f"run {record.run_id}, target {record.target}"
+    yield f"{record.orchestration}: {record.status} in {record.seconds:.1f} s ({where})"
     requests = "request" if record.requests_sent == 1 else "requests"
     retried = f", {record.requests_retried:,} of them repeated" if record.requests_retried else ""
     lines = [

@@ -17,6 +17,8 @@ e  no answer came: it may have been taken        f  sent again with the same ids
 from dataclasses import dataclass
 from enum import StrEnum
 
+from connector.route import Route
+
 
 class BatchState(StrEnum):
     """Where a batch, or a part of one, stands."""
@@ -30,22 +32,12 @@ class BatchState(StrEnum):
 
 TRANSITIONS = {
     BatchState.PENDING: frozenset({BatchState.SENDING}),
-    BatchState.SENDING: frozenset(
-        {BatchState.PENDING, BatchState.DELIVERED, BatchState.REFUSED, BatchState.UNKNOWN}
-    ),
+    BatchState.SENDING: frozenset({BatchState.PENDING, BatchState.DELIVERED, BatchState.REFUSED, BatchState.UNKNOWN}),
     BatchState.UNKNOWN: frozenset({BatchState.SENDING}),
     BatchState.DELIVERED: frozenset[BatchState](),
     BatchState.REFUSED: frozenset[BatchState](),
 }
 """The states that each state may become; the last two are final."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where events go: the kind of event source and its id, which every event of a batch shares."""
-
-    event_source: str
-    event_source_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,9 +85,7 @@ class Courier:
         """Stop the run, unless only this batch stays without an answer while others get theirs."""
         others_pass = self.progress.accepted > accepted_before
         if not (answer.verdict is Verdict.UNKNOWN and others_pass):
-            self.progress.halt(
-                StopResumable(f"The service could not take the events for too long: {answer.message}")
-            )
+            self.progress.halt(StopResumable(f"The service could not take the events for too long: {answer.message}"))
 
     def _admitted(self, budget: Budget) -> bool:
         """Wait for a place under the rate limit; False when the delivery stops meanwhile."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, create_engine, event, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, case, create_engine, event, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.errors import ConnectorError
@@ -60,7 +60,8 @@ class Ledger:
             )
             for start in range(0, len(staged), _BATCHES_AT_ONCE):
                 connection.execute(
-                    insert(batches), [_batch_values(run_id, one) for one in staged[start : start + _BATCHES_AT_ONCE]]
+                    insert(batches),
+                    [_batch_values(run_id, one) for one in staged[start : start + _BATCHES_AT_ONCE]],
                 )
 
     def batch_state(self, run_id: str, number: int, state: str) -> None:
@@ -69,13 +70,19 @@ class Ledger:
             connection.execute(_the_batch(run_id, number).values(state=state))
 
     def batch_result(self, run_id: str, number: int, state: str, *, refused: bool, events: int, rows: int) -> None:
-        """So many events, and rows, of a batch were delivered, or refused; its state becomes `state`."""
+        """So many events, and rows, of a batch were delivered, or refused.
+
+        Its state becomes `state` once that is known of its last event; it may come in parts.
+        """
         kind = "refused" if refused else "delivered"
         of_events, of_rows = batches.c[f"{kind}_events"], batches.c[f"{kind}_rows"]
+        settled = batches.c.delivered_events + batches.c.refused_events + events
+        final = case((batches.c.delivered_events > 0, "delivered"), else_=state)
+        state_now = case((settled >= batches.c.events, final), else_=batches.c.state)
         with self._writing() as connection:
             connection.execute(
                 _the_batch(run_id, number).values(
-                    {"state": state, of_events: of_events + events, of_rows: of_rows + rows}
+                    {"state": state_now, of_events: of_events + events, of_rows: of_rows + rows}
                 )
             )
 
@@ -102,7 +109,12 @@ class Ledger:
             connection.execute(
                 update(runs)
                 .where(runs.c.run_id == run_id)
-                .values(status=status, finished_at=_text(datetime.now(UTC)), seconds=round(seconds, 3), error=error)
+                .values(
+                    status=status,
+                    finished_at=_text(datetime.now(UTC)),
+                    seconds=round(seconds, 3),
+                    error=error,
+                )
             )
 
     def count_left_out(self, run_id: str, *, rejects: Mapping[str, int]) -> None:
@@ -216,9 +228,7 @@ def _batch_values(run_id: str, one: BatchRecord) -> dict[str, object]:
 
 def _record(connection: Connection, run: Row[Any]) -> RunRecord:
     sums = [batches.c[name] for name in ("events", "rows")]
-    done = [
-        batches.c[f"{kind}_{what}"] for kind in ("delivered", "refused") for what in ("events", "rows")
-    ]
+    done = [batches.c[f"{kind}_{what}"] for kind in ("delivered", "refused") for what in ("events", "rows")]
     totals = select(*(func.coalesce(func.sum(column), 0) for column in (*sums, *done))).where(
         batches.c.run_id == run.run_id
     )
@@ -253,5 +263,3 @@ def _record(connection: Connection, run: Row[Any]) -> RunRecord:
 
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
-
-

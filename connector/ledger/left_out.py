@@ -61,7 +61,11 @@ def left_out(
 
 
 def _query(
-    connection: "duckdb.DuckDBPyConnection", files: list[str], reason: str | None, outcome: str | None, limit: int | None
+    connection: "duckdb.DuckDBPyConnection",
+    files: list[str],
+    reason: str | None,
+    outcome: str | None,
+    limit: int | None,
 ) -> pa.RecordBatchReader:
     names = ", ".join(f'"{name}"' for name in LEFT_OUT.names)
     sql = (

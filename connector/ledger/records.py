@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from connector.hashed import Route
 from connector.outcomes import RunStatus
+from connector.route import Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,9 @@ def _render(orchestration: Orchestration, run: RunContext) -> str:
 
 def _template(project: Project, orchestration: Orchestration) -> DataTemplate:
     def render(text: str, file: Path, line: int) -> object:
-        return render_value(text, parameters=orchestration.parameters, target=orchestration.target, place=Place(file, line))
+        return render_value(
+            text, parameters=orchestration.parameters, target=orchestration.target, place=Place(file, line)
+        )
 
     return load_template(orchestration.template, project.directory / TEMPLATES, render)
 
@@ -124,4 +126,3 @@ def _check_event_name(destination: EventsDestination) -> None:
         f'The destination "{destination.name}" has the fixed_event_name "{name}", which TikTok does not know.'
         f"{did_you_mean(name, known)}{advice} TikTok knows {', '.join(STANDARD_EVENTS)}."
     )
-

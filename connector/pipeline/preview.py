@@ -54,7 +54,10 @@ def _bodies(first: HashedRows, rows: int, test_event_code: str | None) -> list[d
         data = [json.loads(text) for text in payloads(events.table.slice(0, rows)).to_pylist()]
         rows -= len(data)
         if data:
-            route = {"event_source": events.route.event_source, "event_source_id": events.route.event_source_id}
+            route = {
+                "event_source": events.route.event_source,
+                "event_source_id": events.route.event_source_id,
+            }
             test = {"test_event_code": test_event_code} if test_event_code else {}
             bodies.append({**route, **test, "data": data})
     return bodies

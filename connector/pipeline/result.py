@@ -31,7 +31,10 @@ def open_result(job: Job, directory: Path, *, limit: int | None = None) -> Itera
 
     Raises SourceError where the warehouse fails, ConfigurationError where the result does not fit the template.
     """
-    with open_source(job.warehouse.url.get_secret_value(), directory) as source, source.execute(job.sql) as result:
+    with (
+        open_source(job.warehouse.url.get_secret_value(), directory) as source,
+        source.execute(job.sql) as result,
+    ):
         compiled = compile_job(job, result.schema)
         batches = _first_rows(result.batches(), limit)
         yield OpenResult(compiled, hash_rows(batches, compiled, threads=transform_threads()))

@@ -109,7 +109,8 @@ def _begin(
 
 def _carry_out(run: _Run) -> None:
     began = perf_counter()
-    status, error = RunStatus.FAILED, "The run ended unexpectedly."
+    status: RunStatus = RunStatus.FAILED
+    error: str | None = "The run ended unexpectedly."
     try:
         staged = _stage(run)
         refuse_too_many_rejects(run.job, staged)
@@ -129,7 +130,12 @@ def _stage(run: _Run) -> Staged:
     try:
         with open_result(run.job, run.project, limit=run.limit) as result:
             line_items = run.job.rules.line_items
-            staged = stage(_until_stopped(result.rows, run.stop), run.directory, line_items=line_items, read=run.observer.read)
+            staged = stage(
+                _until_stopped(result.rows, run.stop),
+                run.directory,
+                line_items=line_items,
+                read=run.observer.read,
+            )
     except BaseException as error:
         rmtree(run.directory, ignore_errors=True)
         if isinstance(error, OSError):

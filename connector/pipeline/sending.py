@@ -119,5 +119,3 @@ class LedgerRecorder:
         with self._lock:
             self._refused.add(rows)
         self._ledger.count_left_out(self._run_id, rejects={Reason.REFUSED_BY_TIKTOK.value: rows.num_rows})
-
-

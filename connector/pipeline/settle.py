@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.hashed import EVENTS, LEFT_OUT, HashedEvents, Route
-from connector.outcomes import Reason, Skip, Warning
+from connector.hashed import EVENTS, LEFT_OUT, HashedEvents
+from connector.outcomes import Reason, RowWarning, Skip
+from connector.route import Route
 from connector.stage.keys import Halves, KeyFile, Keys, halves
 from connector.stage.reader import KeyReader, StageReader
 from connector.stage.writer import StagedBatch
@@ -80,7 +81,9 @@ def _settled(route: Route, found: list[_Found], barred: Keys, line_items: bool) 
         duplicates = parts.take(pa.array(grouped.duplicates))
         left_out = left_out_rows(duplicates, outcome="skipped", reason=Skip.DUPLICATE)
         return Settlement(
-            _removed(found, grouped.duplicates), left_out=left_out, skips=Counter({Skip.DUPLICATE: left_out.num_rows})
+            _removed(found, grouped.duplicates),
+            left_out=left_out,
+            skips=Counter({Skip.DUPLICATE: left_out.num_rows}),
         )
     merged = grouped.events.filter(pa.array(repeated[grouped.first]))
     incomplete = parts.filter(pa.array(stopped))
@@ -91,7 +94,7 @@ def _settled(route: Route, found: list[_Found], barred: Keys, line_items: bool) 
         [HashedEvents(route, merged)],
         left_out,
         rejects=Counter({Reason.INCOMPLETE_EVENT.value: left_out.num_rows} if left_out.num_rows else {}),
-        warnings=Counter({Warning.CONFLICTING_ROWS.value: _differing(merged) - _differing(gone)}),
+        warnings=Counter({RowWarning.CONFLICTING_ROWS.value: _differing(merged) - _differing(gone)}),
     )
 
 

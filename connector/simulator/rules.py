@@ -61,9 +61,7 @@ def violations(events: list[Json]) -> Counter[str]:
     TikTok wants identifiers as 64 lower-case hexadecimal digits; whether it refuses others is unknown.
     """
     users = [user for event in events if (user := event.get("user"))]
-    given = [
-        value for user in users for field in HASHED_FIELDS if field in user for value in _values(user[field])
-    ]
+    given = [value for user in users for field in HASHED_FIELDS if field in user for value in _values(user[field])]
     found: Counter[str] = Counter()
     if not _all_digests(given):
         for user in users:

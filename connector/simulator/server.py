@@ -42,9 +42,7 @@ class Simulator:
     interpreter lock. `port` 0 takes a free one. `clock` gives Unix seconds and works in this process only.
     """
 
-    def __init__(
-        self, *, process: bool = False, port: int = 0, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, *, process: bool = False, port: int = 0, clock: Callable[[], float] = time.time) -> None:
         self._start: Callable[[], Running] = lambda: Child(port) if process else Local(port, clock)
         self._running: Running | None = None
         self._last: Tally | None = None
@@ -88,9 +86,7 @@ class Local:
     def __init__(self, port: int = 0, clock: Callable[[], float] = time.time) -> None:
         self._state = State(clock)
         self._server = Server(self.answer, port)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), name="simulator", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="simulator", daemon=True)
         self._thread.start()
         self.url = self._server.url
 

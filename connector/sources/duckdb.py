@@ -95,10 +95,15 @@ def _open(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 def _make(file: Path, *, shown: str) -> None:
     recipe = file.with_suffix(".sql")
     if not recipe.is_file():
-        raise SourceError(f'The warehouse file "{shown}" does not exist, nor a {recipe.name} beside it to make it from.')
+        raise SourceError(
+            f'The warehouse file "{shown}" does not exist, nor a {recipe.name} beside it to make it from.'
+        )
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        with _named_errors(f"{recipe.name} could not make the warehouse"), duckdb.connect(str(unfinished)) as connection:
+        with (
+            _named_errors(f"{recipe.name} could not make the warehouse"),
+            duckdb.connect(str(unfinished)) as connection,
+        ):
             connection.execute(recipe.read_text())
         unfinished.replace(file)
     finally:

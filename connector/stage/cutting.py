@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.hashed import HashedEvents, Route
+from connector.hashed import HashedEvents
+from connector.route import Route
 
 BATCH_EVENTS = 1_000
 """TikTok refuses a request with more (agreed by several sources)."""
@@ -53,7 +55,8 @@ class Cutter:
             start = end
 
 
-def _sizes(events: pa.Table) -> np.ndarray:
+def _sizes(events: pa.Table) -> npt.NDArray[np.int64]:
     heads = pc.binary_length(events["head"]).to_numpy()
     items = pc.fill_null(pc.binary_length(events["items"]), 0).to_numpy()
-    return heads.astype(np.int64) + items + _EVENT_OVERHEAD
+    sizes: npt.NDArray[np.int64] = heads.astype(np.int64) + items + _EVENT_OVERHEAD
+    return sizes

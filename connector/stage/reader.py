@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +77,7 @@ class _Files:
 
 def write_removed(directory: Path, removed: Mapping[StagedBatch, Positions]) -> None:
     """Keeps which events of which batches were taken out: they became part of another, or may not be sent."""
-    named = {f"{batch.file}/{batch.index}": positions for batch, positions in removed.items()}
+    named: dict[str, Any] = {f"{batch.file}/{batch.index}": positions for batch, positions in removed.items()}
     unfinished = directory / f"unfinished-{REMOVED}"
     np.savez(unfinished, **named)
     sync(unfinished)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.hashed import EVENTS, HashedEvents, Route
+from connector.hashed import EVENTS, HashedEvents
+from connector.route import Route
 from connector.stage.cutting import Cutter
 
 

@@ -121,17 +121,17 @@ class _Binder:
 
     def _problem(self, key: str, message: str) -> None:
         place = self.template.places.get(key)
-        self.problems.append(Problem(message, place and place.file, place and place.line))
+        self.problems.append(Problem(message, place.file, place.line) if place else Problem(message))
 
 
 def _readable(parameter: Parameter, kind: pa.DataType) -> tuple[bool, str]:
-    number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    number = _is_number(kind)
     moment = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
     nothing = pa.types.is_null(kind)
     if parameter.kind in _IDENTIFIERS:
         inner = kind.value_type if is_list(kind) else kind
-        inner_number = pa.types.is_integer(inner) or pa.types.is_floating(inner) or pa.types.is_decimal(inner)
-        return nothing or is_text(inner) or inner_number, "text, a number, or a list of them"
+        plain = not _unreadable(inner) if parameter.kind is Kind.EXTERNAL_ID else is_text(inner) or _is_number(inner)
+        return nothing or plain, "text, a number, or a list of them"
     if parameter.kind is Kind.TIMESTAMP:
         return nothing or moment or number or is_text(kind), "a timestamp, a date, a number or text"
     if parameter.kind in _NUMBERS:
@@ -139,13 +139,15 @@ def _readable(parameter: Parameter, kind: pa.DataType) -> tuple[bool, str]:
     return nothing or not _unreadable(kind), "text, a number, true or false, or a date"
 
 
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
 def _unreadable(kind: pa.DataType) -> bool:
     return not (
         is_text(kind)
         or pa.types.is_null(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
+        or _is_number(kind)
         or pa.types.is_boolean(kind)
         or pa.types.is_timestamp(kind)
         or pa.types.is_date(kind)

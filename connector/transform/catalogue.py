@@ -63,7 +63,11 @@ PARAMETERS: tuple[Parameter, ...] = (
         "digits (offline) or letters and digits (web); else the destination's",
     ),
     Parameter(
-        "event", ("event",), ("event",), Kind.EVENT, "case-sensitive; blank: the destination's `fixed_event_name`"
+        "event",
+        ("event",),
+        ("event",),
+        Kind.EVENT,
+        "case-sensitive; blank: the destination's `fixed_event_name`",
     ),
     Parameter(
         "timestamp",
@@ -115,11 +119,15 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter("cookie_id", ("cookie_id", "ttp"), ("user", "ttp"), Kind.TEXT, "the `_ttp` cookie", WEB, personal=True),
     Parameter(
-        "ip", ("ip",), ("user", "ip"), Kind.IP, "public IPv4 or IPv6; others dropped with a warning", WEB, personal=True
+        "ip",
+        ("ip",),
+        ("user", "ip"),
+        Kind.IP,
+        "public IPv4 or IPv6; others dropped with a warning",
+        WEB,
+        personal=True,
     ),
-    Parameter(
-        "agent", ("agent", "user_agent"), ("user", "user_agent"), Kind.TEXT, "as it is", WEB, personal=True
-    ),
+    Parameter("agent", ("agent", "user_agent"), ("user", "user_agent"), Kind.TEXT, "as it is", WEB, personal=True),
     Parameter("locale", ("locale",), ("user", "locale"), Kind.TEXT, "BCP 47, as it is", WEB),
     Parameter(
         "first_name",
@@ -152,13 +160,30 @@ PARAMETERS: tuple[Parameter, ...] = (
         personal=True,
     ),
     Parameter(
-        "city", ("city",), ("user", "city"), Kind.PLACE, "lower-cased, no spaces or punctuation", WEB, personal=True
+        "city",
+        ("city",),
+        ("user", "city"),
+        Kind.PLACE,
+        "lower-cased, no spaces or punctuation",
+        WEB,
+        personal=True,
     ),
     Parameter(
-        "state", ("state",), ("user", "state"), Kind.PLACE, "lower-cased, no spaces or punctuation", WEB, personal=True
+        "state",
+        ("state",),
+        ("user", "state"),
+        Kind.PLACE,
+        "lower-cased, no spaces or punctuation",
+        WEB,
+        personal=True,
     ),
     Parameter(
-        "country", ("country",), ("user", "country"), Kind.COUNTRY, "two letters, lower-cased; others not sent", WEB
+        "country",
+        ("country",),
+        ("user", "country"),
+        Kind.COUNTRY,
+        "two letters, lower-cased; others not sent",
+        WEB,
     ),
     Parameter("page_url", ("page_url",), ("page", "url"), Kind.TEXT, "required", WEB, personal=True),
     Parameter("referrer_url", ("referrer_url",), ("page", "referrer"), Kind.TEXT, "as it is", WEB, personal=True),
@@ -189,15 +214,27 @@ PARAMETERS: tuple[Parameter, ...] = (
         "email, website, phone_call, in_store, crm or other",
     ),
     Parameter(
-        "content_id", ("content_id",), ("properties", "contents", "content_id"), Kind.TEXT, "always a JSON string"
+        "content_id",
+        ("content_id",),
+        ("properties", "contents", "content_id"),
+        Kind.TEXT,
+        "always a JSON string",
     ),
     Parameter("content_name", ("content_name",), ("properties", "contents", "content_name"), Kind.TEXT, "text"),
     Parameter(
-        "content_category", ("content_category",), ("properties", "contents", "content_category"), Kind.TEXT, "text"
+        "content_category",
+        ("content_category",),
+        ("properties", "contents", "content_category"),
+        Kind.TEXT,
+        "text",
     ),
     Parameter("brand", ("brand",), ("properties", "contents", "brand"), Kind.TEXT, "text"),
     Parameter(
-        "price", ("price",), ("properties", "contents", "price"), Kind.AMOUNT, "number, not negative, below 10^14"
+        "price",
+        ("price",),
+        ("properties", "contents", "price"),
+        Kind.AMOUNT,
+        "number, not negative, below 10^14",
     ),
     Parameter(
         "quantity",

@@ -18,7 +18,8 @@ Flags = npt.NDArray[np.bool_]
 @dataclass(frozen=True, slots=True)
 class Grouped:
     """`events` (schema EVENTS) and `first`, the position of each event's first part; `incomplete` and
-    `duplicates` are the positions of parts that are not sent."""
+    `duplicates` are the positions of parts that are not sent.
+    """
 
     events: pa.Table
     first: Positions
@@ -62,7 +63,7 @@ def payloads(events: pa.RecordBatch | pa.Table) -> pa.Array:
 def _group_numbers(keys: pa.ChunkedArray) -> Positions:
     """Numbers from 0 in the order of first appearance; a null key is a group of its own."""
     encoded = _plain(keys).dictionary_encode()
-    numbers = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+    numbers: Positions = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     alone = np.flatnonzero(numbers < 0)
     numbers[alone] = len(encoded.dictionary) + np.arange(len(alone))
     return numbers
@@ -73,7 +74,7 @@ def _joined(parts: pa.Table, kept: Positions, groups: Positions) -> tuple[pa.Tab
     order, sorted_groups = kept[ordered], groups[ordered]
     starts = np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]]) if len(order) else order
     if len(starts) == len(order):
-        return parts.take(order), order
+        return parts.take(order).cast(EVENTS), order
     members = parts.take(order)
     head = _plain(members["head"])
     sizes = np.diff(np.r_[starts, len(order)])
@@ -157,5 +158,3 @@ def count_warnings(bits: npt.NDArray[np.uint8]) -> Counter[str]:
     """How many rows have each warning; bit n is WARNINGS[n]."""
     counts = {warning.value: int(np.count_nonzero(bits & (1 << n))) for n, warning in enumerate(WARNINGS)}
     return Counter({name: count for name, count in counts.items() if count})
-
-

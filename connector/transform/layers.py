@@ -16,7 +16,8 @@ class Layers:
 
     def select(self, columns: Sequence[str], below: str, *, where: str = "") -> str:
         """The whole query over the relation `below`, which has a column row_number."""
-        parts, previous = [], below
+        parts: list[str] = []
+        previous = below
         for number, layer in sorted(self._layers.items()):
             body = ",\n    ".join(["*", *(f"{expression} AS {name}" for name, expression in layer.items())])
             parts.append(f"layer_{number} AS (\n  SELECT\n    {body}\n  FROM {previous}{where if not parts else ''}\n)")

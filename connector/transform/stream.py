@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.hashed import KEY, LEFT_OUT, HashedEvents, HashedRows, Route
-from connector.outcomes import REASONS, Reason, Skip, Warning
+from connector.hashed import KEY, LEFT_OUT, HashedEvents, HashedRows
+from connector.outcomes import REASONS, Reason, RowWarning, Skip
+from connector.route import Route
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import Engine, chunk_of
 from connector.transform.grouping import count_reasons, count_warnings, group, parts_of
@@ -79,7 +80,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> 
     warnings = count_warnings(rows["warnings"].to_numpy())
     skips = Counter({Skip.DUPLICATE.value: len(grouped.duplicates)} if len(grouped.duplicates) else {})
     if conflicting := pc.sum(grouped.events["differing"]).as_py():
-        warnings[Warning.CONFLICTING_ROWS.value] = conflicting
+        warnings[RowWarning.CONFLICTING_ROWS.value] = conflicting
     return HashedRows(
         read=chunk.num_rows,
         events=tuple(_by_route(rows, grouped.events, grouped.first, compiled)),

@@ -103,7 +103,7 @@ class _Loader:
     def _missing(self, name: str, asked: Place | None) -> None:
         known = sorted({IDENTITY, *(path.stem for path in self.directory.glob("*.yaml"))})
         message = f'There is no data template "{name}" in {self.directory.name}/.{did_you_mean(name, known)}'
-        self.problems.append(Problem(message, asked and asked.file, asked and asked.line))
+        self.problems.append(Problem(message, asked.file, asked.line) if asked else Problem(message))
 
     def _base(self, document: Document, path: Path, name: str, extending: tuple[str, ...]) -> DataTemplate:
         base = document.data.get("extends") if isinstance(document.data, dict) else None

@@ -44,10 +44,7 @@ def test_the_outcomes_cover_each_event_once() -> None:
         ledger = MemoryLedger()
         Run(Picky(), ledger=ledger)(batch(9, ["good"]), batch(0, poisoned(size, *bad)))
         covered = sorted(
-            part.offset + step
-            for part, _, _ in ledger.outcomes
-            if part.number == 0
-            for step in range(part.events)
+            part.offset + step for part, _, _ in ledger.outcomes if part.number == 0 for step in range(part.events)
         )
         assert covered == list(range(size))
         assert ledger.events(BatchState.REFUSED) == sorted(f"bad{n}" for n in bad)
@@ -61,9 +58,7 @@ def test_a_bad_event_costs_few_requests() -> None:
 
 def test_a_refused_event_is_reported_with_its_own_answer() -> None:
     ledger = Run(Picky())(batch(0, ["good"]), batch(1, poisoned(100, 42)))
-    [(part, answer)] = [
-        (part, answer) for part, state, answer in ledger.outcomes if state is BatchState.REFUSED
-    ]
+    [(part, answer)] = [(part, answer) for part, state, answer in ledger.outcomes if state is BatchState.REFUSED]
     assert (part.number, part.offset, part.events) == (1, 42, 1)
     assert answer and answer.message == "Invalid value for data.0.event_id: not a valid string."
 
@@ -83,9 +78,7 @@ def test_when_everything_is_refused_alike_the_run_stops_soon_and_says_what_to_ch
 def test_threads_that_are_refused_at_once_do_not_all_try_single_events() -> None:
     service, ledger = Picky(), MemoryLedger()
     with pytest.raises(StopResumable):
-        Run(service, max_in_flight=8, ledger=ledger)(
-            *(batch(n, poisoned(100, *range(100))) for n in range(50))
-        )
+        Run(service, max_in_flight=8, ledger=ledger)(*(batch(n, poisoned(100, *range(100))) for n in range(50)))
     assert service.requests <= 8 + 8
     assert set(ledger.states().values()) == {BatchState.PENDING}
 

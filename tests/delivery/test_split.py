@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from connector.delivery.split import split_by_event, split_payload
 from tests.delivery.world import batch, names
 
-OBJECTS = st.dictionaries(
-    st.text(), st.text() | st.integers() | st.lists(st.dictionaries(st.text(), st.text()))
-)
+OBJECTS = st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.dictionaries(st.text(), st.text())))
 
 
 @given(st.lists(OBJECTS, min_size=2, max_size=8), st.data())

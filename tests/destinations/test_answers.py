@@ -74,9 +74,7 @@ def test_the_code_decides_whatever_the_http_status(code: int, verdict: Verdict, 
     assert (read.verdict, read.code, read.http_status, read.request_id) == (verdict, code, status, "R1")
 
 
-@pytest.mark.parametrize(
-    ("code", "verdict"), [(40999, Verdict.REFUSED), (50999, Verdict.RETRY), (7, Verdict.RETRY)]
-)
+@pytest.mark.parametrize(("code", "verdict"), [(40999, Verdict.REFUSED), (50999, Verdict.RETRY), (7, Verdict.RETRY)])
 def test_an_unknown_code_blames_the_request_only_among_the_4xxxx(code: int, verdict: Verdict) -> None:
     assert answer(code).verdict is verdict
 

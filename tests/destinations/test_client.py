@@ -8,10 +8,11 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from connector.delivery.answer import Verdict
-from connector.delivery.batch import Batch, Route
+from connector.delivery.batch import Batch
 from connector.destinations.tiktok.client import EVENT_TRACK, EventsClient, is_loopback
 from connector.destinations.tiktok.endpoint import connect
 from connector.errors import ConfigurationError
+from connector.route import Route
 from tests.destinations.network import OK, read_request, reset, respond, serving
 
 TOKEN = SecretStr("an-access-token-1234567890")
@@ -50,9 +51,7 @@ def test_the_path_has_one_slash_on_each_side(httpserver: HTTPServer, slash: str)
 
 
 @pytest.mark.parametrize("status", [401, 200])
-def test_40100_is_throttling_under_either_status(
-    httpserver: HTTPServer, client: EventsClient, status: int
-) -> None:
+def test_40100_is_throttling_under_either_status(httpserver: HTTPServer, client: EventsClient, status: int) -> None:
     body = {"code": 40100, "message": "Too many requests. Please retry in some time.", "request_id": "x"}
     httpserver.expect_request(EVENT_TRACK).respond_with_json(body, status=status)
     assert client.attempt(BATCH).verdict is Verdict.THROTTLED
@@ -94,9 +93,7 @@ def test_a_body_the_size_of_a_full_batch_arrives_whole() -> None:
 
     payload = b",".join([b'{"event":"%s"}' % (b"x" * 600)] * 1000)
     with serving(once) as url, EventsClient(url, TOKEN) as client:
-        assert (
-            client.attempt(Batch(0, BATCH.route, 1000, 1000, memoryview(payload))).verdict is Verdict.ACCEPTED
-        )
+        assert client.attempt(Batch(0, BATCH.route, 1000, 1000, memoryview(payload))).verdict is Verdict.ACCEPTED
     assert payload in received[0]
 
 

@@ -7,12 +7,13 @@ import pytest
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 
-from connector.delivery.batch import Batch, BatchState, Route
+from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
 from connector.delivery.sender import deliver
 from connector.destinations.tiktok.client import EVENT_TRACK, EventsClient
 from connector.errors import StopResumable
+from connector.route import Route
 from connector.simulator.server import Simulator
 from tests.delivery.world import Clock, MemoryLedger
 
@@ -58,9 +59,7 @@ def test_the_good_events_of_a_refused_batch_arrive(bad: tuple[int, ...]) -> None
     with Simulator() as simulator:
         ledger = send(simulator.url, batch(0, 1000, *bad))
     assert simulator.tally.distinct == 1000 - len(bad)
-    refused = [
-        (part.offset, part.events) for part, state, _ in ledger.outcomes if state is BatchState.REFUSED
-    ]
+    refused = [(part.offset, part.events) for part, state, _ in ledger.outcomes if state is BatchState.REFUSED]
     assert sorted(refused) == [(at, 1) for at in bad]
 
 

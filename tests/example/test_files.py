@@ -53,9 +53,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_new_project_holds_the_shipped_examples_as_they_are(tmp_path: Path) -> None:
     write_example(tmp_path / "new" / "project")
     assert tree(tmp_path / "new" / "project") == WRITTEN
-    assert all(
-        (tmp_path / "new/project" / name).read_bytes() == (ROOT / name).read_bytes() for name in SHIPPED
-    )
+    assert all((tmp_path / "new/project" / name).read_bytes() == (ROOT / name).read_bytes() for name in SHIPPED)
 
 
 def test_the_files_written_are_named(tmp_path: Path) -> None:

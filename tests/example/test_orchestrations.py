@@ -9,9 +9,7 @@ from connector.transform.template import load_template
 from tests.example.project import ROOT
 
 SETTINGS: dict[str, Any] = yaml.safe_load((ROOT / "orchestrations.yaml").read_text("utf-8"))
-TEMPLATES = {
-    path.stem: yaml.safe_load(path.read_text("utf-8")) for path in (ROOT / "templates").glob("*.yaml")
-}
+TEMPLATES = {path.stem: yaml.safe_load(path.read_text("utf-8")) for path in (ROOT / "templates").glob("*.yaml")}
 ORCHESTRATIONS: dict[str, Any] = SETTINGS["orchestrations"]
 DESTINATIONS: dict[str, Any] = SETTINGS["destinations"]
 
@@ -60,9 +58,7 @@ def test_a_template_extends_one_that_is_there(name: str) -> None:
 
 def test_the_web_template_maps_columns_that_the_web_query_gives() -> None:
     sql = (ROOT / "queries" / "web_purchases.sql").read_text("utf-8")
-    given = {
-        line.split("wo.")[1].split()[0] for line in sql.splitlines() if line.strip(" ,").startswith("wo.")
-    }
+    given = {line.split("wo.")[1].split()[0] for line in sql.splitlines() if line.strip(" ,").startswith("wo.")}
     mapped = [each for each in TEMPLATES["web_events"]["parameters"].values() if not isinstance(each, dict)]
     assert {column for each in mapped for column in ([each] if isinstance(each, str) else each)} <= given
 

@@ -41,17 +41,13 @@ def test_a_query_gives_its_columns(warehouse: duckdb.DuckDBPyConnection, name: s
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_week_has_a_number_of_rows_that_is_quick_to_try(
-    warehouse: duckdb.DuckDBPyConnection, name: str
-) -> None:
+def test_a_week_has_a_number_of_rows_that_is_quick_to_try(warehouse: duckdb.DuckDBPyConnection, name: str) -> None:
     fewest, most = ROWS[name]
     assert fewest < len(warehouse.sql(query(name, NOW)).fetchall()) < most
 
 
 @pytest.mark.parametrize("name", ["store_purchases", "web_purchases", "legacy_offline_events"])
-def test_a_query_gives_its_rows_in_the_same_order_each_time(
-    warehouse: duckdb.DuckDBPyConnection, name: str
-) -> None:
+def test_a_query_gives_its_rows_in_the_same_order_each_time(warehouse: duckdb.DuckDBPyConnection, name: str) -> None:
     """An event's own fields come from its first row, so the order of the rows is part of the result."""
     assert warehouse.sql(query(name, NOW)).fetchall() == warehouse_at(NOW).sql(query(name, NOW)).fetchall()
 
@@ -71,14 +67,10 @@ def test_who_opted_out_is_not_in_the_result(warehouse: duckdb.DuckDBPyConnection
 
 def test_the_legacy_query_hashes_an_e_mail_as_python_does(warehouse: duckdb.DuckDBPyConnection) -> None:
     plain = {
-        email
-        for (email,) in warehouse.sql("SELECT email FROM Merged_Customers WHERE email LIKE '%@%'").fetchall()
+        email for (email,) in warehouse.sql("SELECT email FROM Merged_Customers WHERE email LIKE '%@%'").fetchall()
     }
     digests = {sha256(email.strip().lower().encode()).hexdigest() for email in plain}
-    emails = {
-        row[0]
-        for row in warehouse.sql(f"SELECT emails FROM ({query('legacy_offline_events', NOW)})").fetchall()
-    }
+    emails = {row[0] for row in warehouse.sql(f"SELECT emails FROM ({query('legacy_offline_events', NOW)})").fetchall()}
     assert len(digests & emails) > 100
     assert all(len(email) == 64 for email in emails if email is not None)
 
@@ -89,16 +81,12 @@ def test_a_legacy_event_id_is_32_letters_and_digits(warehouse: duckdb.DuckDBPyCo
 
 
 def test_legacy_channels_are_among_tiktok_s_six(warehouse: duckdb.DuckDBPyConnection) -> None:
-    channels = warehouse.sql(
-        f"SELECT DISTINCT event_channel FROM ({query('legacy_offline_events', NOW)})"
-    ).fetchall()
+    channels = warehouse.sql(f"SELECT DISTINCT event_channel FROM ({query('legacy_offline_events', NOW)})").fetchall()
     assert {channel for (channel,) in channels} == {"phone_call", "other"}
 
 
 def test_shops_and_telephone_do_not_send_the_same_order(warehouse: duckdb.DuckDBPyConnection) -> None:
     """They use two event names, so TikTok would count such an order twice."""
     names = ("store_purchases", "legacy_offline_events")
-    shops, telephone = (
-        set(warehouse.sql(f"SELECT order_id FROM ({query(name, NOW)})").fetchall()) for name in names
-    )
+    shops, telephone = (set(warehouse.sql(f"SELECT order_id FROM ({query(name, NOW)})").fetchall()) for name in names)
     assert shops.isdisjoint(telephone)

@@ -180,9 +180,7 @@ def test_an_order_has_one_to_five_lines_of_whole_numbers_of_items(
     orders = "SELECT count(*) AS lines, min(item_quantity) AS fewest, max(item_quantity) AS most"
     orders += " FROM Unified_Itemized_Transactions GROUP BY order_id"
     assert count(warehouse, f"FROM ({orders}) WHERE lines NOT BETWEEN 1 AND 5 OR fewest < 1 OR most > 3") == 0
-    assert warehouse.sql(f"SELECT DISTINCT lines FROM ({orders}) ORDER BY 1").fetchall() == [
-        (n,) for n in range(1, 6)
-    ]
+    assert warehouse.sql(f"SELECT DISTINCT lines FROM ({orders}) ORDER BY 1").fetchall() == [(n,) for n in range(1, 6)]
 
 
 def test_a_web_order_costs_its_lines_and_shipping(warehouse: duckdb.DuckDBPyConnection) -> None:
@@ -203,9 +201,7 @@ def test_ip_addresses_are_reserved_for_documentation(warehouse: duckdb.DuckDBPyC
     """RFC 5737 and 3849, beside the one private address that is there as dirt."""
     assert {
         address
-        for (address,) in warehouse.sql(
-            "SELECT ip_address FROM Web_Orders WHERE ip_address IS NOT NULL"
-        ).fetchall()
+        for (address,) in warehouse.sql("SELECT ip_address FROM Web_Orders WHERE ip_address IS NOT NULL").fetchall()
         if not address.startswith(("203.0.113.", "2001:db8::"))
     } == {"192.168.0.17", "unknown"}
 

@@ -110,17 +110,13 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return {key: value for key, value in result.items() if value is not DROP}
 
 
-def offline(
-    name: str, row: Mapping[str, Any], change: Mapping[str, Any] | None = None, **further: Any
-) -> Case:
+def offline(name: str, row: Mapping[str, Any], change: Mapping[str, Any] | None = None, **further: Any) -> Case:
     """One row that becomes one offline event, but for a change in each."""
     events = [merged(OFFLINE_EVENT, change or {})]
     return Case(name, table(OFFLINE_ROW, row, 1), events=events, **further)
 
 
-def online(
-    name: str, row: Mapping[str, Any], change: Mapping[str, Any] | None = None, **further: Any
-) -> Case:
+def online(name: str, row: Mapping[str, Any], change: Mapping[str, Any] | None = None, **further: Any) -> Case:
     """One row that becomes one web event, but for a change in each."""
     events = [merged(WEB_EVENT, change or {})]
     return Case(name, table(WEB_ROW, row, 1), **{"settings": web(), "events": events, **further})

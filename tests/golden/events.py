@@ -87,9 +87,7 @@ CASES: list[Case] = [
     *(everything_from(reason) for reason in BROKEN),
     *(offline(f"the standard event {name}", {"event": name}, {"event": name}) for name in STANDARD),
     *(
-        offline(
-            f"the legacy event {name}", {"event": name}, {"event": name}, warnings={"legacy_event_name": 1}
-        )
+        offline(f"the legacy event {name}", {"event": name}, {"event": name}, warnings={"legacy_event_name": 1})
         for name in LEGACY
     ),
     refused("event names are case-sensitive", {"event": "PURCHASE"}, "unknown_event"),
@@ -131,9 +129,7 @@ CASES: list[Case] = [
     offline("a float event_id has no fraction", {"event_id": 12345.0}, {"event_id": "12345"}),
     offline("an event_id is stripped and kept otherwise", {"event_id": " A b\u00e9 "}, {"event_id": "A bé"}),
     offline("a derived id", {"event_id": DROP}, {"event_id": "f30d7b4aea33c100e00da4a9b31f4127b562"}),
-    offline(
-        "a blank event_id is derived", {"event_id": " "}, {"event_id": "f30d7b4aea33c100e00da4a9b31f4127b562"}
-    ),
+    offline("a blank event_id is derived", {"event_id": " "}, {"event_id": "f30d7b4aea33c100e00da4a9b31f4127b562"}),
     offline(
         "the e-mail's spelling does not change the id",
         {"event_id": DROP, "email": " JANE@example.com"},
@@ -393,9 +389,7 @@ CASES: list[Case] = [
     ),
     Case(
         "a row may be offline where the destination is web",
-        table(
-            WEB_ROW, {"event_source": "offline", "event_source_id": 7654321098765432109, "page_url": DROP}, 1
-        ),
+        table(WEB_ROW, {"event_source": "offline", "event_source_id": 7654321098765432109, "page_url": DROP}, 1),
         settings=web(),
         events=[OFFLINE_EVENT],
         routes=[("offline", SET_ID)],
@@ -420,9 +414,7 @@ CASES: list[Case] = [
         "invalid_event_source_id",
         settings=web(),
     ),
-    several(
-        "event_set_id is the event source id", 1, {"event_set_id": "123"}, [{}], routes=[("offline", "123")]
-    ),
+    several("event_set_id is the event source id", 1, {"event_set_id": "123"}, [{}], routes=[("offline", "123")]),
     several(
         "of two columns of a single value the first counts",
         1,
@@ -446,9 +438,7 @@ CASES: list[Case] = [
         for channel in ("email", "website", "phone_call", "in_store", "crm", "other")
     ),
     *(
-        refused(
-            f"the event channel {channel!r} is invalid", {"event_channel": channel}, "invalid_event_channel"
-        )
+        refused(f"the event channel {channel!r} is invalid", {"event_channel": channel}, "invalid_event_channel")
         for channel in ("In_Store", "instore", "in store", "store", 1)
     ),
     offline("a blank event channel is absent", {"event_channel": " "}),

@@ -76,23 +76,17 @@ NOT_PHONES = {
 CASES: list[Case] = [
     offline("the API page's e-mail vector", {"email": " ALICE_abc@gmail.com "}, email(ALICE)),
     offline("the API page's phone vector", BY_PHONE | {"phone": "(+1)2133734253"}, phone(TIKTOK_PHONE)),
-    online(
-        "the API page's external id vector", {"external_id": "user_123"}, {"user": {"external_id": USER_123}}
-    ),
+    online("the API page's external id vector", {"external_id": "user_123"}, {"user": {"external_id": USER_123}}),
     offline("plus-tag and dots of an e-mail are kept", {"email": "Ann+Tag.X@example.com"}, email(ANN_TAG)),
     offline("an e-mail may have letters of any script", {"email": "JÜRGEN@EXÄMPLE.DE"}, email(JUERGEN)),
-    offline(
-        "a capital I with a dot is lowered to two characters", {"email": "İREM@example.com"}, email(IREM)
-    ),
+    offline("a capital I with a dot is lowered to two characters", {"email": "İREM@example.com"}, email(IREM)),
     offline("a final sigma is lowered to its final form", {"email": "ΣΑΣ@example.gr"}, email(SIGMA)),
     offline("all Unicode white space is stripped", {"email": f"{WHITE}jane@example.com{WHITE}"}, email(JANE)),
     offline("a digest is taken as it is", {"email": JANE}, email(JANE)),
     offline("a digest in capitals is lowered, not hashed", {"email": JANE.upper()}, email(JANE)),
     offline("a digest with white space around is a digest", {"email": f" {JANE}\n"}, email(JANE)),
     offline("a phone digest in capitals is lowered", BY_PHONE | {"phone": PHONE.upper()}, phone(PHONE)),
-    offline(
-        "64 decimal digits are a digest even of a phone", BY_PHONE | {"phone": "1" * 64}, phone("1" * 64)
-    ),
+    offline("64 decimal digits are a digest even of a phone", BY_PHONE | {"phone": "1" * 64}, phone("1" * 64)),
     online(
         "an external id's digest is lowered",
         {"external_id": USER_123.upper()},
@@ -114,13 +108,9 @@ CASES: list[Case] = [
         {"email": (TEXTS, [[None, " ", NOTHING]])},
         "missing_identity",
     ),
-    refused(
-        "offline, an external id is no identity", BY_PHONE | {"external_id": "user_123"}, "missing_identity"
-    ),
+    refused("offline, an external id is no identity", BY_PHONE | {"external_id": "user_123"}, "missing_identity"),
     *(
-        refused(
-            f"an e-mail {how} is invalid", {"email": text}, "invalid_identity", warnings={"invalid_email": 1}
-        )
+        refused(f"an e-mail {how} is invalid", {"email": text}, "invalid_identity", warnings={"invalid_email": 1})
         for how, text in NOT_EMAILS.items()
     ),
     *(
@@ -227,14 +217,10 @@ CASES: list[Case] = [
         {"email": DROP, "external_id": "user_123"},
         {"user": {"email": DROP, "external_id": USER_123}},
     ),
-    online(
-        "an external id keeps its case", {"external_id": " User_123 "}, {"user": {"external_id": USER_UPPER}}
-    ),
+    online("an external id keeps its case", {"external_id": " User_123 "}, {"user": {"external_id": USER_UPPER}}),
     online("an external id keeps its zeros", {"external_id": "007"}, {"user": {"external_id": NUMBER_7}}),
     online("a numeric external id is its digits", {"external_id": 42}, {"user": {"external_id": NUMBER_42}}),
-    online(
-        "a whole float external id is its digits", {"external_id": 42.0}, {"user": {"external_id": NUMBER_42}}
-    ),
+    online("a whole float external id is its digits", {"external_id": 42.0}, {"user": {"external_id": NUMBER_42}}),
     refused_online(
         "web without any identity", {"email": DROP, "external_id": " ", "ip": "8.8.8.8"}, "missing_identity"
     ),

@@ -63,10 +63,7 @@ CASES: list[Case] = [
     *(offline(f"the value {text!r}", {"value": text}, value(number)) for text, number in NUMBERS.items()),
     *(refused(f"the value {text!r} is no amount", {"value": text}, "invalid_amount") for text in NOT_NUMBERS),
     *(offline(f"the float {number!r}", {"value": number}, value(text)) for number, text in FLOATS.items()),
-    *(
-        refused(f"the float {number!r} is no amount", {"value": number}, "invalid_amount")
-        for number in NOT_FLOATS
-    ),
+    *(refused(f"the float {number!r} is no amount", {"value": number}, "invalid_amount") for number in NOT_FLOATS),
     offline("a whole number", {"value": 5}, value(5)),
     offline("a decimal", {"value": (pa.decimal128(10, 2), [Decimal("19.90")])}, value("19.9")),
     offline(
@@ -107,9 +104,7 @@ CASES: list[Case] = [
         priced("0.000001", "0.5", "0.000001"),
     ),
     offline("a fraction of a quantity", {"price": 4, "quantity": 2.5}, priced(4, "2.5", 10)),
-    offline(
-        "price and quantity outweigh the value", {"price": 2, "quantity": 3, "value": 5}, priced(2, 3, 6)
-    ),
+    offline("price and quantity outweigh the value", {"price": 2, "quantity": 3, "value": 5}, priced(2, 3, 6)),
     offline("nought times something is nought", {"price": 0, "quantity": 3, "value": 5}, priced(0, 3, 0)),
     offline(
         "a price alone leaves the value",
@@ -122,9 +117,7 @@ CASES: list[Case] = [
         {"properties": {"contents": [{"quantity": 2}], "value": 5}},
     ),
     offline("a price alone gives no value", {"price": 2}, {"properties": {"contents": [{"price": 2}]}}),
-    refused(
-        "a bad value counts where it is not used", {"price": 2, "quantity": 3, "value": "x"}, "invalid_amount"
-    ),
+    refused("a bad value counts where it is not used", {"price": 2, "quantity": 3, "value": "x"}, "invalid_amount"),
     refused("a bad price counts", {"price": "x", "value": 5}, "invalid_amount"),
     refused("a bad quantity counts", {"quantity": "two"}, "invalid_amount"),
     refused("a negative quantity counts", {"price": 5, "quantity": -1}, "invalid_amount"),
@@ -193,9 +186,7 @@ CASES: list[Case] = [
         ],
     ),
     *(
-        offline(
-            f"{column} alone makes an element", {column: " x "}, {"properties": {"contents": [{column: "x"}]}}
-        )
+        offline(f"{column} alone makes an element", {column: " x "}, {"properties": {"contents": [{column: "x"}]}})
         for column in ("content_id", "content_name", "content_category", "brand")
     ),
     offline(
@@ -223,9 +214,7 @@ CASES: list[Case] = [
         {"content_id": (pa.decimal128(10, 3), [Decimal("12.500")])},
         {"properties": {"contents": [{"content_id": "12.5"}]}},
     ),
-    offline(
-        "a boolean content_id", {"content_id": True}, {"properties": {"contents": [{"content_id": "true"}]}}
-    ),
+    offline("a boolean content_id", {"content_id": True}, {"properties": {"contents": [{"content_id": "true"}]}}),
     offline(
         "zeros of a text content_id stay",
         {"content_id": "00123.0"},

@@ -96,8 +96,7 @@ CASES: list[Case] = [
         "constants are treated as a column's values are",
         {},
         {"properties": {"currency": "EUR", "contents": [{"content_id": "7", "quantity": 1}]}},
-        mapping=MINIMAL
-        | {"currency": {"value": " eur "}, "content_id": {"value": 7}, "quantity": {"value": 1}},
+        mapping=MINIMAL | {"currency": {"value": " eur "}, "content_id": {"value": 7}, "quantity": {"value": 1}},
     ),
     several(
         "a constant event source id",

@@ -105,9 +105,7 @@ CASES: list[Case] = [
     refused("10^15 is no time", {"timestamp": 10**15}, "invalid_timestamp"),
     refused("-10^15 is no time", {"timestamp": -(10**15)}, "invalid_timestamp"),
     refused("a year above 9999 is no time", {"timestamp": 253_402_300_800_000}, "invalid_timestamp"),
-    refused(
-        "the last second of the year 9999 is a time", {"timestamp": 253_402_300_799_999}, "event_in_future"
-    ),
+    refused("the last second of the year 9999 is a time", {"timestamp": 253_402_300_799_999}, "event_in_future"),
     refused("a year below 1 is no time", {"timestamp": -62_135_596_801}, "invalid_timestamp"),
     refused("the first second of the year 1 is a time", {"timestamp": -62_135_596_800}, "event_too_old"),
     refused("not a number", {"timestamp": float("nan")}, "invalid_timestamp"),
@@ -167,9 +165,7 @@ CASES: list[Case] = [
     offline("ten minutes ahead", {"timestamp": NOW + 600}, at(NOW + 600)),
     refused("a second further", {"timestamp": NOW + 601}, "event_in_future"),
     offline("ten minutes ahead after flooring", {"timestamp": NOW + 600.9}, at(NOW + 600)),
-    refused(
-        "max_age_days is settable", {"timestamp": NOON}, "event_too_old", settings=settings(max_age_days=4)
-    ),
+    refused("max_age_days is settable", {"timestamp": NOON}, "event_too_old", settings=settings(max_age_days=4)),
     offline(
         "max_age_days may be more",
         {"timestamp": OLDEST - 1},

@@ -38,9 +38,7 @@ class Caller:
     def raw(
         self, content: bytes, *, method: str = "POST", path: str = TRACK, token: str | None = "t"
     ) -> tuple[int, bytes]:
-        headers = {"Content-Type": "application/json"} | (
-            {"Access-Token": token} if token is not None else {}
-        )
+        headers = {"Content-Type": "application/json"} | ({"Access-Token": token} if token is not None else {})
         self.connection.request(method, path, content, headers)
         response = self.connection.getresponse()
         return response.status, response.read()

@@ -23,10 +23,7 @@ def test_unknown_fields_are_taken() -> None:
 
 @pytest.mark.parametrize("value", [None, "", "shop", 1, [], "Web"])
 def test_an_event_source_that_tiktok_does_not_know(value: Any) -> None:
-    assert (
-        refusal(body(event(), event_source=value))
-        == "Invalid value for event_source: must be web, app or offline."
-    )
+    assert refusal(body(event(), event_source=value)) == "Invalid value for event_source: must be web, app or offline."
 
 
 @pytest.mark.parametrize("value", [None, "", 7654321098765432109, "C4ABCDEFGHIJKLMNOPQR"])
@@ -75,9 +72,7 @@ def test_the_first_invalid_event_is_named() -> None:
     assert found == "Invalid value for data.1.event_id: not a valid string."
 
 
-@pytest.mark.parametrize(
-    ("source", "field"), [("web", "page.url"), ("app", "app.app_id"), ("crm", "lead.lead_id")]
-)
+@pytest.mark.parametrize(("source", "field"), [("web", "page.url"), ("app", "app.app_id"), ("crm", "lead.lead_id")])
 def test_what_a_source_requires(source: str, field: str) -> None:
     root, leaf = field.split(".")
     for value in (None, {}, {leaf: ""}, {leaf: 1}, "x"):
@@ -109,9 +104,7 @@ def test_the_digest_of_nothing_is_a_violation() -> None:
 
 
 def test_what_is_not_to_be_hashed_is_no_violation() -> None:
-    assert not violations(
-        [event(user={"ip": "1.2.3.4", "city": "newyork", "email": [HASH, HASH]}), event(user={})]
-    )
+    assert not violations([event(user={"ip": "1.2.3.4", "city": "newyork", "email": [HASH, HASH]}), event(user={})])
 
 
 def test_violations_do_not_hold_the_value() -> None:

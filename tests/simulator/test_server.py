@@ -52,17 +52,13 @@ def test_without_a_token_the_answer_is_40104(caller: Caller, token: str | None) 
     assert caller.send(body(event()), token=token)[:2] == (401, 40104)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b'"x"', b'{"data":NaN}', b"\xff\xfe", b"[" * 10_000]
-)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'"x"', b'{"data":NaN}', b"\xff\xfe", b"[" * 10_000])
 def test_a_body_that_is_no_object_is_refused(caller: Caller, content: bytes) -> None:
     status, answer = caller.raw(content)
     assert (status, json.loads(answer)["code"]) == (400, 40002)
 
 
-def test_one_invalid_event_refuses_the_whole_request_and_is_named(
-    simulator: Simulator, caller: Caller
-) -> None:
+def test_one_invalid_event_refuses_the_whole_request_and_is_named(simulator: Simulator, caller: Caller) -> None:
     request = body(event(event_id="a"), event(event_id="b"), event(event_id=12))
     assert caller.send(request) == (400, 40002, "Invalid value for data.2.event_id: not a valid string.")
     assert simulator.tally.received == 0

@@ -70,7 +70,9 @@ def transformed(table: pa.Table, settings: Settings, template: DataTemplate, *, 
         for part in hashed.events:
             route = (part.route.event_source, part.route.event_source_id)
             rows = part.table["rows"].to_pylist()
-            events += [(own[0], text, route, own) for own, text in zip(rows, payloads(part.table).to_pylist(), strict=True)]
+            events += [
+                (own[0], text, route, own) for own, text in zip(rows, payloads(part.table).to_pylist(), strict=True)
+            ]
     for _, text, route, own in sorted(events):
         outcome.texts.append(text)
         outcome.routes.append(route)

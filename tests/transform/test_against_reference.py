@@ -13,7 +13,11 @@ UNHURRIED = settings(
     max_examples=300,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+    ],
 )
 
 
@@ -40,10 +44,13 @@ def present(mapping: Mapping[str, object] | None, columns: Iterable[str]) -> dic
     if mapping is None:
         return None
     known = {name.lower() for name in columns}
-    kept: dict[str, object] = {}
-    for key, source in mapping.items():
-        names = source if isinstance(source, list) else [source["column"] if "column" in source else None] if isinstance(source, dict) else [source]
-        found = [name for name in names if name is None or name.lower() in known]
-        if found:
-            kept[key] = found if isinstance(source, list) else source
-    return kept
+    kept = {key: [one for one in named(source) if one.lower() in known] for key, source in mapping.items()}
+    several = {key: names for key, names in kept.items() if isinstance(mapping[key], list)}
+    return {key: several.get(key, source) for key, source in mapping.items() if kept[key] or not named(source)}
+
+
+def named(source: object) -> list[str]:
+    """The columns that a template's entry names; none for a constant."""
+    if isinstance(source, dict):
+        return [str(source["column"])] if "column" in source else []
+    return [str(name) for name in source] if isinstance(source, list) else [str(source)]

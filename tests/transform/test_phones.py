@@ -53,20 +53,14 @@ def random_national(seed: int, count: int) -> Iterator[str]:
     """North American digits in groups, with separators right and wrong."""
     draw = random.Random(seed)
     for _ in range(count):
-        digits = "".join(
-            draw.choices("0123456789", weights=(1, 2, *[3] * 8), k=draw.choice((7, 9, 10, 10, 10, 11)))
-        )
+        digits = "".join(draw.choices("0123456789", weights=(1, 2, *[3] * 8), k=draw.choice((7, 9, 10, 10, 10, 11))))
         cuts = sorted(draw.sample(range(1, len(digits)), k=draw.randint(0, 3)))
         groups = (digits[start:end] for start, end in zip([0, *cuts], [*cuts, len(digits)], strict=True))
-        lead = draw.choice(
-            ("", "", "(", "1", "+1", "1 ", "+1 (", "(+1)", "1-", "011 1 ", "01", "tel:", "++1")
-        )
+        lead = draw.choice(("", "", "(", "1", "+1", "1 ", "+1 (", "(+1)", "1-", "011 1 ", "01", "tel:", "++1"))
         yield lead + draw.choice(SEPARATORS).join(groups)
 
 
-def disagreements(
-    pattern: str, texts: Iterator[str], region: str, prefix: str
-) -> list[tuple[str, str | None]]:
+def disagreements(pattern: str, texts: Iterator[str], region: str, prefix: str) -> list[tuple[str, str | None]]:
     """Texts that `pattern` claims and phonenumbers reads otherwise than as `prefix` and their last digits."""
     claimed = [text for text in texts if re.fullmatch(pattern, text)]
     assert claimed, f"nothing to compare for {region}"
@@ -82,10 +76,7 @@ def test_the_plans_are_what_the_metadata_says() -> None:
 @pytest.mark.parametrize("region", ["US", "GB", "IT", "AR", "BR", "JP", "KZ", "CN", "SM"])
 def test_a_text_taken_for_e164_is_what_phonenumbers_makes_of_it(region: str) -> None:
     assert disagreements(FAST_E164, written(), region, "") == []
-    assert (
-        disagreements(FAST_E164, random_e164(seed=len(region) + ord(region[0]), count=4_000), region, "")
-        == []
-    )
+    assert disagreements(FAST_E164, random_e164(seed=len(region) + ord(region[0]), count=4_000), region, "") == []
 
 
 def test_every_length_and_leading_digits_of_the_plans_with_prefixes_agree() -> None:
@@ -110,10 +101,7 @@ def test_every_length_and_leading_digits_of_the_plans_with_prefixes_agree() -> N
         "1",
     )
     texts = (
-        f"+{code}{lead:03d}{'5' * (length - 3)}"
-        for code in codes
-        for lead in range(1000)
-        for length in (7, 9, 10)
+        f"+{code}{lead:03d}{'5' * (length - 3)}" for code in codes for lead in range(1000) for length in (7, 9, 10)
     )
     assert disagreements(FAST_E164, texts, "US", "") == []
 

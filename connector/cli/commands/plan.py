@@ -43,7 +43,11 @@ def plan(
         ("requests", f"{planned.requests:,}"),
         ("minutes at the rate limit", f"{planned.minutes:.2f}"),
     ]
-    for kind, named in (("rejected", planned.rejects), ("skipped", planned.skips), ("warning", planned.warnings)):
+    for kind, named in (
+        ("rejected", planned.rejects),
+        ("skipped", planned.skips),
+        ("warning", planned.warnings),
+    ):
         counts += [(f"  {kind} {word}", f"{count:,}") for word, count in sorted(named.items())]
     for line in table(counts, right=frozenset({1})):
         out(line)

@@ -11,7 +11,9 @@ from connector.cli.options import DebugOption, ProjectOption, RunArgument, open_
 
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="R", help="Only rows with this reason.")]
 FormatOption = Annotated[Literal["csv", "parquet", "json"], typer.Option("--format", help="csv, parquet or json.")]
-OutputOption = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (default: stdout).")]
+OutputOption = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (default: stdout).")
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -51,9 +51,7 @@ def run(
     opened = open_project(project, target)
     with watching(quiet=json_output) as observer, _interruptible() as stop:
         try:
-            record = run_orchestration(
-                opened, name, RunOptions(limit, test_event_code), observer=observer, stop=stop
-            )
+            record = run_orchestration(opened, name, RunOptions(limit, test_event_code), observer=observer, stop=stop)
         except ConnectorError as error:
             found = find_run(opened, observer.run_id) if observer.run_id else None
             if found and json_output:
@@ -82,5 +80,3 @@ def _interruptible() -> Iterator[threading.Event]:
         yield stop
     finally:
         signal.signal(signal.SIGINT, before)
-
-

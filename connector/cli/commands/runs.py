@@ -69,7 +69,10 @@ def list_(
 
 @reported
 def show(
-    run_id: RunArgument, project: ProjectOption = None, json_output: JsonOption = False, debug: DebugOption = False
+    run_id: RunArgument,
+    project: ProjectOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
 ) -> None:
     """Show one run: what became of its rows, and every request."""
     from connector.cli.summary import summary
@@ -82,7 +85,18 @@ def show(
         return
     for line in summary(record):
         out(line)
-    heading = ("batch", "first event", "events", "attempt", "verdict", "HTTP", "code", "seconds", "request id", "message")
+    heading = (
+        "batch",
+        "first event",
+        "events",
+        "attempt",
+        "verdict",
+        "HTTP",
+        "code",
+        "seconds",
+        "request id",
+        "message",
+    )
     lines = [
         (
             *(str(one) for one in (request.batch, request.first_event, request.events, request.attempt)),

@@ -32,9 +32,7 @@ _BAD_TOKEN = re.compile(
     re.IGNORECASE,
 )
 _EXPIRED_TOKEN = re.compile(r"\btoken\b.{0,20}\bexpired\b|\bexpired\b.{0,20}\btoken\b", re.IGNORECASE)
-_BAD_EVENT_SOURCE = re.compile(
-    r"^\W*(invalid value for|missing\b.{0,20}:)\W*event_source(_id)?\b", re.IGNORECASE
-)
+_BAD_EVENT_SOURCE = re.compile(r"^\W*(invalid value for|missing\b.{0,20}:)\W*event_source(_id)?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +61,7 @@ def read_answer(status: int, body: bytes, *, seconds: float, now: datetime, toke
     envelope = read_envelope(body)
     if envelope is None:
         rule = rule_for_status(status)
-        return Answer(
-            rule.verdict, status, None, _sentence(rule, f"HTTP {status}, no TikTok answer"), None, seconds
-        )
+        return Answer(rule.verdict, status, None, _sentence(rule, f"HTTP {status}, no TikTok answer"), None, seconds)
     rule = _rule(envelope)
     said = redact(envelope.message, token)
     wait = _window(envelope.message, now) or rule.wait if rule.verdict is Verdict.THROTTLED else None

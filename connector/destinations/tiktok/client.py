@@ -74,9 +74,7 @@ class EventsClient:
         except httpx.HTTPError as error:
             return _no_answer(error, perf_counter() - started)
         seconds = perf_counter() - started
-        return read_answer(
-            response.status_code, response.content, seconds=seconds, now=self._now(), token=token
-        )
+        return read_answer(response.status_code, response.content, seconds=seconds, now=self._now(), token=token)
 
     def close(self) -> None:
         """Close every connection."""

@@ -132,6 +132,4 @@ def rule_for_status(status: int) -> Rule:
         return Rule(Verdict.UNKNOWN)
     if status >= 500:
         return RETRY
-    return HTTP_RULES.get(status) or Rule(
-        Verdict.STOP, "Something other than TikTok answered: check `api_url`."
-    )
+    return HTTP_RULES.get(status) or Rule(Verdict.STOP, "Something other than TikTok answered: check `api_url`.")

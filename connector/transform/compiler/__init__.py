@@ -19,7 +19,8 @@ _ROUTE = ("event_source", "event_source_id")
 @dataclass(frozen=True, slots=True)
 class CompiledTransform:
     """`rows_sql` turns a chunk into hashed rows; `rejected_sql` gives what is kept of the rows whose
-    numbers are in the relation `rejected`. `routed` says whether rows name their own event source."""
+    numbers are in the relation `rejected`. `routed` says whether rows name their own event source.
+    """
 
     rows_sql: str
     rejected_sql: str
@@ -37,7 +38,12 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     _compile_outcome(context, identifiers, wrong_route)
     user, (page, _) = web.compile_user(context), web.compile_page(context)
     payload.compile_head(
-        context, identifiers, user, page, properties.content_type(context), properties.compile_properties(context)
+        context,
+        identifiers,
+        user,
+        page,
+        properties.content_type(context),
+        properties.compile_properties(context),
     )
     properties.compile_item(context)
     rejected = f"{payload.rejected_columns(context, identifiers)} AS columns"

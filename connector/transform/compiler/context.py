@@ -53,7 +53,9 @@ class Context:
         constant = self.binding.constants.get(name)
         fields = self.fields(name)
         if constant is not None and (self.web is not False or "offline" in BY_NAME[name].sources):
-            self.given[name] = self.layers.put(Level.GIVEN, f"given_{name}", self.for_web(name, literal(constant.value)))
+            self.given[name] = self.layers.put(
+                Level.GIVEN, f"given_{name}", self.for_web(name, literal(constant.value))
+            )
         elif fields:
             self.given[name] = self.stripped(f"given_{name}", fields[0], BY_NAME[name])
         return self.given.get(name)

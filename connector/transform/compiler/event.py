@@ -1,14 +1,13 @@
 """The event's name and time."""
 
-from connector.outcomes import Reason, Warning
-from connector.transform.catalogue import BY_NAME
+from connector.outcomes import Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.sql.text import is_text, quote
 from connector.transform.sql.times import unix_seconds
 from connector.transform.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 Conditions = dict[Reason, str]
-Notes = dict[Warning, str]
+Notes = dict[RowWarning, str]
 
 
 def compile_event(context: Context) -> tuple[Conditions, Notes]:
@@ -21,7 +20,7 @@ def compile_event(context: Context) -> tuple[Conditions, Notes]:
         known = f"({known} OR {custom})"
     return (
         {Reason.MISSING_EVENT: "event IS NULL", Reason.UNKNOWN_EVENT: f"NOT {known}"},
-        {Warning.LEGACY_EVENT_NAME: f"coalesce(event IN ({_listed(LEGACY_EVENTS)}), false)"},
+        {RowWarning.LEGACY_EVENT_NAME: f"coalesce(event IN ({_listed(LEGACY_EVENTS)}), false)"},
     )
 
 
@@ -57,6 +56,3 @@ def _of_text(column: str, zone: str) -> str:
 
 def _listed(words: object) -> str:
     return ", ".join(quote(word) for word in words)  # type: ignore[attr-defined]
-
-
-

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from connector.outcomes import Reason, Warning
+from connector.outcomes import Reason, RowWarning
 from connector.transform.binding import Field, is_list
 from connector.transform.catalogue import BY_NAME, Kind, Parameter
 from connector.transform.compiler.context import Context, Level
@@ -22,7 +22,8 @@ _NAMES = ("email", "phone", "external_id")
 @dataclass(frozen=True, slots=True)
 class Identifier:
     """The columns and conditions of one identifier: its JSON value, its sorted digests as a JSON array,
-    whether something was given, whether a digest came of it, whether something given was invalid."""
+    whether something was given, whether a digest came of it, whether something given was invalid.
+    """
 
     name: str
     json: str
@@ -44,9 +45,9 @@ def reasons(identifiers: list[Identifier]) -> dict[Reason, str]:
     return {Reason.MISSING_IDENTITY: f"NOT ({given})", Reason.INVALID_IDENTITY: f"NOT ({present})"}
 
 
-def warnings(identifiers: list[Identifier]) -> dict[Warning, str]:
+def warnings(identifiers: list[Identifier]) -> dict[RowWarning, str]:
     """When an identifier was given and dropped."""
-    words = {"email": Warning.INVALID_EMAIL, "phone": Warning.INVALID_PHONE}
+    words = {"email": RowWarning.INVALID_EMAIL, "phone": RowWarning.INVALID_PHONE}
     return {words[one.name]: one.invalid for one in identifiers if one.name in words}
 
 
@@ -61,7 +62,9 @@ def _identifier(context: Context, parameter: Parameter) -> Identifier | None:
         return _of_lists(context, parameter, fields)
     names = [f"given_{parameter.name}_{number}" for number in range(len(fields))]
     return _of_scalars(
-        context, parameter, [context.stripped(name, field, parameter) for name, field in zip(names, fields, strict=True)]
+        context,
+        parameter,
+        [context.stripped(name, field, parameter) for name, field in zip(names, fields, strict=True)],
     )
 
 
@@ -118,7 +121,8 @@ def _of_digest_list(context: Context, name: str, given: str, invalid: str) -> Id
     json = layers.put(
         Level.ID,
         f"json_{name}",
-        f"CASE len({distinct}) WHEN 0 THEN NULL WHEN 1 THEN '\"' || {distinct}[1] || '\"' ELSE '[\"' || {joined} || '\"]' END",
+        f"CASE len({distinct}) WHEN 0 THEN NULL WHEN 1 THEN '\"' || {distinct}[1] || '\"'"
+        f" ELSE '[\"' || {joined} || '\"]' END",
     )
     ordered = f"array_to_string(list_sort({distinct}), '\",\"')"
     sorted_json = f"CASE WHEN len({distinct}) > 0 THEN '[\"' || {ordered} || '\"]' ELSE '[]' END"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from connector.outcomes import REASONS, WARNINGS, Reason, Warning
+from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
 from connector.transform.sql.text import json_text, quote
@@ -46,14 +46,12 @@ def compile_key(context: Context, wrong_route: str | None) -> None:
 def compile_reason(context: Context, conditions: Mapping[Reason, str]) -> None:
     """Puts reason: 1 + the index in REASONS of the first that applies, 0 where none does."""
     branches = " ".join(
-        f"WHEN {conditions[reason]} THEN {number}"
-        for number, reason in enumerate(REASONS, 1)
-        if reason in conditions
+        f"WHEN {conditions[reason]} THEN {number}" for number, reason in enumerate(REASONS, 1) if reason in conditions
     )
     context.layers.put(Level.OUTCOME, "reason", f"(CASE {branches} ELSE 0 END)::UTINYINT")
 
 
-def compile_warnings(context: Context, conditions: Mapping[Warning, str]) -> None:
+def compile_warnings(context: Context, conditions: Mapping[RowWarning, str]) -> None:
     """Puts warnings: bit n is set where WARNINGS[n] applies."""
     bits = " + ".join(
         f"CASE WHEN {conditions[warning]} THEN {1 << number} ELSE 0 END"
@@ -61,4 +59,3 @@ def compile_warnings(context: Context, conditions: Mapping[Warning, str]) -> Non
         if warning in conditions
     )
     context.layers.put(Level.OUTCOME, "warnings", f"({bits or '0'})::UTINYINT")
-

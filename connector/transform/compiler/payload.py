@@ -66,5 +66,3 @@ def _user_key(name: str) -> str:
 
 def _member(name: str, value: str) -> str:
     return f"{quote(f',{json.dumps(name)}:')} || {value}"
-
-

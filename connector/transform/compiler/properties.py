@@ -4,11 +4,11 @@ import json
 
 import pyarrow as pa
 
-from connector.outcomes import Reason, Warning
+from connector.outcomes import Reason, RowWarning
 from connector.transform.binding import Field
 from connector.transform.compiler.context import Context, Level, literal
-from connector.transform.sql.numbers import AMOUNT, amount_of, is_bad, is_negative, product
-from connector.transform.sql.text import is_text, json_text, number_text, quote, strip, text_of
+from connector.transform.sql.numbers import WIDE, either, is_bad, is_negative, json_number, narrow, product, wide
+from connector.transform.sql.text import is_text, json_text, quote, strip, text_of
 from connector.transform.template import Constant
 from connector.transform.vocabulary import EVENT_CHANNELS, ISO_CURRENCIES, LISTED_CURRENCIES
 
@@ -21,9 +21,8 @@ _ITEM_TEXTS = ("content_id", "content_name", "content_category", "brand")
 def compile_properties(context: Context) -> list[str]:
     """Pieces of JSON, each NULL or with a comma before it, that follow `"properties":{` and content_type."""
     pieces = [_defaulted(context, "currency", "currency")]
-    for name in ("order_id", "shop_id", "description", "event_channel"):
-        if text := context.text(name):
-            pieces.append(_member(name, json_text(text)))
+    plain = ("order_id", "shop_id", "description", "event_channel")
+    pieces += [_member(name, json_text(text)) for name in plain if (text := context.text(name))]
     pieces += [_own(context, number, *item) for number, item in enumerate(context.binding.own.items())]
     return pieces
 
@@ -34,7 +33,7 @@ def content_type(context: Context) -> str:
     return f"coalesce({json_text(text)}, '\"product\"')" if text else "'\"product\"'"
 
 
-def compile_currency(context: Context) -> tuple[dict[Reason, str], dict[Warning, str]]:
+def compile_currency(context: Context) -> tuple[dict[Reason, str], dict[RowWarning, str]]:
     """Puts the column currency; gives when it is a reason to reject and when to warn."""
     text = context.text("currency")
     if not text:
@@ -44,7 +43,7 @@ def compile_currency(context: Context) -> tuple[dict[Reason, str], dict[Warning,
     return (
         {Reason.INVALID_CURRENCY: f"currency NOT IN ({_listed(iso)})"},
         {
-            Warning.CURRENCY_NOT_LISTED: f"currency NOT IN ({_listed(LISTED_CURRENCIES)})"
+            RowWarning.CURRENCY_NOT_LISTED: f"currency NOT IN ({_listed(LISTED_CURRENCIES)})"
             f" AND currency IN ({_listed(iso)})"
         },
     )
@@ -58,17 +57,15 @@ def compile_channel(context: Context) -> dict[Reason, str]:
 
 def compile_amounts(context: Context) -> dict[Reason, str]:
     """Puts the column amount, what the row adds to the event's value; gives when it is a reason to reject."""
-    parsed = {name: column for name in _LIMITS if (column := _parsed(context, name))}
-    pair = product(parsed["price"], parsed["quantity"]) if {"price", "quantity"} <= parsed.keys() else None
-    sources = [pair, parsed.get("value")]
+    read = {name: column for name in _LIMITS if (column := _read(context, name))}
+    pair = product(read["price"], read["quantity"]) if {"price", "quantity"} <= read.keys() else None
+    sources = [pair, either(read["value"]) if "value" in read else None]
     fields = context.fields("value")
     if fields and fields[0].first:
         sources.reverse()
     known = [source for source in sources if source]
-    context.layers.put(Level.CLEAN, "amount", f"coalesce({', '.join(known)}, NULL)" if known else f"NULL::{AMOUNT}")
-    bad = [
-        is_bad(f"{column}_given", column, f"{column}_negative", _LIMITS[name]) for name, column in parsed.items()
-    ]
+    context.layers.put(Level.DIGEST, "amount", f"coalesce({', '.join(known)}, NULL)" if known else f"NULL::{WIDE}")
+    bad = [is_bad(f"{column}_given", column, f"{column}_negative", _LIMITS[name]) for name, column in read.items()]
     return {Reason.INVALID_AMOUNT: " OR ".join(bad)} if bad else {}
 
 
@@ -76,7 +73,7 @@ def compile_item(context: Context) -> None:
     """Puts the column item: this row's element of `contents`, NULL where the row has nothing for one."""
     members = [_member(name, json_text(text)) for name in _ITEM_TEXTS if (text := context.text(name))]
     members += [
-        _member(name, number_text(f"parsed_{name}")) for name in ("price", "quantity") if context.binding.has(name)
+        _member(name, json_number(f"number_{name}")) for name in ("price", "quantity") if context.binding.has(name)
     ]
     if not members:
         context.layers.put(Level.OUTCOME, "item", "NULL::VARCHAR")
@@ -85,20 +82,21 @@ def compile_item(context: Context) -> None:
     context.layers.put(Level.OUTCOME, "item", "CASE WHEN members <> '' THEN '{' || members[2:] || '}' END")
 
 
-def _parsed(context: Context, name: str) -> str | None:
+def _read(context: Context, name: str) -> str | None:
+    """Puts the number that a parameter gives, as a pair of columns, and gives the name of the first."""
     given, fields = context.text(name), context.fields(name)
     if not given:
         return None
-    kind = fields[0].kind if fields else pa.string()
-    column = f"parsed_{name}"
-    if fields and not is_text(kind):
-        raw = f"c{fields[0].index}"
-        context.layers.put(Level.TEXT, f"{column}_given", raw)
-        context.layers.put(Level.TEXT, f"{column}_negative", is_negative(raw, kind))
-        return context.layers.put(Level.TEXT, column, amount_of(raw, kind))
-    context.layers.put(Level.NORMAL, f"{column}_given", given)
-    context.layers.put(Level.NORMAL, f"{column}_negative", is_negative(given, pa.string()))
-    return context.layers.put(Level.NORMAL, column, amount_of(given, pa.string()))
+    column, put = f"number_{name}", context.layers.put
+    if fields and not is_text(fields[0].kind):
+        source, kind, level = f"c{fields[0].index}", fields[0].kind, Level.TEXT
+    else:
+        source, kind, level = given, pa.string(), Level.NORMAL
+    put(level, f"{column}_given", source)
+    put(level, f"{column}_negative", is_negative(source, kind))
+    put(level, column, narrow(source, kind))
+    put(Level.CLEAN, f"{column}_wide", wide(f"{column}_given", kind, column))
+    return column
 
 
 def _defaulted(context: Context, name: str, column: str) -> str:
@@ -111,11 +109,12 @@ def _own(context: Context, number: int, key: str, source: Field | Constant) -> s
     if isinstance(source, Constant):
         return quote(f",{json.dumps(key, ensure_ascii=False)}:{_constant_json(source)}") if _says(source) else "NULL"
     column, kind = f"c{source.index}", source.kind
-    if pa.types.is_boolean(kind):
-        value = text_of(column, kind)
-    elif pa.types.is_integer(kind) or pa.types.is_decimal(kind):
-        value = text_of(column, kind)
-    elif pa.types.is_floating(kind):
+    if (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_floating(kind)
+    ):
         value = text_of(column, kind)
     elif pa.types.is_nested(kind):
         value = f"to_json({column})::VARCHAR"

@@ -1,6 +1,6 @@
 """What only web events carry: the person's name and address, the device, the page."""
 
-from connector.outcomes import Reason, Warning
+from connector.outcomes import Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.sql.identity import (
     cleaned_name,
@@ -48,15 +48,15 @@ def compile_page(context: Context) -> tuple[str | None, dict[Reason, str]]:
     return context.layers.put(Level.OUTCOME, "page", page), reasons
 
 
-def warnings(context: Context) -> dict[Warning, str]:
+def warnings(context: Context) -> dict[RowWarning, str]:
     """When an address was given and dropped, and when limited data use has nothing to work on."""
-    found: dict[Warning, str] = {}
+    found: dict[RowWarning, str] = {}
     given = context.text("ip")
     if given:
-        found[Warning.INVALID_IP] = f"({given} IS NOT NULL AND usable_ip IS NULL)"
+        found[RowWarning.INVALID_IP] = f"({given} IS NOT NULL AND usable_ip IS NULL)"
     unusable = context.on_web("usable_ip IS NULL" if given else "true")
     if context.rules.limited_data_use and unusable:
-        found[Warning.MISSING_IP_FOR_LDU] = unusable
+        found[RowWarning.MISSING_IP_FOR_LDU] = unusable
     return found
 
 

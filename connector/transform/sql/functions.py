@@ -1,7 +1,7 @@
 """The few questions that SQL cannot answer, asked of Python by distinct value.
 
 Each is reached only by the rows that no columnar rule decides: phone numbers in unusual forms,
-letters beyond ASCII, compressed IPv6 addresses.
+letters beyond ASCII, compressed IPv6 addresses, control characters, numbers written with an exponent.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from duckdb.func import ARROW, SPECIAL
 
 from connector.transform.phones import e164
 
@@ -20,6 +21,7 @@ UNICODE_LOWER = "unicode_lower"
 E164 = "e164"
 PUBLIC_IP = "public_ip"
 JSON_TEXT = "python_json_text"
+DECIMAL_TEXT = "decimal_text"
 
 _NOT_PUBLIC_V4 = ("0.", "10.", "127.", "169.254.", "192.168.")
 _CACHED_VALUES = 65_536
@@ -32,10 +34,16 @@ def register(connection: "duckdb.DuckDBPyConnection", region: str) -> None:
         (E164, lambda text: e164(text, region)),
         (PUBLIC_IP, is_public_ip),
         (JSON_TEXT, _json_text),
+        (DECIMAL_TEXT, _decimal_text),
     ):
         returned, kind = ("BOOLEAN", pa.bool_()) if name == PUBLIC_IP else ("VARCHAR", pa.string())
         connection.create_function(
-            name, _by_distinct_value(answer, kind), ["VARCHAR"], returned, type="arrow", null_handling="special"
+            name,
+            _by_distinct_value(answer, kind),
+            ["VARCHAR"],
+            returned,
+            type=ARROW,
+            null_handling=SPECIAL,
         )
 
 
@@ -66,7 +74,15 @@ def _json_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _by_distinct_value(answer: Callable[[str], object], kind: pa.DataType) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:
+def _decimal_text(text: str) -> str:
+    from decimal import Decimal
+
+    return format(Decimal(text), "f")
+
+
+def _by_distinct_value(
+    answer: Callable[[str], object], kind: pa.DataType
+) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:
     cached = lru_cache(_CACHED_VALUES)(answer)
 
     def apply(texts: pa.ChunkedArray) -> pa.ChunkedArray:

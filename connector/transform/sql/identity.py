@@ -9,7 +9,9 @@ from connector.transform.sql.functions import E164
 from connector.transform.sql.text import WHITE_SPACE_CLASS, lower, quote
 from connector.transform.vocabulary import EMPTY_DIGEST
 
-_EMAIL = f"[^@{WHITE_SPACE_CLASS}]+@[^@{WHITE_SPACE_CLASS}]+[.][^@{WHITE_SPACE_CLASS}]+"
+_ANY, _END = f"[^@{WHITE_SPACE_CLASS}]", f"[^@.{WHITE_SPACE_CLASS}]"
+_EMAIL = f"{_ANY}+@{_END}{_ANY}*[.]{_ANY}*{_END}"
+"""One @, something before it, a domain with a dot in it but not at its ends, no white space."""
 
 
 def without_empty_digest(column: str) -> str:
@@ -47,9 +49,7 @@ def phone_number(column: str, region: str) -> str:
 
 def phone_digest(column: str, number: str) -> str:
     """The digest of `number`, else of `column` where that is a digest already; else NULL."""
-    return (
-        f"CASE WHEN {number} IS NOT NULL THEN sha256({number}) WHEN {is_digest(column)} THEN lower({column}) END"
-    )
+    return f"CASE WHEN {number} IS NOT NULL THEN sha256({number}) WHEN {is_digest(column)} THEN lower({column}) END"
 
 
 def text_digest(column: str) -> str:

@@ -1,20 +1,31 @@
-"""Amounts and quantities: DECIMAL(38, 6), rounded half up, never a binary float."""
+"""Amounts and quantities: decimals with six places, rounded half up, never a binary float.
+
+A number is read twice: as NARROW, whose arithmetic is twenty times as fast, and only where it does not fit
+as WIDE. Each pair of columns is called `x` and `x_wide`.
+"""
 
 import pyarrow as pa
 
-from connector.transform.sql.text import is_text
+from connector.transform.sql.text import is_text, number_text
 
 _NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
-AMOUNT = "DECIMAL(38, 6)"
+NARROW = "DECIMAL(18, 6)"
+WIDE = "DECIMAL(38, 6)"
 
 
-def amount_of(column: str, kind: pa.DataType) -> str:
-    """`column` (stripped, where it is text) as an amount; NULL for what is no number."""
-    if is_text(kind):
-        return f"CASE WHEN regexp_full_match({column}, '{_NUMBER}') THEN try_cast({column} AS {AMOUNT}) END"
-    if pa.types.is_floating(kind):
-        return f"CASE WHEN isfinite({column}) THEN try_cast({column}::VARCHAR AS {AMOUNT}) END"
-    return f"try_cast({column} AS {AMOUNT})"
+def narrow(column: str, kind: pa.DataType) -> str:
+    """`column` (stripped, where it is text) as NARROW; NULL for what is no number, or too large for it."""
+    return _read(column, kind, NARROW)
+
+
+def wide(column: str, kind: pa.DataType, narrow_column: str) -> str:
+    """`column` as WIDE where `narrow_column` could not hold it; NULL for what is no number."""
+    return f"CASE WHEN {narrow_column} IS NULL THEN {_read(column, kind, WIDE)} END"
+
+
+def either(column: str) -> str:
+    """The number of a pair of columns, as WIDE."""
+    return f"coalesce({column}::{WIDE}, {column}_wide)"
 
 
 def is_negative(column: str, kind: pa.DataType) -> str:
@@ -24,12 +35,37 @@ def is_negative(column: str, kind: pa.DataType) -> str:
     return f"{column} < 0"
 
 
-def is_bad(given: str, amount: str, negative: str, limit: int | None) -> str:
+def is_bad(given: str, column: str, negative: str, limit: int | None) -> str:
     """Whether something was given that is no number, negative, or `limit` and more."""
-    too_large = f" OR {amount} >= {limit}" if limit else ""
-    return f"({given} IS NOT NULL AND ({amount} IS NULL OR {negative}{too_large}))"
+    too_large = f"{column}_wide >= {limit}" if limit else "false"
+    return (
+        f"({given} IS NOT NULL AND ({negative} OR CASE WHEN {column} IS NULL"
+        f" THEN {column}_wide IS NULL OR {too_large} ELSE false END))"
+    )
 
 
 def product(price: str, quantity: str) -> str:
-    """price x quantity, exact before it is rounded half up; the narrower types make room for it."""
-    return f"(try_cast({price} AS DECIMAL(20, 6)) * try_cast({quantity} AS DECIMAL(18, 6)))::{AMOUNT}"
+    """Price x quantity, exact before it is rounded half up; NULL where one is missing."""
+    exact = f"(try_cast({either(price)} AS DECIMAL(20, 6)) * try_cast({either(quantity)} AS DECIMAL(18, 6)))"
+    return (
+        f"CASE WHEN {price} IS NOT NULL AND {quantity} IS NOT NULL THEN ({price} * {quantity})::{WIDE}"
+        f" WHEN {price}_wide IS NOT NULL OR {quantity}_wide IS NOT NULL THEN {exact}::{WIDE} END"
+    )
+
+
+def json_number(column: str) -> str:
+    """The number of a pair of columns as JSON. Most have two places at the most, which is found out by division."""
+    return (
+        f"CASE WHEN {column} % 1 = 0 THEN {column}::BIGINT::VARCHAR"
+        f" WHEN {column} % 0.1 = 0 THEN {column}::DECIMAL(18, 1)::VARCHAR"
+        f" WHEN {column} % 0.01 = 0 THEN {column}::DECIMAL(18, 2)::VARCHAR"
+        f" ELSE {number_text(f'coalesce({column}::{WIDE}, {column}_wide)')} END"
+    )
+
+
+def _read(column: str, kind: pa.DataType, wanted: str) -> str:
+    if is_text(kind):
+        return f"CASE WHEN regexp_full_match({column}, '{_NUMBER}') THEN try_cast({column} AS {wanted}) END"
+    if pa.types.is_floating(kind):
+        return f"CASE WHEN isfinite({column}) THEN try_cast({column}::VARCHAR AS {wanted}) END"
+    return f"try_cast({column} AS {wanted})"

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from connector.transform.sql.functions import JSON_TEXT, UNICODE_LOWER
+from connector.transform.sql.functions import DECIMAL_TEXT, JSON_TEXT, UNICODE_LOWER
 
 _WHITE_SPACE = (
     *range(0x09, 0x0E),
@@ -19,9 +19,7 @@ _WHITE_SPACE = (
 )
 """What Python's `str.strip` removes, and `str.isspace` says of a single character."""
 
-WHITE_SPACE_CLASS = (
-    r"\x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
-)
+WHITE_SPACE_CLASS = r"\x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 """The same characters, for use inside the brackets of an RE2 character class."""
 
 
@@ -39,7 +37,7 @@ def strip(column: str) -> str:
     `trim` with a set of characters costs half a microsecond, so text that begins and ends with a
     printable ASCII character, which is nearly all, is let through by comparing its ends.
     """
-    clean = " AND ".join(f"{end} >= '!' AND {end} < chr(127)" for end in (column, f"{column}[-1]"))
+    clean = f"{column} >= '!' AND {column} < chr(127) AND {column}[-1] BETWEEN '!' AND '~'"
     return f"CASE WHEN {clean} THEN {column} ELSE nullif(trim({column}, {_STRIPPED}), '') END"
 
 
@@ -51,7 +49,7 @@ def lower(column: str) -> str:
 def json_text(column: str) -> str:
     """`column` as a JSON string, NULL for NULL, in the bytes that other JSON libraries write.
 
-    DuckDB writes \\u001F where others write \\u001f: such characters are rare, and looking for them is cheap.
+    DuckDB escapes control characters in capitals, others do not: they are rare, and looking for them is cheap.
     """
     return f"CASE WHEN contains(to_json({column}), '\\u00') THEN {JSON_TEXT}({column}) ELSE to_json({column}) END"
 
@@ -82,11 +80,11 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def _float_text(column: str) -> str:
-    whole = f"{column} = trunc({column}) AND abs({column}) < 1e15"
-    exact = number_text(f"try_cast({column}::VARCHAR AS DECIMAL(38, 15))")
+    shortest = f"({column}::VARCHAR)"
     return (
-        f"CASE WHEN NOT isfinite({column}) THEN NULL WHEN {whole} THEN {column}::BIGINT::VARCHAR"
-        f" ELSE coalesce({exact}, {column}::VARCHAR) END"
+        f"CASE WHEN NOT isfinite({column}) THEN NULL WHEN {column} = 0 THEN '0'"
+        f" WHEN contains({shortest}, 'e') THEN {DECIMAL_TEXT}({shortest})"
+        f" WHEN ends_with({shortest}, '.0') THEN {shortest}[:-3] ELSE {shortest} END"
     )
 
 

@@ -1,0 +1,11 @@
+"""Where events go."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """TikTok's event_source and event_source_id, which all events of a request share."""
+
+    event_source: str
+    event_source_id: str

@@ -1,0 +1,113 @@
+"""`connector` as its users run it: a process of its own, with nothing of this process's environment."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).parents[2]
+RUN_KEYS = [
+    "run_id", "orchestration", "target", "workflow", "status", "rows", "events", "requests",
+    "rejects", "skips", "warnings", "started_at", "finished_at", "seconds", "error",
+]  # fmt: skip
+"""The keys that design section 4 gives for `connector run NAME --json`, in its order."""
+
+LEFT_OUT = ("CONNECTOR_", "TIKTOK_", "COV_")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended and what it wrote."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one object on stdout; anything else there is a failure."""
+        parsed = json.loads(self.stdout)
+        assert isinstance(parsed, dict)
+        return parsed
+
+    @property
+    def sentence(self) -> str:
+        """The only line on stderr, which is no stack trace."""
+        (line,) = self.stderr.strip().splitlines()
+        assert "Traceback" not in line
+        return line
+
+    def record(self) -> dict[str, Any]:
+        """The record that `run --json` printed, with every row in it accounted for."""
+        return checked(self.json)
+
+
+def checked(record: dict[str, Any]) -> dict[str, Any]:
+    """The record of a run, if it has the keys it should have and its rows add up."""
+    assert list(record) == RUN_KEYS
+    rows, events = record["rows"], record["events"]
+    assert set(rows) == {"read", "delivered", "rejected", "skipped", "pending"}
+    assert set(events) == {"built", "delivered", "refused"}
+    assert set(record["requests"]) == {"sent", "retried"}
+    assert rows["read"] == rows["delivered"] + rows["rejected"] + rows["skipped"] + rows["pending"]
+    assert rows["rejected"] == sum(record["rejects"].values())
+    assert rows["skipped"] == sum(record["skips"].values())
+    assert min(rows.values()) >= 0
+    assert (record["error"] is None) == record["status"].startswith("completed")
+    return record
+
+
+def connector(
+    *args: str, project: Path | None = None, environ: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Outcome:
+    """Runs the command to its end. `project` becomes CONNECTOR_PROJECT."""
+    done = subprocess.run(
+        [sys.executable, "-m", "connector", *args],
+        env=environment(project, environ),
+        cwd=cwd or "/",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def started(*args: str, project: Path) -> "subprocess.Popen[str]":
+    """The command, still running."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "connector", *args],
+        env=environment(project),
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: "subprocess.Popen[str]") -> Outcome:
+    """How a command that was started ends."""
+    stdout, stderr = process.communicate(timeout=60)
+    return Outcome(process.returncode, stdout, stderr)
+
+
+def inside(*args: str, project: Path, environ: Mapping[str, str] | None = None) -> Outcome:
+    """Runs the command within this process: quicker, for what ends before anything is opened."""
+    from connector.cli.app import app
+
+    unset = {name: None for name in os.environ if name.startswith(LEFT_OUT)}
+    done = CliRunner().invoke(app, args, env={**unset, "CONNECTOR_PROJECT": str(project), **(environ or {})})
+    return Outcome(done.exit_code, done.stdout, done.stderr)
+
+
+def environment(project: Path | None, further: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without what would change the command's behaviour."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
+    named = {"CONNECTOR_PROJECT": str(project)} if project else {}
+    return {**kept, "PYTHONPATH": str(ROOT), **named, **(further or {})}

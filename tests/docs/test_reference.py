@@ -1,0 +1,121 @@
+"""The tables and words of the pages name what there is in the code, and nothing else."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from connector import errors
+from connector.cli.app import app
+from connector.cli.failures import FAILED, INTERRUPTED
+from connector.outcomes import Reason, RowWarning, RunStatus, Skip
+from tests.docs import parameters
+from tests.docs.markdown import PAGES, README, ROOT, blocks, code, first_column, section, table
+
+SHARED = {"--project", "--debug", "--help"}
+"""Options that the README names once for all commands."""
+
+NOT_THERE_YET = section(README, "What is not there yet")
+
+
+Command = TyperCommand | TyperGroup
+
+
+def commands() -> dict[str, Command]:
+    """Every command, by what is typed."""
+    return dict(_below(cast(TyperGroup, get_command(app)), "connector"))
+
+
+def _below(group: TyperGroup, typed: str) -> Iterator[tuple[str, Command]]:
+    for name, command in group.commands.items():
+        yield f"{typed} {name}", cast(Command, command)
+        if isinstance(command, TyperGroup):
+            yield from _below(command, f"{typed} {name}")
+
+
+def options(command: Command) -> set[str]:
+    """The shortest spelling of each of a command's own options."""
+    spelt = {min(one.opts, key=len) for one in command.params if one.param_type_name == "option"}
+    return spelt - SHARED
+
+
+def usage() -> dict[str, tuple[set[str], str]]:
+    """By command, the options that the README gives it, and what it says about it."""
+    found = {}
+    for shown, says in table(README, "command"):
+        words = shown.strip("`").split()
+        typed = " ".join(word for word in words if word.isalpha() and word.islower() and word != "csv")
+        found[typed] = (set(re.findall(r"(?<!\w)--?[a-z][a-z-]*", shown)), says)
+    return found
+
+
+def exit_codes() -> set[int]:
+    """0, and those of all errors."""
+    kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.ConnectorError)]
+    return {0, FAILED, INTERRUPTED, *(kind.exit_code for kind in kinds)}
+
+
+def test_the_readme_describes_every_command_with_all_of_its_options() -> None:
+    assert {typed: given for typed, (given, _) in usage().items()} == {
+        typed: options(command) for typed, command in commands().items()
+    }
+    assert all(says for _, says in usage().values())
+
+
+@pytest.mark.parametrize("typed", commands())
+def test_every_command_and_each_of_its_options_has_a_help_text(typed: str) -> None:
+    command = commands()[typed]
+    assert command.help
+    assert [one.name for one in command.params if not getattr(one, "help", None)] == []
+
+
+def test_the_readme_lists_the_exit_codes() -> None:
+    assert [int(number) for number in first_column(README, "exit code")] == sorted(exit_codes())
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"),
+    [("status of a run", RunStatus), ("reason", Reason), ("skip", Skip), ("warning", RowWarning)],
+)
+def test_the_readme_lists_what_can_become_of_a_run_and_of_a_row_in_the_order_of_the_code(
+    heading: str, words: type[RunStatus | Reason | Skip | RowWarning]
+) -> None:
+    assert first_column(README, heading) == [word.value for word in words]
+
+
+def test_a_word_that_the_readme_calls_unused_is_one_that_no_code_uses() -> None:
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "connector").rglob("*.py"))
+    unused = {word.value for word in Skip if f"Skip.{word.name}" not in source}
+    assert unused == {row[0].strip("`") for row in table(README, "skip") if "not used yet" in row[1]}
+
+
+def test_the_table_of_parameters_is_what_the_catalogue_gives() -> None:
+    """`make docs` writes it."""
+    text = README.read_text("utf-8")
+    assert text == parameters.written(text)
+
+
+def test_the_readme_lists_the_extras() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert set(first_column(README, "extra")) == set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_no_command_and_no_make_target_that_does_not_exist(page: Path) -> None:
+    text = page.read_text("utf-8").replace(NOT_THERE_YET, "")
+    typed = [*code(text), *(line for block in blocks(page) for line in block.lines)]
+    named = {match[1] for one in typed if (match := re.match(r"(?:\$ )?connector ([a-z]+)\b", one.strip()))}
+    assert named <= {name.split()[1] for name in commands()}
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert {match[1] for one in typed if (match := re.match(r"(?:\$ )?make ([a-z]+)", one.strip()))} <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_that_a_page_links_to_are_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
