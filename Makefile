@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install demo test check bench constraints format clean
+.PHONY: install demo test check bench docs constraints format clean
 
 install: $(STAMP)
 
@@ -34,6 +34,10 @@ format: install
 
 bench: install
 	$(BIN)/python -m benchmarks.run
+
+# Writes the README's table of parameters from the catalogue.
+docs: install
+	$(BIN)/python -m tests.docs.parameters
 
 # The newest versions that pyproject.toml allows, by name and number only.
 constraints:
