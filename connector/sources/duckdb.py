@@ -14,6 +14,11 @@ from connector.redaction import redact
 BATCH_ROWS = 65_536
 IN_MEMORY = ":memory:"
 
+SMALL_MEMORY = "384MB"
+LARGE_MEMORY = "80%"
+"""A query gets little memory, of which DuckDB would otherwise keep all as a cache of the file, and much only where
+it cannot do with little. It is never let write to a temporary folder: what it would write identifies people."""
+
 
 def connect(url: str, directory: Path) -> "DuckDBSource":
     """Opens `duckdb:///path`, relative to `directory`, or `duckdb:///:memory:`.
@@ -39,15 +44,24 @@ class DuckDBSource:
     @contextmanager
     def execute(self, sql: str) -> Iterator["DuckDBResult"]:
         """See `Source.execute`."""
-        with _named_errors():
-            # A cursor of its own, through `sql`: this streams, where `execute` would keep the whole result.
-            cursor = self._connection.cursor()
-            reader = cursor.sql(sql).to_arrow_reader(BATCH_ROWS)
+        cursor = self._connection.cursor()
         try:
-            yield DuckDBResult(reader)
+            yield self._started(cursor, sql)
         finally:
-            reader.close()
             cursor.close()
+
+    def _started(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> "DuckDBResult":
+        """The result with its first batch made: what a query has to hold in memory, it holds by then."""
+        with _named_errors():
+            for limit in (SMALL_MEMORY, LARGE_MEMORY):
+                cursor.execute(f"SET memory_limit = '{limit}'")
+                try:
+                    # Through `sql` and not `execute`, which would keep the whole result.
+                    return DuckDBResult(cursor.sql(sql).to_arrow_reader(BATCH_ROWS))
+                except duckdb.OutOfMemoryException:
+                    if limit == LARGE_MEMORY:
+                        raise
+        raise AssertionError("a limit was tried last")
 
     def describe(self, sql: str) -> pa.Schema:
         """See `Source.describe`."""
@@ -68,6 +82,7 @@ class DuckDBResult:
 
     def __init__(self, reader: pa.RecordBatchReader) -> None:
         self._reader = reader
+        self._first = next(reader, None)
 
     @property
     def schema(self) -> pa.Schema:
@@ -76,19 +91,18 @@ class DuckDBResult:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """See `Result.batches`."""
-        while True:
-            with _named_errors():
-                try:
-                    batch = self._reader.read_next_batch()
-                except StopIteration:
-                    return
+        batch = self._first
+        while batch is not None:
             yield batch
+            with _named_errors():
+                batch = next(self._reader, None)
 
 
 def _open(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     with _named_errors("The warehouse could not be opened"):
         connection = duckdb.connect(path, read_only=read_only)
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET temp_directory = ''")
         return connection
 
 

@@ -17,12 +17,12 @@ from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import Engine, chunk_of
 from connector.transform.grouping import count_reasons, count_warnings, group, parts_of
 
-CHUNK_ROWS = 65_536
-CHUNK_BYTES = 64 << 20
+SLICE_ROWS = 65_536
+SLICE_BYTES = 64 << 20
 
 
 def hash_rows(
-    batches: Iterable[pa.RecordBatch], compiled: CompiledTransform, *, threads: int = 2
+    batches: Iterable[pa.RecordBatch], compiled: CompiledTransform, *, threads: int = 2, slice_rows: int = SLICE_ROWS
 ) -> Iterator[HashedRows]:
     """Transforms a result in slices, `threads` at a time; memory does not grow with the result.
 
@@ -36,7 +36,7 @@ def hash_rows(
             engines.put(engine)
         workers = stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="transform"))
         under_way: deque[Future[HashedRows]] = deque()
-        for chunk in _chunks(batches, compiled):
+        for chunk in _slices(batches, compiled, slice_rows):
             under_way.append(workers.submit(_with_engine, engines, chunk, compiled))
             if len(under_way) > threads:
                 yield under_way.popleft().result()
@@ -44,16 +44,16 @@ def hash_rows(
             yield under_way.popleft().result()
 
 
-def _chunks(batches: Iterable[pa.RecordBatch], compiled: CompiledTransform) -> Iterator[pa.Table]:
+def _slices(batches: Iterable[pa.RecordBatch], compiled: CompiledTransform, slice_rows: int) -> Iterator[pa.Table]:
     waiting: list[pa.RecordBatch] = []
     first_row, rows, size = 1, 0, 0
     for batch in batches:
-        for start in range(0, batch.num_rows, CHUNK_ROWS):
-            piece = batch.slice(start, CHUNK_ROWS)
+        for start in range(0, batch.num_rows, slice_rows):
+            piece = batch.slice(start, slice_rows)
             waiting.append(piece)
             rows += piece.num_rows
             size += piece.nbytes
-            if rows >= CHUNK_ROWS or size >= CHUNK_BYTES:
+            if rows >= slice_rows or size >= SLICE_BYTES:
                 yield chunk_of(waiting, compiled.indices, first_row)
                 first_row, rows, size, waiting = first_row + rows, 0, 0, []
     if waiting:

@@ -15,6 +15,8 @@ from tests.docs.markdown import ROOT, blocks
 
 RUN_ID = re.compile(r"\b\d{8}T\d{6}-[0-9a-f]{6}\b")
 LEFT_OUT = "..."
+ITS_OWN = ("CONNECTOR_", "TIKTOK_")
+"""What the environment variables are called that the command reads."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,6 @@ class Session:
     """A shell of few words, in a folder of its own. Ids of runs that a page shows stand for those of real runs."""
 
     folder: Path
-    environ: dict[str, str] = field(default_factory=dict)
     exit_code: int = 0
     run_ids: dict[str, str] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
@@ -51,19 +52,16 @@ class Session:
     def run(self, step: Step) -> str:
         """What the command printed, stdout and stderr as they came."""
         word, *arguments = split(RUN_ID.sub(lambda found: self.run_ids[found[0]], step.command))
-        if word == "cd":
-            (name,) = arguments
-            self.folder = (self.folder / name).resolve(strict=True)
-            return ""
-        if word == "export":
-            self.environ.update(argument.split("=", 1) for argument in arguments)
-            return ""
-        if (word, *arguments) == ("echo", "$?"):
-            return f"{self.exit_code}\n"
+        before, self.exit_code = self.exit_code, 0
         if word == "make":
             return self._make(*arguments)
-        assert word == "connector", f"{step.place}: a test cannot run {word}"
-        return self._connector(arguments)
+        if word == "connector":
+            return self._connector(arguments)
+        if (word, *arguments) == ("echo", "$?"):
+            return f"{before}\n"
+        assert word == "cd", f"{step.place}: a test cannot run {word}"
+        self.folder = self.folder.joinpath(*arguments).resolve(strict=True)
+        return ""
 
     def learn(self, step: Step, output: str) -> None:
         """Remembers which run the ids that a page shows for the first time stand for."""
@@ -80,9 +78,9 @@ class Session:
         return f"{command.strip()}\n" + self._connector(split(command)[1:])
 
     def _connector(self, arguments: list[str]) -> str:
-        unset = {name: None for name in os.environ if name.startswith(("CONNECTOR_", "TIKTOK_"))}
+        unset: dict[str, str | None] = dict.fromkeys(name for name in os.environ if name.startswith(ITS_OWN))
         with chdir(self.folder):
-            result = CliRunner().invoke(app, arguments, prog_name="connector", env={**unset, **self.environ})
+            result = CliRunner().invoke(app, arguments, prog_name="connector", env=unset)
         self.exit_code = result.exit_code
         return result.output.replace(str(self.folder.parent), "…")
 

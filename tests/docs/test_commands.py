@@ -30,5 +30,5 @@ def test_what_a_page_quotes_from_a_shipped_file_stands_there(page: Path, block: 
     """Pieces between `...` are whole, and in the file's order."""
     rest = (ROOT / block.title).read_text("utf-8")
     for piece in "\n".join(block.lines).split("\n...\n"):
-        before, found, rest = rest.partition(piece + "\n")
+        _, found, rest = rest.partition(piece + "\n")
         assert found, f"{page.name}:{block.number}: {block.title} has no\n{piece}"

@@ -90,8 +90,10 @@ def test_the_readme_lists_what_can_become_of_a_run_and_of_a_row_in_the_order_of_
 
 def test_a_word_that_the_readme_calls_unused_is_one_that_no_code_uses() -> None:
     source = "".join(path.read_text("utf-8") for path in (ROOT / "connector").rglob("*.py"))
-    unused = {word.value for word in Skip if f"Skip.{word.name}" not in source}
-    assert unused == {row[0].strip("`") for row in table(README, "skip") if "not used yet" in row[1]}
+    words = [word for kind in (RunStatus, Reason, Skip, RowWarning) for word in kind]
+    rows = [row for heading in ("status of a run", "reason", "skip", "warning") for row in table(README, heading)]
+    unused = {word.value for word in words if f"{type(word).__name__}.{word.name}" not in source}
+    assert unused == {row[0].strip("`") for row in rows if "not used yet" in row[1]}
 
 
 def test_the_table_of_parameters_is_what_the_catalogue_gives() -> None:
@@ -107,12 +109,16 @@ def test_the_readme_lists_the_extras() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_names_no_command_and_no_make_target_that_does_not_exist(page: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert words_after("connector", page) <= {typed.split()[1] for typed in commands()}
+    assert words_after("make", page) <= set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+
+
+def words_after(command: str, page: Path) -> set[str]:
+    """What follows a command in the page's code, but for the list of what is not there yet."""
     text = page.read_text("utf-8").replace(NOT_THERE_YET, "")
-    typed = [*code(text), *(line for block in blocks(page) for line in block.lines)]
-    named = {match[1] for one in typed if (match := re.match(r"(?:\$ )?connector ([a-z]+)\b", one.strip()))}
-    assert named <= {name.split()[1] for name in commands()}
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    assert {match[1] for one in typed if (match := re.match(r"(?:\$ )?make ([a-z]+)", one.strip()))} <= targets
+    typed = "\n".join([*code(text), *(line for block in blocks(page) for line in block.lines)])
+    return set(re.findall(rf"^\s*(?:\$ )?{command} ([a-z]+)\b", typed, re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

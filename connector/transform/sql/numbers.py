@@ -11,6 +11,8 @@ from connector.transform.sql.text import is_text, number_text
 _NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 NARROW = "DECIMAL(18, 6)"
 WIDE = "DECIMAL(38, 6)"
+_SMALL_PRICE, _SMALL_QUANTITY = 9_999, 99
+"""Up to these, price x quantity can be multiplied as NARROW: the product has eighteen digits, twelve of them places."""
 
 
 def narrow(column: str, kind: pa.DataType) -> str:
@@ -47,10 +49,8 @@ def is_bad(given: str, column: str, negative: str, limit: int | None) -> str:
 def product(price: str, quantity: str) -> str:
     """Price x quantity, exact before it is rounded half up; NULL where one is missing."""
     exact = f"(try_cast({either(price)} AS DECIMAL(20, 6)) * try_cast({either(quantity)} AS DECIMAL(18, 6)))"
-    return (
-        f"CASE WHEN {price} IS NOT NULL AND {quantity} IS NOT NULL THEN ({price} * {quantity})::{WIDE}"
-        f" WHEN {price}_wide IS NOT NULL OR {quantity}_wide IS NOT NULL THEN {exact}::{WIDE} END"
-    )
+    small = f"{price} BETWEEN 0 AND {_SMALL_PRICE} AND {quantity} BETWEEN 0 AND {_SMALL_QUANTITY}"
+    return f"(CASE WHEN {small} THEN ({price} * {quantity})::{WIDE} ELSE {exact}::{WIDE} END)"
 
 
 def json_number(column: str) -> str:

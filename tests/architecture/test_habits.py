@@ -1,0 +1,31 @@
+"""What no module does."""
+
+import pytest
+
+from connector.hashed import HashedRows
+from tests.architecture.modules import ROOT, Module, calls, modules
+
+PRINTING = {"print", "sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
+COMMANDS = ("connector/cli/", "connector/simulator/process.py")
+MOCKS = ("unittest.mock", "mock", "pytest_mock")
+
+
+@pytest.mark.parametrize(
+    "module", [one for one in modules() if not one.path.startswith(COMMANDS)], ids=lambda one: one.path
+)
+def test_only_the_command_line_prints(module: Module) -> None:
+    assert PRINTING & {*module.names(), *module.imports()} == set()
+
+
+def test_only_the_transform_makes_hashed_rows() -> None:
+    assert {one.room for one in modules() if HashedRows.__name__ in calls(one)} == {"transform"}
+
+
+def test_only_the_pipeline_opens_a_source() -> None:
+    importing = {one.room for one in modules() if any(name.startswith("connector.sources") for name in one.imports())}
+    assert importing - {"sources"} == {"pipeline"}
+
+
+def test_no_test_uses_mocks() -> None:
+    tests = [*modules(ROOT / "tests"), *modules(ROOT / "benchmarks")]
+    assert [one.path for one in tests if any(name.startswith(MOCKS) for name in one.imports())] == []
