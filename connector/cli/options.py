@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connector.config.project import Project, load_project
+if TYPE_CHECKING:
+    from connector.config.project import Project
 
 ProjectOption = Annotated[
     Path | None,
@@ -21,6 +22,8 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestra
 RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as `connector runs` lists it.")]
 
 
-def open_project(directory: Path | None, target: str | None = None) -> Project:
+def open_project(directory: Path | None, target: str | None = None) -> "Project":
     """The project that the options name. Raises ConfigurationError."""
+    from connector.config.project import load_project
+
     return load_project(directory or Path.cwd(), os.environ, target)

@@ -6,6 +6,7 @@ c0, c1, … by their position, plus row_number. It gives a row for each row, in 
 
 from dataclasses import dataclass
 
+from connector.outcomes import Reason
 from connector.transform.binding import Binding
 from connector.transform.compiler import event, identity, outcome, payload, properties, route, web
 from connector.transform.compiler.context import Context
@@ -35,22 +36,16 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     route.put_is_web(context)
     wrong_route = route.compile_route(context)
     identifiers = identity.compile_identities(context)
-    _compile_outcome(context, identifiers, wrong_route)
-    user, (page, _) = web.compile_user(context), web.compile_page(context)
+    user, (page, page_reasons) = web.compile_user(context), web.compile_page(context)
+    _compile_outcome(context, identifiers, page_reasons, wrong_route)
     payload.compile_head(
-        context,
-        identifiers,
-        user,
-        page,
-        properties.content_type(context),
-        properties.compile_properties(context),
+        context, identifiers, user, page, properties.content_type(context), properties.compile_properties(context)
     )
     properties.compile_item(context)
     rejected = f"{payload.rejected_columns(context, identifiers)} AS columns"
-    columns = (*_OUTPUT, *(_ROUTE if wrong_route else ()))
     only_rejected = " WHERE row_number IN (SELECT row_number FROM rejected)"
     return CompiledTransform(
-        rows_sql=context.layers.select(columns, "chunk"),
+        rows_sql=context.layers.select((*_OUTPUT, *(_ROUTE if wrong_route else ())), "chunk"),
         rejected_sql=context.layers.select(("row_number", rejected), "chunk", where=only_rejected)
         + "\nORDER BY row_number",
         indices=tuple(binding.indices()),
@@ -59,28 +54,29 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     )
 
 
-def _compile_outcome(context: Context, identifiers: list[identity.Identifier], wrong_route: str | None) -> None:
+def _compile_outcome(
+    context: Context,
+    identifiers: list[identity.Identifier],
+    page_reasons: dict[Reason, str],
+    wrong_route: str | None,
+) -> None:
     name_reasons, name_warnings = event.compile_event(context)
     currency_reasons, currency_warnings = properties.compile_currency(context)
-    time_reasons = event.compile_time(context)
-    amount_reasons = properties.compile_amounts(context)
-    _, page_reasons = web.compile_page(context)
     reasons = (
-        name_reasons
-        | time_reasons
+        route.reasons(wrong_route)
+        | name_reasons
+        | event.compile_time(context)
         | currency_reasons
-        | amount_reasons
+        | properties.compile_amounts(context)
         | properties.compile_channel(context)
         | page_reasons
         | identity.reasons(identifiers)
     )
-    web.compile_user(context)
+    warnings = name_warnings | currency_warnings | identity.warnings(identifiers) | web.warnings(context)
     outcome.compile_event_id(context, identifiers)
     outcome.compile_key(context, wrong_route)
-    outcome.compile_reason(context, reasons | route.reasons(wrong_route))
-    outcome.compile_warnings(
-        context, name_warnings | currency_warnings | identity.warnings(identifiers) | web.warnings(context)
-    )
+    outcome.compile_reason(context, reasons)
+    outcome.compile_warnings(context, warnings)
 
 
 def _web(binding: Binding, rules: EventRules) -> bool | None:

@@ -1,8 +1,10 @@
 """The event's name and time."""
 
+import pyarrow as pa
+
 from connector.outcomes import Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
-from connector.transform.sql.text import is_text, quote
+from connector.transform.sql.text import is_text, listed, quote
 from connector.transform.sql.times import unix_seconds
 from connector.transform.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
@@ -15,12 +17,12 @@ def compile_event(context: Context) -> tuple[Conditions, Notes]:
     given, fixed = context.text("event"), context.rules.fixed_event_name
     parts = [part for part in (given, quote(fixed) if fixed else None) if part]
     context.layers.put(Level.NORMAL, "event", f"coalesce({', '.join(parts)}, NULL)" if parts else "NULL::VARCHAR")
-    known = f"event IN ({_listed((*STANDARD_EVENTS, *LEGACY_EVENTS))})"
-    if context.rules.custom_events and (custom := context.on_web(f"event IN ({_listed(context.rules.custom_events)})")):
+    known = f"event IN ({listed((*STANDARD_EVENTS, *LEGACY_EVENTS))})"
+    if context.rules.custom_events and (custom := context.on_web(f"event IN ({listed(context.rules.custom_events)})")):
         known = f"({known} OR {custom})"
     return (
         {Reason.MISSING_EVENT: "event IS NULL", Reason.UNKNOWN_EVENT: f"NOT {known}"},
-        {RowWarning.LEGACY_EVENT_NAME: f"coalesce(event IN ({_listed(LEGACY_EVENTS)}), false)"},
+        {RowWarning.LEGACY_EVENT_NAME: f"coalesce(event IN ({listed(LEGACY_EVENTS)}), false)"},
     )
 
 
@@ -49,10 +51,4 @@ def compile_time(context: Context) -> Conditions:
 
 
 def _of_text(column: str, zone: str) -> str:
-    import pyarrow as pa
-
     return unix_seconds(column, pa.string(), zone)
-
-
-def _listed(words: object) -> str:
-    return ", ".join(quote(word) for word in words)  # type: ignore[attr-defined]

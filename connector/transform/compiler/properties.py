@@ -8,7 +8,7 @@ from connector.outcomes import Reason, RowWarning
 from connector.transform.binding import Field
 from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.sql.numbers import WIDE, either, is_bad, is_negative, json_number, narrow, product, wide
-from connector.transform.sql.text import is_text, json_text, quote, strip, text_of
+from connector.transform.sql.text import is_text, json_text, listed, quote, strip, text_of
 from connector.transform.template import Constant
 from connector.transform.vocabulary import EVENT_CHANNELS, ISO_CURRENCIES, LISTED_CURRENCIES
 
@@ -41,10 +41,10 @@ def compile_currency(context: Context) -> tuple[dict[Reason, str], dict[RowWarni
     context.layers.put(Level.NORMAL, "currency", f"coalesce(upper({text}), 'USD')")
     iso = sorted({*ISO_CURRENCIES, *LISTED_CURRENCIES})
     return (
-        {Reason.INVALID_CURRENCY: f"currency NOT IN ({_listed(iso)})"},
+        {Reason.INVALID_CURRENCY: f"currency NOT IN ({listed(iso)})"},
         {
-            RowWarning.CURRENCY_NOT_LISTED: f"currency NOT IN ({_listed(LISTED_CURRENCIES)})"
-            f" AND currency IN ({_listed(iso)})"
+            RowWarning.CURRENCY_NOT_LISTED: f"currency NOT IN ({listed(LISTED_CURRENCIES)})"
+            f" AND currency IN ({listed(iso)})"
         },
     )
 
@@ -52,7 +52,7 @@ def compile_currency(context: Context) -> tuple[dict[Reason, str], dict[RowWarni
 def compile_channel(context: Context) -> dict[Reason, str]:
     """When event_channel is a reason to reject."""
     text = context.text("event_channel")
-    return {Reason.INVALID_EVENT_CHANNEL: f"{text} NOT IN ({_listed(EVENT_CHANNELS)})"} if text else {}
+    return {Reason.INVALID_EVENT_CHANNEL: f"{text} NOT IN ({listed(EVENT_CHANNELS)})"} if text else {}
 
 
 def compile_amounts(context: Context) -> dict[Reason, str]:
@@ -136,7 +136,3 @@ def _constant_json(source: Constant) -> str:
 
 def _member(name: str, value: str) -> str:
     return f"{quote(f',{json.dumps(name, ensure_ascii=False)}:')} || {value}"
-
-
-def _listed(words: object) -> str:
-    return ", ".join(quote(word) for word in words)  # type: ignore[attr-defined]

@@ -1,5 +1,7 @@
 """Text: stripping, lower-casing, quoting, JSON strings."""
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 from connector.transform.sql.functions import DECIMAL_TEXT, JSON_TEXT, UNICODE_LOWER
@@ -26,6 +28,11 @@ WHITE_SPACE_CLASS = r"\x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{
 def quote(text: str) -> str:
     """`text` as a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def listed(words: Iterable[str]) -> str:
+    """`words` as SQL string literals, joined by commas."""
+    return ", ".join(map(quote, words))
 
 
 _STRIPPED = quote("".join(map(chr, _WHITE_SPACE)))
