@@ -100,7 +100,13 @@ def test_every_scattered_row_is_counted_once(run: Run, receipts: dict[str, list[
     complete = whole(receipts)
     bad = sum(not row[4] for rows in receipts.values() for row in rows)
     delivered = sum(map(len, complete.values()))
-    assert record["rows"] == {"read": ROWS, "delivered": delivered, "rejected": ROWS - delivered, "skipped": 0, "pending": 0}
+    assert record["rows"] == {
+        "read": ROWS,
+        "delivered": delivered,
+        "rejected": ROWS - delivered,
+        "skipped": 0,
+        "pending": 0,
+    }
     assert record["rejects"] == {"invalid_event_channel": bad, "incomplete_event": ROWS - delivered - bad}
     assert record["events"] == {"built": len(complete), "delivered": len(complete), "refused": 0}
 
@@ -154,9 +160,7 @@ def test_an_event_of_scattered_rows_that_is_refused_leaves_all_its_rows_out(
         return Reply(40002, "no such thing", 400) if found else OK
 
     with serving(answer) as server:
-        own = shop(
-            project.directory.parent / "refused", server.url, QUERY + " LIMIT 70000", tables={"receipts": TABLE}
-        )
+        own = shop(project.directory.parent / "refused", server.url, QUERY + " LIMIT 70000", tables={"receipts": TABLE})
         record = connector("run", NAME, "--json", project=own.directory).record()
         out = connector("rejects", record["run_id"], "--reason", "refused_by_tiktok", project=own.directory).stdout
     rows = [row for row in receipts[refused] if row[0] <= 70_000]

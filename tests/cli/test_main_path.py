@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.command import Outcome, connector
+from tests.cli.command import Outcome, connector, inside
 from tests.cli.conftest import SHIPPED
 from tests.cli.tiktok import TikTok
+
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_what_the_simulator_counted_is_what_was_delivered(
@@ -91,7 +92,7 @@ def test_the_project_folder_is_an_option_or_a_variable_or_here(project: Path, tm
 
 
 def test_validate_with_connect_asks_the_warehouse_for_the_columns(project: Path) -> None:
-    checked_ = connector("validate", "web_purchases", "--connect", "--json", project=project)
+    checked_ = inside("validate", "web_purchases", "--connect", "--json", project=project)
     (one,) = checked_.json["orchestrations"]
     columns = {parameter["parameter"]: parameter["columns"] for parameter in one["parameters"]}
     assert checked_.code == 0
@@ -101,7 +102,7 @@ def test_validate_with_connect_asks_the_warehouse_for_the_columns(project: Path)
 
 
 def test_compile_prints_the_query_that_will_run(project: Path) -> None:
-    compiled = connector("compile", "store_purchases", "--json", project=project)
+    compiled = inside("compile", "store_purchases", "--json", project=project)
     assert (compiled.code, compiled.stderr) == (0, "")
     assert "current_date - 7" in compiled.json["query"]
     assert "{{" not in compiled.json["query"]
@@ -110,7 +111,7 @@ def test_compile_prints_the_query_that_will_run(project: Path) -> None:
 
 def test_runs_show_tells_every_request_with_its_id(project: Path, history: dict[str, dict[str, Any]]) -> None:
     record = history["store_purchases"]
-    shown = connector("runs", "show", record["run_id"], "--json", project=project).json
+    shown = inside("runs", "show", record["run_id"], "--json", project=project).json
     requests = shown.pop("request_log")
     assert shown == record
     assert len(requests) == record["requests"]["sent"]
@@ -152,14 +153,14 @@ def test_rejects_of_one_reason_come_as_json_in_a_file(
 @pytest.mark.xfail(strict=True, reason="rejects --format parquet ends with an unexpected ValueError")
 def test_rejects_come_as_parquet(project: Path, history: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     record, file = history["store_purchases"], tmp_path / "rejects.parquet"
-    connector("rejects", record["run_id"], "--format", "parquet", "-o", str(file), project=project)
+    inside("rejects", record["run_id"], "--format", "parquet", "-o", str(file), project=project)
     rows = pq.read_table(file).to_pylist()
     assert Counter(row["reason"] for row in rows) == record["rejects"]
 
 
 def test_skipped_rows_are_asked_for_by_their_reason(project: Path, history: dict[str, dict[str, Any]]) -> None:
     record = history["web_purchases"]
-    printed = connector("rejects", record["run_id"], "--reason", "duplicate", "--format", "json", project=project)
+    printed = inside("rejects", record["run_id"], "--reason", "duplicate", "--format", "json", project=project)
     rows = json.loads(printed.stdout)
     assert len(rows) == record["skips"]["duplicate"]
     assert {row["outcome"] for row in rows} == {"skipped"}
@@ -167,7 +168,7 @@ def test_skipped_rows_are_asked_for_by_their_reason(project: Path, history: dict
 
 def test_init_overwrites_nothing(project: Path) -> None:
     before = (project / "orchestrations.yaml").read_bytes()
-    again = connector("init", str(project))
+    again = inside("init", str(project), project=project)
     assert (again.code, again.stdout) == (2, "")
     assert "already has" in again.sentence
     assert (project / "orchestrations.yaml").read_bytes() == before
@@ -177,7 +178,7 @@ def test_init_leaves_a_folder_with_one_file_of_its_own_as_it_was(tmp_path: Path)
     (tmp_path / "queries").mkdir()
     own = tmp_path / "queries" / "store_purchases.sql"
     own.write_text("SELECT 1")
-    refused = connector("init", str(tmp_path))
+    refused = inside("init", str(tmp_path), project=tmp_path)
     assert refused.code == 2
     assert "queries/store_purchases.sql" in refused.sentence
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [own]

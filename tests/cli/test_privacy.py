@@ -28,11 +28,51 @@ MAILS = [
     "Zoë@example.org",
     "local@localhost",
 ]
-PHONES = ["(212) 555-0142", "+1 212 555 0144", "1-212-555-0145", "212.555.0146", "+447700900123", "+49 30 23125123", "+33 6 12 34 56 79", "tel:+12125550152"]
-MISSED = ["two@@example.com", '"john doe"@example.com', "x(comment)@example.com", "bob%40example.com", "2125550143", "12125550147", "212 5550153", "212/555/0149", "020 7946 0958", "00442079460959", "2125550150"]
+PHONES = [
+    "(212) 555-0142",
+    "+1 212 555 0144",
+    "1-212-555-0145",
+    "212.555.0146",
+    "+447700900123",
+    "+49 30 23125123",
+    "+33 6 12 34 56 79",
+    "tel:+12125550152",
+]
+MISSED = [
+    "two@@example.com",
+    '"john doe"@example.com',
+    "x(comment)@example.com",
+    "bob%40example.com",
+    "2125550143",
+    "12125550147",
+    "212 5550153",
+    "212/555/0149",
+    "020 7946 0958",
+    "00442079460959",
+    "2125550150",
+]
 """Forms that are kept as they are, in columns that are no identifier's."""
 
-COLUMNS = ("event_id", "order_id", "shop_id", "description", "event_channel", "currency", "event", "event_source_id", "event_source", "content_id", "content_name", "content_category", "brand", "content_type", "price", "quantity", "value", "timestamp")
+COLUMNS = (
+    "event_id",
+    "order_id",
+    "shop_id",
+    "description",
+    "event_channel",
+    "currency",
+    "event",
+    "event_source_id",
+    "event_source",
+    "content_id",
+    "content_name",
+    "content_category",
+    "brand",
+    "content_type",
+    "price",
+    "quantity",
+    "value",
+    "timestamp",
+)
 GOOD_ROW = {"event": "Purchase", "event_channel": "in_store", "timestamp": "2026-01-01T00:00:00"}
 
 
@@ -84,7 +124,9 @@ def test_no_customer_of_the_demo_is_to_be_read_in_any_output(demo_output: str, d
 
 def test_the_search_finds_what_is_there(project: Path, demo_people: People, tmp_path: Path) -> None:
     with duckdb.connect(str(project / "demo" / "warehouse.duckdb"), read_only=True) as warehouse:
-        warehouse.execute(f"COPY (SELECT email, phone FROM Merged_Customers) TO '{tmp_path}/leak.parquet' (COMPRESSION zstd)")
+        warehouse.execute(
+            f"COPY (SELECT email, phone FROM Merged_Customers) TO '{tmp_path}/leak.parquet' (COMPRESSION zstd)"
+        )
     assert len(demo_people.found_in(everything_below(tmp_path))) > 4_000
 
 
@@ -109,7 +151,12 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
         record = run.record()
         assert record["rows"]["rejected"] == record["rows"]["read"]
         assert tiktok.requests == []
-    more = [("rejects", record["run_id"]), ("rejects", record["run_id"], "--format", "json"), ("preview", NAME, "--rows", "100000"), ("runs", "show", record["run_id"])]
+    more = [
+        ("rejects", record["run_id"]),
+        ("rejects", record["run_id"], "--format", "json"),
+        ("preview", NAME, "--rows", "100000"),
+        ("runs", "show", record["run_id"]),
+    ]
     outcomes = [run, *(inside(*args, project=made.directory) for args in more)]
     assert [one.code for one in outcomes] == [0] * 5
     return Left(everything_below(made.state), "\n".join(one.stdout + one.stderr for one in outcomes))
@@ -136,12 +183,20 @@ def nobody() -> Iterator[TikTok]:
         assert tiktok.requests == []
 
 
-
-@pytest.mark.parametrize("text", ["Bob.Smith@example.com", "(212) 555-0142", *(pytest.param(text, marks=missed) for text in ('"john doe"@example.com', "2125550143", "020 7946 0958"))])
-def test_a_warehouse_that_quotes_the_value_it_could_not_read_names_nobody(nobody: TikTok, tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bob.Smith@example.com",
+        "(212) 555-0142",
+        *(pytest.param(text, marks=missed) for text in ('"john doe"@example.com', "2125550143", "020 7946 0958")),
+    ],
+)
+def test_a_warehouse_that_quotes_the_value_it_could_not_read_names_nobody(
+    nobody: TikTok, tmp_path: Path, text: str
+) -> None:
     query = "SELECT CAST(given AS DATE) AS timestamp, given AS email, 'e1' AS event_id FROM people"
     made = shop(tmp_path / "shop", nobody.url, query, tables={"people": f"SELECT {literal(text)} AS given"})
-    run = connector("run", NAME, "--json", project=made.directory)
+    run = inside("run", NAME, "--json", project=made.directory)
     again = [inside(command, NAME, project=made.directory) for command in ("preview", "plan")]
     record = run.record()
     assert [run.code, *(one.code for one in again)] == [1, 1, 1]
@@ -162,7 +217,7 @@ SHORT_ECHO = "Invalid value: Bob.Smith@example.com, 'müller@bücher.example' 21
 def crowd(directory: Path, url: str, **options: Any) -> Shop:
     """A project in which everybody buys something, a thousand times over."""
     people = ", ".join(f"({literal(mail)}, {literal(phone)})" for mail in MAILS for phone in PHONES)
-    sql = f"SELECT 'e' || n || ':' || mail_phone.phone_id AS event_id, now() AS timestamp, mail AS email, phone, CASE WHEN n % 10 > 0 THEN 2.5 ELSE -1 END AS value FROM (SELECT *, row_number() OVER () AS phone_id FROM (VALUES {people}) AS p (mail, phone)) AS mail_phone, range(40) AS t (n)"
+    sql = f"SELECT 'e' || n || ':' || mail_phone.phone_id AS event_id, now() AS timestamp, mail AS email, phone, CASE WHEN n % 10 > 0 THEN 2.5 ELSE -1 END AS value FROM (SELECT *, row_number() OVER () AS phone_id FROM (VALUES {people}) AS p (mail, phone)) AS mail_phone, range(20) AS t (n)"
     return shop(directory, url, "SELECT * FROM crowd", tables={"crowd": sql}, **options)
 
 
@@ -192,7 +247,7 @@ def names_nobody(made: Shop, *outcomes: Outcome) -> dict[str, Any]:
 def test_a_run_that_fails_while_sending_names_nobody(tmp_path: Path, reply: Reply) -> None:
     with serving(lambda body: reply) as tiktok:
         made = crowd(tmp_path / "shop", tiktok.url)
-        run = connector("run", NAME, project=made.directory)
+        run = inside("run", NAME, project=made.directory)
     assert run.code == 1
     assert names_nobody(made, run)["rows"]["pending"] > 0
 
@@ -214,7 +269,7 @@ def test_a_run_with_refused_and_rejected_events_names_nobody(tmp_path: Path) -> 
 
 def test_a_run_with_too_many_rejects_names_nobody(tmp_path: Path, nobody: TikTok) -> None:
     made = crowd(tmp_path / "shop", nobody.url, max_reject_percent=5)
-    run = connector("run", NAME, project=made.directory)
+    run = inside("run", NAME, project=made.directory)
     assert run.code == 3
     assert names_nobody(made, run)["rows"]["delivered"] == 0
 
