@@ -95,7 +95,6 @@ SELECT
     , CAST(greatest(1, CAST(dice % 6 AS BIGINT) - 2) AS INTEGER) AS quantity
     , 'in_store' AS event_channel
 FROM products
-ORDER BY number, line_number
 LIMIT {rows}
 """
 
@@ -110,10 +109,12 @@ def purchases(directory: Path, rows: int) -> Path:
     file = directory / f"{TABLE}-{rows}-{made_by}.duckdb"
     if not file.exists() or time.time() - file.stat().st_mtime > STALE_SECONDS:
         directory.mkdir(parents=True, exist_ok=True)
+        for old in directory.glob(f"{TABLE}-{rows}-*"):
+            old.unlink()
         unfinished = file.with_suffix(".unfinished")
-        unfinished.unlink(missing_ok=True)
         with duckdb.connect(str(unfinished), config={"preserve_insertion_order": True}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")
             connection.execute(_PURCHASES.format(orders=1 + rows // 2, rows=rows))
         unfinished.replace(file)
     return file
