@@ -21,15 +21,15 @@ EVENTS = pa.schema(
         pa.field("head", pa.string(), nullable=False),
         pa.field("items", pa.string()),
         pa.field("amount", AMOUNT),
-        pa.field("differing", pa.int32(), nullable=False),
+        pa.field("others", pa.list_(pa.string()), nullable=False),
     ]
 )
 """An event in the parts from which its JSON is put together, so that line items can still be added.
 
 key: 128 bits of (event source, event source id, event, event_id); rows: the numbers of its rows in the
 result, from 1; head: its JSON object, open after the last member of `properties`; items: the elements of
-`contents` joined by commas; amount: what goes into `value`; differing: how many of its rows say something
-else of the event than the first.
+`contents` joined by commas; amount: what goes into `value`; others: the heads of those of its rows that say
+something else of the event than the first.
 """
 
 LEFT_OUT = pa.schema(

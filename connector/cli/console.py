@@ -1,8 +1,12 @@
 """The only place that writes to stdout and stderr: data goes to the one, everything else to the other."""
 
 import json
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
 
 
 def out(text: str = "") -> None:
@@ -21,9 +25,34 @@ def say(text: str = "") -> None:
     sys.stderr.flush()
 
 
+@contextmanager
+def binary_output(file: Path | None) -> Iterator[IO[bytes]]:
+    """Where a table of data goes: a file, or stdout. A file is there, whole, or not at all."""
+    if file is None:
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever reads, such as `head`, has enough; not even the end of the process may write more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    try:
+        with unfinished.open("wb") as sink:
+            yield sink
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def is_terminal() -> bool:
     """Whether a person is watching stderr."""
     return sys.stderr.isatty()
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, such as `1 event` and `2,000 events`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def table(rows: Iterable[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> list[str]:

@@ -36,15 +36,24 @@ def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None
         except Exception as error:
             if debug:
                 raise
-            # The message of an unexpected error may hold a value of somebody's data: it is not shown.
-            say(f"connector: unexpected {type(error).__name__}. Run the command again with --debug to see where.")
+            message = _unexpected(error)
+            if as_json:
+                out_json({"error": message})
+            say(message)
             raise typer.Exit(FAILED) from None
 
     return run
 
 
+def _unexpected(error: Exception) -> str:
+    """Of an error of the system its words; any other may quote a value of somebody's data, and is only named."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}."
+    return f"Unexpected {type(error).__name__}. Run the command again with --debug to see where."
+
+
 def _tell(error: ConnectorError, *, as_json: bool) -> None:
-    if as_json and not getattr(error, "told", False):
+    if as_json and not error.told:
         out_json({"error": error.message})
     if isinstance(error, ConfigurationError):
         for problem in error.problems:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from connector.cli.console import is_terminal, say
+from connector.cli.console import counted, is_terminal, say
 from connector.pipeline.observer import Silent
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -40,7 +40,7 @@ class Lines(Watcher):
     def staged(self, events: int, requests: int) -> None:
         """See `Observer.staged`."""
         self._total = events
-        say(f"staged {events:,} events in {requests:,} {'request' if requests == 1 else 'requests'}")
+        say(f"staged {counted(events, 'event')} for {counted(requests, 'request')}")
 
     def settled(self, events: int) -> None:
         """See `Observer.settled`."""

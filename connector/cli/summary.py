@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from connector.cli.console import table
+from connector.cli.console import counted, table
 from connector.ledger.records import RunRecord
 
 
@@ -11,14 +11,13 @@ def summary(record: RunRecord) -> Iterator[str]:
     rows = record.rows
     where = f"run {record.run_id}, target {record.target}"
     yield f"{record.orchestration}: {record.status} in {record.seconds:.1f} s ({where})"
-    requests = "request" if record.requests_sent == 1 else "requests"
     retried = f", {record.requests_retried:,} of them repeated" if record.requests_retried else ""
     lines = [
         ("rows read", f"{rows.read:,}", ""),
         (
             "  delivered",
             f"{rows.delivered:,}",
-            f"{record.events_delivered:,} events in {record.requests_sent:,} {requests}{retried}",
+            f"{counted(record.events_delivered, 'event')} in {counted(record.requests_sent, 'request')}{retried}",
         ),
         ("  rejected", f"{rows.rejected:,}", ""),
         *_named(record.rejects),

@@ -18,6 +18,7 @@ Attempt = Callable[[Batch], Answer]
 LONGEST_SLEEP = 0.2
 """Seconds after which a waiting thread looks whether to stop."""
 
+TOO_LONG = "The service could not take the events for too long; the run can be resumed."
 STOPPING = frozenset({Verdict.STOP, Verdict.EXPIRED_TOKEN})
 FINAL = {Verdict.ACCEPTED: BatchState.DELIVERED, Verdict.REFUSED: BatchState.REFUSED}
 
@@ -85,7 +86,7 @@ class Courier:
         """Stop the run, unless only this batch stays without an answer while others get theirs."""
         others_pass = self.progress.accepted > accepted_before
         if not (answer.verdict is Verdict.UNKNOWN and others_pass):
-            self.progress.halt(StopResumable(f"The service could not take the events for too long: {answer.message}"))
+            self.progress.halt(StopResumable(f"{TOO_LONG} {answer.message}"))
 
     def _admitted(self, budget: Budget) -> bool:
         """Wait for a place under the rate limit; False when the delivery stops meanwhile."""

@@ -103,7 +103,9 @@ class Ledger:
                 .values(requests_sent=runs.c.requests_sent + 1, requests_retried=runs.c.requests_retried + retried)
             )
 
-    def finish_run(self, run_id: str, status: RunStatus, *, seconds: float, error: str | None = None) -> None:
+    def finish_run(
+        self, run_id: str, status: RunStatus, *, seconds: float | None = None, error: str | None = None
+    ) -> None:
         """The run has ended, for good or until it is resumed."""
         with self._writing() as connection:
             connection.execute(

@@ -56,8 +56,8 @@ def left_out(
     if not files:
         return
     with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
-        reader = _query(connection, files, reason, outcome, limit)
-        yield from reader
+        for batch in _query(connection, files, reason, outcome, limit):
+            yield batch.cast(LEFT_OUT)
 
 
 def _query(

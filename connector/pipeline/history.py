@@ -8,11 +8,19 @@ from connector.config.suggest import did_you_mean
 from connector.errors import UsageError
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.records import RequestRecord, RunRecord
+from connector.outcomes import RunStatus
 
 
 def find_run(project: Project, run_id: str) -> RunRecord | None:
     """The run with this id, if there is one."""
     with ledger_of(project) as ledger:
+        return ledger.run(run_id)
+
+
+def abandon_run(project: Project, run_id: str) -> RunRecord | None:
+    """Marks a run as interrupted while its requests are still in flight; gives it as it stands."""
+    with ledger_of(project) as ledger:
+        ledger.finish_run(run_id, RunStatus.INTERRUPTED, error="Interrupted.")
         return ledger.run(run_id)
 
 

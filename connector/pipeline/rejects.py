@@ -1,10 +1,7 @@
 """The rows that a run left out, written for whoever mends them."""
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
@@ -13,7 +10,7 @@ import pyarrow.parquet as pq
 
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
-from connector.errors import ConnectorError, UsageError
+from connector.errors import UsageError
 from connector.hashed import LEFT_OUT
 from connector.ledger.left_out import left_out
 from connector.outcomes import Reason, Skip
@@ -23,7 +20,7 @@ from connector.pipeline.run import run_directory
 Rows = Iterable[pa.RecordBatch]
 
 
-def write_rejects(project: Project, run_id: str, *, reason: str | None, format_: str, output: Path | None) -> int:
+def write_rejects(project: Project, run_id: str, sink: IO[bytes], *, reason: str | None, format_: str) -> int:
     """Writes a run's left-out rows (schema LEFT_OUT) as csv, parquet or json; gives how many.
 
     Without a reason, the rejected rows; a reason may also be one for which rows were skipped.
@@ -33,8 +30,7 @@ def write_rejects(project: Project, run_id: str, *, reason: str | None, format_:
     run_named(project, run_id)
     outcome = None if reason else "rejected"
     counted = _Counted(left_out(run_directory(project, run_id), reason=reason, outcome=outcome))
-    with _opened(output) as sink:
-        _WRITERS[format_](counted, sink)
+    _WRITERS[format_](counted, sink)
     return counted.rows
 
 
@@ -76,15 +72,6 @@ _WRITERS: dict[str, Callable[[Rows, IO[bytes]], None]] = {
     "parquet": _write_parquet,
     "json": _write_json,
 }
-
-
-@contextmanager
-def _opened(output: Path | None) -> Iterator[IO[bytes]]:
-    try:
-        with output.open("wb") if output else nullcontext(sys.stdout.buffer) as sink:
-            yield sink
-    except OSError as error:
-        raise ConnectorError(f"{output or 'stdout'} could not be written: {error.strerror}.") from None
 
 
 def _check_reason(reason: str | None) -> None:

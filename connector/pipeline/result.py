@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import pyarrow as pa
 
 from connector.errors import ConfigurationError, Problem
 from connector.hashed import HashedRows
 from connector.pipeline.prepare import Job
+from connector.sources.background import read_in_background
 from connector.sources.registry import open_source
 from connector.transform.binding import Binding, bind, missing_requirements
 from connector.transform.compiler import CompiledTransform, compile_events
@@ -26,15 +28,16 @@ class OpenResult:
 
 
 @contextmanager
-def open_result(job: Job, directory: Path, *, limit: int | None = None) -> Iterator[OpenResult]:
-    """Runs the job's query; at most the first `limit` rows of it are read.
+def open_result(
+    job: Job, directory: Path, *, limit: int | None = None, stop: Event | None = None
+) -> Iterator[OpenResult]:
+    """Runs the job's query until `stop` is set; at most the first `limit` rows of it are read.
 
-    Raises SourceError where the warehouse fails, ConfigurationError where the result does not fit the template.
+    Raises SourceError where the warehouse fails, ConfigurationError where the result does not fit the template,
+    Interrupted where it was stopped.
     """
-    with (
-        open_source(job.warehouse.url.get_secret_value(), directory) as source,
-        source.execute(job.sql) as result,
-    ):
+    url = job.warehouse.url.get_secret_value()
+    with open_source(url, directory) as source, read_in_background(source, job.sql, stop or Event()) as result:
         compiled = compile_job(job, result.schema)
         batches = _first_rows(result.batches(), limit)
         yield OpenResult(compiled, hash_rows(batches, compiled, threads=transform_threads()))

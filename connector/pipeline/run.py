@@ -1,7 +1,6 @@
 """One run: read, transform, stage, send, account for every row."""
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +10,7 @@ from time import perf_counter
 
 from connector.config.project import Project
 from connector.delivery.sender import deliver
-from connector.errors import ConnectorError, Interrupted, StopResumable, TooManyRejects
-from connector.hashed import HashedRows
+from connector.errors import ConnectorError, Interrupted, StopResumable, TooManyRejects, UsageError
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import NewRun, RunRecord
 from connector.outcomes import RunStatus
@@ -62,6 +60,7 @@ def run_orchestration(
     until then is in the ledger.
     """
     options, observer, stop = options or RunOptions(), observer or Silent(), stop or threading.Event()
+    _refuse_blank_code(options)
     started_at = datetime.now(UTC)
     prepare(project, name, RunContext(started_at=started_at, last_success_at=None))
     with ledger_of(project) as ledger:
@@ -73,6 +72,13 @@ def run_orchestration(
 def run_directory(project: Project, run_id: str) -> Path:
     """Where a run's stage and its left-out rows are kept."""
     return project.state_directory / "runs" / run_id
+
+
+def _refuse_blank_code(options: RunOptions) -> None:
+    """An empty code, such as that of a variable that is not set, would send the events as real ones."""
+    code = options.test_event_code
+    if code is not None and (not code or not code.isascii() or not code.isalnum()):
+        raise UsageError(f'The test event code "{code}" is not one: it is letters and digits, such as TEST12345.')
 
 
 def _begin(
@@ -88,7 +94,7 @@ def _begin(
     last = ledger.last_success(name, project.target, destination.api_url)
     job = prepare(project, name, RunContext(started_at=started_at, last_success_at=last))
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{token_hex(3)}"
-    code = options.test_event_code or job.orchestration.test_event_code
+    code = job.orchestration.test_event_code if options.test_event_code is None else options.test_event_code
     ledger.start_run(
         NewRun(
             run_id=run_id,
@@ -128,14 +134,9 @@ def _carry_out(run: _Run) -> None:
 
 def _stage(run: _Run) -> Staged:
     try:
-        with open_result(run.job, run.project, limit=run.limit) as result:
+        with open_result(run.job, run.project, limit=run.limit, stop=run.stop) as result:
             line_items = run.job.rules.line_items
-            staged = stage(
-                _until_stopped(result.rows, run.stop),
-                run.directory,
-                line_items=line_items,
-                read=run.observer.read,
-            )
+            staged = stage(result.rows, run.directory, line_items=line_items, read=run.observer.read)
     except BaseException as error:
         rmtree(run.directory, ignore_errors=True)
         if isinstance(error, OSError):
@@ -176,13 +177,6 @@ def _send(run: _Run, staged: Staged) -> None:
             batches.close()
     if run.stop.is_set():
         raise Interrupted("Interrupted; `connector resume` goes on with what was not sent.")
-
-
-def _until_stopped(rows: Iterator[HashedRows], stop: threading.Event) -> Iterator[HashedRows]:
-    for part in rows:
-        if stop.is_set():
-            raise Interrupted("Interrupted before anything was sent.")
-        yield part
 
 
 def refuse_too_many_rejects(job: Job, staged: Staged) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connector.hashed import EVENTS, LEFT_OUT, HashedEvents
 from connector.outcomes import Reason, RowWarning, Skip
@@ -21,7 +20,7 @@ from connector.stage.keys import Halves, KeyFile, Keys, halves
 from connector.stage.reader import KeyReader, StageReader
 from connector.stage.writer import StagedBatch
 from connector.transform.events import left_out_rows
-from connector.transform.grouping import group
+from connector.transform.grouping import conflicting_rows, group
 
 EVENTS_AT_ONCE = 100_000
 Positions = npt.NDArray[np.int64]
@@ -94,7 +93,7 @@ def _settled(route: Route, found: list[_Found], barred: Keys, line_items: bool) 
         [HashedEvents(route, merged)],
         left_out,
         rejects=Counter({Reason.INCOMPLETE_EVENT.value: left_out.num_rows} if left_out.num_rows else {}),
-        warnings=Counter({RowWarning.CONFLICTING_ROWS.value: _differing(merged) - _differing(gone)}),
+        warnings=Counter({RowWarning.CONFLICTING_ROWS.value: conflicting_rows(merged) - conflicting_rows(gone)}),
     )
 
 
@@ -117,7 +116,3 @@ def _removed(found: list[_Found], gone: Positions) -> dict[StagedBatch, Position
     starts = np.r_[0, ends[:-1]]
     pieces = (gone[(gone >= start) & (gone < end)] - start for start, end in zip(starts, ends, strict=True))
     return {one.batch: one.positions[piece] for one, piece in zip(found, pieces, strict=True) if len(piece)}
-
-
-def _differing(events: pa.Table) -> int:
-    return pc.sum(events["differing"]).as_py() or 0

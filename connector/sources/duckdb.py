@@ -44,6 +44,7 @@ class DuckDBSource:
     @contextmanager
     def execute(self, sql: str) -> Iterator["DuckDBResult"]:
         """See `Source.execute`."""
+        _refuse_all_but_one_query(self._connection, sql)
         cursor = self._connection.cursor()
         try:
             yield self._started(cursor, sql)
@@ -96,6 +97,14 @@ class DuckDBResult:
             yield batch
             with _named_errors():
                 batch = next(self._reader, None)
+
+
+def _refuse_all_but_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """DuckDB carries out every statement it is given; even a read-only file does not stop one that writes others."""
+    with _named_errors():
+        statements = connection.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise SourceError("The query has to be one SELECT statement and nothing else.")
 
 
 def _open(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -32,6 +32,17 @@ class Kind(StrEnum):
     QUANTITY = "quantity"
 
 
+class Plain(StrEnum):
+    """What happens to an e-mail address in the text of a parameter that is not an identifier."""
+
+    AS_GIVEN = "as_given"
+    """Nothing: the value is hashed, or one of a list, or made by TikTok or a browser."""
+    TEXT = "text"
+    """It is taken out: no plain address leaves the process."""
+    ID = "id"
+    """The value is replaced by part of its SHA-256, so that it stays distinct."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter: where its value comes from, what is done with it and where it goes.
@@ -51,6 +62,7 @@ class Parameter:
     personal: bool = False
     many: bool = False
     default: str | None = None
+    plain: Plain = Plain.AS_GIVEN
 
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -76,7 +88,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         Kind.TIMESTAMP,
         "timestamp, date, ISO 8601 text, Unix seconds or milliseconds; sent as Unix seconds",
     ),
-    Parameter("event_id", ("event_id",), ("event_id",), Kind.TEXT, "blank: derived from the row, the same for ever"),
+    Parameter(
+        "event_id",
+        ("event_id",),
+        ("event_id",),
+        Kind.TEXT,
+        "blank: derived from the row, the same for ever",
+        plain=Plain.ID,
+    ),
     Parameter(
         "email",
         ("email", "emails"),
@@ -185,8 +204,17 @@ PARAMETERS: tuple[Parameter, ...] = (
         "two letters, lower-cased; others not sent",
         WEB,
     ),
-    Parameter("page_url", ("page_url",), ("page", "url"), Kind.TEXT, "required", WEB, personal=True),
-    Parameter("referrer_url", ("referrer_url",), ("page", "referrer"), Kind.TEXT, "as it is", WEB, personal=True),
+    Parameter("page_url", ("page_url",), ("page", "url"), Kind.TEXT, "required", WEB, personal=True, plain=Plain.TEXT),
+    Parameter(
+        "referrer_url",
+        ("referrer_url",),
+        ("page", "referrer"),
+        Kind.TEXT,
+        "as it is",
+        WEB,
+        personal=True,
+        plain=Plain.TEXT,
+    ),
     Parameter(
         "content_type",
         ("content_type",),
@@ -194,6 +222,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         Kind.TEXT,
         "`product` or `product_group`",
         default="product",
+        plain=Plain.TEXT,
     ),
     Parameter(
         "currency",
@@ -203,9 +232,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         "ISO 4217, upper-cased",
         default="USD",
     ),
-    Parameter("order_id", ("order_id",), ("properties", "order_id"), Kind.TEXT, "text"),
-    Parameter("shop_id", ("shop_id",), ("properties", "shop_id"), Kind.TEXT, "text"),
-    Parameter("description", ("description",), ("properties", "description"), Kind.TEXT, "text"),
+    Parameter("order_id", ("order_id",), ("properties", "order_id"), Kind.TEXT, "text", plain=Plain.ID),
+    Parameter("shop_id", ("shop_id",), ("properties", "shop_id"), Kind.TEXT, "text", plain=Plain.ID),
+    Parameter("description", ("description",), ("properties", "description"), Kind.TEXT, "text", plain=Plain.TEXT),
     Parameter(
         "event_channel",
         ("event_channel",),
@@ -219,16 +248,25 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("properties", "contents", "content_id"),
         Kind.TEXT,
         "always a JSON string",
+        plain=Plain.ID,
     ),
-    Parameter("content_name", ("content_name",), ("properties", "contents", "content_name"), Kind.TEXT, "text"),
+    Parameter(
+        "content_name",
+        ("content_name",),
+        ("properties", "contents", "content_name"),
+        Kind.TEXT,
+        "text",
+        plain=Plain.TEXT,
+    ),
     Parameter(
         "content_category",
         ("content_category",),
         ("properties", "contents", "content_category"),
         Kind.TEXT,
         "text",
+        plain=Plain.TEXT,
     ),
-    Parameter("brand", ("brand",), ("properties", "contents", "brand"), Kind.TEXT, "text"),
+    Parameter("brand", ("brand",), ("properties", "contents", "brand"), Kind.TEXT, "text", plain=Plain.TEXT),
     Parameter(
         "price",
         ("price",),

@@ -4,9 +4,9 @@ import duckdb
 import pyarrow as pa
 
 from connector.hashed import LEFT_OUT
-from connector.redaction import EMAIL_LIKE, PHONE_LIKE, REDACTED
+from connector.redaction import EMAIL_LIKE, WRITTEN_PHONE
 from connector.transform.grouping import payloads
-from connector.transform.sql.text import quote
+from connector.transform.sql.text import redacted
 
 _MEMBERS = {
     "email": "$.user.email",
@@ -27,9 +27,7 @@ def left_out_rows(
         return LEFT_OUT.empty_table()
     members = ", ".join(f"',\"{name}\":' || json_extract(payload, '{path}')" for name, path in _MEMBERS.items())
     kept = f"'{{' || concat({members})[2:] || '}}'"
-    for pattern in (EMAIL_LIKE, PHONE_LIKE):
-        kept = f"regexp_replace({kept}, {quote(pattern)}, '{REDACTED}', 'g')"
-    sql = f"SELECT unnest(rows) AS row, {kept} AS columns FROM events"
+    sql = f"SELECT unnest(rows) AS row, {redacted(kept, EMAIL_LIKE, WRITTEN_PHONE)} AS columns FROM events"
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("events", pa.table({"rows": events["rows"], "payload": payloads(events)}))
         rows = connection.sql(sql).to_arrow_table()

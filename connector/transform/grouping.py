@@ -49,6 +49,11 @@ def group(parts: pa.Table, rejected: Flags, *, line_items: bool) -> Grouped:
     return Grouped(events, first_parts, incomplete, duplicates)
 
 
+def conflicting_rows(events: pa.Table) -> int:
+    """How many rows of the events (schema EVENTS) say something else than their event's first row."""
+    return pc.sum(pc.list_value_length(events["others"])).as_py() or 0
+
+
 def payloads(events: pa.RecordBatch | pa.Table) -> pa.Array:
     """The JSON object of each event (schema EVENTS), as UTF-8 text."""
     empty = pa.scalar("")
@@ -85,18 +90,33 @@ def _joined(parts: pa.Table, kept: Positions, groups: Positions) -> tuple[pa.Tab
             head.take(pa.array(starts)),
             _joined_items(_plain(members["items"]), starts),
             _summed(_plain(members["amount"]), sizes),
-            _differing(members, head, starts, sizes),
+            _others(members, head, starts, sizes),
         ],
         schema=EVENTS,
     )
     return events, order[starts]
 
 
-def _differing(members: pa.Table, head: pa.Array, starts: Positions, sizes: Positions) -> pa.Array:
+def _others(members: pa.Table, head: pa.Array, starts: Positions, sizes: Positions) -> pa.Array:
+    """The heads, of each event's rows, that are not its first row's."""
+    if pc.sum(pc.list_value_length(members["others"])).as_py():
+        return _others_of_parts(members, starts, sizes)
     other = pc.not_equal(head, head.take(pa.array(np.repeat(starts, sizes)))).to_numpy(zero_copy_only=False)
-    rows = pc.list_value_length(members["rows"]).to_numpy()
-    differing = np.where(other, rows, members["differing"].to_numpy())
-    return pa.array(np.add.reduceat(differing, starts).astype(np.int32))
+    rows = np.where(other, pc.list_value_length(members["rows"]).to_numpy(), 0)
+    before = np.r_[0, np.cumsum(rows)]
+    offsets = np.r_[before[starts], before[-1]].astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), head.take(pa.array(np.repeat(np.arange(len(rows)), rows))))
+
+
+def _others_of_parts(members: pa.Table, starts: Positions, sizes: Positions) -> pa.Array:
+    """The same where parts have such heads already: of the few events that lie in several slices and disagree."""
+    heads, others = members["head"].to_pylist(), members["others"].to_pylist()
+    rows = pc.list_value_length(members["rows"]).to_pylist()
+    found = []
+    for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+        of_part = [[heads[n]] * (rows[n] - len(others[n])) + others[n] for n in range(start, start + size)]
+        found.append([head for part in of_part for head in part if head != heads[start]])
+    return pa.array(found, EVENTS.field("others").type)
 
 
 def _joined_lists(lists: pa.ListArray, starts: Positions) -> pa.ListArray:
@@ -137,7 +157,7 @@ def parts_of(rows: pa.Table) -> pa.Table:
         _key(_plain(rows["key"])),
         lists,
         *(_plain(rows[name]) for name in ("head", "item", "amount")),
-        pa.array(np.zeros(count, np.int32)),
+        pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string())),
     ]
     return pa.table(columns, names=EVENTS.names)
 

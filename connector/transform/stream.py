@@ -15,7 +15,7 @@ from connector.outcomes import REASONS, Reason, RowWarning, Skip
 from connector.route import Route
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import Engine, chunk_of
-from connector.transform.grouping import count_reasons, count_warnings, group, parts_of
+from connector.transform.grouping import conflicting_rows, count_reasons, count_warnings, group, parts_of
 
 SLICE_ROWS = 65_536
 SLICE_BYTES = 64 << 20
@@ -79,7 +79,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> 
     reasons[grouped.incomplete] = 1 + REASONS.index(Reason.INCOMPLETE_EVENT)
     warnings = count_warnings(rows["warnings"].to_numpy())
     skips = Counter({Skip.DUPLICATE.value: len(grouped.duplicates)} if len(grouped.duplicates) else {})
-    if conflicting := pc.sum(grouped.events["differing"]).as_py():
+    if conflicting := conflicting_rows(grouped.events):
         warnings[RowWarning.CONFLICTING_ROWS.value] = conflicting
     return HashedRows(
         read=chunk.num_rows,

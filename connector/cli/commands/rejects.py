@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from connector.cli.console import say
+from connector.cli.console import binary_output, say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, ProjectOption, RunArgument, open_project
 
@@ -33,6 +33,7 @@ def rejects(
     """Write out the rows of a run that were not sent, with reasons and without identifiers."""
     from connector.pipeline.rejects import write_rejects
 
-    rows = write_rejects(open_project(project), run_id, reason=reason, format_=format, output=output)
+    with binary_output(output) as sink:
+        rows = write_rejects(open_project(project), run_id, sink, reason=reason, format_=format)
     if output:
         say(f"{rows:,} rows to {output}")

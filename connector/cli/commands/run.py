@@ -1,10 +1,6 @@
 """`connector run`: reads, checks, hashes, sends, and accounts for every row."""
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -43,40 +39,32 @@ def run(
 ) -> None:
     """Run an orchestration: read, check, hash, send, and account for every row."""
     from connector.cli.progress import watching
+    from connector.cli.signals import stopped_by_signals
     from connector.cli.summary import summary
     from connector.errors import ConnectorError
-    from connector.pipeline.history import find_run
+    from connector.pipeline.history import abandon_run, find_run
     from connector.pipeline.run import RunOptions, run_orchestration
 
     opened = open_project(project, target)
-    with watching(quiet=json_output) as observer, _interruptible() as stop:
-        try:
-            record = run_orchestration(opened, name, RunOptions(limit, test_event_code), observer=observer, stop=stop)
-        except ConnectorError as error:
-            found = find_run(opened, observer.run_id) if observer.run_id else None
-            if found and json_output:
-                out_json(found.as_json())
-                error.told = True  # type: ignore[attr-defined]
-            raise
+    with watching(quiet=json_output) as observer:
+
+        def leave_at_once() -> None:
+            record = abandon_run(opened, observer.run_id) if observer.run_id else None
+            if record and json_output:
+                out_json(record.as_json())
+
+        with stopped_by_signals(leave_at_once) as stop:
+            try:
+                options = RunOptions(limit, test_event_code)
+                record = run_orchestration(opened, name, options, observer=observer, stop=stop)
+            except ConnectorError as error:
+                found = find_run(opened, observer.run_id) if observer.run_id else None
+                if found and json_output:
+                    out_json(found.as_json())
+                    error.told = True
+                raise
     if json_output:
         out_json(record.as_json())
         return
     for line in summary(record):
         out(line)
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Ctrl-C asks the run to stop; a second one does not wait for the requests in flight."""
-    stop = threading.Event()
-
-    def ask(number: int, frame: Any) -> None:
-        if stop.is_set():
-            signal.default_int_handler(number, frame)
-        stop.set()
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)

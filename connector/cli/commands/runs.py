@@ -32,6 +32,8 @@ def list_unless_asked(
     """List past runs, or show one."""
     if context.invoked_subcommand is None:
         list_(project=project, json_output=json_output, debug=debug)
+    elif project is not None:
+        context.default_map = {name: {"project": str(project)} for name in ("list", "show")}
 
 
 @reported

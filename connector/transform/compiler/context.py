@@ -7,10 +7,10 @@ from enum import IntEnum
 import pyarrow as pa
 
 from connector.transform.binding import Binding, Field
-from connector.transform.catalogue import BY_NAME, Parameter
+from connector.transform.catalogue import BY_NAME, Parameter, Plain
 from connector.transform.layers import Layers
 from connector.transform.rules import EventRules
-from connector.transform.sql.text import quote, strip, text_of
+from connector.transform.sql.text import anonymous_id, is_text, quote, strip, text_of, without_addresses
 from connector.transform.template import Scalar
 
 
@@ -20,14 +20,15 @@ class Level(IntEnum):
     ROUTE = 0
     TEXT = 1
     GIVEN = 2
-    NORMAL = 3
-    CLEAN = 4
-    DIGEST = 5
-    LIST = 6
-    JSON = 7
-    ID = 8
-    OUTCOME = 9
-    PAYLOAD = 10
+    GUARDED = 3
+    NORMAL = 4
+    CLEAN = 5
+    DIGEST = 6
+    LIST = 7
+    JSON = 8
+    ID = 9
+    OUTCOME = 10
+    PAYLOAD = 11
 
 
 @dataclass
@@ -63,7 +64,11 @@ class Context:
     def stripped(self, column: str, source: Field, parameter: Parameter) -> str:
         """Puts the stripped text of a column of the result, and gives the name it goes by."""
         raw = self.layers.put(Level.TEXT, f"text_of_{column}", text_of(f"c{source.index}", source.kind))
-        return self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, strip(raw)))
+        given = self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, strip(raw)))
+        if parameter.plain is Plain.AS_GIVEN or not is_text(source.kind):
+            return given
+        guarded = anonymous_id(given) if parameter.plain is Plain.ID else without_addresses(given)
+        return self.layers.put(Level.GUARDED, f"guarded_{column}", guarded)
 
     def for_web(self, name: str, expression: str) -> str:
         """`expression`, NULL on offline rows where the parameter is for the web only."""

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
-from connector.transform.sql.text import json_text, quote
+from connector.transform.sql.text import ID_LENGTH, json_text, quote
 
-_ID_LENGTH = 36
 _SEPARATOR = "chr(31)"
 
 
@@ -26,7 +25,7 @@ def compile_event_id(context: Context, identifiers: list[Identifier]) -> None:
         f"coalesce({json_text(order)}, 'null')" if order else "'null'",
         "']'",
     ]
-    derived = f"substr(sha256(concat({', '.join(parts)})), 1, {_ID_LENGTH})"
+    derived = f"substr(sha256(concat({', '.join(parts)})), 1, {ID_LENGTH})"
     derivable = "event IS NOT NULL AND event_time IS NOT NULL"
     given = context.text("event_id")
     kept = f"WHEN {given} IS NOT NULL THEN {given} " if given else ""

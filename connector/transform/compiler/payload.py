@@ -2,11 +2,15 @@
 
 import json
 
-from connector.redaction import EMAIL_LIKE, PHONE_LIKE, REDACTED
-from connector.transform.catalogue import PARAMETERS, Kind
+from connector.redaction import ANY_NUMBER, EMAIL_LIKE, WRITTEN_PHONE
+from connector.transform.catalogue import PARAMETERS
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
-from connector.transform.sql.text import json_text, quote
+from connector.transform.sql.text import json_text, quote, redacted
+
+_NUMBERED = frozenset(
+    ("event_source_id", "event_id", "order_id", "shop_id", "content_id", "price", "quantity", "value")
+)
 
 
 def compile_head(
@@ -44,20 +48,23 @@ def compile_head(
 def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
     """The JSON object kept of a rejected row: parameters that identify nobody as they were given, and digests.
 
-    Text that looks like an e-mail address or a phone number is taken out wherever it stands.
+    Text that looks like an e-mail address or a phone number is taken out wherever it stands. Where long numbers
+    are at home, such as an order's id, a number counts as a phone number only when it is written like one.
     """
     members = [_member(one.name, one.json) for one in identifiers]
-    for parameter in PARAMETERS:
-        if parameter.personal or parameter.kind is Kind.EMAIL:
-            continue
-        if text := context.text(parameter.name):
-            members.append(_member(parameter.name, json_text(_redacted(text))))
+    members += [
+        _member(parameter.name, json_text(_kept(parameter.name, text)))
+        for parameter in PARAMETERS
+        if not parameter.personal and (text := context.text(parameter.name))
+    ]
     return f"'{{' || concat({', '.join(members) or quote('')})[2:] || '}}'"
 
 
-def _redacted(text: str) -> str:
-    mailless = f"regexp_replace({text}, {quote(EMAIL_LIKE)}, '{REDACTED}', 'g')"
-    return f"regexp_replace({mailless}, {quote(PHONE_LIKE)}, '{REDACTED}', 'g')"
+def _kept(name: str, text: str) -> str:
+    if name == "timestamp":
+        return f"CASE WHEN event_time IS NULL THEN {redacted(text, EMAIL_LIKE, ANY_NUMBER)} ELSE {text} END"
+    numbers = WRITTEN_PHONE if name in _NUMBERED else ANY_NUMBER
+    return redacted(text, EMAIL_LIKE, numbers)
 
 
 def _user_key(name: str) -> str:

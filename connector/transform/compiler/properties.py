@@ -8,7 +8,7 @@ from connector.outcomes import Reason, RowWarning
 from connector.transform.binding import Field
 from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.sql.numbers import WIDE, either, is_bad, is_negative, json_number, narrow, product, wide
-from connector.transform.sql.text import is_text, json_text, listed, quote, strip, text_of
+from connector.transform.sql.text import is_text, json_text, listed, quote, strip, text_of, without_addresses
 from connector.transform.template import Constant
 from connector.transform.vocabulary import EVENT_CHANNELS, ISO_CURRENCIES, LISTED_CURRENCIES
 
@@ -120,7 +120,8 @@ def _own(context: Context, number: int, key: str, source: Field | Constant) -> s
         value = f"to_json({column})::VARCHAR"
     else:
         raw = context.layers.put(Level.TEXT, f"own_{number}", text_of(column, kind))
-        value = json_text(context.layers.put(Level.GIVEN, f"own_{number}_stripped", strip(raw)))
+        stripped = context.layers.put(Level.GIVEN, f"own_{number}_stripped", strip(raw))
+        value = json_text(context.layers.put(Level.GUARDED, f"own_{number}_text", without_addresses(stripped)))
     kept = context.layers.put(Level.NORMAL, f"own_{number}_json", value)
     return _member(key, kept)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from connector.redaction import EMAIL_LIKE, REDACTED
 from connector.transform.sql.functions import DECIMAL_TEXT, JSON_TEXT, UNICODE_LOWER
 
 _WHITE_SPACE = (
@@ -23,6 +24,10 @@ _WHITE_SPACE = (
 
 WHITE_SPACE_CLASS = r"\x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 """The same characters, for use inside the brackets of an RE2 character class."""
+
+
+ID_LENGTH = 36
+"""Hex digits of a SHA-256 that serve as an id."""
 
 
 def quote(text: str) -> str:
@@ -51,6 +56,24 @@ def strip(column: str) -> str:
 def lower(column: str) -> str:
     """Lower-cased as `str.lower` does: DuckDB maps one character to one, Python's rule can map to two."""
     return f"CASE WHEN strlen({column}) = length({column}) THEN lower({column}) ELSE {UNICODE_LOWER}({column}) END"
+
+
+def redacted(text: str, *patterns: str) -> str:
+    """`text` without anything that matches one of the patterns."""
+    for pattern in patterns:
+        text = f"regexp_replace({text}, {quote(pattern)}, '{REDACTED}', 'g')"
+    return text
+
+
+def without_addresses(column: str) -> str:
+    """`column` without anything that looks like an e-mail address."""
+    looks_so = f"contains({column}, '@') OR contains({column}, '%40')"
+    return f"CASE WHEN {looks_so} THEN {redacted(column, EMAIL_LIKE)} ELSE {column} END"
+
+
+def anonymous_id(column: str) -> str:
+    """`column`, or part of its SHA-256 where it looks like an e-mail address: an id has to stay distinct."""
+    return f"CASE WHEN contains({column}, '@') THEN left(sha256({column}), {ID_LENGTH}) ELSE {column} END"
 
 
 def json_text(column: str) -> str:

@@ -1,0 +1,37 @@
+"""Ctrl-C and SIGTERM ask a run to stop; a second time, the process ends at once."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from connector.cli.console import say
+
+INTERRUPTED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stopped_by_signals(leave_at_once: Callable[[], None]) -> Iterator[threading.Event]:
+    """An event that the first signal sets. A second one calls `leave_at_once` and waits for nothing more."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if not stop.is_set():
+            stop.set()
+            say("Stopping; requests in flight are awaited. Once more: stop at once.")
+            return
+        leave_at_once()
+        sys.stdout.flush()
+        say("Stopped at once; the answers to the requests in flight are not known.")
+        os._exit(INTERRUPTED)
+
+    before = {number: signal.signal(number, ask) for number in _SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
