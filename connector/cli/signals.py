@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from connector.cli.console import say
+from connector.cli.console import is_terminal, say
 
 INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -22,11 +22,11 @@ def stopped_by_signals(leave_at_once: Callable[[], None]) -> Iterator[threading.
     def ask(number: int, frame: FrameType | None) -> None:
         if not stop.is_set():
             stop.set()
-            say("Stopping; requests in flight are awaited. Once more: stop at once.")
+            if is_terminal():
+                say("Stopping; requests in flight are awaited. Once more: stop at once.")
             return
         leave_at_once()
         sys.stdout.flush()
-        say("Stopped at once; the answers to the requests in flight are not known.")
         os._exit(INTERRUPTED)
 
     before = {number: signal.signal(number, ask) for number in _SIGNALS}

@@ -137,6 +137,10 @@ class Project:
         """The roles as written, environment filled in. Raises ConfigurationError."""
         return self._top("roles").roles
 
+    def place(self, *path: str) -> tuple[Path, int]:
+        """Give the file, and the line on which the value at `path` (or what is nearest above it) is written."""
+        return self.file, self._root.at(path).line
+
     def _names(self, plural: str) -> tuple[str, ...]:
         return tuple(name for name, _ in section(self._root, plural).entries())
 

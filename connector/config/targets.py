@@ -6,6 +6,8 @@ from dataclasses import replace
 from connector.config.findings import Findings
 from connector.config.layout import SECTIONS, Top, canonical, section, typed
 from connector.config.nodes import Node
+from connector.config.suggest import did_you_mean
+from connector.errors import UsageError
 
 DEFAULT = "default"
 _NOT_IN_A_TARGET = ("version", "target", "targets")
@@ -21,7 +23,10 @@ def target_names(root: Node) -> tuple[str, ...]:
 
 
 def choose_target(root: Node, asked: str | None, findings: Findings) -> str:
-    """Give the target asked for, else the file's own; with a finding if there is none of that name."""
+    """Give the target asked for, else the file's own; with a finding if there is none of that name.
+
+    Raises UsageError for a target that was asked for and is not there.
+    """
     names = target_names(root)
     written = root.child("target")
     name = asked or (written.value if written else None) or (names[0] if len(names) == 1 else None)
@@ -31,7 +36,10 @@ def choose_target(root: Node, asked: str | None, findings: Findings) -> str:
     if name in names:
         return str(name)
     place = section(root, "targets") if asked or written is None else written
-    findings.add_absent(place if not asked else root, "target", str(name), names, "in targets")
+    if asked:
+        hint = did_you_mean(asked, names) or f" There is {', '.join(names)}."
+        raise UsageError(f'There is no target "{asked}".{hint}')
+    findings.add_absent(place, "target", str(name), names, "in targets")
     return names[0]
 
 

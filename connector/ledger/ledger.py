@@ -114,7 +114,7 @@ class Ledger:
                 .values(
                     status=status,
                     finished_at=_text(datetime.now(UTC)),
-                    seconds=round(seconds, 3),
+                    seconds=None if seconds is None else round(seconds, 3),
                     error=error,
                 )
             )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
@@ -49,6 +51,15 @@ def requests_of(project: Project, run_id: str) -> list[RequestRecord]:
     """Every request of a run, in the order of the answers."""
     with ledger_of(project) as ledger:
         return ledger.requests_of(run_id)
+
+
+def last_success(project: Project, name: str, api_url: str) -> datetime | None:
+    """When the last run of an orchestration that reached its end began; None where there is no ledger yet."""
+    url = project.ledger_url
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return None
+    with ledger_of(project) as ledger:
+        return ledger.last_success(name, project.target, api_url)
 
 
 @contextmanager

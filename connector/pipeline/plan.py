@@ -2,16 +2,14 @@
 
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from connector.config.project import Project
 from connector.errors import TooManyRejects
-from connector.pipeline.prepare import prepare
+from connector.pipeline.prepare import job_now
 from connector.pipeline.result import open_result
 from connector.pipeline.run import refuse_too_many_rejects
 from connector.pipeline.staging import stage
-from connector.queries.render import RunContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Plan:
 
 def plan_orchestration(project: Project, name: str) -> Plan:
     """Stages the result in a folder that is gone afterwards, and counts."""
-    job = prepare(project, name, RunContext(started_at=datetime.now(UTC), last_success_at=None))
+    job = job_now(project, name)
     project.state_directory.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="plan-", dir=project.state_directory) as folder,

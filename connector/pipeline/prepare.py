@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError, Problem
+from connector.pipeline.history import last_success
 from connector.queries.jinja import Place
 from connector.queries.render import RunContext, render_query, render_value
 from connector.sources.registry import scheme_of
@@ -40,10 +42,10 @@ def prepare(project: Project, name: str, run: RunContext) -> Job:
     orchestration = project.orchestration(name)
     problems: list[Problem] = []
     destination = _attempt(problems, lambda: _events_destination(orchestration))
-    warehouse = _attempt(problems, lambda: _warehouse(orchestration))
+    warehouse = _attempt(problems, lambda: _warehouse(project, orchestration))
     sql = _attempt(problems, lambda: _render(orchestration, run)) if orchestration.query_path else None
     template = _attempt(problems, lambda: _template(project, orchestration))
-    rules = _attempt(problems, lambda: _rules(destination, orchestration, run)) if destination else None
+    rules = _attempt(problems, lambda: _rules(project, destination, orchestration, run)) if destination else None
     if problems or not (destination and warehouse and sql and template and rules):
         raise ConfigurationError(problems)
     return Job(orchestration, destination, warehouse, sql, template, rules)
@@ -67,13 +69,26 @@ def _events_destination(orchestration: Orchestration) -> EventsDestination:
     )
 
 
-def _warehouse(orchestration: Orchestration) -> Warehouse:
+def job_now(project: Project, name: str) -> Job:
+    """The job that a run would do if it began now. Raises ConfigurationError."""
+    started_at = datetime.now(UTC)
+    job = prepare(project, name, RunContext(started_at=started_at))
+    last = last_success(project, name, job.destination.api_url)
+    return prepare(project, name, RunContext(started_at=started_at, last_success_at=last)) if last else job
+
+
+def _warehouse(project: Project, orchestration: Orchestration) -> Warehouse:
     if orchestration.warehouse is None or orchestration.query is None:
         raise ConfigurationError(
             f'The orchestration "{orchestration.name}" names a file, which cannot be read yet: use query and warehouse.'
         )
-    scheme_of(orchestration.warehouse.url.get_secret_value())
-    return orchestration.warehouse
+    warehouse = orchestration.warehouse
+    try:
+        scheme_of(warehouse.url.get_secret_value())
+    except ConfigurationError as error:
+        place = project.place("warehouses", warehouse.name, "url")
+        raise ConfigurationError([Problem(error.message, *place)]) from None
+    return warehouse
 
 
 def _render(orchestration: Orchestration, run: RunContext) -> str:
@@ -97,12 +112,14 @@ def _template(project: Project, orchestration: Orchestration) -> DataTemplate:
     return load_template(orchestration.template, project.directory / TEMPLATES, render)
 
 
-def _rules(destination: EventsDestination, orchestration: Orchestration, run: RunContext) -> EventRules:
+def _rules(
+    project: Project, destination: EventsDestination, orchestration: Orchestration, run: RunContext
+) -> EventRules:
     if destination.event_source_id is None:
         raise ConfigurationError(
             f'The destination "{destination.name}" lacks event_source_id: an event set cannot be found by its name yet.'
         )
-    _check_event_name(destination)
+    _check_event_name(project, destination)
     return EventRules(
         event_source=destination.event_source,
         event_source_id=destination.event_source_id,
@@ -117,12 +134,14 @@ def _rules(destination: EventsDestination, orchestration: Orchestration, run: Ru
     )
 
 
-def _check_event_name(destination: EventsDestination) -> None:
+def _check_event_name(project: Project, destination: EventsDestination) -> None:
     name, known = destination.fixed_event_name, (*STANDARD_EVENTS, *LEGACY_EVENTS, *destination.custom_events)
     if name is None or name in known:
         return
     advice = " Names of your own go into custom_events." if destination.event_source == "web" else ""
-    raise ConfigurationError(
+    message = (
         f'The destination "{destination.name}" has the fixed_event_name "{name}", which TikTok does not know.'
         f"{did_you_mean(name, known)}{advice} TikTok knows {', '.join(STANDARD_EVENTS)}."
     )
+    place = project.place("destinations", destination.name, "fixed_event_name")
+    raise ConfigurationError([Problem(message, *place)])

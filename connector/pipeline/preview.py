@@ -2,14 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from connector.config.project import Project
 from connector.hashed import HashedRows
-from connector.pipeline.prepare import prepare
+from connector.pipeline.prepare import job_now
 from connector.pipeline.result import open_result
-from connector.queries.render import RunContext
 from connector.transform.grouping import payloads
 
 
@@ -36,7 +34,7 @@ class Preview:
 
 def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
     """The first `rows` events, and as many left-out rows, of the first slice of the result."""
-    job = prepare(project, name, RunContext(started_at=datetime.now(UTC), last_success_at=None))
+    job = job_now(project, name)
     with open_result(job, project.directory, limit=job.orchestration.limit) as result:
         first = next(iter(result.rows), None)
     if first is None:

@@ -62,7 +62,7 @@ def run_orchestration(
     options, observer, stop = options or RunOptions(), observer or Silent(), stop or threading.Event()
     _refuse_blank_code(options)
     started_at = datetime.now(UTC)
-    prepare(project, name, RunContext(started_at=started_at, last_success_at=None))
+    prepare(project, name, RunContext(started_at=started_at))
     with ledger_of(project) as ledger:
         run = _begin(project, name, options, ledger, started_at, observer, stop)
         _carry_out(run)

@@ -1,13 +1,11 @@
 """What can be known of an orchestration without sending."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from connector.config.project import Project
 from connector.errors import ConfigurationError, Problem
-from connector.pipeline.prepare import Job, prepare
+from connector.pipeline.prepare import Job, job_now
 from connector.pipeline.result import compile_job, describe
-from connector.queries.render import RunContext
 from connector.transform.binding import Binding, bind
 from connector.transform.catalogue import PARAMETERS, Parameter
 from connector.transform.template import Constant, Source
@@ -46,7 +44,7 @@ def validate_orchestrations(project: Project, names: list[str], *, connect: bool
     checked: list[Checked] = []
     for name in names:
         try:
-            checked.append(_checked(project, prepare(project, name, _now()), connect=connect))
+            checked.append(_checked(project, job_now(project, name), connect=connect))
         except ConfigurationError as error:
             problems += [problem for problem in error.problems if problem not in problems]
     if problems:
@@ -56,12 +54,8 @@ def validate_orchestrations(project: Project, names: list[str], *, connect: bool
 
 def compiled_sql(project: Project, name: str) -> tuple[str, str]:
     """The query as the warehouse gets it, and the transform of its result."""
-    job = prepare(project, name, _now())
+    job = job_now(project, name)
     return job.sql, compile_job(job, describe(job, project.directory)).rows_sql
-
-
-def _now() -> RunContext:
-    return RunContext(started_at=datetime.now(UTC), last_success_at=None)
 
 
 def _checked(project: Project, job: Job, *, connect: bool) -> Checked:

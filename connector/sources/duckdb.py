@@ -39,16 +39,18 @@ class DuckDBSource:
     """One connection; one query at a time."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
+        self._connection = self._running = connection
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["DuckDBResult"]:
         """See `Source.execute`."""
         _refuse_all_but_one_query(self._connection, sql)
         cursor = self._connection.cursor()
+        self._running = cursor
         try:
             yield self._started(cursor, sql)
         finally:
+            self._running = self._connection
             cursor.close()
 
     def _started(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> "DuckDBResult":
@@ -71,7 +73,7 @@ class DuckDBSource:
 
     def cancel(self) -> None:
         """See `Source.cancel`."""
-        self._connection.interrupt()
+        self._running.interrupt()
 
     def close(self) -> None:
         """See `Source.close`."""

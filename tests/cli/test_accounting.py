@@ -111,7 +111,6 @@ def test_every_scattered_row_is_counted_once(run: Run, receipts: dict[str, list[
     assert record["events"] == {"built": len(complete), "delivered": len(complete), "refused": 0}
 
 
-@pytest.mark.xfail(strict=True, reason="rows like the first are counted too where their slice's first row differs")
 def test_conflicting_rows_are_counted_alike_wherever_the_slices_end(run: Run, receipts: dict[str, list[Row]]) -> None:
     record, _ = run
     differing = sum(row[5] != rows[0][5] for rows in whole(receipts).values() for row in rows)

@@ -150,7 +150,6 @@ def test_rejects_of_one_reason_come_as_json_in_a_file(
     assert all(row["columns"]["event_id"].startswith("W") for row in rows)
 
 
-@pytest.mark.xfail(strict=True, reason="rejects --format parquet ends with an unexpected ValueError")
 def test_rejects_come_as_parquet(project: Path, history: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     record, file = history["store_purchases"], tmp_path / "rejects.parquet"
     inside("rejects", record["run_id"], "--format", "parquet", "-o", str(file), project=project)

@@ -73,6 +73,10 @@ COLUMNS = (
     "value",
     "timestamp",
 )
+AT_HOME_WITH_LONG_NUMBERS = (
+    "event_id", "order_id", "shop_id", "content_id", "event_source_id", "price", "quantity", "value", "timestamp",
+)  # fmt: skip
+"""Where a number without any separator cannot be told from an id or an amount."""
 GOOD_ROW = {"event": "Purchase", "event_channel": "in_store", "timestamp": "2026-01-01T00:00:00"}
 
 
@@ -83,7 +87,12 @@ def literal(text: str | None) -> str:
 
 def misplaced(identifiers: list[str]) -> str:
     """A row for each identifier in each column where it does not belong, each rejected at the latest for its age."""
-    rows = [{**GOOD_ROW, column: text} for text in identifiers for column in COLUMNS]
+    rows = [
+        {**GOOD_ROW, column: text}
+        for text in identifiers
+        for column in COLUMNS
+        if not (text.isdigit() and column in AT_HOME_WITH_LONG_NUMBERS)
+    ]
     values = ", ".join(f"({', '.join(literal(row.get(column)) for column in COLUMNS)})" for row in rows)
     return f"SELECT *, 'good@example.edu' AS email FROM (VALUES {values}) AS misplaced ({', '.join(COLUMNS)})"
 
@@ -162,10 +171,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
     return Left(everything_below(made.state), "\n".join(one.stdout + one.stderr for one in outcomes))
 
 
-missed = pytest.mark.xfail(strict=True, reason="redaction does not know this form")
-
-
-@pytest.mark.parametrize("text", [*MAILS, *PHONES, *(pytest.param(text, marks=missed) for text in MISSED)])
+@pytest.mark.parametrize("text", [*MAILS, *PHONES, *MISSED])
 def test_an_identifier_in_a_wrong_column_of_a_rejected_row_is_kept_nowhere(left: Left, text: str) -> None:
     people = People([text])
     assert people.found_in(left.files) == []
@@ -188,7 +194,9 @@ def nobody() -> Iterator[TikTok]:
     [
         "Bob.Smith@example.com",
         "(212) 555-0142",
-        *(pytest.param(text, marks=missed) for text in ('"john doe"@example.com', "2125550143", "020 7946 0958")),
+        '"john doe"@example.com',
+        "2125550143",
+        "020 7946 0958",
     ],
 )
 def test_a_warehouse_that_quotes_the_value_it_could_not_read_names_nobody(

@@ -1,5 +1,6 @@
 """`connector runs`: what happened."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,13 +32,13 @@ def list_unless_asked(
 ) -> None:
     """List past runs, or show one."""
     if context.invoked_subcommand is None:
-        list_(project=project, json_output=json_output, debug=debug)
-    elif project is not None:
-        context.default_map = {name: {"project": str(project)} for name in ("list", "show")}
+        list_(context, project=project, json_output=json_output, debug=debug)
+    context.obj = project
 
 
 @reported
 def list_(
+    context: typer.Context,
     limit: LimitOption = 20,
     orchestration: OrchestrationOption = None,
     project: ProjectOption = None,
@@ -47,7 +48,7 @@ def list_(
     """List past runs, latest first."""
     from connector.pipeline.history import latest_runs
 
-    records = latest_runs(open_project(project), limit, orchestration)
+    records = latest_runs(open_project(_nearest(context, project)), limit, orchestration)
     if json_output:
         out_json({"runs": [record.as_json() for record in records]})
         return
@@ -71,6 +72,7 @@ def list_(
 
 @reported
 def show(
+    context: typer.Context,
     run_id: RunArgument,
     project: ProjectOption = None,
     json_output: JsonOption = False,
@@ -80,7 +82,7 @@ def show(
     from connector.cli.summary import summary
     from connector.pipeline.history import requests_of, run_named
 
-    opened = open_project(project)
+    opened = open_project(_nearest(context, project))
     record, requests = run_named(opened, run_id), requests_of(opened, run_id)
     if json_output:
         out_json({**record.as_json(), "request_log": [request.as_json() for request in requests]})
@@ -114,3 +116,10 @@ def show(
     out()
     for line in table([heading, *lines]):
         out(line)
+
+
+def _nearest(context: typer.Context, project: Path | None) -> Path | None:
+    """The project named at the command itself, else the one named before it, else that of the environment."""
+    source = context.get_parameter_source("project")
+    own = source is not None and source.name == "COMMANDLINE"
+    return project if own or context.obj is None else context.obj

@@ -8,6 +8,7 @@ from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
 from connector.transform.sql.text import json_text, quote, redacted
 
+_TIME_LIKE = r"\d{4}-?\d{2}-?\d{2}.*|1\d{9}|1\d{12}"
 _NUMBERED = frozenset(
     ("event_source_id", "event_id", "order_id", "shop_id", "content_id", "price", "quantity", "value")
 )
@@ -62,7 +63,8 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
 
 def _kept(name: str, text: str) -> str:
     if name == "timestamp":
-        return f"CASE WHEN event_time IS NULL THEN {redacted(text, EMAIL_LIKE, ANY_NUMBER)} ELSE {text} END"
+        is_time = f"event_time IS NOT NULL AND regexp_full_match({text}, '{_TIME_LIKE}')"
+        return f"CASE WHEN {is_time} THEN {text} ELSE {redacted(text, EMAIL_LIKE, ANY_NUMBER)} END"
     numbers = WRITTEN_PHONE if name in _NUMBERED else ANY_NUMBER
     return redacted(text, EMAIL_LIKE, numbers)
 
