@@ -219,7 +219,7 @@ FAILING = {
     "syntax": ("SELEC 1", "syntax error"),
     "no such table": ("SELECT * FROM nowhere", "nowhere"),
     "no such column": ("SELECT nothing FROM customers", "nothing"),
-    "write": ("DELETE FROM customers", "read-only"),
+    "write": ("DELETE FROM customers", "one SELECT"),
 }
 
 
