@@ -69,10 +69,20 @@ class Ledger:
         with self._writing() as connection:
             connection.execute(_the_batch(run_id, number).values(state=state))
 
-    def batch_result(self, run_id: str, number: int, state: str, *, refused: bool, events: int, rows: int) -> None:
-        """So many events, and rows, of a batch were delivered, or refused.
+    def batch_result(
+        self,
+        run_id: str,
+        number: int,
+        state: str,
+        *,
+        refused: bool,
+        events: int,
+        rows: int,
+        request: RequestRecord | None,
+    ) -> None:
+        """So many events, and rows, of a batch were delivered, or refused, by the answer to `request` (None: it is known).
 
-        Its state becomes `state` once that is known of its last event; it may come in parts.
+        The batch's state becomes `state` once that is known of its last event; it may come in parts.
         """
         kind = "refused" if refused else "delivered"
         of_events, of_rows = batches.c[f"{kind}_events"], batches.c[f"{kind}_rows"]
@@ -80,6 +90,8 @@ class Ledger:
         final = case((batches.c.delivered_events > 0, "delivered"), else_=state)
         state_now = case((settled >= batches.c.events, final), else_=batches.c.state)
         with self._writing() as connection:
+            if request:
+                _add_request(connection, run_id, request)
             connection.execute(
                 _the_batch(run_id, number).values(
                     {"state": state_now, of_events: of_events + events, of_rows: of_rows + rows}
@@ -88,20 +100,8 @@ class Ledger:
 
     def request(self, run_id: str, record: RequestRecord) -> None:
         """A request was made and answered, or is known to stay without an answer."""
-        retried = int(record.attempt > 1)
         with self._writing() as connection:
-            connection.execute(
-                insert(requests).values(
-                    run_id=run_id,
-                    answered_at=_text(datetime.now(UTC)),
-                    **{name: getattr(record, name) for name in RequestRecord.__slots__},
-                )
-            )
-            connection.execute(
-                update(runs)
-                .where(runs.c.run_id == run_id)
-                .values(requests_sent=runs.c.requests_sent + 1, requests_retried=runs.c.requests_retried + retried)
-            )
+            _add_request(connection, run_id, record)
 
     def finish_run(
         self, run_id: str, status: RunStatus, *, seconds: float | None = None, error: str | None = None
@@ -208,6 +208,19 @@ def _engine(url: str) -> Engine:
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     for setting in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 30000", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")
+
+
+def _add_request(connection: Connection, run_id: str, record: RequestRecord) -> None:
+    values = {name: getattr(record, name) for name in RequestRecord.__slots__}
+    connection.execute(insert(requests).values(run_id=run_id, answered_at=_text(datetime.now(UTC)), **values))
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == run_id)
+        .values(
+            requests_sent=runs.c.requests_sent + 1,
+            requests_retried=runs.c.requests_retried + int(record.attempt > 1),
+        )
+    )
 
 
 def _the_batch(run_id: str, number: int) -> Any:

@@ -7,7 +7,7 @@ from threading import Lock
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.delivery.answer import Answer
+from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import LeftOutWriter
@@ -16,6 +16,8 @@ from connector.outcomes import Reason
 from connector.stage.reader import StageReader
 from connector.transform.events import left_out_rows
 from connector.transform.grouping import payloads
+
+_COMMA = pa.scalar(",")
 
 Delivered = Callable[[int], None]
 """Told of each number of events that were just delivered."""
@@ -55,7 +57,7 @@ class StagedBatches:
     @staticmethod
     def _batch(record: BatchRecord, events: pa.RecordBatch, offset: int) -> Batch:
         rows = pc.sum(pc.list_value_length(events["rows"])).as_py()
-        joined = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], payloads(events)), ",")
+        joined = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], payloads(events)), _COMMA)
         return Batch(record.number, record.route, events.num_rows, rows, memoryview(joined[0].as_buffer()), offset)
 
 
@@ -65,6 +67,7 @@ class LedgerRecorder:
     def __init__(self, ledger: Ledger, run_id: str, batches: StagedBatches, directory: Path, told: Delivered) -> None:
         self._ledger, self._run_id, self._batches, self._told = ledger, run_id, batches, told
         self._refused = LeftOutWriter(directory, "refused")
+        self._settling: dict[tuple[int, int], RequestRecord] = {}
         self._lock = Lock()
 
     def sending(self, batch: Batch) -> None:
@@ -73,34 +76,42 @@ class LedgerRecorder:
 
     def answered(self, batch: Batch, answer: Answer, attempts: int) -> None:
         """See `Recorder.answered`."""
-        self._ledger.request(
-            self._run_id,
-            RequestRecord(
-                batch=batch.number,
-                first_event=batch.offset,
-                events=batch.events,
-                attempt=attempts,
-                verdict=answer.verdict,
-                http_status=answer.http_status,
-                code=answer.code,
-                message=answer.message,
-                request_id=answer.request_id,
-                seconds=round(answer.seconds, 4),
-            ),
+        record = RequestRecord(
+            batch=batch.number,
+            first_event=batch.offset,
+            events=batch.events,
+            attempt=attempts,
+            verdict=answer.verdict,
+            http_status=answer.http_status,
+            code=answer.code,
+            message=answer.message,
+            request_id=answer.request_id,
+            seconds=round(answer.seconds, 4),
         )
+        if answer.verdict is Verdict.ACCEPTED:
+            # Its outcome follows at once and is written with it: one wait for the disk less.
+            self._settling[batch.number, batch.offset] = record
+        else:
+            self._ledger.request(self._run_id, record)
 
     def outcome(self, batch: Batch, state: BatchState, answer: Answer | None) -> None:
         """See `Recorder.outcome`."""
-        if state in {BatchState.DELIVERED, BatchState.REFUSED}:
-            refused = state is BatchState.REFUSED
-            self._ledger.batch_result(
-                self._run_id, batch.number, state, refused=refused, events=batch.events, rows=batch.rows
-            )
-            if refused:
-                self._refuse(batch, answer)
-            self._told(batch.events)
-        else:
+        if state not in {BatchState.DELIVERED, BatchState.REFUSED}:
             self._ledger.batch_state(self._run_id, batch.number, state)
+            return
+        refused = state is BatchState.REFUSED
+        self._ledger.batch_result(
+            self._run_id,
+            batch.number,
+            state,
+            refused=refused,
+            events=batch.events,
+            rows=batch.rows,
+            request=self._settling.pop((batch.number, batch.offset), None),
+        )
+        if refused:
+            self._refuse(batch, answer)
+        self._told(batch.events)
 
     def close(self) -> None:
         """Puts the refused rows in their place."""

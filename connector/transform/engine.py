@@ -13,7 +13,7 @@ from connector.transform.sql.functions import register
 class Engine:
     """One in-memory DuckDB with one thread: rows come out in the order in which they went in.
 
-    Planning the compiled query takes longer than transforming ten thousand rows, so it is planned once, over
+    Planning a compiled query takes longer than transforming ten thousand rows, so each is planned once, over
     a relation that hands out whichever slice it holds at the time. Not for use from several threads at once.
     """
 
@@ -22,32 +22,27 @@ class Engine:
         self._connection = duckdb.connect(config={"threads": 1})
         self._connection.execute("SET TimeZone = 'UTC'")
         register(self._connection, compiled.rules.default_region)
-        self._chunk: _Slice | None = None
+        self._prepared: dict[str, _Slice] = {}
 
     def rows(self, chunk: pa.Table) -> pa.Table:
         """The hashed rows of `chunk`, whose columns are named as the compiler expects them."""
-        self._hold(chunk)
-        return self._connection.sql("EXECUTE transform").to_arrow_table()
+        return self._execute("chunk", self._compiled.rows_sql, chunk)
 
-    def rejected_columns(self, chunk: pa.Table, row_numbers: pa.Array) -> pa.Table:
-        """What is kept of the rows with these numbers: row_number and columns, a JSON object as text."""
-        self._hold(chunk)
-        self._connection.register("rejected", pa.table({"row_number": row_numbers}))
-        try:
-            return self._connection.sql(self._compiled.rejected_sql).to_arrow_table()
-        finally:
-            self._connection.unregister("rejected")
+    def rejected_columns(self, rejected: pa.Table) -> pa.Table:
+        """What is kept of these rows of a chunk: row_number and columns, a JSON object as text."""
+        return self._execute("rejected", self._compiled.rejected_sql, rejected)
 
     def close(self) -> None:
         """Ends the connection."""
         self._connection.close()
 
-    def _hold(self, chunk: pa.Table) -> None:
-        if self._chunk is None:
-            self._chunk = _Slice(chunk)
-            self._connection.register("chunk", self._chunk)
-            self._connection.execute(f"PREPARE transform AS {self._compiled.rows_sql}")
-        self._chunk.table = chunk
+    def _execute(self, relation: str, sql: str, table: pa.Table) -> pa.Table:
+        if relation not in self._prepared:
+            self._prepared[relation] = _Slice(table)
+            self._connection.register(relation, self._prepared[relation])
+            self._connection.execute(f"PREPARE of_{relation} AS {sql}")
+        self._prepared[relation].table = table
+        return self._connection.sql(f"EXECUTE of_{relation}").to_arrow_table()
 
 
 class _Slice:

@@ -25,8 +25,8 @@ def left_out_rows(
     """A row (schema LEFT_OUT) for each row of each event (schema EVENTS), saying why it is not sent."""
     if not events.num_rows:
         return LEFT_OUT.empty_table()
-    members = ", ".join(f"',\"{name}\":' || json_extract(payload, '{path}')" for name, path in _MEMBERS.items())
-    kept = f"'{{' || concat({members})[2:] || '}}'"
+    members = ", ".join(f"'\"{name}\":' || json_extract(payload, '{path}')" for name, path in _MEMBERS.items())
+    kept = f"concat('{{', concat_ws(',', {members}), '}}')"
     sql = f"SELECT unnest(rows) AS row, {redacted(kept, EMAIL_LIKE, WRITTEN_PHONE)} AS columns FROM events"
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("events", pa.table({"rows": events["rows"], "payload": payloads(events)}))

@@ -11,8 +11,13 @@ import pyarrow.compute as pc
 from connector.hashed import AMOUNT, EVENTS, KEY
 from connector.outcomes import REASONS, WARNINGS
 
+_NOTHING, _COMMA, _NO_TEXT = pa.scalar(""), pa.scalar(","), pa.scalar(None, pa.string())
+_CONTENTS, _AFTER_CONTENTS = pa.scalar(',"contents":['), pa.scalar("]")
+_VALUE, _BEFORE_VALUE, _END = pa.scalar(',"value":'), pa.scalar('],"value":'), pa.scalar("}}")
+
 Positions = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +32,12 @@ class Grouped:
     duplicates: Positions
 
 
-def group(parts: pa.Table, rejected: Flags, *, line_items: bool) -> Grouped:
+def group(parts: pa.Table, rejected: Flags, *, line_items: bool, heads: Numbers | None = None) -> Grouped:
     """Puts together the `parts` (schema EVENTS, keys may be null) that share a key.
 
-    `rejected` says which parts must not be sent. With `line_items`, parts of one key become one event, or
-    are incomplete where one of them is rejected; without, the first stands and the others are duplicates.
+    `heads` are numbers by which two heads can be told apart faster than by their text. `rejected` says which
+    parts must not be sent. With `line_items`, parts of one key become one event, or are incomplete where one of
+    them is rejected; without, the first stands and the others are duplicates.
     """
     groups = _group_numbers(parts["key"])
     none = np.empty(0, np.int64)
@@ -45,7 +51,7 @@ def group(parts: pa.Table, rejected: Flags, *, line_items: bool) -> Grouped:
         _, first = np.unique(groups[good], return_index=True)
         kept, incomplete = good[np.sort(first)], none
         duplicates = np.delete(good, first)
-    events, first_parts = _joined(parts, kept, groups[kept])
+    events, first_parts = _joined(parts, kept, groups[kept], heads)
     return Grouped(events, first_parts, incomplete, duplicates)
 
 
@@ -56,12 +62,14 @@ def conflicting_rows(events: pa.Table) -> int:
 
 def payloads(events: pa.RecordBatch | pa.Table) -> pa.Array:
     """The JSON object of each event (schema EVENTS), as UTF-8 text."""
-    empty = pa.scalar("")
-    items, values = _plain(events["items"]), _value_text(_plain(events["amount"]))
-    contents = pc.binary_join_element_wise(',"contents":[', items, "]", empty)
-    value = pc.binary_join_element_wise(',"value":', values, empty)
+    head, items, amounts = (_plain(events[name]) for name in ("head", "items", "amount"))
+    values = _value_text(amounts)
+    if not items.null_count and not amounts.null_count:
+        return pc.binary_join_element_wise(head, _CONTENTS, items, _BEFORE_VALUE, values, _END, _NOTHING)
+    contents = pc.binary_join_element_wise(_CONTENTS, items, _AFTER_CONTENTS, _NOTHING)
+    value = pc.binary_join_element_wise(_VALUE, values, _NOTHING)
     return pc.binary_join_element_wise(
-        _plain(events["head"]), pc.fill_null(contents, ""), pc.fill_null(value, ""), "}}", empty
+        head, pc.fill_null(contents, _NOTHING), pc.fill_null(value, _NOTHING), _END, _NOTHING
     )
 
 
@@ -74,43 +82,71 @@ def _group_numbers(keys: pa.ChunkedArray) -> Positions:
     return numbers
 
 
-def _joined(parts: pa.Table, kept: Positions, groups: Positions) -> tuple[pa.Table, Positions]:
-    ordered = np.argsort(groups, kind="stable")
+def _joined(parts: pa.Table, kept: Positions, groups: Positions, heads: Numbers | None) -> tuple[pa.Table, Positions]:
+    """The parts at the positions `kept`, joined by group, and the position of the first part of each event."""
+    in_order = bool((groups[1:] >= groups[:-1]).all())
+    ordered = np.arange(len(groups)) if in_order else np.argsort(groups, kind="stable")
     order, sorted_groups = kept[ordered], groups[ordered]
     starts = np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]]) if len(order) else order
+    untouched = in_order and len(order) == parts.num_rows
+
+    def whole(table: pa.Table) -> pa.Table:
+        return table if untouched else table.take(pa.array(order))
+
     if len(starts) == len(order):
-        return parts.take(order).cast(EVENTS), order
-    members = parts.take(order)
-    head = _plain(members["head"])
-    sizes = np.diff(np.r_[starts, len(order)])
+        return whole(parts).cast(EVENTS), order
+    first, sizes = pa.array(order[starts]), np.diff(np.r_[starts, len(order)])
+    members = whole(parts.drop_columns(["head"]))
+    head = _plain(parts["head"])
     events = pa.table(
         [
-            _plain(members["key"]).take(pa.array(starts)),
+            _plain(parts["key"]).take(first),
             _joined_lists(_plain(members["rows"]), starts),
-            head.take(pa.array(starts)),
+            head.take(first),
             _joined_items(_plain(members["items"]), starts),
             _summed(_plain(members["amount"]), sizes),
-            _others(members, head, starts, sizes),
+            _others(members, _Heads(head, heads, order), starts, sizes),
         ],
         schema=EVENTS,
     )
     return events, order[starts]
 
 
-def _others(members: pa.Table, head: pa.Array, starts: Positions, sizes: Positions) -> pa.Array:
+@dataclass(frozen=True, slots=True)
+class _Heads:
+    """The heads of parts, where they are in the table, their numbers, and the order of the members."""
+
+    texts: pa.Array
+    numbers: Numbers | None
+    order: Positions
+
+    def differing(self, starts: Positions, sizes: Positions) -> Flags:
+        """Of each member, whether its head is another than that of its event's first."""
+        first = np.repeat(starts, sizes)
+        if self.numbers is not None:
+            numbers = self.numbers[self.order]
+            return np.asarray(numbers != numbers[first])
+        texts = self.of(np.arange(len(self.order)))
+        return np.asarray(pc.not_equal(texts, texts.take(pa.array(first))).to_numpy(zero_copy_only=False))
+
+    def of(self, members: Positions) -> pa.Array:
+        """The heads of these members."""
+        return self.texts.take(pa.array(self.order[members]))
+
+
+def _others(members: pa.Table, heads: _Heads, starts: Positions, sizes: Positions) -> pa.Array:
     """The heads, of each event's rows, that are not its first row's."""
     if pc.sum(pc.list_value_length(members["others"])).as_py():
-        return _others_of_parts(members, starts, sizes)
-    other = pc.not_equal(head, head.take(pa.array(np.repeat(starts, sizes)))).to_numpy(zero_copy_only=False)
-    rows = np.where(other, pc.list_value_length(members["rows"]).to_numpy(), 0)
+        return _others_of_parts(members, heads.of(np.arange(len(heads.order))).to_pylist(), starts, sizes)
+    rows = np.where(heads.differing(starts, sizes), pc.list_value_length(members["rows"]).to_numpy(), 0)
     before = np.r_[0, np.cumsum(rows)]
     offsets = np.r_[before[starts], before[-1]].astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), head.take(pa.array(np.repeat(np.arange(len(rows)), rows))))
+    return pa.ListArray.from_arrays(pa.array(offsets), heads.of(np.repeat(np.arange(len(rows)), rows)))
 
 
-def _others_of_parts(members: pa.Table, starts: Positions, sizes: Positions) -> pa.Array:
+def _others_of_parts(members: pa.Table, heads: list[str], starts: Positions, sizes: Positions) -> pa.Array:
     """The same where parts have such heads already: of the few events that lie in several slices and disagree."""
-    heads, others = members["head"].to_pylist(), members["others"].to_pylist()
+    others = members["others"].to_pylist()
     rows = pc.list_value_length(members["rows"]).to_pylist()
     found = []
     for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
@@ -128,8 +164,8 @@ def _joined_items(items: pa.Array, starts: Positions) -> pa.Array:
     present = items.is_valid().to_numpy(zero_copy_only=False)
     before = np.r_[0, np.cumsum(present)].astype(np.int32)
     offsets = np.r_[before[starts], before[-1]].astype(np.int32)
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), items.drop_null()), ",")
-    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), items.drop_null()), _COMMA)
+    return pc.if_else(pc.equal(joined, _NOTHING), _NO_TEXT, joined)
 
 
 def _summed(amounts: pa.Array, sizes: Positions) -> pa.Array:

@@ -14,12 +14,12 @@ class Layers:
         self._layers.setdefault(layer, {})[name] = expression
         return name
 
-    def select(self, columns: Sequence[str], below: str, *, where: str = "") -> str:
+    def select(self, columns: Sequence[str], below: str) -> str:
         """The whole query over the relation `below`, which has a column row_number."""
         parts: list[str] = []
         previous = below
         for number, layer in sorted(self._layers.items()):
             body = ",\n    ".join(["*", *(f"{expression} AS {name}" for name, expression in layer.items())])
-            parts.append(f"layer_{number} AS (\n  SELECT\n    {body}\n  FROM {previous}{where if not parts else ''}\n)")
+            parts.append(f"layer_{number} AS (\n  SELECT\n    {body}\n  FROM {previous}\n)")
             previous = f"layer_{number}"
         return "WITH " + ",\n".join(parts) + f"\nSELECT {', '.join(columns)}\nFROM {previous}"

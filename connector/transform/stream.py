@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from queue import SimpleQueue
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,8 +18,12 @@ from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import Engine, chunk_of
 from connector.transform.grouping import conflicting_rows, count_reasons, count_warnings, group, parts_of
 
-SLICE_ROWS = 65_536
+SLICE_ROWS = 32_768
 SLICE_BYTES = 64 << 20
+
+_WORDS = pa.array([Skip.DUPLICATE.value, *(reason.value for reason in REASONS)])
+_OUTCOMES = pa.array(["skipped", *("rejected" for _ in REASONS)])
+"""By the number of a row's reason; a row that is left out without one is a duplicate."""
 
 
 def hash_rows(
@@ -47,17 +52,21 @@ def hash_rows(
 def _slices(batches: Iterable[pa.RecordBatch], compiled: CompiledTransform, slice_rows: int) -> Iterator[pa.Table]:
     waiting: list[pa.RecordBatch] = []
     first_row, rows, size = 1, 0, 0
-    for batch in batches:
-        for start in range(0, batch.num_rows, slice_rows):
-            piece = batch.slice(start, slice_rows)
-            waiting.append(piece)
-            rows += piece.num_rows
-            size += piece.nbytes
-            if rows >= slice_rows or size >= SLICE_BYTES:
-                yield chunk_of(waiting, compiled.indices, first_row)
-                first_row, rows, size, waiting = first_row + rows, 0, 0, []
+    for piece in _pieces(batches, slice_rows):
+        if waiting and (rows + piece.num_rows > slice_rows or size >= SLICE_BYTES):
+            yield chunk_of(waiting, compiled.indices, first_row)
+            first_row, rows, size, waiting = first_row + rows, 0, 0, []
+        waiting.append(piece)
+        rows += piece.num_rows
+        size += piece.nbytes
     if waiting:
         yield chunk_of(waiting, compiled.indices, first_row)
+
+
+def _pieces(batches: Iterable[pa.RecordBatch], slice_rows: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for start in range(0, batch.num_rows, slice_rows):
+            yield batch.slice(start, slice_rows)
 
 
 def _with_engine(engines: "SimpleQueue[Engine]", chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:
@@ -75,7 +84,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> 
     parts = parts_of(rows)
     rejected = reasons != 0
     barred = pc.unique(parts["key"].filter(pa.array(rejected))).drop_null()
-    grouped = group(parts, rejected, line_items=compiled.rules.line_items)
+    grouped = group(parts, rejected, line_items=compiled.rules.line_items, heads=rows["head_number"].to_numpy())
     reasons[grouped.incomplete] = 1 + REASONS.index(Reason.INCOMPLETE_EVENT)
     warnings = count_warnings(rows["warnings"].to_numpy())
     skips = Counter({Skip.DUPLICATE.value: len(grouped.duplicates)} if len(grouped.duplicates) else {})
@@ -84,7 +93,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> 
     return HashedRows(
         read=chunk.num_rows,
         events=tuple(_by_route(rows, grouped.events, grouped.first, compiled)),
-        left_out=_left_out(engine, chunk, rows["row_number"], reasons, grouped.duplicates),
+        left_out=_left_out(engine, chunk, reasons, grouped.duplicates),
         barred=barred if compiled.rules.line_items else pa.array([], KEY),
         rejects=count_reasons(reasons),
         skips=skips,
@@ -93,7 +102,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> 
 
 
 def _by_route(
-    rows: pa.Table, events: pa.Table, first: np.ndarray, compiled: CompiledTransform
+    rows: pa.Table, events: pa.Table, first: npt.NDArray[np.int64], compiled: CompiledTransform
 ) -> Iterator[HashedEvents]:
     rules = compiled.rules
     if not compiled.routed:
@@ -108,21 +117,18 @@ def _by_route(
 
 
 def _left_out(
-    engine: Engine, chunk: pa.Table, numbers: pa.ChunkedArray, reasons: np.ndarray, duplicates: np.ndarray
+    engine: Engine, chunk: pa.Table, reasons: npt.NDArray[np.uint8], duplicates: npt.NDArray[np.int64]
 ) -> pa.Table:
     positions = np.flatnonzero(reasons)
     left = np.sort(np.r_[positions, duplicates])
     if not len(left):
         return LEFT_OUT.empty_table()
-    kept = engine.rejected_columns(chunk, numbers.take(pa.array(left)).combine_chunks())
-    words = pa.array([Skip.DUPLICATE.value, *(reason.value for reason in REASONS)])
-    reason = words.take(pa.array(reasons[left]))
-    skipped = pc.equal(reason, Skip.DUPLICATE.value)
+    kept = engine.rejected_columns(chunk.take(pa.array(left)))
     nothing = pa.nulls(len(left))
     columns = [
         kept["row_number"],
-        pc.if_else(skipped, "skipped", "rejected"),
-        reason,
+        _OUTCOMES.take(pa.array(reasons[left])),
+        _WORDS.take(pa.array(reasons[left])),
         nothing.cast(pa.int32()),
         nothing.cast(pa.string()),
         kept["columns"],

@@ -13,14 +13,14 @@ from connector.transform.compiler.context import Context
 from connector.transform.rules import EventRules
 from connector.transform.template import Constant
 
-_OUTPUT = ("row_number", "reason", "warnings", "key", "head", "item", "amount")
+_OUTPUT = ("row_number", "reason", "warnings", "key", "head", "head_number", "item", "amount")
 _ROUTE = ("event_source", "event_source_id")
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledTransform:
-    """`rows_sql` turns a chunk into hashed rows; `rejected_sql` gives what is kept of the rows whose
-    numbers are in the relation `rejected`. `routed` says whether rows name their own event source.
+    """`rows_sql` turns a chunk into hashed rows; `rejected_sql` gives what is kept of rejected rows,
+    over the relation `rejected`, which is like `chunk`. `routed` says whether rows name their own event source.
     """
 
     rows_sql: str
@@ -43,11 +43,9 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     )
     properties.compile_item(context)
     rejected = f"{payload.rejected_columns(context, identifiers)} AS columns"
-    only_rejected = " WHERE row_number IN (SELECT row_number FROM rejected)"
     return CompiledTransform(
         rows_sql=context.layers.select((*_OUTPUT, *(_ROUTE if wrong_route else ())), "chunk"),
-        rejected_sql=context.layers.select(("row_number", rejected), "chunk", where=only_rejected)
-        + "\nORDER BY row_number",
+        rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
         indices=tuple(binding.indices()),
         routed=wrong_route is not None,
         rules=rules,

@@ -29,6 +29,7 @@ class Level(IntEnum):
     ID = 9
     OUTCOME = 10
     PAYLOAD = 11
+    LAST = 12
 
 
 @dataclass

@@ -22,11 +22,14 @@ def compile_head(
     content_type: str,
     properties: list[str],
 ) -> None:
-    """Puts head: the event's JSON object up to where `contents` and `value` are added, still open."""
+    """Puts head: the event's JSON object up to where `contents` and `value` are added, still open.
+
+    And head_number, by which heads within one slice are told apart.
+    """
     limited = context.on_web("true") if context.rules.limited_data_use else None
     members = [_member(one.name, one.json) for one in identifiers]
     members += [_member(_user_key(name), value) for name, value in user.items()]
-    people = context.layers.put(Level.OUTCOME, "people", f"concat({', '.join(members) or quote('')})")
+    people = context.layers.put(Level.OUTCOME, "people", f"concat_ws(',', {', '.join(members) or 'NULL'})")
     parts = [
         """'{"event":'""",
         json_text("event"),
@@ -36,7 +39,7 @@ def compile_head(
         json_text("event_id"),
         *([f"""CASE WHEN {limited} THEN ',"limited_data_use":true' END"""] if limited else []),
         """',"user":{'""",
-        f"{people}[2:]",
+        people,
         "'}'",
         *([page] if page else []),
         """',"properties":{"content_type":'""",
@@ -44,6 +47,7 @@ def compile_head(
         *properties,
     ]
     context.layers.put(Level.PAYLOAD, "head", f"concat({', '.join(parts)})")
+    context.layers.put(Level.LAST, "head_number", "hash(head)")
 
 
 def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
@@ -58,7 +62,7 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
         for parameter in PARAMETERS
         if not parameter.personal and (text := context.text(parameter.name))
     ]
-    return f"'{{' || concat({', '.join(members) or quote('')})[2:] || '}}'"
+    return f"concat('{{', concat_ws(',', {', '.join(members) or 'NULL'}), '}}')"
 
 
 def _kept(name: str, text: str) -> str:
@@ -74,4 +78,4 @@ def _user_key(name: str) -> str:
 
 
 def _member(name: str, value: str) -> str:
-    return f"{quote(f',{json.dumps(name)}:')} || {value}"
+    return f"{quote(f'{json.dumps(name)}:')} || {value}"

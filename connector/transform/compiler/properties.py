@@ -71,15 +71,15 @@ def compile_amounts(context: Context) -> dict[Reason, str]:
 
 def compile_item(context: Context) -> None:
     """Puts the column item: this row's element of `contents`, NULL where the row has nothing for one."""
-    members = [_member(name, json_text(text)) for name in _ITEM_TEXTS if (text := context.text(name))]
+    members = [member(name, json_text(text)) for name in _ITEM_TEXTS if (text := context.text(name))]
     members += [
-        _member(name, json_number(f"number_{name}")) for name in ("price", "quantity") if context.binding.has(name)
+        member(name, json_number(f"number_{name}")) for name in ("price", "quantity") if context.binding.has(name)
     ]
     if not members:
         context.layers.put(Level.OUTCOME, "item", "NULL::VARCHAR")
         return
-    context.layers.put(Level.JSON, "members", f"concat({', '.join(members)})")
-    context.layers.put(Level.OUTCOME, "item", "CASE WHEN members <> '' THEN '{' || members[2:] || '}' END")
+    context.layers.put(Level.JSON, "members", f"concat_ws(',', {', '.join(members)})")
+    context.layers.put(Level.OUTCOME, "item", "CASE WHEN members <> '' THEN concat('{', members, '}') END")
 
 
 def _read(context: Context, name: str) -> str | None:
@@ -137,3 +137,8 @@ def _constant_json(source: Constant) -> str:
 
 def _member(name: str, value: str) -> str:
     return f"{quote(f',{json.dumps(name, ensure_ascii=False)}:')} || {value}"
+
+
+def member(name: str, value: str) -> str:
+    """A member of a JSON object, NULL where its value is."""
+    return f"{quote(f'{json.dumps(name, ensure_ascii=False)}:')} || {value}"
