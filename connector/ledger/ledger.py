@@ -80,7 +80,7 @@ class Ledger:
         rows: int,
         request: RequestRecord | None,
     ) -> None:
-        """So many events, and rows, of a batch were delivered, or refused, by the answer to `request` (None: it is known).
+        """So many events, and rows, of a batch were delivered, or refused, by the answer to `request` (None: known).
 
         The batch's state becomes `state` once that is known of its last event; it may come in parts.
         """

@@ -14,7 +14,7 @@ from connector.redaction import redact
 BATCH_ROWS = 65_536
 IN_MEMORY = ":memory:"
 
-SMALL_MEMORY = "96MB"
+SMALL_MEMORY = "64MB"
 LARGE_MEMORY = "80%"
 """A query gets little memory, of which DuckDB would otherwise keep all as a cache of the file, and much only where
 it cannot do with little. It is never let write to a temporary folder: what it would write identifies people."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-KEYS_AT_ONCE = 2_000_000
+KEYS_AT_ONCE = 500_000
 _READ_AT_ONCE = 1 << 20
 
 Halves = npt.NDArray[np.uint64]

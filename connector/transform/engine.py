@@ -9,6 +9,10 @@ import pyarrow as pa
 from connector.transform.compiler import CompiledTransform
 from connector.transform.sql.functions import register
 
+SMALL_MEMORY, LARGE_MEMORY = "128MB", "80%"
+"""What an engine may hold: enough for a slice of usual rows, and more only for one that needs it. It is never let
+write to a temporary folder: plain identifiers are among what it holds."""
+
 
 class Engine:
     """One in-memory DuckDB with one thread: rows come out in the order in which they went in.
@@ -20,7 +24,8 @@ class Engine:
     def __init__(self, compiled: CompiledTransform) -> None:
         self._compiled = compiled
         self._connection = duckdb.connect(config={"threads": 1})
-        self._connection.execute("SET TimeZone = 'UTC'")
+        for setting in ("TimeZone = 'UTC'", "temp_directory = ''", f"memory_limit = '{SMALL_MEMORY}'"):
+            self._connection.execute(f"SET {setting}")
         register(self._connection, compiled.rules.default_region)
         self._prepared: dict[str, _Slice] = {}
 
@@ -42,6 +47,12 @@ class Engine:
             self._connection.register(relation, self._prepared[relation])
             self._connection.execute(f"PREPARE of_{relation} AS {sql}")
         self._prepared[relation].table = table
+        try:
+            return self._connection.sql(f"EXECUTE of_{relation}").to_arrow_table()
+        except duckdb.OutOfMemoryException:
+            # Outside of the handler: the error keeps the unfinished result, and that the connection, busy.
+            pass
+        self._connection.execute(f"SET memory_limit = '{LARGE_MEMORY}'")
         return self._connection.sql(f"EXECUTE of_{relation}").to_arrow_table()
 
 

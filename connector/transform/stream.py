@@ -19,7 +19,7 @@ from connector.transform.engine import Engine, chunk_of
 from connector.transform.grouping import conflicting_rows, count_reasons, count_warnings, group, parts_of
 
 SLICE_ROWS = 32_768
-SLICE_BYTES = 64 << 20
+SLICE_BYTES = 32 << 20
 
 _WORDS = pa.array([Skip.DUPLICATE.value, *(reason.value for reason in REASONS)])
 _OUTCOMES = pa.array(["skipped", *("rejected" for _ in REASONS)])

@@ -64,9 +64,12 @@ class Context:
 
     def stripped(self, column: str, source: Field, parameter: Parameter) -> str:
         """Puts the stripped text of a column of the result, and gives the name it goes by."""
-        raw = self.layers.put(Level.TEXT, f"text_of_{column}", text_of(f"c{source.index}", source.kind))
+        text = text_of(f"c{source.index}", source.kind)
+        if not is_text(source.kind):
+            return self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, text))
+        raw = self.layers.put(Level.TEXT, f"text_of_{column}", text)
         given = self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, strip(raw)))
-        if parameter.plain is Plain.AS_GIVEN or not is_text(source.kind):
+        if parameter.plain is Plain.AS_GIVEN:
             return given
         guarded = anonymous_id(given) if parameter.plain is Plain.ID else without_addresses(given)
         return self.layers.put(Level.GUARDED, f"guarded_{column}", guarded)
