@@ -6,13 +6,14 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, case, create_engine, event, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, case, create_engine, event, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.errors import ConnectorError
-from connector.ledger.records import BatchRecord, NewRun, RequestRecord, RowCounts, RunRecord
-from connector.ledger.tables import SCHEMA_VERSION, batches, metadata, requests, runs, schema_version
+from connector.ledger.records import BatchRecord, NewRun, OpenBatch, RequestRecord, RowCounts, RunRecord
+from connector.ledger.tables import SCHEMA_VERSION, batches, metadata, parts, requests, runs, schema_version
 from connector.outcomes import RunStatus
+from connector.route import Route
 
 _BATCHES_AT_ONCE = 1_000
 
@@ -78,6 +79,7 @@ class Ledger:
         refused: bool,
         events: int,
         rows: int,
+        first_event: int,
         request: RequestRecord | None,
     ) -> None:
         """So many events, and rows, of a batch were delivered, or refused, by the answer to `request` (None: known).
@@ -92,6 +94,10 @@ class Ledger:
         with self._writing() as connection:
             if request:
                 _add_request(connection, run_id, request)
+            whole = connection.execute(_size_of(run_id, number)).scalar_one() == events
+            if not whole:
+                part = {"run_id": run_id, "batch": number, "first_event": first_event, "events": events}
+                connection.execute(insert(parts).values(part))
             connection.execute(
                 _the_batch(run_id, number).values(
                     {"state": state_now, of_events: of_events + events, of_rows: of_rows + rows}
@@ -103,10 +109,32 @@ class Ledger:
         with self._writing() as connection:
             _add_request(connection, run_id, record)
 
+    def open_batches(self, run_id: str) -> list[OpenBatch]:
+        """The batches of a staged run that are not settled in full, in order."""
+        unsettled = batches.c.delivered_events + batches.c.refused_events < batches.c.events
+        query = select(batches).where(batches.c.run_id == run_id, unsettled).order_by(batches.c.number)
+        settled: dict[int, list[tuple[int, int]]] = {}
+        with self._engine.connect() as connection:
+            for part in connection.execute(select(parts).where(parts.c.run_id == run_id)):
+                settled.setdefault(part.batch, []).append((part.first_event, part.events))
+            return [_open_batch(row, settled.get(row.number, [])) for row in connection.execute(query)]
+
+    def resume_run(self, run_id: str) -> None:
+        """A run goes on."""
+        with self._writing() as connection:
+            again = {"status": RunStatus.RUNNING, "finished_at": None, "error": None}
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(again))
+
     def finish_run(
-        self, run_id: str, status: RunStatus, *, seconds: float | None = None, error: str | None = None
+        self,
+        run_id: str,
+        status: RunStatus,
+        *,
+        seconds: float | None = None,
+        error: str | None = None,
+        resumable: bool = True,
     ) -> None:
-        """The run has ended, for good or until it is resumed."""
+        """The run has ended, for good or until it is resumed; `seconds` are added to those it has taken before."""
         with self._writing() as connection:
             connection.execute(
                 update(runs)
@@ -114,8 +142,9 @@ class Ledger:
                 .values(
                     status=status,
                     finished_at=_text(datetime.now(UTC)),
-                    seconds=None if seconds is None else round(seconds, 3),
+                    seconds=func.round(func.coalesce(runs.c.seconds, 0.0) + (seconds or 0.0), 3),
                     error=error,
+                    resumable=resumable,
                 )
             )
 
@@ -223,6 +252,16 @@ def _add_request(connection: Connection, run_id: str, record: RequestRecord) -> 
     )
 
 
+def _size_of(run_id: str, number: int) -> Select[Any]:
+    return select(batches.c.events).where(batches.c.run_id == run_id, batches.c.number == number)
+
+
+def _open_batch(row: Row[Any], settled: list[tuple[int, int]]) -> OpenBatch:
+    route = Route(row.event_source, row.event_source_id)
+    record = BatchRecord(row.number, route, row.file, row.place, row.events, row.rows)
+    return OpenBatch(record, tuple(settled), uncertain=row.state in {"sending", "unknown"})
+
+
 def _the_batch(run_id: str, number: int) -> Any:
     return update(batches).where(batches.c.run_id == run_id, batches.c.number == number)
 
@@ -273,6 +312,10 @@ def _record(connection: Connection, run: Row[Any]) -> RunRecord:
         skips=run.skips,
         warnings=run.warnings,
         error=run.error,
+        api_url=run.api_url,
+        test_event_code=run.test_event_code,
+        staged=run.staged,
+        resumable=run.resumable,
     )
 
 

@@ -16,13 +16,17 @@ _FOLDER = "left-out"
 
 
 class LeftOutWriter:
-    """Writes one file of left-out rows (schema LEFT_OUT); it is there, whole, once closed."""
+    """Writes one file of left-out rows (schema LEFT_OUT); it is there, whole, once closed.
+
+    Files of one name are numbered from 1: a run that is resumed adds to those it has.
+    """
 
     def __init__(self, directory: Path, name: str) -> None:
         folder = directory / _FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"{name}.parquet"
-        self._unfinished = folder / f".{name}.unfinished"
+        number = 1 + sum(1 for _ in folder.glob(f"{name}-*.parquet"))
+        self._path = folder / f"{name}-{number}.parquet"
+        self._unfinished = folder / f".{name}-{number}.unfinished"
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, rows: pa.Table) -> None:

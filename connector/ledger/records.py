@@ -34,6 +34,27 @@ class BatchRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """A batch of which not everything is settled: what is, as (first event, events); and whether some of the rest
+    may have been taken, its answer being lost.
+    """
+
+    record: BatchRecord
+    settled: tuple[tuple[int, int], ...] = ()
+    uncertain: bool = False
+
+    def gaps(self) -> list[tuple[int, int]]:
+        """The parts that are still to be sent, as (first event, events), in order."""
+        found, next_event = [], 0
+        for first, events in sorted(self.settled):
+            if first > next_event:
+                found.append((next_event, first - next_event))
+            next_event = first + events
+        left = self.record.events - next_event
+        return [*found, (next_event, left)] if left > 0 else found
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRecord:
     """One request and the answer to it. `first_event` counts within the batch, from 0."""
 
@@ -91,6 +112,10 @@ class RunRecord:
     skips: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
     error: str | None = None
+    api_url: str = ""
+    test_event_code: str | None = None
+    staged: bool = False
+    resumable: bool = True
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector run --json` prints."""

@@ -23,6 +23,7 @@ runs = Table(
     Column("finished_at", String),
     Column("seconds", Float),
     Column("staged", Boolean, nullable=False, default=False),
+    Column("resumable", Boolean, nullable=False, default=True),
     Column("rows_read", Integer, nullable=False, default=0),
     Column("rejects", JSON, nullable=False, default=dict),
     Column("skips", JSON, nullable=False, default=dict),
@@ -49,6 +50,16 @@ batches = Table(
     Column("refused_events", Integer, nullable=False, default=0),
     Column("refused_rows", Integer, nullable=False, default=0),
 )
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("batch", Integer, primary_key=True),
+    Column("first_event", Integer, primary_key=True),
+    Column("events", Integer, nullable=False),
+)
+"""What was settled of batches that had to be cut, so that the rest can be sent without it."""
 
 requests = Table(
     "requests",

@@ -6,20 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from shutil import rmtree
-from time import perf_counter
 
 from connector.config.project import Project
-from connector.delivery.sender import deliver
-from connector.errors import ConnectorError, Interrupted, StopResumable, TooManyRejects, UsageError
+from connector.errors import StopResumable, TooManyRejects, UsageError
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import NewRun, RunRecord
-from connector.outcomes import RunStatus
+from connector.ledger.records import NewRun, OpenBatch, RunRecord
+from connector.pipeline.delivering import Delivery, concluded, record_of, send
 from connector.pipeline.history import ledger_of
 from connector.pipeline.observer import Observer, Silent
 from connector.pipeline.prepare import Job, prepare
 from connector.pipeline.result import open_result
-from connector.pipeline.sending import LedgerRecorder, StagedBatches
-from connector.pipeline.service import open_service, rate_limiter, retry_policy
 from connector.pipeline.staging import Staged, stage
 from connector.queries.render import RunContext
 
@@ -66,7 +62,7 @@ def run_orchestration(
     with ledger_of(project) as ledger:
         run = _begin(project, name, options, ledger, started_at, observer, stop)
         _carry_out(run)
-        return _record(ledger, run.run_id)
+        return record_of(ledger, run.run_id)
 
 
 def run_directory(project: Project, run_id: str) -> Path:
@@ -114,22 +110,19 @@ def _begin(
 
 
 def _carry_out(run: _Run) -> None:
-    began = perf_counter()
-    status: RunStatus = RunStatus.FAILED
-    error: str | None = "The run ended unexpectedly."
-    try:
+    with concluded(run.ledger, run.run_id):
         staged = _stage(run)
         refuse_too_many_rejects(run.job, staged)
-        _send(run, staged)
-        status, error = _final_status(_record(run.ledger, run.run_id)), None
-    except (Interrupted, KeyboardInterrupt) as stopped:
-        status, error = RunStatus.INTERRUPTED, str(stopped) or "Interrupted."
-        raise
-    except ConnectorError as failure:
-        error = failure.message
-        raise
-    finally:
-        run.ledger.finish_run(run.run_id, status, seconds=perf_counter() - began, error=error)
+        delivery = Delivery(
+            run_id=run.run_id,
+            ledger=run.ledger,
+            directory=run.directory,
+            destination=run.job.destination,
+            test_event_code=run.test_event_code,
+            observer=run.observer,
+            stop=run.stop,
+        )
+        send(delivery, [OpenBatch(batch) for batch in staged.batches])
 
 
 def _stage(run: _Run) -> Staged:
@@ -154,31 +147,6 @@ def _stage(run: _Run) -> Staged:
     return staged
 
 
-def _send(run: _Run, staged: Staged) -> None:
-    if not staged.batches:
-        return
-    destination = run.job.destination
-    batches = StagedBatches(run.directory, staged.batches)
-    recorder = LedgerRecorder(run.ledger, run.run_id, batches, run.directory, run.observer.settled)
-    with open_service(destination, run.test_event_code, run.observer) as client:
-        try:
-            deliver(
-                batches,
-                client.attempt,
-                policy=retry_policy(destination),
-                limiter=rate_limiter(destination),
-                max_in_flight=destination.max_in_flight,
-                record=recorder,
-                stop=run.stop,
-                split=batches.split,
-            )
-        finally:
-            recorder.close()
-            batches.close()
-    if run.stop.is_set():
-        raise Interrupted("Interrupted; `connector resume` goes on with what was not sent.")
-
-
 def refuse_too_many_rejects(job: Job, staged: Staged) -> None:
     """Raises TooManyRejects where the orchestration allows fewer rejected rows than were staged."""
     limit = job.orchestration.max_reject_percent
@@ -190,18 +158,3 @@ def refuse_too_many_rejects(job: Job, staged: Staged) -> None:
             f"{staged.rejected:,} of {staged.read:,} rows ({percent:.1f} %) were rejected, more than "
             f"max_reject_percent allows ({limit:g} %): nothing was sent."
         )
-
-
-def _final_status(record: RunRecord) -> RunStatus:
-    if not record.rows.balanced:
-        raise StopResumable(f"The rows of run {record.run_id} do not add up: {record.rows}. Please report this.")
-    if record.rows.pending:
-        raise StopResumable(f"{record.rows.pending:,} rows could not be sent; `connector resume` tries them again.")
-    return RunStatus.COMPLETED_WITH_REJECTS if record.rows.rejected else RunStatus.COMPLETED
-
-
-def _record(ledger: Ledger, run_id: str) -> RunRecord:
-    record = ledger.run(run_id)
-    if record is None:
-        raise ConnectorError(f"Run {run_id} is not in the ledger.")
-    return record

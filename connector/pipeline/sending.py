@@ -11,7 +11,7 @@ from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import LeftOutWriter
-from connector.ledger.records import BatchRecord, RequestRecord
+from connector.ledger.records import BatchRecord, OpenBatch, RequestRecord
 from connector.outcomes import Reason
 from connector.stage.reader import StageReader
 from connector.transform.events import left_out_rows
@@ -24,20 +24,22 @@ Delivered = Callable[[int], None]
 
 
 class StagedBatches:
-    """The batches of a stage as delivery takes them, and parts of them where one has to be cut."""
+    """What is open of a stage, as delivery takes it: batches, and parts of those that were cut before."""
 
-    def __init__(self, directory: Path, records: Iterable[BatchRecord]) -> None:
-        self._records = {record.number: record for record in records}
+    def __init__(self, directory: Path, open_batches: Iterable[OpenBatch]) -> None:
+        self._open = {batch.record.number: batch for batch in open_batches}
         self._stage = StageReader(directory)
         self._lock = Lock()
 
     def __iter__(self) -> Iterator[Batch]:
-        for record in self._records.values():
-            yield self._batch(record, self.events(record.number), 0)
+        for number, batch in self._open.items():
+            events = self.events(number)
+            for first, count in batch.gaps():
+                yield self._batch(batch.record, events.slice(first, count), first)
 
     def split(self, batch: Batch, at: int) -> tuple[Batch, Batch]:
         """The first `at` events of a batch, and the others."""
-        record = self._records[batch.number]
+        record = self._open[batch.number].record
         events = self.events(batch.number).slice(batch.offset, batch.events)
         return (
             self._batch(record, events.slice(0, at), batch.offset),
@@ -46,7 +48,7 @@ class StagedBatches:
 
     def events(self, number: int) -> pa.RecordBatch:
         """The events (schema EVENTS) of a whole batch."""
-        record = self._records[number]
+        record = self._open[number].record
         with self._lock:
             return self._stage.events(record.file, record.place)
 
@@ -107,6 +109,7 @@ class LedgerRecorder:
             refused=refused,
             events=batch.events,
             rows=batch.rows,
+            first_event=batch.offset,
             request=self._settling.pop((batch.number, batch.offset), None),
         )
         if refused:

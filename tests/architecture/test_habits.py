@@ -1,7 +1,6 @@
 """What no module does."""
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from connector.hashed import HashedRows
 from tests.architecture.modules import ROOT, Module, calls, modules
@@ -12,16 +11,9 @@ MOCKS = ("unittest.mock", "mock", "pytest_mock")
 
 
 LIBRARY = [module for module in modules() if not module.path.startswith(COMMANDS)]
-KNOWN = {"connector/pipeline/rejects.py": "takes stdout by itself instead of being given it by the command"}
 
 
-def marked(module: Module) -> ParameterSet:
-    """A module as a case; a known fault is to be taken off the list as soon as it is mended."""
-    faults = [pytest.mark.xfail(strict=True, reason=KNOWN[module.path])] if module.path in KNOWN else []
-    return pytest.param(module, id=module.path, marks=faults)
-
-
-@pytest.mark.parametrize("module", [marked(module) for module in LIBRARY])
+@pytest.mark.parametrize("module", LIBRARY, ids=lambda module: module.path)
 def test_only_the_command_line_prints(module: Module) -> None:
     assert PRINTING & {*module.names(), *module.imports()} == set()
 

@@ -1,0 +1,40 @@
+"""A run as the user sees it: progress, signals, and what became of every row, however it ends."""
+
+import threading
+from collections.abc import Callable
+
+from connector.cli.console import out, out_json
+from connector.cli.progress import Watcher, watching
+from connector.cli.signals import stopped_by_signals
+from connector.cli.summary import summary
+from connector.config.project import Project
+from connector.errors import ConnectorError
+from connector.ledger.records import RunRecord
+from connector.pipeline.history import abandon_run, find_run
+
+Work = Callable[[Watcher, threading.Event], RunRecord]
+
+
+def carry_out(project: Project, work: Work, json_output: bool) -> None:
+    """Does the work of a run and prints its record. What it raises is raised, with the record printed as JSON."""
+    with watching(quiet=json_output) as observer:
+
+        def leave_at_once() -> None:
+            record = abandon_run(project, observer.run_id) if observer.run_id else None
+            if record and json_output:
+                out_json(record.as_json())
+
+        with stopped_by_signals(leave_at_once) as stop:
+            try:
+                record = work(observer, stop)
+            except ConnectorError as error:
+                found = find_run(project, observer.run_id) if observer.run_id else None
+                if found and json_output:
+                    out_json(found.as_json())
+                    error.told = True
+                raise
+    if json_output:
+        out_json(record.as_json())
+        return
+    for line in summary(record):
+        out(line)

@@ -1,0 +1,173 @@
+"""What an interrupted run left is finished from the stage, and nothing is sent twice."""
+
+import json
+import signal
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import checked, ended, inside, started
+from tests.cli.shop import GOOD, NAME, Shop, shop
+from tests.cli.tiktok import OK, Reply, TikTok, serving
+
+REVOKED = Reply(40105, "Access token is incorrect or has been revoked.", 401)
+ROWS = 6_500
+
+
+def after(requests: int, then: Reply) -> Callable[[dict[str, Any]], Reply]:
+    """Takes so many requests, and answers all others with `then`."""
+    seen, lock = iter(range(1_000_000)), threading.Lock()
+
+    def answer(body: dict[str, Any]) -> Reply:
+        with lock:
+            return OK if next(seen) < requests else then
+
+    return answer
+
+
+def stopped_half_way(tmp_path: Path, tiktok: TikTok, answer: Callable[[dict[str, Any]], Reply]) -> tuple[Shop, str]:
+    """A project whose run stopped before all was sent, and the run's id. Its warehouse is gone."""
+    tiktok.answer = answer
+    made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=ROWS), destination={"max_in_flight": 1})
+    record = checked(inside("run", NAME, "--json", project=made.directory).json)
+    assert record["status"] == "failed"
+    assert 0 < record["rows"]["delivered"] < ROWS
+    made.warehouse.unlink(missing_ok=True)
+    tiktok.answer = lambda body: OK
+    return made, record["run_id"]
+
+
+def deliveries(tiktok: TikTok) -> Counter[str]:
+    """How often each event was accepted, by its id."""
+    return Counter(event["event_id"] for event in tiktok.events)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["by its id", "the last one"])
+def test_the_rest_is_sent_once_and_without_the_warehouse(tmp_path: Path, named: bool) -> None:
+    with serving() as tiktok:
+        made, run_id = stopped_half_way(tmp_path, tiktok, after(3, REVOKED))
+        resumed = inside("resume", *([run_id] if named else []), "--json", project=made.directory)
+    record = checked(resumed.json)
+    assert (resumed.code, record["run_id"], record["status"]) == (0, run_id, "completed")
+    assert record["rows"] == {"read": ROWS, "delivered": ROWS, "rejected": 0, "skipped": 0, "pending": 0}
+    assert deliveries(tiktok) == Counter({f"e{n}": 1 for n in range(ROWS)})
+    assert record["requests"]["sent"] == len(tiktok.requests)
+
+
+def test_a_batch_that_was_cut_goes_on_with_what_is_left_of_it(tmp_path: Path) -> None:
+    refused = Reply(40002, "Invalid value for event_id: not a valid string.", 400)
+    parts: list[int] = []
+
+    def answer(body: dict[str, Any]) -> Reply:
+        """Takes the first part of the cut batch, and then nothing more."""
+        if parts:
+            return REVOKED
+        if "e1777" in {event["event_id"] for event in body["data"]}:
+            return refused
+        if len(body["data"]) < 1_000:
+            parts.append(len(body["data"]))
+        return OK
+
+    with serving() as tiktok:
+        made, run_id = stopped_half_way(tmp_path, tiktok, answer)
+        tiktok.answer = lambda body: refused if '"e1777"' in json.dumps(body) else OK
+        resumed = inside("resume", run_id, "--json", project=made.directory)
+    record = checked(resumed.json)
+    assert (resumed.code, record["status"]) == (0, "completed_with_rejects")
+    assert record["rejects"] == {"refused_by_tiktok": 1}
+    assert deliveries(tiktok) == Counter({f"e{n}": 1 for n in range(ROWS) if n != 1777})
+    rejects = json.loads(inside("rejects", run_id, "--format", "json", project=made.directory).stdout)
+    assert [row["columns"]["event_id"] for row in rejects] == ["e1777"]
+
+
+def test_a_run_that_was_killed_goes_on_by_its_id(tmp_path: Path) -> None:
+    held = threading.Event()
+
+    def answer(body: dict[str, Any]) -> Reply:
+        if body["data"][0]["event_id"] != "e0":
+            held.wait(30)
+        return OK
+
+    with serving(answer) as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=ROWS))
+        process = started("run", NAME, "--json", project=made.directory)
+        assert tiktok.first.wait(30)
+        while not deliveries(tiktok):
+            pass
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        held.set()
+        (run,) = inside("runs", "--json", project=made.directory).json["runs"]
+        assert run["status"] == "running"
+        unnamed = inside("resume", project=made.directory)
+        tiktok.answer = lambda body: OK
+        resumed = inside("resume", run["run_id"], "--json", project=made.directory)
+    record = checked(resumed.json)
+    assert unnamed.code == 2
+    assert (resumed.code, record["rows"]["delivered"]) == (0, ROWS)
+    assert set(deliveries(tiktok)) == {f"e{n}" for n in range(ROWS)}
+
+
+def test_ctrl_c_and_resume_come_to_the_whole(tmp_path: Path) -> None:
+    with serving(after(2, Reply(50000, "System error", 500))) as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=ROWS))
+        process = started("run", NAME, "--json", project=made.directory)
+        assert tiktok.first.wait(30)
+        while len(tiktok.requests) < 4:
+            pass
+        process.send_signal(signal.SIGINT)
+        run = ended(process)
+        assert run.code == 130
+        tiktok.answer = lambda body: OK
+        resumed = inside("resume", "--json", project=made.directory)
+    assert (resumed.code, checked(resumed.json)["rows"]["delivered"]) == (0, ROWS)
+    assert deliveries(tiktok) == Counter({f"e{n}": 1 for n in range(ROWS)})
+
+
+def test_what_was_meant_for_one_place_is_not_sent_to_another(tmp_path: Path) -> None:
+    with serving() as tiktok, serving() as other:
+        made, run_id = stopped_half_way(tmp_path, tiktok, after(1, REVOKED))
+        made.settings.write_text(made.settings.read_text().replace(tiktok.url, other.url))
+        resumed = inside("resume", run_id, project=made.directory)
+    assert resumed.code == 2
+    assert tiktok.url in resumed.sentence
+    assert other.requests == []
+
+
+def test_an_answer_lost_more_than_48_hours_ago_is_not_risked(tmp_path: Path) -> None:
+    with serving() as tiktok:
+        made, run_id = stopped_half_way(tmp_path, tiktok, after(2, REVOKED))
+        with sqlite3.connect(made.state / "ledger.sqlite") as ledger:
+            ledger.execute("UPDATE runs SET started_at = '2020-01-01T00:00:00.000+00:00'")
+            number = ledger.execute("SELECT max(number) FROM batches").fetchone()[0]
+            ledger.execute("UPDATE batches SET state = 'unknown' WHERE number = ?", [number])
+        resumed = inside("resume", run_id, "--json", project=made.directory)
+    record = checked(resumed.json)
+    assert (resumed.code, record["status"]) == (1, "failed")
+    assert record["rows"]["pending"] == 500
+    assert "48 hours" in resumed.sentence
+    assert deliveries(tiktok) == Counter({f"e{n}": 1 for n in range(6_000)})
+
+
+def test_a_run_with_too_many_rejects_is_not_resumed(tmp_path: Path) -> None:
+    query = "SELECT 'e' || n AS event_id, now() AS timestamp, CASE WHEN n > 5 THEN 'jo@example.com' END AS email FROM range(10) AS t (n)"
+    with serving() as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, query, max_reject_percent=5)
+        record = inside("run", NAME, "--json", project=made.directory).json
+        resumed = inside("resume", record["run_id"], project=made.directory)
+    assert (record["status"], resumed.code, tiktok.requests) == ("failed", 2, [])
+    assert "nothing staged that is still to be sent" in resumed.sentence
+
+
+def test_a_finished_run_has_nothing_to_resume(tmp_path: Path) -> None:
+    with serving() as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=5))
+        record = inside("run", NAME, "--json", project=made.directory).json
+        resumed = inside("resume", record["run_id"], project=made.directory)
+    assert resumed.code == 2
+    assert "completed" in resumed.sentence
