@@ -7,7 +7,7 @@ from connector.config.findings import Findings
 from connector.config.layout import SECTIONS, Top, canonical, section, typed
 from connector.config.nodes import Node
 from connector.config.suggest import did_you_mean
-from connector.errors import UsageError
+from connector.errors import Problem
 
 DEFAULT = "default"
 _NOT_IN_A_TARGET = ("version", "target", "targets")
@@ -23,10 +23,7 @@ def target_names(root: Node) -> tuple[str, ...]:
 
 
 def choose_target(root: Node, asked: str | None, findings: Findings) -> str:
-    """Give the target asked for, else the file's own; with a finding if there is none of that name.
-
-    Raises UsageError for a target that was asked for and is not there.
-    """
+    """Give the target asked for, else the file's own; with a finding if there is none of that name."""
     names = target_names(root)
     written = root.child("target")
     name = asked or (written.value if written else None) or (names[0] if len(names) == 1 else None)
@@ -38,7 +35,8 @@ def choose_target(root: Node, asked: str | None, findings: Findings) -> str:
     place = section(root, "targets") if asked or written is None else written
     if asked:
         hint = did_you_mean(asked, names) or f" There is {', '.join(names)}."
-        raise UsageError(f'There is no target "{asked}".{hint}')
+        findings.problems.append(Problem(f'There is no target "{asked}".{hint}'))
+        return names[0]
     findings.add_absent(place, "target", str(name), names, "in targets")
     return names[0]
 

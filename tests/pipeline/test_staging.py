@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.ledger.left_out import left_out
+from connector.ledger.records import OpenBatch
 from connector.pipeline.sending import StagedBatches
 from connector.pipeline.staging import Staged, stage
 from connector.transform.stream import hash_rows
@@ -46,7 +47,7 @@ def staged_in(directory: Path, table: pa.Table, how: Settings, slice_rows: int) 
 
 def staged_events(directory: Path, staged: Staged) -> Counter[tuple[str, str]]:
     """What would be sent: the event source id and the JSON of each event."""
-    batches = StagedBatches(directory, staged.batches)
+    batches = StagedBatches(directory, [OpenBatch(batch) for batch in staged.batches])
     found: Counter[tuple[str, str]] = Counter()
     for batch in batches:
         one = batch
