@@ -95,8 +95,11 @@ def test_a_blank_target_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_an_unknown_target_is_refused(tmp_path: Path) -> None:
-    (problem,) = problems(tmp_path, TARGETS, target="prodution")
-    assert 'Did you mean "production"?' in problem
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, TARGETS, target="prodution")
+    (problem,) = caught.value.problems
+    assert problem.file is None, "it is the command, not the file, that names the target"
+    assert 'Did you mean "production"?' in problem.message
 
 
 def test_a_target_has_to_be_chosen_where_there_are_several(tmp_path: Path) -> None:
