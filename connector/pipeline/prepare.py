@@ -18,7 +18,7 @@ from connector.queries.render import RunContext, render_query, render_value
 from connector.sources.registry import scheme_of
 from connector.transform.rules import EventRules
 from connector.transform.template import DataTemplate, load_template
-from connector.transform.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
+from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 TEMPLATES = "templates"
 

@@ -8,40 +8,15 @@ counted from 0, and its field; nothing is taken of a refused request.
 from collections import Counter
 from typing import Any
 
+from connector.vocabulary import EMPTY_DIGEST, LEGACY_EVENTS, STANDARD_EVENTS
+
 MOST_EVENTS = 1_000
 
 EVENT_SOURCES = ("web", "app", "offline", "crm")
 
-STANDARD_EVENTS = frozenset(
-    {
-        "AddPaymentInfo",
-        "AddToCart",
-        "AddToWishlist",
-        "ApplicationApproval",
-        "CompleteRegistration",
-        "Contact",
-        "CustomizeProduct",
-        "Download",
-        "FindLocation",
-        "InitiateCheckout",
-        "Lead",
-        "Purchase",
-        "Schedule",
-        "Search",
-        "StartTrial",
-        "SubmitApplication",
-        "Subscribe",
-        "ViewContent",
-        "CompletePayment",
-        "SubmitForm",
-        "PlaceAnOrder",
-        "ClickButton",
-    }
-)
-"""The 18 standard names and the 4 old ones."""
+KNOWN_EVENTS = frozenset((*STANDARD_EVENTS, *LEGACY_EVENTS))
 
 HASHED_FIELDS = ("email", "phone", "external_id", "first_name", "last_name", "zip_code")
-EMPTY_DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 _REQUIRED_OBJECT = {"web": ("page", "url"), "app": ("app", "app_id"), "crm": ("lead", "lead_id")}
 
@@ -123,7 +98,7 @@ def _event_refusal(source: str, event: Any) -> tuple[str, str] | None:
     name = event.get("event")
     if type(name) is not str or not name:
         return ".event", "not a valid string."
-    if source == "offline" and name not in STANDARD_EVENTS:
+    if source == "offline" and name not in KNOWN_EVENTS:
         return ".event", f"{name} is not a standard event."
     if type(event.get("event_time")) is not int:
         return ".event_time", "not a valid integer."

@@ -6,7 +6,7 @@ from connector.outcomes import Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.sql.text import is_text, listed, quote
 from connector.transform.sql.times import unix_seconds
-from connector.transform.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
+from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 Conditions = dict[Reason, str]
 Notes = dict[RowWarning, str]

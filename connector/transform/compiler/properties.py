@@ -10,7 +10,7 @@ from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.sql.numbers import WIDE, either, is_bad, is_negative, json_number, narrow, product, wide
 from connector.transform.sql.text import is_text, json_text, listed, quote, strip, text_of, without_addresses
 from connector.transform.template import Constant
-from connector.transform.vocabulary import EVENT_CHANNELS, ISO_CURRENCIES, LISTED_CURRENCIES
+from connector.vocabulary import EVENT_CHANNELS, ISO_CURRENCIES, LISTED_CURRENCIES
 
 _LIMITS = {"price": 10**14, "quantity": 10**12, "value": None}
 """What keeps price x quantity within DECIMAL(38, 6); a value is within it if it could be read at all."""

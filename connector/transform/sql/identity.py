@@ -7,7 +7,7 @@ Source: TikTok's `/event/track/` page for normalising (agreed by several sources
 from connector.transform.phones import FAST_E164, national_pattern
 from connector.transform.sql.functions import E164
 from connector.transform.sql.text import WHITE_SPACE_CLASS, lower, quote
-from connector.transform.vocabulary import EMPTY_DIGEST
+from connector.vocabulary import EMPTY_DIGEST
 
 _ANY, _END = f"[^@{WHITE_SPACE_CLASS}]", f"[^@.{WHITE_SPACE_CLASS}]"
 _EMAIL = f"{_ANY}+@{_END}{_ANY}*[.]{_ANY}*{_END}"
