@@ -1,13 +1,15 @@
 """From an error to one clear sentence on stderr and an exit code."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec
 
 import typer
 
 from connector.cli.console import out_json, say
-from connector.errors import ConfigurationError, ConnectorError
+from connector.errors import ConfigurationError, ConnectorError, Problem
 
 _Parameters = ParamSpec("_Parameters")
 
@@ -45,6 +47,14 @@ def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None
     return run
 
 
+def _from_here(problem: Problem) -> Problem:
+    """A problem whose file is named as seen from the current folder, where it lies below it."""
+    here = Path.cwd()
+    if problem.file is None or not problem.file.is_relative_to(here):
+        return problem
+    return replace(problem, file=problem.file.relative_to(here))
+
+
 def _unexpected(error: Exception) -> str:
     """Of an error of the system its words; any other may quote a value of somebody's data, and is only named."""
     if isinstance(error, OSError) and error.filename:
@@ -57,6 +67,6 @@ def _tell(error: ConnectorError, *, as_json: bool) -> None:
         out_json({"error": error.message})
     if isinstance(error, ConfigurationError):
         for problem in error.problems:
-            say(str(problem))
+            say(str(_from_here(problem)))
     else:
         say(error.message)

@@ -12,8 +12,6 @@ from connector.sources.source import Source
 MODULES = {"duckdb": "connector.sources.duckdb"}
 """URL scheme (without the driver behind a plus sign) to the module that has `connect(url, directory)`."""
 
-DIALECTS = {"duckdb": "duckdb"}
-
 
 def scheme_of(url: str) -> str:
     """The kind of warehouse that a URL names. Raises ConfigurationError for one that cannot be read."""

@@ -1,10 +1,7 @@
 """What every part of the compiler works with: the layers, the binding and the rules."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-
-import pyarrow as pa
 
 from connector.transform.binding import Binding, Field
 from connector.transform.catalogue import BY_NAME, Parameter, Plain
@@ -93,8 +90,3 @@ def literal(value: Scalar) -> str:
         return quote(str(value).lower())
     text = str(value).strip()
     return quote(text) if text else "NULL::VARCHAR"
-
-
-def input_schema(kinds: Mapping[int, pa.DataType]) -> pa.Schema:
-    """The schema of the relation `chunk`: the columns that are read, named by position, and row_number."""
-    return pa.schema([*((f"c{index}", kind) for index, kind in sorted(kinds.items())), ("row_number", pa.int64())])

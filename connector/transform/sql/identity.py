@@ -4,7 +4,7 @@ Source: TikTok's `/event/track/` page for normalising (agreed by several sources
 64 hex digits is a digest is every connector's rule.
 """
 
-from connector.transform.phones import FAST_E164, national_pattern
+from connector.transform.phones import FAST_E164, NO_DIGIT, national_pattern
 from connector.transform.sql.functions import E164
 from connector.transform.sql.text import WHITE_SPACE_CLASS, lower, quote
 from connector.vocabulary import EMPTY_DIGEST
@@ -43,7 +43,8 @@ def phone_number(column: str, region: str) -> str:
     )
     return (
         f"CASE WHEN regexp_full_match({column}, {quote(FAST_E164)}) THEN {column}{formatted}"
-        f" WHEN {column} IS NULL OR {is_digest(column)} THEN NULL ELSE {E164}({column}) END"
+        f" WHEN {column} IS NULL OR {is_digest(column)} THEN NULL"
+        f" WHEN regexp_full_match({column}, {quote(NO_DIGIT)}) THEN NULL ELSE {E164}({column}) END"
     )
 
 
