@@ -1,6 +1,6 @@
 """The event transform once more, row by row in plain Python, to hold the columnar one against.
 
-Worked out from design section 5, the decided rules and the API page alone; it shares no code with `connector`.
+Worked out from the rules for events and TikTok's API page alone; it shares no code with `connector`.
 It is written to be read beside those pages and is slow.
 """
 

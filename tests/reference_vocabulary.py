@@ -1,4 +1,4 @@
-"""The words of design section 5 and of the API page, written out for the reference on their own account."""
+"""The words of the rules for events and of TikTok's API page, written out for the reference on their own account."""
 
 STANDARD_EVENTS = frozenset(
     (
@@ -66,4 +66,4 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "description": ("description",),
     "event_channel": ("event_channel",),
 }
-"""Parameter -> the columns it is taken from when no template says otherwise (design section 5, with the aliases)."""
+"""Parameter -> the columns it is taken from when no template says otherwise, with the aliases."""

@@ -1,7 +1,7 @@
 """Hypothesis strategies: whole tables with hostile values in every column, settings, and data templates.
 
 `examples()` draws all three together. Values lean towards the valid, so that events come about and form groups; what
-the decided rules leave open (non-finite numbers as text, a zone after a date alone, 32-bit floats) is left out.
+the rules leave open (non-finite numbers as text, a zone after a date alone, 32-bit floats) is left out.
 """
 
 import string

@@ -16,7 +16,7 @@ RUN_KEYS = [
     "run_id", "orchestration", "target", "workflow", "status", "rows", "events", "requests",
     "rejects", "skips", "warnings", "started_at", "finished_at", "seconds", "error",
 ]  # fmt: skip
-"""The keys that design section 4 gives for `connector run NAME --json`, in its order."""
+"""The keys of what is printed by `connector run NAME --json`, in its order."""
 
 LEFT_OUT = ("CONNECTOR_", "TIKTOK_", "COV_")
 

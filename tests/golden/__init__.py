@@ -1,4 +1,4 @@
-"""Golden cases: each rule of design section 5 with an answer worked out by hand. They are data, for any transform."""
+"""Golden cases: each rule for events with an answer worked out by hand. They are data, for any transform."""
 
 from tests.golden import events, identity, money, template, time, web
 from tests.golden.case import Case

@@ -1,7 +1,7 @@
 """What a golden case is, and the row that most of them change in one place.
 
 No expected value comes from a program of this repository: digests are `printf '%s' … | sha256sum`, times are
-`date -u -d … +%s`, and the rest is read off design section 5.
+`date -u -d … +%s`, and the rest is read off the rules for events.
 """
 
 from collections.abc import Mapping, Sequence
