@@ -22,8 +22,6 @@ class ConnectorError(Exception):
     """One sentence on what was wrong, the value, and what to do."""
 
     exit_code = 1
-    told = False
-    """Whether the user has been shown what became of the run."""
 
     @property
     def message(self) -> str:

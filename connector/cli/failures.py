@@ -17,6 +17,14 @@ FAILED = 1
 INTERRUPTED = 130
 
 
+class AlreadyPrinted(Exception):
+    """An error of a run whose record has been printed as the one JSON object."""
+
+    def __init__(self, error: ConnectorError) -> None:
+        self.error = error
+        super().__init__(error.message)
+
+
 def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
     """A command whose errors become messages. `--debug` lets the stack trace through, `--json` an object."""
 
@@ -28,10 +36,11 @@ def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None
         except KeyboardInterrupt:
             say("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
-        except ConnectorError as error:
+        except (ConnectorError, AlreadyPrinted) as raised:
             if debug:
                 raise
-            _tell(error, as_json=as_json)
+            error = raised.error if isinstance(raised, AlreadyPrinted) else raised
+            _tell(error, as_json=as_json and error is raised)
             raise typer.Exit(error.exit_code) from None
         except (typer.Exit, BrokenPipeError):
             raise
@@ -63,7 +72,7 @@ def _unexpected(error: Exception) -> str:
 
 
 def _tell(error: ConnectorError, *, as_json: bool) -> None:
-    if as_json and not error.told:
+    if as_json:
         out_json({"error": error.message})
     if isinstance(error, ConfigurationError):
         for problem in error.problems:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 from connector.cli.console import out, out_json
+from connector.cli.failures import AlreadyPrinted
 from connector.cli.progress import Watcher, watching
 from connector.cli.signals import stopped_by_signals
 from connector.cli.summary import summary
@@ -31,7 +32,7 @@ def carry_out(project: Project, work: Work, json_output: bool) -> None:
                 found = find_run(project, observer.run_id) if observer.run_id else None
                 if found and json_output:
                     out_json(found.as_json())
-                    error.told = True
+                    raise AlreadyPrinted(error) from None
                 raise
     if json_output:
         out_json(record.as_json())

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, case, create_engine, event, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, case, create_engine, event, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.errors import ConnectorError
@@ -66,9 +66,9 @@ class Ledger:
                 )
 
     def batch_state(self, run_id: str, number: int, state: str) -> None:
-        """A batch is now in another state."""
+        """A batch is now in another state. One of which an answer was lost stays `unknown` until it is settled."""
         with self._writing() as connection:
-            connection.execute(_the_batch(run_id, number).values(state=state))
+            connection.execute(_the_batch(run_id, number).where(batches.c.state != "unknown").values(state=state))
 
     def batch_result(
         self,
@@ -79,12 +79,13 @@ class Ledger:
         refused: bool,
         events: int,
         rows: int,
-        first_event: int,
+        first_event: int | None,
         request: RequestRecord | None,
     ) -> None:
         """So many events, and rows, of a batch were delivered, or refused, by the answer to `request` (None: known).
 
-        The batch's state becomes `state` once that is known of its last event; it may come in parts.
+        `first_event` is where a part of the batch begins, None for the whole. The batch's state becomes `state`
+        once that is known of its last event; it may come in parts.
         """
         kind = "refused" if refused else "delivered"
         of_events, of_rows = batches.c[f"{kind}_events"], batches.c[f"{kind}_rows"]
@@ -94,8 +95,7 @@ class Ledger:
         with self._writing() as connection:
             if request:
                 _add_request(connection, run_id, request)
-            whole = connection.execute(_size_of(run_id, number)).scalar_one() == events
-            if not whole:
+            if first_event is not None:
                 part = {"run_id": run_id, "batch": number, "first_event": first_event, "events": events}
                 connection.execute(insert(parts).values(part))
             connection.execute(
@@ -120,8 +120,10 @@ class Ledger:
             return [_open_batch(row, settled.get(row.number, [])) for row in connection.execute(query)]
 
     def resume_run(self, run_id: str) -> None:
-        """A run goes on."""
+        """A run goes on; the answers to what it was sending when it ended are lost."""
         with self._writing() as connection:
+            sending = (batches.c.run_id == run_id) & (batches.c.state == "sending")
+            connection.execute(update(batches).where(sending).values(state="unknown"))
             again = {"status": RunStatus.RUNNING, "finished_at": None, "error": None}
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(again))
 
@@ -250,10 +252,6 @@ def _add_request(connection: Connection, run_id: str, record: RequestRecord) -> 
             requests_retried=runs.c.requests_retried + int(record.attempt > 1),
         )
     )
-
-
-def _size_of(run_id: str, number: int) -> Select[Any]:
-    return select(batches.c.events).where(batches.c.run_id == run_id, batches.c.number == number)
 
 
 def _open_batch(row: Row[Any], settled: list[tuple[int, int]]) -> OpenBatch:

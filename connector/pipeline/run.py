@@ -58,9 +58,9 @@ def run_orchestration(
     options, observer, stop = options or RunOptions(), observer or Silent(), stop or threading.Event()
     _refuse_blank_code(options)
     started_at = datetime.now(UTC)
-    prepare(project, name, RunContext(started_at=started_at))
+    job = prepare(project, name, RunContext(started_at=started_at))
     with ledger_of(project) as ledger:
-        run = _begin(project, name, options, ledger, started_at, observer, stop)
+        run = _begin(project, job, options, ledger, started_at, observer, stop)
         _carry_out(run)
         return record_of(ledger, run.run_id)
 
@@ -79,16 +79,16 @@ def _refuse_blank_code(options: RunOptions) -> None:
 
 def _begin(
     project: Project,
-    name: str,
+    job: Job,
     options: RunOptions,
     ledger: Ledger,
     started_at: datetime,
     observer: Observer,
     stop: threading.Event,
 ) -> _Run:
-    destination = project.orchestration(name).destination
-    last = ledger.last_success(name, project.target, destination.api_url)
-    job = prepare(project, name, RunContext(started_at=started_at, last_success_at=last))
+    name, destination = job.orchestration.name, job.destination
+    if last := ledger.last_success(name, project.target, destination.api_url):
+        job = prepare(project, name, RunContext(started_at=started_at, last_success_at=last))
     run_id = f"{started_at:%Y%m%dT%H%M%S}-{token_hex(3)}"
     code = job.orchestration.test_event_code if options.test_event_code is None else options.test_event_code
     ledger.start_run(

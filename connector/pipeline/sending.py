@@ -46,6 +46,10 @@ class StagedBatches:
             self._batch(record, events.slice(at), batch.offset + at),
         )
 
+    def is_part(self, batch: Batch) -> bool:
+        """Whether this is less than the batch as it was staged."""
+        return batch.events < self._open[batch.number].record.events
+
     def events(self, number: int) -> pa.RecordBatch:
         """The events (schema EVENTS) of a whole batch."""
         record = self._open[number].record
@@ -54,7 +58,7 @@ class StagedBatches:
 
     def close(self) -> None:
         """Closes the files."""
-        self._stage.__exit__()
+        self._stage.close()
 
     @staticmethod
     def _batch(record: BatchRecord, events: pa.RecordBatch, offset: int) -> Batch:
@@ -109,7 +113,7 @@ class LedgerRecorder:
             refused=refused,
             events=batch.events,
             rows=batch.rows,
-            first_event=batch.offset,
+            first_event=batch.offset if self._batches.is_part(batch) else None,
             request=self._settling.pop((batch.number, batch.offset), None),
         )
         if refused:

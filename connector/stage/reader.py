@@ -35,11 +35,15 @@ class StageReader:
         kept[removed] = False
         return batch.filter(pa.array(kept))
 
+    def close(self) -> None:
+        """Closes the files."""
+        self._files.close()
+
     def __enter__(self) -> "StageReader":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._files.close()
+        self.close()
 
 
 class KeyReader:

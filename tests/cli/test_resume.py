@@ -4,6 +4,7 @@ import json
 import signal
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,13 @@ def stopped_half_way(tmp_path: Path, tiktok: TikTok, answer: Callable[[dict[str,
     made.warehouse.unlink(missing_ok=True)
     tiktok.answer = lambda body: OK
     return made, record["run_id"]
+
+
+def wait_until(seen: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not seen():
+        assert time.monotonic() < until, "what the test waits for did not come"
+        time.sleep(0.01)
 
 
 def deliveries(tiktok: TikTok) -> Counter[str]:
@@ -97,8 +105,7 @@ def test_a_run_that_was_killed_goes_on_by_its_id(tmp_path: Path) -> None:
         made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=ROWS))
         process = started("run", NAME, "--json", project=made.directory)
         assert tiktok.first.wait(30)
-        while not deliveries(tiktok):
-            pass
+        wait_until(lambda: bool(deliveries(tiktok)))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         held.set()
@@ -118,8 +125,7 @@ def test_ctrl_c_and_resume_come_to_the_whole(tmp_path: Path) -> None:
         made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=ROWS))
         process = started("run", NAME, "--json", project=made.directory)
         assert tiktok.first.wait(30)
-        while len(tiktok.requests) < 4:
-            pass
+        wait_until(lambda: len(tiktok.requests) >= 4)
         process.send_signal(signal.SIGINT)
         run = ended(process)
         assert run.code == 130
