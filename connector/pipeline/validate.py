@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from connector.catalogue import PARAMETERS, Parameter
 from connector.config.project import Project
 from connector.errors import ConfigurationError, Problem
 from connector.pipeline.prepare import Job, job_now
 from connector.pipeline.result import compile_job, describe
 from connector.transform.binding import Binding, bind
-from connector.transform.catalogue import PARAMETERS, Parameter
 from connector.transform.template import Constant, Source
 
 

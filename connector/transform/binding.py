@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from connector.catalogue import BY_NAME, OWN_PROPERTY, PARAMETERS, Kind, Parameter
 from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, Problem
-from connector.transform.catalogue import BY_NAME, OWN_PROPERTY, PARAMETERS, Kind, Parameter
 from connector.transform.sql.text import is_text
 from connector.transform.template import Column, Constant, DataTemplate
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
+from connector.catalogue import BY_NAME, OWN_PROPERTY, PARAMETERS, parameter_named
 from connector.config.suggest import did_you_mean
 from connector.config.yaml import Document, read_yaml
 from connector.errors import ConfigurationError, Problem
-from connector.transform.catalogue import BY_NAME, OWN_PROPERTY, PARAMETERS, parameter_named
 
 IDENTITY = "tiktok_events"
 _COLUMN_KEYS = ("column", "timezone", "first")

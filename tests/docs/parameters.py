@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from connector.transform.catalogue import PARAMETERS, Parameter
+from connector.catalogue import PARAMETERS, Parameter
 from tests.docs.markdown import README
 
 BEGIN, END = "<!-- parameters: begin -->\n", "<!-- parameters: end -->\n"

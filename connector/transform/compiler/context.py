@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from connector.catalogue import BY_NAME, Parameter, Plain
 from connector.transform.binding import Binding, Field
-from connector.transform.catalogue import BY_NAME, Parameter, Plain
 from connector.transform.layers import Layers
 from connector.transform.rules import EventRules
 from connector.transform.sql.text import anonymous_id, is_text, quote, strip, text_of, without_addresses

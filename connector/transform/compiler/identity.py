@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from connector.catalogue import BY_NAME, Kind, Parameter
 from connector.outcomes import Reason, RowWarning
 from connector.transform.binding import Field, is_list
-from connector.transform.catalogue import BY_NAME, Kind, Parameter
 from connector.transform.compiler.context import Context, Level
 from connector.transform.sql.identity import (
     email_digest,

@@ -2,8 +2,8 @@
 
 import json
 
+from connector.catalogue import PARAMETERS
 from connector.redaction import ANY_NUMBER, EMAIL_LIKE, WRITTEN_PHONE
-from connector.transform.catalogue import PARAMETERS
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
 from connector.transform.sql.text import json_text, quote, redacted
