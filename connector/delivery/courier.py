@@ -1,4 +1,4 @@
-"""One batch, from its first request until its fate is known: retry ( rate limit ( one attempt ) )."""
+"""One batch, from its first request until its fate is known: retry ( place ( rate limit ( one attempt ) ) )."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
+from connector.delivery.in_flight import InFlight
 from connector.delivery.limiter import Limiter
 from connector.delivery.policy import Budget, RetryPolicy, Timing
 from connector.delivery.progress import Progress
@@ -37,6 +38,7 @@ class Courier:
     attempt: Attempt
     policy: RetryPolicy
     limiter: Limiter
+    in_flight: InFlight
     record: Recorder
     progress: Progress
     timing: Timing
@@ -61,19 +63,30 @@ class Courier:
         return Fate(open_state, answer)
 
     def _ask(self, batch: Batch, attempts: int) -> Answer:
-        self.record.sending(batch)
-        answer = self.attempt(batch)
-        self.record.answered(batch, answer, attempts)
+        """One attempt. Whoever takes its place next leaves, or stays, knowing its answer."""
+        verdict = None
+        try:
+            self.record.sending(batch)
+            answer = self.attempt(batch)
+            verdict = answer.verdict
+            self.record.answered(batch, answer, attempts)
+            self._heed(answer)
+        finally:
+            self.in_flight.leave(verdict)
+        return answer
+
+    def _heed(self, answer: Answer) -> None:
+        """Tell the other threads what an answer means for them."""
         if answer.verdict is Verdict.ACCEPTED:
             self.progress.count_accepted()
         elif answer.verdict is Verdict.THROTTLED:
             self.limiter.throttled(answer.wait)
-        return answer
+        elif answer.verdict in STOPPING:
+            self.progress.halt(StopResumable(answer.message))
 
     def _goes_on(self, answer: Answer, budget: Budget, accepted_before: int) -> bool:
         """Wait for the next attempt; False when there is to be none."""
         if answer.verdict in STOPPING:
-            self.progress.halt(StopResumable(answer.message))
             return False
         wait = budget.wait_after(answer)
         if wait is None:
@@ -89,13 +102,21 @@ class Courier:
             self.progress.halt(StopResumable(f"{TOO_LONG} {answer.message}"))
 
     def _admitted(self, budget: Budget) -> bool:
-        """Wait for a place under the rate limit; False when the delivery stops meanwhile."""
+        """Wait for a place in flight and under the rate limit; False when the delivery stops meanwhile.
+
+        The rate limit comes last: what it gave is lost unless the request leaves at once, and requests
+        that gathered behind it would leave together. Nobody waits for it in a place another could use.
+        """
+        began = self.timing.clock()
         while not self.progress.halted:
-            wait = self.limiter.take()
-            if wait <= 0:
+            if not self.in_flight.enter():
+                self.in_flight.wait(LONGEST_SLEEP)
+            elif (wait := self.limiter.take()) <= 0:
+                budget.held_back += self.timing.clock() - began
                 return True
-            budget.held_back += wait
-            self._sleep(wait)
+            else:
+                self.in_flight.leave()
+                self._sleep(wait)
         return False
 
     def _sleep(self, seconds: float) -> None:

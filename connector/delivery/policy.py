@@ -25,10 +25,10 @@ class RetryPolicy:
     """Bounds on what one batch may cost. All times in seconds.
 
     `max_attempts` and `max_seconds` hold for attempts that were not throttled and for the time not
-    spent waiting for the rate limit. Being throttled uses up no attempt, but a batch gives up after
-    `max_throttled_seconds` of waiting without a named window, or `max_window_seconds` of windows that
-    the service named (a minute, a day). Together they stay below the 48 hours in which TikTok
-    recognises a repeated event.
+    spent waiting for the rate limit or for a place in flight. Being throttled uses up no attempt, but
+    a batch gives up after `max_throttled_seconds` of waiting without a named window, or
+    `max_window_seconds` of windows that the service named (a minute, a day). Together they stay below
+    the 48 hours in which TikTok recognises a repeated event.
     """
 
     max_attempts: int = 12
@@ -55,7 +55,7 @@ class Budget:
     throttled: float = 0.0
     windows: float = 0.0
     held_back: float = 0.0
-    """Seconds spent on the rate limit, which are not the batch's own."""
+    """Seconds spent on the rate limit and on a place in flight, which are not the batch's own."""
     started: float = field(init=False)
 
     def __post_init__(self) -> None:

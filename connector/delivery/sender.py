@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.courier import Attempt, Courier
+from connector.delivery.in_flight import InFlight
 from connector.delivery.limiter import Limiter
 from connector.delivery.policy import REAL_TIME, RetryPolicy, Timing
 from connector.delivery.progress import Progress
@@ -32,6 +33,8 @@ def deliver(
 ) -> None:
     """Send every batch until its fate is known, at most `max_in_flight` requests at once.
 
+    Fewer are on their way while the service throttles or fails, see `InFlight`.
+
     Batches are pulled lazily, in order, by the calling thread; at most `max_in_flight` + 2 are alive.
     When `stop` is set no further batch is taken, requests in flight are awaited, and it returns.
 
@@ -40,7 +43,8 @@ def deliver(
     What `batches`, `record`, `split` or `attempt` raise is raised likewise.
     """
     progress = Progress(stop)
-    courier = Courier(attempt, policy, limiter, record, progress, timing)
+    in_flight = InFlight(max_in_flight, timing.clock)
+    courier = Courier(attempt, policy, limiter, in_flight, record, progress, timing)
     sender = _Sender(courier, split, threading.BoundedSemaphore(max_in_flight + READY))
     with ThreadPoolExecutor(max_in_flight, thread_name_prefix="delivery") as threads:
         try:

@@ -21,22 +21,12 @@ from tests.delivery.world import (
     REVOKED,
     THROTTLED,
     Clock,
+    CountingLimiter,
     MemoryLedger,
     Run,
     batch,
     script,
 )
-
-
-class CountingLimiter(AdaptiveLimiter):
-    """The real one, which also counts the places it gave."""
-
-    places = 0
-
-    def take(self) -> float:
-        wait = super().take()
-        self.places += not wait
-        return wait
 
 
 def test_batches_are_delivered_in_the_order_they_come() -> None:
@@ -215,6 +205,41 @@ def test_never_more_requests_in_flight_than_allowed_and_as_many_when_possible() 
 
     Run(attempt, max_in_flight=5)(*map(batch, range(50)))
     assert most == 5
+
+
+def test_fewer_requests_are_in_flight_once_the_service_throttles() -> None:
+    lock, now, most, answered = threading.Lock(), 0, 0, 0
+    full = threading.Barrier(8, timeout=10)
+
+    def attempt(_: Batch) -> Answer:
+        nonlocal now, most, answered
+        with lock:
+            now += 1
+            most = max(most, now) if answered else 0
+        if not answered:
+            full.wait()
+        with lock:
+            now -= 1
+            answered += 1
+        return THROTTLED if answered < 100 else ACCEPTED
+
+    Run(attempt, max_in_flight=8)(*map(batch, range(8)))
+    assert 1 <= most <= 4
+
+
+def test_as_many_as_ever_are_in_flight_once_the_service_is_well_again() -> None:
+    answers = iter([THROTTLED, BUSY, BUSY, LOST] * 10)
+    full = threading.Barrier(4, timeout=10)
+
+    def attempt(sent: Batch) -> Answer:
+        if sent.number >= 100:
+            full.wait()
+            return ACCEPTED
+        return next(answers, ACCEPTED)
+
+    policy = RetryPolicy(max_attempts=100)
+    ledger = Run(attempt, max_in_flight=4, policy=policy)(*map(batch, range(104)))
+    assert set(ledger.states().values()) == {BatchState.DELIVERED}
 
 
 def test_the_number_of_batches_alive_is_constant() -> None:
