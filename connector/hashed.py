@@ -12,6 +12,7 @@ import pyarrow as pa
 from connector.route import Route
 
 KEY = pa.binary(16)
+PERSON_DIGITS = 16
 AMOUNT = pa.decimal128(38, 6)
 
 EVENTS = pa.schema(
@@ -22,6 +23,7 @@ EVENTS = pa.schema(
         pa.field("items", pa.string()),
         pa.field("amount", AMOUNT),
         pa.field("others", pa.list_(pa.string()), nullable=False),
+        pa.field("persons", pa.string(), nullable=False),
     ]
 )
 """An event in the parts from which its JSON is put together, so that line items can still be added.
@@ -29,7 +31,7 @@ EVENTS = pa.schema(
 key: 128 bits of (event source, event source id, event, event_id); rows: the numbers of its rows in the
 result, from 1; head: its JSON object, open after the last member of `properties`; items: the elements of
 `contents` joined by commas; amount: what goes into `value`; others: the heads of those of its rows that say
-something else of the event than the first.
+something else of the event than the first; persons: whom it is about, of each digest the first PERSON_DIGITS.
 """
 
 LEFT_OUT = pa.schema(

@@ -44,6 +44,7 @@ class Skip(StrEnum):
 
     ALREADY_DELIVERED = "already_delivered"
     DUPLICATE = "duplicate"
+    ANSWER_LOST = "answer_lost"
     SUPPRESSED = "suppressed"
 
 

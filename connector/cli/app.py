@@ -16,7 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_COMMANDS = ("init", "validate", "compile", "preview", "plan", "run", "resume", "runs", "rejects")
+_COMMANDS = ("init", "validate", "compile", "preview", "plan", "run", "resume", "retry", "runs", "rejects", "simulate")
 
 for _name in _COMMANDS:
     import_module(f"connector.cli.commands.{_name}").register(app)

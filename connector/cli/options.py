@@ -18,6 +18,12 @@ TargetOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the stack trace of an error.")]
+ResendOption = Annotated[
+    bool,
+    typer.Option(
+        "--resend-unknown", help="Send again what may have been taken more than 48 hours ago, its answer being lost."
+    ),
+]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestration.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as `connector runs` lists it.")]
 

@@ -12,19 +12,26 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Watcher(Silent):
-    """Remembers the run's id, and says nothing."""
+    """Remembers which runs began, or went on, and says nothing."""
 
-    run_id: str | None = None
+    def __init__(self) -> None:
+        self.run_ids: list[str] = []
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that is under way."""
+        return self.run_ids[-1] if self.run_ids else None
 
     def started(self, run_id: str, orchestration: str, target: str) -> None:
         """See `Observer.started`."""
-        self.run_id = run_id
+        self.run_ids.append(run_id)
 
 
 class Lines(Watcher):
     """A line for each step, and one every few seconds within a step."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock, self._next, self._done, self._total = Lock(), 0.0, 0, 0
 
     def started(self, run_id: str, orchestration: str, target: str) -> None:
@@ -39,7 +46,7 @@ class Lines(Watcher):
 
     def staged(self, events: int, requests: int) -> None:
         """See `Observer.staged`."""
-        self._total = events
+        self._done, self._total = 0, events
         say(f"staged {counted(events, 'event')} for {counted(requests, 'request')}")
 
     def settled(self, events: int) -> None:
@@ -47,6 +54,10 @@ class Lines(Watcher):
         with self._lock:
             self._done += events
             self._now_and_then(f"sent {self._done:,} of {self._total:,} events")
+
+    def note(self, sentence: str) -> None:
+        """See `Observer.note`."""
+        say(sentence)
 
     def simulated(self, lines: list[str]) -> None:
         """See `Observer.simulated`."""
@@ -85,7 +96,7 @@ class Bar(Lines):
 
     def staged(self, events: int, requests: int) -> None:
         """See `Observer.staged`."""
-        self._since = time.monotonic()
+        self._done, self._since = 0, time.monotonic()
         self._progress.reset(self._task, total=events, description="sending", rate="")
 
     def settled(self, events: int) -> None:

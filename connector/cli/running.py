@@ -23,7 +23,7 @@ def carry_out(project: Project, work: Work, json_output: bool) -> None:
         def leave_at_once() -> None:
             record = abandon_run(project, observer.run_id) if observer.run_id else None
             if record and json_output:
-                out_json(record.as_json())
+                out_json(_as_json(record, observer))
 
         with stopped_by_signals(leave_at_once) as stop:
             try:
@@ -31,11 +31,16 @@ def carry_out(project: Project, work: Work, json_output: bool) -> None:
             except ConnectorError as error:
                 found = find_run(project, observer.run_id) if observer.run_id else None
                 if found and json_output:
-                    out_json(found.as_json())
+                    out_json(_as_json(found, observer))
                     raise AlreadyPrinted(error) from None
                 raise
     if json_output:
-        out_json(record.as_json())
+        out_json(_as_json(record, observer))
         return
     for line in summary(record):
         out(line)
+
+
+def _as_json(record: RunRecord, observer: Watcher) -> dict[str, object]:
+    """The record, and the ids of the runs that were finished before it."""
+    return {**record.as_json(), "resumed": [run_id for run_id in observer.run_ids if run_id != record.run_id]}

@@ -61,6 +61,10 @@ class Project:
     def __repr__(self) -> str:
         return f"Project({str(self.directory)!r}, target={self.target!r})"
 
+    def under(self, target: str) -> "Project":
+        """Give the same project under another target. Raises ConfigurationError where there is none of that name."""
+        return self if target == self.target else load_project(self.directory, self._environ, target)
+
     @property
     def directory(self) -> Path:
         """The folder of `orchestrations.yaml`."""

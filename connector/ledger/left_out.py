@@ -1,12 +1,14 @@
 """The rows of a run that were not sent, as Parquet files beside its stage."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from connector.disk import sync
 from connector.hashed import LEFT_OUT
 
 if TYPE_CHECKING:
@@ -16,17 +18,13 @@ _FOLDER = "left-out"
 
 
 class LeftOutWriter:
-    """Writes one file of left-out rows (schema LEFT_OUT); it is there, whole, once closed.
-
-    Files of one name are numbered from 1: a run that is resumed adds to those it has.
-    """
+    """Writes one file of left-out rows (schema LEFT_OUT); it is there, whole, once closed, in place of any before."""
 
     def __init__(self, directory: Path, name: str) -> None:
         folder = directory / _FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        number = 1 + sum(1 for _ in folder.glob(f"{name}-*.parquet"))
-        self._path = folder / f"{name}-{number}.parquet"
-        self._unfinished = folder / f".{name}-{number}.unfinished"
+        self._path = folder / f"{name}.parquet"
+        self._unfinished = folder / f".{name}.unfinished"
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, rows: pa.Table) -> None:
@@ -36,18 +34,21 @@ class LeftOutWriter:
             self._writer.write_table(rows)
 
     def close(self) -> None:
-        """Puts the file in its place; with no rows there is none."""
+        """Puts the file in its place when the disk has it; with no rows there is none."""
         if self._writer:
             self._writer.close()
-            self._unfinished.replace(self._path)
             self._writer = None
+            sync(self._unfinished)
+            self._unfinished.replace(self._path)
+        sync(self._path.parent)
 
     def discard(self) -> None:
         """Forgets what was written."""
         if self._writer:
-            self._writer.close()
-            self._unfinished.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._writer.close()
             self._writer = None
+            self._unfinished.unlink(missing_ok=True)
 
 
 def left_out(

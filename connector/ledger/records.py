@@ -1,5 +1,6 @@
 """What the ledger knows, as values."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -19,6 +20,28 @@ class NewRun:
     api_url: str
     test_event_code: str | None
     started_at: datetime
+    row_limit: int | None = None
+    retry_of: str | None = None
+    retry_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRows:
+    """What staging a run came to: counts of rows, and its batches."""
+
+    read: int
+    rejects: Mapping[str, int]
+    skips: Mapping[str, int]
+    warnings: Mapping[str, int]
+    batches: Sequence["BatchRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where what was delivered counts as delivered: under this target, at this `api_url`."""
+
+    target: str
+    api_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +59,13 @@ class BatchRecord:
 @dataclass(frozen=True, slots=True)
 class OpenBatch:
     """A batch of which not everything is settled: what is, as (first event, events); and whether some of the rest
-    may have been taken, its answer being lost.
+    may have been taken, its answer being lost. `sent_at` is when its first request left, in UTC.
     """
 
     record: BatchRecord
     settled: tuple[tuple[int, int], ...] = ()
     uncertain: bool = False
+    sent_at: datetime | None = None
 
     def gaps(self) -> list[tuple[int, int]]:
         """The parts that are still to be sent, as (first event, events), in order."""
@@ -52,6 +76,42 @@ class OpenBatch:
             next_event = first + events
         left = self.record.events - next_event
         return [*found, (next_event, left)] if left > 0 else found
+
+
+@dataclass(frozen=True, slots=True)
+class BatchKeys:
+    """The keys of a batch's events, 16 bytes each, and whom each event was about, as the table `batch_keys` says."""
+
+    keys: bytes
+    persons: bytes
+    keep_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKeys:
+    """Keys, 16 bytes each, of events that were delivered, or (`lost`) of which no answer ever came."""
+
+    keys: bytes
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a batch and what became of it: `delivered`, `refused` or `skipped`.
+
+    `reason` is that of the rows where they were left out, `code` and `message` the service's. `whole` says
+    whether it is all of the batch.
+    """
+
+    number: int
+    first_event: int
+    events: int
+    rows: int
+    state: str
+    reason: str | None = None
+    code: int | None = None
+    message: str | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +176,10 @@ class RunRecord:
     test_event_code: str | None = None
     staged: bool = False
     resumable: bool = True
+    row_limit: int | None = None
+    retry_of: str | None = None
+    retry_reason: str | None = None
+    host: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector run --json` prints."""

@@ -1,8 +1,25 @@
 """The tables of the ledger. Times are UTC text in ISO 8601; counts by name are JSON objects."""
 
-from sqlalchemy import JSON, Boolean, Column, Float, ForeignKey, Integer, MetaData, String, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    text,
+)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""`upgrades` takes a ledger of an earlier version to this one."""
+
+_NONE = text("0")
 
 metadata = MetaData()
 
@@ -24,14 +41,20 @@ runs = Table(
     Column("seconds", Float),
     Column("staged", Boolean, nullable=False, default=False),
     Column("resumable", Boolean, nullable=False, default=True),
-    Column("rows_read", Integer, nullable=False, default=0),
+    Column("rows_read", BigInteger, nullable=False, default=0),
     Column("rejects", JSON, nullable=False, default=dict),
     Column("skips", JSON, nullable=False, default=dict),
     Column("warnings", JSON, nullable=False, default=dict),
     Column("requests_sent", Integer, nullable=False, default=0),
     Column("requests_retried", Integer, nullable=False, default=0),
     Column("error", String),
+    Column("row_limit", Integer),
+    Column("retry_of", String),
+    Column("retry_reason", String),
+    Column("holder", String),
+    Column("host", String),
 )
+"""`holder` is the lock of the process that works on the run, or was the last to do so; `host` is where its stage is."""
 
 batches = Table(
     "batches",
@@ -49,7 +72,12 @@ batches = Table(
     Column("delivered_rows", Integer, nullable=False, default=0),
     Column("refused_events", Integer, nullable=False, default=0),
     Column("refused_rows", Integer, nullable=False, default=0),
+    Column("skipped_events", Integer, nullable=False, default=0, server_default=_NONE),
+    Column("skipped_rows", Integer, nullable=False, default=0, server_default=_NONE),
+    Column("sent_at", String),
+    Column("settled_at", String),
 )
+"""`sent_at` is when its first request left, `settled_at` when the fate of some of it last became known."""
 
 parts = Table(
     "parts",
@@ -58,8 +86,46 @@ parts = Table(
     Column("batch", Integer, primary_key=True),
     Column("first_event", Integer, primary_key=True),
     Column("events", Integer, nullable=False),
+    Column("state", String, nullable=False, server_default="delivered"),
+    Column("reason", String),
+    Column("code", Integer),
+    Column("message", String),
 )
-"""What was settled of batches that had to be cut, so that the rest can be sent without it."""
+"""What was settled of batches whose events did not all fare alike: a stretch of events, and what became of them.
+
+A batch that was delivered whole has none. `reason`, `code` and `message` are those of rows that were left out.
+"""
+
+batch_keys = Table(
+    "batch_keys",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("keep_until", String, nullable=False, index=True),
+    Column("event_keys", LargeBinary, nullable=False),
+    Column("persons", LargeBinary, nullable=False),
+)
+"""Of every batch that was sent, and sent in earnest: the 16 bytes of each event's key, in order, and whom each was
+about: for each event a number (2 bytes, little-endian), then of each person the first 8 bytes of the digest.
+"""
+
+locks = Table(
+    "locks",
+    metadata,
+    Column("orchestration", String, primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("place", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("process", Integer, nullable=False),
+    Column("since", String, nullable=False),
+    Column("alive_at", Float, nullable=False),
+)
+"""Who is at work on an orchestration. `place` is the state folder of the process, `alive_at` its last sign of life,
+in Unix seconds by the clock of the ledger's server.
+"""
+
+Index("runs_by_scope", runs.c.target, runs.c.api_url)
 
 requests = Table(
     "requests",

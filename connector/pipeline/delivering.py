@@ -1,45 +1,46 @@
 """Sends what is open of a staged run, and says how the run stands afterwards."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 
 from connector.config.destination import EventsDestination
 from connector.delivery.sender import deliver
-from connector.errors import ConnectorError, Interrupted, StopResumable, TooManyRejects
+from connector.errors import ConnectorError, Interrupted, LockedError, StopResumable, TooManyRejects
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.outcomes import RunStatus
-from connector.pipeline.observer import Observer
-from connector.pipeline.sending import LedgerRecorder, StagedBatches
+from connector.pipeline.execution import Execution, keep_until
+from connector.pipeline.sending import LedgerRecorder, StagedBatches, write_left_out
 from connector.pipeline.service import open_service, rate_limiter, retry_policy
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A run that is staged in `directory`, and where its events go."""
+    """A staged run, and where its events go."""
 
     run_id: str
-    ledger: Ledger
-    directory: Path
     destination: EventsDestination
     test_event_code: str | None
-    observer: Observer
-    stop: threading.Event
 
 
-def send(delivery: Delivery, open_batches: list[OpenBatch]) -> None:
-    """Sends batches until the fate of each is known. Raises StopResumable, and Interrupted where it was stopped."""
-    if not open_batches:
-        return
-    destination = delivery.destination
-    batches = StagedBatches(delivery.directory, open_batches)
-    told = delivery.observer.settled
-    recorder = LedgerRecorder(delivery.ledger, delivery.run_id, batches, delivery.directory, told)
-    with open_service(destination, delivery.test_event_code, delivery.observer) as client:
+def send(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> None:
+    """Sends batches until the fate of each is known. Raises StopResumable, LockedError, Interrupted."""
+    try:
+        if open_batches:
+            _send(at, delivery, open_batches)
+    finally:
+        write_left_out(at.ledger, delivery.run_id, at.directory(delivery.run_id))
+    if at.stop.is_set():
+        raise Interrupted("Interrupted; `connector resume` goes on with what was not sent.")
+
+
+def _send(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> None:
+    destination, code = delivery.destination, delivery.test_event_code
+    batches = StagedBatches(at.directory(delivery.run_id), open_batches, keep_until=keep_until(destination, code))
+    recorder = LedgerRecorder(at.ledger, delivery.run_id, batches, at.lock.holder, at.observer.settled)
+    with open_service(destination, code, at.observer) as client:
         try:
             deliver(
                 batches,
@@ -48,43 +49,43 @@ def send(delivery: Delivery, open_batches: list[OpenBatch]) -> None:
                 limiter=rate_limiter(destination),
                 max_in_flight=destination.max_in_flight,
                 record=recorder,
-                stop=delivery.stop,
+                stop=at.stop,
                 split=batches.split,
             )
         finally:
-            recorder.close()
             batches.close()
-    if delivery.stop.is_set():
-        raise Interrupted("Interrupted; `connector resume` goes on with what was not sent.")
 
 
 @contextmanager
 def concluded(ledger: Ledger, run_id: str) -> Iterator[None]:
-    """Whatever ends the block, the ledger says how the run ended, and for how long it went on."""
+    """Whatever ends the block, the ledger says how the run ended, and for how long it went on.
+
+    Where the ledger itself fails, what went wrong first is still what is raised; the run is found as one that died.
+    """
     began = perf_counter()
-    status: RunStatus = RunStatus.FAILED
-    error: str | None = "The run ended unexpectedly."
-    resumable = True
+
+    def finish(status: RunStatus, error: str | None, *, resumable: bool = True) -> None:
+        ledger.runs.finish(run_id, status, seconds=perf_counter() - began, error=error, resumable=resumable)
+
     try:
         yield
-        status, error = _final_status(record_of(ledger, run_id)), None
+        status = _final_status(ledger.runs.get(run_id))
+    except LockedError:
+        # Whoever has taken the run over says how it ends.
+        raise
     except (Interrupted, KeyboardInterrupt) as stopped:
-        status, error = RunStatus.INTERRUPTED, str(stopped) or "Interrupted."
+        with suppress(ConnectorError):
+            finish(RunStatus.INTERRUPTED, str(stopped) or "Interrupted.")
         raise
     except ConnectorError as failure:
-        error, resumable = failure.message, not isinstance(failure, TooManyRejects)
+        with suppress(ConnectorError):
+            finish(RunStatus.FAILED, failure.message, resumable=not isinstance(failure, TooManyRejects))
         raise
-    finally:
-        seconds = perf_counter() - began
-        ledger.finish_run(run_id, status, seconds=seconds, error=error, resumable=resumable)
-
-
-def record_of(ledger: Ledger, run_id: str) -> RunRecord:
-    """The run with this id, which is there."""
-    record = ledger.run(run_id)
-    if record is None:
-        raise ConnectorError(f"Run {run_id} is not in the ledger.")
-    return record
+    except BaseException:
+        with suppress(ConnectorError):
+            finish(RunStatus.FAILED, "The run ended unexpectedly.")
+        raise
+    finish(status, None)
 
 
 def _final_status(record: RunRecord) -> RunStatus:

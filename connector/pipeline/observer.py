@@ -18,6 +18,9 @@ class Observer(Protocol):
     def settled(self, events: int) -> None:
         """So many more events were delivered or refused."""
 
+    def note(self, sentence: str) -> None:
+        """Something that the user should know although the run goes on."""
+
     def simulated(self, lines: list[str]) -> None:
         """What the simulator inside the process received."""
 
@@ -39,3 +42,6 @@ class Silent:
 
     def simulated(self, lines: list[str]) -> None:
         """See `Observer.simulated`."""
+
+    def note(self, sentence: str) -> None:
+        """See `Observer.note`."""

@@ -6,9 +6,12 @@ from pathlib import Path
 
 from connector.config.project import Project
 from connector.errors import TooManyRejects
+from connector.ledger.records import Scope
+from connector.pipeline.anew import refuse_too_many_rejects
+from connector.pipeline.execution import known_keys
+from connector.pipeline.history import ledger_of
 from connector.pipeline.prepare import job_now
 from connector.pipeline.result import open_result
-from connector.pipeline.run import refuse_too_many_rejects
 from connector.pipeline.staging import stage
 
 
@@ -54,12 +57,15 @@ class Plan:
 def plan_orchestration(project: Project, name: str) -> Plan:
     """Stages the result in a folder that is gone afterwards, and counts."""
     job = job_now(project, name)
+    code, scope = job.orchestration.test_event_code, Scope(project.target, job.destination.api_url)
     project.state_directory.mkdir(exist_ok=True)
     with (
+        ledger_of(project) as ledger,
         tempfile.TemporaryDirectory(prefix="plan-", dir=project.state_directory) as folder,
         open_result(job, project.directory, limit=job.orchestration.limit) as result,
     ):
-        staged = stage(result.rows, Path(folder) / "stage", line_items=job.rules.line_items)
+        known = known_keys(ledger, scope, job.destination, test_event_code=code)
+        staged = stage(result.rows, Path(folder) / "stage", line_items=job.rules.line_items, known=known)
     try:
         refuse_too_many_rejects(job, staged)
         too_many = None

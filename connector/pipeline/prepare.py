@@ -12,6 +12,8 @@ from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError, Problem
+from connector.ledger.ledger import Ledger
+from connector.ledger.records import Scope
 from connector.pipeline.history import last_success
 from connector.queries.jinja import Place
 from connector.queries.render import RunContext, render_query, render_value
@@ -69,11 +71,15 @@ def _events_destination(orchestration: Orchestration) -> EventsDestination:
     )
 
 
-def job_now(project: Project, name: str) -> Job:
-    """The job that a run would do if it began now. Raises ConfigurationError."""
+def job_now(project: Project, name: str, ledger: Ledger | None = None) -> Job:
+    """The job that a run would do if it began now. Raises ConfigurationError.
+
+    When it last succeeded is looked up in `ledger`; without one, in the project's, if there is one yet.
+    """
     started_at = datetime.now(UTC)
     job = prepare(project, name, RunContext(started_at=started_at))
-    last = last_success(project, name, job.destination.api_url)
+    scope = Scope(project.target, job.destination.api_url)
+    last = ledger.runs.last_success(name, scope) if ledger else last_success(project, name, scope)
     return prepare(project, name, RunContext(started_at=started_at, last_success_at=last)) if last else job
 
 

@@ -14,8 +14,7 @@ from connector.errors import UsageError
 from connector.hashed import LEFT_OUT
 from connector.ledger.left_out import left_out
 from connector.outcomes import Reason, Skip
-from connector.pipeline.history import run_named
-from connector.pipeline.run import run_directory
+from connector.pipeline.history import run_directory, run_named
 
 Rows = Iterable[pa.RecordBatch]
 

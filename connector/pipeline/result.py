@@ -15,6 +15,7 @@ from connector.pipeline.prepare import Job
 from connector.sources.background import read_in_background
 from connector.sources.registry import open_source
 from connector.transform.binding import Binding, bind, missing_requirements
+from connector.transform.chosen import ChosenRows
 from connector.transform.compiler import CompiledTransform, compile_events
 from connector.transform.stream import hash_rows
 
@@ -29,9 +30,14 @@ class OpenResult:
 
 @contextmanager
 def open_result(
-    job: Job, directory: Path, *, limit: int | None = None, stop: Event | None = None
+    job: Job,
+    directory: Path,
+    *,
+    limit: int | None = None,
+    chosen: ChosenRows | None = None,
+    stop: Event | None = None,
 ) -> Iterator[OpenResult]:
-    """Runs the job's query until `stop` is set; at most the first `limit` rows of it are read.
+    """Runs the job's query until `stop` is set; at most the first `limit` rows of it are read, of them the chosen.
 
     Raises SourceError where the warehouse fails, ConfigurationError where the result does not fit the template,
     Interrupted where it was stopped.
@@ -40,6 +46,8 @@ def open_result(
     with open_source(url, directory) as source, read_in_background(source, job.sql, stop or Event()) as result:
         compiled = compile_job(job, result.schema)
         batches = _first_rows(result.batches(), limit)
+        if chosen is not None:
+            batches = chosen.among(batches, compiled)
         yield OpenResult(compiled, hash_rows(batches, compiled, threads=transform_threads()))
 
 

@@ -1,96 +1,159 @@
-"""Goes on with a run that ended before all of its events were sent, without the warehouse."""
+"""Goes on with runs that ended before all of their events were sent."""
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from connector.config.destination import EventsDestination
 from connector.config.project import Project
-from connector.errors import ConfigurationError, StopResumable, UsageError
-from connector.ledger.ledger import Ledger
+from connector.errors import ConfigurationError, LockedError, StopResumable, UsageError
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.outcomes import RunStatus
-from connector.pipeline.delivering import Delivery, concluded, record_of, send
-from connector.pipeline.history import latest_runs, ledger_of, run_named
+from connector.pipeline.anew import Run, carry_out
+from connector.pipeline.clearing import reduce_stage
+from connector.pipeline.delivering import Delivery, concluded, send
+from connector.pipeline.execution import REPEATABLE, Execution, execution
+from connector.pipeline.history import ledger_of, run_directory, run_named
 from connector.pipeline.observer import Observer
-from connector.pipeline.run import run_directory
+from connector.pipeline.open_batches import leave_out_delivered
+from connector.pipeline.prepare import job_now
+from connector.pipeline.retried import chosen_rows
 
-REPEATABLE = timedelta(hours=48)
-"""For how long TikTok knows a repeated event by its id (agreed by several sources)."""
-
-_LOOKED_AT = 1_000
-
-
-def resumable_run(project: Project, run_id: str | None) -> RunRecord:
-    """The run with this id, else the last one that can be resumed. Raises UsageError where it cannot be."""
-    if run_id is None:
-        found = [run for run in latest_runs(project, _LOOKED_AT, None) if _can_go_on(run) and not _may_be_alive(run)]
-        if not found:
-            raise UsageError("There is no run to resume: none has staged rows that are still to be sent.")
-        return found[0]
-    record = run_named(project, run_id)
-    if not _can_go_on(record):
-        raise UsageError(f"Run {run_id} ({record.status}) has nothing staged that is still to be sent.")
-    return record
+DIED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED})
+"""A run of which nothing was staged is read again by itself where it was cut off, not where an error ended it."""
 
 
-def resume_run(project: Project, record: RunRecord, observer: Observer, stop: threading.Event) -> RunRecord:
-    """Sends what is open of a run; `project` is under the run's target. The record is as after `connector run`.
-
-    Raises ConfigurationError where the destination has changed since, StopResumable and Interrupted as a run does.
-    """
-    destination = _destination(project, record)
-    with ledger_of(project) as ledger:
-        ledger.resume_run(record.run_id)
-        observer.started(record.run_id, record.orchestration, record.target)
-        with concluded(ledger, record.run_id):
-            _send_open(project, ledger, record, destination, observer, stop)
-        return record_of(ledger, record.run_id)
-
-
-def _send_open(
+def resume_run(
     project: Project,
-    ledger: Ledger,
-    record: RunRecord,
-    destination: EventsDestination,
+    run_id: str | None,
     observer: Observer,
     stop: threading.Event,
-) -> None:
-    known = ledger.open_batches(record.run_id)
-    safe = [batch for batch in known if not (batch.uncertain and _too_late(record))]
-    observer.staged(sum(events for batch in safe for _, events in batch.gaps()), len(safe))
-    directory = run_directory(project, record.run_id)
-    code = record.test_event_code
-    send(Delivery(record.run_id, ledger, directory, destination, code, observer, stop), safe)
-    _refuse_uncertain([batch for batch in known if batch not in safe])
+    *,
+    resend_unknown: bool = False,
+) -> RunRecord:
+    """Finishes the run with this id, else the last one that can be finished. The record is as after `connector run`.
+
+    Raises UsageError where there is none, LockedError where it is under way, ConfigurationError where the
+    destination has changed since, StopResumable and Interrupted as a run does.
+    """
+    if run_id is not None:
+        record = run_named(project, run_id)
+        if not _can_go_on(record, named=True):
+            raise UsageError(f"Run {run_id} ({record.status}) has nothing left that could still be sent.")
+        return _resume(project, record, observer, stop, resend_unknown=resend_unknown)
+    for record in _candidates(project):
+        try:
+            return _resume(project, record, observer, stop, resend_unknown=resend_unknown)
+        except LockedError:
+            if record.status is not RunStatus.RUNNING:
+                raise
+    raise UsageError("There is no run to resume: none was interrupted or stopped before all was sent.")
 
 
-def _refuse_uncertain(late: list[OpenBatch]) -> None:
-    if late:
-        events = sum(count for batch in late for _, count in batch.gaps())
-        raise StopResumable(
-            f"{events:,} events may have been taken more than 48 hours ago, their answers being lost: "
-            "sent again, TikTok would count them twice. They stay pending."
-        )
+def finish_interrupted(at: Execution, name: str, destination: EventsDestination, *, resend_unknown: bool) -> None:
+    """Finishes what earlier runs of an orchestration left, oldest first.
+
+    What is staged on another machine is left to it, and events that may have been taken too long ago are left
+    pending. Raises what a run raises where it cannot be finished.
+    """
+    for record in at.ledger.runs.unfinished(name, at.scope(destination)):
+        if not _can_go_on(record, named=False):
+            continue
+        if record.staged and not at.directory(record.run_id).exists():
+            at.observer.note(_elsewhere(record))
+        elif record.staged and not (resend_unknown or _worth_it(at, record)):
+            at.observer.note(f"Run {record.run_id}: {_uncertain(at.ledger.batches.open(record.run_id))}")
+        else:
+            _go_on(at, record, resend_unknown=resend_unknown)
 
 
-def _destination(project: Project, record: RunRecord) -> EventsDestination:
+def _candidates(project: Project) -> list[RunRecord]:
+    """Latest first."""
+    with ledger_of(project) as ledger:
+        runs = [run for run in ledger.runs.unfinished() if _can_go_on(run, named=False)]
+    return [run for run in reversed(runs) if not run.staged or run_directory(project, run.run_id).exists()]
+
+
+def _resume(
+    project: Project, record: RunRecord, observer: Observer, stop: threading.Event, *, resend_unknown: bool
+) -> RunRecord:
+    project = project.under(record.target)
+    with execution(project, record.orchestration, observer, stop) as at:
+        return _go_on(at, at.ledger.runs.get(record.run_id), resend_unknown=resend_unknown)
+
+
+def _go_on(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunRecord:
+    destination = destination_of(at.project, record)
+    if record.staged and not at.directory(record.run_id).exists():
+        raise StopResumable(_elsewhere(record))
+    at.ledger.runs.resume(record.run_id, holder=at.lock.holder, host=at.lock.host)
+    at.observer.started(record.run_id, record.orchestration, record.target)
+    if not record.staged:
+        return _read_again(at, record, resend_unknown=resend_unknown)
+    with concluded(at.ledger, record.run_id):
+        _send_open(at, record, destination, resend_unknown=resend_unknown)
+    reduce_stage(at.directory(record.run_id))
+    return at.ledger.runs.get(record.run_id)
+
+
+def _read_again(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunRecord:
+    def prepared() -> Run:
+        job = job_now(at.project, record.orchestration, at.ledger)
+        chosen = chosen_rows(at, record.retry_of, record.retry_reason) if record.retry_of else None
+        return Run(record.run_id, job, record.test_event_code, record.row_limit, resend_unknown, chosen)
+
+    return carry_out(at, record.run_id, prepared)
+
+
+def _send_open(at: Execution, record: RunRecord, destination: EventsDestination, *, resend_unknown: bool) -> None:
+    leave_out_delivered(at, record, destination, resend_unknown=resend_unknown)
+    known = at.ledger.batches.open(record.run_id)
+    safe = [batch for batch in known if resend_unknown or not _too_late(batch)]
+    at.observer.staged(sum(events for batch in safe for _, events in batch.gaps()), len(safe))
+    send(at, Delivery(record.run_id, destination, record.test_event_code), safe)
+    if left := [batch for batch in known if batch not in safe]:
+        raise StopResumable(_uncertain(left))
+
+
+def _worth_it(at: Execution, record: RunRecord) -> bool:
+    """Whether going on with a staged run can change anything."""
+    known = at.ledger.batches.open(record.run_id)
+    return record.status is RunStatus.RUNNING or any(not _too_late(batch) for batch in known)
+
+
+def _uncertain(late: list[OpenBatch]) -> str:
+    events = sum(count for batch in late for _, count in batch.gaps())
+    return (
+        f"{events:,} events may have been taken about 48 hours ago or longer, their answers being lost: sent again, "
+        "TikTok could count them twice. They stay pending; `--resend-unknown` sends them nevertheless."
+    )
+
+
+def _elsewhere(record: RunRecord) -> str:
+    return (
+        f"Run {record.run_id} is staged on {record.host}, not in this folder: `connector resume {record.run_id}` "
+        "there sends what is left of it."
+    )
+
+
+def destination_of(project: Project, record: RunRecord) -> EventsDestination:
+    """Where a run's orchestration goes now. Raises ConfigurationError where that is another place."""
     destination = project.orchestration(record.orchestration).destination
     if isinstance(destination, EventsDestination) and destination.api_url == record.api_url:
         return destination
     raise ConfigurationError(
-        f'Run {record.run_id} was staged for {record.api_url}, but "{record.orchestration}" goes to '
+        f'Run {record.run_id} was meant for {record.api_url}, but "{record.orchestration}" goes to '
         f"{destination.api_url} now: what was meant for one place is not sent to another."
     )
 
 
-def _can_go_on(run: RunRecord) -> bool:
-    ended = run.status in {RunStatus.FAILED, RunStatus.INTERRUPTED, RunStatus.RUNNING}
-    return ended and run.staged and run.resumable and run.rows.pending > 0
+def _can_go_on(run: RunRecord, *, named: bool) -> bool:
+    """Whether something is left to do; a run that an error ended before it was staged goes on only if it is named."""
+    if not run.resumable or run.status in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS}:
+        return False
+    if run.staged:
+        return run.rows.pending > 0 or run.status is RunStatus.RUNNING
+    return named or run.status in DIED
 
 
-def _may_be_alive(run: RunRecord) -> bool:
-    return run.status is RunStatus.RUNNING
-
-
-def _too_late(record: RunRecord) -> bool:
-    return datetime.now(UTC) - datetime.fromisoformat(record.started_at) > REPEATABLE
+def _too_late(batch: OpenBatch) -> bool:
+    return batch.uncertain and batch.sent_at is not None and datetime.now(UTC) - batch.sent_at > REPEATABLE

@@ -1,6 +1,7 @@
 """Staged batches leave for the service; the ledger is told of each before and after."""
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
@@ -9,12 +10,14 @@ import pyarrow.compute as pc
 
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
+from connector.hashed import PERSON_DIGITS
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import LeftOutWriter
-from connector.ledger.records import BatchRecord, OpenBatch, RequestRecord
+from connector.ledger.records import BatchKeys, BatchRecord, OpenBatch, Part, RequestRecord
 from connector.outcomes import Reason
+from connector.stage.keys import halves
 from connector.stage.reader import StageReader
-from connector.transform.events import left_out_rows
+from connector.transform.events import ANSWER, left_out_rows
 from connector.transform.grouping import payloads
 
 _COMMA = pa.scalar(",")
@@ -24,18 +27,31 @@ Delivered = Callable[[int], None]
 
 
 class StagedBatches:
-    """What is open of a stage, as delivery takes it: batches, and parts of those that were cut before."""
+    """What is open of a stage, as delivery takes it: batches, and parts of those that were cut before.
 
-    def __init__(self, directory: Path, open_batches: Iterable[OpenBatch]) -> None:
+    With `keep_until` the keys of each batch are handed out once, to be kept for so long.
+    """
+
+    def __init__(
+        self, directory: Path, open_batches: Iterable[OpenBatch], *, keep_until: datetime | None = None
+    ) -> None:
         self._open = {batch.record.number: batch for batch in open_batches}
         self._stage = StageReader(directory)
+        self._keep_until = keep_until
+        self._keys: dict[int, BatchKeys] = {}
         self._lock = Lock()
 
     def __iter__(self) -> Iterator[Batch]:
         for number, batch in self._open.items():
             events = self.events(number)
+            if self._keep_until:
+                self._keys[number] = keys_of(events, self._keep_until)
             for first, count in batch.gaps():
                 yield self._batch(batch.record, events.slice(first, count), first)
+
+    def keys(self, number: int) -> BatchKeys | None:
+        """The keys of a batch; None where they are not kept, or were handed out."""
+        return self._keys.pop(number, None)
 
     def split(self, batch: Batch, at: int) -> tuple[Batch, Batch]:
         """The first `at` events of a batch, and the others."""
@@ -68,17 +84,19 @@ class StagedBatches:
 
 
 class LedgerRecorder:
-    """Writes down what delivery tells; called from several threads at once."""
+    """Writes down what delivery tells; called from several threads at once.
 
-    def __init__(self, ledger: Ledger, run_id: str, batches: StagedBatches, directory: Path, told: Delivered) -> None:
-        self._ledger, self._run_id, self._batches, self._told = ledger, run_id, batches, told
-        self._refused = LeftOutWriter(directory, "refused")
+    What is written is that of the process that holds the run; once another does, LockedError is raised.
+    """
+
+    def __init__(self, ledger: Ledger, run_id: str, batches: StagedBatches, holder: str, told: Delivered) -> None:
+        self._ledger, self._run_id, self._batches, self._holder, self._told = ledger, run_id, batches, holder, told
         self._settling: dict[tuple[int, int], RequestRecord] = {}
-        self._lock = Lock()
 
     def sending(self, batch: Batch) -> None:
         """See `Recorder.sending`."""
-        self._ledger.batch_state(self._run_id, batch.number, BatchState.SENDING)
+        keys = self._batches.keys(batch.number)
+        self._ledger.batches.sending(self._run_id, batch.number, holder=self._holder, keys=keys)
 
     def answered(self, batch: Batch, answer: Answer, attempts: int) -> None:
         """See `Recorder.answered`."""
@@ -98,42 +116,55 @@ class LedgerRecorder:
             # Its outcome follows at once and is written with it: one wait for the disk less.
             self._settling[batch.number, batch.offset] = record
         else:
-            self._ledger.request(self._run_id, record)
+            self._ledger.batches.request(self._run_id, record)
 
     def outcome(self, batch: Batch, state: BatchState, answer: Answer | None) -> None:
         """See `Recorder.outcome`."""
         if state not in {BatchState.DELIVERED, BatchState.REFUSED}:
-            self._ledger.batch_state(self._run_id, batch.number, state)
+            self._ledger.batches.not_settled(self._run_id, batch.number, state)
             return
-        refused = state is BatchState.REFUSED
-        self._ledger.batch_result(
-            self._run_id,
-            batch.number,
-            state,
-            refused=refused,
-            events=batch.events,
-            rows=batch.rows,
-            first_event=batch.offset if self._batches.is_part(batch) else None,
-            request=self._settling.pop((batch.number, batch.offset), None),
-        )
-        if refused:
-            self._refuse(batch, answer)
+        request = self._settling.pop((batch.number, batch.offset), None)
+        self._ledger.batches.settled(self._run_id, self._part(batch, state, answer), request)
         self._told(batch.events)
 
-    def close(self) -> None:
-        """Puts the refused rows in their place."""
-        with self._lock:
-            self._refused.close()
-
-    def _refuse(self, batch: Batch, answer: Answer | None) -> None:
-        events = pa.Table.from_batches([self._batches.events(batch.number).slice(batch.offset, batch.events)])
-        rows = left_out_rows(
-            events,
-            outcome="rejected",
-            reason=Reason.REFUSED_BY_TIKTOK,
-            code=answer.code if answer else None,
-            message=answer.message if answer else None,
+    def _part(self, batch: Batch, state: BatchState, answer: Answer | None) -> Part:
+        refused = answer if state is BatchState.REFUSED else None
+        return Part(
+            number=batch.number,
+            first_event=batch.offset,
+            events=batch.events,
+            rows=batch.rows,
+            state=state,
+            reason=Reason.REFUSED_BY_TIKTOK if state is BatchState.REFUSED else None,
+            code=refused.code if refused else None,
+            message=refused.message if refused else None,
+            whole=not self._batches.is_part(batch),
         )
-        with self._lock:
-            self._refused.add(rows)
-        self._ledger.count_left_out(self._run_id, rejects={Reason.REFUSED_BY_TIKTOK.value: rows.num_rows})
+
+
+def keys_of(events: pa.RecordBatch, keep_until: datetime) -> BatchKeys:
+    """What is kept of the events (schema EVENTS) of a batch once they have been sent."""
+    persons = events["persons"]
+    numbers = pc.divide(pc.binary_length(persons), PERSON_DIGITS).to_numpy(zero_copy_only=False)
+    digits = pc.binary_join(pa.ListArray.from_arrays([0, len(persons)], persons), "")[0].as_py()
+    found = numbers.astype("<u2").tobytes() + bytes.fromhex(digits)
+    return BatchKeys(halves(events["key"]).tobytes(), found, keep_until)
+
+
+def write_left_out(ledger: Ledger, run_id: str, directory: Path) -> None:
+    """Writes the rows that were left out since the run was staged, as the ledger knows them."""
+    writer = LeftOutWriter(directory, "sending")
+    with StageReader(directory) as stage:
+        for record, parts in ledger.batches.left_out(run_id):
+            events = pa.Table.from_batches([stage.events(record.file, record.place)])
+            for state, reason in sorted({(part.state, part.reason or "") for part in parts}):
+                alike = [part for part in parts if (part.state, part.reason) == (state, reason)]
+                writer.add(_left_out(events, alike, "rejected" if state == BatchState.REFUSED else "skipped", reason))
+    writer.close()
+
+
+def _left_out(events: pa.Table, parts: list[Part], outcome: str, reason: str) -> pa.Table:
+    places = [place for part in parts for place in range(part.first_event, part.first_event + part.events)]
+    said = [{"code": part.code, "message": part.message} for part in parts for _ in range(part.events)]
+    answers = pa.Table.from_pylist(said, schema=ANSWER)
+    return left_out_rows(events.take(pa.array(places)), outcome=outcome, reason=reason, answers=answers)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.hashed import EVENTS, LEFT_OUT, HashedEvents
+from connector.hashed import EVENTS, HashedEvents
 from connector.outcomes import Reason, RowWarning, Skip
 from connector.route import Route
 from connector.stage.keys import Halves, KeyFile, Keys, halves
@@ -30,13 +30,15 @@ Positions = npt.NDArray[np.int64]
 class Settlement:
     """One step: events taken out of staged batches, what became of them, and how counts change.
 
+    `removed` says which events of which batches, `emptied` of which batches all; `events` are staged anew.
     `rejects`, `skips` and `warnings` count rows; a warning's count can be negative, where the event that it
     was counted for is not sent after all.
     """
 
     removed: dict[StagedBatch, Positions]
+    emptied: list[StagedBatch] = field(default_factory=list)
     events: list[HashedEvents] = field(default_factory=list)
-    left_out: pa.Table = field(default_factory=LEFT_OUT.empty_table)
+    left_out: list[pa.Table] = field(default_factory=list)
     rejects: Counter[str] = field(default_factory=Counter)
     skips: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
@@ -81,7 +83,7 @@ def _settled(route: Route, found: list[_Found], barred: Keys, line_items: bool) 
         left_out = left_out_rows(duplicates, outcome="skipped", reason=Skip.DUPLICATE)
         return Settlement(
             _removed(found, grouped.duplicates),
-            left_out=left_out,
+            left_out=[left_out],
             skips=Counter({Skip.DUPLICATE: left_out.num_rows}),
         )
     merged = grouped.events.filter(pa.array(repeated[grouped.first]))
@@ -90,8 +92,8 @@ def _settled(route: Route, found: list[_Found], barred: Keys, line_items: bool) 
     gone = parts.filter(pa.array(repeated | stopped))
     return Settlement(
         _removed(found, np.flatnonzero(repeated | stopped)),
-        [HashedEvents(route, merged)],
-        left_out,
+        events=[HashedEvents(route, merged)],
+        left_out=[left_out],
         rejects=Counter({Reason.INCOMPLETE_EVENT.value: left_out.num_rows} if left_out.num_rows else {}),
         warnings=Counter({RowWarning.CONFLICTING_ROWS.value: conflicting_rows(merged) - conflicting_rows(gone)}),
     )

@@ -1,7 +1,7 @@
 """The query's result, hashed, onto disk: after this the warehouse is needed no more."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector.disk import sync
 from connector.hashed import KEY, HashedRows
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
+from connector.pipeline.known import Known, leave_out_known, nothing_known
 from connector.pipeline.settle import Positions, Settlement, settle
 from connector.stage.keys import KeyFile
 from connector.stage.reader import StageReader, write_removed
@@ -45,80 +47,97 @@ class Staged:
         self.warnings.update(part.warnings)
 
 
-def stage(rows: Iterable[HashedRows], directory: Path, *, line_items: bool, read: Read = lambda _: None) -> Staged:
-    """Stages a whole result in the folder `directory`, which is made.
+def stage(
+    rows: Iterable[HashedRows],
+    directory: Path,
+    *,
+    line_items: bool,
+    known: Known = nothing_known,
+    read: Read = lambda _: None,
+) -> Staged:
+    """Stages a whole result in the folder `directory`, which is made; events that are known are left out.
 
     Raises OSError where the disk fails; then nothing that was written counts.
     """
     directory.mkdir(parents=True)
-    staged, keys = Staged(), KeyFile(directory)
+    keys = KeyFile(directory)
     with ExitStack() as stack:
         left_out = LeftOutWriter(directory, "staging")
         stack.callback(left_out.discard)
-        first = _stage_events(rows, directory, keys, staged, left_out, read)
-        removed: dict[StagedBatch, list[Positions]] = {}
-        further = _settle(settle(directory, keys, first, line_items=line_items), directory, staged, left_out, removed)
+        staging = _Staging(directory, Staged(), left_out)
+        staging.read(rows, keys, read)
+        staging.settle("joined.arrow", settle(directory, keys, staging.batches, line_items=line_items))
+        staging.settle("rest.arrow", leave_out_known(directory, keys, staging.batches, staging.all_removed(), known))
         left_out.close()
     keys.remove()
-    if removed:
-        write_removed(directory, {batch: np.concatenate(positions) for batch, positions in removed.items()})
-    staged.batches = list(_numbered(first + further, removed, directory))
-    staged.warnings = +staged.warnings
-    return staged
+    staging.finish()
+    sync(directory.parent)
+    return staging.staged
 
 
-def _stage_events(
-    rows: Iterable[HashedRows],
-    directory: Path,
-    keys: KeyFile,
-    staged: Staged,
-    left_out: LeftOutWriter,
-    read: Read,
-) -> list[StagedBatch]:
-    file = EventsFile(directory, "events.arrow")
-    try:
-        for part in rows:
-            staged.read += part.read
-            staged.count(part)
-            left_out.add(part.left_out)
-            keys.add(_keys(part), part.barred)
-            for events in part.events:
-                file.add(events)
-            read(staged.read)
-        return file.finish()
-    except BaseException:
-        file.close()
-        raise
+@dataclass
+class _Staging:
+    """A stage being written: its batches so far, and what has been taken out of them again."""
+
+    directory: Path
+    staged: Staged
+    left_out: LeftOutWriter
+    batches: list[StagedBatch] = field(default_factory=list)
+    removed: dict[StagedBatch, list[Positions]] = field(default_factory=dict)
+    emptied: set[StagedBatch] = field(default_factory=set)
+
+    def read(self, rows: Iterable[HashedRows], keys: KeyFile, told: Read) -> None:
+        """Writes the events of the result, as it comes."""
+        with EventsFile(self.directory, "events.arrow") as file:
+            for part in rows:
+                self.staged.read += part.read
+                self.staged.count(part)
+                self.left_out.add(part.left_out)
+                keys.add(_keys(part), part.barred)
+                for events in part.events:
+                    file.add(events)
+                told(self.staged.read)
+            self.batches = file.finish()
+
+    def settle(self, name: str, steps: Iterator[Settlement]) -> None:
+        """Takes events out, and writes those that are staged anew to a further file."""
+        first = next(steps, None)
+        if first is None:
+            return
+        with EventsFile(self.directory, name) as file:
+            for step in chain([first], steps):
+                self._take_out(step)
+                for events in step.events:
+                    file.add(events)
+            self.batches = self.batches + file.finish()
+
+    def _take_out(self, step: Settlement) -> None:
+        self.staged.count(step)
+        self.emptied.update(step.emptied)
+        for table in step.left_out:
+            self.left_out.add(table)
+        for batch, positions in step.removed.items():
+            self.removed.setdefault(batch, []).append(positions)
+
+    def all_removed(self) -> dict[StagedBatch, Positions]:
+        """By batch, the positions of the events that were taken out."""
+        return {batch: np.concatenate(positions) for batch, positions in self.removed.items()}
+
+    def finish(self) -> None:
+        """Numbers the batches that have events left."""
+        kept = [batch for batch in self.batches if batch not in self.emptied]
+        removed = {batch: positions for batch, positions in self.all_removed().items() if batch not in self.emptied}
+        if removed:
+            write_removed(self.directory, removed)
+        self.staged.batches = list(_numbered(kept, removed, self.directory))
+        self.staged.warnings = +self.staged.warnings
 
 
 def _keys(part: HashedRows) -> pa.ChunkedArray:
     return pa.chunked_array([chunk for events in part.events for chunk in events.table["key"].chunks], KEY)
 
 
-def _settle(
-    settlements: Iterator[Settlement],
-    directory: Path,
-    staged: Staged,
-    left_out: LeftOutWriter,
-    removed: dict[StagedBatch, list[Positions]],
-) -> list[StagedBatch]:
-    first = next(settlements, None)
-    if first is None:
-        return []
-    file = EventsFile(directory, "joined.arrow")
-    for settlement in chain([first], settlements):
-        staged.count(settlement)
-        left_out.add(settlement.left_out)
-        for batch, positions in settlement.removed.items():
-            removed.setdefault(batch, []).append(positions)
-        for events in settlement.events:
-            file.add(events)
-    return file.finish()
-
-
-def _numbered(
-    batches: list[StagedBatch], removed: dict[StagedBatch, list[Positions]], directory: Path
-) -> Iterator[BatchRecord]:
+def _numbered(batches: list[StagedBatch], removed: Container[StagedBatch], directory: Path) -> Iterator[BatchRecord]:
     number = 0
     with StageReader(directory) as reader:
         for batch in batches:

@@ -49,10 +49,23 @@ class KeyFile:
             if len(found):
                 yield found, barred
 
+    def shares(self, keys_at_once: int) -> Iterator[Halves]:
+        """The lower halves of the events' keys, sorted and without repetition, so many at a time or some more."""
+        shares = 1 + _size(self._events) // (8 * keys_at_once)
+        for share in range(shares):
+            here = np.unique(_share(self._events, 1, share, shares)[:, 0])
+            if len(here):
+                yield here
+
     def remove(self) -> None:
         """Deletes the files."""
         for path in (self._events, self._barred):
             path.unlink(missing_ok=True)
+
+
+def keys_from(data: bytes) -> Keys:
+    """Keys that were written one after the other."""
+    return np.frombuffer(data, np.uint64).reshape(-1, 2)
 
 
 def halves(keys: pa.Array | pa.ChunkedArray) -> Keys:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.stage.writer import StagedBatch, sync
+from connector.disk import sync
+from connector.stage.writer import StagedBatch
 
 Positions = npt.NDArray[np.int64]
 REMOVED = "removed.npz"

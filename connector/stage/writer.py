@@ -1,12 +1,14 @@
 """Writes a run's events to disk, and knows of each batch where it lies."""
 
-import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector.disk import sync
 from connector.hashed import EVENTS, HashedEvents
 from connector.route import Route
 from connector.stage.cutting import Cutter
@@ -52,16 +54,16 @@ class EventsFile:
         self._writer.close()
         self._sink.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Lets go of a file that could not be finished; why is known, and a full disk would say it twice."""
+        if error is not None:
+            with suppress(OSError):
+                self.close()
+
     def _write(self, route: Route, batch: pa.RecordBatch) -> None:
         rows = pc.sum(pc.list_value_length(batch["rows"])).as_py()
         self._writer.write_batch(batch)
         self.batches.append(StagedBatch(route, self.path.name, len(self.batches), batch.num_rows, rows))
-
-
-def sync(path: Path) -> None:
-    """Comes back when the disk has the file or folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

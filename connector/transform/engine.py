@@ -37,6 +37,10 @@ class Engine:
         """What is kept of these rows of a chunk: row_number and columns, a JSON object as text."""
         return self._execute("rejected", self._compiled.rejected_sql, rejected)
 
+    def ids(self, chunk: pa.Table) -> pa.Table:
+        """Of each row of a chunk the numbers of its event's and its order's id (uint64, NULL: it has none)."""
+        return self._execute("identified", self._compiled.ids_sql, chunk)
+
     def close(self) -> None:
         """Ends the connection."""
         self._connection.close()

@@ -17,29 +17,39 @@ _MEMBERS = {
     "event_id": "$.event_id",
     "properties": "$.properties",
 }
+_AFTER_ID = ',"user":{'
+"""What follows upon event, time and id in a head. Within a text its quotation marks would be escaped."""
+
+
+ANSWER = pa.schema([pa.field("code", pa.int32()), pa.field("message", pa.string())])
+"""What the service said of an event."""
 
 
 def left_out_rows(
-    events: pa.Table, *, outcome: str, reason: str, code: int | None = None, message: str | None = None
+    events: pa.Table, *, outcome: str, reason: str, answers: pa.Table | None = None, brief: bool = False
 ) -> pa.Table:
-    """A row (schema LEFT_OUT) for each row of each event (schema EVENTS), saying why it is not sent."""
+    """A row (schema LEFT_OUT) for each row of each event (schema EVENTS), saying why it is not sent.
+
+    `answers` (schema ANSWER) are those to each event; `brief` keeps of it only what says which event it is, and
+    is much faster.
+    """
     if not events.num_rows:
         return LEFT_OUT.empty_table()
-    members = ", ".join(f"'\"{name}\":' || json_extract(payload, '{path}')" for name, path in _MEMBERS.items())
-    kept = f"concat('{{', concat_ws(',', {members}), '}}')"
-    sql = f"SELECT unnest(rows) AS row, {redacted(kept, EMAIL_LIKE, WRITTEN_PHONE)} AS columns FROM events"
+    kept = f"split_part(text, '{_AFTER_ID}', 1) || '}}'" if brief else _members()
+    sql = (
+        f"SELECT unnest(rows) AS row, {redacted(kept, EMAIL_LIKE, WRITTEN_PHONE)} AS columns, code, message FROM events"
+    )
+    texts = events["head"] if brief else payloads(events)
+    said = answers or pa.table([pa.nulls(events.num_rows, field.type) for field in ANSWER], schema=ANSWER)
+    named = {"rows": events["rows"], "text": texts, "code": said["code"], "message": said["message"]}
     with duckdb.connect(config={"threads": 1}) as connection:
-        connection.register("events", pa.table({"rows": events["rows"], "payload": payloads(events)}))
+        connection.register("events", pa.table(named))
         rows = connection.sql(sql).to_arrow_table()
     count = rows.num_rows
-    return pa.table(
-        [
-            rows["row"],
-            pa.repeat(outcome, count),
-            pa.repeat(reason, count),
-            pa.repeat(pa.scalar(code, pa.int32()), count),
-            pa.repeat(pa.scalar(message, pa.string()), count),
-            rows["columns"],
-        ],
-        schema=LEFT_OUT,
-    )
+    same = [pa.repeat(outcome, count), pa.repeat(reason, count)]
+    return pa.table([rows["row"], *same, rows["code"], rows["message"], rows["columns"]], schema=LEFT_OUT)
+
+
+def _members() -> str:
+    members = ", ".join(f"'\"{name}\":' || json_extract(text, '{path}')" for name, path in _MEMBERS.items())
+    return f"concat('{{', concat_ws(',', {members}), '}}')"

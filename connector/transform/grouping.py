@@ -96,7 +96,7 @@ def _joined(parts: pa.Table, kept: Positions, groups: Positions, heads: Numbers 
     if len(starts) == len(order):
         return whole(parts).cast(EVENTS), order
     first, sizes = pa.array(order[starts]), np.diff(np.r_[starts, len(order)])
-    members = whole(parts.drop_columns(["head"]))
+    members = whole(parts.drop_columns(["head", "persons"]))
     head = _plain(parts["head"])
     events = pa.table(
         [
@@ -106,6 +106,7 @@ def _joined(parts: pa.Table, kept: Positions, groups: Positions, heads: Numbers 
             _joined_items(_plain(members["items"]), starts),
             _summed(_plain(members["amount"]), sizes),
             _others(members, _Heads(head, heads, order), starts, sizes),
+            _plain(parts["persons"]).take(first),
         ],
         schema=EVENTS,
     )
@@ -194,6 +195,7 @@ def parts_of(rows: pa.Table) -> pa.Table:
         lists,
         *(_plain(rows[name]) for name in ("head", "item", "amount")),
         pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string())),
+        _plain(rows["persons"]),
     ]
     return pa.table(columns, names=EVENTS.names)
 

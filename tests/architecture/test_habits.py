@@ -6,7 +6,7 @@ from connector.hashed import HashedRows
 from tests.architecture.modules import ROOT, Module, calls, modules
 
 PRINTING = {"print", "sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
-COMMANDS = ("connector/cli/", "connector/simulator/process.py")
+COMMANDS = "connector/cli/"
 MOCKS = ("unittest.mock", "mock", "pytest_mock")
 
 

@@ -39,7 +39,9 @@ def tiktok() -> Iterator[TikTok]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, tiktok: TikTok) -> Shop:
-    return shop(tmp_path_factory.mktemp("slices") / "shop", tiktok.url, QUERY, tables={"receipts": TABLE})
+    """Its events are test events, so that each run sends all of them."""
+    directory = tmp_path_factory.mktemp("slices") / "shop"
+    return shop(directory, tiktok.url, QUERY, tables={"receipts": TABLE}, test_event_code="TEST1")
 
 
 @pytest.fixture(scope="module")

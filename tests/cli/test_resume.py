@@ -93,7 +93,8 @@ def test_a_batch_that_was_cut_goes_on_with_what_is_left_of_it(tmp_path: Path) ->
     assert [row["columns"]["event_id"] for row in rejects] == ["e1777"]
 
 
-def test_a_run_that_was_killed_goes_on_by_its_id(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["by its id", "the last one"])
+def test_a_run_that_was_killed_goes_on(tmp_path: Path, named: bool) -> None:
     held = threading.Event()
 
     def answer(body: dict[str, Any]) -> Reply:
@@ -111,11 +112,9 @@ def test_a_run_that_was_killed_goes_on_by_its_id(tmp_path: Path) -> None:
         held.set()
         (run,) = inside("runs", "--json", project=made.directory).json["runs"]
         assert run["status"] == "running"
-        unnamed = inside("resume", project=made.directory)
         tiktok.answer = lambda body: OK
-        resumed = inside("resume", run["run_id"], "--json", project=made.directory)
+        resumed = inside("resume", *([run["run_id"]] if named else []), "--json", project=made.directory)
     record = checked(resumed.json)
-    assert unnamed.code == 2
     assert (resumed.code, record["rows"]["delivered"]) == (0, ROWS)
     assert set(deliveries(tiktok)) == {f"e{n}" for n in range(ROWS)}
 
@@ -149,7 +148,7 @@ def test_an_answer_lost_more_than_48_hours_ago_is_not_risked(tmp_path: Path) -> 
     with serving() as tiktok:
         made, run_id = stopped_half_way(tmp_path, tiktok, after(2, REVOKED))
         with sqlite3.connect(made.state / "ledger.sqlite") as ledger:
-            ledger.execute("UPDATE runs SET started_at = '2020-01-01T00:00:00.000+00:00'")
+            ledger.execute("UPDATE batches SET sent_at = '2020-01-01T00:00:00.000+00:00'")
             number = ledger.execute("SELECT max(number) FROM batches").fetchone()[0]
             ledger.execute("UPDATE batches SET state = 'unknown' WHERE number = ?", [number])
         resumed = inside("resume", run_id, "--json", project=made.directory)
@@ -167,7 +166,7 @@ def test_a_run_with_too_many_rejects_is_not_resumed(tmp_path: Path) -> None:
         record = inside("run", NAME, "--json", project=made.directory).json
         resumed = inside("resume", record["run_id"], project=made.directory)
     assert (record["status"], resumed.code, tiktok.requests) == ("failed", 2, [])
-    assert "nothing staged that is still to be sent" in resumed.sentence
+    assert "nothing left that could still be sent" in resumed.sentence
 
 
 def test_a_finished_run_has_nothing_to_resume(tmp_path: Path) -> None:

@@ -1,11 +1,16 @@
 """`connector resume`: finishes what an interrupted run left."""
 
-from typing import Annotated
+import threading
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, JsonOption, ProjectOption, open_project
+from connector.cli.options import DebugOption, JsonOption, ProjectOption, ResendOption, open_project
+
+if TYPE_CHECKING:
+    from connector.cli.progress import Watcher
+    from connector.ledger.records import RunRecord
 
 RunOrLast = Annotated[
     str | None, typer.Argument(metavar="[RUN_ID]", help="The run; without it, the last that can be resumed.")
@@ -20,14 +25,18 @@ def register(app: typer.Typer) -> None:
 @reported
 def resume(
     run_id: RunOrLast = None,
+    resend_unknown: ResendOption = False,
     project: ProjectOption = None,
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Finish what an interrupted run left: send what is staged, without asking the warehouse again."""
+    """Finish what an interrupted run left: send what is staged; the warehouse is asked only where nothing was."""
     from connector.cli.running import carry_out
-    from connector.pipeline.resume import resumable_run, resume_run
+    from connector.pipeline.resume import resume_run
 
-    found = resumable_run(open_project(project), run_id)
-    opened = open_project(project, found.target)
-    carry_out(opened, lambda observer, stop: resume_run(opened, found, observer, stop), json_output)
+    opened = open_project(project)
+
+    def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
+        return resume_run(opened, run_id, observer, stop, resend_unknown=resend_unknown)
+
+    carry_out(opened, work, json_output)

@@ -11,6 +11,7 @@ from connector.cli.options import (
     JsonOption,
     NameArgument,
     ProjectOption,
+    ResendOption,
     TargetOption,
     open_project,
 )
@@ -37,16 +38,17 @@ def run(
     target: TargetOption = None,
     limit: LimitOption = None,
     test_event_code: TestEventOption = None,
+    resend_unknown: ResendOption = False,
     project: ProjectOption = None,
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Run an orchestration: read, check, hash, send, and account for every row."""
+    """Run an orchestration: finish what earlier runs left, then read, check, hash, send, and account for every row."""
     from connector.cli.running import carry_out
     from connector.pipeline.run import RunOptions, run_orchestration
 
     opened = open_project(project, target)
-    options = RunOptions(limit, test_event_code)
+    options = RunOptions(limit, test_event_code, resend_unknown)
 
     def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
         return run_orchestration(opened, name, options, observer=observer, stop=stop)

@@ -13,18 +13,20 @@ from connector.transform.compiler.context import Context
 from connector.transform.rules import EventRules
 from connector.transform.template import Constant
 
-_OUTPUT = ("row_number", "reason", "warnings", "key", "head", "head_number", "item", "amount")
+_OUTPUT = ("row_number", "reason", "warnings", "key", "head", "head_number", "item", "amount", "persons")
 _ROUTE = ("event_source", "event_source_id")
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledTransform:
     """`rows_sql` turns a chunk into hashed rows; `rejected_sql` gives what is kept of rejected rows,
-    over the relation `rejected`, which is like `chunk`. `routed` says whether rows name their own event source.
+    over the relation `rejected`, which is like `chunk`; `ids_sql` gives the ids by which rows are found again, over
+    the relation `identified`. `routed` says whether rows name their own event source.
     """
 
     rows_sql: str
     rejected_sql: str
+    ids_sql: str
     indices: tuple[int, ...]
     routed: bool
     rules: EventRules
@@ -42,10 +44,12 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         context, identifiers, user, page, properties.content_type(context), properties.compile_properties(context)
     )
     properties.compile_item(context)
+    identity.compile_persons(context, identifiers)
     rejected = f"{payload.rejected_columns(context, identifiers)} AS columns"
     return CompiledTransform(
         rows_sql=context.layers.select((*_OUTPUT, *(_ROUTE if wrong_route else ())), "chunk"),
         rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
+        ids_sql=context.layers.select(payload.ids(context), "identified"),
         indices=tuple(binding.indices()),
         routed=wrong_route is not None,
         rules=rules,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from connector.catalogue import BY_NAME, Kind, Parameter
+from connector.hashed import PERSON_DIGITS
 from connector.outcomes import Reason, RowWarning
 from connector.transform.binding import Field, is_list
 from connector.transform.compiler.context import Context, Level
@@ -22,7 +23,8 @@ _NAMES = ("email", "phone", "external_id")
 @dataclass(frozen=True, slots=True)
 class Identifier:
     """The columns and conditions of one identifier: its JSON value, its sorted digests as a JSON array,
-    whether something was given, whether a digest came of it, whether something given was invalid.
+    whether something was given, whether a digest came of it, whether something given was invalid, and the
+    first digits of its digests, one after the other.
     """
 
     name: str
@@ -31,11 +33,18 @@ class Identifier:
     given: str
     present: str
     invalid: str
+    persons: str
 
 
 def compile_identities(context: Context) -> list[Identifier]:
     """Puts the digests of every identifier that something fills."""
     return [found for name in _NAMES if (found := _identifier(context, BY_NAME[name]))]
+
+
+def compile_persons(context: Context, identifiers: list[Identifier]) -> None:
+    """Puts persons: the first 16 digits of every digest, by which a person can be found again and forgotten."""
+    parts = [one.persons for one in identifiers]
+    context.layers.put(Level.LAST, "persons", f"concat({', '.join(parts)})" if parts else "''")
 
 
 def reasons(identifiers: list[Identifier]) -> dict[Reason, str]:
@@ -78,7 +87,13 @@ def _of_scalars(context: Context, parameter: Parameter, given: list[str]) -> Ide
         digest = digests[0]
         json = layers.put(Level.LIST, f"json_{name}", f"'\"' || {digest} || '\"'")
         return Identifier(
-            name, json, f"coalesce('[' || {json} || ']', '[]')", given_any, f"{digest} IS NOT NULL", invalid
+            name,
+            json,
+            f"coalesce('[' || {json} || ']', '[]')",
+            given_any,
+            f"{digest} IS NOT NULL",
+            invalid,
+            _start(digest),
         )
     layers.put(Level.LIST, f"digests_{name}", f"list_filter([{', '.join(digests)}], lambda x: x IS NOT NULL)")
     return _of_digest_list(context, name, f"({given_any})", f"({invalid})")
@@ -126,7 +141,12 @@ def _of_digest_list(context: Context, name: str, given: str, invalid: str) -> Id
     )
     ordered = f"array_to_string(list_sort({distinct}), '\",\"')"
     sorted_json = f"CASE WHEN len({distinct}) > 0 THEN '[\"' || {ordered} || '\"]' ELSE '[]' END"
-    return Identifier(name, json, sorted_json, given, f"coalesce(len({every}), 0) > 0", invalid)
+    persons = f"array_to_string(list_transform({distinct}, lambda x: {_start('x')}), '')"
+    return Identifier(name, json, sorted_json, given, f"coalesce(len({every}), 0) > 0", invalid, persons)
+
+
+def _start(digest: str) -> str:
+    return f"substr({digest}, 1, {PERSON_DIGITS})"
 
 
 def _digest(context: Context, parameter: Parameter, text: str) -> str:

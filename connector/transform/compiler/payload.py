@@ -6,8 +6,9 @@ from connector.catalogue import PARAMETERS
 from connector.redaction import ANY_NUMBER, EMAIL_LIKE, WRITTEN_PHONE
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
-from connector.transform.sql.text import json_text, quote, redacted
+from connector.transform.sql.text import id_number, json_text, quote, redacted
 
+FOUND_BY = ("event_id", "order_id")
 _TIME_LIKE = r"\d{4}-?\d{2}-?\d{2}.*|1\d{9}|1\d{12}"
 _NUMBERED = frozenset(
     ("event_source_id", "event_id", "order_id", "shop_id", "content_id", "price", "quantity", "value")
@@ -63,6 +64,13 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
         if not parameter.personal and (text := context.text(parameter.name))
     ]
     return f"concat('{{', concat_ws(',', {', '.join(members) or 'NULL'}), '}}')"
+
+
+def ids(context: Context) -> tuple[str, ...]:
+    """The ids of a row's event and order, as numbers of what is kept of them where a row is rejected; NULL: none."""
+    texts = ((name, context.text(name)) for name in FOUND_BY)
+    kept = ((name, _kept(name, text) if text else "NULL::VARCHAR") for name, text in texts)
+    return tuple(f"{id_number(text)} AS {name}" for name, text in kept)
 
 
 def _kept(name: str, text: str) -> str:

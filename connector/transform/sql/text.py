@@ -124,3 +124,8 @@ def _timestamp_text(column: str, *, zoned: bool) -> str:
     exact = f"strftime({local}, '%Y-%m-%dT%H:%M:%S.%f')"
     iso = f"CASE WHEN microsecond({local}) % 1000000 = 0 THEN {whole} ELSE {exact} END"
     return f"{iso} || '+00:00'" if zoned else iso
+
+
+def id_number(text: str) -> str:
+    """64 bits of an id, by which rows with that id are found again; NULL for NULL."""
+    return f"md5_number_lower({text})"

@@ -1,0 +1,42 @@
+"""`connector retry`: goes again through the rows that a run left out."""
+
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from connector.cli.failures import reported
+from connector.cli.options import DebugOption, JsonOption, ProjectOption, RunArgument, open_project
+
+if TYPE_CHECKING:
+    from connector.cli.progress import Watcher
+    from connector.ledger.records import RunRecord
+
+ReasonOption = Annotated[
+    str | None, typer.Option("--reason", metavar="R", help="Only rows that were rejected for this reason.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("retry")(retry)
+
+
+@reported
+def retry(
+    run_id: RunArgument,
+    reason: ReasonOption = None,
+    project: ProjectOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Ask the warehouse again for the rows that a run rejected, or TikTok refused, and send those that pass now."""
+    from connector.cli.running import carry_out
+    from connector.pipeline.retry import retry_run
+
+    opened = open_project(project)
+
+    def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
+        return retry_run(opened, run_id, reason, observer, stop)
+
+    carry_out(opened, work, json_output)

@@ -1,0 +1,79 @@
+"""`connector simulate`: a local TikTok."""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.cli.console import out, out_json, say
+from connector.cli.failures import reported
+from connector.cli.options import DebugOption, JsonOption
+
+PORT = 8787
+
+PortOption = Annotated[int, typer.Option("--port", metavar="P", min=0, max=65535, help="Where to listen; 0: anywhere.")]
+FaultOption = Annotated[
+    list[str] | None,
+    typer.Option("--fault", metavar="F", help="What goes wrong, as KIND:KEY=VALUE,…; may be repeated."),
+]
+FaultsOption = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="A YAML or JSON list of faults.")]
+RecordOption = Annotated[
+    Path | None, typer.Option("--record", metavar="FILE", help="Append every accepted event to a file, one a line.")
+]
+StrictnessOption = Annotated[
+    list[str] | None,
+    typer.Option("--strictness", metavar="NAME=VALUE", help="Choose where TikTok's pages are unsure; repeatable."),
+]
+TokenOption = Annotated[
+    list[str] | None, typer.Option("--token", metavar="T", help="A token that there is; without one, any is taken.")
+]
+EventSourceOption = Annotated[
+    list[str] | None,
+    typer.Option("--event-source", metavar="ID", help="An event source that there is; without one, any is taken."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("simulate")(simulate)
+
+
+@reported
+def simulate(
+    port: PortOption = PORT,
+    fault: FaultOption = None,
+    faults: FaultsOption = None,
+    record: RecordOption = None,
+    strictness: StrictnessOption = None,
+    token: TokenOption = None,
+    event_source: EventSourceOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Be TikTok on this machine until Ctrl-C: for trying orchestrations, and what goes wrong."""
+    from connector.cli.live import watch
+    from connector.cli.signals import stopped_by_signals
+    from connector.errors import UsageError
+    from connector.simulator.fault_files import parse, read
+    from connector.simulator.recording import Recording
+    from connector.simulator.server import Simulator
+    from connector.simulator.strictness import choose
+
+    spoiling = [*map(parse, fault or ()), *(read(faults) if faults else ())]
+    with Recording(record) if record else nullcontext() as recording:
+        simulator = Simulator(
+            port=port, strictness=choose(strictness or ()), faults=spoiling, recording=recording,
+            tokens=token or (), event_sources=event_source or (),
+        )  # fmt: skip
+        try:
+            simulator.start()
+        except OSError as error:
+            raise UsageError(f"Port {port} cannot be listened on: {error.strerror}.") from None
+        with simulator, stopped_by_signals(lambda: None) as stop:
+            (say if json_output else out)(simulator.url)
+            sys.stdout.flush()
+            watch(simulator, stop, quiet=json_output)
+    if json_output:
+        out_json(simulator.tally.as_json())

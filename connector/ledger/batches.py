@@ -1,0 +1,161 @@
+"""What was sent of a run, and what became of it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, exists, insert, select, update
+
+from connector.errors import LockedError
+from connector.ledger.database import Database
+from connector.ledger.records import BatchKeys, BatchRecord, OpenBatch, Part, RequestRecord
+from connector.ledger.runs import add_to_counts, as_text
+from connector.ledger.tables import batch_keys, batches, parts, requests, runs
+from connector.route import Route
+
+_KINDS = {"refused": "rejects", "skipped": "skips"}
+
+
+class Batches:
+    """Every method is one transaction, and safe to call from several threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def sending(self, run_id: str, number: int, *, holder: str, keys: BatchKeys | None) -> None:
+        """A request with events of a batch is about to leave. `keys` are those of the whole batch, None: not kept.
+
+        Raises LockedError where another process has taken the run over: nothing may leave from here any more.
+        """
+        with self._database.writing() as connection:
+            _check_holder(connection, run_id, holder)
+            if keys is not None:
+                _keep(connection, run_id, number, keys)
+            now = as_text(datetime.now(UTC))
+            first = case((batches.c.sent_at.is_(None), now), else_=batches.c.sent_at)
+            state = case((batches.c.state == "unknown", "unknown"), else_="sending")
+            connection.execute(_the_batch(run_id, number).values(state=state, sent_at=first))
+
+    def not_settled(self, run_id: str, number: int, state: str) -> None:
+        """What was sent of a batch is `pending` again, or its answer is lost (`unknown`), which stays so."""
+        with self._database.writing() as connection:
+            connection.execute(_the_batch(run_id, number).where(batches.c.state != "unknown").values(state=state))
+
+    def settled(self, run_id: str, part: Part, request: RequestRecord | None = None) -> None:
+        """The fate of a part of a batch is known, by the answer to `request` (None: that is written already).
+
+        The batch's state becomes the part's once the fate of its last event is known; `delivered` outranks.
+        """
+        with self._database.writing() as connection:
+            if request:
+                _add_request(connection, run_id, request)
+            if not (part.whole and part.state == "delivered"):
+                connection.execute(insert(parts).values(_part_values(run_id, part)))
+            if part.reason:
+                add_to_counts(connection, run_id, _KINDS[part.state], {part.reason: part.rows})
+            connection.execute(_the_batch(run_id, part.number).values(_progress(part)))
+
+    def request(self, run_id: str, record: RequestRecord) -> None:
+        """A request was made and answered, or is known to stay without an answer."""
+        with self._database.writing() as connection:
+            _add_request(connection, run_id, record)
+
+    def open(self, run_id: str) -> list[OpenBatch]:
+        """The batches of a staged run that are not settled in full, in order."""
+        done = batches.c.delivered_events + batches.c.refused_events + batches.c.skipped_events
+        query = select(batches).where(batches.c.run_id == run_id, done < batches.c.events).order_by(batches.c.number)
+        settled: dict[int, list[tuple[int, int]]] = {}
+        with self._database.reading() as connection:
+            for part in connection.execute(select(parts).where(parts.c.run_id == run_id)):
+                settled.setdefault(part.batch, []).append((part.first_event, part.events))
+            return [_open_batch(row, settled.get(row.number, [])) for row in connection.execute(query)]
+
+    def left_out(self, run_id: str) -> list[tuple[BatchRecord, list[Part]]]:
+        """The parts that were refused or skipped, by batch, both in order."""
+        query = (
+            select(batches, parts.c.first_event, parts.c.events.label("part_events"), parts.c.state.label("fate"))
+            .add_columns(parts.c.reason, parts.c.code, parts.c.message)
+            .join(parts, (parts.c.run_id == batches.c.run_id) & (parts.c.batch == batches.c.number))
+            .where(batches.c.run_id == run_id, parts.c.reason.is_not(None))
+            .order_by(batches.c.number, parts.c.first_event)
+        )
+        found: dict[BatchRecord, list[Part]] = {}
+        with self._database.reading() as connection:
+            for row in connection.execute(query):
+                part = Part(
+                    row.number, row.first_event, row.part_events, 0, row.fate, row.reason, row.code, row.message
+                )
+                found.setdefault(_batch(row), []).append(part)
+        return list(found.items())
+
+    def requests(self, run_id: str) -> list[RequestRecord]:
+        """Every request of a run, in the order of the answers."""
+        names = RequestRecord.__slots__
+        query = select(*(requests.c[name] for name in names)).where(requests.c.run_id == run_id).order_by(requests.c.id)
+        with self._database.reading() as connection:
+            return [RequestRecord(*row) for row in connection.execute(query)]
+
+
+def _check_holder(connection: Connection, run_id: str, holder: str) -> None:
+    query = select(runs.c.holder, runs.c.host).where(runs.c.run_id == run_id).with_for_update(read=True)
+    now = connection.execute(query).one()
+    if now.holder != holder:
+        raise LockedError(f"Run {run_id} was taken over by another process, on {now.host}; this one stops.")
+
+
+def _keep(connection: Connection, run_id: str, number: int, keys: BatchKeys) -> None:
+    known = exists().where(batch_keys.c.run_id == run_id, batch_keys.c.number == number)
+    if not connection.execute(select(known)).scalar_one():
+        row = {"event_keys": keys.keys, "persons": keys.persons, "keep_until": as_text(keys.keep_until)}
+        connection.execute(insert(batch_keys).values(run_id=run_id, number=number, **row))
+
+
+def _progress(part: Part) -> dict[Any, Any]:
+    of_events, of_rows = batches.c[f"{part.state}_events"], batches.c[f"{part.state}_rows"]
+    settled = batches.c.delivered_events + batches.c.refused_events + batches.c.skipped_events + part.events
+    final = case((batches.c.delivered_events > 0, "delivered"), else_=part.state)
+    return {
+        batches.c.state: case((settled >= batches.c.events, final), else_=batches.c.state),
+        of_events: of_events + part.events,
+        of_rows: of_rows + part.rows,
+        batches.c.settled_at: as_text(datetime.now(UTC)),
+    }
+
+
+def _part_values(run_id: str, part: Part) -> dict[str, object]:
+    return {
+        "run_id": run_id,
+        "batch": part.number,
+        "first_event": part.first_event,
+        "events": part.events,
+        "state": part.state,
+        "reason": part.reason,
+        "code": part.code,
+        "message": part.message,
+    }
+
+
+def _add_request(connection: Connection, run_id: str, record: RequestRecord) -> None:
+    values = {name: getattr(record, name) for name in RequestRecord.__slots__}
+    connection.execute(insert(requests).values(run_id=run_id, answered_at=as_text(datetime.now(UTC)), **values))
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id == run_id)
+        .values(
+            requests_sent=runs.c.requests_sent + 1,
+            requests_retried=runs.c.requests_retried + int(record.attempt > 1),
+        )
+    )
+
+
+def _batch(row: Row[Any]) -> BatchRecord:
+    route = Route(row.event_source, row.event_source_id)
+    return BatchRecord(row.number, route, row.file, row.place, row.events, row.rows)
+
+
+def _open_batch(row: Row[Any], settled: list[tuple[int, int]]) -> OpenBatch:
+    sent_at = datetime.fromisoformat(row.sent_at) if row.sent_at else None
+    return OpenBatch(_batch(row), tuple(settled), uncertain=row.state in {"sending", "unknown"}, sent_at=sent_at)
+
+
+def _the_batch(run_id: str, number: int) -> Any:
+    return update(batches).where(batches.c.run_id == run_id, batches.c.number == number)

@@ -1,0 +1,116 @@
+"""The database behind the ledger: SQLite in a file, or PostgreSQL."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from connector.errors import ConnectorError, StopResumable
+from connector.ledger.upgrades import bring_up_to_date
+
+_WRITING = "connector_writing"
+
+
+class Database:
+    """Transactions on the ledger's database; safe to use from several threads and processes."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        self._lock = RLock()
+        bring_up_to_date(self.reading, self.writing)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads. Raises StopResumable where the database fails."""
+        with _failures("read"), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is the only one to write; what it reads stays as it is until its end.
+
+        Raises StopResumable where the database fails.
+        """
+        writer = self._engine.execution_options(**{_WRITING: True})
+        with _failures("written"), self._lock, writer.begin() as connection:
+            yield connection
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines may use it at the same time."""
+        return self._engine.dialect.name != "sqlite"
+
+    def now(self, connection: Connection) -> float:
+        """Unix seconds by the one clock that all who use the database share."""
+        if not self.is_shared:
+            return time.time()
+        return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """The database at a SQLAlchemy URL, with its tables made or brought up to date. Raises ConnectorError."""
+    try:
+        return Database(url)
+    except (SQLAlchemyError, ImportError, OSError) as error:
+        raise ConnectorError(f"The ledger could not be opened: {_first_line(error)}") from None
+
+
+@contextmanager
+def _failures(verb: str) -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StopResumable(f"The ledger could not be {verb}: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    """What the database said, without the statement and its values."""
+    said = getattr(error, "orig", None) or error
+    return (str(said).strip().splitlines() or [type(said).__name__])[0]
+
+
+def _engine(url: str) -> Engine:
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(_with_driver(url), pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _with_driver(url: str) -> str:
+    """PostgreSQL through psycopg, which the extra `postgres` installs, unless the URL names another driver."""
+    try:
+        parsed = make_url(url)
+        name = parsed.set(drivername="postgresql+psycopg") if parsed.drivername in _POSTGRESQL else parsed
+        name.get_dialect()
+    except ModuleNotFoundError as error:
+        raise ConnectorError(f"The ledger needs {error.name}: pip install 'connector[postgres]'.") from None
+    except (ArgumentError, NoSuchModuleError):
+        raise ConnectorError("The ledger's URL is none that SQLAlchemy knows.") from None
+    return name.render_as_string(hide_password=False)
+
+
+_POSTGRESQL = frozenset({"postgres", "postgresql"})
+
+
+def _set_up_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+    for setting in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 30000", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes its place at once: one that read first would fail when another came between."""
+    immediate = connection.get_execution_options().get(_WRITING)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,140 @@
+"""Two runs of one orchestration never overlap.
+
+Whoever works on an orchestration holds a file lock in the state folder, which the system lets go of when the
+process dies, and an entry in the ledger, which other machines see. An entry from the same state folder whose file
+is free is that of a dead process; one from another place is, once it has shown no sign of life for a while. A
+process that was thought dead and goes on finds out before its next request: the run it works on has another holder.
+"""
+
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Self
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connector.errors import ConnectorError, LockedError, StopResumable
+from connector.ledger.database import Database
+from connector.ledger.runs import as_text
+from connector.ledger.tables import locks
+
+SECONDS_BETWEEN_SIGNS = 15.0
+SECONDS_UNTIL_DEAD = 90.0
+"""Long enough that a ledger that cannot be reached for a minute costs no run its lock."""
+
+FOLDER = "locks"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Who holds an orchestration under a target."""
+
+    orchestration: str
+    target: str
+    host: str
+    process: int
+    since: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.orchestration} (target {self.target}) is being run by process {self.process} on {self.host} "
+            f"since {self.since}: wait until it has ended, or stop it."
+        )
+
+
+class RunLock:
+    """Holds an orchestration under a target from entry to exit; `holder` is what nobody else has.
+
+    Raises LockedError on entry where another process holds it, which it names.
+    """
+
+    def __init__(self, database: Database, state_directory: Path, orchestration: str, target: str) -> None:
+        self._database, self._state = database, state_directory
+        self._orchestration, self._target = orchestration, target
+        self.holder = token_hex(16)
+        self.host = socket.gethostname()
+        self._gone = threading.Event()
+        self._signs = threading.Thread(target=self._give_signs, name="lock", daemon=True)
+
+    def __enter__(self) -> Self:
+        folder = self._state / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        names = ".".join(quote(name, safe="") for name in (self._target, self._orchestration))
+        self._file = FileLock(folder / f"{names}.lock", timeout=0)
+        try:
+            self._file.acquire()
+        except Timeout:
+            raise self._locked(self._read()) from None
+        try:
+            self._take()
+        except BaseException:
+            self._file.release()
+            raise
+        self._signs.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._gone.set()
+        self._signs.join()
+        try:
+            with self._database.writing() as connection:
+                connection.execute(delete(locks).where(self._mine, locks.c.holder == self.holder))
+        except StopResumable:
+            # The entry of a lock whose file is free holds nobody back for long.
+            pass
+        finally:
+            self._file.release()
+
+    @property
+    def _mine(self) -> Any:
+        return (locks.c.orchestration == self._orchestration) & (locks.c.target == self._target)
+
+    def _read(self) -> Row[Any] | None:
+        with self._database.reading() as connection:
+            return connection.execute(select(locks).where(self._mine)).one_or_none()
+
+    def _take(self) -> None:
+        place = _identity(self._state)
+        with self._database.writing() as connection:
+            now = self._database.now(connection)
+            held = connection.execute(select(locks).where(self._mine).with_for_update()).one_or_none()
+            if held and held.place != place and now - held.alive_at < SECONDS_UNTIL_DEAD:
+                raise self._locked(held)
+            connection.execute(delete(locks).where(self._mine))
+            entry = {"place": place, "host": self.host, "process": os.getpid(), "since": as_text(datetime.now(UTC))}
+            names = {"orchestration": self._orchestration, "target": self._target, "holder": self.holder}
+            try:
+                connection.execute(insert(locks).values(**names, **entry, alive_at=now))
+            except IntegrityError:
+                raise self._locked(None) from None
+
+    def _locked(self, held: Row[Any] | None) -> LockedError:
+        if held is None:
+            return LockedError(f"{self._orchestration} (target {self._target}) is being run by another process.")
+        return LockedError(str(Held(self._orchestration, self._target, held.host, held.process, held.since)))
+
+    def _give_signs(self) -> None:
+        while not self._gone.wait(SECONDS_BETWEEN_SIGNS):
+            try:
+                with self._database.writing() as connection:
+                    sign = {"alive_at": self._database.now(connection)}
+                    connection.execute(update(locks).where(self._mine, locks.c.holder == self.holder).values(sign))
+            except ConnectorError:
+                # The next sign may get through; without any, whoever takes over stops this process at its next request.
+                continue
+
+
+def _identity(state_directory: Path) -> str:
+    """What tells this state folder from all others, made once; the same for every process that uses it."""
+    file = state_directory / FOLDER / "place"
+    with FileLock(file.with_suffix(".lock")):
+        if not file.exists():
+            file.write_text(token_hex(16))
+        return file.read_text()

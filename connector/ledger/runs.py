@@ -1,0 +1,213 @@
+"""The runs in the ledger."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from connector.errors import ConnectorError
+from connector.ledger.database import Database
+from connector.ledger.records import BatchRecord, NewRun, RowCounts, RunRecord, Scope, StagedRows
+from connector.ledger.tables import batches, parts, runs
+from connector.outcomes import RunStatus
+
+_BATCHES_AT_ONCE = 1_000
+_REACHED_THEIR_END = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
+
+
+class Runs:
+    """Every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def start(self, run: NewRun, *, holder: str, host: str) -> None:
+        """A run begins, worked on by the process that holds this lock."""
+        with self._database.writing() as connection:
+            connection.execute(
+                insert(runs).values(
+                    run_id=run.run_id,
+                    orchestration=run.orchestration,
+                    target=run.target,
+                    workflow=run.workflow,
+                    destination=run.destination,
+                    api_url=run.api_url,
+                    test_event_code=run.test_event_code,
+                    status=RunStatus.RUNNING,
+                    started_at=as_text(run.started_at),
+                    row_limit=run.row_limit,
+                    retry_of=run.retry_of,
+                    retry_reason=run.retry_reason,
+                    holder=holder,
+                    host=host,
+                )
+            )
+
+    def staged(self, run_id: str, rows: StagedRows) -> None:
+        """All rows have been read and staged: from here on the run can be resumed without the warehouse."""
+        counts = {"rows_read": rows.read, "rejects": rows.rejects, "skips": rows.skips, "warnings": rows.warnings}
+        with self._database.writing() as connection:
+            for table in (parts, batches):
+                connection.execute(delete(table).where(table.c.run_id == run_id))
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts))
+            for start in range(0, len(rows.batches), _BATCHES_AT_ONCE):
+                some = rows.batches[start : start + _BATCHES_AT_ONCE]
+                connection.execute(insert(batches), [_batch_values(run_id, one) for one in some])
+
+    def resume(self, run_id: str, *, holder: str, host: str) -> None:
+        """A run goes on, worked on by another process; the answers to what it was sending when it ended are lost."""
+        again = {"status": RunStatus.RUNNING, "finished_at": None, "error": None, "holder": holder, "host": host}
+        with self._database.writing() as connection:
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(again))
+            sending = (batches.c.run_id == run_id) & (batches.c.state == "sending")
+            connection.execute(update(batches).where(sending).values(state="unknown"))
+
+    def finish(
+        self,
+        run_id: str,
+        status: RunStatus,
+        *,
+        seconds: float = 0.0,
+        error: str | None = None,
+        resumable: bool = True,
+    ) -> None:
+        """The run has ended, for good or until it is resumed; `seconds` are added to those it has taken before."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(runs)
+                .where(runs.c.run_id == run_id)
+                .values(
+                    status=status,
+                    finished_at=as_text(datetime.now(UTC)),
+                    seconds=func.coalesce(runs.c.seconds, 0.0) + seconds,
+                    error=error,
+                    resumable=resumable,
+                )
+            )
+
+    def find(self, run_id: str) -> RunRecord | None:
+        """The run with this id, if there is one."""
+        with self._database.reading() as connection:
+            found = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
+            return _record(connection, found) if found else None
+
+    def get(self, run_id: str) -> RunRecord:
+        """The run with this id. Raises ConnectorError where there is none."""
+        record = self.find(run_id)
+        if record is None:
+            raise ConnectorError(f"Run {run_id} is not in the ledger.")
+        return record
+
+    def latest(self, limit: int = 20, orchestration: str | None = None) -> list[RunRecord]:
+        """The last runs, latest first."""
+        query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc()).limit(limit)
+        if orchestration:
+            query = query.where(runs.c.orchestration == orchestration)
+        return self._records(query)
+
+    def unfinished(self, orchestration: str | None = None, scope: Scope | None = None) -> list[RunRecord]:
+        """The runs that can go on, or may still be going on, oldest first."""
+        ended = runs.c.status.in_(_REACHED_THEIR_END)
+        query = select(runs).where(~ended, runs.c.resumable).order_by(runs.c.started_at, runs.c.run_id)
+        if orchestration is not None:
+            query = query.where(runs.c.orchestration == orchestration)
+        if scope is not None:
+            query = query.where(runs.c.target == scope.target, runs.c.api_url == scope.api_url)
+        return self._records(query)
+
+    def ended_before(self, moment: datetime) -> list[str]:
+        """The ids of runs that ended before this moment and will not go on."""
+        ended = runs.c.status.in_(_REACHED_THEIR_END) | ~runs.c.resumable
+        query = select(runs.c.run_id).where(ended, runs.c.finished_at < as_text(moment))
+        with self._database.reading() as connection:
+            return list(connection.execute(query).scalars())
+
+    def last_success(self, orchestration: str, scope: Scope) -> datetime | None:
+        """When the last run that reached its end began; runs that only tried something again do not count."""
+        query = (
+            select(func.max(runs.c.started_at))
+            .where(runs.c.orchestration == orchestration, runs.c.target == scope.target)
+            .where(runs.c.api_url == scope.api_url, runs.c.retry_of.is_(None))
+            .where(runs.c.status.in_(_REACHED_THEIR_END))
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(query).scalar_one()
+        return datetime.fromisoformat(found) if found else None
+
+    def _records(self, query: Any) -> list[RunRecord]:
+        with self._database.reading() as connection:
+            return [_record(connection, row) for row in connection.execute(query).all()]
+
+
+def add_to_counts(connection: Connection, run_id: str, kind: str, counts: Mapping[str, int]) -> None:
+    """Adds rows to a run's `rejects` or `skips`, within the transaction that says which rows they are."""
+    column = runs.c[kind]
+    known = connection.execute(select(column).where(runs.c.run_id == run_id).with_for_update()).scalar_one()
+    total = {name: known.get(name, 0) + counts.get(name, 0) for name in {**known, **counts}}
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values({kind: total}))
+
+
+def as_text(moment: datetime) -> str:
+    """A moment as the ledger keeps it: UTC in ISO 8601, to the millisecond, so that texts sort as moments do."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _batch_values(run_id: str, one: BatchRecord) -> dict[str, object]:
+    return {
+        "run_id": run_id,
+        "number": one.number,
+        "event_source": one.route.event_source,
+        "event_source_id": one.route.event_source_id,
+        "file": one.file,
+        "place": one.place,
+        "events": one.events,
+        "rows": one.rows,
+        "state": "pending",
+    }
+
+
+def _sums(connection: Connection, run_id: str) -> dict[str, int]:
+    names = [f"{kind}{what}" for kind in ("", "delivered_", "refused_", "skipped_") for what in ("events", "rows")]
+    totals = select(*(func.coalesce(func.sum(batches.c[name]), 0) for name in names))
+    values = connection.execute(totals.where(batches.c.run_id == run_id)).one()
+    return {name: int(value) for name, value in zip(names, values, strict=True)}
+
+
+def _record(connection: Connection, run: Row[Any]) -> RunRecord:
+    sums = _sums(connection, run.run_id)
+    settled = sums["delivered_rows"] + sums["refused_rows"] + sums["skipped_rows"]
+    return RunRecord(
+        run_id=run.run_id,
+        orchestration=run.orchestration,
+        target=run.target,
+        workflow=run.workflow,
+        status=RunStatus(run.status),
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        seconds=round(run.seconds or 0.0, 3),
+        rows=RowCounts(
+            read=run.rows_read,
+            delivered=sums["delivered_rows"],
+            rejected=sum(run.rejects.values()),
+            skipped=sum(run.skips.values()),
+            pending=sums["rows"] - settled,
+        ),
+        events_built=sums["events"],
+        events_delivered=sums["delivered_events"],
+        events_refused=sums["refused_events"],
+        requests_sent=run.requests_sent,
+        requests_retried=run.requests_retried,
+        rejects=run.rejects,
+        skips=run.skips,
+        warnings=run.warnings,
+        error=run.error,
+        api_url=run.api_url,
+        test_event_code=run.test_event_code,
+        staged=run.staged,
+        resumable=run.resumable,
+        row_limit=run.row_limit,
+        retry_of=run.retry_of,
+        retry_reason=run.retry_reason,
+        host=run.host,
+    )

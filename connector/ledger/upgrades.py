@@ -1,0 +1,69 @@
+"""Brings the tables of an older ledger up to date, in one transaction; what it holds stays."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from sqlalchemy import Column, Connection, Table, func, inspect, select, text, update
+from sqlalchemy.schema import CreateColumn
+
+from connector.errors import ConnectorError
+from connector.ledger.tables import SCHEMA_VERSION, batches, metadata, parts, runs, schema_version
+
+Transaction = Callable[[], AbstractContextManager[Connection]]
+
+_ONE_AT_A_TIME = 7_190_811_842_663_325
+"""A number of this product's own, by which PostgreSQL lets one process upgrade after the other."""
+
+
+def bring_up_to_date(reading: Transaction, writing: Transaction) -> None:
+    """Makes the tables, or changes them. Raises ConnectorError for a ledger that a newer version wrote."""
+    with reading() as connection:
+        if _version(connection) == SCHEMA_VERSION:
+            return
+    with writing() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
+        _upgrade(connection, _version(connection))
+
+
+def _version(connection: Connection) -> int:
+    """0 where there is no ledger yet."""
+    if not inspect(connection).has_table(schema_version.name):
+        return 0
+    return connection.execute(select(schema_version.c.version)).scalar() or 0
+
+
+def _upgrade(connection: Connection, version: int) -> None:
+    if version > SCHEMA_VERSION:
+        raise ConnectorError(
+            f"The ledger has schema version {version}, and this connector knows versions up to {SCHEMA_VERSION}: "
+            "update the connector."
+        )
+    for step in _STEPS[version - 1 : SCHEMA_VERSION - 1] if version else ():
+        step(connection)
+    metadata.create_all(connection)
+    if version:
+        connection.execute(update(schema_version).values(version=SCHEMA_VERSION))
+    else:
+        connection.execute(schema_version.insert().values(version=SCHEMA_VERSION))
+
+
+def _to_version_2(connection: Connection) -> None:
+    """Delivered keys, locks, retried runs, and what became of parts of batches."""
+    _add(connection, runs, "row_limit", "retry_of", "retry_reason", "holder", "host")
+    _add(connection, batches, "skipped_events", "skipped_rows", "sent_at", "settled_at")
+    _add(connection, parts, "state", "reason", "code", "message")
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ALTER TABLE runs ALTER COLUMN rows_read TYPE BIGINT"))
+    connection.execute(text("CREATE INDEX runs_by_scope ON runs (target, api_url)"))
+
+
+_STEPS = (_to_version_2,)
+"""The step from each version to the next, from version 1 on."""
+
+
+def _add(connection: Connection, table: Table, *names: str) -> None:
+    for name in names:
+        column: Column[object] = table.c[name]
+        definition = CreateColumn(column).compile(dialect=connection.dialect)
+        connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))

@@ -1,0 +1,121 @@
+"""Asks the warehouse, stages the result and sends it: a new run, or one that died before it was staged."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from secrets import token_hex
+from shutil import rmtree
+
+from connector.errors import StopResumable, TooManyRejects
+from connector.ledger.records import NewRun, OpenBatch, RunRecord, StagedRows
+from connector.pipeline.clearing import reduce_stage
+from connector.pipeline.delivering import Delivery, concluded, send
+from connector.pipeline.execution import Execution, known_keys
+from connector.pipeline.prepare import Job
+from connector.pipeline.result import open_result
+from connector.pipeline.staging import Staged, stage
+from connector.transform.chosen import ChosenRows
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run whose result is to be read, at most its first `limit` rows, and of them only those that are `chosen`."""
+
+    run_id: str
+    job: Job
+    test_event_code: str | None
+    limit: int | None
+    resend_unknown: bool = False
+    chosen: ChosenRows | None = None
+
+
+def begin(
+    at: Execution,
+    job: Job,
+    *,
+    test_event_code: str | None,
+    limit: int | None,
+    retry_of: str | None = None,
+    retry_reason: str | None = None,
+) -> str:
+    """Writes down that a run begins, and gives its id."""
+    started_at = datetime.now(UTC)
+    run_id = f"{started_at:%Y%m%dT%H%M%S}-{token_hex(3)}"
+    new = NewRun(
+        run_id=run_id,
+        orchestration=job.orchestration.name,
+        target=at.project.target,
+        workflow=job.orchestration.workflow,
+        destination=job.destination.name,
+        api_url=job.destination.api_url,
+        test_event_code=test_event_code,
+        started_at=started_at,
+        row_limit=limit,
+        retry_of=retry_of,
+        retry_reason=retry_reason,
+    )
+    at.ledger.runs.start(new, holder=at.lock.holder, host=at.lock.host)
+    at.observer.started(run_id, job.orchestration.name, at.project.target)
+    return run_id
+
+
+def carry_out(at: Execution, run_id: str, prepared: Callable[[], Run]) -> RunRecord:
+    """Reads, stages and sends a run that the ledger knows; gives its record. What `prepared` raises ends the run.
+
+    Raises TooManyRejects with nothing sent, StopResumable, Interrupted, LockedError or SourceError; what happened
+    until then is in the ledger.
+    """
+    try:
+        with concluded(at.ledger, run_id):
+            run = prepared()
+            staged = _stage(at, run)
+            if run.chosen is None:
+                refuse_too_many_rejects(run.job, staged)
+            delivery = Delivery(run_id, run.job.destination, run.test_event_code)
+            send(at, delivery, [OpenBatch(batch) for batch in staged.batches])
+    except TooManyRejects:
+        reduce_stage(at.directory(run_id))
+        raise
+    reduce_stage(at.directory(run_id))
+    return at.ledger.runs.get(run_id)
+
+
+def _stage(at: Execution, run: Run) -> Staged:
+    directory = at.directory(run.run_id)
+    rmtree(directory, ignore_errors=True)
+    known = known_keys(
+        at.ledger,
+        at.scope(run.job.destination),
+        run.job.destination,
+        test_event_code=run.test_event_code,
+        resend_unknown=run.resend_unknown,
+    )
+    try:
+        with open_result(run.job, at.project.directory, limit=run.limit, chosen=run.chosen, stop=at.stop) as result:
+            line_items = run.job.rules.line_items
+            staged = stage(result.rows, directory, line_items=line_items, known=known, read=at.observer.read)
+    except BaseException as error:
+        rmtree(directory, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StopResumable(
+                f"The result could not be staged in {directory}: {error.strerror or error}. Nothing was sent; "
+                "run it again when there is room."
+            ) from None
+        raise
+    rows = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches)
+    at.ledger.runs.staged(run.run_id, rows)
+    at.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))
+    return staged
+
+
+def refuse_too_many_rejects(job: Job, staged: Staged) -> None:
+    """Raises TooManyRejects where the orchestration allows fewer rejected rows than were staged."""
+    limit = job.orchestration.max_reject_percent
+    if limit is None or not staged.read:
+        return
+    percent = 100 * staged.rejected / staged.read
+    if percent > limit:
+        raise TooManyRejects(
+            f"{staged.rejected:,} of {staged.read:,} rows ({percent:.1f} %) were rejected, more than "
+            f"max_reject_percent allows ({limit:g} %): nothing was sent."
+        )

@@ -1,0 +1,43 @@
+"""What is no longer needed is deleted."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import rmtree
+
+from connector.config.project import Project
+from connector.errors import ConnectorError
+from connector.ledger.ledger import Ledger
+from connector.outcomes import RunStatus
+from connector.pipeline.history import run_directory, runs_directory
+
+_STAGE = ("events.arrow", "joined.arrow", "rest.arrow", "removed.npz", "event-keys", "barred-keys")
+_OVER = frozenset({RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS})
+
+
+def reduce_stage(directory: Path) -> None:
+    """Deletes the events of a run that will not go on; the rows that were left out stay."""
+    for name in _STAGE:
+        with suppress(OSError):
+            (directory / name).unlink(missing_ok=True)
+
+
+def clear_up(project: Project, ledger: Ledger) -> None:
+    """Deletes what is kept of runs that ended longer than `retention_days` ago, and keys that nobody needs.
+
+    What cannot be deleted now is deleted another time: no run fails over it.
+    """
+    with suppress(OSError, ConnectorError):
+        ledger.delivered.prune()
+        for directory in runs_directory(project).glob("*/"):
+            _reduce_what_is_over(ledger, directory)
+        for run_id in ledger.runs.ended_before(datetime.now(UTC) - timedelta(days=project.retention_days)):
+            rmtree(run_directory(project, run_id), ignore_errors=True)
+
+
+def _reduce_what_is_over(ledger: Ledger, directory: Path) -> None:
+    """A process that died just after its run's end left the events behind."""
+    if any((directory / name).exists() for name in _STAGE):
+        record = ledger.runs.find(directory.name)
+        if record and (record.status in _OVER or not record.resumable):
+            reduce_stage(directory)

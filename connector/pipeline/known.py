@@ -1,0 +1,133 @@
+"""Events that were delivered before, or may have been, are taken out of a stage."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connector.hashed import HashedEvents
+from connector.ledger.records import KnownKeys
+from connector.outcomes import RowWarning, Skip
+from connector.pipeline.settle import Positions, Settlement
+from connector.stage.keys import KeyFile, Keys, halves, keys_from
+from connector.stage.known import KeySet, Sieve
+from connector.stage.reader import KeyReader, StageReader
+from connector.stage.writer import StagedBatch
+from connector.transform.events import left_out_rows
+from connector.transform.grouping import conflicting_rows
+
+Known = Callable[[], Iterable[KnownKeys]]
+"""All keys that are known from before; asked for more than once where a result is large."""
+
+KEYS_AT_ONCE = 8_000_000
+BATCHES_AT_ONCE = 50
+
+_Flags = npt.NDArray[np.bool_]
+_SHOULD_BE_FULL = 0.5
+"""A batch of which less is left is put together anew with others, so that it does not cost a request of its own."""
+
+
+def nothing_known() -> Iterable[KnownKeys]:
+    """Where no event counts as delivered."""
+    return ()
+
+
+def leave_out_known(
+    directory: Path,
+    keys: KeyFile,
+    batches: list[StagedBatch],
+    removed: Mapping[StagedBatch, Positions],
+    known: Known,
+) -> Iterator[Settlement]:
+    """What has to change in the staged `batches`, of which some events are `removed` already."""
+    found: dict[StagedBatch, _Found] = {}
+    for wanted in keys.shares(KEYS_AT_ONCE):
+        delivered, lost = likely_known(Sieve(wanted), known())
+        if len(delivered) or len(lost):
+            _find(directory, batches, KeySet(delivered), KeySet(lost), found)
+    some = list(found.items())
+    with StageReader(directory) as stage:
+        for start in range(0, len(some), BATCHES_AT_ONCE):
+            yield _taken_out(stage, some[start : start + BATCHES_AT_ONCE], removed)
+
+
+@dataclass(slots=True)
+class _Found:
+    """Positions of events of a batch that were delivered, and of those that may have been."""
+
+    delivered: list[npt.NDArray[np.uint16]] = field(default_factory=list)
+    lost: list[npt.NDArray[np.uint16]] = field(default_factory=list)
+
+
+def likely_known(sieve: Sieve, known: Iterable[KnownKeys]) -> tuple[Keys, Keys]:
+    """Of the known keys those that are likely wanted: delivered ones, and lost ones."""
+    delivered, lost = [np.empty((0, 2), np.uint64)], [np.empty((0, 2), np.uint64)]
+    for some in known:
+        (lost if some.lost else delivered).append(sieve.among(keys_from(some.keys)))
+    return np.concatenate(delivered), np.concatenate(lost)
+
+
+def _find(
+    directory: Path, batches: list[StagedBatch], delivered: KeySet, lost: KeySet, found: dict[StagedBatch, _Found]
+) -> None:
+    with KeyReader(directory) as reader:
+        for start in range(0, len(batches), BATCHES_AT_ONCE):
+            some = batches[start : start + BATCHES_AT_ONCE]
+            keys = [halves(reader.keys(batch)) for batch in some]
+            together = np.concatenate(keys)
+            ends = np.cumsum([len(one) for one in keys])[:-1]
+            done = delivered.has(together)
+            maybe = lost.has(together) & ~done
+            for batch, surely, perhaps in zip(some, np.split(done, ends), np.split(maybe, ends), strict=True):
+                if surely.any() or perhaps.any():
+                    one = found.setdefault(batch, _Found())
+                    one.delivered.append(np.flatnonzero(surely).astype(np.uint16))
+                    one.lost.append(np.flatnonzero(perhaps).astype(np.uint16))
+
+
+def _taken_out(
+    stage: StageReader, found: list[tuple[StagedBatch, _Found]], removed: Mapping[StagedBatch, Positions]
+) -> Settlement:
+    step = Settlement({})
+    skipped: dict[Skip, list[pa.RecordBatch]] = {Skip.ALREADY_DELIVERED: [], Skip.ANSWER_LOST: []}
+    for batch, one in found:
+        events = stage.whole(batch.file, batch.index)
+        gone = _flags(events.num_rows, [removed[batch]] if batch in removed else [])
+        delivered = _flags(events.num_rows, one.delivered) & ~gone
+        lost = _flags(events.num_rows, one.lost) & ~gone & ~delivered
+        skipped[Skip.ALREADY_DELIVERED].append(events.filter(pa.array(delivered)))
+        skipped[Skip.ANSWER_LOST].append(events.filter(pa.array(lost)))
+        _keep_the_rest(step, batch, events, gone, delivered | lost)
+    for reason, parts in skipped.items():
+        _count(step, reason, pa.Table.from_batches(parts))
+    return step
+
+
+def _keep_the_rest(step: Settlement, batch: StagedBatch, events: pa.RecordBatch, gone: _Flags, known: _Flags) -> None:
+    left = ~(gone | known)
+    if np.count_nonzero(left) >= _SHOULD_BE_FULL * events.num_rows:
+        step.removed[batch] = np.flatnonzero(known)
+        return
+    step.emptied.append(batch)
+    if left.any():
+        rest = pa.Table.from_batches([events.filter(pa.array(left))])
+        step.events.append(HashedEvents(batch.route, rest))
+
+
+def _count(step: Settlement, reason: Skip, events: pa.Table) -> None:
+    if not events.num_rows:
+        return
+    rows = left_out_rows(events, outcome="skipped", reason=reason, brief=True)
+    step.left_out.append(rows)
+    step.skips[reason.value] += rows.num_rows
+    step.warnings[RowWarning.CONFLICTING_ROWS.value] -= conflicting_rows(events)
+
+
+def _flags(size: int, positions: Iterable[npt.NDArray[np.integer]]) -> _Flags:
+    flags = np.zeros(size, np.bool_)
+    for some in positions:
+        flags[some] = True
+    return flags

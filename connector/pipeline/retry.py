@@ -1,0 +1,43 @@
+"""Rows that were refused or rejected are gone through again, after the cause was mended."""
+
+import threading
+
+from connector.config.project import Project
+from connector.config.suggest import did_you_mean
+from connector.errors import UsageError
+from connector.ledger.records import RunRecord
+from connector.outcomes import Reason, RunStatus
+from connector.pipeline.anew import Run, begin, carry_out
+from connector.pipeline.execution import execution
+from connector.pipeline.history import run_named
+from connector.pipeline.observer import Observer
+from connector.pipeline.prepare import job_now
+from connector.pipeline.resume import destination_of
+from connector.pipeline.retried import chosen_rows
+
+
+def retry_run(
+    project: Project, run_id: str, reason: str | None, observer: Observer, stop: threading.Event
+) -> RunRecord:
+    """Asks the warehouse again for the rows that a run left out, and sends those that pass now, in a run of its own.
+
+    Raises UsageError where there is nothing to retry, or the run is not finished, and what a run raises.
+    """
+    _check_reason(reason)
+    record = run_named(project, run_id)
+    if record.status not in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS} and record.resumable:
+        raise UsageError(f"Run {run_id} ({record.status}) is not finished: `connector resume {run_id}` comes first.")
+    project = project.under(record.target)
+    destination_of(project, record)
+    with execution(project, record.orchestration, observer, stop) as at:
+        chosen = chosen_rows(at, run_id, reason)
+        job = job_now(at.project, record.orchestration, at.ledger)
+        code, limit = record.test_event_code, record.row_limit
+        new = begin(at, job, test_event_code=code, limit=limit, retry_of=run_id, retry_reason=reason)
+        return carry_out(at, new, lambda: Run(new, job, code, limit, chosen=chosen))
+
+
+def _check_reason(reason: str | None) -> None:
+    if reason is not None and reason not in list(Reason):
+        known = ", ".join(Reason)
+        raise UsageError(f'There is no reason "{reason}".{did_you_mean(reason, list(Reason))} There is {known}.')
