@@ -2,12 +2,13 @@
 
 import socket
 import socketserver
+import struct
 from collections.abc import Callable
 from http import HTTPStatus
 from io import BufferedIOBase
-from threading import Lock
+from threading import Event, Lock
 
-from connector.simulator.messages import Request, Response
+from connector.simulator.messages import Ending, Request, Response
 
 LONGEST_LINE = 16_384
 MOST_HEADERS = 100
@@ -28,11 +29,12 @@ class Server(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, answer: Answerer, port: int = 0) -> None:
+    def __init__(self, answer: Answerer, port: int, connected: Callable[[], None]) -> None:
         self.answer = answer
-        self.connections = 0
+        self._connected = connected
         self._open: set[socket.socket] = set()
         self._lock = Lock()
+        self.stopping = Event()
         super().__init__(("127.0.0.1", port), Connection)
 
     @property
@@ -43,8 +45,8 @@ class Server(socketserver.ThreadingTCPServer):
     def opened(self, connection: socket.socket) -> None:
         """A client has connected."""
         with self._lock:
-            self.connections += 1
             self._open.add(connection)
+        self._connected()
 
     def closed(self, connection: socket.socket) -> None:
         """A client's connection is over."""
@@ -53,6 +55,7 @@ class Server(socketserver.ThreadingTCPServer):
 
     def stop(self) -> None:
         """Take no further connection and end those that are open."""
+        self.stopping.set()
         self.shutdown()
         self.server_close()
         with self._lock:
@@ -71,8 +74,9 @@ class Connection(socketserver.StreamRequestHandler):
         """Answer until the client closes, or sends what is no request."""
         self.server.opened(self.connection)
         try:
-            while (request := read_request(self.rfile)) is not None:
-                self._send(self.server.answer(request))
+            while (request := read_request(self.rfile, self.connection.sendall)) is not None:
+                if not self._send(self.server.answer(request)):
+                    return
                 if request.headers.get("connection", "").lower() == "close":
                     return
         except MalformedRequestError:
@@ -82,15 +86,26 @@ class Connection(socketserver.StreamRequestHandler):
         finally:
             self.server.closed(self.connection)
 
-    def _send(self, response: Response) -> None:
+    def _send(self, response: Response) -> bool:
+        """Whether the connection goes on."""
+        if response.delay:
+            self.server.stopping.wait(response.delay)
+        if response.ending is Ending.RESET:
+            # Closing without lingering sends RST; the reader's hold on the socket would put that off.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.rfile.close()
+            self.connection.close()
+        if response.ending is not Ending.SENT:
+            return False
         head = (
             f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\n"
             f"Content-Type: {response.content_type}\r\nContent-Length: {len(response.body)}\r\n\r\n"
         )
         self.connection.sendall(head.encode() + response.body)
+        return True
 
 
-def read_request(stream: BufferedIOBase) -> Request | None:
+def read_request(stream: BufferedIOBase, send: Callable[[bytes], None]) -> Request | None:
     """The next request, or None when the client is done. Raises MalformedRequestError."""
     line = _line(stream)
     if not line:
@@ -99,7 +114,10 @@ def read_request(stream: BufferedIOBase) -> Request | None:
     if len(words) != 3 or not words[2].startswith("HTTP/1."):
         raise MalformedRequestError
     headers = _headers(stream)
-    return Request(words[0], words[1].partition("?")[0], headers, _body(stream, headers))
+    if headers.get("expect", "").lower() == "100-continue":
+        send(b"HTTP/1.1 100 Continue\r\n\r\n")
+    path, _, query = words[1].partition("?")
+    return Request(words[0], path, headers, _body(stream, headers), query)
 
 
 def _headers(stream: BufferedIOBase) -> dict[str, str]:

@@ -1,15 +1,9 @@
-"""What the simulator has seen, and which events it knows already."""
+"""The counts of what the simulator has seen."""
 
 import copy
-import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Any
-
-DUPLICATE_SECONDS = 48 * 3_600
-"""Same source, name and id within 48 hours of the first: counted once (agreed by several sources)."""
 
 
 @dataclass(slots=True)
@@ -23,65 +17,32 @@ class Tally:
     refused: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     """Requests not answered with code 0, by code (or HTTP status where there was no envelope)."""
+    endpoints: Counter[str] = field(default_factory=Counter)
+    """Requests by path, of the paths that there are."""
+    faults: Counter[str] = field(default_factory=Counter)
+    """Requests that met a fault, by its kind."""
     received: int = 0
     distinct: int = 0
     duplicates: int = 0
+    merged: int = 0
+    """Duplicates within five minutes that told something new about the first event."""
     test_events: int = 0
     violations: Counter[str] = field(default_factory=Counter)
+    """Values that must not leave the sender as they did; never the value itself."""
+    notes: Counter[str] = field(default_factory=Counter)
+    """Events that TikTok takes, with less effect than their sender may think."""
     events: dict[str, Counter[str]] = field(default_factory=dict)
+    identity: Counter[str] = field(default_factory=Counter)
+    """Distinct events by what they carry: email, phone, external_id, ttclid and so on."""
     largest_request: int = 0
     connections: int = 0
+    members: int = 0
+    """Identifiers that were put into audiences and not taken out again."""
 
+    def copy(self) -> "Tally":
+        """The counts as they are, which do not change any more."""
+        return copy.deepcopy(self)
 
-class State:
-    """The simulator's memory: thread-safe."""
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._lock = Lock()
-        self._tally = Tally()
-        self._seen: dict[int, float] = {}
-
-    def snapshot(self) -> Tally:
-        """A copy of the counts."""
-        with self._lock:
-            return copy.deepcopy(self._tally)
-
-    def count_answer(self, code: int) -> None:
-        """A request was answered with that code."""
-        with self._lock:
-            self._tally.requests += 1
-            if code:
-                self._tally.refused += 1
-                self._tally.refusals[str(code)] += 1
-
-    def take(self, body: dict[str, Any], violations: Counter[str]) -> None:
-        """Count the events of an accepted request."""
-        events = body["data"]
-        with self._lock:
-            self._tally.received += len(events)
-            self._tally.largest_request = max(self._tally.largest_request, len(events))
-            self._tally.violations.update(violations)
-            if "test_event_code" in body:
-                self._tally.test_events += len(events)
-            else:
-                self._count(f"{body['event_source']} {body['event_source_id']}", events)
-
-    def _count(self, source: str, events: list[dict[str, Any]]) -> None:
-        fresh = self._fresh(source, events)
-        self._tally.distinct += len(fresh)
-        self._tally.duplicates += len(events) - len(fresh)
-        self._tally.events.setdefault(source, Counter()).update(fresh)
-
-    def _fresh(self, source: str, events: list[dict[str, Any]]) -> list[str]:
-        """The names of the events that were not seen within 48 hours; without an id nothing is recognised."""
-        now, seen, fresh = self._clock(), self._seen, []
-        for event in events:
-            event_id = event.get("event_id")
-            if event_id is not None:
-                key = hash((source, event["event"], event_id))
-                if now - seen.get(key, float("-inf")) < DUPLICATE_SECONDS:
-                    continue
-                seen[key] = now
-            fresh.append(event["event"])
-        return fresh
+    def as_json(self) -> dict[str, Any]:
+        """The counts by name."""
+        return {name: getattr(self, name) for name in self.__slots__}

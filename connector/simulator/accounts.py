@@ -1,0 +1,135 @@
+"""Apps, tokens, advertisers and event sources.
+
+Unless some are listed, every token and every event source is taken: whoever tries an orchestration need
+not set up an account first. Tokens that the simulator issued, or was told of, have their own lifetimes.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import Any
+
+from connector.simulator.messages import Refused
+
+ADVERTISER = "7654321098765432109"
+PIXEL = {"pixel_id": "7000000000000000001", "pixel_code": "C4EXAMPLE0PIXEL0CODE", "pixel_name": "Web shop"}
+EVENT_SET = {"event_set_id": "7654321098765432109", "name": "Stores", "description": "", "auto_tracking": False}
+"""What there is from the start; the ids are those of the example project."""
+
+REPORT_EVENTS = 7224195155857866754
+MANAGE_EVENT_SETS, READ_EVENT_SETS = 7050363942434095105, 7224195155857833986
+PIXELS, AUDIENCES, READ_AUDIENCES, CHANGE_AUDIENCES, ACCOUNTS = 8, 3, 30, 31, 100
+SCOPES = (
+    REPORT_EVENTS, MANAGE_EVENT_SETS, READ_EVENT_SETS, PIXELS,
+    AUDIENCES, READ_AUDIENCES, CHANGE_AUDIENCES, ACCOUNTS,
+)  # fmt: skip
+"""Ids of scopes (one good source)."""
+
+HOUR = 3_600.0
+ACCESS_SECONDS = 24 * HOUR
+REFRESH_SECONDS = 365 * 24 * HOUR
+
+
+@dataclass(slots=True)
+class Token:
+    """An access or refresh token; `ends` is in Unix seconds, None for never, as long-term tokens are."""
+
+    ends: float | None = None
+    scopes: frozenset[int] = frozenset(SCOPES)
+    advertisers: frozenset[str] | None = None
+    """Whose ad accounts it serves; None for all."""
+    revoked: bool = False
+
+
+@dataclass(slots=True)
+class Accounts:
+    """Everything about who may do what. `clock` gives Unix seconds."""
+
+    clock: Callable[[], float]
+    tokens: dict[str, Token] = field(default_factory=dict)
+    any_token: bool = True
+    """Whether tokens are taken that nobody listed."""
+    event_sources: frozenset[str] | None = None
+    """The event sources that tokens may write to; None for all that are not forbidden."""
+    forbidden: set[str] = field(default_factory=set)
+    refresh_tokens: dict[str, Token] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Secrets by app id; of an app that is not there the first secret that comes is its own."""
+    used_codes: set[str] = field(default_factory=set)
+    pixels: list[dict[str, Any]] = field(default_factory=lambda: [{"advertiser_id": ADVERTISER, **PIXEL}])
+    event_sets: list[dict[str, Any]] = field(default_factory=lambda: [{"advertiser_id": ADVERTISER, **EVENT_SET}])
+
+    def list_tokens(self, tokens: Iterable[str]) -> None:
+        """There are these long-term tokens, and no others but those the simulator issues; nothing for none."""
+        listed = {value: Token() for value in tokens}
+        self.tokens |= listed
+        self.any_token = self.any_token and not listed
+
+    def list_event_sources(self, ids: Iterable[str]) -> None:
+        """There are these event sources, and no others; nothing for none."""
+        self.event_sources = frozenset(ids) or self.event_sources
+
+    def token(self, value: str) -> Token:
+        """The token as it stands. Raises Refused: empty 40104, expired 40102, wrong or revoked 40105."""
+        if not value:
+            raise Refused(40104, "Access token is empty: please specify it in the Access-Token header.")
+        token = self.tokens.get(value)
+        if token is None and self.any_token and value not in self.refresh_tokens:
+            return Token()
+        if token is None or token.revoked:
+            raise Refused(40105, "Access token is incorrect or has been revoked.")
+        if token.ends is not None and token.ends <= self.clock():
+            raise Refused(40102, "Access token has expired.")
+        return token
+
+    def permit(self, value: str, *scopes: int) -> Token:
+        """The token, which has to have one of the scopes. Raises Refused: as `token`, or 40001."""
+        token = self.token(value)
+        if scopes and token.scopes.isdisjoint(scopes):
+            raise Refused(40001, f"No permission: the token lacks the scope {scopes[0]}.")
+        return token
+
+    def serve(self, token: Token, advertiser: str) -> None:
+        """Raises Refused with 40001 when the token does not serve the advertiser."""
+        if token.advertisers is not None and advertiser not in token.advertisers:
+            raise Refused(40001, f"No permission to operate advertiser {advertiser}.")
+
+    def write_to(self, event_source: str, event_source_id: str) -> None:
+        """Raises Refused with 40001 when nobody may write to the event source (words of a live refusal)."""
+        allowed = self.event_sources is None or event_source_id in self.event_sources
+        if allowed and event_source_id not in self.forbidden:
+            return
+        what = "pixel code" if event_source == "web" else "event source"
+        raise Refused(
+            40001,
+            f"No permission to operate {what}: {event_source_id}. "
+            "You must be an admin or operator of this advertiser account.",
+        )
+
+    def allow(self, event_source_id: str) -> None:
+        """Tokens may write to this event source from now on."""
+        self.forbidden.discard(event_source_id)
+        if self.event_sources is not None:
+            self.event_sources |= {event_source_id}
+
+    def forbid(self, event_source_id: str) -> None:
+        """No token may write to this event source from now on."""
+        self.forbidden.add(event_source_id)
+
+    def issue(self, ends_in: float | None, like: Token | None = None) -> str:
+        """A new access token."""
+        value = token_hex(20)
+        ends = None if ends_in is None else self.clock() + ends_in
+        self.tokens[value] = Token(ends, like.scopes, like.advertisers) if like else Token(ends)
+        return value
+
+    def issue_refresh(self) -> str:
+        """A new refresh token."""
+        value = token_hex(20)
+        self.refresh_tokens[value] = Token(self.clock() + REFRESH_SECONDS)
+        return value
+
+    def check_app(self, app: str, secret: str) -> None:
+        """Raises Refused with 40113 when the secret is not the app's."""
+        if self.secrets.setdefault(app, secret) != secret:
+            raise Refused(40113, "The app id and the secret do not match.")

@@ -1,0 +1,80 @@
+"""Faults as text: `KIND:KEY=VALUE,…` of an option, objects of a file or of the control endpoint."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+from connector.errors import UsageError
+from connector.simulator.conduct import KINDS
+from connector.simulator.faults import Fault
+
+_TYPES = {name: set(get_args(hint) or (hint,)) - {NoneType} for name, hint in get_type_hints(Fault).items()}
+_NAMES = [one.name for one in fields(Fault) if one.name != "kind"]
+
+
+def parse(text: str) -> Fault:
+    """`lost:times=2,every=3` as a fault. Raises UsageError."""
+    kind, _, rest = text.partition(":")
+    pairs = [pair.partition("=") for pair in rest.split(",") if pair]
+    return build({"kind": kind.strip(), **{name.strip(): value for name, _, value in pairs}})
+
+
+def build(given: object) -> Fault:
+    """An object such as `{"kind": "lost", "times": 2}`, or text, as a fault. Raises UsageError."""
+    if isinstance(given, str):
+        return parse(given)
+    if not isinstance(given, Mapping):
+        raise UsageError(f"A fault is text such as 'lost:times=1' or an object, not {given!r}.")
+    kind = given.get("kind")
+    if kind not in KINDS:
+        raise UsageError(f"There is no fault {kind!r}; there are {', '.join(KINDS)}.")
+    unknown = [name for name in given if name not in _TYPES]
+    if unknown:
+        raise UsageError(f"A fault has no {unknown[0]!r}; it has {', '.join(_NAMES)}.")
+    return _checked(Fault(**{name: _value(name, value) for name, value in given.items()}))
+
+
+def read(path: Path) -> list[Fault]:
+    """The faults of a YAML or JSON file, which holds a list. Raises UsageError."""
+    import yaml
+
+    try:
+        listed = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise UsageError(f"{path}: this is neither YAML nor JSON.") from None
+    if not isinstance(listed, list):
+        raise UsageError(f"{path}: a list of faults is wanted, such as `- lost:times=1`.")
+    return [build(one) for one in listed]
+
+
+def _value(name: str, value: object) -> Any:
+    """A value by the type of its field; YAML may already have made a number of it."""
+    text = str(value)
+    for kind in (int, float):
+        if kind in _TYPES[name]:
+            try:
+                return kind(text)
+            except ValueError:
+                raise UsageError(f"{name} is a number, not {text!r}.") from None
+    return text
+
+
+def _checked(fault: Fault) -> Fault:
+    """Raises UsageError for what would never strike, or strike everything by mistake."""
+    if fault.kind == "no_permission" and fault.event_source_id is None:
+        raise UsageError("no_permission needs an event_source_id.")
+    if fault.kind == "refuse" and (fault.event, fault.event_id, fault.field, fault.share) == (None,) * 4:
+        raise UsageError("refuse needs an event_id, an event, a field or a share.")
+    if fault.value is not None and fault.field is None:
+        raise UsageError("value needs a field.")
+    if fault.every < 1 or fault.skip < 0 or fault.seconds < 0 or (fault.times or 0) < 0:
+        raise UsageError("every is at least 1; skip, times and seconds are at least 0.")
+    if fault.status is not None and not 200 <= fault.status <= 599:
+        raise UsageError(f"status is an HTTP status from 200 to 599, not {fault.status}.")
+    if fault.share is not None and not 0 <= fault.share <= 1:
+        raise UsageError(f"share is from 0 to 1, not {fault.share}.")
+    return fault

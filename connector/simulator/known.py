@@ -1,0 +1,101 @@
+"""Which events are known already: 48 hours of them, in a few bytes each.
+
+Source: an event whose source, name and id were seen within 48 hours is discarded; within 5 minutes what
+it adds is merged into the first one (agreed by several sources).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+DUPLICATE_SECONDS = 48 * 3_600
+MERGE_SECONDS = 5 * 60
+RECENT = 1 << 18
+"""Events kept where they are quickly found and changed, before they are packed."""
+
+_BITS = 12
+_LOW = (1 << _BITS) - 1
+
+Packed = NDArray[np.int64]
+
+
+class Admitted(NamedTuple):
+    """Of each event whether it is new, and the changes that merging made: what was known before, what now."""
+
+    fresh: list[bool]
+    merged: list[tuple[int, int]]
+
+
+class KnownEvents:
+    """Not thread-safe. A key is a 64-bit digest (that two of 100 million are alike has a chance of 1 in 2,000).
+
+    Beside its key an event leaves 8 bytes: milliseconds since 1970 and up to 12 bits that say what it had.
+    """
+
+    def __init__(self, recent: int = RECENT) -> None:
+        self._most = recent
+        self._recent: dict[int, int] = {}
+        self._packed: list[tuple[Packed, Packed]] = []
+
+    def __len__(self) -> int:
+        """How many events are remembered; some of them may be out of date or there twice."""
+        return len(self._recent) + sum(len(keys) for keys, _ in self._packed)
+
+    def admit(self, keys: list[int | None], had: list[int], now: float) -> Admitted:
+        """Tell the new from the known, and remember the new; None as a key is never recognised.
+
+        `had` are bits for what each event has; `now` is Unix seconds.
+        """
+        if self._packed:
+            self._look_up(keys)
+        stamp = int(now * 1_000) << _BITS
+        # Bits are the lowest digits, so with all of them set a stamp is compared by its time alone.
+        outdated = stamp - (DUPLICATE_SECONDS * 1_000 << _BITS) | _LOW
+        too_old_to_merge = stamp - (MERGE_SECONDS * 1_000 << _BITS) | _LOW
+        recent, fresh, merged = self._recent, [], list[tuple[int, int]]()
+        for key, bits in zip(keys, had, strict=True):
+            known = None if key is None else recent.get(key)
+            if known is None or known <= outdated:
+                fresh.append(True)
+                if key is not None:
+                    recent[key] = stamp | bits
+                continue
+            fresh.append(False)
+            if bits & ~known & _LOW and known > too_old_to_merge and key is not None:
+                merged.append((known & _LOW, (known | bits) & _LOW))
+                recent[key] = known | bits
+        if len(recent) > self._most:
+            self._pack(now)
+        return Admitted(fresh, merged)
+
+    def _look_up(self, keys: list[int | None]) -> None:
+        """Bring what is packed of these keys to where it is quickly found."""
+        wanted = np.array([key for key in keys if key is not None and key not in self._recent], np.int64)
+        wanted.sort()
+        for packed, stamps in self._packed:
+            places = np.minimum(np.searchsorted(packed, wanted), len(packed) - 1)
+            hits = packed[places] == wanted
+            # The newest piece comes last, so it has the last word.
+            self._recent.update(zip(wanted[hits].tolist(), stamps[places[hits]].tolist(), strict=True))
+
+    def _pack(self, now: float) -> None:
+        """Put what is recent into a sorted piece, and join pieces of about the same size."""
+        keys = np.fromiter(self._recent.keys(), np.int64, len(self._recent))
+        stamps = np.fromiter(self._recent.values(), np.int64, len(self._recent))
+        self._recent.clear()
+        self._packed.append(_sorted(keys, stamps, now))
+        while len(self._packed) > 1 and len(self._packed[-2][0]) <= 2 * len(self._packed[-1][0]):
+            (newer, newer_stamps), (older, older_stamps) = self._packed.pop(), self._packed.pop()
+            both = np.concatenate([older, newer]), np.concatenate([older_stamps, newer_stamps])
+            self._packed.append(_sorted(*both, now))
+        self._packed = [piece for piece in self._packed if len(piece[0])]
+
+
+def _sorted(keys: Packed, stamps: Packed, now: float) -> tuple[Packed, Packed]:
+    """By key, without what is out of date; of equal keys the last one stays."""
+    order = np.argsort(keys, kind="stable")
+    keys, stamps = keys[order], stamps[order]
+    last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
+    kept = last & (stamps >> _BITS > int((now - DUPLICATE_SECONDS) * 1_000))
+    return keys[kept], stamps[kept]

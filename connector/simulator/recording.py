@@ -1,0 +1,51 @@
+"""Writes what was accepted to a file, an event a line."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from connector.simulator.plain import hide
+
+_EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class Recording:
+    """Appends a JSON object for each accepted event: `received_at`, `event_source`, `event_source_id`,
+    `test_event_code` where there is one, `duplicate`, and `event` as it came, without plain identifiers.
+
+    Not thread-safe. Raises OSError where the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab")
+
+    def write(self, root: dict[str, Any], data: bytes, fresh: list[bool], hashed: frozenset[str] | None) -> None:
+        """Write the events of one request. With `hashed`, plain identifiers are taken out first."""
+        head = json.dumps(root, separators=(",", ":"))[:-1].encode()
+        self._file.writelines(
+            b'%s,"duplicate":%s,"event":%s}\n' % (head, b"false" if new else b"true", event)
+            for event, new in zip(_lines(data, hashed), fresh, strict=True)
+        )
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _lines(data: bytes, hashed: frozenset[str] | None) -> list[Any]:
+    """The events as JSON, each on one line."""
+    if hashed is not None:
+        return [msgspec.json.encode(hide(event, hashed)) for event in msgspec.json.decode(data)]
+    return [bytes(one) for one in _EVENTS.decode(msgspec.json.format(data, indent=-1))]
