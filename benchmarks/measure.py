@@ -11,7 +11,7 @@ import duckdb
 from benchmarks import transform_alone, whole_run
 from benchmarks.data import purchases
 from benchmarks.memory import Peak, peak_memory
-from benchmarks.project import forget_runs, project_folder, stage_bytes
+from benchmarks.project import forget_runs, project_folder
 from benchmarks.sink import Sink, Totals, running_sink
 from benchmarks.sink_speed import requests_per_second
 from benchmarks.timing import Timing, median, one_core, timed
@@ -84,6 +84,7 @@ def measure_whole(file: Path, repetitions: int, say: Say) -> WholeResult:
     settings = transform_alone.reference_settings()
     product_sent, reference_sent = _sent(file, say)
     staging: list[float] = []
+    staged_bytes: list[int] = []
     sink_seconds: list[float] = []
     with running_sink() as sink, project_folder(file, sink.url) as directory:
 
@@ -92,6 +93,7 @@ def measure_whole(file: Path, repetitions: int, say: Say) -> WholeResult:
             before = sink.totals()
             _, phases = whole_run.product(directory)
             staging.append(phases.staging)
+            staged_bytes.append(phases.stage_bytes)
             sink_seconds.append(sink.totals().cpu_seconds - before.cpu_seconds)
 
         timings = _in_turns(
@@ -109,7 +111,7 @@ def measure_whole(file: Path, repetitions: int, say: Say) -> WholeResult:
         raw = _raw_speed(sink, product_sent, say)
         return WholeResult(
             timings[0], statistics.median(staging), timings[1], timings[2],
-            product_sent, reference_sent, stage_bytes(directory), statistics.median(sink_seconds), raw,
+            product_sent, reference_sent, staged_bytes[-1], statistics.median(sink_seconds), raw,
         )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def load(directory: Path) -> Project:
 
 
 def stage_bytes(directory: Path) -> int:
-    """What the runs so far keep on disk, in bytes."""
+    """What the runs keep on disk at present, in bytes."""
     return sum(file.stat().st_size for file in (directory / ".connector").rglob("*") if file.is_file())
 
 

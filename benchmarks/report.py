@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from benchmarks.delivered_keys import KeysResult
 from benchmarks.measure import TransformResult, WholeResult
 from benchmarks.memory import Peak
 from benchmarks.timing import Timing
@@ -28,13 +29,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything one report is made from; `memory` is empty where it was not measured."""
+    """Everything one report is made from; `memory` and `keys` are empty where
+    they were not measured."""
 
     rows: int
     repetitions: int
     transform: TransformResult
     whole: WholeResult
     memory: Sequence[Peak]
+    keys: Sequence[KeysResult] = ()
 
     def targets(self) -> list[Target]:
         """The targets, those of memory only where more than one size was measured."""
@@ -47,6 +50,9 @@ class Results:
                 f"{ratio:.1f} times", ratio >= TRANSFORM_RATIO,
             ),
         ]  # fmt: skip
+        targets += (
+            [Target("Every event delivered before is found, and no other", *_found(self.keys))] if self.keys else []
+        )
         return targets + (_memory_targets(self.memory) if len(self.memory) > 1 else [])
 
 
@@ -67,7 +73,9 @@ def _memory_targets(peaks: Sequence[Peak]) -> list[Target]:
 
 def markdown(results: Results) -> str:
     """The report as a Markdown page."""
-    return "\n".join([*_head(results), *_transform(results), *_whole(results), *_memory(results)]) + "\n"
+    return (
+        "\n".join([*_head(results), *_transform(results), *_whole(results), *_memory(results), *_keys(results)]) + "\n"
+    )
 
 
 def _head(results: Results) -> Iterator[str]:
@@ -116,7 +124,7 @@ def _whole(results: Results) -> Iterator[str]:
     )
     yield ""
     yield f"- The product had staged everything after {whole.staging_seconds:.2f} s, and sent it in the time left."
-    yield f"- The stage and the ledger keep {whole.stage_bytes / results.rows:,.0f} bytes a row on disk."
+    yield f"- Stage and ledger take {whole.stage_bytes / results.rows:,.0f} bytes a row on disk until the run ends."
     yield (
         f"- The sink takes {whole.raw_requests_per_second:,.0f} requests a second of the same size from a client "
         f"that only writes bytes. The fastest run made {needed:,.0f} a second, which cost the sink "
@@ -139,6 +147,32 @@ def _memory(results: Results) -> Iterator[str]:
                 f"{one.rows / one.seconds:,.0f}", f"{one.cpu_seconds / one.rows * 1e6:.2f}",
             )
             for one in results.memory
+        ],
+    )  # fmt: skip
+
+
+def _found(results: Sequence[KeysResult]) -> tuple[str, bool]:
+    found = ", ".join(f"{one.found:,}" for one in results)
+    return found, all(one.found == one.join_found == one.events * 6 // 7 for one in results)
+
+
+def _keys(results: Results) -> Iterator[str]:
+    yield from ("", "## Events delivered before", "")
+    if not results.keys:
+        yield "Not measured."
+        return
+    yield f"A stage of {results.keys[0].events:,} events, six of seven of them delivered before, against the keys in a"
+    yield "SQLite ledger: to find them, to write down that they are skipped, and to put the rest together anew."
+    yield "Beside it a semi join of the same keys by DuckDB from a Parquet file, which only counts."
+    yield ""
+    yield from _table(
+        ("keys", "seconds", "peak MB", "ledger bytes a key", "DuckDB's join, seconds"),
+        [
+            (
+                f"{one.keys:,}", f"{one.seconds:.1f}", f"{one.peak_bytes / 1e6:,.0f}",
+                f"{one.ledger_bytes / one.keys:.1f}", f"{one.join_seconds:.1f}",
+            )
+            for one in results.keys
         ],
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.data import purchases
+from benchmarks.delivered_keys import KeysResult, measure_keys
 from benchmarks.measure import measure_memory, measure_transform, measure_whole
 from benchmarks.report import Results, markdown
 
@@ -31,7 +32,14 @@ def measure(options: argparse.Namespace) -> Results:
         measure_transform(file, options.repetitions, _say),
         measure_whole(file, options.repetitions, _say),
         [] if options.skip_memory else measure_memory(options.data, options.memory_rows, _say),
+        [_keys(options.data, keys, options.rows) for keys in options.keys],
     )
+
+
+def _keys(data: Path, keys: int, events: int) -> KeysResult:
+    result = measure_keys(data, keys, events)
+    _say(f"{result.found:,} of {events:,} events found among {keys:,} keys: {result.seconds:.1f} s")
+    return result
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--memory-rows", type=_sizes, default=[1_000_000, 10_000_000], metavar="N,N")
     parser.add_argument("--skip-memory", action="store_true")
+    parser.add_argument("--keys", type=_sizes, default=[1_000_000, 10_000_000, 100_000_000], metavar="N,N")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a target is missed")
     parser.add_argument("--data", type=Path, default=HERE / "data", help="where the made-up rows are kept")
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
@@ -47,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _sizes(text: str) -> list[int]:
-    return [int(size) for size in text.split(",")]
+    return [int(size) for size in text.split(",") if size]
 
 
 def _say(text: str) -> None:

@@ -12,7 +12,7 @@ import duckdb
 import httpx
 
 from benchmarks.data import TABLE
-from benchmarks.project import ORCHESTRATION, load
+from benchmarks.project import ORCHESTRATION, load, stage_bytes
 from benchmarks.python_reference import Settings, rows_to_bodies
 from connector.ledger.records import RunRecord
 from connector.pipeline.observer import Silent
@@ -24,19 +24,22 @@ _FETCHED_AT_ONCE = 10_000
 
 @dataclass
 class Phases(Silent):
-    """When the stage of a run was complete, in seconds since it began."""
+    """When the stage of a run was complete, in seconds since it began, and how large it was in bytes."""
 
+    directory: Path
     staging: float = 0.0
+    stage_bytes: int = 0
     _started: float = field(default_factory=perf_counter)
 
     def staged(self, events: int, requests: int) -> None:  # noqa: ARG002 - the observer's signature
         """See `Observer.staged`."""
         self.staging = perf_counter() - self._started
+        self.stage_bytes = stage_bytes(self.directory)
 
 
 def product(directory: Path) -> tuple[RunRecord, Phases]:
     """`connector run`, without the start of Python."""
-    phases = Phases()
+    phases = Phases(directory)
     return run_orchestration(load(directory), ORCHESTRATION, observer=phases), phases
 
 

@@ -22,11 +22,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_report_is_printed_and_written(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "RESULTS.md"
-    arguments = ["--rows", str(ROWS), "--repetitions", "1", "--skip-memory"]
+    arguments = ["--rows", str(ROWS), "--repetitions", "1", "--skip-memory", "--keys", "5000"]
     assert run.main([*arguments, "--data", str(data), "--output", str(output)]) == 0
     report = output.read_text()
     assert report.strip() == capsys.readouterr().out.strip()
     assert "Transform on two threads at least 5 times the Python reference" in report
+    assert "| 5,000 |" in report
     assert str(tmp_path) not in report
     assert list(data.glob("project-*")) == []
 
