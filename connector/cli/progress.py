@@ -26,6 +26,10 @@ class Watcher(Silent):
         """See `Observer.started`."""
         self.run_ids.append(run_id)
 
+    def resumed(self, run_id: str, orchestration: str, target: str) -> None:
+        """See `Observer.resumed`."""
+        self.run_ids.append(run_id)
+
 
 class Lines(Watcher):
     """A line for each step, and one every few seconds within a step."""
@@ -39,6 +43,11 @@ class Lines(Watcher):
         super().started(run_id, orchestration, target)
         say(f"{orchestration}: run {run_id}, target {target}")
         self._next = time.monotonic() + SECONDS_BETWEEN_LINES
+
+    def resumed(self, run_id: str, orchestration: str, target: str) -> None:
+        """See `Observer.resumed`."""
+        super().resumed(run_id, orchestration, target)
+        say(f"{orchestration}: going on with run {run_id}, target {target}")
 
     def read(self, rows: int) -> None:
         """See `Observer.read`."""

@@ -9,6 +9,9 @@ class Observer(Protocol):
     def started(self, run_id: str, orchestration: str, target: str) -> None:
         """The run has begun."""
 
+    def resumed(self, run_id: str, orchestration: str, target: str) -> None:
+        """An earlier run goes on."""
+
     def read(self, rows: int) -> None:
         """So many rows have been read, checked and staged so far."""
 
@@ -30,6 +33,9 @@ class Silent:
 
     def started(self, run_id: str, orchestration: str, target: str) -> None:
         """See `Observer.started`."""
+
+    def resumed(self, run_id: str, orchestration: str, target: str) -> None:
+        """See `Observer.resumed`."""
 
     def read(self, rows: int) -> None:
         """See `Observer.read`."""

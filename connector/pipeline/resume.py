@@ -63,7 +63,8 @@ def finish_interrupted(at: Execution, name: str, destination: EventsDestination,
         elif record.staged and not (resend_unknown or _worth_it(at, record)):
             at.observer.note(f"Run {record.run_id}: {_uncertain(at.ledger.batches.open(record.run_id))}")
         else:
-            _go_on(at, record, resend_unknown=resend_unknown)
+            done = _go_on(at, record, resend_unknown=resend_unknown)
+            at.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
 
 
 def _candidates(project: Project) -> list[RunRecord]:
@@ -86,7 +87,7 @@ def _go_on(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunReco
     if record.staged and not at.directory(record.run_id).exists():
         raise StopResumable(_elsewhere(record))
     at.ledger.runs.resume(record.run_id, holder=at.lock.holder, host=at.lock.host)
-    at.observer.started(record.run_id, record.orchestration, record.target)
+    at.observer.resumed(record.run_id, record.orchestration, record.target)
     if not record.staged:
         return _read_again(at, record, resend_unknown=resend_unknown)
     with concluded(at.ledger, record.run_id):
