@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, false, select
+from sqlalchemy import ColumnElement, Row, Select, delete, exists, false, select
 
 from connector.ledger.database import Database
 from connector.ledger.records import KnownKeys, Scope
@@ -37,26 +37,34 @@ class DeliveredKeys:
 
         Events of the run `but` are left out. Memory does not grow with their number.
         """
-        after = ("", -1)
-        while rows := self._rows(scope, since, after, but):
-            after = rows[-1].run_id, rows[-1].number
-            yield from self._whole(rows)
-            yield from self._cut(rows)
+        for run_id in self._run_ids(scope, but):
+            after = -1
+            while rows := self._rows(run_id, since, after):
+                after = rows[-1].number
+                yield from self._whole(rows)
+                yield from self._cut(run_id, rows)
 
     def prune(self) -> None:
         """Forgets the keys that no run needs any more."""
         with self._database.writing() as connection:
             connection.execute(delete(batch_keys).where(batch_keys.c.keep_until < as_text(datetime.now(UTC))))
 
-    def _rows(self, scope: Scope, since: Since, after: tuple[str, int], but: str | None) -> list[Row[Any]]:
-        query = _in_scope(scope, since).where(
-            (batch_keys.c.run_id > after[0]) | ((batch_keys.c.run_id == after[0]) & (batch_keys.c.number > after[1]))
+    def _run_ids(self, scope: Scope, but: str | None) -> list[str]:
+        has_keys = exists().where(batch_keys.c.run_id == runs.c.run_id)
+        query = select(runs.c.run_id).where(
+            runs.c.target == scope.target,
+            runs.c.api_url == scope.api_url,
+            runs.c.run_id.is_distinct_from(but),
+            has_keys,
         )
-        if but is not None:
-            query = query.where(batch_keys.c.run_id != but)
-        query = query.order_by(batch_keys.c.run_id, batch_keys.c.number).limit(_BATCHES_AT_ONCE)
         with self._database.reading() as connection:
-            return list(connection.execute(query))
+            return list(connection.execute(query).scalars())
+
+    def _rows(self, run_id: str, since: Since, after: int) -> list[Row[Any]]:
+        """The next batches of a run in which something counts."""
+        query = _that_count(since).where(batch_keys.c.run_id == run_id, batch_keys.c.number > after)
+        with self._database.reading() as connection:
+            return list(connection.execute(query.order_by(batch_keys.c.number).limit(_BATCHES_AT_ONCE)))
 
     @staticmethod
     def _whole(rows: list[Row[Any]]) -> Iterator[KnownKeys]:
@@ -64,14 +72,12 @@ class DeliveredKeys:
         if delivered:
             yield KnownKeys(b"".join(delivered), lost=False)
 
-    def _cut(self, rows: list[Row[Any]]) -> Iterator[KnownKeys]:
+    def _cut(self, run_id: str, rows: list[Row[Any]]) -> Iterator[KnownKeys]:
         """Of batches that did not fare alike: what was delivered of them, and what is open and may have been."""
-        cut = {(row.run_id, row.number): row for row in rows if row.delivered_events != row.events}
-        if not cut:
-            return
-        stretches = self._stretches({run_id for run_id, _ in cut})
-        for place, row in cut.items():
-            known = stretches.get(place, [])
+        cut = [row for row in rows if row.delivered_events != row.events]
+        stretches = self._stretches(run_id) if cut else {}
+        for row in cut:
+            known = stretches.get(row.number, [])
             delivered = [
                 _slice(row.event_keys, first, events) for first, events, state in known if state == "delivered"
             ]
@@ -79,27 +85,26 @@ class DeliveredKeys:
             if row.lost:
                 yield KnownKeys(_without(row.event_keys, known), lost=True)
 
-    def _stretches(self, run_ids: set[str]) -> dict[tuple[str, int], list[tuple[int, int, str]]]:
-        found: dict[tuple[str, int], list[tuple[int, int, str]]] = {}
+    def _stretches(self, run_id: str) -> dict[int, list[tuple[int, int, str]]]:
+        found: dict[int, list[tuple[int, int, str]]] = {}
         with self._database.reading() as connection:
-            for part in connection.execute(select(parts).where(parts.c.run_id.in_(run_ids))):
-                found.setdefault((part.run_id, part.batch), []).append((part.first_event, part.events, part.state))
+            for part in connection.execute(select(parts).where(parts.c.run_id == run_id)):
+                found.setdefault(part.batch, []).append((part.first_event, part.events, part.state))
         return found
 
 
-def _in_scope(scope: Scope, since: Since) -> Select[Any]:
-    """Batches in earnest with something delivered lately, or something lost long enough ago."""
+def _that_count(since: Since) -> Select[Any]:
+    """Batches of which something was delivered lately, or something lost long enough ago."""
     delivered = (batches.c.delivered_events > 0) & (batches.c.settled_at >= as_text(since.delivered))
     lost: ColumnElement[bool] = false()
     if since.lost is not None:
         lost = batches.c.state.in_(["sending", "unknown"]) & (batches.c.sent_at < as_text(since.lost))
     the_batch = (batches.c.run_id == batch_keys.c.run_id) & (batches.c.number == batch_keys.c.number)
     query: Select[Any] = (
-        select(batch_keys.c.run_id, batch_keys.c.number, batch_keys.c.event_keys)
+        select(batch_keys.c.number, batch_keys.c.event_keys)
         .add_columns(batches.c.events, batches.c.delivered_events, lost.label("lost"))
         .join(batches, the_batch)
-        .join(runs, runs.c.run_id == batch_keys.c.run_id)
-        .where(runs.c.target == scope.target, runs.c.api_url == scope.api_url, delivered | lost)
+        .where(delivered | lost)
     )
     return query
 

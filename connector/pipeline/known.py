@@ -22,7 +22,7 @@ from connector.transform.grouping import conflicting_rows
 Known = Callable[[], Iterable[KnownKeys]]
 """All keys that are known from before; asked for more than once where a result is large."""
 
-KEYS_AT_ONCE = 8_000_000
+KEYS_AT_ONCE = 4_000_000
 BATCHES_AT_ONCE = 50
 
 _Flags = npt.NDArray[np.bool_]
@@ -43,6 +43,8 @@ def leave_out_known(
     known: Known,
 ) -> Iterator[Settlement]:
     """What has to change in the staged `batches`, of which some events are `removed` already."""
+    if next(iter(known()), None) is None:
+        return
     found: dict[StagedBatch, _Found] = {}
     for wanted in keys.shares(KEYS_AT_ONCE):
         delivered, lost = likely_known(Sieve(wanted), known())

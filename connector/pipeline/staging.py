@@ -71,7 +71,8 @@ def stage(
         left_out.close()
     keys.remove()
     staging.finish()
-    sync(directory.parent)
+    for folder in (directory, directory.parent, directory.parent.parent):
+        sync(folder)
     return staging.staged
 
 
