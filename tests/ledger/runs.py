@@ -1,10 +1,14 @@
 """Runs in a ledger, for tests of the ledger alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
 
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import BatchKeys, BatchRecord, NewRun, Scope, StagedRows
+from connector.ledger.records import BatchKeys, BatchRecord, NewRun, Part, RequestRecord, Scope, StagedRows
 from connector.route import Route
 
 RUN = "20260101T000000-abcdef"
@@ -12,17 +16,57 @@ HOLDER = "holder"
 SCOPE = Scope("local", "simulator")
 
 
+def started_run(
+    ledger: Ledger,
+    run_id: str = RUN,
+    *,
+    orchestration: str = "o",
+    scope: Scope = SCOPE,
+    code: str | None = None,
+    started_at: datetime | None = None,
+    **further: Any,
+) -> None:
+    """A run that has begun."""
+    moment = started_at or datetime.now(UTC)
+    new = NewRun(run_id, orchestration, scope.target, "manual", "d", scope.api_url, code, moment, **further)
+    ledger.runs.start(new, holder=HOLDER, host="here")
+
+
 def staged_run(
     ledger: Ledger, *, batches: Sequence[int], run_id: str = RUN, scope: Scope = SCOPE, code: str | None = None
 ) -> None:
     """A run whose batches have so many events, each of one row."""
-    new = NewRun(run_id, "o", scope.target, "manual", "d", scope.api_url, code, datetime.now(UTC))
-    ledger.runs.start(new, holder=HOLDER, host="here")
+    started_run(ledger, run_id, scope=scope, code=code)
+    ledger.runs.staged(run_id, staged_rows(batches))
+
+
+def staged_rows(batches: Sequence[int]) -> StagedRows:
+    """Batches of so many events, each of one row."""
     records = [
         BatchRecord(number, Route("offline", "1"), "events.arrow", number, events=events, rows=events)
         for number, events in enumerate(batches)
     ]
-    ledger.runs.staged(run_id, StagedRows(sum(batches), {}, {}, {}, records))
+    return StagedRows(sum(batches), {}, {}, {}, records)
+
+
+def delivered(number: int, first: int, events: int, *, whole: bool = False) -> Part:
+    """A stretch that was taken."""
+    return Part(number, first, events, events, "delivered", whole=whole)
+
+
+def refused(number: int, first: int) -> Part:
+    """An event that was refused."""
+    return Part(number, first, 1, 1, "refused", "refused_by_tiktok", 40002, "Invalid value.")
+
+
+def skipped(number: int, first: int, events: int) -> Part:
+    """A stretch that another run had delivered."""
+    return Part(number, first, events, events, "skipped", "already_delivered")
+
+
+def request(batch: int, *, attempt: int = 1, first: int = 0, events: int = 1) -> RequestRecord:
+    """A request that was accepted."""
+    return RequestRecord(batch, first, events, attempt, "accepted", 200, 0, "OK", f"R{batch}", 0.25)
 
 
 def key(number: int) -> bytes:
@@ -30,6 +74,16 @@ def key(number: int) -> bytes:
     return number.to_bytes(16, "little")
 
 
-def keys(numbers: Sequence[int], *, days: float = 28) -> BatchKeys:
+def numbers(keys: bytes) -> list[int]:
+    """The numbers of keys that `key` made."""
+    return [int.from_bytes(keys[start : start + 16], "little") for start in range(0, len(keys), 16)]
+
+
+def keys(of: Iterable[int], *, days: float = 28) -> BatchKeys:
     """The keys of a batch, to be kept for so many days."""
-    return BatchKeys(b"".join(map(key, numbers)), b"", datetime.now(UTC) + timedelta(days=days))
+    return BatchKeys(b"".join(map(key, of)), b"", datetime.now(UTC) + timedelta(days=days))
+
+
+def writing(ledger: Ledger) -> AbstractContextManager[Connection]:
+    """A transaction of the test's own, for what only time could bring about."""
+    return ledger.database.writing()

