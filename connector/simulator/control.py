@@ -124,4 +124,4 @@ _COMMANDS: Mapping[tuple[str, str], Control] = {
     ("POST", "/audiences/busy"): _busy,
     ("POST", "/forget"): _forget,
 }
-COMMANDS = frozenset(_COMMANDS)
+COMMANDS = tuple(_COMMANDS)

@@ -9,8 +9,9 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+SIMULATOR = ROOT / "docs" / "simulator.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
-PAGES = (README, TUTORIAL, ARCHITECTURE, CONTRIBUTING)
+PAGES = (README, TUTORIAL, ARCHITECTURE, CONTRIBUTING, SIMULATOR)
 
 
 @dataclass(frozen=True)
