@@ -61,9 +61,9 @@ def _halve(parts: Sequence[Batch], courier: Courier, split: Split) -> Parts:
 
 def _spread(batch: Batch, split: Split) -> tuple[list[Batch], list[Batch]]:
     """Single events spread evenly over the batch, and the stretches between them."""
-    singles, others = [], []
+    singles, others, events = [], [], batch.events
     for probe in reversed(range(PROBES)):
-        at = probe * batch.events // PROBES
+        at = probe * events // PROBES
         if batch.events > at + 1:
             batch, other = split(batch, at + 1)
             others.append(other)

@@ -75,6 +75,18 @@ def test_when_everything_is_refused_alike_the_run_stops_soon_and_says_what_to_ch
     assert ledger.outcomes[0][0] == batches[0]
 
 
+def test_the_single_events_that_are_tried_are_spread_evenly_over_the_batch() -> None:
+    tried: list[int] = []
+
+    def attempt(sent: Batch) -> Answer:
+        tried.append(sent.offset)
+        return REFUSED
+
+    with pytest.raises(StopResumable):
+        Run(attempt)(batch(0, poisoned(1000, *range(1000))))
+    assert tried == [0, 0, 125, 250, 375, 500, 625, 750, 875]
+
+
 def test_threads_that_are_refused_at_once_do_not_all_try_single_events() -> None:
     service, ledger = Picky(), MemoryLedger()
     with pytest.raises(StopResumable):
