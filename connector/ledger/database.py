@@ -1,5 +1,6 @@
 """The database behind the ledger: SQLite in a file, or PostgreSQL."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,12 +103,29 @@ def _with_driver(url: str) -> str:
 
 
 _POSTGRESQL = frozenset({"postgres", "postgresql"})
+_SQLITE_WAITS = 30
+"""Seconds."""
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None
-    for setting in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 30000", "foreign_keys = ON"):
+    for setting in (f"busy_timeout = {_SQLITE_WAITS * 1000}", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")
+    _use_write_ahead_log(connection)
+
+
+def _use_write_ahead_log(connection: Any) -> None:
+    """Processes that open a new ledger at once are in each other's way here, where SQLite itself does not wait."""
+    until = time.monotonic() + _SQLITE_WAITS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

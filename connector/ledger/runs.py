@@ -143,7 +143,9 @@ class Runs:
 def add_to_counts(connection: Connection, run_id: str, kind: str, counts: Mapping[str, int]) -> None:
     """Adds rows to a run's `rejects` or `skips`, within the transaction that says which rows they are."""
     column = runs.c[kind]
-    known = connection.execute(select(column).where(runs.c.run_id == run_id).with_for_update()).scalar_one()
+    # Others may hold the row as the one that theirs refer to: with `key_share` neither waits for the other.
+    locked = select(column).where(runs.c.run_id == run_id).with_for_update(key_share=True)
+    known = connection.execute(locked).scalar_one()
     total = {name: known.get(name, 0) + counts.get(name, 0) for name in {**known, **counts}}
     connection.execute(update(runs).where(runs.c.run_id == run_id).values({kind: total}))
 

@@ -1,0 +1,51 @@
+"""Processes beside the tests' own, which do the same thing at the same moment."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
+from typing import Any, TypeVar
+
+COUNT = 3
+_SECONDS = 60
+_Given = TypeVar("_Given")
+_start: Barrier
+
+
+@dataclass(frozen=True)
+class Processes:
+    """So many processes, each with a number from 0."""
+
+    pool: ProcessPoolExecutor
+
+    def all_at_once(self, do: Callable[..., _Given], *args: Any) -> list[_Given]:
+        """Every process calls `do(*args, number)`; raises what one of them raised."""
+        calls = [self.pool.submit(_together, do, (*args, number)) for number in range(COUNT)]
+        return [call.result(_SECONDS) for call in calls]
+
+
+@contextmanager
+def processes() -> Iterator[Processes]:
+    """New interpreters, not copies of this one with its threads and connections."""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(COUNT, context, _keep, (context.Barrier(COUNT),)) as pool:
+        yield Processes(pool)
+
+
+def _keep(barrier: Barrier) -> None:
+    global _start
+    _start = barrier
+
+
+def _together(do: Callable[..., _Given], args: tuple[Any, ...]) -> _Given:
+    """Waits until each of the others has been given its call, so that no process gets two of them."""
+    _start.wait(_SECONDS)
+    return do(*args)
+
+
+def process_id(_: int) -> int:
+    """Which process this is."""
+    return os.getpid()
