@@ -20,6 +20,8 @@ SCHEMA_VERSION = 2
 """`upgrades` takes a ledger of an earlier version to this one."""
 
 _NONE = text("0")
+_MANY = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite's integers are large as they are."""
 
 metadata = MetaData()
 
@@ -41,7 +43,7 @@ runs = Table(
     Column("seconds", Float),
     Column("staged", Boolean, nullable=False, default=False),
     Column("resumable", Boolean, nullable=False, default=True),
-    Column("rows_read", BigInteger, nullable=False, default=0),
+    Column("rows_read", _MANY, nullable=False, default=0),
     Column("rejects", JSON, nullable=False, default=dict),
     Column("skips", JSON, nullable=False, default=dict),
     Column("warnings", JSON, nullable=False, default=dict),
@@ -51,10 +53,11 @@ runs = Table(
     Column("row_limit", Integer),
     Column("retry_of", String),
     Column("retry_reason", String),
+    Column("fingerprint", String),
     Column("holder", String),
     Column("host", String),
 )
-"""`holder` is the lock of the process that works on the run, or was the last to do so; `host` is where its stage is."""
+"""`fingerprint` tells whether the orchestration has changed since; `holder` is the lock of the process that works on the run, or was the last to do so; `host` is where its stage is."""
 
 batches = Table(
     "batches",

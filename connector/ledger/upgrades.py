@@ -50,9 +50,12 @@ def _upgrade(connection: Connection, version: int) -> None:
 
 def _to_version_2(connection: Connection) -> None:
     """Delivered keys, locks, retried runs, and what became of parts of batches."""
-    _add(connection, runs, "row_limit", "retry_of", "retry_reason", "holder", "host")
+    _add(connection, runs, "row_limit", "retry_of", "retry_reason", "fingerprint", "holder", "host")
     _add(connection, batches, "skipped_events", "skipped_rows", "sent_at", "settled_at")
     _add(connection, parts, "state", "reason", "code", "message")
+    # When a batch was first sent was not kept; it was not before its run began.
+    began = select(runs.c.started_at).where(runs.c.run_id == batches.c.run_id).scalar_subquery()
+    connection.execute(update(batches).where(batches.c.state != "pending").values(sent_at=began))
     if connection.dialect.name == "postgresql":
         connection.execute(text("ALTER TABLE runs ALTER COLUMN rows_read TYPE BIGINT"))
     connection.execute(text("CREATE INDEX runs_by_scope ON runs (target, api_url)"))

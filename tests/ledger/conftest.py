@@ -1,6 +1,7 @@
 """Ledgers in both databases that a ledger may be in."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,19 @@ from tests.postgres import Postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a ledger that is not there yet."""
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Gives the URL of a ledger that is not there yet, each time of another."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+        numbers = count()
+        return lambda: f"sqlite:///{tmp_path / f'ledger{next(numbers)}.sqlite'}"
     server: Postgres = request.getfixturevalue("postgres")
-    return server.new_database()
+    return server.new_database
+
+
+@pytest.fixture
+def url(new_url: Callable[[], str]) -> str:
+    """The URL of a ledger that is not there yet."""
+    return new_url()
 
 
 @pytest.fixture

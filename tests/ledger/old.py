@@ -11,9 +11,9 @@ API_URL = "http://api.example"
 _BEGAN = "2026-03-01T12:00:00.244+00:00"
 
 
-def version_1(url: str, *, api_url: str = API_URL, began: datetime | None = None) -> None:
-    """Makes it at a URL, with the interrupted run's requests going to `api_url` since `began`."""
-    script = SCRIPT.read_text().replace(API_URL, api_url)
+def version_1(url: str, *, api_url: str = API_URL, began: datetime | None = None, state: str = "unknown") -> None:
+    """Makes it at a URL. The interrupted run `began` then, goes to `api_url`, and its open batch is in that state."""
+    script = SCRIPT.read_text().replace(API_URL, api_url).replace("20, 20, 'unknown'", f"20, 20, '{state}'")
     if began:
         script = script.replace(_BEGAN, began.astimezone(UTC).isoformat(timespec="milliseconds"))
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))

@@ -1,0 +1,120 @@
+"""Ledgers that another version of the connector wrote."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, select, update
+
+from connector.errors import ConnectorError
+from connector.ledger.ledger import Ledger, open_ledger
+from connector.ledger.tables import SCHEMA_VERSION, metadata, schema_version
+from tests.ledger.old import FINISHED, INTERRUPTED, version_1
+from tests.ledger.runs import delivered, keys, request, writing
+
+OPEN = [(2, 1), (4, 16)]
+"""What version_1.sql leaves to be sent of its one open batch."""
+
+
+def version(ledger: Ledger) -> list[int]:
+    with ledger.database.reading() as connection:
+        return list(connection.execute(select(schema_version.c.version)).scalars())
+
+
+def differences(ledger: Ledger) -> list[Any]:
+    """What would have to change for the database to be as the tables are described."""
+    with ledger.database.reading() as connection:
+        how = {"compare_type": True, "compare_server_default": True}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=how), metadata))
+
+
+def schema(ledger: Ledger) -> dict[str, Any]:
+    """Everything that the database says of its tables; the order of columns does not matter."""
+    with ledger.database.reading() as connection:
+        seen = inspect(connection)
+        return {
+            name: {
+                "columns": {column["name"]: _described(column) for column in seen.get_columns(name)},
+                "indexes": sorted((one["name"], one["column_names"], one["unique"]) for one in seen.get_indexes(name)),
+                "primary key": seen.get_pk_constraint(name)["constrained_columns"],
+                "foreign keys": [(one["constrained_columns"], one["referred_table"]) for one in seen.get_foreign_keys(name)],
+            }
+            for name in seen.get_table_names()
+        }  # fmt: skip
+
+
+def _described(column: Any) -> tuple[str, bool, str | None]:
+    return str(column["type"]), column["nullable"], column["default"]
+
+
+def test_a_new_ledger_is_as_the_tables_are_described(ledger: Ledger) -> None:
+    assert differences(ledger) == []
+    assert version(ledger) == [SCHEMA_VERSION]
+
+
+def test_an_old_ledger_becomes_as_a_new_one(new_url: Callable[[], str]) -> None:
+    url = new_url()
+    version_1(url)
+    with open_ledger(url) as upgraded, open_ledger(new_url()) as new:
+        assert differences(upgraded) == []
+        assert schema(upgraded) == schema(new)
+        assert version(upgraded) == [SCHEMA_VERSION]
+
+
+def test_what_an_old_ledger_holds_stays(url: str) -> None:
+    version_1(url)
+    with open_ledger(url) as ledger:
+        finished, interrupted = ledger.runs.get(FINISHED), ledger.runs.get(INTERRUPTED)
+        asked = ledger.batches.requests(INTERRUPTED)
+    assert (finished.status, finished.rows.delivered, finished.rows.pending) == ("completed", 3, 0)
+    assert (interrupted.status, interrupted.rows.delivered, interrupted.rows.pending) == ("failed", 3, 17)
+    assert (finished.row_limit, finished.retry_of, finished.skips) == (None, None, {})
+    assert [one.verdict for one in asked] == [*["unknown"] * 4, "refused", "stop", *["accepted"] * 3]
+
+
+def test_opening_it_again_changes_nothing(url: str) -> None:
+    version_1(url)
+    with open_ledger(url) as ledger:
+        first = schema(ledger)
+    with open_ledger(url) as ledger:
+        assert (schema(ledger), version(ledger)) == (first, [SCHEMA_VERSION])
+        assert len(ledger.runs.latest()) == 2
+
+
+def test_a_run_of_an_old_ledger_goes_on(url: str) -> None:
+    version_1(url)
+    with open_ledger(url) as ledger:
+        assert [run.run_id for run in ledger.runs.unfinished("purchases")] == [INTERRUPTED]
+        ledger.runs.resume(INTERRUPTED, holder="new", host="here")
+        ledger.batches.sending(INTERRUPTED, 0, holder="new", keys=keys(range(20)))
+        for first, events in OPEN:
+            ledger.batches.settled(INTERRUPTED, delivered(0, first, events), request(0, first=first, events=events))
+        record = ledger.runs.get(INTERRUPTED)
+    assert (record.rows.delivered, record.rows.pending, record.rows.balanced) == (20, 0, True)
+    assert record.requests_sent == 11
+
+
+def test_what_an_old_ledger_does_not_know_of_a_lost_answer_is_taken_to_be_as_old_as_its_run(url: str) -> None:
+    """When a batch was first sent was not kept: TikTok may know its events for less than 48 hours from now."""
+    began = datetime(2026, 2, 27, 18, 30, tzinfo=UTC)
+    version_1(url, began=began)
+    with open_ledger(url) as ledger:
+        (batch,) = ledger.batches.open(INTERRUPTED)
+    assert (batch.gaps(), batch.uncertain, batch.sent_at) == (OPEN, True, began)
+
+
+def test_a_batch_of_an_old_ledger_that_is_certainly_not_taken_was_not_sent(url: str) -> None:
+    version_1(url, state="pending")
+    with open_ledger(url) as ledger:
+        (batch,) = ledger.batches.open(INTERRUPTED)
+    assert (batch.gaps(), batch.uncertain, batch.sent_at) == (OPEN, False, None)
+
+
+def test_a_newer_ledger_is_refused_and_left_as_it_is(url: str) -> None:
+    with open_ledger(url) as ledger, writing(ledger) as connection:
+        connection.execute(update(schema_version).values(version=SCHEMA_VERSION + 1))
+    with pytest.raises(ConnectorError, match=f"has schema version {SCHEMA_VERSION + 1}.*: update the connector"):
+        open_ledger(url)
