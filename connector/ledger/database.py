@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connector.errors import ConnectorError, StopResumable
@@ -80,9 +80,10 @@ def _first_line(error: Exception) -> str:
 
 
 def _engine(url: str) -> Engine:
+    full = _with_driver(url)
     if url.startswith("sqlite:///"):
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(_with_driver(url), pool_pre_ping=not url.startswith("sqlite"))
+    engine = create_engine(full, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -94,12 +95,19 @@ def _with_driver(url: str) -> str:
     try:
         parsed = make_url(url)
         name = parsed.set(drivername="postgresql+psycopg") if parsed.drivername in _POSTGRESQL else parsed
-        name.get_dialect()
+        _check_kind(name)
+        name.get_dialect().import_dbapi()
     except ModuleNotFoundError as error:
         raise ConnectorError(f"The ledger needs {error.name}: pip install 'connector[postgres]'.") from None
-    except (ArgumentError, NoSuchModuleError):
+    except (ArgumentError, NoSuchModuleError, ValueError):
         raise ConnectorError("The ledger's URL is none that SQLAlchemy knows.") from None
     return name.render_as_string(hide_password=False)
+
+
+def _check_kind(url: URL) -> None:
+    kind, in_memory = url.get_backend_name(), url.database in {None, "", ":memory:"}
+    if kind not in {"sqlite", "postgresql"} or (kind == "sqlite" and in_memory):
+        raise ConnectorError("The ledger is a file (sqlite:///PATH) or PostgreSQL (postgresql://…), and nothing else.")
 
 
 _POSTGRESQL = frozenset({"postgres", "postgresql"})
