@@ -7,6 +7,8 @@
 | `SourceError`        | fix the query, or try again                       | 1         |
 | `TooManyRejects`     | fix the data or the limit; nothing was sent       | 3         |
 | `StopResumable`      | fix the cause, then `connector resume`            | 1         |
+| `RefusedAlike`       | fix what it names; `run` or `resume` goes on      | 1         |
+| `AnswersLost`        | `--resend-unknown`, or leave them                 | 1         |
 | `LockedError`        | wait for the other run                            | 1         |
 | `Interrupted`        | `connector resume` when ready                     | 130       |
 
@@ -70,6 +72,14 @@ class TooManyRejects(ConnectorError):
 
 class StopResumable(ConnectorError):
     """The run had to stop; what is staged stays staged and `connector resume` goes on with it."""
+
+
+class RefusedAlike(StopResumable):
+    """The service would answer every request of the run alike: as it is staged, none of it will be taken."""
+
+
+class AnswersLost(StopResumable):
+    """All but events that may have been taken too long ago to be sent again without being told to."""
 
 
 class LockedError(ConnectorError):

@@ -11,7 +11,7 @@ from connector.delivery.limiter import Limiter
 from connector.delivery.policy import Budget, RetryPolicy, Timing
 from connector.delivery.progress import Progress
 from connector.delivery.recorder import Recorder
-from connector.errors import StopResumable
+from connector.errors import RefusedAlike, StopResumable
 
 Attempt = Callable[[Batch], Answer]
 """One request. Called from several threads; raises for nothing the service says or the network does."""
@@ -82,7 +82,8 @@ class Courier:
         elif answer.verdict is Verdict.THROTTLED:
             self.limiter.throttled(answer.wait)
         elif answer.verdict in STOPPING:
-            self.progress.halt(StopResumable(answer.message))
+            alike = answer.verdict is Verdict.STOP
+            self.progress.halt((RefusedAlike if alike else StopResumable)(answer.message))
 
     def _goes_on(self, answer: Answer, budget: Budget, accepted_before: int) -> bool:
         """Wait for the next attempt; False when there is to be none."""

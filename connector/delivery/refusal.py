@@ -13,7 +13,7 @@ from connector.delivery.answer import Answer
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.courier import Courier, Fate
 from connector.delivery.split import Split
-from connector.errors import StopResumable
+from connector.errors import RefusedAlike
 
 PROBES = 8
 """How many single events have to be refused alike before the run stops."""
@@ -44,7 +44,7 @@ def _probe(singles: Sequence[Batch], courier: Courier, sentence: str) -> list[tu
         fates = [courier.send(single) for single in singles]
         if courier.progress.accepted or not _alike(fates):
             return list(zip(singles, fates, strict=True))
-        courier.progress.halt(StopResumable(sentence))
+        courier.progress.halt(RefusedAlike(sentence))
         return []
 
 

@@ -23,6 +23,7 @@ class NewRun:
     row_limit: int | None = None
     retry_of: str | None = None
     retry_reason: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,7 @@ class RunRecord:
     row_limit: int | None = None
     retry_of: str | None = None
     retry_reason: str | None = None
+    fingerprint: str | None = None
     host: str | None = None
 
     def as_json(self) -> dict[str, object]:

@@ -39,6 +39,7 @@ class Runs:
                     row_limit=run.row_limit,
                     retry_of=run.retry_of,
                     retry_reason=run.retry_reason,
+                    fingerprint=run.fingerprint,
                     holder=holder,
                     host=host,
                 )
@@ -85,6 +86,11 @@ class Runs:
                     resumable=resumable,
                 )
             )
+
+    def give_up(self, run_id: str) -> None:
+        """A run will not go on; what is pending of it stays pending."""
+        with self._database.writing() as connection:
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(resumable=False))
 
     def find(self, run_id: str) -> RunRecord | None:
         """The run with this id, if there is one."""
@@ -211,5 +217,6 @@ def _record(connection: Connection, run: Row[Any]) -> RunRecord:
         row_limit=run.row_limit,
         retry_of=run.retry_of,
         retry_reason=run.retry_reason,
+        fingerprint=run.fingerprint,
         host=run.host,
     )

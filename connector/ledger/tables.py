@@ -57,7 +57,9 @@ runs = Table(
     Column("holder", String),
     Column("host", String),
 )
-"""`fingerprint` tells whether the orchestration has changed since; `holder` is the lock of the process that works on the run, or was the last to do so; `host` is where its stage is."""
+"""`fingerprint` tells whether the orchestration has changed since; `holder` is the lock of the process that works on
+the run, or was the last to do so; `host` is where its stage is.
+"""
 
 batches = Table(
     "batches",

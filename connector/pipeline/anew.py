@@ -53,6 +53,7 @@ def begin(
         row_limit=limit,
         retry_of=retry_of,
         retry_reason=retry_reason,
+        fingerprint=job.fingerprint,
     )
     at.ledger.runs.start(new, holder=at.lock.holder, host=at.lock.host)
     at.observer.started(run_id, job.orchestration.name, at.project.target)

@@ -1,8 +1,9 @@
 """Everything about a run that can be known before a connection is opened."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,6 +38,13 @@ class Job:
     sql: str
     template: DataTemplate
     rules: EventRules
+
+    @property
+    def fingerprint(self) -> str:
+        """Differs once something has changed that decides what is sent: query, parameters, template, destination."""
+        query = self.orchestration.query_path.read_bytes() if self.orchestration.query_path else b""
+        parts = (query, self.orchestration.parameters, self.template, replace(self.rules, started_at=0))
+        return sha256(repr(parts).encode()).hexdigest()
 
 
 def prepare(project: Project, name: str, run: RunContext) -> Job:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from connector.config.destination import EventsDestination
 from connector.config.project import Project
-from connector.errors import ConfigurationError, LockedError, StopResumable, UsageError
+from connector.errors import AnswersLost, ConfigurationError, LockedError, RefusedAlike, StopResumable, UsageError
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.outcomes import RunStatus
 from connector.pipeline.anew import Run, carry_out
@@ -15,7 +15,7 @@ from connector.pipeline.execution import REPEATABLE, Execution, execution
 from connector.pipeline.history import ledger_of, run_directory, run_named
 from connector.pipeline.observer import Observer
 from connector.pipeline.open_batches import leave_out_delivered
-from connector.pipeline.prepare import job_now
+from connector.pipeline.prepare import Job, job_now
 from connector.pipeline.retried import chosen_rows
 
 DIED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED})
@@ -49,13 +49,13 @@ def resume_run(
     raise UsageError("There is no run to resume: none was interrupted or stopped before all was sent.")
 
 
-def finish_interrupted(at: Execution, name: str, destination: EventsDestination, *, resend_unknown: bool) -> None:
-    """Finishes what earlier runs of an orchestration left, oldest first.
+def finish_interrupted(at: Execution, job: Job, *, resend_unknown: bool) -> None:
+    """Finishes what earlier runs of the orchestration left, oldest first; `job` is what it would do now.
 
     What is staged on another machine is left to it, and events that may have been taken too long ago are left
-    pending. Raises what a run raises where it cannot be finished.
+    pending. Raises what a run raises where one cannot be finished, unless it was another job.
     """
-    for record in at.ledger.runs.unfinished(name, at.scope(destination)):
+    for record in at.ledger.runs.unfinished(job.orchestration.name, at.scope(job.destination)):
         if not _can_go_on(record, named=False):
             continue
         if record.staged and not at.directory(record.run_id).exists():
@@ -63,8 +63,26 @@ def finish_interrupted(at: Execution, name: str, destination: EventsDestination,
         elif record.staged and not (resend_unknown or _worth_it(at, record)):
             at.observer.note(f"Run {record.run_id}: {_uncertain(at.ledger.batches.open(record.run_id))}")
         else:
-            done = _go_on(at, record, resend_unknown=resend_unknown)
-            at.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
+            _finish(at, record, job, resend_unknown=resend_unknown)
+
+
+def _finish(at: Execution, record: RunRecord, job: Job, *, resend_unknown: bool) -> None:
+    """A run that is refused as it is staged, and would be staged otherwise now, holds up no other."""
+    try:
+        done = _go_on(at, record, resend_unknown=resend_unknown)
+    except RefusedAlike as refused:
+        if record.fingerprint == job.fingerprint:
+            raise
+        at.ledger.runs.give_up(record.run_id)
+        reduce_stage(at.directory(record.run_id))
+        at.observer.note(
+            f"Run {record.run_id} is given up, since the orchestration has changed and what was staged for it is "
+            f"refused: {refused.message}"
+        )
+    except AnswersLost as lost:
+        at.observer.note(f"Run {record.run_id}: {lost.message}")
+    else:
+        at.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
 
 
 def _candidates(project: Project) -> list[RunRecord]:
@@ -112,7 +130,7 @@ def _send_open(at: Execution, record: RunRecord, destination: EventsDestination,
     at.observer.staged(sum(events for batch in safe for _, events in batch.gaps()), len(safe))
     send(at, Delivery(record.run_id, destination, record.test_event_code), safe)
     if left := [batch for batch in known if batch not in safe]:
-        raise StopResumable(_uncertain(left))
+        raise AnswersLost(_uncertain(left))
 
 
 def _worth_it(at: Execution, record: RunRecord) -> bool:

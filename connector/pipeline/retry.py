@@ -25,8 +25,7 @@ def retry_run(
     """
     _check_reason(reason)
     record = run_named(project, run_id)
-    if record.status not in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS} and record.resumable:
-        raise UsageError(f"Run {run_id} ({record.status}) is not finished: `connector resume {run_id}` comes first.")
+    _check_finished(record)
     project = project.under(record.target)
     destination_of(project, record)
     with execution(project, record.orchestration, observer, stop) as at:
@@ -35,6 +34,16 @@ def retry_run(
         code, limit = record.test_event_code, record.row_limit
         new = begin(at, job, test_event_code=code, limit=limit, retry_of=run_id, retry_reason=reason)
         return carry_out(at, new, lambda: Run(new, job, code, limit, chosen=chosen))
+
+
+def _check_finished(record: RunRecord) -> None:
+    if record.status in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS}:
+        return
+    if record.resumable:
+        advice = f"`connector resume {record.run_id}` comes first"
+    else:
+        advice = f"`connector run {record.orchestration}` reads everything anew"
+    raise UsageError(f"Run {record.run_id} ({record.status}) was not finished: {advice}.")
 
 
 def _check_reason(reason: str | None) -> None:

@@ -44,10 +44,10 @@ def run_orchestration(
     """
     options, observer, stop = options or RunOptions(), observer or Silent(), stop or threading.Event()
     _refuse_blank_code(options)
-    destination = prepare(project, name, RunContext(started_at=datetime.now(UTC))).destination
+    now = prepare(project, name, RunContext(started_at=datetime.now(UTC)))
     with execution(project, name, observer, stop) as at:
         resend = options.resend_unknown
-        finish_interrupted(at, name, destination, resend_unknown=resend)
+        finish_interrupted(at, now, resend_unknown=resend)
         job = job_now(at.project, name, at.ledger)
         code = job.orchestration.test_event_code if options.test_event_code is None else options.test_event_code
         limit = options.limit or job.orchestration.limit

@@ -10,14 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
+import yaml
 
 from tests.cli.command import checked, ended, inside, started
-from tests.cli.shop import GOOD, NAME, Shop, shop
+from tests.cli.shop import GOOD, NAME, SOURCE_ID, Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
 
 REVOKED = Reply(40105, "Access token is incorrect or has been revoked.", 401)
 ROWS = 6_500
+SAME_TIME = f"SELECT * FROM ({GOOD.format(rows=ROWS)}) AS same"
 
 
 def after(requests: int, then: Reply) -> Callable[[dict[str, Any]], Reply]:
@@ -31,14 +34,17 @@ def after(requests: int, then: Reply) -> Callable[[dict[str, Any]], Reply]:
     return answer
 
 
-def stopped_half_way(tmp_path: Path, tiktok: TikTok, answer: Callable[[dict[str, Any]], Reply]) -> tuple[Shop, str]:
+def stopped_half_way(
+    tmp_path: Path, tiktok: TikTok, answer: Callable[[dict[str, Any]], Reply], *, keep_warehouse: bool = False
+) -> tuple[Shop, str]:
     """A project whose run stopped before all was sent, and the run's id. Its warehouse is gone."""
     tiktok.answer = answer
     made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=ROWS), destination={"max_in_flight": 1})
     record = checked(inside("run", NAME, "--json", project=made.directory).json)
     assert record["status"] == "failed"
     assert 0 < record["rows"]["delivered"] < ROWS
-    made.warehouse.unlink(missing_ok=True)
+    if not keep_warehouse:
+        made.warehouse.unlink(missing_ok=True)
     tiktok.answer = lambda body: OK
     return made, record["run_id"]
 
@@ -48,6 +54,14 @@ def wait_until(seen: Callable[[], bool]) -> None:
     while not seen():
         assert time.monotonic() < until, "what the test waits for did not come"
         time.sleep(0.01)
+
+
+def listed(made: Shop, run_id: str) -> dict[str, Any]:
+    """The record of a run, as `connector runs` lists it."""
+    (record,) = [
+        one for one in inside("runs", "--json", project=made.directory).json["runs"] if one["run_id"] == run_id
+    ]
+    return checked(record)
 
 
 def deliveries(tiktok: TikTok) -> Counter[str]:
@@ -176,3 +190,78 @@ def test_a_finished_run_has_nothing_to_resume(tmp_path: Path) -> None:
         resumed = inside("resume", record["run_id"], project=made.directory)
     assert resumed.code == 2
     assert "completed" in resumed.sentence
+
+
+def other_source(body: dict[str, Any]) -> Reply:
+    """Knows one event source alone."""
+    return OK if body["event_source_id"] == "111" else Reply(40002, "Invalid value for event_source_id.", 400)
+
+
+def test_a_run_that_is_refused_as_it_is_staged_holds_up_no_other_once_the_cause_is_mended(tmp_path: Path) -> None:
+    with serving(other_source) as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=ROWS))
+        first = checked(inside("run", NAME, "--json", project=made.directory).json)
+        unchanged = inside("run", NAME, "--json", project=made.directory)
+        made.settings.write_text(
+            made.settings.read_text().replace(f"event_source_id: '{SOURCE_ID}'", "event_source_id: '111'")
+        )
+        mended = inside("run", NAME, "--json", project=made.directory)
+        again = inside("run", NAME, "--json", project=made.directory)
+    assert (unchanged.code, unchanged.json["run_id"]) == (1, first["run_id"])
+    assert "event_source_id" in unchanged.stderr
+    record = checked(mended.json)
+    assert (mended.code, record["rows"]["delivered"], record["run_id"] != first["run_id"]) == (0, ROWS, True)
+    assert deliveries(tiktok) == Counter({f"e{n}": 1 for n in range(ROWS)})
+    assert again.json["resumed"] == []
+
+
+def test_a_run_finishes_what_an_earlier_one_left_and_then_runs_anew(tmp_path: Path) -> None:
+    with serving() as tiktok:
+        tiktok.answer = after(3, REVOKED)
+        made = shop(tmp_path / "shop", tiktok.url, SAME_TIME, destination={"max_in_flight": 1})
+        first = checked(inside("run", NAME, "--json", project=made.directory).json)
+        tiktok.answer = lambda body: OK
+        with duckdb.connect(str(made.warehouse)) as warehouse:
+            warehouse.execute("CREATE TABLE more AS SELECT 7000 AS n")
+        made.query.write_text(f"{SAME_TIME} UNION ALL SELECT 'more', now(), 'more@example.com', 1 FROM more")
+        run = inside("run", NAME, "--json", project=made.directory)
+        record = listed(made, first["run_id"])
+    assert (run.code, run.json["resumed"]) == (0, [first["run_id"]])
+    assert checked(run.json)["rows"] == {"read": ROWS + 1, "delivered": 1, "rejected": 0, "skipped": ROWS, "pending": 0}
+    assert run.json["skips"] == {"already_delivered": ROWS}
+    assert (record["status"], record["rows"]["delivered"]) == ("completed", ROWS)
+    assert deliveries(tiktok) == Counter({**{f"e{n}": 1 for n in range(ROWS)}, "more": 1})
+
+
+def test_what_another_orchestration_has_delivered_meanwhile_is_not_sent_again(tmp_path: Path) -> None:
+    with serving() as tiktok:
+        made, run_id = stopped_half_way(tmp_path, tiktok, after(3, REVOKED), keep_warehouse=True)
+        settings = yaml.safe_load(made.settings.read_text())
+        settings["orchestrations"]["others"] = {**settings["orchestrations"][NAME]}
+        made.settings.write_text(yaml.safe_dump(settings))
+        made.query.write_text(f"{GOOD.format(rows=ROWS)} WHERE n >= 5000")
+        others = checked(inside("run", "others", "--json", project=made.directory).json)
+        resumed = checked(inside("resume", run_id, "--json", project=made.directory).json)
+        rejects = inside("rejects", run_id, "--reason", "already_delivered", "--format", "json", project=made.directory)
+    assert (others["rows"]["delivered"], resumed["rows"]["delivered"]) == (1_500, 5_000)
+    assert (resumed["status"], resumed["skips"]) == ("completed", {"already_delivered": 1_500})
+    assert {row["columns"]["event_id"] for row in json.loads(rejects.stdout)} == {f"e{n}" for n in range(5_000, ROWS)}
+    assert deliveries(tiktok) == Counter({f"e{n}": 1 for n in range(ROWS)})
+
+
+def test_events_whose_answers_were_lost_long_ago_are_skipped_until_asked_for(tmp_path: Path) -> None:
+    with serving() as tiktok:
+        made, run_id = stopped_half_way(tmp_path, tiktok, after(2, REVOKED), keep_warehouse=True)
+        with sqlite3.connect(made.state / "ledger.sqlite") as ledger:
+            ledger.execute("UPDATE batches SET state = 'unknown' WHERE number = 2")
+            ledger.execute("UPDATE batches SET sent_at = '2020-01-01T00:00:00.000+00:00' WHERE number = 2")
+        run = inside("run", NAME, "--json", project=made.directory)
+        later = inside("run", NAME, project=made.directory)
+        asked = inside("run", NAME, "--resend-unknown", "--json", project=made.directory)
+        first = listed(made, run_id)
+    assert (run.code, run.json["resumed"]) == (0, [run_id])
+    assert checked(run.json)["skips"] == {"already_delivered": ROWS - 1_000, "answer_lost": 1_000}
+    assert (later.code, "--resend-unknown" in later.stderr) == (0, True)
+    assert (first["status"], first["rows"]["pending"]) == ("completed", 0)
+    assert asked.json["resumed"] == [run_id]
+    assert deliveries(tiktok) == Counter({f"e{n}": 1 for n in range(ROWS)})
