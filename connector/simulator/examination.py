@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
+from connector.simulator.bodies import Body
 from connector.simulator.digests import all_digests, faults
 from connector.simulator.plain import found_in, parsed, suspicious
-from connector.simulator.shapes import Shape
 from connector.simulator.world import World
 from connector.vocabulary import LISTED_CURRENCIES
 
@@ -55,8 +55,9 @@ class Examined:
             self.doubt = self.doubt or Doubt(places[0], field, what)
 
 
-def examine(body: bytes, data: bytes, events: list[Any], shape: Shape, source: str, world: World) -> Examined:
+def examine(body: Body, world: World) -> Examined:
     """Look through the events of a request that has the right form."""
+    events, shape = body.events, body.shape
     columns = {name: list(map(attrgetter(f"user.{name}"), events)) for name in shape.identity}
     hashed = frozenset(shape.hashed)
     examined = Examined(_carried(columns, len(events)), shape.identity, hashed, world.strictness.types == "all")
@@ -65,9 +66,9 @@ def examine(body: bytes, data: bytes, events: list[Any], shape: Shape, source: s
         if not all_digests(values):
             examined.violations.update(faults(name, values))
     examined.unhashed = bool(examined.violations)
-    if suspicious(body):
-        examined.violations.update(found_in(parsed(data), hashed))
-    _note(examined, events, source, world.clock())
+    if suspicious(body.whole):
+        examined.violations.update(found_in(parsed(body.data()), hashed))
+    _note(examined, events, body.event_source, world.clock())
     return examined
 
 

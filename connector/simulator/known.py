@@ -4,7 +4,7 @@ Source: an event whose source, name and id were seen within 48 hours is discarde
 it adds is merged into the first one (agreed by several sources).
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,24 +50,32 @@ class KnownEvents:
         if self._packed:
             self._look_up(keys)
         stamp = int(now * 1_000) << _BITS
+        whole = _without_none(keys)
+        if whole and self._recent.keys().isdisjoint(whole) and len(set(whole)) == len(whole):
+            # Nearly always nothing is known, and one look at all of them is quicker.
+            self._recent.update(zip(whole, [stamp | bits for bits in had], strict=True))
+            admitted = Admitted([True] * len(keys), [])
+        else:
+            admitted = self._admit_each(keys, had, stamp)
+        if len(self._recent) > self._most:
+            self._pack(now)
+        return admitted
+
+    def _admit_each(self, keys: list[int | None], had: list[int], stamp: int) -> Admitted:
         # Bits are the lowest digits, so with all of them set a stamp is compared by its time alone.
         outdated = stamp - (DUPLICATE_SECONDS * 1_000 << _BITS) | _LOW
         too_old_to_merge = stamp - (MERGE_SECONDS * 1_000 << _BITS) | _LOW
-        recent, fresh, merged = self._recent, [], list[tuple[int, int]]()
+        recent, admitted = self._recent, Admitted([], [])
         for key, bits in zip(keys, had, strict=True):
             known = None if key is None else recent.get(key)
-            if known is None or known <= outdated:
-                fresh.append(True)
-                if key is not None:
-                    recent[key] = stamp | bits
-                continue
-            fresh.append(False)
-            if bits & ~known & _LOW and known > too_old_to_merge and key is not None:
-                merged.append((known & _LOW, (known | bits) & _LOW))
+            new = known is None or known <= outdated
+            admitted.fresh.append(new)
+            if new and key is not None:
+                recent[key] = stamp | bits
+            elif key is not None and known is not None and known > too_old_to_merge and bits & ~known & _LOW:
+                admitted.merged.append((known & _LOW, (known | bits) & _LOW))
                 recent[key] = known | bits
-        if len(recent) > self._most:
-            self._pack(now)
-        return Admitted(fresh, merged)
+        return admitted
 
     def _look_up(self, keys: list[int | None]) -> None:
         """Bring what is packed of these keys to where it is quickly found."""
@@ -90,6 +98,11 @@ class KnownEvents:
             both = np.concatenate([older, newer]), np.concatenate([older_stamps, newer_stamps])
             self._packed.append(_sorted(*both, now))
         self._packed = [piece for piece in self._packed if len(piece[0])]
+
+
+def _without_none(keys: list[int | None]) -> list[int]:
+    """The keys where all are there, else nothing."""
+    return [] if None in keys else cast(list[int], keys)
 
 
 def _sorted(keys: Packed, stamps: Packed, now: float) -> tuple[Packed, Packed]:

@@ -40,7 +40,7 @@ _WEB: dict[str, dict[Path, Any]] = {
 
 
 class Shape:
-    """The events of one event source, parsed. `identity` are the names of what says who somebody is."""
+    """Parsers for one event source, of events and of whole bodies. `identity` names what says who somebody is."""
 
     def __init__(self, source: str, strictness: Strictness) -> None:
         parameters = [one for one in PARAMETERS if one.path and _taken_by(one, source)]
@@ -48,7 +48,10 @@ class Shape:
         others = [one.path[-1] for one in parameters if one.name in {"tiktok_click_id", "cookie_id", "ip"}]
         self.identity = (*self.hashed, *others)
         event = _Compiler(source, strictness, parameters).event()
-        self.events = msgspec.json.Decoder(Annotated[list[event], Meta(min_length=1, max_length=MOST_EVENTS)])  # type: ignore[valid-type]
+        events: Any = Annotated[list[event], Meta(min_length=1, max_length=MOST_EVENTS)]  # type: ignore[valid-type]
+        self.events = msgspec.json.Decoder(events)
+        root: list[Field] = [("event_source", Literal[source]), ("event_source_id", str), ("data", events)]
+        self.bodies = msgspec.json.Decoder(msgspec.defstruct(f"{source}_body", [*root, ("test_event_code", Any, None)]))
 
 
 @cache

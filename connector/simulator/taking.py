@@ -1,29 +1,27 @@
 """Counting the events of an accepted request: which are new, which are known."""
 
 from collections import Counter
-from itertools import compress
+from itertools import compress, repeat
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import UNSET
 
+from connector.simulator.bodies import Body
 from connector.simulator.examination import Examined
 from connector.simulator.known import MERGE_SECONDS, Admitted
 from connector.simulator.tally import Tally
 from connector.simulator.world import World
 from connector.vocabulary import LEGACY_EVENTS
 
-if TYPE_CHECKING:
-    from connector.simulator.events import Root
-
-_NAME = attrgetter("event")
+_NAME, _ID = attrgetter("event"), attrgetter("event_id")
 _CONVERTED = {old: new for old, new in LEGACY_EVENTS.items() if new}
 
 
-def take(root: "Root", data: bytes, events: list[Any], examined: Examined, world: World) -> None:
+def take(body: Body, examined: Examined, world: World) -> None:
     """Count the events, and record them where that is wished. Test events are counted apart and forgotten."""
-    test = root.test_event_code is not None
-    keys = [] if test else _keys(root, events, world)
+    test, events = body.test_event_code is not None, body.events
+    keys = [] if test else _keys(body, world)
     with world.lock:
         tally = world.tally
         tally.received += len(events)
@@ -35,24 +33,25 @@ def take(root: "Root", data: bytes, events: list[Any], examined: Examined, world
         else:
             admitted = world.known.admit(keys, examined.carries, world.clock())
             fresh = admitted.fresh
-            _count(tally, f"{root.event_source} {root.event_source_id}", events, examined, admitted)
+            _count(tally, f"{body.event_source} {body.event_source_id}", events, examined, admitted)
         if world.recording:
-            world.recording.write(_head(root, world), data, fresh, examined.hashed if examined.violations else None)
+            hidden = examined.hashed if examined.violations else None
+            world.recording.write(_head(body, world), body.data(), fresh, hidden)
 
 
-def _keys(root: "Root", events: list[Any], world: World) -> list[int | None]:
+def _keys(body: Body, world: World) -> list[int | None]:
     """A digest of source, name and id for each event; None for one that is never recognised."""
-    source, converted = root.event_source_id, world.strictness.legacy_names == "converted"
-    keys: list[int | None] = [
-        None if event.event_id is UNSET
-        else hash((source, _CONVERTED.get(event.event, event.event) if converted else event.event, event.event_id))
-        for event in events
-    ]  # fmt: skip
-    if root.event_source == "web" and world.strictness.cookie_dedup == "on" and None in keys:
-        return [
-            _cookie_key(source, event, world.clock()) if key is None else key
-            for key, event in zip(keys, events, strict=True)
-        ]
+    source, events = body.event_source_id, body.events
+    names, ids = list(map(_NAME, events)), list(map(_ID, events))
+    if world.strictness.legacy_names == "converted":
+        names = [_CONVERTED.get(name, name) for name in names]
+    keys: list[int | None] = list(map(hash, zip(repeat(source), names, ids, strict=False)))
+    if UNSET not in ids:
+        return keys
+    by_cookie = body.event_source == "web" and world.strictness.cookie_dedup == "on"
+    for place, event_id in enumerate(ids):
+        if event_id is UNSET:
+            keys[place] = _cookie_key(source, events[place], world.clock()) if by_cookie else None
     return keys
 
 
@@ -78,11 +77,11 @@ def _count(tally: Tally, source: str, events: list[Any], examined: Examined, adm
                 tally.identity[name] += number
 
 
-def _head(root: "Root", world: World) -> dict[str, Any]:
+def _head(body: Body, world: World) -> dict[str, Any]:
     """What is recorded beside each event."""
     head = {
         "received_at": round(world.clock(), 3),
-        "event_source": root.event_source,
-        "event_source_id": root.event_source_id,
+        "event_source": body.event_source,
+        "event_source_id": body.event_source_id,
     }
-    return head | ({"test_event_code": root.test_event_code} if root.test_event_code is not None else {})
+    return head | ({"test_event_code": body.test_event_code} if body.test_event_code is not None else {})
