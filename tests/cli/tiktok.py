@@ -38,6 +38,7 @@ class Reply:
     status: int = 200
     reset: bool = False
     envelope: bool = True
+    request_id: str = "2026REQUEST"
 
 
 OK = Reply()
@@ -67,6 +68,7 @@ class TikTok:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: "_Server"
 
     def do_POST(self) -> None:
@@ -88,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def _write(self, reply: Reply) -> None:
-        answer = {"code": reply.code, "message": reply.message, "request_id": "2026REQUEST", "data": {}}
+        answer = {"code": reply.code, "message": reply.message, "request_id": reply.request_id, "data": {}}
         sent = json.dumps(answer).encode() if reply.envelope else reply.message.encode()
         self.send_response(reply.status)
         self.send_header("Content-Length", str(len(sent)))
