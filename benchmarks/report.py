@@ -9,6 +9,7 @@ from importlib.metadata import version
 from benchmarks.delivered_keys import KeysResult
 from benchmarks.measure import TransformResult, WholeResult
 from benchmarks.memory import Peak
+from benchmarks.simulator_speed import SimulatorResult
 from benchmarks.timing import Timing
 from benchmarks.whole_run import POSTING_THREADS
 
@@ -36,6 +37,7 @@ class Results:
     repetitions: int
     transform: TransformResult
     whole: WholeResult
+    simulator: SimulatorResult
     memory: Sequence[Peak]
     keys: Sequence[KeysResult] = ()
 
@@ -49,11 +51,25 @@ class Results:
                 f"Transform on two threads at least {TRANSFORM_RATIO:g} times the Python reference",
                 f"{ratio:.1f} times", ratio >= TRANSFORM_RATIO,
             ),
+            Target(
+                "The simulator takes on one core at least as many events a second as the product sends",
+                f"{self.simulator_ratio:.2f} times", self.simulator_ratio >= 1,
+            ),
         ]  # fmt: skip
         targets += (
             [Target("Every event delivered before is found, and no other", *_found(self.keys))] if self.keys else []
         )
         return targets + (_memory_targets(self.memory) if len(self.memory) > 1 else [])
+
+    @property
+    def sent_per_second(self) -> float:
+        """Events a second that the product sends once its stage is complete."""
+        return self.whole.product_sent.events / (self.whole.product.seconds - self.whole.staging_seconds)
+
+    @property
+    def simulator_ratio(self) -> float:
+        """How many times as many the simulator takes."""
+        return self.simulator.events_per_second / self.sent_per_second
 
 
 def _memory_targets(peaks: Sequence[Peak]) -> list[Target]:
@@ -73,9 +89,8 @@ def _memory_targets(peaks: Sequence[Peak]) -> list[Target]:
 
 def markdown(results: Results) -> str:
     """The report as a Markdown page."""
-    return (
-        "\n".join([*_head(results), *_transform(results), *_whole(results), *_memory(results), *_keys(results)]) + "\n"
-    )
+    parts = (_head, _transform, _whole, _simulator, _memory, _keys)
+    return "\n".join(line for part in parts for line in part(results)) + "\n"
 
 
 def _head(results: Results) -> Iterator[str]:
@@ -129,6 +144,20 @@ def _whole(results: Results) -> Iterator[str]:
         f"- The sink takes {whole.raw_requests_per_second:,.0f} requests a second of the same size from a client "
         f"that only writes bytes. The fastest run made {needed:,.0f} a second, which cost the sink "
         f"{whole.sink_seconds:.2f} s of CPU time in all."
+    )
+
+
+def _simulator(results: Results) -> Iterator[str]:
+    yield from ("", "## Simulator", "")
+    yield "`connector simulate`, held to one core, and a client that only writes the product's bodies, each once."
+    yield "What the product sends a second is that of the whole run, once the stage is complete, on all cores."
+    yield ""
+    yield from _table(
+        ("", "events a second"),
+        [
+            ("simulator takes", f"{results.simulator.events_per_second:,.0f}"),
+            ("product sends", f"{results.sent_per_second:,.0f}"),
+        ],
     )
 
 

@@ -9,6 +9,7 @@ from benchmarks.data import purchases
 from benchmarks.delivered_keys import KeysResult, measure_keys
 from benchmarks.measure import measure_memory, measure_transform, measure_whole
 from benchmarks.report import Results, markdown
+from benchmarks.simulator_speed import measure_simulator
 
 HERE = Path(__file__).parent
 
@@ -31,6 +32,7 @@ def measure(options: argparse.Namespace) -> Results:
         options.repetitions,
         measure_transform(file, options.repetitions, _say),
         measure_whole(file, options.repetitions, _say),
+        measure_simulator(file, options.repetitions, _say),
         [] if options.skip_memory else measure_memory(options.data, options.memory_rows, _say),
         [_keys(options.data, keys, options.rows) for keys in options.keys],
     )

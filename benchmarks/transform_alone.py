@@ -1,6 +1,6 @@
 """Rows in memory to request bodies in memory, by the product and by the Python reference."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,16 @@ def reference_settings() -> Settings:
 
 def columnar(table: pa.Table, compiled: CompiledTransform, threads: int) -> int:
     """Transforms, groups, cuts and writes out the bodies of all requests; gives their bytes."""
-    cutter, size = Cutter(), 0
+    return sum(map(len, bodies(table, compiled, threads)))
+
+
+def bodies(table: pa.Table, compiled: CompiledTransform, threads: int) -> Iterator[bytes]:
+    """The bodies of all requests, one after the other."""
+    cutter = Cutter()
     for part in hash_rows(table.to_batches(BATCH_ROWS), compiled, threads=threads):
         for events in part.events:
-            size += sum(len(_body(route_and_batch)) for route_and_batch in cutter.add(events))
-    return size + sum(len(_body(route_and_batch)) for route_and_batch in cutter.rest())
+            yield from map(_body, cutter.add(events))
+    yield from map(_body, cutter.rest())
 
 
 def row_by_row(rows: Iterable[dict[str, Any]], settings: Settings) -> int:

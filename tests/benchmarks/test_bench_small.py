@@ -9,6 +9,7 @@ import pytest
 from benchmarks import run
 from benchmarks.data import purchases
 from benchmarks.measure import measure_whole
+from benchmarks.simulator_speed import measure_simulator
 from benchmarks.sink import running_sink
 from benchmarks.sink_speed import requests_per_second
 
@@ -28,6 +29,7 @@ def test_the_report_is_printed_and_written(data: Path, tmp_path: Path, capsys: p
     assert report.strip() == capsys.readouterr().out.strip()
     assert "Transform on two threads at least 5 times the Python reference" in report
     assert "| 5,000 |" in report
+    assert "The simulator takes on one core at least as many events a second as the product sends" in report
     assert str(tmp_path) not in report
     assert list(data.glob("project-*")) == []
 
@@ -40,6 +42,12 @@ def test_both_sides_send_the_same_events(data: Path) -> None:
     assert whole.product_sent.events == whole.reference_sent.events
     assert 0.97 * orders < whole.product_sent.events < orders
     assert whole.product_sent.body_bytes == whole.reference_sent.body_bytes
+
+
+def test_the_simulator_takes_every_event_that_the_product_makes(data: Path) -> None:
+    file = purchases(data, ROWS)
+    whole = measure_whole(file, 1, lambda _: None)
+    assert measure_simulator(file, 1, lambda _: None).events == whole.product_sent.events
 
 
 def test_rows_are_as_many_as_asked_for_and_not_made_twice(data: Path) -> None:
