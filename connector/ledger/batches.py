@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, exists, insert, select, update
+from sqlalchemy import Connection, Row, case, exists, func, insert, select, update
 
 from connector.errors import LockedError
 from connector.ledger.database import Database
 from connector.ledger.records import BatchKeys, BatchRecord, OpenBatch, Part, RequestRecord
 from connector.ledger.runs import add_to_counts, as_text
-from connector.ledger.tables import batch_keys, batches, parts, requests, runs
+from connector.ledger.tables import batch_keys, batches, locks, parts, requests, runs
 from connector.route import Route
 
 _KINDS = {"refused": "rejects", "skipped": "skips"}
@@ -96,8 +96,10 @@ class Batches:
 
 
 def _check_holder(connection: Connection, run_id: str, holder: str) -> None:
-    query = select(runs.c.holder, runs.c.host).where(runs.c.run_id == run_id).with_for_update(read=True)
-    now = connection.execute(query).one()
+    """The row is kept as it is until the transaction ends. Where the holder is gone, `host` is that of the stage."""
+    host = func.coalesce(locks.c.host, runs.c.host).label("host")
+    query = select(runs.c.holder, host).outerjoin(locks, locks.c.holder == runs.c.holder).where(runs.c.run_id == run_id)
+    now = connection.execute(query.with_for_update(read=True, of=runs)).one()
     if now.holder != holder:
         raise LockedError(f"Run {run_id} was taken over by another process, on {now.host}; this one stops.")
 

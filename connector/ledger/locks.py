@@ -11,25 +11,29 @@ import socket
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Row, delete, insert, select, text, update
 
+from connector.disk import sync
 from connector.errors import ConnectorError, LockedError, StopResumable
 from connector.ledger.database import Database
 from connector.ledger.runs import as_text
-from connector.ledger.tables import locks
+from connector.ledger.tables import locks, runs
 
 SECONDS_BETWEEN_SIGNS = 15.0
 SECONDS_UNTIL_DEAD = 90.0
 """Long enough that a ledger that cannot be reached for a minute costs no run its lock."""
 
 FOLDER = "locks"
+
+_LONGEST_NAME = 200
+"""File systems take 255 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,18 @@ class RunLock:
     Raises LockedError on entry where another process holds it, which it names.
     """
 
-    def __init__(self, database: Database, state_directory: Path, orchestration: str, target: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        state_directory: Path,
+        orchestration: str,
+        target: str,
+        *,
+        seconds_between_signs: float = SECONDS_BETWEEN_SIGNS,
+    ) -> None:
         self._database, self._state = database, state_directory
         self._orchestration, self._target = orchestration, target
+        self._seconds_between_signs = seconds_between_signs
         self.holder = token_hex(16)
         self.host = socket.gethostname()
         self._gone = threading.Event()
@@ -66,8 +79,7 @@ class RunLock:
     def __enter__(self) -> Self:
         folder = self._state / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        names = ".".join(quote(name, safe="") for name in (self._target, self._orchestration))
-        self._file = FileLock(folder / f"{names}.lock", timeout=0)
+        self._file = FileLock(folder / f"{_file_name(self._target, self._orchestration)}.lock", timeout=0)
         try:
             self._file.acquire()
         except Timeout:
@@ -103,17 +115,20 @@ class RunLock:
     def _take(self) -> None:
         place = _identity(self._state)
         with self._database.writing() as connection:
+            if self._database.is_shared:
+                # An entry that is not there yet cannot be locked: whoever comes at the same moment waits here.
+                connection.execute(text("LOCK TABLE locks IN EXCLUSIVE MODE"))
             now = self._database.now(connection)
-            held = connection.execute(select(locks).where(self._mine).with_for_update()).one_or_none()
+            held = connection.execute(select(locks).where(self._mine)).one_or_none()
             if held and held.place != place and now - held.alive_at < SECONDS_UNTIL_DEAD:
                 raise self._locked(held)
+            if held:
+                # Its runs change hands too, also those that stay as they are: whoever held them sends nothing more.
+                connection.execute(update(runs).where(runs.c.holder == held.holder).values(holder=self.holder))
             connection.execute(delete(locks).where(self._mine))
             entry = {"place": place, "host": self.host, "process": os.getpid(), "since": as_text(datetime.now(UTC))}
             names = {"orchestration": self._orchestration, "target": self._target, "holder": self.holder}
-            try:
-                connection.execute(insert(locks).values(**names, **entry, alive_at=now))
-            except IntegrityError:
-                raise self._locked(None) from None
+            connection.execute(insert(locks).values(**names, **entry, alive_at=now))
 
     def _locked(self, held: Row[Any] | None) -> LockedError:
         if held is None:
@@ -121,7 +136,7 @@ class RunLock:
         return LockedError(str(Held(self._orchestration, self._target, held.host, held.process, held.since)))
 
     def _give_signs(self) -> None:
-        while not self._gone.wait(SECONDS_BETWEEN_SIGNS):
+        while not self._gone.wait(self._seconds_between_signs):
             try:
                 with self._database.writing() as connection:
                     sign = {"alive_at": self._database.now(connection)}
@@ -131,10 +146,22 @@ class RunLock:
                 continue
 
 
+def _file_name(*names: str) -> str:
+    """A file's name that no other names have, of letters, digits and signs that every file system takes."""
+    quoted = ".".join(quote(name, safe="").replace(".", "%2E") for name in names)
+    if len(quoted) <= _LONGEST_NAME:
+        return quoted
+    digest = sha256(quoted.encode()).hexdigest()
+    return f"{quoted[: _LONGEST_NAME - len(digest)]}{digest}"
+
+
 def _identity(state_directory: Path) -> str:
     """What tells this state folder from all others, made once; the same for every process that uses it."""
     file = state_directory / FOLDER / "place"
     with FileLock(file.with_suffix(".lock")):
         if not file.exists():
-            file.write_text(token_hex(16))
+            unfinished = file.with_suffix(".unfinished")
+            unfinished.write_text(token_hex(16))
+            sync(unfinished)
+            unfinished.replace(file)
         return file.read_text()

@@ -1,12 +1,13 @@
 """Processes beside the tests' own, which do the same thing at the same moment."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
-from multiprocessing.synchronize import Barrier
+from multiprocessing.synchronize import Barrier, Event
 from typing import Any, TypeVar
 
 COUNT = 3
@@ -49,3 +50,25 @@ def _together(do: Callable[..., _Given], args: tuple[Any, ...]) -> _Given:
 def process_id(_: int) -> int:
     """Which process this is."""
     return os.getpid()
+
+
+@contextmanager
+def killed_while(do: Callable[..., Iterator[None]], *args: Any) -> Iterator[int]:
+    """A process that has gone through `do(*args)` as far as its `yield`; it is killed there. Gives its id."""
+    context = get_context("spawn")
+    reached = context.Event()
+    process = context.Process(target=_stays, args=(reached, do, args), daemon=True)
+    process.start()
+    try:
+        assert reached.wait(_SECONDS)
+        assert process.pid is not None
+        yield process.pid
+    finally:
+        process.kill()
+        process.join()
+
+
+def _stays(reached: Event, do: Callable[..., Iterator[None]], args: tuple[Any, ...]) -> None:
+    for _ in do(*args):
+        reached.set()
+        time.sleep(_SECONDS)
