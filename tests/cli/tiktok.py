@@ -104,8 +104,8 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, tiktok: TikTok) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, tiktok: TikTok, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.tiktok = tiktok
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -113,10 +113,10 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(answer: Answering | None = None) -> Iterator[TikTok]:
-    """A server on a free port of this machine."""
+def serving(answer: Answering | None = None, *, port: int = 0) -> Iterator[TikTok]:
+    """A server on this machine, at a free port unless one is named."""
     tiktok = TikTok(answer) if answer else TikTok()
-    with _Server(tiktok) as server:
+    with _Server(tiktok, port) as server:
         tiktok.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()

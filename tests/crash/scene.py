@@ -72,10 +72,13 @@ class Scene:
     world: World
     taken: tuple[Taken, ...] = ()
 
-    def copied(self, directory: Path, poisoned: frozenset[str] = POISONED) -> "Play":
-        """A copy to go on from, and the service that goes on with it."""
+    def copied(self, directory: Path, service: Service | None = None) -> "Play":
+        """A copy to go on from, and the service that goes on with it; unless another is given, it refuses an event."""
         shutil.copytree(self.directory, directory)
-        return Play(Shop(directory), self.world.place.begin(poisoned, list(self.taken)), self.world)
+        service = service or Service(POISONED)
+        service.taken[:0] = self.taken
+        self.world.place.begin(service)
+        return Play(Shop(directory), service, self.world)
 
 
 @dataclass
@@ -112,7 +115,8 @@ class Play:
 
 def grown(directory: Path, world: World, **destination: object) -> Play:
     """The first day is delivered, the second day's rows are there and nothing is poisoned yet."""
-    service = world.place.begin(frozenset(), [])
+    service = Service()
+    world.place.begin(service)
     made = shop(directory, world.place.url, market.QUERY, destination={"max_in_flight": 1, **destination})
     market.build(made.warehouse)
     first = inside("run", NAME, "--json", project=made.directory)

@@ -57,6 +57,26 @@ class Service:
 
 
 @dataclass
+class Gated(Service):
+    """Takes so many requests; the others wait until the gate is open, and are then answered with `then`, if any."""
+
+    at_once: int = 0
+    then: Reply | None = None
+    waiting: threading.Event = field(default_factory=threading.Event)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def answer(self, body: dict[str, Any]) -> Reply:
+        """Keeps a request waiting."""
+        with self.lock:
+            self.at_once -= 1
+            waits = self.at_once < 0
+        if waits:
+            self.waiting.set()
+            assert self.gate.wait(60)
+        return self.then if waits and self.then else super().answer(body)
+
+
+@dataclass
 class Place:
     """An address at which one service after the other answers."""
 
@@ -68,17 +88,16 @@ class Place:
         """Where it listens."""
         return self.tiktok.url
 
-    def begin(self, poisoned: frozenset[str], taken: list[Taken]) -> Service:
-        """A new service that has taken this much before."""
+    def begin(self, service: Service) -> None:
+        """From now on it is this service that answers."""
         self.tiktok.requests.clear()
-        self.service = Service(poisoned, list(taken))
-        return self.service
+        self.service = service
 
 
 @contextmanager
-def listening() -> Iterator[Place]:
-    """A server on a free port of this machine, for as many services as are wanted, one at a time."""
-    with serving() as tiktok:
+def listening(port: int = 0) -> Iterator[Place]:
+    """A server on this machine, at a free port unless one is named, for one service after the other."""
+    with serving(port=port) as tiktok:
         place = Place(tiktok)
         tiktok.answer = lambda body: place.service.answer(body)
         yield place

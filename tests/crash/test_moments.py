@@ -9,6 +9,7 @@ from tests.cli.shop import NAME
 from tests.crash import market
 from tests.crash.account import check, check_runs, open_runs, whole_runs
 from tests.crash.scene import Moment, Play, Scene
+from tests.crash.service import Service
 
 Case = tuple[str, str, int, str, int]
 """A moment (function, before or after, how many-th), what goes on afterwards, and how many accepted requests nobody
@@ -154,7 +155,7 @@ def test_a_run_that_is_read_again_and_killed_goes_on_to_the_whole(tmp_path: Path
 @named(RETRY)
 def test_a_retry_that_is_killed_goes_on_to_the_whole(tmp_path: Path, mended: Scene, case: Case) -> None:
     function, when, number, how, lost = case
-    play = mended.copied(tmp_path / "shop", poisoned=frozenset())
+    play = mended.copied(tmp_path / "shop", Service())
     (retried,) = whole_runs(play.shop)
     play.killed(Moment(function, when, number), "retry", retried)
     go_on(play, how)
