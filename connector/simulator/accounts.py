@@ -95,9 +95,13 @@ class Accounts:
             raise Refused(40001, f"No permission to operate advertiser {advertiser}.")
 
     def write_to(self, event_source: str, event_source_id: str) -> None:
-        """Raises Refused with 40001 when nobody may write to the event source (words of a live refusal)."""
+        """Raises Refused with 40001 when nobody may write to the event source (words of a live refusal).
+
+        A pixel's numeric id is no pixel code, which has letters (agreed by several sources).
+        """
         allowed = self.event_sources is None or event_source_id in self.event_sources
-        if allowed and event_source_id not in self.forbidden:
+        no_code = event_source == "web" and event_source_id.isdecimal()
+        if allowed and event_source_id not in self.forbidden and not no_code:
             return
         what = "pixel code" if event_source == "web" else "event source"
         raise Refused(

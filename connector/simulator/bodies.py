@@ -82,7 +82,7 @@ def _body(whole: bytes, root: Any, form: Shape, events: list[Any]) -> Body:
 
 
 def _is_source_id(root: Any) -> bool:
-    """Offline and CRM event sets have digits; a pixel's numeric id is taken for what it is, an unknown code."""
+    """The ids of offline and CRM event sets are digits; a pixel code given for one is refused so (live failures)."""
     source_id = root.event_source_id
     if not isinstance(source_id, str) or not source_id:
         return False

@@ -14,6 +14,8 @@ LONGEST_LINE = 16_384
 MOST_HEADERS = 100
 LARGEST_BODY = 64 * 1024 * 1024
 
+_PHRASES = {one.value: one.phrase for one in HTTPStatus}
+
 Answerer = Callable[[Request], Response]
 
 
@@ -97,12 +99,17 @@ class Connection(socketserver.StreamRequestHandler):
             self.connection.close()
         if response.ending is not Ending.SENT:
             return False
-        head = (
-            f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\n"
-            f"Content-Type: {response.content_type}\r\nContent-Length: {len(response.body)}\r\n\r\n"
-        )
-        self.connection.sendall(head.encode() + response.body)
+        self.connection.sendall(_head(response) + response.body)
         return True
+
+
+def _head(response: Response) -> bytes:
+    phrase = _PHRASES.get(response.status, "")
+    logged = f"X-Tt-Logid: {response.log_id}\r\n" if response.log_id else ""
+    return (
+        f"HTTP/1.1 {response.status} {phrase}\r\n{logged}"
+        f"Content-Type: {response.content_type}\r\nContent-Length: {len(response.body)}\r\n\r\n"
+    ).encode()
 
 
 def read_request(stream: BufferedIOBase, send: Callable[[bytes], None]) -> Request | None:

@@ -50,6 +50,8 @@ class Response:
     code: int | None = None
     delay: float = 0.0
     ending: Ending = Ending.SENT
+    log_id: str = ""
+    """For the header X-Tt-Logid, which TikTok's answers carry."""
 
 
 class Refused(Exception):
@@ -72,7 +74,7 @@ def envelope(status: int, code: int, message: str, data: Mapping[str, Any] | Non
     """TikTok's answer: `{"code", "message", "request_id", "data"}`."""
     request_id = f"{_START}{next(_NUMBERS):016X}"
     body = {"code": code, "message": message, "request_id": request_id, "data": data or {}}
-    return Response(status, json.dumps(body).encode(), code=code)
+    return Response(status, json.dumps(body).encode(), code=code, log_id=request_id)
 
 
 def ok(data: Mapping[str, Any] | None = None) -> Response:

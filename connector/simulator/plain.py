@@ -41,16 +41,21 @@ def found_in(events: list[Any], hashed: frozenset[str]) -> Counter[str]:
     return +found
 
 
+def hidden(text: str) -> str:
+    """A text without plain identifiers."""
+    return _PHONE.sub(HIDDEN, _EMAIL.sub(HIDDEN, text))
+
+
 def hide(value: Any, hashed: frozenset[str]) -> Any:
     """The value without plain identifiers. Of the `hashed` fields of a user nothing but digests stays."""
     if isinstance(value, str):
-        return _PHONE.sub(HIDDEN, _EMAIL.sub(HIDDEN, value))
+        return hidden(value)
     if isinstance(value, list):
         return [hide(one, hashed) for one in value]
     if not isinstance(value, dict):
         return value
     return {
-        key: [HIDDEN if fault(one) else one for one in (inner if isinstance(inner, list) else [inner])]
+        hidden(key): [HIDDEN if fault(one) else one for one in (inner if isinstance(inner, list) else [inner])]
         if key in hashed
         else hide(inner, hashed)
         for key, inner in value.items()

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from connector.simulator.bodies import Body
 from connector.simulator.examination import Examined
 from connector.simulator.known import MERGE_SECONDS, Admitted
+from connector.simulator.plain import hidden
 from connector.simulator.tally import Tally
 from connector.simulator.world import World
 from connector.vocabulary import LEGACY_EVENTS
@@ -20,23 +21,21 @@ _CONVERTED = {old: new for old, new in LEGACY_EVENTS.items() if new}
 
 def take(body: Body, examined: Examined, world: World) -> None:
     """Count the events, and record them where that is wished. Test events are counted apart and forgotten."""
-    test, events = body.test_event_code is not None, body.events
+    test = body.test_event_code is not None
     keys = [] if test else _keys(body, world)
     with world.lock:
         tally = world.tally
-        tally.received += len(events)
-        tally.largest_request = max(tally.largest_request, len(events))
+        tally.received += len(body.events)
+        tally.largest_request = max(tally.largest_request, len(body.events))
         tally.notes.update(examined.notes)
         if test:
-            tally.test_events += len(events)
-            fresh = [True] * len(events)
+            tally.test_events += len(body.events)
+            fresh = [True] * len(body.events)
         else:
-            admitted = world.known.admit(keys, examined.carries, world.clock())
-            fresh = admitted.fresh
-            _count(tally, f"{body.event_source} {body.event_source_id}", events, examined, admitted)
+            fresh = _count(tally, body, examined, world.known.admit(keys, examined.carries, world.clock()))
         if world.recording:
-            hidden = examined.hashed if examined.violations else None
-            world.recording.write(_head(body, world), body.data(), fresh, hidden)
+            plain_in = examined.hashed if examined.violations else None
+            world.recording.write(_head(body, world), body.data(), fresh, plain_in)
 
 
 def _keys(body: Body, world: World) -> list[int | None]:
@@ -61,13 +60,20 @@ def _cookie_key(source: str, event: Any, now: float) -> int | None:
     return None if ttp is UNSET else hash((source, event.event, ttp, now // MERGE_SECONDS, "ttp"))
 
 
-def _count(tally: Tally, source: str, events: list[Any], examined: Examined, admitted: Admitted) -> None:
-    names = Counter(map(_NAME, compress(events, admitted.fresh)))
-    new = names.total()
-    tally.distinct += new
-    tally.duplicates += len(events) - new
+def _count(tally: Tally, body: Body, examined: Examined, admitted: Admitted) -> list[bool]:
+    """Count by name and by what the events carry; gives which of them are new."""
+    names = Counter(map(_NAME, compress(body.events, admitted.fresh)))
+    tally.distinct += names.total()
+    tally.duplicates += len(body.events) - names.total()
     tally.merged += len(admitted.merged)
-    tally.events.setdefault(source, Counter()).update(names)
+    source = tally.events.setdefault(hidden(f"{body.event_source} {body.event_source_id}"), Counter())
+    for name, number in names.items():
+        source[hidden(name)] += number
+    _count_identity(tally, examined, admitted)
+    return admitted.fresh
+
+
+def _count_identity(tally: Tally, examined: Examined, admitted: Admitted) -> None:
     carried = Counter(compress(examined.carries, admitted.fresh))
     for before, after in admitted.merged:
         carried[after & ~before] += 1
@@ -79,9 +85,9 @@ def _count(tally: Tally, source: str, events: list[Any], examined: Examined, adm
 
 def _head(body: Body, world: World) -> dict[str, Any]:
     """What is recorded beside each event."""
-    head = {
+    head: dict[str, Any] = {
         "received_at": round(world.clock(), 3),
         "event_source": body.event_source,
-        "event_source_id": body.event_source_id,
+        "event_source_id": hidden(body.event_source_id),
     }
-    return head | ({"test_event_code": body.test_event_code} if body.test_event_code is not None else {})
+    return head | ({"test_event_code": hidden(str(body.test_event_code))} if body.test_event_code is not None else {})

@@ -216,3 +216,10 @@ def test_what_is_older_than_48_hours_is_forgotten() -> None:
             first = day * 10_000 + start
             admit(known, range(first, first + 1000), day * 24 * HOUR)
     assert len(known) <= 45_000
+
+
+def test_a_name_or_source_that_is_an_address_is_not_shown(start: Callable[..., tuple[Simulator, Caller]]) -> None:
+    simulator, caller = start("unhashed=record")
+    caller.send(web_body(web_event(event="jane@example.com"), event_source_id="jane@example.com"))
+    assert simulator.tally.distinct == 1
+    assert not [line for line in (*simulator.lines(), str(simulator.tally)) if "jane" in line]

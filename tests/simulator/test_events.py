@@ -75,6 +75,16 @@ def test_an_event_source_id_that_is_no_string_or_a_pixel_code_for_offline(caller
     assert caller.send(body(event(), event_source_id=value)) == (400, 40002, expected)
 
 
+def test_the_numeric_id_of_a_pixel_is_no_pixel_code(caller: Caller) -> None:
+    assert caller.send(web_body(web_event(), event_source_id="7000000000000000001"))[:2] == (200, 40001)
+
+
+def test_an_answer_carries_its_id_in_a_header_too(caller: Caller) -> None:
+    caller.connection.request("POST", TRACK, b"{}", {"Access-Token": "t"})
+    response = caller.connection.getresponse()
+    assert response.headers["X-Tt-Logid"] == json.loads(response.read())["request_id"]
+
+
 def test_a_pixel_code_at_the_root_does_not_stand_for_the_event_source_id(caller: Caller) -> None:
     refused = caller.send(web_body(web_event(), event_source_id=None, pixel_code=PIXEL))
     assert refused == (400, 40002, "Invalid value for event_source_id: not a valid string.")

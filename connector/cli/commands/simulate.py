@@ -3,13 +3,16 @@
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from connector.cli.console import out, out_json, say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption
+
+if TYPE_CHECKING:
+    from connector.simulator.server import Simulator
 
 PORT = 8787
 
@@ -53,9 +56,6 @@ def simulate(
     debug: DebugOption = False,
 ) -> None:
     """Be TikTok on this machine until Ctrl-C: for trying orchestrations, and what goes wrong."""
-    from connector.cli.live import watch
-    from connector.cli.signals import stopped_by_signals
-    from connector.errors import UsageError
     from connector.simulator.fault_files import parse, read
     from connector.simulator.recording import Recording
     from connector.simulator.server import Simulator
@@ -67,13 +67,22 @@ def simulate(
             port=port, strictness=choose(strictness or ()), faults=spoiling, recording=recording,
             tokens=token or (), event_sources=event_source or (),
         )  # fmt: skip
-        try:
-            simulator.start()
-        except OSError as error:
-            raise UsageError(f"Port {port} cannot be listened on: {error.strerror}.") from None
-        with simulator, stopped_by_signals(lambda: None) as stop:
-            (say if json_output else out)(simulator.url)
-            sys.stdout.flush()
-            watch(simulator, stop, quiet=json_output)
+        _serve(simulator, port, json_output)
     if json_output:
         out_json(simulator.tally.as_json())
+
+
+def _serve(simulator: "Simulator", port: int, json_output: bool) -> None:
+    """Listens until a signal comes. Raises UsageError where the port is not free."""
+    from connector.cli.live import watch
+    from connector.cli.signals import stopped_by_signals
+    from connector.errors import UsageError
+
+    try:
+        simulator.start()
+    except OSError as error:
+        raise UsageError(f"Port {port} cannot be listened on: {error.strerror}.") from None
+    with simulator, stopped_by_signals(lambda: None) as stop:
+        (say if json_output else out)(simulator.url)
+        sys.stdout.flush()
+        watch(simulator, stop, quiet=json_output)
