@@ -30,8 +30,12 @@ def send(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> No
     try:
         if open_batches:
             _send(at, delivery, open_batches)
-    finally:
-        write_left_out(at.ledger, delivery.run_id, at.directory(delivery.run_id))
+    except BaseException:
+        # What stopped it is what is told; what cannot be written now is written when the run goes on.
+        with suppress(ConnectorError):
+            _write_left_out(at, delivery.run_id)
+        raise
+    _write_left_out(at, delivery.run_id)
     if at.stop.is_set():
         raise Interrupted("Interrupted; `connector resume` goes on with what was not sent.")
 
@@ -54,6 +58,17 @@ def _send(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> N
             )
         finally:
             batches.close()
+
+
+def _write_left_out(at: Execution, run_id: str) -> None:
+    directory = at.directory(run_id)
+    try:
+        write_left_out(at.ledger, run_id, directory)
+    except OSError as error:
+        raise StopResumable(
+            f"The rows that were left out could not be written in {directory}: {error.strerror or error}. "
+            "`connector resume` writes them when there is room."
+        ) from None
 
 
 @contextmanager

@@ -136,7 +136,7 @@ def _send_open(at: Execution, record: RunRecord, destination: EventsDestination,
 def _worth_it(at: Execution, record: RunRecord) -> bool:
     """Whether going on with a staged run can change anything."""
     known = at.ledger.batches.open(record.run_id)
-    return record.status is RunStatus.RUNNING or any(not _too_late(batch) for batch in known)
+    return not known or record.status is RunStatus.RUNNING or any(not _too_late(batch) for batch in known)
 
 
 def _uncertain(late: list[OpenBatch]) -> str:
@@ -166,12 +166,13 @@ def destination_of(project: Project, record: RunRecord) -> EventsDestination:
 
 
 def _can_go_on(run: RunRecord, *, named: bool) -> bool:
-    """Whether something is left to do; a run that an error ended before it was staged goes on only if it is named."""
+    """Whether something is left to do, be it only to end the run.
+
+    One that an error ended before it was staged goes on only if it is named.
+    """
     if not run.resumable or run.status in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS}:
         return False
-    if run.staged:
-        return run.rows.pending > 0 or run.status is RunStatus.RUNNING
-    return named or run.status in DIED
+    return run.staged or named or run.status in DIED
 
 
 def _too_late(batch: OpenBatch) -> bool:

@@ -148,6 +148,52 @@ def test_ctrl_c_and_resume_come_to_the_whole(tmp_path: Path) -> None:
     assert deliveries(tiktok) == Counter({f"e{n}": 1 for n in range(ROWS)})
 
 
+@pytest.mark.parametrize("how", ["run", "resume"])
+def test_a_run_that_was_stopped_when_all_was_delivered_comes_to_its_end(tmp_path: Path, how: str) -> None:
+    held = threading.Event()
+
+    def answer(body: dict[str, Any]) -> Reply:
+        held.wait(30)
+        return OK
+
+    with serving(answer) as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=5))
+        process = started("run", NAME, "--json", project=made.directory)
+        assert tiktok.first.wait(30)
+        process.send_signal(signal.SIGINT)
+        threading.Timer(0.5, held.set).start()
+        stopped = checked(ended(process).json)
+        again = inside(how, *([NAME] if how == "run" else []), project=made.directory)
+        runs = {run["run_id"]: run for run in inside("runs", "--json", project=made.directory).json["runs"]}
+    assert (stopped["status"], stopped["rows"]["pending"], again.code) == ("interrupted", 0, 0)
+    assert runs[stopped["run_id"]]["status"] == "completed"
+    assert deliveries(tiktok) == Counter({f"e{n}": 1 for n in range(5)})
+    assert not (made.state / "runs" / stopped["run_id"] / "events.arrow").exists()
+
+
+@pytest.mark.parametrize("how", ["run", "resume"])
+def test_left_out_rows_that_could_not_be_written_are_written_later(tmp_path: Path, how: str) -> None:
+    """All events are settled by then; a folder lies where the file is to be written."""
+
+    def answer(body: dict[str, Any]) -> Reply:
+        for folder in (made.state / "runs").glob("*/left-out"):
+            (folder / ".sending.unfinished").mkdir(exist_ok=True)
+        return Reply(40002, "No.", 400) if "e3" in {event["event_id"] for event in body["data"]} else OK
+
+    with serving(answer) as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=5))
+        failed = inside("run", NAME, "--json", project=made.directory)
+        record = checked(failed.json)
+        (made.state / "runs" / record["run_id"] / "left-out" / ".sending.unfinished").rmdir()
+        tiktok.answer = lambda body: Reply(40002, "No.", 400)
+        again = inside(how, *([NAME] if how == "run" else []), "--json", project=made.directory)
+        rejects = json.loads(inside("rejects", record["run_id"], "--format", "json", project=made.directory).stdout)
+    assert (failed.code, record["status"], record["rows"]["pending"]) == (1, "failed", 0)
+    assert "could not be written in" in failed.sentence
+    assert (again.code, again.json["status"]) == (0, "completed_with_rejects")
+    assert [row["columns"]["event_id"] for row in rejects] == ["e3"]
+
+
 def test_what_was_meant_for_one_place_is_not_sent_to_another(tmp_path: Path) -> None:
     with serving() as tiktok, serving() as other:
         made, run_id = stopped_half_way(tmp_path, tiktok, after(1, REVOKED))
