@@ -18,6 +18,8 @@ _BITS = 12
 _LOW = (1 << _BITS) - 1
 
 Packed = NDArray[np.int64]
+Piece = tuple[Packed, Packed]
+"""Keys in order, each once, and their stamps."""
 
 
 class Admitted(NamedTuple):
@@ -36,7 +38,7 @@ class KnownEvents:
     def __init__(self, recent: int = RECENT) -> None:
         self._most = recent
         self._recent: dict[int, int] = {}
-        self._packed: list[tuple[Packed, Packed]] = []
+        self._packed: list[Piece] = []
 
     def __len__(self) -> int:
         """How many events are remembered; some of them may be out of date or there twice."""
@@ -79,25 +81,29 @@ class KnownEvents:
 
     def _look_up(self, keys: list[int | None]) -> None:
         """Bring what is packed of these keys to where it is quickly found."""
-        wanted = np.array([key for key in keys if key is not None and key not in self._recent], np.int64)
+        wanted = np.array([key for key in keys if key is not None] if None in keys else keys, np.int64)
         wanted.sort()
+        found: dict[int, int] = {}
         for packed, stamps in self._packed:
             places = np.minimum(np.searchsorted(packed, wanted), len(packed) - 1)
             hits = packed[places] == wanted
-            # The newest piece comes last, so it has the last word.
-            self._recent.update(zip(wanted[hits].tolist(), stamps[places[hits]].tolist(), strict=True))
+            if hits.any():
+                # The newest piece comes last, so it has the last word.
+                found.update(zip(wanted[hits].tolist(), stamps[places[hits]].tolist(), strict=True))
+        for key, stamp in found.items():
+            self._recent.setdefault(key, stamp)
 
     def _pack(self, now: float) -> None:
         """Put what is recent into a sorted piece, and join pieces of about the same size."""
         keys = np.fromiter(self._recent.keys(), np.int64, len(self._recent))
         stamps = np.fromiter(self._recent.values(), np.int64, len(self._recent))
         self._recent.clear()
-        self._packed.append(_sorted(keys, stamps, now))
-        while len(self._packed) > 1 and len(self._packed[-2][0]) <= 2 * len(self._packed[-1][0]):
-            (newer, newer_stamps), (older, older_stamps) = self._packed.pop(), self._packed.pop()
-            both = np.concatenate([older, newer]), np.concatenate([older_stamps, newer_stamps])
-            self._packed.append(_sorted(*both, now))
-        self._packed = [piece for piece in self._packed if len(piece[0])]
+        order = np.argsort(keys)
+        piece = keys[order], stamps[order]
+        while self._packed and len(self._packed[-1][0]) <= 2 * len(piece[0]):
+            piece = _joined(self._packed.pop(), piece)
+        current = (_without_outdated(*one, now) for one in (*self._packed, piece))
+        self._packed = [one for one in current if len(one[0])]
 
 
 def _without_none(keys: list[int | None]) -> list[int]:
@@ -105,10 +111,16 @@ def _without_none(keys: list[int | None]) -> list[int]:
     return [] if None in keys else cast(list[int], keys)
 
 
-def _sorted(keys: Packed, stamps: Packed, now: float) -> tuple[Packed, Packed]:
-    """By key, without what is out of date; of equal keys the last one stays."""
-    order = np.argsort(keys, kind="stable")
-    keys, stamps = keys[order], stamps[order]
-    last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
-    kept = last & (stamps >> _BITS > int((now - DUPLICATE_SECONDS) * 1_000))
-    return keys[kept], stamps[kept]
+def _joined(older: Piece, newer: Piece) -> Piece:
+    """One piece of two, neither of which is empty; what is in both is taken from the newer one."""
+    (keys, stamps), (added, added_stamps) = older, newer
+    places = np.searchsorted(keys, added)
+    known = keys[np.minimum(places, len(keys) - 1)] == added
+    stamps[places[known]] = added_stamps[known]
+    places, added, added_stamps = places[~known], added[~known], added_stamps[~known]
+    return np.insert(keys, places, added), np.insert(stamps, places, added_stamps)
+
+
+def _without_outdated(keys: Packed, stamps: Packed, now: float) -> Piece:
+    current = stamps >> _BITS > int((now - DUPLICATE_SECONDS) * 1_000)
+    return (keys, stamps) if current.all() else (keys[current], stamps[current])
