@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.ledger.left_out import left_out
@@ -63,7 +63,12 @@ def said_of(fates: dict[bytes, str]) -> Callable[[], Iterable[KnownKeys]]:
     return known
 
 
+TWO_ROWS_IN_TWO_SLICES = [plain_row("e1"), plain_row("e2"), plain_row("e1")]
+
+
 @UNHURRIED
+@example(TWO_ROWS_IN_TWO_SLICES, ["delivered", "new", *["new"] * 22], 1, True)
+@example(TWO_ROWS_IN_TWO_SLICES, ["lost", "new", *["new"] * 22], 1, True)
 @given(st.lists(ROWS, max_size=40), FATES, st.integers(1, 9), st.booleans())
 def test_what_is_known_is_left_out_and_the_rest_is_as_the_reference_says(
     rows: list[Row], fates: list[str], slice_rows: int, line_items: bool

@@ -22,11 +22,12 @@ from tests.reference import Settings
 
 @dataclass
 class Outcome:
-    """`texts` are the events' JSON in the order of their first rows; `routes` and `rows` go with them."""
+    """`texts` are the events' JSON in the order of their first rows; `routes`, `rows` and `persons` go with them."""
 
     texts: list[str] = field(default_factory=list)
     routes: list[tuple[str, str]] = field(default_factory=list)
     rows: list[list[int]] = field(default_factory=list)
+    persons: list[str] = field(default_factory=list)
     rejected: dict[int, str] = field(default_factory=dict)
     skipped: dict[int, str] = field(default_factory=dict)
     warnings: Counter[str] = field(default_factory=Counter)
@@ -69,12 +70,19 @@ def transformed(table: pa.Table, settings: Settings, template: DataTemplate, *, 
         assert hashed.rejects.total() + hashed.skips.total() == hashed.left_out.num_rows
         for part in hashed.events:
             route = (part.route.event_source, part.route.event_source_id)
-            rows = part.table["rows"].to_pylist()
-            events += [
-                (own[0], text, route, own) for own, text in zip(rows, payloads(part.table).to_pylist(), strict=True)
-            ]
-    for _, text, route, own in sorted(events):
+            rows, persons = part.table["rows"].to_pylist(), part.table["persons"].to_pylist()
+            texts = payloads(part.table).to_pylist()
+            events += [(own[0], text, route, own, whom) for own, text, whom in zip(rows, texts, persons, strict=True)]
+    for _, text, route, own, whom in sorted(events):
         outcome.texts.append(text)
         outcome.routes.append(route)
         outcome.rows.append(own)
+        outcome.persons.append(whom)
     return outcome
+
+
+def persons_in(event: Mapping[str, Any]) -> str:
+    """The first 16 hex digits of each digest in an event's JSON by which somebody is known."""
+    user = event.get("user", {})
+    lists = [[one] if isinstance(one, str) else one for one in map(user.get, ("email", "phone", "external_id")) if one]
+    return "".join(digest[:16] for digests in lists for digest in digests)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from tests import reference
 from tests.reference import event_json
 from tests.strategies import Example, examples
-from tests.transform.harness import template_of, transformed
+from tests.transform.harness import persons_in, template_of, transformed
 
 UNHURRIED = settings(
     max_examples=300,
@@ -36,6 +36,7 @@ def test_both_say_the_same_of_every_row(tmp_path_factory: object, example: Examp
     assert outcome.rows == [event.rows for event in expected.events]
     assert outcome.routes == [(event.event_source, event.event_source_id) for event in expected.events]
     assert outcome.texts == [event_json(event) for event in expected.events]
+    assert outcome.persons == [persons_in(event.data) for event in expected.events]
     assert outcome.read == example.table.num_rows
 
 
