@@ -10,6 +10,7 @@ def summary(record: RunRecord) -> Iterator[str]:
     """What became of every row, and why."""
     rows = record.rows
     where = f"run {record.run_id}, target {record.target}"
+    where += f", retries {record.retry_of}" if record.retry_of else ""
     yield f"{record.orchestration}: {record.status} in {record.seconds:.1f} s ({where})"
     retried = f", {record.requests_retried:,} of them repeated" if record.requests_retried else ""
     lines = [

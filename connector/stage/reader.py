@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connector.disk import sync
+from connector.hashed import EVENTS
 from connector.stage.writer import StagedBatch
 
 Positions = npt.NDArray[np.int64]
@@ -24,7 +25,11 @@ class StageReader:
 
     def whole(self, file: str, index: int) -> pa.RecordBatch:
         """A batch (schema EVENTS) as it was written."""
-        return self._files.batch(file, index)
+        batch = self._files.batch(file, index)
+        if "persons" in batch.schema.names:
+            return batch
+        # An earlier version staged it, which did not keep whom an event is about.
+        return batch.append_column(EVENTS.field("persons"), pa.array([""] * batch.num_rows))
 
     def events(self, file: str, index: int) -> pa.RecordBatch:
         """The events of a batch (schema EVENTS) that are to be sent."""

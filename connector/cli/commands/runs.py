@@ -85,7 +85,8 @@ def show(
     opened = open_project(_nearest(context, project))
     record, requests = run_named(opened, run_id), requests_of(opened, run_id)
     if json_output:
-        out_json({**record.as_json(), "request_log": [request.as_json() for request in requests]})
+        log = [request.as_json() for request in requests]
+        out_json({**record.as_json(), "retry_of": record.retry_of, "request_log": log})
         return
     for line in summary(record):
         out(line)
