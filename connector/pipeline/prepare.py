@@ -18,7 +18,7 @@ from connector.ledger.records import Scope
 from connector.pipeline.history import last_success
 from connector.queries.jinja import Place
 from connector.queries.render import RunContext, render_query, render_value
-from connector.sources.registry import scheme_of
+from connector.sources.registry import check_driver
 from connector.transform.rules import EventRules
 from connector.transform.template import DataTemplate, load_template
 from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
@@ -98,7 +98,7 @@ def _warehouse(project: Project, orchestration: Orchestration) -> Warehouse:
         )
     warehouse = orchestration.warehouse
     try:
-        scheme_of(warehouse.url.get_secret_value())
+        check_driver(warehouse)
     except ConfigurationError as error:
         place = project.place("warehouses", warehouse.name, "url")
         raise ConfigurationError([Problem(error.message, *place)]) from None

@@ -22,10 +22,14 @@ from connector.transform.stream import hash_rows
 
 @dataclass(frozen=True, slots=True)
 class OpenResult:
-    """The compiled transform of a running query, and its rows, hashed, once."""
+    """The compiled transform of a running query, and its rows, hashed, once.
+
+    `query_id` is what the warehouse's own history calls the query, if it keeps one.
+    """
 
     compiled: CompiledTransform
     rows: Iterator[HashedRows]
+    query_id: str | None = None
 
 
 @contextmanager
@@ -36,25 +40,33 @@ def open_result(
     limit: int | None = None,
     chosen: ChosenRows | None = None,
     stop: Event | None = None,
+    run_id: str | None = None,
 ) -> Iterator[OpenResult]:
     """Runs the job's query until `stop` is set; at most the first `limit` rows of it are read, of them the chosen.
 
+    Where the warehouse keeps a history, the query is marked there with the orchestration and the run.
     Raises SourceError where the warehouse fails, ConfigurationError where the result does not fit the template,
     Interrupted where it was stopped.
     """
-    url = job.warehouse.url.get_secret_value()
-    with open_source(url, directory) as source, read_in_background(source, job.sql, stop or Event()) as result:
+    with (
+        open_source(job.warehouse, directory, _tag(job, run_id)) as source,
+        read_in_background(source, job.sql, stop or Event()) as result,
+    ):
         compiled = compile_job(job, result.schema)
         batches = _first_rows(result.batches(), limit)
         if chosen is not None:
             batches = chosen.among(batches, compiled)
-        yield OpenResult(compiled, hash_rows(batches, compiled, threads=transform_threads()))
+        yield OpenResult(compiled, hash_rows(batches, compiled, threads=transform_threads()), result.query_id)
 
 
 def describe(job: Job, directory: Path) -> pa.Schema:
     """The columns that the job's query returns. Raises SourceError."""
-    with open_source(job.warehouse.url.get_secret_value(), directory) as source:
+    with open_source(job.warehouse, directory, _tag(job)) as source:
         return source.describe(job.sql)
+
+
+def _tag(job: Job, run_id: str | None = None) -> str:
+    return ":".join(("connector", job.orchestration.name, *((run_id,) if run_id else ())))
 
 
 def compile_job(job: Job, schema: pa.Schema) -> CompiledTransform:

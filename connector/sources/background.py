@@ -20,15 +20,17 @@ _LOOKS_EVERY = 0.1
 
 
 class BackgroundResult:
-    """The result of a query that runs in another thread. `schema` and `batches` as in `Result`."""
+    """The result of a query that runs in another thread. `schema`, `query_id` and `batches` as in `Result`."""
 
     def __init__(self, source: Source, sql: str, stop: Event) -> None:
         self._source, self._sql, self._stop = source, sql, stop
-        self._queue: Queue[pa.Schema | pa.RecordBatch | BaseException | None] = Queue(_AHEAD)
+        self._queue: Queue[Any] = Queue(_AHEAD)
         self._given_up = Event()
         self._thread = Thread(target=self._read, name="source", daemon=True)
         self._thread.start()
-        self.schema: pa.Schema = self._next()
+        self.schema: pa.Schema
+        self.query_id: str | None
+        self.schema, self.query_id = self._next()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """See `Result.batches`. Raises Interrupted when the run is to stop."""
@@ -45,7 +47,7 @@ class BackgroundResult:
     def _read(self) -> None:
         try:
             with self._source.execute(self._sql) as result:
-                self._put(result.schema)
+                self._put((result.schema, result.query_id))
                 for batch in result.batches():
                     self._put(batch)
             self._put(None)
@@ -54,7 +56,7 @@ class BackgroundResult:
         except BaseException as error:
             self._put_last(error)
 
-    def _put(self, item: pa.Schema | pa.RecordBatch | BaseException | None) -> None:
+    def _put(self, item: object) -> None:
         while not self._given_up.is_set():
             try:
                 return self._queue.put(item, timeout=_LOOKS_EVERY)
@@ -69,7 +71,7 @@ class BackgroundResult:
             return
 
     def _next(self) -> Any:
-        """What comes next of: the schema, the batches, None at the end."""
+        """What comes next of: the schema with the query's id, the batches, None at the end."""
         while True:
             if self._stop.is_set():
                 self.close()

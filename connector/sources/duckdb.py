@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from connector.config.warehouse import Warehouse
 from connector.errors import SourceError
-from connector.redaction import redact
+from connector.sources.failures import FAILED, OPENING, named_errors
+from connector.sources.statement import not_one_query
 
 BATCH_ROWS = 65_536
 IN_MEMORY = ":memory:"
@@ -20,13 +22,13 @@ LARGE_MEMORY = "80%"
 it cannot do with little. It is never let write to a temporary folder: what it would write identifies people."""
 
 
-def connect(url: str, directory: Path) -> "DuckDBSource":
-    """Opens `duckdb:///path`, relative to `directory`, or `duckdb:///:memory:`.
+def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "DuckDBSource":  # noqa: ARG001
+    """Opens `duckdb:///path`, relative to `directory`, or `duckdb:///:memory:`. It keeps no history for the tag.
 
     A file that is not there is first made from the SQL file of the same name beside it, if there is one:
     `demo/warehouse.sql` makes `demo/warehouse.duckdb`. Raises SourceError.
     """
-    path = url.partition("://")[2].removeprefix("/") or IN_MEMORY
+    path = warehouse.url.get_secret_value().partition("://")[2].removeprefix("/") or IN_MEMORY
     if path == IN_MEMORY:
         return DuckDBSource(_open(path, read_only=False))
     file = directory / path
@@ -83,6 +85,8 @@ class DuckDBSource:
 class DuckDBResult:
     """A result that is read as it is made."""
 
+    query_id = None
+
     def __init__(self, reader: pa.RecordBatchReader) -> None:
         self._reader = reader
         self._first = next(reader, None)
@@ -106,11 +110,11 @@ def _refuse_all_but_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -
     with _named_errors():
         statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise SourceError("The query has to be one SELECT statement and nothing else.")
+        raise not_one_query()
 
 
 def _open(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    with _named_errors("The warehouse could not be opened"):
+    with _named_errors(OPENING):
         connection = duckdb.connect(path, read_only=read_only)
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET temp_directory = ''")
@@ -135,9 +139,5 @@ def _make(file: Path, *, shown: str) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-@contextmanager
-def _named_errors(what: str = "The query failed") -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
-        raise SourceError(f"{what}: {redact(str(error))}") from None
+def _named_errors(what: str = FAILED) -> AbstractContextManager[None]:
+    return named_errors(what, (duckdb.Error, pa.ArrowException, OSError))

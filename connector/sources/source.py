@@ -14,6 +14,10 @@ class Result(Protocol):
     def schema(self) -> pa.Schema:
         """The columns, in the order of the query."""
 
+    @property
+    def query_id(self) -> str | None:
+        """By what the warehouse's own history names the query; None where it has no such name."""
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in the order of the result, once. Raises SourceError where the warehouse fails."""
 
@@ -28,7 +32,7 @@ class Source(Protocol):
         """The columns that the query would return, without running it where the warehouse can. Raises SourceError."""
 
     def cancel(self) -> None:
-        """Stops what runs; safe to call from another thread."""
+        """Stops what runs; safe to call from another thread, and when nothing runs."""
 
     def close(self) -> None:
         """Ends the connection."""

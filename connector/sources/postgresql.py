@@ -1,0 +1,156 @@
+"""PostgreSQL, and what speaks its protocol, through ADBC: the server's binary rows become Arrow in C."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_manager
+import pyarrow as pa
+from adbc_driver_postgresql import StatementOptions, dbapi
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from connector.config.warehouse import Warehouse
+from connector.errors import ConfigurationError, SourceError
+from connector.redaction import REDACTED
+from connector.sources.failures import FAILED, OPENING, said, secrets_of
+from connector.sources.opaque import plain_batch, plain_schema
+from connector.sources.statement import refuse_other_statements
+
+BATCH_BYTES = 1 << 18
+"""Of the server's rows: few enough for the first batch to come early, enough for the batches not to be too many."""
+
+_CONNECT_SECONDS = "30"
+_TEXT_TYPES = "SELECT typname::text FROM pg_catalog.pg_type WHERE typtype = 'e' OR typname IN ('citext', 'ltree')"
+_ERRORS = (adbc_driver_manager.Error, pa.ArrowException, OSError)
+_PRIMARY = re.compile(r"(?:ERROR|FATAL):\s+(?P<said>[^\n]*)")
+_ABOUT_DATA = "22"
+"""The class of SQLSTATEs whose messages quote values, as others quote names."""
+
+
+def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "PostgreSQLSource":  # noqa: ARG001
+    """Connects; the tag becomes the application's name. Raises ConfigurationError, SourceError."""
+    secrets = secrets_of(warehouse)
+    address = _address(warehouse, tag)
+    with _named_errors(OPENING, secrets):
+        return PostgreSQLSource(dbapi.connect(address, autocommit=True), secrets)
+
+
+class PostgreSQLSource:
+    """One connection; one query at a time, each in a transaction that may only read."""
+
+    def __init__(self, connection: dbapi.Connection, secrets: tuple[str, ...]) -> None:
+        self._connection, self._secrets = connection, secrets
+
+    @contextmanager
+    def execute(self, sql: str) -> Iterator["PostgreSQLResult"]:
+        """See `Source.execute`."""
+        refuse_other_statements(sql)
+        with self._reading() as cursor:
+            with _named_errors(FAILED, self._secrets):
+                text_types = self._text_types(cursor)
+                options = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
+                cursor.adbc_statement.set_options(**options)
+                cursor.execute(sql)
+                result = PostgreSQLResult(cursor.fetch_record_batch(), text_types, self._secrets)
+            try:
+                yield result
+            finally:
+                if not result.is_finished:
+                    # What is left of it would be read to its end before anything else could be said.
+                    self.cancel()
+
+    def describe(self, sql: str) -> pa.Schema:
+        """See `Source.describe`: the server prepares the query and does not run it."""
+        refuse_other_statements(sql)
+        with self._reading() as cursor, _named_errors(FAILED, self._secrets):
+            return plain_schema(cursor.adbc_execute_schema(sql), self._text_types(cursor))
+
+    def cancel(self) -> None:
+        """See `Source.cancel`."""
+        with suppress(*_ERRORS):
+            self._connection.adbc_cancel()
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        with suppress(*_ERRORS):
+            self._connection.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        cursor = self._connection.cursor()
+        try:
+            with _named_errors(FAILED, self._secrets):
+                cursor.execute("BEGIN READ ONLY")
+            yield cursor
+        finally:
+            with suppress(*_ERRORS):
+                cursor.close()
+            self._end_transaction()
+
+    def _end_transaction(self) -> None:
+        with suppress(*_ERRORS), self._connection.cursor() as cursor:
+            cursor.execute("ROLLBACK")
+
+    def _text_types(self, cursor: Any) -> frozenset[str]:
+        """The types that go over the wire as text, of those that the driver does not know."""
+        cursor.execute(_TEXT_TYPES)
+        return frozenset(cursor.fetch_arrow_table()["typname"].to_pylist())
+
+
+class PostgreSQLResult:
+    """A result that is read as the server sends it."""
+
+    query_id = None
+
+    def __init__(self, reader: pa.RecordBatchReader, text_types: frozenset[str], secrets: tuple[str, ...]) -> None:
+        self._reader, self._secrets = reader, secrets
+        self.schema = plain_schema(reader.schema, text_types)
+        self.is_finished = False
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """See `Result.batches`."""
+        while True:
+            with _named_errors(FAILED, self._secrets):
+                batch = next(self._reader, None)
+                if batch is None:
+                    self.is_finished = True
+                    return
+                batch = plain_batch(batch, self.schema)
+            yield batch
+
+
+def _address(warehouse: Warehouse, tag: str | None) -> str:
+    """The URL as libpq reads it. `token` is a password that is made anew for each connection, as on RDS."""
+    try:
+        url = make_url(warehouse.url.get_secret_value())
+    except (ArgumentError, ValueError):
+        raise ConfigurationError(
+            f'The URL of the warehouse "{warehouse.name}" cannot be read: it has to look like '
+            "postgresql://user@host:5432/database, special characters in the password as %XX."
+        ) from None
+    secret = warehouse.password or warehouse.token
+    if secret:
+        url = url.set(password=secret.get_secret_value())
+    ours = {"connect_timeout": _CONNECT_SECONDS, **({"application_name": tag} if tag else {})}
+    settings = {**ours, **url.query, **{key: str(value) for key, value in warehouse.options.items()}}
+    return url.set(drivername="postgresql", query=settings).render_as_string(hide_password=False)
+
+
+@contextmanager
+def _named_errors(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
+    try:
+        yield
+    except _ERRORS as error:
+        raise SourceError(f"{what}: {_sentence(error, secrets)}") from None
+
+
+def _sentence(error: BaseException, secrets: tuple[str, ...]) -> str:
+    """What the server said, without the query that the driver repeats; else what the driver said."""
+    found, state = _PRIMARY.search(str(error)), getattr(error, "sqlstate", None)
+    if found is None:
+        return said(str(error).partition("[libpq] ")[2] or error, secrets)
+    text = re.sub('"[^"]*"', REDACTED, found["said"]) if (state or "").startswith(_ABOUT_DATA) else found["said"]
+    return said(text, secrets) + (f" ({state})" if state else "")
