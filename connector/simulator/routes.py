@@ -10,6 +10,7 @@ from connector.simulator.events import track
 from connector.simulator.faults import Fault
 from connector.simulator.messages import NOT_FOUND, Refused, Request, Response, envelope
 from connector.simulator.paths import API, CONTROL, EVENT_TRACK
+from connector.simulator.wording import NO_JSON
 from connector.simulator.world import World
 
 Handler = Callable[[Request, World], Response]
@@ -76,9 +77,15 @@ def _handled(request: Request, handler: Handler, world: World) -> Response:
                 world.rates.count(request.path, world.clock())
         return handler(request, world)
     except Refused as refused:
-        real = world.strictness.statuses == "real"
-        status = status_of(refused.code, events=request.path == EVENT_TRACK, real_statuses=real)
-        return envelope(status, refused.code, refused.message)
+        return _refusal(refused, request, world)
+    except RecursionError:
+        return _refusal(Refused(40002, NO_JSON), request, world)
+
+
+def _refusal(refused: Refused, request: Request, world: World) -> Response:
+    real = world.strictness.statuses == "real"
+    status = status_of(refused.code, events=request.path == EVENT_TRACK, real_statuses=real)
+    return envelope(status, refused.code, refused.message)
 
 
 def _kill_token(fault: Fault, request: Request, world: World) -> None:

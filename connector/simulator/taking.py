@@ -57,7 +57,7 @@ def _keys(body: Body, world: World) -> list[int | None]:
 def _cookie_key(source: str, event: Any, now: float) -> int | None:
     """An event without an id is known by its cookie, for five minutes: here, within the same five minutes."""
     ttp = event.user.ttp
-    return None if ttp is UNSET else hash((source, event.event, ttp, now // MERGE_SECONDS, "ttp"))
+    return hash((source, event.event, ttp, now // MERGE_SECONDS, "ttp")) if isinstance(ttp, str) else None
 
 
 def _count(tally: Tally, body: Body, examined: Examined, admitted: Admitted) -> list[bool]:
