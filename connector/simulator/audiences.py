@@ -38,7 +38,7 @@ def audience(request: Request, world: World) -> Response:
 def _create(body: Given, world: World) -> str:
     required(body, "custom_audience_name")
     name, advertiser = text(body, "custom_audience_name"), text(body, "advertiser_id")
-    if sum(one.advertiser == advertiser for one in world.audiences.values()) >= MOST_AUDIENCES:
+    if sum(one.advertiser == advertiser for one in list(world.audiences.values())) >= MOST_AUDIENCES:
         raise Refused(40002, f"An ad account has at most {MOST_AUDIENCES} custom audiences.")
     cut = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
     made = Audience(world.new_id(), cut, advertiser, world.clock())
@@ -79,7 +79,7 @@ def _asked(request: Request, world: World) -> tuple[Given, list[Audience]]:
     ids = texts(given, "custom_audience_ids")
     if len(ids) > MOST_IDS:
         raise Refused(40011, f"At most {MOST_IDS} custom_audience_ids are allowed.")
-    own = [one for one in world.audiences.values() if one.advertiser == advertiser]
+    own = [one for one in list(world.audiences.values()) if one.advertiser == advertiser]
     return given, [one for one in own if not ids or one.audience_id in ids]
 
 

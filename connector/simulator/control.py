@@ -26,6 +26,8 @@ def control(request: Request, world: World) -> Response:
         status, answer = 200, command(request, world)
     except (UsageError, Refused) as error:
         status, answer = 400, {"error": str(error)}
+    except json.JSONDecodeError:
+        status, answer = 400, {"error": "The body is not JSON."}
     except (TypeError, ValueError):
         status, answer = 400, {"error": "A value has the wrong type."}
     return Response(status, json.dumps(answer).encode() + b"\n")
@@ -87,7 +89,7 @@ def _clock(request: Request, world: World) -> object:
 
 def _audiences(_: Request, world: World) -> object:
     with world.lock:
-        return [_audience(one) for one in world.audiences.values()]
+        return [_audience(one) for one in list(world.audiences.values())]
 
 
 def _audience(one: Audience) -> Mapping[str, Any]:

@@ -10,8 +10,8 @@ from connector.simulator.accounts import REPORT_EVENTS
 from connector.simulator.bodies import Body, read_body
 from connector.simulator.conduct import coded, spoil, status_of
 from connector.simulator.examination import Examined, examine
-from connector.simulator.faults import Hit
 from connector.simulator.messages import Refused, Request, Response, envelope, ok
+from connector.simulator.strikes import Hit
 from connector.simulator.taking import take
 from connector.simulator.wording import invalid
 from connector.simulator.world import World
@@ -55,7 +55,7 @@ def _spoilt(hit: Hit, body: Body, examined: Examined, world: World) -> Response:
     if hit.fault.kind != "refuse":
         return spoil(hit.fault, lambda: _take(body, examined, world), events=True, real_statuses=real)
     code, message = coded(hit.fault)
-    field = hit.fault.field or ("event_id" if hit.fault.event_id else "event")
+    field = hit.fault.field or ("event" if hit.fault.event else "event_id")
     said = hit.fault.message or invalid(hit.index, field, message, world.strictness)
     return envelope(hit.fault.status or status_of(code, events=True, real_statuses=real), code, said)
 

@@ -7,12 +7,13 @@ from threading import Lock
 
 from connector.simulator.accounts import Accounts
 from connector.simulator.audience import Audience
-from connector.simulator.faults import Fault, Faults
+from connector.simulator.faults import Fault
 from connector.simulator.known import KnownEvents
 from connector.simulator.messages import Ending, Response
 from connector.simulator.rates import Rates
 from connector.simulator.recording import Recording
 from connector.simulator.strictness import STRICT, Strictness
+from connector.simulator.strikes import Faults
 from connector.simulator.tally import Tally
 
 

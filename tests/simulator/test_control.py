@@ -117,3 +117,8 @@ def test_no_plain_identifier_is_recorded(start: Start, tmp_path: Path) -> None:
     (one,) = recorded(file)
     assert one["event"]["user"] == {"email": [HASH, hidden], "phone": [hidden], "mail": hidden}
     assert one["event"]["properties"] == {"description": f"call {hidden}", "value": 1.5}
+
+
+def test_a_fault_that_is_no_json_is_told_so(caller: Caller) -> None:
+    status, said = caller.raw(b"meteor", path="/_simulator/faults")
+    assert (status, json.loads(said)) == (400, {"error": "The body is not JSON."})

@@ -117,7 +117,7 @@ def test_a_token_that_was_revoked_stays_so(start: Start) -> None:
         ("refuse:field=properties.contents.0.brand", "data.1.properties.contents.0.brand"),
         ("refuse:event=Lead,event_id=c", None),
         ("refuse:share=0", None),
-        ("refuse:share=1", "data.0.event"),
+        ("refuse:share=1", "data.0.event_id"),
     ],
 )
 def test_events_are_refused_by_id_or_by_rule(start: Start, fault: str, refused: str | None) -> None:
