@@ -16,10 +16,15 @@ import pyarrow.compute as pc
 
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import Engine, chunk_of
-from connector.transform.sql.text import id_number
+from connector.transform.sql.text import ID_LENGTH, id_number
 
-_PATHS = ("$.event_id", "$.order_id", "$.properties.order_id")
+_EVENT, *_ORDER = (
+    f"json_extract_string(columns, '{path}')" for path in ("$.event_id", "$.order_id", "$.properties.order_id")
+)
 """Where the ids stand in what is kept of a row that was left out."""
+
+_NAMED = f"NOT regexp_full_match({_EVENT}, '[0-9a-f]{{{ID_LENGTH}}}')"
+"""Whether the row itself had an event_id: such a one is most likely derived from the rest of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +38,16 @@ class ChosenRows:
     def like(cls, left_out: Iterable[pa.RecordBatch]) -> Self:
         """The rows that were left out (schema LEFT_OUT), wherever they stand now."""
         ids, nameless = [np.empty(0, np.uint64)], False
-        found = ", ".join(f"json_extract_string(columns, '{path}')" for path in _PATHS)
-        sql = f"SELECT list_distinct(list_transform([{found}], lambda x: {id_number('x')})) AS ids FROM rows"
+        numbers = f"list_transform([{', '.join((_EVENT, *_ORDER))}], lambda x: {id_number('x')})"
+        named = f"coalesce({_NAMED}, false) OR coalesce({', '.join(_ORDER)}) IS NOT NULL"
+        sql = f"SELECT list_distinct({numbers}) AS ids, {named} AS named FROM rows"
         with duckdb.connect(config={"threads": 1}) as connection:
             for batch in left_out:
                 connection.register("rows", pa.table(batch))
-                lists = connection.sql(sql).to_arrow_table()["ids"].combine_chunks()
+                found = connection.sql(sql).to_arrow_table()
+                lists = found["ids"].combine_chunks()
                 ids.append(np.unique(lists.flatten().to_numpy(zero_copy_only=False)).astype(np.uint64))
-                nameless |= bool(pc.any(pc.equal(pc.list_value_length(lists), 0)).as_py())
+                nameless |= not pc.all(found["named"], min_count=0).as_py()
         return cls(np.unique(np.concatenate(ids)), nameless)
 
     def among(self, batches: Iterable[pa.RecordBatch], compiled: CompiledTransform) -> Iterator[pa.RecordBatch]:

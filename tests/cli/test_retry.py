@@ -235,3 +235,16 @@ def test_a_retry_that_is_stopped_goes_on_with_the_same_rows(till: Till) -> None:
     resumed = till.typed("resume", stopped.json["run_id"], "--json")
     assert (resumed.code, resumed.json["rows"]["delivered"]) == (0, 4)
     assert ids(till.tiktok.events) == ["b1", "b2", "b3", "b4", "g1", "g2"]
+
+
+def test_rows_without_ids_that_tiktok_refused(till: Till) -> None:
+    """What is kept of them has the id that the connector made, which no row of the warehouse has."""
+    till.shop.query.write_text(QUERY.replace("now() - to_seconds(10)", "now()::DATE - 1"))
+    till.tiktok.answer = lambda body: REFUSED if '"value": 7' in json.dumps(body) else OK
+    till.holds(*[sale(email=f"{number}@example.com", value=str(number)) for number in range(20)], sale("named"))
+    run = till.run()
+    assert run["rejects"] == {"refused_by_tiktok": 1}
+    till.tiktok.answer = lambda body: OK
+    retried = till.retry(run)
+    assert (retried["rows"]["delivered"], retried["skips"]) == (1, {"already_delivered": 19})
+    assert [event["properties"]["value"] for event in retried["sent"]] == [7]
