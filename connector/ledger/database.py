@@ -23,7 +23,11 @@ class Database:
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
         self._lock = RLock()
-        bring_up_to_date(self.reading, self.writing)
+        try:
+            bring_up_to_date(self.reading, self.writing)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
