@@ -164,7 +164,8 @@ def find(place: Path) -> dict[str, float]:
 
 def _join(place: Path) -> tuple[float, int]:
     started = perf_counter()
-    with duckdb.connect(config={"threads": 2, "enable_progress_bar": False}) as connection:
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         files = [str(place / name) for name in ("own.parquet", "delivered.parquet")]
         sql = "SELECT count(*) FROM read_parquet(?) AS own SEMI JOIN read_parquet(?) AS known USING (low, high)"
         found = connection.execute(sql, files).fetchall()[0][0]

@@ -172,7 +172,9 @@ def _can_go_on(run: RunRecord, *, named: bool) -> bool:
     """
     if not run.resumable or run.status in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS}:
         return False
-    return run.staged or named or run.status in DIED
+    if run.staged:
+        return run.rows.balanced
+    return named or run.status in DIED
 
 
 def _too_late(batch: OpenBatch) -> bool:
