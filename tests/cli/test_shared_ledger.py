@@ -15,7 +15,7 @@ from tests.cli.command import Outcome, checked, inside, started
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.test_resume import REVOKED, after, deliveries, wait_until
 from tests.cli.tiktok import OK, Reply, TikTok, serving
-from tests.ledger.test_locks import set_back
+from tests.ledger.runs import set_back
 from tests.postgres import Postgres
 
 ROWS = 2_500

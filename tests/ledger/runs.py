@@ -5,10 +5,11 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import BatchKeys, BatchRecord, NewRun, Part, RequestRecord, Scope, StagedRows
+from connector.ledger.tables import locks
 from connector.route import Route
 
 RUN = "20260101T000000-abcdef"
@@ -87,3 +88,9 @@ def keys(of: Iterable[int], *, days: float = 28) -> BatchKeys:
 def writing(ledger: Ledger) -> AbstractContextManager[Connection]:
     """A transaction of the test's own, for what only time could bring about."""
     return ledger.database.writing()
+
+
+def set_back(ledger: Ledger, seconds: float) -> None:
+    """The last sign of life is older by so much."""
+    with writing(ledger) as connection:
+        connection.execute(update(locks).values(alive_at=locks.c.alive_at - seconds))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from connector.errors import ConnectorError, LockedError
 from connector.ledger.ledger import Ledger, open_ledger
@@ -20,7 +20,7 @@ from connector.ledger.locks import FOLDER, SECONDS_UNTIL_DEAD, RunLock
 from connector.ledger.records import NewRun
 from connector.ledger.tables import locks
 from tests.ledger.processes import Processes, killed_while
-from tests.ledger.runs import RUN, SCOPE, staged_rows, writing
+from tests.ledger.runs import RUN, SCOPE, set_back, staged_rows, writing
 from tests.postgres import Postgres
 
 NAMES = ("o", "t")
@@ -45,12 +45,6 @@ def refused(ledger: Ledger, state: Path, names: tuple[str, str] = NAMES) -> str:
         with ledger.lock(state, *names):
             pass
     return said.value.message
-
-
-def set_back(ledger: Ledger, seconds: float) -> None:
-    """The last sign of life is older by so much."""
-    with writing(ledger) as connection:
-        connection.execute(update(locks).values(alive_at=locks.c.alive_at - seconds))
 
 
 def entries(ledger: Ledger) -> int:
