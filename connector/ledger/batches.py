@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, case, exists, insert, select, update
 
 from connector.errors import LockedError
 from connector.ledger.database import Database
@@ -96,12 +96,16 @@ class Batches:
 
 
 def _check_holder(connection: Connection, run_id: str, holder: str) -> None:
-    """The row is kept as it is until the transaction ends. Where the holder is gone, `host` is that of the stage."""
-    host = func.coalesce(locks.c.host, runs.c.host).label("host")
-    query = select(runs.c.holder, host).outerjoin(locks, locks.c.holder == runs.c.holder).where(runs.c.run_id == run_id)
+    """Both the run and the lock of its orchestration have to be the holder's, for whoever was thought dead may even
+    have begun a run since. The run's row is kept as it is until the transaction ends.
+    """
+    same = (locks.c.orchestration == runs.c.orchestration) & (locks.c.target == runs.c.target)
+    names = select(runs.c.holder, runs.c.host, locks.c.holder.label("locked_by"), locks.c.host.label("lock_host"))
+    query = names.outerjoin(locks, same).where(runs.c.run_id == run_id)
     now = connection.execute(query.with_for_update(read=True, of=runs)).one()
-    if now.holder != holder:
-        raise LockedError(f"Run {run_id} was taken over by another process, on {now.host}; this one stops.")
+    if now.holder != holder or now.locked_by not in {holder, None}:
+        where = now.lock_host or now.host
+        raise LockedError(f"Run {run_id} was taken over by another process, on {where}; this one stops.")
 
 
 def _keep(connection: Connection, run_id: str, number: int, keys: BatchKeys) -> None:

@@ -182,6 +182,7 @@ class RunRecord:
     retry_reason: str | None = None
     fingerprint: str | None = None
     host: str | None = None
+    query_id: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector run --json` prints."""

@@ -45,6 +45,11 @@ class Runs:
                 )
             )
 
+    def asked(self, run_id: str, query_id: str) -> None:
+        """The warehouse has taken the run's query, and calls it by this id in its own history."""
+        with self._database.writing() as connection:
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(query_id=query_id))
+
     def staged(self, run_id: str, rows: StagedRows) -> None:
         """All rows have been read and staged: from here on the run can be resumed without the warehouse."""
         counts = {"rows_read": rows.read, "rejects": rows.rejects, "skips": rows.skips, "warnings": rows.warnings}
@@ -219,4 +224,5 @@ def _record(connection: Connection, run: Row[Any]) -> RunRecord:
         retry_reason=run.retry_reason,
         fingerprint=run.fingerprint,
         host=run.host,
+        query_id=run.query_id,
     )

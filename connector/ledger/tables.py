@@ -56,9 +56,11 @@ runs = Table(
     Column("fingerprint", String),
     Column("holder", String),
     Column("host", String),
+    Column("query_id", String),
 )
 """`fingerprint` tells whether the orchestration has changed since; `holder` is the lock of the process that works on
-the run, or was the last to do so; `host` is where its stage is.
+the run, or was the last to do so; `host` is where its stage is; `query_id` is what the warehouse's own history calls
+its query.
 """
 
 batches = Table(

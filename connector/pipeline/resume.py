@@ -148,8 +148,9 @@ def _uncertain(late: list[OpenBatch]) -> str:
 
 
 def _elsewhere(record: RunRecord) -> str:
+    where = record.host or "another machine"
     return (
-        f"Run {record.run_id} is staged on {record.host}, not in this folder: `connector resume {record.run_id}` "
+        f"Run {record.run_id} is staged on {where}, not in this folder: `connector resume {record.run_id}` "
         "there sends what is left of it."
     )
 

@@ -20,7 +20,7 @@ from connector.ledger.locks import FOLDER, SECONDS_UNTIL_DEAD, RunLock
 from connector.ledger.records import NewRun
 from connector.ledger.tables import locks
 from tests.ledger.processes import Processes, killed_while
-from tests.ledger.runs import RUN, SCOPE, set_back, staged_rows, writing
+from tests.ledger.runs import HOLDER, RUN, SCOPE, set_back, staged_rows, staged_run, writing
 from tests.postgres import Postgres
 
 NAMES = ("o", "t")
@@ -254,3 +254,10 @@ def test_a_lock_can_be_left_while_the_ledger_is_away(postgres: Postgres, here: P
             lock.__exit__()
         with ledger.lock(here, *NAMES):
             assert entries(ledger) == 1
+
+
+def test_a_run_that_was_begun_by_a_process_that_was_thought_dead_sends_nothing(ledger: Ledger, here: Path) -> None:
+    with ledger.lock(here, "o", SCOPE.target):
+        staged_run(ledger, batches=[1])
+        with pytest.raises(LockedError, match="taken over"):
+            ledger.batches.sending(RUN, 0, holder=HOLDER, keys=None)
