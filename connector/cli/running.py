@@ -31,7 +31,9 @@ def carry_out(project: Project, work: Work, json_output: bool) -> None:
             except ConnectorError as error:
                 found = find_run(project, observer.run_id) if observer.run_id else None
                 if found and json_output:
-                    out_json(_as_json(found, observer))
+                    told = _as_json(found, observer)
+                    # A ledger that cannot be written does not know of the error.
+                    out_json({**told, "error": told["error"] or error.message})
                     raise AlreadyPrinted(error) from None
                 raise
     if json_output:

@@ -33,6 +33,8 @@ class RetrySettings(Settings):
     max_minutes: Annotated[float, number(0, 1440)] = 15
     first_wait: Annotated[float, number(0, 3600)] = 0.5
     longest_wait: Annotated[float, number(0, 3600)] = 10
+    timeout: Annotated[float, number(0.1, 3600)] = 60
+    """For an answer to come."""
 
 
 class Destination(Settings):

@@ -36,8 +36,13 @@ def clear_up(project: Project, ledger: Ledger) -> None:
 
 
 def _reduce_what_is_over(ledger: Ledger, directory: Path) -> None:
-    """A process that died just after its run's end left the events behind."""
-    if any((directory / name).exists() for name in _STAGE):
-        record = ledger.runs.find(directory.name)
-        if record and (record.status in _OVER or not record.resumable):
-            reduce_stage(directory)
+    """A process that died just after its run's end left the events behind, as does one that could not say that all
+    of them were staged.
+    """
+    if not any((directory / name).exists() for name in _STAGE):
+        return
+    record = ledger.runs.find(directory.name)
+    if record and (record.status in _OVER or not record.resumable):
+        reduce_stage(directory)
+    elif record and record.status is RunStatus.FAILED and not record.staged:
+        rmtree(directory, ignore_errors=True)

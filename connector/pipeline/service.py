@@ -50,6 +50,7 @@ def _client(destination: EventsDestination, test_event_code: str | None, simulat
         destination.credential.access_token,
         credential=destination.credential.name,
         max_in_flight=destination.max_in_flight,
+        timeout=destination.retry.timeout,
         test_event_code=test_event_code,
         simulator_url=simulator_url,
     )

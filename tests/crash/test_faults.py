@@ -1,34 +1,26 @@
 """Everything that can go wrong on the way, in one run: the good events arrive, the poisoned ones are found."""
 
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
-from connector.config.destination import EventsDestination
-from connector.config.project import load_project
-from connector.delivery.sender import deliver
-from connector.destinations.tiktok.client import EventsClient
-from connector.pipeline.delivering import concluded
-from connector.pipeline.execution import Execution, execution, keep_until
-from connector.pipeline.observer import Silent
-from connector.pipeline.sending import LedgerRecorder, StagedBatches, write_left_out
-from connector.pipeline.service import rate_limiter, retry_policy
-from tests.cli.command import checked, inside
-from tests.cli.shop import GOOD, NAME, TOKEN, Shop, shop
-from tests.cli.tiktok import Reply
+from tests.cli.command import checked, connector, inside
+from tests.cli.shop import GOOD, NAME, shop
+from tests.cli.tiktok import OK, Reply
 from tests.crash.scene import World
 from tests.crash.service import Service
 
 ROWS = 12_000
 POISONED = ("e1234", "e4567", "e7890", "e11011")
-REVOKED = Reply(40105, "Access token is incorrect or has been revoked.", 401)
 PATIENCE = 1.0
 """Seconds; a request that takes longer has no answer."""
+
+IMPATIENT = {
+    "max_in_flight": 3,
+    "retry": {"first_wait": 0.01, "longest_wait": 0.02, "max_attempts": 40, "timeout": PATIENCE},
+}
 
 NOT_TAKEN = [
     Reply(40100, "Too many requests. Please retry in some time.", 401),
@@ -57,62 +49,19 @@ class Troubled(Service):
         with self.lock:
             self.asked += 1
             taken, fault = self.faults.pop(0) if self.faults and self.asked % 2 else (True, None)
-        answer = super().answer(body) if taken else REVOKED
+        answer = super().answer(body) if taken else OK
         if fault and fault.message == "too late":
             time.sleep(2 * PATIENCE)
         return fault or answer
 
 
-def staged(directory: Path, world: World) -> tuple[Shop, str]:
-    """A project whose run staged its events and then stopped at a token that is dead, and the run's id."""
-    world.place.begin(Dead())
-    destination = {"max_in_flight": 3, "retry": {"first_wait": 0.01, "longest_wait": 0.02, "max_attempts": 40}}
-    made = shop(directory, world.place.url, GOOD.format(rows=ROWS), destination=destination)
-    record = checked(inside("run", NAME, "--json", project=made.directory).json)
-    assert record["rows"]["pending"] == ROWS
-    return made, record["run_id"]
-
-
-class Dead(Service):
-    """Takes no token."""
-
-    def answer(self, body: dict[str, Any]) -> Reply:
-        """Refuses."""
-        return REVOKED
-
-
-def send_impatiently(at: Execution, run_id: str) -> None:
-    """Sends what is open as `connector resume` does, but for how long an answer is waited for."""
-    destination = at.project.orchestration(NAME).destination
-    assert isinstance(destination, EventsDestination)
-    at.ledger.runs.resume(run_id, holder=at.lock.holder, host=at.lock.host)
-    open_batches = at.ledger.batches.open(run_id)
-    batches = StagedBatches(at.directory(run_id), open_batches, keep_until=keep_until(destination, None))
-    recorder = LedgerRecorder(at.ledger, run_id, batches, at.lock.holder, at.observer.settled)
-    with EventsClient(destination.api_url, SecretStr(TOKEN), connections=3, timeout=PATIENCE) as client:
-        deliver(
-            batches,
-            client.attempt,
-            policy=retry_policy(destination),
-            limiter=rate_limiter(destination),
-            max_in_flight=3,
-            record=recorder,
-            stop=at.stop,
-            split=batches.split,
-        )
-    batches.close()
-    write_left_out(at.ledger, run_id, at.directory(run_id))
-
-
 def test_all_faults_at_once_lose_nothing_and_hide_no_poisoned_event(tmp_path: Path, world: World) -> None:
-    made, run_id = staged(tmp_path / "shop", world)
     service = Troubled(frozenset(POISONED))
     world.place.begin(service)
-    project = load_project(made.directory, {})
-    with execution(project, NAME, Silent(), threading.Event()) as at, concluded(at.ledger, run_id):
-        send_impatiently(at, run_id)
+    made = shop(tmp_path / "shop", world.place.url, GOOD.format(rows=ROWS), destination=IMPATIENT)
+    run_id = connector("run", NAME, "--json", project=made.directory).record()["run_id"]
     shown = inside("runs", "show", run_id, "--json", project=made.directory).json
-    requests = [request for request in shown["request_log"] if request["code"] != REVOKED.code]
+    requests = shown["request_log"]
 
     assert service.faults == []
     answered = {request["request_id"] for request in requests if request["code"] == 0}

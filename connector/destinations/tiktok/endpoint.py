@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from connector.destinations.tiktok.client import EventsClient
+from connector.destinations.tiktok.client import TIMEOUT_SECONDS, EventsClient
 from connector.errors import ConfigurationError
 
 SIMULATOR = "simulator"
@@ -18,6 +18,7 @@ def connect(
     *,
     credential: str,
     max_in_flight: int = 8,
+    timeout: float = TIMEOUT_SECONDS,
     test_event_code: str | None = None,
     simulator_url: str | None = None,
 ) -> EventsClient:
@@ -31,4 +32,4 @@ def connect(
     if token is None:
         raise ConfigurationError(f"The credential {credential} has no access_token.")
     url = simulator_url if simulated and simulator_url else api_url
-    return EventsClient(url, token, connections=max_in_flight, test_event_code=test_event_code)
+    return EventsClient(url, token, connections=max_in_flight, test_event_code=test_event_code, timeout=timeout)
