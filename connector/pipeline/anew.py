@@ -92,7 +92,11 @@ def _stage(at: Execution, run: Run) -> Staged:
         resend_unknown=run.resend_unknown,
     )
     try:
-        with open_result(run.job, at.project.directory, limit=run.limit, chosen=run.chosen, stop=at.stop) as result:
+        with open_result(
+            run.job, at.project.directory, limit=run.limit, chosen=run.chosen, stop=at.stop, run_id=run.run_id
+        ) as result:
+            if result.query_id:
+                at.ledger.runs.asked(run.run_id, result.query_id)
             line_items = run.job.rules.line_items
             staged = stage(result.rows, directory, line_items=line_items, known=known, read=at.observer.read)
     except BaseException as error:

@@ -48,10 +48,13 @@ class DuckDBSource:
         """See `Source.execute`."""
         _refuse_all_but_one_query(self._connection, sql)
         cursor = self._connection.cursor()
-        self._running = cursor
+        self._running, result = cursor, None
         try:
-            yield self._started(cursor, sql)
+            result = self._started(cursor, sql)
+            yield result
         finally:
+            if result is not None:
+                result.close()
             self._running = self._connection
             cursor.close()
 
@@ -103,6 +106,11 @@ class DuckDBResult:
             yield batch
             with _named_errors():
                 batch = next(self._reader, None)
+
+    def close(self) -> None:
+        """Lets go of the rest, which would keep the file open."""
+        self._first = None
+        self._reader.close()
 
 
 def _refuse_all_but_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

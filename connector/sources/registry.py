@@ -15,6 +15,7 @@ from connector.sources.source import Source
 _POSTGRESQL = "connector.sources.postgresql"
 MODULES = {
     "duckdb": "connector.sources.duckdb",
+    "snowflake": "connector.sources.snowflake",
     "postgresql": _POSTGRESQL,
     "postgres": _POSTGRESQL,
     "redshift": _POSTGRESQL,
@@ -26,6 +27,7 @@ WITH_SQLALCHEMY = ("sqlite", "mysql", "mariadb", "mssql", "oracle")
 """What SQLAlchemy knows by itself; dialects that are installed beside it come on top."""
 
 _EXTRAS = {
+    "connector.sources.snowflake": ("snowflake.connector", "snowflake"),
     _POSTGRESQL: ("adbc_driver_postgresql", "postgres"),
 }
 """By module: the driver that it needs, and the extra that installs it."""

@@ -114,6 +114,7 @@ def test_runs_show_tells_every_request_with_its_id(project: Path, history: dict[
     shown = inside("runs", "show", record["run_id"], "--json", project=project).json
     requests = shown.pop("request_log")
     assert shown.pop("retry_of") is None
+    assert shown.pop("query_id") is None
     assert shown == record
     assert len(requests) == record["requests"]["sent"]
     assert sum(request["events"] for request in requests) == record["events"]["delivered"]

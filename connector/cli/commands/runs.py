@@ -86,10 +86,12 @@ def show(
     record, requests = run_named(opened, run_id), requests_of(opened, run_id)
     if json_output:
         log = [request.as_json() for request in requests]
-        out_json({**record.as_json(), "retry_of": record.retry_of, "request_log": log})
+        out_json({**record.as_json(), "retry_of": record.retry_of, "query_id": record.query_id, "request_log": log})
         return
     for line in summary(record):
         out(line)
+    if record.query_id:
+        out(f"The warehouse's history has its query as {record.query_id}.")
     heading = (
         "batch",
         "first event",

@@ -1,0 +1,66 @@
+"""How a Snowflake warehouse's settings say who logs in, and where to."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from connector.config.warehouse import Warehouse
+from connector.errors import ConfigurationError
+
+_HOSTS = ".snowflakecomputing.com"
+_LOGIN_SECONDS = 60
+
+_OURS = {
+    # Tokens are not written to this machine's disk, and a session's queries end with it.
+    "client_store_temporary_credential": False,
+    "enable_server_session_keep_alive_auto_detection": False,
+    "login_timeout": _LOGIN_SECONDS,
+}
+
+
+def login_of(warehouse: Warehouse, directory: Path, tag: str | None) -> dict[str, Any]:
+    """The driver's arguments. What the URL says goes before ours, and `options` before the URL.
+
+    Raises ConfigurationError for a URL that cannot be read or names no user and account.
+    """
+    url = _url(warehouse)
+    options: dict[str, Any] = {**url.query, **warehouse.options}
+    session = {**({"QUERY_TAG": tag} if tag else {}), **options.pop("session_parameters", {})}
+    secret = _secret(warehouse, url, directory, options)
+    return {**_OURS, **_place(url), "user": url.username, **options, **secret, "session_parameters": session}
+
+
+def _url(warehouse: Warehouse) -> URL:
+    try:
+        url = make_url(warehouse.url.get_secret_value())
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or not url.host or not url.username:
+        raise ConfigurationError(
+            f'The URL of the warehouse "{warehouse.name}" has to look like '
+            "snowflake://USER@ACCOUNT/DATABASE/SCHEMA?warehouse=W&role=R, special characters in the password as %XX."
+        )
+    return url
+
+
+def _place(url: URL) -> dict[str, Any]:
+    database, _, schema = (url.database or "").partition("/")
+    account = str(url.host).removesuffix(_HOSTS)
+    given = {"account": account, "port": url.port, "database": database, "schema": schema}
+    return {key: value for key, value in given.items() if value}
+
+
+def _secret(warehouse: Warehouse, url: URL, directory: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The strongest of what the settings give: a private key, a token, a password."""
+    if warehouse.private_key_file:
+        phrase = warehouse.private_key_passphrase
+        given = {"private_key_password": phrase.get_secret_value()} if phrase else {}
+        file = str(directory / warehouse.private_key_file)
+        return {"authenticator": "SNOWFLAKE_JWT", "private_key_file": file, **given}
+    if warehouse.token:
+        return {"authenticator": options.get("authenticator", "oauth"), "token": warehouse.token.get_secret_value()}
+    password = warehouse.password.get_secret_value() if warehouse.password else url.password
+    return {"password": password} if password else {}

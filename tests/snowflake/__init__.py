@@ -1,0 +1,1 @@
+"""A stand-in for Snowflake: its HTTP protocol over DuckDB, in a process of its own."""
