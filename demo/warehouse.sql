@@ -265,6 +265,10 @@ SELECT
 FROM priced;
 
 
+-- The customers by the name that customer data platforms have for them.
+CREATE VIEW Customer360 AS SELECT * FROM Merged_Customers;
+
+
 -- What the shop's website collected: one row an order, as the browser sent it -------------------------------
 
 CREATE VIEW Web_Orders AS

@@ -18,6 +18,7 @@ from connector.ledger.records import Scope
 from connector.pipeline.history import last_success
 from connector.queries.jinja import Place
 from connector.queries.render import RunContext, render_query, render_value
+from connector.queries.transpile import transpiled
 from connector.sources.registry import check_driver
 from connector.transform.rules import EventRules
 from connector.transform.template import DataTemplate, load_template
@@ -108,13 +109,17 @@ def _warehouse(project: Project, orchestration: Orchestration) -> Warehouse:
 def _render(orchestration: Orchestration, run: RunContext) -> str:
     if orchestration.query_path is None:
         raise AssertionError("a query without a path")
-    return render_query(
+    sql = render_query(
         orchestration.query_path,
         dialect=orchestration.sql_dialect or "duckdb",
         parameters=orchestration.parameters,
         run=run,
         target=orchestration.target,
     )
+    if orchestration.dialect is None or orchestration.warehouse is None:
+        return sql
+    runs_on = orchestration.warehouse.dialect
+    return transpiled(sql, written_for=orchestration.dialect, runs_on=runs_on, file=orchestration.query_path)
 
 
 def _template(project: Project, orchestration: Orchestration) -> DataTemplate:

@@ -1,0 +1,60 @@
+"""A query written for one database, in the words of another."""
+
+from pathlib import Path
+
+from connector.config.suggest import did_you_mean
+from connector.errors import ConfigurationError, Problem
+
+_SQLGLOT_NAMES = {
+    "postgresql": "postgres",
+    "cockroachdb": "postgres",
+    "mariadb": "mysql",
+    "mssql": "tsql",
+    "sqlserver": "tsql",
+    "awsathena": "athena",
+    "teradatasql": "teradata",
+    "impala": "hive",
+}
+"""By SQLAlchemy's names, which are those of warehouse URLs."""
+
+
+def transpiled(sql: str, *, written_for: str, runs_on: str, file: Path) -> str:
+    """The query in the SQL of the database that it runs on; as it is where that is the one it was written for.
+
+    Names of dialects are SQLAlchemy's or sqlglot's. Raises ConfigurationError with the file: a dialect that is not
+    known, SQL that the dialect does not have, a construct for which the other has nothing.
+    """
+    source, aim = (_SQLGLOT_NAMES.get(name.lower(), name.lower()) for name in (written_for, runs_on))
+    if source == aim:
+        return sql
+    for name in (source, aim):
+        _check_known(name, file)
+    return _written(sql, source, aim, file)
+
+
+def _check_known(name: str, file: Path) -> None:
+    from sqlglot.dialects import Dialects
+
+    known = [dialect.value for dialect in Dialects if dialect.value]
+    if name not in known:
+        hint = did_you_mean(name, known) or f" There is {', '.join(known)}."
+        message = f'The SQL dialect "{name}" is not known.{hint}'
+        raise ConfigurationError([Problem(message, file)])
+
+
+def _written(sql: str, source: str, aim: str, file: Path) -> str:
+    from sqlglot import ErrorLevel, transpile
+    from sqlglot.errors import ParseError, SqlglotError, UnsupportedError
+
+    try:
+        statements = transpile(sql, read=source, write=aim, pretty=True, unsupported_level=ErrorLevel.RAISE)
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        message = f"This is not SQL as {source} has it: {first.get('description', 'it cannot be read')}."
+        raise ConfigurationError([Problem(message, file, first.get("line"))]) from None
+    except UnsupportedError as error:
+        message = f"The query cannot be said in the SQL of {aim}: {str(error).splitlines()[0]}."
+        raise ConfigurationError([Problem(message, file)]) from None
+    except SqlglotError:
+        raise ConfigurationError([Problem(f"This is not SQL as {source} has it.", file)]) from None
+    return ";\n".join(statements)
