@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 from connector.config.warehouse import Warehouse
 from connector.errors import SourceError
@@ -18,7 +19,8 @@ def secrets_of(warehouse: Warehouse) -> tuple[str, ...]:
     """What no message may repeat: the warehouse's password, token and passphrase, wherever they are given."""
     given = (warehouse.password, warehouse.token, warehouse.private_key_passphrase)
     in_url = _PASSWORD_IN_URL.findall(warehouse.url.get_secret_value())
-    return tuple(one for one in (*(secret.get_secret_value() for secret in given if secret), *in_url) if one)
+    secrets = {secret.get_secret_value() for secret in given if secret} | set(in_url) | set(map(unquote, in_url))
+    return tuple(sorted(secrets - {""}, key=len, reverse=True))
 
 
 def said(error: BaseException | str, secrets: tuple[str, ...] = ()) -> str:

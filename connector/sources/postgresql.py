@@ -123,7 +123,10 @@ class PostgreSQLResult:
 
 
 def _address(warehouse: Warehouse, tag: str | None) -> str:
-    """The URL as libpq reads it. `token` is a password that is made anew for each connection, as on RDS."""
+    """What libpq connects with, as its keywords and values.
+
+    `token` is a password too: one that is made anew for each connection, as on RDS.
+    """
     try:
         url = make_url(warehouse.url.get_secret_value())
     except (ArgumentError, ValueError):
@@ -132,11 +135,15 @@ def _address(warehouse: Warehouse, tag: str | None) -> str:
             "postgresql://user@host:5432/database, special characters in the password as %XX."
         ) from None
     secret = warehouse.password or warehouse.token
-    if secret:
-        url = url.set(password=secret.get_secret_value())
+    password = secret.get_secret_value() if secret else url.password
+    place = {"host": url.host, "port": url.port, "user": url.username, "password": password, "dbname": url.database}
     ours = {"connect_timeout": _CONNECT_SECONDS, **({"application_name": tag} if tag else {})}
-    settings = {**ours, **url.query, **{key: str(value) for key, value in warehouse.options.items()}}
-    return url.set(drivername="postgresql", query=settings).render_as_string(hide_password=False)
+    settings = {**ours, **place, **url.query, **warehouse.options}
+    return " ".join(f"{key}='{_escaped(str(value))}'" for key, value in settings.items() if value is not None)
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("'", r"\'")
 
 
 @contextmanager

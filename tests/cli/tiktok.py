@@ -21,6 +21,7 @@ class Received:
     headers: dict[str, str]
     body: dict[str, Any]
     code: int | None
+    raw: bytes = b""
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -73,12 +74,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         tiktok = self.server.tiktok
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.loads(raw)
         tiktok.first.set()
         reply = tiktok.answer(body)
         code = None if reply.reset or not reply.envelope else reply.code
         with tiktok.lock:
-            tiktok.requests.append(Received(self.path, dict(self.headers), body, code))
+            tiktok.requests.append(Received(self.path, dict(self.headers), body, code, raw))
         if reply.reset:
             self._reset()
         else:

@@ -1,0 +1,221 @@
+"""The same rows from each kind of warehouse: byte for byte the same requests; and how each of them fails."""
+
+import sqlite3
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+import pytest
+import yaml
+from snowflake.connector import SnowflakeConnection
+
+from tests.cli.command import connector, inside
+from tests.cli.shop import NAME, Shop, shop
+from tests.cli.tiktok import serving
+from tests.postgres import Postgres
+from tests.snowflake.account import Account
+from tests.snowflake.logins import PASSWORD
+
+KINDS = ("duckdb", "postgresql", "snowflake", "sqlite")
+DAY = datetime.now(UTC).replace(tzinfo=None, microsecond=0) - timedelta(days=2)
+
+QUERY = """
+SELECT
+    order_id AS event_id
+    , ordered_at AS "timestamp"
+    , email
+    , product AS content_id
+    , product_name AS content_name
+    , price
+    , quantity
+    , order_id
+FROM purchases
+ORDER BY line
+"""
+ROWS = [
+    (
+        line,
+        f"order {line // 3}",
+        str(DAY + timedelta(seconds=line // 3)),
+        None if line % 50 == 7 else f" Jo.{line // 3}@Example.com ",
+        1_000 + line % 12,
+        "Chef's knife 20 cm ✂" if line % 2 else None,
+        f"{19.99 + line % 7:.2f}",
+        1 + line % 4,
+    )
+    for line in range(600)
+]
+TABLE = (
+    "CREATE TABLE purchases (line INTEGER, order_id VARCHAR(20), ordered_at {time}, email VARCHAR(100), product INTEGER,"
+    " product_name VARCHAR(100), price DECIMAL(10, 2), quantity INTEGER)"
+)
+
+
+def inserted() -> str:
+    """The rows as one statement."""
+    rows = (", ".join("NULL" if value is None else _literal(value) for value in row) for row in ROWS)
+    return f"INSERT INTO purchases VALUES {', '.join(f'({row})' for row in rows)}"
+
+
+def _literal(value: object) -> str:
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+
+
+def filled(kind: str, made: Shop, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A warehouse of this kind with the rows in it: its settings."""
+    if kind == "duckdb":
+        with duckdb.connect(str(made.warehouse)) as connection:
+            connection.execute(TABLE.format(time="TIMESTAMP"))
+            connection.execute(inserted())
+        return {"url": "duckdb:///warehouse.duckdb"}
+    if kind == "sqlite":
+        connection = sqlite3.connect(made.directory / "warehouse.sqlite")
+        with connection:
+            connection.execute(TABLE.format(time="TEXT"))
+            connection.execute(inserted())
+        connection.close()
+        return {"url": "sqlite:///warehouse.sqlite"}
+    if kind == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.new_database()
+        with psycopg.connect(url) as connection:
+            connection.execute(TABLE.format(time="TIMESTAMP").encode())
+            connection.execute(inserted().encode())
+        return {"url": url}
+    account: Account = request.getfixturevalue("snowflake")
+    account.set(expired=False, renewable=True, chunk_rows=100)
+    login: dict[str, Any] = {"account": "account", "database": "DB", "schema": "PUBLIC", "user": "jo"}
+    quiet: dict[str, Any] = {"enable_server_session_keep_alive_auto_detection": False}
+    with SnowflakeConnection(**login, **account.server, **quiet, password=PASSWORD) as own, own.cursor() as cursor:
+        cursor.execute(TABLE.format(time="TIMESTAMP_NTZ").replace("CREATE", "CREATE OR REPLACE"))
+        cursor.execute(inserted())
+    return account.settings
+
+
+def on(made: Shop, warehouse: Mapping[str, Any]) -> None:
+    """Puts the warehouse into the settings."""
+    settings = yaml.safe_load(made.settings.read_text())
+    settings["warehouses"]["own"] = dict(warehouse)
+    made.settings.write_text(yaml.safe_dump(settings))
+
+
+def test_the_same_rows_give_the_same_requests_byte_for_byte(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    bodies, counts = {}, {}
+    for kind in KINDS:
+        with serving() as tiktok:
+            made = shop(tmp_path / kind, tiktok.url, QUERY)
+            on(made, filled(kind, made, request))
+            assert inside("validate", NAME, "--connect", project=made.directory).code == 0
+            outcome = inside("run", NAME, "--json", project=made.directory)
+            assert (outcome.code, outcome.stderr) == (0, "")
+            counts[kind] = {key: outcome.record()[key] for key in ("rows", "events", "rejects", "warnings")}
+            bodies[kind] = [one.raw for one in tiktok.requests]
+    assert counts["duckdb"]["rows"]["read"] == len(ROWS)
+    assert counts["duckdb"]["rows"]["rejected"] > 0
+    assert len(bodies["duckdb"]) == 1
+    for kind in KINDS[1:]:
+        assert counts[kind] == counts["duckdb"]
+        assert bodies[kind] == bodies["duckdb"]
+
+
+def test_a_run_on_snowflake_can_be_found_in_its_history(
+    snowflake: Account, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with serving() as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, QUERY)
+        on(made, filled("snowflake", made, request))
+        run = connector("run", NAME, "--json", project=made.directory)
+        assert (run.code, run.stderr) == (0, "")
+    shown = inside("runs", "show", run.json["run_id"], project=made.directory).stdout
+    number = inside("runs", "show", run.json["run_id"], "--json", project=made.directory).json["query_id"]
+    assert number.startswith("01be")
+    assert f"The warehouse's history has its query as {number}." in shown
+    tags = {login["login"]["SESSION_PARAMETERS"].get("QUERY_TAG") for login in snowflake.log("login")}
+    assert f"connector:{NAME}:{run.json['run_id']}" in tags
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Shop]:
+    with serving() as tiktok:
+        yield shop(tmp_path / "shop", tiktok.url, QUERY)
+    assert tiktok.requests == []
+
+
+UNREACHABLE = {
+    "no such file": ({"url": "sqlite:///nowhere.sqlite"}, 'nowhere.sqlite" does not exist'),
+    "refused connection": ({"url": "postgresql://jo:so-secret@127.0.0.1:1/shop"}, "Connection refused"),
+    "no such host": ({"url": "postgresql://jo@no-such-host.invalid/shop", "password": "so-secret"}, "no-such-host"),
+}
+
+
+@pytest.mark.parametrize("what", UNREACHABLE)
+def test_a_warehouse_that_cannot_be_opened_exits_with_1_and_is_a_failed_run(made: Shop, what: str) -> None:
+    settings, told = UNREACHABLE[what]
+    on(made, settings)
+    outcome = connector("run", NAME, "--json", project=made.directory)
+    assert outcome.code == 1
+    assert "The warehouse" in outcome.sentence
+    assert told in outcome.sentence
+    assert outcome.record()["error"] == outcome.sentence
+    traced = connector("run", NAME, "--debug", project=made.directory)
+    assert traced.code == 1
+    assert "SourceError" in traced.stderr
+    for text in (outcome.stdout, outcome.stderr, traced.stdout, traced.stderr):
+        assert "so-secret" not in text
+
+
+def test_a_refused_login_at_snowflake_exits_with_1_and_never_shows_the_password(made: Shop, snowflake: Account) -> None:
+    snowflake.set(expired=False)
+    on(made, {**snowflake.settings, "password": "so-secret"})
+    for options in (("--json",), ("--debug",)):
+        outcome = connector("run", NAME, *options, project=made.directory)
+        assert outcome.code == 1
+        assert "390100 (28000)" in outcome.stderr
+        assert "so-secret" not in outcome.stdout + outcome.stderr
+
+
+MISSING = {
+    "snowflake": ({"url": "snowflake://jo@account/DB", "password": "so-secret"}, "pip install 'connector[snowflake]'"),
+    "postgresql": ({"url": "postgresql://jo:so-secret@host/shop"}, "pip install 'connector[postgres]'"),
+    "mysql": ({"url": "mysql://jo:so-secret@host/shop"}, "pip install pymysql"),
+}
+DRIVERS = ("snowflake.connector", "adbc_driver_postgresql", "pymysql")
+
+
+@pytest.mark.parametrize("kind", MISSING)
+def test_a_driver_that_is_missing_exits_with_2_before_a_run_begins(
+    made: Shop, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for driver in DRIVERS:
+        monkeypatch.setitem(sys.modules, driver, None)
+    settings, told = MISSING[kind]
+    on(made, settings)
+    outcome = inside("run", NAME, project=made.directory)
+    assert outcome.code == 2
+    assert told in outcome.sentence
+    assert "orchestrations.yaml" in outcome.sentence
+    assert "so-secret" not in outcome.stderr
+    assert not made.state.exists()
+
+
+def test_a_query_for_another_database_runs_on_the_warehouse_at_hand(made: Shop) -> None:
+    made.query.write_text("SELECT IFF(1 > 0, 'jo@example.com', NULL) AS email, SYSDATE() AS timestamp")
+    settings = yaml.safe_load(made.settings.read_text())
+    settings["orchestrations"][NAME]["dialect"] = "snowflake"
+    made.settings.write_text(yaml.safe_dump(settings))
+    outcome = inside("preview", NAME, "--json", project=made.directory)
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.json["rows_read"] == 1
+
+
+def test_a_dialect_that_nobody_knows_exits_with_2(made: Shop) -> None:
+    settings = yaml.safe_load(made.settings.read_text())
+    settings["orchestrations"][NAME]["dialect"] = "snowfall"
+    made.settings.write_text(yaml.safe_dump(settings))
+    outcome = inside("run", NAME, project=made.directory)
+    assert outcome.code == 2
+    assert 'Did you mean "snowflake"?' in outcome.sentence
