@@ -68,16 +68,16 @@ def _literal(value: object) -> str:
 def filled(kind: str, made: Shop, request: pytest.FixtureRequest) -> dict[str, Any]:
     """A warehouse of this kind with the rows in it: its settings."""
     if kind == "duckdb":
-        with duckdb.connect(str(made.warehouse)) as connection:
-            connection.execute(TABLE.format(time="TIMESTAMP"))
-            connection.execute(inserted())
+        with duckdb.connect(str(made.warehouse)) as file:
+            file.execute(TABLE.format(time="TIMESTAMP"))
+            file.execute(inserted())
         return {"url": "duckdb:///warehouse.duckdb"}
     if kind == "sqlite":
-        connection = sqlite3.connect(made.directory / "warehouse.sqlite")
-        with connection:
-            connection.execute(TABLE.format(time="TEXT"))
-            connection.execute(inserted())
-        connection.close()
+        small = sqlite3.connect(made.directory / "warehouse.sqlite")
+        with small:
+            small.execute(TABLE.format(time="TEXT"))
+            small.execute(inserted())
+        small.close()
         return {"url": "sqlite:///warehouse.sqlite"}
     if kind == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")

@@ -11,7 +11,8 @@ TUTORIAL = ROOT / "docs" / "tutorial.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 SIMULATOR = ROOT / "docs" / "simulator.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
-PAGES = (README, TUTORIAL, ARCHITECTURE, CONTRIBUTING, SIMULATOR)
+WAREHOUSES = ROOT / "docs" / "warehouses.md"
+PAGES = (README, TUTORIAL, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,40 @@
+"""The page on warehouses names those that can be read, their settings, and entries that can stand as they are."""
+
+from pathlib import Path
+
+import yaml
+
+from connector.config.project import load_project
+from connector.config.warehouse import Warehouse
+from connector.queries.transpile import transpiled
+from connector.sources.registry import MODULES, WITH_SQLALCHEMY
+from tests.docs.markdown import WAREHOUSES, blocks, first_column
+
+ENVIRONMENT = (
+    "SNOWFLAKE_USER SNOWFLAKE_ACCOUNT SNOWFLAKE_KEY SNOWFLAKE_PASSPHRASE ORDERS_PASSWORD SHOP_PASSWORD ERP_PASSWORD"
+).split()
+
+
+def examples() -> list[dict[str, dict[str, dict[str, str]]]]:
+    return [yaml.safe_load("\n".join(block.lines)) for block in blocks(WAREHOUSES) if block.language == "yaml"]
+
+
+def test_the_page_lists_the_kinds_of_warehouses() -> None:
+    assert first_column(WAREHOUSES, "URL begins with") == [f"{name}://" for name in (*MODULES, *WITH_SQLALCHEMY)]
+
+
+def test_the_page_lists_the_settings() -> None:
+    assert set(first_column(WAREHOUSES, "setting")) == set(Warehouse.model_fields) - {"name"}
+
+
+def test_the_examples_of_warehouses_are_read_as_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").touch()
+    (tmp_path / "orchestrations.yaml").write_text(yaml.safe_dump({"version": 1, **examples()[0]}))
+    project = load_project(tmp_path, dict.fromkeys(ENVIRONMENT, "key.pem"))
+    dialects = {project.warehouse(name).dialect for name in project.warehouses}
+    assert dialects == {"snowflake", "postgresql", "sqlite", "mysql", "mssql"}
+
+
+def test_the_example_of_a_dialect_names_one_that_is_known() -> None:
+    (orchestration,) = examples()[1]["orchestrations"].values()
+    assert transpiled("SELECT 1", written_for=orchestration["dialect"], runs_on="duckdb", file=WAREHOUSES)
