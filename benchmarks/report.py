@@ -10,6 +10,7 @@ from benchmarks.delivered_keys import KeysResult
 from benchmarks.measure import TransformResult, WholeResult
 from benchmarks.memory import Peak
 from benchmarks.simulator_speed import SimulatorResult
+from benchmarks.sources import SourceResult
 from benchmarks.timing import Timing
 from benchmarks.whole_run import POSTING_THREADS
 
@@ -30,7 +31,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything one report is made from; `memory` and `keys` are empty where
+    """Everything one report is made from; `memory`, `keys` and `sources` are empty where
     they were not measured."""
 
     rows: int
@@ -40,6 +41,7 @@ class Results:
     simulator: SimulatorResult
     memory: Sequence[Peak]
     keys: Sequence[KeysResult] = ()
+    sources: Sequence[SourceResult] = ()
 
     def targets(self) -> list[Target]:
         """The targets, those of memory only where more than one size was measured."""
@@ -89,7 +91,7 @@ def _memory_targets(peaks: Sequence[Peak]) -> list[Target]:
 
 def markdown(results: Results) -> str:
     """The report as a Markdown page."""
-    parts = (_head, _transform, _whole, _simulator, _memory, _keys)
+    parts = (_head, _transform, _whole, _simulator, _memory, _keys, _sources)
     return "\n".join(line for part in parts for line in part(results)) + "\n"
 
 
@@ -204,6 +206,24 @@ def _keys(results: Results) -> Iterator[str]:
             for one in results.keys
         ],
     )  # fmt: skip
+
+
+def _sources(results: Results) -> Iterator[str]:
+    yield from ("", "## Warehouses", "")
+    if not results.sources:
+        yield "Not measured."
+        return
+    yield "Rows of a table to Arrow batches and no further; the servers are on this machine, and share its cores."
+    yield "Snowflake's driver reads from the tests' stand-in, which makes the rows meanwhile: a lower bound."
+    yield ""
+    embedded = results.sources[0].rows_per_second
+    yield from _table(
+        ("warehouse", "rows", "rows a second", "times the embedded DuckDB"),
+        [
+            (one.name, f"{one.rows:,}", f"{one.rows_per_second:,.0f}", f"{one.rows_per_second / embedded:.3f}")
+            for one in results.sources
+        ],
+    )
 
 
 def _compared(

@@ -10,6 +10,7 @@ from benchmarks.delivered_keys import KeysResult, measure_keys
 from benchmarks.measure import measure_memory, measure_transform, measure_whole
 from benchmarks.report import Results, markdown
 from benchmarks.simulator_speed import measure_simulator
+from benchmarks.sources import measure_sources
 
 HERE = Path(__file__).parent
 
@@ -35,6 +36,7 @@ def measure(options: argparse.Namespace) -> Results:
         measure_simulator(file, options.repetitions, _say),
         [] if options.skip_memory else measure_memory(options.data, options.memory_rows, _say),
         [_keys(options.data, keys, options.rows) for keys in options.keys],
+        [] if options.skip_sources else measure_sources(file, options.repetitions, _say),
     )
 
 
@@ -50,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--memory-rows", type=_sizes, default=[1_000_000, 10_000_000], metavar="N,N")
     parser.add_argument("--skip-memory", action="store_true")
+    parser.add_argument("--skip-sources", action="store_true")
     parser.add_argument("--keys", type=_sizes, default=[1_000_000, 10_000_000, 100_000_000], metavar="N,N")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a target is missed")
     parser.add_argument("--data", type=Path, default=HERE / "data", help="where the made-up rows are kept")
