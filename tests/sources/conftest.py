@@ -29,6 +29,13 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return made
 
 
+@pytest.fixture(params=[name for name in KINDS if name != "snowflake"])
+def streaming(request: pytest.FixtureRequest) -> Kind:
+    """Those that give the first rows before the last are made; for Snowflake's chunks see `test_snowflake`."""
+    made: Kind = request.getfixturevalue(f"{request.param}_kind")
+    return made
+
+
 @pytest.fixture
 def duckdb_kind(tmp_path: Path) -> Kind:
     file = str(tmp_path / "shop.duckdb")

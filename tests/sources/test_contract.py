@@ -54,10 +54,10 @@ def test_rows_come_in_order_and_in_batches_of_one_schema(kind: Kind) -> None:
     assert [n for batch in batches for n in batch.column(0).to_pylist()] == list(range(1, 100_001))
 
 
-def test_the_first_rows_come_before_the_last_are_made(kind: Kind) -> None:
+def test_the_first_rows_come_before_the_last_are_made(streaming: Kind) -> None:
     """Of rows without end; and nobody waits for them when they are left."""
-    if kind.endless is None:
-        pytest.skip("Snowflake makes the whole result first; see test_snowflake for its chunks")
+    kind = streaming
+    assert kind.endless is not None
     with kind.opened() as source:
         with source.execute(kind.endless) as result:
             assert next(result.batches()).column(0)[0].as_py() == 1
@@ -89,9 +89,9 @@ def test_a_value_that_cannot_be_read_is_not_quoted(kind: Kind) -> None:
     assert "jo@" not in caught.value.message
 
 
-def test_an_error_after_the_first_rows_comes_through(kind: Kind) -> None:
-    if kind.breaking is None:
-        pytest.skip("Snowflake makes the whole result first")
+def test_an_error_after_the_first_rows_comes_through(streaming: Kind) -> None:
+    kind = streaming
+    assert kind.breaking is not None
     with kind.opened() as source, source.execute(kind.breaking) as result:
         batches = result.batches()
         assert next(batches).num_rows > 0
@@ -154,14 +154,15 @@ def test_a_query_may_begin_with_a_comment_and_in_brackets(kind: Kind) -> None:
 
 
 READ = """
-import resource, sys
+import re
 from pathlib import Path
 from tests.sources.warehouses import opened
 def rows(sql):
     with opened({url!r}, Path({directory!r}), **{settings!r}) as source, source.execute(sql) as result:
         return sum(batch.num_rows for batch in result.batches())
 def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    # Of this process alone: what getrusage says goes back to the one that started it.
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024
 assert rows({few!r}) == 100_000
 before = peak()
 assert rows({many!r}) == {count}
@@ -170,8 +171,8 @@ print(peak() - before)
 
 
 def test_memory_does_not_grow_with_the_result(kind: Kind) -> None:
-    """Ten times the rows (for Snowflake's stand-in, three times) take hardly more than a tenth of them did."""
-    count = 300_000 if "snowflake" in kind.warehouse.dialect else 1_000_000
+    """Ten times the rows (for Snowflake's stand-in, six times) take hardly more than a tenth of them did."""
+    count = 600_000 if "snowflake" in kind.warehouse.dialect else 1_000_000
     url = kind.warehouse.url.get_secret_value()
     password = {"password": kind.warehouse.password.get_secret_value()} if kind.warehouse.password else {}
     script = READ.format(
@@ -187,4 +188,5 @@ def test_memory_does_not_grow_with_the_result(kind: Kind) -> None:
     assert int(done.stdout) < MOST_MEGABYTES
 
 
-MOST_MEGABYTES = 12
+MOST_MEGABYTES = 20
+"""The whole results would take 27 and more."""
