@@ -1,5 +1,6 @@
 """The same rows from each kind of warehouse: byte for byte the same requests; and how each of them fails."""
 
+import signal
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ import pytest
 import yaml
 from snowflake.connector import SnowflakeConnection
 
-from tests.cli.command import connector, inside
+from tests.cli.command import connector, ended, inside, started
 from tests.cli.shop import NAME, Shop, shop
 from tests.cli.tiktok import serving
 from tests.postgres import Postgres
@@ -35,6 +36,12 @@ SELECT
     , order_id
 FROM purchases
 ORDER BY line
+"""
+BUSY = """
+SELECT max(a.n) AS "timestamp", 'jo@example.com' AS email
+FROM (SELECT seq4() AS n FROM TABLE(GENERATOR(ROWCOUNT => 1000000))) AS a
+CROSS JOIN (SELECT seq4() AS n FROM TABLE(GENERATOR(ROWCOUNT => 1000000))) AS b
+WHERE a.n + b.n < 0
 """
 ROWS = [
     (
@@ -136,6 +143,24 @@ def test_a_run_on_snowflake_can_be_found_in_its_history(
     assert f"The warehouse's history has its query as {number}." in shown
     tags = {login["login"]["SESSION_PARAMETERS"].get("QUERY_TAG") for login in snowflake.log("login")}
     assert f"connector:{NAME}:{run.json['run_id']}" in tags
+
+
+def test_an_interrupted_run_aborts_its_query_on_the_server(
+    snowflake: Account, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """And is told so by its exit code; nothing was staged, so the next run asks again."""
+    made = shop(tmp_path / "shop", "http://127.0.0.1:9", BUSY)
+    on(made, filled("snowflake", made, request))
+    snowflake.set()
+    process = started("run", NAME, project=made.directory)
+    while not snowflake.log("sql"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    outcome = ended(process)
+    assert outcome.code == 130
+    assert "Traceback" not in outcome.stderr
+    assert len(set(snowflake.log("aborted"))) == 1
+    assert [session["delete"] for session in snowflake.log("session")] == ["true"]
 
 
 @pytest.fixture
