@@ -57,7 +57,7 @@ def check_driver(warehouse: Warehouse) -> None:
         if not _is_installed(driver):
             raise ConfigurationError(f"{_named(warehouse)} needs {driver}: pip install 'connector[{extra}]'.")
     elif module == OTHERS:
-        import_module(OTHERS).check_driver(warehouse)
+        import_module(f"{OTHERS}_engine").check_driver(warehouse)
 
 
 @contextmanager

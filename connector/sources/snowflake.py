@@ -10,13 +10,14 @@ from pathlib import Path
 import pyarrow as pa
 from snowflake.connector import SnowflakeConnection
 from snowflake.connector.constants import QueryStatus
-from snowflake.connector.cursor import ResultMetadata, SnowflakeCursor
+from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import Error
 
 from connector.config.warehouse import Warehouse
 from connector.errors import SourceError
 from connector.sources.failures import FAILED, OPENING, said, secrets_of
 from connector.sources.snowflake_login import login_of
+from connector.sources.snowflake_types import schema_of
 from connector.sources.statement import refuse_other_statements
 
 # Python would print what the driver warns of, such as a proxy that it uses, between our own lines.
@@ -28,35 +29,6 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0
 """Seconds between questions whether a query is done."""
 _UNKNOWN_AT_MOST = 60
 """So many times in a row the server may know nothing of a query that it has just taken."""
-
-_UTC = pa.timestamp("us", "UTC")
-_MICROSECONDS = pa.timestamp("us")
-_TYPES = {
-    "REAL": pa.float64(),
-    "DATE": pa.date32(),
-    "TIMESTAMP": _MICROSECONDS,
-    "TIMESTAMP_NTZ": _MICROSECONDS,
-    "TIMESTAMP_LTZ": _UTC,
-    "TIMESTAMP_TZ": _UTC,
-    "TIME": pa.time64("us"),
-    "BOOLEAN": pa.bool_(),
-    "BINARY": pa.binary(),
-}
-"""By Snowflake's name; others are text, as VARIANT, OBJECT and ARRAY are: JSON."""
-_NAMES = {
-    0: "FIXED",
-    1: "REAL",
-    3: "DATE",
-    4: "TIMESTAMP",
-    6: "TIMESTAMP_LTZ",
-    7: "TIMESTAMP_TZ",
-    8: "TIMESTAMP_NTZ",
-    11: "BINARY",
-    12: "TIME",
-    13: "BOOLEAN",
-}
-"""By the number that DB API 2.0's description has for them."""
-_INT64_DIGITS = 18
 
 _ABOUT_NAMES = "42"
 """The class of SQLSTATEs whose messages quote names, as others quote values."""
@@ -90,7 +62,7 @@ class SnowflakeSource:
         """See `Source.describe`: Snowflake compiles the query and does not run it."""
         refuse_other_statements(sql)
         with _named_errors(FAILED, self._secrets), self._connection.cursor() as cursor:
-            return _schema(cursor.describe(sql) or [])
+            return schema_of(cursor.describe(sql) or [])
 
     def cancel(self) -> None:
         """See `Source.cancel`."""
@@ -130,7 +102,7 @@ class SnowflakeResult:
 
     def __init__(self, cursor: SnowflakeCursor, query_id: str, secrets: tuple[str, ...]) -> None:
         self.query_id = query_id
-        self.schema = _schema(cursor.description or [])
+        self.schema = schema_of(cursor.description or [])
         self._chunks = cursor.get_result_batches() or []
         self._secrets = secrets
 
@@ -149,18 +121,6 @@ class SnowflakeResult:
         columns = zip(batch.columns, self.schema.types, strict=True)
         arrays = [column if column.type == kind else column.cast(kind) for column, kind in columns]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-
-
-def _schema(description: list[ResultMetadata]) -> pa.Schema:
-    return pa.schema([(column.name, _type(column)) for column in description])
-
-
-def _type(column: ResultMetadata) -> pa.DataType:
-    name = _NAMES.get(column.type_code, "")
-    if name == "FIXED":
-        digits, scale = column.precision or 38, column.scale or 0
-        return pa.int64() if not scale and digits <= _INT64_DIGITS else pa.decimal128(38, scale)
-    return _TYPES.get(name, pa.string())
 
 
 @contextmanager

@@ -1,27 +1,22 @@
 """Every database that has no faster way: through SQLAlchemy, streamed by the server where its driver can."""
 
-import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pyarrow as pa
-from sqlalchemy import URL, CursorResult, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import CursorResult, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from connector.config.warehouse import Warehouse
-from connector.errors import ConfigurationError, SourceError
+from connector.errors import SourceError
 from connector.sources.columns import Columns
 from connector.sources.failures import FAILED, OPENING, said, secrets_of
+from connector.sources.sqlalchemy_engine import engine_of
 from connector.sources.statement import not_one_query, refuse_other_statements
 
 BATCH_ROWS = 8_192
-
-_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "oracle": "oracle+oracledb"}
-"""Drivers that install without a compiler, for URLs that name none."""
 
 _READ_ONLY = {
     "sqlite": "PRAGMA query_only = ON",
@@ -34,25 +29,11 @@ _READ_ONLY = {
 _MYSQL = frozenset({"mysql", "mariadb"})
 
 
-def check_driver(warehouse: Warehouse) -> None:
-    """Raises ConfigurationError for a URL that is none, and for a driver that is not installed, with its name."""
-    try:
-        _url(warehouse).get_dialect().import_dbapi()
-    except ModuleNotFoundError as error:
-        message = f'The warehouse "{warehouse.name}" needs {error.name}: pip install {error.name}.'
-        raise ConfigurationError(message) from None
-    except (ArgumentError, NoSuchModuleError, ValueError):
-        raise ConfigurationError(
-            f'The URL of the warehouse "{warehouse.name}" is none that SQLAlchemy knows: it has to look like '
-            "mysql+pymysql://user@host/database, special characters in the password as %XX."
-        ) from None
-
-
 def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "SQLAlchemySource":  # noqa: ARG001
     """Connects. Such databases keep no history that the tag could go into. Raises SourceError."""
     secrets = secrets_of(warehouse)
     with _named_errors(OPENING, secrets):
-        return SQLAlchemySource(_engine(_url(warehouse), directory, warehouse.options), secrets)
+        return SQLAlchemySource(engine_of(warehouse, directory), secrets)
 
 
 class SQLAlchemySource:
@@ -151,30 +132,6 @@ class SQLAlchemyResult:
     def close(self) -> None:
         """Lets go of the rest."""
         self._result.close()
-
-
-def _url(warehouse: Warehouse) -> URL:
-    url = make_url(warehouse.url.get_secret_value())
-    secret = warehouse.password or warehouse.token
-    if secret:
-        url = url.set(password=secret.get_secret_value())
-    return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
-
-
-def _engine(url: URL, directory: Path, options: Mapping[str, Any]) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, poolclass=NullPool, connect_args=dict(options))
-    if url.database in {None, "", ":memory:"}:
-        return create_engine("sqlite://", connect_args={"check_same_thread": False, **options})
-    file = directory / str(url.database)
-    if not file.is_file():
-        raise SourceError(f'The warehouse file "{url.database}" does not exist.')
-    address = f"file:{quote(str(file))}?mode=ro"
-    return create_engine(
-        "sqlite://",
-        poolclass=NullPool,
-        creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False, **options),
-    )
 
 
 @contextmanager

@@ -1,0 +1,62 @@
+"""How a warehouse's settings become a connection of SQLAlchemy's, and what it takes to make one."""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from connector.config.warehouse import Warehouse
+from connector.errors import ConfigurationError, SourceError
+
+_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "oracle": "oracle+oracledb"}
+"""Drivers that install without a compiler, for URLs that name none."""
+
+
+def check_driver(warehouse: Warehouse) -> None:
+    """Raises ConfigurationError for a URL that is none, and for a driver that is not installed, with its name."""
+    try:
+        _url(warehouse).get_dialect().import_dbapi()
+    except ModuleNotFoundError as error:
+        message = f'The warehouse "{warehouse.name}" needs {error.name}: pip install {error.name}.'
+        raise ConfigurationError(message) from None
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise ConfigurationError(
+            f'The URL of the warehouse "{warehouse.name}" is none that SQLAlchemy knows: it has to look like '
+            "mysql+pymysql://user@host/database, special characters in the password as %XX."
+        ) from None
+
+
+def engine_of(warehouse: Warehouse, directory: Path) -> Engine:
+    """What connects; nothing is kept between connections. Raises SourceError for a SQLite file that is not there."""
+    url, options = _url(warehouse), warehouse.options
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, poolclass=NullPool, connect_args=dict(options))
+    if url.database in {None, "", ":memory:"}:
+        return create_engine("sqlite://", connect_args={"check_same_thread": False, **options})
+    return _sqlite(directory, str(url.database), options)
+
+
+def _url(warehouse: Warehouse) -> URL:
+    url = make_url(warehouse.url.get_secret_value())
+    secret = warehouse.password or warehouse.token
+    if secret:
+        url = url.set(password=secret.get_secret_value())
+    return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+
+
+def _sqlite(directory: Path, path: str, options: Mapping[str, Any]) -> Engine:
+    """A file that is opened for reading only, and not made where it is missing."""
+    file = directory / path
+    if not file.is_file():
+        raise SourceError(f'The warehouse file "{path}" does not exist.')
+    address = f"file:{quote(str(file))}?mode=ro"
+    return create_engine(
+        "sqlite://",
+        poolclass=NullPool,
+        creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False, **options),
+    )
