@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install demo test crash check bench docs constraints format clean
+.PHONY: install demo test crash large check bench docs constraints format clean
 
 install: $(STAMP)
 
@@ -25,6 +25,10 @@ test: install
 # Two hundred processes killed at random moments, each followed by one that goes on.
 crash: install
 	$(BIN)/pytest -n 2 --dist worksteal -q -m slow tests/crash
+
+# Two gigabytes of a delimited file in constant memory.
+large: install
+	$(BIN)/pytest -q -s -m slow tests/files
 
 check: install
 	$(BIN)/ruff check .

@@ -16,7 +16,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_COMMANDS = ("init", "validate", "compile", "preview", "plan", "run", "resume", "retry", "runs", "rejects", "simulate")
+_COMMANDS = (
+    "init", "validate", "compile", "preview", "plan", "run", "resume", "retry", "runs", "rejects", "headers",
+    "simulate",
+)  # fmt: skip
 
 for _name in _COMMANDS:
     import_module(f"connector.cli.commands.{_name}").register(app)

@@ -46,11 +46,6 @@ def mapping(value: object) -> dict[str, Any]:
     return value
 
 
-def text_or_mapping(value: object) -> str | dict[str, Any]:
-    """Take text, or a mapping with whatever keys."""
-    return value if isinstance(value, dict) else text(value)
-
-
 def pattern(expression: str, allowed: str) -> BeforeValidator:
     """Take text that matches as a whole; `allowed` says in words what does."""
 
@@ -126,6 +121,5 @@ def _alternatives(choices: Iterable[str]) -> str:
 Text = Annotated[str, BeforeValidator(text)]
 Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 Switch = Annotated[bool, BeforeValidator(switch)]
-TextOrMapping = Annotated[str | dict[str, Any], BeforeValidator(text_or_mapping)]
 Mapped = Annotated[dict[str, Any], BeforeValidator(mapping)]
 Secret = Annotated[SecretStr, BeforeValidator(text)]

@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from connector.config.destination import AudienceDestination, EventsDestination
-from connector.config.fields import Mapped, Switch, Text, TextOrMapping, Words, number, one_of, pattern, whole
+from connector.config.fields import Mapped, Switch, Text, Words, number, one_of, pattern, whole
+from connector.config.file_format import Format
 from connector.config.schedule import Schedule
 from connector.config.settings import Complaint, Settings
 from connector.config.warehouse import Warehouse
@@ -31,7 +32,7 @@ class Orchestration(Settings):
     query: FileName | None = None
     query_path: Path | None = None
     file: Text | None = Field(default=None, repr=False)
-    format: TextOrMapping | None = None
+    format: Format = None
     warehouse: Warehouse | None = None
     dialect: Text | None = None
     destination: EventsDestination | AudienceDestination
@@ -60,5 +61,7 @@ class Orchestration(Settings):
             yield "", "needs query or file" if not query else "has both query and file; keep one of them"
         if query and given.get("warehouse") is None:
             yield "", "needs warehouse, to run its query on"
+        if query and given.get("format") is not None:
+            yield "format", "goes with file, and there is a query"
         if given.get("workflow") == "automatic" and given.get("schedule") is None:
             yield "", "needs schedule (cron, every or after), since its workflow is automatic"

@@ -5,9 +5,11 @@ the repository's root, where they are the shipped examples.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from connector.errors import UsageError
+from connector.example.conversions import DELIMITERS, conversions
 
 _IN_WHEEL = Path(__file__).parent / "files"
 _IN_CHECKOUT = Path(__file__).parents[2]
@@ -19,7 +21,12 @@ _GITIGNORE = """\
 # Built from demo/warehouse.sql when it is first needed.
 demo/*.duckdb
 demo/*.duckdb.wal
+# Made up when the project was written: its dates are of those days.
+demo/conversions.psv
 """
+
+_CONVERSIONS = "demo/conversions.psv"
+_ROWS = 120
 
 _README = """\
 # What is sent to TikTok
@@ -30,7 +37,7 @@ _README = """\
 
 `orchestrations.yaml` says which query goes where. The queries are in `queries/`, the data templates in
 `templates/`. `demo/warehouse.sql` makes up a warehouse with recent orders, some of them bad on purpose;
-replace it by your own under `warehouses`.
+replace it by your own under `warehouses`. `demo/conversions.psv` is a file of made-up conversions of the last weeks.
 
 Nothing leaves this machine until you choose another target than `local`:
 `TIKTOK_ACCESS_TOKEN=... connector run store_purchases --target sandbox`.
@@ -42,7 +49,9 @@ def example_files() -> dict[str, bytes]:
     root = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_CHECKOUT
     found = sorted(path for pattern in _PATTERNS for path in root.glob(pattern))
     shipped = {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
-    return shipped | {".gitignore": _GITIGNORE.encode(), "README.md": _README.encode()}
+    made_up = conversions(_ROWS, datetime.now(UTC).date(), DELIMITERS[".psv"], dirty=True)
+    written = {_CONVERSIONS: made_up, ".gitignore": _GITIGNORE, "README.md": _README}
+    return shipped | {name: text.encode() for name, text in written.items()}
 
 
 def write_example(directory: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import Self
 from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
 from connector.ledger.delivered import DeliveredKeys
+from connector.ledger.files import Files
 from connector.ledger.locks import RunLock
 from connector.ledger.runs import Runs
 
@@ -18,6 +19,7 @@ class Ledger:
     runs: Runs
     batches: Batches
     delivered: DeliveredKeys
+    files: Files
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
@@ -38,4 +40,4 @@ class Ledger:
 def open_ledger(url: str) -> Ledger:
     """The ledger at a SQLAlchemy URL, made, or brought up to date, where need be. Raises ConnectorError."""
     database = open_database(url)
-    return Ledger(Runs(database), Batches(database), DeliveredKeys(database), database)
+    return Ledger(Runs(database), Batches(database), DeliveredKeys(database), Files(database), database)

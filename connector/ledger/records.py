@@ -38,6 +38,26 @@ class StagedRows:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file that was read: its name as it is shown, its size in bytes, the SHA-256 of its bytes in hex."""
+
+    name: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file that a run has dealt with, under the settings of which `fingerprint` tells; `sent_at` is its start."""
+
+    size: int
+    digest: str
+    run_id: str
+    fingerprint: str | None
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Where what was delivered counts as delivered: under this target, at this `api_url`."""
 

@@ -63,6 +63,17 @@ the run, or was the last to do so; `host` is where its stage is; `query_id` is w
 its query.
 """
 
+files = Table(
+    "files",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("size", _MANY, nullable=False),
+    Column("digest", String, nullable=False),
+)
+"""The files that a run has read, in order: bytes and their SHA-256 as they lay there, by which each is known again."""
+
 batches = Table(
     "batches",
     metadata,

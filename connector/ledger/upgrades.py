@@ -49,7 +49,7 @@ def _upgrade(connection: Connection, version: int) -> None:
 
 
 def _to_version_2(connection: Connection) -> None:
-    """Delivered keys, locks, retried runs, and what became of parts of batches."""
+    """Delivered keys, locks, retried runs, the files that were read, and what became of parts of batches."""
     _add(connection, runs, "row_limit", "retry_of", "retry_reason", "fingerprint", "holder", "host", "query_id")
     _add(connection, batches, "skipped_events", "skipped_rows", "sent_at", "settled_at")
     _add(connection, parts, "state", "reason", "code", "message")

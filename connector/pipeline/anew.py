@@ -11,8 +11,9 @@ from connector.ledger.records import NewRun, OpenBatch, RunRecord, StagedRows
 from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, concluded, send
 from connector.pipeline.execution import Execution, known_keys
+from connector.pipeline.files import Before, files_before, records, refuse_wrong, rejected_lines
 from connector.pipeline.prepare import Job
-from connector.pipeline.result import open_result
+from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import Staged, stage
 from connector.transform.chosen import ChosenRows
 
@@ -93,12 +94,19 @@ def _stage(at: Execution, run: Run) -> Staged:
     )
     try:
         with open_result(
-            run.job, at.project.directory, limit=run.limit, chosen=run.chosen, stop=at.stop, run_id=run.run_id
+            run.job,
+            at.project.directory,
+            limit=run.limit,
+            chosen=run.chosen,
+            stop=at.stop,
+            run_id=run.run_id,
+            before=_before(at, run),
         ) as result:
             if result.query_id:
                 at.ledger.runs.asked(run.run_id, result.query_id)
             line_items = run.job.rules.line_items
             staged = stage(result.rows, directory, line_items=line_items, known=known, read=at.observer.read)
+            _conclude_files(at, run.run_id, result)
     except BaseException as error:
         rmtree(directory, ignore_errors=True)
         if isinstance(error, OSError):
@@ -111,6 +119,22 @@ def _stage(at: Execution, run: Run) -> Staged:
     at.ledger.runs.staged(run.run_id, rows)
     at.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))
     return staged
+
+
+def _before(at: Execution, run: Run) -> Before | None:
+    """The files that need not be read again, unless it is about rows that were left out of them."""
+    if run.chosen is not None or run.resend_unknown:
+        return None
+    return files_before(at.ledger, run.job, at.project.target, run.test_event_code)
+
+
+def _conclude_files(at: Execution, run_id: str, result: OpenResult) -> None:
+    if result.reading is None:
+        return
+    refuse_wrong(result.reading)
+    for sentence in (*result.reading.notes, *rejected_lines(result.reading)):
+        at.observer.note(sentence)
+    at.ledger.files.read(run_id, records(result.reading))
 
 
 def refuse_too_many_rejects(job: Job, staged: Staged) -> None:

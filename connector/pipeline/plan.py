@@ -9,15 +9,16 @@ from connector.errors import TooManyRejects
 from connector.ledger.records import Scope
 from connector.pipeline.anew import refuse_too_many_rejects
 from connector.pipeline.execution import known_keys
+from connector.pipeline.files import files_before, refuse_wrong, rejected_lines
 from connector.pipeline.history import ledger_of
 from connector.pipeline.prepare import job_now
-from connector.pipeline.result import open_result
+from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import stage
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Counts of rows, events and requests; `minutes` is what the rate limit alone costs."""
+    """Counts of rows, events and requests; `minutes` is what the rate limit alone costs, `notes` are about files."""
 
     orchestration: str
     destination: str
@@ -31,6 +32,7 @@ class Plan:
     warnings: dict[str, int]
     minutes: float
     too_many_rejects: str | None
+    notes: list[str]
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector plan --json` prints."""
@@ -51,6 +53,7 @@ class Plan:
             "warnings": self.warnings,
             "minutes": self.minutes,
             "too_many_rejects": self.too_many_rejects,
+            "notes": self.notes,
         }
 
 
@@ -62,10 +65,16 @@ def plan_orchestration(project: Project, name: str) -> Plan:
     with (
         ledger_of(project) as ledger,
         tempfile.TemporaryDirectory(prefix="plan-", dir=project.state_directory) as folder,
-        open_result(job, project.directory, limit=job.orchestration.limit) as result,
+        open_result(
+            job,
+            project.directory,
+            limit=job.orchestration.limit,
+            before=files_before(ledger, job, project.target, code),
+        ) as result,
     ):
         known = known_keys(ledger, scope, job.destination, test_event_code=code)
         staged = stage(result.rows, Path(folder) / "stage", line_items=job.rules.line_items, known=known)
+        notes = _notes(result)
     try:
         refuse_too_many_rejects(job, staged)
         too_many = None
@@ -85,4 +94,12 @@ def plan_orchestration(project: Project, name: str) -> Plan:
         warnings=dict(staged.warnings),
         minutes=round(requests / job.destination.requests_per_second / 60, 4),
         too_many_rejects=too_many,
+        notes=notes,
     )
+
+
+def _notes(result: OpenResult) -> list[str]:
+    if result.reading is None:
+        return []
+    refuse_wrong(result.reading)
+    return [*result.reading.notes, *rejected_lines(result.reading)]

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from connector.config.destination import EventsDestination
+from connector.config.file_format import FileFormat
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError, Problem
+from connector.files.places import check_address
+from connector.files.source import Input
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import Scope
 from connector.pipeline.history import last_success
@@ -31,21 +34,26 @@ _Built = TypeVar("_Built")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run will do: this query on this warehouse, read with this template, under these rules."""
+    """What a run will do: this query on this warehouse, or this file, read with this template, under these rules.
+
+    Where there is a file, there is no warehouse, and `sql` is empty.
+    """
 
     orchestration: Orchestration
     destination: EventsDestination
-    warehouse: Warehouse
+    warehouse: Warehouse | None
     sql: str
     template: DataTemplate
     rules: EventRules
+    file: Input | None = None
 
     @property
     def fingerprint(self) -> str:
         """Differs once something has changed that decides what is sent: query, parameters, template, destination."""
         query = self.orchestration.query_path.read_bytes() if self.orchestration.query_path else b""
         parts = (query, self.orchestration.parameters, self.template, replace(self.rules, started_at=0))
-        return sha256(repr(parts).encode()).hexdigest()
+        written = (self.file.format,) if self.file else ()
+        return sha256(repr((*parts, *written)).encode()).hexdigest()
 
 
 def prepare(project: Project, name: str, run: RunContext) -> Job:
@@ -53,13 +61,14 @@ def prepare(project: Project, name: str, run: RunContext) -> Job:
     orchestration = project.orchestration(name)
     problems: list[Problem] = []
     destination = _attempt(problems, lambda: _events_destination(orchestration))
-    warehouse = _attempt(problems, lambda: _warehouse(project, orchestration))
-    sql = _attempt(problems, lambda: _render(orchestration, run)) if orchestration.query_path else None
+    file = _attempt(problems, lambda: _file(project, orchestration)) if orchestration.file else None
+    warehouse = _attempt(problems, lambda: _warehouse(project, orchestration)) if not orchestration.file else None
+    sql = _attempt(problems, lambda: _render(orchestration, run)) if orchestration.query_path else ""
     template = _attempt(problems, lambda: _template(project, orchestration))
     rules = _attempt(problems, lambda: _rules(project, destination, orchestration, run)) if destination else None
-    if problems or not (destination and warehouse and sql and template and rules):
+    if problems or sql is None or not (destination and (warehouse or file) and template and rules):
         raise ConfigurationError(problems)
-    return Job(orchestration, destination, warehouse, sql, template, rules)
+    return Job(orchestration, destination, warehouse, sql, template, rules, file)
 
 
 def _attempt(problems: list[Problem], build: Callable[[], _Built]) -> _Built | None:
@@ -92,12 +101,21 @@ def job_now(project: Project, name: str, ledger: Ledger | None = None) -> Job:
     return prepare(project, name, RunContext(started_at=started_at, last_success_at=last)) if last else job
 
 
+def _file(project: Project, orchestration: Orchestration) -> Input:
+    if orchestration.file is None:
+        raise AssertionError("no file is named")
+    try:
+        check_address(orchestration.file, project.directory)
+    except ConfigurationError as error:
+        place = project.place("orchestrations", orchestration.name, "file")
+        raise ConfigurationError([Problem(error.message, *place)]) from None
+    return Input(orchestration.file, orchestration.format or FileFormat(), project.directory)
+
+
 def _warehouse(project: Project, orchestration: Orchestration) -> Warehouse:
-    if orchestration.warehouse is None or orchestration.query is None:
-        raise ConfigurationError(
-            f'The orchestration "{orchestration.name}" names a file, which cannot be read yet: use query and warehouse.'
-        )
     warehouse = orchestration.warehouse
+    if warehouse is None:
+        raise AssertionError("a query without a warehouse")
     try:
         check_driver(warehouse)
     except ConfigurationError as error:

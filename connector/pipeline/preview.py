@@ -6,6 +6,7 @@ from typing import Any
 
 from connector.config.project import Project
 from connector.hashed import HashedRows
+from connector.pipeline.files import refuse_wrong
 from connector.pipeline.prepare import job_now
 from connector.pipeline.result import open_result
 from connector.transform.grouping import payloads
@@ -37,6 +38,8 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
     job = job_now(project, name)
     with open_result(job, project.directory, limit=job.orchestration.limit) as result:
         first = next(iter(result.rows), None)
+        if result.reading:
+            refuse_wrong(result.reading)
     if first is None:
         return Preview(name, project.target, 0, [], [])
     left_out = [{**row, "columns": json.loads(row["columns"])} for row in first.left_out.slice(0, rows).to_pylist()]

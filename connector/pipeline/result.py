@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -10,10 +10,13 @@ from threading import Event
 import pyarrow as pa
 
 from connector.errors import ConfigurationError, Problem
+from connector.files.source import FileSource, Reading, open_files
 from connector.hashed import HashedRows
+from connector.pipeline.files import Before, leave_out_sent, watched
 from connector.pipeline.prepare import Job
 from connector.sources.background import read_in_background
 from connector.sources.registry import open_source
+from connector.sources.source import Source
 from connector.transform.binding import Binding, bind, missing_requirements
 from connector.transform.chosen import ChosenRows
 from connector.transform.compiler import CompiledTransform, compile_events
@@ -24,12 +27,14 @@ from connector.transform.stream import hash_rows
 class OpenResult:
     """The compiled transform of a running query, and its rows, hashed, once.
 
-    `query_id` is what the warehouse's own history calls the query, if it keeps one.
+    `query_id` is what the warehouse's own history calls the query, if it keeps one; `reading` is what is learnt of the
+    files, where there is no query.
     """
 
     compiled: CompiledTransform
     rows: Iterator[HashedRows]
     query_id: str | None = None
+    reading: Reading | None = None
 
 
 @contextmanager
@@ -41,28 +46,57 @@ def open_result(
     chosen: ChosenRows | None = None,
     stop: Event | None = None,
     run_id: str | None = None,
+    before: Before | None = None,
 ) -> Iterator[OpenResult]:
     """Runs the job's query until `stop` is set; at most the first `limit` rows of it are read, of them the chosen.
 
+    Of a job that reads files, those that were sent `before` are left out; what is wrong with them is in `reading`.
     Where the warehouse keeps a history, the query is marked there with the orchestration and the run.
     Raises SourceError where the warehouse fails, ConfigurationError where the result does not fit the template,
     Interrupted where it was stopped.
     """
-    with (
-        open_source(job.warehouse, directory, _tag(job, run_id)) as source,
-        read_in_background(source, job.sql, stop or Event()) as result,
-    ):
-        compiled = compile_job(job, result.schema)
-        batches = _first_rows(result.batches(), limit)
-        if chosen is not None:
-            batches = chosen.among(batches, compiled)
-        yield OpenResult(compiled, hash_rows(batches, compiled, threads=transform_threads()), result.query_id)
+    with _opened(job, directory, _tag(job, run_id)) as source:
+        reading = _reading(source, job, before, limit)
+        with read_in_background(source, job.sql, stop or Event()) as result:
+            compiled = compile_job(job, result.schema)
+            batches = _first_rows(result.batches(), limit)
+            if chosen is not None:
+                batches = chosen.among(batches, compiled)
+            rows = hash_rows(batches, compiled, threads=transform_threads())
+            if reading and job.file and job.file.format.is_conversions and chosen is None:
+                rows = watched(rows, reading)
+            yield OpenResult(compiled, rows, result.query_id, reading)
 
 
 def describe(job: Job, directory: Path) -> pa.Schema:
-    """The columns that the job's query returns. Raises SourceError."""
-    with open_source(job.warehouse, directory, _tag(job)) as source:
+    """The columns that the job's query returns, or its files have. Raises SourceError, FileRefused."""
+    with _opened(job, directory, _tag(job)) as source:
         return source.describe(job.sql)
+
+
+def delimiters(job: Job) -> list[tuple[str, str]]:
+    """The job's files, and the characters between their values; none for a query. Raises SourceError, FileRefused."""
+    if job.file is None:
+        return []
+    with open_files(job.file) as source:
+        return source.delimiters()
+
+
+def _opened(job: Job, directory: Path, tag: str) -> AbstractContextManager[Source]:
+    if job.warehouse is not None:
+        return open_source(job.warehouse, directory, tag)
+    if job.file is None:
+        raise AssertionError("neither a query nor a file")
+    return open_files(job.file)
+
+
+def _reading(source: Source, job: Job, before: Before | None, limit: int | None) -> Reading | None:
+    """What is learnt of the files of a source that has some; those sent before are left out."""
+    if not isinstance(source, FileSource):
+        return None
+    if before is not None:
+        leave_out_sent(source, job, before, limit=limit)
+    return source.reading
 
 
 def _tag(job: Job, run_id: str | None = None) -> str:
@@ -76,7 +110,7 @@ def compile_job(job: Job, schema: pa.Schema) -> CompiledTransform:
     if lacking := missing_requirements(
         binding, event_source=rules.event_source, fixed_event_name=rules.fixed_event_name
     ):
-        raise ConfigurationError([Problem(one.message, job.orchestration.query_path) for one in lacking])
+        raise ConfigurationError([_placed(one, job) for one in lacking])
     return compile_events(binding, rules)
 
 
@@ -89,8 +123,14 @@ def _checked(build: Callable[[], Binding], job: Job) -> Binding:
     try:
         return build()
     except ConfigurationError as error:
-        query = job.orchestration.query_path
-        raise ConfigurationError([one if one.file else Problem(one.message, query) for one in error.problems]) from None
+        raise ConfigurationError([one if one.file else _placed(one, job) for one in error.problems]) from None
+
+
+def _placed(problem: Problem, job: Job) -> Problem:
+    """A problem with the columns, with what they are columns of."""
+    if job.file:
+        return Problem(f"{job.file.shown}: {problem.message}")
+    return Problem(problem.message, job.orchestration.query_path)
 
 
 def _first_rows(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:

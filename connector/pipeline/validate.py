@@ -6,7 +6,7 @@ from connector.catalogue import PARAMETERS, Parameter
 from connector.config.project import Project
 from connector.errors import ConfigurationError, Problem
 from connector.pipeline.prepare import Job, job_now
-from connector.pipeline.result import compile_job, describe
+from connector.pipeline.result import compile_job, delimiters, describe
 from connector.transform.binding import Binding, bind
 from connector.transform.template import Constant, Source
 
@@ -52,10 +52,20 @@ def validate_orchestrations(project: Project, names: list[str], *, connect: bool
     return checked
 
 
-def compiled_sql(project: Project, name: str) -> tuple[str, str]:
-    """The query as the warehouse gets it, and the transform of its result."""
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The query as the warehouse gets it (None: there are files), the files with their delimiters, the transform."""
+
+    query: str | None
+    files: list[tuple[str, str]]
+    transform: str
+
+
+def compiled_sql(project: Project, name: str) -> Compiled:
+    """What will run. Raises ConfigurationError, SourceError."""
     job = job_now(project, name)
-    return job.sql, compile_job(job, describe(job, project.directory)).rows_sql
+    transform = compile_job(job, describe(job, project.directory)).rows_sql
+    return Compiled(None if job.file else job.sql, delimiters(job), transform)
 
 
 def _checked(project: Project, job: Job, *, connect: bool) -> Checked:

@@ -103,11 +103,11 @@ class _Binder:
             kind = self.schema.types[index]
             return Field(index, self.schema.names[index], kind, column.timezone, column.first)
         if count:
-            self._problem(key, f'The query returns {count} columns named "{column.name}"; {key} needs one.')
+            self._problem(key, f'There are {count} columns named "{column.name}"; {key} needs one.')
         else:
             hint = did_you_mean(column.name, self.schema.names)
             returned = ", ".join(self.schema.names)
-            self._problem(key, f'{key}: the query returns no column "{column.name}".{hint} It returns: {returned}.')
+            self._problem(key, f'{key}: there is no column "{column.name}".{hint} There is: {returned}.')
         return None
 
     def _readable(self, parameter: Parameter, field: Field) -> bool:
@@ -177,4 +177,4 @@ def missing_requirements(binding: Binding, *, event_source: str, fixed_event_nam
 def _lacking(names: tuple[str, ...]) -> str:
     columns = " or ".join(f'"{BY_NAME[name].columns[0]}"' for name in names)
     advice = " or set fixed_event_name on the destination" if names == ("event",) else ""
-    return f"The query returns no column {columns}: return one, map one in the data template,{advice}".rstrip(",") + "."
+    return f"There is no column {columns}: return one, map one in the data template,{advice}".rstrip(",") + "."

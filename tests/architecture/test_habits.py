@@ -22,9 +22,10 @@ def test_only_the_transform_makes_hashed_rows() -> None:
     assert {one.room for one in modules() if HashedRows.__name__ in calls(one)} == {"transform"}
 
 
-def test_only_the_pipeline_opens_a_source() -> None:
-    importing = {one.room for one in modules() if any(name.startswith("connector.sources") for name in one.imports())}
-    assert importing - {"sources"} == {"pipeline"}
+@pytest.mark.parametrize("room", ["sources", "files"])
+def test_only_the_pipeline_opens_what_hands_out_rows_as_they_are(room: str) -> None:
+    importing = {one.room for one in modules() if any(name.startswith(f"connector.{room}") for name in one.imports())}
+    assert importing - {room} == {"pipeline"}
 
 
 def test_no_test_uses_mocks() -> None:

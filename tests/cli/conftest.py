@@ -10,7 +10,12 @@ from tests.cli.command import Outcome, checked, connector
 from tests.cli.shop import TOKEN
 from tests.cli.tiktok import TikTok, serving
 
-SHIPPED = {"store_purchases": "store_events", "web_purchases": "web_events", "legacy_offline_events": "phone_events"}
+SHIPPED = {
+    "store_purchases": "store_events",
+    "web_purchases": "web_events",
+    "legacy_offline_events": "phone_events",
+    "store_conversions": "store_events",
+}
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +24,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiktok: TikTok) -> Path:
     directory = tmp_path_factory.mktemp("newcomer") / "shop"
     assert connector("init", str(directory)).code == 0
     file = directory / "orchestrations.yaml"
-    places = ", ".join(f"{name}: {{api_url: '{tiktok.url}'}}" for name in SHIPPED.values())
+    places = ", ".join(f"{name}: {{api_url: '{tiktok.url}'}}" for name in set(SHIPPED.values()))
     credentials = f"credentials: {{tiktok: {{access_token: {TOKEN}}}}}"
     file.write_text(f"{file.read_text()}  here: {{destinations: {{{places}}}, {credentials}}}\n")
     return directory

@@ -23,7 +23,7 @@ SHIPPED = {
     "templates/liveramp_conversions.yaml",
     "demo/warehouse.sql",
 }
-WRITTEN = SHIPPED | {".gitignore", "README.md"}
+WRITTEN = SHIPPED | {"demo/conversions.psv", ".gitignore", "README.md"}
 
 
 def tree(directory: Path) -> set[str]:

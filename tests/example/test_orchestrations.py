@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from connector.example.files import example_files
 from connector.transform.template import load_template
 from tests.example.project import ROOT
 
@@ -17,13 +18,16 @@ DESTINATIONS: dict[str, Any] = SETTINGS["destinations"]
 @pytest.mark.parametrize("name", ORCHESTRATIONS)
 def test_what_an_orchestration_names_is_there(name: str) -> None:
     orchestration = ORCHESTRATIONS[name]
-    assert (ROOT / "queries" / f"{orchestration['query']}.sql").is_file()
-    assert orchestration["warehouse"] in SETTINGS["warehouses"]
+    if "file" in orchestration:
+        assert orchestration["file"] in example_files()
+    else:
+        assert (ROOT / "queries" / f"{orchestration['query']}.sql").is_file()
+        assert orchestration["warehouse"] in SETTINGS["warehouses"]
     assert orchestration["destination"] in DESTINATIONS
     assert orchestration.get("template", "tiktok_events") in TEMPLATES
 
 
-@pytest.mark.parametrize("name", ORCHESTRATIONS)
+@pytest.mark.parametrize("name", [name for name, one in ORCHESTRATIONS.items() if "query" in one])
 def test_a_query_is_given_the_parameters_it_uses(name: str) -> None:
     sql = (ROOT / "queries" / f"{ORCHESTRATIONS[name]['query']}.sql").read_text("utf-8")
     used = {part.split(" }}")[0] for part in sql.split("{{ parameters.")[1:]}

@@ -30,9 +30,13 @@ def compile_(
     """Print the SQL that will run: the query on the warehouse, and the transform of its result."""
     from connector.pipeline.validate import compiled_sql
 
-    query, transform = compiled_sql(open_project(project, target), name)
+    compiled = compiled_sql(open_project(project, target), name)
     if json_output:
-        out_json({"query": query, "transform": transform})
+        files = [{"file": file, "delimiter": delimiter} for file, delimiter in compiled.files]
+        out_json({"query": compiled.query, "files": files, "transform": compiled.transform})
         return
-    out(f"-- The query, on the warehouse.\n{query}\n")
-    out(f"-- The transform of each slice of its result (`chunk`), on an embedded DuckDB.\n{transform}")
+    if compiled.query is not None:
+        out(f"-- The query, on the warehouse.\n{compiled.query}\n")
+    for file, delimiter in compiled.files:
+        out(f"-- The file {file}, its values between {delimiter!r}, all of them read as text.")
+    out(f"-- The transform of each slice of its result (`chunk`), on an embedded DuckDB.\n{compiled.transform}")

@@ -51,6 +51,8 @@ def plan(
         counts += [(f"  {kind} {word}", f"{count:,}") for word, count in sorted(named.items())]
     for line in table(counts, right=frozenset({1})):
         out(line)
+    for note in planned.notes:
+        say(note)
     if planned.too_many_rejects:
         say(planned.too_many_rejects)
     say(f"{name} → {planned.destination}, target {planned.target}. Nothing was sent.")

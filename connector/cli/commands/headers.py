@@ -1,0 +1,27 @@
+"""`connector headers`: begins a conversions file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.cli.console import counted, say
+from connector.cli.failures import reported
+from connector.cli.options import DebugOption
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The new file: .csv, .tsv, .psv or .txt.")]
+RowsOption = Annotated[int, typer.Option("--rows", min=0, help="Add so many made-up rows, such as a sample needs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("headers")(headers)
+
+
+@reported
+def headers(file: FileArgument, rows: RowsOption = 0, debug: DebugOption = False) -> None:
+    """Write a conversions file of LiveRamp's program with its headers, and no rows unless they are asked for."""
+    from connector.example.conversions import write_conversions
+
+    write_conversions(file, rows)
+    say(f"{file}: the headers, and {counted(rows, 'made-up row') if rows else 'no rows'}.")

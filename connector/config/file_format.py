@@ -1,0 +1,49 @@
+"""How a delimited file is written, and whose rules it keeps."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator
+
+from connector.config.fields import Words, one_of, whole
+from connector.config.settings import Complaint, Settings
+from connector.conversions import FILES_A_DAY, NAME
+
+DELIMITERS = {"comma": ",", "tab": "\t", "pipe": "|"}
+_PLAIN = "delimited"
+_OF_THE_PROGRAM = ("transaction_category", "files_a_day")
+
+
+class FileFormat(Settings):
+    """`delimiter` goes before what the name and the header line say. The last two are the program's.
+
+    `transaction_category` are the declared values, all being allowed without them; `files_a_day` is how many files may
+    be sent within a day.
+    """
+
+    filled_in: ClassVar[frozenset[str]] = frozenset()
+
+    name: Annotated[Literal["delimited", "liveramp_conversions"], one_of(_PLAIN, NAME)] = "delimited"
+    delimiter: Annotated[Literal["comma", "tab", "pipe"], one_of(*DELIMITERS)] | None = None
+    transaction_category: Words = ()
+    files_a_day: Annotated[int, whole(1)] = FILES_A_DAY
+
+    @property
+    def is_conversions(self) -> bool:
+        """Whether the file has to keep the rules of LiveRamp's program."""
+        return self.name == NAME
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Refuse what only the program's files have."""
+        for key in _OF_THE_PROGRAM:
+            if given.get(key) is not None and given.get("name") != NAME:
+                yield key, f"goes with the format {NAME} only"
+
+
+def named(value: object) -> object:
+    """Take the name of a format alone."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+Format = Annotated[FileFormat | None, BeforeValidator(named)]

@@ -1,0 +1,85 @@
+"""A made-up conversions file of LiveRamp's program: nobody in it exists, and its dates are those of the last days."""
+
+import csv
+import io
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from connector.conversions import COLUMNS
+from connector.errors import UsageError
+
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".psv": "|", ".txt": "|"}
+"""The delimiter that a new file has, by the end of its name."""
+
+_DAYS = 20
+_GIVEN = ("Ada", "Benjamin", "Chloé", "Dmitri", "Esperanza", "Femi", "Grace", "Hana")
+_SURNAMES = ("Adeyemi", "Brown", "Castañeda", "Dvořák", "Eriksson", "Fischer", "Ito")
+_GOODS = (
+    ("mug-01", "Coffee mug", "Kitchen", "Harbour", "12.50"),
+    ("lamp-02", "Desk lamp", "Home", "Lumen", "49.90"),
+    ("rug-03", "Wool rug", "Home", "Harbour", "189.00"),
+    ("pen-04", "Fountain pen", "Office", "Quill", "24.00"),
+)
+
+
+def conversions(rows: int, today: date, delimiter: str, *, dirty: bool = False) -> str:
+    """The header line and so many rows, the same all day long; `dirty`: two rows in twenty are such as are rejected."""
+    made = io.StringIO()
+    writer = csv.writer(made, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for number in range(rows):
+        row = _row(number, today)
+        if dirty:
+            row |= _dirt(number, today)
+        writer.writerow(row.get(name, "") for name in COLUMNS)
+    return made.getvalue()
+
+
+def write_conversions(path: Path, rows: int) -> None:
+    """Begins a new file, its delimiter being what its name says. Raises UsageError where it cannot be written."""
+    if path.suffix not in DELIMITERS:
+        raise UsageError(f"{path} cannot be a conversions file: its name has to end in {', '.join(DELIMITERS)}.")
+    text = conversions(rows, datetime.now(UTC).date(), DELIMITERS[path.suffix])
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already, and is left as it is.") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _row(number: int, today: date) -> dict[str, str]:
+    given, surname = _GIVEN[number % len(_GIVEN)], _SURNAMES[number % len(_SURNAMES)]
+    day = today - timedelta(days=1 + number % _DAYS)
+    product, name, category, brand, price = _GOODS[number % len(_GOODS)]
+    quantity = 1 + number % 3
+    return {
+        "first_name": given,
+        "last_name": surname,
+        "city": "Seattle",
+        "state": "WA",
+        "zip": "98101",
+        "email_1": f"customer.{number}@example.com" if number % 5 else "",
+        "email_2": f"customer.{number}@example.org" if number % 7 == 1 else "",
+        "transaction_category": "Offline" if number % 4 == 3 else "In Store",
+        "transaction_timestamp": f"{day} {9 + number % 10:02}:{number % 60:02}:00",
+        "transaction_amount": f"{float(price) * quantity:.2f}",
+        "phone_1": "" if number % 5 and number % 3 else f"+1206555{100 + number % 100:04}",
+        "order_id": f"C{day:%Y%m%d}{number:04}",
+        "store_code": f"{101 + number % 6}",
+        "quantity": str(quantity),
+        "product_id": product,
+        "product_name": name,
+        "product_category": category,
+        "product_brand": brand,
+        "product_price": price,
+    }
+
+
+def _dirt(number: int, today: date) -> dict[str, str]:
+    kinds: dict[int, dict[str, str]] = {
+        7: {"email_1": "", "email_2": "", "phone_1": ""},
+        13: {"transaction_timestamp": f"{today - timedelta(days=40)} 12:00:00"},
+    }
+    return kinds.get(number % 20, {})

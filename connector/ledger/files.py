@@ -1,0 +1,43 @@
+"""The files that runs have read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select
+
+from connector.ledger.database import Database
+from connector.ledger.records import FileRecord, Scope, SentFile
+from connector.ledger.tables import files, runs
+from connector.outcomes import RunStatus
+
+_SENT = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
+
+
+class Files:
+    """Every method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, run_id: str, found: Sequence[FileRecord]) -> None:
+        """A run has read these files to their ends, in this order, and none besides."""
+        with self._database.writing() as connection:
+            connection.execute(delete(files).where(files.c.run_id == run_id))
+            for number, one in enumerate(found):
+                values = {"name": one.name, "size": one.size, "digest": one.digest}
+                connection.execute(insert(files).values(run_id=run_id, number=number, **values))
+
+    def sent(self, orchestration: str, scope: Scope) -> list[SentFile]:
+        """The files of which every row was dealt with: those of whole runs that reached their end, in earnest."""
+        columns = (files.c.size, files.c.digest, runs.c.run_id, runs.c.fingerprint, runs.c.started_at)
+        query = (
+            select(*columns)
+            .join(runs, runs.c.run_id == files.c.run_id)
+            .where(runs.c.orchestration == orchestration, runs.c.status.in_(_SENT))
+            .where(runs.c.target == scope.target, runs.c.api_url == scope.api_url)
+            .where(runs.c.test_event_code.is_(None), runs.c.row_limit.is_(None), runs.c.retry_of.is_(None))
+            .order_by(runs.c.started_at, files.c.number)
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(query).all()
+        return [SentFile(size, digest, run, mark, datetime.fromisoformat(at)) for size, digest, run, mark, at in found]
