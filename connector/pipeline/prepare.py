@@ -51,7 +51,13 @@ class Job:
     def fingerprint(self) -> str:
         """Differs once something has changed that decides what is sent: query, parameters, template, destination."""
         query = self.orchestration.query_path.read_bytes() if self.orchestration.query_path else b""
-        parts = (query, self.orchestration.parameters, self.template, replace(self.rules, started_at=0))
+        parts = (
+            query,
+            self.orchestration.sql_dialect,
+            self.orchestration.parameters,
+            self.template,
+            replace(self.rules, started_at=0),
+        )
         written = (self.file.format,) if self.file else ()
         return sha256(repr((*parts, *written)).encode()).hexdigest()
 
