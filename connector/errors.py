@@ -5,7 +5,6 @@
 | `ConfigurationError` | fix a file; nothing was opened                    | 2         |
 | `UsageError`         | fix the command                                   | 2         |
 | `FileRefused`        | mend the file that was to be read; nothing sent   | 2         |
-| `FileRefused`        | mend the file that was to be read; nothing sent   | 2         |
 | `SourceError`        | fix the query, or try again                       | 1         |
 | `TooManyRejects`     | fix the data or the limit; nothing was sent       | 3         |
 | `StopResumable`      | fix the cause, then `connector resume`            | 1         |
@@ -62,11 +61,11 @@ class UsageError(ConnectorError):
     exit_code = 2
 
 
-class SourceError(ConnectorError):
 class FileRefused(ConfigurationError):
     """A file that was to be read, or its name, is not as it has to be; nothing was sent. Holds every problem found."""
 
 
+class SourceError(ConnectorError):
     """The warehouse refused the query or the connection, or a file could not be got at."""
 
 
