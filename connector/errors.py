@@ -10,6 +10,7 @@
 | `StopResumable`      | fix the cause, then `connector resume`            | 1         |
 | `RefusedAlike`       | fix what it names; `run` or `resume` goes on      | 1         |
 | `AnswersLost`        | `--resend-unknown`, or leave them                 | 1         |
+| `AuthorisationError` | authorise again, or as it says                    | 1         |
 | `LockedError`        | wait for the other run                            | 1         |
 | `Interrupted`        | `connector resume` when ready                     | 130       |
 
@@ -85,6 +86,20 @@ class RefusedAlike(StopResumable):
 
 class AnswersLost(StopResumable):
     """All but events that may have been taken too long ago to be sent again without being told to."""
+
+
+class AuthorisationError(ConnectorError):
+    """TikTok gives no token, or no longer takes one.
+
+    `help` is what to do, `said` what TikTok said, `code` its return code. `passing`: it may do so later. `lost`: it may
+    have done so, and the answer did not arrive.
+    """
+
+    def __init__(
+        self, help_text: str, *, said: str = "", code: int | None = None, passing: bool = False, lost: bool = False
+    ) -> None:
+        self.help, self.said, self.code, self.passing, self.lost = help_text, said, code, passing, lost
+        super().__init__(f"{help_text} {said}".strip())
 
 
 class LockedError(ConnectorError):

@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 
 _COMMANDS = (
-    "init", "validate", "compile", "preview", "plan", "run", "resume", "retry", "runs", "rejects", "headers",
+    "init", "validate", "compile", "preview", "plan", "run", "resume", "retry", "runs", "rejects", "headers", "auth",
     "simulate",
 )  # fmt: skip
 

@@ -24,9 +24,11 @@ class Credential(Settings):
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
         """Refuse a credential with which nothing can be opened."""
-        if given.get("access_token") is not None:
-            return
         missing = [key for key in ("app_id", "app_secret") if given.get(key) is None]
+        if given.get("access_token") is not None:
+            if missing and given.get("refresh_token") is not None:
+                yield "", f"has a refresh_token, which needs {' and '.join(missing)} as well"
+            return
         if len(missing) == 2:
             yield "", _NEEDED
         elif missing:

@@ -7,11 +7,12 @@ from typing import Any, TypeVar, cast
 
 from connector.config.check import problems_of
 from connector.config.credential import Credential
-from connector.config.destination import AnyDestination
+from connector.config.destination import TIKTOK, AnyDestination
 from connector.config.findings import Findings
 from connector.config.layout import Top, section
 from connector.config.nodes import Node
 from connector.config.orchestration import Orchestration
+from connector.config.places import api_url
 from connector.config.resolve import Resolver
 from connector.config.suggest import did_you_mean
 from connector.config.targets import choose_target, merged_targets, target_names
@@ -113,6 +114,24 @@ class Project:
         """Give a credential. Raises ConfigurationError as `orchestration` does."""
         resolver = self._resolver("credentials", name)
         return self._settled(resolver, resolver.credential(name))
+
+    def api_urls(self, credential: str) -> tuple[str, ...]:
+        """Give the addresses at which destinations use a credential, each once. Raises ConfigurationError."""
+        used = [
+            entry
+            for _, entry in section(self._root, "destinations").entries()
+            if str(entry.at(("credential",)).value) == credential
+        ]
+        resolver = Resolver(self.directory, self._root, self._environ, Findings(self.file))
+        written = [node for entry in used if (node := entry.child("api_url")) and node.value is not None]
+        found: list[str] = [] if len(written) == len(used) else [TIKTOK]
+        for node in map(resolver.fill, written):
+            try:
+                found.append(api_url(node.value))
+            except ValueError as error:
+                resolver.findings.add(node, str(error))
+        resolver.findings.raise_any()
+        return tuple(dict.fromkeys(found))
 
     def warehouse(self, name: str) -> Warehouse:
         """Give a warehouse. Raises ConfigurationError as `orchestration` does."""

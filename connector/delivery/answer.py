@@ -10,6 +10,8 @@ class Verdict(StrEnum):
     ACCEPTED = "accepted"
     RETRY = "retry"
     """Certainly not taken; a later attempt may be."""
+    AGAIN = "again"
+    """Certainly not taken, and what stood in the way is gone: send it at once, and count no attempt."""
     THROTTLED = "throttled"
     """Too many requests: wait, and count no attempt."""
     REFUSED = "refused"

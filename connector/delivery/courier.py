@@ -89,6 +89,8 @@ class Courier:
         """Wait for the next attempt; False when there is to be none."""
         if answer.verdict in STOPPING:
             return False
+        if answer.verdict is Verdict.AGAIN:
+            return True
         wait = budget.wait_after(answer)
         if wait is None:
             self._give_up(answer, accepted_before)

@@ -2,28 +2,32 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from connector.config.destination import EventsDestination
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
 from connector.destinations.tiktok.client import EventsClient
-from connector.destinations.tiktok.endpoint import SIMULATOR, connect
+from connector.destinations.tiktok.endpoint import SIMULATOR, connect, tokens_of
 from connector.pipeline.observer import Observer
 
 
 @contextmanager
 def open_service(
-    destination: EventsDestination, test_event_code: str | None, observer: Observer
+    destination: EventsDestination, test_event_code: str | None, observer: Observer, state_directory: Path
 ) -> Iterator[EventsClient]:
-    """A client for the destination. The simulator, where it is asked for, lives as long as the client."""
+    """A client for the destination. The simulator, where it is asked for, lives as long as the client.
+
+    Tokens are kept in the state folder. Raises ConfigurationError or AuthorisationError where there is none to use.
+    """
     if destination.api_url != SIMULATOR:
-        with _client(destination, test_event_code, None) as client:
+        with _client(destination, test_event_code, None, state_directory) as client:
             yield client
         return
     from connector.simulator.server import Simulator
 
     with Simulator() as simulator:
-        with _client(destination, test_event_code, simulator.url) as client:
+        with _client(destination, test_event_code, simulator.url, state_directory) as client:
             yield client
         observer.simulated(simulator.lines())
 
@@ -44,11 +48,13 @@ def rate_limiter(destination: EventsDestination) -> AdaptiveLimiter:
     return AdaptiveLimiter(destination.requests_per_second)
 
 
-def _client(destination: EventsDestination, test_event_code: str | None, simulator_url: str | None) -> EventsClient:
+def _client(
+    destination: EventsDestination, test_event_code: str | None, simulator_url: str | None, state_directory: Path
+) -> EventsClient:
+    api_url = destination.api_url
     return connect(
-        destination.api_url,
-        destination.credential.access_token,
-        credential=destination.credential.name,
+        api_url,
+        tokens_of(destination.credential, api_url, state_directory, simulator_url=simulator_url),
         max_in_flight=destination.max_in_flight,
         timeout=destination.retry.timeout,
         test_event_code=test_event_code,

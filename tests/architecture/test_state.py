@@ -10,6 +10,8 @@ from pytest_httpserver import HTTPServer
 from connector.config.project import load_project
 from connector.errors import StopResumable
 from connector.example.files import write_example
+from connector.pipeline import authorisation
+from connector.pipeline.credentials import access_of
 from connector.pipeline.run import run_orchestration
 from tests.docs.markdown import ARCHITECTURE, first_column
 
@@ -41,19 +43,35 @@ def run(project: Path, tiktok: HTTPServer, code: int, rows: int) -> None:
         run_orchestration(load_project(project, {"TIKTOK_ACCESS_TOKEN": "token"}, "here"), "store_purchases")
 
 
+def refresh(project: Path, tiktok: HTTPServer) -> None:
+    """Refreshes the grant of a credential."""
+    granted = {"access_token": "a", "refresh_token": "r"}
+    path = "/open_api/v1.3/oauth2/refresh_token/"
+    tiktok.expect_request(path).respond_with_json({"code": 0, "message": "OK", "data": granted})
+    authorisation.refresh(access_of(load_project(project, {}, "here"), "own"))
+
+
 def test_runs_leave_the_files_that_the_page_lists(project: Path, httpserver: HTTPServer) -> None:
     with (project / "orchestrations.yaml").open("a") as file:
-        file.write(f"\n  here: {{destinations: {{store_events: {{api_url: '{httpserver.url_for('')}'}}}}}}\n")
+        url = httpserver.url_for("")
+        own = "own: {app_id: '1', app_secret: s, refresh_token: r}"
+        file.write(
+            f"\n  here:\n    destinations: {{store_events: {{api_url: '{url}'}}, "
+            f"other: {{type: tiktok_events, credential: own, advertiser_id: '1', event_source: offline, "
+            f"event_source_id: '1', api_url: '{url}'}}}}\n    credentials: {{{own}}}\n"
+        )
     run(project, httpserver, REFUSED, 2)
     run(project, httpserver, 0, 18_000)
     run(project, httpserver, REVOKED, 66_001)
+    refresh(project, httpserver)
     state = project / ".connector"
     found = {path.relative_to(state).as_posix() for path in state.rglob("*") if path.is_file()}
-    named = {"here": "TARGET", "store_purchases": "ORCHESTRATION"}
+    named = {"here": "TARGET", "store_purchases": "ORCHESTRATION", "own": "CREDENTIAL"}
     assert {_placeholders(path, named) for path in found} == set(first_column(ARCHITECTURE, "file"))
 
 
 def _placeholders(path: str, named: dict[str, str]) -> str:
     for name, placeholder in named.items():
         path = path.replace(name, placeholder)
+    path = re.sub(r"^(tokens/\w+)\.[0-9a-f]+\.", r"\1.DIGEST.", path)
     return re.sub(r"^runs/[^/]+", "runs/RUN_ID", path)

@@ -14,6 +14,7 @@ from connector.delivery.policy import RetryPolicy
 from connector.delivery.sender import deliver
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.codes import RULES, rule_for_code
+from connector.destinations.tiktok.tokens import FixedToken
 from connector.errors import StopResumable
 from connector.route import Route
 from connector.simulator.conduct import KINDS
@@ -34,7 +35,7 @@ def batch(number: int) -> Batch:
 
 def send(simulator: Simulator, *, timeout: float = 60.0, policy: RetryPolicy = EAGER) -> MemoryLedger:
     ledger, clock = MemoryLedger(), Clock()
-    with EventsClient(simulator.url, SecretStr("token"), connections=4, timeout=timeout) as client:
+    with EventsClient(simulator.url, FixedToken(SecretStr("token")), connections=4, timeout=timeout) as client:
         deliver(
             [batch(number) for number in range(BATCHES)],
             client.attempt,
@@ -145,7 +146,7 @@ def test_a_token_or_event_source_that_there_is_not_stops_the_run(settings: dict[
 def test_the_client_makes_of_every_code_what_its_table_says() -> None:
     codes = sorted({*RULES, 50000, 50002, 51000, 51305, 52000, 60001} - {0})
     faults = [parse(f"code:code={code},times=1") for code in codes]
-    with Simulator(faults=faults) as simulator, EventsClient(simulator.url, SecretStr("token")) as client:
+    with Simulator(faults=faults) as simulator, EventsClient(simulator.url, FixedToken(SecretStr("token"))) as client:
         answers = [client.attempt(batch(0)) for _ in codes]
     assert [(answer.code, answer.verdict) for answer in answers] == [
         (code, rule_for_code(code).verdict) for code in codes
@@ -155,7 +156,7 @@ def test_the_client_makes_of_every_code_what_its_table_says() -> None:
 def test_no_answer_of_the_client_repeats_what_the_simulator_echoes() -> None:
     answers: list[str] = []
     with Simulator(strictness=choose(["echo=yes"])) as simulator:
-        with EventsClient(simulator.url, SecretStr("token")) as client:
+        with EventsClient(simulator.url, FixedToken(SecretStr("token"))) as client:
             payload = b'{"event":"Purchase","event_time":1790000000,"user":{"email":["jane@example.com",5,{}]}}'
             answers.append(client.attempt(Batch(0, ROUTE, 1, 1, payload)).message)
             payload = b'{"event":"jane@example.com","event_time":1790000000}'

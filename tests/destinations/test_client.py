@@ -1,27 +1,32 @@
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
+from connector.config.credential import Credential
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
-from connector.destinations.tiktok.client import EVENT_TRACK, EventsClient, is_loopback
-from connector.destinations.tiktok.endpoint import connect
+from connector.destinations.tiktok.client import EVENT_TRACK, EventsClient
+from connector.destinations.tiktok.endpoint import connect, tokens_of
+from connector.destinations.tiktok.tokens import FixedToken
+from connector.destinations.tiktok.transport import is_loopback
 from connector.errors import ConfigurationError
 from connector.route import Route
 from tests.destinations.network import OK, read_request, reset, respond, serving
 
 TOKEN = SecretStr("an-access-token-1234567890")
+APP = {"name": "tiktok", "app_id": "1", "app_secret": "s"}
 BATCH = Batch(0, Route("offline", "7654321098765432109"), 1, 1, b'{"event":"Purchase"}')
 
 
 @pytest.fixture
 def client(httpserver: HTTPServer) -> Iterator[EventsClient]:
-    with EventsClient(httpserver.url_for(""), TOKEN) as client:
+    with EventsClient(httpserver.url_for(""), FixedToken(TOKEN)) as client:
         yield client
 
 
@@ -46,7 +51,7 @@ def test_a_request_is_what_tiktok_documents(httpserver: HTTPServer, client: Even
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_the_path_has_one_slash_on_each_side(httpserver: HTTPServer, slash: str) -> None:
     httpserver.expect_request(EVENT_TRACK).respond_with_data(OK)
-    with EventsClient(httpserver.url_for("").rstrip("/") + slash, TOKEN) as client:
+    with EventsClient(httpserver.url_for("").rstrip("/") + slash, FixedToken(TOKEN)) as client:
         assert client.attempt(BATCH).verdict is Verdict.ACCEPTED
 
 
@@ -78,7 +83,7 @@ def test_connections_are_used_again() -> None:
             seen.append(request)
             respond(connection)
 
-    with serving(keep_alive) as url, EventsClient(url, TOKEN) as client:
+    with serving(keep_alive) as url, EventsClient(url, FixedToken(TOKEN)) as client:
         verdicts = [client.attempt(BATCH).verdict for _ in range(20)]
     assert verdicts == [Verdict.ACCEPTED] * 20
     assert len(seen) == 20
@@ -92,7 +97,7 @@ def test_a_body_the_size_of_a_full_batch_arrives_whole() -> None:
         respond(connection)
 
     payload = b",".join([b'{"event":"%s"}' % (b"x" * 600)] * 1000)
-    with serving(once) as url, EventsClient(url, TOKEN) as client:
+    with serving(once) as url, EventsClient(url, FixedToken(TOKEN)) as client:
         assert client.attempt(Batch(0, BATCH.route, 1000, 1000, memoryview(payload))).verdict is Verdict.ACCEPTED
     assert payload in received[0]
 
@@ -110,7 +115,7 @@ def test_an_answer_that_is_lost_leaves_the_outcome_unknown(way: str) -> None:
         elif way == "half a body":
             connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"code":0')
 
-    with serving(lose) as url, EventsClient(url, TOKEN) as client:
+    with serving(lose) as url, EventsClient(url, FixedToken(TOKEN)) as client:
         answer = client.attempt(BATCH)
     assert (answer.verdict, answer.http_status, answer.code) == (Verdict.UNKNOWN, None, None)
 
@@ -122,7 +127,7 @@ def test_an_answer_that_comes_too_late_is_unknown() -> None:
         read_request(connection)
         over.wait(10)
 
-    with serving(silent) as url, EventsClient(url, TOKEN, timeout=0.1) as client:
+    with serving(silent) as url, EventsClient(url, FixedToken(TOKEN), timeout=0.1) as client:
         answer = client.attempt(BATCH)
         over.set()
     assert answer.verdict is Verdict.UNKNOWN
@@ -138,14 +143,14 @@ def test_after_a_lost_answer_the_next_attempt_takes_a_new_connection() -> None:
         read_request(connection)
         respond(connection)
 
-    with serving(lose, accept) as url, EventsClient(url, TOKEN) as client:
+    with serving(lose, accept) as url, EventsClient(url, FixedToken(TOKEN)) as client:
         assert [client.attempt(BATCH).verdict for _ in range(2)] == [Verdict.UNKNOWN, Verdict.ACCEPTED]
 
 
 def test_a_connection_that_was_never_made_took_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with EventsClient(f"http://127.0.0.1:{port}", TOKEN) as client:
+    with EventsClient(f"http://127.0.0.1:{port}", FixedToken(TOKEN)) as client:
         assert client.attempt(BATCH).verdict is Verdict.RETRY
 
 
@@ -157,14 +162,14 @@ def test_the_token_is_in_no_text(client: EventsClient) -> None:
 
 def test_white_space_around_a_token_is_dropped(httpserver: HTTPServer) -> None:
     httpserver.expect_request(EVENT_TRACK, headers={"Access-Token": "abc"}).respond_with_data(OK)
-    with EventsClient(httpserver.url_for(""), SecretStr(" abc\n")) as client:
+    with EventsClient(httpserver.url_for(""), FixedToken(SecretStr(" abc\n"))) as client:
         assert client.attempt(BATCH).verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize("token", ["", "  ", "ab cd", "ab\ncd", "\u00e4bc"])
 def test_a_token_that_no_header_can_hold_is_refused_without_being_shown(token: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        EventsClient("http://127.0.0.1:1", SecretStr(token))
+        FixedToken(SecretStr(token))
     assert not token.strip() or token not in str(caught.value)
 
 
@@ -187,17 +192,19 @@ def test_a_proxy_of_the_environment_does_not_stand_before_this_machine(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     httpserver.expect_request(EVENT_TRACK).respond_with_data(OK)
-    with EventsClient(httpserver.url_for(""), TOKEN) as client:
+    with EventsClient(httpserver.url_for(""), FixedToken(TOKEN)) as client:
         assert client.attempt(BATCH).verdict is Verdict.ACCEPTED
 
 
-def test_the_simulator_needs_no_token(httpserver: HTTPServer) -> None:
+def test_the_simulator_needs_no_token(httpserver: HTTPServer, tmp_path: Path) -> None:
     httpserver.expect_request(EVENT_TRACK).respond_with_data(OK)
     url = httpserver.url_for("")
-    with connect("simulator", None, credential="tiktok", simulator_url=url) as client:
+    tokens = tokens_of(Credential.model_validate(APP), "simulator", tmp_path)
+    with connect("simulator", tokens, simulator_url=url) as client:
         assert client.attempt(BATCH).verdict is Verdict.ACCEPTED
 
 
-def test_tiktok_does_need_a_token() -> None:
-    with pytest.raises(ConfigurationError, match="tiktok has no access_token"):
-        connect("https://business-api.tiktok.com", None, credential="tiktok")
+def test_tiktok_does_need_a_token(tmp_path: Path) -> None:
+    app = Credential.model_validate(APP)
+    with pytest.raises(ConfigurationError, match="connector auth login tiktok"):
+        tokens_of(app, "https://business-api.tiktok.com", tmp_path)

@@ -12,6 +12,7 @@ from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
 from connector.delivery.sender import deliver
 from connector.destinations.tiktok.client import EVENT_TRACK, EventsClient
+from connector.destinations.tiktok.tokens import FixedToken
 from connector.errors import StopResumable
 from connector.route import Route
 from connector.simulator.server import Simulator
@@ -31,7 +32,7 @@ def batch(number: int, size: int, *bad: int) -> Batch:
 
 def send(url: str, *batches: Batch, max_in_flight: int = 4) -> MemoryLedger:
     ledger, clock = MemoryLedger(), Clock()
-    with EventsClient(url, SecretStr("token"), connections=max_in_flight) as client:
+    with EventsClient(url, FixedToken(SecretStr("token")), connections=max_in_flight) as client:
         deliver(
             batches,
             client.attempt,

@@ -10,10 +10,11 @@ README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 SIMULATOR = ROOT / "docs" / "simulator.md"
+CREDENTIALS = ROOT / "docs" / "credentials.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 WAREHOUSES = ROOT / "docs" / "warehouses.md"
 FILES = ROOT / "docs" / "files.md"
-PAGES = (README, TUTORIAL, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES)
+PAGES = (README, TUTORIAL, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES, CREDENTIALS)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ with code 40100 is throttling, not a bad token (agreed by several sources).
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,6 +42,7 @@ class Envelope:
     code: int
     message: str
     request_id: str | None
+    data: dict[str, Any] = field(default_factory=dict)
 
 
 def read_envelope(body: bytes) -> Envelope | None:
@@ -52,8 +53,11 @@ def read_envelope(body: bytes) -> Envelope | None:
         return None
     if not isinstance(parsed, dict) or type(parsed.get("code")) is not int:
         return None
-    request_id = parsed.get("request_id")
-    return Envelope(parsed["code"], str(parsed.get("message") or ""), str(request_id) if request_id else None)
+    request_id, data = parsed.get("request_id"), parsed.get("data")
+    message = str(parsed.get("message") or "")
+    return Envelope(
+        parsed["code"], message, str(request_id) if request_id else None, data if isinstance(data, dict) else {}
+    )
 
 
 def read_answer(status: int, body: bytes, *, seconds: float, now: datetime, token: str = "") -> Answer:
@@ -68,6 +72,11 @@ def read_answer(status: int, body: bytes, *, seconds: float, now: datetime, toke
     message = _sentence(rule, f"{said or 'no message'} (code {envelope.code})") if rule.help else said
     request_id = redact_id(envelope.request_id)
     return Answer(rule.verdict, status, envelope.code, message, request_id, seconds, wait)
+
+
+def calls_token_wrong(answer: Answer) -> bool:
+    """Whether TikTok calls the access token wrong or revoked, as it may an old one once a new one is there."""
+    return answer.verdict is Verdict.STOP and answer.code in {40100, 40105}
 
 
 def redact_id(request_id: str | None) -> str | None:
@@ -99,5 +108,6 @@ def _window(message: str, now: datetime) -> float | None:
 
 
 def _sentence(rule: Rule, said: str) -> str:
-    text = f"{rule.help} TikTok said: {said}" if rule.help else said
+    then = " Then run `connector resume`." if rule.resumable else ""
+    text = f"{rule.help}{then} TikTok said: {said}" if rule.help else said
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"

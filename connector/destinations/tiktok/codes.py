@@ -12,11 +12,15 @@ from connector.delivery.answer import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a return code asks for. `help` is what the user can do, `wait` seconds to leave TikTok alone."""
+    """What a return code asks for. `help` is what the user can do, `wait` seconds to leave TikTok alone.
+
+    `resumable`: once that is done, `connector resume` goes on with the run.
+    """
 
     verdict: Verdict
     help: str = ""
     wait: float | None = None
+    resumable: bool = False
 
 
 ACCEPTED = Rule(Verdict.ACCEPTED)
@@ -25,27 +29,41 @@ THROTTLED = Rule(Verdict.THROTTLED)
 REFUSED = Rule(Verdict.REFUSED)
 STOP = Rule(Verdict.STOP, "TikTok would refuse every request alike.")
 
-_NEW_TOKEN = "Put a new access token into the credential, then run `connector resume`."  # noqa: S105
-_AUTHORISE = "Authorise the app again, then run `connector resume`."
+_LOGIN = "authorise again with `connector auth login`"
+_AUTHORISE = f"A{_LOGIN[1:]}."
+_NEW_TOKEN = f"Put a new access token into the credential, or {_LOGIN}."
+_ROLE = "has to be Ad Account Operator or Admin; an Analyst's grant does not work."
+"""Agreed by two sources: a vendor's page, and the words of a refusal."""
 _EVENT_SOURCE = (
-    "Check that the event source id belongs to the advertiser id and that the token was made in that "
-    "ad account by an admin or operator."
+    "Check that the event source id belongs to the advertiser id and that the token was made in that ad account: "
+    f"whoever makes it {_ROLE}"
 )
 
-WRONG_TOKEN = Rule(Verdict.STOP, f"The access token is wrong or was revoked. {_NEW_TOKEN}")
+
+def _token(sentence: str, verdict: Verdict = Verdict.STOP) -> Rule:
+    """A code that is about the credential."""
+    return Rule(verdict, sentence, resumable=True)
+
+
+NO_PERMISSION = _token(
+    "The token may not do this: it belongs to another account, or was granted without the permission. Whoever "
+    f"authorises {_ROLE} {_AUTHORISE}"
+)
+"""40001 as the calls for tokens and accounts give it, where there is no event source."""
+WRONG_TOKEN = _token(f"The access token is wrong or was revoked. {_NEW_TOKEN}")
 WRONG_EVENT_SOURCE = Rule(
     Verdict.STOP,
     "TikTok does not know the event source. Check `event_source_id` first (web: the pixel code, not the "
     "numeric pixel id; offline: the event set id), then `advertiser_id` and the event name.",
 )
-WRONG_SCOPE = Rule(Verdict.STOP, f"The token lacks the scope `Report Conversion Event`. {_AUTHORISE}")
+WRONG_SCOPE = _token(f"The token lacks a scope, such as `Report Conversion Event`. Give it to the app, then {_LOGIN}.")
 
 RULES: dict[int, Rule] = {
     0: ACCEPTED,
     # Some events were taken. Sent again alone they are recognised by their ids, so halving sorts them out.
     20001: REFUSED,
     40000: REFUSED,
-    40001: Rule(Verdict.STOP, f"The token may not write to this event source. {_EVENT_SOURCE}"),
+    40001: _token(f"The token may not write to this event source. {_EVENT_SOURCE}"),
     40002: REFUSED,
     40003: Rule(Verdict.STOP, f"TikTok forbids the request. {_EVENT_SOURCE}"),
     40006: Rule(Verdict.STOP, "TikTok no longer serves this API version; update the connector."),
@@ -64,29 +82,32 @@ RULES: dict[int, Rule] = {
     40062: REFUSED,
     40063: STOP,
     40100: THROTTLED,
-    40101: Rule(Verdict.STOP, "The app id, its secret or the auth code is wrong. Check the credential."),
-    40102: Rule(Verdict.EXPIRED_TOKEN, f"The access token has expired. {_NEW_TOKEN}"),
-    40103: Rule(Verdict.STOP, f"The refresh token has expired. {_AUTHORISE}"),
-    40104: Rule(Verdict.STOP, f"No access token reached TikTok. {_NEW_TOKEN}"),
+    40101: _token("The app id, its secret or the auth code is wrong. Check `app_id` and `app_secret`."),
+    40102: _token(f"The access token has expired. {_NEW_TOKEN}", Verdict.EXPIRED_TOKEN),
+    40103: _token(f"The refresh token has expired. {_AUTHORISE}"),
+    40104: _token(f"No access token reached TikTok. {_NEW_TOKEN}"),
     40105: WRONG_TOKEN,
-    40106: Rule(
-        Verdict.STOP,
-        f"The access token does not fit the advertiser: its user has no access. {_NEW_TOKEN}",
+    40106: _token(
+        "The access token belongs to another account, or its user has no access to the advertiser any more. Whoever "
+        f"authorises {_ROLE} Check `advertiser_id`. {_NEW_TOKEN}"
     ),
-    40107: Rule(
-        Verdict.STOP,
-        f"The refresh token is wrong, or the access token is a long-term one, which has none. {_AUTHORISE}",
+    40107: _token(
+        f"The refresh token is wrong or was used before, or the access token is a long-term one, which has none. "
+        f"{_AUTHORISE}"
     ),
     40108: STOP,
-    40110: Rule(
-        Verdict.STOP,
-        f"The auth code was used before, has expired or was cancelled. {_AUTHORISE}",
+    40110: _token(f"The auth code was used before, has expired or was cancelled. {_AUTHORISE}"),
+    40113: _token(
+        "The app is blocked, or its id and secret do not belong together. Check `app_id` and `app_secret` of the "
+        "credential, and the app at TikTok."
     ),
-    40113: Rule(Verdict.STOP, "The app is blocked, or its id and secret do not belong together."),
     40115: STOP,
     40116: STOP,
     40117: Rule(Verdict.STOP, "TikTok does not allow this app to do that."),
-    40118: Rule(Verdict.STOP, "TikTok allows this feature only to listed apps or in certain regions."),
+    40118: Rule(
+        Verdict.STOP,
+        "TikTok allows this feature only to listed apps or in certain regions. Ask TikTok to list it.",
+    ),
     40119: Rule(Verdict.STOP, "The app and the advertiser belong to different companies."),
     40124: Rule(Verdict.STOP, "The app's developer profile is incomplete at TikTok."),
     40125: Rule(Verdict.STOP, "The app's developer lacks the permission at TikTok."),

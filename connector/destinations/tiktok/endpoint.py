@@ -1,8 +1,18 @@
-"""From a destination's settings to a client that is ready to send."""
+"""From the settings of a destination and its credential to what is ready to use."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from pydantic import SecretStr
 
-from connector.destinations.tiktok.client import TIMEOUT_SECONDS, EventsClient
+from connector.config.credential import Credential
+from connector.destinations.tiktok.client import EventsClient
+from connector.destinations.tiktok.kept import Kept, TokenFile
+from connector.destinations.tiktok.oauth import REFRESH_PATH, App, Granted, OAuth
+from connector.destinations.tiktok.renewal import KeptTokens
+from connector.destinations.tiktok.tokens import FixedToken, Tokens, sendable_token
+from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Transport
 from connector.errors import ConfigurationError
 
 SIMULATOR = "simulator"
@@ -14,9 +24,8 @@ SIMULATOR_TOKEN = SecretStr("simulator")
 
 def connect(
     api_url: str,
-    access_token: SecretStr | None,
+    tokens: Tokens,
     *,
-    credential: str,
     max_in_flight: int = 8,
     timeout: float = TIMEOUT_SECONDS,
     test_event_code: str | None = None,
@@ -24,12 +33,63 @@ def connect(
 ) -> EventsClient:
     """A client for a destination; opens no connection yet.
 
-    `simulator_url` is where the simulator listens, for the `api_url` `simulator`; `credential` is the
-    name in the message. Raises ConfigurationError when the token is missing or cannot be sent.
+    `simulator_url` is where the simulator listens, for the `api_url` `simulator`.
     """
-    simulated = api_url == SIMULATOR
-    token = access_token or (SIMULATOR_TOKEN if simulated else None)
+    url = simulator_url if api_url == SIMULATOR and simulator_url else api_url
+    return EventsClient(url, tokens, connections=max_in_flight, test_event_code=test_event_code, timeout=timeout)
+
+
+def tokens_of(
+    credential: Credential, api_url: str, state_directory: Path, *, simulator_url: str | None = None
+) -> Tokens:
+    """The access token of a credential as it is written, or the grant that is kept and refreshed.
+
+    Raises ConfigurationError where there is none, or one that cannot be sent; AuthorisationError for a file of
+    tokens that cannot be read.
+    """
+    file = TokenFile(state_directory, credential, api_url)
+    if app_of(credential) and (file.path.exists() or credential.refresh_token):
+        return kept_tokens(credential, file, simulator_url or api_url)
+    token = credential.access_token or (SIMULATOR_TOKEN if api_url == SIMULATOR else None)
     if token is None:
-        raise ConfigurationError(f"The credential {credential} has no access_token.")
-    url = simulator_url if simulated and simulator_url else api_url
-    return EventsClient(url, token, connections=max_in_flight, test_event_code=test_event_code, timeout=timeout)
+        raise ConfigurationError(
+            f"The credential {credential.name} has no access token yet. Authorise with "
+            f"`connector auth login {credential.name}`."
+        )
+    return FixedToken(token)
+
+
+def kept_tokens(credential: Credential, file: TokenFile, url: str) -> KeptTokens:
+    """The grant of a credential that has an app; refreshed at `url`."""
+
+    def refresh(refresh_token: SecretStr) -> Granted:
+        with asking(credential, url) as oauth:
+            return oauth.refresh(refresh_token)
+
+    return KeptTokens(as_written(credential), file, refresh)
+
+
+def as_written(credential: Credential) -> Kept:
+    """The grant as the project file has it. Raises ConfigurationError for a token that no header can hold."""
+    token = credential.access_token
+    return Kept(access_token=sendable_token(token) if token else None, refresh_token=credential.refresh_token)
+
+
+@contextmanager
+def asking(credential: Credential, url: str) -> Iterator[OAuth]:
+    """The calls for tokens, with a connection of their own. Raises ConfigurationError without an app."""
+    app = app_of(credential)
+    if app is None:
+        raise ConfigurationError(f"The credential {credential.name} needs app_id and app_secret for this.")
+    transport = Transport(url)
+    try:
+        yield OAuth(transport, app)
+    finally:
+        transport.close()
+
+
+def app_of(credential: Credential) -> App | None:
+    """The app whose grants a credential uses, if it names one."""
+    if credential.app_id is None or credential.app_secret is None:
+        return None
+    return App(credential.app_id, credential.app_secret, credential.refresh_path or REFRESH_PATH)

@@ -1,0 +1,144 @@
+"""`connector auth`: what opens a TikTok account is asked for, looked at and refreshed."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from connector.cli.console import out, out_json, say, table
+from connector.cli.failures import reported
+from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+
+if TYPE_CHECKING:
+    from connector.pipeline.authorisation import Login
+    from connector.pipeline.credentials import Access, Standing
+
+PORT = 8788
+
+CredentialArgument = Annotated[str, typer.Argument(metavar="CREDENTIAL", help="The credential.")]
+PortOption = Annotated[
+    int, typer.Option("--port", metavar="P", min=0, max=65535, help="Where to wait for the code; 0: anywhere.")
+]
+CodeOption = Annotated[
+    str | None,
+    typer.Option("--code", metavar="C", help="The code that TikTok's page led back with; -: read it from stdin."),
+]
+RedirectOption = Annotated[
+    str | None,
+    typer.Option("--redirect-uri", metavar="URL", help="Print the page for this address and wait for no code."),
+]
+
+_KINDS = {
+    "long_term": "a long-term access token",
+    "refreshed": "a grant that is refreshed",
+    "none": "nothing yet: connector auth login",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    auth = typer.Typer(
+        help="Ask for, look at or refresh what opens a TikTok account.", no_args_is_help=True, rich_markup_mode=None
+    )
+    auth.command("login")(login)
+    auth.command("status")(status)
+    auth.command("refresh")(refresh)
+    app.add_typer(auth, name="auth")
+
+
+@reported
+def login(
+    credential: CredentialArgument,
+    code: CodeOption = None,
+    port: PortOption = PORT,
+    redirect_uri: RedirectOption = None,
+    project: ProjectOption = None,
+    target: TargetOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Authorise the credential's app on TikTok's page, keep what it grants, and list the ad accounts it may use."""
+    from connector.pipeline.authorisation import log_in, page, pasted_code, received_code
+
+    access = _access(project, target, credential)
+    if redirect_uri and not code:
+        _ask_to_open(page(access, redirect_uri, "none"))
+        say(f"Then: connector auth login {credential} --code CODE")
+        return
+    if code:
+        given = pasted_code(sys.stdin.readline() if code == "-" else code)
+    else:
+        given = received_code(access, port, _ask_to_open)
+    _tell_login(log_in(access, given), json_output)
+
+
+@reported
+def status(
+    credential: CredentialArgument,
+    project: ProjectOption = None,
+    target: TargetOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Tell what is known of a credential; shows no secret and asks TikTok nothing."""
+    from connector.pipeline.credentials import standing
+
+    _tell(standing(_access(project, target, credential)), json_output)
+
+
+@reported
+def refresh(
+    credential: CredentialArgument,
+    project: ProjectOption = None,
+    target: TargetOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Refresh a credential's grant now."""
+    from connector.pipeline import authorisation
+
+    _tell(authorisation.refresh(_access(project, target, credential)), json_output)
+
+
+def _access(project: Path | None, target: str | None, credential: str) -> "Access":
+    from connector.pipeline.credentials import access_of
+
+    return access_of(open_project(project, target), credential)
+
+
+def _ask_to_open(page: str) -> None:
+    say("Open this address as Ad Account Operator or Admin, and agree:")
+    say(page)
+
+
+def _tell_login(done: "Login", json_output: bool) -> None:
+    listed = done.advertisers
+    if json_output:
+        ids = [{"advertiser_id": one.advertiser_id, "name": one.name} for one in listed] if listed is not None else None
+        out_json({**done.standing.as_json(), "advertisers": ids})
+    else:
+        _tell(done.standing, json_output)
+        for line in table(("advertiser", one.advertiser_id, one.name) for one in listed or ()):
+            out(line)
+    if listed is None:
+        say(f"The grant is kept; which ad accounts it opens could not be found out. {done.why_not}")
+
+
+def _tell(standing: "Standing", json_output: bool) -> None:
+    if json_output:
+        out_json(standing.as_json())
+        return
+    rows = [("credential", f"{standing.credential} (target {standing.target}, {standing.api_url})")]
+    rows.append(("kind", _KINDS[standing.kind]))
+    rows += [("from", standing.source)] if standing.source else []
+    times = {
+        "kept since": standing.kept_at,
+        "last refresh": standing.refreshed_at,
+        "expires": standing.expires_at,
+        "refresh token expires": standing.refresh_expires_at,
+        "refresh without an end": standing.unfinished_refresh,
+    }
+    rows += [(name, f"{at:%Y-%m-%d %H:%M:%S} UTC") for name, at in times.items() if at]
+    for line in table(rows):
+        out(line)

@@ -1,0 +1,251 @@
+"""`connector auth`: the code comes by the loopback port or is pasted; what is known is told without a secret."""
+
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import yaml
+from pydantic import SecretStr
+
+from connector.destinations.tiktok.redirect import Redirect
+from connector.errors import AuthorisationError, UsageError
+from connector.simulator.accounts import ADVERTISER
+from connector.simulator.server import Simulator
+from tests.cli.command import ended, inside, started
+from tests.credentials.grants import (
+    APP,
+    APP_ONLY,
+    CODE,
+    GRANT,
+    NAME,
+    REFRESHING,
+    SECRET,
+    STARTING,
+    Folder,
+    selling,
+    simulating,
+)
+
+EXCHANGE = "/open_api/v1.3/oauth2/access_token/"
+Answers = dict[str, str]
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with simulating() as running:
+        yield running
+
+
+def visit(address: str, **given: str) -> int:
+    """The status that a browser gets which is led back with these parameters."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
+    connection.request("GET", f"/?{urlencode(given)}" if given else "/favicon.ico")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_a_code_that_comes_by_the_loopback_port_becomes_a_grant_that_runs_use(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    made = selling(tmp_path / "shop", simulator.url, APP_ONLY)
+    process = started("auth", "login", "tiktok", "--port", "0", "--json", project=made.directory)
+    assert process.stderr
+    process.stderr.readline()
+    page = process.stderr.readline().strip()
+    asked = {key: value for key, (value,) in parse_qs(urlsplit(page).query).items()}
+    assert page.startswith(f"{simulator.url}/portal/auth?")
+    assert (asked["app_id"], set(asked)) == (APP, {"app_id", "redirect_uri", "state"})
+    assert visit(asked["redirect_uri"]) == 400
+    assert visit(asked["redirect_uri"], auth_code=CODE, state=asked["state"]) == 200
+    login = ended(process)
+    assert (login.code, login.stderr) == (0, "")
+    assert login.json["advertisers"] == [{"advertiser_id": ADVERTISER, "name": "Advertiser 2109"}]
+    assert (login.json["kind"], login.json["source"]) == ("long_term", "login")
+    run = inside("run", NAME, "--json", project=made.directory)
+    assert run.record()["rows"]["delivered"] == 20
+
+
+@pytest.mark.parametrize("pasted", [CODE, f"http://127.0.0.1:8788/?auth_code={CODE}&state=x"])
+def test_a_code_can_be_pasted(simulator: Simulator, tmp_path: Path, pasted: str) -> None:
+    made = selling(tmp_path / "shop", simulator.url, APP_ONLY)
+    login = inside("auth", "login", "tiktok", "--code", pasted, project=made.directory)
+    assert login.code == 0
+    assert f"advertiser  {ADVERTISER}" in login.stdout
+    assert simulator.world.accounts.used_codes == {CODE}
+    assert Folder(made).kept["advertiser_ids"] == [ADVERTISER]
+
+
+def test_the_page_for_another_address_is_printed_and_nothing_waited_for(simulator: Simulator, tmp_path: Path) -> None:
+    made = selling(tmp_path / "shop", simulator.url, APP_ONLY)
+    asked = inside("auth", "login", "tiktok", "--redirect-uri", "https://shop.example/done", project=made.directory)
+    assert (asked.code, asked.stdout) == (0, "")
+    assert "redirect_uri=https%3A%2F%2Fshop.example%2Fdone" in asked.stderr
+    assert simulator.tally.requests == 0
+
+
+def test_a_code_that_was_used_is_refused_and_what_was_kept_stays(simulator: Simulator, tmp_path: Path) -> None:
+    made = selling(tmp_path / "shop", simulator.url, APP_ONLY)
+    assert inside("auth", "login", "tiktok", "--code", CODE, project=made.directory).code == 0
+    kept = Folder(made).kept
+    again = inside("auth", "login", "tiktok", "--code", CODE, project=made.directory)
+    assert again.code == 1
+    assert "auth code was used before, has expired or was cancelled. Authorise again" in again.sentence
+    assert Folder(made).kept == kept
+
+
+def test_a_refused_first_login_leaves_the_token_of_the_project_file_in_use(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    made = selling(tmp_path / "shop", simulator.url, {**APP_ONLY, "access_token": STARTING})
+    assert inside("auth", "login", "tiktok", "--code", "expired", project=made.directory).code == 1
+    assert inside("run", NAME, project=made.directory).code == 0
+
+
+def test_accounts_that_cannot_be_listed_do_not_lose_the_grant(tmp_path: Path) -> None:
+    fault = "code:path=/oauth2/advertiser/get/,code=40001,message=No permission."
+    with simulating(fault) as simulator:
+        made = selling(tmp_path / "shop", simulator.url, APP_ONLY)
+        login = inside("auth", "login", "tiktok", "--code", CODE, "--json", project=made.directory)
+        assert inside("run", NAME, project=made.directory).code == 0
+    assert (login.code, login.json["advertisers"]) == (0, None)
+    assert "Ad Account Operator or Admin" in login.sentence
+
+
+# The loopback port -------------------------------------------------------------------------------------------
+
+
+def received(visits: Callable[[Redirect], None]) -> SecretStr:
+    """What the port makes of a browser's visits."""
+    with Redirect(0) as redirect:
+        browser = threading.Thread(target=visits, args=(redirect,))
+        browser.start()
+        try:
+            return redirect.code(10)
+        finally:
+            browser.join()
+
+
+def test_another_state_is_another_login(simulator: Simulator) -> None:
+    with pytest.raises(AuthorisationError, match="belongs to another login"):
+        received(lambda redirect: (visit(redirect.url, auth_code=CODE, state="guessed"), None)[1])
+
+
+def test_a_state_that_is_missing_is_another_login() -> None:
+    with pytest.raises(AuthorisationError, match="belongs to another login"):
+        received(lambda redirect: (visit(redirect.url, auth_code=CODE), None)[1])
+
+
+def test_a_user_who_denies_is_told_that_access_was_not_granted() -> None:
+    with pytest.raises(AuthorisationError, match="access was not granted"):
+        received(lambda redirect: (visit(redirect.url, error="access_denied", state=redirect.state), None)[1])
+
+
+def test_nobody_is_waited_for_for_ever() -> None:
+    with Redirect(0) as redirect, pytest.raises(AuthorisationError, match="No answer came"):
+        redirect.code(-1)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with Redirect(0) as redirect, pytest.raises(UsageError, match="cannot be listened on"):
+        Redirect(int(redirect.url.split(":")[2].strip("/")))
+
+
+# Status and refresh ------------------------------------------------------------------------------------------
+
+
+def test_what_is_known_is_told_without_a_secret(simulator: Simulator, tmp_path: Path) -> None:
+    made = selling(tmp_path / "shop", simulator.url)
+    before = inside("auth", "status", "tiktok", "--json", project=made.directory)
+    refreshed = inside("auth", "refresh", "tiktok", "--json", project=made.directory)
+    after = inside("auth", "status", "tiktok", "--json", project=made.directory)
+    told = inside("auth", "status", "tiktok", project=made.directory)
+    assert list(before.json) == [
+        "credential", "target", "api_url", "kind", "source", "kept_at", "expires_at", "refreshed_at",
+        "refresh_expires_at", "unfinished_refresh",
+    ]  # fmt: skip
+    assert (before.json["kind"], before.json["source"], before.json["kept_at"]) == ("refreshed", "project file", None)
+    assert refreshed.json == after.json
+    assert (after.json["source"], after.json["kept_at"]) == ("refresh", after.json["refreshed_at"])
+    assert after.json["expires_at"] > after.json["refreshed_at"]
+    assert "last refresh" in told.stdout
+    kept = Folder(made).kept
+    printed = "".join(one.stdout + one.stderr for one in (before, refreshed, after, told))
+    for secret in (*GRANT.values(), kept["access_token"], kept["refresh_token"]):
+        assert (secret[:8] in printed) is (secret == APP and False)
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        ({"access_token": STARTING}, "long_term"),
+        ({**APP_ONLY, "access_token": STARTING}, "long_term"),
+        (APP_ONLY, "none"),
+    ],
+)
+def test_what_cannot_be_refreshed_says_so(
+    simulator: Simulator, tmp_path: Path, written: dict[str, str], kind: str
+) -> None:
+    made = selling(tmp_path / "shop", simulator.url, written)
+    assert inside("auth", "status", "tiktok", "--json", project=made.directory).json["kind"] == kind
+    refused = inside("auth", "refresh", "tiktok", project=made.directory)
+    assert refused.code == 2
+    assert "nothing to refresh" in refused.sentence
+    assert simulator.tally.requests == 0
+
+
+def test_a_refresh_can_be_asked_for(simulator: Simulator, tmp_path: Path) -> None:
+    made = selling(tmp_path / "shop", simulator.url)
+    for _ in range(2):
+        assert inside("auth", "refresh", "tiktok", project=made.directory).code == 0
+    assert simulator.tally.endpoints[REFRESHING] == 2
+
+
+def test_a_credential_that_there_is_not_and_one_without_an_app_are_refused(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    made = selling(tmp_path / "shop", simulator.url, {"access_token": STARTING})
+    assert inside("auth", "status", "tiktoc", project=made.directory).code == 2
+    for asked in (("--code", CODE), ("--port", "0")):
+        refused = inside("auth", "login", "tiktok", *asked, project=made.directory)
+        assert refused.code == 2
+        assert "app_id and app_secret" in refused.sentence
+
+
+def test_the_simulator_within_a_command_keeps_no_grants(tmp_path: Path) -> None:
+    made = selling(tmp_path / "shop", "simulator")
+    for asked in (("refresh", "tiktok"), ("login", "tiktok", "--code", CODE)):
+        refused = inside("auth", *asked, project=made.directory)
+        assert refused.code == 2
+        assert "which keeps no grants" in refused.sentence
+
+
+def test_nobody_is_reached_at_a_closed_port(tmp_path: Path) -> None:
+    made = selling(tmp_path / "shop", "http://127.0.0.1:1")
+    refused = inside("auth", "refresh", "tiktok", "--json", project=made.directory)
+    assert (refused.code, refused.json["error"]) == (1, refused.sentence)
+    assert "No connection to TikTok" in refused.sentence
+    assert SECRET not in refused.stdout + refused.stderr
+
+
+def test_a_credential_that_is_used_at_two_addresses_has_no_one_place_to_log_in_at(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    made = selling(tmp_path / "shop", simulator.url)
+    settings = yaml.safe_load(made.settings.read_text())
+    settings["destinations"]["other"] = {**settings["destinations"]["stores"], "api_url": None}
+    made.settings.write_text(yaml.safe_dump(settings))
+    refused = inside("auth", "status", "tiktok", project=made.directory)
+    assert refused.code == 2
+    assert f"https://business-api.tiktok.com and {simulator.url}" in refused.sentence
+
+
+def test_an_address_of_the_environment_that_is_none_is_refused_with_its_place(tmp_path: Path) -> None:
+    made = selling(tmp_path / "shop", "{{ env.PLACE }}")
+    refused = inside("auth", "status", "tiktok", project=made.directory, environ={"PLACE": "ftp://shop.example"})
+    assert refused.code == 2
+    assert "orchestrations.yaml:" in refused.sentence
+    assert "https:// address" in refused.sentence
