@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
 from connector.destinations.tiktok.endpoint import SIMULATOR, as_written, asking, kept_tokens
 from connector.destinations.tiktok.kept import Kept
 from connector.destinations.tiktok.oauth import Advertiser, authorisation_url
-from connector.destinations.tiktok.redirect import Redirect
+from connector.destinations.tiktok.redirect import Redirect, code_in, new_state, parameters
 from connector.destinations.tiktok.renewal import grown
 from connector.errors import AuthorisationError, ConfigurationError, UsageError
 from connector.pipeline.credentials import Access, Standing, standing
@@ -50,10 +49,18 @@ def received_code(access: Access, port: int, show: Show) -> SecretStr:
         return redirect.code(ANSWER_SECONDS)
 
 
-def pasted_code(text: str) -> SecretStr:
-    """The code from what a user pasted: the code itself, or the whole address that TikTok's page led back to."""
-    found = parse_qs(urlsplit(text.strip()).query) if "?" in text else {}
-    return SecretStr((found.get("auth_code") or found.get("code") or [text.strip()])[-1])
+def pasted_code(access: Access, redirect_uri: str, show: Show, read: Callable[[], str]) -> SecretStr:
+    """The code that a user pastes: alone, or as the whole address that TikTok's page led back to.
+
+    `show` gets the page's address, `read` gives what is pasted then. The state of an address has to be the page's.
+    Raises AuthorisationError where it is not, or access was denied.
+    """
+    state = new_state()
+    show(page(access, redirect_uri, state))
+    text = read().strip()
+    if not text:
+        raise UsageError("No code was pasted.")
+    return code_in(parameters(text), state) if "?" in text else SecretStr(text)
 
 
 def page(access: Access, redirect_uri: str, state: str) -> str:

@@ -1,6 +1,9 @@
 """`connector auth`: the code comes by the loopback port or is pasted; what is known is told without a secret."""
 
 import http.client
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +17,8 @@ from connector.destinations.tiktok.redirect import Redirect
 from connector.errors import AuthorisationError, UsageError
 from connector.simulator.accounts import ADVERTISER
 from connector.simulator.server import Simulator
-from tests.cli.command import ended, inside, started
+from tests.cli.command import Outcome, ended, environment, inside, started
+from tests.cli.shop import Shop
 from tests.credentials.grants import (
     APP,
     APP_ONLY,
@@ -69,21 +73,41 @@ def test_a_code_that_comes_by_the_loopback_port_becomes_a_grant_that_runs_use(
     assert run.record()["rows"]["delivered"] == 20
 
 
-@pytest.mark.parametrize("pasted", [CODE, f"http://127.0.0.1:8788/?auth_code={CODE}&state=x"])
-def test_a_code_can_be_pasted(simulator: Simulator, tmp_path: Path, pasted: str) -> None:
+def test_a_code_can_be_given(simulator: Simulator, tmp_path: Path) -> None:
     made = selling(tmp_path / "shop", simulator.url, APP_ONLY)
-    login = inside("auth", "login", "tiktok", "--code", pasted, project=made.directory)
+    login = inside("auth", "login", "tiktok", "--code", CODE, project=made.directory)
     assert login.code == 0
     assert f"advertiser  {ADVERTISER}" in login.stdout
     assert simulator.world.accounts.used_codes == {CODE}
     assert Folder(made).kept["advertiser_ids"] == [ADVERTISER]
 
 
-def test_the_page_for_another_address_is_printed_and_nothing_waited_for(simulator: Simulator, tmp_path: Path) -> None:
+def pasted(made: Shop, text: str, *options: str) -> Outcome:
+    """How a login ends to which this is pasted; STATE stands for that of the page that was printed."""
+    command = [sys.executable, "-m", "connector", "auth", "login", "tiktok", "--json", *options]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment(made.directory), text=True, **pipes) as process:  # type: ignore[call-overload]
+        before = "".join(process.stderr.readline() for _ in range(3))
+        state = re.search("state=([^&\\s]+)", before)
+        assert state
+        stdout, stderr = process.communicate(text.replace("STATE", state[1]) + "\n", timeout=60)
+    return Outcome(process.returncode, stdout, before + stderr)
+
+
+def test_the_address_that_was_led_back_to_can_be_pasted(simulator: Simulator, tmp_path: Path) -> None:
     made = selling(tmp_path / "shop", simulator.url, APP_ONLY)
-    asked = inside("auth", "login", "tiktok", "--redirect-uri", "https://shop.example/done", project=made.directory)
-    assert (asked.code, asked.stdout) == (0, "")
-    assert "redirect_uri=https%3A%2F%2Fshop.example%2Fdone" in asked.stderr
+    back = "https://shop.example/done"
+    login = pasted(made, f"{back}?auth_code={CODE}&state=STATE", "--redirect-uri", back)
+    assert login.json["source"] == "login"
+    assert "redirect_uri=https%3A%2F%2Fshop.example%2Fdone" in login.stderr
+    assert simulator.world.accounts.used_codes == {CODE}
+
+
+def test_an_address_of_another_login_that_is_pasted_is_refused(simulator: Simulator, tmp_path: Path) -> None:
+    made = selling(tmp_path / "shop", simulator.url, APP_ONLY)
+    refused = pasted(made, f"http://127.0.0.1:8788/?auth_code={CODE}&state=guessed", "--code", "-")
+    assert refused.code == 1
+    assert "belongs to another login" in refused.stderr
     assert simulator.tally.requests == 0
 
 

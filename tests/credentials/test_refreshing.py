@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from connector.delivery.answer import Verdict
+from connector.delivery.batch import Batch
+from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.renewal import KeptTokens
 from connector.errors import AuthorisationError
+from connector.route import Route
 from connector.simulator.server import Simulator
 from tests.cli.command import environment, inside
 from tests.crash.launcher import Order
@@ -103,7 +107,10 @@ def test_processes_that_need_a_token_at_once_refresh_once(tmp_path: Path) -> Non
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         started = [subprocess.Popen(command, env=environment(None), text=True, **pipes) for _ in range(2)]  # type: ignore[call-overload]
         assert [one.stdout.readline() for one in started] == ["ready\n"] * 2
-        first, second = [one.communicate("\n", timeout=30)[0] for one in started]
+        for one in started:
+            one.stdin.write("\n")
+            one.stdin.flush()
+        first, second = [one.communicate(timeout=30)[0] for one in started]
     assert first == second != ""
     assert simulator.tally.endpoints[REFRESHING] == 1
 
@@ -118,6 +125,19 @@ def test_a_process_takes_what_another_has_kept_meanwhile_also_where_its_own_toke
     assert other.current() == one.current()
     assert not other.replaced(other.current(), expired=False)
     assert simulator.tally.endpoints[REFRESHING] == 1
+
+
+def test_a_batch_whose_token_was_revoked_leaves_again_with_the_one_that_another_process_kept(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    events = b'{"event":"Purchase","event_time":1790000000,"event_id":"1"}'
+    batch = Batch(0, Route("offline", "7654321098765432109"), 1, 1, events)
+    one, other = (tokens_in(tmp_path, simulator.url, credential(**WRITTEN)) for _ in range(2))
+    with EventsClient(simulator.url, other) as client:
+        simulator.world.accounts.tokens[STARTING].revoked = True
+        assert client.attempt(batch).verdict is Verdict.STOP
+        one.refresh()
+        assert [client.attempt(batch).verdict for _ in range(2)] == [Verdict.AGAIN, Verdict.ACCEPTED]
 
 
 def test_a_token_is_refreshed_shortly_before_it_ends(simulator: Simulator, tmp_path: Path) -> None:
@@ -178,7 +198,6 @@ def killed(launcher: Launcher, directory: Path, function: str, when: str, number
         ("_put_in_place", "before", 1, 0),
         ("_put_in_place", "after", 1, 0),
         ("_put_in_place", "after", 2, 1),
-        ("TokenFile.write", "after", 2, 1),
     ],
 )
 def test_a_process_killed_during_a_refresh_leaves_what_the_next_one_goes_on_with(

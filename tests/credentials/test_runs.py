@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import connector, ended, inside, started
+from tests.cli.command import ended, inside, started
 from tests.credentials.grants import (
     APP_ONLY,
     GRANT,
@@ -61,6 +61,16 @@ def test_a_new_token_that_is_dead_too_stops_the_run_which_can_be_resumed(tmp_pat
     assert "connector auth login" in run.sentence
     assert "connector resume" in run.sentence
     assert (again.code, again.record()["rows"]["delivered"]) == (0, 20)
+
+
+def test_a_token_that_served_and_dies_again_is_refreshed_again(tmp_path: Path) -> None:
+    with simulating("expired_token:times=1", "expired_token:skip=3,times=1") as simulator:
+        made = selling(
+            tmp_path / "shop", simulator.url, {**GRANT, "access_token": STARTING}, rows=6_000, max_in_flight=1
+        )
+        run = inside("run", NAME, "--json", project=made.directory)
+    assert (run.code, run.record()["rows"]["delivered"]) == (0, 6_000)
+    assert (simulator.tally.endpoints[REFRESHING], simulator.tally.duplicates) == (2, 0)
 
 
 def test_a_refresh_that_fails_for_a_while_is_tried_again(tmp_path: Path) -> None:
@@ -122,7 +132,7 @@ def test_only_its_owner_may_read_what_is_kept(tmp_path: Path) -> None:
     with simulating() as simulator:
         made = selling(tmp_path / "shop", simulator.url)
         (made.state / "tokens").mkdir(parents=True, mode=0o755)
-        assert connector("run", NAME, project=made.directory).code == 0
+        assert inside("run", NAME, project=made.directory).code == 0
     file = Folder(made).file
     assert (file.parent.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
     assert sorted(one.suffix for one in file.parent.iterdir()) == [".json", ".lock"]

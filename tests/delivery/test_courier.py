@@ -124,3 +124,11 @@ def test_the_others_know_of_an_answer_before_its_place_is_free() -> None:
 
     office.send(attempt)
     assert known == [True]
+
+
+def test_what_is_to_be_sent_again_at_once_costs_neither_time_nor_an_attempt() -> None:
+    office = Office()
+    again = Answer(Verdict.AGAIN, 401, 40102, "Again")
+    fate = office.send(script(*[again] * 20, ACCEPTED))
+    assert (fate.state, office.limiter.places) == (BatchState.DELIVERED, 21)
+    assert office.clock.now <= 21 / 1000

@@ -11,6 +11,8 @@ from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from connector.pipeline.authorisation import Login
     from connector.pipeline.credentials import Access, Standing
 
@@ -22,11 +24,11 @@ PortOption = Annotated[
 ]
 CodeOption = Annotated[
     str | None,
-    typer.Option("--code", metavar="C", help="The code that TikTok's page led back with; -: read it from stdin."),
+    typer.Option("--code", metavar="C", help="The code that TikTok's page led back with; -: read it, or the address."),
 ]
 RedirectOption = Annotated[
     str | None,
-    typer.Option("--redirect-uri", metavar="URL", help="Print the page for this address and wait for no code."),
+    typer.Option("--redirect-uri", metavar="URL", help="The address registered with the app, where it is another."),
 ]
 
 _KINDS = {
@@ -59,17 +61,10 @@ def login(
     debug: DebugOption = False,
 ) -> None:
     """Authorise the credential's app on TikTok's page, keep what it grants, and list the ad accounts it may use."""
-    from connector.pipeline.authorisation import log_in, page, pasted_code, received_code
+    from connector.pipeline.authorisation import log_in
 
     access = _access(project, target, credential)
-    if redirect_uri and not code:
-        _ask_to_open(page(access, redirect_uri, "none"))
-        say(f"Then: connector auth login {credential} --code CODE")
-        return
-    if code:
-        given = pasted_code(sys.stdin.readline() if code == "-" else code)
-    else:
-        given = received_code(access, port, _ask_to_open)
+    given = _code(access, code, port, redirect_uri)
     _tell_login(log_in(access, given), json_output)
 
 
@@ -105,6 +100,24 @@ def _access(project: Path | None, target: str | None, credential: str) -> "Acces
     from connector.pipeline.credentials import access_of
 
     return access_of(open_project(project, target), credential)
+
+
+def _code(access: "Access", code: str | None, port: int, redirect_uri: str | None) -> "SecretStr":
+    """As it was given; else as it is pasted, where the browser cannot lead back here; else as it arrives."""
+    from pydantic import SecretStr
+
+    from connector.pipeline.authorisation import pasted_code, received_code
+
+    if code and code != "-":
+        return SecretStr(code)
+    if code or redirect_uri:
+        return pasted_code(access, redirect_uri or f"http://127.0.0.1:{port}/", _ask_to_paste, sys.stdin.readline)
+    return received_code(access, port, _ask_to_open)
+
+
+def _ask_to_paste(page: str) -> None:
+    _ask_to_open(page)
+    say("Then paste the address that it leads back to, or the code in it:")
 
 
 def _ask_to_open(page: str) -> None:

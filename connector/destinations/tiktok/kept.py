@@ -123,7 +123,9 @@ class TokenFile:
             raise self._unusable(error) from None
 
     def _make_folder(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.folder.exists():
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync(self.folder.parent)
         if self.folder.stat().st_mode & 0o077:
             self.folder.chmod(0o700)
 

@@ -1,6 +1,7 @@
 """Where TikTok's page leads back to: a port on this machine that waits for the code."""
 
 import secrets
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from time import monotonic
 from types import TracebackType
@@ -20,6 +21,31 @@ _DONE = "The code has arrived. You can close this window; the command goes on."
 _FAILED = "This is not what the command waits for: see there."
 
 
+def new_state() -> str:
+    """What nobody can guess."""
+    return secrets.token_urlsafe(24)
+
+
+def parameters(address: str) -> dict[str, str]:
+    """The parameters of an address; of one that is given twice the last."""
+    return {key: values[-1] for key, values in parse_qs(urlsplit(address).query).items()}
+
+
+def code_in(answer: Mapping[str, str], state: str) -> SecretStr:
+    """The code that TikTok's page led back with. Raises AuthorisationError: denied, or the answer to another login."""
+    if not secrets.compare_digest(answer.get("state", "").encode(), state.encode()):
+        raise AuthorisationError(
+            "What came back belongs to another login: its state is not that of the address above. Nothing was "
+            "exchanged. Start again, with the address that is printed then."
+        )
+    code = answer.get("auth_code") or answer.get("code")
+    if not code:
+        raise AuthorisationError(
+            "TikTok gave no code: access was not granted. Start again and agree, as Ad Account Operator or Admin."
+        )
+    return SecretStr(code)
+
+
 class Redirect:
     """Listens on loopback for one answer of TikTok's page. Raises UsageError where the port is not free.
 
@@ -27,7 +53,7 @@ class Redirect:
     """
 
     def __init__(self, port: int) -> None:
-        self.state = secrets.token_urlsafe(24)
+        self.state = new_state()
         self.answer: dict[str, str] = {}
         try:
             self._server = _Server(port, self.answer)
@@ -46,20 +72,7 @@ class Redirect:
             if monotonic() > until:
                 raise AuthorisationError(f"No answer came within {seconds / 60:g} minutes. Start again.")
             self._server.handle_request()
-        return self._read()
-
-    def _read(self) -> SecretStr:
-        if not secrets.compare_digest(self.answer.get("state", "").encode(), self.state.encode()):
-            raise AuthorisationError(
-                "What came back belongs to another login: its state is not that of the address above. Nothing was "
-                "exchanged. Start again, with the address that is printed then."
-            )
-        code = self.answer.get("auth_code") or self.answer.get("code")
-        if not code:
-            raise AuthorisationError(
-                "TikTok gave no code: access was not granted. Start again and agree, as Ad Account Operator or Admin."
-            )
-        return SecretStr(code)
+        return code_in(self.answer, self.state)
 
     def __enter__(self) -> Self:
         return self
@@ -87,9 +100,8 @@ class _Visit(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Take the first visit that brings anything; browsers also ask for an icon."""
-        url = urlsplit(self.path)
-        given = {key: values[-1] for key, values in parse_qs(url.query).items()}
-        self.server.answer.update(given if url.path == "/" else {})
+        given = parameters(self.path)
+        self.server.answer.update(given if urlsplit(self.path).path == "/" else {})
         brought = "state" in given and bool(given.keys() & {"auth_code", "code"})
         self._say(_DONE if brought else _FAILED, 200 if brought else 400)
 
