@@ -39,6 +39,8 @@ def heading(line: str, path: str, shown: str, delimiter: str | None) -> Heading:
     """What a header line says; `delimiter` is the declared one's name. Raises FileRefused."""
     if not line.strip():
         raise FileRefused(f"{shown}:1: the file has no header line.")
+    if line.count('"') % 2:
+        raise FileRefused(f"{shown}:1: the header line opens a quotation mark and does not close it.")
     character = DELIMITERS[delimiter] if delimiter else _delimiter(line, path)
     names = tuple(next(csv.reader([line], delimiter=character), []))
     # First, since what follows may repeat a name.

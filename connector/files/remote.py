@@ -3,14 +3,21 @@
 The drivers find them as they do everywhere: s3fs in AWS's variables and files, gcsfs in Google's, sshfs in ~/.ssh.
 """
 
+import re
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import IO, Any, cast
 
 import fsspec
+from fsspec.asyn import sync
+from fsspec.utils import glob_translate
 
 from connector.files.places import scheme_of
 
 _READ_AT_ONCE = 8 << 20
+_ENDS_WITHIN = 5.0
+"""Seconds."""
+
 _STAMPS = ("ETag", "etag", "generation", "mtime", "LastModified", "updated", "size")
 """What the drivers say of a file that is another once it has changed; each says some of it."""
 
@@ -29,7 +36,8 @@ class Remote:
         path = self._files._strip_protocol(pattern)
         if self._files.exists(path):
             return [pattern]
-        return [self._address(one) for one in self._files.glob(path) if not self._files.isdir(one)]
+        found = _at_root(self._files, path) if path.startswith("/") else self._files.glob(path)
+        return [self._address(one) for one in found if not self._files.isdir(one)]
 
     def look(self, path: str) -> tuple[int, Hashable]:
         """See `Place.look`."""
@@ -45,11 +53,24 @@ class Remote:
         return cast("IO[bytes]", self._files.open(path, "rb", **further))
 
     def close(self) -> None:
-        """See `Place.close`: the drivers end their connections when they are let go of."""
+        """See `Place.close`. The stores' drivers end their connections when they are let go of; sshfs keeps its own."""
+        if self._scheme == "sftp":
+            with suppress(Exception):
+                sync(self._files.loop, self._files._pool.close)
+                sync(self._files.loop, self._files._stack.aclose, timeout=_ENDS_WITHIN)
         self._files = None
 
     def _address(self, path: str) -> str:
         return f"{self._before}{self._host}{path}"
+
+
+def _at_root(files: Any, path: str) -> list[str]:
+    """What a glob of an absolute path names: sshfs by itself finds nothing where the first folder has a wildcard."""
+    fits = re.compile(glob_translate(path))
+    folder = path[: re.search(r"[*?[]|$", path).start()].rpartition("/")[0] + "/"  # type: ignore[union-attr]
+    depth = None if "**" in path else path.count("/") - folder.count("/") + 1
+    found = ("/" + name.lstrip("/") for name in files.find(folder, maxdepth=depth))
+    return [name for name in found if fits.match(name)]
 
 
 def _store(scheme: str) -> Any:

@@ -93,6 +93,8 @@ class FileSource:
     @contextmanager
     def execute(self, sql: str) -> Iterator["FileResult"]:  # noqa: ARG002
         """The rows of all files. Raises FileRefused where a header line is not as it has to be, or SourceError."""
+        for file in self.files:
+            self._refuse_large(file, 0, 0 if is_packed(file.path) else file.size)
         some = self.files or self._found[:1]
         headings = [self._heading(file) for file in some]
         _refuse_other_headings(some, headings)

@@ -13,7 +13,8 @@ from connector.files.failures import reading
 
 _BOM = codecs.BOM_UTF8
 _CHUNK = 1 << 20
-LONGEST_HEADER = 1 << 20
+LONGEST_HEADER = 1 << 16
+"""Bytes."""
 
 
 class Stored(io.RawIOBase):
@@ -77,7 +78,7 @@ class Text:
             head += chunk
         line, _, self._waiting = head.partition(b"\n")
         if len(line) > LONGEST_HEADER:
-            raise FileRefused(f"{self._shown}:1: the header line is longer than a megabyte.")
+            raise FileRefused(f"{self._shown}:1: the header line is longer than {LONGEST_HEADER:,} bytes.")
         return line.decode("utf-8").removesuffix("\r")
 
     def end_with(self, ending: bytes) -> None:

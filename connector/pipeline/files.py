@@ -16,6 +16,7 @@ from connector.files.source import FileSource, Reading
 from connector.hashed import HashedRows
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import FileRecord, Scope, SentFile
+from connector.outcomes import Reason
 from connector.pipeline.prepare import Job
 
 
@@ -82,11 +83,11 @@ def _too_many(new: int, before: Before, allowed: int) -> Iterator[Problem]:
 
 
 def watched(rows: Iterable[HashedRows], reading: Reading) -> Iterator[HashedRows]:
-    """The rows as they come; notes on which lines of the files those stand that are rejected."""
+    """The rows as they come; notes on which lines of the files those stand that are rejected for their own sake."""
     read = 0
     for part in rows:
         rejected = part.left_out.filter(pc.equal(part.left_out["outcome"], "rejected"))
-        for reason in pc.unique(rejected["reason"]).to_pylist():
+        for reason in sorted(set(pc.unique(rejected["reason"]).to_pylist()) - {Reason.INCOMPLETE_EVENT.value}):
             numbers = rejected.filter(pc.equal(rejected["reason"], reason))["row"].to_numpy()
             _note(reading, reason, numbers)
         read += part.read

@@ -1,0 +1,147 @@
+"""Files elsewhere, from real servers on this machine, with the credentials that a user's environment holds."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.cli.command import Outcome, connector
+from tests.cli.shop import NAME, Shop
+from tests.cli.tiktok import serving
+from tests.files.servers import Server, gcs, s3, sftp
+from tests.files.shop import CONVERSIONS, conversions, file_shop
+from tests.files.written import write
+
+ROWS = 20_000
+"""More than is read at a time."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served")
+    lines = conversions(ROWS)
+    write(folder, "1.psv", "\n".join(lines[: ROWS // 2]))
+    write(folder, "2.psv.gz", "\n".join([lines[0], *lines[ROWS // 2 :]]))
+    write(folder, "bad.csv", "email,value\n1\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def servers(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    with ExitStack() as stack:
+        yield {
+            "s3": stack.enter_context(s3(folder)),
+            "gs": stack.enter_context(gcs(folder)),
+            "sftp": stack.enter_context(sftp(folder, tmp_path_factory.mktemp("home"))),
+        }
+
+
+def run(made: Shop, server: Server, **environ: str) -> Outcome:
+    return connector("run", NAME, "--json", project=made.directory, environ={**server.environ, **environ})
+
+
+@pytest.fixture(scope="module")
+def sent_locally(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """The requests that come of the same files in a folder."""
+    with serving() as tiktok:
+        made = shop_of(tmp_path_factory.mktemp("local") / "shop", tiktok.url, f"{folder}/*.psv*")
+        run(made, Server("", {}, folder)).record()
+    return sorted(request.raw for request in tiktok.requests)
+
+
+def shop_of(directory: Path, url: str, file: str) -> Shop:
+    return file_shop(directory, url, file, format={"name": CONVERSIONS, "files_a_day": 2})
+
+
+@pytest.mark.parametrize("kind", ["s3", "gs", "sftp"])
+def test_the_same_files_give_the_same_requests_from_everywhere(
+    tmp_path: Path, servers: dict[str, Server], sent_locally: list[bytes], kind: str
+) -> None:
+    server = servers[kind]
+    with serving() as tiktok:
+        made = shop_of(tmp_path / "shop", tiktok.url, f"{server.address}/*.psv*")
+        outcome = run(made, server)
+        record = outcome.record()
+        # The content is compared, wherever the file lies; one server is enough for that.
+        again = run(made, server).record() if kind == "sftp" else None
+    assert (outcome.code, outcome.stderr) == (0, "")
+    assert record["rows"]["delivered"] == ROWS
+    assert sorted(request.raw for request in tiktok.requests) == sent_locally
+    assert again is None or set(again["rows"].values()) == {0}
+
+
+@pytest.mark.parametrize("kind", ["s3", "gs", "sftp"])
+def test_what_is_not_there_is_told_in_one_sentence(tmp_path: Path, servers: dict[str, Server], kind: str) -> None:
+    server = servers[kind]
+    made = file_shop(tmp_path / "shop", "http://127.0.0.1:9", f"{server.address}/nowhere.csv")
+    outcome = run(made, server)
+    assert (outcome.code, outcome.sentence) == (2, f"There is no file {server.address}/nowhere.csv.")
+
+
+def test_what_is_wrong_is_told_with_the_whole_address(tmp_path: Path, servers: dict[str, Server]) -> None:
+    server = servers["s3"]
+    made = file_shop(tmp_path / "shop", "http://127.0.0.1:9", f"{server.address}/bad.csv", format=CONVERSIONS)
+    outcome = run(made, server)
+    assert outcome.code == 2
+    assert outcome.record()["status"] == "failed"
+    assert outcome.stderr.splitlines()[0].startswith(f'{server.address}/bad.csv:1: "email" is none of')
+
+
+def test_a_store_that_refuses_the_credentials_ends_the_run_with_1(tmp_path: Path, servers: dict[str, Server]) -> None:
+    server = servers["s3"]
+    made = file_shop(tmp_path / "shop", "http://127.0.0.1:9", f"{server.address}/1.psv")
+    _check_keys(server, after=0)
+    try:
+        outcome = run(made, server)
+    finally:
+        _check_keys(server, after=1_000_000)
+    assert outcome.code == 1
+    assert outcome.sentence == f"{server.address}/1.psv may not be read with these credentials."
+    assert "secret-of-the-store" not in outcome.stderr + outcome.stdout
+
+
+def _check_keys(server: Server, *, after: int) -> None:
+    """From so many requests on moto looks at who asks."""
+    address = f"{server.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth"
+    with urlopen(Request(address, str(after).encode(), {"Content-Type": "text/plain"})):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        ("server", "Host key is not trusted"),
+        ("key", "may not be read with these credentials"),
+        ("port", "could not be"),
+    ],
+)
+def test_a_server_or_a_user_that_is_not_known_ends_the_run_with_1(
+    tmp_path: Path, servers: dict[str, Server], mistake: str, told: str
+) -> None:
+    """The server's key has to be known: it is not taken for granted."""
+    server, home = servers["sftp"], tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    for name in {"known_hosts", "id_ed25519"} - {{"server": "known_hosts", "key": "id_ed25519"}.get(mistake, "")}:
+        (home / ".ssh" / name).write_bytes((Path(server.environ["HOME"]) / ".ssh" / name).read_bytes())
+        (home / ".ssh" / name).chmod(0o600)
+    address = "sftp://shop:so-secret@127.0.0.1:1" if mistake == "port" else server.address
+    made = file_shop(tmp_path / "shop", "http://127.0.0.1:9", f"{address}/1.psv")
+    outcome = run(made, server, HOME=str(home))
+    assert outcome.code == 1
+    assert told in outcome.sentence
+    assert "so-secret" not in outcome.stderr + outcome.stdout
+
+
+@pytest.mark.parametrize(("scheme", "driver"), [("s3", "s3fs"), ("gs", "gcsfs"), ("sftp", "sshfs")])
+def test_a_driver_that_is_missing_is_named_with_its_extra(tmp_path: Path, scheme: str, driver: str) -> None:
+    """The command is started in a Python that does not find the driver."""
+    made = file_shop(tmp_path / "shop", "http://127.0.0.1:9", f"{scheme}://somewhere/f.csv")
+    hook = tmp_path / "hook"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(f"import sys\nsys.modules[{driver!r}] = None\n")
+    environ = {"PYTHONPATH": f"{hook}:{Path(__file__).parents[2]}"}
+    outcome = connector("validate", NAME, project=made.directory, environ=environ)
+    assert outcome.code == 2
+    assert outcome.sentence.endswith(f"Files at {scheme}:// need {driver}: pip install 'connector[files]'.")

@@ -1,0 +1,236 @@
+"""Delimited files become rows of text, and what is wrong with them is told with its line."""
+
+import csv
+import gzip
+import io
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.errors import ConfigurationError, FileRefused, SourceError
+from connector.files.places import check_address
+from connector.files.rows import BLOCK, MOST_RAGGED
+from tests.files.written import opened, read, refusal, rows_of, write
+
+ROWS = [{"a": "1", "b": "x"}, {"a": "2", "b": None}]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("f.csv", "a,b\n1,x\n2,\n"),
+        ("f.tsv", "a\tb\n1\tx\n2\t\n"),
+        ("f.psv", "a|b\n1|x\n2|\n"),
+        ("f.txt", "a|b\n1|x\n2|\n"),
+        ("F.TXT", "a\tb\n1\tx\n2\t\n"),
+        ("f.txt", "a,b\n1,x\n2,\n"),
+        ("f.csv", "a|b\n1|x\n2|\n"),
+        ("f.csv.gz", "a,b\n1,x\n2,\n"),
+        ("f.psv.gz", "a|b\n1|x\n2|"),
+        ("f.csv", "\ufeffa,b\n1,x\n2,\n"),
+        ("f.csv", "a,b\r\n1,x\r\n2,\r\n"),
+        ("f.csv", "a,b\n1,x\n2,"),
+        ("f.csv", '"a","b"\n"1","x"\n2,""\n'),
+        ("f.csv", "a,b\n\n1,x\n\n\n2,\n\n\n"),
+        ("f.csv", "a,b\n1,x\n,\n2,\n"),
+    ],
+)
+def test_every_way_of_writing_gives_the_same_rows(tmp_path: Path, name: str, text: str) -> None:
+    write(tmp_path, name, text)
+    assert rows_of(tmp_path, name) == ROWS
+
+
+def test_a_declared_delimiter_goes_before_the_name_and_the_header_line(tmp_path: Path) -> None:
+    write(tmp_path, "f.csv", "a,b|c\n1,x|y\n")
+    assert rows_of(tmp_path, "f.csv", delimiter="pipe") == [{"a,b": "1,x", "c": "y"}]
+
+
+def test_quoted_values_may_hold_anything(tmp_path: Path) -> None:
+    write(tmp_path, "f.csv", 'a,b\n"1,2","say ""hi""\nthere"\nZoë 🎈,ß\n')
+    assert rows_of(tmp_path, "f.csv") == [{"a": "1,2", "b": 'say "hi"\nthere'}, {"a": "Zoë 🎈", "b": "ß"}]
+
+
+def test_a_file_without_rows_has_columns_and_no_rows(tmp_path: Path) -> None:
+    for text in ("a,b\n", "a,b", "a,b\n\n\n"):
+        write(tmp_path, "f.csv", text)
+        with opened(tmp_path, "f.csv") as source:
+            assert source.describe("").names == ["a", "b"]
+        assert rows_of(tmp_path, "f.csv") == []
+
+
+VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=8)
+
+
+@given(
+    st.lists(st.tuples(VALUES, VALUES, VALUES), max_size=12),
+    st.sampled_from([",", "\t", "|"]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_is_written_by_the_standard_is_read_alike(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], delimiter: str, end: str
+) -> None:
+    """RFC 4180, as Python's csv module writes it; a blank value is none, and a row of blanks no row."""
+    folder = tmp_path_factory.mktemp("written")
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([("a", "b", "c"), *rows])
+    write(folder, "f.txt", out.getvalue())
+    expected = [dict(zip("abc", (value or None for value in row), strict=True)) for row in rows if any(row)]
+    assert rows_of(folder, "f.txt") == expected
+
+
+def test_rows_are_read_in_many_blocks_and_their_lines_are_known(tmp_path: Path) -> None:
+    """Line breaks within values and bad rows all over a file that is longer than what is parsed at a time."""
+    lines, expected, wrong, good = ["a,b"], [], [], 0
+    for number in range(60_000):
+        line = len(lines) + 1
+        if number % 20_011 == 7:
+            lines.append("only one")
+            wrong.append(line)
+        elif number % 9_973 == 11:
+            lines += [f'"{number}', 'x",y']
+            expected.append((good := good + 1, line))
+        else:
+            lines.append(f"{number},{'v' * 40}")
+            expected.append((good := good + 1, line))
+    text = "\n".join(lines)
+    assert len(text) > 2 * BLOCK
+    write(tmp_path, "f.csv", text)
+    with opened(tmp_path, "f.csv") as source, source.execute("") as result:
+        batches = list(result.batches())
+        assert len(batches) > 2
+        assert sum(batch.num_rows for batch in batches) == good
+        some = expected[:: len(expected) // 50]
+        places = source.reading.lines.places(np.array([row for row, _ in some]))
+        assert places == [("f.csv", line) for _, line in some]
+        told = [problem.message for problem in source.reading.found.problems()]
+    assert told == [f"f.csv:{line}: the row has 1 fields, the header 2." for line in wrong]
+
+
+def test_of_many_bad_rows_the_first_twenty_are_listed_and_all_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, "f.csv", "a,b\n" + "1\n1,2\n" * 131)
+    _, problems = read(tmp_path, "f.csv")
+    assert problems[:2] == [f"f.csv:{line}: the row has 1 fields, the header 2." for line in (2, 4)]
+    assert len(problems) == 21
+    assert problems[-1].startswith("f.csv: 131 rows ")
+
+
+def test_a_file_of_which_hardly_a_row_fits_is_given_up(tmp_path: Path) -> None:
+    write(tmp_path, "f.csv", "a,b\n1,2\n" + "1\n" * (MOST_RAGGED + 10))
+    assert "f.csv:3: from here on more than" in refusal(FileRefused, tmp_path, "f.csv")
+
+
+REFUSED: Mapping[str, tuple[str, str | bytes, str]] = {
+    "no header line": ("f.csv", "", "f.csv:1: the file has no header line."),
+    "blank header line": ("f.csv", "\n1,2\n", "f.csv:1: the file has no header line."),
+    "semicolons": ("f.csv", "a;b\n1;2\n", 'f.csv:1: the header line has one column, "a;b"'),
+    "another delimiter": ("f.psv", "a;b\n1;2\n", "the delimiter has to be a comma, a tab or a pipe"),
+    "twice": ("f.csv", "a,b,a\n1,2,3\n", 'f.csv:1: two columns are named "a".'),
+    "twice in another case": ("f.csv", "Email,b,EMAIL\n1,2,3\n", 'two columns are named "email"'),
+    "nameless": ("f.csv", "a,,c\n1,2,3\n", "f.csv:1: column 2 has no name."),
+    "no names": ("f.csv", "jo@example.com,5\nal@example.com,6\n", "f.csv:1: the first line has what looks like"),
+    "no names but a number": ("f.csv", "+12065550100,5\n1,2\n", "f.csv:1: the first line has what looks like"),
+    "Latin 1": ("f.csv", b"a,b\n1,2\n3,caf\xe9\n", "f.csv:3: not UTF-8 text"),
+    "Latin 1 header": ("f.csv", b"caf\xe9,b\n1,2\n", "f.csv:1: not UTF-8 text"),
+    "UTF-16": ("f.csv", "a,b\n1,2\n".encode("utf-16"), "f.csv:1: not UTF-8 text"),
+    "UTF-16 without a mark": ("f.csv", "a,b\n1,2\n".encode("utf-16-le"), "f.csv:1: not UTF-8 text"),
+    "half a letter at the end": ("f.csv", b"a,b\n1,\xc3", "f.csv:2: not UTF-8 text"),
+    "open quote": ("f.csv", 'a,b\n1,2\n3,"4\n5,6\n', "f.csv:3: here or further on a quotation mark is opened"),
+    "open quote at the end": ("f.csv", 'a,b\n1,2\n3,"4', "f.csv:3: here or further on a quotation mark is opened"),
+    "open quote, then much": ("f.csv", 'a,b\n1,2\n"3,4\n' + "5,6\n" * 400_000, "a quotation mark is opened"),
+    "long header": ("f.csv", "a" * 1_100_000 + ",b\n1,2\n", "f.csv:1: the header line is longer than 65,536 bytes"),
+    "header over two lines": ("f.csv", '"a\nb",c\n1,2\n', "f.csv:1: the header line opens a quotation mark"),
+    "another type": ("f.xlsx", "a,b\n1,2\n", "f.xlsx is of no type that is read"),
+}
+
+
+@pytest.mark.parametrize("mistake", REFUSED)
+def test_a_file_that_is_otherwise_is_refused(tmp_path: Path, mistake: str) -> None:
+    name, text, told = REFUSED[mistake]
+    write(tmp_path, name, text)
+    message = refusal(FileRefused, tmp_path, name)
+    assert told in message
+    assert "\n" not in message
+    assert "example.com" not in message
+    assert "2065550100" not in message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a,b\n1,2\n", gzip.compress(b"a,b\n1,2\n" * 1000)[:-20], gzip.compress(b"a,b\n1,2\n") + b"more", b"\x1f\x8b\x08"],
+    ids=["plain", "cut short", "longer", "begun"],
+)
+def test_bad_gzip_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "f.csv.gz").write_bytes(content)
+    message = refusal(FileRefused, tmp_path, "f.csv.gz")
+    assert message.startswith("f.csv.gz is no gzip, or not all of one: ")
+
+
+def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    assert refusal(FileRefused, tmp_path, "f.csv") == "There is no file f.csv."
+    assert refusal(FileRefused, tmp_path, "sub/*.csv") == "There is no file that fits sub/*.csv."
+    assert "folder.csv is a folder" in refusal(FileRefused, tmp_path, "folder.csv")
+
+
+def test_an_address_of_another_kind_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r'from "sfpt://".*Did you mean "sftp"') as caught:
+        check_address("sfpt://host/f.csv", tmp_path)
+    assert caught.value.exit_code == 2
+
+
+def test_files_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name, text in {"b.csv": "a,b\n3,4\n", "a.csv": "a,b\n1,2\n", "c.txt.gz": "a|b\n5|6\n"}.items():
+        write(tmp_path, name, text)
+    (tmp_path / "sub").mkdir()
+    write(tmp_path / "sub", "d.csv", "a,b\n7,8\n")
+    assert [row["a"] for row in rows_of(tmp_path, "*.*")] == ["1", "3", "5"]
+    assert [row["a"] for row in rows_of(tmp_path, "**/*.csv")] == ["1", "3", "7"]
+    write(tmp_path, "[x].csv", "a,b\n9,9\n")
+    assert [row["a"] for row in rows_of(tmp_path, "[x].csv")] == ["9"]
+
+
+@pytest.mark.parametrize("header", ["b,a", "a,b,c", "a,B"])
+def test_files_with_other_columns_are_refused_together(tmp_path: Path, header: str) -> None:
+    write(tmp_path, "1.csv", "a,b\n1,2\n")
+    write(tmp_path, "2.csv", header + "\n")
+    assert refusal(FileRefused, tmp_path, "*.csv").startswith("2.csv:1: the columns are others than")
+
+
+@pytest.mark.parametrize("change", ["grows", "is cut short", "is written anew", "is replaced"])
+def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path: Path, change: str) -> None:
+    path = write(tmp_path, "f.csv", "a,b\n" + "1,2\n" * 600_000)
+    with opened(tmp_path, "f.csv") as source, source.execute("") as result:
+        batches = result.batches()
+        next(batches)
+        _change(path, change)
+        with pytest.raises(SourceError, match=r"f\.csv (changed while it was read|could not be read)"):
+            list(batches)
+        assert source.reading.files == []
+
+
+def _change(path: Path, change: str) -> None:
+    if change == "grows":
+        with path.open("a") as file:
+            file.write("3,4\n")
+    elif change == "is cut short":
+        os.truncate(path, path.stat().st_size // 8 * 4)
+    elif change == "is written anew":
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    else:
+        path.rename(path.with_name("old.csv"))
+        path.write_text("a,b\n" + "1,2\n" * 600_000)
+
+
+def test_a_file_is_known_by_the_digest_of_its_bytes(tmp_path: Path) -> None:
+    path = write(tmp_path, "f.csv.gz", "a,b\n1,2\n")
+    with opened(tmp_path, "f.csv.gz") as source, source.execute("") as result:
+        list(result.batches())
+        (file,) = source.reading.files
+        assert source.digest(source.files[0]) == file.digest == sha256(path.read_bytes()).hexdigest()
+    assert file.size == path.stat().st_size
