@@ -1,7 +1,7 @@
-"""How many rows a second each kind of warehouse gives, read to Arrow batches and no further.
+"""How many rows a second each kind of warehouse, and a file, gives, read to Arrow batches and no further.
 
-DuckDB, PostgreSQL and SQLite hold the same rows, on this machine. Snowflake's driver reads from the tests' stand-in,
-which makes rows of the same width meanwhile, so what it gives is a lower bound.
+DuckDB, PostgreSQL, SQLite and the file hold the same rows, on this machine. Snowflake's driver reads from the tests'
+stand-in, which makes rows of the same width meanwhile, so what it gives is a lower bound.
 """
 
 import sqlite3
@@ -19,7 +19,9 @@ from adbc_driver_postgresql import dbapi
 
 from benchmarks.data import TABLE
 from benchmarks.timing import Timing, median, timed
+from connector.config.file_format import FileFormat
 from connector.config.warehouse import Warehouse
+from connector.files.source import Input, open_files
 from connector.sources.registry import open_source
 from tests.postgres import postgres
 from tests.snowflake.account import snowflake_account
@@ -60,7 +62,24 @@ def measure_sources(file: Path, repetitions: int, say: Callable[[str], None]) ->
             measured = [timed(partial(_read, warehouse, query)) for _ in range(repetitions)]
             results.append(SourceResult(name, measured[0][1], median([timing for timing, _ in measured])))
             say(f"{name}: {results[-1].rows_per_second:,.0f} rows a second")
+    results.append(_measure_file(file, repetitions))
+    say(f"{results[-1].name}: {results[-1].rows_per_second:,.0f} rows a second")
     return results
+
+
+def _measure_file(warehouse: Path, repetitions: int) -> SourceResult:
+    with TemporaryDirectory() as folder:
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            target = f"'{folder}/bench.psv' (DELIMITER '|', HEADER)"
+            connection.execute(f"COPY ({QUERY} LIMIT {MOST_ROWS}) TO {target}")
+        wanted = Input(f"{folder}/bench.psv", FileFormat(), Path(folder))
+        measured = [timed(partial(_read_file, wanted)) for _ in range(repetitions)]
+    return SourceResult("a pipe-delimited file", measured[0][1], median([timing for timing, _ in measured]))
+
+
+def _read_file(wanted: Input) -> int:
+    with open_files(wanted) as source, source.execute("") as result:
+        return sum(batch.num_rows for batch in result.batches())
 
 
 def _read(warehouse: Warehouse, sql: str) -> int:

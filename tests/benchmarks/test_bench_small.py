@@ -29,7 +29,7 @@ def test_the_report_is_printed_and_written(data: Path, tmp_path: Path, capsys: p
     assert report.strip() == capsys.readouterr().out.strip()
     assert "Transform on two threads at least 5 times the Python reference" in report
     assert "| 5,000 |" in report
-    for warehouse in ("DuckDB", "PostgreSQL", "SQLite", "Snowflake's driver"):
+    for warehouse in ("DuckDB", "PostgreSQL", "SQLite", "Snowflake's driver", "a pipe-delimited file"):
         assert f"| {warehouse} | {ROWS:,} |" in report
     assert "The simulator takes on one core at least as many events a second as the product sends" in report
     assert str(tmp_path) not in report
