@@ -21,7 +21,8 @@ from benchmarks.data import TABLE
 from benchmarks.timing import Timing, median, timed
 from connector.config.file_format import FileFormat
 from connector.config.warehouse import Warehouse
-from connector.files.source import Input, open_files
+from connector.files.reading import Input
+from connector.files.source import open_files
 from connector.sources.registry import open_source
 from tests.postgres import postgres
 from tests.snowflake.account import snowflake_account

@@ -2,70 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event
 
 import pyarrow as pa
 
-from connector.config.file_format import FileFormat
-from connector.conversions import COLUMNS, MOST_BYTES, MOST_ROWS
-from connector.errors import FileRefused, Problem, SourceError
+from connector.conversions import COLUMNS
+from connector.errors import FileRefused, SourceError
 from connector.files.conversions import Checks, check_headings, is_instructions, whole
 from connector.files.failures import reading
-from connector.files.findings import Findings
 from connector.files.heading import Heading, heading, is_packed
-from connector.files.lines import LineIndex
-from connector.files.places import Found, Place, find, look_again, place_of, shown_from
+from connector.files.places import Found, Place, find, look_again, place_of
+from connector.files.reading import Input, Limits, ReadFile, Reading
 from connector.files.rows import Rows
 from connector.files.text import Stored, Text
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """What is to be read: a path or an address, perhaps with wildcards, and how it is written."""
-
-    pattern: str
-    format: FileFormat
-    directory: Path
-
-    @property
-    def shown(self) -> str:
-        """The path as seen from the project, or the address without a password."""
-        return shown_from(self.pattern, self.directory)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How large a file of the program may be: rows, and bytes uncompressed."""
-
-    rows: int = MOST_ROWS
-    size: int = MOST_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class ReadFile:
-    """A file that was read to its end: its name as it is shown, its size in bytes, its SHA-256 in hex."""
-
-    name: str
-    size: int
-    digest: str
-
-
-@dataclass(slots=True)
-class Reading:
-    """What is learnt of the files while they are read.
-
-    `found` is what is wrong in the files, `refused` what is wrong with sending them at all, `rejected` what is wrong
-    with single rows, `notes` is not wrong.
-    """
-
-    found: Findings = field(default_factory=Findings)
-    refused: list[Problem] = field(default_factory=list)
-    rejected: Findings = field(default_factory=Findings)
-    lines: LineIndex = field(default_factory=LineIndex)
-    files: list[ReadFile] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 class FileSource:

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from connector.errors import FileRefused, Problem
 from connector.files.findings import SHOWN
 from connector.files.places import Found
-from connector.files.source import FileSource, Reading
+from connector.files.reading import Reading
+from connector.files.source import FileSource
 from connector.hashed import HashedRows
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import FileRecord, Scope, SentFile

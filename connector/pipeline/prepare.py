@@ -15,7 +15,7 @@ from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError, Problem
 from connector.files.places import check_address
-from connector.files.source import Input
+from connector.files.reading import Input
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import Scope
 from connector.pipeline.history import last_success

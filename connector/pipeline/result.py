@@ -10,7 +10,8 @@ from threading import Event
 import pyarrow as pa
 
 from connector.errors import ConfigurationError, Problem
-from connector.files.source import FileSource, Reading, open_files
+from connector.files.reading import Reading
+from connector.files.source import FileSource, open_files
 from connector.hashed import HashedRows
 from connector.pipeline.files import Before, leave_out_sent, watched
 from connector.pipeline.prepare import Job

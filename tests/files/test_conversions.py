@@ -8,13 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connector.conversions import COLUMNS
 from connector.errors import FileRefused
 from connector.files.findings import SHOWN
-from connector.files.source import Limits
+from connector.files.reading import Limits
 from tests.files.page import ALL, NEEDED, wrong_fields, wrong_headers
 from tests.files.written import opened, read, refusal, write
 from tests.strategies import ODD, WHITE
@@ -78,6 +78,7 @@ def files(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
     return names, [good, *rows, *([good[:-1]] if draw(st.booleans()) else [])]
 
 
+@settings(max_examples=300)
 @given(files(), st.sampled_from([(), ("1", "In Store")]))
 @example((NEEDED, [["a@example.com", "1", "1", "1"], ["\u2003x", "x\x1c", "\x85x", "x\u3000"]]), ())
 def test_what_is_wrong_with_rows_is_what_a_plain_reading_finds(

@@ -1,6 +1,7 @@
 """`connector` over files: what is sent, what is not, and what is said of it."""
 
 import csv
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from connector.conversions import COLUMNS
 from tests.cli.command import Outcome, inside
 from tests.cli.people import everything_below
 from tests.cli.shop import NAME, Shop, shop
-from tests.cli.tiktok import TikTok, serving
+from tests.cli.tiktok import OK, Reply, TikTok, serving
 from tests.files.shop import CONVERSIONS, HEADER, TEMPLATE, conversions, file_shop, put
 from tests.files.written import write
 
@@ -221,6 +222,26 @@ def test_a_file_whose_run_failed_is_read_again(made: Shop, tiktok: TikTok) -> No
     assert run(made).code == 3
     edit(made, max_reject_percent=50)
     assert run(made, "--json").record()["rows"]["delivered"] == 99
+
+
+def test_a_run_that_stopped_half_way_goes_on_without_the_file_and_the_file_is_known_then(tmp_path: Path) -> None:
+    is_up = threading.Event()
+
+    def answer(_: dict[str, Any]) -> Reply:
+        return OK if is_up.is_set() else Reply(40105, "Access token is incorrect", 200)
+
+    with serving(answer) as server:
+        made = file_shop(tmp_path / "shop", server.url, "f.psv", format=CONVERSIONS)
+        put(made, "f.psv", conversions(100))
+        stopped = run(made, "--json")
+        assert (stopped.code, stopped.record()["rows"]["pending"]) == (1, 100)
+        (made.directory / "f.psv").rename(made.directory / "away.psv")
+        is_up.set()
+        resumed = inside("resume", "--json", project=made.directory)
+        assert resumed.record()["rows"]["delivered"] == 100
+        (made.directory / "away.psv").rename(made.directory / "f.psv")
+        assert "f.psv was sent before, by run" in run(made).stderr
+    assert len(server.events) == 100
 
 
 def test_rejected_rows_of_a_file_are_retried(made: Shop) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from connector.config.file_format import FileFormat
 from connector.errors import ConnectorError
-from connector.files.source import FileSource, Input, Limits, open_files
+from connector.files.reading import Input, Limits
+from connector.files.source import FileSource, open_files
 
 Row = dict[str, str | None]
 
