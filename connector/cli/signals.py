@@ -18,10 +18,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def stopped_by_signals(leave_at_once: Callable[[], None]) -> Iterator[threading.Event]:
     """An event that the first signal sets. A second one calls `leave_at_once` and waits for nothing more."""
     stop = threading.Event()
+    asked = False
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if not stop.is_set():
-            stop.set()
+        nonlocal asked
+        if not asked:
+            asked = True
+            # From a thread: where the signal comes while this one is within `stop.wait`, it would wait for itself.
+            threading.Thread(target=stop.set, name="stop").start()
             if is_terminal():
                 say("Stopping; requests in flight are awaited. Once more: stop at once.")
             return
