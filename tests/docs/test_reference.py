@@ -13,9 +13,10 @@ from typer.main import get_command
 from connector import errors
 from connector.cli.app import app
 from connector.cli.failures import FAILED, INTERRUPTED
+from connector.delivery.batch import TRANSITIONS
 from connector.outcomes import Reason, RowWarning, RunStatus, Skip
 from tests.docs import parameters
-from tests.docs.markdown import PAGES, README, ROOT, blocks, code, first_column, section, table
+from tests.docs.markdown import DELIVERY, PAGES, README, ROOT, blocks, code, first_column, section, table
 
 SHARED = {"--project", "--debug", "--help"}
 """Options that the README names once for all commands."""
@@ -125,3 +126,8 @@ def words_after(command: str, page: Path) -> set[str]:
 def test_the_files_that_a_page_links_to_are_there(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_steps_of_a_batch_are_those_of_the_code() -> None:
+    steps = {(before.strip("`"), after.strip("`")) for _, before, after, _ in table(DELIVERY, "step")}
+    assert steps == {(before, after) for before, states in TRANSITIONS.items() for after in states}
