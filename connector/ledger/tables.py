@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """`upgrades` takes a ledger of an earlier version to this one."""
 
 _NONE = text("0")

@@ -61,7 +61,11 @@ def _to_version_2(connection: Connection) -> None:
     connection.execute(text("CREATE INDEX runs_by_scope ON runs (target, api_url)"))
 
 
-_STEPS = (_to_version_2,)
+def _to_version_3(connection: Connection) -> None:
+    """Tables that are made anew need no step of their own."""
+
+
+_STEPS = (_to_version_2, _to_version_3)
 """The step from each version to the next, from version 1 on."""
 
 
