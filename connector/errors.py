@@ -11,6 +11,9 @@
 | `RefusedAlike`       | fix what it names; `run` or `resume` goes on      | 1         |
 | `AnswersLost`        | `--resend-unknown`, or leave them                 | 1         |
 | `AuthorisationError` | authorise again, or as it says                    | 1         |
+| `AccountRefused`     | fix what it names                                 | 1         |
+| `NotPermitted`       | give the token the permission                     | 1         |
+| `AccountUnreachable` | try again                                         | 1         |
 | `LockedError`        | wait for the other run                            | 1         |
 | `Interrupted`        | `connector resume` when ready                     | 130       |
 
@@ -100,6 +103,26 @@ class AuthorisationError(ConnectorError):
     ) -> None:
         self.help, self.said, self.code, self.passing, self.lost = help_text, said, code, passing, lost
         super().__init__(f"{help_text} {said}".strip())
+
+
+class AccountRefused(ConnectorError):
+    """TikTok refuses what was asked of an account, and would again. `code` is its return code, if it gave one."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class NotPermitted(AccountRefused):
+    """The token may not ask this: whether it would have been refused stays open."""
+
+
+class AccountUnreachable(ConnectorError):
+    """TikTok could not answer, and may another time. `lost`: it may nevertheless have done what was asked."""
+
+    def __init__(self, message: str, *, lost: bool = False) -> None:
+        self.lost = lost
+        super().__init__(message)
 
 
 class LockedError(ConnectorError):

@@ -9,6 +9,7 @@ from connector.ledger.database import Database, open_database
 from connector.ledger.delivered import DeliveredKeys
 from connector.ledger.files import Files
 from connector.ledger.locks import RunLock
+from connector.ledger.named import NamedIds
 from connector.ledger.runs import Runs
 
 
@@ -20,6 +21,7 @@ class Ledger:
     batches: Batches
     delivered: DeliveredKeys
     files: Files
+    named: NamedIds
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
@@ -40,4 +42,6 @@ class Ledger:
 def open_ledger(url: str) -> Ledger:
     """The ledger at a SQLAlchemy URL, made, or brought up to date, where need be. Raises ConnectorError."""
     database = open_database(url)
-    return Ledger(Runs(database), Batches(database), DeliveredKeys(database), Files(database), database)
+    return Ledger(
+        Runs(database), Batches(database), DeliveredKeys(database), Files(database), NamedIds(database), database
+    )

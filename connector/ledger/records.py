@@ -66,6 +66,26 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPlace:
+    """A name at TikTok, and where it counts: `kind` is `event_set` or `audience`."""
+
+    kind: str
+    target: str
+    api_url: str
+    advertiser_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The id behind a name, since when it is known, and of an event set whether it tracks automatically."""
+
+    id: str
+    auto_tracking: bool | None
+    known_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BatchRecord:
     """A staged batch: where it lies, and how far it has come."""
 

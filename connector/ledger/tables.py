@@ -143,6 +143,22 @@ locks = Table(
 in Unix seconds by the clock of the ledger's server.
 """
 
+named_ids = Table(
+    "named_ids",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("api_url", String, primary_key=True),
+    Column("advertiser_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("auto_tracking", Boolean),
+    Column("known_at", String, nullable=False),
+)
+"""What was found or created at TikTok by its name: `kind` is `event_set` or `audience`; `auto_tracking` is how an event
+set was last seen or switched.
+"""
+
 Index("runs_by_scope", runs.c.target, runs.c.api_url)
 
 requests = Table(

@@ -1,7 +1,7 @@
 """One run, from what earlier ones left to what became of every row."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from connector.config.project import Project
@@ -9,6 +9,7 @@ from connector.errors import UsageError
 from connector.ledger.records import RunRecord
 from connector.pipeline.anew import Run, begin, carry_out
 from connector.pipeline.clearing import clear_up
+from connector.pipeline.consent import Consent
 from connector.pipeline.execution import execution
 from connector.pipeline.observer import Observer, Silent
 from connector.pipeline.prepare import job_now, prepare
@@ -20,12 +21,14 @@ from connector.queries.render import RunContext
 class RunOptions:
     """What the command line asks for beyond the file; None: as the file says.
 
-    With `resend_unknown` events are sent again even where an answer was lost more than 48 hours ago.
+    With `resend_unknown` events are sent again even where an answer was lost more than 48 hours ago. `consent` says who
+    agrees to changes at TikTok.
     """
 
     limit: int | None = None
     test_event_code: str | None = None
     resend_unknown: bool = False
+    consent: Consent = field(default_factory=Consent)
 
 
 def run_orchestration(

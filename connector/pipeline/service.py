@@ -1,12 +1,15 @@
 """The service that events are sent to: TikTok, or the simulator inside this process."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from connector.config.destination import EventsDestination
+from connector.config.destination import AnyDestination, EventsDestination
 from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.policy import RetryPolicy
+from connector.delivery.policy import REAL_TIME, RetryPolicy, Timing
+from connector.delivery.repeating import Repeating
+from connector.destinations.tiktok.account import CALLS_PER_SECOND, AccountClient
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.endpoint import SIMULATOR, connect, tokens_of
 from connector.pipeline.observer import Observer
@@ -32,7 +35,46 @@ def open_service(
         observer.simulated(simulator.lines())
 
 
-def retry_policy(destination: EventsDestination) -> RetryPolicy:
+@contextmanager
+def open_account(
+    destination: AnyDestination,
+    state_directory: Path,
+    *,
+    policy: RetryPolicy | None = None,
+    timeout: float | None = None,
+    timing: Timing = REAL_TIME,
+    stop: threading.Event | None = None,
+) -> Iterator[AccountClient]:
+    """The ad account behind a destination, to be asked as patiently as the destination says unless told otherwise.
+
+    The simulator, where it is asked for, lives as long as the client and begins anew each time. Raises
+    ConfigurationError or AuthorisationError where there is no token to use.
+    """
+    repeat = Repeating(
+        policy or retry_policy(destination),
+        AdaptiveLimiter(CALLS_PER_SECOND, timing.clock),
+        timing,
+        stop or threading.Event(),
+    )
+    with _address(destination) as url:
+        simulator_url = url if destination.api_url == SIMULATOR else None
+        tokens = tokens_of(destination.credential, destination.api_url, state_directory, simulator_url=simulator_url)
+        with AccountClient(url, tokens, repeat, timeout=timeout or destination.retry.timeout) as account:
+            yield account
+
+
+@contextmanager
+def _address(destination: AnyDestination) -> Iterator[str]:
+    if destination.api_url != SIMULATOR:
+        yield destination.api_url
+        return
+    from connector.simulator.server import Simulator
+
+    with Simulator() as simulator:
+        yield simulator.url
+
+
+def retry_policy(destination: AnyDestination) -> RetryPolicy:
     """How patiently a batch is sent again, as the destination says."""
     retry = destination.retry
     return RetryPolicy(

@@ -13,6 +13,7 @@ from connector.cli.options import (
     ProjectOption,
     ResendOption,
     TargetOption,
+    YesOption,
     open_project,
 )
 
@@ -39,18 +40,22 @@ def run(
     limit: LimitOption = None,
     test_event_code: TestEventOption = None,
     resend_unknown: ResendOption = False,
+    yes: YesOption = False,
     project: ProjectOption = None,
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Run an orchestration: finish what earlier runs left, then read, check, hash, send, and account for every row."""
     from connector.cli.running import carry_out
+    from connector.pipeline.consent import Consent
     from connector.pipeline.run import RunOptions, run_orchestration
 
     opened = open_project(project, target)
-    options = RunOptions(limit, test_event_code, resend_unknown)
 
     def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
+        options = RunOptions(
+            limit, test_event_code, resend_unknown, Consent(yes, lambda text: observer.asked(text, stop))
+        )
         return run_orchestration(opened, name, options, observer=observer, stop=stop)
 
     carry_out(opened, work, json_output)
