@@ -89,7 +89,13 @@ def _offline_rules(given: Mapping[str, Any]) -> Iterator[Complaint]:
     if event_set is None and given.get("event_set_name") is None:
         yield "", "needs event_source_id (the offline event set), or event_set_name to find or create one by"
     if _is_written(event_set) and not (str(event_set).isascii() and str(event_set).isdigit()):
-        yield "event_source_id", "must be digits only for an offline event set, as 7654321098765432109"
+        yield (
+            "event_source_id",
+            (
+                "must be digits only for an offline event set, as 7654321098765432109; the code of a pixel is for "
+                "event_source: web"
+            ),
+        )
     if isinstance(given.get("custom_events"), str | list) and given["custom_events"]:
         yield (
             "custom_events",

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, case, exists, insert, select, update
 
 from connector.errors import LockedError
 from connector.ledger.database import Database
-from connector.ledger.records import BatchKeys, BatchRecord, OpenBatch, Part, RequestRecord
+from connector.ledger.records import BatchKeys, BatchRecord, OpenBatch, Part, RequestRecord, Scope
 from connector.ledger.runs import add_to_counts, as_text
 from connector.ledger.tables import batch_keys, batches, locks, parts, requests, runs
 from connector.route import Route
@@ -58,6 +58,19 @@ class Batches:
         """A request was made and answered, or is known to stay without an answer."""
         with self._database.writing() as connection:
             _add_request(connection, run_id, record)
+
+    def ever_delivered(self, destination: str, scope: Scope, route: Route) -> bool:
+        """Whether anything that was meant for a destination was ever taken by this event source."""
+        query = (
+            select(batches.c.number)
+            .join(runs, runs.c.run_id == batches.c.run_id)
+            .where(runs.c.destination == destination, runs.c.target == scope.target, runs.c.api_url == scope.api_url)
+            .where(batches.c.event_source == route.event_source, batches.c.event_source_id == route.event_source_id)
+            .where(batches.c.delivered_events > 0)
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            return connection.execute(query).first() is not None
 
     def open(self, run_id: str) -> list[OpenBatch]:
         """The batches of a staged run that are not settled in full, in order."""

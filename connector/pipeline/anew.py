@@ -12,7 +12,7 @@ from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, concluded, send
 from connector.pipeline.execution import Execution, known_keys
 from connector.pipeline.files import Before, files_before, records, refuse_wrong, rejected_lines
-from connector.pipeline.prepare import Job
+from connector.pipeline.prepare import UNKNOWN_EVENT_SET, Job
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import Staged, stage
 from connector.transform.chosen import ChosenRows
@@ -70,6 +70,7 @@ def carry_out(at: Execution, run_id: str, prepared: Callable[[], Run]) -> RunRec
     try:
         with concluded(at.ledger, run_id):
             run = prepared()
+            _refuse_unknown_event_set(run.job)
             staged = _stage(at, run)
             if run.chosen is None:
                 refuse_too_many_rejects(run.job, staged)
@@ -119,6 +120,14 @@ def _stage(at: Execution, run: Run) -> Staged:
     at.ledger.runs.staged(run.run_id, rows)
     at.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))
     return staged
+
+
+def _refuse_unknown_event_set(job: Job) -> None:
+    if job.rules.event_source_id == UNKNOWN_EVENT_SET:
+        raise StopResumable(
+            f'The id of the offline event set "{job.destination.event_set_name}" is not known. Nothing was sent; '
+            f"`connector run {job.orchestration.name}` finds or creates it first."
+        )
 
 
 def _before(at: Execution, run: Run) -> Before | None:

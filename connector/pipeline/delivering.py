@@ -12,6 +12,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.outcomes import RunStatus
 from connector.pipeline.execution import Execution, keep_until
+from connector.pipeline.first_run import check_first
 from connector.pipeline.sending import LedgerRecorder, StagedBatches, write_left_out
 from connector.pipeline.service import open_service, rate_limiter, retry_policy
 
@@ -29,6 +30,7 @@ def send(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> No
     """Sends batches until the fate of each is known. Raises StopResumable, LockedError, Interrupted."""
     try:
         if open_batches:
+            check_first(at, delivery.destination, open_batches)
             _send(at, delivery, open_batches)
     except BaseException:
         # What stopped it is what is told; what cannot be written now is written when the run goes on.

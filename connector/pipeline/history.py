@@ -55,11 +55,8 @@ def requests_of(project: Project, run_id: str) -> list[RequestRecord]:
 
 def last_success(project: Project, name: str, scope: Scope) -> datetime | None:
     """When the last run of an orchestration that reached its end began; None where there is no ledger yet."""
-    url = project.ledger_url
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        return None
-    with ledger_of(project) as ledger:
-        return ledger.runs.last_success(name, scope)
+    with known_ledger(project) as ledger:
+        return ledger.runs.last_success(name, scope) if ledger else None
 
 
 def runs_directory(project: Project) -> Path:
@@ -70,6 +67,19 @@ def runs_directory(project: Project) -> Path:
 def run_directory(project: Project, run_id: str) -> Path:
     """Where a run's stage and its left-out rows are kept."""
     return runs_directory(project) / run_id
+
+
+@contextmanager
+def known_ledger(project: Project, opened: Ledger | None = None) -> Iterator[Ledger | None]:
+    """The ledger that is `opened` already, else the project's; None where there is none yet, and none is made."""
+    url = project.ledger_url
+    if opened is not None:
+        yield opened
+    elif url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        yield None
+    else:
+        with ledger_of(project) as ledger:
+            yield ledger
 
 
 @contextmanager

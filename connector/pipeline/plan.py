@@ -11,14 +11,17 @@ from connector.pipeline.anew import refuse_too_many_rejects
 from connector.pipeline.execution import known_keys
 from connector.pipeline.files import files_before, refuse_wrong, rejected_lines
 from connector.pipeline.history import ledger_of
-from connector.pipeline.prepare import job_now
+from connector.pipeline.prepare import job_and_changes
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import stage
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Counts of rows, events and requests; `minutes` is what the rate limit alone costs, `notes` are about files."""
+    """Counts of rows, events and requests; `minutes` is what the rate limit alone costs, `notes` are about files.
+
+    `changes` is what the run would first do to the ad account.
+    """
 
     orchestration: str
     destination: str
@@ -33,6 +36,7 @@ class Plan:
     minutes: float
     too_many_rejects: str | None
     notes: list[str]
+    changes: list[str]
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector plan --json` prints."""
@@ -54,12 +58,13 @@ class Plan:
             "minutes": self.minutes,
             "too_many_rejects": self.too_many_rejects,
             "notes": self.notes,
+            "changes": self.changes,
         }
 
 
 def plan_orchestration(project: Project, name: str) -> Plan:
     """Stages the result in a folder that is gone afterwards, and counts."""
-    job = job_now(project, name)
+    job, changes = job_and_changes(project, name)
     code, scope = job.orchestration.test_event_code, Scope(project.target, job.destination.api_url)
     project.state_directory.mkdir(exist_ok=True)
     with (
@@ -95,6 +100,7 @@ def plan_orchestration(project: Project, name: str) -> Plan:
         minutes=round(requests / job.destination.requests_per_second / 60, 4),
         too_many_rejects=too_many,
         notes=notes,
+        changes=changes,
     )
 
 

@@ -13,11 +13,12 @@ from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
-from connector.errors import ConfigurationError, Problem
+from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ConfigurationError, Problem
 from connector.files.places import check_address
 from connector.files.reading import Input
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import Scope
+from connector.pipeline.event_set import intended_for, kept_id
 from connector.pipeline.history import last_success
 from connector.queries.jinja import Place
 from connector.queries.render import RunContext, render_query, render_value
@@ -28,6 +29,9 @@ from connector.transform.template import DataTemplate, load_template
 from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 TEMPLATES = "templates"
+
+UNKNOWN_EVENT_SET = "0"
+"""Stands for the id of an event set that has only a name so far. No event may be sent to it."""
 
 _Built = TypeVar("_Built")
 
@@ -51,19 +55,23 @@ class Job:
     def fingerprint(self) -> str:
         """Differs once something has changed that decides what is sent: query, parameters, template, destination."""
         query = self.orchestration.query_path.read_bytes() if self.orchestration.query_path else b""
+        source = self.destination.event_source_id or f"{self.destination.event_set_name}"
         parts = (
             query,
             self.orchestration.sql_dialect,
             self.orchestration.parameters,
             self.template,
-            replace(self.rules, started_at=0),
+            replace(self.rules, started_at=0, event_source_id=source),
         )
         written = (self.file.format,) if self.file else ()
         return sha256(repr((*parts, *written)).encode()).hexdigest()
 
 
-def prepare(project: Project, name: str, run: RunContext) -> Job:
-    """The job of an orchestration. Raises ConfigurationError with every problem found."""
+def prepare(project: Project, name: str, run: RunContext, event_set_id: str | None = None) -> Job:
+    """The job of an orchestration; `event_set_id` is that of an event set which has only a name in the file.
+
+    Raises ConfigurationError with every problem found.
+    """
     orchestration = project.orchestration(name)
     problems: list[Problem] = []
     destination = _attempt(problems, lambda: _events_destination(orchestration))
@@ -71,7 +79,9 @@ def prepare(project: Project, name: str, run: RunContext) -> Job:
     warehouse = _attempt(problems, lambda: _warehouse(project, orchestration)) if not orchestration.file else None
     sql = _attempt(problems, lambda: _render(orchestration, run)) if orchestration.query_path else ""
     template = _attempt(problems, lambda: _template(project, orchestration))
-    rules = _attempt(problems, lambda: _rules(project, destination, orchestration, run)) if destination else None
+    rules = None
+    if destination:
+        rules = _attempt(problems, lambda: _rules(project, destination, orchestration, run, event_set_id))
     if problems or sql is None or not (destination and (warehouse or file) and template and rules):
         raise ConfigurationError(problems)
     return Job(orchestration, destination, warehouse, sql, template, rules, file)
@@ -95,16 +105,37 @@ def _events_destination(orchestration: Orchestration) -> EventsDestination:
     )
 
 
-def job_now(project: Project, name: str, ledger: Ledger | None = None) -> Job:
+def job_now(project: Project, name: str, ledger: Ledger | None = None, event_set_id: str | None = None) -> Job:
     """The job that a run would do if it began now. Raises ConfigurationError.
 
-    When it last succeeded is looked up in `ledger`; without one, in the project's, if there is one yet.
+    When it last succeeded, and the id of its event set unless it is given, are looked up in `ledger`; without one, in
+    the project's, if there is one yet.
     """
     started_at = datetime.now(UTC)
     job = prepare(project, name, RunContext(started_at=started_at))
     scope = Scope(project.target, job.destination.api_url)
     last = ledger.runs.last_success(name, scope) if ledger else last_success(project, name, scope)
-    return prepare(project, name, RunContext(started_at=started_at, last_success_at=last)) if last else job
+    event_set_id = event_set_id or kept_id(project, job.destination, ledger)
+    if not last and not event_set_id:
+        return job
+    return prepare(project, name, RunContext(started_at=started_at, last_success_at=last), event_set_id)
+
+
+def job_and_changes(project: Project, name: str) -> tuple[Job, list[str]]:
+    """The job of a run that began now, and what it would first do to the ad account, for which TikTok is asked.
+
+    Raises ConfigurationError where id and name of an event set do not fit. What TikTok does not tell is no change, but
+    a sentence on what is not known.
+    """
+    job = job_now(project, name)
+    try:
+        found = intended_for(project, job.destination)
+    except (AccountRefused, AccountUnreachable, AuthorisationError) as error:
+        return job, [f"What a run does to the event set first is not known. {error.message}"]
+    if found is None:
+        return job, []
+    known = found.found.event_set_id if found.found else None
+    return job_now(project, name, event_set_id=known), found.changes
 
 
 def _file(project: Project, orchestration: Orchestration) -> Input:
@@ -156,16 +187,16 @@ def _template(project: Project, orchestration: Orchestration) -> DataTemplate:
 
 
 def _rules(
-    project: Project, destination: EventsDestination, orchestration: Orchestration, run: RunContext
+    project: Project,
+    destination: EventsDestination,
+    orchestration: Orchestration,
+    run: RunContext,
+    event_set_id: str | None,
 ) -> EventRules:
-    if destination.event_source_id is None:
-        raise ConfigurationError(
-            f'The destination "{destination.name}" lacks event_source_id: an event set cannot be found by its name yet.'
-        )
-    _check_event_name(project, destination)
+    check_event_name(project, destination)
     return EventRules(
         event_source=destination.event_source,
-        event_source_id=destination.event_source_id,
+        event_source_id=destination.event_source_id or event_set_id or UNKNOWN_EVENT_SET,
         started_at=int(run.started_at.timestamp()),
         fixed_event_name=destination.fixed_event_name,
         limited_data_use=destination.limited_data_use,
@@ -177,7 +208,8 @@ def _rules(
     )
 
 
-def _check_event_name(project: Project, destination: EventsDestination) -> None:
+def check_event_name(project: Project, destination: EventsDestination) -> None:
+    """Raises ConfigurationError for a fixed_event_name that TikTok does not know."""
     name, known = destination.fixed_event_name, (*STANDARD_EVENTS, *LEGACY_EVENTS, *destination.custom_events)
     if name is None or name in known:
         return

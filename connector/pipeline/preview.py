@@ -7,7 +7,7 @@ from typing import Any
 from connector.config.project import Project
 from connector.hashed import HashedRows
 from connector.pipeline.files import refuse_wrong
-from connector.pipeline.prepare import job_now
+from connector.pipeline.prepare import UNKNOWN_EVENT_SET, job_now
 from connector.pipeline.result import open_result
 from connector.transform.grouping import payloads
 
@@ -55,9 +55,10 @@ def _bodies(first: HashedRows, rows: int, test_event_code: str | None) -> list[d
         data = [json.loads(text) for text in payloads(events.table.slice(0, rows)).to_pylist()]
         rows -= len(data)
         if data:
+            known = events.route.event_source_id != UNKNOWN_EVENT_SET
             route = {
                 "event_source": events.route.event_source,
-                "event_source_id": events.route.event_source_id,
+                "event_source_id": events.route.event_source_id if known else "that of the event set, not known yet",
             }
             test = {"test_event_code": test_event_code} if test_event_code else {}
             bodies.append({**route, **test, "data": data})

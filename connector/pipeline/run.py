@@ -10,6 +10,7 @@ from connector.ledger.records import RunRecord
 from connector.pipeline.anew import Run, begin, carry_out
 from connector.pipeline.clearing import clear_up
 from connector.pipeline.consent import Consent
+from connector.pipeline.event_set import settle_event_set
 from connector.pipeline.execution import execution
 from connector.pipeline.observer import Observer, Silent
 from connector.pipeline.prepare import job_now, prepare
@@ -42,13 +43,15 @@ def run_orchestration(
     """Finishes interrupted runs of an orchestration, then runs it; the record says what became of every row.
 
     Setting `stop` ends it as soon as the requests in flight are answered. Raises ConfigurationError before
-    anything is opened, LockedError where it is being run, TooManyRejects with nothing sent, StopResumable,
-    Interrupted or SourceError; what happened until then is in the ledger.
+    anything is opened, UsageError where a change at TikTok is not agreed to, LockedError where it is being run,
+    TooManyRejects with nothing sent, StopResumable, Interrupted or SourceError; what happened until then is in the
+    ledger.
     """
     options, observer, stop = options or RunOptions(), observer or Silent(), stop or threading.Event()
-    _refuse_blank_code(options)
+    refuse_blank_code(options.test_event_code)
     now = prepare(project, name, RunContext(started_at=datetime.now(UTC)))
     with execution(project, name, observer, stop) as at:
+        settle_event_set(at, now.destination, options.consent)
         resend = options.resend_unknown
         finish_interrupted(at, now, resend_unknown=resend)
         job = job_now(at.project, name, at.ledger)
@@ -60,8 +63,7 @@ def run_orchestration(
     return record
 
 
-def _refuse_blank_code(options: RunOptions) -> None:
+def refuse_blank_code(code: str | None) -> None:
     """An empty code, such as that of a variable that is not set, would send the events as real ones."""
-    code = options.test_event_code
     if code is not None and (not code or not code.isascii() or not code.isalnum()):
         raise UsageError(f'The test event code "{code}" is not one: it is letters and digits, such as TEST12345.')

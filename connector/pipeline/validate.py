@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from connector.catalogue import PARAMETERS, Parameter
 from connector.config.project import Project
 from connector.errors import ConfigurationError, Problem
-from connector.pipeline.prepare import Job, job_now
+from connector.pipeline.prepare import Job, job_and_changes, job_now
 from connector.pipeline.result import compile_job, delimiters, describe
 from connector.transform.binding import Binding, bind
 from connector.transform.template import Constant, Source
@@ -15,13 +15,15 @@ from connector.transform.template import Constant, Source
 class Checked:
     """An orchestration in which nothing is wrong.
 
-    `parameters` are (name, columns, place in the event, rule) of what its events can carry.
+    `parameters` are (name, columns, place in the event, rule) of what its events can carry; `changes` is what a run
+    would first do to the ad account, as far as TikTok was asked.
     """
 
     name: str
     destination: str
     event_source: str
     parameters: list[tuple[str, str, str, str]]
+    changes: list[str]
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector validate --json` prints for it."""
@@ -32,11 +34,12 @@ class Checked:
             "destination": self.destination,
             "event_source": self.event_source,
             "parameters": parameters,
+            "changes": self.changes,
         }
 
 
 def validate_orchestrations(project: Project, names: list[str], *, connect: bool) -> list[Checked]:
-    """Checks orchestrations; with `connect` also the columns that their queries return.
+    """Checks orchestrations; with `connect` also the columns that their queries return, and event sets by name.
 
     Raises ConfigurationError with the problems of all of them, SourceError where a warehouse fails.
     """
@@ -44,7 +47,8 @@ def validate_orchestrations(project: Project, names: list[str], *, connect: bool
     checked: list[Checked] = []
     for name in names:
         try:
-            checked.append(_checked(project, job_now(project, name), connect=connect))
+            job, changes = job_and_changes(project, name) if connect else (job_now(project, name), [])
+            checked.append(_checked(project, job, changes, connect=connect))
         except ConfigurationError as error:
             problems += [problem for problem in error.problems if problem not in problems]
     if problems:
@@ -68,7 +72,7 @@ def compiled_sql(project: Project, name: str) -> Compiled:
     return Compiled(None if job.file else job.sql, delimiters(job), transform)
 
 
-def _checked(project: Project, job: Job, *, connect: bool) -> Checked:
+def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -> Checked:
     binding = None
     if connect:
         schema = describe(job, project.directory)
@@ -80,7 +84,7 @@ def _checked(project: Project, job: Job, *, connect: bool) -> Checked:
         for parameter in PARAMETERS
         if source in parameter.sources and (columns := _columns(job, parameter, binding))
     ]
-    return Checked(job.orchestration.name, job.destination.name, source, rows)
+    return Checked(job.orchestration.name, job.destination.name, source, rows, changes)
 
 
 def _columns(job: Job, parameter: Parameter, binding: Binding | None) -> str:

@@ -53,6 +53,8 @@ def plan(
         out(line)
     for note in planned.notes:
         say(note)
+    for change in planned.changes:
+        say(change)
     if planned.too_many_rejects:
         say(planned.too_many_rejects)
     say(f"{name} → {planned.destination}, target {planned.target}. Nothing was sent.")

@@ -9,7 +9,12 @@ from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
 
 NameOrAll = Annotated[str | None, typer.Argument(metavar="[NAME]", help="The orchestration; without it, all.")]
-ConnectOption = Annotated[bool, typer.Option("--connect", help="Also ask the warehouse for the query's columns.")]
+ConnectOption = Annotated[
+    bool,
+    typer.Option(
+        "--connect", help="Also ask the warehouse for the columns, and TikTok for event sets that have a name."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +41,8 @@ def validate(
         return
     for one in checked:
         out(f"{one.name}: ok ({one.event_source} events to {one.destination}, target {opened.target})")
+        for change in one.changes:
+            say(change)
     if name:
         heading = ("parameter", "from the column" if connect else "accepted columns", "goes to", "rule")
         for line in table([heading, *checked[0].parameters]):

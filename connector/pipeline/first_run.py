@@ -1,0 +1,58 @@
+"""Before the first events go to an event source, TikTok is asked whether it is there and of the right kind."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from connector.config.destination import EventsDestination
+from connector.delivery.policy import RetryPolicy
+from connector.destinations.tiktok.checks import Check, Outcome, check_event_source
+from connector.destinations.tiktok.endpoint import SIMULATOR
+from connector.errors import RefusedAlike, StopResumable
+from connector.ledger.records import OpenBatch
+from connector.pipeline.execution import Execution
+from connector.pipeline.service import open_account
+from connector.route import Route
+
+MOST_ROUTES = 20
+"""Rows may name any number of event sources: so many of a run are looked at."""
+
+PATIENCE = RetryPolicy(
+    max_attempts=2, max_seconds=10, first_wait=0.2, longest_wait=1, max_throttled_seconds=5, max_window_seconds=0
+)
+ANSWER_SECONDS = 10.0
+"""What cannot be found out within moments is left to the first batch, which is sent more patiently."""
+
+
+def check_first(at: Execution, destination: EventsDestination, batches: Iterable[OpenBatch]) -> None:
+    """Looks at the event sources to which nothing was ever delivered; of all others nobody is asked.
+
+    Raises RefusedAlike where an event source cannot be the right one, StopResumable where TikTok takes no token.
+    What stays open is a note. The simulator in this process takes every event source, and is not asked.
+    """
+    if destination.api_url == SIMULATOR:
+        return
+    scope = at.scope(destination)
+    routes = islice(dict.fromkeys(batch.record.route for batch in batches), MOST_ROUTES)
+    new = [route for route in routes if not at.ledger.batches.ever_delivered(destination.name, scope, route)]
+    if new:
+        _check(at, destination, new)
+
+
+def _check(at: Execution, destination: EventsDestination, routes: list[Route]) -> None:
+    timeout = min(ANSWER_SECONDS, destination.retry.timeout)
+    with open_account(
+        destination, at.project.state_directory, policy=PATIENCE, timeout=timeout, stop=at.stop
+    ) as account:
+        for route in routes:
+            check = check_event_source(account, destination.advertiser_id, route)
+            if check.outcome is Outcome.FAILED:
+                raise _stopped(check)
+            if check.outcome is Outcome.INCONCLUSIVE and not at.stop.is_set():
+                at.observer.note(f"Whether the event source is the right one is not known. {check.sentence}")
+                return
+
+
+def _stopped(check: Check) -> StopResumable:
+    if check.about_token:
+        return StopResumable(f"{check.sentence} Nothing was sent; `connector resume` goes on once that is mended.")
+    return RefusedAlike(f"{check.sentence} Nothing was sent.")
