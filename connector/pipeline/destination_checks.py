@@ -1,14 +1,11 @@
 """Whether a destination can be written to, asked before anything is."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from connector.config.destination import AnyDestination, AudienceDestination, EventsDestination
 from connector.config.project import Project
-from connector.delivery.answer import Verdict
-from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.repeating import Repeating
+from connector.delivery.policy import RetryPolicy
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.checks import (
     ADVERTISER,
@@ -24,16 +21,14 @@ from connector.destinations.tiktok.checks import (
 )
 from connector.destinations.tiktok.endpoint import app_of
 from connector.destinations.tiktok.event_sets import Intended
-from connector.destinations.tiktok.trial import trial_batch
 from connector.errors import ConfigurationError
-from connector.pipeline.event_set import MOMENTS, forget_what_is_gone, is_wanted, look_for, place_of
+from connector.pipeline.event_checks import check_name_of_events, check_writing
+from connector.pipeline.event_set import forget_what_is_gone, is_wanted, look_for, place_of
 from connector.pipeline.history import known_ledger
-from connector.pipeline.observer import Silent
 from connector.pipeline.prepare import check_event_name
 from connector.pipeline.run import refuse_blank_code
-from connector.pipeline.service import open_account, open_service
+from connector.pipeline.service import brief_policy, open_account
 from connector.route import Route
-from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 EVENT_NAME, WRITING = "event name", "writing"
 TRIAL_EVENT = "Purchase"
@@ -82,15 +77,20 @@ def tested_destination(project: Project, name: str, test_event_code: str | None 
     if isinstance(destination, AudienceDestination):
         return _tested(project, destination, _of_audience(project, destination), [])
     check_event_name(project, destination)
-    with open_account(destination, project.state_directory, policy=MOMENTS) as account:
+    with open_account(destination, project.state_directory, policy=_moments(destination)) as account:
         token = check_token(account)
         if token.outcome is Outcome.FAILED:
-            return _tested(project, destination, [token, _event_name(destination)], [])
+            return _tested(project, destination, [token, check_name_of_events(destination)], [])
         source, event_set_id, changes = _event_source(project, account, destination)
         advertiser = _advertiser(account, destination, destination.advertiser_id, source)
     checks = [token, advertiser, source] if source.name != ADVERTISER else [token, source]
-    checks += [_event_name(destination), _writing(project, destination, event_set_id, test_event_code)]
+    checks += [check_name_of_events(destination), check_writing(project, destination, event_set_id, test_event_code)]
     return _tested(project, destination, checks, changes)
+
+
+def _moments(destination: AnyDestination) -> RetryPolicy:
+    """Somebody waits for the answer."""
+    return brief_policy(destination, attempts=4, seconds=30)
 
 
 def _tested(project: Project, destination: AnyDestination, checks: list[Check], changes: list[str]) -> Tested:
@@ -98,7 +98,7 @@ def _tested(project: Project, destination: AnyDestination, checks: list[Check], 
 
 
 def _of_audience(project: Project, destination: AudienceDestination) -> list[Check]:
-    with open_account(destination, project.state_directory, policy=MOMENTS) as account:
+    with open_account(destination, project.state_directory, policy=_moments(destination)) as account:
         token = check_token(account)
         if token.outcome is Outcome.FAILED:
             return [token]
@@ -111,7 +111,9 @@ def _event_source(
 ) -> tuple[Check, str | None, list[str]]:
     """The check, the id of the event source (None: there is none yet), and what a run would change first."""
     known, changes = destination.event_source_id, list[str]()
-    if is_wanted(destination):
+    route = Route(destination.event_source, known or "")
+    check = check_event_source(account, destination.advertiser_id, route) if known else None
+    if is_wanted(destination) and (check is None or check.outcome is not Outcome.FAILED):
         found: list[Intended] = []
         check = checked(EVENT_SOURCE, lambda: _event_set(project, account, destination, found))
         if not found:
@@ -119,8 +121,9 @@ def _event_source(
         there, changes = found[0].found, found[0].changes
         known = there.event_set_id if there else None
         return check, known, changes
-    route = Route(destination.event_source, known or "")
-    return check_event_source(account, destination.advertiser_id, route), known, changes
+    if check is None:
+        raise AssertionError("an event source with neither id nor name")
+    return check, known, changes
 
 
 def _event_set(
@@ -149,39 +152,3 @@ def _advertiser(account: AccountClient, destination: AnyDestination, advertiser_
     if accepted.name == ADVERTISER or accepted.outcome is Outcome.INCONCLUSIVE:
         return Check(ADVERTISER, accepted.outcome, accepted.sentence)
     return Check(ADVERTISER, Outcome.PASSED, f"TikTok answers the token about the ad account {advertiser_id}.")
-
-
-def _event_name(destination: EventsDestination) -> Check:
-    name = destination.fixed_event_name
-    if name is None:
-        return Check(EVENT_NAME, Outcome.PASSED, "There is no `fixed_event_name`: each row names its own event.")
-    if name in LEGACY_EVENTS:
-        new = LEGACY_EVENTS[name]
-        becomes = f"TikTok turns it into {new}" if new else "TikTok retires it in 2027"
-        return Check(EVENT_NAME, Outcome.PASSED, f"{name} is one of TikTok's old names: {becomes}.")
-    kind = "one of TikTok's standard events" if name in STANDARD_EVENTS else "one of `custom_events`"
-    return Check(EVENT_NAME, Outcome.PASSED, f"{name} is {kind}.")
-
-
-def _writing(project: Project, destination: EventsDestination, event_set_id: str | None, code: str | None) -> Check:
-    """Whether an event is taken. Only one that is sent shows it."""
-    if event_set_id is None:
-        return Check(WRITING, Outcome.INCONCLUSIVE, "There is nothing to write to yet.")
-    if code is None:
-        return Check(
-            WRITING,
-            Outcome.INCONCLUSIVE,
-            "Only an event shows whether the token may write: `--test-event-code C` sends one, with the code of the "
-            "Test Events tab in TikTok's Events Manager.",
-        )
-    route, name = Route(destination.event_source, event_set_id), destination.fixed_event_name or TRIAL_EVENT
-    batch = trial_batch(route, name, datetime.now(UTC))
-    repeat = Repeating(MOMENTS, AdaptiveLimiter(destination.requests_per_second))
-    with open_service(destination, code, Silent(), project.state_directory) as client:
-        answer = repeat(lambda: client.attempt(batch))
-    if answer.verdict is Verdict.ACCEPTED:
-        sentence = f"TikTok took one test event ({name}, code {code}); it shows under Test Events."
-        return Check(WRITING, Outcome.PASSED, sentence)
-    passing = answer.verdict in {Verdict.RETRY, Verdict.THROTTLED, Verdict.UNKNOWN}
-    outcome = Outcome.INCONCLUSIVE if passing else Outcome.FAILED
-    return Check(WRITING, outcome, f"One test event was sent, and not taken. {answer.message}")

@@ -2,7 +2,6 @@
 
 from connector.config.destination import EventsDestination
 from connector.config.project import Project
-from connector.delivery.policy import RetryPolicy
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.event_sets import Intended, WantedEventSet, intended
 from connector.destinations.tiktok.event_sources import EventSources
@@ -20,11 +19,9 @@ from connector.ledger.records import Named, NamedPlace
 from connector.pipeline.consent import Consent
 from connector.pipeline.execution import Execution
 from connector.pipeline.history import known_ledger
-from connector.pipeline.service import open_account
+from connector.pipeline.service import brief_policy, open_account
 
 KIND = "event_set"
-MOMENTS = RetryPolicy(max_attempts=4, max_seconds=30, max_throttled_seconds=60, max_window_seconds=0)
-"""Somebody waits for the answer, and nothing depends on it."""
 
 
 def is_wanted(destination: EventsDestination) -> bool:
@@ -89,7 +86,9 @@ def intended_for(project: Project, destination: EventsDestination) -> Intended |
         known = ledger.named.find(place_of(destination, project.target)) if ledger else None
     if _is_settled(known, destination):
         return None
-    with open_account(destination, project.state_directory, policy=MOMENTS) as account:
+    with open_account(
+        destination, project.state_directory, policy=brief_policy(destination, attempts=4, seconds=30)
+    ) as account:
         return look_for(project, account, destination)
 
 

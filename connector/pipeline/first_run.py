@@ -4,22 +4,18 @@ from collections.abc import Iterable
 from itertools import islice
 
 from connector.config.destination import EventsDestination
-from connector.delivery.policy import RetryPolicy
 from connector.destinations.tiktok.checks import Check, Outcome, check_event_source
 from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.errors import RefusedAlike, StopResumable
 from connector.ledger.records import OpenBatch
 from connector.pipeline.execution import Execution
-from connector.pipeline.service import open_account
+from connector.pipeline.service import brief_policy, open_account
 from connector.route import Route
 
 MOST_ROUTES = 20
 """Rows may name any number of event sources: so many of a run are looked at."""
 
-PATIENCE = RetryPolicy(
-    max_attempts=2, max_seconds=10, first_wait=0.2, longest_wait=1, max_throttled_seconds=5, max_window_seconds=0
-)
-ANSWER_SECONDS = 10.0
+ATTEMPTS, SECONDS = 2, 10.0
 """What cannot be found out within moments is left to the first batch, which is sent more patiently."""
 
 
@@ -39,10 +35,9 @@ def check_first(at: Execution, destination: EventsDestination, batches: Iterable
 
 
 def _check(at: Execution, destination: EventsDestination, routes: list[Route]) -> None:
-    timeout = min(ANSWER_SECONDS, destination.retry.timeout)
-    with open_account(
-        destination, at.project.state_directory, policy=PATIENCE, timeout=timeout, stop=at.stop
-    ) as account:
+    policy = brief_policy(destination, attempts=ATTEMPTS, seconds=SECONDS)
+    timeout = min(SECONDS, destination.retry.timeout)
+    with open_account(destination, at.project.state_directory, policy=policy, timeout=timeout, stop=at.stop) as account:
         for route in routes:
             check = check_event_source(account, destination.advertiser_id, route)
             if check.outcome is Outcome.FAILED:
@@ -54,5 +49,5 @@ def _check(at: Execution, destination: EventsDestination, routes: list[Route]) -
 
 def _stopped(check: Check) -> StopResumable:
     if check.about_token:
-        return StopResumable(f"{check.sentence} Nothing was sent; `connector resume` goes on once that is mended.")
+        return StopResumable(f"{check.sentence} Nothing was sent: mend that. Then run `connector resume`.")
     return RefusedAlike(f"{check.sentence} Nothing was sent.")

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from connector.config.destination import AnyDestination, EventsDestination
@@ -82,6 +83,21 @@ def retry_policy(destination: AnyDestination) -> RetryPolicy:
         max_seconds=retry.max_minutes * 60,
         first_wait=retry.first_wait,
         longest_wait=retry.longest_wait,
+    )
+
+
+def brief_policy(destination: AnyDestination, *, attempts: int, seconds: float) -> RetryPolicy:
+    """How patiently something is asked that somebody waits for, or that nothing depends on: never longer than a batch
+    is sent again, and not until a limit per minute or day is over.
+    """
+    patient = retry_policy(destination)
+    return replace(
+        patient,
+        max_attempts=min(attempts, patient.max_attempts),
+        max_seconds=min(seconds, patient.max_seconds),
+        longest_wait=min(1.0, patient.longest_wait),
+        max_throttled_seconds=seconds,
+        max_window_seconds=0.0,
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from connector.destinations.tiktok.event_sources import EventSet, EventSources
-from connector.errors import ConfigurationError
+from connector.errors import AccountRefused, ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class Intended:
 def intended(sources: EventSources, wanted: WantedEventSet) -> Intended:
     """Looks for the event set and changes nothing.
 
-    Raises ConfigurationError where the id is none of the account's, belongs to another name, or the name to several.
+    Raises ConfigurationError where the id belongs to another name, or the name to several; AccountRefused where the id
+    is none of the account's.
     """
     found = _by_id(sources, wanted.event_set_id, wanted.name) if wanted.event_set_id else _by_name(sources, wanted.name)
     differs = found is not None and wanted.auto_tracking not in {None, found.auto_tracking}
@@ -55,7 +56,7 @@ def intended(sources: EventSources, wanted: WantedEventSet) -> Intended:
 def _by_id(sources: EventSources, event_set_id: str, name: str | None) -> EventSet:
     there = sources.event_sets(event_set_id=event_set_id)
     if not there:
-        raise ConfigurationError(f"The ad account has no offline event set {event_set_id}. Check `event_source_id`.")
+        raise AccountRefused(f"The ad account has no offline event set {event_set_id}. Check `event_source_id`.")
     if name in {None, there[0].name}:
         return there[0]
     others = [one.event_set_id for one in sources.event_sets(name=name)]
