@@ -1,6 +1,11 @@
 """Offline event sets that a destination names: found, created, switched, and kept."""
 
+import os
+import re
+import sys
+from contextlib import suppress
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 
 import pytest
 
@@ -18,7 +23,7 @@ from tests.account.shops import (
     selling,
     simulating,
 )
-from tests.cli.command import inside
+from tests.cli.command import environment, inside
 from tests.cli.shop import NAME
 
 CREATES = 'A run creates the offline event set "Tills", with auto_tracking off.'
@@ -134,3 +139,28 @@ def test_the_simulator_in_the_process_takes_an_event_set_by_name(tmp_path: Path)
     assert run(made).code == 2
     assert run(made, "--yes").code == 0
     assert run(made).code == 0
+
+
+@pytest.mark.parametrize(("typed", "code", "made"), [(b"y\n", 0, 1), (b"\n", 2, 0)])
+def test_whoever_sits_at_a_terminal_is_asked(tmp_path: Path, typed: bytes, code: int, made: int) -> None:
+    keyboard, terminal = os.openpty()
+    with simulating() as tiktok:
+        project = by_name(tmp_path, tiktok.url).directory
+        command = [sys.executable, "-m", "connector", "run", NAME]
+        with Popen(command, env=environment(project), stdin=terminal, stdout=DEVNULL, stderr=terminal) as process:
+            os.close(terminal)
+            os.write(keyboard, typed)
+            seen = written(keyboard)
+            assert process.wait(60) == code
+    os.close(keyboard)
+    assert f"{CREATES} Go on? [y/N]" in " ".join(seen.split())
+    assert tiktok.tally.endpoints[CREATE] == made
+
+
+def written(keyboard: int) -> str:
+    """What a process writes to its terminal until it ends."""
+    seen = b""
+    with suppress(OSError):
+        while piece := os.read(keyboard, 4096):
+            seen += piece
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())

@@ -10,12 +10,24 @@ README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 SIMULATOR = ROOT / "docs" / "simulator.md"
+DESTINATIONS = ROOT / "docs" / "destinations.md"
 CREDENTIALS = ROOT / "docs" / "credentials.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 WAREHOUSES = ROOT / "docs" / "warehouses.md"
 FILES = ROOT / "docs" / "files.md"
 DELIVERY = ROOT / "docs" / "delivery.md"
-PAGES = (README, TUTORIAL, DELIVERY, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES, CREDENTIALS)
+PAGES = (
+    README,
+    TUTORIAL,
+    DELIVERY,
+    ARCHITECTURE,
+    CONTRIBUTING,
+    SIMULATOR,
+    WAREHOUSES,
+    FILES,
+    CREDENTIALS,
+    DESTINATIONS,
+)
 
 
 @dataclass(frozen=True)
