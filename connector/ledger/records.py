@@ -67,7 +67,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class NamedPlace:
-    """A name at TikTok, and where it counts: `kind` is `event_set` or `audience`."""
+    """A name at TikTok, and where it counts: `kind` is `event_set`, `audience` or `event_source`."""
 
     kind: str
     target: str

@@ -155,8 +155,8 @@ named_ids = Table(
     Column("auto_tracking", Boolean),
     Column("known_at", String, nullable=False),
 )
-"""What was found or created at TikTok by its name: `kind` is `event_set` or `audience`; `auto_tracking` is how an event
-set was last seen or switched.
+"""What was found or created at TikTok by its name: `kind` is `event_set` or `audience`; or an `event_source` that took
+a test event. `auto_tracking` is how an event set was last seen or switched.
 """
 
 Index("runs_by_scope", runs.c.target, runs.c.api_url)

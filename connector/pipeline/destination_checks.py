@@ -1,6 +1,6 @@
 """Whether a destination can be written to, asked before anything is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connector.config.destination import AnyDestination, AudienceDestination, EventsDestination
@@ -83,9 +83,19 @@ def tested_destination(project: Project, name: str, test_event_code: str | None 
             return _tested(project, destination, [token, check_name_of_events(destination)], [])
         source, event_set_id, changes = _event_source(project, account, destination)
         advertiser = _advertiser(account, destination, destination.advertiser_id, source)
+    writing = check_writing(project, destination, event_set_id, test_event_code)
+    source = _all_the_same(source) if writing.outcome is Outcome.PASSED else source
     checks = [token, advertiser, source] if source.name != ADVERTISER else [token, source]
-    checks += [check_name_of_events(destination), check_writing(project, destination, event_set_id, test_event_code)]
+    checks += [check_name_of_events(destination), writing]
     return _tested(project, destination, checks, changes)
+
+
+def _all_the_same(source: Check) -> Check:
+    """What takes an event is there, though another ad account may share it (inferred)."""
+    if source.outcome is not Outcome.FAILED:
+        return source
+    sentence = f"{source.sentence} It takes events all the same: it may be another ad account's that shares it."
+    return replace(source, outcome=Outcome.INCONCLUSIVE, sentence=sentence)
 
 
 def _moments(destination: AnyDestination) -> RetryPolicy:

@@ -10,6 +10,8 @@ from connector.delivery.repeating import Repeating
 from connector.destinations.tiktok.answers import THEN_RESUME
 from connector.destinations.tiktok.checks import Check, Outcome
 from connector.destinations.tiktok.trial import trial_batch
+from connector.pipeline.first_run import proof_of
+from connector.pipeline.history import ledger_of
 from connector.pipeline.observer import Silent
 from connector.pipeline.service import brief_policy, open_service
 from connector.route import Route
@@ -53,6 +55,8 @@ def check_writing(
     with open_service(destination, code, Silent(), project.state_directory) as client:
         answer = repeat(lambda: client.attempt(batch))
     if answer.verdict is Verdict.ACCEPTED:
+        with ledger_of(project) as ledger:
+            ledger.named.keep(proof_of(destination, project.target, route), route.event_source_id)
         sentence = f"TikTok took one test event ({name}, code {code}); it shows under Test Events."
         return Check(WRITING, Outcome.PASSED, sentence)
     passing = answer.verdict in {Verdict.RETRY, Verdict.THROTTLED, Verdict.UNKNOWN}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.example.files import write_example
 from connector.simulator.accounts import REPORT_EVENTS, Token
 from tests.account.shops import ADVERTISER, CODE, NUMBER, TRACK, WRONG, asked, selling, simulating
 from tests.cli.command import connector, inside
@@ -130,13 +131,11 @@ def test_an_audience_is_asked_for_its_token_and_its_ad_accounts(tmp_path: Path) 
 
 
 def test_the_example_is_listed_and_tested_as_a_process(tmp_path: Path) -> None:
-    connector("init", str(tmp_path / "shop"))
-    listed = connector("destinations", "list", "--json", project=tmp_path / "shop").json
+    write_example(tmp_path)
+    listed = inside("destinations", "list", "--json", project=tmp_path).json
     assert [one["name"] for one in listed["destinations"]] == ["store_events", "web_events", "phone_events"]
-    done = connector("destinations", "test", "store_events", project=tmp_path / "shop")
+    done = connector("destinations", "test", "store_events", project=tmp_path)
     assert done.code == 0
-    assert (
-        "event source  passed        The ad account has the offline event set 7654321098765432109 (Stores)."
-        in done.stdout
-    )
+    found = "event source  passed        The ad account has the offline event set 7654321098765432109 (Stores)."
+    assert found in done.stdout
     assert "store_events, target local, simulator: inconclusive." in done.stderr

@@ -1,10 +1,12 @@
 """What is found of a token, an ad account and an event source, each provoked on the simulator."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from pytest_httpserver import HTTPServer
 
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
@@ -47,8 +49,14 @@ def tiktok() -> Iterator[Simulator]:
 
 @pytest.fixture
 def account(tiktok: Simulator) -> Iterator[AccountClient]:
+    with asking(tiktok.url) as client:
+        yield client
+
+
+@contextmanager
+def asking(url: str) -> Iterator[AccountClient]:
     repeat = Repeating(RetryPolicy(max_attempts=2, first_wait=0.01, max_throttled_seconds=0.02), AdaptiveLimiter(1_000))
-    with AccountClient(tiktok.url, FixedToken(SecretStr("t")), repeat, timeout=5) as client:
+    with AccountClient(url, FixedToken(SecretStr("t")), repeat, timeout=5) as client:
         yield client
 
 
@@ -103,6 +111,18 @@ def test_an_event_source_that_there_is_not_fails_with_those_that_there_are(
 def test_an_event_set_of_another_ad_account_fails(account: AccountClient) -> None:
     assert source(account, "offline", OTHER_SET).outcome is Outcome.FAILED
     assert source(account, "offline", OTHER_SET, OTHER).outcome is Outcome.PASSED
+
+
+def test_a_name_that_names_a_person_is_not_shown(tiktok: Simulator, account: AccountClient) -> None:
+    tiktok.world.accounts.event_sets[0]["name"] = "ann@example.com"
+    assert "ann" not in source(account, "offline", ADVERTISER).sentence
+
+
+def test_an_answer_without_the_list_says_nothing(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/open_api/v1.3/offline/get/").respond_with_json({"code": 0, "message": "OK", "data": {}})
+    with asking(httpserver.url_for("")) as account:
+        found = source(account, "offline", ADVERTISER)
+    assert (found.outcome, "no event_set_list" in found.sentence) == (Outcome.INCONCLUSIVE, True)
 
 
 def test_a_token_without_the_scope_leaves_it_open(tiktok: Simulator, account: AccountClient) -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.event_sources import EventSources
 from connector.destinations.tiktok.oauth import Advertiser, App
+from connector.destinations.tiktok.redact import redact
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, NotPermitted
 from connector.route import Route
 
@@ -83,7 +84,7 @@ def advertisers_of(account: AccountClient, app: App | None) -> list[Advertiser] 
     except (AccountRefused, AccountUnreachable):
         return None
     found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    return [Advertiser(str(one.get("advertiser_id")), str(one.get("advertiser_name") or "")) for one in found]
+    return [Advertiser(str(one.get("advertiser_id")), redact(str(one.get("advertiser_name") or ""))) for one in found]
 
 
 def check_listed(
@@ -135,18 +136,18 @@ def _web(sources: EventSources, advertiser_id: str, code: str) -> Check:
         return _failed(_what_digits_are(sources, advertiser_id, code))
     if there := sources.pixels(code=code):
         return Check(EVENT_SOURCE, Outcome.PASSED, f"The ad account has the pixel {there[0]}.")
-    return _failed(_none_such(advertiser_id, f"pixel with the code {code}", map(str, sources.pixels())))
+    return _failed(_none_such(advertiser_id, f"pixel with the code {code}", map(str, _if_possible(sources.pixels))))
 
 
 def _what_digits_are(sources: EventSources, advertiser_id: str, digits: str) -> str:
     if numbered := sources.pixels(pixel_id=digits):
         return (
-            f"{digits} is the number of the pixel {numbered[0].name}. Events go to its code: write "
+            f"{digits} is the number of the pixel {redact(numbered[0].name)}. Events go to its code: write "
             f"{numbered[0].code} as `event_source_id`."
         )
     if sets := _if_possible(lambda: sources.event_sets(event_set_id=digits)):
         return f"{sets[0]} is an offline event set; `event_source: web` takes the code of a pixel."
-    return _none_such(advertiser_id, f"pixel with the code {digits}", map(str, sources.pixels()))
+    return _none_such(advertiser_id, f"pixel with the code {digits}", map(str, _if_possible(sources.pixels)))
 
 
 def _offline(sources: EventSources, advertiser_id: str, event_set_id: str) -> Check:
@@ -154,10 +155,12 @@ def _offline(sources: EventSources, advertiser_id: str, event_set_id: str) -> Ch
         return Check(EVENT_SOURCE, Outcome.PASSED, f"The ad account has the offline event set {there[0]}.")
     if pixels := _if_possible(lambda: sources.pixels(pixel_id=event_set_id)):
         return _failed(
-            f"{event_set_id} is the number of the pixel {pixels[0].name}; `event_source: offline` takes the id of an "
-            f"offline event set. Events of a website go to {pixels[0].code} with `event_source: web`."
+            f"{event_set_id} is the number of the pixel {redact(pixels[0].name)}; `event_source: offline` takes the "
+            f"id of an offline event set. Events of a website go to {pixels[0].code} with `event_source: web`."
         )
-    return _failed(_none_such(advertiser_id, f"offline event set {event_set_id}", map(str, sources.event_sets())))
+    return _failed(
+        _none_such(advertiser_id, f"offline event set {event_set_id}", map(str, _if_possible(sources.event_sets)))
+    )
 
 
 def _if_possible(look: Callable[[], list[_Found]]) -> list[_Found]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from connector.destinations.tiktok.event_sources import EventSet, EventSources
+from connector.destinations.tiktok.redact import redact
 from connector.errors import AccountRefused, ConfigurationError
 
 
@@ -62,8 +63,8 @@ def _by_id(sources: EventSources, event_set_id: str, name: str | None) -> EventS
     others = [one.event_set_id for one in sources.event_sets(name=name)]
     meant = f'"{name}" is {" and ".join(others)}' if others else f'there is none that is called "{name}"'
     raise ConfigurationError(
-        f'The offline event set {event_set_id} is called "{there[0].name}", and {meant}. Make `event_source_id` and '
-        "`event_set_name` fit, or leave one of them out."
+        f'The offline event set {event_set_id} is called "{redact(there[0].name)}", and {meant}. Make '
+        "`event_source_id` and `event_set_name` fit, or leave one of them out."
     )
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.destinations.tiktok.account import AccountClient, Value
-from connector.errors import AccountUnreachable
+from connector.destinations.tiktok.redact import redact
+from connector.errors import AccountRefused, AccountUnreachable
 
 LONGEST_PIXEL_PAGE = "20"
 
@@ -19,7 +20,7 @@ class Pixel:
     name: str
 
     def __str__(self) -> str:
-        return f"{self.code} ({self.name})"
+        return f"{self.code} ({redact(self.name)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class EventSet:
     auto_tracking: bool
 
     def __str__(self) -> str:
-        return f"{self.event_set_id} ({self.name})"
+        return f"{self.event_set_id} ({redact(self.name)})"
 
 
 class EventSources:
@@ -87,5 +88,8 @@ def _event_set(one: Mapping[str, Any]) -> EventSet:
 
 
 def _listed(data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    listed = data.get(key)
+    """What is null is an empty list. An answer without the list says nothing, least of all that there is nothing."""
+    if key not in data:
+        raise AccountRefused(f"TikTok's answer has no {key}, so that nothing is known of them.")
+    listed = data[key]
     return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
