@@ -31,7 +31,7 @@ def validate(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Check the project's files; connects to nothing but the warehouse, and only with --connect."""
+    """Check the project's files; connects to nothing unless --connect is given."""
     from connector.pipeline.validate import validate_orchestrations
 
     opened = open_project(project, target)
