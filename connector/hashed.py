@@ -34,6 +34,32 @@ result, from 1; head: its JSON object, open after the last member of `properties
 something else of the event than the first; persons: whom it is about, of each digest the first PERSON_DIGITS.
 """
 
+DIGEST = pa.binary(32)
+ID_TYPES = ("email", "phone", "idfa", "aaid")
+"""The kinds of identifiers that an audience knows, by the names of their parameters."""
+
+MEMBERS = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        *(pa.field(name, pa.list_(pa.field("item", DIGEST, nullable=False)), nullable=False) for name in ID_TYPES),
+    ]
+)
+"""A person of an audience: the number of the row in the result, from 1, and of each type the distinct SHA-256."""
+
+UNITS = pa.schema(
+    [
+        pa.field("rows", pa.list_(pa.int64()), nullable=False),
+        pa.field("payload", pa.string(), nullable=False),
+        pa.field("id_types", pa.list_(pa.uint8()), nullable=False),
+        pa.field("digests", pa.list_(DIGEST), nullable=False),
+    ]
+)
+"""What is sent of an audience as one: the identifiers of a person that are added, or one that is deleted.
+
+rows: the row of the result that is delivered with it, if any; payload: its rows of `batch_data`, JSON arrays joined by
+commas; id_types and digests: the places in ID_TYPES and the SHA-256 of its identifiers.
+"""
+
 LEFT_OUT = pa.schema(
     [
         pa.field("row", pa.int64(), nullable=False),
@@ -70,4 +96,18 @@ class HashedRows:
     barred: pa.Array
     rejects: Counter[str]
     skips: Counter[str]
+    warnings: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class HashedMembers:
+    """What became of one slice of an audience's query. `members` has the schema MEMBERS, `left_out` LEFT_OUT.
+
+    `rejects` and `warnings` count rows.
+    """
+
+    read: int
+    members: pa.Table
+    left_out: pa.Table
+    rejects: Counter[str]
     warnings: Counter[str]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from connector.cli.console import counted, table
-from connector.ledger.records import RunRecord
+from connector.ledger.records import MemberCounts, RunRecord
 
 
 def summary(record: RunRecord) -> Iterator[str]:
@@ -13,19 +13,18 @@ def summary(record: RunRecord) -> Iterator[str]:
     where += f", retries {record.retry_of}" if record.retry_of else ""
     yield f"{record.orchestration}: {record.status} in {record.seconds:.1f} s ({where})"
     retried = f", {record.requests_retried:,} of them repeated" if record.requests_retried else ""
+    sent = "" if record.members else f"{counted(record.events_delivered, 'event')} in "
     lines = [
         ("rows read", f"{rows.read:,}", ""),
-        (
-            "  delivered",
-            f"{rows.delivered:,}",
-            f"{counted(record.events_delivered, 'event')} in {counted(record.requests_sent, 'request')}{retried}",
-        ),
+        ("  delivered", f"{rows.delivered:,}", f"{sent}{counted(record.requests_sent, 'request')}{retried}"),
         ("  rejected", f"{rows.rejected:,}", ""),
         *_named(record.rejects),
         ("  skipped", f"{rows.skipped:,}", ""),
         *_named(record.skips),
         ("  pending", f"{rows.pending:,}", ""),
     ]
+    if record.members:
+        lines += [("identifiers of the audience", "", ""), *_changed(record.members)]
     if record.warnings:
         lines += [("warnings", "", ""), *_named(record.warnings)]
     yield from table(lines, right=frozenset({1}))
@@ -33,6 +32,11 @@ def summary(record: RunRecord) -> Iterator[str]:
         yield record.error
     if rows.rejected:
         yield f"Which rows, and why: connector rejects {record.run_id}"
+
+
+def _changed(members: MemberCounts) -> list[tuple[str, str, str]]:
+    counts = (("added", members.added), ("removed", members.removed), ("unchanged", members.unchanged))
+    return [(f"  {what}", f"{count:,}", "") for what, count in counts]
 
 
 def _named(counts: dict[str, int]) -> list[tuple[str, str, str]]:

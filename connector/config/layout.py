@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from connector.config.credential import Credential
+from connector.config.data_marketplace import spelt
 from connector.config.destination import BY_TYPE
 from connector.config.fields import Mapped, Text, whole
 from connector.config.findings import Findings
@@ -78,7 +79,15 @@ def typed(root: Node, findings: Findings) -> Node:
 
 def _of_type(entry: Node, findings: Findings) -> Node:
     model = BY_TYPE.get(str(entry.at(("type",)).value))
-    return _respelt(entry, model.aliases, findings) if model else entry
+    return _with_marketplace(_respelt(entry, model.aliases, findings)) if model else entry
+
+
+def _with_marketplace(entry: Node) -> Node:
+    market = entry.child("data_marketplace") if isinstance(entry.value, dict) else None
+    if market is None or not isinstance(market.value, dict):
+        return entry
+    respelt = {spelt(str(key)): child for key, child in market.value.items()}
+    return _with(entry, {"data_marketplace": replace(market, value=respelt)})
 
 
 def _respelt(entry: Node, spellings: Mapping[str, str], findings: Findings) -> Node:

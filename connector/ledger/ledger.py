@@ -9,6 +9,7 @@ from connector.ledger.database import Database, open_database
 from connector.ledger.delivered import DeliveredKeys
 from connector.ledger.files import Files
 from connector.ledger.locks import RunLock
+from connector.ledger.members import Members
 from connector.ledger.named import NamedIds
 from connector.ledger.runs import Runs
 
@@ -22,6 +23,7 @@ class Ledger:
     delivered: DeliveredKeys
     files: Files
     named: NamedIds
+    members: Members
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
@@ -43,5 +45,11 @@ def open_ledger(url: str) -> Ledger:
     """The ledger at a SQLAlchemy URL, made, or brought up to date, where need be. Raises ConnectorError."""
     database = open_database(url)
     return Ledger(
-        Runs(database), Batches(database), DeliveredKeys(database), Files(database), NamedIds(database), database
+        Runs(database),
+        Batches(database),
+        DeliveredKeys(database),
+        Files(database),
+        NamedIds(database),
+        Members(database),
+        database,
     )

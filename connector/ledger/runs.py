@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from connector.errors import ConnectorError
 from connector.ledger.database import Database
-from connector.ledger.records import BatchRecord, NewRun, RowCounts, RunRecord, Scope, StagedRows
+from connector.ledger.records import BatchRecord, MemberCounts, NewRun, RowCounts, RunRecord, Scope, StagedRows
 from connector.ledger.tables import batches, parts, runs
 from connector.outcomes import RunStatus
 
@@ -52,11 +52,12 @@ class Runs:
 
     def staged(self, run_id: str, rows: StagedRows) -> None:
         """All rows have been read and staged: from here on the run can be resumed without the warehouse."""
-        counts = {"rows_read": rows.read, "rejects": rows.rejects, "skips": rows.skips, "warnings": rows.warnings}
+        counts = {"rows_read": rows.read, "unchanged_members": rows.unchanged_members}
+        named = {"rejects": rows.rejects, "skips": rows.skips, "warnings": rows.warnings}
         with self._database.writing() as connection:
             for table in (parts, batches):
                 connection.execute(delete(table).where(table.c.run_id == run_id))
-            connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts))
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts, **named))
             for start in range(0, len(rows.batches), _BATCHES_AT_ONCE):
                 some = rows.batches[start : start + _BATCHES_AT_ONCE]
                 connection.execute(insert(batches), [_batch_values(run_id, one) for one in some])
@@ -176,6 +177,7 @@ def _batch_values(run_id: str, one: BatchRecord) -> dict[str, object]:
         "place": one.place,
         "events": one.events,
         "rows": one.rows,
+        "members": one.members,
         "state": "pending",
     }
 
@@ -185,6 +187,16 @@ def _sums(connection: Connection, run_id: str) -> dict[str, int]:
     totals = select(*(func.coalesce(func.sum(batches.c[name]), 0) for name in names))
     values = connection.execute(totals.where(batches.c.run_id == run_id)).one()
     return {name: int(value) for name, value in zip(names, values, strict=True)}
+
+
+def _members(connection: Connection, run: Row[Any]) -> MemberCounts | None:
+    if run.unchanged_members is None:
+        return None
+    query = select(batches.c.event_source, func.sum(batches.c.delivered_members)).where(batches.c.run_id == run.run_id)
+    found = {"add": 0, "delete": 0}
+    for source, count in connection.execute(query.group_by(batches.c.event_source)):
+        found[source.partition(" ")[0]] += int(count)
+    return MemberCounts(found["add"], found["delete"], run.unchanged_members)
 
 
 def _record(connection: Connection, run: Row[Any]) -> RunRecord:
@@ -225,4 +237,5 @@ def _record(connection: Connection, run: Row[Any]) -> RunRecord:
         fingerprint=run.fingerprint,
         host=run.host,
         query_id=run.query_id,
+        members=_members(connection, run),
     )

@@ -62,7 +62,9 @@ def _to_version_2(connection: Connection) -> None:
 
 
 def _to_version_3(connection: Connection) -> None:
-    """Tables that are made anew need no step of their own."""
+    """Audiences; tables that are made anew need no step of their own."""
+    _add(connection, runs, "unchanged_members")
+    _add(connection, batches, "members", "delivered_members")
 
 
 _STEPS = (_to_version_2, _to_version_3)

@@ -8,6 +8,8 @@ from shutil import rmtree
 
 from connector.errors import StopResumable, TooManyRejects
 from connector.ledger.records import NewRun, OpenBatch, RunRecord, StagedRows
+from connector.pipeline.audience_job import AudienceJob
+from connector.pipeline.audience_staging import StagedMembers
 from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, concluded, send
 from connector.pipeline.execution import Execution, known_keys
@@ -32,7 +34,7 @@ class Run:
 
 def begin(
     at: Execution,
-    job: Job,
+    job: Job | AudienceJob,
     *,
     test_event_code: str | None,
     limit: int | None,
@@ -146,7 +148,7 @@ def _conclude_files(at: Execution, run_id: str, result: OpenResult) -> None:
     at.ledger.files.read(run_id, records(result.reading))
 
 
-def refuse_too_many_rejects(job: Job, staged: Staged) -> None:
+def refuse_too_many_rejects(job: Job | AudienceJob, staged: Staged | StagedMembers) -> None:
     """Raises TooManyRejects where the orchestration allows fewer rejected rows than were staged."""
     limit = job.orchestration.max_reject_percent
     if limit is None or not staged.read:

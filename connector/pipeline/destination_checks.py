@@ -112,7 +112,7 @@ def _of_audience(project: Project, destination: AudienceDestination) -> list[Che
         token = check_token(account)
         if token.outcome is Outcome.FAILED:
             return [token]
-        asked = [(one, check_audiences(account, one)) for one in destination.advertiser_ids]
+        asked = [(one, check_audiences(account, one)) for ids in destination.advertiser_ids for one in ids]
         return [token, *(_advertiser(account, destination, one, check) for one, check in asked)]
 
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
+from connector.catalogue import EVENTS, Catalogue
 from connector.config.destination import EventsDestination
 from connector.config.file_format import FileFormat
 from connector.config.orchestration import Orchestration
@@ -74,20 +75,21 @@ def prepare(project: Project, name: str, run: RunContext, event_set_id: str | No
     """
     orchestration = project.orchestration(name)
     problems: list[Problem] = []
-    destination = _attempt(problems, lambda: _events_destination(orchestration))
-    file = _attempt(problems, lambda: _file(project, orchestration)) if orchestration.file else None
-    warehouse = _attempt(problems, lambda: _warehouse(project, orchestration)) if not orchestration.file else None
-    sql = _attempt(problems, lambda: _render(orchestration, run)) if orchestration.query_path else ""
-    template = _attempt(problems, lambda: _template(project, orchestration))
+    destination = attempt(problems, lambda: _events_destination(orchestration))
+    file = attempt(problems, lambda: file_of(project, orchestration)) if orchestration.file else None
+    warehouse = attempt(problems, lambda: warehouse_of(project, orchestration)) if not orchestration.file else None
+    sql = attempt(problems, lambda: rendered(orchestration, run)) if orchestration.query_path else ""
+    template = attempt(problems, lambda: template_of(project, orchestration))
     rules = None
     if destination:
-        rules = _attempt(problems, lambda: _rules(project, destination, orchestration, run, event_set_id))
+        rules = attempt(problems, lambda: _rules(project, destination, orchestration, run, event_set_id))
     if problems or sql is None or not (destination and (warehouse or file) and template and rules):
         raise ConfigurationError(problems)
     return Job(orchestration, destination, warehouse, sql, template, rules, file)
 
 
-def _attempt(problems: list[Problem], build: Callable[[], _Built]) -> _Built | None:
+def attempt(problems: list[Problem], build: Callable[[], _Built]) -> _Built | None:
+    """What `build` gives; None where it raises ConfigurationError, the problems of which are added to those known."""
     try:
         return build()
     except ConfigurationError as error:
@@ -99,10 +101,7 @@ def _events_destination(orchestration: Orchestration) -> EventsDestination:
     destination = orchestration.destination
     if isinstance(destination, EventsDestination):
         return destination
-    raise ConfigurationError(
-        f'The destination "{destination.name}" is of type {destination.type}, which cannot be run yet: '
-        "use one of type tiktok_events."
-    )
+    raise ConfigurationError(f'The destination "{destination.name}" takes no events: it is of type {destination.type}.')
 
 
 def job_now(project: Project, name: str, ledger: Ledger | None = None, event_set_id: str | None = None) -> Job:
@@ -138,7 +137,8 @@ def job_and_changes(project: Project, name: str) -> tuple[Job, list[str]]:
     return job_now(project, name, event_set_id=known), found.changes
 
 
-def _file(project: Project, orchestration: Orchestration) -> Input:
+def file_of(project: Project, orchestration: Orchestration) -> Input:
+    """The file that the orchestration reads. Raises ConfigurationError."""
     if orchestration.file is None:
         raise AssertionError("no file is named")
     try:
@@ -149,7 +149,8 @@ def _file(project: Project, orchestration: Orchestration) -> Input:
     return Input(orchestration.file, orchestration.format or FileFormat(), project.directory)
 
 
-def _warehouse(project: Project, orchestration: Orchestration) -> Warehouse:
+def warehouse_of(project: Project, orchestration: Orchestration) -> Warehouse:
+    """The warehouse that the orchestration asks. Raises ConfigurationError."""
     warehouse = orchestration.warehouse
     if warehouse is None:
         raise AssertionError("a query without a warehouse")
@@ -161,7 +162,8 @@ def _warehouse(project: Project, orchestration: Orchestration) -> Warehouse:
     return warehouse
 
 
-def _render(orchestration: Orchestration, run: RunContext) -> str:
+def rendered(orchestration: Orchestration, run: RunContext) -> str:
+    """The orchestration's query. Raises ConfigurationError."""
     if orchestration.query_path is None:
         raise AssertionError("a query without a path")
     sql = render_query(
@@ -177,13 +179,15 @@ def _render(orchestration: Orchestration, run: RunContext) -> str:
     return transpiled(sql, written_for=orchestration.dialect, runs_on=runs_on, file=orchestration.query_path)
 
 
-def _template(project: Project, orchestration: Orchestration) -> DataTemplate:
+def template_of(project: Project, orchestration: Orchestration, catalogue: Catalogue = EVENTS) -> DataTemplate:
+    """The orchestration's data template. Raises ConfigurationError."""
+
     def render(text: str, file: Path, line: int) -> object:
         return render_value(
             text, parameters=orchestration.parameters, target=orchestration.target, place=Place(file, line)
         )
 
-    return load_template(orchestration.template, project.directory / TEMPLATES, render)
+    return load_template(orchestration.template, project.directory / TEMPLATES, render, catalogue)
 
 
 def _rules(

@@ -1,40 +1,23 @@
 """What would be sent, looked at before it is."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from connector.config.project import Project
 from connector.hashed import HashedRows
+from connector.pipeline.audience_job import is_audience
+from connector.pipeline.audience_look import preview_audience
 from connector.pipeline.files import refuse_wrong
+from connector.pipeline.looks import Preview
 from connector.pipeline.prepare import UNKNOWN_EVENT_SET, job_now
 from connector.pipeline.result import open_result
 from connector.transform.grouping import payloads
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """Request bodies with the first events, and the first rows that are left out, of the rows read."""
-
-    orchestration: str
-    target: str
-    read: int
-    bodies: list[dict[str, Any]]
-    left_out: list[dict[str, Any]]
-
-    def as_json(self) -> dict[str, Any]:
-        """The object that `connector preview --json` prints."""
-        return {
-            "orchestration": self.orchestration,
-            "target": self.target,
-            "rows_read": self.read,
-            "requests": self.bodies,
-            "left_out": self.left_out,
-        }
-
-
 def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
     """The first `rows` events, and as many left-out rows, of the first slice of the result."""
+    if is_audience(project, name):
+        return preview_audience(project, name, rows)
     job = job_now(project, name)
     with open_result(job, project.directory, limit=job.orchestration.limit) as result:
         first = next(iter(result.rows), None)

@@ -9,10 +9,12 @@ from threading import Event
 
 import pyarrow as pa
 
+from connector.catalogue import AUDIENCES
 from connector.errors import ConfigurationError, Problem
 from connector.files.reading import Reading
 from connector.files.source import FileSource, open_files
-from connector.hashed import HashedRows
+from connector.hashed import HashedMembers, HashedRows
+from connector.pipeline.audience_job import AudienceJob
 from connector.pipeline.files import Before, leave_out_sent, watched
 from connector.pipeline.prepare import Job
 from connector.sources.background import read_in_background
@@ -21,6 +23,7 @@ from connector.sources.source import Source
 from connector.transform.binding import Binding, bind, missing_requirements
 from connector.transform.chosen import ChosenRows
 from connector.transform.compiler import CompiledTransform, compile_events
+from connector.transform.members import CompiledMembers, compile_members, hash_members, missing_columns
 from connector.transform.stream import hash_rows
 
 
@@ -36,6 +39,31 @@ class OpenResult:
     rows: Iterator[HashedRows]
     query_id: str | None = None
     reading: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMembers:
+    """The rows of a running query of people, hashed, once. `query_id` and `reading` as of OpenResult."""
+
+    rows: Iterator[HashedMembers]
+    query_id: str | None = None
+    reading: Reading | None = None
+
+
+@contextmanager
+def open_members(
+    job: AudienceJob, directory: Path, *, limit: int | None = None, stop: Event | None = None, run_id: str | None = None
+) -> Iterator[OpenMembers]:
+    """Runs the query of an audience's people until `stop` is set; at most its first `limit` rows are read.
+
+    Raises as `open_result` does.
+    """
+    with _opened(job, directory, _tag(job, run_id)) as source:
+        reading = source.reading if isinstance(source, FileSource) else None
+        with read_in_background(source, job.sql, stop or Event()) as result:
+            compiled = compile_audience(job, result.schema)
+            batches = _first_rows(result.batches(), limit)
+            yield OpenMembers(hash_members(batches, compiled, threads=transform_threads()), result.query_id, reading)
 
 
 @contextmanager
@@ -69,13 +97,13 @@ def open_result(
             yield OpenResult(compiled, rows, result.query_id, reading)
 
 
-def describe(job: Job, directory: Path) -> pa.Schema:
+def describe(job: Job | AudienceJob, directory: Path) -> pa.Schema:
     """The columns that the job's query returns, or its files have. Raises SourceError, FileRefused."""
     with _opened(job, directory, _tag(job)) as source:
         return source.describe(job.sql)
 
 
-def delimiters(job: Job) -> list[tuple[str, str]]:
+def delimiters(job: Job | AudienceJob) -> list[tuple[str, str]]:
     """The job's files, and the characters between their values; none for a query. Raises SourceError, FileRefused."""
     if job.file is None:
         return []
@@ -83,7 +111,7 @@ def delimiters(job: Job) -> list[tuple[str, str]]:
         return source.delimiters()
 
 
-def _opened(job: Job, directory: Path, tag: str) -> AbstractContextManager[Source]:
+def _opened(job: Job | AudienceJob, directory: Path, tag: str) -> AbstractContextManager[Source]:
     if job.warehouse is not None:
         return open_source(job.warehouse, directory, tag)
     if job.file is None:
@@ -100,7 +128,7 @@ def _reading(source: Source, job: Job, before: Before | None, limit: int | None)
     return source.reading
 
 
-def _tag(job: Job, run_id: str | None = None) -> str:
+def _tag(job: Job | AudienceJob, run_id: str | None = None) -> str:
     return ":".join(("connector", job.orchestration.name, *((run_id,) if run_id else ())))
 
 
@@ -115,19 +143,27 @@ def compile_job(job: Job, schema: pa.Schema) -> CompiledTransform:
     return compile_events(binding, rules)
 
 
+def compile_audience(job: AudienceJob, schema: pa.Schema) -> CompiledMembers:
+    """The transform for people of these columns. Raises ConfigurationError with every problem found."""
+    binding = _checked(lambda: bind(job.template, schema, AUDIENCES), job)
+    if lacking := missing_columns(binding):
+        raise ConfigurationError([_placed(Problem(lacking), job)])
+    return compile_members(binding, job.rules)
+
+
 def transform_threads() -> int:
     """How many slices are transformed at once: one for each core, but memory grows with them."""
     return max(1, min(os.cpu_count() or 1, 8))
 
 
-def _checked(build: Callable[[], Binding], job: Job) -> Binding:
+def _checked(build: Callable[[], Binding], job: Job | AudienceJob) -> Binding:
     try:
         return build()
     except ConfigurationError as error:
         raise ConfigurationError([one if one.file else _placed(one, job) for one in error.problems]) from None
 
 
-def _placed(problem: Problem, job: Job) -> Problem:
+def _placed(problem: Problem, job: Job | AudienceJob) -> Problem:
     """A problem with the columns, with what they are columns of."""
     if job.file:
         return Problem(f"{job.file.shown}: {problem.message}")

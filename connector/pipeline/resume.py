@@ -9,6 +9,8 @@ from connector.errors import AnswersLost, ConfigurationError, LockedError, Refus
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.outcomes import RunStatus
 from connector.pipeline.anew import Run, carry_out
+from connector.pipeline.audience_job import is_audience
+from connector.pipeline.audience_run import AudienceOptions, resume_audience
 from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, concluded, send
 from connector.pipeline.execution import REPEATABLE, Execution, execution
@@ -96,6 +98,8 @@ def _resume(
     project: Project, record: RunRecord, observer: Observer, stop: threading.Event, *, resend_unknown: bool
 ) -> RunRecord:
     project = project.under(record.target)
+    if is_audience(project, record.orchestration):
+        return resume_audience(project, record, AudienceOptions(), observer, stop)
     with execution(project, record.orchestration, observer, stop) as at:
         return _go_on(at, at.ledger.runs.get(record.run_id), resend_unknown=resend_unknown)
 

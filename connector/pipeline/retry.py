@@ -8,6 +8,7 @@ from connector.errors import UsageError
 from connector.ledger.records import RunRecord
 from connector.outcomes import Reason, RunStatus
 from connector.pipeline.anew import Run, begin, carry_out
+from connector.pipeline.audience_job import is_audience
 from connector.pipeline.execution import execution
 from connector.pipeline.history import run_named
 from connector.pipeline.observer import Observer
@@ -27,6 +28,10 @@ def retry_run(
     record = run_named(project, run_id)
     _check_finished(record)
     project = project.under(record.target)
+    if is_audience(project, record.orchestration):
+        raise UsageError(
+            f"An audience is not retried: `connector run {record.orchestration}` compares it with its query anew."
+        )
     destination_of(project, record)
     with execution(project, record.orchestration, observer, stop) as at:
         chosen = chosen_rows(at, run_id, reason)

@@ -8,6 +8,8 @@ from connector.config.project import Project
 from connector.errors import UsageError
 from connector.ledger.records import RunRecord
 from connector.pipeline.anew import Run, begin, carry_out
+from connector.pipeline.audience_job import is_audience
+from connector.pipeline.audience_run import AudienceOptions, run_audience
 from connector.pipeline.clearing import clear_up
 from connector.pipeline.consent import Consent
 from connector.pipeline.event_set import settle_event_set
@@ -23,12 +25,13 @@ class RunOptions:
     """What the command line asks for beyond the file; None: as the file says.
 
     With `resend_unknown` events are sent again even where an answer was lost more than 48 hours ago. `consent` says who
-    agrees to changes at TikTok.
+    agrees to changes at TikTok, `allow_empty` whether an empty result may empty an audience.
     """
 
     limit: int | None = None
     test_event_code: str | None = None
     resend_unknown: bool = False
+    allow_empty: bool = False
     consent: Consent = field(default_factory=Consent)
 
 
@@ -49,6 +52,8 @@ def run_orchestration(
     """
     options, observer, stop = options or RunOptions(), observer or Silent(), stop or threading.Event()
     refuse_blank_code(options.test_event_code)
+    if is_audience(project, name):
+        return _run_audience(project, name, options, observer, stop)
     now = prepare(project, name, RunContext(started_at=datetime.now(UTC)))
     with execution(project, name, observer, stop) as at:
         settle_event_set(at, now.destination, options.consent)
@@ -61,6 +66,15 @@ def run_orchestration(
         record = carry_out(at, run_id, lambda: Run(run_id, job, code, limit, resend))
         clear_up(project, at.ledger)
     return record
+
+
+def _run_audience(
+    project: Project, name: str, options: RunOptions, observer: Observer, stop: threading.Event
+) -> RunRecord:
+    if options.test_event_code is not None:
+        raise UsageError("A test event code is for events; an audience has no test mode.")
+    wanted = AudienceOptions(options.limit, options.allow_empty, options.consent)
+    return run_audience(project, name, wanted, observer, stop)
 
 
 def refuse_blank_code(code: str | None) -> None:

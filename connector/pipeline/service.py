@@ -1,18 +1,19 @@
 """The service that events are sent to: TikTok, or the simulator inside this process."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from connector.config.destination import AnyDestination, EventsDestination
+from connector.config.destination import AnyDestination, AudienceDestination, EventsDestination
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import REAL_TIME, RetryPolicy, Timing
 from connector.delivery.repeating import Repeating
 from connector.destinations.tiktok.account import CALLS_PER_SECOND, AccountClient
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.endpoint import SIMULATOR, connect, tokens_of
+from connector.destinations.tiktok.mapping import MappingClient
 from connector.pipeline.observer import Observer
 
 
@@ -64,8 +65,39 @@ def open_account(
             yield account
 
 
+@dataclass(frozen=True, slots=True)
+class AudienceService:
+    """Who is asked about an audience, and who changes it."""
+
+    account: AccountClient
+    mapping: Callable[[Mapping[str, Sequence[str]]], MappingClient]
+    """A client that changes audiences, by the ad accounts of each."""
+
+
 @contextmanager
-def _address(destination: AnyDestination) -> Iterator[str]:
+def open_audience_service(
+    destination: AudienceDestination, state_directory: Path, observer: Observer, stop: threading.Event
+) -> Iterator[AudienceService]:
+    """The ad account and its audiences. The simulator, where it is asked for, lives as long as this.
+
+    Raises ConfigurationError or AuthorisationError where there is no token to use.
+    """
+    repeat = Repeating(retry_policy(destination), AdaptiveLimiter(CALLS_PER_SECOND), REAL_TIME, stop)
+    with _address(destination, observer) as url:
+        simulator_url = url if destination.api_url == SIMULATOR else None
+        tokens = tokens_of(destination.credential, destination.api_url, state_directory, simulator_url=simulator_url)
+        timeout, connections = destination.retry.timeout, destination.max_in_flight
+
+        def mapping(advertiser_ids: Mapping[str, Sequence[str]]) -> MappingClient:
+            return MappingClient(url, tokens, advertiser_ids, connections=connections, timeout=timeout)
+
+        with AccountClient(url, tokens, repeat, timeout=timeout) as account:
+            yield AudienceService(account, mapping)
+
+
+@contextmanager
+def _address(destination: AnyDestination, observer: Observer | None = None) -> Iterator[str]:
+    """Where the destination is; `observer` is told what the simulator received, where that is it."""
     if destination.api_url != SIMULATOR:
         yield destination.api_url
         return
@@ -73,6 +105,8 @@ def _address(destination: AnyDestination) -> Iterator[str]:
 
     with Simulator() as simulator:
         yield simulator.url
+        if observer:
+            observer.simulated(simulator.lines())
 
 
 def retry_policy(destination: AnyDestination) -> RetryPolicy:

@@ -133,7 +133,9 @@ def test_an_audience_is_asked_for_its_token_and_its_ad_accounts(tmp_path: Path) 
 def test_the_example_is_listed_and_tested_as_a_process(tmp_path: Path) -> None:
     write_example(tmp_path)
     listed = inside("destinations", "list", "--json", project=tmp_path).json
-    assert [one["name"] for one in listed["destinations"]] == ["store_events", "web_events", "phone_events"]
+    assert [one["name"] for one in listed["destinations"]] == [
+        "store_events", "web_events", "phone_events", "vip_audience",
+    ]  # fmt: skip
     done = connector("destinations", "test", "store_events", project=tmp_path)
     assert done.code == 0
     found = "event source  passed        The ad account has the offline event set 7654321098765432109 (Stores)."

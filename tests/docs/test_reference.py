@@ -50,7 +50,7 @@ def usage() -> dict[str, tuple[set[str], str]]:
     found = {}
     for shown, says in table(README, "command"):
         words = shown.strip("`").split()
-        typed = " ".join(word for word in words if word.isalpha() and word.islower() and word != "csv")
+        typed = " ".join(word for word in words if re.fullmatch("[a-z]+(-[a-z]+)*", word) and word != "csv")
         found[typed] = (set(re.findall(r"(?<!\w)--?[a-z][a-z-]*", shown)), says)
     return found
 
@@ -119,7 +119,7 @@ def words_after(command: str, page: Path) -> set[str]:
     """What follows a command in the page's code, but for the list of what is not there yet."""
     text = page.read_text("utf-8").replace(NOT_THERE_YET, "")
     typed = "\n".join([*code(text), *(line for block in blocks(page) for line in block.lines)])
-    return set(re.findall(rf"^\s*(?:\$ )?{command} ([a-z]+)\b", typed, re.MULTILINE))
+    return set(re.findall(rf"^\s*(?:\$ )?{command} ([a-z]+(?:-[a-z]+)*)\b", typed, re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

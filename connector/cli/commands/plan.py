@@ -39,7 +39,8 @@ def plan(
         ("rows to send", f"{planned.to_send:,}"),
         ("rows rejected", f"{sum(planned.rejects.values()):,}"),
         ("rows skipped", f"{sum(planned.skips.values()):,}"),
-        ("events", f"{planned.events:,}"),
+        *([("events", f"{planned.events:,}")] if planned.members is None else []),
+        *((f"identifiers {what}", f"{count:,}") for what, count in (planned.members or {}).items()),
         ("requests", f"{planned.requests:,}"),
         ("minutes at the rate limit", f"{planned.minutes:.2f}"),
     ]

@@ -26,6 +26,9 @@ TestEventOption = Annotated[
     str | None,
     typer.Option("--test-event-code", metavar="C", help="Send test events, with the code of TikTok's Test Events tab."),
 ]
+AllowEmptyOption = Annotated[
+    bool, typer.Option("--allow-empty", help="A result that names nobody may empty the audience that mirrors it.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +43,7 @@ def run(
     limit: LimitOption = None,
     test_event_code: TestEventOption = None,
     resend_unknown: ResendOption = False,
+    allow_empty: AllowEmptyOption = False,
     yes: YesOption = False,
     project: ProjectOption = None,
     json_output: JsonOption = False,
@@ -54,7 +58,7 @@ def run(
 
     def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
         options = RunOptions(
-            limit, test_event_code, resend_unknown, Consent(yes, lambda text: observer.asked(text, stop))
+            limit, test_event_code, resend_unknown, allow_empty, Consent(yes, lambda text: observer.asked(text, stop))
         )
         return run_orchestration(opened, name, options, observer=observer, stop=stop)
 

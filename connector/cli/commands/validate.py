@@ -40,12 +40,15 @@ def validate(
         out_json({"target": opened.target, "orchestrations": [one.as_json() for one in checked]})
         return
     for one in checked:
-        out(f"{one.name}: ok ({one.event_source} events to {one.destination}, target {opened.target})")
+        what = "an audience in" if one.event_source == "audience" else f"{one.event_source} events to"
+        out(f"{one.name}: ok ({what} {one.destination}, target {opened.target})")
         for change in one.changes:
             say(change)
     if name:
         heading = ("parameter", "from the column" if connect else "accepted columns", "goes to", "rule")
         for line in table([heading, *checked[0].parameters]):
             out("  " + line)
+        for note in checked[0].notes:
+            say(note)
     elif not connect:
         say("The warehouses were not asked; `connector validate --connect` checks the columns too.")
