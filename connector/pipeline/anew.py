@@ -20,7 +20,7 @@ from connector.transform.chosen import ChosenRows
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run whose result is to be read, at most its first `limit` rows, and of them only those that are `chosen`."""
+    """A run whose result is to be read, as far as its `limit` goes, and of it only the rows that are `chosen`."""
 
     run_id: str
     job: Job
@@ -97,6 +97,7 @@ def _stage(at: Execution, run: Run) -> Staged:
             run.job,
             at.project.directory,
             limit=run.limit,
+            test_event_code=run.test_event_code,
             chosen=run.chosen,
             stop=at.stop,
             run_id=run.run_id,

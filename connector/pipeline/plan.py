@@ -69,6 +69,7 @@ def plan_orchestration(project: Project, name: str) -> Plan:
             job,
             project.directory,
             limit=job.orchestration.limit,
+            test_event_code=code,
             before=files_before(ledger, job, project.target, code),
         ) as result,
     ):

@@ -36,7 +36,8 @@ class Preview:
 def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
     """The first `rows` events, and as many left-out rows, of the first slice of the result."""
     job = job_now(project, name)
-    with open_result(job, project.directory, limit=job.orchestration.limit) as result:
+    limit, code = job.orchestration.limit, job.orchestration.test_event_code
+    with open_result(job, project.directory, limit=limit, test_event_code=code) as result:
         first = next(iter(result.rows), None)
         if result.reading:
             refuse_wrong(result.reading)
@@ -45,7 +46,7 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
     left_out = [{**row, "columns": json.loads(row["columns"])} for row in first.left_out.slice(0, rows).to_pylist()]
     for row in left_out:
         del row["code"], row["message"]
-    bodies = _bodies(first, rows, job.orchestration.test_event_code)
+    bodies = _bodies(first, rows, code)
     return Preview(name, project.target, first.read, bodies, left_out)
 
 
