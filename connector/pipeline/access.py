@@ -14,8 +14,8 @@ from connector.pipeline.history import ledger_of
 SENDING = ("run", "start", "resume", "retry")
 """The commands that send; of the others, `preview` and `rejects` show rows, and `forget` is about a person."""
 
-_UNKNOWN = Restrictions("?", admin_only=True, pii=False)
-"""What is asked for the rows of an orchestration that the file names no more: only admins may see them."""
+_GONE = Restrictions("that it had, and that the file no longer names,", admin_only=True, pii=False)
+"""What is asked for the rows that a run of an orchestration left out which is no longer in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +63,24 @@ def os_user() -> str:
 def _restrictions(project: Project, command: str, orchestration: str | None) -> Restrictions | None:
     if orchestration is None:
         return None
-    if command == "rejects" and orchestration not in project.orchestrations:
-        return _UNKNOWN
     try:
         return project.restrictions(orchestration)
     except ConfigurationError:
-        if command in SENDING or not project.roles:
+        if command != "rejects":
             raise
-        return _UNKNOWN
+        return _GONE
 
 
 def _refusal(rights: Rights, asked: Restrictions | None, command: str) -> str | None:
     """Why not; None: nothing is against it."""
+    sends_anonymously = command in SENDING and asked is not None and asked.pii
     if rights.admin:
         return None
     if not rights.known:
         return "no role names them"
     if asked and asked.admin_only:
         return f"the destination {asked.destination} is for admins only"
-    if rights.pii:
+    if rights.pii or sends_anonymously:
         return None
-    if command not in SENDING:
-        return "it takes a role with pii: true"
-    if asked and not asked.pii:
-        return f"it takes a role with pii: true, or a destination with it, which {asked.destination} is not"
-    return None
+    other = f", or a destination that has it, unlike {asked.destination}" if asked and command in SENDING else ""
+    return f"it takes a role with pii: true{other}"

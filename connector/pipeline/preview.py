@@ -6,7 +6,9 @@ from typing import Any
 
 from connector.config.project import Project
 from connector.hashed import HashedRows
+from connector.pipeline.access import check_access
 from connector.pipeline.files import refuse_wrong
+from connector.pipeline.history import ledger_of
 from connector.pipeline.prepare import job_now
 from connector.pipeline.result import open_result
 from connector.transform.grouping import payloads
@@ -34,8 +36,11 @@ class Preview:
 
 
 def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
-    """The first `rows` events, and as many left-out rows, of the first slice of the result."""
+    """The first `rows` events, and as many left-out rows, of the first slice of the result. Raises AccessRefused."""
+    allowed = check_access(project, "preview", name)
     job = job_now(project, name)
+    with ledger_of(project) as ledger:
+        allowed.written(ledger)
     limit, code = job.orchestration.limit, job.orchestration.test_event_code
     with open_result(job, project.directory, limit=limit, test_event_code=code) as result:
         first = next(iter(result.rows), None)

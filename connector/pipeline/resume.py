@@ -8,6 +8,7 @@ from connector.config.project import Project
 from connector.errors import AnswersLost, ConfigurationError, LockedError, RefusedAlike, StopResumable, UsageError
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.outcomes import RunStatus
+from connector.pipeline.access import check_access
 from connector.pipeline.anew import Run, carry_out
 from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, concluded, send
@@ -32,8 +33,8 @@ def resume_run(
 ) -> RunRecord:
     """Finishes the run with this id, else the last one that can be finished. The record is as after `connector run`.
 
-    Raises UsageError where there is none, LockedError where it is under way, ConfigurationError where the
-    destination has changed since, StopResumable and Interrupted as a run does.
+    Raises UsageError where there is none, AccessRefused, LockedError where it is under way, ConfigurationError where
+    the destination has changed since, StopResumable and Interrupted as a run does.
     """
     if run_id is not None:
         record = run_named(project, run_id)
@@ -96,7 +97,9 @@ def _resume(
     project: Project, record: RunRecord, observer: Observer, stop: threading.Event, *, resend_unknown: bool
 ) -> RunRecord:
     project = project.under(record.target)
+    allowed = check_access(project, "resume", record.orchestration, record.run_id)
     with execution(project, record.orchestration, observer, stop) as at:
+        allowed.written(at.ledger)
         return _go_on(at, at.ledger.runs.get(record.run_id), resend_unknown=resend_unknown)
 
 

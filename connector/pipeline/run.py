@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from connector.config.project import Project
 from connector.errors import UsageError
 from connector.ledger.records import RunRecord
+from connector.pipeline.access import check_access
 from connector.pipeline.anew import Run, begin, carry_out
 from connector.pipeline.clearing import clear_up
 from connector.pipeline.execution import execution
@@ -35,23 +36,28 @@ def run_orchestration(
     *,
     observer: Observer | None = None,
     stop: threading.Event | None = None,
+    command: str = "run",
 ) -> RunRecord:
     """Finishes interrupted runs of an orchestration, then runs it; the record says what became of every row.
 
-    Setting `stop` ends it as soon as the requests in flight are answered. Raises ConfigurationError before
-    anything is opened, LockedError where it is being run, TooManyRejects with nothing sent, StopResumable,
-    Interrupted or SourceError; what happened until then is in the ledger.
+    Setting `stop` ends it as soon as the requests in flight are answered. `command` is what the audit calls it.
+    Raises ConfigurationError or AccessRefused before anything is opened, LockedError where it is being run,
+    TooManyRejects with nothing sent, StopResumable, Interrupted or SourceError; what happened until then is in the
+    ledger.
     """
     options, observer, stop = options or RunOptions(), observer or Silent(), stop or threading.Event()
     _refuse_blank_code(options)
+    allowed = check_access(project, command, name)
     now = prepare(project, name, RunContext(started_at=datetime.now(UTC)))
     with execution(project, name, observer, stop) as at:
+        line = allowed.written(at.ledger)
         resend = options.resend_unknown
         finish_interrupted(at, now, resend_unknown=resend)
         job = job_now(at.project, name, at.ledger)
         code = job.orchestration.test_event_code if options.test_event_code is None else options.test_event_code
         limit = options.limit or job.orchestration.limit
         run_id = begin(at, job, test_event_code=code, limit=limit)
+        at.ledger.audit.began(line, run_id)
         record = carry_out(at, run_id, lambda: Run(run_id, job, code, limit, resend))
         clear_up(project, at.ledger)
     return record

@@ -129,7 +129,9 @@ def test_the_last_success_is_when_the_last_run_that_reached_its_end_began(ledger
 
 
 @pytest.mark.parametrize("tried", [{"code": "TEST1"}, {"row_limit": 5}], ids=["test events", "a limit"])
-def test_a_run_of_test_events_or_of_the_first_rows_is_not_the_last_success(ledger: Ledger, tried: dict[str, Any]) -> None:
+def test_a_run_of_test_events_or_of_the_first_rows_is_not_the_last_success(
+    ledger: Ledger, tried: dict[str, Any]
+) -> None:
     """A query that asks for what is new since then would pass over what was never sent."""
     started_run(ledger, started_at=NOW, **tried)
     ledger.runs.finish(RUN, RunStatus.COMPLETED)

@@ -21,7 +21,8 @@ _ROUTE = ("event_source", "event_source_id")
 class CompiledTransform:
     """`rows_sql` turns a chunk into hashed rows; `rejected_sql` gives what is kept of rejected rows,
     over the relation `rejected`, which is like `chunk`; `ids_sql` gives the ids by which rows are found again, over
-    the relation `identified`, and `keys_sql` the keys, over the relation `keyed`. `routed` says whether rows name their own event source.
+    the relation `identified`, `keys_sql` the keys of their events, over the relation `keyed`. `routed` says whether
+    rows name their own event source.
     """
 
     rows_sql: str
