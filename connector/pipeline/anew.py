@@ -15,6 +15,7 @@ from connector.pipeline.files import Before, files_before, records, refuse_wrong
 from connector.pipeline.prepare import Job
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import Staged, stage
+from connector.pipeline.suppressed import forgotten_by
 from connector.transform.chosen import ChosenRows
 
 
@@ -106,7 +107,15 @@ def _stage(at: Execution, run: Run) -> Staged:
             if result.query_id:
                 at.ledger.runs.asked(run.run_id, result.query_id)
             line_items = run.job.rules.line_items
-            staged = stage(result.rows, directory, line_items=line_items, known=known, read=at.observer.read)
+            forgotten = forgotten_by(at.ledger)
+            staged = stage(
+                result.rows,
+                directory,
+                line_items=line_items,
+                known=known,
+                forgotten=forgotten,
+                read=at.observer.read,
+            )
             _conclude_files(at, run.run_id, result)
     except BaseException as error:
         rmtree(directory, ignore_errors=True)

@@ -14,6 +14,7 @@ from connector.pipeline.history import ledger_of
 from connector.pipeline.prepare import job_now
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import stage
+from connector.pipeline.suppressed import forgotten_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,13 @@ def plan_orchestration(project: Project, name: str) -> Plan:
         ) as result,
     ):
         known = known_keys(ledger, scope, job.destination, test_event_code=code)
-        staged = stage(result.rows, Path(folder) / "stage", line_items=job.rules.line_items, known=known)
+        staged = stage(
+            result.rows,
+            Path(folder) / "stage",
+            line_items=job.rules.line_items,
+            known=known,
+            forgotten=forgotten_by(ledger),
+        )
         notes = _notes(result)
     try:
         refuse_too_many_rejects(job, staged)

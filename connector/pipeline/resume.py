@@ -15,7 +15,7 @@ from connector.pipeline.delivering import Delivery, concluded, send
 from connector.pipeline.execution import REPEATABLE, Execution, execution
 from connector.pipeline.history import ledger_of, run_directory, run_named
 from connector.pipeline.observer import Observer
-from connector.pipeline.open_batches import leave_out_delivered
+from connector.pipeline.open_batches import leave_out_delivered, leave_out_suppressed
 from connector.pipeline.prepare import Job, job_now
 from connector.pipeline.retried import chosen_rows
 
@@ -127,6 +127,7 @@ def _read_again(at: Execution, record: RunRecord, *, resend_unknown: bool) -> Ru
 
 
 def _send_open(at: Execution, record: RunRecord, destination: EventsDestination, *, resend_unknown: bool) -> None:
+    leave_out_suppressed(at, record)
     leave_out_delivered(at, record, destination, resend_unknown=resend_unknown)
     known = at.ledger.batches.open(record.run_id)
     safe = [batch for batch in known if resend_unknown or not _too_late(batch)]
