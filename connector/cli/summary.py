@@ -29,6 +29,11 @@ def summary(record: RunRecord) -> Iterator[str]:
     if record.warnings:
         lines += [("warnings", "", ""), *_named(record.warnings)]
     yield from table(lines, right=frozenset({1}))
+    if record.test_event_code and record.rows.delivered:
+        yield (
+            f"These were test events, which count nowhere. Look at them in TikTok's Events Manager, in the tab Test "
+            f"Events of the event source, where the code is {record.test_event_code}."
+        )
     if record.error:
         yield record.error
     if rows.rejected:

@@ -19,6 +19,7 @@ from connector.config.roles import Restrictions, Role
 from connector.config.suggest import did_you_mean
 from connector.config.targets import choose_target, merged_targets, target_names
 from connector.config.warehouse import Warehouse, within
+from connector.config.written import Written, settings_used
 from connector.config.yaml import parse_yaml
 from connector.errors import ConfigurationError, Problem
 
@@ -173,6 +174,10 @@ class Project:
         pii = resolver.written("destinations", destination, "pii", switch) or False
         resolver.findings.raise_any()
         return Restrictions(destination, admin_only, pii)
+
+    def settings_used(self, orchestration: str) -> dict[str, Written]:
+        """Give what is written for an orchestration and all that it refers to, variables filled in that are set."""
+        return settings_used(self._root, orchestration, self._resolver("orchestrations", orchestration).fill)
 
     @property
     def default_regions(self) -> tuple[str, ...]:

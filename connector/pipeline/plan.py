@@ -24,6 +24,8 @@ class Plan:
     orchestration: str
     destination: str
     target: str
+    limit: int | None
+    test_event_code: str | None
     read: int
     to_send: int
     events: int
@@ -41,6 +43,8 @@ class Plan:
             "orchestration": self.orchestration,
             "destination": self.destination,
             "target": self.target,
+            "limit": self.limit,
+            "test_event_code": self.test_event_code,
             "rows": {
                 "read": self.read,
                 "to_send": self.to_send,
@@ -93,6 +97,8 @@ def plan_orchestration(project: Project, name: str) -> Plan:
         orchestration=name,
         destination=job.destination.name,
         target=project.target,
+        limit=job.orchestration.limit,
+        test_event_code=code,
         read=staged.read,
         to_send=sum(batch.rows for batch in staged.batches),
         events=sum(batch.events for batch in staged.batches),
