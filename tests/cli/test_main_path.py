@@ -147,11 +147,8 @@ def test_rejects_of_one_reason_come_as_json_in_a_file(
     options = ("--reason", reason, "--format", "json", "-o", str(file))
     written = connector("rejects", record["run_id"], *options, project=project)
     rows = json.loads(file.read_text())
-    assert (written.code, written.stdout, written.stderr) == (
-        0,
-        "",
-        f"{len(rows)} rows of run {run_id}, target local, to {file}\n",
-    )
+    told = f"{len(rows)} rows of run {record['run_id']}, target local, to {file}\n"
+    assert (written.code, written.stdout, written.stderr) == (0, "", told)
     assert [row["reason"] for row in rows] == [reason] * record["rejects"][reason]
     assert all(row["columns"]["event_id"].startswith("W") for row in rows)
 
