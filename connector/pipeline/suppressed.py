@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from connector.ledger.ledger import Ledger
 from connector.outcomes import Skip
-from connector.pipeline.known import count_skipped
+from connector.pipeline.known import BATCHES_AT_ONCE, count_skipped
 from connector.pipeline.settle import Positions, Settlement
 from connector.stage.reader import PersonReader, StageReader
 from connector.stage.writer import StagedBatch
@@ -27,11 +27,14 @@ def leave_out_forgotten(
     if not forgotten:
         return
     with PersonReader(directory) as persons, StageReader(directory) as stage:
-        for batch in batches:
-            about = forgotten.among(persons.persons(batch))
-            about[removed.get(batch, np.empty(0, np.int64))] = False
-            if about.any():
-                step = Settlement({batch: np.flatnonzero(about)})
-                events = stage.whole(batch.file, batch.index).filter(pa.array(about))
-                count_skipped(step, Skip.SUPPRESSED, pa.Table.from_batches([events]))
+        for start in range(0, len(batches), BATCHES_AT_ONCE):
+            step, found = Settlement({}), []
+            for batch in batches[start : start + BATCHES_AT_ONCE]:
+                about = forgotten.among(persons.persons(batch))
+                about[removed.get(batch, np.empty(0, np.int64))] = False
+                if about.any():
+                    step.removed[batch] = np.flatnonzero(about)
+                    found.append(stage.whole(batch.file, batch.index).filter(pa.array(about)))
+            if found:
+                count_skipped(step, Skip.SUPPRESSED, pa.Table.from_batches(found))
                 yield step

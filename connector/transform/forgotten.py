@@ -54,7 +54,7 @@ class Forgotten:
     def rows(self, left_out: pa.Table | pa.RecordBatch) -> Flags:
         """Of each left-out row (schema LEFT_OUT), whether it holds one of the digests."""
         flags = np.zeros(left_out.num_rows, np.bool_)
-        if not self or not left_out.num_rows:
+        if not self or not pc.any(pc.match_substring_regex(left_out["columns"], _DIGEST)).as_py():
             return flags
         texts = pa.table({"place": pa.array(range(left_out.num_rows), pa.int64()), "columns": left_out["columns"]})
         found = f"SELECT place, unnest(regexp_extract_all(columns, '{_DIGEST}')) AS digest FROM texts"
