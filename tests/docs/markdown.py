@@ -15,7 +15,13 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 WAREHOUSES = ROOT / "docs" / "warehouses.md"
 FILES = ROOT / "docs" / "files.md"
 DELIVERY = ROOT / "docs" / "delivery.md"
-PAGES = (README, TUTORIAL, DELIVERY, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES, CREDENTIALS)
+ENVIRONMENTS = ROOT / "docs" / "environments.md"
+ACCESS = ROOT / "docs" / "access.md"
+FORGET = ROOT / "docs" / "forget.md"
+PAGES = (
+    README, TUTORIAL, DELIVERY, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES, CREDENTIALS, ENVIRONMENTS,
+    ACCESS, FORGET,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
