@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,8 @@ def test_runs_show_tells_every_request_with_its_id(project: Path, history: dict[
     requests = shown.pop("request_log")
     assert shown.pop("retry_of") is None
     assert shown.pop("query_id") is None
+    (user,) = shown.pop("by")
+    assert user.endswith(f"@{socket.gethostname()}")
     assert shown == record
     assert len(requests) == record["requests"]["sent"]
     assert sum(request["events"] for request in requests) == record["events"]["delivered"]
