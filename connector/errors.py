@@ -4,6 +4,7 @@
 |----------------------|---------------------------------------------------|-----------|
 | `ConfigurationError` | fix a file; nothing was opened                    | 2         |
 | `UsageError`         | fix the command                                   | 2         |
+| `AccessRefused`      | ask somebody who may; nothing was opened          | 2         |
 | `FileRefused`        | mend the file that was to be read; nothing sent   | 2         |
 | `SourceError`        | fix the query, or try again                       | 1         |
 | `TooManyRejects`     | fix the data or the limit; nothing was sent       | 3         |
@@ -61,6 +62,12 @@ class ConfigurationError(ConnectorError):
 
 class UsageError(ConnectorError):
     """The command was typed in a way that cannot be carried out."""
+
+    exit_code = 2
+
+
+class AccessRefused(ConnectorError):
+    """The roles of the project do not let this user do it; nothing was opened."""
 
     exit_code = 2
 

@@ -5,7 +5,7 @@ These types are the privacy rule: stage, ledger and delivery take them and nothi
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -103,7 +103,7 @@ class HashedRows:
 class HashedMembers:
     """What became of one slice of an audience's query. `members` has the schema MEMBERS, `left_out` LEFT_OUT.
 
-    `rejects` and `warnings` count rows.
+    `rejects`, `warnings` and `skips` count rows.
     """
 
     read: int
@@ -111,3 +111,4 @@ class HashedMembers:
     left_out: pa.Table
     rejects: Counter[str]
     warnings: Counter[str]
+    skips: Counter[str] = field(default_factory=Counter)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from connector.cli.console import counted, table
+from connector.config.places import SIMULATOR
 from connector.ledger.records import MemberCounts, RunRecord
 
 
@@ -28,6 +29,8 @@ def summary(record: RunRecord) -> Iterator[str]:
     if record.warnings:
         lines += [("warnings", "", ""), *_named(record.warnings)]
     yield from table(lines, right=frozenset({1}))
+    if record.test_event_code and record.rows.delivered:
+        yield _where_to_look(record.api_url, record.test_event_code)
     if record.error:
         yield record.error
     if rows.rejected:
@@ -42,3 +45,13 @@ def _changed(members: MemberCounts) -> list[tuple[str, str, str]]:
 def _named(counts: dict[str, int]) -> list[tuple[str, str, str]]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [(f"    {name}", f"{count:,}", "") for name, count in ordered]
+
+
+def _where_to_look(api_url: str, test_event_code: str) -> str:
+    told = "These were test events, which count nowhere."
+    if api_url == SIMULATOR:
+        return f"{told} The simulator had them, and TikTok none."
+    return (
+        f"{told} TikTok's Events Manager shows them, at the event source, under Test Events, where the code is "
+        f"{test_event_code}."
+    )

@@ -13,6 +13,7 @@ from connector.config.render import has_placeholder
 from connector.config.settings import Complaint, Settings
 
 TIKTOK = "https://business-api.tiktok.com"
+REGION = "US"
 _DIGITS = "[0-9]{1,40}"
 LONGEST_AUDIENCE_NAME = 70
 """TikTok cuts a longer name (agreed by several sources)."""
@@ -57,7 +58,7 @@ class Destination(Settings):
     name: str
     description: Text | None = None
     credential: Credential
-    default_region: Region = "US"
+    default_region: Region = REGION
     max_in_flight: Annotated[int, whole(1)] = 8
     api_url: ApiUrl = TIKTOK
     retry: RetrySettings = RetrySettings()

@@ -13,6 +13,7 @@ from connector.config.fields import Mapped, Text, whole
 from connector.config.findings import Findings
 from connector.config.nodes import Node
 from connector.config.orchestration import Orchestration
+from connector.config.roles import Role
 from connector.config.settings import Settings
 from connector.config.suggest import fold
 from connector.config.warehouse import DatabaseUrl, Warehouse
@@ -36,7 +37,7 @@ class Top(Settings):
     targets: Any = None
     ledger: DatabaseUrl | None = None
     retention_days: Annotated[int, whole(1, 36500)] = 30
-    roles: Mapped = Field(default_factory=dict, repr=False)
+    roles: dict[str, Role] = Field(default_factory=dict)
     notifications: Mapped = Field(default_factory=dict, repr=False)
 
     @classmethod

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from connector.ledger.audit import Audit
 from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
 from connector.ledger.delivered import DeliveredKeys
@@ -12,6 +13,7 @@ from connector.ledger.locks import RunLock
 from connector.ledger.members import Members
 from connector.ledger.named import NamedIds
 from connector.ledger.runs import Runs
+from connector.ledger.suppressed import SuppressedPersons
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Ledger:
     files: Files
     named: NamedIds
     members: Members
+    audit: Audit
+    suppressed: SuppressedPersons
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
@@ -45,11 +49,13 @@ def open_ledger(url: str) -> Ledger:
     """The ledger at a SQLAlchemy URL, made, or brought up to date, where need be. Raises ConnectorError."""
     database = open_database(url)
     return Ledger(
-        Runs(database),
-        Batches(database),
-        DeliveredKeys(database),
-        Files(database),
-        NamedIds(database),
-        Members(database),
-        database,
+        runs=Runs(database),
+        batches=Batches(database),
+        delivered=DeliveredKeys(database),
+        files=Files(database),
+        named=NamedIds(database),
+        members=Members(database),
+        audit=Audit(database),
+        suppressed=SuppressedPersons(database),
+        database=database,
     )

@@ -1,10 +1,12 @@
 """The rows of a run that were not sent, as Parquet files beside its stage."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     import duckdb
 
 _FOLDER = "left-out"
+
+Concerned = Callable[[pa.Table], npt.NDArray[np.bool_]]
+Changed = Callable[[pa.Table], pa.Table]
 
 
 class LeftOutWriter:
@@ -63,6 +68,24 @@ def left_out(
     with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         for batch in _query(connection, files, reason, outcome, limit):
             yield batch.cast(LEFT_OUT)
+
+
+def change_left_out(directory: Path, concerned: Concerned, changed: Changed) -> int:
+    """Writes files of left-out rows anew where rows in them are concerned; gives how many those are.
+
+    A file is there as it was, or as it is now. Raises OSError where the disk fails.
+    """
+    found = 0
+    for path in sorted((directory / _FOLDER).glob("*.parquet")):
+        with pq.ParquetFile(path) as file:
+            here = sum(int(concerned(pa.Table.from_batches([some])).sum()) for some in file.iter_batches())
+            if here:
+                writer = LeftOutWriter(directory, path.stem)
+                for some in file.iter_batches():
+                    writer.add(changed(pa.Table.from_batches([some]).cast(LEFT_OUT)))
+                writer.close()
+        found += here
+    return found
 
 
 def _query(

@@ -136,11 +136,12 @@ class Runs:
             return list(connection.execute(query).scalars())
 
     def last_success(self, orchestration: str, scope: Scope) -> datetime | None:
-        """When the last run that reached its end began; runs that only tried something again do not count."""
+        """When the last run that reached its end began; runs that only tried something, or part of it, do not count."""
         query = (
             select(func.max(runs.c.started_at))
             .where(runs.c.orchestration == orchestration, runs.c.target == scope.target)
             .where(runs.c.api_url == scope.api_url, runs.c.retry_of.is_(None))
+            .where(runs.c.row_limit.is_(None), runs.c.test_event_code.is_(None))
             .where(runs.c.status.in_(_REACHED_THEIR_END))
         )
         with self._database.reading() as connection:

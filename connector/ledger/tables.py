@@ -228,3 +228,36 @@ member_changes = Table(
 of its identifiers (2 bytes, little-endian), of each identifier the place of its type in ID_TYPES (1 byte) and the
 digest (32 bytes).
 """
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("os_user", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("command", String, nullable=False),
+    Column("orchestration", String),
+    Column("target", String, nullable=False),
+    Column("run_id", String, index=True),
+    Column("allowed", Boolean, nullable=False),
+)
+"""Who used the connector for what, and who wanted to; `orchestration` and `run_id` where it was about one."""
+
+suppressed = Table(
+    "suppressed",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("since", String, nullable=False),
+)
+"""The digests (64 hex digits) of those to be forgotten, and what each was made of."""
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("receipt", JSON, nullable=False),
+)
+"""What was found and done each time that somebody was to be forgotten."""

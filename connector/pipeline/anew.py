@@ -17,12 +17,13 @@ from connector.pipeline.files import Before, files_before, records, refuse_wrong
 from connector.pipeline.prepare import UNKNOWN_EVENT_SET, Job
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import Staged, stage
+from connector.pipeline.suppressed import forgotten_by
 from connector.transform.chosen import ChosenRows
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run whose result is to be read, at most its first `limit` rows, and of them only those that are `chosen`."""
+    """A run whose result is to be read, as far as its `limit` goes, and of it only the rows that are `chosen`."""
 
     run_id: str
     job: Job
@@ -100,6 +101,7 @@ def _stage(at: Execution, run: Run) -> Staged:
             run.job,
             at.project.directory,
             limit=run.limit,
+            test_event_code=run.test_event_code,
             chosen=run.chosen,
             stop=at.stop,
             run_id=run.run_id,
@@ -108,7 +110,15 @@ def _stage(at: Execution, run: Run) -> Staged:
             if result.query_id:
                 at.ledger.runs.asked(run.run_id, result.query_id)
             line_items = run.job.rules.line_items
-            staged = stage(result.rows, directory, line_items=line_items, known=known, read=at.observer.read)
+            forgotten = forgotten_by(at.ledger)
+            staged = stage(
+                result.rows,
+                directory,
+                line_items=line_items,
+                known=known,
+                forgotten=forgotten,
+                read=at.observer.read,
+            )
             _conclude_files(at, run.run_id, result)
     except BaseException as error:
         rmtree(directory, ignore_errors=True)

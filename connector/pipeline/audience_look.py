@@ -12,13 +12,15 @@ from connector.destinations.tiktok.mapping import ADD, DELETE, SCHEMAS
 from connector.destinations.tiktok.units import units
 from connector.errors import TooManyRejects
 from connector.hashed import HashedMembers
+from connector.pipeline.access import Allowed
 from connector.pipeline.anew import refuse_too_many_rejects
 from connector.pipeline.audience_copies import Copy, changes_to_come, known_copies
 from connector.pipeline.audience_job import AudienceJob, audience_job_now
 from connector.pipeline.audience_run import intent_of, is_emptied, large_change
 from connector.pipeline.audience_staging import StagedMembers, people_of, stage_members
+from connector.pipeline.audience_suppressed import suppressed_by, without_suppressed
 from connector.pipeline.files import refuse_wrong
-from connector.pipeline.history import known_ledger, ledger_of
+from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan, Preview
 from connector.pipeline.member_changes import members_known
 from connector.pipeline.result import open_members
@@ -38,7 +40,8 @@ def plan_audience(project: Project, name: str) -> Plan:
     ):
         copies = known_copies(ledger, destination, project.target)
         intent, stage = intent_of(destination, limit), Path(folder) / "stage"
-        staged = stage_members(result.rows, stage, copies, members_known(ledger), intent)
+        rows = without_suppressed(result.rows, suppressed_by(ledger))
+        staged = stage_members(rows, stage, copies, members_known(ledger), intent)
         if result.reading:
             refuse_wrong(result.reading)
     requests = len(staged.batches)
@@ -46,6 +49,8 @@ def plan_audience(project: Project, name: str) -> Plan:
         orchestration=name,
         destination=destination.name,
         target=project.target,
+        limit=limit,
+        test_event_code=None,
         read=staged.read,
         to_send=sum(batch.rows for batch in staged.batches),
         events=0,
@@ -77,7 +82,7 @@ def _too_many(job: AudienceJob, staged: StagedMembers) -> str | None:
     return None
 
 
-def preview_audience(project: Project, name: str, rows: int) -> Preview:
+def preview_audience(project: Project, name: str, rows: int, allowed: Allowed) -> Preview:
     """The first `rows` people as TikTok would get them, whoever is in the audience, and as many left-out rows."""
     job = audience_job_now(project, name)
     with open_members(job, project.directory, limit=job.orchestration.limit) as result:
@@ -86,7 +91,8 @@ def preview_audience(project: Project, name: str, rows: int) -> Preview:
             refuse_wrong(result.reading)
     if first is None:
         return Preview(name, project.target, 0, [], [])
-    with known_ledger(project) as ledger:
+    with ledger_of(project) as ledger:
+        allowed.written(ledger)
         copies = known_copies(ledger, job.destination, project.target)
     left_out = [
         {"row": row["row"], "outcome": row["outcome"], "reason": row["reason"], "columns": json.loads(row["columns"])}

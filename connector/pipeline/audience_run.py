@@ -11,11 +11,13 @@ from connector.config.project import Project
 from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.errors import Interrupted, StopResumable, TooManyRejects, UsageError
 from connector.ledger.records import OpenBatch, RunRecord, StagedRows
+from connector.pipeline.access import Allowed
 from connector.pipeline.anew import begin, refuse_too_many_rejects
 from connector.pipeline.audience_copies import Copy, settle_copies
 from connector.pipeline.audience_job import AudienceJob, audience_job_now
 from connector.pipeline.audience_sending import refused_rows, send_changes
 from connector.pipeline.audience_staging import Intent, StagedMembers, stage_members
+from connector.pipeline.audience_suppressed import skip_suppressed, suppressed_by, without_suppressed
 from connector.pipeline.clearing import clear_up, reduce_stage
 from connector.pipeline.consent import Consent
 from connector.pipeline.delivering import concluded
@@ -43,25 +45,38 @@ class AudienceOptions:
 
 
 def run_audience(
-    project: Project, name: str, options: AudienceOptions, observer: Observer, stop: threading.Event
+    project: Project,
+    name: str,
+    options: AudienceOptions,
+    allowed: Allowed,
+    observer: Observer,
+    stop: threading.Event,
 ) -> RunRecord:
     """Finishes interrupted runs, then makes the audience what its query says; raises as `run_orchestration` does."""
     with _at_work(project, name, options, observer, stop) as (at, work):
+        line = allowed.written(at.ledger)
         for record in at.ledger.runs.unfinished(name, at.scope(work.destination)):
             _finish_earlier(at, work, record)
         job = audience_job_now(at.project, name, at.ledger)
         limit = options.limit or job.orchestration.limit
         run_id = begin(at, job, test_event_code=None, limit=limit)
+        at.ledger.audit.began(line, run_id)
         record = _carry_out(at, work, run_id, job, limit)
         clear_up(project, at.ledger)
     return record
 
 
 def resume_audience(
-    project: Project, record: RunRecord, options: AudienceOptions, observer: Observer, stop: threading.Event
+    project: Project,
+    record: RunRecord,
+    options: AudienceOptions,
+    allowed: Allowed,
+    observer: Observer,
+    stop: threading.Event,
 ) -> RunRecord:
     """Finishes one run: from the stage where there is one, else by asking the warehouse again under its own id."""
     with _at_work(project, record.orchestration, options, observer, stop) as (at, work):
+        allowed.written(at.ledger)
         return _go_on(at, work, at.ledger.runs.get(record.run_id))
 
 
@@ -130,6 +145,7 @@ def _go_on(at: Execution, work: _Work, record: RunRecord) -> RunRecord:
         job = audience_job_now(at.project, record.orchestration, at.ledger)
         return _carry_out(at, work, record.run_id, job, record.row_limit)
     with concluded(at.ledger, record.run_id):
+        skip_suppressed(at, record.run_id)
         _send(at, work, record.run_id, at.ledger.batches.open(record.run_id))
     return _ended(at, work, record.run_id)
 
@@ -156,7 +172,8 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
             if result.query_id:
                 at.ledger.runs.asked(run_id, result.query_id)
             known = members_known(at.ledger)
-            staged = stage_members(result.rows, directory, work.copies, known, intent, read=at.observer.read)
+            rows = without_suppressed(result.rows, suppressed_by(at.ledger))
+            staged = stage_members(rows, directory, work.copies, known, intent, read=at.observer.read)
             if result.reading:
                 refuse_wrong(result.reading)
     except BaseException as error:
@@ -167,8 +184,8 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
                 "run it again when there is room."
             ) from None
         raise
-    rows = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches, staged.unchanged)
-    at.ledger.runs.staged(run_id, rows)
+    counted = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches, staged.unchanged)
+    at.ledger.runs.staged(run_id, counted)
     at.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))
     return staged
 

@@ -131,6 +131,7 @@ class _Staging:
             for part in rows:
                 self.staged.read += part.read
                 self.staged.rejects.update(part.rejects)
+                self.staged.skips.update(part.skips)
                 self.staged.warnings.update(part.warnings)
                 self.left_out.add(part.left_out)
                 self._share_out(part.members, shares)

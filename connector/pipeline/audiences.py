@@ -60,7 +60,7 @@ def show_audience(project: Project, name: str) -> list[AudienceView]:
 
 
 def _with_size(project: Project, record: AudienceRecord) -> AudienceView:
-    destination = _destination(project, record)
+    destination = destination_of_audience(project, record)
     if destination is None:
         return AudienceView(record, why_not="No destination goes there any more.")
     policy = brief_policy(destination, attempts=2, seconds=10)
@@ -74,7 +74,8 @@ def _with_size(project: Project, record: AudienceRecord) -> AudienceView:
     return AudienceView(record, found.size)
 
 
-def _destination(project: Project, record: AudienceRecord) -> AudienceDestination | None:
+def destination_of_audience(project: Project, record: AudienceRecord) -> AudienceDestination | None:
+    """A destination of the project that goes to the audience's ad accounts, if one is left."""
     for name in project.orchestrations:
         try:
             destination = project.orchestration(name).destination

@@ -8,6 +8,7 @@ from pathlib import Path
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.errors import UsageError
+from connector.ledger.audit import AuditLine
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.records import RequestRecord, RunRecord, Scope
 from connector.outcomes import RunStatus
@@ -51,6 +52,18 @@ def requests_of(project: Project, run_id: str) -> list[RequestRecord]:
     """Every request of a run, in the order of the answers."""
     with ledger_of(project) as ledger:
         return ledger.batches.requests(run_id)
+
+
+def audit_lines(project: Project, limit: int) -> list[AuditLine]:
+    """Who used the connector for what, latest first."""
+    with ledger_of(project) as ledger:
+        return ledger.audit.latest(limit)
+
+
+def worked_on_by(project: Project, run_id: str) -> list[AuditLine]:
+    """Who began a run, and who went on with it, in their order."""
+    with ledger_of(project) as ledger:
+        return [line for line in ledger.audit.of_run(run_id) if line.use.allowed and line.use.command != "rejects"]
 
 
 def last_success(project: Project, name: str, scope: Scope) -> datetime | None:

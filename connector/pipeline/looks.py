@@ -15,6 +15,8 @@ class Plan:
     orchestration: str
     destination: str
     target: str
+    limit: int | None
+    test_event_code: str | None
     read: int
     to_send: int
     events: int
@@ -34,6 +36,8 @@ class Plan:
             "orchestration": self.orchestration,
             "destination": self.destination,
             "target": self.target,
+            "limit": self.limit,
+            "test_event_code": self.test_event_code,
             "rows": {
                 "read": self.read,
                 "to_send": self.to_send,

@@ -16,6 +16,7 @@ from connector.pipeline.looks import Plan
 from connector.pipeline.prepare import job_and_changes
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import stage
+from connector.pipeline.suppressed import forgotten_by
 
 
 def plan_orchestration(project: Project, name: str) -> Plan:
@@ -32,11 +33,18 @@ def plan_orchestration(project: Project, name: str) -> Plan:
             job,
             project.directory,
             limit=job.orchestration.limit,
+            test_event_code=code,
             before=files_before(ledger, job, project.target, code),
         ) as result,
     ):
         known = known_keys(ledger, scope, job.destination, test_event_code=code)
-        staged = stage(result.rows, Path(folder) / "stage", line_items=job.rules.line_items, known=known)
+        staged = stage(
+            result.rows,
+            Path(folder) / "stage",
+            line_items=job.rules.line_items,
+            known=known,
+            forgotten=forgotten_by(ledger),
+        )
         notes = _notes(result)
     try:
         refuse_too_many_rejects(job, staged)
@@ -48,6 +56,8 @@ def plan_orchestration(project: Project, name: str) -> Plan:
         orchestration=name,
         destination=job.destination.name,
         target=project.target,
+        limit=job.orchestration.limit,
+        test_event_code=code,
         read=staged.read,
         to_send=sum(batch.rows for batch in staged.batches),
         events=sum(batch.events for batch in staged.batches),

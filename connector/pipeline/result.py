@@ -23,6 +23,7 @@ from connector.sources.source import Source
 from connector.transform.binding import Binding, bind, missing_requirements
 from connector.transform.chosen import ChosenRows
 from connector.transform.compiler import CompiledTransform, compile_events
+from connector.transform.limit import first_events, first_rows
 from connector.transform.members import CompiledMembers, compile_members, hash_members, missing_columns
 from connector.transform.stream import hash_rows
 
@@ -62,7 +63,7 @@ def open_members(
         reading = source.reading if isinstance(source, FileSource) else None
         with read_in_background(source, job.sql, stop or Event()) as result:
             compiled = compile_audience(job, result.schema)
-            batches = _first_rows(result.batches(), limit)
+            batches = first_rows(result.batches(), limit) if limit is not None else result.batches()
             yield OpenMembers(hash_members(batches, compiled, threads=transform_threads()), result.query_id, reading)
 
 
@@ -72,12 +73,16 @@ def open_result(
     directory: Path,
     *,
     limit: int | None = None,
+    test_event_code: str | None = None,
     chosen: ChosenRows | None = None,
     stop: Event | None = None,
     run_id: str | None = None,
     before: Before | None = None,
 ) -> Iterator[OpenResult]:
-    """Runs the job's query until `stop` is set; at most the first `limit` rows of it are read, of them the chosen.
+    """Runs the job's query until `stop` is set; of a `limit` the first rows are read, of them the chosen.
+
+    Where rows are line items, the events that begin among the first `limit` rows are read whole, wherever their rows
+    lie: an event of which less was sent would be worth less, for good. Test events count nowhere, and are cut.
 
     Of a job that reads files, those that were sent `before` are left out; what is wrong with them is in `reading`.
     Where the warehouse keeps a history, the query is marked there with the orchestration and the run.
@@ -88,12 +93,15 @@ def open_result(
         reading = _reading(source, job, before, limit)
         with read_in_background(source, job.sql, stop or Event()) as result:
             compiled = compile_job(job, result.schema)
-            batches = _first_rows(result.batches(), limit)
+            batches: Iterator[pa.RecordBatch] = result.batches()
+            if limit is not None:
+                whole = job.rules.line_items and test_event_code is None
+                batches = first_events(batches, limit, compiled) if whole else first_rows(batches, limit)
             if chosen is not None:
                 batches = chosen.among(batches, compiled)
             rows = hash_rows(batches, compiled, threads=transform_threads())
             if reading and job.file and job.file.format.is_conversions and chosen is None:
-                rows = watched(rows, reading)
+                rows = watched(rows, reading, limit)
             yield OpenResult(compiled, rows, result.query_id, reading)
 
 
@@ -168,15 +176,3 @@ def _placed(problem: Problem, job: Job | AudienceJob) -> Problem:
     if job.file:
         return Problem(f"{job.file.shown}: {problem.message}")
     return Problem(problem.message, job.orchestration.query_path)
-
-
-def _first_rows(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
-    if limit is None:
-        yield from batches
-        return
-    left = limit
-    for batch in batches:
-        yield batch.slice(0, left)
-        left -= batch.num_rows
-        if left <= 0:
-            return

@@ -16,6 +16,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchKeys, BatchRecord, OpenBatch, Part, RequestRecord
 from connector.outcomes import Reason
+from connector.pipeline.suppressed import forgotten_by
 from connector.stage.keys import halves
 from connector.stage.reader import StageReader
 from connector.transform.events import ANSWER, left_out_rows
@@ -169,15 +170,14 @@ class LeftOut(Protocol):
 
 def write_left_out(ledger: Ledger, run_id: str, directory: Path, rows: LeftOut = left_out_rows) -> None:
     """Writes the rows that were left out since the run was staged, as the ledger knows them."""
-    writer = LeftOutWriter(directory, "sending")
+    writer, forgotten = LeftOutWriter(directory, "sending"), forgotten_by(ledger)
     with StageReader(directory) as stage:
         for record, parts in ledger.batches.left_out(run_id):
             events = pa.Table.from_batches([stage.events(record.file, record.place)])
             for state, reason in sorted({(part.state, part.reason or "") for part in parts}):
                 alike = [part for part in parts if (part.state, part.reason) == (state, reason)]
-                writer.add(
-                    _left_out(events, alike, "rejected" if state == BatchState.REFUSED else "skipped", reason, rows)
-                )
+                outcome = "rejected" if state == BatchState.REFUSED else "skipped"
+                writer.add(forgotten.without(_left_out(events, alike, outcome, reason, rows)))
     writer.close()
 
 

@@ -72,6 +72,8 @@ class AudienceService:
     account: AccountClient
     mapping: Callable[[Mapping[str, Sequence[str]]], MappingClient]
     """A client that changes audiences, by the ad accounts of each."""
+    repeat: Repeating
+    """Makes a request until its answer is final."""
 
 
 @contextmanager
@@ -92,7 +94,7 @@ def open_audience_service(
             return MappingClient(url, tokens, advertiser_ids, connections=connections, timeout=timeout)
 
         with AccountClient(url, tokens, repeat, timeout=timeout) as account:
-            yield AudienceService(account, mapping)
+            yield AudienceService(account, mapping, repeat)
 
 
 @contextmanager

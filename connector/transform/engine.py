@@ -6,6 +6,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
 from connector.transform.sql.functions import register
 
@@ -67,6 +68,10 @@ class Engine(SliceEngine):
         """Of each row of a chunk the numbers of its event's and its order's id (uint64, NULL: it has none)."""
         return self.execute("identified", self._compiled.ids_sql, chunk)
 
+    def keys(self, chunk: pa.Table) -> pa.Array:
+        """The key (type KEY) of each row's event; NULL: it cannot be told which event that would be."""
+        return key_of(self.execute("keyed", self._compiled.keys_sql, chunk)["key"].combine_chunks())
+
 
 class _Slice:
     """An Arrow stream of the table that it holds when it is read."""
@@ -79,6 +84,12 @@ class _Slice:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.table.__arrow_c_stream__(requested_schema)
+
+
+def key_of(numbers: pa.Array) -> pa.Array:
+    """The 16 bytes of each number. DuckDB hands a 128-bit number over as a decimal: only its bytes mean anything."""
+    validity, values = numbers.buffers()
+    return pa.FixedSizeBinaryArray.from_buffers(KEY, len(numbers), [validity, values], offset=numbers.offset)
 
 
 def chunk_of(batches: Sequence[pa.RecordBatch], indices: Sequence[int], first_row: int) -> pa.Table:

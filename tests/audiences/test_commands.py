@@ -78,7 +78,7 @@ def test_an_audience_is_not_retried(run_once: Shop) -> None:
 
 
 def test_the_shipped_example_keeps_an_audience(tmp_path: Path) -> None:
-    inside("init", str(tmp_path / "demo"), project=None)
+    inside("init", str(tmp_path / "demo"), project=tmp_path)
     outcome = inside("run", "vip_customers", "--json", project=tmp_path / "demo")
     assert outcome.code == 0, outcome
     assert outcome.json["members"]["added"] > 1_000

@@ -1,5 +1,6 @@
 """What keeps an audience from being emptied or turned over by mistake."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,16 @@ from tests.audiences.shop import ADVERTISER, NAME, OTHER, Shop, members, open_sh
 from tests.audiences.test_mirror import person
 
 HUNDRED = [person(number) for number in range(1, 101)]
+
+
+def agreeing(heard: list[str]) -> Callable[[str], bool]:
+    """Agrees to everything, and keeps what was asked."""
+
+    def answer(text: str) -> bool:
+        heard.append(text)
+        return True
+
+    return answer
 
 
 def test_an_empty_result_empties_no_audience(shop: Shop, tiktok: Simulator) -> None:
@@ -52,7 +63,7 @@ def test_a_large_change_has_to_be_agreed_to(shop: Shop, tiktok: Simulator) -> No
     assert "max_change_percent: 25" in said
     assert members(tiktok) == wanted(HUNDRED)
     asked: list[str] = []
-    shop.run(consent=Consent(ask=lambda text: bool(asked.append(text)) or True))
+    shop.run(consent=Consent(ask=agreeing(asked)))
     assert len(asked) == 1
     assert members(tiktok) == wanted(HUNDRED[:50])
 
@@ -62,7 +73,7 @@ def test_the_first_filling_of_an_audience_is_no_change(shop: Shop, tiktok: Simul
     creates = "A run creates the audience"
     assert creates in refusal(shop, consent=Consent())
     said: list[str] = []
-    shop.run(consent=Consent(ask=lambda text: bool(said.append(text)) or True))
+    shop.run(consent=Consent(ask=agreeing(said)))
     assert [creates in one for one in said] == [True]
 
 

@@ -16,18 +16,14 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 WAREHOUSES = ROOT / "docs" / "warehouses.md"
 FILES = ROOT / "docs" / "files.md"
 DELIVERY = ROOT / "docs" / "delivery.md"
+AUDIENCES = ROOT / "docs" / "audiences.md"
+ENVIRONMENTS = ROOT / "docs" / "environments.md"
+ACCESS = ROOT / "docs" / "access.md"
+FORGET = ROOT / "docs" / "forget.md"
 PAGES = (
-    README,
-    TUTORIAL,
-    DELIVERY,
-    ARCHITECTURE,
-    CONTRIBUTING,
-    SIMULATOR,
-    WAREHOUSES,
-    FILES,
-    CREDENTIALS,
-    DESTINATIONS,
-)
+    README, TUTORIAL, DELIVERY, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES, CREDENTIALS, DESTINATIONS,
+    AUDIENCES, ENVIRONMENTS, ACCESS, FORGET,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import typer
 
-from connector.cli.console import out, out_json, say, table
+from connector.cli.console import counted, out, out_json, say, table
 from connector.cli.failures import reported
 from connector.cli.options import (
     DebugOption,
@@ -58,4 +58,6 @@ def plan(
         say(change)
     if planned.too_many_rejects:
         say(planned.too_many_rejects)
-    say(f"{name} → {planned.destination}, target {planned.target}. Nothing was sent.")
+    first = f", the first {counted(planned.limit, 'row')}" if planned.limit else ""
+    test = f", test events with the code {planned.test_event_code}" if planned.test_event_code else ""
+    say(f"{name} → {planned.destination}, target {planned.target}{first}{test}. Nothing was sent.")

@@ -10,6 +10,7 @@ from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, RunArgument, open_project
 
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many runs to list.")]
+LinesOption = Annotated[int, typer.Option("--limit", min=1, help="How many lines to show.")]
 OrchestrationOption = Annotated[
     str | None, typer.Option("--orchestration", metavar="NAME", help="Only the runs of this one.")
 ]
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     runs.callback()(list_unless_asked)
     runs.command("list")(list_)
     runs.command("show")(show)
+    runs.command("audit")(audit)
     app.add_typer(runs, name="runs")
 
 
@@ -80,16 +82,20 @@ def show(
 ) -> None:
     """Show one run: what became of its rows, and every request."""
     from connector.cli.summary import summary
-    from connector.pipeline.history import requests_of, run_named
+    from connector.pipeline.history import requests_of, run_named, worked_on_by
 
     opened = open_project(_nearest(context, project))
     record, requests = run_named(opened, run_id), requests_of(opened, run_id)
+    users = [f"{line.use.os_user}@{line.use.host}" for line in worked_on_by(opened, run_id)]
     if json_output:
         log = [request.as_json() for request in requests]
-        out_json({**record.as_json(), "retry_of": record.retry_of, "query_id": record.query_id, "request_log": log})
+        further = {"retry_of": record.retry_of, "query_id": record.query_id, "by": users, "request_log": log}
+        out_json({**record.as_json(), **further})
         return
     for line in summary(record):
         out(line)
+    if users:
+        out(f"By {', then '.join(dict.fromkeys(users))}.")
     if record.query_id:
         out(f"The warehouse's history has its query as {record.query_id}.")
     heading = (
@@ -119,6 +125,39 @@ def show(
     out()
     for line in table([heading, *lines]):
         out(line)
+
+
+@reported
+def audit(
+    context: typer.Context,
+    limit: LinesOption = 100,
+    project: ProjectOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show who used the connector for what, and who was refused, latest first."""
+    from connector.pipeline.history import audit_lines
+
+    lines = audit_lines(open_project(_nearest(context, project)), limit)
+    if json_output:
+        out_json({"audit": [line.as_json() for line in lines]})
+        return
+    heading = ("at", "user", "host", "command", "orchestration", "target", "run", "")
+    rows = [
+        (
+            line.at,
+            line.use.os_user,
+            line.use.host,
+            line.use.command,
+            line.use.orchestration or "-",
+            line.use.target,
+            line.use.run_id or "-",
+            "allowed" if line.use.allowed else "refused",
+        )
+        for line in lines
+    ]
+    for text in table([heading, *rows]):
+        out(text)
 
 
 def _nearest(context: typer.Context, project: Path | None) -> Path | None:
