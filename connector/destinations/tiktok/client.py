@@ -7,11 +7,12 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from connector.delivery.answer import Answer
+from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.answers import THEN_RESUME, read_answer
 from connector.destinations.tiktok.authorised import Authorised
 from connector.destinations.tiktok.body import request_body
+from connector.destinations.tiktok.guard import breach_of_events, withheld
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
 
@@ -42,11 +43,14 @@ class EventsClient:
         self._transport = Transport(api_url, connections=connections, timeout=timeout)
 
     def attempt(self, batch: Batch) -> Answer:
-        """Send the batch once. Raises for nothing that TikTok says or the network does."""
-        return self._authorised.ask(lambda token: self._asked(batch, token))
+        """Send the batch once, unless it holds what may not leave. Raises for nothing that anybody answers."""
+        body = request_body(batch, self._test_event_code)
+        if breach := breach_of_events(body):
+            return Answer(Verdict.WITHHELD, message=withheld(breach, batch))
+        return self._authorised.ask(lambda token: self._asked(body, token))
 
-    def _asked(self, batch: Batch, token: SecretStr) -> Answer:
-        reply = self._transport.post(EVENT_TRACK, request_body(batch, self._test_event_code), token)
+    def _asked(self, body: bytes, token: SecretStr) -> Answer:
+        reply = self._transport.post(EVENT_TRACK, body, token)
         if not isinstance(reply, Reply):
             return Answer(reply.verdict, message=reply.message, seconds=reply.seconds)
         secrets = [token.get_secret_value()]
