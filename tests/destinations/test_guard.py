@@ -30,7 +30,7 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def event(user: Mapping[str, Any] | None = None, **properties: Any) -> dict[str, Any]:
+def event(user: Mapping[str, Any] | None = None, /, **properties: Any) -> dict[str, Any]:
     """A web event as the transform shapes it, with these members of `user` and `properties`."""
     return {
         "event": "Purchase",

@@ -13,6 +13,7 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from connector.config.network import DIRECT, Network
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.answers import THEN_RESUME, Envelope, read_answer, rule_of
@@ -53,9 +54,10 @@ class MappingClient:
         *,
         connections: int = 8,
         timeout: float = TIMEOUT_SECONDS,
+        network: Network = DIRECT,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._transport = Transport(api_url, connections=connections, timeout=timeout)
+        self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network)
         self._authorised, self._advertiser_ids, self._now = Authorised(tokens, then=THEN_RESUME), advertiser_ids, now
 
     def attempt(self, batch: Batch) -> Answer:
@@ -78,7 +80,7 @@ class MappingClient:
     def _asked(self, body: bytes, token: SecretStr) -> Answer:
         reply = self._transport.post(SEGMENT_MAPPING, body, token)
         if not isinstance(reply, Reply):
-            return Answer(reply.verdict, message=reply.message, seconds=reply.seconds)
+            return reply.answer(THEN_RESUME)
         return read_answer(
             reply.status,
             reply.body,
