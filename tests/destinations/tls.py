@@ -103,10 +103,12 @@ def listening(conduct: Callable[[socket.socket, Heard], None]) -> Iterator[Heard
 
         server = threading.Thread(target=serve, daemon=True)
         server.start()
-        yield heard
-        over.set()
-        for thread in (server, *threads):
-            thread.join(10)
+        try:
+            yield heard
+        finally:
+            over.set()
+            for thread in (server, *threads):
+                thread.join(10)
 
 
 @contextmanager
