@@ -109,8 +109,11 @@ def go_on(play: Play, how: str) -> Outcome:
 
 
 def named(cases: list[Case]) -> pytest.MarkDecorator:
+    """Every third of the moments, spread over the story; `make crash` has the others."""
     ids = [f"{when} {function.rpartition(':')[2]} {number}" for function, when, number, *_ in cases]
-    return pytest.mark.parametrize("case", cases, ids=ids)
+    marks = [() if place % 3 == 0 else pytest.mark.slow for place in range(len(cases))]
+    given = [pytest.param(case, id=name, marks=mark) for case, name, mark in zip(cases, ids, marks, strict=True)]
+    return pytest.mark.parametrize("case", given)
 
 
 @named(RUN)
