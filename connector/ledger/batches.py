@@ -119,7 +119,9 @@ def _progress(part: Part) -> dict[Any, Any]:
     of_events, of_rows = batches.c[f"{part.state}_events"], batches.c[f"{part.state}_rows"]
     settled = batches.c.delivered_events + batches.c.refused_events + batches.c.skipped_events + part.events
     final = case((batches.c.delivered_events > 0, "delivered"), else_=part.state)
+    kept = {batches.c.figures: part.figures} if part.whole and part.figures else {}
     return {
+        **kept,
         batches.c.state: case((settled >= batches.c.events, final), else_=batches.c.state),
         of_events: of_events + part.events,
         of_rows: of_rows + part.rows,
@@ -137,6 +139,7 @@ def _part_values(run_id: str, part: Part) -> dict[str, object]:
         "reason": part.reason,
         "code": part.code,
         "message": part.message,
+        "figures": None if part.whole else part.figures,
     }
 
 

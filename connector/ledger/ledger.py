@@ -7,8 +7,10 @@ from typing import Self
 from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
 from connector.ledger.delivered import DeliveredKeys
+from connector.ledger.figures import Figures
 from connector.ledger.files import Files
 from connector.ledger.locks import RunLock
+from connector.ledger.moments import Moments
 from connector.ledger.runs import Runs
 
 
@@ -20,6 +22,8 @@ class Ledger:
     batches: Batches
     delivered: DeliveredKeys
     files: Files
+    figures: Figures
+    moments: Moments
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
@@ -40,4 +44,12 @@ class Ledger:
 def open_ledger(url: str) -> Ledger:
     """The ledger at a SQLAlchemy URL, made, or brought up to date, where need be. Raises ConnectorError."""
     database = open_database(url)
-    return Ledger(Runs(database), Batches(database), DeliveredKeys(database), Files(database), database)
+    return Ledger(
+        runs=Runs(database),
+        batches=Batches(database),
+        delivered=DeliveredKeys(database),
+        files=Files(database),
+        figures=Figures(database),
+        moments=Moments(database),
+        database=database,
+    )

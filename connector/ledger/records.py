@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from connector.outcomes import RunStatus
 from connector.route import Route
@@ -121,7 +122,7 @@ class Part:
     """A stretch of a batch and what became of it: `delivered`, `refused` or `skipped`.
 
     `reason` is that of the rows where they were left out, `code` and `message` the service's. `whole` says
-    whether it is all of the batch.
+    whether it is all of the batch; `figures` are what was learnt of events that were delivered.
     """
 
     number: int
@@ -133,6 +134,7 @@ class Part:
     code: int | None = None
     message: str | None = None
     whole: bool = False
+    figures: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from connector.errors import ConnectorError
 from connector.ledger.database import Database
 from connector.ledger.records import BatchRecord, NewRun, RowCounts, RunRecord, Scope, StagedRows
-from connector.ledger.tables import batches, parts, runs
+from connector.ledger.tables import batches, moments, parts, runs
 from connector.outcomes import RunStatus
 
 _BATCHES_AT_ONCE = 1_000
@@ -44,10 +44,12 @@ class Runs:
                     host=host,
                 )
             )
+            _happened(connection, run.run_id, "started")
 
-    def asked(self, run_id: str, query_id: str) -> None:
-        """The warehouse has taken the run's query, and calls it by this id in its own history."""
+    def asked(self, run_id: str, query_id: str | None) -> None:
+        """The warehouse has taken the run's query, and calls it by this id in its own history, if it keeps one."""
         with self._database.writing() as connection:
+            _happened(connection, run_id, "asked")
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(query_id=query_id))
 
     def staged(self, run_id: str, rows: StagedRows) -> None:
@@ -57,6 +59,7 @@ class Runs:
             for table in (parts, batches):
                 connection.execute(delete(table).where(table.c.run_id == run_id))
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts))
+            _happened(connection, run_id, "staged")
             for start in range(0, len(rows.batches), _BATCHES_AT_ONCE):
                 some = rows.batches[start : start + _BATCHES_AT_ONCE]
                 connection.execute(insert(batches), [_batch_values(run_id, one) for one in some])
@@ -66,6 +69,7 @@ class Runs:
         again = {"status": RunStatus.RUNNING, "finished_at": None, "error": None, "holder": holder, "host": host}
         with self._database.writing() as connection:
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(again))
+            _happened(connection, run_id, "resumed")
             sending = (batches.c.run_id == run_id) & (batches.c.state == "sending")
             connection.execute(update(batches).where(sending).values(state="unknown"))
 
@@ -91,6 +95,7 @@ class Runs:
                     resumable=resumable,
                 )
             )
+            _happened(connection, run_id, status)
 
     def give_up(self, run_id: str) -> None:
         """A run will not go on; what is pending of it stays pending."""
@@ -164,6 +169,11 @@ def add_to_counts(connection: Connection, run_id: str, kind: str, counts: Mappin
 def as_text(moment: datetime) -> str:
     """A moment as the ledger keeps it: UTC in ISO 8601, to the millisecond, so that texts sort as moments do."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _happened(connection: Connection, run_id: str, what: str) -> None:
+    values = {"run_id": run_id, "at": as_text(datetime.now(UTC)), "what": what}
+    connection.execute(insert(moments).values(values))
 
 
 def _batch_values(run_id: str, one: BatchRecord) -> dict[str, object]:

@@ -62,7 +62,9 @@ def _to_version_2(connection: Connection) -> None:
 
 
 def _to_version_3(connection: Connection) -> None:
-    """Tables that are made anew need no step of their own."""
+    """What was learnt of delivered events. Tables that are made anew need no step of their own."""
+    _add(connection, batches, "figures")
+    _add(connection, parts, "figures")
 
 
 _STEPS = (_to_version_2, _to_version_3)
