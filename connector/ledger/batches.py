@@ -87,6 +87,12 @@ class Batches:
                 found.setdefault(_batch(row), []).append(part)
         return list(found.items())
 
+    def event_sources(self, run_id: str) -> frozenset[str]:
+        """The kinds of event source that a run's events go to."""
+        query = select(batches.c.event_source).where(batches.c.run_id == run_id).distinct()
+        with self._database.reading() as connection:
+            return frozenset(connection.execute(query).scalars())
+
     def requests(self, run_id: str) -> list[RequestRecord]:
         """Every request of a run, in the order of the answers."""
         names = RequestRecord.__slots__

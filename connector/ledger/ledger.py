@@ -11,6 +11,7 @@ from connector.ledger.figures import Figures
 from connector.ledger.files import Files
 from connector.ledger.locks import RunLock
 from connector.ledger.moments import Moments
+from connector.ledger.requests import Requests
 from connector.ledger.runs import Runs
 
 
@@ -24,6 +25,7 @@ class Ledger:
     files: Files
     figures: Figures
     moments: Moments
+    requests: Requests
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
@@ -51,5 +53,6 @@ def open_ledger(url: str) -> Ledger:
         files=Files(database),
         figures=Figures(database),
         moments=Moments(database),
+        requests=Requests(database),
         database=database,
     )

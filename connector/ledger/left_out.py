@@ -65,6 +65,24 @@ def left_out(
             yield batch.cast(LEFT_OUT)
 
 
+def first_of_each_reason(directory: Path, count: int) -> Iterator[tuple[str, int, str | None]]:
+    """The first so many rejected rows of each reason, by reason and row: reason, row number, columns (JSON)."""
+    import duckdb
+
+    files = sorted(str(path) for path in (directory / _FOLDER).glob("*.parquet"))
+    if not files:
+        return
+    sql = f"""
+        WITH first AS (
+            SELECT reason, arg_min(struct_pack(place := "row", held := "columns"), "row", {count:d}) AS sample
+            FROM read_parquet($files) WHERE outcome = 'rejected' GROUP BY reason
+        )
+        SELECT reason, one.place, one.held FROM (SELECT reason, unnest(sample) AS one FROM first) ORDER BY ALL
+    """
+    with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+        yield from connection.execute(sql, {"files": files}).fetchall()
+
+
 def _query(
     connection: "duckdb.DuckDBPyConnection",
     files: list[str],

@@ -158,6 +158,15 @@ class RequestRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSize:
+    """How many rows a run read, and how many seconds it took."""
+
+    run_id: str
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RowCounts:
     """Where the rows of a run are. `read` is counted as rows come in, the others by what became of them."""
 
@@ -205,6 +214,7 @@ class RunRecord:
     fingerprint: str | None = None
     host: str | None = None
     query_id: str | None = None
+    destination: str = ""
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector run --json` prints."""

@@ -1,6 +1,6 @@
 """The runs in the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from connector.errors import ConnectorError
 from connector.ledger.database import Database
-from connector.ledger.records import BatchRecord, NewRun, RowCounts, RunRecord, Scope, StagedRows
+from connector.ledger.records import BatchRecord, NewRun, RowCounts, RunRecord, RunSize, Scope, StagedRows
 from connector.ledger.tables import batches, moments, parts, runs
 from connector.outcomes import RunStatus
 
@@ -115,12 +115,39 @@ class Runs:
             raise ConnectorError(f"Run {run_id} is not in the ledger.")
         return record
 
-    def latest(self, limit: int = 20, orchestration: str | None = None) -> list[RunRecord]:
-        """The last runs, latest first."""
+    def latest(
+        self,
+        limit: int = 20,
+        orchestration: str | None = None,
+        *,
+        statuses: Collection[RunStatus] = (),
+        since: datetime | None = None,
+    ) -> list[RunRecord]:
+        """The last runs, latest first; of one orchestration, of some statuses, or begun since a moment, where asked."""
         query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc()).limit(limit)
         if orchestration:
             query = query.where(runs.c.orchestration == orchestration)
+        if statuses:
+            query = query.where(runs.c.status.in_(statuses))
+        if since is not None:
+            query = query.where(runs.c.started_at >= as_text(since))
         return self._records(query)
+
+    def sizes_until(self, run: RunRecord, limit: int) -> list[RunSize]:
+        """The sizes of runs of the same orchestration under the same target, from this one back, latest first.
+
+        Of the earlier ones, only those that reached their end and read the whole result.
+        """
+        alike = (runs.c.orchestration == run.orchestration) & (runs.c.target == run.target)
+        whole = runs.c.retry_of.is_(None) & runs.c.row_limit.is_(None) & runs.c.status.in_(_REACHED_THEIR_END)
+        query = (
+            select(runs.c.run_id, runs.c.rows_read, runs.c.seconds)
+            .where(alike, runs.c.started_at <= run.started_at, whole | (runs.c.run_id == run.run_id))
+            .order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [RunSize(row.run_id, row.rows_read, row.seconds or 0.0) for row in connection.execute(query)]
 
     def unfinished(self, orchestration: str | None = None, scope: Scope | None = None) -> list[RunRecord]:
         """The runs that can go on, or may still be going on, oldest first."""
@@ -235,4 +262,5 @@ def _record(connection: Connection, run: Row[Any]) -> RunRecord:
         fingerprint=run.fingerprint,
         host=run.host,
         query_id=run.query_id,
+        destination=run.destination,
     )
