@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from connector import __version__
 from connector.pipeline.figures import AGE_NAMES, plain_text
@@ -20,6 +21,7 @@ _HERE = Path(__file__).parent
 def page(insight: RunInsight, made_at: datetime) -> str:
     """The run as HTML5, complete in itself; every value of a run is escaped."""
     figures, record = insight.figures, insight.record
+    days = days_of(figures) if figures else []
     return _template().render(
         run=record,
         insight=insight,
@@ -29,8 +31,8 @@ def page(insight: RunInsight, made_at: datetime) -> str:
         style=(_HERE / "page.css").read_text("utf-8"),
         course=_course(insight),
         ages=[(name, figures.ages[name]) for name in AGE_NAMES] if figures else [],
-        totals=sorted(figures.totals.items()) if figures else [],
-        days=days_of(figures) if figures else [],
+        totals=[(one.title, figures.totals[one.title]) for one in days] if figures else [],
+        days=days,
         pace=pace_of(insight.requests),
         past=past_of(insight.trend),
         example_columns=EXAMPLE_COLUMNS,
@@ -50,6 +52,9 @@ def _template() -> Template:
         "number": number,
         "share": share,
         "amount": amount,
+        "headline": headline,
+        "breakable": breakable,
+        "with_commands": with_commands,
         "seconds": seconds,
         "moment": moment,
         "height": height,
@@ -83,8 +88,26 @@ def amount(value: Decimal | None) -> str:
     return f"{int(whole):,}.{places.ljust(2, '0')}"
 
 
+def headline(value: Decimal) -> str:
+    """A sum as a headline has it: whole from a thousand on."""
+    return f"{value:,.0f}" if value >= 1_000 else amount(value)
+
+
+def breakable(text: str) -> Markup:
+    """A word of the code, which may be broken behind an underscore."""
+    return Markup("_<wbr>").join(text.split("_"))
+
+
+def with_commands(sentence: str) -> Markup:
+    """A sentence in which commands stand between backticks."""
+    parts = enumerate(sentence.split("`"))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in parts)
+
+
 def seconds(value: float) -> str:
-    """As a person says it: 0.25 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    """As a person says it: 25 ms, 0.25 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    if value < 0.1:
+        return f"{1_000 * value:.0f} ms"
     if value < 10:
         return f"{value:.2f}".rstrip("0").rstrip(".") + " s"
     if value < 120:
