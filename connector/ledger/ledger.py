@@ -11,6 +11,7 @@ from connector.ledger.figures import Figures
 from connector.ledger.files import Files
 from connector.ledger.locks import RunLock
 from connector.ledger.moments import Moments
+from connector.ledger.pages import Pages
 from connector.ledger.requests import Requests
 from connector.ledger.runs import Runs
 
@@ -26,6 +27,7 @@ class Ledger:
     figures: Figures
     moments: Moments
     requests: Requests
+    pages: Pages
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
@@ -54,5 +56,6 @@ def open_ledger(url: str) -> Ledger:
         figures=Figures(database),
         moments=Moments(database),
         requests=Requests(database),
+        pages=Pages(database),
         database=database,
     )

@@ -1,6 +1,7 @@
 """The rows of a run that were not sent, as Parquet files beside its stage."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,17 @@ def first_of_each_reason(directory: Path, count: int) -> Iterator[tuple[str, int
     """
     with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         yield from connection.execute(sql, {"files": files}).fetchall()
+
+
+def without_members(columns: pa.Array, names: Collection[str]) -> pa.Array:
+    """JSON objects as text, without the members of these names."""
+    import duckdb
+
+    nothing = json.dumps(dict.fromkeys(names))
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("given", pa.table({"held": columns}))
+        sql = "SELECT json_merge_patch(held, $nothing)::VARCHAR AS held FROM given"
+        return connection.sql(sql, params={"nothing": nothing}).to_arrow_table()["held"].combine_chunks()
 
 
 def _query(

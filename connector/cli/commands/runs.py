@@ -1,13 +1,21 @@
 """`connector runs`: what happened."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.commands.export import export
 from connector.cli.console import out, out_json, table
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, JsonOption, ProjectOption, RunArgument, open_project
+from connector.cli.options import (
+    DebugOption,
+    JsonOption,
+    ProjectOption,
+    RunArgument,
+    SinceOption,
+    nearest,
+    open_project,
+)
 
 if TYPE_CHECKING:
     from connector.ledger.records import RequestRecord, RunRecord
@@ -21,10 +29,6 @@ OrchestrationOption = Annotated[
 StatusOption = Annotated[
     list[str] | None, typer.Option("--status", metavar="S", help="Only runs of this status; may be repeated.")
 ]
-SinceOption = Annotated[
-    str | None,
-    typer.Option("--since", metavar="WHEN", help="Only runs begun since: 12h, 7d, a date or a time (UTC)."),
-]
 RequestsOption = Annotated[bool, typer.Option("--requests", help="Also list every request with TikTok's answer.")]
 
 
@@ -34,6 +38,7 @@ def register(app: typer.Typer) -> None:
     runs.callback()(list_unless_asked)
     runs.command("list")(list_)
     runs.command("show")(show)
+    runs.command("export")(export)
     app.add_typer(runs, name="runs")
 
 
@@ -172,10 +177,3 @@ def _log(requests: "list[RequestRecord]") -> list[str]:
         for request in requests
     ]
     return table([heading, *lines])
-
-
-def nearest(context: typer.Context, project: Path | None) -> Path | None:
-    """The project named at the command itself, else the one named before it, else that of the environment."""
-    source = context.get_parameter_source("project")
-    own = source is not None and source.name == "COMMANDLINE"
-    return project if own or context.obj is None else context.obj
