@@ -96,12 +96,14 @@ def _tables_in(warehouse: Warehouse, directory: Path, schema: str) -> Sink:
 
 def _file(warehouse: Warehouse, directory: Path) -> Path:
     path = warehouse.url.get_secret_value().partition("://")[2].removeprefix("/")
-    file = directory / path
-    if not path or path == ":memory:" or not file.is_file():
-        raise UsageError(
-            f'The file of the warehouse "{warehouse.name}", "{path}", does not exist: run something first.'
-        )
-    return file
+    return _there(warehouse, directory, path)
+
+
+def _there(warehouse: Warehouse, directory: Path, path: str) -> Path:
+    """A file that is not there is not made: the tables that its queries read would be missing from it."""
+    if path in {"", ":memory:"} or not (directory / path).is_file():
+        raise UsageError(f'The warehouse "{warehouse.name}" has no file "{path}" to write to: make it first.')
+    return directory / path
 
 
 def _writing_url(warehouse: Warehouse, directory: Path, schema: str) -> "URL":
@@ -109,7 +111,7 @@ def _writing_url(warehouse: Warehouse, directory: Path, schema: str) -> "URL":
     if url.get_backend_name() == "sqlite":
         if schema != "main":
             raise UsageError(f'SQLite has no schema "{schema}": its one schema is called main.')
-        return url.set(database=str(directory / str(url.database)))
+        return url.set(database=str(_there(warehouse, directory, url.database or "")))
     return url.set(drivername="postgresql+psycopg") if url.drivername in _POSTGRESQL else url
 
 
