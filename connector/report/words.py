@@ -1,40 +1,38 @@
 """What reasons, skips, warnings and the course of a run are called in front of people who did not build it."""
 
-from connector.outcomes import Reason, RowWarning, Skip
-
 REASONS = {
-    Reason.INVALID_EVENT_SOURCE_ID: "names an event source that cannot be one",
-    Reason.MISSING_EVENT: "says not what happened",
-    Reason.UNKNOWN_EVENT: "names an event that TikTok does not know",
-    Reason.MISSING_TIMESTAMP: "has no time",
-    Reason.INVALID_TIMESTAMP: "has a time that cannot be read",
-    Reason.EVENT_TOO_OLD: "is older than is sent",
-    Reason.EVENT_IN_FUTURE: "lies in the future",
-    Reason.INVALID_CURRENCY: "has a currency that is none",
-    Reason.INVALID_AMOUNT: "has a price, quantity or value that cannot be one",
-    Reason.INVALID_EVENT_CHANNEL: "has a channel that TikTok does not know",
-    Reason.MISSING_PAGE_URL: "is a web event without its page",
-    Reason.MISSING_IDENTITY: "gives nobody to match",
-    Reason.INVALID_IDENTITY: "gives somebody, but nothing valid to match",
-    Reason.INCOMPLETE_EVENT: "belongs to an event of which another row was rejected",
-    Reason.REFUSED_BY_TIKTOK: "was sent, and TikTok refused it",
+    "invalid_event_source_id": "names an event source that cannot be one",
+    "missing_event": "says not what happened",
+    "unknown_event": "names an event that TikTok does not know",
+    "missing_timestamp": "has no time",
+    "invalid_timestamp": "has a time that cannot be read",
+    "event_too_old": "is older than is sent",
+    "event_in_future": "lies in the future",
+    "invalid_currency": "has a currency that is none",
+    "invalid_amount": "has a price, quantity or value that cannot be one",
+    "invalid_event_channel": "has a channel that TikTok does not know",
+    "missing_page_url": "is a web event without its page",
+    "missing_identity": "gives nobody to match",
+    "invalid_identity": "gives somebody, but nothing valid to match",
+    "incomplete_event": "belongs to an event of which another row was rejected",
+    "refused_by_tiktok": "was sent, and TikTok refused it",
 }
 
 SKIPS = {
-    Skip.ALREADY_DELIVERED: "was delivered by an earlier run",
-    Skip.DUPLICATE: "repeats an earlier row",
-    Skip.ANSWER_LOST: "may have been delivered, its answer being lost",
-    Skip.SUPPRESSED: "is about a person to be forgotten",
+    "already_delivered": "was delivered by an earlier run",
+    "duplicate": "repeats an earlier row",
+    "answer_lost": "may have been delivered, its answer being lost",
+    "suppressed": "is about a person to be forgotten",
 }
 
 WARNINGS = {
-    RowWarning.INVALID_EMAIL: "an e-mail address that is none was left out",
-    RowWarning.INVALID_PHONE: "a phone number that is none was left out",
-    RowWarning.INVALID_IP: "an ip that is none, or private, was left out",
-    RowWarning.LEGACY_EVENT_NAME: "one of TikTok's old event names, sent as given",
-    RowWarning.CURRENCY_NOT_LISTED: "a currency that is not on TikTok's list, sent as given",
-    RowWarning.CONFLICTING_ROWS: "says otherwise of its event than the first row, which stands",
-    RowWarning.MISSING_IP_FOR_LDU: "limited data use, which has no effect without an ip",
+    "invalid_email": "an e-mail address that is none was left out",
+    "invalid_phone": "a phone number that is none was left out",
+    "invalid_ip": "an ip that is none, or private, was left out",
+    "legacy_event_name": "one of TikTok's old event names, sent as given",
+    "currency_not_listed": "a currency that is not on TikTok's list, sent as given",
+    "conflicting_rows": "says otherwise of its event than the first row, which stands",
+    "missing_ip_for_ldu": "limited data use, which has no effect without an ip",
 }
 
 MATCHED_BY = {
