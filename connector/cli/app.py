@@ -17,7 +17,7 @@ app = typer.Typer(
 )
 
 _COMMANDS = (
-    "init", "validate", "compile", "preview", "plan", "promote", "run", "resume", "retry", "runs", "rejects",
+    "init", "validate", "compile", "preview", "plan", "promote", "run", "resume", "retry", "runs", "rejects", "report",
     "forget", "headers", "auth", "destinations", "audiences", "usage_report", "simulate",
 )  # fmt: skip
 

@@ -25,6 +25,10 @@ ResendOption = Annotated[
     ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Agree to changes at TikTok, instead of being asked.")]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Only runs begun since: 12h, 7d, a date or a time (UTC)."),
+]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestration.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as `connector runs` lists it.")]
 
@@ -34,3 +38,10 @@ def open_project(directory: Path | None, target: str | None = None) -> "Project"
     from connector.config.project import load_project
 
     return load_project(directory or Path.cwd(), os.environ, target)
+
+
+def nearest(context: typer.Context, project: Path | None) -> Path | None:
+    """The project named at the command itself, else the one named before it, else that of the environment."""
+    source = context.get_parameter_source("project")
+    own = source is not None and source.name == "COMMANDLINE"
+    return project if own or context.obj is None else context.obj

@@ -8,10 +8,14 @@ from connector.ledger.audit import Audit
 from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
 from connector.ledger.delivered import DeliveredKeys
+from connector.ledger.figures import Figures
 from connector.ledger.files import Files
 from connector.ledger.locks import RunLock
 from connector.ledger.members import Members
+from connector.ledger.moments import Moments
 from connector.ledger.named import NamedIds
+from connector.ledger.pages import Pages
+from connector.ledger.requests import Requests
 from connector.ledger.runs import Runs
 from connector.ledger.suppressed import SuppressedPersons
 
@@ -28,6 +32,10 @@ class Ledger:
     members: Members
     audit: Audit
     suppressed: SuppressedPersons
+    figures: Figures
+    moments: Moments
+    requests: Requests
+    pages: Pages
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
@@ -57,5 +65,9 @@ def open_ledger(url: str) -> Ledger:
         members=Members(database),
         audit=Audit(database),
         suppressed=SuppressedPersons(database),
+        figures=Figures(database),
+        moments=Moments(database),
+        requests=Requests(database),
+        pages=Pages(database),
         database=database,
     )

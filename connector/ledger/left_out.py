@@ -1,6 +1,7 @@
 """The rows of a run that were not sent, as Parquet files beside its stage."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +87,35 @@ def change_left_out(directory: Path, concerned: Concerned, changed: Changed) -> 
                 writer.close()
         found += here
     return found
+
+
+def first_of_each_reason(directory: Path, count: int) -> Iterator[tuple[str, int, str | None]]:
+    """The first so many rejected rows of each reason, by reason and row: reason, row number, columns (JSON)."""
+    import duckdb
+
+    files = sorted(str(path) for path in (directory / _FOLDER).glob("*.parquet"))
+    if not files:
+        return
+    sql = f"""
+        WITH first AS (
+            SELECT reason, arg_min(struct_pack(place := "row", held := "columns"), "row", {count:d}) AS sample
+            FROM read_parquet($files) WHERE outcome = 'rejected' GROUP BY reason
+        )
+        SELECT reason, one.place, one.held FROM (SELECT reason, unnest(sample) AS one FROM first) ORDER BY ALL
+    """
+    with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+        yield from connection.execute(sql, {"files": files}).fetchall()
+
+
+def without_members(columns: pa.Array, names: Collection[str]) -> pa.Array:
+    """JSON objects as text, without the members of these names."""
+    import duckdb
+
+    nothing = json.dumps(dict.fromkeys(names))
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("given", pa.table({"held": columns}))
+        sql = "SELECT json_merge_patch(held, $nothing)::VARCHAR AS held FROM given"
+        return connection.sql(sql, params={"nothing": nothing}).to_arrow_table()["held"].combine_chunks()
 
 
 def _query(

@@ -98,8 +98,11 @@ batches = Table(
     Column("delivered_members", Integer, nullable=False, default=0, server_default=_NONE),
     Column("sent_at", String),
     Column("settled_at", String),
+    Column("figures", JSON(none_as_null=True)),
 )
-"""`sent_at` is when its first request left, `settled_at` when the fate of some of it last became known."""
+"""`sent_at` is when its first request left, `settled_at` when the fate of some of it last became known; `figures` is
+what was learnt of its events, where it was delivered whole.
+"""
 
 parts = Table(
     "parts",
@@ -112,10 +115,24 @@ parts = Table(
     Column("reason", String),
     Column("code", Integer),
     Column("message", String),
+    Column("figures", JSON(none_as_null=True)),
 )
 """What was settled of batches whose events did not all fare alike: a stretch of events, and what became of them.
 
-A batch that was delivered whole has none. `reason`, `code` and `message` are those of rows that were left out.
+A batch that was delivered whole has none. `reason`, `code` and `message` are those of rows that were left out,
+`figures` what was learnt of events that were delivered.
+"""
+
+moments = Table(
+    "moments",
+    metadata,
+    Column("id", _MANY, primary_key=True),
+    Column("run_id", ForeignKey("runs.run_id"), nullable=False, index=True),
+    Column("at", String, nullable=False),
+    Column("what", String, nullable=False),
+)
+"""What happened to a run as a whole, in order: `started`, `asked` (the warehouse), `staged`, `resumed`, and the status
+that it ended with, for good or until it was resumed.
 """
 
 batch_keys = Table(

@@ -26,10 +26,7 @@ class StageReader:
     def whole(self, file: str, index: int) -> pa.RecordBatch:
         """A batch (schema EVENTS) as it was written."""
         batch = self._files.batch(file, index)
-        if "persons" in batch.schema.names:
-            return batch
-        # An earlier version staged it, which did not keep whom an event is about.
-        return batch.append_column(EVENTS.field("persons"), pa.array([""] * batch.num_rows))
+        return batch if batch.schema.names == EVENTS.names else _completed(batch)
 
     def events(self, file: str, index: int) -> pa.RecordBatch:
         """The events of a batch (schema EVENTS) that are to be sent."""
@@ -50,6 +47,15 @@ class StageReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _completed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch that an earlier version staged, which did not keep whom an event is about, or what it is counted by."""
+    count = batch.num_rows
+    for field in (field for field in EVENTS if field.name not in batch.schema.names):
+        missing = pa.array([""] * count) if field.name == "persons" else pa.nulls(count, field.type)
+        batch = batch.append_column(field, missing)
+    return batch
 
 
 class KeyReader:

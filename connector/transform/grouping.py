@@ -15,6 +15,8 @@ from connector.transform.engine import key_of
 _NOTHING, _COMMA, _NO_TEXT = pa.scalar(""), pa.scalar(","), pa.scalar(None, pa.string())
 _CONTENTS, _AFTER_CONTENTS = pa.scalar(',"contents":['), pa.scalar("]")
 _VALUE, _BEFORE_VALUE, _END = pa.scalar(',"value":'), pa.scalar('],"value":'), pa.scalar("}}")
+_OF_THE_FIRST = ("persons", "time", "currency", "marks")
+"""What, like the head, is that of an event's first row."""
 
 Positions = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -97,7 +99,7 @@ def _joined(parts: pa.Table, kept: Positions, groups: Positions, heads: Numbers 
     if len(starts) == len(order):
         return whole(parts).cast(EVENTS), order
     first, sizes = pa.array(order[starts]), np.diff(np.r_[starts, len(order)])
-    members = whole(parts.drop_columns(["head", "persons"]))
+    members = whole(parts.drop_columns(["head", *_OF_THE_FIRST]))
     head = _plain(parts["head"])
     events = pa.table(
         [
@@ -107,7 +109,7 @@ def _joined(parts: pa.Table, kept: Positions, groups: Positions, heads: Numbers 
             _joined_items(_plain(members["items"]), starts),
             _summed(_plain(members["amount"]), sizes),
             _others(members, _Heads(head, heads, order), starts, sizes),
-            _plain(parts["persons"]).take(first),
+            *(_plain(parts[name]).take(first) for name in _OF_THE_FIRST),
         ],
         schema=EVENTS,
     )
@@ -196,7 +198,7 @@ def parts_of(rows: pa.Table) -> pa.Table:
         lists,
         *(_plain(rows[name]) for name in ("head", "item", "amount")),
         pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string())),
-        _plain(rows["persons"]),
+        *(_plain(rows[name]) for name in ("persons", "event_time", "currency", "marks")),
     ]
     return pa.table(columns, names=EVENTS.names)
 

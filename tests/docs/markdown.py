@@ -20,9 +20,10 @@ AUDIENCES = ROOT / "docs" / "audiences.md"
 ENVIRONMENTS = ROOT / "docs" / "environments.md"
 ACCESS = ROOT / "docs" / "access.md"
 FORGET = ROOT / "docs" / "forget.md"
+RUNS = ROOT / "docs" / "runs.md"
 PAGES = (
     README, TUTORIAL, DELIVERY, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES, CREDENTIALS, DESTINATIONS,
-    AUDIENCES, ENVIRONMENTS, ACCESS, FORGET,
+    AUDIENCES, ENVIRONMENTS, ACCESS, FORGET, RUNS,
 )  # fmt: skip
 
 

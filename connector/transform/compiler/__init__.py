@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from connector.outcomes import Reason
 from connector.transform.binding import Binding
-from connector.transform.compiler import event, identity, outcome, payload, properties, route, web
+from connector.transform.compiler import event, identity, outcome, payload, properties, route, traits, web
 from connector.transform.compiler.context import Context
 from connector.transform.rules import EventRules
 from connector.transform.template import Constant
 
-_OUTPUT = ("row_number", "reason", "warnings", "key", "head", "head_number", "item", "amount", "persons")
+_OUTPUT = ("row_number", "reason", "warnings", "key", "head", "head_number", "item", "amount", "persons", *traits.NAMES)
 _ROUTE = ("event_source", "event_source_id")
 
 
@@ -47,6 +47,7 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     )
     properties.compile_item(context)
     identity.compile_persons(context, identifiers)
+    traits.compile_traits(context, identifiers)
     rejected = f"{payload.rejected_columns(context, identifiers)} AS columns"
     return CompiledTransform(
         rows_sql=context.layers.select((*_OUTPUT, *(_ROUTE if wrong_route else ())), "chunk"),
