@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install demo test crash large browser check bench docs constraints format clean
+.PHONY: install demo test crash large audiences browser check bench docs constraints format clean
 
 install: $(STAMP)
 
@@ -33,6 +33,10 @@ large: install
 # The report in a real Chromium: `apt-get install chromium` brings it.
 browser: install
 	$(BIN)/pytest -q -m browser tests/browser
+
+# Ten generations of an audience of 100,000 people, with faults and kills.
+audiences: install
+	$(BIN)/pytest -q -s -m slow tests/audiences
 
 check: install
 	$(BIN)/ruff check .
