@@ -64,7 +64,8 @@ class Compiled:
 def compiled_sql(project: Project, name: str) -> Compiled:
     """What will run. Raises ConfigurationError, SourceError."""
     job = job_now(project, name)
-    transform = compile_job(job, describe(job, project.directory)).rows_sql
+    compiled = compile_job(job, describe(job, project.directory))
+    transform = f"{compiled.events_sql};\n\n{compiled.items_sql}"
     return Compiled(None if job.file else job.sql, delimiters(job), transform)
 
 
