@@ -105,11 +105,11 @@ def _joined(parts: pa.Table, kept: Positions, groups: Positions, heads: Numbers 
         [
             _plain(parts["key"]).take(first),
             _joined_lists(_plain(members["rows"]), starts),
-            head.take(first),
+            _texts(head.take(first)),
             _joined_items(_plain(members["items"]), starts),
             _summed(_plain(members["amount"]), sizes),
             _others(members, _Heads(head, heads, order), starts, sizes),
-            *(_plain(parts[name]).take(first) for name in _OF_THE_FIRST),
+            *(_texts(_plain(parts[name]).take(first)) for name in _OF_THE_FIRST),
         ],
         schema=EVENTS,
     )
@@ -135,7 +135,7 @@ class _Heads:
 
     def of(self, members: Positions) -> pa.Array:
         """The heads of these members."""
-        return self.texts.take(pa.array(self.order[members]))
+        return _texts(self.texts.take(pa.array(self.order[members])))
 
 
 def _others(members: pa.Table, heads: _Heads, starts: Positions, sizes: Positions) -> pa.Array:
@@ -186,6 +186,11 @@ def _value_text(amounts: pa.Array) -> pa.Array:
 
 def _plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _texts(column: pa.Array) -> pa.Array:
+    """The texts themselves, be they in a dictionary."""
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def parts_of(rows: pa.Table) -> pa.Table:
