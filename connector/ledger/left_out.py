@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     import duckdb
 
 _FOLDER = "left-out"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutRow:
+    """A rejected row: its reason and number, what the service said, and a JSON object as the schema LEFT_OUT has it."""
+
+    reason: str
+    row: int
+    code: int | None
+    message: str | None
+    columns: str | None
 
 
 class LeftOutWriter:
@@ -66,8 +78,8 @@ def left_out(
             yield batch.cast(LEFT_OUT)
 
 
-def first_of_each_reason(directory: Path, count: int) -> Iterator[tuple[str, int, str | None]]:
-    """The first so many rejected rows of each reason, by reason and row: reason, row number, columns (JSON)."""
+def first_of_each_reason(directory: Path, count: int) -> Iterator[LeftOutRow]:
+    """The first so many rejected rows of each reason, by reason and row."""
     import duckdb
 
     files = sorted(str(path) for path in (directory / _FOLDER).glob("*.parquet"))
@@ -75,13 +87,15 @@ def first_of_each_reason(directory: Path, count: int) -> Iterator[tuple[str, int
         return
     sql = f"""
         WITH first AS (
-            SELECT reason, arg_min(struct_pack(place := "row", held := "columns"), "row", {count:d}) AS sample
+            SELECT reason, arg_min(struct_pack("row", code, message, "columns"), "row", {count:d}) AS sample
             FROM read_parquet($files) WHERE outcome = 'rejected' GROUP BY reason
         )
-        SELECT reason, one.place, one.held FROM (SELECT reason, unnest(sample) AS one FROM first) ORDER BY ALL
+        SELECT reason, one."row", one.code, one.message, one."columns"
+        FROM (SELECT reason, unnest(sample) AS one FROM first) ORDER BY ALL
     """
     with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
-        yield from connection.execute(sql, {"files": files}).fetchall()
+        for row in connection.execute(sql, {"files": files}).fetchall():
+            yield LeftOutRow(*row)
 
 
 def without_members(columns: pa.Array, names: Collection[str]) -> pa.Array:

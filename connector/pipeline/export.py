@@ -47,9 +47,11 @@ def export_to_files(project: Project, output: Path, *, since: datetime | None = 
     """Writes the tables as Parquet files into the folder `output`, which is made; or, where its name ends with
     .parquet, the table of runs into that one file.
 
-    Raises UsageError where there is a file in place of the folder.
+    Raises UsageError where there is a file in place of the folder, or no folder for the file.
     """
     if output.suffix == ".parquet":
+        if not output.parent.is_dir():
+            raise UsageError(f'The folder "{output.parent}" does not exist: make it first.')
         files = {"sync_runs": output}
     else:
         if output.exists() and not output.is_dir():

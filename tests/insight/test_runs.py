@@ -274,6 +274,7 @@ def test_sqlite_takes_the_same_in_its_one_schema(made: Shop, tmp_path: Path) -> 
         ((), "Say where to: either -o DIR, or --warehouse NAME and --schema SCHEMA."),
         (("--warehouse", "own"), "Say where to: either -o DIR, or --warehouse NAME and --schema SCHEMA."),
         (("-o", "orchestrations.yaml", "--schema", "s"), "Say where to:"),
+        (("-o", "no-such-folder/runs.parquet"), 'The folder "no-such-folder" does not exist: make it first.'),
         (("--warehouse", "mine", "--schema", "s"), 'There is no warehouse "mine".'),
     ],
 )
