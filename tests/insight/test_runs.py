@@ -142,6 +142,7 @@ def test_one_run_shows_its_course_examples_of_rejected_rows_and_its_requests(mad
         "refused_by_tiktok": [8],
     }
     assert shown["reject_examples"]["invalid_currency"][1]["columns"]["order_id"] == "o10"
+    assert shown["reject_examples"]["refused_by_tiktok"][0]["message"] == "Invalid value."
     moments = [one["at"] for one in shown["timeline"]]
     assert moments == sorted(moments)
 
