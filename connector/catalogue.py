@@ -1,4 +1,4 @@
-"""The parameter catalogue: one entry per parameter, read by mapping, validation, docs and simulator.
+"""The parameter catalogues: one entry per parameter, read by mapping, validation, docs and simulator.
 
 Source of the fields: TikTok's `/event/track/` reference page (agreed by several sources) and the
 column names that two vendors' pages use for the same fields.
@@ -9,6 +9,7 @@ from enum import StrEnum
 
 BOTH = frozenset({"web", "offline"})
 WEB = frozenset({"web"})
+AUDIENCE = frozenset({"audience"})
 
 
 class Kind(StrEnum):
@@ -20,6 +21,8 @@ class Kind(StrEnum):
     EMAIL = "email"
     PHONE = "phone"
     EXTERNAL_ID = "external_id"
+    DEVICE = "device"
+    DEVICE_TYPE = "device_type"
     NAME = "name"
     ZIP = "zip"
     PLACE = "place"
@@ -290,12 +293,103 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
 )
 
-BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 OWN_PROPERTY = "properties."
 """A template key that starts so names a property of the user's own, passed through."""
 
+AUDIENCE_PARAMETERS: tuple[Parameter, ...] = (
+    Parameter(
+        "email",
+        ("email", "emails"),
+        ("EMAIL_SHA256",),
+        Kind.EMAIL,
+        "trimmed, lower-cased, without dots and `+tag` before the @, SHA-256",
+        AUDIENCE,
+        hashed=True,
+        personal=True,
+        many=True,
+    ),
+    Parameter(
+        "phone",
+        ("phone", "phones", "phone_numbers"),
+        ("PHONE_SHA256",),
+        Kind.PHONE,
+        "E.164 with the plus sign, SHA-256",
+        AUDIENCE,
+        hashed=True,
+        personal=True,
+        many=True,
+    ),
+    Parameter(
+        "idfa",
+        ("idfa", "idfas"),
+        ("IDFA_SHA256",),
+        Kind.DEVICE,
+        "Apple's advertising id, trimmed, in the case of `device_id_case`, SHA-256",
+        AUDIENCE,
+        hashed=True,
+        personal=True,
+        many=True,
+    ),
+    Parameter(
+        "aaid",
+        ("aaid", "aaids", "gaid"),
+        ("AAID_SHA256",),
+        Kind.DEVICE,
+        "Android's advertising id, likewise",
+        AUDIENCE,
+        hashed=True,
+        personal=True,
+        many=True,
+    ),
+    Parameter(
+        "maid",
+        ("maid",),
+        ("IDFA_SHA256 or AAID_SHA256",),
+        Kind.DEVICE,
+        "an advertising id of either kind; `maid_type` says which",
+        AUDIENCE,
+        hashed=True,
+        personal=True,
+    ),
+    Parameter(
+        "maid_type",
+        ("maid_type",),
+        (),
+        Kind.DEVICE_TYPE,
+        "`idfa` or `ios`; `aaid`, `gaid` or `android`",
+        AUDIENCE,
+    ),
+)
+"""What an audience's rows can carry.
 
-def parameter_named(word: str) -> Parameter | None:
-    """The parameter whose name or accepted column name is `word` (in any case), if there is one."""
-    wanted = word.lower()
-    return next((p for p in PARAMETERS if wanted == p.name or wanted in p.columns), None)
+Source: TikTok's segment API as its SDK and several vendors' code have it; normalising as `transform/sql/members` says.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The parameters of one kind of destination; `identity` is the template that maps each by its name.
+
+    With `own_properties`, a template may pass properties of the user's own.
+    """
+
+    identity: str
+    parameters: tuple[Parameter, ...]
+    own_properties: bool
+
+    def named(self, word: str) -> Parameter | None:
+        """The parameter whose name or accepted column name is `word` (in any case), if there is one."""
+        wanted = word.lower()
+        return next((p for p in self.parameters if wanted == p.name or wanted in p.columns), None)
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters' own names."""
+        return [parameter.name for parameter in self.parameters]
+
+
+EVENTS = Catalogue("tiktok_events", PARAMETERS, own_properties=True)
+AUDIENCES = Catalogue("tiktok_audience", AUDIENCE_PARAMETERS, own_properties=False)
+CATALOGUES = (EVENTS, AUDIENCES)
+
+BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}

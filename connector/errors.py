@@ -4,6 +4,7 @@
 |----------------------|---------------------------------------------------|-----------|
 | `ConfigurationError` | fix a file; nothing was opened                    | 2         |
 | `UsageError`         | fix the command                                   | 2         |
+| `AccessRefused`      | ask somebody who may; nothing was opened          | 2         |
 | `FileRefused`        | mend the file that was to be read; nothing sent   | 2         |
 | `SourceError`        | fix the query, or try again                       | 1         |
 | `TooManyRejects`     | fix the data or the limit; nothing was sent       | 3         |
@@ -11,6 +12,9 @@
 | `RefusedAlike`       | fix what it names; `run` or `resume` goes on      | 1         |
 | `AnswersLost`        | `--resend-unknown`, or leave them                 | 1         |
 | `AuthorisationError` | authorise again, or as it says                    | 1         |
+| `AccountRefused`     | fix what it names                                 | 1         |
+| `NotPermitted`       | give the token the permission                     | 1         |
+| `AccountUnreachable` | try again                                         | 1         |
 | `LockedError`        | wait for the other run                            | 1         |
 | `Interrupted`        | `connector resume` when ready                     | 130       |
 
@@ -62,6 +66,12 @@ class UsageError(ConnectorError):
     exit_code = 2
 
 
+class AccessRefused(ConnectorError):
+    """The roles of the project do not let this user do it; nothing was opened."""
+
+    exit_code = 2
+
+
 class FileRefused(ConfigurationError):
     """A file that was to be read, or its name, is not as it has to be; nothing was sent. Holds every problem found."""
 
@@ -100,6 +110,26 @@ class AuthorisationError(ConnectorError):
     ) -> None:
         self.help, self.said, self.code, self.passing, self.lost = help_text, said, code, passing, lost
         super().__init__(f"{help_text} {said}".strip())
+
+
+class AccountRefused(ConnectorError):
+    """TikTok refuses what was asked of an account, and would again. `code` is its return code, if it gave one."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class NotPermitted(AccountRefused):
+    """The token may not ask this: whether it would have been refused stays open."""
+
+
+class AccountUnreachable(ConnectorError):
+    """TikTok could not answer, and may another time. `lost`: it may nevertheless have done what was asked."""
+
+    def __init__(self, message: str, *, lost: bool = False) -> None:
+        self.lost = lost
+        super().__init__(message)
 
 
 class LockedError(ConnectorError):

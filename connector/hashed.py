@@ -5,7 +5,7 @@ These types are the privacy rule: stage, ledger and delivery take them and nothi
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -40,6 +40,32 @@ something else of the event than the first; persons: whom it is about, of each d
 
 time, currency and marks are what a run's figures are counted by: its event_time in Unix seconds, the currency of its
 value, and, bit n, whether it has MATCHED_BY[n]. They are null in a stage of an earlier version, which kept none.
+"""
+
+DIGEST = pa.binary(32)
+ID_TYPES = ("email", "phone", "idfa", "aaid")
+"""The kinds of identifiers that an audience knows, by the names of their parameters."""
+
+MEMBERS = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        *(pa.field(name, pa.list_(pa.field("item", DIGEST, nullable=False)), nullable=False) for name in ID_TYPES),
+    ]
+)
+"""A person of an audience: the number of the row in the result, from 1, and of each type the distinct SHA-256."""
+
+UNITS = pa.schema(
+    [
+        pa.field("rows", pa.list_(pa.int64()), nullable=False),
+        pa.field("payload", pa.string(), nullable=False),
+        pa.field("id_types", pa.list_(pa.uint8()), nullable=False),
+        pa.field("digests", pa.list_(DIGEST), nullable=False),
+    ]
+)
+"""What is sent of an audience as one: the identifiers of a person that are added, or one that is deleted.
+
+rows: the row of the result that is delivered with it, if any; payload: its rows of `batch_data`, JSON arrays joined by
+commas; id_types and digests: the places in ID_TYPES and the SHA-256 of its identifiers.
 """
 
 LEFT_OUT = pa.schema(
@@ -79,3 +105,18 @@ class HashedRows:
     rejects: Counter[str]
     skips: Counter[str]
     warnings: Counter[str]
+
+
+@dataclass(frozen=True, slots=True)
+class HashedMembers:
+    """What became of one slice of an audience's query. `members` has the schema MEMBERS, `left_out` LEFT_OUT.
+
+    `rejects`, `warnings` and `skips` count rows.
+    """
+
+    read: int
+    members: pa.Table
+    left_out: pa.Table
+    rejects: Counter[str]
+    warnings: Counter[str]
+    skips: Counter[str] = field(default_factory=Counter)

@@ -43,6 +43,7 @@ class Skip(StrEnum):
     """Why a good row was left out."""
 
     ALREADY_DELIVERED = "already_delivered"
+    ALREADY_MEMBER = "already_member"
     DUPLICATE = "duplicate"
     ANSWER_LOST = "answer_lost"
     SUPPRESSED = "suppressed"
@@ -58,6 +59,7 @@ class RowWarning(StrEnum):
     CURRENCY_NOT_LISTED = "currency_not_listed"
     CONFLICTING_ROWS = "conflicting_rows"
     MISSING_IP_FOR_LDU = "missing_ip_for_ldu"
+    INVALID_DEVICE_ID = "invalid_device_id"
 
 
 REASONS = tuple(Reason)

@@ -2,11 +2,15 @@
 
 import json
 import os
+import select
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import IO
+
+_SECONDS_BETWEEN_LOOKS = 0.2
 
 
 def out(text: str = "") -> None:
@@ -48,6 +52,21 @@ def binary_output(file: Path | None) -> Iterator[IO[bytes]]:
 def is_terminal() -> bool:
     """Whether a person is watching stderr."""
     return sys.stderr.isatty()
+
+
+def can_be_asked() -> bool:
+    """Whether a person sees stderr and can type an answer."""
+    return is_terminal() and sys.stdin.isatty()
+
+
+def yes(question: str, stop: Event) -> bool:
+    """Whether the person says yes; anything else, the end of the input, and `stop` are a no."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    while not stop.is_set():
+        if select.select([sys.stdin], [], [], _SECONDS_BETWEEN_LOOKS)[0]:
+            return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    return False
 
 
 def counted(number: int, noun: str) -> str:

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Event, Lock
 
-from connector.cli.console import counted, is_terminal, say
+from connector.cli.console import can_be_asked, counted, is_terminal, say, yes
 from connector.pipeline.observer import Silent
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -29,6 +29,10 @@ class Watcher(Silent):
     def resumed(self, run_id: str, orchestration: str, target: str) -> None:
         """See `Observer.resumed`."""
         self.run_ids.append(run_id)
+
+    def asked(self, question: str, stop: Event) -> bool | None:
+        """Whether a person says yes; None where there is none. Setting `stop` says no."""
+        return None
 
 
 class Lines(Watcher):
@@ -113,6 +117,16 @@ class Bar(Lines):
         with self._lock:
             self._done += events
             self._show(self._done)
+
+    def asked(self, question: str, stop: Event) -> bool | None:
+        """See `Watcher.asked`."""
+        if not can_be_asked():
+            return None
+        self.end()
+        try:
+            return yes(question, stop)
+        finally:
+            self.start()
 
     def start(self) -> None:
         """Shows the bar."""

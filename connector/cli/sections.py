@@ -35,6 +35,8 @@ def sections(insight: RunInsight) -> Iterator[str]:
 
 def _summary(insight: RunInsight) -> Iterator[str]:
     yield from summary(insight.record)
+    if insight.users:
+        yield f"By {', then '.join(dict.fromkeys(insight.users))}."
     if insight.record.query_id:
         yield f"The warehouse's history has its query as {insight.record.query_id}."
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from connector.cli.console import counted, table
+from connector.config.places import SIMULATOR
 from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
-from connector.ledger.records import RunRecord
+from connector.ledger.records import MemberCounts, RunRecord
 from connector.pipeline.shown import shown_by
 
 
@@ -15,22 +16,23 @@ def summary(record: RunRecord) -> Iterator[str]:
     where += f", retries {record.retry_of}" if record.retry_of else ""
     yield f"{record.orchestration}: {record.status} in {record.seconds:.1f} s ({where})"
     retried = f", {record.requests_retried:,} of them repeated" if record.requests_retried else ""
+    sent = "" if record.members else f"{counted(record.events_delivered, 'event')} in "
     lines = [
         ("rows read", f"{rows.read:,}", ""),
-        (
-            "  delivered",
-            f"{rows.delivered:,}",
-            f"{counted(record.events_delivered, 'event')} in {counted(record.requests_sent, 'request')}{retried}",
-        ),
+        ("  delivered", f"{rows.delivered:,}", f"{sent}{counted(record.requests_sent, 'request')}{retried}"),
         ("  rejected", f"{rows.rejected:,}", ""),
         *_named(record.rejects),
         ("  skipped", f"{rows.skipped:,}", ""),
         *_named(record.skips),
         ("  pending", f"{rows.pending:,}", ""),
     ]
+    if record.members:
+        lines += [("identifiers of the audience", "", ""), *_changed(record.members)]
     if record.warnings:
         lines += [("warnings", "", ""), *_named(record.warnings)]
     yield from table(lines, right=frozenset({1}))
+    if record.test_event_code and record.rows.delivered:
+        yield _where_to_look(record.api_url, record.test_event_code)
     if record.error:
         yield record.error
     if rows.rejected:
@@ -47,6 +49,21 @@ def _shown_later(record: RunRecord) -> Iterator[str]:
         )
 
 
+def _changed(members: MemberCounts) -> list[tuple[str, str, str]]:
+    counts = (("added", members.added), ("removed", members.removed), ("unchanged", members.unchanged))
+    return [(f"  {what}", f"{count:,}", "") for what, count in counts]
+
+
 def _named(counts: dict[str, int]) -> list[tuple[str, str, str]]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [(f"    {name}", f"{count:,}", "") for name, count in ordered]
+
+
+def _where_to_look(api_url: str, test_event_code: str) -> str:
+    told = "These were test events, which count nowhere."
+    if api_url == SIMULATOR:
+        return f"{told} The simulator had them, and TikTok none."
+    return (
+        f"{told} TikTok's Events Manager shows them, at the event source, under Test Events, where the code is "
+        f"{test_event_code}."
+    )

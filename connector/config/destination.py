@@ -6,22 +6,34 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from connector.config.credential import Credential
-from connector.config.fields import Mapped, Switch, Text, Words, number, one_of, pattern, text, whole
+from connector.config.data_marketplace import DataMarketplace
+from connector.config.fields import Switch, Text, Words, number, one_of, pattern, text, whole
 from connector.config.places import ApiUrl, Region, Zone
 from connector.config.render import has_placeholder
 from connector.config.settings import Complaint, Settings
 
 TIKTOK = "https://business-api.tiktok.com"
+REGION = "US"
 _DIGITS = "[0-9]{1,40}"
+LONGEST_AUDIENCE_NAME = 70
+"""TikTok cuts a longer name (agreed by several sources)."""
+
 AdvertiserId = Annotated[str, pattern(_DIGITS, "digits only, as 7654321098765432109")]
 
 
-def advertiser_ids(value: object) -> object:
-    """Take a list of digits, or a single one."""
-    ids = tuple(text(item) for item in (value if isinstance(value, list | tuple) else [value]))
-    if not ids or not all(item.isascii() and item.isdigit() for item in ids):
+def businesses(value: object) -> object:
+    """Take a list of ids, or a single one: ad accounts of one business; or a list of such lists, one a business."""
+    items = list(value) if isinstance(value, list | tuple) else [value]
+    nested = [item for item in items if isinstance(item, list | tuple)]
+    if nested and len(nested) < len(items):
+        raise ValueError("must be ids of one business, or a list of ids for each business, not both")
+    found = tuple(tuple(text(one) for one in group) for group in (nested or [items]))
+    every = [one for group in found for one in group]
+    if not all(found) or not all(one.isascii() and one.isdigit() for one in every):
         raise ValueError('must be a list of ids of digits only, as ["7654321098765432109"]')
-    return ids
+    if len(set(every)) < len(every):
+        raise ValueError("names an id more than once")
+    return found
 
 
 class RetrySettings(Settings):
@@ -46,7 +58,7 @@ class Destination(Settings):
     name: str
     description: Text | None = None
     credential: Credential
-    default_region: Region = "US"
+    default_region: Region = REGION
     max_in_flight: Annotated[int, whole(1)] = 8
     api_url: ApiUrl = TIKTOK
     retry: RetrySettings = RetrySettings()
@@ -89,7 +101,13 @@ def _offline_rules(given: Mapping[str, Any]) -> Iterator[Complaint]:
     if event_set is None and given.get("event_set_name") is None:
         yield "", "needs event_source_id (the offline event set), or event_set_name to find or create one by"
     if _is_written(event_set) and not (str(event_set).isascii() and str(event_set).isdigit()):
-        yield "event_source_id", "must be digits only for an offline event set, as 7654321098765432109"
+        yield (
+            "event_source_id",
+            (
+                "must be digits only for an offline event set, as 7654321098765432109; the code of a pixel is for "
+                "event_source: web"
+            ),
+        )
     if isinstance(given.get("custom_events"), str | list) and given["custom_events"]:
         yield (
             "custom_events",
@@ -114,25 +132,56 @@ def _is_written(value: object) -> bool:
 
 
 class AudienceDestination(Destination):
-    """A customer file audience, found by its id, or found or created by its name."""
+    """An audience, found by its id, or found or created by its name. `advertiser_ids` are tuples, one a business.
+
+    `max_change_percent` is the share of its members beyond which a change has to be agreed to; `rows_per_request` and
+    `requests_per_second` bound what TikTok is sent, whose own limits are not known for sure.
+    """
 
     aliases: ClassVar[Mapping[str, str]] = {**Destination.aliases, "advertiser_id": "advertiser_ids"}
 
     type: Literal["tiktok_audience"]
-    advertiser_ids: Annotated[tuple[str, ...], BeforeValidator(advertiser_ids)]
+    advertiser_ids: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(businesses)]
     audience: Annotated[str, pattern("(?s).{1,70}", "at most 70 characters long; TikTok would cut it short")] | None = (
         None
     )
     audience_id: Annotated[str, pattern(_DIGITS, "digits only")] | None = None
     mode: Annotated[Literal["mirror", "add", "remove"], one_of("mirror", "add", "remove")] = "mirror"
-    max_change_percent: Annotated[float, number(0, 100)] | None = None
-    data_marketplace: Mapped | None = None
+    max_change_percent: Annotated[float, number(0, 100)] = 25
+    device_id_case: Annotated[Literal["lower", "upper"], one_of("lower", "upper")] = "lower"
+    rows_per_request: Annotated[int, whole(1, 10_000)] = 10_000
+    requests_per_second: Annotated[int, whole(1, 1000)] = 10
+    data_marketplace: DataMarketplace | None = None
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
-        """Refuse an audience without name and id."""
-        if given.get("audience") is None and given.get("audience_id") is None:
+        """Refuse an audience without name and id, and copies of it that cannot be told apart."""
+        name, ids = given.get("audience"), given.get("advertiser_ids")
+        if name is None and given.get("audience_id") is None:
             yield "", "needs audience (its name) or audience_id"
+        if not isinstance(ids, list) or sum(isinstance(one, list) for one in ids) < 2:
+            return
+        if given.get("audience_id") is not None:
+            yield (
+                "audience_id",
+                "is that of one business; name `audience`, of which each business gets a copy",
+            )
+        longest = max((len(copy_name("", str(one[0]))) for one in ids[1:] if isinstance(one, list) and one), default=0)
+        if isinstance(name, str) and not has_placeholder(name) and len(name) + longest > LONGEST_AUDIENCE_NAME:
+            yield "audience", f"must leave {longest} of {LONGEST_AUDIENCE_NAME} characters for the names of its copies"
+
+    def copies(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The name of the audience in each business, and the ad accounts there.
+
+        TikTok takes one audience on accounts of one business only. The first has the name as it is written.
+        """
+        name, (first, *others) = self.audience or "", self.advertiser_ids
+        return [(name, first), *((copy_name(name, ids[0]), ids) for ids in others)]
+
+
+def copy_name(name: str, advertiser_id: str) -> str:
+    """What the copy of an audience in another business is called."""
+    return f"{name} ({advertiser_id})"
 
 
 AnyDestination = EventsDestination | AudienceDestination

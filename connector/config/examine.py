@@ -82,7 +82,7 @@ def _add(model: type[Settings], node: Node, fault: _Fault, findings: Findings, *
     elif fault.kind == _UNKNOWN:
         findings.add_unknown(at, _owner(model, fault.path).known_keys())
     elif not (pending and has_placeholder(plain(at))):
-        findings.add(at, fault.sentence or _in_our_words(fault.kind), secret=_is_secret(model, fault.path[0]))
+        findings.add(at, fault.sentence or _in_our_words(fault.kind), secret=is_secret(model, fault.path[0]))
 
 
 def _owner(model: type[Settings], path: Path) -> type[Settings]:
@@ -92,7 +92,8 @@ def _owner(model: type[Settings], path: Path) -> type[Settings]:
     return model
 
 
-def _is_secret(model: type[Settings], key: str | int) -> bool:
+def is_secret(model: type[Settings], key: str | int) -> bool:
+    """Whether the value of a key may be shown to nobody."""
     field = model.model_fields.get(str(key))
     return field is None or not field.repr or "SecretStr" in str(field.annotation)
 

@@ -7,11 +7,13 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from connector.config.credential import Credential
+from connector.config.data_marketplace import spelt
 from connector.config.destination import BY_TYPE
 from connector.config.fields import Mapped, Text, whole
 from connector.config.findings import Findings
 from connector.config.nodes import Node
 from connector.config.orchestration import Orchestration
+from connector.config.roles import Role
 from connector.config.settings import Settings
 from connector.config.suggest import fold
 from connector.config.warehouse import DatabaseUrl, Warehouse
@@ -35,7 +37,7 @@ class Top(Settings):
     targets: Any = None
     ledger: DatabaseUrl | None = None
     retention_days: Annotated[int, whole(1, 36500)] = 30
-    roles: Mapped = Field(default_factory=dict, repr=False)
+    roles: dict[str, Role] = Field(default_factory=dict)
     notifications: Mapped = Field(default_factory=dict, repr=False)
 
     @classmethod
@@ -78,7 +80,15 @@ def typed(root: Node, findings: Findings) -> Node:
 
 def _of_type(entry: Node, findings: Findings) -> Node:
     model = BY_TYPE.get(str(entry.at(("type",)).value))
-    return _respelt(entry, model.aliases, findings) if model else entry
+    return _with_marketplace(_respelt(entry, model.aliases, findings)) if model else entry
+
+
+def _with_marketplace(entry: Node) -> Node:
+    market = entry.child("data_marketplace") if isinstance(entry.value, dict) else None
+    if market is None or not isinstance(market.value, dict):
+        return entry
+    respelt = {spelt(str(key)): child for key, child in market.value.items()}
+    return _with(entry, {"data_marketplace": replace(market, value=respelt)})
 
 
 def _respelt(entry: Node, spellings: Mapping[str, str], findings: Findings) -> Node:

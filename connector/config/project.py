@@ -7,16 +7,19 @@ from typing import Any, TypeVar, cast
 
 from connector.config.check import problems_of
 from connector.config.credential import Credential
-from connector.config.destination import TIKTOK, AnyDestination
+from connector.config.destination import REGION, TIKTOK, AnyDestination
+from connector.config.fields import switch, text
 from connector.config.findings import Findings
 from connector.config.layout import Top, section
 from connector.config.nodes import Node
 from connector.config.orchestration import Orchestration
-from connector.config.places import api_url
+from connector.config.places import api_url, region
 from connector.config.resolve import Resolver
+from connector.config.roles import Restrictions, Role
 from connector.config.suggest import did_you_mean
 from connector.config.targets import choose_target, merged_targets, target_names
 from connector.config.warehouse import Warehouse, within
+from connector.config.written import Written, settings_used
 from connector.config.yaml import parse_yaml
 from connector.errors import ConfigurationError, Problem
 
@@ -156,9 +159,33 @@ class Project:
         return self._top("notifications").notifications
 
     @property
-    def roles(self) -> dict[str, Any]:
-        """The roles as written, environment filled in. Raises ConfigurationError."""
+    def roles(self) -> dict[str, Role]:
+        """Who may do what; where there are none, everybody may everything. Raises ConfigurationError."""
         return self._top("roles").roles
+
+    def restrictions(self, orchestration: str) -> Restrictions:
+        """Give what the destination of an orchestration asks of those who use it; no credential is looked at.
+
+        Raises ConfigurationError as `orchestration` does.
+        """
+        resolver = self._resolver("orchestrations", orchestration)
+        destination = resolver.written("orchestrations", orchestration, "destination", text) or ""
+        admin_only = resolver.written("destinations", destination, "admin_only", switch) or False
+        pii = resolver.written("destinations", destination, "pii", switch) or False
+        resolver.findings.raise_any()
+        return Restrictions(destination, admin_only, pii)
+
+    def settings_used(self, orchestration: str) -> dict[str, Written]:
+        """Give what is written for an orchestration and all that it refers to, variables filled in that are set."""
+        return settings_used(self._root, orchestration, self._resolver("orchestrations", orchestration).fill)
+
+    @property
+    def default_regions(self) -> tuple[str, ...]:
+        """Where destinations take a phone number without a country code to belong, each once."""
+        resolver = Resolver(self.directory, self._root, self._environ, Findings(self.file))
+        written = [resolver.written("destinations", name, "default_region", region) for name in self.destinations]
+        resolver.findings.raise_any()
+        return tuple(dict.fromkeys(one or REGION for one in written))
 
     def place(self, *path: str) -> tuple[Path, int]:
         """Give the file, and the line on which the value at `path` (or what is nearest above it) is written."""

@@ -1,8 +1,8 @@
 """One entry of a checked project, with the environment filled in and everything that it refers to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -12,13 +12,15 @@ from connector.config.examine import Model, examine
 from connector.config.files import local_path, query_path, template_path
 from connector.config.findings import Findings
 from connector.config.layout import Top, section
-from connector.config.nodes import Node
+from connector.config.nodes import Node, plain
 from connector.config.orchestration import Orchestration
 from connector.config.places import SIMULATOR
 from connector.config.render import MissingVariables, has_placeholder, render, render_tree
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse, within
+
+Value = TypeVar("Value")
 
 
 class Resolver:
@@ -45,6 +47,18 @@ class Resolver:
                 return written
 
         return render_tree(node, filled)
+
+    def written(self, plural: str, name: str, key: str, take: Callable[[object], Value]) -> Value | None:
+        """Give one value of an entry as its type takes it, and look at nothing else; None where there is none."""
+        node = section(self._root, plural).at((name,)).child(key)
+        if node is None or node.value is None:
+            return None
+        filled = self.fill(node)
+        try:
+            return take(plain(filled))
+        except ValueError as error:
+            self.findings.add(filled, str(error))
+            return None
 
     def orchestration(self, name: str, target: str) -> Orchestration | None:
         """Build an orchestration with its warehouse and destination."""

@@ -1,5 +1,6 @@
 """What was sent of a run, and what became of it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,8 @@ from sqlalchemy import Connection, Row, case, exists, insert, select, update
 
 from connector.errors import LockedError
 from connector.ledger.database import Database
-from connector.ledger.records import BatchKeys, BatchRecord, OpenBatch, Part, RequestRecord
+from connector.ledger.members import keep_changes
+from connector.ledger.records import BatchKeys, BatchRecord, MemberChange, OpenBatch, Part, RequestRecord, Scope
 from connector.ledger.runs import add_to_counts, as_text
 from connector.ledger.tables import batch_keys, batches, locks, parts, requests, runs
 from connector.route import Route
@@ -21,8 +23,17 @@ class Batches:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def sending(self, run_id: str, number: int, *, holder: str, keys: BatchKeys | None) -> None:
-        """A request with events of a batch is about to leave. `keys` are those of the whole batch, None: not kept.
+    def sending(
+        self,
+        run_id: str,
+        number: int,
+        *,
+        holder: str,
+        keys: BatchKeys | None = None,
+        changes: Sequence[MemberChange] = (),
+    ) -> None:
+        """A request with events of a batch is about to leave. `keys` are those of the whole batch, None: not kept;
+        `changes` what the batch does to an audience.
 
         Raises LockedError where another process has taken the run over: nothing may leave from here any more.
         """
@@ -30,6 +41,7 @@ class Batches:
             _check_holder(connection, run_id, holder)
             if keys is not None:
                 _keep(connection, run_id, number, keys)
+            keep_changes(connection, run_id, number, changes)
             now = as_text(datetime.now(UTC))
             first = case((batches.c.sent_at.is_(None), now), else_=batches.c.sent_at)
             state = case((batches.c.state == "unknown", "unknown"), else_="sending")
@@ -50,7 +62,7 @@ class Batches:
                 _add_request(connection, run_id, request)
             if not (part.whole and part.state == "delivered"):
                 connection.execute(insert(parts).values(_part_values(run_id, part)))
-            if part.reason:
+            if part.reason and part.rows:
                 add_to_counts(connection, run_id, _KINDS[part.state], {part.reason: part.rows})
             connection.execute(_the_batch(run_id, part.number).values(_progress(part)))
 
@@ -58,6 +70,19 @@ class Batches:
         """A request was made and answered, or is known to stay without an answer."""
         with self._database.writing() as connection:
             _add_request(connection, run_id, record)
+
+    def ever_delivered(self, destination: str, scope: Scope, route: Route) -> bool:
+        """Whether anything that was meant for a destination was ever taken by this event source."""
+        query = (
+            select(batches.c.number)
+            .join(runs, runs.c.run_id == batches.c.run_id)
+            .where(runs.c.destination == destination, runs.c.target == scope.target, runs.c.api_url == scope.api_url)
+            .where(batches.c.event_source == route.event_source, batches.c.event_source_id == route.event_source_id)
+            .where(batches.c.delivered_events > 0)
+            .limit(1)
+        )
+        with self._database.reading() as connection:
+            return connection.execute(query).first() is not None
 
     def open(self, run_id: str) -> list[OpenBatch]:
         """The batches of a staged run that are not settled in full, in order."""
@@ -122,6 +147,7 @@ def _keep(connection: Connection, run_id: str, number: int, keys: BatchKeys) -> 
 
 
 def _progress(part: Part) -> dict[Any, Any]:
+    delivered = part.state == "delivered"
     of_events, of_rows = batches.c[f"{part.state}_events"], batches.c[f"{part.state}_rows"]
     settled = batches.c.delivered_events + batches.c.refused_events + batches.c.skipped_events + part.events
     final = case((batches.c.delivered_events > 0, "delivered"), else_=part.state)
@@ -132,6 +158,7 @@ def _progress(part: Part) -> dict[Any, Any]:
         of_events: of_events + part.events,
         of_rows: of_rows + part.rows,
         batches.c.settled_at: as_text(datetime.now(UTC)),
+        **({batches.c.delivered_members: batches.c.delivered_members + part.members} if delivered else {}),
     }
 
 
@@ -164,7 +191,7 @@ def _add_request(connection: Connection, run_id: str, record: RequestRecord) -> 
 
 def _batch(row: Row[Any]) -> BatchRecord:
     route = Route(row.event_source, row.event_source_id)
-    return BatchRecord(row.number, route, row.file, row.place, row.events, row.rows)
+    return BatchRecord(row.number, route, row.file, row.place, row.events, row.rows, row.members)
 
 
 def _open_batch(row: Row[Any], settled: list[tuple[int, int]]) -> OpenBatch:

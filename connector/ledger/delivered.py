@@ -44,6 +44,25 @@ class DeliveredKeys:
                 yield from self._whole(rows)
                 yield from self._cut(run_id, rows)
 
+    def runs_with_keys(self) -> list[str]:
+        """The ids of the runs of which keys are kept, oldest first."""
+        query = select(runs.c.run_id).where(exists().where(batch_keys.c.run_id == runs.c.run_id))
+        with self._database.reading() as connection:
+            return list(connection.execute(query.order_by(runs.c.started_at, runs.c.run_id)).scalars())
+
+    def kept(self, run_id: str) -> Iterator[tuple[bytes, bytes]]:
+        """The keys of each batch of a run, and whom its events were about, as the table says, some at a time."""
+        after = -1
+        columns = select(batch_keys.c.number, batch_keys.c.event_keys, batch_keys.c.persons)
+        while True:
+            query = columns.where(batch_keys.c.run_id == run_id, batch_keys.c.number > after)
+            with self._database.reading() as connection:
+                rows = connection.execute(query.order_by(batch_keys.c.number).limit(_BATCHES_AT_ONCE)).all()
+            if not rows:
+                return
+            after = rows[-1].number
+            yield from ((row.event_keys, row.persons) for row in rows)
+
     def prune(self) -> None:
         """Forgets the keys that no run needs any more."""
         with self._database.writing() as connection:

@@ -4,16 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from connector.ledger.audit import Audit
 from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
 from connector.ledger.delivered import DeliveredKeys
 from connector.ledger.figures import Figures
 from connector.ledger.files import Files
 from connector.ledger.locks import RunLock
+from connector.ledger.members import Members
 from connector.ledger.moments import Moments
+from connector.ledger.named import NamedIds
 from connector.ledger.pages import Pages
 from connector.ledger.requests import Requests
 from connector.ledger.runs import Runs
+from connector.ledger.suppressed import SuppressedPersons
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,10 @@ class Ledger:
     moments: Moments
     requests: Requests
     pages: Pages
+    named: NamedIds
+    members: Members
+    audit: Audit
+    suppressed: SuppressedPersons
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
@@ -57,5 +65,9 @@ def open_ledger(url: str) -> Ledger:
         moments=Moments(database),
         requests=Requests(database),
         pages=Pages(database),
+        named=NamedIds(database),
+        members=Members(database),
+        audit=Audit(database),
+        suppressed=SuppressedPersons(database),
         database=database,
     )

@@ -1,12 +1,14 @@
 """The rows of a run that were not sent, as Parquet files beside its stage."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     import duckdb
 
 _FOLDER = "left-out"
+
+Concerned = Callable[[pa.Table], npt.NDArray[np.bool_]]
+Changed = Callable[[pa.Table], pa.Table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,24 @@ def without_members(columns: pa.Array, names: Collection[str]) -> pa.Array:
         connection.register("given", pa.table({"held": columns}))
         sql = "SELECT json_merge_patch(held, $nothing)::VARCHAR AS held FROM given"
         return connection.sql(sql, params={"nothing": nothing}).to_arrow_table()["held"].combine_chunks()
+
+
+def change_left_out(directory: Path, concerned: Concerned, changed: Changed) -> int:
+    """Writes files of left-out rows anew where rows in them are concerned; gives how many those are.
+
+    A file is there as it was, or as it is now. Raises OSError where the disk fails.
+    """
+    found = 0
+    for path in sorted((directory / _FOLDER).glob("*.parquet")):
+        with pq.ParquetFile(path) as file:
+            here = sum(int(concerned(pa.Table.from_batches([some])).sum()) for some in file.iter_batches())
+            if here:
+                writer = LeftOutWriter(directory, path.stem)
+                for some in file.iter_batches():
+                    writer.add(changed(pa.Table.from_batches([some]).cast(LEFT_OUT)))
+                writer.close()
+        found += here
+    return found
 
 
 def _query(

@@ -36,6 +36,7 @@ class StagedRows:
     skips: Mapping[str, int]
     warnings: Mapping[str, int]
     batches: Sequence["BatchRecord"]
+    unchanged_members: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,28 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPlace:
+    """A name at TikTok, and where it counts: `kind` is `event_set`, `audience` or `event_source`."""
+
+    kind: str
+    target: str
+    api_url: str
+    advertiser_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The id behind a name, since when it is known, and of an event set whether it tracks automatically."""
+
+    id: str
+    auto_tracking: bool | None
+    known_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """A staged batch: where it lies, and how far it has come."""
+    """A staged batch: where it lies, and how far it has come; of an audience also how many identifiers it holds."""
 
     number: int
     route: Route
@@ -76,6 +97,7 @@ class BatchRecord:
     place: int
     events: int
     rows: int
+    members: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +157,71 @@ class Part:
     message: str | None = None
     whole: bool = False
     figures: Mapping[str, Any] | None = None
+    members: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceRecord:
+    """An audience as the ledger knows it: `key` is its number there, `members` its identifiers by type."""
+
+    key: int
+    target: str
+    api_url: str
+    audience_id: str
+    name: str
+    advertiser_ids: tuple[str, ...]
+    synced_at: str | None
+    members: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredMembers:
+    """What runs added to an audience within some time; `last` is when the last of it was acknowledged."""
+
+    audience_id: str
+    runs: int
+    rows: int
+    members: int
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """What a stretch of a batch adds to an audience (`key`) or deletes from it, as the table `member_changes` says."""
+
+    audience: int
+    first_unit: int
+    action: str
+    counts: bytes
+    id_types: bytes
+    digests: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SettledChange:
+    """A change, and what became of the units of its batch: stretches as (first unit, units, fate), later ones standing
+    over earlier ones; a fate is `delivered`, `unknown` or `nothing`.
+    """
+
+    change: MemberChange
+    fates: tuple[tuple[int, int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberShare:
+    """A share of an audience's members of one type, 32 bytes each: acknowledged ones, and doubtful ones."""
+
+    digests: bytes = b""
+    doubtful: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCounts:
+    """Identifiers of an audience that a run added, removed, and found unchanged."""
+
+    added: int
+    removed: int
+    unchanged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +302,7 @@ class RunRecord:
     host: str | None = None
     query_id: str | None = None
     destination: str = ""
+    members: MemberCounts | None = None
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector run --json` prints."""
@@ -245,4 +333,5 @@ class RunRecord:
             "finished_at": self.finished_at,
             "seconds": self.seconds,
             "error": self.error,
+            **({"members": asdict(self.members)} if self.members else {}),
         }

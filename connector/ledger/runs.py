@@ -8,7 +8,16 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from connector.errors import ConnectorError
 from connector.ledger.database import Database
-from connector.ledger.records import BatchRecord, NewRun, RowCounts, RunRecord, RunSize, Scope, StagedRows
+from connector.ledger.records import (
+    BatchRecord,
+    MemberCounts,
+    NewRun,
+    RowCounts,
+    RunRecord,
+    RunSize,
+    Scope,
+    StagedRows,
+)
 from connector.ledger.tables import batches, moments, parts, runs
 from connector.outcomes import RunStatus
 
@@ -54,11 +63,12 @@ class Runs:
 
     def staged(self, run_id: str, rows: StagedRows) -> None:
         """All rows have been read and staged: from here on the run can be resumed without the warehouse."""
-        counts = {"rows_read": rows.read, "rejects": rows.rejects, "skips": rows.skips, "warnings": rows.warnings}
+        counts = {"rows_read": rows.read, "unchanged_members": rows.unchanged_members}
+        named = {"rejects": rows.rejects, "skips": rows.skips, "warnings": rows.warnings}
         with self._database.writing() as connection:
             for table in (parts, batches):
                 connection.execute(delete(table).where(table.c.run_id == run_id))
-            connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts))
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts, **named))
             _happened(connection, run_id, "staged")
             for start in range(0, len(rows.batches), _BATCHES_AT_ONCE):
                 some = rows.batches[start : start + _BATCHES_AT_ONCE]
@@ -167,11 +177,12 @@ class Runs:
             return list(connection.execute(query).scalars())
 
     def last_success(self, orchestration: str, scope: Scope) -> datetime | None:
-        """When the last run that reached its end began; runs that only tried something again do not count."""
+        """When the last run that reached its end began; runs that only tried something, or part of it, do not count."""
         query = (
             select(func.max(runs.c.started_at))
             .where(runs.c.orchestration == orchestration, runs.c.target == scope.target)
             .where(runs.c.api_url == scope.api_url, runs.c.retry_of.is_(None))
+            .where(runs.c.row_limit.is_(None), runs.c.test_event_code.is_(None))
             .where(runs.c.status.in_(_REACHED_THEIR_END))
         )
         with self._database.reading() as connection:
@@ -213,6 +224,7 @@ def _batch_values(run_id: str, one: BatchRecord) -> dict[str, object]:
         "place": one.place,
         "events": one.events,
         "rows": one.rows,
+        "members": one.members,
         "state": "pending",
     }
 
@@ -222,6 +234,16 @@ def _sums(connection: Connection, run_id: str) -> dict[str, int]:
     totals = select(*(func.coalesce(func.sum(batches.c[name]), 0) for name in names))
     values = connection.execute(totals.where(batches.c.run_id == run_id)).one()
     return {name: int(value) for name, value in zip(names, values, strict=True)}
+
+
+def _members(connection: Connection, run: Row[Any]) -> MemberCounts | None:
+    if run.unchanged_members is None:
+        return None
+    query = select(batches.c.event_source, func.sum(batches.c.delivered_members)).where(batches.c.run_id == run.run_id)
+    found = {"add": 0, "delete": 0}
+    for source, count in connection.execute(query.group_by(batches.c.event_source)):
+        found[source.partition(" ")[0]] += int(count)
+    return MemberCounts(found["add"], found["delete"], run.unchanged_members)
 
 
 def _record(connection: Connection, run: Row[Any]) -> RunRecord:
@@ -263,4 +285,5 @@ def _record(connection: Connection, run: Row[Any]) -> RunRecord:
         host=run.host,
         query_id=run.query_id,
         destination=run.destination,
+        members=_members(connection, run),
     )

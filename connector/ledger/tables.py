@@ -13,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    UniqueConstraint,
     text,
 )
 
@@ -57,10 +58,11 @@ runs = Table(
     Column("holder", String),
     Column("host", String),
     Column("query_id", String),
+    Column("unchanged_members", _MANY),
 )
 """`fingerprint` tells whether the orchestration has changed since; `holder` is the lock of the process that works on
 the run, or was the last to do so; `host` is where its stage is; `query_id` is what the warehouse's own history calls
-its query.
+its query; `unchanged_members` are the identifiers of an audience that were in it before and stay, NULL for events.
 """
 
 files = Table(
@@ -92,6 +94,8 @@ batches = Table(
     Column("refused_rows", Integer, nullable=False, default=0),
     Column("skipped_events", Integer, nullable=False, default=0, server_default=_NONE),
     Column("skipped_rows", Integer, nullable=False, default=0, server_default=_NONE),
+    Column("members", Integer, nullable=False, default=0, server_default=_NONE),
+    Column("delivered_members", Integer, nullable=False, default=0, server_default=_NONE),
     Column("sent_at", String),
     Column("settled_at", String),
     Column("figures", JSON(none_as_null=True)),
@@ -160,6 +164,22 @@ locks = Table(
 in Unix seconds by the clock of the ledger's server.
 """
 
+named_ids = Table(
+    "named_ids",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("api_url", String, primary_key=True),
+    Column("advertiser_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("auto_tracking", Boolean),
+    Column("known_at", String, nullable=False),
+)
+"""What was found or created at TikTok by its name: `kind` is `event_set` or `audience`; or an `event_source` that took
+a test event. `auto_tracking` is how an event set was last seen or switched.
+"""
+
 Index("runs_by_scope", runs.c.target, runs.c.api_url)
 
 requests = Table(
@@ -179,3 +199,82 @@ requests = Table(
     Column("request_id", String),
     Column("seconds", Float, nullable=False),
 )
+
+audiences = Table(
+    "audiences",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("target", String, nullable=False),
+    Column("api_url", String, nullable=False),
+    Column("audience_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("advertiser_ids", JSON, nullable=False),
+    Column("synced_at", String),
+    UniqueConstraint("target", "api_url", "audience_id"),
+)
+"""The audiences whose members are known; `synced_at` is when a run last ended with all of them acknowledged."""
+
+members = Table(
+    "members",
+    metadata,
+    Column("audience", ForeignKey("audiences.id"), primary_key=True),
+    Column("id_type", String, primary_key=True),
+    Column("share", Integer, primary_key=True),
+    Column("digests", LargeBinary, nullable=False),
+    Column("doubtful", LargeBinary, nullable=False),
+    Column("count", Integer, nullable=False),
+)
+"""The members of an audience, 32 bytes each and sorted: those that TikTok acknowledged, and the `doubtful`, of which a
+request was made and never answered. A share holds the digests of which the first six bits are its number.
+"""
+
+member_changes = Table(
+    "member_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("audience", ForeignKey("audiences.id"), nullable=False, index=True),
+    Column("run_id", ForeignKey("runs.run_id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("first_unit", Integer, nullable=False),
+    Column("action", String, nullable=False),
+    Column("counts", LargeBinary, nullable=False),
+    Column("id_types", LargeBinary, nullable=False),
+    Column("digests", LargeBinary, nullable=False),
+)
+"""What the requests of a stretch of a batch add or delete, until it is settled into `members`: of each unit the number
+of its identifiers (2 bytes, little-endian), of each identifier the place of its type in ID_TYPES (1 byte) and the
+digest (32 bytes).
+"""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("os_user", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("command", String, nullable=False),
+    Column("orchestration", String),
+    Column("target", String, nullable=False),
+    Column("run_id", String, index=True),
+    Column("allowed", Boolean, nullable=False),
+)
+"""Who used the connector for what, and who wanted to; `orchestration` and `run_id` where it was about one."""
+
+suppressed = Table(
+    "suppressed",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("since", String, nullable=False),
+)
+"""The digests (64 hex digits) of those to be forgotten, and what each was made of."""
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("receipt", JSON, nullable=False),
+)
+"""What was found and done each time that somebody was to be forgotten."""

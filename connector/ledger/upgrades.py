@@ -62,8 +62,9 @@ def _to_version_2(connection: Connection) -> None:
 
 
 def _to_version_3(connection: Connection) -> None:
-    """What was learnt of delivered events. Tables that are made anew need no step of their own."""
-    _add(connection, batches, "figures")
+    """Audiences, and what was learnt of delivered events; tables that are made anew need no step of their own."""
+    _add(connection, runs, "unchanged_members")
+    _add(connection, batches, "members", "delivered_members", "figures")
     _add(connection, parts, "figures")
 
 

@@ -8,19 +8,22 @@ from shutil import rmtree
 
 from connector.errors import StopResumable, TooManyRejects
 from connector.ledger.records import NewRun, OpenBatch, RunRecord, StagedRows
+from connector.pipeline.audience_job import AudienceJob
+from connector.pipeline.audience_staging import StagedMembers
 from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, concluded, send
 from connector.pipeline.execution import Execution, known_keys
 from connector.pipeline.files import Before, files_before, records, refuse_wrong, rejected_lines
-from connector.pipeline.prepare import Job
+from connector.pipeline.prepare import UNKNOWN_EVENT_SET, Job
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import Staged, stage
+from connector.pipeline.suppressed import forgotten_by
 from connector.transform.chosen import ChosenRows
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run whose result is to be read, at most its first `limit` rows, and of them only those that are `chosen`."""
+    """A run whose result is to be read, as far as its `limit` goes, and of it only the rows that are `chosen`."""
 
     run_id: str
     job: Job
@@ -32,7 +35,7 @@ class Run:
 
 def begin(
     at: Execution,
-    job: Job,
+    job: Job | AudienceJob,
     *,
     test_event_code: str | None,
     limit: int | None,
@@ -70,6 +73,7 @@ def carry_out(at: Execution, run_id: str, prepared: Callable[[], Run]) -> RunRec
     try:
         with concluded(at.ledger, run_id):
             run = prepared()
+            _refuse_unknown_event_set(run.job)
             staged = _stage(at, run)
             if run.chosen is None:
                 refuse_too_many_rejects(run.job, staged)
@@ -97,6 +101,7 @@ def _stage(at: Execution, run: Run) -> Staged:
             run.job,
             at.project.directory,
             limit=run.limit,
+            test_event_code=run.test_event_code,
             chosen=run.chosen,
             stop=at.stop,
             run_id=run.run_id,
@@ -104,7 +109,15 @@ def _stage(at: Execution, run: Run) -> Staged:
         ) as result:
             at.ledger.runs.asked(run.run_id, result.query_id)
             line_items = run.job.rules.line_items
-            staged = stage(result.rows, directory, line_items=line_items, known=known, read=at.observer.read)
+            forgotten = forgotten_by(at.ledger)
+            staged = stage(
+                result.rows,
+                directory,
+                line_items=line_items,
+                known=known,
+                forgotten=forgotten,
+                read=at.observer.read,
+            )
             _conclude_files(at, run.run_id, result)
     except BaseException as error:
         rmtree(directory, ignore_errors=True)
@@ -118,6 +131,14 @@ def _stage(at: Execution, run: Run) -> Staged:
     at.ledger.runs.staged(run.run_id, rows)
     at.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))
     return staged
+
+
+def _refuse_unknown_event_set(job: Job) -> None:
+    if job.rules.event_source_id == UNKNOWN_EVENT_SET:
+        raise StopResumable(
+            f'The id of the offline event set "{job.destination.event_set_name}" is not known. Nothing was sent; '
+            f"`connector run {job.orchestration.name}` finds or creates it first."
+        )
 
 
 def _before(at: Execution, run: Run) -> Before | None:
@@ -136,7 +157,7 @@ def _conclude_files(at: Execution, run_id: str, result: OpenResult) -> None:
     at.ledger.files.read(run_id, records(result.reading))
 
 
-def refuse_too_many_rejects(job: Job, staged: Staged) -> None:
+def refuse_too_many_rejects(job: Job | AudienceJob, staged: Staged | StagedMembers) -> None:
     """Raises TooManyRejects where the orchestration allows fewer rejected rows than were staged."""
     limit = job.orchestration.max_reject_percent
     if limit is None or not staged.read:

@@ -9,9 +9,18 @@ from connector.config.project import Project
 from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.outcomes import RunStatus
+from connector.pipeline.audience_staging import CHANGES
 from connector.pipeline.history import run_directory, runs_directory
 
-_STAGE = ("events.arrow", "joined.arrow", "rest.arrow", "removed.npz", "event-keys", "barred-keys")
+_STAGE = (
+    "events.arrow",
+    "joined.arrow",
+    "rest.arrow",
+    "removed.npz",
+    "event-keys",
+    "barred-keys",
+    *CHANGES,
+)
 _OVER = frozenset({RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS})
 
 

@@ -7,11 +7,12 @@ from time import perf_counter
 
 from connector.config.destination import EventsDestination
 from connector.delivery.sender import deliver
-from connector.errors import ConnectorError, Interrupted, LockedError, StopResumable, TooManyRejects
+from connector.errors import ConnectorError, Interrupted, LockedError, StopResumable, TooManyRejects, UsageError
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import OpenBatch, RunRecord
+from connector.ledger.records import OpenBatch
 from connector.outcomes import RunStatus
 from connector.pipeline.execution import Execution, keep_until
+from connector.pipeline.first_run import check_first
 from connector.pipeline.sending import LedgerRecorder, StagedBatches, write_left_out
 from connector.pipeline.service import open_service, rate_limiter, retry_policy
 
@@ -29,6 +30,7 @@ def send(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> No
     """Sends batches until the fate of each is known. Raises StopResumable, LockedError, Interrupted."""
     try:
         if open_batches:
+            check_first(at, delivery.destination, open_batches)
             _send(at, delivery, open_batches)
     except BaseException:
         # What stopped it is what is told; what cannot be written now is written when the run goes on.
@@ -84,7 +86,7 @@ def concluded(ledger: Ledger, run_id: str) -> Iterator[None]:
 
     try:
         yield
-        status = _final_status(ledger.runs.get(run_id))
+        status = _final_status(ledger, run_id)
     except LockedError:
         # Whoever has taken the run over says how it ends.
         raise
@@ -94,7 +96,7 @@ def concluded(ledger: Ledger, run_id: str) -> Iterator[None]:
         raise
     except ConnectorError as failure:
         with suppress(ConnectorError):
-            finish(RunStatus.FAILED, failure.message, resumable=not isinstance(failure, TooManyRejects))
+            finish(RunStatus.FAILED, failure.message, resumable=not isinstance(failure, TooManyRejects | UsageError))
         raise
     except BaseException:
         with suppress(ConnectorError):
@@ -103,9 +105,12 @@ def concluded(ledger: Ledger, run_id: str) -> Iterator[None]:
     finish(status, None)
 
 
-def _final_status(record: RunRecord) -> RunStatus:
+def _final_status(ledger: Ledger, run_id: str) -> RunStatus:
+    record = ledger.runs.get(run_id)
     if not record.rows.balanced:
         raise StopResumable(f"The rows of run {record.run_id} do not add up: {record.rows}. Please report this.")
     if record.rows.pending:
         raise StopResumable(f"{record.rows.pending:,} rows could not be sent; `connector resume` tries them again.")
+    if ledger.batches.open(run_id):
+        raise StopResumable("Not every change of the audience was taken; `connector resume` tries the others again.")
     return RunStatus.COMPLETED_WITH_REJECTS if record.rows.rejected else RunStatus.COMPLETED

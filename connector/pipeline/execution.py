@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from connector.config.destination import EventsDestination
+from connector.config.destination import AnyDestination, EventsDestination
 from connector.config.project import Project
 from connector.ledger.delivered import Since
 from connector.ledger.ledger import Ledger
@@ -39,7 +39,7 @@ class Execution:
         """Where the stage of a run, and its left-out rows, are kept."""
         return run_directory(self.project, run_id)
 
-    def scope(self, destination: EventsDestination) -> Scope:
+    def scope(self, destination: AnyDestination) -> Scope:
         """Where what is delivered now counts."""
         return Scope(self.project.target, destination.api_url)
 

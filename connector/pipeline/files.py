@@ -83,11 +83,16 @@ def _too_many(new: int, before: Before, allowed: int) -> Iterator[Problem]:
         )
 
 
-def watched(rows: Iterable[HashedRows], reading: Reading) -> Iterator[HashedRows]:
-    """The rows as they come; notes on which lines of the files those stand that are rejected for their own sake."""
+def watched(rows: Iterable[HashedRows], reading: Reading, limit: int | None = None) -> Iterator[HashedRows]:
+    """The rows as they come; notes on which lines of the files those stand that are rejected for their own sake.
+
+    Rows beyond a `limit` are no neighbours in the files, so that it cannot be told on which lines they stand.
+    """
     read = 0
     for part in rows:
         rejected = part.left_out.filter(pc.equal(part.left_out["outcome"], "rejected"))
+        if limit is not None:
+            rejected = rejected.filter(pc.less_equal(rejected["row"], limit))
         for reason in sorted(set(pc.unique(rejected["reason"]).to_pylist()) - {Reason.INCOMPLETE_EVENT.value}):
             numbers = rejected.filter(pc.equal(rejected["reason"], reason))["row"].to_numpy()
             _note(reading, reason, numbers)

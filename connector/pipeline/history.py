@@ -9,6 +9,7 @@ from pathlib import Path
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.errors import UsageError
+from connector.ledger.audit import AuditLine
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.records import RequestRecord, RunRecord, Scope
 from connector.outcomes import RunStatus
@@ -68,13 +69,21 @@ def requests_of(project: Project, run_id: str) -> list[RequestRecord]:
         return ledger.batches.requests(run_id)
 
 
+def audit_lines(project: Project, limit: int) -> list[AuditLine]:
+    """Who used the connector for what, latest first."""
+    with ledger_of(project) as ledger:
+        return ledger.audit.latest(limit)
+
+
+def worked_on_by(ledger: Ledger, run_id: str) -> list[AuditLine]:
+    """Who began a run, and who went on with it, in their order."""
+    return [line for line in ledger.audit.of_run(run_id) if line.use.allowed and line.use.command != "rejects"]
+
+
 def last_success(project: Project, name: str, scope: Scope) -> datetime | None:
     """When the last run of an orchestration that reached its end began; None where there is no ledger yet."""
-    url = project.ledger_url
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        return None
-    with ledger_of(project) as ledger:
-        return ledger.runs.last_success(name, scope)
+    with known_ledger(project) as ledger:
+        return ledger.runs.last_success(name, scope) if ledger else None
 
 
 def runs_directory(project: Project) -> Path:
@@ -85,6 +94,19 @@ def runs_directory(project: Project) -> Path:
 def run_directory(project: Project, run_id: str) -> Path:
     """Where a run's stage and its left-out rows are kept."""
     return runs_directory(project) / run_id
+
+
+@contextmanager
+def known_ledger(project: Project, opened: Ledger | None = None) -> Iterator[Ledger | None]:
+    """The ledger that is `opened` already, else the project's; None where there is none yet, and none is made."""
+    url = project.ledger_url
+    if opened is not None:
+        yield opened
+    elif url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        yield None
+    else:
+        with ledger_of(project) as ledger:
+            yield ledger
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from connector.catalogue import BY_NAME, PARAMETERS
 from connector.config.project import Project
-from connector.hashed import MATCHED_BY
+from connector.hashed import ID_TYPES, MATCHED_BY
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import first_of_each_reason
 from connector.ledger.moments import Moment
@@ -17,7 +17,7 @@ from connector.ledger.records import RunRecord
 from connector.ledger.requests import RequestSummary
 from connector.outcomes import Reason
 from connector.pipeline.figures import RunFigures, added_up
-from connector.pipeline.history import ledger_of, run_directory, run_named
+from connector.pipeline.history import ledger_of, run_directory, run_named, worked_on_by
 from connector.pipeline.shown import shown_by
 from connector.pipeline.trend import Trend, trend_of
 
@@ -34,7 +34,8 @@ _ABOUT: dict[str, tuple[str, ...]] = {
     Reason.INVALID_EVENT_CHANNEL: ("event_channel",),
 }
 _FOUND_BY = ("order_id", "event_id", "shop_id", "content_id")
-_PERSONAL = frozenset(one.name for one in PARAMETERS if one.personal)
+PERSONAL = frozenset({*ID_TYPES, *(one.name for one in PARAMETERS if one.personal)})
+"""Columns of a rejected row that are of a person's, if only as digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class RunInsight:
     event_sources: frozenset[str]
     trend: Trend | None
     shown_by: datetime | None
+    users: tuple[str, ...] = ()
 
     @property
     def matched(self) -> dict[str, int]:
@@ -89,6 +91,7 @@ class RunInsight:
         requests = self.requests
         return {
             "destination": self.record.destination,
+            "by": list(self.users),
             "timeline": [{"at": one.at, "what": one.what} for one in self.timeline],
             "reject_examples": {reason: [asdict(one) for one in some] for reason, some in self.examples.items()},
             "request_summary": {
@@ -123,6 +126,7 @@ def _insight(ledger: Ledger, record: RunRecord, directory: Path) -> RunInsight:
         event_sources=ledger.batches.event_sources(record.run_id),
         trend=trend_of(ledger, record),
         shown_by=shown_by(record),
+        users=tuple(f"{line.use.os_user}@{line.use.host}" for line in worked_on_by(ledger, record.run_id)),
     )
 
 
@@ -131,7 +135,7 @@ def examples_of(directory: Path) -> dict[str, list[Example]]:
     found: dict[str, list[Example]] = {}
     for one in first_of_each_reason(directory, EXAMPLES):
         held = json.loads(one.columns) if one.columns else {}
-        kept = {name: value for name, value in held.items() if name not in _PERSONAL}
+        kept = {name: value for name, value in held.items() if name not in PERSONAL}
         found.setdefault(one.reason, []).append(Example(one.row, kept, one.code, one.message))
     return found
 

@@ -104,7 +104,7 @@ def _taken_out(
         skipped[Skip.ANSWER_LOST].append(events.filter(pa.array(lost)))
         _keep_the_rest(step, batch, events, gone, delivered | lost)
     for reason, parts in skipped.items():
-        _count(step, reason, pa.Table.from_batches(parts))
+        count_skipped(step, reason, pa.Table.from_batches(parts))
     return step
 
 
@@ -119,7 +119,8 @@ def _keep_the_rest(step: Settlement, batch: StagedBatch, events: pa.RecordBatch,
         step.events.append(HashedEvents(batch.route, rest))
 
 
-def _count(step: Settlement, reason: Skip, events: pa.Table) -> None:
+def count_skipped(step: Settlement, reason: Skip, events: pa.Table) -> None:
+    """Adds to a step what is left out of events (schema EVENTS) that are skipped, which says of nobody who it was."""
     if not events.num_rows:
         return
     rows = left_out_rows(events, outcome="skipped", reason=reason, brief=True)

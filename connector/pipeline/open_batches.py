@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.config.destination import EventsDestination
@@ -11,6 +12,7 @@ from connector.ledger.records import OpenBatch, Part, RunRecord
 from connector.outcomes import Skip
 from connector.pipeline.execution import Execution, known_keys
 from connector.pipeline.known import KEYS_AT_ONCE, likely_known
+from connector.pipeline.suppressed import forgotten_by
 from connector.stage.cutting import BATCH_EVENTS
 from connector.stage.keys import Keys, halves
 from connector.stage.known import KeySet, Sieve
@@ -45,21 +47,46 @@ def leave_out_delivered(
                     at.ledger.batches.settled(record.run_id, part)
 
 
+def leave_out_suppressed(at: Execution, record: RunRecord) -> None:
+    """Skips the open events of a staged run about people who are to be forgotten since."""
+    forgotten = forgotten_by(at.ledger)
+    if not forgotten:
+        return
+    with StageReader(at.directory(record.run_id)) as stage:
+        for batch in at.ledger.batches.open(record.run_id):
+            events = stage.events(batch.record.file, batch.record.place)
+            about = forgotten.among(events) & open_events(batch, events.num_rows)
+            for part in skipped_parts(batch, events, Skip.SUPPRESSED, about):
+                at.ledger.batches.settled(record.run_id, part)
+
+
 def _keys(stage: StageReader, batch: OpenBatch) -> Keys:
     return halves(stage.events(batch.record.file, batch.record.place)["key"])
 
 
 def _skipped(stage: StageReader, batch: OpenBatch, delivered: KeySet, lost: KeySet) -> Iterator[Part]:
     events = stage.events(batch.record.file, batch.record.place)
-    keys, rows = halves(events["key"]), pc.list_value_length(events["rows"]).to_numpy()
-    open_ = np.zeros(len(keys), np.bool_)
-    for first, count in batch.gaps():
-        open_[first : first + count] = True
+    keys = halves(events["key"])
+    open_ = open_events(batch, len(keys))
     done = delivered.has(keys) & open_
-    for reason, flags in ((Skip.ALREADY_DELIVERED, done), (Skip.ANSWER_LOST, lost.has(keys) & open_ & ~done)):
-        for first, count in _stretches(flags):
-            some = int(rows[first : first + count].sum())
-            yield Part(batch.record.number, first, count, some, "skipped", reason, whole=count == batch.record.events)
+    yield from skipped_parts(batch, events, Skip.ALREADY_DELIVERED, done)
+    yield from skipped_parts(batch, events, Skip.ANSWER_LOST, lost.has(keys) & open_ & ~done)
+
+
+def open_events(batch: OpenBatch, events: int) -> _Flags:
+    """Of each event of a batch, whether it is open."""
+    flags = np.zeros(events, np.bool_)
+    for first, count in batch.gaps():
+        flags[first : first + count] = True
+    return flags
+
+
+def skipped_parts(batch: OpenBatch, events: pa.RecordBatch, reason: Skip, flags: _Flags) -> Iterator[Part]:
+    """The stretches of a batch that are skipped."""
+    rows = pc.list_value_length(events["rows"]).to_numpy()
+    for first, count in _stretches(flags):
+        some = int(rows[first : first + count].sum())
+        yield Part(batch.record.number, first, count, some, "skipped", reason, whole=count == batch.record.events)
 
 
 def _stretches(flags: _Flags) -> list[tuple[int, int]]:

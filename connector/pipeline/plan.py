@@ -1,65 +1,29 @@
 """What a run would do, counted by doing all of it but the sending."""
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from connector.config.project import Project
 from connector.errors import TooManyRejects
 from connector.ledger.records import Scope
 from connector.pipeline.anew import refuse_too_many_rejects
+from connector.pipeline.audience_job import is_audience
+from connector.pipeline.audience_look import plan_audience
 from connector.pipeline.execution import known_keys
 from connector.pipeline.files import files_before, refuse_wrong, rejected_lines
 from connector.pipeline.history import ledger_of
-from connector.pipeline.prepare import job_now
+from connector.pipeline.looks import Plan
+from connector.pipeline.prepare import job_and_changes
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import stage
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Counts of rows, events and requests; `minutes` is what the rate limit alone costs, `notes` are about files."""
-
-    orchestration: str
-    destination: str
-    target: str
-    read: int
-    to_send: int
-    events: int
-    requests: int
-    rejects: dict[str, int]
-    skips: dict[str, int]
-    warnings: dict[str, int]
-    minutes: float
-    too_many_rejects: str | None
-    notes: list[str]
-
-    def as_json(self) -> dict[str, object]:
-        """The object that `connector plan --json` prints."""
-        return {
-            "orchestration": self.orchestration,
-            "destination": self.destination,
-            "target": self.target,
-            "rows": {
-                "read": self.read,
-                "to_send": self.to_send,
-                "rejected": sum(self.rejects.values()),
-                "skipped": sum(self.skips.values()),
-            },
-            "events": self.events,
-            "requests": self.requests,
-            "rejects": self.rejects,
-            "skips": self.skips,
-            "warnings": self.warnings,
-            "minutes": self.minutes,
-            "too_many_rejects": self.too_many_rejects,
-            "notes": self.notes,
-        }
+from connector.pipeline.suppressed import forgotten_by
 
 
 def plan_orchestration(project: Project, name: str) -> Plan:
     """Stages the result in a folder that is gone afterwards, and counts."""
-    job = job_now(project, name)
+    if is_audience(project, name):
+        return plan_audience(project, name)
+    job, changes = job_and_changes(project, name)
     code, scope = job.orchestration.test_event_code, Scope(project.target, job.destination.api_url)
     project.state_directory.mkdir(exist_ok=True)
     with (
@@ -69,11 +33,18 @@ def plan_orchestration(project: Project, name: str) -> Plan:
             job,
             project.directory,
             limit=job.orchestration.limit,
+            test_event_code=code,
             before=files_before(ledger, job, project.target, code),
         ) as result,
     ):
         known = known_keys(ledger, scope, job.destination, test_event_code=code)
-        staged = stage(result.rows, Path(folder) / "stage", line_items=job.rules.line_items, known=known)
+        staged = stage(
+            result.rows,
+            Path(folder) / "stage",
+            line_items=job.rules.line_items,
+            known=known,
+            forgotten=forgotten_by(ledger),
+        )
         notes = _notes(result)
     try:
         refuse_too_many_rejects(job, staged)
@@ -85,6 +56,8 @@ def plan_orchestration(project: Project, name: str) -> Plan:
         orchestration=name,
         destination=job.destination.name,
         target=project.target,
+        limit=job.orchestration.limit,
+        test_event_code=code,
         read=staged.read,
         to_send=sum(batch.rows for batch in staged.batches),
         events=sum(batch.events for batch in staged.batches),
@@ -95,6 +68,7 @@ def plan_orchestration(project: Project, name: str) -> Plan:
         minutes=round(requests / job.destination.requests_per_second / 60, 4),
         too_many_rejects=too_many,
         notes=notes,
+        changes=changes,
     )
 
 

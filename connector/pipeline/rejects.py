@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import IO
 
 import pyarrow as pa
@@ -10,11 +11,13 @@ import pyarrow.parquet as pq
 
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
-from connector.errors import UsageError
+from connector.errors import ConfigurationError, UsageError
 from connector.hashed import LEFT_OUT
 from connector.ledger.left_out import left_out
+from connector.ledger.records import RunRecord
 from connector.outcomes import Reason, Skip
-from connector.pipeline.history import run_directory, run_named
+from connector.pipeline.access import check_access
+from connector.pipeline.history import ledger_of, run_directory, run_named
 
 Rows = Iterable[pa.RecordBatch]
 
@@ -23,14 +26,23 @@ def write_rejects(project: Project, run_id: str, sink: IO[bytes], *, reason: str
     """Writes a run's left-out rows (schema LEFT_OUT) as csv, parquet or json; gives how many.
 
     Without a reason, the rejected rows; a reason may also be one for which rows were skipped.
-    Raises UsageError for a run or a reason that does not exist.
+    Raises UsageError for a run or a reason that does not exist, AccessRefused.
     """
     _check_reason(reason)
-    run_named(project, run_id)
+    _allow(project, run_named(project, run_id))
     outcome = None if reason else "rejected"
     counted = _Counted(left_out(run_directory(project, run_id), reason=reason, outcome=outcome))
     _WRITERS[format_](counted, sink)
     return counted.rows
+
+
+def _allow(project: Project, record: RunRecord) -> None:
+    """Asks for what the run's target asks; of one that the file no longer has, for what it asks now."""
+    with suppress(ConfigurationError):
+        project = project.under(record.target)
+    allowed = check_access(project, "rejects", record.orchestration, record.run_id)
+    with ledger_of(project) as ledger:
+        allowed.written(ledger)
 
 
 class _Counted:

@@ -9,10 +9,12 @@ from threading import Event
 
 import pyarrow as pa
 
+from connector.catalogue import AUDIENCES
 from connector.errors import ConfigurationError, Problem
 from connector.files.reading import Reading
 from connector.files.source import FileSource, open_files
-from connector.hashed import HashedRows
+from connector.hashed import HashedMembers, HashedRows
+from connector.pipeline.audience_job import AudienceJob
 from connector.pipeline.files import Before, leave_out_sent, watched
 from connector.pipeline.prepare import Job
 from connector.sources.background import read_in_background
@@ -21,6 +23,8 @@ from connector.sources.source import Source
 from connector.transform.binding import Binding, bind, missing_requirements
 from connector.transform.chosen import ChosenRows
 from connector.transform.compiler import CompiledTransform, compile_events
+from connector.transform.limit import first_events, first_rows
+from connector.transform.members import CompiledMembers, compile_members, hash_members, missing_columns
 from connector.transform.stream import hash_rows
 
 
@@ -38,18 +42,47 @@ class OpenResult:
     reading: Reading | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenMembers:
+    """The rows of a running query of people, hashed, once. `query_id` and `reading` as of OpenResult."""
+
+    rows: Iterator[HashedMembers]
+    query_id: str | None = None
+    reading: Reading | None = None
+
+
+@contextmanager
+def open_members(
+    job: AudienceJob, directory: Path, *, limit: int | None = None, stop: Event | None = None, run_id: str | None = None
+) -> Iterator[OpenMembers]:
+    """Runs the query of an audience's people until `stop` is set; at most its first `limit` rows are read.
+
+    Raises as `open_result` does.
+    """
+    with _opened(job, directory, _tag(job, run_id)) as source:
+        reading = source.reading if isinstance(source, FileSource) else None
+        with read_in_background(source, job.sql, stop or Event()) as result:
+            compiled = compile_audience(job, result.schema)
+            batches = first_rows(result.batches(), limit) if limit is not None else result.batches()
+            yield OpenMembers(hash_members(batches, compiled, threads=transform_threads()), result.query_id, reading)
+
+
 @contextmanager
 def open_result(
     job: Job,
     directory: Path,
     *,
     limit: int | None = None,
+    test_event_code: str | None = None,
     chosen: ChosenRows | None = None,
     stop: Event | None = None,
     run_id: str | None = None,
     before: Before | None = None,
 ) -> Iterator[OpenResult]:
-    """Runs the job's query until `stop` is set; at most the first `limit` rows of it are read, of them the chosen.
+    """Runs the job's query until `stop` is set; of a `limit` the first rows are read, of them the chosen.
+
+    Where rows are line items, the events that begin among the first `limit` rows are read whole, wherever their rows
+    lie: an event of which less was sent would be worth less, for good. Test events count nowhere, and are cut.
 
     Of a job that reads files, those that were sent `before` are left out; what is wrong with them is in `reading`.
     Where the warehouse keeps a history, the query is marked there with the orchestration and the run.
@@ -60,22 +93,25 @@ def open_result(
         reading = _reading(source, job, before, limit)
         with read_in_background(source, job.sql, stop or Event()) as result:
             compiled = compile_job(job, result.schema)
-            batches = _first_rows(result.batches(), limit)
+            batches: Iterator[pa.RecordBatch] = result.batches()
+            if limit is not None:
+                whole = job.rules.line_items and test_event_code is None
+                batches = first_events(batches, limit, compiled) if whole else first_rows(batches, limit)
             if chosen is not None:
                 batches = chosen.among(batches, compiled)
             rows = hash_rows(batches, compiled, threads=transform_threads())
             if reading and job.file and job.file.format.is_conversions and chosen is None:
-                rows = watched(rows, reading)
+                rows = watched(rows, reading, limit)
             yield OpenResult(compiled, rows, result.query_id, reading)
 
 
-def describe(job: Job, directory: Path) -> pa.Schema:
+def describe(job: Job | AudienceJob, directory: Path) -> pa.Schema:
     """The columns that the job's query returns, or its files have. Raises SourceError, FileRefused."""
     with _opened(job, directory, _tag(job)) as source:
         return source.describe(job.sql)
 
 
-def delimiters(job: Job) -> list[tuple[str, str]]:
+def delimiters(job: Job | AudienceJob) -> list[tuple[str, str]]:
     """The job's files, and the characters between their values; none for a query. Raises SourceError, FileRefused."""
     if job.file is None:
         return []
@@ -83,7 +119,7 @@ def delimiters(job: Job) -> list[tuple[str, str]]:
         return source.delimiters()
 
 
-def _opened(job: Job, directory: Path, tag: str) -> AbstractContextManager[Source]:
+def _opened(job: Job | AudienceJob, directory: Path, tag: str) -> AbstractContextManager[Source]:
     if job.warehouse is not None:
         return open_source(job.warehouse, directory, tag)
     if job.file is None:
@@ -100,7 +136,7 @@ def _reading(source: Source, job: Job, before: Before | None, limit: int | None)
     return source.reading
 
 
-def _tag(job: Job, run_id: str | None = None) -> str:
+def _tag(job: Job | AudienceJob, run_id: str | None = None) -> str:
     return ":".join(("connector", job.orchestration.name, *((run_id,) if run_id else ())))
 
 
@@ -115,32 +151,28 @@ def compile_job(job: Job, schema: pa.Schema) -> CompiledTransform:
     return compile_events(binding, rules)
 
 
+def compile_audience(job: AudienceJob, schema: pa.Schema) -> CompiledMembers:
+    """The transform for people of these columns. Raises ConfigurationError with every problem found."""
+    binding = _checked(lambda: bind(job.template, schema, AUDIENCES), job)
+    if lacking := missing_columns(binding):
+        raise ConfigurationError([_placed(Problem(lacking), job)])
+    return compile_members(binding, job.rules)
+
+
 def transform_threads() -> int:
     """How many slices are transformed at once: one for each core, but memory grows with them."""
     return max(1, min(os.cpu_count() or 1, 8))
 
 
-def _checked(build: Callable[[], Binding], job: Job) -> Binding:
+def _checked(build: Callable[[], Binding], job: Job | AudienceJob) -> Binding:
     try:
         return build()
     except ConfigurationError as error:
         raise ConfigurationError([one if one.file else _placed(one, job) for one in error.problems]) from None
 
 
-def _placed(problem: Problem, job: Job) -> Problem:
+def _placed(problem: Problem, job: Job | AudienceJob) -> Problem:
     """A problem with the columns, with what they are columns of."""
     if job.file:
         return Problem(f"{job.file.shown}: {problem.message}")
     return Problem(problem.message, job.orchestration.query_path)
-
-
-def _first_rows(batches: Iterator[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
-    if limit is None:
-        yield from batches
-        return
-    left = limit
-    for batch in batches:
-        yield batch.slice(0, left)
-        left -= batch.num_rows
-        if left <= 0:
-            return

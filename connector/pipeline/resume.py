@@ -8,13 +8,16 @@ from connector.config.project import Project
 from connector.errors import AnswersLost, ConfigurationError, LockedError, RefusedAlike, StopResumable, UsageError
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.outcomes import RunStatus
+from connector.pipeline.access import check_access
 from connector.pipeline.anew import Run, carry_out
+from connector.pipeline.audience_job import is_audience
+from connector.pipeline.audience_run import AudienceOptions, resume_audience
 from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, concluded, send
 from connector.pipeline.execution import REPEATABLE, Execution, execution
 from connector.pipeline.history import ledger_of, run_directory, run_named
 from connector.pipeline.observer import Observer
-from connector.pipeline.open_batches import leave_out_delivered
+from connector.pipeline.open_batches import leave_out_delivered, leave_out_suppressed
 from connector.pipeline.prepare import Job, job_now
 from connector.pipeline.retried import chosen_rows
 
@@ -32,8 +35,8 @@ def resume_run(
 ) -> RunRecord:
     """Finishes the run with this id, else the last one that can be finished. The record is as after `connector run`.
 
-    Raises UsageError where there is none, LockedError where it is under way, ConfigurationError where the
-    destination has changed since, StopResumable and Interrupted as a run does.
+    Raises UsageError where there is none, AccessRefused, LockedError where it is under way, ConfigurationError where
+    the destination has changed since, StopResumable and Interrupted as a run does.
     """
     if run_id is not None:
         record = run_named(project, run_id)
@@ -96,7 +99,11 @@ def _resume(
     project: Project, record: RunRecord, observer: Observer, stop: threading.Event, *, resend_unknown: bool
 ) -> RunRecord:
     project = project.under(record.target)
+    allowed = check_access(project, "resume", record.orchestration, record.run_id)
+    if is_audience(project, record.orchestration):
+        return resume_audience(project, record, AudienceOptions(), allowed, observer, stop)
     with execution(project, record.orchestration, observer, stop) as at:
+        allowed.written(at.ledger)
         return _go_on(at, at.ledger.runs.get(record.run_id), resend_unknown=resend_unknown)
 
 
@@ -124,6 +131,7 @@ def _read_again(at: Execution, record: RunRecord, *, resend_unknown: bool) -> Ru
 
 
 def _send_open(at: Execution, record: RunRecord, destination: EventsDestination, *, resend_unknown: bool) -> None:
+    leave_out_suppressed(at, record)
     leave_out_delivered(at, record, destination, resend_unknown=resend_unknown)
     known = at.ledger.batches.open(record.run_id)
     safe = [batch for batch in known if resend_unknown or not _too_late(batch)]

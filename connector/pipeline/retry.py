@@ -7,7 +7,9 @@ from connector.config.suggest import did_you_mean
 from connector.errors import UsageError
 from connector.ledger.records import RunRecord
 from connector.outcomes import Reason, RunStatus
+from connector.pipeline.access import check_access
 from connector.pipeline.anew import Run, begin, carry_out
+from connector.pipeline.audience_job import is_audience
 from connector.pipeline.execution import execution
 from connector.pipeline.history import run_named
 from connector.pipeline.observer import Observer
@@ -21,18 +23,25 @@ def retry_run(
 ) -> RunRecord:
     """Asks the warehouse again for the rows that a run left out, and sends those that pass now, in a run of its own.
 
-    Raises UsageError where there is nothing to retry, or the run is not finished, and what a run raises.
+    Raises UsageError where there is nothing to retry, or the run is not finished, AccessRefused, and what a run raises.
     """
     _check_reason(reason)
     record = run_named(project, run_id)
     _check_finished(record)
     project = project.under(record.target)
+    allowed = check_access(project, "retry", record.orchestration)
+    if is_audience(project, record.orchestration):
+        raise UsageError(
+            f"An audience is not retried: `connector run {record.orchestration}` compares it with its query anew."
+        )
     destination_of(project, record)
     with execution(project, record.orchestration, observer, stop) as at:
         chosen = chosen_rows(at, run_id, reason)
         job = job_now(at.project, record.orchestration, at.ledger)
+        line = allowed.written(at.ledger)
         code, limit = record.test_event_code, record.row_limit
         new = begin(at, job, test_event_code=code, limit=limit, retry_of=run_id, retry_reason=reason)
+        at.ledger.audit.began(line, new)
         return carry_out(at, new, lambda: Run(new, job, code, limit, chosen=chosen))
 
 

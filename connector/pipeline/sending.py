@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +17,7 @@ from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchKeys, BatchRecord, OpenBatch, Part, RequestRecord
 from connector.outcomes import Reason
 from connector.pipeline.figures import figures_of
+from connector.pipeline.suppressed import forgotten_by
 from connector.stage.keys import halves
 from connector.stage.reader import StageReader
 from connector.transform.events import ANSWER, left_out_rows
@@ -47,8 +48,7 @@ class StagedBatches:
     def __iter__(self) -> Iterator[Batch]:
         for number, batch in self._open.items():
             events = self.events(number)
-            if self._keep_until:
-                self._keys[number] = keys_of(events, self._keep_until)
+            self._note(batch, events)
             for first, count in batch.gaps():
                 yield self._batch(batch.record, events.slice(first, count), first)
 
@@ -84,10 +84,20 @@ class StagedBatches:
         """Closes the files."""
         self._stage.close()
 
+    def _note(self, batch: OpenBatch, events: pa.RecordBatch) -> None:
+        """Takes down what has to be kept of a batch before it leaves."""
+        if self._keep_until:
+            self._keys[batch.record.number] = keys_of(events, self._keep_until)
+
+    @staticmethod
+    def _payloads(events: pa.RecordBatch) -> pa.Array:
+        """The JSON of each event."""
+        return payloads(events)
+
     def _batch(self, record: BatchRecord, events: pa.RecordBatch, offset: int) -> Batch:
         self._figures[record.number, offset, events.num_rows] = figures_of(events, datetime.now(UTC))
-        rows = pc.sum(pc.list_value_length(events["rows"])).as_py()
-        joined = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], payloads(events)), _COMMA)
+        rows = pc.sum(pc.list_value_length(events["rows"])).as_py() or 0
+        joined = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], self._payloads(events)), _COMMA)
         return Batch(record.number, record.route, events.num_rows, rows, memoryview(joined[0].as_buffer()), offset)
 
 
@@ -161,20 +171,28 @@ def keys_of(events: pa.RecordBatch, keep_until: datetime) -> BatchKeys:
     return BatchKeys(halves(events["key"]).tobytes(), found, keep_until)
 
 
-def write_left_out(ledger: Ledger, run_id: str, directory: Path) -> None:
+class LeftOut(Protocol):
+    """Makes rows (schema LEFT_OUT) of what is not sent."""
+
+    def __call__(self, events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
+        """A row for each row of each event; `answers` are those to each event."""
+
+
+def write_left_out(ledger: Ledger, run_id: str, directory: Path, rows: LeftOut = left_out_rows) -> None:
     """Writes the rows that were left out since the run was staged, as the ledger knows them."""
-    writer = LeftOutWriter(directory, "sending")
+    writer, forgotten = LeftOutWriter(directory, "sending"), forgotten_by(ledger)
     with StageReader(directory) as stage:
         for record, parts in ledger.batches.left_out(run_id):
             events = pa.Table.from_batches([stage.events(record.file, record.place)])
             for state, reason in sorted({(part.state, part.reason or "") for part in parts}):
                 alike = [part for part in parts if (part.state, part.reason) == (state, reason)]
-                writer.add(_left_out(events, alike, "rejected" if state == BatchState.REFUSED else "skipped", reason))
+                outcome = "rejected" if state == BatchState.REFUSED else "skipped"
+                writer.add(forgotten.without(_left_out(events, alike, outcome, reason, rows)))
     writer.close()
 
 
-def _left_out(events: pa.Table, parts: list[Part], outcome: str, reason: str) -> pa.Table:
+def _left_out(events: pa.Table, parts: list[Part], outcome: str, reason: str, rows: LeftOut) -> pa.Table:
     places = [place for part in parts for place in range(part.first_event, part.first_event + part.events)]
     said = [{"code": part.code, "message": part.message} for part in parts for _ in range(part.events)]
     answers = pa.Table.from_pylist(said, schema=ANSWER)
-    return left_out_rows(events.take(pa.array(places)), outcome=outcome, reason=reason, answers=answers)
+    return rows(events.take(pa.array(places)), outcome=outcome, reason=reason, answers=answers)

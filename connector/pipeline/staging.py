@@ -17,9 +17,13 @@ from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
 from connector.pipeline.known import Known, leave_out_known, nothing_known
 from connector.pipeline.settle import Positions, Settlement, settle
+from connector.pipeline.suppressed import leave_out_forgotten
 from connector.stage.keys import KeyFile
 from connector.stage.reader import StageReader, write_removed
 from connector.stage.writer import EventsFile, StagedBatch
+from connector.transform.forgotten import Forgotten
+
+NOBODY = Forgotten()
 
 Read = Callable[[int], None]
 """Told how many rows have been read so far."""
@@ -53,9 +57,12 @@ def stage(
     *,
     line_items: bool,
     known: Known = nothing_known,
+    forgotten: Forgotten = NOBODY,
     read: Read = lambda _: None,
 ) -> Staged:
     """Stages a whole result in the folder `directory`, which is made; events that are known are left out.
+
+    So are those about people who are `forgotten`, of whom nothing is written down.
 
     Raises OSError where the disk fails; then nothing that was written counts.
     """
@@ -64,9 +71,10 @@ def stage(
     with ExitStack() as stack:
         left_out = LeftOutWriter(directory, "staging")
         stack.callback(left_out.discard)
-        staging = _Staging(directory, Staged(), left_out)
+        staging = _Staging(directory, Staged(), left_out, forgotten)
         staging.read(rows, keys, read)
         staging.settle("joined.arrow", settle(directory, keys, staging.batches, line_items=line_items))
+        staging.leave_out(leave_out_forgotten(directory, staging.batches, staging.all_removed(), forgotten))
         staging.settle("rest.arrow", leave_out_known(directory, keys, staging.batches, staging.all_removed(), known))
         left_out.close()
     keys.remove()
@@ -83,6 +91,7 @@ class _Staging:
     directory: Path
     staged: Staged
     left_out: LeftOutWriter
+    forgotten: Forgotten
     batches: list[StagedBatch] = field(default_factory=list)
     removed: dict[StagedBatch, list[Positions]] = field(default_factory=dict)
     emptied: set[StagedBatch] = field(default_factory=set)
@@ -93,7 +102,7 @@ class _Staging:
             for part in rows:
                 self.staged.read += part.read
                 self.staged.count(part)
-                self.left_out.add(part.left_out)
+                self.left_out.add(self.forgotten.without(part.left_out))
                 keys.add(_keys(part), part.barred)
                 for events in part.events:
                     file.add(events)
@@ -112,11 +121,16 @@ class _Staging:
                     file.add(events)
             self.batches = self.batches + file.finish()
 
+    def leave_out(self, steps: Iterator[Settlement]) -> None:
+        """Takes events out, and stages none anew."""
+        for step in steps:
+            self._take_out(step)
+
     def _take_out(self, step: Settlement) -> None:
         self.staged.count(step)
         self.emptied.update(step.emptied)
         for table in step.left_out:
-            self.left_out.add(table)
+            self.left_out.add(self.forgotten.without(table))
         for batch, positions in step.removed.items():
             self.removed.setdefault(batch, []).append(positions)
 

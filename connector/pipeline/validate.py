@@ -2,26 +2,35 @@
 
 from dataclasses import dataclass
 
-from connector.catalogue import PARAMETERS, Parameter
+from connector.catalogue import AUDIENCES, PARAMETERS, Parameter
 from connector.config.project import Project
 from connector.errors import ConfigurationError, Problem
-from connector.pipeline.prepare import Job, job_now
-from connector.pipeline.result import compile_job, delimiters, describe
+from connector.pipeline.audience_job import audience_job_now, is_audience
+from connector.pipeline.prepare import Job, job_and_changes, job_now
+from connector.pipeline.result import compile_audience, compile_job, delimiters, describe
 from connector.transform.binding import Binding, bind
-from connector.transform.template import Constant, Source
+from connector.transform.template import Constant, DataTemplate, Source
+
+HASHED_EMAILS = (
+    "An e-mail address that is hashed already is taken as it is: it has to be without dots and +tag before the @, "
+    "which is otherwise than for events."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An orchestration in which nothing is wrong.
+    """An orchestration in which nothing is wrong. `event_source` is `audience` where it sends no events.
 
-    `parameters` are (name, columns, place in the event, rule) of what its events can carry.
+    `parameters` are (name, columns, place in the event, rule) of what its events can carry; `changes` is what a run
+    would first do to the ad account, as far as TikTok was asked, `notes` what is worth knowing.
     """
 
     name: str
     destination: str
     event_source: str
     parameters: list[tuple[str, str, str, str]]
+    changes: list[str]
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector validate --json` prints for it."""
@@ -32,11 +41,13 @@ class Checked:
             "destination": self.destination,
             "event_source": self.event_source,
             "parameters": parameters,
+            "changes": self.changes,
+            "notes": list(self.notes),
         }
 
 
 def validate_orchestrations(project: Project, names: list[str], *, connect: bool) -> list[Checked]:
-    """Checks orchestrations; with `connect` also the columns that their queries return.
+    """Checks orchestrations; with `connect` also the columns that their queries return, and event sets by name.
 
     Raises ConfigurationError with the problems of all of them, SourceError where a warehouse fails.
     """
@@ -44,7 +55,11 @@ def validate_orchestrations(project: Project, names: list[str], *, connect: bool
     checked: list[Checked] = []
     for name in names:
         try:
-            checked.append(_checked(project, job_now(project, name), connect=connect))
+            if is_audience(project, name):
+                checked.append(_checked_audience(project, name, connect=connect))
+                continue
+            job, changes = job_and_changes(project, name) if connect else (job_now(project, name), [])
+            checked.append(_checked(project, job, changes, connect=connect))
         except ConfigurationError as error:
             problems += [problem for problem in error.problems if problem not in problems]
     if problems:
@@ -63,12 +78,16 @@ class Compiled:
 
 def compiled_sql(project: Project, name: str) -> Compiled:
     """What will run. Raises ConfigurationError, SourceError."""
+    if is_audience(project, name):
+        audience = audience_job_now(project, name)
+        people = compile_audience(audience, describe(audience, project.directory)).sql
+        return Compiled(None if audience.file else audience.sql, delimiters(audience), people)
     job = job_now(project, name)
     transform = compile_job(job, describe(job, project.directory)).rows_sql
     return Compiled(None if job.file else job.sql, delimiters(job), transform)
 
 
-def _checked(project: Project, job: Job, *, connect: bool) -> Checked:
+def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -> Checked:
     binding = None
     if connect:
         schema = describe(job, project.directory)
@@ -78,19 +97,34 @@ def _checked(project: Project, job: Job, *, connect: bool) -> Checked:
     rows = [
         (parameter.name, columns, ".".join(parameter.path) or "request", parameter.rule)
         for parameter in PARAMETERS
-        if source in parameter.sources and (columns := _columns(job, parameter, binding))
+        if source in parameter.sources and (columns := _columns(job.template, parameter, binding))
     ]
-    return Checked(job.orchestration.name, job.destination.name, source, rows)
+    return Checked(job.orchestration.name, job.destination.name, source, rows, changes)
 
 
-def _columns(job: Job, parameter: Parameter, binding: Binding | None) -> str:
+def _checked_audience(project: Project, name: str, *, connect: bool) -> Checked:
+    job, binding = audience_job_now(project, name), None
+    if connect:
+        schema = describe(job, project.directory)
+        compile_audience(job, schema)
+        binding = bind(job.template, schema, AUDIENCES)
+    rows = [
+        (parameter.name, columns, ".".join(parameter.path) or "request", parameter.rule)
+        for parameter in AUDIENCES.parameters
+        if (columns := _columns(job.template, parameter, binding))
+    ]
+    notes = (HASHED_EMAILS,) if any(row[0] == "email" for row in rows) else ()
+    return Checked(name, job.destination.name, "audience", rows, [], notes)
+
+
+def _columns(template: DataTemplate, parameter: Parameter, binding: Binding | None) -> str:
     if binding:
         fields = ", ".join(field.name for field in binding.fields.get(parameter.name, ()))
         constant = binding.constants.get(parameter.name)
         return f"always {constant.value!r}" if constant else fields
-    source: Source | None = job.template.sources.get(parameter.name)
+    source: Source | None = template.sources.get(parameter.name)
     if isinstance(source, Constant):
         return f"always {source.value!r}"
     if source:
         return ", ".join(column.name for column in source)
-    return ", ".join(parameter.columns) if job.template.identity else ""
+    return ", ".join(parameter.columns) if template.identity else ""

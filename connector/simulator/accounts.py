@@ -4,8 +4,10 @@ Unless some are listed, every token and every event source is taken: whoever tri
 not set up an account first. Tokens that the simulator issued, or was told of, have their own lifetimes.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from secrets import token_hex
 from typing import Any
 
@@ -15,6 +17,10 @@ ADVERTISER = "7654321098765432109"
 PIXEL = {"pixel_id": "7000000000000000001", "pixel_code": "C4EXAMPLE0PIXEL0CODE", "pixel_name": "Web shop"}
 EVENT_SET = {"event_set_id": "7654321098765432109", "name": "Stores", "description": "", "auto_tracking": False}
 """What there is from the start; the ids are those of the example project."""
+
+_PLAIN_SET: dict[str, Any] = {"description": "", "auto_tracking": False}
+_PIXEL_CODE = re.compile("[CD][0-9A-Z]{15,24}")
+"""About 20 upper-case letters and digits, the first a C or D (agreed by several sources)."""
 
 REPORT_EVENTS = 7224195155857866754
 MANAGE_EVENT_SETS, READ_EVENT_SETS = 7050363942434095105, 7224195155857833986
@@ -99,9 +105,8 @@ class Accounts:
 
         A pixel's numeric id is no pixel code, which has letters (agreed by several sources).
         """
-        allowed = self.event_sources is None or event_source_id in self.event_sources
         no_code = event_source == "web" and event_source_id.isdecimal()
-        if allowed and event_source_id not in self.forbidden and not no_code:
+        if self._is_there(event_source_id) and not no_code:
             return
         what = "pixel code" if event_source == "web" else "event source"
         raise Refused(
@@ -109,6 +114,31 @@ class Accounts:
             f"No permission to operate {what}: {event_source_id}. "
             "You must be an admin or operator of this advertiser account.",
         )
+
+    def pixels_of(self, advertiser: str, code: str | None = None) -> list[dict[str, Any]]:
+        """The pixels of an advertiser; one that is asked for by its code is there where every event source is."""
+        there = [one for one in self.pixels if one["advertiser_id"] == advertiser and self._is_there(one["pixel_code"])]
+        known = {one["pixel_code"] for one in self.pixels}
+        if code is None or code in known or not _PIXEL_CODE.fullmatch(code) or not self._is_there(code):
+            return there
+        number = str(int(sha256(code.encode()).hexdigest()[:15], 16) + 10**18)
+        made = {"advertiser_id": advertiser, "pixel_id": number, "pixel_code": code, "pixel_name": f"Pixel {code[-4:]}"}
+        return [*there, made]
+
+    def event_sets_of(self, advertiser: str, asked: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """The event sets of an advertiser; one that is asked for by its id is there where every event source is."""
+        there = [one for one in self.event_sets if one["advertiser_id"] == advertiser]
+        known = {one["event_set_id"] for one in self.event_sets} | {one["pixel_id"] for one in self.pixels}
+        made = [
+            {"advertiser_id": advertiser, "event_set_id": one, "name": f"Event set {one[-4:]}"} | _PLAIN_SET
+            for one in asked
+            if one.isdecimal() and one not in known
+        ]
+        return [one for one in [*there, *made] if self._is_there(one["event_set_id"])]
+
+    def _is_there(self, event_source_id: str) -> bool:
+        allowed = self.event_sources is None or event_source_id in self.event_sources
+        return allowed and event_source_id not in self.forbidden
 
     def allow(self, event_source_id: str) -> None:
         """Tokens may write to this event source from now on."""

@@ -34,10 +34,8 @@ def get_event_sets(request: Request, world: World) -> Response:
     ids, name = texts(given, "event_set_ids"), text(given, "name")
     found = [
         one
-        for one in world.accounts.event_sets
-        if one["advertiser_id"] == given["advertiser_id"]
-        and (not ids or one["event_set_id"] in ids)
-        and (not name or one["name"] == name)
+        for one in world.accounts.event_sets_of(given["advertiser_id"], ids)
+        if (not ids or one["event_set_id"] in ids) and (not name or one["name"] == name)
     ]
     return ok({"event_set_list": found})
 
@@ -71,9 +69,8 @@ def pixels(request: Request, world: World) -> Response:
     _permit(request, given, world, PIXELS)
     found = [
         one
-        for one in world.accounts.pixels
-        if one["advertiser_id"] == given["advertiser_id"]
-        and given.get("code", one["pixel_code"]) == one["pixel_code"]
+        for one in world.accounts.pixels_of(given["advertiser_id"], given.get("code"))
+        if given.get("code", one["pixel_code"]) == one["pixel_code"]
         and given.get("pixel_id", one["pixel_id"]) == one["pixel_id"]
         and given.get("name", "").lower() in one["pixel_name"].lower()
     ]

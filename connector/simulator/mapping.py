@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from connector.simulator.accounts import AUDIENCES, CHANGE_AUDIENCES
 from connector.simulator.audience import Audience
+from connector.simulator.conduct import coded
 from connector.simulator.digests import fault
 from connector.simulator.messages import Refused, Request, Response, ok
 from connector.simulator.parameters import Given, chosen, json_body, required, texts
@@ -34,6 +35,7 @@ def mapping(request: Request, world: World) -> Response:
     found: Counter[str] = Counter()
     changes = _changes(body, world.strictness.mapping_rows, found)
     audiences = _audiences(changes, advertisers, world)
+    _strike(request, changes, world)
     with world.lock:
         world.tally.violations.update(found)
     if found and world.strictness.unhashed == "refuse":
@@ -41,6 +43,20 @@ def mapping(request: Request, world: World) -> Response:
     with world.lock:
         _carry_out(changes, audiences, action, world)
     return ok()
+
+
+def _strike(request: Request, changes: list[Change], world: World) -> None:
+    """Raises Refused where a fault refuses an identifier: its `event_id` is a digest here, its `event` a schema."""
+    if not world.faults.look_inside:
+        return
+    identifiers = [{"event": change.schema, "event_id": change.digest.hex()} for change in changes]
+    hit = world.faults.strike_inside(request, "", identifiers, world.clock())
+    if hit is None:
+        return
+    with world.lock:
+        world.tally.faults[hit.fault.kind] += 1
+    code, message = coded(hit.fault)
+    raise Refused(code, hit.fault.message or f"Invalid value for batch_data.{hit.index}: {message}")
 
 
 def _carry_out(changes: list[Change], audiences: dict[str, Audience], action: str, world: World) -> None:

@@ -75,6 +75,24 @@ class KeyReader:
         self._files.close()
 
 
+class PersonReader:
+    """Reads whom staged events are about, and nothing else of them."""
+
+    def __init__(self, directory: Path) -> None:
+        place = EVENTS.names.index("persons")
+        self._files = _Files(directory, pa.ipc.IpcReadOptions(included_fields=[place]))
+
+    def persons(self, batch: StagedBatch) -> pa.RecordBatch:
+        """The column `persons` of a batch as it was written."""
+        return self._files.batch(batch.file, batch.index)
+
+    def __enter__(self) -> "PersonReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+
 class _Files:
     def __init__(self, directory: Path, options: pa.ipc.IpcReadOptions | None = None) -> None:
         self._directory, self._options = directory, options

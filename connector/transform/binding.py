@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from connector.catalogue import BY_NAME, OWN_PROPERTY, PARAMETERS, Kind, Parameter
+from connector.catalogue import BY_NAME, EVENTS, OWN_PROPERTY, Catalogue, Kind, Parameter
 from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, Problem
 from connector.transform.sql.text import is_text
 from connector.transform.template import Column, Constant, DataTemplate
 
-_IDENTIFIERS = frozenset({Kind.EMAIL, Kind.PHONE, Kind.EXTERNAL_ID})
+_IDENTIFIERS = frozenset({Kind.EMAIL, Kind.PHONE, Kind.EXTERNAL_ID, Kind.DEVICE})
 _NUMBERS = frozenset({Kind.AMOUNT, Kind.QUANTITY})
 
 
@@ -47,13 +47,13 @@ class Binding:
         return any(name in self.fields or name in self.constants for name in names)
 
 
-def bind(template: DataTemplate, schema: pa.Schema) -> Binding:
+def bind(template: DataTemplate, schema: pa.Schema, catalogue: Catalogue = EVENTS) -> Binding:
     """The template's sources found among the columns of `schema`, names compared in any case.
 
     Raises ConfigurationError for columns that are not there, are there twice, or are of a type
     that the parameter cannot be read from.
     """
-    binder = _Binder(template, schema)
+    binder = _Binder(template, schema, catalogue)
     binding = binder.bind()
     if binder.problems:
         raise ConfigurationError(binder.problems)
@@ -61,15 +61,15 @@ def bind(template: DataTemplate, schema: pa.Schema) -> Binding:
 
 
 class _Binder:
-    def __init__(self, template: DataTemplate, schema: pa.Schema) -> None:
-        self.template, self.schema = template, schema
+    def __init__(self, template: DataTemplate, schema: pa.Schema, catalogue: Catalogue) -> None:
+        self.template, self.schema, self.catalogue = template, schema, catalogue
         self.names = [name.lower() for name in schema.names]
         self.problems: list[Problem] = []
 
     def bind(self) -> Binding:
         fields: dict[str, tuple[Field, ...]] = {}
         constants: dict[str, Constant] = {}
-        for parameter in PARAMETERS:
+        for parameter in self.catalogue.parameters:
             source = self.template.sources.get(parameter.name)
             if isinstance(source, Constant):
                 constants[parameter.name] = source

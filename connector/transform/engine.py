@@ -6,6 +6,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
 from connector.transform.sql.functions import register
 
@@ -14,38 +15,22 @@ SMALL_MEMORY, LARGE_MEMORY = "128MB", "80%"
 write to a temporary folder: plain identifiers are among what it holds."""
 
 
-class Engine:
+class SliceEngine:
     """One in-memory DuckDB with one thread: rows come out in the order in which they went in.
 
     Planning a compiled query takes longer than transforming ten thousand rows, so each is planned once, over
     a relation that hands out whichever slice it holds at the time. Not for use from several threads at once.
     """
 
-    def __init__(self, compiled: CompiledTransform) -> None:
-        self._compiled = compiled
+    def __init__(self, default_region: str) -> None:
         self._connection = duckdb.connect(config={"threads": 1})
         for setting in ("TimeZone = 'UTC'", "temp_directory = ''", f"memory_limit = '{SMALL_MEMORY}'"):
             self._connection.execute(f"SET {setting}")
-        register(self._connection, compiled.rules.default_region)
+        register(self._connection, default_region)
         self._prepared: dict[str, _Slice] = {}
 
-    def rows(self, chunk: pa.Table) -> pa.Table:
-        """The hashed rows of `chunk`, whose columns are named as the compiler expects them."""
-        return self._execute("chunk", self._compiled.rows_sql, chunk)
-
-    def rejected_columns(self, rejected: pa.Table) -> pa.Table:
-        """What is kept of these rows of a chunk: row_number and columns, a JSON object as text."""
-        return self._execute("rejected", self._compiled.rejected_sql, rejected)
-
-    def ids(self, chunk: pa.Table) -> pa.Table:
-        """Of each row of a chunk the numbers of its event's and its order's id (uint64, NULL: it has none)."""
-        return self._execute("identified", self._compiled.ids_sql, chunk)
-
-    def close(self) -> None:
-        """Ends the connection."""
-        self._connection.close()
-
-    def _execute(self, relation: str, sql: str, table: pa.Table) -> pa.Table:
+    def execute(self, relation: str, sql: str, table: pa.Table) -> pa.Table:
+        """The result of `sql` over `table`, which it calls `relation`."""
         if relation not in self._prepared:
             self._prepared[relation] = _Slice(table)
             self._connection.register(relation, self._prepared[relation])
@@ -59,6 +44,34 @@ class Engine:
         self._connection.execute(f"SET memory_limit = '{LARGE_MEMORY}'")
         return self._connection.sql(f"EXECUTE of_{relation}").to_arrow_table()
 
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
+
+
+class Engine(SliceEngine):
+    """The engine of events."""
+
+    def __init__(self, compiled: CompiledTransform) -> None:
+        super().__init__(compiled.rules.default_region)
+        self._compiled = compiled
+
+    def rows(self, chunk: pa.Table) -> pa.Table:
+        """The hashed rows of `chunk`, whose columns are named as the compiler expects them."""
+        return self.execute("chunk", self._compiled.rows_sql, chunk)
+
+    def rejected_columns(self, rejected: pa.Table) -> pa.Table:
+        """What is kept of these rows of a chunk: row_number and columns, a JSON object as text."""
+        return self.execute("rejected", self._compiled.rejected_sql, rejected)
+
+    def ids(self, chunk: pa.Table) -> pa.Table:
+        """Of each row of a chunk the numbers of its event's and its order's id (uint64, NULL: it has none)."""
+        return self.execute("identified", self._compiled.ids_sql, chunk)
+
+    def keys(self, chunk: pa.Table) -> pa.Array:
+        """The key (type KEY) of each row's event; NULL: it cannot be told which event that would be."""
+        return key_of(self.execute("keyed", self._compiled.keys_sql, chunk)["key"].combine_chunks())
+
 
 class _Slice:
     """An Arrow stream of the table that it holds when it is read."""
@@ -71,6 +84,12 @@ class _Slice:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.table.__arrow_c_stream__(requested_schema)
+
+
+def key_of(numbers: pa.Array) -> pa.Array:
+    """The 16 bytes of each number. DuckDB hands a 128-bit number over as a decimal: only its bytes mean anything."""
+    validity, values = numbers.buffers()
+    return pa.FixedSizeBinaryArray.from_buffers(KEY, len(numbers), [validity, values], offset=numbers.offset)
 
 
 def chunk_of(batches: Sequence[pa.RecordBatch], indices: Sequence[int], first_row: int) -> pa.Table:

@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.hashed import AMOUNT, EVENTS, KEY
+from connector.hashed import AMOUNT, EVENTS
 from connector.outcomes import REASONS, WARNINGS
+from connector.transform.engine import key_of
 
 _NOTHING, _COMMA, _NO_TEXT = pa.scalar(""), pa.scalar(","), pa.scalar(None, pa.string())
 _CONTENTS, _AFTER_CONTENTS = pa.scalar(',"contents":['), pa.scalar("]")
@@ -193,19 +194,13 @@ def parts_of(rows: pa.Table) -> pa.Table:
     numbers = _plain(rows["row_number"])
     lists = pa.ListArray.from_arrays(pa.array(np.arange(count + 1, dtype=np.int32)), numbers)
     columns = [
-        _key(_plain(rows["key"])),
+        key_of(_plain(rows["key"])),
         lists,
         *(_plain(rows[name]) for name in ("head", "item", "amount")),
         pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string())),
         *(_plain(rows[name]) for name in ("persons", "event_time", "currency", "marks")),
     ]
     return pa.table(columns, names=EVENTS.names)
-
-
-def _key(numbers: pa.Array) -> pa.Array:
-    """The 16 bytes of each number. DuckDB hands a 128-bit number over as a decimal: only its bytes mean anything."""
-    validity, values = numbers.buffers()
-    return pa.FixedSizeBinaryArray.from_buffers(KEY, len(numbers), [validity, values], offset=numbers.offset)
 
 
 def count_reasons(reasons: npt.NDArray[np.uint8]) -> Counter[str]:

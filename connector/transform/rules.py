@@ -1,4 +1,4 @@
-"""What a destination and a run decide about the events of one transform."""
+"""What a destination and a run decide about one transform."""
 
 from dataclasses import dataclass
 
@@ -27,3 +27,11 @@ class EventRules:
     def newest(self) -> int:
         """The latest event_time that is sent: clocks may differ by ten minutes."""
         return self.started_at + 600
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRules:
+    """The settings that shape an audience's identifiers. `device_id_case` is `lower` or `upper`."""
+
+    default_region: str = "US"
+    device_id_case: str = "lower"

@@ -1,10 +1,11 @@
 """The query's result goes in as Arrow batches, hashed rows come out, in the order of the result."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from queue import SimpleQueue
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,11 @@ from connector.hashed import KEY, LEFT_OUT, HashedEvents, HashedRows
 from connector.outcomes import REASONS, Reason, RowWarning, Skip
 from connector.route import Route
 from connector.transform.compiler import CompiledTransform
-from connector.transform.engine import Engine, chunk_of
+from connector.transform.engine import Engine, SliceEngine, chunk_of
 from connector.transform.grouping import conflicting_rows, count_reasons, count_warnings, group, parts_of
+
+_Engine = TypeVar("_Engine", bound=SliceEngine)
+_Hashed = TypeVar("_Hashed")
 
 SLICE_ROWS = 32_768
 SLICE_BYTES = 32 << 20
@@ -33,48 +37,61 @@ def hash_rows(
 
     Row numbers count from 1. Whatever a batch's iterator raises comes through.
     """
+    slices = each_slice(batches, compiled.indices, slice_rows)
+    return transformed(
+        slices, lambda: Engine(compiled), lambda engine, chunk: hash_chunk(engine, chunk, compiled), threads
+    )
+
+
+def transformed(
+    slices: Iterable[pa.Table], make: Callable[[], _Engine], work: Callable[[_Engine, pa.Table], _Hashed], threads: int
+) -> Iterator[_Hashed]:
+    """What `work` makes of each slice, in order, `threads` of them at a time, each with an engine of its own."""
     with ExitStack() as stack:
-        engines: SimpleQueue[Engine] = SimpleQueue()
+        engines: SimpleQueue[_Engine] = SimpleQueue()
         for _ in range(threads):
-            engine = Engine(compiled)
+            engine = make()
             stack.callback(engine.close)
             engines.put(engine)
+
+        def with_engine(chunk: pa.Table) -> _Hashed:
+            engine = engines.get()
+            try:
+                return work(engine, chunk)
+            finally:
+                engines.put(engine)
+
         workers = stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="transform"))
-        under_way: deque[Future[HashedRows]] = deque()
-        for chunk in _slices(batches, compiled, slice_rows):
-            under_way.append(workers.submit(_with_engine, engines, chunk, compiled))
+        under_way: deque[Future[_Hashed]] = deque()
+        for chunk in slices:
+            under_way.append(workers.submit(with_engine, chunk))
             if len(under_way) > threads:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
 
 
-def _slices(batches: Iterable[pa.RecordBatch], compiled: CompiledTransform, slice_rows: int) -> Iterator[pa.Table]:
+def each_slice(
+    batches: Iterable[pa.RecordBatch], indices: Sequence[int], slice_rows: int = SLICE_ROWS
+) -> Iterator[pa.Table]:
+    """The result in chunks as `chunk_of` makes them, of about as many rows each, and none too large."""
     waiting: list[pa.RecordBatch] = []
     first_row, rows, size = 1, 0, 0
     for piece in _pieces(batches, slice_rows):
         if waiting and (rows + piece.num_rows > slice_rows or size >= SLICE_BYTES):
-            yield chunk_of(waiting, compiled.indices, first_row)
+            yield chunk_of(waiting, indices, first_row)
             first_row, rows, size, waiting = first_row + rows, 0, 0, []
         waiting.append(piece)
         rows += piece.num_rows
         size += piece.nbytes
     if waiting:
-        yield chunk_of(waiting, compiled.indices, first_row)
+        yield chunk_of(waiting, indices, first_row)
 
 
 def _pieces(batches: Iterable[pa.RecordBatch], slice_rows: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for start in range(0, batch.num_rows, slice_rows):
             yield batch.slice(start, slice_rows)
-
-
-def _with_engine(engines: "SimpleQueue[Engine]", chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:
-    engine = engines.get()
-    try:
-        return hash_chunk(engine, chunk, compiled)
-    finally:
-        engines.put(engine)
 
 
 def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:

@@ -2,7 +2,8 @@
 
 `templates/NAME.yaml` holds `parameters:`, each a column's name, a list of names, `{column: …}` with
 `timezone` (timestamp) or `first` (value), or `{value: constant}`; `extends:` names a template to
-start from. `tiktok_events` is the identity template: each parameter from the column of its own name.
+start from. The identity templates, `tiktok_events` and `tiktok_audience`, take each parameter from the column of its
+own name.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from connector.catalogue import BY_NAME, OWN_PROPERTY, PARAMETERS, parameter_named
+from connector.catalogue import CATALOGUES, EVENTS, OWN_PROPERTY, Catalogue
 from connector.config.suggest import did_you_mean
 from connector.config.yaml import Document, read_yaml
 from connector.errors import ConfigurationError, Problem
 
-IDENTITY = "tiktok_events"
 _COLUMN_KEYS = ("column", "timezone", "first")
 
 Scalar = str | int | float | bool
@@ -63,28 +63,33 @@ class DataTemplate:
     places: Mapping[str, Place] = field(default_factory=dict)
 
 
-def load_template(name: str | None, directory: Path, render: RenderValue) -> DataTemplate:
+def load_template(
+    name: str | None, directory: Path, render: RenderValue, catalogue: Catalogue = EVENTS
+) -> DataTemplate:
     """The template `name` of the project's `templates` folder `directory`, with all that it extends.
 
-    Without a name, the identity template. Raises ConfigurationError with every problem found.
+    Without a name, the identity template of the catalogue. Raises ConfigurationError with every problem found.
     """
     if name is None:
-        return DataTemplate(IDENTITY)
+        return DataTemplate(catalogue.identity)
     problems: list[Problem] = []
-    template = _Loader(directory, render, problems).load(name, ())
+    template = _Loader(directory, render, problems, catalogue).load(name, ())
     if problems:
         raise ConfigurationError(problems)
     return template
 
 
 class _Loader:
-    def __init__(self, directory: Path, render: RenderValue, problems: list[Problem]) -> None:
-        self.directory, self.render, self.problems = directory, render, problems
+    def __init__(self, directory: Path, render: RenderValue, problems: list[Problem], catalogue: Catalogue) -> None:
+        self.directory, self.render, self.problems, self.catalogue = directory, render, problems, catalogue
 
     def load(self, name: str, extending: tuple[str, ...], asked: Place | None = None) -> DataTemplate:
         path = self.directory / f"{name}.yaml"
+        if name != self.catalogue.identity and name in {one.identity for one in CATALOGUES}:
+            self._other_kind(name, asked)
+            return DataTemplate(name)
         if not path.is_file():
-            if name != IDENTITY:
+            if name != self.catalogue.identity:
                 self._missing(name, asked)
             return DataTemplate(name)
         document = read_yaml(path)
@@ -92,26 +97,32 @@ class _Loader:
         base = self._base(document, path, name, (*extending, name))
         own = {key: source for key, value in entries.items() if (source := self._source(key, value, document, path))}
         places = {key: Place(path, document.line(("parameters", key))) for key in own}
-        renamed = {_canonical(key): source for key, source in own.items()}
+        renamed = {self._canonical(key): source for key, source in own.items()}
         return DataTemplate(
             name,
             identity=base.identity,
             sources={**base.sources, **renamed},
-            places={**base.places, **{_canonical(key): place for key, place in places.items()}},
+            places={**base.places, **{self._canonical(key): place for key, place in places.items()}},
         )
 
     def _missing(self, name: str, asked: Place | None) -> None:
-        known = sorted({IDENTITY, *(path.stem for path in self.directory.glob("*.yaml"))})
+        known = sorted({self.catalogue.identity, *(path.stem for path in self.directory.glob("*.yaml"))})
         message = f'There is no data template "{name}" in {self.directory.name}/.{did_you_mean(name, known)}'
+        self.problems.append(Problem(message, asked.file, asked.line) if asked else Problem(message))
+
+    def _other_kind(self, name: str, asked: Place | None) -> None:
+        message = (
+            f'The template "{name}" is for the other kind of destination; this one\'s is "{self.catalogue.identity}".'
+        )
         self.problems.append(Problem(message, asked.file, asked.line) if asked else Problem(message))
 
     def _base(self, document: Document, path: Path, name: str, extending: tuple[str, ...]) -> DataTemplate:
         base = document.data.get("extends") if isinstance(document.data, dict) else None
         if base is None:
-            return DataTemplate(name, identity=name == IDENTITY)
+            return DataTemplate(name, identity=name == self.catalogue.identity)
         place = Place(path, document.line(("extends",)))
         if not isinstance(base, str):
-            self._problem(place, "extends names one template, such as tiktok_events.")
+            self._problem(place, f"extends names one template, such as {self.catalogue.identity}.")
         elif base in extending:
             self._problem(place, f"extends goes round in a circle: {' → '.join((*extending, base))}.")
         else:
@@ -137,7 +148,7 @@ class _Loader:
 
     def _source(self, key: str, value: object, document: Document, path: Path) -> Source | None:
         place = Place(path, document.line(("parameters", key)))
-        if message := _unknown_parameter(key):
+        if message := self._unknown_parameter(key):
             self._problem(place, message)
             return None
         if isinstance(value, dict) and "value" in value:
@@ -146,9 +157,10 @@ class _Loader:
         if isinstance(value, list) and not columns:
             self._problem(place, f"{key} has an empty list: name at least one column.")
             return None
-        parameter = BY_NAME.get(_canonical(key))
+        parameter = self.catalogue.named(key)
         if len(columns) > 1 and not (parameter and parameter.many):
-            self._problem(place, f"{key} takes one column; only email, phone and external_id take several.")
+            several = ", ".join(one.name for one in self.catalogue.parameters if one.many)
+            self._problem(place, f"{key} takes one column; only {several} take several.")
             return None
         return tuple(column for column in columns if column) or None
 
@@ -180,8 +192,8 @@ class _Loader:
         name, zone, first = item.get("column"), item.get("timezone"), item.get("first", False)
         if not isinstance(name, str):
             self._problem(place, f"{key} lacks the column's name: {{column: …}}.")
-        elif zone is not None and (_canonical(key) != "timestamp" or not _is_zone(zone)):
-            self._problem(place, _zone_message(key, zone))
+        elif zone is not None and (self._canonical(key) != "timestamp" or not _is_zone(zone)):
+            self._problem(place, self._zone_message(key, zone))
         elif first is not False and (key != "value" or first is not True):
             self._problem(place, f"{key}: first is true or false, and goes with value only.")
         else:
@@ -191,31 +203,33 @@ class _Loader:
     def _problem(self, place: Place, message: str) -> None:
         self.problems.append(Problem(message, place.file, place.line))
 
+    def _canonical(self, key: str) -> str:
+        parameter = self.catalogue.named(key)
+        return parameter.name if parameter else key
 
-def _canonical(key: str) -> str:
-    parameter = parameter_named(key)
-    return parameter.name if parameter else key
+    def _unknown_parameter(self, key: str) -> str | None:
+        own = self.catalogue.own_properties
+        if own and key.startswith(OWN_PROPERTY):
+            return self._wrong_property(key)
+        if self.catalogue.named(key):
+            return None
+        known = [*self.catalogue.names, *([OWN_PROPERTY + "…"] if own else [])]
+        return f'Unknown parameter "{key}".{did_you_mean(key, known)}'
 
-
-def _unknown_parameter(key: str) -> str | None:
-    if key.startswith(OWN_PROPERTY):
-        own = key.removeprefix(OWN_PROPERTY)
-        taken = {p.path[-1]: p.name for p in PARAMETERS if p.path[:1] == ("properties",) and len(p.path) == 2}
+    def _wrong_property(self, key: str) -> str | None:
+        own, parameters = key.removeprefix(OWN_PROPERTY), self.catalogue.parameters
+        taken = {p.path[-1]: p.name for p in parameters if p.path[:1] == ("properties",) and len(p.path) == 2}
         if own == "contents":
             return "properties.contents is built from content_id, price, quantity and the like; map those."
         if own in taken:
             return f'{key} is the parameter "{taken[own]}": map that.'
         return None if own else f'"{key}" lacks the property\'s name.'
-    if parameter_named(key):
-        return None
-    return f'Unknown parameter "{key}".{did_you_mean(key, [*BY_NAME, OWN_PROPERTY + "…"])}'
+
+    def _zone_message(self, key: str, zone: object) -> str:
+        if self._canonical(key) != "timestamp":
+            return f"{key}: timezone goes with timestamp only."
+        return f'timestamp: "{zone}" is no IANA time zone, such as America/New_York.'
 
 
 def _is_zone(zone: object) -> bool:
     return isinstance(zone, str) and zone in available_timezones() and bool(ZoneInfo(zone))
-
-
-def _zone_message(key: str, zone: object) -> str:
-    if _canonical(key) != "timestamp":
-        return f"{key}: timezone goes with timestamp only."
-    return f'timestamp: "{zone}" is no IANA time zone, such as America/New_York.'

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,8 @@ def test_runs_show_tells_every_request_with_its_id(project: Path, history: dict[
     requests = shown["request_log"]
     assert (shown["retry_of"], shown["query_id"]) == (None, None)
     assert {key: shown[key] for key in record} == record
+    (user,) = shown["by"]
+    assert user.endswith(f"@{socket.gethostname()}")
     assert len(requests) == record["requests"]["sent"]
     assert sum(request["events"] for request in requests) == record["events"]["delivered"]
     assert all(request["request_id"] for request in requests)
@@ -146,7 +149,8 @@ def test_rejects_of_one_reason_come_as_json_in_a_file(
     options = ("--reason", reason, "--format", "json", "-o", str(file))
     written = connector("rejects", record["run_id"], *options, project=project)
     rows = json.loads(file.read_text())
-    assert (written.code, written.stdout, written.stderr) == (0, "", f"{len(rows)} rows to {file}\n")
+    told = f"{len(rows)} rows of run {record['run_id']}, target local, to {file}\n"
+    assert (written.code, written.stdout, written.stderr) == (0, "", told)
     assert [row["reason"] for row in rows] == [reason] * record["rejects"][reason]
     assert all(row["columns"]["event_id"].startswith("W") for row in rows)
 

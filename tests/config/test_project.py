@@ -212,7 +212,7 @@ def test_an_audience_is_modelled(tmp_path: Path) -> None:
         load(tmp_path, text.replace("orchestrations:\n", vips + "orchestrations:\n")).orchestration("vips").destination
     )
     assert isinstance(destination, AudienceDestination)
-    assert destination.advertiser_ids == ("7654321098765432109",)
+    assert destination.advertiser_ids == (("7654321098765432109",),)
     assert destination.mode == "mirror"
 
 

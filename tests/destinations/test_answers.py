@@ -60,7 +60,7 @@ VERDICTS = (
 
 def answer(code: int, message: str = "said", status: int = 200, request_id: str = "R1") -> Answer:
     body = {"code": code, "message": message, "request_id": request_id, "data": {}}
-    return read_answer(status, json.dumps(body).encode(), seconds=0.1, now=NOON, token="s3cr3t-token")
+    return read_answer(status, json.dumps(body).encode(), seconds=0.1, now=NOON, secrets=["s3cr3t-token"])
 
 
 def plain(status: int, body: bytes = b"<html>nginx</html>") -> Answer:

@@ -10,13 +10,21 @@ README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 SIMULATOR = ROOT / "docs" / "simulator.md"
+DESTINATIONS = ROOT / "docs" / "destinations.md"
 CREDENTIALS = ROOT / "docs" / "credentials.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 WAREHOUSES = ROOT / "docs" / "warehouses.md"
 FILES = ROOT / "docs" / "files.md"
 DELIVERY = ROOT / "docs" / "delivery.md"
 RUNS = ROOT / "docs" / "runs.md"
-PAGES = (README, TUTORIAL, DELIVERY, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES, CREDENTIALS, RUNS)
+AUDIENCES = ROOT / "docs" / "audiences.md"
+ENVIRONMENTS = ROOT / "docs" / "environments.md"
+ACCESS = ROOT / "docs" / "access.md"
+FORGET = ROOT / "docs" / "forget.md"
+PAGES = (
+    README, TUTORIAL, DELIVERY, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES, CREDENTIALS, DESTINATIONS,
+    AUDIENCES, ENVIRONMENTS, ACCESS, FORGET, RUNS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

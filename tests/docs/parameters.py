@@ -1,19 +1,29 @@
-"""Writes the table of parameters into the README: `python -m tests.docs.parameters`."""
+"""Writes the tables of parameters into the README: `python -m tests.docs.parameters`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from connector.catalogue import PARAMETERS, Parameter
+from connector.catalogue import AUDIENCE_PARAMETERS, PARAMETERS, Parameter
 from tests.docs.markdown import README
 
 BEGIN, END = "<!-- parameters: begin -->\n", "<!-- parameters: end -->\n"
+AUDIENCE_BEGIN, AUDIENCE_END = (mark.replace("parameters", "audience parameters") for mark in (BEGIN, END))
 
 
 def rows() -> Iterator[tuple[str, ...]]:
-    """The heading, then a row for each parameter of the catalogue, in its order."""
+    """The heading, then a row for each parameter of events, in the catalogue's order."""
     yield ("column, and other accepted names", "goes to", "event sources", "hashed", "default", "rule")
     yield ("---",) * 6
     for parameter in PARAMETERS:
         yield _row(parameter)
+
+
+def audience_rows() -> Iterator[tuple[str, ...]]:
+    """The heading, then a row for each parameter of audiences."""
+    yield ("column, and other accepted names", "goes to", "rule")
+    yield ("---",) * 3
+    for parameter in AUDIENCE_PARAMETERS:
+        names, goes_to, *_, rule = _row(parameter)
+        yield names, goes_to if parameter.path else "", rule
 
 
 def _row(parameter: Parameter) -> tuple[str, ...]:
@@ -38,16 +48,21 @@ def place(parameter: Parameter) -> str:
     return path.replace("properties.contents.", "properties.contents[].")
 
 
-def generated() -> str:
-    """The lines of the table."""
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in rows())
+def generated(cells: Iterable[tuple[str, ...]]) -> str:
+    """The lines of a table."""
+    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
 
 def written(text: str) -> str:
-    """The page with the table as it should be."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + BEGIN + generated() + END + after
+    """The page with the tables as they should be."""
+    text = _between(text, BEGIN, END, generated(rows()))
+    return _between(text, AUDIENCE_BEGIN, AUDIENCE_END, generated(audience_rows()))
+
+
+def _between(text: str, begin: str, end: str, lines: str) -> str:
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return before + begin + lines + end + after
 
 
 if __name__ == "__main__":

@@ -13,10 +13,25 @@ from typer.main import get_command
 from connector import errors
 from connector.cli.app import app
 from connector.cli.failures import FAILED, INTERRUPTED
+from connector.config.roles import Role
 from connector.delivery.batch import TRANSITIONS
 from connector.outcomes import Reason, RowWarning, RunStatus, Skip
+from connector.pipeline.access import SENDING
+from connector.transform.person import AUDIENCE_EMAIL, EMAIL, PHONE
 from tests.docs import parameters
-from tests.docs.markdown import DELIVERY, PAGES, README, ROOT, blocks, code, first_column, section, table
+from tests.docs.markdown import (
+    ACCESS,
+    DELIVERY,
+    FORGET,
+    PAGES,
+    README,
+    ROOT,
+    blocks,
+    code,
+    first_column,
+    section,
+    table,
+)
 
 SHARED = {"--project", "--debug", "--help"}
 """Options that the README names once for all commands."""
@@ -50,7 +65,7 @@ def usage() -> dict[str, tuple[set[str], str]]:
     found = {}
     for shown, says in table(README, "command"):
         words = shown.strip("`").split()
-        typed = " ".join(word for word in words if word.isalpha() and word.islower() and word != "csv")
+        typed = " ".join(word for word in words if re.fullmatch("[a-z]+(-[a-z]+)*", word) and word != "csv")
         found[typed] = (set(re.findall(r"(?<!\w)--?[a-z][a-z-]*", shown)), says)
     return found
 
@@ -119,13 +134,20 @@ def words_after(command: str, page: Path) -> set[str]:
     """What follows a command in the page's code, but for the list of what is not there yet."""
     text = page.read_text("utf-8").replace(NOT_THERE_YET, "")
     typed = "\n".join([*code(text), *(line for block in blocks(page) for line in block.lines)])
-    return set(re.findall(rf"^\s*(?:\$ )?{command} ([a-z]+)\b", typed, re.MULTILINE))
+    return set(re.findall(rf"^\s*(?:\$ )?{command} ([a-z]+(?:-[a-z]+)*)\b", typed, re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_files_that_a_page_links_to_are_there(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_pages_list_the_keys_of_a_role_and_the_kinds_of_digests() -> None:
+    assert set(first_column(ACCESS, "key of a role")) == set(Role.known_keys())
+    assert first_column(FORGET, "digest") == [EMAIL, AUDIENCE_EMAIL, PHONE]
+    commands_of_rows = " ".join(row[0] for row in table(ACCESS, "command"))
+    assert all(f"`{command}`" in commands_of_rows for command in SENDING)
 
 
 def test_the_steps_of_a_batch_are_those_of_the_code() -> None:

@@ -44,11 +44,16 @@ def test_locally_everything_goes_to_the_simulator_and_no_variable_is_needed() ->
 def test_the_sandbox_limits_and_marks_every_orchestration() -> None:
     sandbox = SETTINGS["targets"]["sandbox"]["orchestrations"]
     assert set(sandbox) == set(ORCHESTRATIONS)
-    assert all(each["limit"] == 10 and each["test_event_code"] for each in sandbox.values())
+    events = {name for name, each in ORCHESTRATIONS.items() if each["destination"] != "vip_audience"}
+    assert all(each["limit"] == 10 for each in sandbox.values())
+    assert {name for name, each in sandbox.items() if "test_event_code" in each} == events
 
 
 def test_ids_are_text_of_the_length_that_tiktok_uses() -> None:
     for destination in DESTINATIONS.values():
+        if destination["type"] == "tiktok_audience":
+            assert [len(one) for one in destination["advertiser_ids"]] == [19]
+            continue
         assert destination["advertiser_id"].isdigit()
         assert len(destination["advertiser_id"]) == 19
         expected = 19 if destination["event_source"] == "offline" else 20

@@ -418,7 +418,10 @@ def test_validate_looks_at_the_file_only_with_connect(made: Shop) -> None:
 def test_compile_names_the_files_and_their_delimiters(made: Shop) -> None:
     compiled = inside("compile", NAME, "--json", project=made.directory).json
     assert (compiled["query"], compiled["files"]) == (None, [{"file": "f.psv", "delimiter": "|"}])
-    assert "-- The file f.psv, its values between '|'" in inside("compile", NAME, project=made.directory).stdout
+    assert (
+        "-- The file f.psv, target default, its values between '|'"
+        in inside("compile", NAME, project=made.directory).stdout
+    )
 
 
 def test_no_plain_identifier_is_written_to_disk(made: Shop) -> None:

@@ -1,5 +1,6 @@
-"""A ledger as an earlier version of the connector left it."""
+"""Ledgers as earlier versions of the connector left them."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,6 +8,9 @@ from sqlalchemy import create_engine
 
 SCRIPT = Path(__file__).with_name("version_1.sql")
 FINISHED, INTERRUPTED = "20260301T110000-8b35a4", "20260301T120000-0f7471"
+FINISHED_2, STOPPED_2 = "20260301T110000-c0ba4a", "20260301T120000-a82473"
+"""The runs in version_2.sql: of the events g0 to g23 the first sent g0, g1 and g3, the second all but g2 and six."""
+
 API_URL = "http://api.example"
 _BEGAN = "2026-03-01T12:00:00.244+00:00"
 
@@ -16,6 +20,19 @@ def version_1(url: str, *, api_url: str = API_URL, began: datetime | None = None
     script = SCRIPT.read_text().replace(API_URL, api_url).replace("20, 20, 'unknown'", f"20, 20, '{state}'")
     if began:
         script = script.replace(_BEGAN, began.astimezone(UTC).isoformat(timespec="milliseconds"))
+    _execute(url, script)
+
+
+def version_2(url: str) -> None:
+    """Makes it at a URL."""
+    script = SCRIPT.with_name("version_2.sql").read_text()
+    if url.startswith("postgresql"):
+        script = re.sub(r"X'([0-9A-F]*)'", r"'\\x\1'", script).replace(" BLOB", " BYTEA")
+        script = script.replace("rows_read INTEGER", "rows_read BIGINT").replace(" size INTEGER", " size BIGINT")
+    _execute(url, script)
+
+
+def _execute(url: str, script: str) -> None:
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     if engine.dialect.name == "postgresql":
         script = script.replace("id INTEGER NOT NULL", "id SERIAL NOT NULL").replace(" FLOAT", " DOUBLE PRECISION")

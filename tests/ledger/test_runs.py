@@ -1,6 +1,7 @@
 """What the ledger says of runs."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,11 @@ def test_a_run_that_is_not_there(ledger: Ledger) -> None:
 
 def test_what_staging_counted_is_kept(ledger: Ledger) -> None:
     started_run(ledger)
-    counts = {"rejects": {"missing_event": 3}, "skips": {"duplicate": 2}, "warnings": {"invalid_phone": 1}}
+    counts: dict[str, Any] = {
+        "rejects": {"missing_event": 3},
+        "skips": {"duplicate": 2},
+        "warnings": {"invalid_phone": 1},
+    }
     ledger.runs.staged(RUN, StagedRows(5_000_000_000, batches=(), **counts))
     record = ledger.runs.get(RUN)
     assert (record.staged, record.rows.read) == (True, 5_000_000_000)
@@ -125,6 +130,16 @@ def test_the_last_success_is_when_the_last_run_that_reached_its_end_began(ledger
         ends(ledger, f"run{number}", status)
     started_run(ledger, "running", started_at=NOW + timedelta(hours=9))
     assert ledger.runs.last_success("o", SCOPE) == NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("tried", [{"code": "TEST1"}, {"row_limit": 5}], ids=["test events", "a limit"])
+def test_a_run_of_test_events_or_of_the_first_rows_is_not_the_last_success(
+    ledger: Ledger, tried: dict[str, Any]
+) -> None:
+    """A query that asks for what is new since then would pass over what was never sent."""
+    started_run(ledger, started_at=NOW, **tried)
+    ledger.runs.finish(RUN, RunStatus.COMPLETED)
+    assert ledger.runs.last_success("o", SCOPE) is None
 
 
 def test_a_retry_is_not_the_last_success(ledger: Ledger) -> None:

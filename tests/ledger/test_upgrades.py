@@ -2,17 +2,22 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, update
 
 from connector.errors import ConnectorError
+from connector.ledger.delivered import Since
 from connector.ledger.ledger import Ledger, open_ledger
+from connector.ledger.records import Scope
 from connector.ledger.tables import SCHEMA_VERSION, metadata, schema_version
-from tests.ledger.old import FINISHED, INTERRUPTED, version_1
+from connector.transform.forgotten import Forgotten
+from tests.ledger.old import API_URL, FINISHED, FINISHED_2, INTERRUPTED, STOPPED_2, version_1, version_2
 from tests.ledger.runs import delivered, keys, request, writing
 
 OPEN = [(2, 1), (4, 16)]
@@ -55,9 +60,10 @@ def test_a_new_ledger_is_as_the_tables_are_described(ledger: Ledger) -> None:
     assert version(ledger) == [SCHEMA_VERSION]
 
 
-def test_an_old_ledger_becomes_as_a_new_one(new_url: Callable[[], str]) -> None:
+@pytest.mark.parametrize("old", [version_1, version_2])
+def test_an_old_ledger_becomes_as_a_new_one(new_url: Callable[[], str], old: Callable[[str], None]) -> None:
     url = new_url()
-    version_1(url)
+    old(url)
     with open_ledger(url) as upgraded, open_ledger(new_url()) as new:
         assert differences(upgraded) == []
         assert schema(upgraded) == schema(new)
@@ -73,6 +79,36 @@ def test_what_an_old_ledger_holds_stays(url: str) -> None:
     assert (interrupted.status, interrupted.rows.delivered, interrupted.rows.pending) == ("failed", 3, 17)
     assert (finished.row_limit, finished.retry_of, finished.skips) == (None, None, {})
     assert [one.verdict for one in asked] == [*["unknown"] * 4, "refused", "stop", *["accepted"] * 3]
+
+
+def test_what_a_ledger_of_version_2_holds_stays(url: str) -> None:
+    version_2(url)
+    with open_ledger(url) as ledger:
+        finished, stopped = ledger.runs.get(FINISHED_2), ledger.runs.get(STOPPED_2)
+        since = Since(datetime(2026, 3, 1, tzinfo=UTC), None)
+        known = b"".join(some.keys for some in ledger.delivered.known(Scope("default", API_URL), since))
+        kept = {run_id: list(ledger.delivered.kept(run_id)) for run_id in ledger.delivered.runs_with_keys()}
+        (batch,) = ledger.batches.open(STOPPED_2)
+    assert (finished.status, finished.rows.delivered, finished.rejects) == (
+        "completed_with_rejects",
+        3,
+        {"invalid_identity": 1},
+    )
+    assert (stopped.status, stopped.rows.delivered, stopped.rows.pending) == ("failed", 16, 3)
+    assert sum(events for _, events in batch.gaps()) == 3
+    assert len(known) == 16 * (3 + 16)
+    assert {run_id: len(keys) // 16 for run_id, ((keys, _),) in kept.items()} == {FINISHED_2: 3, STOPPED_2: 20}
+
+
+def test_people_are_found_in_a_ledger_of_version_2(url: str) -> None:
+    digest = sha256(b"7@example.com").hexdigest()
+    version_2(url)
+    with open_ledger(url) as ledger:
+        ((keys, persons),) = ledger.delivered.kept(STOPPED_2)
+        events = len(keys) // 16
+        counts = np.frombuffer(persons[: 2 * events], "<u2")
+        assert Forgotten([digest]).of_persons(persons[2 * events :], counts).sum() == 1
+        assert (ledger.suppressed.add([(digest, "email")]), ledger.suppressed.digests()) == (1, [digest])
 
 
 def test_opening_it_again_changes_nothing(url: str) -> None:

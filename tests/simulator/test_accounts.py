@@ -198,3 +198,28 @@ def test_pixels_are_listed_by_code_name_and_page(caller: Caller) -> None:
     assert caller.get("/pixel/list/", advertiser_id=ADVERTISER, order_by="LATEST_CREATE").code == 0
     for wrong in ({"page_size": 21}, {"page": 0}, {"page": "x"}, {"order_by": "SIZE"}):
         assert caller.get("/pixel/list/", advertiser_id=ADVERTISER, **wrong).code == 40002
+
+
+def test_an_event_source_that_is_taken_unlisted_is_there_when_it_is_asked_for(caller: Caller) -> None:
+    code, event_set, given = "D5ANOTHER0PIXEL0CODE", "7000000000000000777", {"advertiser_id": ADVERTISER}
+    (pixel,) = (
+        one for one in caller.get("/pixel/list/", **given, code=code).data["pixels"] if one["pixel_code"] == code
+    )
+    assert pixel["pixel_id"].isdecimal()
+    (found,) = caller.get("/offline/get/", **given, event_set_ids=f'["{event_set}"]').data["event_set_list"]
+    assert found["event_set_id"] == event_set
+
+
+def test_an_event_source_that_nobody_may_write_to_or_that_is_of_another_kind_or_account_is_not_there(
+    start: Start,
+) -> None:
+    caller, ids = start()[1], f'["{ADVERTISER}"]'
+    assert caller.get("/offline/get/", advertiser_id="9", event_set_ids=ids).data["event_set_list"] == []
+    assert caller.get("/pixel/list/", advertiser_id="9", code=PIXEL).data["pixels"] == []
+    number = '["7000000000000000001"]'
+    assert caller.get("/offline/get/", advertiser_id=ADVERTISER, event_set_ids=number).data["event_set_list"] == []
+    listed = start(event_sources=["111"])[1]
+    assert listed.get("/offline/get/", advertiser_id=ADVERTISER, event_set_ids=ids).data["event_set_list"] == []
+    assert listed.get("/pixel/list/", advertiser_id=ADVERTISER, code=PIXEL).data["pixels"] == []
+    (there,) = listed.get("/offline/get/", advertiser_id=ADVERTISER, event_set_ids='["111"]').data["event_set_list"]
+    assert there["event_set_id"] == "111"

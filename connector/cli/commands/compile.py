@@ -30,13 +30,14 @@ def compile_(
     """Print the SQL that will run: the query on the warehouse, and the transform of its result."""
     from connector.pipeline.validate import compiled_sql
 
-    compiled = compiled_sql(open_project(project, target), name)
+    opened = open_project(project, target)
+    compiled = compiled_sql(opened, name)
     if json_output:
         files = [{"file": file, "delimiter": delimiter} for file, delimiter in compiled.files]
-        out_json({"query": compiled.query, "files": files, "transform": compiled.transform})
+        out_json({"target": opened.target, "query": compiled.query, "files": files, "transform": compiled.transform})
         return
     if compiled.query is not None:
-        out(f"-- The query, on the warehouse.\n{compiled.query}\n")
+        out(f"-- The query, on the warehouse, target {opened.target}.\n{compiled.query}\n")
     for file, delimiter in compiled.files:
-        out(f"-- The file {file}, its values between {delimiter!r}, all of them read as text.")
+        out(f"-- The file {file}, target {opened.target}, its values between {delimiter!r}, all of them read as text.")
     out(f"-- The transform of each slice of its result (`chunk`), on an embedded DuckDB.\n{compiled.transform}")

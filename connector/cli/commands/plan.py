@@ -2,7 +2,7 @@
 
 import typer
 
-from connector.cli.console import out, out_json, say, table
+from connector.cli.console import counted, out, out_json, say, table
 from connector.cli.failures import reported
 from connector.cli.options import (
     DebugOption,
@@ -39,7 +39,8 @@ def plan(
         ("rows to send", f"{planned.to_send:,}"),
         ("rows rejected", f"{sum(planned.rejects.values()):,}"),
         ("rows skipped", f"{sum(planned.skips.values()):,}"),
-        ("events", f"{planned.events:,}"),
+        *([("events", f"{planned.events:,}")] if planned.members is None else []),
+        *((f"identifiers {what}", f"{count:,}") for what, count in (planned.members or {}).items()),
         ("requests", f"{planned.requests:,}"),
         ("minutes at the rate limit", f"{planned.minutes:.2f}"),
     ]
@@ -53,6 +54,10 @@ def plan(
         out(line)
     for note in planned.notes:
         say(note)
+    for change in planned.changes:
+        say(change)
     if planned.too_many_rejects:
         say(planned.too_many_rejects)
-    say(f"{name} → {planned.destination}, target {planned.target}. Nothing was sent.")
+    first = f", the first {counted(planned.limit, 'row')}" if planned.limit else ""
+    test = f", test events with the code {planned.test_event_code}" if planned.test_event_code else ""
+    say(f"{name} → {planned.destination}, target {planned.target}{first}{test}. Nothing was sent.")

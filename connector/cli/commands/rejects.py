@@ -31,9 +31,11 @@ def rejects(
     debug: DebugOption = False,
 ) -> None:
     """Write out the rows of a run that were not sent, with reasons and without identifiers."""
+    from connector.pipeline.history import run_named
     from connector.pipeline.rejects import write_rejects
 
+    opened = open_project(project)
     with binary_output(output) as sink:
-        rows = write_rejects(open_project(project), run_id, sink, reason=reason, format_=format)
+        rows = write_rejects(opened, run_id, sink, reason=reason, format_=format)
     if output:
-        say(f"{rows:,} rows to {output}")
+        say(f"{rows:,} rows of run {run_id}, target {run_named(opened, run_id).target}, to {output}")

@@ -13,6 +13,7 @@ from connector.cli.options import (
     ProjectOption,
     ResendOption,
     TargetOption,
+    YesOption,
     open_project,
 )
 
@@ -24,6 +25,9 @@ LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Read on
 TestEventOption = Annotated[
     str | None,
     typer.Option("--test-event-code", metavar="C", help="Send test events, with the code of TikTok's Test Events tab."),
+]
+AllowEmptyOption = Annotated[
+    bool, typer.Option("--allow-empty", help="A result that names nobody may empty the audience that mirrors it.")
 ]
 
 
@@ -39,18 +43,23 @@ def run(
     limit: LimitOption = None,
     test_event_code: TestEventOption = None,
     resend_unknown: ResendOption = False,
+    allow_empty: AllowEmptyOption = False,
+    yes: YesOption = False,
     project: ProjectOption = None,
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Run an orchestration: finish what earlier runs left, then read, check, hash, send, and account for every row."""
     from connector.cli.running import carry_out
+    from connector.pipeline.consent import Consent
     from connector.pipeline.run import RunOptions, run_orchestration
 
     opened = open_project(project, target)
-    options = RunOptions(limit, test_event_code, resend_unknown)
 
     def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
+        options = RunOptions(
+            limit, test_event_code, resend_unknown, allow_empty, Consent(yes, lambda text: observer.asked(text, stop))
+        )
         return run_orchestration(opened, name, options, observer=observer, stop=stop)
 
     carry_out(opened, work, json_output)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from connector.pipeline.trend import Trend
 
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many runs to list.")]
+LinesOption = Annotated[int, typer.Option("--limit", min=1, help="How many lines to show.")]
 OrchestrationOption = Annotated[
     str | None, typer.Option("--orchestration", metavar="NAME", help="Only the runs of this one.")
 ]
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     runs.command("list")(list_)
     runs.command("show")(show)
     runs.command("export")(export)
+    runs.command("audit")(audit)
     app.add_typer(runs, name="runs")
 
 
@@ -177,3 +179,36 @@ def _log(requests: "list[RequestRecord]") -> list[str]:
         for request in requests
     ]
     return table([heading, *lines])
+
+
+@reported
+def audit(
+    context: typer.Context,
+    limit: LinesOption = 100,
+    project: ProjectOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show who used the connector for what, and who was refused, latest first."""
+    from connector.pipeline.history import audit_lines
+
+    lines = audit_lines(open_project(nearest(context, project)), limit)
+    if json_output:
+        out_json({"audit": [line.as_json() for line in lines]})
+        return
+    heading = ("at", "user", "host", "command", "orchestration", "target", "run", "")
+    rows = [
+        (
+            line.at,
+            line.use.os_user,
+            line.use.host,
+            line.use.command,
+            line.use.orchestration or "-",
+            line.use.target,
+            line.use.run_id or "-",
+            "allowed" if line.use.allowed else "refused",
+        )
+        for line in lines
+    ]
+    for text in table([heading, *rows]):
+        out(text)

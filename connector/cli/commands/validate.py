@@ -9,7 +9,12 @@ from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
 
 NameOrAll = Annotated[str | None, typer.Argument(metavar="[NAME]", help="The orchestration; without it, all.")]
-ConnectOption = Annotated[bool, typer.Option("--connect", help="Also ask the warehouse for the query's columns.")]
+ConnectOption = Annotated[
+    bool,
+    typer.Option(
+        "--connect", help="Also ask the warehouse for the columns, and TikTok for event sets that have a name."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +31,7 @@ def validate(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Check the project's files; connects to nothing but the warehouse, and only with --connect."""
+    """Check the project's files; connects to nothing unless --connect is given."""
     from connector.pipeline.validate import validate_orchestrations
 
     opened = open_project(project, target)
@@ -35,10 +40,15 @@ def validate(
         out_json({"target": opened.target, "orchestrations": [one.as_json() for one in checked]})
         return
     for one in checked:
-        out(f"{one.name}: ok ({one.event_source} events to {one.destination}, target {opened.target})")
+        what = "an audience in" if one.event_source == "audience" else f"{one.event_source} events to"
+        out(f"{one.name}: ok ({what} {one.destination}, target {opened.target})")
+        for change in one.changes:
+            say(change)
     if name:
         heading = ("parameter", "from the column" if connect else "accepted columns", "goes to", "rule")
         for line in table([heading, *checked[0].parameters]):
             out("  " + line)
+        for note in checked[0].notes:
+            say(note)
     elif not connect:
         say("The warehouses were not asked; `connector validate --connect` checks the columns too.")

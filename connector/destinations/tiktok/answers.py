@@ -6,6 +6,7 @@ with code 40100 is throttling, not a bad token (agreed by several sources).
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +21,8 @@ from connector.destinations.tiktok.codes import (
     rule_for_status,
 )
 from connector.destinations.tiktok.redact import LONGEST_MESSAGE, redact
+
+THEN_RESUME = " Then run `connector resume`."
 
 MINUTE_PAUSE = 300.0
 """Seconds to pause once the limit per minute is reached (TikTok's page on rate limits)."""
@@ -60,14 +63,37 @@ def read_envelope(body: bytes) -> Envelope | None:
     )
 
 
-def read_answer(status: int, body: bytes, *, seconds: float, now: datetime, token: str = "") -> Answer:
-    """What to do after this answer. `now` is in UTC: a limit per day ends at 00:00 UTC."""
+def rule_of(envelope: Envelope) -> Rule:
+    """The code's rule, unless the message tells more.
+
+    Some implementers call 40100 an invalid token where the message says so; the official list does not.
+    """
+    message = envelope.message
+    if envelope.code == 40100 and _EXPIRED_TOKEN.search(message):
+        return RULES[40102]
+    if envelope.code == 40100 and _BAD_TOKEN.search(message):
+        return WRONG_TOKEN
+    if envelope.code in {40000, 40002} and _BAD_EVENT_SOURCE.search(message):
+        return WRONG_EVENT_SOURCE
+    return rule_for_code(envelope.code)
+
+
+def read_answer(
+    status: int,
+    body: bytes,
+    *,
+    seconds: float,
+    now: datetime,
+    secrets: Iterable[str] = (),
+    rule_of: Callable[[Envelope], Rule] = rule_of,
+) -> Answer:
+    """What to do after this answer. `now` is in UTC: a limit per day ends at 00:00 UTC. No message shows `secrets`."""
     envelope = read_envelope(body)
     if envelope is None:
         rule = rule_for_status(status)
         return Answer(rule.verdict, status, None, _sentence(rule, f"HTTP {status}, no TikTok answer"), None, seconds)
-    rule = _rule(envelope)
-    said = redact(envelope.message, token)
+    rule = rule_of(envelope)
+    said = redact(envelope.message, *secrets)
     wait = _window(envelope.message, now) or rule.wait if rule.verdict is Verdict.THROTTLED else None
     message = _sentence(rule, f"{said or 'no message'} (code {envelope.code})") if rule.help else said
     request_id = redact_id(envelope.request_id)
@@ -84,21 +110,6 @@ def redact_id(request_id: str | None) -> str | None:
     return re.sub(r"[^\w-]", "", request_id)[:80] if request_id else None
 
 
-def _rule(envelope: Envelope) -> Rule:
-    """The code's rule, unless the message tells more.
-
-    Some implementers call 40100 an invalid token where the message says so; the official list does not.
-    """
-    message = envelope.message
-    if envelope.code == 40100 and _EXPIRED_TOKEN.search(message):
-        return RULES[40102]
-    if envelope.code == 40100 and _BAD_TOKEN.search(message):
-        return WRONG_TOKEN
-    if envelope.code in {40000, 40002} and _BAD_EVENT_SOURCE.search(message):
-        return WRONG_EVENT_SOURCE
-    return rule_for_code(envelope.code)
-
-
 def _window(message: str, now: datetime) -> float | None:
     """Seconds until the window that the message names is over; None where it names none."""
     if _PER_DAY.search(message):
@@ -108,6 +119,6 @@ def _window(message: str, now: datetime) -> float | None:
 
 
 def _sentence(rule: Rule, said: str) -> str:
-    then = " Then run `connector resume`." if rule.resumable else ""
+    then = THEN_RESUME if rule.resumable else ""
     text = f"{rule.help}{then} TikTok said: {said}" if rule.help else said
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"

@@ -21,12 +21,14 @@ _ROUTE = ("event_source", "event_source_id")
 class CompiledTransform:
     """`rows_sql` turns a chunk into hashed rows; `rejected_sql` gives what is kept of rejected rows,
     over the relation `rejected`, which is like `chunk`; `ids_sql` gives the ids by which rows are found again, over
-    the relation `identified`. `routed` says whether rows name their own event source.
+    the relation `identified`, `keys_sql` the keys of their events, over the relation `keyed`. `routed` says whether
+    rows name their own event source.
     """
 
     rows_sql: str
     rejected_sql: str
     ids_sql: str
+    keys_sql: str
     indices: tuple[int, ...]
     routed: bool
     rules: EventRules
@@ -51,6 +53,7 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         rows_sql=context.layers.select((*_OUTPUT, *(_ROUTE if wrong_route else ())), "chunk"),
         rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
         ids_sql=context.layers.select(payload.ids(context), "identified"),
+        keys_sql=context.layers.select(("key",), "keyed"),
         indices=tuple(binding.indices()),
         routed=wrong_route is not None,
         rules=rules,

@@ -10,7 +10,7 @@ from connector.transform.sql.text import WHITE_SPACE_CLASS, lower, quote
 from connector.vocabulary import EMPTY_DIGEST
 
 _ANY, _END = f"[^@{WHITE_SPACE_CLASS}]", f"[^@.{WHITE_SPACE_CLASS}]"
-_EMAIL = f"{_ANY}+@{_END}{_ANY}*[.]{_ANY}*{_END}"
+EMAIL = f"{_ANY}+@{_END}{_ANY}*[.]{_ANY}*{_END}"
 """One @, something before it, a domain with a dot in it but not at its ends, no white space."""
 
 
@@ -27,7 +27,7 @@ def is_digest(column: str) -> str:
 def email_digest(column: str) -> str:
     """An address that can exist: lower-cased and hashed; else NULL."""
     return (
-        f"CASE WHEN regexp_full_match({column}, {quote(_EMAIL)}) THEN sha256({lower(column)})"
+        f"CASE WHEN regexp_full_match({column}, {quote(EMAIL)}) THEN sha256({lower(column)})"
         f" WHEN {is_digest(column)} THEN lower({column}) END"
     )
 

@@ -1,0 +1,77 @@
+"""`connector destinations`: what there is to send to, and whether it can be sent to."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from connector.cli.console import out, out_json, say, table
+from connector.cli.failures import FAILED, reported
+from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+
+if TYPE_CHECKING:
+    from connector.pipeline.destination_checks import Tested
+
+DestinationArgument = Annotated[str, typer.Argument(metavar="NAME", help="The destination.")]
+CodeOption = Annotated[
+    str | None,
+    typer.Option("--test-event-code", metavar="C", help="Also send one test event, with the code of Test Events."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    destinations = typer.Typer(
+        help="List the destinations, or ask TikTok about one.", no_args_is_help=True, rich_markup_mode=None
+    )
+    destinations.command("list")(list_)
+    destinations.command("test")(test)
+    app.add_typer(destinations, name="destinations")
+
+
+@reported
+def list_(
+    project: ProjectOption = None,
+    target: TargetOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """List the destinations, and where each of them goes; asks TikTok nothing."""
+    from connector.pipeline.destinations import listed_destinations
+
+    opened = open_project(project, target)
+    listed = listed_destinations(opened)
+    if json_output:
+        out_json({"target": opened.target, "destinations": [one.as_json() for one in listed]})
+        return
+    heading = ("destination", "type", "goes to", "credential", "api_url")
+    for line in table([heading, *((one.name, one.type, one.goes_to, one.credential, one.api_url) for one in listed)]):
+        out(line)
+
+
+@reported
+def test(
+    name: DestinationArgument,
+    test_event_code: CodeOption = None,
+    project: ProjectOption = None,
+    target: TargetOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Ask TikTok whether the token is good, may write, and whether ad account and event source are the right ones."""
+    from connector.pipeline.destination_checks import tested_destination
+
+    tested = tested_destination(open_project(project, target), name, test_event_code)
+    if json_output:
+        out_json(tested.as_json())
+    else:
+        _tell(tested)
+    if tested.outcome == "failed":
+        raise typer.Exit(FAILED)
+
+
+def _tell(tested: "Tested") -> None:
+    for line in table((one.name, one.outcome.value, one.sentence) for one in tested.checks):
+        out(line)
+    for change in tested.changes:
+        out(change)
+    say(f"{tested.destination}, target {tested.target}, {tested.api_url}: {tested.outcome.value}.")

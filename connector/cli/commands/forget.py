@@ -1,0 +1,88 @@
+"""`connector forget`: somebody is not to be sent any more."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from connector.cli.console import binary_output, counted, out, out_json, say
+from connector.cli.failures import reported
+from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+
+EmailOption = Annotated[
+    str | None, typer.Option("--email", metavar="E", help="The e-mail address; -: read it from stdin.")
+]
+PhoneOption = Annotated[
+    str | None, typer.Option("--phone", metavar="P", help="The phone number; -: read it from stdin.")
+]
+RegionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--region", metavar="R", help="Where a number without a country code belongs (default: as destinations say)."
+    ),
+]
+ReceiptOption = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="RECEIPT", help="Also write the receipt here, as JSON.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("forget")(forget)
+
+
+@reported
+def forget(
+    email: EmailOption = None,
+    phone: PhoneOption = None,
+    region: RegionOption = None,
+    output: ReceiptOption = None,
+    project: ProjectOption = None,
+    target: TargetOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Keep somebody from being sent again, find what was sent of them, and write a receipt without their address."""
+    from connector.pipeline.forget import Person, forget_person
+
+    opened = open_project(project, target)
+    receipt = forget_person(opened, Person(_given(email, "e-mail address"), _given(phone, "phone number"), region))
+    if output:
+        with binary_output(output) as sink:
+            sink.write(json.dumps(receipt, ensure_ascii=False, indent=2).encode() + b"\n")
+    if json_output:
+        out_json(receipt)
+        return
+    _tell(receipt)
+    if output:
+        say(f"The receipt is in {output}.")
+
+
+def _given(value: str | None, what: str) -> str | None:
+    """A value as it was typed, or a line of stdin, so that it does not stay in the shell's history."""
+    if value != "-":
+        return value
+    if sys.stdin.isatty():
+        say(f"The {what}:")
+    return sys.stdin.readline().strip()
+
+
+def _tell(receipt: dict[str, Any]) -> None:
+    for one in receipt["digests"]:
+        out(f"{one['kind']}  {one['digest']}")
+    new = receipt["new_on_the_list"]
+    out(f"On the list of those who are not sent (target {receipt['target']}): {counted(new, 'new digest')}.")
+    for run in receipt["sent"]:
+        out(f"sent      {run['run_id']}  {run['orchestration']}, target {run['target']}: {_events(run)}")
+    for run in receipt["staged"]:
+        out(f"skipped   {run['run_id']}  {run['orchestration']}, target {run['target']}: {_events(run)}, if it goes on")
+    for run in receipt["left_out"]:
+        out(f"left out  {run['run_id']}  {counted(run['rows'], 'row')}, now without digests")
+    for note in receipt["notes"]:
+        say(note)
+
+
+def _events(run: dict[str, Any]) -> str:
+    return counted(run["events"], "event")

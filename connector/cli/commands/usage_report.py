@@ -1,0 +1,48 @@
+"""`connector usage-report`: what was delivered of third-party data, for its monthly report."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.cli.console import out, out_json, say
+from connector.cli.failures import reported
+from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+
+MonthOption = Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month, by UTC.")]
+FileOption = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("usage-report")(usage_report)
+
+
+@reported
+def usage_report(
+    month: MonthOption,
+    output: FileOption = None,
+    project: ProjectOption = None,
+    target: TargetOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write what was delivered of marketplace data in a month, as CSV; impressions and spend are yours to fill in."""
+    from connector.pipeline.usage import COLUMNS
+    from connector.pipeline.usage import usage_report as report
+
+    found = report(open_project(project, target), month)
+    if json_output:
+        out_json({"month": found.month, "lines": found.lines})
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(found.lines)
+    if output is None:
+        out(text.getvalue().rstrip("\n"))
+    else:
+        output.write_text(text.getvalue())
+        say(f"{len(found.lines):,} audiences of {found.month} are in {output}.")

@@ -1,0 +1,58 @@
+"""Third-party data, bought on a marketplace: what its buyer has to agree to before it goes to TikTok."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator
+
+from connector.config.fields import one_of
+from connector.config.settings import Complaint, Settings
+from connector.config.suggest import fold
+
+AGREED = "I Agree"
+_ADDRESS = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
+
+
+def _agreement(value: object) -> object:
+    if value != AGREED:
+        raise ValueError(f'must be "{AGREED}", in so many words')
+    return value
+
+
+def _addresses(value: object) -> object:
+    found = [one.strip() for one in str(value).split(",")] if isinstance(value, str) else []
+    if not found or not all(_ADDRESS.fullmatch(one) for one in found):
+        raise ValueError("must be an e-mail address, or several with commas between them")
+    return tuple(found)
+
+
+Agreement = Annotated[Literal["I Agree"], BeforeValidator(_agreement)]
+
+
+class DataMarketplace(Settings):
+    """The three agreements, and who sends the usage reports. Only a buyer may send such data.
+
+    Source: a vendor's page on distributing marketplace data to TikTok. `data_usage_reporting_requirement`: impressions
+    and spend are reported every month; `payment_model`: the data costs a share of the spend reported;
+    `payment_requirement`: it is paid for as the data agreement says.
+    """
+
+    filled_in: ClassVar[frozenset[str]] = frozenset()
+
+    party: Annotated[Literal["buyer", "seller"], one_of("buyer", "seller")]
+    data_usage_reporting_requirement: Agreement
+    payment_model: Agreement
+    payment_requirement: Agreement
+    reporting_contact_email: Annotated[tuple[str, ...], BeforeValidator(_addresses)]
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Refuse a seller."""
+        if given.get("party") == "seller":
+            yield "party", "cannot be seller: a seller of data may not send it to TikTok, its buyer does"
+
+
+def spelt(key: str) -> str:
+    """A key as it is written here, which a vendor's page has as `Payment Model (type I Agree)`."""
+    return re.sub(r"_?\(.*\)$", "", fold(key))

@@ -1,0 +1,47 @@
+"""Who may do what, by the names that the operating system knows people by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from connector.config.fields import Switch, Words
+from connector.config.settings import Settings
+
+EVERYBODY = "*"
+
+
+class Role(Settings):
+    """Users, and what they may do beyond what everybody with a role may."""
+
+    filled_in: ClassVar[frozenset[str]] = frozenset()
+
+    users: Words = ()
+    admin: Switch = False
+    pii: Switch = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What somebody may do: `known` is whether any role names them, `admin` includes `pii`."""
+
+    known: bool
+    admin: bool
+    pii: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Restrictions:
+    """What a destination asks of those who use it: `pii` lets those send to it who may not see who anybody is."""
+
+    destination: str
+    admin_only: bool
+    pii: bool
+
+
+def rights_of(user: str, roles: Mapping[str, Role]) -> Rights:
+    """The rights of all roles that name the user, together; where there are no roles, all rights."""
+    if not roles:
+        return Rights(known=True, admin=True, pii=True)
+    own = [role for role in roles.values() if user in role.users or EVERYBODY in role.users]
+    admin = any(role.admin for role in own)
+    return Rights(bool(own), admin, admin or any(role.pii for role in own))

@@ -1,0 +1,189 @@
+"""Whether a destination can be written to, as far as TikTok says so to the token."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import TypeVar
+
+from connector.destinations.tiktok.account import AccountClient
+from connector.destinations.tiktok.event_sources import EventSources
+from connector.destinations.tiktok.oauth import Advertiser, App
+from connector.destinations.tiktok.redact import redact
+from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, NotPermitted
+from connector.route import Route
+
+_Found = TypeVar("_Found")
+
+SHOWN = 5
+"""How many event sources or ad accounts a sentence names."""
+
+ADVERTISER_CODES = frozenset({40300, 40301})
+
+
+class Outcome(StrEnum):
+    """What came of a check."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at, and what was found, as a sentence; `about_token`: TikTok takes no such token."""
+
+    name: str
+    outcome: Outcome
+    sentence: str
+    about_token: bool = False
+    code: int | None = None
+
+
+TOKEN, ADVERTISER, EVENT_SOURCE = "token", "advertiser", "event source"
+
+
+def checked(name: str, look: Callable[[], Check]) -> Check:
+    """What `look` finds. A token that may not look, and trouble that passes, leave it open."""
+    try:
+        return look()
+    except AuthorisationError as error:
+        return Check(name, Outcome.FAILED, error.message, about_token=True, code=error.code)
+    except NotPermitted as error:
+        return Check(
+            name,
+            Outcome.INCONCLUSIVE,
+            f"TikTok does not let this token look. A token made in Events Manager is answered so, and may send events "
+            f"all the same. {error.message}",
+            code=error.code,
+        )
+    except AccountRefused as error:
+        about_account = error.code in ADVERTISER_CODES
+        outcome = Outcome.FAILED if about_account else Outcome.INCONCLUSIVE
+        return Check(ADVERTISER if about_account else name, outcome, error.message, code=error.code)
+    except AccountUnreachable as error:
+        return Check(name, Outcome.INCONCLUSIVE, error.message)
+
+
+def check_token(account: AccountClient) -> Check:
+    """Whether the token is alive: `/user/info/` asks for no scope (one good source)."""
+
+    def look() -> Check:
+        account.get("/user/info/", {})
+        return Check(TOKEN, Outcome.PASSED, "TikTok takes the access token.")
+
+    return checked(TOKEN, look)
+
+
+def advertisers_of(account: AccountClient, app: App | None) -> list[Advertiser] | None:
+    """The ad accounts that the token may use; None where TikTok does not list them to it. Raises AuthorisationError."""
+    if app is None:
+        return None
+    try:
+        listed = account.get("/oauth2/advertiser/get/", {"app_id": app.app_id, "secret": app.secret}).get("list")
+    except (AccountRefused, AccountUnreachable):
+        return None
+    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return [Advertiser(str(one.get("advertiser_id")), redact(str(one.get("advertiser_name") or ""))) for one in found]
+
+
+def check_listed(
+    advertiser_id: str, listed: list[Advertiser], account: AccountClient, event_source_id: str | None
+) -> Check:
+    """Whether the ad account is one of those that the token may use, and else what the id is instead."""
+    for one in listed:
+        if one.advertiser_id == advertiser_id:
+            return Check(ADVERTISER, Outcome.PASSED, f"The token may use the ad account {advertiser_id} ({one.name}).")
+    may = _some(f"{one.advertiser_id} ({one.name})" for one in listed) or "none"
+    instead = _instead(advertiser_id, listed, account, event_source_id)
+    return Check(
+        ADVERTISER, Outcome.FAILED, f"The token may not use an ad account {advertiser_id}.{instead} It may use {may}."
+    )
+
+
+def _instead(advertiser_id: str, listed: list[Advertiser], account: AccountClient, event_source_id: str | None) -> str:
+    ids = [one.advertiser_id for one in listed]
+    if event_source_id in ids:
+        return f" `event_source_id` is the id of the ad account {event_source_id}, so the two may be exchanged."
+    for sources in (EventSources(account, other) for other in ids[:SHOWN]):
+        if sets := _if_possible(partial(sources.event_sets, event_set_id=advertiser_id)):
+            return f" That is the offline event set {sets[0]} of the ad account {sources.advertiser_id}."
+        if pixels := _if_possible(partial(sources.pixels, pixel_id=advertiser_id)):
+            return f" That is the number of the pixel {pixels[0]} of the ad account {sources.advertiser_id}."
+    return ""
+
+
+def check_audiences(account: AccountClient, advertiser_id: str) -> Check:
+    """Whether the token may read the audiences of an ad account."""
+
+    def look() -> Check:
+        account.get("/dmp/custom_audience/list/", {"advertiser_id": advertiser_id, "page_size": "1"})
+        return Check(ADVERTISER, Outcome.PASSED, f"The token may read the audiences of the ad account {advertiser_id}.")
+
+    return checked(ADVERTISER, look)
+
+
+def check_event_source(account: AccountClient, advertiser_id: str, route: Route) -> Check:
+    """Whether the ad account has the event source, and whether it is of the kind that the events are for."""
+    sources = EventSources(account, advertiser_id)
+    look = _web if route.event_source == "web" else _offline
+    return checked(EVENT_SOURCE, lambda: look(sources, advertiser_id, route.event_source_id))
+
+
+def _web(sources: EventSources, advertiser_id: str, code: str) -> Check:
+    """A pixel's code begins with a letter (agreed by several sources), so digits alone are something else."""
+    if code.isdecimal():
+        return _failed(_what_digits_are(sources, advertiser_id, code))
+    if there := sources.pixels(code=code):
+        return Check(EVENT_SOURCE, Outcome.PASSED, f"The ad account has the pixel {there[0]}.")
+    return _failed(_none_such(advertiser_id, f"pixel with the code {code}", map(str, _if_possible(sources.pixels))))
+
+
+def _what_digits_are(sources: EventSources, advertiser_id: str, digits: str) -> str:
+    if numbered := sources.pixels(pixel_id=digits):
+        return (
+            f"{digits} is the number of the pixel {redact(numbered[0].name)}. Events go to its code: write "
+            f"{numbered[0].code} as `event_source_id`."
+        )
+    if sets := _if_possible(lambda: sources.event_sets(event_set_id=digits)):
+        return f"{sets[0]} is an offline event set; `event_source: web` takes the code of a pixel."
+    return _none_such(advertiser_id, f"pixel with the code {digits}", map(str, _if_possible(sources.pixels)))
+
+
+def _offline(sources: EventSources, advertiser_id: str, event_set_id: str) -> Check:
+    if there := sources.event_sets(event_set_id=event_set_id):
+        return Check(EVENT_SOURCE, Outcome.PASSED, f"The ad account has the offline event set {there[0]}.")
+    if pixels := _if_possible(lambda: sources.pixels(pixel_id=event_set_id)):
+        return _failed(
+            f"{event_set_id} is the number of the pixel {redact(pixels[0].name)}; `event_source: offline` takes the "
+            f"id of an offline event set. Events of a website go to {pixels[0].code} with `event_source: web`."
+        )
+    return _failed(
+        _none_such(advertiser_id, f"offline event set {event_set_id}", map(str, _if_possible(sources.event_sets)))
+    )
+
+
+def _if_possible(look: Callable[[], list[_Found]]) -> list[_Found]:
+    """What only makes a sentence better; a token need not have the scope for it."""
+    try:
+        return look()
+    except (AccountRefused, AccountUnreachable):
+        return []
+
+
+def _none_such(advertiser_id: str, what: str, there: Iterable[str]) -> str:
+    has = _some(there) or "none"
+    return (
+        f"The ad account {advertiser_id} has no {what}; it has {has}. Check `event_source_id` first, then "
+        "`advertiser_id`."
+    )
+
+
+def _failed(sentence: str) -> Check:
+    return Check(EVENT_SOURCE, Outcome.FAILED, sentence)
+
+
+def _some(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
+    return ", ".join(every[:SHOWN]) + more

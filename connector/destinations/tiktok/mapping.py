@@ -1,0 +1,105 @@
+"""`POST /segment/mapping/`: identifiers into an audience, and out of it.
+
+Source: the official SDK's types and several vendors' code (agreed): a row of `batch_data` has one entry for each of
+`id_schema`, `{}` where an identifier is missing. A request is taken whole or not at all.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import SecretStr
+
+from connector.delivery.answer import Answer, Verdict
+from connector.delivery.batch import Batch
+from connector.destinations.tiktok.answers import THEN_RESUME, Envelope, read_answer, rule_of
+from connector.destinations.tiktok.authorised import Authorised
+from connector.destinations.tiktok.codes import Rule
+from connector.destinations.tiktok.tokens import Tokens
+from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
+from connector.route import Route
+
+SEGMENT_MAPPING = "/open_api/v1.3/segment/mapping/"
+SCHEMAS = {"email": "EMAIL_SHA256", "phone": "PHONE_SHA256", "idfa": "IDFA_SHA256", "aaid": "AAID_SHA256"}
+"""By the names of identifiers. That AAID_SHA256 stands for Android's id is agreed by several sources."""
+
+ADD, DELETE = "add", "delete"
+MOST_ROWS = 10_000
+"""Rows of `batch_data` in a request: one vendor's figure, TikTok's own is not known."""
+
+_BUSY = re.compile(r"\b(being processed|in process|processing|not editable)\b", re.IGNORECASE)
+
+
+def route_to(action: str, id_types: Sequence[str], audience_id: str) -> Route:
+    """Where units go: what all of a request have in common."""
+    return Route(f"{action} {','.join(SCHEMAS[name] for name in id_types)}", audience_id)
+
+
+class MappingClient:
+    """One attempt at a mapping; used from as many threads as there are `connections`.
+
+    `advertiser_ids` are, by audience, the ad accounts that it serves.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        tokens: Tokens,
+        advertiser_ids: Mapping[str, Sequence[str]],
+        *,
+        connections: int = 8,
+        timeout: float = TIMEOUT_SECONDS,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._transport = Transport(api_url, connections=connections, timeout=timeout)
+        self._authorised, self._advertiser_ids, self._now = Authorised(tokens, then=THEN_RESUME), advertiser_ids, now
+
+    def attempt(self, batch: Batch) -> Answer:
+        """Send the batch once. Raises for nothing that TikTok says or the network does."""
+        body = mapping_body(batch, self._advertiser_ids[batch.route.event_source_id])
+        return self._authorised.ask(lambda token: self._asked(body, token))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _asked(self, body: bytes, token: SecretStr) -> Answer:
+        reply = self._transport.post(SEGMENT_MAPPING, body, token)
+        if not isinstance(reply, Reply):
+            return Answer(reply.verdict, message=reply.message, seconds=reply.seconds)
+        return read_answer(
+            reply.status,
+            reply.body,
+            seconds=reply.seconds,
+            now=self._now(),
+            secrets=[token.get_secret_value()],
+            rule_of=_rule,
+        )
+
+
+def mapping_body(batch: Batch, advertiser_ids: Sequence[str]) -> bytes:
+    """The batch's rows in their envelope; the payload is joined in, never encoded again."""
+    action, _, schemas = batch.route.event_source.partition(" ")
+    root = {"advertiser_ids": list(advertiser_ids), "action": action, "id_schema": schemas.split(",")}
+    head = json.dumps(root, separators=(",", ":"))[:-1]
+    return b"".join((head.encode(), b',"batch_data":[', batch.payload, b"]}"))
+
+
+def _rule(envelope: Envelope) -> Rule:
+    """An audience that is being processed takes changes later; 40002 says so in its message only.
+
+    How much later TikTok does not say: it is asked again as where it throttles, and no attempt is used up.
+    """
+    rule = rule_of(envelope)
+    if envelope.code == 40002 and _BUSY.search(envelope.message):
+        return replace(rule, verdict=Verdict.THROTTLED)
+    return rule

@@ -1,0 +1,114 @@
+"""What a run of an audience would do, looked at before it does it."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from connector.config.project import Project
+from connector.destinations.tiktok.mapping import ADD, DELETE, SCHEMAS
+from connector.destinations.tiktok.units import units
+from connector.errors import TooManyRejects
+from connector.hashed import HashedMembers
+from connector.pipeline.access import Allowed
+from connector.pipeline.anew import refuse_too_many_rejects
+from connector.pipeline.audience_copies import Copy, changes_to_come, known_copies
+from connector.pipeline.audience_job import AudienceJob, audience_job_now
+from connector.pipeline.audience_run import intent_of, is_emptied, large_change
+from connector.pipeline.audience_staging import StagedMembers, people_of, stage_members
+from connector.pipeline.audience_suppressed import suppressed_by, without_suppressed
+from connector.pipeline.files import refuse_wrong
+from connector.pipeline.history import ledger_of
+from connector.pipeline.looks import Plan, Preview
+from connector.pipeline.member_changes import members_known
+from connector.pipeline.result import open_members
+
+UNKNOWN_AUDIENCE = "that of the audience, not known yet"
+
+
+def plan_audience(project: Project, name: str) -> Plan:
+    """Stages the change in a folder that is gone afterwards, and counts; TikTok is not asked."""
+    job = audience_job_now(project, name)
+    destination, limit = job.destination, job.orchestration.limit
+    project.state_directory.mkdir(exist_ok=True)
+    with (
+        ledger_of(project) as ledger,
+        tempfile.TemporaryDirectory(prefix="plan-", dir=project.state_directory) as folder,
+        open_members(job, project.directory, limit=limit) as result,
+    ):
+        copies = known_copies(ledger, destination, project.target)
+        intent, stage = intent_of(destination, limit), Path(folder) / "stage"
+        rows = without_suppressed(result.rows, suppressed_by(ledger))
+        staged = stage_members(rows, stage, copies, members_known(ledger), intent)
+        if result.reading:
+            refuse_wrong(result.reading)
+    requests = len(staged.batches)
+    return Plan(
+        orchestration=name,
+        destination=destination.name,
+        target=project.target,
+        limit=limit,
+        test_event_code=None,
+        read=staged.read,
+        to_send=sum(batch.rows for batch in staged.batches),
+        events=0,
+        requests=requests,
+        rejects=dict(staged.rejects),
+        skips=dict(staged.skips),
+        warnings=dict(staged.warnings),
+        minutes=round(requests / destination.requests_per_second / 60, 4),
+        too_many_rejects=_too_many(job, staged),
+        notes=_notes(job, staged, limit),
+        changes=changes_to_come(copies),
+        members={"added": staged.added, "removed": staged.removed, "unchanged": staged.unchanged},
+    )
+
+
+def _notes(job: AudienceJob, staged: StagedMembers, limit: int | None) -> list[str]:
+    found = large_change(job.destination, staged)
+    notes = [f"{found} A run asks, or needs `--yes`."] if found else []
+    if is_emptied(job.destination, staged, limit):
+        notes.append("The result names nobody: a run needs `--allow-empty`.")
+    return notes
+
+
+def _too_many(job: AudienceJob, staged: StagedMembers) -> str | None:
+    try:
+        refuse_too_many_rejects(job, staged)
+    except TooManyRejects as error:
+        return error.message
+    return None
+
+
+def preview_audience(project: Project, name: str, rows: int, allowed: Allowed) -> Preview:
+    """The first `rows` people as TikTok would get them, whoever is in the audience, and as many left-out rows."""
+    job = audience_job_now(project, name)
+    with open_members(job, project.directory, limit=job.orchestration.limit) as result:
+        first = next(iter(result.rows), None)
+        if result.reading:
+            refuse_wrong(result.reading)
+    if first is None:
+        return Preview(name, project.target, 0, [], [])
+    with ledger_of(project) as ledger:
+        allowed.written(ledger)
+        copies = known_copies(ledger, job.destination, project.target)
+    left_out = [
+        {"row": row["row"], "outcome": row["outcome"], "reason": row["reason"], "columns": json.loads(row["columns"])}
+        for row in first.left_out.slice(0, rows).to_pylist()
+    ]
+    return Preview(name, project.target, first.read, [_body(job, copies[0], first, rows)], left_out)
+
+
+def _body(job: AudienceJob, copy: Copy, first: HashedMembers, rows: int) -> dict[str, Any]:
+    some = first.members.slice(0, rows).combine_chunks()
+    nobody = pa.ListArray.from_arrays(pa.array([0] * (some.num_rows + 1), pa.int32()), pa.array([], pa.int64()))
+    made = units(people_of(some), nobody, copy.audience_id or UNKNOWN_AUDIENCE)
+    lines = ",".join(made.table["payload"].to_pylist())
+    return {
+        "advertiser_ids": list(copy.advertiser_ids),
+        "action": DELETE if job.destination.mode == "remove" else ADD,
+        "id_schema": list(SCHEMAS.values()),
+        "batch_data": json.loads(f"[{lines}]"),
+    }

@@ -1,0 +1,267 @@
+"""One run of an audience, from what earlier ones left to what TikTok acknowledged."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from shutil import rmtree
+
+from connector.config.destination import AudienceDestination
+from connector.config.project import Project
+from connector.destinations.tiktok.endpoint import SIMULATOR
+from connector.errors import Interrupted, StopResumable, TooManyRejects, UsageError
+from connector.ledger.records import OpenBatch, RunRecord, StagedRows
+from connector.pipeline.access import Allowed
+from connector.pipeline.anew import begin, refuse_too_many_rejects
+from connector.pipeline.audience_copies import Copy, settle_copies
+from connector.pipeline.audience_job import AudienceJob, audience_job_now
+from connector.pipeline.audience_sending import refused_rows, send_changes
+from connector.pipeline.audience_staging import Intent, StagedMembers, stage_members
+from connector.pipeline.audience_suppressed import skip_suppressed, suppressed_by, without_suppressed
+from connector.pipeline.clearing import clear_up, reduce_stage
+from connector.pipeline.consent import Consent
+from connector.pipeline.delivering import concluded
+from connector.pipeline.execution import Execution, execution
+from connector.pipeline.files import refuse_wrong
+from connector.pipeline.member_changes import members_known, settle_changes
+from connector.pipeline.observer import Observer
+from connector.pipeline.result import open_members
+from connector.pipeline.sending import write_left_out
+from connector.pipeline.service import AudienceService, open_audience_service
+
+LEAST_USED = 1_000
+"""TikTok shows no ads to an audience that matches fewer people (agreed by several sources)."""
+
+MIRROR = "mirror"
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceOptions:
+    """What the command line asks for beyond the file; `allow_empty`: an empty result may empty the audience."""
+
+    limit: int | None = None
+    allow_empty: bool = False
+    consent: Consent = field(default_factory=Consent)
+
+
+def run_audience(
+    project: Project,
+    name: str,
+    options: AudienceOptions,
+    allowed: Allowed,
+    observer: Observer,
+    stop: threading.Event,
+) -> RunRecord:
+    """Finishes interrupted runs, then makes the audience what its query says; raises as `run_orchestration` does."""
+    with _at_work(project, name, options, observer, stop) as (at, work):
+        line = allowed.written(at.ledger)
+        for record in at.ledger.runs.unfinished(name, at.scope(work.destination)):
+            _finish_earlier(at, work, record)
+        job = audience_job_now(at.project, name, at.ledger)
+        limit = options.limit or job.orchestration.limit
+        run_id = begin(at, job, test_event_code=None, limit=limit)
+        at.ledger.audit.began(line, run_id)
+        record = _carry_out(at, work, run_id, job, limit)
+        clear_up(project, at.ledger)
+    return record
+
+
+def resume_audience(
+    project: Project,
+    record: RunRecord,
+    options: AudienceOptions,
+    allowed: Allowed,
+    observer: Observer,
+    stop: threading.Event,
+) -> RunRecord:
+    """Finishes one run: from the stage where there is one, else by asking the warehouse again under its own id."""
+    with _at_work(project, record.orchestration, options, observer, stop) as (at, work):
+        allowed.written(at.ledger)
+        return _go_on(at, work, at.ledger.runs.get(record.run_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The audience as it stands at TikTok, and who is asked."""
+
+    destination: AudienceDestination
+    service: AudienceService
+    copies: Sequence[Copy]
+    options: AudienceOptions
+
+
+@contextmanager
+def _at_work(
+    project: Project, name: str, options: AudienceOptions, observer: Observer, stop: threading.Event
+) -> Iterator[tuple[Execution, _Work]]:
+    """Holds the orchestration and its audience, whose members are settled as far as answers came."""
+    destination = audience_job_now(project, name).destination
+    with ExitStack() as stack:
+        at = stack.enter_context(execution(project, name, observer, stop))
+        service = stack.enter_context(open_audience_service(destination, project.state_directory, observer, stop))
+        copies = settle_copies(at.ledger, service.account, destination, project.target, options.consent)
+        for copy in copies:
+            held = f"the audience {copy.audience_id}"
+            stack.enter_context(at.ledger.lock(project.state_directory, held, project.target))
+        _settle(at, copies)
+        yield at, _Work(destination, service, copies, options)
+
+
+def _settle(at: Execution, copies: Sequence[Copy]) -> None:
+    try:
+        for copy in copies:
+            if copy.key is not None:
+                settle_changes(at.ledger, copy.key, at.project.state_directory / "members" / str(copy.key))
+    except OSError as error:
+        raise StopResumable(
+            f"What was sent of the audience could not be settled: {error.strerror or error}. `connector resume` does "
+            "it when there is room."
+        ) from None
+
+
+def _finish_earlier(at: Execution, work: _Work, record: RunRecord) -> None:
+    """What is staged here is sent; what was not, or was meant for a simulator that is gone, this run reads anew."""
+    if not record.resumable:
+        return
+    directory = at.directory(record.run_id)
+    if record.staged and not directory.exists():
+        at.observer.note(
+            f"Run {record.run_id} is staged on {record.host or 'another machine'}: this one goes on without it."
+        )
+    elif not record.staged or work.destination.api_url == SIMULATOR:
+        at.ledger.runs.give_up(record.run_id)
+        rmtree(directory, ignore_errors=True)
+    else:
+        done = _go_on(at, work, record)
+        at.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
+
+
+def _go_on(at: Execution, work: _Work, record: RunRecord) -> RunRecord:
+    if record.api_url != work.destination.api_url:
+        raise UsageError(f"Run {record.run_id} was meant for {record.api_url}, where the audience no longer goes.")
+    at.ledger.runs.resume(record.run_id, holder=at.lock.holder, host=at.lock.host)
+    at.observer.resumed(record.run_id, record.orchestration, record.target)
+    if not record.staged or work.destination.api_url == SIMULATOR:
+        job = audience_job_now(at.project, record.orchestration, at.ledger)
+        return _carry_out(at, work, record.run_id, job, record.row_limit)
+    with concluded(at.ledger, record.run_id):
+        skip_suppressed(at, record.run_id)
+        _send(at, work, record.run_id, at.ledger.batches.open(record.run_id))
+    return _ended(at, work, record.run_id)
+
+
+def _carry_out(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int | None) -> RunRecord:
+    try:
+        with concluded(at.ledger, run_id):
+            staged = _stage(at, work, run_id, job, limit)
+            refuse_too_many_rejects(job, staged)
+            _agree(work, staged, limit)
+            _send(at, work, run_id, [OpenBatch(batch) for batch in staged.batches])
+    except (TooManyRejects, UsageError):
+        reduce_stage(at.directory(run_id))
+        raise
+    return _ended(at, work, run_id)
+
+
+def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int | None) -> StagedMembers:
+    directory = at.directory(run_id)
+    rmtree(directory, ignore_errors=True)
+    intent = intent_of(work.destination, limit)
+    try:
+        with open_members(job, at.project.directory, limit=limit, stop=at.stop, run_id=run_id) as result:
+            if result.query_id:
+                at.ledger.runs.asked(run_id, result.query_id)
+            known = members_known(at.ledger)
+            rows = without_suppressed(result.rows, suppressed_by(at.ledger))
+            staged = stage_members(rows, directory, work.copies, known, intent, read=at.observer.read)
+            if result.reading:
+                refuse_wrong(result.reading)
+    except BaseException as error:
+        rmtree(directory, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StopResumable(
+                f"The result could not be staged in {directory}: {error.strerror or error}. Nothing was sent; "
+                "run it again when there is room."
+            ) from None
+        raise
+    counted = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches, staged.unchanged)
+    at.ledger.runs.staged(run_id, counted)
+    at.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))
+    return staged
+
+
+def intent_of(destination: AudienceDestination, limit: int | None) -> Intent:
+    """What a run may do: a limited one sees some of the people only, so it deletes none."""
+    return Intent(destination.mode, destination.mode == MIRROR and limit is None, destination.rows_per_request)
+
+
+def _agree(work: _Work, staged: StagedMembers, limit: int | None) -> None:
+    """Raises UsageError where the change is one that somebody has to agree to, and nobody does."""
+    if is_emptied(work.destination, staged, limit) and not work.options.allow_empty:
+        raise UsageError(
+            "The result names nobody, which would empty the audience. Nothing was sent; `--allow-empty` says that it "
+            "is meant so."
+        )
+    if too_much := large_change(work.destination, staged):
+        work.options.consent.require([too_much])
+
+
+def is_emptied(destination: AudienceDestination, staged: StagedMembers, limit: int | None) -> bool:
+    """Whether the result names nobody, and the audience mirrors it."""
+    return destination.mode == MIRROR and limit is None and not staged.people and bool(staged.removed)
+
+
+def large_change(destination: AudienceDestination, staged: StagedMembers) -> str | None:
+    """The sentence on a change of more members than `max_change_percent`; the first filling of an audience is none."""
+    if not staged.members:
+        return None
+    percent = 100 * max(staged.added, staged.removed) / staged.members
+    if percent <= destination.max_change_percent:
+        return None
+    return (
+        f"{staged.added:,} identifiers are added and {staged.removed:,} removed, of {staged.members:,} known "
+        f"({percent:.0f} %, more than max_change_percent: {destination.max_change_percent:g}): an audience that "
+        "changes much goes through TikTok's learning phase again."
+    )
+
+
+def _send(at: Execution, work: _Work, run_id: str, open_batches: list[OpenBatch]) -> None:
+    keys = {copy.audience_id: copy.key for copy in work.copies}
+    advertisers = {copy.audience_id: copy.advertiser_ids for copy in work.copies}
+    if gone := {batch.record.route.event_source_id for batch in open_batches} - keys.keys():
+        raise StopResumable(
+            f"Run {run_id} was staged for the audience {min(gone)}, which is no longer that of this destination."
+        )
+    try:
+        if open_batches:
+            with work.service.mapping(advertisers) as client:
+                send_changes(at, run_id, work.destination, client, open_batches, keys)
+    finally:
+        write_left_out(at.ledger, run_id, at.directory(run_id), refused_rows)
+    if at.stop.is_set():
+        raise Interrupted("Interrupted; `connector resume` goes on with what was not sent.")
+
+
+def _ended(at: Execution, work: _Work, run_id: str) -> RunRecord:
+    _settle(at, work.copies)
+    reduce_stage(at.directory(run_id))
+    record = at.ledger.runs.get(run_id)
+    for copy in work.copies:
+        if copy.key is not None:
+            at.ledger.members.synced(copy.key)
+    for sentence in _worth_knowing(at, work, record):
+        at.observer.note(sentence)
+    return record
+
+
+def _worth_knowing(at: Execution, work: _Work, record: RunRecord) -> Iterator[str]:
+    if record.members and (record.members.added or record.members.removed):
+        yield "TikTok shows what has changed in an audience within 10 hours, and its size after a day or two."
+    keys = {copy.key for copy in work.copies}
+    for audience in at.ledger.members.known(record.target):
+        size = sum(audience.members.values())
+        if audience.key in keys and size < LEAST_USED:
+            yield (
+                f'The audience "{audience.name}" has {size:,} identifiers: TikTok uses none that matches fewer than '
+                f"{LEAST_USED:,} people."
+            )

@@ -1,0 +1,297 @@
+"""The people of a query compared with an audience: who is added, who is deleted, who stays; staged as it will be sent.
+
+1. The people are written as they come, and their identifiers by type and share.
+2. Share by share, identifiers are compared with the members known: new, member already, or repeated; members that no
+   row has are deleted, where the audience mirrors its query.
+3. The people are gone through again, and of each what is new is staged.
+
+Memory does not grow with the number of people; digests only are on the disk.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connector.destinations.tiktok.mapping import ADD, DELETE, route_to
+from connector.destinations.tiktok.units import Identifiers, units
+from connector.disk import sync
+from connector.hashed import ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
+from connector.ledger.left_out import LeftOutWriter
+from connector.ledger.records import BatchRecord
+from connector.outcomes import Skip
+from connector.pipeline.audience_copies import Copy
+from connector.pipeline.staging import Read
+from connector.stage.digests import (
+    DIGEST_BYTES,
+    SHARES,
+    Digests,
+    ShareFiles,
+    distinct,
+    in_order,
+    keys_of,
+    repeats,
+)
+from connector.stage.known import KeySet
+from connector.stage.units import UnitsFile
+
+NEW, MEMBER, REPEATED = 0, 1, 2
+"""What is known of an identifier of the result."""
+
+WANTED = np.dtype([("digest", "u1", DIGEST_BYTES), ("place", "<u8")])
+PEOPLE, FLAGS, SHARE_FOLDER = "people.arrow", "flags", "identifiers"
+ADDED, DELETED = CHANGES = ("added.arrow", "deleted.arrow")
+"""Files of what is sent."""
+
+Known = Callable[[Copy, str, int], tuple[Digests, Digests]]
+"""The members of a copy, of one type in one share: those acknowledged, and the doubtful."""
+
+Flags = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is to be done to the audience: `mode`, whether members may be deleted, and rows of a request at most."""
+
+    mode: str
+    deletes: bool
+    most_rows: int
+
+
+@dataclass
+class StagedMembers:
+    """What staging counted: rows, and over all copies identifiers; `members` are how many there were before."""
+
+    read: int = 0
+    people: int = 0
+    rejects: Counter[str] = field(default_factory=Counter)
+    skips: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+    batches: list[BatchRecord] = field(default_factory=list)
+    added: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    members: int = 0
+
+    @property
+    def rejected(self) -> int:
+        """Rows that were rejected, for whatever reason."""
+        return self.rejects.total()
+
+
+def stage_members(
+    rows: Iterable[HashedMembers],
+    directory: Path,
+    copies: Sequence[Copy],
+    known: Known,
+    intent: Intent,
+    *,
+    read: Read = lambda _: None,
+) -> StagedMembers:
+    """Stages what has to change in the copies of an audience, in the folder `directory`, which is made.
+
+    Raises OSError where the disk fails; then nothing that was written counts.
+    """
+    directory.mkdir(parents=True)
+    staging = _Staging(directory, copies, intent, StagedMembers(), LeftOutWriter(directory, "staging"))
+    try:
+        staging.read(rows, read)
+        staging.compare(known)
+        staging.put_units()
+        staging.finish()
+    finally:
+        staging.left_out.discard()
+    for folder in (directory, directory.parent, directory.parent.parent):
+        sync(folder)
+    return staging.staged
+
+
+@dataclass
+class _Staging:
+    directory: Path
+    copies: Sequence[Copy]
+    intent: Intent
+    staged: StagedMembers
+    left_out: LeftOutWriter
+    identifiers: int = 0
+    files: list[UnitsFile] = field(default_factory=list)
+
+    @property
+    def shares(self) -> ShareFiles:
+        return ShareFiles(self.directory / SHARE_FOLDER, WANTED)
+
+    def read(self, rows: Iterable[HashedMembers], told: Read) -> None:
+        """Writes the people, and their identifiers by share, as they come."""
+        shares = self.shares
+        with pa.OSFile(str(self.directory / PEOPLE), "wb") as sink, pa.ipc.new_file(sink, MEMBERS) as writer:
+            for part in rows:
+                self.staged.read += part.read
+                self.staged.rejects.update(part.rejects)
+                self.staged.skips.update(part.skips)
+                self.staged.warnings.update(part.warnings)
+                self.left_out.add(part.left_out)
+                self._share_out(part.members, shares)
+                for batch in part.members.combine_chunks().to_batches():
+                    writer.write_batch(batch)
+                told(self.staged.read)
+        shares.finish()
+        self.staged.warnings = +self.staged.warnings
+
+    def _share_out(self, members: pa.Table, shares: ShareFiles) -> None:
+        self.staged.people += members.num_rows
+        for name, some in people_of(members).items():
+            records = np.empty(len(some.digests), WANTED)
+            records["digest"] = some.digests
+            records["place"] = np.arange(self.identifiers, self.identifiers + len(records), dtype=np.uint64)
+            self.identifiers += len(records)
+            shares.add(name, records)
+
+    def compare(self, known: Known) -> None:
+        """Says of each identifier, for each copy, whether it is new, and stages those that are to be deleted."""
+        flags = self._flags("w+")
+        deleted = UnitsFile(self.directory, DELETED, self.intent.most_rows)
+        for number, copy in enumerate(self.copies):
+            for name in ID_TYPES:
+                for share in range(SHARES):
+                    self._compare(flags[number], copy, name, share, known, deleted)
+        deleted.finish()
+        self.files = [deleted]
+
+    def _compare(self, flags: Flags, copy: Copy, name: str, share: int, known: Known, deleted: UnitsFile) -> None:
+        wanted = self.shares.read(name, share)
+        members, doubtful = known(copy, name, share)
+        self.staged.members += len(members)
+        if not len(wanted) and not len(members) and not len(doubtful):
+            return
+        order = in_order(wanted["digest"])
+        ordered = wanted["digest"][order]
+        again = repeats(ordered)
+        there = KeySet(keys_of(members)).has(keys_of(ordered)) & ~again
+        if self.intent.mode == "remove":
+            there[:] = False
+        found = np.select([again, there], [REPEATED, MEMBER], NEW).astype(np.uint8)
+        flags[wanted["place"][order].astype(np.int64)] = found
+        self.staged.unchanged += int(np.count_nonzero(there))
+        if self.intent.deletes:
+            every = distinct(np.concatenate([members, doubtful]))
+            gone = every[~KeySet(keys_of(ordered)).has(keys_of(every))]
+            self.staged.removed += len(gone)
+            self._delete(deleted, copy, name, gone)
+
+    @staticmethod
+    def _delete(deleted: UnitsFile, copy: Copy, name: str, gone: Digests) -> None:
+        if not len(gone):
+            return
+        alone = {name: Identifiers(np.ones(len(gone), np.int64), gone)}
+        no_rows = pa.ListArray.from_arrays(pa.array(np.zeros(len(gone) + 1, np.int32)), pa.array([], pa.int64()))
+        made = units(alone, no_rows, copy.audience_id, (name,))
+        deleted.add(route_to(DELETE, (name,), copy.audience_id), made.table, made.weights)
+
+    def put_units(self) -> None:
+        """Stages of each person what is new, and counts who is left out."""
+        flags = self._flags("r")
+        added = UnitsFile(self.directory, ADDED, self.intent.most_rows)
+        place = 0
+        for members in self._people():
+            people = people_of(members)
+            here = {}
+            for name, some in people.items():
+                here[name] = flags[:, place : place + len(some.digests)]
+                place += len(some.digests)
+            self._put(added, members["row"], people, here)
+        added.finish()
+        self.files = [added, *self.files]
+
+    def _put(self, added: UnitsFile, rows: pa.Array, people: dict[str, Identifiers], flags: dict[str, Flags]) -> None:
+        action = DELETE if self.intent.mode == "remove" else ADD
+        chosen = [
+            {name: _where(some, flags[name][number] == NEW) for name, some in people.items()}
+            for number in range(len(self.copies))
+        ]
+        has = np.stack([sum(some.counts for some in one.values()) > 0 for one in chosen])
+        last = len(has) - 1 - np.argmax(has[::-1], axis=0)
+        for number, (copy, new) in enumerate(zip(self.copies, chosen, strict=True)):
+            counted = has[number] & (last == number)
+            made = units(new, _row_lists(rows, counted), copy.audience_id)
+            if made.table.num_rows:
+                added.add(route_to(action, ID_TYPES, copy.audience_id), made.table, made.weights)
+            count = sum(len(some.digests) for some in new.values())
+            if action == ADD:
+                self.staged.added += count
+            else:
+                self.staged.removed += count
+        self._leave_out(rows, people, flags, np.asarray(~has.any(axis=0)))
+
+    def _leave_out(
+        self, rows: pa.Array, people: dict[str, Identifiers], flags: dict[str, Flags], left: npt.NDArray[np.bool_]
+    ) -> None:
+        if not left.any():
+            return
+        member = np.zeros(len(left), np.bool_)
+        for name, some in people.items():
+            there = (flags[name] == MEMBER).any(axis=0)
+            member |= _where(some, there).counts > 0
+        for reason, some_rows in ((Skip.ALREADY_MEMBER, left & member), (Skip.DUPLICATE, left & ~member)):
+            self._skip(reason, rows.filter(pa.array(some_rows)))
+
+    def _skip(self, reason: Skip, rows: pa.Array) -> None:
+        count = len(rows)
+        if not count:
+            return
+        self.staged.skips[reason.value] += count
+        same = [pa.repeat("skipped", count), pa.repeat(reason.value, count)]
+        said = [pa.nulls(count, pa.int32()), pa.nulls(count, pa.string()), pa.repeat("{}", count)]
+        self.left_out.add(pa.table([rows, *same, *said], schema=LEFT_OUT))
+
+    def finish(self) -> None:
+        """Numbers the batches: additions first, so that no audience is ever smaller than it has to be."""
+        self.left_out.close()
+        staged = (
+            (batch, members) for file in self.files for batch, members in zip(file.batches, file.members, strict=True)
+        )
+        self.staged.batches = [
+            BatchRecord(number, one.route, one.file, one.index, one.events, one.rows, members)
+            for number, (one, members) in enumerate(staged)
+        ]
+        self.shares.remove()
+        for name in (PEOPLE, FLAGS):
+            (self.directory / name).unlink(missing_ok=True)
+
+    def _flags(self, mode: str) -> Flags:
+        shape = (len(self.copies), max(self.identifiers, 1))
+        return np.memmap(self.directory / FLAGS, np.uint8, mode=mode, shape=shape)  # type: ignore[call-overload,no-any-return]
+
+    def _people(self) -> Iterator[pa.RecordBatch]:
+        with pa.OSFile(str(self.directory / PEOPLE), "rb") as source:
+            reader = pa.ipc.open_file(source)
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
+
+
+def people_of(members: pa.Table | pa.RecordBatch) -> dict[str, Identifiers]:
+    """By type, the identifiers of the people (schema MEMBERS)."""
+    return {name: _identifiers(members[name]) for name in ID_TYPES}
+
+
+def _identifiers(lists: pa.ChunkedArray | pa.ListArray) -> Identifiers:
+    whole = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
+    offsets = whole.offsets.to_numpy()
+    flat = whole.flatten()
+    data = np.frombuffer(flat.buffers()[1] or b"", np.uint8).reshape(-1, DIGEST_BYTES)
+    return Identifiers(np.diff(offsets).astype(np.int64), data[flat.offset : flat.offset + len(flat)])
+
+
+def _where(some: Identifiers, chosen: npt.NDArray[np.bool_]) -> Identifiers:
+    """Those identifiers that are chosen."""
+    person = np.repeat(np.arange(len(some.counts)), some.counts)[chosen]
+    return Identifiers(np.bincount(person, minlength=len(some.counts)).astype(np.int64), some.digests[chosen])
+
+
+def _row_lists(rows: pa.Array, counted: npt.NDArray[np.bool_]) -> pa.ListArray:
+    """A list of one row where it is counted, else an empty one."""
+    offsets = np.r_[0, np.cumsum(counted)].astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), rows.filter(pa.array(counted)))

@@ -1,0 +1,88 @@
+"""The audiences that runs keep, as the ledger knows them and as TikTok tells."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from connector.config.destination import AudienceDestination
+from connector.config.project import Project
+from connector.config.suggest import did_you_mean
+from connector.destinations.tiktok.audiences import Audiences
+from connector.errors import (
+    AccountRefused,
+    AccountUnreachable,
+    AuthorisationError,
+    ConnectorError,
+    NotPermitted,
+    UsageError,
+)
+from connector.ledger.records import AudienceRecord
+from connector.pipeline.history import known_ledger
+from connector.pipeline.service import brief_policy, open_account
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceView:
+    """An audience; `size` is what TikTok tells, None: it does not, and `why_not` says why."""
+
+    record: AudienceRecord
+    size: int | None = None
+    why_not: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `connector audiences --json` prints for it."""
+        one = self.record
+        return {
+            "name": one.name,
+            "audience_id": one.audience_id,
+            "advertiser_ids": list(one.advertiser_ids),
+            "target": one.target,
+            "api_url": one.api_url,
+            "members": {**one.members, "total": sum(one.members.values())},
+            "synced_at": one.synced_at,
+        }
+
+
+def known_audiences(project: Project) -> list[AudienceView]:
+    """Every audience that runs under the project's target keep."""
+    with known_ledger(project) as ledger:
+        records = ledger.members.known(project.target) if ledger else []
+    return [AudienceView(one) for one in records]
+
+
+def show_audience(project: Project, name: str) -> list[AudienceView]:
+    """The audience of this name or id, in every business, with its size. Raises UsageError where there is none."""
+    known = known_audiences(project)
+    found = [one for one in known if name in {one.record.name, one.record.audience_id}]
+    if not found:
+        hint = did_you_mean(name, [one.record.name for one in known]) or " `connector audiences` lists them."
+        raise UsageError(f'No run keeps an audience "{name}" under target {project.target}.{hint}')
+    return [_with_size(project, one.record) for one in found]
+
+
+def _with_size(project: Project, record: AudienceRecord) -> AudienceView:
+    destination = destination_of_audience(project, record)
+    if destination is None:
+        return AudienceView(record, why_not="No destination goes there any more.")
+    policy = brief_policy(destination, attempts=2, seconds=10)
+    try:
+        with open_account(destination, project.state_directory, policy=policy, timeout=10) as account:
+            found = Audiences(account, record.advertiser_ids[0]).with_id(record.audience_id)
+    except (AccountRefused, AccountUnreachable, AuthorisationError, NotPermitted) as error:
+        return AudienceView(record, why_not=error.message)
+    if found is None:
+        return AudienceView(record, why_not="TikTok does not list it: it may have been deleted there.")
+    return AudienceView(record, found.size)
+
+
+def destination_of_audience(project: Project, record: AudienceRecord) -> AudienceDestination | None:
+    """A destination of the project that goes to the audience's ad accounts, if one is left."""
+    for name in project.orchestrations:
+        try:
+            destination = project.orchestration(name).destination
+        except ConnectorError:
+            continue
+        ids = {one for group in getattr(destination, "advertiser_ids", ()) for one in group}
+        same = destination.api_url == record.api_url and bool(ids & set(record.advertiser_ids))
+        if isinstance(destination, AudienceDestination) and same:
+            return destination
+    return None

@@ -1,0 +1,34 @@
+"""The destinations of a project, as they are written."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from connector.config.destination import AnyDestination, AudienceDestination
+from connector.config.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A destination as the file has it; `goes_to` names the event source or the audience."""
+
+    name: str
+    type: str
+    goes_to: str
+    credential: str
+    api_url: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The names in their order."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def listed_destinations(project: Project) -> list[Listed]:
+    """Every destination, in the order of the file. Raises ConfigurationError where a variable is not set."""
+    found = map(project.destination, project.destinations)
+    return [Listed(one.name, one.type, _goes_to(one), one.credential.name, one.api_url) for one in found]
+
+
+def _goes_to(destination: AnyDestination) -> str:
+    if isinstance(destination, AudienceDestination):
+        return f"audience {destination.audience_id or destination.audience}"
+    return f"{destination.event_source} {destination.event_source_id or destination.event_set_name}"

@@ -1,0 +1,78 @@
+"""What can be seen of a run before it is made."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Counts of rows, events and requests; `minutes` is what the rate limit alone costs, `notes` are about files.
+
+    `changes` is what the run would first do to the ad account, `members` the identifiers that an audience's run adds,
+    removes and leaves; without events.
+    """
+
+    orchestration: str
+    destination: str
+    target: str
+    limit: int | None
+    test_event_code: str | None
+    read: int
+    to_send: int
+    events: int
+    requests: int
+    rejects: dict[str, int]
+    skips: dict[str, int]
+    warnings: dict[str, int]
+    minutes: float
+    too_many_rejects: str | None
+    notes: list[str]
+    changes: list[str]
+    members: dict[str, int] | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """The object that `connector plan --json` prints."""
+        return {
+            "orchestration": self.orchestration,
+            "destination": self.destination,
+            "target": self.target,
+            "limit": self.limit,
+            "test_event_code": self.test_event_code,
+            "rows": {
+                "read": self.read,
+                "to_send": self.to_send,
+                "rejected": sum(self.rejects.values()),
+                "skipped": sum(self.skips.values()),
+            },
+            "events": self.events,
+            "requests": self.requests,
+            "rejects": self.rejects,
+            "skips": self.skips,
+            "warnings": self.warnings,
+            "minutes": self.minutes,
+            "too_many_rejects": self.too_many_rejects,
+            "notes": self.notes,
+            "changes": self.changes,
+            **({"members": self.members} if self.members is not None else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Request bodies with the first events, and the first rows that are left out, of the rows read."""
+
+    orchestration: str
+    target: str
+    read: int
+    bodies: list[dict[str, Any]]
+    left_out: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `connector preview --json` prints."""
+        return {
+            "orchestration": self.orchestration,
+            "target": self.target,
+            "rows_read": self.read,
+            "requests": self.bodies,
+            "left_out": self.left_out,
+        }

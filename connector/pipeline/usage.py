@@ -1,0 +1,75 @@
+"""What was delivered of third-party data in a month, for the report that its buyer owes."""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from connector.config.destination import AudienceDestination
+from connector.config.project import Project
+from connector.errors import UsageError
+from connector.ledger.ledger import Ledger
+from connector.ledger.runs import as_text
+from connector.pipeline.history import ledger_of
+
+COLUMNS = (
+    "month", "advertiser_ids", "destination", "audience", "audience_id", "runs", "rows_delivered",
+    "identifiers_delivered", "last_delivered_at", "reporting_contacts", "impressions", "amount_spent",
+)  # fmt: skip
+"""The last two are known to TikTok Ads Manager alone, and left to be filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """A line for each audience that got third-party data in the month, as COLUMNS says."""
+
+    month: str
+    lines: list[dict[str, object]]
+
+
+def usage_report(project: Project, month: str) -> UsageReport:
+    """What was delivered to destinations with `data_marketplace`, in a month (`2026-11`) by UTC.
+
+    Raises UsageError for a month that is none, or where no destination is marked so.
+    """
+    first = _month(month)
+    marked = [one for one in _destinations(project) if one.data_marketplace]
+    if not marked:
+        raise UsageError("No destination has `data_marketplace`: there is nothing to report.")
+    with ledger_of(project) as ledger:
+        lines = [line for one in marked for line in _lines(project, ledger, one, first)]
+    return UsageReport(month, lines)
+
+
+def _destinations(project: Project) -> list[AudienceDestination]:
+    found = {}
+    for name in project.orchestrations:
+        destination = project.orchestration(name).destination
+        if isinstance(destination, AudienceDestination):
+            found[destination.name] = destination
+    return list(found.values())
+
+
+def _lines(project: Project, ledger: Ledger, destination: AudienceDestination, first: date) -> list[dict[str, object]]:
+    begin = datetime(first.year, first.month, 1, tzinfo=UTC)
+    end = begin + timedelta(days=monthrange(first.year, first.month)[1])
+    delivered = ledger.members.delivered_between(destination.name, project.target, as_text(begin), as_text(end))
+    known = {one.audience_id: one for one in ledger.members.known(project.target)}
+    contacts = destination.data_marketplace.reporting_contact_email if destination.data_marketplace else ()
+    found = []
+    for one in delivered:
+        audience = known.get(one.audience_id)
+        ids = audience.advertiser_ids if audience else destination.advertiser_ids[0]
+        name = audience.name if audience else destination.audience or ""
+        values = (
+            f"{first:%Y-%m}", " ".join(ids), destination.name, name, one.audience_id, one.runs, one.rows, one.members,
+            one.last, " ".join(contacts), "", "",
+        )  # fmt: skip
+        found.append(dict(zip(COLUMNS, values, strict=True)))
+    return found
+
+
+def _month(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise UsageError(f'"{text}" is no month: it is written as 2026-11.') from None

@@ -1,0 +1,93 @@
+"""Identifiers by the million, in shares that each fit into memory.
+
+A digest is known by its first 128 bits, as an event is by its key: the digests of two addresses do not agree in them by
+chance.
+"""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from connector.stage.keys import Keys
+
+DIGEST_BYTES = 32
+SHARES = 64
+"""Of 50 million digests a share holds 0.8 million, which is 25 MB."""
+
+Digests = npt.NDArray[np.uint8]
+"""Shape (n, 32)."""
+
+
+def digests_from(data: bytes) -> Digests:
+    """Digests that were written one after the other."""
+    return np.frombuffer(data, np.uint8).reshape(-1, DIGEST_BYTES)
+
+
+def keys_of(digests: Digests) -> Keys:
+    """The first 128 bits of each digest, as two numbers."""
+    return np.ascontiguousarray(digests[:, :16]).view("<u8").reshape(-1, 2)
+
+
+def in_order(digests: Digests) -> npt.NDArray[np.int64]:
+    """The positions of the digests, sorted by their keys; equal ones in the order in which they stand."""
+    keys = keys_of(digests)
+    return np.lexsort((keys[:, 1], keys[:, 0]))
+
+
+def repeats(ordered: Digests) -> npt.NDArray[np.bool_]:
+    """Of each of sorted digests, whether it is that before it."""
+    keys = keys_of(ordered)
+    return np.r_[False, (keys[1:] == keys[:-1]).all(axis=1)] if len(keys) else np.zeros(0, np.bool_)
+
+
+def distinct(digests: Digests) -> Digests:
+    """Sorted, each once."""
+    ordered = digests[in_order(digests)]
+    found: Digests = ordered[~repeats(ordered)]
+    return found
+
+
+class ShareFiles:
+    """Records with a field `digest`, written by type and share as they come, and read share by share."""
+
+    def __init__(self, directory: Path, record: np.dtype[np.void]) -> None:
+        self._directory, self._record = directory, record
+        self._open: dict[Path, BinaryIO] = {}
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def add(self, id_type: str, records: npt.NDArray[np.void]) -> None:
+        """Appends records, in their order."""
+        shares = records["digest"][:, 0] >> 2
+        order = np.argsort(shares, kind="stable")
+        ends = np.searchsorted(shares[order], np.arange(SHARES + 1))
+        for share in np.flatnonzero(np.diff(ends)):
+            self._file(id_type, int(share)).write(records[order[ends[share] : ends[share + 1]]].tobytes())
+
+    def finish(self) -> None:
+        """Nothing more is added."""
+        for file in self._open.values():
+            file.close()
+        self._open = {}
+
+    def read(self, id_type: str, share: int) -> npt.NDArray[np.void]:
+        """The records of a share."""
+        path = self._path(id_type, share)
+        return np.fromfile(path, self._record) if path.exists() else np.empty(0, self._record)
+
+    def remove(self) -> None:
+        """Deletes the files."""
+        self.finish()
+        for path in self._directory.iterdir():
+            path.unlink()
+        self._directory.rmdir()
+
+    def _file(self, id_type: str, share: int) -> BinaryIO:
+        path = self._path(id_type, share)
+        if path not in self._open:
+            self._open[path] = path.open("ab")
+        return self._open[path]
+
+    def _path(self, id_type: str, share: int) -> Path:
+        return self._directory / f"{id_type}.{share}"

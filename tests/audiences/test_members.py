@@ -1,0 +1,115 @@
+"""What identifiers the transform makes of an audience's rows."""
+
+import string
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector.catalogue import AUDIENCES
+from connector.errors import ConfigurationError
+from connector.hashed import ID_TYPES
+from connector.transform.binding import bind
+from connector.transform.members import compile_members, hash_members, missing_columns
+from connector.transform.rules import MemberRules
+from connector.transform.template import DataTemplate
+from tests.audiences.reference import SCHEMAS, Member, digest_of, members_of
+
+JOHN = "55e79200c1635b37ad31a378c39feb12f120f116625093a19bc32fff15041149"
+"""Of John.Doe+promo@example.com, as a vendor restates TikTok's own section on audiences."""
+PHONE = "9f7ec22d72092cd3c0b58726ed9c2d91b92e51a3f29837508fb2948bb22dd2fd"
+"""Of (+1)2133734253, from TikTok's page."""
+
+
+def hashed(table: pa.Table, *, slice_rows: int = 32_768, case: str = "lower") -> dict[int, list[Member]]:
+    """By row, its identifiers."""
+    compiled = compile_members(bind(DataTemplate("tiktok_audience"), table.schema, AUDIENCES), MemberRules("US", case))
+    found: dict[int, list[Member]] = {}
+    for part in hash_members(table.to_batches(), compiled, threads=1, slice_rows=slice_rows):
+        for row in part.members.to_pylist():
+            found[row["row"]] = [(SCHEMAS[name], digest.hex()) for name in ID_TYPES for digest in row[name]]
+        assert part.rejects.total() == part.left_out.num_rows == part.read - part.members.num_rows
+    return found
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "digest"),
+    [
+        ("EMAIL", "John.Doe+promo@example.com", JOHN),
+        ("EMAIL", " JOHNDOE@example.com ", JOHN),
+        ("EMAIL", JOHN.upper(), JOHN),
+        ("PHONE", "(+1)2133734253", PHONE),
+        ("PHONE", "213-373-4253", PHONE),
+        ("IDFA", "EA7583CD-A667-48BC-B806-42ECB2B48606", digest_of("ea7583cd-a667-48bc-b806-42ecb2b48606")),
+        (
+            "AAID",
+            "aaaaaa-2222-1111-8787-809e92233ba0",
+            "0ebad966881e1eebffe69b3abf624631cf83ec9bf8cb3ce134c7c75c6d8ee7fc",
+        ),
+    ],
+)
+def test_a_golden_identifier(column: str, value: str, digest: str) -> None:
+    assert hashed(pa.table({column: [value]})) == {1: [(f"{column}_SHA256", digest)]}
+
+
+def test_an_audience_hashes_an_address_otherwise_than_an_event() -> None:
+    """The same address, by TikTok's rule for events: lower-cased and no more."""
+    as_event = digest_of("john.doe+promo@example.com")
+    ((_, as_member),) = hashed(pa.table({"email": ["John.Doe+promo@example.com"]}))[1]
+    assert as_member == JOHN != as_event
+
+
+def test_apples_ids_can_be_hashed_in_capitals_as_events_do() -> None:
+    idfa = pa.table({"idfa": ["ea7583cd-a667-48bc-b806-42ecb2b48606"]})
+    expected = "70574fa9c8f498a7b2e5c8712b1126de7b1406fd02fdc591821c5bd33092fd1c"
+    assert hashed(idfa, case="upper") == {1: [("IDFA_SHA256", expected)]}
+
+
+def test_a_maid_goes_where_its_type_says() -> None:
+    one = "EA7583CD-A667-48BC-B806-42ECB2B48606"
+    table = pa.table({"maid": [one, one, one, None], "maid_type": ["iOS", "gaid", "fridge", "ios"]})
+    digest = digest_of(one.lower())
+    assert hashed(table) == {1: [("IDFA_SHA256", digest)], 2: [("AAID_SHA256", digest)]}
+
+
+@pytest.mark.parametrize("value", ["", "  ", "00000000-0000-0000-0000-000000000000", digest_of("")])
+def test_what_stands_for_nobody_is_nobody(value: str) -> None:
+    assert hashed(pa.table({"idfa": [value]})) == {}
+
+
+def test_a_result_without_people_is_refused() -> None:
+    binding = bind(DataTemplate("tiktok_audience"), pa.schema([("city", pa.string())]), AUDIENCES)
+    assert '"email", "phone", "idfa", "aaid", "maid"' in (missing_columns(binding) or "")
+
+
+def test_a_maid_without_its_type_is_refused() -> None:
+    binding = bind(DataTemplate("tiktok_audience"), pa.schema([("maid", pa.string())]), AUDIENCES)
+    assert "maid_type" in (missing_columns(binding) or "")
+
+
+def test_a_column_of_the_wrong_type_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="text, a number, or a list"):
+        bind(DataTemplate("tiktok_audience"), pa.schema([("email", pa.bool_())]), AUDIENCES)
+
+
+LETTERS = st.text(string.ascii_letters + string.digits + "+.-_@ é", max_size=12)
+EMAILS = st.one_of(
+    st.none(),
+    st.builds("{}@{}".format, LETTERS, st.sampled_from(["example.com", "Example.ORG", "x", ".a.b", "münchen.de"])),
+    LETTERS,
+    st.just(JOHN),
+)
+PHONES = st.one_of(st.none(), st.sampled_from(["213-373-4253", "+44 7700 900123", "12", "n/a", PHONE, ""]), LETTERS)
+DEVICES = st.one_of(st.none(), st.uuids().map(str), st.uuids().map(lambda one: str(one).upper()), LETTERS)
+ROWS = st.fixed_dictionaries({"email": st.lists(EMAILS, max_size=3), "phone": PHONES, "idfa": DEVICES, "aaid": DEVICES})
+SCHEMA = pa.schema([("email", pa.list_(pa.string())), *((name, pa.string()) for name in ("phone", "idfa", "aaid"))])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ROWS, max_size=12), st.integers(1, 5))
+def test_the_transform_says_what_the_reference_says(rows: list[dict[str, Any]], slice_rows: int) -> None:
+    table = pa.Table.from_pylist(rows, SCHEMA)
+    expected = {number: found for number, row in enumerate(rows, 1) if (found := members_of(row))}
+    assert hashed(table, slice_rows=slice_rows) == expected
