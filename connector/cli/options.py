@@ -24,11 +24,11 @@ ResendOption = Annotated[
         "--resend-unknown", help="Send again what may have been taken more than 48 hours ago, its answer being lost."
     ),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", help="Agree to changes at TikTok, instead of being asked.")]
 SinceOption = Annotated[
     str | None,
     typer.Option("--since", metavar="WHEN", help="Only runs begun since: 12h, 7d, a date or a time (UTC)."),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", help="Agree to changes at TikTok, instead of being asked.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestration.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as `connector runs` lists it.")]
 

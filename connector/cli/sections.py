@@ -7,12 +7,15 @@ from decimal import Decimal
 from connector.cli.console import counted, table
 from connector.cli.summary import summary
 from connector.pipeline.figures import AGE_NAMES, plain_text
-from connector.pipeline.insight import RunInsight
+from connector.pipeline.insight import Example, RunInsight
 
 Section = Callable[[RunInsight], Iterator[str]]
 
 WIDTH = 40
 """Characters of a value, and of a bar, at most."""
+
+COLUMNS = 4
+"""Of a rejected row, at most."""
 
 _WORDS = {
     "asked": "query asked",
@@ -32,6 +35,8 @@ def sections(insight: RunInsight) -> Iterator[str]:
 
 def _summary(insight: RunInsight) -> Iterator[str]:
     yield from summary(insight.record)
+    if insight.users:
+        yield f"By {', then '.join(dict.fromkeys(insight.users))}."
     if insight.record.query_id:
         yield f"The warehouse's history has its query as {insight.record.query_id}."
 
@@ -58,9 +63,7 @@ def _rejects(insight: RunInsight) -> Iterator[str]:
     rows = []
     for reason, some in sorted(insight.examples.items(), key=lambda item: (-counts.get(item[0], 0), item[0])):
         names = [(f"  {reason}", f"{counts.get(reason, 0):,}"), *[("", "")] * (len(some) - 1)]
-        rows += [
-            (*name, f"row {one.row:,}", _held(one.telling(reason, 4))) for name, one in zip(names, some, strict=True)
-        ]
+        rows += [(*name, f"row {one.row:,}", _held(one, reason)) for name, one in zip(names, some, strict=True)]
     yield from table(rows, right=frozenset({1}))
 
 
@@ -137,10 +140,14 @@ def bar(part: int, whole: int) -> str:
     return "#" * max(round(WIDTH * part / whole), 1) if part else ""
 
 
-def _held(columns: dict[str, str]) -> str:
-    return "  ".join(
-        f"{name}={value if len(value) <= WIDTH else value[: WIDTH - 1] + '…'}" for name, value in columns.items()
-    )
+def _held(one: Example, reason: str) -> str:
+    held = [f"{name}={_cut(value)}" for name, value in one.telling(reason, COLUMNS).items()]
+    said = [f"TikTok said: {_cut(one.message)} ({one.code})"] if one.message else []
+    return "  ".join([*held, *said])
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= WIDTH else value[: WIDTH - 1] + "…"
 
 
 SECTIONS: tuple[Section, ...] = (_summary, _timeline, _rejects, _requests, _coverage, _freshness, _value)

@@ -28,14 +28,14 @@ class Ledger:
     batches: Batches
     delivered: DeliveredKeys
     files: Files
-    named: NamedIds
-    members: Members
-    audit: Audit
-    suppressed: SuppressedPersons
     figures: Figures
     moments: Moments
     requests: Requests
     pages: Pages
+    named: NamedIds
+    members: Members
+    audit: Audit
+    suppressed: SuppressedPersons
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
@@ -61,13 +61,13 @@ def open_ledger(url: str) -> Ledger:
         batches=Batches(database),
         delivered=DeliveredKeys(database),
         files=Files(database),
-        named=NamedIds(database),
-        members=Members(database),
-        audit=Audit(database),
-        suppressed=SuppressedPersons(database),
         figures=Figures(database),
         moments=Moments(database),
         requests=Requests(database),
         pages=Pages(database),
+        named=NamedIds(database),
+        members=Members(database),
+        audit=Audit(database),
+        suppressed=SuppressedPersons(database),
         database=database,
     )

@@ -156,8 +156,8 @@ class Part:
     code: int | None = None
     message: str | None = None
     whole: bool = False
-    members: int = 0
     figures: Mapping[str, Any] | None = None
+    members: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,8 +301,8 @@ class RunRecord:
     fingerprint: str | None = None
     host: str | None = None
     query_id: str | None = None
-    members: MemberCounts | None = None
     destination: str = ""
+    members: MemberCounts | None = None
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector run --json` prints."""

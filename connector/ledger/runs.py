@@ -284,6 +284,6 @@ def _record(connection: Connection, run: Row[Any]) -> RunRecord:
         fingerprint=run.fingerprint,
         host=run.host,
         query_id=run.query_id,
-        members=_members(connection, run),
         destination=run.destination,
+        members=_members(connection, run),
     )

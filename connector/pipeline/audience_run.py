@@ -174,8 +174,7 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
     intent = intent_of(work.destination, limit)
     try:
         with open_members(job, at.project.directory, limit=limit, stop=at.stop, run_id=run_id) as result:
-            if result.query_id:
-                at.ledger.runs.asked(run_id, result.query_id)
+            at.ledger.runs.asked(run_id, result.query_id)
             known = members_known(at.ledger)
             rows = without_suppressed(result.rows, suppressed_by(at.ledger))
             staged = stage_members(rows, directory, work.copies, known, intent, read=at.observer.read)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from connector.catalogue import PARAMETERS
 from connector.config.project import Project
 from connector.config.warehouse import Warehouse
 from connector.errors import SourceError, UsageError
@@ -24,6 +23,7 @@ from connector.ledger.records import RunRecord
 from connector.outcomes import Reason
 from connector.pipeline.figures import RunFigures, added_up
 from connector.pipeline.history import ledger_of, run_directory
+from connector.pipeline.insight import PERSONAL
 from connector.sources.failures import said, secrets_of
 from connector.sources.registry import check_driver
 from connector.sources.sqlalchemy_engine import url_of
@@ -31,7 +31,6 @@ from connector.sources.sqlalchemy_engine import url_of
 if TYPE_CHECKING:
     from sqlalchemy import URL, RowMapping
 
-_PERSONAL = tuple(one.name for one in PARAMETERS if one.personal)
 _POSTGRESQL = {"postgresql", "postgres"}
 
 
@@ -47,9 +46,11 @@ def export_to_files(project: Project, output: Path, *, since: datetime | None = 
     """Writes the tables as Parquet files into the folder `output`, which is made; or, where its name ends with
     .parquet, the table of runs into that one file.
 
-    Raises UsageError where there is a file in place of the folder.
+    Raises UsageError where there is a file in place of the folder, or no folder for the file.
     """
     if output.suffix == ".parquet":
+        if not output.parent.is_dir():
+            raise UsageError(f'The folder "{output.parent}" does not exist: make it first.')
         files = {"sync_runs": output}
     else:
         if output.exists() and not output.is_dir():
@@ -226,7 +227,7 @@ def _changelog(record: RunRecord, directory: Path) -> Iterator[pa.RecordBatch]:
             "failure_reason": batch["reason"],
             "error_code": batch["code"].cast(pa.int64()),
             "status_message": batch["message"],
-            "fields": without_members(batch["columns"], _PERSONAL),
+            "fields": without_members(batch["columns"], sorted(PERSONAL)),
         }
         yield pa.RecordBatch.from_arrays([columns[name] for name in SYNC_CHANGELOG.names], schema=SYNC_CHANGELOG)
 

@@ -75,10 +75,9 @@ def audit_lines(project: Project, limit: int) -> list[AuditLine]:
         return ledger.audit.latest(limit)
 
 
-def worked_on_by(project: Project, run_id: str) -> list[AuditLine]:
+def worked_on_by(ledger: Ledger, run_id: str) -> list[AuditLine]:
     """Who began a run, and who went on with it, in their order."""
-    with ledger_of(project) as ledger:
-        return [line for line in ledger.audit.of_run(run_id) if line.use.allowed and line.use.command != "rejects"]
+    return [line for line in ledger.audit.of_run(run_id) if line.use.allowed and line.use.command != "rejects"]
 
 
 def last_success(project: Project, name: str, scope: Scope) -> datetime | None:

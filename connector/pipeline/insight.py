@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from connector.catalogue import BY_NAME, PARAMETERS
 from connector.config.project import Project
-from connector.hashed import MATCHED_BY
+from connector.hashed import ID_TYPES, MATCHED_BY
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import first_of_each_reason
 from connector.ledger.moments import Moment
@@ -17,7 +17,7 @@ from connector.ledger.records import RunRecord
 from connector.ledger.requests import RequestSummary
 from connector.outcomes import Reason
 from connector.pipeline.figures import RunFigures, added_up
-from connector.pipeline.history import ledger_of, run_directory, run_named
+from connector.pipeline.history import ledger_of, run_directory, run_named, worked_on_by
 from connector.pipeline.shown import shown_by
 from connector.pipeline.trend import Trend, trend_of
 
@@ -34,22 +34,28 @@ _ABOUT: dict[str, tuple[str, ...]] = {
     Reason.INVALID_EVENT_CHANNEL: ("event_channel",),
 }
 _FOUND_BY = ("order_id", "event_id", "shop_id", "content_id")
-_PERSONAL = frozenset(one.name for one in PARAMETERS if one.personal)
+PERSONAL = frozenset({*ID_TYPES, *(one.name for one in PARAMETERS if one.personal)})
+"""Columns of a rejected row that are of a person's, if only as digests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A rejected row: its number in the result, from 1, and what it held that identifies nobody."""
+    """A rejected row: its number in the result, from 1, what it held that identifies nobody, and, where TikTok refused
+    it, what TikTok said.
+    """
 
     row: int
     columns: Mapping[str, Any]
+    code: int | None = None
+    message: str | None = None
 
     def telling(self, reason: str, most: int) -> dict[str, str]:
         """At most so many of its columns: first those that the reason is about, then those by which it is found."""
-        names = [*_ABOUT.get(reason, ()), *_FOUND_BY, *self.columns]
+        held = _flat(self.columns)
+        names = [*_ABOUT.get(reason, ()), *_FOUND_BY, *held]
         found: dict[str, str] = {}
         for name in dict.fromkeys(names):
-            text = _text(self.columns.get(name))
+            text = _text(held.get(name))
             if text and not (name == "event_id" and text == found.get("order_id")) and len(found) < most:
                 found[name] = text
         return found
@@ -70,6 +76,7 @@ class RunInsight:
     event_sources: frozenset[str]
     trend: Trend | None
     shown_by: datetime | None
+    users: tuple[str, ...] = ()
 
     @property
     def matched(self) -> dict[str, int]:
@@ -84,11 +91,9 @@ class RunInsight:
         requests = self.requests
         return {
             "destination": self.record.destination,
+            "by": list(self.users),
             "timeline": [{"at": one.at, "what": one.what} for one in self.timeline],
-            "reject_examples": {
-                reason: [{"row": one.row, "columns": dict(one.columns)} for one in some]
-                for reason, some in self.examples.items()
-            },
+            "reject_examples": {reason: [asdict(one) for one in some] for reason, some in self.examples.items()},
             "request_summary": {
                 "sent": requests.sent,
                 "retried": requests.retried,
@@ -121,18 +126,26 @@ def _insight(ledger: Ledger, record: RunRecord, directory: Path) -> RunInsight:
         event_sources=ledger.batches.event_sources(record.run_id),
         trend=trend_of(ledger, record),
         shown_by=shown_by(record),
+        users=tuple(f"{line.use.os_user}@{line.use.host}" for line in worked_on_by(ledger, record.run_id)),
     )
 
 
 def examples_of(directory: Path) -> dict[str, list[Example]]:
     """The first rejected rows of each reason, of the run whose folder this is, without anything of a person's."""
     found: dict[str, list[Example]] = {}
-    for reason, row, columns in first_of_each_reason(directory, EXAMPLES):
-        held = json.loads(columns) if columns else {}
-        kept = {name: value for name, value in held.items() if name not in _PERSONAL}
-        found.setdefault(reason, []).append(Example(row, kept))
+    for one in first_of_each_reason(directory, EXAMPLES):
+        held = json.loads(one.columns) if one.columns else {}
+        kept = {name: value for name, value in held.items() if name not in PERSONAL}
+        found.setdefault(one.reason, []).append(Example(one.row, kept, one.code, one.message))
     return found
 
 
 def _text(value: Any) -> str:
     return value or "" if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False)
+
+
+def _flat(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """With the members of `properties`, which an event that was built has, beside the others."""
+    properties = columns.get("properties")
+    inner = properties if isinstance(properties, dict) else {}
+    return {**{name: value for name, value in columns.items() if name != "properties"}, **inner}

@@ -20,6 +20,7 @@ REASONS = {
 
 SKIPS = {
     "already_delivered": "was delivered by an earlier run",
+    "already_member": "names identifiers that are all in the audience already",
     "duplicate": "repeats an earlier row",
     "answer_lost": "may have been delivered, its answer being lost",
     "suppressed": "is about a person to be forgotten",
@@ -33,6 +34,7 @@ WARNINGS = {
     "currency_not_listed": "a currency that is not on TikTok's list, sent as given",
     "conflicting_rows": "says otherwise of its event than the first row, which stands",
     "missing_ip_for_ldu": "limited data use, which has no effect without an ip",
+    "invalid_device_id": "a device's advertising id that is none was left out",
 }
 
 MATCHED_BY = {

@@ -115,9 +115,9 @@ def test_runs_show_tells_every_request_with_its_id(project: Path, history: dict[
     shown = inside("runs", "show", record["run_id"], "--json", project=project).json
     requests = shown["request_log"]
     assert (shown["retry_of"], shown["query_id"]) == (None, None)
+    assert {key: shown[key] for key in record} == record
     (user,) = shown["by"]
     assert user.endswith(f"@{socket.gethostname()}")
-    assert {key: shown[key] for key in record} == record
     assert len(requests) == record["requests"]["sent"]
     assert sum(request["events"] for request in requests) == record["events"]["delivered"]
     assert all(request["request_id"] for request in requests)

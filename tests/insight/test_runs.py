@@ -142,6 +142,7 @@ def test_one_run_shows_its_course_examples_of_rejected_rows_and_its_requests(mad
         "refused_by_tiktok": [8],
     }
     assert shown["reject_examples"]["invalid_currency"][1]["columns"]["order_id"] == "o10"
+    assert shown["reject_examples"]["refused_by_tiktok"][0]["message"] == "Invalid value."
     moments = [one["at"] for one in shown["timeline"]]
     assert moments == sorted(moments)
 
@@ -274,6 +275,7 @@ def test_sqlite_takes_the_same_in_its_one_schema(made: Shop, tmp_path: Path) -> 
         ((), "Say where to: either -o DIR, or --warehouse NAME and --schema SCHEMA."),
         (("--warehouse", "own"), "Say where to: either -o DIR, or --warehouse NAME and --schema SCHEMA."),
         (("-o", "orchestrations.yaml", "--schema", "s"), "Say where to:"),
+        (("-o", "no-such-folder/runs.parquet"), 'The folder "no-such-folder" does not exist: make it first.'),
         (("--warehouse", "mine", "--schema", "s"), 'There is no warehouse "mine".'),
     ],
 )

@@ -39,8 +39,8 @@ def register(app: typer.Typer) -> None:
     runs.callback()(list_unless_asked)
     runs.command("list")(list_)
     runs.command("show")(show)
-    runs.command("audit")(audit)
     runs.command("export")(export)
+    runs.command("audit")(audit)
     app.add_typer(runs, name="runs")
 
 
@@ -134,22 +134,19 @@ def show(
 ) -> None:
     """Show one run: its course, what became of its rows, its requests, and what its events come to."""
     from connector.cli.sections import sections
-    from connector.pipeline.history import requests_of, worked_on_by
+    from connector.pipeline.history import requests_of
     from connector.pipeline.insight import insight_of
 
     opened = open_project(nearest(context, project))
     insight = insight_of(opened, run_id)
     record = insight.record
-    users = [f"{line.use.os_user}@{line.use.host}" for line in worked_on_by(opened, run_id)]
     if json_output:
         log = [request.as_json() for request in requests_of(opened, run_id)]
-        further = {"retry_of": record.retry_of, "query_id": record.query_id, "by": users, "request_log": log}
+        further = {"retry_of": record.retry_of, "query_id": record.query_id, "request_log": log}
         out_json({**record.as_json(), **further, **insight.as_json()})
         return
     for line in sections(insight):
         out(line)
-    if users:
-        out(f"By {', then '.join(dict.fromkeys(users))}.")
     if requests:
         out()
         for line in _log(requests_of(opened, run_id)):
