@@ -24,7 +24,7 @@ class StageReader:
         self._removed = read_removed(directory)
 
     def whole(self, file: str, index: int) -> pa.RecordBatch:
-        """A batch (schema EVENTS) as it was written."""
+        """A batch (schema EVENTS, or that of an audience's changes) as it was written."""
         batch = self._files.batch(file, index)
         return batch if batch.schema.names == EVENTS.names else _completed(batch)
 
@@ -50,11 +50,15 @@ class StageReader:
 
 
 def _completed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch that an earlier version staged, which did not keep whom an event is about, or what it is counted by."""
+    """A batch with the columns that it has not: an earlier version kept neither whom an event is about nor what it is
+    counted by, and an audience's changes are about nobody whom `persons` would name.
+    """
     count = batch.num_rows
-    for field in (field for field in EVENTS if field.name not in batch.schema.names):
-        missing = pa.array([""] * count) if field.name == "persons" else pa.nulls(count, field.type)
-        batch = batch.append_column(field, missing)
+    if "persons" not in batch.schema.names:
+        batch = batch.append_column(EVENTS.field("persons"), pa.array([""] * count))
+    traits = ("time", "currency", "marks") if "head" in batch.schema.names else ()
+    for name in (name for name in traits if name not in batch.schema.names):
+        batch = batch.append_column(EVENTS.field(name), pa.nulls(count, EVENTS.field(name).type))
     return batch
 
 
