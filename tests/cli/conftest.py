@@ -15,7 +15,6 @@ SHIPPED = {
     "web_purchases": "web_events",
     "legacy_offline_events": "phone_events",
     "store_conversions": "store_events",
-    "vip_customers": "vip_audience",
 }
 
 
