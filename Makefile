@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install demo test crash large audiences browser check bench docs constraints format clean
+.PHONY: install demo test thorough crash large audiences browser check bench docs constraints format clean
 
 install: $(STAMP)
 
@@ -21,6 +21,10 @@ demo: install
 
 test: install
 	$(BIN)/pytest -n 2 --dist worksteal -q
+
+# The rest of what CI runs: more of the same cases than fit into five minutes.
+thorough: install
+	$(BIN)/pytest -n 2 --dist worksteal -q -m thorough
 
 # Two hundred processes killed at random moments, each followed by one that goes on.
 crash: install

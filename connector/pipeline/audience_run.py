@@ -11,6 +11,7 @@ from connector.config.project import Project
 from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.errors import Interrupted, StopResumable, TooManyRejects, UsageError
 from connector.ledger.records import OpenBatch, RunRecord, StagedRows
+from connector.outcomes import RunStatus
 from connector.pipeline.access import Allowed
 from connector.pipeline.anew import begin, refuse_too_many_rejects
 from connector.pipeline.audience_copies import Copy, settle_copies
@@ -33,6 +34,7 @@ LEAST_USED = 1_000
 """TikTok shows no ads to an audience that matches fewer people (agreed by several sources)."""
 
 MIRROR = "mirror"
+READ_ANEW = "Interrupted before anything was sent; the next run reads the result anew."
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def _finish_earlier(at: Execution, work: _Work, record: RunRecord) -> None:
             f"Run {record.run_id} is staged on {record.host or 'another machine'}: this one goes on without it."
         )
     elif not record.staged or work.destination.api_url == SIMULATOR:
-        at.ledger.runs.give_up(record.run_id)
+        at.ledger.runs.finish(record.run_id, RunStatus.INTERRUPTED, error=READ_ANEW, resumable=False)
         rmtree(directory, ignore_errors=True)
     else:
         done = _go_on(at, work, record)

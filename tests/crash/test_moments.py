@@ -109,8 +109,13 @@ def go_on(play: Play, how: str) -> Outcome:
 
 
 def named(cases: list[Case]) -> pytest.MarkDecorator:
+    """One case in three is always tried, the others are `thorough`."""
     ids = [f"{when} {function.rpartition(':')[2]} {number}" for function, when, number, *_ in cases]
-    return pytest.mark.parametrize("case", cases, ids=ids)
+    params = [
+        pytest.param(case, id=name, marks=[pytest.mark.thorough] if place % 3 else [])
+        for place, (case, name) in enumerate(zip(cases, ids, strict=True))
+    ]
+    return pytest.mark.parametrize("case", params)
 
 
 @named(RUN)
