@@ -13,6 +13,8 @@ from benchmarks.simulator_speed import measure_simulator
 from benchmarks.sink import running_sink
 from benchmarks.sink_speed import requests_per_second
 
+pytestmark = pytest.mark.thorough
+
 ROWS = 3_000
 
 
