@@ -11,6 +11,7 @@ from connector.config.destination import TIKTOK, AnyDestination
 from connector.config.findings import Findings
 from connector.config.layout import Top, section
 from connector.config.nodes import Node
+from connector.config.notification import Notification
 from connector.config.orchestration import Orchestration
 from connector.config.places import api_url
 from connector.config.resolve import Resolver
@@ -151,9 +152,14 @@ class Project:
         return self._top("retention_days").retention_days
 
     @property
-    def notifications(self) -> dict[str, Any]:
-        """The notifications as written, environment filled in. Raises ConfigurationError."""
-        return self._top("notifications").notifications
+    def notifications(self) -> tuple[str, ...]:
+        """The names, in the order of the file."""
+        return self._names("notifications")
+
+    def notification(self, name: str) -> Notification:
+        """Give a way to reach somebody. Raises ConfigurationError as `orchestration` does."""
+        resolver = self._resolver("notifications", name)
+        return self._settled(resolver, resolver.notification(name))
 
     @property
     def roles(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from connector.config.files import local_path, query_path, template_path
 from connector.config.findings import Findings
 from connector.config.layout import Top, section
 from connector.config.nodes import Node
+from connector.config.notification import Notification, in_full
 from connector.config.orchestration import Orchestration
 from connector.config.places import SIMULATOR
 from connector.config.render import MissingVariables, has_placeholder, render, render_tree
@@ -88,6 +89,11 @@ class Resolver:
         """Build a credential."""
         node = self.fill(section(self._root, "credentials").at((name,)), stand_in=stand_in)
         return self._built(Credential, node, {"name": name})
+
+    def notification(self, name: str) -> Notification | None:
+        """Build a way to reach somebody."""
+        node = self.fill(in_full(section(self._root, "notifications").at((name,))))
+        return self._built(Notification, node, {"name": name})
 
     def top(self, entries: dict[str, Node]) -> Top | None:
         """Build the settings beside the sections from some of them."""
