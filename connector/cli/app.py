@@ -18,7 +18,7 @@ app = typer.Typer(
 
 _COMMANDS = (
     "init", "validate", "compile", "preview", "plan", "run", "resume", "retry", "runs", "rejects", "headers", "auth",
-    "simulate",
+    "simulate", "start",
 )  # fmt: skip
 
 for _name in _COMMANDS:

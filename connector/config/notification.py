@@ -65,7 +65,8 @@ class Notification(Settings):
         """Refuse none or both of the ways."""
         ways = [key for key in ("url", "webhook") if given.get(key) is not None]
         if len(ways) != 1:
-            yield "", "needs url (an address as apprise writes it) or webhook" if not ways else "has both url and webhook"
+            needs = "needs url (an address as apprise writes it) or webhook"
+            yield "", "has both url and webhook; keep one of them" if ways else needs
 
 
 def in_full(node: Node) -> Node:

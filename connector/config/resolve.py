@@ -28,6 +28,7 @@ class Resolver:
     def __init__(self, directory: Path, root: Node, environ: Mapping[str, str], findings: Findings) -> None:
         self.findings = findings
         self._directory = directory
+        self._saved_in = findings.file.parent
         self._root = root
         self._environ = environ
 
@@ -53,8 +54,8 @@ class Resolver:
         filled = {
             "name": name,
             "target": target,
-            "query_path": query_path(self._directory, node.child("query"), self.findings),
-            "template_path": template_path(self._directory, node.child("template"), self.findings),
+            "query_path": query_path(self._saved_in, node.child("query"), self.findings),
+            "template_path": template_path(self._saved_in, node.child("template"), self.findings),
             "destination": self._referred(node, "destination"),
             "warehouse": self._referred(node, "warehouse"),
         }

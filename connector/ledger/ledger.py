@@ -7,9 +7,11 @@ from typing import Self
 from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
 from connector.ledger.delivered import DeliveredKeys
+from connector.ledger.failing import Failing
 from connector.ledger.files import Files
-from connector.ledger.locks import RunLock
+from connector.ledger.locks import START, RunLock, holder_of
 from connector.ledger.runs import Runs
+from connector.ledger.schedules import Schedules
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,21 @@ class Ledger:
     batches: Batches
     delivered: DeliveredKeys
     files: Files
+    schedules: Schedules
+    failing: Failing
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
         """The right to work on an orchestration under a target, to be entered."""
         return RunLock(self.database, state_directory, orchestration, target)
+
+    def lock_schedule(self, state_directory: Path, target: str) -> RunLock:
+        """The right to start what is due under a target, to be entered."""
+        return RunLock(self.database, state_directory, START, target)
+
+    def is_held(self, state_directory: Path, orchestration: str, target: str) -> bool:
+        """Whether a process works on an orchestration under a target."""
+        return holder_of(self.database, state_directory, orchestration, target) is not None
 
     def close(self) -> None:
         """Ends all connections."""
@@ -40,4 +52,5 @@ class Ledger:
 def open_ledger(url: str) -> Ledger:
     """The ledger at a SQLAlchemy URL, made, or brought up to date, where need be. Raises ConnectorError."""
     database = open_database(url)
-    return Ledger(Runs(database), Batches(database), DeliveredKeys(database), Files(database), database)
+    parts = (Runs(database), Batches(database), DeliveredKeys(database), Files(database))
+    return Ledger(*parts, Schedules(database), Failing(database), database)

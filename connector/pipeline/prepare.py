@@ -152,7 +152,7 @@ def _template(project: Project, orchestration: Orchestration) -> DataTemplate:
             text, parameters=orchestration.parameters, target=orchestration.target, place=Place(file, line)
         )
 
-    return load_template(orchestration.template, project.directory / TEMPLATES, render)
+    return load_template(orchestration.template, project.saved_in / TEMPLATES, render)
 
 
 def _rules(

@@ -1,0 +1,64 @@
+"""`connector start` from its beginning to its end."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from connector.errors import ConfigurationError
+from connector.pipeline.history import ledger_of
+from connector.scheduler.files import Files
+from connector.scheduler.health import HealthServer
+from connector.scheduler.journal import Change, Clock, Journal, Say
+from connector.scheduler.loop import Loop
+from connector.scheduler.saved import let_go
+
+PORT = 8788
+PARALLEL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """How many runs at a time, where to listen, and whether with figures."""
+
+    parallel: int = PARALLEL
+    host: str = "127.0.0.1"
+    port: int = PORT
+    metrics: bool = False
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def starting(
+    directory: Path,
+    environ: Mapping[str, str],
+    target: str | None,
+    options: StartOptions,
+    say: Say,
+    *,
+    clock: Clock = _now,
+) -> Iterator[Loop]:
+    """A loop to be run. Raises ConfigurationError with every problem of what would run by itself, LockedError where
+    another process is at it already, UsageError where the port is taken.
+    """
+    files, journal = Files(directory, environ, target, clock()), Journal(say, clock)
+    if not files.plan.automatic:
+        raise ConfigurationError(
+            f'No orchestration is automatic under the target "{files.project.target}": write `workflow: automatic` '
+            "where one has a schedule."
+        )
+    with ExitStack() as stack:
+        ledger = stack.enter_context(ledger_of(files.project))
+        lock = stack.enter_context(ledger.lock_schedule(files.project.state_directory, files.project.target))
+        files.keep()
+        stack.callback(let_go, files.kept)
+        loop = Loop(files, ledger, lock, options.parallel, journal, clock, lambda *_: None)
+        server = stack.enter_context(HealthServer(loop.board, options.host, options.port))
+        journal(
+            Change.UP, target=files.project.target, automatic=len(files.plan.automatic), health=server.url + "/healthz"
+        )
+        yield loop
