@@ -94,7 +94,8 @@ class Resolver:
     def notification(self, name: str) -> Notification | None:
         """Build a way to reach somebody."""
         node = self.fill(in_full(section(self._root, "notifications").at((name,))))
-        return self._built(Notification, node, {"name": name})
+        # One that lacks a variable is not looked at for what its address lacks in consequence.
+        return None if self.findings.problems else self._built(Notification, node, {"name": name})
 
     def top(self, entries: dict[str, Node]) -> Top | None:
         """Build the settings beside the sections from some of them."""

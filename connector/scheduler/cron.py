@@ -15,6 +15,7 @@ _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MOMENT = timedelta(microseconds=1)
 
 
+@lru_cache(maxsize=4096)
 def next_by_cron(expression: str, timezone: str, after: datetime) -> datetime | None:
     """The first due time later than `after`, in UTC; None where there is none.
 

@@ -1,17 +1,20 @@
 """`connector start` from its beginning to its end."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from connector.config.project import Project
 from connector.errors import ConfigurationError
+from connector.notifications.tell import tell_of_none
 from connector.pipeline.history import ledger_of
 from connector.scheduler.files import Files
 from connector.scheduler.health import HealthServer
 from connector.scheduler.journal import Change, Clock, Journal, Say
-from connector.scheduler.loop import Loop
+from connector.scheduler.loop import Loop, Unheard
 from connector.scheduler.saved import let_go
 
 PORT = 8788
@@ -26,6 +29,15 @@ class StartOptions:
     host: str = "127.0.0.1"
     port: int = PORT
     metrics: bool = False
+
+
+def _telling(say: Say) -> Unheard:
+    """Notifies in a thread of its own, so that nothing waits for it."""
+
+    def tell(project: Project, name: str, why: str) -> None:
+        threading.Thread(target=tell_of_none, args=(project, name, why, say), daemon=True).start()
+
+    return tell
 
 
 def _now() -> datetime:
@@ -56,7 +68,7 @@ def starting(
         lock = stack.enter_context(ledger.lock_schedule(files.project.state_directory, files.project.target))
         files.keep()
         stack.callback(let_go, files.kept)
-        loop = Loop(files, ledger, lock, options.parallel, journal, clock, lambda *_: None)
+        loop = Loop(files, ledger, lock, options.parallel, journal, clock, _telling(say))
         server = stack.enter_context(HealthServer(loop.board, options.host, options.port))
         journal(
             Change.UP, target=files.project.target, automatic=len(files.plan.automatic), health=server.url + "/healthz"
