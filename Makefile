@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install demo test crash large check bench docs constraints format clean
+.PHONY: install demo test crash large soak check bench docs constraints format clean
 
 install: $(STAMP)
 
@@ -29,6 +29,10 @@ crash: install
 # Two gigabytes of a delimited file in constant memory.
 large: install
 	$(BIN)/pytest -q -s -m slow tests/files
+
+# Minutes of `connector start`, with failures and kills.
+soak: install
+	$(BIN)/pytest -q -m slow tests/scheduler
 
 check: install
 	$(BIN)/ruff check .

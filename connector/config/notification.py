@@ -64,7 +64,8 @@ class Notification(Settings):
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
         """Refuse none or both of the ways."""
         ways = [key for key in ("url", "webhook") if given.get(key) is not None]
-        if len(ways) != 1:
+        misspelt = set(given) - set(cls.known_keys())
+        if len(ways) != 1 and (ways or not misspelt):
             needs = "needs url (an address as apprise writes it) or webhook"
             yield "", "has both url and webhook; keep one of them" if ways else needs
 

@@ -30,7 +30,7 @@ class HealthServer:
                 f"{self._host}:{self._port} cannot be listened on: {error.strerror or error}. "
                 "`--port` chooses another, 0 any that is free."
             ) from None
-        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="health", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

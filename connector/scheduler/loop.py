@@ -50,8 +50,8 @@ class Loop:
 
     def run(self, stop: threading.Event) -> None:
         """Goes on until `stop` is set, and ends what runs. Raises LockedError where another process took over."""
+        self.take(self._clock())
         try:
-            self._take(self._clock())
             while not stop.is_set():
                 self._look_and_tell()
                 stop.wait(SECONDS_BETWEEN_LOOKS)
@@ -64,7 +64,7 @@ class Loop:
             raise LockedError("Another `connector start` has taken over, since this one showed no sign of life.")
         self._reap(now)
         if self._files.reread(now, self._journal):
-            self._take(now)
+            self.take(now)
         self._settle_those_left()
         completed = self._ledger.schedules.completed(self._target)
         self._timetable.look(now, completed)
@@ -74,9 +74,9 @@ class Loop:
         self.board.show(View(now, list(self._timetable), due, self._files.refused))
 
     def kill(self) -> None:
-        """Ends all runs at once; they can be resumed."""
-        for child in list(self._children.values()):
-            child.kill()
+        """Ends all runs at once; they can be resumed, and whoever starts next does so."""
+        while self._children:
+            self._children.popitem()[1].let_go()
 
     def _look_and_tell(self) -> None:
         try:
@@ -90,7 +90,8 @@ class Loop:
         else:
             self._in_trouble = False
 
-    def _take(self, now: datetime) -> None:
+    def take(self, now: datetime) -> None:
+        """Goes by the files as they were last taken."""
         for name in self._timetable.take(self._files.plan.schedules, now):
             self._ledger.schedules.forget(self._target, name)
             self._written.pop(name, None)
@@ -191,7 +192,8 @@ class Loop:
         while self._children and time.monotonic() < until:
             self._reap(self._clock())
             time.sleep(0.05)
-        self.kill()
+        for child in self._children.values():
+            child.kill()
         self._reap(self._clock())
         try:
             self._write()

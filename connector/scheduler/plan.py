@@ -8,6 +8,7 @@ from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.schedule import Schedule
 from connector.errors import ConfigurationError, Problem
+from connector.notifications.check import check_notifications
 from connector.pipeline.prepare import prepare
 from connector.queries.render import RunContext
 
@@ -57,8 +58,7 @@ def _planned(project: Project, name: str, now: datetime) -> Planned:
     schedule = job.orchestration.schedule
     if schedule is None:
         raise ConfigurationError(f'The orchestration "{name}" is automatic and has no schedule.')
-    for told in job.orchestration.notify:
-        project.notification(told)
+    check_notifications(project, [name])
     return Planned(job.orchestration, schedule, job.fingerprint)
 
 
