@@ -8,6 +8,7 @@ from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
 from connector.ledger.delivered import DeliveredKeys
 from connector.ledger.failing import Failing
+from connector.ledger.figures import Figures
 from connector.ledger.files import Files
 from connector.ledger.locks import START, RunLock, holder_of
 from connector.ledger.runs import Runs
@@ -24,6 +25,7 @@ class Ledger:
     files: Files
     schedules: Schedules
     failing: Failing
+    figures: Figures
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
@@ -53,4 +55,4 @@ def open_ledger(url: str) -> Ledger:
     """The ledger at a SQLAlchemy URL, made, or brought up to date, where need be. Raises ConnectorError."""
     database = open_database(url)
     parts = (Runs(database), Batches(database), DeliveredKeys(database), Files(database))
-    return Ledger(*parts, Schedules(database), Failing(database), database)
+    return Ledger(*parts, Schedules(database), Failing(database), Figures(database), database)

@@ -1,7 +1,7 @@
 """What whoever asks is told of `connector start`; asked from other threads than the one that it runs in."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,7 +20,8 @@ class View:
 
     at: datetime
     records: Sequence[ScheduleRecord]
-    next_due: dict[str, datetime | None]
+    next_due: Mapping[str, datetime | None]
+    completed: Mapping[str, datetime]
     refused: bool
 
     def standing(self, stand: Stand) -> list[ScheduleRecord]:
