@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from connector.ledger.schedules import ScheduleRecord, Stand
+from connector.outcomes import RunStatus
 from connector.scheduler.journal import as_words
 
 SECONDS_UNTIL_STUCK = 60.0
 """A look takes well under a second; a ledger that cannot be reached is waited for half a minute."""
 
 WAITING = "Waiting to start…"
+"""How the status `waiting` is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +60,16 @@ class Board:
             "target": self.target,
             "last_look": as_words(view.at),
             "files": "refused" if view.refused else "good",
-            "running": [_shown(one, "running") for one in view.standing(Stand.RUNNING)],
-            "waiting": [_shown(one, WAITING) for one in view.standing(Stand.WAITING)],
+            "running": [_shown(one, RunStatus.RUNNING) for one in view.standing(Stand.RUNNING)],
+            "waiting": [{**_shown(one, RunStatus.WAITING), "shown": WAITING} for one in view.standing(Stand.WAITING)],
             "next_due": {name: as_words(due) if due else None for name, due in sorted(view.next_due.items())},
         }
 
 
-def _shown(record: ScheduleRecord, status: str) -> dict[str, object]:
+def _shown(record: ScheduleRecord, status: RunStatus) -> dict[str, object]:
     times = {"due": record.due_at, "started": record.started_at}
     return {
         "orchestration": record.orchestration,
-        "status": status,
+        "status": status.value,
         **{key: as_words(moment) for key, moment in times.items() if moment},
     }

@@ -98,6 +98,7 @@ def _send_sums(records: Sequence[RunRecord]) -> None:
     provider = MeterProvider([_reader()], resource=resource(), shutdown_on_exit=False)
     for record in records:
         _add(record, provider)
+    provider.force_flush(int(SECONDS_TO_SEND * 1000))
     provider.shutdown()
 
 

@@ -71,7 +71,9 @@ def test_those_that_find_no_room_wait_and_say_so(tmp_path: Path, tiktok: TikTok)
         assert [fields(line)["orchestration"] for line in at.changes("started")] == ["a"]
         assert [fields(line)["because"] for line in at.changes("waiting")] == ["1 others run"]
         shown = loop.board.as_json()
-        assert [(one["orchestration"], one["status"]) for one in shown["waiting"]] == [("b", "Waiting to start…")]  # type: ignore[attr-defined]
+        assert [(one["orchestration"], one["status"], one["shown"]) for one in shown["waiting"]] == [
+            ("b", "waiting", "Waiting to start…")
+        ]  # type: ignore[attr-defined]
         assert at.asked("SELECT orchestration, state FROM schedules ORDER BY 1") == [
             ("a", "running"), ("b", "waiting"), ("c", "idle")
         ]  # fmt: skip
