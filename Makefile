@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: install demo test thorough crash large audiences browser check bench docs constraints format clean
+.PHONY: install demo test thorough crash large audiences soak browser check bench docs constraints format clean
 
 install: $(STAMP)
 
@@ -41,6 +41,10 @@ browser: install
 # Ten generations of an audience of 100,000 people, with faults and kills.
 audiences: install
 	$(BIN)/pytest -q -s -m slow tests/audiences
+
+# Minutes of `connector start`, with failures and kills.
+soak: install
+	$(BIN)/pytest -q -m slow tests/scheduler
 
 check: install
 	$(BIN)/ruff check .

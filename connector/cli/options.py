@@ -35,9 +35,10 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as 
 
 def open_project(directory: Path | None, target: str | None = None) -> "Project":
     """The project that the options name. Raises ConfigurationError."""
-    from connector.config.project import load_project
+    from connector.config.project import SAVED_FILES, load_project
 
-    return load_project(directory or Path.cwd(), os.environ, target)
+    saved_in = os.environ.get(SAVED_FILES)
+    return load_project(directory or Path.cwd(), os.environ, target, saved_in=Path(saved_in) if saved_in else None)
 
 
 def nearest(context: typer.Context, project: Path | None) -> Path | None:

@@ -22,7 +22,7 @@ from connector.ledger.tables import batches, moments, parts, runs
 from connector.outcomes import RunStatus
 
 _BATCHES_AT_ONCE = 1_000
-_REACHED_THEIR_END = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
+REACHED_THEIR_END = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
 
 
 class Runs:
@@ -149,7 +149,7 @@ class Runs:
         Of the earlier ones, only those that reached their end and read the whole result.
         """
         alike = (runs.c.orchestration == run.orchestration) & (runs.c.target == run.target)
-        whole = runs.c.retry_of.is_(None) & runs.c.row_limit.is_(None) & runs.c.status.in_(_REACHED_THEIR_END)
+        whole = runs.c.retry_of.is_(None) & runs.c.row_limit.is_(None) & runs.c.status.in_(REACHED_THEIR_END)
         query = (
             select(runs.c.run_id, runs.c.rows_read, runs.c.seconds)
             .where(alike, runs.c.started_at <= run.started_at, whole | (runs.c.run_id == run.run_id))
@@ -161,7 +161,7 @@ class Runs:
 
     def unfinished(self, orchestration: str | None = None, scope: Scope | None = None) -> list[RunRecord]:
         """The runs that can go on, or may still be going on, oldest first."""
-        ended = runs.c.status.in_(_REACHED_THEIR_END)
+        ended = runs.c.status.in_(REACHED_THEIR_END)
         query = select(runs).where(~ended, runs.c.resumable).order_by(runs.c.started_at, runs.c.run_id)
         if orchestration is not None:
             query = query.where(runs.c.orchestration == orchestration)
@@ -171,7 +171,7 @@ class Runs:
 
     def ended_before(self, moment: datetime) -> list[str]:
         """The ids of runs that ended before this moment and will not go on."""
-        ended = runs.c.status.in_(_REACHED_THEIR_END) | ~runs.c.resumable
+        ended = runs.c.status.in_(REACHED_THEIR_END) | ~runs.c.resumable
         query = select(runs.c.run_id).where(ended, runs.c.finished_at < as_text(moment))
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
@@ -183,7 +183,7 @@ class Runs:
             .where(runs.c.orchestration == orchestration, runs.c.target == scope.target)
             .where(runs.c.api_url == scope.api_url, runs.c.retry_of.is_(None))
             .where(runs.c.row_limit.is_(None), runs.c.test_event_code.is_(None))
-            .where(runs.c.status.in_(_REACHED_THEIR_END))
+            .where(runs.c.status.in_(REACHED_THEIR_END))
         )
         with self._database.reading() as connection:
             found = connection.execute(query).scalar_one()

@@ -278,3 +278,28 @@ receipts = Table(
     Column("receipt", JSON, nullable=False),
 )
 """What was found and done each time that somebody was to be forgotten."""
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("orchestration", String, primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("schedule", String, nullable=False),
+    Column("handled_until", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("due_at", String),
+    Column("started_at", String),
+)
+"""What `connector start` last did about each automatic orchestration. Whatever was due until `handled_until` has been
+started; `state` is `idle`, `waiting` or `running`, `due_at` the due time of what waits or runs.
+"""
+
+failing = Table(
+    "failing",
+    metadata,
+    Column("orchestration", String, primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("run_id", String),
+    Column("since", String, nullable=False),
+)
+"""Orchestrations whose last run failed, and which run was the first to."""

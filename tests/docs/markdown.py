@@ -21,9 +21,11 @@ AUDIENCES = ROOT / "docs" / "audiences.md"
 ENVIRONMENTS = ROOT / "docs" / "environments.md"
 ACCESS = ROOT / "docs" / "access.md"
 FORGET = ROOT / "docs" / "forget.md"
+SCHEDULING = ROOT / "docs" / "scheduling.md"
+NOTIFICATIONS = ROOT / "docs" / "notifications.md"
 PAGES = (
     README, TUTORIAL, DELIVERY, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES, CREDENTIALS, DESTINATIONS,
-    AUDIENCES, ENVIRONMENTS, ACCESS, FORGET, RUNS,
+    AUDIENCES, ENVIRONMENTS, ACCESS, FORGET, RUNS, SCHEDULING, NOTIFICATIONS,
 )  # fmt: skip
 
 
