@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from connector.ledger.schedules import ScheduleRecord, Stand
 from connector.outcomes import RunStatus
@@ -49,7 +50,7 @@ class Board:
         """Whether no look has come to its end for too long."""
         return time.monotonic() - self.shown_at > SECONDS_UNTIL_STUCK
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         """The object that `/healthz` answers with."""
         state = "stuck" if self.is_stuck else "stopping" if self.stopping else "up"
         view = self.view

@@ -82,7 +82,7 @@ def _difference(name: str, before: Planned | None, after: Planned | None) -> Ite
         yield f"{name} runs {after.schedule} now, before {before.schedule}"
     elif before is not None and after is not None and before != after:
         what = _changed_keys(before.orchestration, after.orchestration) or ["its query or template"]
-        yield f"{name} has another {', '.join(what)}"
+        yield f"{name} has changed: {', '.join(what)}"
 
 
 def _changed_keys(before: Orchestration, after: Orchestration) -> list[str]:

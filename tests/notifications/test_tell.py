@@ -15,7 +15,7 @@ from connector.notifications.tell import tell_of_none
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import Reply, TikTok, serving
-from tests.notifications.conftest import Service
+from tests.notifications.service import Service
 
 QUERY = GOOD.format(rows=3)
 REVOKED = Reply(code=40105, message="The token of jane.doe@example.com (+1 415 555 0100) is revoked.")

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from connector.errors import ConfigurationError, LockedError
 from connector.ledger.ledger import open_ledger
 from connector.scheduler.loop import SECONDS_BETWEEN_LOOKS
 from tests.cli.tiktok import OK, Reply, TikTok, serving
+from tests.notifications.service import listening
 from tests.scheduler.station import Station, fields, station
 
 
@@ -134,12 +136,12 @@ def test_changed_files_are_taken_and_broken_ones_refused(tmp_path: Path, tiktok:
         reschedule(at, "every: 3x", "every: 3h")
         assert looked() == ['changed what="nothing that runs by itself"']
         at.shop.query.write_text(at.shop.query.read_text() + " WHERE true")
-        assert sorted(looked()) == [f'changed what="{name} has another its query or template"' for name in "ab"]
+        assert sorted(looked()) == [f'changed what="{name} has changed: its query or template"' for name in "ab"]
         text = at.shop.settings.read_text()
         first, second = text.split("  b:\n")
         at.shop.settings.write_text(f"{first}  b:\n{second.replace('workflow: automatic', 'workflow: manual')}")
         assert looked() == ['changed what="b is manual now"']
-        assert list(loop.board.as_json()["next_due"]) == ["a"]  # type: ignore[call-overload]
+        assert list(loop.board.as_json()["next_due"]) == ["a"]
         at.shop.settings.write_text(text)
         assert looked() == ['changed what="b is automatic now (every 4d)"']
 
@@ -166,3 +168,33 @@ def test_a_ledger_that_fails_is_told_once_and_work_goes_on_when_it_is_back(tmp_p
         stop.set()
         thread.join()
     assert [line.split()[0] for line in at.changes()] == ["up", "trouble", "stopping", "down"]
+
+
+def test_what_could_not_begin_is_said_and_told_and_is_due_again_at_its_next_time(
+    tmp_path: Path, tiktok: TikTok
+) -> None:
+    at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "1h"}})
+    with listening() as service:
+        told = {"notifications": {"team": {"webhook": service.webhook}}}
+        at.shop.settings.write_text(yaml.safe_dump(told) + at.shop.settings.read_text())
+        reschedule(at, "    workflow: automatic", "    workflow: automatic\n    notify: team")
+        with at.loop() as loop:
+            query = at.shop.query.read_text()
+            at.shop.query.unlink()
+            loop.look(at.later(hours=1))
+            failed = fields(at.wait_for(loop, "failed"))
+            assert (failed["orchestration"], failed["exit_code"]) == ("a", "2")
+            until = time.monotonic() + 20
+            while not service.got and time.monotonic() < until:
+                time.sleep(0.02)
+            at.shop.query.write_text(query)
+            loop.look(at.now)
+            assert len(at.changes("started")) == 1
+    ((_, body),) = service.got
+    assert (body["ending"], body["orchestration"], body["run_id"], body["error"]) == (
+        "failed",
+        "a",
+        None,
+        failed["error"],
+    )
+    assert 'names the query "purchases"' in failed["error"]
