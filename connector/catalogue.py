@@ -36,12 +36,19 @@ class Kind(StrEnum):
 
 
 class Plain(StrEnum):
-    """What happens to an e-mail address in the text of a parameter that is not an identifier."""
+    """What happens to an e-mail address or a phone number in the text of a parameter that is not an identifier.
+
+    A phone number is known by its plus sign; in a TEXT by brackets and hyphens too, which elsewhere are at home.
+    """
 
     AS_GIVEN = "as_given"
     """Nothing: the value is hashed, or one of a list, or made by TikTok or a browser."""
     TEXT = "text"
     """It is taken out: no plain address leaves the process."""
+    ADDRESS = "address"
+    """It is taken out likewise, of the address of a page or the name of a browser."""
+    WHOLE = "whole"
+    """The whole value is left out: without a part of it, it would be of no use."""
     ID = "id"
     """The value is replaced by part of its SHA-256, so that it stays distinct."""
 
@@ -138,8 +145,18 @@ PARAMETERS: tuple[Parameter, ...] = (
         "as it is, never cut",
         WEB,
         personal=True,
+        plain=Plain.WHOLE,
     ),
-    Parameter("cookie_id", ("cookie_id", "ttp"), ("user", "ttp"), Kind.TEXT, "the `_ttp` cookie", WEB, personal=True),
+    Parameter(
+        "cookie_id",
+        ("cookie_id", "ttp"),
+        ("user", "ttp"),
+        Kind.TEXT,
+        "the `_ttp` cookie",
+        WEB,
+        personal=True,
+        plain=Plain.WHOLE,
+    ),
     Parameter(
         "ip",
         ("ip",),
@@ -149,8 +166,17 @@ PARAMETERS: tuple[Parameter, ...] = (
         WEB,
         personal=True,
     ),
-    Parameter("agent", ("agent", "user_agent"), ("user", "user_agent"), Kind.TEXT, "as it is", WEB, personal=True),
-    Parameter("locale", ("locale",), ("user", "locale"), Kind.TEXT, "BCP 47, as it is", WEB),
+    Parameter(
+        "agent",
+        ("agent", "user_agent"),
+        ("user", "user_agent"),
+        Kind.TEXT,
+        "as it is",
+        WEB,
+        personal=True,
+        plain=Plain.ADDRESS,
+    ),
+    Parameter("locale", ("locale",), ("user", "locale"), Kind.TEXT, "BCP 47, as it is", WEB, plain=Plain.WHOLE),
     Parameter(
         "first_name",
         ("first_name",),
@@ -189,6 +215,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "lower-cased, no spaces or punctuation",
         WEB,
         personal=True,
+        plain=Plain.WHOLE,
     ),
     Parameter(
         "state",
@@ -198,6 +225,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "lower-cased, no spaces or punctuation",
         WEB,
         personal=True,
+        plain=Plain.WHOLE,
     ),
     Parameter(
         "country",
@@ -207,7 +235,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         "two letters, lower-cased; others not sent",
         WEB,
     ),
-    Parameter("page_url", ("page_url",), ("page", "url"), Kind.TEXT, "required", WEB, personal=True, plain=Plain.TEXT),
+    Parameter(
+        "page_url", ("page_url",), ("page", "url"), Kind.TEXT, "required", WEB, personal=True, plain=Plain.ADDRESS
+    ),
     Parameter(
         "referrer_url",
         ("referrer_url",),
@@ -216,7 +246,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "as it is",
         WEB,
         personal=True,
-        plain=Plain.TEXT,
+        plain=Plain.ADDRESS,
     ),
     Parameter(
         "content_type",

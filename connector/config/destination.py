@@ -8,6 +8,7 @@ from pydantic import BeforeValidator
 from connector.config.credential import Credential
 from connector.config.data_marketplace import DataMarketplace
 from connector.config.fields import Switch, Text, Words, number, one_of, pattern, text, whole
+from connector.config.network import File, Network, ProxyUrl
 from connector.config.places import ApiUrl, Region, Zone
 from connector.config.render import has_placeholder
 from connector.config.settings import Complaint, Settings
@@ -61,9 +62,16 @@ class Destination(Settings):
     default_region: Region = REGION
     max_in_flight: Annotated[int, whole(1)] = 8
     api_url: ApiUrl = TIKTOK
+    proxy: ProxyUrl | None = None
+    ca_file: File | None = None
     retry: RetrySettings = RetrySettings()
     admin_only: Switch = False
     pii: Switch = False
+
+    @property
+    def network(self) -> Network:
+        """The way to `api_url`."""
+        return Network(self.proxy, self.ca_file)
 
 
 class EventsDestination(Destination):

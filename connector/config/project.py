@@ -11,6 +11,7 @@ from connector.config.destination import REGION, TIKTOK, AnyDestination
 from connector.config.fields import switch, text
 from connector.config.findings import Findings
 from connector.config.layout import Top, section
+from connector.config.network import Network
 from connector.config.nodes import Node
 from connector.config.notification import Notification
 from connector.config.orchestration import Orchestration
@@ -139,11 +140,7 @@ class Project:
 
     def api_urls(self, credential: str) -> tuple[str, ...]:
         """Give the addresses at which destinations use a credential, each once. Raises ConfigurationError."""
-        used = [
-            entry
-            for _, entry in section(self._root, "destinations").entries()
-            if str(entry.at(("credential",)).value) == credential
-        ]
+        used = [section(self._root, "destinations").at((name,)) for name in self._using(credential)]
         resolver = self._reading()
         written = [node for entry in used if (node := entry.child("api_url")) and node.value is not None]
         found: list[str] = [] if len(written) == len(used) else [TIKTOK]
@@ -152,6 +149,13 @@ class Project:
                 found.append(api_url(node.value))
             except ValueError as error:
                 resolver.findings.add(node, str(error))
+        resolver.findings.raise_any()
+        return tuple(dict.fromkeys(found))
+
+    def networks(self, credential: str) -> tuple[Network, ...]:
+        """Give the ways on which destinations reach TikTok with a credential, each once. Raises ConfigurationError."""
+        resolver = Resolver(self.directory, self._root, self._environ, Findings(self.file))
+        found = [resolver.network(name) for name in self._using(credential)]
         resolver.findings.raise_any()
         return tuple(dict.fromkeys(found))
 
@@ -217,6 +221,11 @@ class Project:
 
     def _names(self, plural: str) -> tuple[str, ...]:
         return tuple(name for name, _ in section(self._root, plural).entries())
+
+    def _using(self, credential: str) -> list[str]:
+        """The destinations that a credential opens."""
+        entries = section(self._root, "destinations").entries()
+        return [name for name, entry in entries if str(entry.at(("credential",)).value) == credential]
 
     def _resolver(self, plural: str, name: str) -> Resolver:
         names = self._names(plural)

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import SecretStr
 
 from connector.config.credential import Credential
-from connector.config.destination import AnyDestination, AudienceDestination, EventsDestination
+from connector.config.destination import BY_TYPE, AnyDestination, EventsDestination
 from connector.config.examine import Model, examine
+from connector.config.fields import text
 from connector.config.files import local_path, query_path, template_path
 from connector.config.findings import Findings
 from connector.config.layout import Top, section
+from connector.config.network import Network, proxy_url
 from connector.config.nodes import Node, plain
 from connector.config.notification import Notification, in_full
 from connector.config.orchestration import Orchestration
@@ -50,7 +52,9 @@ class Resolver:
 
         return render_tree(node, filled)
 
-    def written(self, plural: str, name: str, key: str, take: Callable[[object], Value]) -> Value | None:
+    def written(
+        self, plural: str, name: str, key: str, take: Callable[[object], Value], *, secret: bool = False
+    ) -> Value | None:
         """Give one value of an entry as its type takes it, and look at nothing else; None where there is none."""
         node = section(self._root, plural).at((name,)).child(key)
         if node is None or node.value is None:
@@ -59,7 +63,7 @@ class Resolver:
         try:
             return take(plain(filled))
         except ValueError as error:
-            self.findings.add(filled, str(error))
+            self.findings.add(filled, str(error), secret=secret)
             return None
 
     def orchestration(self, name: str, target: str) -> Orchestration | None:
@@ -84,9 +88,7 @@ class Resolver:
         built = self._built(Warehouse, node, {"name": name})
         if built is None:
             return None
-        key_file = built.private_key_file and self._directory / built.private_key_file
-        if key_file and not key_file.is_file():
-            self.findings.add(node.at(("private_key_file",)), "names a file that does not exist")
+        key_file = built.private_key_file and self._existing(node.at(("private_key_file",)), built.private_key_file)
         url = SecretStr(within(self._directory, built.url.get_secret_value()))
         return built.model_copy(update={"url": url, "private_key_file": key_file})
 
@@ -96,9 +98,18 @@ class Resolver:
         simulated = node.at(("api_url",)).value == SIMULATOR
         credential = self._referred(node, "credential", SIMULATOR if simulated else None)
         filled = {"name": name, "credential": credential}
-        if node.at(("type",)).value == "tiktok_audience":
-            return self._built(AudienceDestination, node, filled)
-        return self._built(EventsDestination, node, filled)
+        model = BY_TYPE.get(str(node.at(("type",)).value), EventsDestination)
+        built = cast("AnyDestination | None", self._built(model, node, filled))
+        if built is None or built.ca_file is None:
+            return built
+        return built.model_copy(update={"ca_file": self._existing(node.at(("ca_file",)), built.ca_file)})
+
+    def network(self, name: str) -> Network:
+        """Give the way to a destination, and look at nothing else of it."""
+        proxy = self.written("destinations", name, "proxy", proxy_url, secret=True)
+        node = section(self._root, "destinations").at((name, "ca_file"))
+        ca_file = self.written("destinations", name, "ca_file", text)
+        return Network(SecretStr(proxy) if proxy else None, self._existing(node, Path(ca_file)) if ca_file else None)
 
     def credential(self, name: str, stand_in: str | None = None) -> Credential | None:
         """Build a credential."""
@@ -114,6 +125,13 @@ class Resolver:
     def top(self, entries: dict[str, Node]) -> Top | None:
         """Build the settings beside the sections from some of them."""
         return self._built(Top, self.fill(Node(entries, self._root.line)), {})
+
+    def _existing(self, node: Node, file: Path) -> Path:
+        """Give a file of the project by its whole path."""
+        path = self._directory / file
+        if not path.is_file():
+            self.findings.add(node, "names a file that does not exist")
+        return path
 
     def _built(self, model: type[Model], node: Node, filled: Mapping[str, Any]) -> Model | None:
         return examine(model, node, self.findings, filled)

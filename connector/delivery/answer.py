@@ -19,6 +19,8 @@ class Verdict(StrEnum):
     EXPIRED_TOKEN = "expired_token"  # noqa: S105 - a word, not a secret
     STOP = "stop"
     """Every other batch would be answered alike."""
+    WITHHELD = "withheld"
+    """It was not sent: what it holds may not leave."""
     UNKNOWN = "unknown"
     """No answer came: the batch may have been taken."""
 

@@ -14,6 +14,7 @@ c  the service refuses this one event            d  certainly not taken; the run
 e  no answer came: it may have been taken        f  sent again with the same ids, by a later run
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,7 +47,7 @@ class Batch:
 
     `payload` holds the events' JSON objects joined by commas, without surrounding brackets, UTF-8.
     A part keeps the `number` of the batch it was cut from; `offset` says which event of that batch
-    is its first.
+    is its first. `row_numbers` gives the rows of the result that an event of it was made of, where they are known.
     """
 
     number: int
@@ -55,3 +56,4 @@ class Batch:
     rows: int
     payload: bytes | memoryview
     offset: int = 0
+    row_numbers: Callable[[int], list[int]] | None = None

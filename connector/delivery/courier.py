@@ -20,7 +20,7 @@ LONGEST_SLEEP = 0.2
 """Seconds after which a waiting thread looks whether to stop."""
 
 TOO_LONG = "The service could not take the events for too long; the run can be resumed."
-STOPPING = frozenset({Verdict.STOP, Verdict.EXPIRED_TOKEN})
+STOPPING = frozenset({Verdict.STOP, Verdict.EXPIRED_TOKEN, Verdict.WITHHELD})
 FINAL = {Verdict.ACCEPTED: BatchState.DELIVERED, Verdict.REFUSED: BatchState.REFUSED}
 
 
@@ -82,7 +82,7 @@ class Courier:
         elif answer.verdict is Verdict.THROTTLED:
             self.limiter.throttled(answer.wait)
         elif answer.verdict in STOPPING:
-            alike = answer.verdict is Verdict.STOP
+            alike = answer.verdict is not Verdict.EXPIRED_TOKEN
             self.progress.halt((RefusedAlike if alike else StopResumable)(answer.message))
 
     def _goes_on(self, answer: Answer, budget: Budget, accepted_before: int) -> bool:

@@ -14,6 +14,8 @@ from connector.ledger.runs import add_to_counts, as_text
 from connector.ledger.tables import batch_keys, batches, locks, parts, requests, runs
 from connector.route import Route
 
+WITHHELD = "withheld"
+"""The verdict on a request that did not leave."""
 _KINDS = {"refused": "rejects", "skipped": "skips"}
 
 
@@ -183,7 +185,7 @@ def _add_request(connection: Connection, run_id: str, record: RequestRecord) -> 
         update(runs)
         .where(runs.c.run_id == run_id)
         .values(
-            requests_sent=runs.c.requests_sent + 1,
+            requests_sent=runs.c.requests_sent + int(record.verdict != WITHHELD),
             requests_retried=runs.c.requests_retried + int(record.attempt > 1),
         )
     )

@@ -35,7 +35,7 @@ def refresh(access: Access) -> Standing:
     if kind != "refreshed":
         why = "has no grant yet" if kind == "none" else "has a long-term token, which does not expire"
         raise UsageError(f"{access.credential.name} {why}: there is nothing to refresh.")
-    kept_tokens(access.credential, access.file, _reachable(access)).refresh()
+    kept_tokens(access.credential, access.file, _reachable(access), access.network).refresh()
     return standing(access)
 
 
@@ -72,7 +72,7 @@ def page(access: Access, redirect_uri: str, state: str) -> str:
 
 def log_in(access: Access, code: SecretStr) -> Login:
     """Exchanges a code for a grant, keeps that, and asks what it opens. Raises AuthorisationError."""
-    with asking(access.credential, _reachable(access)) as oauth:
+    with asking(access.credential, _reachable(access), access.network) as oauth:
         with access.file.locked():
             # Written as it is, so that no code is used up for a grant that cannot be kept.
             access.file.write(access.file.read() or as_written(access.credential))

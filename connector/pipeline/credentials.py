@@ -6,6 +6,7 @@ from typing import Any
 
 from connector.config.credential import Credential
 from connector.config.destination import TIKTOK
+from connector.config.network import DIRECT, Network
 from connector.config.project import Project
 from connector.destinations.tiktok.endpoint import app_of, as_written
 from connector.destinations.tiktok.kept import Kept, TokenFile
@@ -20,6 +21,7 @@ class Access:
     target: str
     api_url: str
     file: TokenFile
+    network: Network = DIRECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,14 @@ def access_of(project: Project, name: str) -> Access:
             f"{name} is used at {' and '.join(urls)} (target {project.target}): a grant is good at one of them. "
             "Name a credential of its own for each, or choose a target."
         )
-    return Access(credential, project.target, urls[0], TokenFile(project.state_directory, credential, urls[0]))
+    networks = project.networks(name) or (DIRECT,)
+    if len(networks) > 1:
+        raise UsageError(
+            f"{name} is used by destinations with different proxy or ca_file (target {project.target}). Write the same "
+            "for all of them, or choose a target."
+        )
+    file = TokenFile(project.state_directory, credential, urls[0])
+    return Access(credential, project.target, urls[0], file, networks[0])
 
 
 def standing(access: Access) -> Standing:

@@ -98,7 +98,16 @@ class StagedBatches:
         self._figures[record.number, offset, events.num_rows] = figures_of(events, datetime.now(UTC))
         rows = pc.sum(pc.list_value_length(events["rows"])).as_py() or 0
         joined = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], self._payloads(events)), _COMMA)
-        return Batch(record.number, record.route, events.num_rows, rows, memoryview(joined[0].as_buffer()), offset)
+        payload, row_numbers = memoryview(joined[0].as_buffer()), events["rows"]
+        return Batch(
+            record.number,
+            record.route,
+            events.num_rows,
+            rows,
+            payload,
+            offset,
+            lambda event: row_numbers[event].as_py() or [],
+        )
 
 
 class LedgerRecorder:

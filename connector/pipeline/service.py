@@ -14,6 +14,7 @@ from connector.destinations.tiktok.account import CALLS_PER_SECOND, AccountClien
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.endpoint import SIMULATOR, connect, tokens_of
 from connector.destinations.tiktok.mapping import MappingClient
+from connector.destinations.tiktok.tokens import Tokens
 from connector.pipeline.observer import Observer
 
 
@@ -60,8 +61,10 @@ def open_account(
     )
     with _address(destination) as url:
         simulator_url = url if destination.api_url == SIMULATOR else None
-        tokens = tokens_of(destination.credential, destination.api_url, state_directory, simulator_url=simulator_url)
-        with AccountClient(url, tokens, repeat, timeout=timeout or destination.retry.timeout) as account:
+        tokens = _tokens(destination, state_directory, simulator_url)
+        with AccountClient(
+            url, tokens, repeat, timeout=timeout or destination.retry.timeout, network=destination.network
+        ) as account:
             yield account
 
 
@@ -87,13 +90,13 @@ def open_audience_service(
     repeat = Repeating(retry_policy(destination), AdaptiveLimiter(CALLS_PER_SECOND), REAL_TIME, stop)
     with _address(destination, observer) as url:
         simulator_url = url if destination.api_url == SIMULATOR else None
-        tokens = tokens_of(destination.credential, destination.api_url, state_directory, simulator_url=simulator_url)
-        timeout, connections = destination.retry.timeout, destination.max_in_flight
+        tokens = _tokens(destination, state_directory, simulator_url)
+        timeout, connections, network = destination.retry.timeout, destination.max_in_flight, destination.network
 
         def mapping(advertiser_ids: Mapping[str, Sequence[str]]) -> MappingClient:
-            return MappingClient(url, tokens, advertiser_ids, connections=connections, timeout=timeout)
+            return MappingClient(url, tokens, advertiser_ids, connections=connections, timeout=timeout, network=network)
 
-        with AccountClient(url, tokens, repeat, timeout=timeout) as account:
+        with AccountClient(url, tokens, repeat, timeout=timeout, network=network) as account:
             yield AudienceService(account, mapping, repeat)
 
 
@@ -148,9 +151,20 @@ def _client(
     api_url = destination.api_url
     return connect(
         api_url,
-        tokens_of(destination.credential, api_url, state_directory, simulator_url=simulator_url),
+        _tokens(destination, state_directory, simulator_url),
         max_in_flight=destination.max_in_flight,
         timeout=destination.retry.timeout,
         test_event_code=test_event_code,
         simulator_url=simulator_url,
+        network=destination.network,
+    )
+
+
+def _tokens(destination: AnyDestination, state_directory: Path, simulator_url: str | None) -> Tokens:
+    return tokens_of(
+        destination.credential,
+        destination.api_url,
+        state_directory,
+        simulator_url=simulator_url,
+        network=destination.network,
     )

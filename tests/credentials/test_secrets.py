@@ -1,12 +1,17 @@
 """No secret is to be found anywhere but in the file that is kept for it."""
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from connector.simulator.fault_files import parse
 from tests.cli.command import Outcome, connector, inside
+from tests.cli.shop import Shop
 from tests.credentials.grants import (
     APP_ONLY,
     CODE,
@@ -20,6 +25,8 @@ from tests.credentials.grants import (
     selling,
     simulating,
 )
+from tests.credentials.secrets import Secrets, secret_settings
+from tests.destinations.tls import HOST, authority, proxy, tiktok_behind_tls
 
 
 def everything(folder: Path, but: str) -> bytes:
@@ -96,3 +103,95 @@ def test_a_refresh_token_without_an_app_is_refused_without_being_shown(tmp_path:
     assert refused.code == 2
     assert "needs app_id and app_secret" in refused.stderr
     assert REFRESH not in refused.stderr
+
+
+# Every setting that holds a secret --------------------------------------------------------------------------
+
+ELSEWHERE = {"notifications"}
+"""Settings of which other tests hold that they show nothing."""
+
+
+@dataclass
+class Told:
+    """All that the commands of a scenario wrote."""
+
+    made: Shop
+    said: list[Outcome] = field(default_factory=list)
+
+    def run(self, *command: str, code: int) -> Outcome:
+        """The command, which ends as it should; as a process of its own where it prints a stack trace."""
+        way = connector if "--debug" in command else inside
+        self.said.append(way(*command, project=self.made.directory))
+        assert self.said[-1].code == code, self.said[-1].stderr
+        return self.said[-1]
+
+    def rewrite(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """The settings are written otherwise."""
+        settings = yaml.safe_load(self.made.settings.read_text())
+        change(settings)
+        self.made.settings.write_text(yaml.safe_dump(settings))
+
+
+def written(settings: dict[str, Any], secrets: Secrets, between: int, ca_file: Path) -> str:
+    """Writes a secret wherever one can be; gives the password that the proxy wants."""
+    password = secrets.new("proxy")
+    settings["credentials"]["tiktok"] = {
+        "app_id": "71",
+        **{name: secrets.new(name) for name in ("access_token", "app_secret", "refresh_token")},
+    }
+    settings["credentials"]["other"] = {"access_token": secrets.new("access_token", of="other")}
+    way = {"api_url": f"https://{HOST}", "ca_file": str(ca_file)}
+    destinations, orchestrations = settings["destinations"], settings["orchestrations"]
+    stores = {**destinations["stores"], **way}
+    destinations["stores"] = {**stores, "proxy": f"http://jo:{password}@127.0.0.1:{between}"}
+    wrong = f"http://jo:{secrets.new('proxy', of='wrong')}@127.0.0.1:{between}"
+    destinations["closed"] = {**stores, "credential": "other", "event_source_id": "71", "proxy": wrong}
+    settings["warehouses"]["away"] = {
+        "url": f"postgresql://jo:{secrets.new('url')}@127.0.0.1:1/x",
+        "options": {"application_name": secrets.new("options")},
+    }
+    settings["warehouses"]["cloud"] = {
+        "url": "snowflake://jo@account/MARTS/PUBLIC",
+        **{name: secrets.new(name) for name in ("password", "token", "private_key_passphrase")},
+    }
+    for name, changed in (("closed", "destination"), ("away", "warehouse"), ("cloud", "warehouse")):
+        orchestrations[name] = {**orchestrations[NAME], changed: name}
+    address = f"sftp://jo:{secrets.new('file')}@127.0.0.1:1/shop/*.psv"
+    orchestrations["remote"] = {"destination": "stores", "file": address, "format": "liveramp_conversions"}
+    return password
+
+
+def test_no_setting_that_holds_a_secret_shows_it_in_any_file_log_or_output(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    secrets, ours = Secrets(), authority(tmp_path)
+    told = Told(selling(tmp_path / "shop", "simulator", rows=20))
+    with tiktok_behind_tls(ours.served) as tiktok, proxy(tiktok.port) as between:
+        told.rewrite(lambda settings: written(settings, secrets, between.port, ours.certificate))
+        told.run("validate", "--json", code=0)
+        told.run("run", NAME, "--json", code=0)
+        assert secrets.found_in(*tiktok.requests) == ["access_token"]
+        told.run("auth", "refresh", "tiktok", code=1)
+        told.run("run", "away", code=1)
+        told.run("destinations", "list", "--json", code=0)
+    with proxy(1, user="somebody:else") as strict:
+        told.rewrite(lambda settings: settings["destinations"]["closed"].update(proxy=_at(settings, strict.port)))
+        assert "HTTP 407" in told.run("run", "closed", "--debug", code=1).stderr
+    told.run("runs", "show", last_run(told.made.directory), "--json", code=0)
+    told.rewrite(
+        lambda settings: settings["destinations"]["stores"].update(proxy=f"ftp://{secrets.new('proxy', of='bad')}")
+    )
+    told.run("validate", code=2)
+    told.rewrite(lambda settings: settings.update(ledger=f"postgresql://jo:{secrets.new('ledger')}@127.0.0.1:1/x"))
+    told.rewrite(lambda settings: settings["destinations"]["stores"].update(proxy=None))
+    told.run("runs", "list", code=1)
+    assert secrets.settings == secret_settings() - ELSEWHERE
+    printed = [text for one in told.said for text in (one.stdout, one.stderr)]
+    assert secrets.found_in(caplog.text, *printed, everything(told.made.state, ".json")) == []
+    assert len(told.said) == 9
+
+
+def _at(settings: dict[str, Any], port: int) -> str:
+    user = settings["destinations"]["closed"]["proxy"].rpartition("@")[0]
+    return f"{user}@127.0.0.1:{port}"

@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 
 from pydantic import SecretStr
 
+from connector.config.network import DIRECT, Network
 from connector.delivery.answer import Answer, Verdict
 from connector.destinations.tiktok.answers import Envelope, calls_token_wrong, read_answer, read_envelope, rule_of
 from connector.destinations.tiktok.authorised import Authorised
@@ -54,9 +55,10 @@ class AccountClient:
         *,
         connections: int = 1,
         timeout: float = TIMEOUT_SECONDS,
+        network: Network = DIRECT,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._transport = Transport(api_url, connections=connections, timeout=timeout)
+        self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network)
         self._authorised, self._repeat, self._now = Authorised(tokens), repeat, now
 
     def get(self, path: str, parameters: Mapping[str, Value]) -> dict[str, Any]:
@@ -92,7 +94,7 @@ class AccountClient:
         def asked(token: SecretStr) -> Answer:
             reply = send(token)
             if not isinstance(reply, Reply):
-                return Answer(reply.verdict, message=reply.message, seconds=reply.seconds)
+                return reply.answer()
             answer = self._read(reply, token, *secrets)
             if answer.verdict is Verdict.ACCEPTED and (envelope := read_envelope(reply.body)):
                 found.update(envelope.data)

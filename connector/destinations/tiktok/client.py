@@ -7,11 +7,13 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from connector.delivery.answer import Answer
+from connector.config.network import DIRECT, Network
+from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.answers import THEN_RESUME, read_answer
 from connector.destinations.tiktok.authorised import Authorised
 from connector.destinations.tiktok.body import request_body
+from connector.destinations.tiktok.guard import breach_of_events, withheld
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
 
@@ -34,21 +36,25 @@ class EventsClient:
         connections: int = 8,
         test_event_code: str | None = None,
         timeout: float = TIMEOUT_SECONDS,
+        network: Network = DIRECT,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._authorised = Authorised(tokens, then=THEN_RESUME)
         self._test_event_code = test_event_code
         self._now = now
-        self._transport = Transport(api_url, connections=connections, timeout=timeout)
+        self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network)
 
     def attempt(self, batch: Batch) -> Answer:
-        """Send the batch once. Raises for nothing that TikTok says or the network does."""
-        return self._authorised.ask(lambda token: self._asked(batch, token))
+        """Send the batch once, unless it holds what may not leave. Raises for nothing that anybody answers."""
+        body = request_body(batch, self._test_event_code)
+        if breach := breach_of_events(body):
+            return Answer(Verdict.WITHHELD, message=withheld(breach, batch))
+        return self._authorised.ask(lambda token: self._asked(body, token))
 
-    def _asked(self, batch: Batch, token: SecretStr) -> Answer:
-        reply = self._transport.post(EVENT_TRACK, request_body(batch, self._test_event_code), token)
+    def _asked(self, body: bytes, token: SecretStr) -> Answer:
+        reply = self._transport.post(EVENT_TRACK, body, token)
         if not isinstance(reply, Reply):
-            return Answer(reply.verdict, message=reply.message, seconds=reply.seconds)
+            return reply.answer(THEN_RESUME)
         secrets = [token.get_secret_value()]
         return read_answer(reply.status, reply.body, seconds=reply.seconds, now=self._now(), secrets=secrets)
 

@@ -132,6 +132,14 @@ RULES: dict[int, Rule] = {
 """Codes of their own; 50xxx, 51xxx, 52xxx and 60xxx are TikTok's own troubles, to be tried again."""
 
 HTTP_RULES: dict[int, Rule] = {
+    **dict.fromkeys(
+        (301, 302, 303, 307, 308),
+        Rule(
+            Verdict.STOP,
+            "The answer leads to another address, which was not followed. Check `api_url`, and whether a proxy wants a "
+            "login.",
+        ),
+    ),
     404: Rule(Verdict.STOP, "There is no such path at `api_url`."),
     408: RETRY,
     413: REFUSED,

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from connector.config.credential import Credential
+from connector.config.network import DIRECT, Network
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.kept import Kept, TokenFile
 from connector.destinations.tiktok.oauth import REFRESH_PATH, App, Granted, OAuth
@@ -30,17 +31,25 @@ def connect(
     timeout: float = TIMEOUT_SECONDS,
     test_event_code: str | None = None,
     simulator_url: str | None = None,
+    network: Network = DIRECT,
 ) -> EventsClient:
     """A client for a destination; opens no connection yet.
 
     `simulator_url` is where the simulator listens, for the `api_url` `simulator`.
     """
     url = simulator_url if api_url == SIMULATOR and simulator_url else api_url
-    return EventsClient(url, tokens, connections=max_in_flight, test_event_code=test_event_code, timeout=timeout)
+    return EventsClient(
+        url, tokens, connections=max_in_flight, test_event_code=test_event_code, timeout=timeout, network=network
+    )
 
 
 def tokens_of(
-    credential: Credential, api_url: str, state_directory: Path, *, simulator_url: str | None = None
+    credential: Credential,
+    api_url: str,
+    state_directory: Path,
+    *,
+    simulator_url: str | None = None,
+    network: Network = DIRECT,
 ) -> Tokens:
     """The access token of a credential as it is written, or the grant that is kept and refreshed.
 
@@ -49,7 +58,7 @@ def tokens_of(
     """
     file = TokenFile(state_directory, credential, api_url)
     if app_of(credential) and (file.path.exists() or credential.refresh_token):
-        return kept_tokens(credential, file, simulator_url or api_url)
+        return kept_tokens(credential, file, simulator_url or api_url, network)
     token = credential.access_token or (SIMULATOR_TOKEN if api_url == SIMULATOR else None)
     if token is None:
         raise ConfigurationError(
@@ -59,11 +68,11 @@ def tokens_of(
     return FixedToken(token)
 
 
-def kept_tokens(credential: Credential, file: TokenFile, url: str) -> KeptTokens:
+def kept_tokens(credential: Credential, file: TokenFile, url: str, network: Network = DIRECT) -> KeptTokens:
     """The grant of a credential that has an app; refreshed at `url`."""
 
     def refresh(refresh_token: SecretStr) -> Granted:
-        with asking(credential, url) as oauth:
+        with asking(credential, url, network) as oauth:
             return oauth.refresh(refresh_token)
 
     return KeptTokens(as_written(credential), file, refresh)
@@ -76,12 +85,12 @@ def as_written(credential: Credential) -> Kept:
 
 
 @contextmanager
-def asking(credential: Credential, url: str) -> Iterator[OAuth]:
+def asking(credential: Credential, url: str, network: Network = DIRECT) -> Iterator[OAuth]:
     """The calls for tokens, with a connection of their own. Raises ConfigurationError without an app."""
     app = app_of(credential)
     if app is None:
         raise ConfigurationError(f"The credential {credential.name} needs app_id and app_secret for this.")
-    transport = Transport(url)
+    transport = Transport(url, network=network)
     try:
         yield OAuth(transport, app)
     finally:

@@ -13,11 +13,13 @@ from typing import Self
 
 from pydantic import SecretStr
 
+from connector.config.network import DIRECT, Network
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.answers import THEN_RESUME, Envelope, read_answer, rule_of
 from connector.destinations.tiktok.authorised import Authorised
 from connector.destinations.tiktok.codes import Rule
+from connector.destinations.tiktok.guard import breach_of_members, withheld
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
 from connector.route import Route
@@ -52,14 +54,17 @@ class MappingClient:
         *,
         connections: int = 8,
         timeout: float = TIMEOUT_SECONDS,
+        network: Network = DIRECT,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._transport = Transport(api_url, connections=connections, timeout=timeout)
+        self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network)
         self._authorised, self._advertiser_ids, self._now = Authorised(tokens, then=THEN_RESUME), advertiser_ids, now
 
     def attempt(self, batch: Batch) -> Answer:
-        """Send the batch once. Raises for nothing that TikTok says or the network does."""
+        """Send the batch once, unless it holds what may not leave. Raises for nothing that anybody answers."""
         body = mapping_body(batch, self._advertiser_ids[batch.route.event_source_id])
+        if breach := breach_of_members(body):
+            return Answer(Verdict.WITHHELD, message=withheld(breach, batch))
         return self._authorised.ask(lambda token: self._asked(body, token))
 
     def close(self) -> None:
@@ -75,7 +80,7 @@ class MappingClient:
     def _asked(self, body: bytes, token: SecretStr) -> Answer:
         reply = self._transport.post(SEGMENT_MAPPING, body, token)
         if not isinstance(reply, Reply):
-            return Answer(reply.verdict, message=reply.message, seconds=reply.seconds)
+            return reply.answer(THEN_RESUME)
         return read_answer(
             reply.status,
             reply.body,

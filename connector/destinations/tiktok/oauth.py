@@ -102,7 +102,9 @@ class OAuth:
 def _data(reply: Reply | NoReply, elsewhere: str, *secrets: SecretStr) -> dict[str, Any]:
     """The envelope's data. `elsewhere` is said of a call that TikTok does not know in this form."""
     if not isinstance(reply, Reply):
-        raise AuthorisationError(reply.message, passing=True, lost=reply.verdict is Verdict.UNKNOWN)
+        raise AuthorisationError(
+            reply.message, passing=reply.verdict in _PASSING, lost=reply.verdict is Verdict.UNKNOWN
+        )
     envelope = read_envelope(reply.body)
     if envelope is None:
         rule, said = rule_for_status(reply.status), f"HTTP {reply.status}, no TikTok answer"

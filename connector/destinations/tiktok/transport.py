@@ -2,15 +2,20 @@
 
 import ipaddress
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from ssl import PROTOCOL_TLS_CLIENT, SSLCertVerificationError, SSLContext, SSLError
 from time import perf_counter
 
 import httpx
 from pydantic import SecretStr
 
 from connector import __version__
-from connector.delivery.answer import Verdict
+from connector.config.network import DIRECT, Network
+from connector.delivery.answer import Answer, Verdict
+from connector.errors import ConfigurationError
 
 TIMEOUT_SECONDS = 60.0
 """For the answer. TikTok documents none; timeouts under load are known, hence patience."""
@@ -25,6 +30,10 @@ _NEVER_SENT = (
 )
 _CUT_SHORT = (httpx.WriteError, httpx.WriteTimeout, httpx.LocalProtocolError)
 """The request did not leave whole, so nothing of it can have been taken."""
+
+_CLOSED = re.compile(r"40[0-7]")
+"""How a proxy says no for good; what else it says may be different the next time."""
+_CHECK_PROXY = "Check the user name and password in `proxy`, and whether it may be asked for this host."
 
 # The library logs the address of each request, and one of TikTok's calls has the app's secret in its address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -41,28 +50,47 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class NoReply:
-    """Nothing came back: `RETRY` where the request was certainly not carried out, else `UNKNOWN`."""
+    """Nothing came back: `RETRY` where the request was certainly not carried out, `STOP` where none would be, else
+    `UNKNOWN`.
+    """
 
     verdict: Verdict
     message: str
     seconds: float
 
+    def answer(self, then: str = "") -> Answer:
+        """What stands for the answer; `then` is what to do once nothing stands in the way any more."""
+        stopped = self.verdict is Verdict.STOP
+        return Answer(self.verdict, message=self.message + then * stopped, seconds=self.seconds)
+
 
 class Transport:
     """Keeps up to `connections` connections open; used from as many threads.
 
-    HTTP/1.1, no redirects (they would carry the token elsewhere), proxies of the environment only
-    beyond this machine. `timeout` is in seconds.
+    HTTP/1.1, no redirects (they would carry the token elsewhere). Beyond this machine, and nowhere else, through the
+    proxy of `network`, or where it has none, that of the environment. `timeout` is in seconds.
+
+    Raises ConfigurationError for certificates that cannot be read.
     """
 
-    def __init__(self, api_url: str, *, connections: int = 1, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        api_url: str,
+        *,
+        connections: int = 1,
+        timeout: float = TIMEOUT_SECONDS,
+        network: Network = DIRECT,
+    ) -> None:
         self._api_url = api_url.rstrip("/")
+        here, proxy = is_loopback(api_url), network.proxy
         self._http = httpx.Client(
             headers={"User-Agent": f"connector/{__version__}", "Content-Type": "application/json"},
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS), pool=None),
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             follow_redirects=False,
-            trust_env=not is_loopback(api_url),
+            verify=_trust(network.ca_file) if api_url.startswith("https:") else SSLContext(PROTOCOL_TLS_CLIENT),
+            proxy=proxy.get_secret_value() if proxy and not here else None,
+            trust_env=not here and proxy is None,
         )
 
     def post(self, path: str, content: bytes, token: SecretStr | None = None) -> Reply | NoReply:
@@ -93,8 +121,14 @@ class Transport:
                 method, self._api_url + path, content=content, params=parameters, headers=headers
             )
         except httpx.HTTPError as error:
-            return _no_reply(error, perf_counter() - started)
+            return _no_reply(error, perf_counter() - started, httpx.URL(self._api_url).host)
         return Reply(response.status_code, response.content, perf_counter() - started)
+
+
+def _untrusted(error: BaseException | None) -> SSLCertVerificationError | None:
+    while error is not None and not isinstance(error, SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def is_loopback(url: str) -> bool:
@@ -106,9 +140,30 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def _no_reply(error: httpx.HTTPError, seconds: float) -> NoReply:
+def _trust(ca_file: Path | None) -> SSLContext:
+    """The usual authorities, or those that the environment names, and the one of a file."""
+    context = httpx.create_ssl_context()
+    if ca_file:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            why = "holds no certificate in PEM" if isinstance(error, SSLError) else error.strerror
+            raise ConfigurationError(f"ca_file {ca_file} cannot be used: {why}.") from None
+    return context
+
+
+def _no_reply(error: httpx.HTTPError, seconds: float, host: str) -> NoReply:
     """The library's own words are left out: they may quote headers, and so the token."""
     kind = type(error).__name__
+    if (untrusted := _untrusted(error)) is not None:
+        sentence = (
+            f"The certificate that {host} shows is not trusted here ({untrusted.verify_message}); nothing was sent. "
+            "If a proxy of your own opens the connection, name the certificate of its authority in `ca_file`."
+        )
+        return NoReply(Verdict.STOP, sentence, seconds)
+    if isinstance(error, httpx.ProxyError) and (status := _CLOSED.match(str(error))):
+        sentence = f"The proxy does not let the connection to {host} through (HTTP {status[0]}). {_CHECK_PROXY}"
+        return NoReply(Verdict.STOP, sentence, seconds)
     if isinstance(error, _NEVER_SENT):
         return NoReply(Verdict.RETRY, f"No connection to TikTok ({kind}).", seconds)
     if isinstance(error, _CUT_SHORT):

@@ -7,7 +7,7 @@ from connector.catalogue import BY_NAME, Parameter, Plain
 from connector.transform.binding import Binding, Field
 from connector.transform.layers import Layers
 from connector.transform.rules import EventRules
-from connector.transform.sql.text import anonymous_id, is_text, quote, strip, text_of, without_addresses
+from connector.transform.sql.text import guarded, is_text, quote, strip, text_of
 from connector.transform.template import Scalar
 
 
@@ -52,9 +52,10 @@ class Context:
         constant = self.binding.constants.get(name)
         fields = self.fields(name)
         if constant is not None and (self.web is not False or "offline" in BY_NAME[name].sources):
-            self.given[name] = self.layers.put(
-                Level.GIVEN, f"given_{name}", self.for_web(name, literal(constant.value))
-            )
+            column = f"given_{name}"
+            given = self.layers.put(Level.GIVEN, column, self.for_web(name, literal(constant.value)))
+            text = isinstance(constant.value, str)
+            self.given[name] = self._guarded(column, given, BY_NAME[name].plain if text else Plain.AS_GIVEN)
         elif fields:
             self.given[name] = self.stripped(f"given_{name}", fields[0], BY_NAME[name])
         return self.given.get(name)
@@ -66,10 +67,12 @@ class Context:
             return self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, text))
         raw = self.layers.put(Level.TEXT, f"text_of_{column}", text)
         given = self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, strip(raw)))
-        if parameter.plain is Plain.AS_GIVEN:
+        return self._guarded(column, given, parameter.plain)
+
+    def _guarded(self, column: str, given: str, plain: Plain) -> str:
+        if plain is Plain.AS_GIVEN:
             return given
-        guarded = anonymous_id(given) if parameter.plain is Plain.ID else without_addresses(given)
-        return self.layers.put(Level.GUARDED, f"guarded_{column}", guarded)
+        return self.layers.put(Level.GUARDED, f"guarded_{column}", guarded(given, plain))
 
     def for_web(self, name: str, expression: str) -> str:
         """`expression`, NULL on offline rows where the parameter is for the web only."""

@@ -4,11 +4,13 @@ import json
 
 import pyarrow as pa
 
+from connector.catalogue import Plain
 from connector.outcomes import Reason, RowWarning
+from connector.redaction import anonymous
 from connector.transform.binding import Field
 from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.sql.numbers import WIDE, either, is_bad, is_negative, json_number, narrow, product, wide
-from connector.transform.sql.text import is_text, json_text, listed, quote, strip, text_of, without_addresses
+from connector.transform.sql.text import guarded, is_text, json_text, listed, quote, strip, text_of
 from connector.transform.template import Constant
 from connector.vocabulary import EVENT_CHANNELS, ISO_CURRENCIES, LISTED_CURRENCIES
 
@@ -117,11 +119,12 @@ def _own(context: Context, number: int, key: str, source: Field | Constant) -> s
     ):
         value = text_of(column, kind)
     elif pa.types.is_nested(kind):
-        value = f"to_json({column})::VARCHAR"
+        nested = context.layers.put(Level.TEXT, f"own_{number}", f"to_json({column})::VARCHAR")
+        value = context.layers.put(Level.GUARDED, f"own_{number}_text", guarded(nested, Plain.TEXT))
     else:
         raw = context.layers.put(Level.TEXT, f"own_{number}", text_of(column, kind))
         stripped = context.layers.put(Level.GIVEN, f"own_{number}_stripped", strip(raw))
-        value = json_text(context.layers.put(Level.GUARDED, f"own_{number}_text", without_addresses(stripped)))
+        value = json_text(context.layers.put(Level.GUARDED, f"own_{number}_text", guarded(stripped, Plain.TEXT)))
     kept = context.layers.put(Level.NORMAL, f"own_{number}_json", value)
     return _member(key, kept)
 
@@ -131,7 +134,7 @@ def _says(source: Constant) -> bool:
 
 
 def _constant_json(source: Constant) -> str:
-    value = source.value.strip() if isinstance(source.value, str) else source.value
+    value = anonymous(source.value.strip()) if isinstance(source.value, str) else source.value
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -1,5 +1,6 @@
 """What only web events carry: the person's name and address, the device, the page."""
 
+from connector.catalogue import Plain
 from connector.outcomes import Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.sql.identity import (
@@ -11,7 +12,7 @@ from connector.transform.sql.identity import (
     without_empty_digest,
 )
 from connector.transform.sql.network import is_public
-from connector.transform.sql.text import json_text, lower, strip
+from connector.transform.sql.text import guarded, json_text, lower, strip
 
 _US_ZIP_LENGTH = 5
 
@@ -100,7 +101,11 @@ def _zip(context: Context) -> str | None:
 
 def _place(context: Context, name: str) -> str | None:
     given = context.text(name)
-    return json_text(context.layers.put(Level.NORMAL, f"{name}_clean", cleaned_place(given))) if given else None
+    if not given:
+        return None
+    clean = context.layers.put(Level.NORMAL, f"{name}_clean", cleaned_place(given))
+    # Without its punctuation a text may be a number that it was not before.
+    return json_text(context.layers.put(Level.CLEAN, f"{name}_kept", guarded(clean, Plain.WHOLE)))
 
 
 def _country(context: Context) -> str | None:
