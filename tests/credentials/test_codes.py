@@ -4,8 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from connector.delivery.answer import Verdict
+from connector.delivery.batch import Batch
+from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.codes import RULES
+from connector.destinations.tiktok.tokens import FixedToken
+from connector.route import Route
 from connector.simulator.server import Simulator
 from tests.cli.command import Outcome, inside
 from tests.credentials.grants import APP_ONLY, CODE, GRANT, NAME, STARTING, selling, simulating
@@ -29,6 +35,21 @@ RUN = {
 }
 """What is wrong, and what helps."""
 AUTH = {**RUN, 40001: ("token may not do this: it belongs to another account", ROLE)}
+RARE = {
+    40003: ("TikTok forbids the request", ROLE),
+    40108: ("does not know this way of asking for a token", "`refresh_path`"),
+    40115: ("time or the signature", "this machine's clock"),
+    40116: ("time or the signature", "this machine's clock"),
+    40117: ("does not allow this app", "to do that"),
+    40119: ("belong to different companies", "app and the advertiser"),
+    40124: ("developer profile is incomplete", "at TikTok"),
+    40125: ("developer lacks the permission", "at TikTok"),
+    40300: ("does not know the advertiser", "`advertiser_id`"),
+    40301: ("does not belong to this token", "`advertiser_id`"),
+}
+"""Codes that no command is known to meet."""
+NOT_ABOUT_CREDENTIALS = {40100, 40132, 40133}
+"""Throttling, among the codes for authentication on TikTok's list."""
 KINDS = {40001: "no_permission:event_source_id=7654321098765432109", 40102: "expired_token", 40105: "revoked_token"}
 
 
@@ -65,6 +86,23 @@ def test_a_run_that_meets_the_code_says_what_helps_and_how_to_go_on(
     assert run.record()["rows"]["pending"] == 20
     assert run.record()["status"] == "failed"
     assert ("Then run `connector resume`" in run.sentence) is RULES[code].resumable
+
+
+@pytest.mark.parametrize("code", RARE)
+def test_a_request_that_meets_a_rare_code_stops_the_run_with_what_helps(simulator: Simulator, code: int) -> None:
+    spoilt(simulator, f"code:code={code},message=No.")
+    batch = Batch(0, Route("offline", "7654321098765432109"), 1, 1, b'{"event":"Purchase"}')
+    with EventsClient(simulator.url, FixedToken(SecretStr(STARTING))) as client:
+        answer = client.attempt(batch)
+    assert answer.verdict is Verdict.STOP
+    for words in (*RARE[code], f"TikTok said: No. (code {code})"):
+        assert words in answer.message
+
+
+def test_no_code_about_credentials_is_without_a_sentence() -> None:
+    """401xx are the codes for authentication, 403xx those for advertisers, on the appendix of return codes."""
+    known = {code for code in RULES if 40_100 <= code < 40_200 or 40_300 <= code < 40_400}
+    assert known - NOT_ABOUT_CREDENTIALS | {40001, 40003} == {*AUTH, *RARE}
 
 
 @pytest.mark.parametrize("code", AUTH)

@@ -57,6 +57,11 @@ WRONG_EVENT_SOURCE = Rule(
     "numeric pixel id; offline: the event set id), then `advertiser_id` and the event name.",
 )
 WRONG_SCOPE = _token(f"The token lacks a scope, such as `Report Conversion Event`. Give it to the app, then {_LOGIN}.")
+CLOCK = Rule(
+    Verdict.STOP,
+    "TikTok takes the time or the signature of the request for wrong. Check this machine's clock, `app_id` and "
+    "`app_secret`.",
+)
 
 RULES: dict[int, Rule] = {
     0: ACCEPTED,
@@ -95,14 +100,16 @@ RULES: dict[int, Rule] = {
         f"The refresh token is wrong or was used before, or the access token is a long-term one, which has none. "
         f"{_AUTHORISE}"
     ),
-    40108: STOP,
+    40108: Rule(
+        Verdict.STOP, "TikTok does not know this way of asking for a token. Check `refresh_path` of the credential."
+    ),
     40110: _token(f"The auth code was used before, has expired or was cancelled. {_AUTHORISE}"),
     40113: _token(
         "The app is blocked, or its id and secret do not belong together. Check `app_id` and `app_secret` of the "
         "credential, and the app at TikTok."
     ),
-    40115: STOP,
-    40116: STOP,
+    40115: CLOCK,
+    40116: CLOCK,
     40117: Rule(Verdict.STOP, "TikTok does not allow this app to do that."),
     40118: Rule(
         Verdict.STOP,
