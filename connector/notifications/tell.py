@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from connector.config.notification import Notification
+from connector.config.notification import Notification, Notify
 from connector.config.project import Project
 from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
@@ -28,13 +28,16 @@ def tell_of_runs(project: Project, run_ids: Sequence[str], note: Note) -> None:
         note(f"Nobody was notified: {error.message}")
 
 
-def tell_of_none(project: Project, orchestration: str, why: str, note: Note) -> None:
-    """Tells that an orchestration was due and that no run of it is known to have ended. Raises nothing."""
+def tell_of_none(project: Project, orchestration: str, notify: Notify, why: str, note: Note) -> None:
+    """Tells that an orchestration was due and that no run of it is known to have ended. Raises nothing.
+
+    Of the project only the notifications are looked at, since the files may be what is wrong.
+    """
     try:
         with ledger_of(project) as ledger:
             ledger.failing.failed(orchestration, project.target, None)
         message = message_without_run(orchestration, project.target, why)
-        send(list(_addressed(project, orchestration, message, note)), note)
+        send(list(_addressed(project, notify, message, note)), note)
     except ConnectorError as error:
         note(f"Nobody was notified: {error.message}")
 
@@ -45,7 +48,8 @@ def _of_run(project: Project, ledger: Ledger, run_id: str, note: Note) -> Iterat
         return
     message = message_of(record, was_failing=_was_failing(ledger, record))
     if message is not None:
-        yield from _addressed(project.under(record.target), record.orchestration, message, note)
+        project = project.under(record.target)
+        yield from _addressed(project, project.orchestration(record.orchestration).notify, message, note)
 
 
 def _was_failing(ledger: Ledger, record: RunRecord) -> bool:
@@ -60,9 +64,9 @@ def _was_failing(ledger: Ledger, record: RunRecord) -> bool:
 
 
 def _addressed(
-    project: Project, orchestration: str, message: Message, note: Note
+    project: Project, notify: Notify, message: Message, note: Note
 ) -> Iterator[tuple[Notification, Message]]:
-    for name, endings in project.orchestration(orchestration).notify.items():
+    for name, endings in notify.items():
         if set(endings) & set(message.endings):
             try:
                 yield project.notification(name), message

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -17,15 +17,19 @@ Record = Mapping[str, Any]
 """What `connector run --json` prints."""
 
 _LONGEST_OUTPUT = 1_000_000
+_MOST_NOTES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a process ended: the run's record as it printed it (None: there was no run), and what it said was wrong."""
+    """How a process ended: the run's record as it printed it (None: there was no run), what was wrong, and what it
+    said besides.
+    """
 
     code: int
     record: Record | None
     error: str | None
+    notes: Sequence[str] = ()
 
     @property
     def was_killed(self) -> bool:
@@ -62,7 +66,11 @@ class Child:
             printed, said = _json(_read(out)), _read(err).decode(errors="replace").strip().splitlines()
         record = printed if printed and "run_id" in printed else None
         error = printed.get("error") if printed else (said[-1] if said and code else None)
-        return End(code, record, redact(str(error)) if record is None and error else error)
+        notes = tuple(line for line in said if line != error)[:_MOST_NOTES]
+        if printed is None:
+            # What came of a process that could not even say how it ended may quote anything.
+            return End(code, None, redact(str(error)) if error else None)
+        return End(code, record, error, notes if record else ())
 
     def interrupt(self) -> None:
         """Asks it to stop once the requests in flight are answered."""

@@ -16,6 +16,7 @@ class Change(StrEnum):
     WAITING = "waiting"
     STARTED = "started"
     ENDED = "ended"
+    NOTED = "noted"
     KILLED = "killed"
     FAILED = "failed"
     CHANGED = "changed"

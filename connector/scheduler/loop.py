@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from connector.config.notification import Notify
 from connector.config.project import SAVED_FILES, Project
 from connector.errors import ConnectorError, LockedError
 from connector.ledger.ledger import Ledger
@@ -20,8 +21,8 @@ SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_STOP = 25.0
 """For runs to end in once they are asked to: less than the 30 that containers are commonly given."""
 
-Unheard = Callable[[Project, str, str], None]
-"""Is told of an orchestration under a project that no run is known of, and why."""
+Unheard = Callable[[Project, str, Notify, str], None]
+"""Is told of an orchestration of a project of whose run nothing is known, whom to tell of it, and why."""
 
 
 class Loop:
@@ -115,6 +116,8 @@ class Loop:
                 self._ended(name, end, now)
 
     def _ended(self, name: str, end: End, now: datetime) -> None:
+        for said in end.notes:
+            self._journal(Change.NOTED, orchestration=name, said=said)
         if end.record is not None:
             self._tell_end(name, end.record)
         elif end.was_killed:
@@ -123,8 +126,9 @@ class Loop:
             self._journal(Change.KILLED, orchestration=name, signal=-end.code, again=again)
         else:
             self._journal(Change.FAILED, orchestration=name, exit_code=end.code, error=end.error)
-        if end.record is None and not self.board.stopping:
-            self._unheard(self._files.project, name, _why(end))
+        planned = self._files.plan.automatic.get(name)
+        if end.record is None and planned and not self.board.stopping:
+            self._unheard(self._files.project, name, planned.orchestration.notify, _why(end))
         was_cut_off = self.board.stopping and (end.record or {"status": "interrupted"})["status"] == "interrupted"
         if not (end.was_killed or was_cut_off):
             self._timetable.end(name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from connector.config.notification import Notify
 from connector.config.project import Project
 from connector.errors import ConfigurationError
 from connector.ledger.ledger import Ledger
@@ -55,8 +56,8 @@ def _figures(ledger: Ledger, board: Board, clock: Clock) -> Figures:
 def _telling(say: Say) -> Unheard:
     """Notifies in a thread of its own, so that nothing waits for it."""
 
-    def tell(project: Project, name: str, why: str) -> None:
-        threading.Thread(target=tell_of_none, args=(project, name, why, say), daemon=True).start()
+    def tell(project: Project, name: str, notify: Notify, why: str) -> None:
+        threading.Thread(target=tell_of_none, args=(project, name, notify, why, say), daemon=True).start()
 
     return tell
 

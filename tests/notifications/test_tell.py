@@ -182,7 +182,9 @@ def test_services_that_do_not_answer_are_not_waited_for_longer_than_said(project
 
 def test_what_could_not_begin_is_told_and_recovers(project: Shop, service: Service) -> None:
     notes: list[str] = []
-    tell_of_none(load_project(project.directory, {}), NAME, "The run was ended by signal 9.", notes.append)
+    tell_of_none(
+        load_project(project.directory, {}), NAME, {"team": ("failed",)}, "The run was ended by signal 9.", notes.append
+    )
     assert run(project).code == 0
     assert notes == []
     assert service.told()[0]["message"] == "The run was ended by signal 9."
