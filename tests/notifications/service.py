@@ -11,10 +11,9 @@ from typing import Any
 
 @dataclass
 class Service:
-    """`got` is what came, by path. It answers with `status`, once `go_on` is set."""
+    """`got` is what came, by path. It answers with the status at the end of the path, once `go_on` is set."""
 
     port: int = 0
-    status: int = 200
     got: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
 
@@ -43,7 +42,8 @@ def listening() -> Iterator[Service]:
         def do_POST(self) -> None:
             service.got.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
             service.go_on.wait(20)
-            self.send_response(service.status)
+            last = self.path.rpartition("/")[2]
+            self.send_response(int(last) if last.isdigit() else 200)
             self.send_header("Location", "http://127.0.0.1:9/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()

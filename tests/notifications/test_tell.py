@@ -138,31 +138,35 @@ def test_a_webhook_gets_the_run_as_json_prints_it(project: Shop, service: Servic
     assert told == {key: value for key, value in record.items() if key != "resumed"}
 
 
-@pytest.mark.parametrize(
-    "notification",
-    [
-        "json://user:hush-hush@127.0.0.1:9/nobody",
-        "nosuchservice://hush-hush@here",
-        {"webhook": "http://127.0.0.1:9/hush-hush"},
-        "{{ env.NOT_SET }}",
-    ],
-)
-def test_a_service_that_cannot_be_reached_changes_nothing_of_the_run(project: Shop, notification: object) -> None:
-    changed(project, lambda settings: settings.update(notifications={"team": notification}))
+UNREACHABLE = {
+    "nobody": "json://user:hush-hush@127.0.0.1:9/nobody",
+    "unknown": "nosuchservice://hush-hush@here",
+    "hook": {"webhook": "http://127.0.0.1:9/hush-hush"},
+    "unset": "{{ env.NOT_SET }}",
+}
+
+
+def test_services_that_cannot_be_reached_change_nothing_of_the_run(project: Shop) -> None:
+    changed(project, lambda settings: settings.update(notifications=UNREACHABLE))
+    orchestration(project, notify=dict.fromkeys(UNREACHABLE, "completed"))
     done = run(project)
     assert done.code == 0
     assert done.record()["status"] == "completed"
-    assert 'The notification "team" was not sent: ' in done.sentence
     assert "hush-hush" not in done.stderr
+    assert sorted(line.split(":")[0] for line in done.stderr.splitlines()) == [
+        f'The notification "{name}" was not sent' for name in sorted(UNREACHABLE)
+    ]
 
 
-@pytest.mark.parametrize("status", [302, 404, 500])
-def test_a_webhook_that_does_not_take_the_run_is_noted(project: Shop, service: Service, status: int) -> None:
-    service.status = status
-    changed(project, lambda settings: settings.update(notifications={"team": {"webhook": service.webhook}}))
+def test_a_webhook_that_does_not_take_the_run_is_noted_with_its_answer(project: Shop, service: Service) -> None:
+    hooks = {f"h{status}": {"webhook": f"{service.webhook}/{status}"} for status in (204, 302, 404, 500)}
+    changed(project, lambda settings: settings.update(notifications=hooks))
+    orchestration(project, notify=dict.fromkeys(hooks, "completed"))
     done = run(project)
     assert done.code == 0
-    assert done.sentence == f'The notification "team" was not sent: HTTP {status}.'
+    assert done.stderr.splitlines() == [
+        f'The notification "h{status}" was not sent: HTTP {status}.' for status in (302, 404, 500)
+    ]
 
 
 def test_services_that_do_not_answer_are_not_waited_for_longer_than_said(project: Shop, service: Service) -> None:

@@ -1,6 +1,5 @@
 """What is sent and shown of runs: names and counts, where it is asked for, and never at the run's cost."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -162,29 +161,12 @@ def test_start_sends_what_waits_and_runs(project: Shop, collector: Collector) ->
         assert [point.as_int for metric in metrics[name] for point in metric.gauge.data_points] == [0]
 
 
-WITHOUT = """
-import sys
-sys.modules["opentelemetry"] = sys.modules["opentelemetry.exporter"] = sys.modules["prometheus_client"] = None
-from connector.cli import main
-main()
-"""
-"""As in an installation without the extra."""
-
-
-def test_an_installation_without_the_extra_says_so_in_a_sentence(project: Shop) -> None:
-    def typed(*command: str) -> "subprocess.CompletedProcess[str]":
-        environ = environment(project.directory, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"})
-        return subprocess.run(
-            [sys.executable, "-c", WITHOUT, *command], env=environ, capture_output=True, text=True, timeout=60, check=False
-        )  # fmt: skip
-
-    start = typed("start", "--metrics", "--port", "0")
-    assert (start.returncode, start.stderr) == (
-        2,
-        "/metrics needs prometheus_client: pip install 'connector[metrics]'.\n",
-    )
-    ran = typed("run", NAME, "--json")
-    assert (ran.returncode, ran.stderr) == (
-        0,
-        "OpenTelemetry is not installed: pip install 'connector[metrics]'.\n",
-    )
+def test_an_installation_without_the_extra_says_so_in_a_sentence(
+    project: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "prometheus_client"):
+        monkeypatch.setitem(sys.modules, part, None)
+    start = inside("start", "--metrics", "--port", "0", project=project.directory)
+    assert (start.code, start.sentence) == (2, "/metrics needs prometheus_client: pip install 'connector[metrics]'.")
+    ran = run(project, "http://127.0.0.1:9")
+    assert (ran.code, ran.sentence) == (0, "OpenTelemetry is not installed: pip install 'connector[metrics]'.")
