@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Where nothing compiled may be kept, each of the hundreds of processes of the tests compiles the connector anew.
+# Where nothing compiled may be kept, each of the hundreds of processes of the tests would compile the connector anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo test crash large check bench docs constraints format clean
+.PHONY: install demo test thorough crash large audiences soak browser check bench docs constraints format clean
 
 install: $(STAMP)
 
@@ -24,13 +24,29 @@ demo: install
 test: install
 	$(BIN)/pytest -n 2 --dist worksteal -q
 
-# Two hundred processes killed at random moments, and at two thirds of the named ones, each followed by one that goes on.
+# The rest of what CI runs: more of the same cases than fit into five minutes.
+thorough: install
+	$(BIN)/pytest -n 2 --dist worksteal -q -m thorough
+
+# Two hundred processes killed at random moments, each followed by one that goes on.
 crash: install
 	$(BIN)/pytest -n 2 --dist worksteal -q -m slow tests/crash
 
 # Two gigabytes of a delimited file in constant memory.
 large: install
 	$(BIN)/pytest -q -s -m slow tests/files
+
+# The report in a real Chromium: `apt-get install chromium` brings it.
+browser: install
+	$(BIN)/pytest -q -m browser tests/browser
+
+# Ten generations of an audience of 100,000 people, with faults and kills.
+audiences: install
+	$(BIN)/pytest -q -s -m slow tests/audiences
+
+# Minutes of `connector start`, with failures and kills.
+soak: install
+	$(BIN)/pytest -q -m slow tests/scheduler
 
 check: install
 	$(BIN)/ruff check .

@@ -129,6 +129,11 @@ def _stage(directory: Path, keys: Keys) -> None:
         nothing = pa.ListArray.from_arrays(np.zeros(count + 1, np.int32), pa.array([], pa.string()))
         columns = [column, rows, pa.repeat(head, count), pa.nulls(count, pa.string())]
         columns += [pa.nulls(count, EVENTS.field("amount").type), nothing, pa.repeat("0" * 16, count)]
+        columns += [
+            pa.repeat(1_790_000_000, count),
+            pa.repeat("USD", count),
+            pa.repeat(pa.scalar(1, pa.uint8()), count),
+        ]
         known.add(column, pa.array([], KEY))
         file.add(HashedEvents(Route("offline", "1"), pa.table(columns, schema=EVENTS)))
     file.finish()

@@ -116,17 +116,17 @@ class Rejected(Exception):
 
 
 def rows_to_bodies(
-    rows: Iterable[dict[str, Any]], settings: Settings, counts: Counter[str] | None = None
+    rows: Iterable[dict[str, Any]], settings: Settings, counts: Counter[str] | None = None, *, batch: int = BATCH
 ) -> Iterator[bytes]:
-    """Request bodies of up to a thousand events; reasons and warnings are added to `counts`."""
+    """Request bodies of up to `batch` events; reasons and warnings are added to `counts`."""
     counts = Counter() if counts is None else counts
     groups: dict[tuple[str, str], Group] = {}
     for row in rows:
         _add(row, settings, groups, counts)
     head = b'{"event_source":"offline","event_source_id":' + orjson.dumps(settings.event_source_id) + b',"data":'
     events = _events(groups.values(), counts)
-    while batch := list(islice(events, BATCH)):
-        yield head + orjson.dumps(batch) + b"}"
+    while some := list(islice(events, batch)):
+        yield head + orjson.dumps(some) + b"}"
 
 
 def _events(groups: Iterable[Group], counts: Counter[str]) -> Iterator[dict[str, Any]]:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from benchmarks.audience import CHANGED, AudienceResult
 from benchmarks.delivered_keys import KeysResult
 from benchmarks.measure import TransformResult, WholeResult
 from benchmarks.memory import Peak
+from benchmarks.others import OtherResult
 from benchmarks.simulator_speed import SimulatorResult
 from benchmarks.sources import SourceResult
 from benchmarks.timing import Timing
@@ -42,6 +44,8 @@ class Results:
     memory: Sequence[Peak]
     keys: Sequence[KeysResult] = ()
     sources: Sequence[SourceResult] = ()
+    audience: Sequence[AudienceResult] = ()
+    others: Sequence[OtherResult] = ()
 
     def targets(self) -> list[Target]:
         """The targets, those of memory only where more than one size was measured."""
@@ -91,7 +95,7 @@ def _memory_targets(peaks: Sequence[Peak]) -> list[Target]:
 
 def markdown(results: Results) -> str:
     """The report as a Markdown page."""
-    parts = (_head, _transform, _whole, _simulator, _memory, _keys, _sources)
+    parts = (_head, _transform, _whole, _simulator, _others, _memory, _keys, _audience, _sources)
     return "\n".join(line for part in parts for line in part(results)) + "\n"
 
 
@@ -204,6 +208,47 @@ def _keys(results: Results) -> Iterator[str]:
                 f"{one.ledger_bytes / one.keys:.1f}", f"{one.join_seconds:.1f}",
             )
             for one in results.keys
+        ],
+    )  # fmt: skip
+
+
+def _others(results: Results) -> Iterator[str]:
+    yield from ("", "## Beside other ways", "")
+    if not results.others:
+        yield "Not measured."
+        return
+    product = results.rows / results.whole.product.seconds
+    yield "The same rows, DuckDB file to acknowledged requests on this machine, each way by itself."
+    yield ""
+    yield from _table(
+        ("", "rows", "rows a second", "CPU seconds a million rows", "the product is faster"),
+        [
+            (
+                one.name, f"{one.rows:,}", f"{one.rows / one.timing.seconds:,.0f}",
+                f"{one.timing.cpu / one.rows * 1e6:.1f}", f"{product / (one.rows / one.timing.seconds):.1f} times",
+            )
+            for one in results.others
+        ],
+    )  # fmt: skip
+
+
+def _audience(results: Results) -> Iterator[str]:
+    yield from ("", "## An audience", "")
+    if not results.audience:
+        yield "Not measured."
+        return
+    yield "People with an e-mail and a phone each, by `connector run` as a process of its own: the run that fills the"
+    yield f"audience, and one for which one person in {CHANGED} is another one. Compared, sent, and settled."
+    yield ""
+    yield from _table(
+        ("people", "run", "seconds", "people a second", "CPU seconds a million people", "peak MB"),
+        [
+            (
+                f"{one.people:,}", what, f"{peak.seconds:.1f}", f"{one.people / peak.seconds:,.0f}",
+                f"{peak.cpu_seconds / one.people * 1e6:.1f}", f"{peak.peak_bytes / 1e6:,.0f}",
+            )
+            for one in results.audience
+            for what, peak in (("filling", one.filling), ("a tenth changed", one.changing))
         ],
     )  # fmt: skip
 

@@ -49,7 +49,7 @@ def reference(file: Path, url: str, settings: Settings, threads: int) -> int:
     Gives the number of requests. Raises httpx.HTTPError, or ValueError where the answer is not code 0.
     """
     with duckdb.connect(str(file), read_only=True) as connection, httpx.Client(timeout=60, trust_env=False) as client:
-        post = _Post(client, f"{url}/open_api/v1.3/event/track/")
+        post = Post(client, f"{url}/open_api/v1.3/event/track/")
         bodies = rows_to_bodies(dict_rows(connection), settings)
         return sum(map(post, bodies)) if threads == 1 else _in_threads(post, bodies, threads)
 
@@ -64,7 +64,7 @@ def dict_rows(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Post:
+class Post:
     client: httpx.Client
     url: str
 
@@ -76,7 +76,7 @@ class _Post:
         return 1
 
 
-def _in_threads(post: _Post, bodies: Iterable[bytes], threads: int) -> int:
+def _in_threads(post: Post, bodies: Iterable[bytes], threads: int) -> int:
     places = threading.BoundedSemaphore(2 * threads)
 
     def carry(body: bytes) -> int:

@@ -14,6 +14,8 @@ from connector.route import Route
 KEY = pa.binary(16)
 PERSON_DIGITS = 16
 AMOUNT = pa.decimal128(38, 6)
+MATCHED_BY = ("email", "phone", "external_id", "tiktok_click_id", "cookie_id", "ip")
+"""The parameters by which TikTok can tell who an event is about, in the order of the bits of `marks`."""
 
 EVENTS = pa.schema(
     [
@@ -24,6 +26,9 @@ EVENTS = pa.schema(
         pa.field("amount", AMOUNT),
         pa.field("others", pa.list_(pa.string()), nullable=False),
         pa.field("persons", pa.string(), nullable=False),
+        pa.field("time", pa.int64()),
+        pa.field("currency", pa.string()),
+        pa.field("marks", pa.uint8()),
     ]
 )
 """An event in the parts from which its JSON is put together, so that line items can still be added.
@@ -32,6 +37,9 @@ key: 128 bits of (event source, event source id, event, event_id); rows: the num
 result, from 1; head: its JSON object, open after the last member of `properties`; items: the elements of
 `contents` joined by commas; amount: what goes into `value`; others: the heads of those of its rows that say
 something else of the event than the first; persons: whom it is about, of each digest the first PERSON_DIGITS.
+
+time, currency and marks are what a run's figures are counted by: its event_time in Unix seconds, the currency of its
+value, and, bit n, whether it has MATCHED_BY[n]. They are null in a stage of an earlier version, which kept none.
 """
 
 DIGEST = pa.binary(32)

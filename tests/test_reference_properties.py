@@ -3,10 +3,13 @@
 import json
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
 from tests.reference import Result, event_json, transform
 from tests.strategies import Example, examples
+
+pytestmark = pytest.mark.thorough
 
 EXPECTED = {
     "invalid_event_source_id", "missing_event", "unknown_event", "missing_timestamp", "invalid_timestamp", "event_too_old",

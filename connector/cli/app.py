@@ -17,8 +17,8 @@ app = typer.Typer(
 )
 
 _COMMANDS = (
-    "init", "validate", "compile", "preview", "plan", "promote", "run", "resume", "retry", "runs", "rejects",
-    "forget", "headers", "auth", "destinations", "audiences", "usage_report", "simulate",
+    "init", "validate", "compile", "preview", "plan", "promote", "run", "resume", "retry", "start", "runs", "rejects",
+    "report", "forget", "headers", "auth", "destinations", "audiences", "usage_report", "simulate",
 )  # fmt: skip
 
 for _name in _COMMANDS:

@@ -1,6 +1,8 @@
 """From an error to one clear sentence on stderr and an exit code."""
 
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -15,6 +17,22 @@ _Parameters = ParamSpec("_Parameters")
 
 FAILED = 1
 INTERRUPTED = 130
+
+
+_afterwards: list[Callable[[], None]] = []
+
+
+def afterwards(do: Callable[[], None]) -> None:
+    """Has something done at the end of the command that is under way, when all is printed, however it ends."""
+    _afterwards.append(do)
+
+
+def _do_afterwards() -> None:
+    if _afterwards:
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+    while _afterwards:
+        _afterwards.pop(0)()
 
 
 class AlreadyPrinted(Exception):
@@ -52,6 +70,8 @@ def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None
                 out_json({"error": message})
             say(message)
             raise typer.Exit(FAILED) from None
+        finally:
+            _do_afterwards()
 
     return run
 

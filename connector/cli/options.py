@@ -24,6 +24,10 @@ ResendOption = Annotated[
         "--resend-unknown", help="Send again what may have been taken more than 48 hours ago, its answer being lost."
     ),
 ]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Only runs begun since: 12h, 7d, a date or a time (UTC)."),
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Agree to changes at TikTok, instead of being asked.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestration.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as `connector runs` lists it.")]
@@ -31,6 +35,14 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as 
 
 def open_project(directory: Path | None, target: str | None = None) -> "Project":
     """The project that the options name. Raises ConfigurationError."""
-    from connector.config.project import load_project
+    from connector.config.project import SAVED_FILES, load_project
 
-    return load_project(directory or Path.cwd(), os.environ, target)
+    saved_in = os.environ.get(SAVED_FILES)
+    return load_project(directory or Path.cwd(), os.environ, target, saved_in=Path(saved_in) if saved_in else None)
+
+
+def nearest(context: typer.Context, project: Path | None) -> Path | None:
+    """The project named at the command itself, else the one named before it, else that of the environment."""
+    source = context.get_parameter_source("project")
+    own = source is not None and source.name == "COMMANDLINE"
+    return project if own or context.obj is None else context.obj

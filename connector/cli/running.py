@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable
 
+from connector.cli.aftermath import follow_up
 from connector.cli.console import out, out_json
-from connector.cli.failures import AlreadyPrinted
+from connector.cli.failures import AlreadyPrinted, afterwards
 from connector.cli.progress import Watcher, watching
 from connector.cli.signals import stopped_by_signals
 from connector.cli.summary import summary
@@ -19,6 +20,7 @@ Work = Callable[[Watcher, threading.Event], RunRecord]
 def carry_out(project: Project, work: Work, json_output: bool) -> None:
     """Does the work of a run and prints its record. What it raises is raised, with the record printed as JSON."""
     with watching(quiet=json_output) as observer:
+        afterwards(lambda: follow_up(project, observer.run_ids))
 
         def leave_at_once() -> None:
             record = abandon_run(project, observer.run_id) if observer.run_id else None

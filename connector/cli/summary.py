@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from connector.cli.console import counted, table
 from connector.config.places import SIMULATOR
+from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
 from connector.ledger.records import MemberCounts, RunRecord
+from connector.pipeline.shown import shown_by
 
 
 def summary(record: RunRecord) -> Iterator[str]:
@@ -35,6 +37,16 @@ def summary(record: RunRecord) -> Iterator[str]:
         yield record.error
     if rows.rejected:
         yield f"Which rows, and why: connector rejects {record.run_id}"
+    yield from _shown_later(record)
+
+
+def _shown_later(record: RunRecord) -> Iterator[str]:
+    """When TikTok shows what it was sent, where it takes its time."""
+    if latest := shown_by(record):
+        yield (
+            f"TikTok may take up to {EVENTS_SHOW_WITHIN} hours to show events: these are to be seen by "
+            f"{latest:%Y-%m-%d %H:%M} UTC at the latest."
+        )
 
 
 def _changed(members: MemberCounts) -> list[tuple[str, str, str]]:

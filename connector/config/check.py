@@ -10,6 +10,7 @@ from connector.config.examine import examine
 from connector.config.findings import Findings
 from connector.config.layout import SECTIONS, Top, section
 from connector.config.nodes import Node
+from connector.config.notification import Notification, in_full
 from connector.config.orchestration import Orchestration
 from connector.config.references import check_references
 from connector.config.render import has_placeholder, template_fault
@@ -45,6 +46,7 @@ def _check_tree(file: Path, root: Node) -> list[Problem]:
     _check_top(root, findings)
     for name in SECTIONS:
         _check_section(name, section(root, name), findings)
+    _check_notifications(root, findings)
     check_references(root, findings)
     _check_templates(root, findings)
     return findings.problems
@@ -75,6 +77,15 @@ def _check_section(name: str, node: Node, findings: Findings) -> None:
             _check_entry(name, key, entry, node, findings)
         else:
             findings.add(entry, "must be a mapping of settings", secret=True)
+
+
+def _check_notifications(root: Node, findings: Findings) -> None:
+    for key, node in section(root, "notifications").entries():
+        entry = in_full(node)
+        if isinstance(entry.value, dict):
+            examine(Notification, entry, findings, {"name": key}, pending=True)
+        else:
+            findings.add(entry, "must be an address, a list of addresses, or a mapping with webhook", secret=True)
 
 
 def _usable(name: str) -> bool:

@@ -9,6 +9,7 @@ from pydantic import Field
 from connector.config.destination import AudienceDestination, EventsDestination
 from connector.config.fields import Mapped, Switch, Text, Words, number, one_of, pattern, whole
 from connector.config.file_format import Format
+from connector.config.notification import Notify
 from connector.config.schedule import Schedule
 from connector.config.settings import Complaint, Settings
 from connector.config.warehouse import Warehouse
@@ -46,7 +47,7 @@ class Orchestration(Settings):
     tags: Words = ()
     limit: Annotated[int, whole(1)] | None = None
     test_event_code: Text | None = None
-    notify: Any = None
+    notify: Notify = Field(default_factory=dict)
 
     @property
     def sql_dialect(self) -> str | None:

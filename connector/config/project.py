@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from connector.config.check import problems_of
 from connector.config.credential import Credential
@@ -13,6 +13,7 @@ from connector.config.findings import Findings
 from connector.config.layout import Top, section
 from connector.config.network import Network
 from connector.config.nodes import Node
+from connector.config.notification import Notification
 from connector.config.orchestration import Orchestration
 from connector.config.places import api_url, region
 from connector.config.resolve import Resolver
@@ -27,18 +28,25 @@ from connector.errors import ConfigurationError, Problem
 FILE = "orchestrations.yaml"
 STATE = ".connector"
 
+SAVED_FILES = "CONNECTOR_SAVED_FILES"
+"""The variable by which `connector start` has a run read the last good files while those of the project are broken."""
+
 _Entry = TypeVar("_Entry")
 
 
-def load_project(directory: Path, environ: Mapping[str, str], target: str | None = None) -> "Project":
+def load_project(
+    directory: Path, environ: Mapping[str, str], target: str | None = None, *, saved_in: Path | None = None
+) -> "Project":
     """Read and check `orchestrations.yaml`; the environment is looked at only when a part is asked for.
+
+    With `saved_in`, it and the queries and templates are read there, as a copy of those of the project's folder.
 
     Raises ConfigurationError with every problem found, under whichever target.
     """
     directory = directory.absolute()
-    file = directory / FILE
+    file = (saved_in or directory) / FILE
     if not file.is_file():
-        raise ConfigurationError(f"There is no {FILE} in {directory}. Write a project there with: connector init")
+        raise ConfigurationError(f"There is no {FILE} in {file.parent}. Write a project there with: connector init")
     document, problems = parse_yaml(file)
     if document is None:
         raise ConfigurationError(problems)
@@ -50,7 +58,7 @@ def load_project(directory: Path, environ: Mapping[str, str], target: str | None
     trees = merged_targets(document.root, findings)
     findings.problems += [one for one in problems_of(file, trees, chosen) if one not in findings.problems]
     findings.raise_any()
-    return Project(file, target_names(document.root), chosen, trees[chosen], environ)
+    return Project(file, directory, target_names(document.root), chosen, trees[chosen], environ)
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,6 +66,8 @@ class Project:
     """A checked project under one target. It prints as its folder and target alone."""
 
     file: Path
+    directory: Path
+    """The project's folder, to which paths are relative."""
     targets: tuple[str, ...]
     target: str
     _root: Node
@@ -68,11 +78,13 @@ class Project:
 
     def under(self, target: str) -> "Project":
         """Give the same project under another target. Raises ConfigurationError where there is none of that name."""
-        return self if target == self.target else load_project(self.directory, self._environ, target)
+        if target == self.target:
+            return self
+        return load_project(self.directory, self._environ, target, saved_in=self.saved_in)
 
     @property
-    def directory(self) -> Path:
-        """The folder of `orchestrations.yaml`."""
+    def saved_in(self) -> Path:
+        """The folder of `orchestrations.yaml`, the queries and the templates."""
         return self.file.parent
 
     @property
@@ -109,6 +121,13 @@ class Project:
         resolver = self._resolver("orchestrations", name)
         return self._settled(resolver, resolver.orchestration(name, self.target))
 
+    def is_automatic(self, name: str) -> bool:
+        """Whether an orchestration runs by its schedule. Raises ConfigurationError as `orchestration` does."""
+        resolver = self._resolver("orchestrations", name)
+        written = section(self._root, "orchestrations").at((name,)).child("workflow")
+        workflow = resolver.fill(written).value if written else None
+        return bool(self._settled(resolver, str(workflow)) == "automatic")
+
     def destination(self, name: str) -> AnyDestination:
         """Give a destination with its credential. Raises ConfigurationError as `orchestration` does."""
         resolver = self._resolver("destinations", name)
@@ -122,7 +141,7 @@ class Project:
     def api_urls(self, credential: str) -> tuple[str, ...]:
         """Give the addresses at which destinations use a credential, each once. Raises ConfigurationError."""
         used = [section(self._root, "destinations").at((name,)) for name in self._using(credential)]
-        resolver = Resolver(self.directory, self._root, self._environ, Findings(self.file))
+        resolver = self._reading()
         written = [node for entry in used if (node := entry.child("api_url")) and node.value is not None]
         found: list[str] = [] if len(written) == len(used) else [TIKTOK]
         for node in map(resolver.fill, written):
@@ -158,9 +177,14 @@ class Project:
         return self._top("retention_days").retention_days
 
     @property
-    def notifications(self) -> dict[str, Any]:
-        """The notifications as written, environment filled in. Raises ConfigurationError."""
-        return self._top("notifications").notifications
+    def notifications(self) -> tuple[str, ...]:
+        """The names, in the order of the file."""
+        return self._names("notifications")
+
+    def notification(self, name: str) -> Notification:
+        """Give a way to reach somebody. Raises ConfigurationError as `orchestration` does."""
+        resolver = self._resolver("notifications", name)
+        return self._settled(resolver, resolver.notification(name))
 
     @property
     def roles(self) -> dict[str, Role]:
@@ -209,6 +233,9 @@ class Project:
             hint = did_you_mean(name, names) or f" There is {', '.join(names) or 'none'}."
             message = f'There is no {plural.removesuffix("s")} "{name}".{hint}'
             raise ConfigurationError([Problem(message, self.file, section(self._root, plural).line)])
+        return self._reading()
+
+    def _reading(self) -> Resolver:
         return Resolver(self.directory, self._root, self._environ, Findings(self.file))
 
     def _settled(self, resolver: Resolver, entry: _Entry | None) -> _Entry:
@@ -218,6 +245,6 @@ class Project:
         return entry
 
     def _top(self, key: str) -> Top:
-        resolver = Resolver(self.directory, self._root, self._environ, Findings(self.file))
+        resolver = self._reading()
         node = self._root.child(key)
         return self._settled(resolver, resolver.top({key: node} if node else {}))

@@ -26,6 +26,8 @@ def check_references(root: Node, findings: Findings) -> None:
     """Find names that nothing has, and orchestrations that wait for themselves."""
     for reference in _references(root):
         _check(reference, root, findings)
+    for _, entry in section(root, "orchestrations").entries():
+        _check_told(entry, root, findings)
     _check_circles(root, findings)
 
 
@@ -49,6 +51,19 @@ def _check(reference: _Reference, root: Node, findings: Findings) -> None:
         findings.add_absent(node, _KINDS[reference.section], str(node.value), names, f"in {reference.section}")
     else:
         findings.add(node, f"must be the name of one of the {reference.section}")
+
+
+def _check_told(entry: Node, root: Node, findings: Findings) -> None:
+    """Find names in `notify` that are not in `notifications`."""
+    notify = _leaf(entry, ("notify",))
+    if notify is None:
+        return
+    items = notify.children() if isinstance(notify.value, list) else [notify]
+    written = list(notify.entries()) or [(str(item.value), item) for item in items if isinstance(item.value, str | int)]
+    names = [name for name, _ in section(root, "notifications").entries()]
+    for name, node in written:
+        if not has_placeholder(name) and name not in names:
+            findings.add_absent(node, "notification", name, names, "in notifications")
 
 
 def _leaf(entry: Node, key: tuple[str, ...]) -> Node | None:

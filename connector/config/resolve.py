@@ -15,6 +15,7 @@ from connector.config.findings import Findings
 from connector.config.layout import Top, section
 from connector.config.network import Network, proxy_url
 from connector.config.nodes import Node, plain
+from connector.config.notification import Notification, in_full
 from connector.config.orchestration import Orchestration
 from connector.config.places import SIMULATOR
 from connector.config.render import MissingVariables, has_placeholder, render, render_tree
@@ -31,6 +32,7 @@ class Resolver:
     def __init__(self, directory: Path, root: Node, environ: Mapping[str, str], findings: Findings) -> None:
         self.findings = findings
         self._directory = directory
+        self._saved_in = findings.file.parent
         self._root = root
         self._environ = environ
 
@@ -70,8 +72,8 @@ class Resolver:
         filled = {
             "name": name,
             "target": target,
-            "query_path": query_path(self._directory, node.child("query"), self.findings),
-            "template_path": template_path(self._directory, node.child("template"), self.findings),
+            "query_path": query_path(self._saved_in, node.child("query"), self.findings),
+            "template_path": template_path(self._saved_in, node.child("template"), self.findings),
             "destination": self._referred(node, "destination"),
             "warehouse": self._referred(node, "warehouse"),
         }
@@ -113,6 +115,12 @@ class Resolver:
         """Build a credential."""
         node = self.fill(section(self._root, "credentials").at((name,)), stand_in=stand_in)
         return self._built(Credential, node, {"name": name})
+
+    def notification(self, name: str) -> Notification | None:
+        """Build a way to reach somebody."""
+        node = self.fill(in_full(section(self._root, "notifications").at((name,))))
+        # One that lacks a variable is not looked at for what its address lacks in consequence.
+        return None if self.findings.problems else self._built(Notification, node, {"name": name})
 
     def top(self, entries: dict[str, Node]) -> Top | None:
         """Build the settings beside the sections from some of them."""

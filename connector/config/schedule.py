@@ -11,7 +11,7 @@ from connector.config.fields import Text, text
 from connector.config.places import Zone
 from connector.config.settings import Complaint, Settings
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _FIELDS = (
     ("minute", 0, 59),
     ("hour", 0, 23),
@@ -28,10 +28,10 @@ _NAMES = {
 
 
 def length(value: object) -> str:
-    """Take an interval as 15m, 2h or 1d."""
+    """Take an interval as 30s, 15m, 2h or 1d."""
     written = text(value).strip()
-    if not re.fullmatch(r"[1-9][0-9]{0,4}[mhd]", written):
-        raise ValueError("must be a number of minutes, hours or days, as 15m, 2h or 1d")
+    if not re.fullmatch(r"[1-9][0-9]{0,4}[smhd]", written):
+        raise ValueError("must be a number of seconds, minutes, hours or days, as 30s, 15m, 2h or 1d")
     return written
 
 
@@ -71,6 +71,12 @@ class Schedule(Settings):
     every: Annotated[str, BeforeValidator(length)] | None = None
     after: Text | None = None
     timezone: Zone = "UTC"
+
+    def __str__(self) -> str:
+        """The schedule in words, such as `every 15m` or `cron 15 6 * * * America/New_York`."""
+        if self.cron:
+            return f"cron {self.cron} {self.timezone}"
+        return f"every {self.every}" if self.every else f"after {self.after}"
 
     @property
     def interval(self) -> timedelta | None:

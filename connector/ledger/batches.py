@@ -114,6 +114,12 @@ class Batches:
                 found.setdefault(_batch(row), []).append(part)
         return list(found.items())
 
+    def event_sources(self, run_id: str) -> frozenset[str]:
+        """The kinds of event source that a run's events go to."""
+        query = select(batches.c.event_source).where(batches.c.run_id == run_id).distinct()
+        with self._database.reading() as connection:
+            return frozenset(connection.execute(query).scalars())
+
     def requests(self, run_id: str) -> list[RequestRecord]:
         """Every request of a run, in the order of the answers."""
         names = RequestRecord.__slots__
@@ -147,7 +153,9 @@ def _progress(part: Part) -> dict[Any, Any]:
     of_events, of_rows = batches.c[f"{part.state}_events"], batches.c[f"{part.state}_rows"]
     settled = batches.c.delivered_events + batches.c.refused_events + batches.c.skipped_events + part.events
     final = case((batches.c.delivered_events > 0, "delivered"), else_=part.state)
+    kept = {batches.c.figures: part.figures} if part.whole and part.figures else {}
     return {
+        **kept,
         batches.c.state: case((settled >= batches.c.events, final), else_=batches.c.state),
         of_events: of_events + part.events,
         of_rows: of_rows + part.rows,
@@ -166,6 +174,7 @@ def _part_values(run_id: str, part: Part) -> dict[str, object]:
         "reason": part.reason,
         "code": part.code,
         "message": part.message,
+        "figures": None if part.whole else part.figures,
     }
 
 

@@ -8,12 +8,19 @@ from connector.ledger.audit import Audit
 from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
 from connector.ledger.delivered import DeliveredKeys
+from connector.ledger.failing import Failing
+from connector.ledger.figures import Figures
 from connector.ledger.files import Files
-from connector.ledger.locks import RunLock
+from connector.ledger.locks import START, RunLock, holder_of
 from connector.ledger.members import Members
+from connector.ledger.moments import Moments
 from connector.ledger.named import NamedIds
+from connector.ledger.pages import Pages
+from connector.ledger.requests import Requests
 from connector.ledger.runs import Runs
+from connector.ledger.schedules import Schedules
 from connector.ledger.suppressed import SuppressedPersons
+from connector.ledger.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +31,30 @@ class Ledger:
     batches: Batches
     delivered: DeliveredKeys
     files: Files
+    figures: Figures
+    moments: Moments
+    requests: Requests
+    pages: Pages
     named: NamedIds
     members: Members
     audit: Audit
     suppressed: SuppressedPersons
+    schedules: Schedules
+    failing: Failing
+    totals: Totals
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
         """The right to work on an orchestration under a target, to be entered."""
         return RunLock(self.database, state_directory, orchestration, target)
+
+    def lock_schedule(self, state_directory: Path, target: str) -> RunLock:
+        """The right to start what is due under a target, to be entered."""
+        return RunLock(self.database, state_directory, START, target)
+
+    def is_held(self, state_directory: Path, orchestration: str, target: str) -> bool:
+        """Whether a process works on an orchestration under a target."""
+        return holder_of(self.database, state_directory, orchestration, target) is not None
 
     def close(self) -> None:
         """Ends all connections."""
@@ -53,9 +75,16 @@ def open_ledger(url: str) -> Ledger:
         batches=Batches(database),
         delivered=DeliveredKeys(database),
         files=Files(database),
+        figures=Figures(database),
+        moments=Moments(database),
+        requests=Requests(database),
+        pages=Pages(database),
         named=NamedIds(database),
         members=Members(database),
         audit=Audit(database),
         suppressed=SuppressedPersons(database),
+        schedules=Schedules(database),
+        failing=Failing(database),
+        totals=Totals(database),
         database=database,
     )

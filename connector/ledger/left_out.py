@@ -1,7 +1,9 @@
 """The rows of a run that were not sent, as Parquet files beside its stage."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,17 @@ _FOLDER = "left-out"
 
 Concerned = Callable[[pa.Table], npt.NDArray[np.bool_]]
 Changed = Callable[[pa.Table], pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutRow:
+    """A rejected row: its reason and number, what the service said, and a JSON object as the schema LEFT_OUT has it."""
+
+    reason: str
+    row: int
+    code: int | None
+    message: str | None
+    columns: str | None
 
 
 class LeftOutWriter:
@@ -68,6 +81,37 @@ def left_out(
     with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         for batch in _query(connection, files, reason, outcome, limit):
             yield batch.cast(LEFT_OUT)
+
+
+def first_of_each_reason(directory: Path, count: int) -> Iterator[LeftOutRow]:
+    """The first so many rejected rows of each reason, by reason and row."""
+    import duckdb
+
+    files = sorted(str(path) for path in (directory / _FOLDER).glob("*.parquet"))
+    if not files:
+        return
+    sql = f"""
+        WITH first AS (
+            SELECT reason, arg_min(struct_pack("row", code, message, "columns"), "row", {count:d}) AS sample
+            FROM read_parquet($files) WHERE outcome = 'rejected' GROUP BY reason
+        )
+        SELECT reason, one."row", one.code, one.message, one."columns"
+        FROM (SELECT reason, unnest(sample) AS one FROM first) ORDER BY ALL
+    """
+    with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+        for row in connection.execute(sql, {"files": files}).fetchall():
+            yield LeftOutRow(*row)
+
+
+def without_members(columns: pa.Array, names: Collection[str]) -> pa.Array:
+    """JSON objects as text, without the members of these names."""
+    import duckdb
+
+    nothing = json.dumps(dict.fromkeys(names))
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("given", pa.table({"held": columns}))
+        sql = "SELECT json_merge_patch(held, $nothing)::VARCHAR AS held FROM given"
+        return connection.sql(sql, params={"nothing": nothing}).to_arrow_table()["held"].combine_chunks()
 
 
 def change_left_out(directory: Path, concerned: Concerned, changed: Changed) -> int:

@@ -32,6 +32,9 @@ SECONDS_UNTIL_DEAD = 90.0
 
 FOLDER = "locks"
 
+START = "/start"
+"""The lock of the process that starts what is due; no orchestration can have this name."""
+
 _LONGEST_NAME = 200
 """File systems take 255 bytes."""
 
@@ -47,8 +50,9 @@ class Held:
     since: str
 
     def __str__(self) -> str:
+        what = "`connector start`" if self.orchestration == START else self.orchestration
         return (
-            f"{self.orchestration} (target {self.target}) is being run by process {self.process} on {self.host} "
+            f"{what} (target {self.target}) is being run by process {self.process} on {self.host} "
             f"since {self.since}: wait until it has ended, or stop it."
         )
 
@@ -104,6 +108,11 @@ class RunLock:
         finally:
             self._file.release()
 
+    def is_kept(self) -> bool:
+        """Whether no other process has taken it since, this one being thought dead."""
+        held = self._read()
+        return held is not None and held.holder == self.holder
+
     @property
     def _mine(self) -> Any:
         return (locks.c.orchestration == self._orchestration) & (locks.c.target == self._target)
@@ -144,6 +153,28 @@ class RunLock:
             except ConnectorError:
                 # The next sign may get through; without any, whoever takes over stops this process at its next request.
                 continue
+
+
+def holder_of(database: Database, state_directory: Path, orchestration: str, target: str) -> Held | None:
+    """Who works on an orchestration under a target; None where nobody does, or who did is dead."""
+    query = select(locks).where(locks.c.orchestration == orchestration, locks.c.target == target)
+    with database.reading() as connection:
+        held, now = connection.execute(query).one_or_none(), database.now(connection)
+    if held is None:
+        return None
+    if held.place != _identity(state_directory):
+        is_alive = now - held.alive_at < SECONDS_UNTIL_DEAD
+    else:
+        is_alive = not _is_free(state_directory / FOLDER / f"{_file_name(target, orchestration)}.lock")
+    return Held(orchestration, target, held.host, held.process, held.since) if is_alive else None
+
+
+def _is_free(file: Path) -> bool:
+    try:
+        with FileLock(file, timeout=0):
+            return True
+    except Timeout:
+        return False
 
 
 def _file_name(*names: str) -> str:

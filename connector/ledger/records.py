@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from connector.outcomes import RunStatus
 from connector.route import Route
@@ -143,7 +144,7 @@ class Part:
     """A stretch of a batch and what became of it: `delivered`, `refused` or `skipped`.
 
     `reason` is that of the rows where they were left out, `code` and `message` the service's. `whole` says
-    whether it is all of the batch.
+    whether it is all of the batch; `figures` are what was learnt of events that were delivered.
     """
 
     number: int
@@ -155,6 +156,7 @@ class Part:
     code: int | None = None
     message: str | None = None
     whole: bool = False
+    figures: Mapping[str, Any] | None = None
     members: int = 0
 
 
@@ -243,6 +245,15 @@ class RequestRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSize:
+    """How many rows a run read, and how many seconds it took."""
+
+    run_id: str
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RowCounts:
     """Where the rows of a run are. `read` is counted as rows come in, the others by what became of them."""
 
@@ -290,6 +301,7 @@ class RunRecord:
     fingerprint: str | None = None
     host: str | None = None
     query_id: str | None = None
+    destination: str = ""
     members: MemberCounts | None = None
 
     def as_json(self) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The runs in the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,12 +8,21 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from connector.errors import ConnectorError
 from connector.ledger.database import Database
-from connector.ledger.records import BatchRecord, MemberCounts, NewRun, RowCounts, RunRecord, Scope, StagedRows
-from connector.ledger.tables import batches, parts, runs
+from connector.ledger.records import (
+    BatchRecord,
+    MemberCounts,
+    NewRun,
+    RowCounts,
+    RunRecord,
+    RunSize,
+    Scope,
+    StagedRows,
+)
+from connector.ledger.tables import batches, moments, parts, runs
 from connector.outcomes import RunStatus
 
 _BATCHES_AT_ONCE = 1_000
-_REACHED_THEIR_END = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
+REACHED_THEIR_END = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
 
 
 class Runs:
@@ -44,10 +53,12 @@ class Runs:
                     host=host,
                 )
             )
+            _happened(connection, run.run_id, "started")
 
-    def asked(self, run_id: str, query_id: str) -> None:
-        """The warehouse has taken the run's query, and calls it by this id in its own history."""
+    def asked(self, run_id: str, query_id: str | None) -> None:
+        """The warehouse has taken the run's query, and calls it by this id in its own history, if it keeps one."""
         with self._database.writing() as connection:
+            _happened(connection, run_id, "asked")
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(query_id=query_id))
 
     def staged(self, run_id: str, rows: StagedRows) -> None:
@@ -58,6 +69,7 @@ class Runs:
             for table in (parts, batches):
                 connection.execute(delete(table).where(table.c.run_id == run_id))
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts, **named))
+            _happened(connection, run_id, "staged")
             for start in range(0, len(rows.batches), _BATCHES_AT_ONCE):
                 some = rows.batches[start : start + _BATCHES_AT_ONCE]
                 connection.execute(insert(batches), [_batch_values(run_id, one) for one in some])
@@ -67,6 +79,7 @@ class Runs:
         again = {"status": RunStatus.RUNNING, "finished_at": None, "error": None, "holder": holder, "host": host}
         with self._database.writing() as connection:
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(again))
+            _happened(connection, run_id, "resumed")
             sending = (batches.c.run_id == run_id) & (batches.c.state == "sending")
             connection.execute(update(batches).where(sending).values(state="unknown"))
 
@@ -92,6 +105,7 @@ class Runs:
                     resumable=resumable,
                 )
             )
+            _happened(connection, run_id, status)
 
     def give_up(self, run_id: str) -> None:
         """A run will not go on; what is pending of it stays pending."""
@@ -111,16 +125,43 @@ class Runs:
             raise ConnectorError(f"Run {run_id} is not in the ledger.")
         return record
 
-    def latest(self, limit: int = 20, orchestration: str | None = None) -> list[RunRecord]:
-        """The last runs, latest first."""
+    def latest(
+        self,
+        limit: int = 20,
+        orchestration: str | None = None,
+        *,
+        statuses: Collection[RunStatus] = (),
+        since: datetime | None = None,
+    ) -> list[RunRecord]:
+        """The last runs, latest first; of one orchestration, of some statuses, or begun since a moment, where asked."""
         query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc()).limit(limit)
         if orchestration:
             query = query.where(runs.c.orchestration == orchestration)
+        if statuses:
+            query = query.where(runs.c.status.in_(statuses))
+        if since is not None:
+            query = query.where(runs.c.started_at >= as_text(since))
         return self._records(query)
+
+    def sizes_until(self, run: RunRecord, limit: int) -> list[RunSize]:
+        """The sizes of runs of the same orchestration under the same target, from this one back, latest first.
+
+        Of the earlier ones, only those that reached their end and read the whole result.
+        """
+        alike = (runs.c.orchestration == run.orchestration) & (runs.c.target == run.target)
+        whole = runs.c.retry_of.is_(None) & runs.c.row_limit.is_(None) & runs.c.status.in_(REACHED_THEIR_END)
+        query = (
+            select(runs.c.run_id, runs.c.rows_read, runs.c.seconds)
+            .where(alike, runs.c.started_at <= run.started_at, whole | (runs.c.run_id == run.run_id))
+            .order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            return [RunSize(row.run_id, row.rows_read, row.seconds or 0.0) for row in connection.execute(query)]
 
     def unfinished(self, orchestration: str | None = None, scope: Scope | None = None) -> list[RunRecord]:
         """The runs that can go on, or may still be going on, oldest first."""
-        ended = runs.c.status.in_(_REACHED_THEIR_END)
+        ended = runs.c.status.in_(REACHED_THEIR_END)
         query = select(runs).where(~ended, runs.c.resumable).order_by(runs.c.started_at, runs.c.run_id)
         if orchestration is not None:
             query = query.where(runs.c.orchestration == orchestration)
@@ -130,7 +171,7 @@ class Runs:
 
     def ended_before(self, moment: datetime) -> list[str]:
         """The ids of runs that ended before this moment and will not go on."""
-        ended = runs.c.status.in_(_REACHED_THEIR_END) | ~runs.c.resumable
+        ended = runs.c.status.in_(REACHED_THEIR_END) | ~runs.c.resumable
         query = select(runs.c.run_id).where(ended, runs.c.finished_at < as_text(moment))
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
@@ -142,7 +183,7 @@ class Runs:
             .where(runs.c.orchestration == orchestration, runs.c.target == scope.target)
             .where(runs.c.api_url == scope.api_url, runs.c.retry_of.is_(None))
             .where(runs.c.row_limit.is_(None), runs.c.test_event_code.is_(None))
-            .where(runs.c.status.in_(_REACHED_THEIR_END))
+            .where(runs.c.status.in_(REACHED_THEIR_END))
         )
         with self._database.reading() as connection:
             found = connection.execute(query).scalar_one()
@@ -166,6 +207,11 @@ def add_to_counts(connection: Connection, run_id: str, kind: str, counts: Mappin
 def as_text(moment: datetime) -> str:
     """A moment as the ledger keeps it: UTC in ISO 8601, to the millisecond, so that texts sort as moments do."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _happened(connection: Connection, run_id: str, what: str) -> None:
+    values = {"run_id": run_id, "at": as_text(datetime.now(UTC)), "what": what}
+    connection.execute(insert(moments).values(values))
 
 
 def _batch_values(run_id: str, one: BatchRecord) -> dict[str, object]:
@@ -238,5 +284,6 @@ def _record(connection: Connection, run: Row[Any]) -> RunRecord:
         fingerprint=run.fingerprint,
         host=run.host,
         query_id=run.query_id,
+        destination=run.destination,
         members=_members(connection, run),
     )

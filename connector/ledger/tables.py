@@ -98,8 +98,11 @@ batches = Table(
     Column("delivered_members", Integer, nullable=False, default=0, server_default=_NONE),
     Column("sent_at", String),
     Column("settled_at", String),
+    Column("figures", JSON(none_as_null=True)),
 )
-"""`sent_at` is when its first request left, `settled_at` when the fate of some of it last became known."""
+"""`sent_at` is when its first request left, `settled_at` when the fate of some of it last became known; `figures` is
+what was learnt of its events, where it was delivered whole.
+"""
 
 parts = Table(
     "parts",
@@ -112,10 +115,24 @@ parts = Table(
     Column("reason", String),
     Column("code", Integer),
     Column("message", String),
+    Column("figures", JSON(none_as_null=True)),
 )
 """What was settled of batches whose events did not all fare alike: a stretch of events, and what became of them.
 
-A batch that was delivered whole has none. `reason`, `code` and `message` are those of rows that were left out.
+A batch that was delivered whole has none. `reason`, `code` and `message` are those of rows that were left out,
+`figures` what was learnt of events that were delivered.
+"""
+
+moments = Table(
+    "moments",
+    metadata,
+    Column("id", _MANY, primary_key=True),
+    Column("run_id", ForeignKey("runs.run_id"), nullable=False, index=True),
+    Column("at", String, nullable=False),
+    Column("what", String, nullable=False),
+)
+"""What happened to a run as a whole, in order: `started`, `asked` (the warehouse), `staged`, `resumed`, and the status
+that it ended with, for good or until it was resumed.
 """
 
 batch_keys = Table(
@@ -261,3 +278,28 @@ receipts = Table(
     Column("receipt", JSON, nullable=False),
 )
 """What was found and done each time that somebody was to be forgotten."""
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("orchestration", String, primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("schedule", String, nullable=False),
+    Column("handled_until", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("due_at", String),
+    Column("started_at", String),
+)
+"""What `connector start` last did about each automatic orchestration. Whatever was due until `handled_until` has been
+started; `state` is `idle`, `waiting` or `running`, `due_at` the due time of what waits or runs.
+"""
+
+failing = Table(
+    "failing",
+    metadata,
+    Column("orchestration", String, primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("run_id", String),
+    Column("since", String, nullable=False),
+)
+"""Orchestrations whose last run failed, and which run was the first to."""

@@ -62,9 +62,10 @@ def _to_version_2(connection: Connection) -> None:
 
 
 def _to_version_3(connection: Connection) -> None:
-    """Audiences; tables that are made anew need no step of their own."""
+    """Audiences, and what was learnt of delivered events; tables that are made anew need no step of their own."""
     _add(connection, runs, "unchanged_members")
-    _add(connection, batches, "members", "delivered_members")
+    _add(connection, batches, "members", "delivered_members", "figures")
+    _add(connection, parts, "figures")
 
 
 _STEPS = (_to_version_2, _to_version_3)

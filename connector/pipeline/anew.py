@@ -107,8 +107,7 @@ def _stage(at: Execution, run: Run) -> Staged:
             run_id=run.run_id,
             before=_before(at, run),
         ) as result:
-            if result.query_id:
-                at.ledger.runs.asked(run.run_id, result.query_id)
+            at.ledger.runs.asked(run.run_id, result.query_id)
             line_items = run.job.rules.line_items
             forgotten = forgotten_by(at.ledger)
             staged = stage(

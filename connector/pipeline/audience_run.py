@@ -11,6 +11,7 @@ from connector.config.project import Project
 from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.errors import Interrupted, StopResumable, TooManyRejects, UsageError
 from connector.ledger.records import OpenBatch, RunRecord, StagedRows
+from connector.outcomes import RunStatus
 from connector.pipeline.access import Allowed
 from connector.pipeline.anew import begin, refuse_too_many_rejects
 from connector.pipeline.audience_copies import Copy, settle_copies
@@ -33,6 +34,7 @@ LEAST_USED = 1_000
 """TikTok shows no ads to an audience that matches fewer people (agreed by several sources)."""
 
 MIRROR = "mirror"
+READ_ANEW = "Interrupted before anything was sent; the next run reads the result anew."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,13 @@ def run_audience(
     stop: threading.Event,
 ) -> RunRecord:
     """Finishes interrupted runs, then makes the audience what its query says; raises as `run_orchestration` does."""
-    with _at_work(project, name, options, observer, stop) as (at, work):
-        line = allowed.written(at.ledger)
+    with _at_work(project, name, options, allowed, observer, stop) as (at, work):
         for record in at.ledger.runs.unfinished(name, at.scope(work.destination)):
             _finish_earlier(at, work, record)
         job = audience_job_now(at.project, name, at.ledger)
         limit = options.limit or job.orchestration.limit
         run_id = begin(at, job, test_event_code=None, limit=limit)
-        at.ledger.audit.began(line, run_id)
+        at.ledger.audit.began(work.audit_line, run_id)
         record = _carry_out(at, work, run_id, job, limit)
         clear_up(project, at.ledger)
     return record
@@ -75,36 +76,42 @@ def resume_audience(
     stop: threading.Event,
 ) -> RunRecord:
     """Finishes one run: from the stage where there is one, else by asking the warehouse again under its own id."""
-    with _at_work(project, record.orchestration, options, observer, stop) as (at, work):
-        allowed.written(at.ledger)
+    with _at_work(project, record.orchestration, options, allowed, observer, stop) as (at, work):
         return _go_on(at, work, at.ledger.runs.get(record.run_id))
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """The audience as it stands at TikTok, and who is asked."""
+    """The audience as it stands at TikTok, who is asked, and the line of the audit that says who wants it."""
 
     destination: AudienceDestination
     service: AudienceService
     copies: Sequence[Copy]
     options: AudienceOptions
+    audit_line: int
 
 
 @contextmanager
 def _at_work(
-    project: Project, name: str, options: AudienceOptions, observer: Observer, stop: threading.Event
+    project: Project,
+    name: str,
+    options: AudienceOptions,
+    allowed: Allowed,
+    observer: Observer,
+    stop: threading.Event,
 ) -> Iterator[tuple[Execution, _Work]]:
     """Holds the orchestration and its audience, whose members are settled as far as answers came."""
     destination = audience_job_now(project, name).destination
     with ExitStack() as stack:
         at = stack.enter_context(execution(project, name, observer, stop))
+        line = allowed.written(at.ledger)
         service = stack.enter_context(open_audience_service(destination, project.state_directory, observer, stop))
         copies = settle_copies(at.ledger, service.account, destination, project.target, options.consent)
         for copy in copies:
             held = f"the audience {copy.audience_id}"
             stack.enter_context(at.ledger.lock(project.state_directory, held, project.target))
         _settle(at, copies)
-        yield at, _Work(destination, service, copies, options)
+        yield at, _Work(destination, service, copies, options, line)
 
 
 def _settle(at: Execution, copies: Sequence[Copy]) -> None:
@@ -129,7 +136,7 @@ def _finish_earlier(at: Execution, work: _Work, record: RunRecord) -> None:
             f"Run {record.run_id} is staged on {record.host or 'another machine'}: this one goes on without it."
         )
     elif not record.staged or work.destination.api_url == SIMULATOR:
-        at.ledger.runs.give_up(record.run_id)
+        at.ledger.runs.finish(record.run_id, RunStatus.INTERRUPTED, error=READ_ANEW, resumable=False)
         rmtree(directory, ignore_errors=True)
     else:
         done = _go_on(at, work, record)
@@ -169,8 +176,7 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
     intent = intent_of(work.destination, limit)
     try:
         with open_members(job, at.project.directory, limit=limit, stop=at.stop, run_id=run_id) as result:
-            if result.query_id:
-                at.ledger.runs.asked(run_id, result.query_id)
+            at.ledger.runs.asked(run_id, result.query_id)
             known = members_known(at.ledger)
             rows = without_suppressed(result.rows, suppressed_by(at.ledger))
             staged = stage_members(rows, directory, work.copies, known, intent, read=at.observer.read)

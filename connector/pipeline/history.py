@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from connector.ledger.audit import AuditLine
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.records import RequestRecord, RunRecord, Scope
 from connector.outcomes import RunStatus
+from connector.pipeline.trend import Trend, trend_of
 
 
 def find_run(project: Project, run_id: str) -> RunRecord | None:
@@ -38,14 +40,27 @@ def run_named(project: Project, run_id: str) -> RunRecord:
         return record
 
 
-def latest_runs(project: Project, limit: int, orchestration: str | None) -> list[RunRecord]:
-    """The last runs, latest first. Raises UsageError for an orchestration that is neither in the file nor ran."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which runs: at most so many of the last; of one orchestration, some statuses, or since a moment, where given."""
+
+    limit: int = 20
+    orchestration: str | None = None
+    statuses: tuple[RunStatus, ...] = ()
+    since: datetime | None = None
+
+
+def latest_runs(project: Project, wanted: Wanted) -> list[tuple[RunRecord, Trend | None]]:
+    """The last runs, latest first, and how each compares with those before it.
+
+    Raises UsageError for an orchestration that is neither in the file nor ran.
+    """
+    name = wanted.orchestration
     with ledger_of(project) as ledger:
-        records = ledger.runs.latest(limit, orchestration)
-    if orchestration and not records and orchestration not in project.orchestrations:
-        hint = did_you_mean(orchestration, project.orchestrations)
-        raise UsageError(f'There is no orchestration "{orchestration}".{hint}')
-    return records
+        records = ledger.runs.latest(wanted.limit, name, statuses=wanted.statuses, since=wanted.since)
+        if name and name not in project.orchestrations and not ledger.runs.latest(1, name):
+            raise UsageError(f'There is no orchestration "{name}".{did_you_mean(name, project.orchestrations)}')
+        return [(record, trend_of(ledger, record)) for record in records]
 
 
 def requests_of(project: Project, run_id: str) -> list[RequestRecord]:
@@ -60,10 +75,9 @@ def audit_lines(project: Project, limit: int) -> list[AuditLine]:
         return ledger.audit.latest(limit)
 
 
-def worked_on_by(project: Project, run_id: str) -> list[AuditLine]:
+def worked_on_by(ledger: Ledger, run_id: str) -> list[AuditLine]:
     """Who began a run, and who went on with it, in their order."""
-    with ledger_of(project) as ledger:
-        return [line for line in ledger.audit.of_run(run_id) if line.use.allowed and line.use.command != "rejects"]
+    return [line for line in ledger.audit.of_run(run_id) if line.use.allowed and line.use.command != "rejects"]
 
 
 def last_success(project: Project, name: str, scope: Scope) -> datetime | None:

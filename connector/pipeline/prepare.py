@@ -187,7 +187,7 @@ def template_of(project: Project, orchestration: Orchestration, catalogue: Catal
             text, parameters=orchestration.parameters, target=orchestration.target, place=Place(file, line)
         )
 
-    return load_template(orchestration.template, project.directory / TEMPLATES, render, catalogue)
+    return load_template(orchestration.template, project.saved_in / TEMPLATES, render, catalogue)
 
 
 def _rules(

@@ -1,10 +1,10 @@
 """Staged batches leave for the service; the ledger is told of each before and after."""
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +16,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchKeys, BatchRecord, OpenBatch, Part, RequestRecord
 from connector.outcomes import Reason
+from connector.pipeline.figures import figures_of
 from connector.pipeline.suppressed import forgotten_by
 from connector.stage.keys import halves
 from connector.stage.reader import StageReader
@@ -41,6 +42,7 @@ class StagedBatches:
         self._stage = StageReader(directory)
         self._keep_until = keep_until
         self._keys: dict[int, BatchKeys] = {}
+        self._figures: dict[tuple[int, int, int], Mapping[str, Any] | None] = {}
         self._lock = Lock()
 
     def __iter__(self) -> Iterator[Batch]:
@@ -54,8 +56,13 @@ class StagedBatches:
         """The keys of a batch; None where they are not kept, or were handed out."""
         return self._keys.pop(number, None)
 
+    def figures(self, batch: Batch) -> Mapping[str, Any] | None:
+        """What is learnt of a batch, or a part of one, once it is delivered; handed out once."""
+        return self._figures.pop((batch.number, batch.offset, batch.events), None)
+
     def split(self, batch: Batch, at: int) -> tuple[Batch, Batch]:
         """The first `at` events of a batch, and the others."""
+        self.figures(batch)
         record = self._open[batch.number].record
         events = self.events(batch.number).slice(batch.offset, batch.events)
         return (
@@ -88,6 +95,7 @@ class StagedBatches:
         return payloads(events)
 
     def _batch(self, record: BatchRecord, events: pa.RecordBatch, offset: int) -> Batch:
+        self._figures[record.number, offset, events.num_rows] = figures_of(events, datetime.now(UTC))
         rows = pc.sum(pc.list_value_length(events["rows"])).as_py() or 0
         joined = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], self._payloads(events)), _COMMA)
         payload, row_numbers = memoryview(joined[0].as_buffer()), events["rows"]
@@ -148,6 +156,7 @@ class LedgerRecorder:
 
     def _part(self, batch: Batch, state: BatchState, answer: Answer | None) -> Part:
         refused = answer if state is BatchState.REFUSED else None
+        figures = self._batches.figures(batch)
         return Part(
             number=batch.number,
             first_event=batch.offset,
@@ -158,6 +167,7 @@ class LedgerRecorder:
             code=refused.code if refused else None,
             message=refused.message if refused else None,
             whole=not self._batches.is_part(batch),
+            figures=figures if state is BatchState.DELIVERED else None,
         )
 
 

@@ -83,7 +83,8 @@ def compiled_sql(project: Project, name: str) -> Compiled:
         people = compile_audience(audience, describe(audience, project.directory)).sql
         return Compiled(None if audience.file else audience.sql, delimiters(audience), people)
     job = job_now(project, name)
-    transform = compile_job(job, describe(job, project.directory)).rows_sql
+    compiled = compile_job(job, describe(job, project.directory))
+    transform = f"{compiled.events_sql};\n\n{compiled.items_sql}"
     return Compiled(None if job.file else job.sql, delimiters(job), transform)
 
 

@@ -20,7 +20,7 @@ _DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "oracle": "o
 def check_driver(warehouse: Warehouse) -> None:
     """Raises ConfigurationError for a URL that is none, and for a driver that is not installed, with its name."""
     try:
-        _url(warehouse).get_dialect().import_dbapi()
+        url_of(warehouse).get_dialect().import_dbapi()
     except ModuleNotFoundError as error:
         message = f'The warehouse "{warehouse.name}" needs {error.name}: pip install {error.name}.'
         raise ConfigurationError(message) from None
@@ -33,7 +33,7 @@ def check_driver(warehouse: Warehouse) -> None:
 
 def engine_of(warehouse: Warehouse, directory: Path) -> Engine:
     """What connects; nothing is kept between connections. Raises SourceError for a SQLite file that is not there."""
-    url, options = _url(warehouse), warehouse.options
+    url, options = url_of(warehouse), warehouse.options
     if url.get_backend_name() != "sqlite":
         return create_engine(url, poolclass=NullPool, connect_args=dict(options))
     if url.database in {None, "", ":memory:"}:
@@ -41,7 +41,8 @@ def engine_of(warehouse: Warehouse, directory: Path) -> Engine:
     return _sqlite(directory, str(url.database), options)
 
 
-def _url(warehouse: Warehouse) -> URL:
+def url_of(warehouse: Warehouse) -> URL:
+    """The warehouse's URL with its password. Raises ArgumentError, a ValueError among others, for one that is none."""
     url = make_url(warehouse.url.get_secret_value())
     secret = warehouse.password or warehouse.token
     if secret:

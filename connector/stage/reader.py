@@ -24,12 +24,9 @@ class StageReader:
         self._removed = read_removed(directory)
 
     def whole(self, file: str, index: int) -> pa.RecordBatch:
-        """A batch (schema EVENTS) as it was written."""
+        """A batch (schema EVENTS, or that of an audience's changes) as it was written."""
         batch = self._files.batch(file, index)
-        if "persons" in batch.schema.names:
-            return batch
-        # An earlier version staged it, which did not keep whom an event is about.
-        return batch.append_column(EVENTS.field("persons"), pa.array([""] * batch.num_rows))
+        return batch if batch.schema.names == EVENTS.names else _completed(batch)
 
     def events(self, file: str, index: int) -> pa.RecordBatch:
         """The events of a batch (schema EVENTS) that are to be sent."""
@@ -50,6 +47,19 @@ class StageReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _completed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A batch with the columns that it has not: an earlier version kept neither whom an event is about nor what it is
+    counted by, and an audience's changes are about nobody whom `persons` would name.
+    """
+    count = batch.num_rows
+    if "persons" not in batch.schema.names:
+        batch = batch.append_column(EVENTS.field("persons"), pa.array([""] * count))
+    traits = ("time", "currency", "marks") if "head" in batch.schema.names else ()
+    for name in (name for name in traits if name not in batch.schema.names):
+        batch = batch.append_column(EVENTS.field(name), pa.nulls(count, EVENTS.field(name).type))
+    return batch
 
 
 class KeyReader:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
+from connector.transform.repeats import stretches
 from connector.transform.sql.functions import register
 
 SMALL_MEMORY, LARGE_MEMORY = "128MB", "80%"
@@ -58,7 +59,10 @@ class Engine(SliceEngine):
 
     def rows(self, chunk: pa.Table) -> pa.Table:
         """The hashed rows of `chunk`, whose columns are named as the compiler expects them."""
-        return self.execute("chunk", self._compiled.rows_sql, chunk)
+        columns = self._compiled.event_columns
+        alike = stretches(chunk, columns)
+        events = self.execute("events", self._compiled.events_sql, alike.first_rows(chunk.select(columns)))
+        return alike.spread(events, self.execute("items", self._compiled.items_sql, chunk))
 
     def rejected_columns(self, rejected: pa.Table) -> pa.Table:
         """What is kept of these rows of a chunk: row_number and columns, a JSON object as text."""

@@ -15,6 +15,8 @@ from connector.transform.engine import key_of
 _NOTHING, _COMMA, _NO_TEXT = pa.scalar(""), pa.scalar(","), pa.scalar(None, pa.string())
 _CONTENTS, _AFTER_CONTENTS = pa.scalar(',"contents":['), pa.scalar("]")
 _VALUE, _BEFORE_VALUE, _END = pa.scalar(',"value":'), pa.scalar('],"value":'), pa.scalar("}}")
+_OF_THE_FIRST = ("persons", "time", "currency", "marks")
+"""What, like the head, is that of an event's first row."""
 
 Positions = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -97,17 +99,17 @@ def _joined(parts: pa.Table, kept: Positions, groups: Positions, heads: Numbers 
     if len(starts) == len(order):
         return whole(parts).cast(EVENTS), order
     first, sizes = pa.array(order[starts]), np.diff(np.r_[starts, len(order)])
-    members = whole(parts.drop_columns(["head", "persons"]))
+    members = whole(parts.drop_columns(["head", *_OF_THE_FIRST]))
     head = _plain(parts["head"])
     events = pa.table(
         [
             _plain(parts["key"]).take(first),
             _joined_lists(_plain(members["rows"]), starts),
-            head.take(first),
+            _texts(head.take(first)),
             _joined_items(_plain(members["items"]), starts),
             _summed(_plain(members["amount"]), sizes),
             _others(members, _Heads(head, heads, order), starts, sizes),
-            _plain(parts["persons"]).take(first),
+            *(_texts(_plain(parts[name]).take(first)) for name in _OF_THE_FIRST),
         ],
         schema=EVENTS,
     )
@@ -133,7 +135,7 @@ class _Heads:
 
     def of(self, members: Positions) -> pa.Array:
         """The heads of these members."""
-        return self.texts.take(pa.array(self.order[members]))
+        return _texts(self.texts.take(pa.array(self.order[members])))
 
 
 def _others(members: pa.Table, heads: _Heads, starts: Positions, sizes: Positions) -> pa.Array:
@@ -186,6 +188,11 @@ def _plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
+def _texts(column: pa.Array) -> pa.Array:
+    """The texts themselves, be they in a dictionary."""
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
 def parts_of(rows: pa.Table) -> pa.Table:
     """The rows that a compiled transform gives, each as a part of its event (schema EVENTS, keys may be null)."""
     count = rows.num_rows
@@ -196,7 +203,7 @@ def parts_of(rows: pa.Table) -> pa.Table:
         lists,
         *(_plain(rows[name]) for name in ("head", "item", "amount")),
         pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string())),
-        _plain(rows["persons"]),
+        *(_plain(rows[name]) for name in ("persons", "event_time", "currency", "marks")),
     ]
     return pa.table(columns, names=EVENTS.names)
 

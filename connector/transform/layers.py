@@ -1,6 +1,9 @@
 """SELECTs stacked on one another, so that an expression can use what was computed below it."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class Layers:
@@ -15,11 +18,25 @@ class Layers:
         return name
 
     def select(self, columns: Sequence[str], below: str) -> str:
-        """The whole query over the relation `below`, which has a column row_number."""
+        """The query over the relation `below`, which has a column row_number: whatever `columns` come from."""
         parts: list[str] = []
-        previous = below
-        for number, layer in sorted(self._layers.items()):
+        previous, needed = below, self.read(columns)
+        for number, whole in sorted(self._layers.items()):
+            layer = {name: expression for name, expression in whole.items() if name in needed}
+            if not layer:
+                continue
             body = ",\n    ".join(["*", *(f"{expression} AS {name}" for name, expression in layer.items())])
             parts.append(f"layer_{number} AS (\n  SELECT\n    {body}\n  FROM {previous}\n)")
             previous = f"layer_{number}"
         return "WITH " + ",\n".join(parts) + f"\nSELECT {', '.join(columns)}\nFROM {previous}"
+
+    def read(self, columns: Iterable[str]) -> frozenset[str]:
+        """The names that `columns` come from, be it by way of others: of expressions, and of columns below them.
+
+        Words in literals count as names: at worst an expression too many is kept.
+        """
+        names = {name for column in columns for name in _NAME.findall(column)}
+        for _, layer in sorted(self._layers.items(), reverse=True):
+            for name in layer.keys() & names:
+                names.update(_NAME.findall(layer[name]))
+        return frozenset(names)

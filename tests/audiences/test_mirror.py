@@ -1,16 +1,22 @@
 """The audience is what the query says, whatever happened on the way."""
 
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from connector.errors import StopResumable
+from connector.ledger.ledger import open_ledger
+from connector.ledger.records import NewRun
 from connector.outcomes import RunStatus
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.reference import members_of
-from tests.audiences.shop import Shop, members, open_shop, wanted
+from tests.audiences.shop import NAME, Shop, members, open_shop, wanted
 
 MAPPING = "/segment/mapping/"
 
@@ -149,9 +155,45 @@ def test_an_audience_that_is_being_processed_is_waited_for(shop: Shop, tiktok: S
     shop.people([person(1)])
     shop.run()
     (audience,) = tiktok.world.audiences.values()
-    audience.busy_until = tiktok.world.clock() + 1.2
+    audience.busy_until = float("inf")
+    asked = tiktok.tally.requests
+
+    def processed() -> None:
+        while tiktok.tally.requests == asked:
+            time.sleep(0.01)
+        audience.busy_until = 0.0
+
     shop.people([person(1), person(2)])
-    record = shop.run()
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(processed)
+        record = shop.run()
     assert record.status is RunStatus.COMPLETED
     assert record.requests_retried >= 1
     assert members(tiktok) == wanted([person(1), person(2)])
+
+
+def test_a_run_that_died_before_it_was_staged_is_read_anew(tmp_path: Any, tiktok: Simulator) -> None:
+    shop = open_shop(tmp_path / "shop", tiktok.url)
+    shop.people([person(1)])
+    shop.run()
+    with open_ledger(shop.project.ledger_url) as ledger:
+        died = replace(NEW_RUN, api_url=tiktok.url)
+        ledger.runs.start(died, holder="somebody", host="elsewhere")
+    shop.people([person(1), person(2)])
+    shop.run()
+    assert members(tiktok) == wanted([person(1), person(2)])
+    with open_ledger(shop.project.ledger_url) as ledger:
+        assert ledger.runs.get(died.run_id).status is RunStatus.INTERRUPTED
+        assert ledger.runs.unfinished() == []
+
+
+NEW_RUN = NewRun(
+    run_id="died",
+    orchestration=NAME,
+    target="default",
+    workflow="manual",
+    destination="audience",
+    api_url="",
+    test_event_code=None,
+    started_at=datetime(2026, 11, 1, tzinfo=UTC),
+)

@@ -13,6 +13,8 @@ from benchmarks.simulator_speed import measure_simulator
 from benchmarks.sink import running_sink
 from benchmarks.sink_speed import requests_per_second
 
+pytestmark = pytest.mark.thorough
+
 ROWS = 3_000
 
 
@@ -23,12 +25,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_report_is_printed_and_written(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "RESULTS.md"
-    arguments = ["--rows", str(ROWS), "--repetitions", "1", "--skip-memory", "--keys", "5000"]
+    arguments = ["--rows", str(ROWS), "--repetitions", "1", "--skip-memory", "--keys", "5000", "--audience", "2000"]
     assert run.main([*arguments, "--data", str(data), "--output", str(output)]) == 0
     report = output.read_text()
     assert report.strip() == capsys.readouterr().out.strip()
     assert "Transform on two threads at least 5 times the Python reference" in report
     assert "| 5,000 |" in report
+    assert "| 2,000 | a tenth changed |" in report
+    assert "| dlt, given Arrow | 3,000 |" in report
+    assert "| one event a request | " in report
     for warehouse in ("DuckDB", "PostgreSQL", "SQLite", "Snowflake's driver", "a pipe-delimited file"):
         assert f"| {warehouse} | {ROWS:,} |" in report
     assert "The simulator takes on one core at least as many events a second as the product sends" in report

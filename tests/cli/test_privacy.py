@@ -108,6 +108,8 @@ def demo_output(project: Path, simulated: dict[str, Outcome], history: dict[str,
     for name, record in history.items():
         printed.append(inside("rejects", record["run_id"], "--format", "json", project=project))
         printed.append(inside("preview", name, "--rows", "100000", project=project))
+        printed.append(inside("runs", "show", record["run_id"], "--requests", project=project))
+        printed.append(inside("report", record["run_id"], project=project))
     assert {one.code for one in printed} == {0}
     return "\n".join(one.stdout + one.stderr for one in printed)
 
@@ -171,9 +173,12 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
         ("rejects", record["run_id"], "--format", "json"),
         ("preview", NAME, "--rows", "100000"),
         ("runs", "show", record["run_id"]),
+        ("runs", "show", record["run_id"], "--json"),
+        ("report", record["run_id"]),
+        ("runs", "export", "-o", str(made.state / "exported")),
     ]
     outcomes = [run, *(inside(*args, project=made.directory) for args in more)]
-    assert [one.code for one in outcomes] == [0] * 5
+    assert [one.code for one in outcomes] == [0] * 8
     return Left(everything_below(made.state), "\n".join(one.stdout + one.stderr for one in outcomes))
 
 
@@ -241,6 +246,8 @@ def names_nobody(made: Shop, *outcomes: Outcome) -> dict[str, Any]:
     more = [
         inside("rejects", record["run_id"], "--format", "json", project=made.directory),
         inside("runs", "show", record["run_id"], project=made.directory),
+        inside("report", record["run_id"], project=made.directory),
+        inside("runs", "export", "-o", str(made.state / "exported"), project=made.directory),
     ]
     assert PEOPLE.found_in("\n".join(one.stdout + one.stderr for one in [*outcomes, *more])) == []
     assert PEOPLE.found_in(everything_below(made.directory / ".connector")) == []

@@ -128,6 +128,43 @@ MISTAKES = [
     ),
     ("version: 1", "version: 1\nledger: ledger.db", "ledger:", ["ledger", "SQLAlchemy URL"]),
     ("version: 1", "version: 1\nnotifications: x", "notifications", ["must be a mapping"]),
+    ("version: 1", "version: 1\nnotifications: {a: slack}", "notifications", ["notifications.a must be an address"]),
+    ("version: 1", "version: 1\nnotifications: {a: 5}", "notifications", ["notifications.a must be an address"]),
+    ("version: 1", "version: 1\nnotifications: {a: }", "notifications", ["notifications.a must be an address, a list"]),
+    ("version: 1", "version: 1\nnotifications: {a: {}}", "notifications", ["notifications.a needs url", "or webhook"]),
+    (
+        "version: 1",
+        "version: 1\nnotifications: {a: {url: x://y, webhook: https://z}}",
+        "notifications",
+        ["notifications.a has both url and webhook"],
+    ),
+    (
+        "version: 1",
+        "version: 1\nnotifications: {a: {webhook: ftp://z}}",
+        "notifications",
+        ["notifications.a.webhook must be an http:// or https:// address"],
+    ),
+    (
+        "version: 1",
+        "version: 1\nnotifications: {a: {webhok: https://z}}",
+        "notifications",
+        ["notifications.a.webhok is not a known key", 'Did you mean "webhook"?'],
+    ),
+    (QUERY, QUERY + "    notify: 3.5\n", "notify", ["notify is 3.5", "must be a list of texts"]),
+    (QUERY, QUERY + "    notify: slack\n", "notify", ['names the notification "slack"', "not in notifications"]),
+    (
+        "version: 1",
+        "version: 1\nnotifications: {slack: slack://a/b/c}\ntargets: {t: {orchestrations: {purchases: {notify: [slak]}}}}",
+        "targets",
+        ['names the notification "slak"', 'Did you mean "slack"?'],
+    ),
+    (
+        "version: 1",
+        "version: 1\nnotifications: {slack: slack://a/b/c}\n"
+        "targets: {t: {orchestrations: {purchases: {notify: {slack: [fail]}}}}}",
+        "targets",
+        ['notify.slack[0] is "fail"', "failed, too_many_rejects, completed or recovered", 'Did you mean "failed"?'],
+    ),
     ("version: 1", "version: 1\ntargets: [local]", "targets", ["targets", "must be a mapping"]),
     ("version: 1", "version: 1\ntargets: {local: 3}", "targets", ["targets.local", "must be a mapping"]),
     (

@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
+from decimal import Decimal
 from typing import Any
 
 from tests.cli.command import checked, inside
@@ -22,6 +23,7 @@ def check(play: Play, expected: Mapping[str, Essence]) -> list[Taken]:
     lost = [taken for taken in play.service.taken if taken.request_id not in known]
     assert Counter(event_id for taken in told for event_id in taken.ids) == Counter(dict.fromkeys(expected, 1))
     _check_bodies(play.service, expected)
+    _check_figures(play, len(expected))
     _check_ledger(play.shop, 10 * (len(expected) - _nameless(expected)) + _nameless(expected))
     return lost
 
@@ -65,6 +67,21 @@ def _check_bodies(service: Service, expected: Mapping[str, Essence]) -> None:
         for event in taken.body["data"]:
             assert seen.setdefault(event["event_id"], (around, event)) == (around, event)
     assert {event_id: essence(event) for event_id, (_, event) in seen.items()} == expected
+
+
+def _check_figures(play: Play, events: int) -> None:
+    """What was learnt of delivered events counts each of them once, and what it is worth."""
+    sql = "SELECT figures FROM {} WHERE figures IS NOT NULL"
+    figures = [json.loads(text) for table in ("batches", "parts") for (text,) in _asked(play.shop, sql.format(table))]
+    assert sum(one["events"] for one in figures) == events
+    sent = {
+        event["event_id"]: event["properties"].get("value")
+        for taken in play.service.taken
+        for event in taken.body["data"]
+    }
+    worth = sum(Decimal(str(value)) for value in sent.values() if value is not None)
+    known = [value for one in figures for *_, value in one["values"] if value is not None]
+    assert Decimal(sum(known)) / 10**6 == worth
 
 
 def _check_ledger(shop: Shop, rows: int) -> None:

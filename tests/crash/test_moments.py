@@ -109,11 +109,13 @@ def go_on(play: Play, how: str) -> Outcome:
 
 
 def named(cases: list[Case]) -> pytest.MarkDecorator:
-    """Every third of the moments, spread over the story; `make crash` has the others."""
+    """One case in three is always tried, the others are `thorough`."""
     ids = [f"{when} {function.rpartition(':')[2]} {number}" for function, when, number, *_ in cases]
-    marks = [() if place % 3 == 0 else pytest.mark.slow for place in range(len(cases))]
-    given = [pytest.param(case, id=name, marks=mark) for case, name, mark in zip(cases, ids, marks, strict=True)]
-    return pytest.mark.parametrize("case", given)
+    params = [
+        pytest.param(case, id=name, marks=[pytest.mark.thorough] if place % 3 else [])
+        for place, (case, name) in enumerate(zip(cases, ids, strict=True))
+    ]
+    return pytest.mark.parametrize("case", params)
 
 
 @named(RUN)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.command import checked, ended, inside, started
 from tests.cli.shop import NAME
 from tests.cli.tiktok import Reply
@@ -11,6 +13,7 @@ from tests.crash.scene import POISONED, World, grown
 from tests.crash.service import Gated, Service, listening
 
 
+@pytest.mark.thorough
 def test_a_run_that_lost_the_network_is_finished_by_the_next(tmp_path: Path, world: World) -> None:
     with listening() as place:
         play = grown(tmp_path / "shop", World(place, world.launcher))

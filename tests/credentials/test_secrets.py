@@ -157,6 +157,11 @@ def written(settings: dict[str, Any], secrets: Secrets, between: int, ca_file: P
     for name, changed in (("closed", "destination"), ("away", "warehouse"), ("cloud", "warehouse")):
         orchestrations[name] = {**orchestrations[NAME], changed: name}
     address = f"sftp://jo:{secrets.new('file')}@127.0.0.1:1/shop/*.psv"
+    settings["notifications"] = {
+        "team": f"json://jo:{secrets.new('url', of='service')}@127.0.0.1:1/",
+        "board": {"webhook": f"http://127.0.0.1:1/{secrets.new('webhook')}"},
+    }
+    orchestrations[NAME] = {**orchestrations[NAME], "notify": {"team": ["completed"], "board": ["completed"]}}
     orchestrations["remote"] = {"destination": "stores", "file": address, "format": "liveramp_conversions"}
     return password
 

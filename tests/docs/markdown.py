@@ -16,14 +16,17 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 WAREHOUSES = ROOT / "docs" / "warehouses.md"
 FILES = ROOT / "docs" / "files.md"
 DELIVERY = ROOT / "docs" / "delivery.md"
+RUNS = ROOT / "docs" / "runs.md"
 AUDIENCES = ROOT / "docs" / "audiences.md"
 ENVIRONMENTS = ROOT / "docs" / "environments.md"
 ACCESS = ROOT / "docs" / "access.md"
 FORGET = ROOT / "docs" / "forget.md"
+SCHEDULING = ROOT / "docs" / "scheduling.md"
+NOTIFICATIONS = ROOT / "docs" / "notifications.md"
 SECURITY = ROOT / "docs" / "security.md"
 PAGES = (
     README, TUTORIAL, DELIVERY, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES, CREDENTIALS, DESTINATIONS,
-    AUDIENCES, ENVIRONMENTS, ACCESS, FORGET, SECURITY,
+    AUDIENCES, ENVIRONMENTS, ACCESS, FORGET, RUNS, SCHEDULING, NOTIFICATIONS, SECURITY,
 )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def shop_of(directory: Path, url: str, file: str) -> Shop:
     return file_shop(directory, url, file, format={"name": CONVERSIONS, "files_a_day": 2})
 
 
-@pytest.mark.parametrize("kind", ["s3", "gs", "sftp"])
+@pytest.mark.parametrize("kind", ["s3", *(pytest.param(kind, marks=pytest.mark.thorough) for kind in ("gs", "sftp"))])
 def test_the_same_files_give_the_same_requests_from_everywhere(
     tmp_path: Path, servers: dict[str, Server], sent_locally: list[bytes], kind: str
 ) -> None:
@@ -72,7 +72,7 @@ def test_the_same_files_give_the_same_requests_from_everywhere(
     assert again is None or set(again["rows"].values()) == {0}
 
 
-@pytest.mark.parametrize("kind", ["s3", "gs", "sftp"])
+@pytest.mark.parametrize("kind", ["s3", *(pytest.param(kind, marks=pytest.mark.thorough) for kind in ("gs", "sftp"))])
 def test_what_is_not_there_is_told_in_one_sentence(tmp_path: Path, servers: dict[str, Server], kind: str) -> None:
     server = servers[kind]
     made = file_shop(tmp_path / "shop", "http://127.0.0.1:9", f"{server.address}/nowhere.csv")

@@ -91,6 +91,7 @@ def from_file(directory: Path, url: str, name: str, delimiter: str, **settings: 
     return made
 
 
+@pytest.mark.thorough
 def test_the_same_rows_give_the_same_requests_byte_for_byte(tmp_path: Path) -> None:
     kinds: dict[str, Callable[[Path, str], Shop]] = {
         "text": lambda place, url: from_duckdb(place, url, "* EXCLUDE (line)"),

@@ -26,7 +26,7 @@ def events(keys: list[bytes], persons: list[list[str]]) -> pa.RecordBatch:
     count = len(keys)
     nothing = {"rows": [[]] * count, "head": ["{"] * count, "items": None, "amount": None, "others": [[]] * count}
     columns = {"key": keys, "persons": ["".join(one[:16] for one in of) for of in persons], **nothing}
-    arrays = [pa.array(columns[field.name] or [None] * count, field.type) for field in EVENTS]
+    arrays = [pa.array(columns.get(field.name) or [None] * count, field.type) for field in EVENTS]
     return pa.record_batch(arrays, schema=EVENTS)
 
 

@@ -1,19 +1,36 @@
 """`connector runs`: what happened."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.commands.export import export
 from connector.cli.console import out, out_json, table
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, JsonOption, ProjectOption, RunArgument, open_project
+from connector.cli.options import (
+    DebugOption,
+    JsonOption,
+    ProjectOption,
+    RunArgument,
+    SinceOption,
+    nearest,
+    open_project,
+)
+
+if TYPE_CHECKING:
+    from connector.ledger.records import RequestRecord, RunRecord
+    from connector.outcomes import RunStatus
+    from connector.pipeline.trend import Trend
 
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many runs to list.")]
 LinesOption = Annotated[int, typer.Option("--limit", min=1, help="How many lines to show.")]
 OrchestrationOption = Annotated[
     str | None, typer.Option("--orchestration", metavar="NAME", help="Only the runs of this one.")
 ]
+StatusOption = Annotated[
+    list[str] | None, typer.Option("--status", metavar="S", help="Only runs of this status; may be repeated.")
+]
+RequestsOption = Annotated[bool, typer.Option("--requests", help="Also list every request with TikTok's answer.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +39,7 @@ def register(app: typer.Typer) -> None:
     runs.callback()(list_unless_asked)
     runs.command("list")(list_)
     runs.command("show")(show)
+    runs.command("export")(export)
     runs.command("audit")(audit)
     app.add_typer(runs, name="runs")
 
@@ -43,61 +61,99 @@ def list_(
     context: typer.Context,
     limit: LimitOption = 20,
     orchestration: OrchestrationOption = None,
+    status: StatusOption = None,
+    since: SinceOption = None,
     project: ProjectOption = None,
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """List past runs, latest first."""
-    from connector.pipeline.history import latest_runs
+    from datetime import UTC, datetime
 
-    records = latest_runs(open_project(_nearest(context, project)), limit, orchestration)
+    from connector.cli.since import moment
+    from connector.pipeline.history import Wanted, latest_runs
+
+    begun = moment(since, datetime.now(UTC)) if since else None
+    wanted = Wanted(limit, orchestration, tuple(map(_status, status or ())), begun)
+    found = latest_runs(open_project(nearest(context, project)), wanted)
     if json_output:
-        out_json({"runs": [record.as_json() for record in records]})
+        out_json({"runs": [{**record.as_json(), "trend": trend and trend.as_json()} for record, trend in found]})
         return
-    heading = ("run", "orchestration", "target", "status", "read", "delivered", "rejected", "seconds")
-    lines = [
-        (
-            record.run_id,
-            record.orchestration,
-            record.target,
-            record.status.value,
-            f"{record.rows.read:,}",
-            f"{record.rows.delivered:,}",
-            f"{record.rows.rejected:,}",
-            f"{record.seconds:.1f}",
-        )
-        for record in records
-    ]
-    for line in table([heading, *lines], right=frozenset({4, 5, 6, 7})):
+    heading = (
+        "run",
+        "orchestration",
+        "target",
+        "status",
+        "read",
+        "delivered",
+        "rejected",
+        "seconds",
+        "rows trend",
+        "time trend",
+    )
+    for line in table([heading, *(_line(*one) for one in found)], right=frozenset({4, 5, 6, 7, 8, 9})):
         out(line)
+
+
+def _line(record: "RunRecord", trend: "Trend | None") -> tuple[str, ...]:
+    from connector.cli.trends import change
+
+    return (
+        record.run_id,
+        record.orchestration,
+        record.target,
+        record.status.value,
+        f"{record.rows.read:,}",
+        f"{record.rows.delivered:,}",
+        f"{record.rows.rejected:,}",
+        f"{record.seconds:.1f}",
+        change(trend.rows, [one.rows for one in trend.history]) if trend else "-",
+        change(trend.seconds, [one.seconds for one in trend.history]) if trend else "-",
+    )
+
+
+def _status(text: str) -> "RunStatus":
+    from connector.config.suggest import did_you_mean
+    from connector.errors import UsageError
+    from connector.outcomes import RunStatus
+
+    if text not in list(RunStatus):
+        known = ", ".join(RunStatus)
+        raise UsageError(f'There is no status "{text}".{did_you_mean(text, list(RunStatus))} There is {known}.')
+    return RunStatus(text)
 
 
 @reported
 def show(
     context: typer.Context,
     run_id: RunArgument,
+    requests: RequestsOption = False,
     project: ProjectOption = None,
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show one run: what became of its rows, and every request."""
-    from connector.cli.summary import summary
-    from connector.pipeline.history import requests_of, run_named, worked_on_by
+    """Show one run: its course, what became of its rows, its requests, and what its events come to."""
+    from connector.cli.sections import sections
+    from connector.pipeline.history import requests_of
+    from connector.pipeline.insight import insight_of
 
-    opened = open_project(_nearest(context, project))
-    record, requests = run_named(opened, run_id), requests_of(opened, run_id)
-    users = [f"{line.use.os_user}@{line.use.host}" for line in worked_on_by(opened, run_id)]
+    opened = open_project(nearest(context, project))
+    insight = insight_of(opened, run_id)
+    record = insight.record
     if json_output:
-        log = [request.as_json() for request in requests]
-        further = {"retry_of": record.retry_of, "query_id": record.query_id, "by": users, "request_log": log}
-        out_json({**record.as_json(), **further})
+        log = [request.as_json() for request in requests_of(opened, run_id)]
+        further = {"retry_of": record.retry_of, "query_id": record.query_id, "request_log": log}
+        out_json({**record.as_json(), **further, **insight.as_json()})
         return
-    for line in summary(record):
+    for line in sections(insight):
         out(line)
-    if users:
-        out(f"By {', then '.join(dict.fromkeys(users))}.")
-    if record.query_id:
-        out(f"The warehouse's history has its query as {record.query_id}.")
+    if requests:
+        out()
+        for line in _log(requests_of(opened, run_id)):
+            out(line)
+
+
+def _log(requests: "list[RequestRecord]") -> list[str]:
     heading = (
         "batch",
         "first event",
@@ -122,9 +178,7 @@ def show(
         )
         for request in requests
     ]
-    out()
-    for line in table([heading, *lines]):
-        out(line)
+    return table([heading, *lines])
 
 
 @reported
@@ -138,7 +192,7 @@ def audit(
     """Show who used the connector for what, and who was refused, latest first."""
     from connector.pipeline.history import audit_lines
 
-    lines = audit_lines(open_project(_nearest(context, project)), limit)
+    lines = audit_lines(open_project(nearest(context, project)), limit)
     if json_output:
         out_json({"audit": [line.as_json() for line in lines]})
         return
@@ -158,10 +212,3 @@ def audit(
     ]
     for text in table([heading, *rows]):
         out(text)
-
-
-def _nearest(context: typer.Context, project: Path | None) -> Path | None:
-    """The project named at the command itself, else the one named before it, else that of the environment."""
-    source = context.get_parameter_source("project")
-    own = source is not None and source.name == "COMMANDLINE"
-    return project if own or context.obj is None else context.obj

@@ -32,10 +32,13 @@ def validate(
     debug: DebugOption = False,
 ) -> None:
     """Check the project's files; connects to nothing unless --connect is given."""
+    from connector.notifications.check import check_notifications
     from connector.pipeline.validate import validate_orchestrations
 
     opened = open_project(project, target)
-    checked = validate_orchestrations(opened, [name] if name else list(opened.orchestrations), connect=connect)
+    names = [name] if name else list(opened.orchestrations)
+    checked = validate_orchestrations(opened, names, connect=connect)
+    check_notifications(opened, names)
     if json_output:
         out_json({"target": opened.target, "orchestrations": [one.as_json() for one in checked]})
         return

@@ -1,31 +1,34 @@
 """The compiler from a bound data template and the rules of a run to one DuckDB query.
 
-The query runs over the relation `chunk`: a slice of the query's result whose columns are named
-c0, c1, … by their position, plus row_number. It gives a row for each row, in the same order.
+The queries run over a slice of the query's result whose columns are named c0, c1, … by their position, plus
+row_number. Each gives a row for each row, in the same order.
 """
 
 from dataclasses import dataclass
 
 from connector.outcomes import Reason
 from connector.transform.binding import Binding
-from connector.transform.compiler import event, identity, outcome, payload, properties, route, web
+from connector.transform.compiler import event, identity, outcome, payload, properties, route, traits, web
 from connector.transform.compiler.context import Context
 from connector.transform.rules import EventRules
 from connector.transform.template import Constant
 
-_OUTPUT = ("row_number", "reason", "warnings", "key", "head", "head_number", "item", "amount", "persons")
+_OF_EVENTS = ("reason", "warnings", "key", "head", "head_number", "persons", *traits.NAMES)
+_OF_ITEMS = ("row_number", "item", "amount", "bad_amount")
 _ROUTE = ("event_source", "event_source_id")
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledTransform:
-    """`rows_sql` turns a chunk into hashed rows; `rejected_sql` gives what is kept of rejected rows,
-    over the relation `rejected`, which is like `chunk`; `ids_sql` gives the ids by which rows are found again, over
-    the relation `identified`, `keys_sql` the keys of their events, over the relation `keyed`. `routed` says whether
-    rows name their own event source.
+    """`events_sql` makes of the relation `events` what the rows of an event have in common, from the columns
+    `event_columns`; `items_sql` makes of `items` what each row adds to its event; `rejected_sql` gives what is kept
+    of rejected rows, over `rejected`, `ids_sql` the ids by which rows are found again, over `identified`, and
+    `keys_sql` the keys of their events, over `keyed`. `routed` says whether rows name their own event source.
     """
 
-    rows_sql: str
+    events_sql: str
+    items_sql: str
+    event_columns: tuple[str, ...]
     rejected_sql: str
     ids_sql: str
     keys_sql: str
@@ -47,9 +50,14 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     )
     properties.compile_item(context)
     identity.compile_persons(context, identifiers)
+    traits.compile_traits(context, identifiers)
     rejected = f"{payload.rejected_columns(context, identifiers)} AS columns"
+    of_events = (*_OF_EVENTS, *(_ROUTE if wrong_route else ()))
+    read = context.layers.read(of_events)
     return CompiledTransform(
-        rows_sql=context.layers.select((*_OUTPUT, *(_ROUTE if wrong_route else ())), "chunk"),
+        events_sql=context.layers.select(of_events, "events"),
+        items_sql=context.layers.select(_OF_ITEMS, "items"),
+        event_columns=tuple(f"c{index}" for index in binding.indices() if f"c{index}" in read),
         rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
         ids_sql=context.layers.select(payload.ids(context), "identified"),
         keys_sql=context.layers.select(("key",), "keyed"),
@@ -72,11 +80,11 @@ def _compile_outcome(
         | name_reasons
         | event.compile_time(context)
         | currency_reasons
-        | properties.compile_amounts(context)
         | properties.compile_channel(context)
         | page_reasons
         | identity.reasons(identifiers)
     )
+    properties.compile_amounts(context)
     warnings = name_warnings | currency_warnings | identity.warnings(identifiers) | web.warnings(context)
     outcome.compile_event_id(context, identifiers)
     outcome.compile_key(context, wrong_route)

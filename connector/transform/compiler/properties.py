@@ -57,8 +57,8 @@ def compile_channel(context: Context) -> dict[Reason, str]:
     return {Reason.INVALID_EVENT_CHANNEL: f"{text} NOT IN ({listed(EVENT_CHANNELS)})"} if text else {}
 
 
-def compile_amounts(context: Context) -> dict[Reason, str]:
-    """Puts the column amount, what the row adds to the event's value; gives when it is a reason to reject."""
+def compile_amounts(context: Context) -> None:
+    """Puts the columns amount, what the row adds to the event's value, and bad_amount, a reason to reject it."""
     read = {name: column for name in _LIMITS if (column := _read(context, name))}
     pair = product(read["price"], read["quantity"]) if {"price", "quantity"} <= read.keys() else None
     sources = [pair, either(read["value"]) if "value" in read else None]
@@ -68,7 +68,7 @@ def compile_amounts(context: Context) -> dict[Reason, str]:
     known = [source for source in sources if source]
     context.layers.put(Level.DIGEST, "amount", f"coalesce({', '.join(known)}, NULL)" if known else f"NULL::{WIDE}")
     bad = [is_bad(f"{column}_given", column, f"{column}_negative", _LIMITS[name]) for name, column in read.items()]
-    return {Reason.INVALID_AMOUNT: " OR ".join(bad)} if bad else {}
+    context.layers.put(Level.OUTCOME, "bad_amount", f"coalesce({' OR '.join(bad)}, false)" if bad else "false")
 
 
 def compile_item(context: Context) -> None:

@@ -1,0 +1,57 @@
+"""`connector runs export`: the ledger for dashboards."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from connector.cli.console import counted, out_json, say
+from connector.cli.failures import reported
+from connector.cli.options import DebugOption, JsonOption, ProjectOption, SinceOption, nearest, open_project
+from connector.errors import UsageError
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="DIR", help="A folder, for a file a table; or FILE.parquet, for runs alone."
+    ),
+]
+FormatOption = Annotated[Literal["parquet"], typer.Option("--format", help="How files are written: parquet.")]
+WarehouseOption = Annotated[
+    str | None, typer.Option("--warehouse", metavar="NAME", help="Write into this warehouse of the project instead.")
+]
+SchemaOption = Annotated[
+    str | None, typer.Option("--schema", metavar="SCHEMA", help="The warehouse's schema that the tables are in.")
+]
+
+
+@reported
+def export(
+    context: typer.Context,
+    output: OutputOption = None,
+    format: FormatOption = "parquet",
+    warehouse: WarehouseOption = None,
+    schema: SchemaOption = None,
+    since: SinceOption = None,
+    project: ProjectOption = None,
+    json_output: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write runs, batches, requests, rejected rows and values as tables: Parquet files, or into a warehouse."""
+    from connector.cli.since import moment
+    from connector.pipeline.export import export_to_files, export_to_warehouse
+
+    begun = moment(since, datetime.now(UTC)) if since else None
+    opened = open_project(nearest(context, project))
+    if output is not None and warehouse is None and schema is None:
+        done, where = export_to_files(opened, output, since=begun), str(output)
+    elif output is None and warehouse is not None and schema is not None:
+        done, where = export_to_warehouse(opened, warehouse, schema, since=begun), f"{warehouse}, schema {schema}"
+    else:
+        raise UsageError("Say where to: either -o DIR, or --warehouse NAME and --schema SCHEMA.")
+    if json_output:
+        out_json({"runs": done.runs, "rows": dict(done.rows)})
+        return
+    tables = ", ".join(f"{name} {rows:,}" for name, rows in done.rows.items())
+    say(f"{counted(done.runs, 'run')} to {where}: {tables or 'nothing'}")

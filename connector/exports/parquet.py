@@ -1,0 +1,46 @@
+"""Parquet files, one a table; all of them are there, whole, or as they were before."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from connector.exports.sink import Parts
+from connector.exports.tables import TABLES
+
+
+class ParquetFiles:
+    """Writes `files`, by table; raises OSError where the disk fails."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self._files = dict(files)
+        self._unfinished = {name: path.with_name(f".{path.name}.unfinished") for name, path in files.items()}
+        self._writers = {
+            name: pq.ParquetWriter(path, TABLES[name], compression="zstd") for name, path in self._unfinished.items()
+        }
+
+    def take(self, run_id: str, parts: Parts) -> dict[str, int]:  # noqa: ARG002 - a sink's signature
+        """See `Sink.take`."""
+        found = dict.fromkeys(self._files, 0)
+        for name, writer in self._writers.items():
+            for batch in parts.get(name, ()):
+                writer.write_batch(batch)
+                found[name] += batch.num_rows
+        return found
+
+    def finish(self) -> None:
+        """See `Sink.finish`."""
+        for name, writer in self._writers.items():
+            writer.close()
+            self._unfinished[name].replace(self._files[name])
+
+    def close(self) -> None:
+        """See `Sink.close`."""
+        for name, writer in self._writers.items():
+            writer.close()
+            self._unfinished[name].unlink(missing_ok=True)
+
+
+def files_in(folder: Path) -> dict[str, Path]:
+    """The file of every table in a folder."""
+    return {name: folder / f"{name}.parquet" for name in TABLES}

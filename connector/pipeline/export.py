@@ -1,0 +1,248 @@
+"""The ledger, written for dashboards: as Parquet files, or into tables of a warehouse."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from connector.config.project import Project
+from connector.config.warehouse import Warehouse
+from connector.errors import SourceError, UsageError
+from connector.exports.parquet import ParquetFiles, files_in
+from connector.exports.sink import Sink
+from connector.exports.tables import SYNC_BATCHES, SYNC_CHANGELOG, SYNC_REQUESTS, SYNC_RUNS, SYNC_VALUES
+from connector.hashed import MATCHED_BY
+from connector.ledger.ledger import Ledger
+from connector.ledger.left_out import left_out, without_members
+from connector.ledger.records import RunRecord
+from connector.outcomes import Reason
+from connector.pipeline.figures import RunFigures, added_up
+from connector.pipeline.history import ledger_of, run_directory
+from connector.pipeline.insight import PERSONAL
+from connector.sources.failures import said, secrets_of
+from connector.sources.registry import check_driver
+from connector.sources.sqlalchemy_engine import url_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, RowMapping
+
+_POSTGRESQL = {"postgresql", "postgres"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How many runs were written, and how many rows of each table."""
+
+    runs: int
+    rows: Mapping[str, int]
+
+
+def export_to_files(project: Project, output: Path, *, since: datetime | None = None) -> Exported:
+    """Writes the tables as Parquet files into the folder `output`, which is made; or, where its name ends with
+    .parquet, the table of runs into that one file.
+
+    Raises UsageError where there is a file in place of the folder, or no folder for the file.
+    """
+    if output.suffix == ".parquet":
+        if not output.parent.is_dir():
+            raise UsageError(f'The folder "{output.parent}" does not exist: make it first.')
+        files = {"sync_runs": output}
+    else:
+        if output.exists() and not output.is_dir():
+            raise UsageError(f'"{output}" is a file: name a folder, or a file that ends with .parquet.')
+        output.mkdir(parents=True, exist_ok=True)
+        files = files_in(output)
+    with closing(ParquetFiles(files)) as sink:
+        return _export(project, sink, since)
+
+
+def export_to_warehouse(project: Project, name: str, schema: str, *, since: datetime | None = None) -> Exported:
+    """Writes the tables into a schema of a warehouse of the project; what is there of a run is replaced.
+
+    Raises ConfigurationError for a warehouse that is none, UsageError for one that cannot be written to, SourceError
+    where the database fails.
+    """
+    warehouse = project.warehouse(name)
+    check_driver(warehouse)
+    # The warehouse's driver decides which errors there are; their words may quote the password.
+    try:
+        with closing(_tables_in(warehouse, project.directory, schema)) as sink:
+            return _export(project, sink, since)
+    except _database_errors() as error:
+        words = said(getattr(error, "orig", None) or error, secrets_of(warehouse))
+        raise SourceError(f'The tables could not be written to the warehouse "{name}": {words}') from None
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    import duckdb
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (duckdb.Error, SQLAlchemyError)
+
+
+def _tables_in(warehouse: Warehouse, directory: Path, schema: str) -> Sink:
+    if warehouse.dialect == "duckdb":
+        from connector.exports.duckdb import DuckDBTables
+
+        return DuckDBTables(_file(warehouse, directory), schema)
+    from connector.exports.sqlalchemy import DatabaseTables
+
+    return DatabaseTables(_writing_url(warehouse, directory, schema), warehouse.options, schema)
+
+
+def _file(warehouse: Warehouse, directory: Path) -> Path:
+    path = warehouse.url.get_secret_value().partition("://")[2].removeprefix("/")
+    return _there(warehouse, directory, path)
+
+
+def _there(warehouse: Warehouse, directory: Path, path: str) -> Path:
+    """A file that is not there is not made: the tables that its queries read would be missing from it."""
+    if path in {"", ":memory:"} or not (directory / path).is_file():
+        raise UsageError(f'The warehouse "{warehouse.name}" has no file "{path}" to write to: make it first.')
+    return directory / path
+
+
+def _writing_url(warehouse: Warehouse, directory: Path, schema: str) -> "URL":
+    url = url_of(warehouse)
+    if url.get_backend_name() == "sqlite":
+        if schema != "main":
+            raise UsageError(f'SQLite has no schema "{schema}": its one schema is called main.')
+        return url.set(database=str(_there(warehouse, directory, url.database or "")))
+    return url.set(drivername="postgresql+psycopg") if url.drivername in _POSTGRESQL else url
+
+
+def _export(project: Project, sink: Sink, since: datetime | None) -> Exported:
+    total = Counter[str]()
+    with ledger_of(project) as ledger:
+        run_ids = ledger.pages.run_ids(since)
+        for run_id in run_ids:
+            record = ledger.runs.get(run_id)
+            total.update(sink.take(run_id, _parts(ledger, record, run_directory(project, run_id))))
+        sink.finish()
+    return Exported(len(run_ids), total)
+
+
+def _parts(ledger: Ledger, record: RunRecord, directory: Path) -> dict[str, Iterator[pa.RecordBatch]]:
+    """Rejected rows are not among them once the run's folder has gone: what was exported of them before stays."""
+    figures = added_up(ledger.figures.of(record.run_id))
+    parts = {
+        "sync_runs": iter([_run(record, figures)]),
+        "sync_batches": _batches(ledger, record),
+        "sync_requests": _requests(ledger, record),
+        "sync_values": iter([_values(record, figures)]),
+    }
+    return {**parts, "sync_changelog": _changelog(record, directory)} if directory.exists() else parts
+
+
+def _run(record: RunRecord, figures: RunFigures | None) -> pa.RecordBatch:
+    rows = record.rows
+    refused = record.rejects.get(Reason.REFUSED_BY_TIKTOK, 0)
+    row = {
+        **_of(record),
+        "destination": record.destination,
+        "target": record.target,
+        "workflow": record.workflow,
+        "status": record.status.value,
+        "error": record.error,
+        "started_at": _moment(record.started_at),
+        "finished_at": _moment(record.finished_at),
+        "elapsed_seconds": record.seconds,
+        "num_rows_read": rows.read,
+        "num_planned_add": rows.read - rows.skipped,
+        "num_attempted_add": rows.delivered + refused,
+        "num_succeeded_add": rows.delivered,
+        "num_failed_add": rows.rejected,
+        "num_skipped": rows.skipped,
+        "num_pending": rows.pending,
+        "num_events_delivered": record.events_delivered,
+        "num_requests": record.requests_sent,
+        "num_requests_retried": record.requests_retried,
+        **{f"num_with_{name}": figures.matched[name] if figures else None for name in MATCHED_BY},
+        "retry_of": record.retry_of,
+        "query_id": record.query_id,
+        "test_event_code": record.test_event_code,
+    }
+    return pa.RecordBatch.from_pylist([row], SYNC_RUNS)
+
+
+def _batches(ledger: Ledger, record: RunRecord) -> Iterator[pa.RecordBatch]:
+    for page in ledger.pages.batches(record.run_id):
+        yield pa.RecordBatch.from_pylist([_batch(record, row) for row in page], SYNC_BATCHES)
+
+
+def _batch(record: RunRecord, row: "RowMapping") -> dict[str, Any]:
+    return {
+        **_of(record),
+        "batch_id": row["number"],
+        "event_source": row["event_source"],
+        "event_source_id": row["event_source_id"],
+        "status": row["state"],
+        "batch_started_at": _moment(row["sent_at"]),
+        "batch_completed_at": _moment(row["settled_at"]),
+        "num_events": row["events"],
+        "num_planned_add": row["rows"],
+        "num_succeeded_add": row["delivered_rows"],
+        "num_failed_add": row["refused_rows"],
+        "num_skipped": row["skipped_rows"],
+    }
+
+
+def _requests(ledger: Ledger, record: RunRecord) -> Iterator[pa.RecordBatch]:
+    number = 0
+    for page in ledger.pages.requests(record.run_id):
+        rows = [_request(record, row, number + place) for place, row in enumerate(page, 1)]
+        number += len(page)
+        yield pa.RecordBatch.from_pylist(rows, SYNC_REQUESTS)
+
+
+def _request(record: RunRecord, row: "RowMapping", number: int) -> dict[str, Any]:
+    return {
+        **_of(record),
+        "request_number": number,
+        "batch_id": row["batch"],
+        "first_event": row["first_event"],
+        "num_events": row["events"],
+        "attempt": row["attempt"],
+        "status": row["verdict"],
+        "http_status": row["http_status"],
+        "error_code": row["code"],
+        "status_message": row["message"],
+        "request_id": row["request_id"],
+        "completed_at": _moment(row["answered_at"]),
+        "elapsed_seconds": row["seconds"],
+    }
+
+
+def _changelog(record: RunRecord, directory: Path) -> Iterator[pa.RecordBatch]:
+    for batch in left_out(directory, outcome="rejected"):
+        same = {**_of(record), "op_type": "add"}
+        columns = {name: pa.repeat(value, batch.num_rows) for name, value in same.items()} | {
+            "row_id": batch["row"],
+            "status": batch["outcome"],
+            "failure_reason": batch["reason"],
+            "error_code": batch["code"].cast(pa.int64()),
+            "status_message": batch["message"],
+            "fields": without_members(batch["columns"], sorted(PERSONAL)),
+        }
+        yield pa.RecordBatch.from_arrays([columns[name] for name in SYNC_CHANGELOG.names], schema=SYNC_CHANGELOG)
+
+
+def _values(record: RunRecord, figures: RunFigures | None) -> pa.RecordBatch:
+    rows = [
+        {**_of(record), "currency": one.currency, "day": one.day, "num_events": one.events, "value": one.value}
+        for one in (figures.values if figures else ())
+    ]
+    return pa.RecordBatch.from_pylist(rows, SYNC_VALUES)
+
+
+def _of(record: RunRecord) -> dict[str, Any]:
+    return {"sync_run_id": record.run_id, "sync_id": record.orchestration}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

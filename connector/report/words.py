@@ -1,0 +1,69 @@
+"""What reasons, skips, warnings and the course of a run are called in front of people who did not build it."""
+
+REASONS = {
+    "invalid_event_source_id": "names an event source that cannot be one",
+    "missing_event": "says not what happened",
+    "unknown_event": "names an event that TikTok does not know",
+    "missing_timestamp": "has no time",
+    "invalid_timestamp": "has a time that cannot be read",
+    "event_too_old": "is older than is sent",
+    "event_in_future": "lies in the future",
+    "invalid_currency": "has a currency that is none",
+    "invalid_amount": "has a price, quantity or value that cannot be one",
+    "invalid_event_channel": "has a channel that TikTok does not know",
+    "missing_page_url": "is a web event without its page",
+    "missing_identity": "gives nobody to match",
+    "invalid_identity": "gives somebody, but nothing valid to match",
+    "incomplete_event": "belongs to an event of which another row was rejected",
+    "refused_by_tiktok": "was sent, and TikTok refused it",
+}
+
+SKIPS = {
+    "already_delivered": "was delivered by an earlier run",
+    "already_member": "names identifiers that are all in the audience already",
+    "duplicate": "repeats an earlier row",
+    "answer_lost": "may have been delivered, its answer being lost",
+    "suppressed": "is about a person to be forgotten",
+}
+
+WARNINGS = {
+    "invalid_email": "an e-mail address that is none was left out",
+    "invalid_phone": "a phone number that is none was left out",
+    "invalid_ip": "an ip that is none, or private, was left out",
+    "legacy_event_name": "one of TikTok's old event names, sent as given",
+    "currency_not_listed": "a currency that is not on TikTok's list, sent as given",
+    "conflicting_rows": "says otherwise of its event than the first row, which stands",
+    "missing_ip_for_ldu": "limited data use, which has no effect without an ip",
+    "invalid_device_id": "a device's advertising id that is none was left out",
+}
+
+MATCHED_BY = {
+    "email": "E-mail address",
+    "phone": "Phone number",
+    "external_id": "External id",
+    "tiktok_click_id": "TikTok click id",
+    "cookie_id": "TikTok cookie",
+    "ip": "IP address",
+}
+
+COURSE = {
+    "started": "Started",
+    "asked": "Query asked",
+    "staged": "Staged: all rows read, checked and hashed",
+    "first_request": "First request",
+    "last_answer": "Last answer",
+    "resumed": "Resumed",
+    "completed": "Completed",
+    "completed_with_rejects": "Completed, with rejected rows",
+    "failed": "Failed",
+    "interrupted": "Interrupted",
+}
+
+STATUSES = {
+    "waiting": "Waiting to start…",
+    "running": "Running",
+    "completed": "Completed",
+    "completed_with_rejects": "Completed with rejects",
+    "failed": "Failed",
+    "interrupted": "Interrupted",
+}

@@ -1,0 +1,1 @@
+"""Figures and traces for whoever watches: OpenTelemetry, and Prometheus. Off unless asked for."""
