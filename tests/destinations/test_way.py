@@ -119,7 +119,9 @@ def test_a_proxy_that_wants_another_password_stops_the_run_and_shows_none(ours: 
 @pytest.mark.parametrize("status", [b"502 Bad Gateway", b"503 Service Unavailable", b"429 Too Many Requests"])
 def test_a_proxy_that_is_in_trouble_is_asked_again(ours: Authority, status: bytes) -> None:
     with proxy(1, status=status) as between:
-        assert sent(f"https://{HOST}", Network(through(between.port))).verdict is Verdict.RETRY
+        answer = sent(f"https://{HOST}", Network(through(between.port)))
+    assert answer.verdict is Verdict.RETRY
+    assert answer.message == "No connection to TikTok through the proxy of the destination (ProxyError)."
 
 
 def test_a_proxy_that_opens_the_connection_is_not_trusted_unless_its_authority_is(

@@ -83,6 +83,7 @@ class Transport:
     ) -> None:
         self._api_url = api_url.rstrip("/")
         here, proxy = is_loopback(api_url), network.proxy
+        self._through = " through the proxy of the destination" if proxy and not here else ""
         self._http = httpx.Client(
             headers={"User-Agent": f"connector/{__version__}", "Content-Type": "application/json"},
             timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS), pool=None),
@@ -121,7 +122,7 @@ class Transport:
                 method, self._api_url + path, content=content, params=parameters, headers=headers
             )
         except httpx.HTTPError as error:
-            return _no_reply(error, perf_counter() - started, httpx.URL(self._api_url).host)
+            return _no_reply(error, perf_counter() - started, httpx.URL(self._api_url).host, self._through)
         return Reply(response.status_code, response.content, perf_counter() - started)
 
 
@@ -152,7 +153,7 @@ def _trust(ca_file: Path | None) -> SSLContext:
     return context
 
 
-def _no_reply(error: httpx.HTTPError, seconds: float, host: str) -> NoReply:
+def _no_reply(error: httpx.HTTPError, seconds: float, host: str, through: str) -> NoReply:
     """The library's own words are left out: they may quote headers, and so the token."""
     kind = type(error).__name__
     if (untrusted := _untrusted(error)) is not None:
@@ -165,7 +166,7 @@ def _no_reply(error: httpx.HTTPError, seconds: float, host: str) -> NoReply:
         sentence = f"The proxy does not let the connection to {host} through (HTTP {status[0]}). {_CHECK_PROXY}"
         return NoReply(Verdict.STOP, sentence, seconds)
     if isinstance(error, _NEVER_SENT):
-        return NoReply(Verdict.RETRY, f"No connection to TikTok ({kind}).", seconds)
+        return NoReply(Verdict.RETRY, f"No connection to TikTok{through} ({kind}).", seconds)
     if isinstance(error, _CUT_SHORT):
         return NoReply(Verdict.RETRY, f"The connection broke while sending ({kind}).", seconds)
     return NoReply(Verdict.UNKNOWN, f"No answer from TikTok ({kind}).", seconds)
