@@ -81,19 +81,19 @@ def guarded(column: str, plain: Plain) -> str:
         return f"CASE WHEN {_names_somebody(column)} THEN left(sha256({column}), {ID_LENGTH}) ELSE {column} END"
     if plain is Plain.WHOLE:
         return f"CASE WHEN NOT {_names_somebody(column)} THEN {column} END"
-    patterns, marks = [DIALLED_PHONE], ["+", "%2"]
-    if plain is Plain.TEXT:
-        patterns, marks = [*patterns, SPACED_PHONE], [*marks, "(", "-", "."]
+    in_text = plain is Plain.TEXT
+    patterns = [DIALLED_PHONE, SPACED_PHONE] if in_text else [DIALLED_PHONE]
+    addresses, phones = (("@", "%"), ("+", "(", "-", ".")) if in_text else (("@", "%40"), ("+", "%2B", "%2b"))
     addressed = redacted(f"replace({column}, '/@', {_HANDLE})", EMAIL_LIKE, *patterns)
     return (
-        f"CASE WHEN {_holds(column, '@', '%40')} THEN replace({addressed}, {_HANDLE}, '/@')"
-        f" WHEN {_holds(column, *marks)} THEN {redacted(column, *patterns)} ELSE {column} END"
+        f"CASE WHEN {_holds(column, *addresses)} THEN replace({addressed}, {_HANDLE}, '/@')"
+        f" WHEN {_holds(column, *phones)} THEN {redacted(column, *patterns)} ELSE {column} END"
     )
 
 
 def _names_somebody(column: str) -> str:
-    dialled = f"regexp_matches({column}, {quote(DIALLED_PHONE)})"
-    return f"({_holds(column, '@', '%40')} OR {_holds(column, '+', '%2')} AND {dialled})"
+    escaped_or_dialled = f"regexp_matches({column}, {quote(f'%40|{DIALLED_PHONE}')})"
+    return f"({_holds(column, '@')} OR {_holds(column, '%', '+')} AND {escaped_or_dialled})"
 
 
 def _holds(column: str, *texts: str) -> str:
