@@ -1,10 +1,13 @@
 """What is told of a run: counts, its id and what to do; never a value of a row."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connector.ledger.records import RunRecord
 from connector.outcomes import RunStatus
+
+Note = Callable[[str], None]
+"""Takes a sentence for the user."""
 
 _IN_WORDS = {
     "failed": "failed",

@@ -3,19 +3,17 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from connector import __version__
 from connector.config.notification import Notification
-from connector.notifications.message import Message
+from connector.notifications.message import Message, Note
 
 SECONDS_TO_TELL = 10.0
 """For all of a run's messages together, the run being over by then."""
-
-Note = Callable[[str], None]
 
 
 def send(told: Sequence[tuple[Notification, Message]], note: Note, seconds: float = SECONDS_TO_TELL) -> None:

@@ -7,8 +7,7 @@ from connector.config.project import Project
 from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import RunRecord
-from connector.notifications.message import Message, message_of, message_without_run
-from connector.notifications.sending import Note, send
+from connector.notifications.message import Message, Note, message_of, message_without_run
 from connector.outcomes import RunStatus
 from connector.pipeline.history import ledger_of
 
@@ -23,7 +22,7 @@ def tell_of_runs(project: Project, run_ids: Sequence[str], note: Note) -> None:
     try:
         with ledger_of(project) as ledger:
             told = [pair for run_id in run_ids for pair in _of_run(project, ledger, run_id, note)]
-        send(told, note)
+        _send(told, note)
     except ConnectorError as error:
         note(f"Nobody was notified: {error.message}")
 
@@ -37,9 +36,17 @@ def tell_of_none(project: Project, orchestration: str, notify: Notify, why: str,
         with ledger_of(project) as ledger:
             ledger.failing.failed(orchestration, project.target, None)
         message = message_without_run(orchestration, project.target, why)
-        send(list(_addressed(project, notify, message, note)), note)
+        _send(list(_addressed(project, notify, message, note)), note)
     except ConnectorError as error:
         note(f"Nobody was notified: {error.message}")
+
+
+def _send(told: Sequence[tuple[Notification, Message]], note: Note) -> None:
+    """Most runs are told to nobody, and need not load what sends."""
+    if told:
+        from connector.notifications.sending import send
+
+        send(told, note)
 
 
 def _of_run(project: Project, ledger: Ledger, run_id: str, note: Note) -> Iterator[tuple[Notification, Message]]:

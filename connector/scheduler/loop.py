@@ -141,6 +141,7 @@ class Loop:
             run=record["run_id"],
             **record["rows"],
             seconds=record["seconds"],
+            resumed=",".join(record.get("resumed", ())) or None,
             error=record["error"],
         )
 

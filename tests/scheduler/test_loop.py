@@ -57,6 +57,7 @@ def test_a_restart_in_the_middle_of_a_run_goes_on_with_it_and_sends_nothing_twic
         go_on.set()
         ended = fields(at.wait_for(loop, "ended"))
         assert (ended["status"], ended["read"], ended["delivered"]) == ("completed", "3", "3")
+        assert [(ended["resumed"],), (ended["run"],)] == at.asked("SELECT run_id FROM runs ORDER BY started_at")
         loop.look(at.later(minutes=1))
         assert len(at.changes("started")) == 1
     assert at.asked("SELECT status FROM runs") == [("completed",), ("completed",)]
