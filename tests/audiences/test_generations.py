@@ -79,6 +79,7 @@ def go_through(directory: Path, generations: int, size: int, rows_per_request: i
             assert members(tiktok) == wanted, f"generation {generation}"
 
 
+@pytest.mark.thorough
 def test_a_few_people_over_two_generations(tmp_path: Path) -> None:
     go_through(tmp_path / "shop", generations=2, size=2_000, rows_per_request=200, faults=FAULTS[:1])
 

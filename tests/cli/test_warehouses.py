@@ -110,6 +110,7 @@ def on(made: Shop, warehouse: Mapping[str, Any]) -> None:
     made.settings.write_text(yaml.safe_dump(settings))
 
 
+@pytest.mark.thorough
 def test_the_same_rows_give_the_same_requests_byte_for_byte(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     bodies, counts = {}, {}
     for kind in KINDS:

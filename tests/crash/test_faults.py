@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.command import checked, connector, inside
 from tests.cli.shop import GOOD, NAME, shop
 from tests.cli.tiktok import OK, Reply
@@ -55,6 +57,7 @@ class Troubled(Service):
         return fault or answer
 
 
+@pytest.mark.thorough
 def test_all_faults_at_once_lose_nothing_and_hide_no_poisoned_event(tmp_path: Path, world: World) -> None:
     service = Troubled(frozenset(POISONED))
     world.place.begin(service)

@@ -161,6 +161,7 @@ def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.mark.thorough
 def test_the_assets_of_dagster_are_made_and_one_that_cannot_be_is_not_tried_again(
     assets: ModuleType, tmp_path: Path
 ) -> None:

@@ -78,6 +78,7 @@ def files(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
     return names, [good, *rows, *([good[:-1]] if draw(st.booleans()) else [])]
 
 
+@pytest.mark.thorough
 @settings(max_examples=300)
 @given(files(), st.sampled_from([(), ("1", "In Store")]))
 @example((NEEDED, [["a@example.com", "1", "1", "1"], ["\u2003x", "x\x1c", "\x85x", "x\u3000"]]), ())

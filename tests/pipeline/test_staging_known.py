@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -153,6 +154,7 @@ def test_what_is_left_of_batches_goes_together_where_it_is_less_than_half(tmp_pa
     assert {text.split('"event_id":"x')[1].split('"')[0] for _, text in sent} == set(map(str, left))
 
 
+@pytest.mark.thorough
 def test_the_new_day_of_a_week_costs_its_own_requests_alone(tmp_path: Path) -> None:
     rows = [plain_row(f"x{number}") for number in range(7_000)]
     staged = staged_knowing(tmp_path, rows, lambda place: place % 7 != 0)

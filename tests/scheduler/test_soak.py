@@ -87,6 +87,7 @@ def settle(at: Station, tiktok: TikTok) -> list[dict[str, Any]]:
     return runs
 
 
+@pytest.mark.thorough
 def test_some_seconds_of_three_orchestrations_with_a_failure_a_kill_and_a_restart(tmp_path: Path) -> None:
     with serving() as tiktok:
         at = station(

@@ -27,6 +27,7 @@ def run(folder: Path, simulator: Simulator, name: str, destination: str) -> RunR
     return run_orchestration(project, name)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "destination"), [("store_purchases", "store_events"), ("web_purchases", "web_events")]
 )

@@ -100,6 +100,7 @@ def test_nothing_may_be_written_to_a_temporary_folder(folder: Path) -> None:
             assert [batch.to_pylist() for batch in result.batches()] == [[{"folder": ""}]]
 
 
+@pytest.mark.thorough
 def test_a_query_that_needs_more_memory_gets_it(folder: Path) -> None:
     sql = "SELECT count(DISTINCT md5(a.name || ' ' || b.range)) AS n FROM t AS a, range(40) AS b"
     with opened("duckdb:///shop.duckdb", folder) as source, source.execute(sql) as result:

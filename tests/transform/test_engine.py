@@ -1,6 +1,7 @@
 """The engine gets the memory that a slice needs."""
 
 import pyarrow as pa
+import pytest
 
 from connector.transform import engine
 from connector.transform.engine import Engine, chunk_of
@@ -11,6 +12,7 @@ from tests.transform.harness import compiled
 NOW = 1_700_000_000
 
 
+@pytest.mark.thorough
 def test_rows_that_need_more_memory_than_usual_get_it() -> None:
     rows = 20_000
     table = pa.table(

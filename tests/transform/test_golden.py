@@ -9,7 +9,13 @@ from tests.golden import CASES, Case
 from tests.transform.harness import arrow_table, template_of, transformed
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.name, marks=[pytest.mark.thorough] if number % 2 else [])
+        for number, case in enumerate(CASES)
+    ],
+)
 def test_a_golden_case(case: Case, tmp_path: Path) -> None:
     template = template_of(case.mapping, tmp_path, extends=case.extends)
     outcome = transformed(arrow_table(case.columns), case.settings, template)
