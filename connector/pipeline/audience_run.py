@@ -261,7 +261,8 @@ def _ended(at: Execution, work: _Work, run_id: str) -> RunRecord:
 
 
 def _worth_knowing(at: Execution, work: _Work, record: RunRecord) -> Iterator[str]:
-    if record.members and (record.members.added or record.members.removed):
+    changed = record.members and (record.members.added or record.members.removed)
+    if changed and record.api_url != SIMULATOR:
         yield "TikTok shows what has changed in an audience within 10 hours, and its size after a day or two."
     keys = {copy.key for copy in work.copies}
     for audience in at.ledger.members.known(record.target):
