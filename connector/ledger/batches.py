@@ -2,9 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, exists, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Insert,
+    Integer,
+    Row,
+    Select,
+    String,
+    Update,
+    bindparam,
+    case,
+    exists,
+    insert,
+    select,
+    update,
+)
 
 from connector.errors import LockedError
 from connector.ledger.database import Database
@@ -16,11 +31,15 @@ from connector.route import Route
 
 WITHHELD = "withheld"
 """The verdict on a request that did not leave."""
+_THE_RUN, _THE_NUMBER = bindparam("the_run", type_=String), bindparam("the_number", type_=Integer)
+"""Statements that are made for every batch are built once, with places for their values: building takes as long as the
+database does."""
+
 _KINDS = {"refused": "rejects", "skipped": "skips"}
 
 
 class Batches:
-    """Every method is one transaction, and safe to call from several threads."""
+    """Safe to call from several threads; what a method writes is on disk, all of it, once it comes back."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,39 +58,46 @@ class Batches:
 
         Raises LockedError where another process has taken the run over: nothing may leave from here any more.
         """
-        with self._database.writing() as connection:
+        now = as_text(datetime.now(UTC))
+
+        def write(connection: Connection) -> None:
             _check_holder(connection, run_id, holder)
             if keys is not None:
-                _keep(connection, run_id, number, keys)
+                row = {"event_keys": keys.keys, "persons": keys.persons, "keep_until": as_text(keys.keep_until)}
+                connection.execute(_keep(), {"the_run": run_id, "the_number": number, **row})
             keep_changes(connection, run_id, number, changes)
-            now = as_text(datetime.now(UTC))
-            first = case((batches.c.sent_at.is_(None), now), else_=batches.c.sent_at)
-            state = case((batches.c.state == "unknown", "unknown"), else_="sending")
-            connection.execute(_the_batch(run_id, number).values(state=state, sent_at=first))
+            connection.execute(_leaving(), {"the_run": run_id, "the_number": number, "now": now})
+
+        self._database.together(write)
 
     def not_settled(self, run_id: str, number: int, state: str) -> None:
         """What was sent of a batch is `pending` again, or its answer is lost (`unknown`), which stays so."""
         with self._database.writing() as connection:
-            connection.execute(_the_batch(run_id, number).where(batches.c.state != "unknown").values(state=state))
+            the_batch = update(batches).where(batches.c.run_id == run_id, batches.c.number == number)
+            connection.execute(the_batch.where(batches.c.state != "unknown").values(state=state))
 
     def settled(self, run_id: str, part: Part, request: RequestRecord | None = None) -> None:
         """The fate of a part of a batch is known, by the answer to `request` (None: that is written already).
 
         The batch's state becomes the part's once the fate of its last event is known; `delivered` outranks.
         """
-        with self._database.writing() as connection:
+        now = as_text(datetime.now(UTC))
+
+        def write(connection: Connection) -> None:
             if request:
-                _add_request(connection, run_id, request)
+                _add_request(connection, run_id, request, now)
             if not (part.whole and part.state == "delivered"):
-                connection.execute(insert(parts).values(_part_values(run_id, part)))
+                connection.execute(insert(parts), _part_values(run_id, part))
             if part.reason and part.rows:
                 add_to_counts(connection, run_id, _KINDS[part.state], {part.reason: part.rows})
-            connection.execute(_the_batch(run_id, part.number).values(_progress(part)))
+            _go_on(connection, run_id, part, now)
+
+        self._database.together(write)
 
     def request(self, run_id: str, record: RequestRecord) -> None:
         """A request was made and answered, or is known to stay without an answer."""
-        with self._database.writing() as connection:
-            _add_request(connection, run_id, record)
+        now = as_text(datetime.now(UTC))
+        self._database.together(lambda connection: _add_request(connection, run_id, record, now))
 
     def ever_delivered(self, destination: str, scope: Scope, route: Route) -> bool:
         """Whether anything that was meant for a destination was ever taken by this event source."""
@@ -95,6 +121,12 @@ class Batches:
             for part in connection.execute(select(parts).where(parts.c.run_id == run_id)):
                 settled.setdefault(part.batch, []).append((part.first_event, part.events))
             return [_open_batch(row, settled.get(row.number, [])) for row in connection.execute(query)]
+
+    def all(self, run_id: str) -> list[BatchRecord]:
+        """The batches of a run, in order."""
+        query = select(batches).where(batches.c.run_id == run_id).order_by(batches.c.number)
+        with self._database.reading() as connection:
+            return [_batch(row) for row in connection.execute(query)]
 
     def left_out(self, run_id: str) -> list[tuple[BatchRecord, list[Part]]]:
         """The parts that were refused or skipped, by batch, both in order."""
@@ -132,36 +164,61 @@ def _check_holder(connection: Connection, run_id: str, holder: str) -> None:
     """Both the run and the lock of its orchestration have to be the holder's, for whoever was thought dead may even
     have begun a run since. The run's row is kept as it is until the transaction ends.
     """
-    same = (locks.c.orchestration == runs.c.orchestration) & (locks.c.target == runs.c.target)
-    names = select(runs.c.holder, runs.c.host, locks.c.holder.label("locked_by"), locks.c.host.label("lock_host"))
-    query = names.outerjoin(locks, same).where(runs.c.run_id == run_id)
-    now = connection.execute(query.with_for_update(read=True, of=runs)).one()
+    now = connection.execute(_holders(), {"the_run": run_id}).one()
     if now.holder != holder or now.locked_by not in {holder, None}:
         where = now.lock_host or now.host
         raise LockedError(f"Run {run_id} was taken over by another process, on {where}; this one stops.")
 
 
-def _keep(connection: Connection, run_id: str, number: int, keys: BatchKeys) -> None:
-    known = exists().where(batch_keys.c.run_id == run_id, batch_keys.c.number == number)
-    if not connection.execute(select(known)).scalar_one():
-        row = {"event_keys": keys.keys, "persons": keys.persons, "keep_until": as_text(keys.keep_until)}
-        connection.execute(insert(batch_keys).values(run_id=run_id, number=number, **row))
+@cache
+def _holders() -> Select[Any]:
+    same = (locks.c.orchestration == runs.c.orchestration) & (locks.c.target == runs.c.target)
+    names = select(runs.c.holder, runs.c.host, locks.c.holder.label("locked_by"), locks.c.host.label("lock_host"))
+    query = names.outerjoin(locks, same).where(runs.c.run_id == _THE_RUN)
+    return query.with_for_update(read=True, of=runs)
 
 
-def _progress(part: Part) -> dict[Any, Any]:
-    delivered = part.state == "delivered"
-    of_events, of_rows = batches.c[f"{part.state}_events"], batches.c[f"{part.state}_rows"]
-    settled = batches.c.delivered_events + batches.c.refused_events + batches.c.skipped_events + part.events
-    final = case((batches.c.delivered_events > 0, "delivered"), else_=part.state)
-    kept = {batches.c.figures: part.figures} if part.whole and part.figures else {}
-    return {
-        **kept,
+@cache
+def _keep() -> Insert:
+    """Keeps the keys of a batch, unless they are kept already."""
+    known = exists().where(batch_keys.c.run_id == _THE_RUN, batch_keys.c.number == _THE_NUMBER)
+    names = ("event_keys", "persons", "keep_until")
+    columns = [batch_keys.c.run_id, batch_keys.c.number, *(batch_keys.c[name] for name in names)]
+    values: list[Any] = [_THE_RUN, _THE_NUMBER, *(bindparam(name, type_=batch_keys.c[name].type) for name in names)]
+    return insert(batch_keys).from_select(columns, select(*values).where(~known))
+
+
+@cache
+def _leaving() -> Update:
+    now = bindparam("now", type_=batches.c.sent_at.type)
+    first = case((batches.c.sent_at.is_(None), now), else_=batches.c.sent_at)
+    state = case((batches.c.state == "unknown", "unknown"), else_="sending")
+    return _the_batch().values(state=state, sent_at=first)
+
+
+def _go_on(connection: Connection, run_id: str, part: Part, now: str) -> None:
+    """Adds a part whose fate is known to its batch."""
+    kept = {"figures_of_it": part.figures} if part.whole and part.figures else {}
+    counts = {"more_events": part.events, "more_rows": part.rows, "more_members": part.members, "now": now}
+    statement = _progress(part.state, with_figures=bool(kept))
+    connection.execute(statement, {"the_run": run_id, "the_number": part.number, **counts, **kept})
+
+
+@cache
+def _progress(fate: str, *, with_figures: bool) -> Update:
+    more_events, more_members = (bindparam(name, type_=Integer) for name in ("more_events", "more_members"))
+    of_events, of_rows = batches.c[f"{fate}_events"], batches.c[f"{fate}_rows"]
+    settled = batches.c.delivered_events + batches.c.refused_events + batches.c.skipped_events + more_events
+    final = case((batches.c.delivered_events > 0, "delivered"), else_=fate)
+    kept = {batches.c.figures: bindparam("figures_of_it", type_=batches.c.figures.type)} if with_figures else {}
+    members = {batches.c.delivered_members: batches.c.delivered_members + more_members} if fate == "delivered" else {}
+    values: dict[Any, Any] = {
         batches.c.state: case((settled >= batches.c.events, final), else_=batches.c.state),
-        of_events: of_events + part.events,
-        of_rows: of_rows + part.rows,
-        batches.c.settled_at: as_text(datetime.now(UTC)),
-        **({batches.c.delivered_members: batches.c.delivered_members + part.members} if delivered else {}),
+        of_events: of_events + more_events,
+        of_rows: of_rows + bindparam("more_rows", type_=Integer),
+        batches.c.settled_at: bindparam("now", type_=batches.c.settled_at.type),
     }
+    return _the_batch().values({**kept, **values, **members})
 
 
 def _part_values(run_id: str, part: Part) -> dict[str, object]:
@@ -178,17 +235,18 @@ def _part_values(run_id: str, part: Part) -> dict[str, object]:
     }
 
 
-def _add_request(connection: Connection, run_id: str, record: RequestRecord) -> None:
+def _add_request(connection: Connection, run_id: str, record: RequestRecord, now: str) -> None:
     values = {name: getattr(record, name) for name in RequestRecord.__slots__}
-    connection.execute(insert(requests).values(run_id=run_id, answered_at=as_text(datetime.now(UTC)), **values))
-    connection.execute(
-        update(runs)
-        .where(runs.c.run_id == run_id)
-        .values(
-            requests_sent=runs.c.requests_sent + int(record.verdict != WITHHELD),
-            requests_retried=runs.c.requests_retried + int(record.attempt > 1),
-        )
-    )
+    connection.execute(insert(requests), {"run_id": run_id, "answered_at": now, **values})
+    counts = {"left": int(record.verdict != WITHHELD), "repeated": int(record.attempt > 1)}
+    connection.execute(_count_request(), {"the_run": run_id, **counts})
+
+
+@cache
+def _count_request() -> Update:
+    left, repeated = (bindparam(name, type_=Integer) for name in ("left", "repeated"))
+    values = {"requests_sent": runs.c.requests_sent + left, "requests_retried": runs.c.requests_retried + repeated}
+    return update(runs).where(runs.c.run_id == _THE_RUN).values(**values)
 
 
 def _batch(row: Row[Any]) -> BatchRecord:
@@ -201,5 +259,6 @@ def _open_batch(row: Row[Any], settled: list[tuple[int, int]]) -> OpenBatch:
     return OpenBatch(_batch(row), tuple(settled), uncertain=row.state in {"sending", "unknown"}, sent_at=sent_at)
 
 
-def _the_batch(run_id: str, number: int) -> Any:
-    return update(batches).where(batches.c.run_id == run_id, batches.c.number == number)
+@cache
+def _the_batch() -> Update:
+    return update(batches).where(batches.c.run_id == _THE_RUN, batches.c.number == _THE_NUMBER)

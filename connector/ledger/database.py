@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connector.errors import ConnectorError, StopResumable
+from connector.ledger.together import Together, Work
 from connector.ledger.upgrades import bring_up_to_date
 
 _WRITING = "connector_writing"
@@ -23,6 +24,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
         self._lock = RLock()
+        self._together = Together(self.writing)
         try:
             bring_up_to_date(self.reading, self.writing)
         except BaseException:
@@ -44,6 +46,13 @@ class Database:
         writer = self._engine.execution_options(**{_WRITING: True})
         with _failures("written"), self._lock, writer.begin() as connection:
             yield connection
+
+    def together(self, work: Work) -> None:
+        """Does `work` in a transaction that writes, with what other threads ask for meanwhile; see `Together`.
+
+        Raises StopResumable where the database fails.
+        """
+        self._together.do(work)
 
     @property
     def is_shared(self) -> bool:

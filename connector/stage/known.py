@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from connector.stage.keys import Halves, Keys
+from connector.stage.keys import Halves, Keys, is_among
 
 Flags = npt.NDArray[np.bool_]
 
@@ -25,7 +25,7 @@ class Sieve:
     def among(self, keys: Keys) -> Keys:
         """Those of the keys that may be wanted: other keys with an equal lower half are among them."""
         likely: Keys = keys[self._taken[keys[:, 0] & self._mask]]
-        passed: Keys = likely[_found(self._wanted, likely[:, 0])]
+        passed: Keys = likely[is_among(likely[:, 0], self._wanted)]
         return passed
 
 
@@ -55,10 +55,3 @@ class KeySet:
 def _distinct(ordered: Keys) -> Keys:
     differ = (ordered[1:] != ordered[:-1]).any(axis=1)
     return ordered[np.r_[True, differ]] if len(ordered) else ordered
-
-
-def _found(among: Halves, numbers: Halves) -> Flags:
-    if not len(among):
-        return np.zeros(len(numbers), np.bool_)
-    place = np.minimum(np.searchsorted(among, numbers), len(among) - 1)
-    return np.asarray(among[place] == numbers)

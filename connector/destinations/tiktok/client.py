@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -42,12 +43,16 @@ class EventsClient:
         self._authorised = Authorised(tokens, then=THEN_RESUME)
         self._test_event_code = test_event_code
         self._now = now
+        # Threads that did this side by side would take twice the processor's time for it, waiting for one another.
+        self._preparing = Lock()
         self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network)
 
     def attempt(self, batch: Batch) -> Answer:
         """Send the batch once, unless it holds what may not leave. Raises for nothing that anybody answers."""
-        body = request_body(batch, self._test_event_code)
-        if breach := breach_of_events(body):
+        with self._preparing:
+            body = request_body(batch, self._test_event_code)
+            breach = breach_of_events(body)
+        if breach:
             return Answer(Verdict.WITHHELD, message=withheld(breach, batch))
         return self._authorised.ask(lambda token: self._asked(body, token))
 

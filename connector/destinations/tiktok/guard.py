@@ -10,7 +10,7 @@ A body has some 500 kB. Single bytes are looked for in all of it, patterns only 
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,11 @@ _HASHED = tuple(f'"{one.path[-1]}":'.encode() for one in PARAMETERS if one.hashe
 _LENIENT = frozenset(one.path[-1].encode() for one in PARAMETERS if one.path and one.plain is not Plain.TEXT)
 _EMAIL = re.compile(rb'(?:[^\s@"\\/:,;()<>=?&]|\\")(?:@|%40)(?:[\w\x80-\xff-]+\.)+[A-Za-z\x80-\xff]{2}')
 _DIALLED, _SPACED = (re.compile(pattern.encode()) for pattern in (DIALLED_PHONE, SPACED_PHONE))
+_AT, _PLUS, _BRACKET = (
+    tuple((first, re.compile(re.escape(first) + rest)) for first, rest in pairs)
+    for pairs in (((b"@", b""), (b"%", b"40")), ((b"+", b"[0-9(]"), (b"%", b"2[Bb]")), ((b"(", b"[0-9]"),))
+)
+"""What begins an address or a number, written plainly or as in the address of a page: a byte and what follows it."""
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")
 _PART = 1 << 16
 """Bytes looked at in one go: what numpy then makes stays in the cache, and costs no fresh memory."""
@@ -158,39 +163,32 @@ def _quoted_digests(body: bytes, starts: Positions) -> bool:
 
 def _plain(body: bytes) -> Breach | None:
     """The first place that looks like an address or a phone number."""
-    found = np.frombuffer(body, np.uint8)
-    for at in _addressed(body, found):
+    for at in _starts(_AT, body):
         if _EMAIL.match(body, max(at - 1, 0)) or _EMAIL.match(body, max(at - 2, 0)):
             return Breach(_speaking(_key_before(body, at)), EMAIL)
-    for at in _dialled(body, found):
+    for at in _starts(_PLUS, body):
         if _DIALLED.match(body, at):
             return Breach(_speaking(_key_before(body, at)), PHONE)
-    for at in _spaced(body, found):
+    for at in _spaced(body):
         if _SPACED.match(body, at) and (key := _key_before(body, at)) not in _LENIENT:
             return Breach(_speaking(key), PHONE)
     return None
 
 
-def _addressed(body: bytes, found: Bytes) -> Iterator[int]:
-    """Where an @ stands, written plainly or as in the address of a page."""
-    if b"@" in body:
-        yield from _where(found, lambda part: part == ord("@")).tolist()
-    yield from _escaped(body, found, "40")
+def _starts(patterns: Iterable[tuple[bytes, re.Pattern[bytes]]], body: bytes) -> Iterator[int]:
+    """Where one of them matches. Its first byte is looked for by itself: that is ten times as fast."""
+    for first, pattern in patterns:
+        at = body.find(first)
+        while at >= 0:
+            if pattern.match(body, at):
+                yield at
+            at = body.find(first, at + 1)
 
 
-def _dialled(body: bytes, found: Bytes) -> Iterator[int]:
-    """Where a plus sign stands before a digit or a bracket, or as in the address of a page."""
-    if b"+" in body:
-        at = _where(found, lambda part: part[:-1] == ord("+"), reach=1)
-        yield from at[_is_digit(found[at + 1]) | (found[at + 1] == ord("("))].tolist()
-    yield from _escaped(body, found, "2B")
-
-
-def _spaced(body: bytes, found: Bytes) -> Iterator[int]:
+def _spaced(body: bytes) -> Iterator[int]:
     """Where a bracket stands before a digit, or digits between hyphens or full stops, as in 212-555-0142."""
-    if b"(" in body:
-        at = _where(found, lambda part: part[:-1] == ord("("), reach=1)
-        yield from at[_is_digit(found[at + 1])].tolist()
+    yield from _starts(_BRACKET, body)
+    found = np.frombuffer(body, np.uint8)
     at = _where(found, _separated, reach=11)
     yield from at[_is_digit(found[at]) & _is_digit(found[at + 5]) & _is_digit(found[at + 8])].tolist()
 
@@ -198,14 +196,6 @@ def _spaced(body: bytes, found: Bytes) -> Iterator[int]:
 def _separated(part: Bytes) -> Mask:
     between = part - ord("-") < 2
     return between[3:-8] & between[7:-4]
-
-
-def _escaped(body: bytes, found: Bytes, code: str) -> Iterator[int]:
-    """Where a percent sign stands before these two characters, of which letters may be small."""
-    if b"%" in body:
-        at = _where(found, lambda part: part[:-2] == ord("%"), reach=2)
-        second = [ord(code[1].upper()), ord(code[1].lower())]
-        yield from at[(found[at + 1] == ord(code[0])) & np.isin(found[at + 2], second)].tolist()
 
 
 def _where(found: Bytes, holds: Callable[[Bytes], Mask], reach: int = 0) -> Positions:
@@ -222,8 +212,8 @@ def _is_digit(found: Bytes) -> Mask:
 
 def _rows(body: bytes, starts: Positions, length: int) -> Bytes:
     """`length` bytes from each position; shape (n, length)."""
-    windows: Bytes = np.ndarray((len(body) - length + 1, length), np.uint8, body, 0, (1, 1))
-    return windows[starts]
+    windows = np.ndarray((len(body) - length + 1,), np.dtype((np.void, length)), body, 0, (1,))
+    return windows[starts].view(np.uint8).reshape(-1, length)
 
 
 def _key_before(body: bytes, at: int) -> bytes:
