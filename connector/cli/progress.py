@@ -45,12 +45,14 @@ class Lines(Watcher):
     def started(self, run_id: str, orchestration: str, target: str) -> None:
         """See `Observer.started`."""
         super().started(run_id, orchestration, target)
+        self._done, self._total = 0, 0
         say(f"{orchestration}: run {run_id}, target {target}")
         self._next = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def resumed(self, run_id: str, orchestration: str, target: str) -> None:
         """See `Observer.resumed`."""
         super().resumed(run_id, orchestration, target)
+        self._done, self._total = 0, 0
         say(f"{orchestration}: going on with run {run_id}, target {target}")
 
     def read(self, rows: int) -> None:
@@ -59,14 +61,15 @@ class Lines(Watcher):
 
     def staged(self, events: int, requests: int) -> None:
         """See `Observer.staged`."""
-        self._done, self._total = 0, events
+        self._total = events
         say(f"staged {counted(events, 'event')} for {counted(requests, 'request')}")
 
     def settled(self, events: int) -> None:
         """See `Observer.settled`."""
         with self._lock:
             self._done += events
-            self._now_and_then(f"sent {self._done:,} of {self._total:,} events")
+            of_all = f" of {self._total:,}" if self._total else ""
+            self._now_and_then(f"sent {self._done:,}{of_all} events")
 
     def note(self, sentence: str) -> None:
         """See `Observer.note`."""
@@ -100,23 +103,31 @@ class Bar(Lines):
             console=Console(stderr=True),
             transient=True,
         )
-        self._since = time.monotonic()
+        self._since, self._sent_before = time.monotonic(), 0
         self._task = self._progress.add_task("reading", total=None, rate="")
+
+    def started(self, run_id: str, orchestration: str, target: str) -> None:
+        """See `Observer.started`."""
+        super().started(run_id, orchestration, target)
+        self._since, self._sent_before = time.monotonic(), 0
+        self._progress.reset(self._task, total=None, description="reading", rate="")
 
     def read(self, rows: int) -> None:
         """See `Observer.read`."""
-        self._show(rows)
+        if not self._total:
+            self._show(rows)
 
     def staged(self, events: int, requests: int) -> None:
         """See `Observer.staged`."""
-        self._done, self._since = 0, time.monotonic()
-        self._progress.reset(self._task, total=events, description="sending", rate="")
+        self._total, self._sent_before, self._since = events, self._done, time.monotonic()
+        self._progress.reset(self._task, total=events, completed=self._done, description="sending", rate="")
 
     def settled(self, events: int) -> None:
         """See `Observer.settled`."""
         with self._lock:
             self._done += events
-            self._show(self._done)
+            if self._total:
+                self._show(self._done)
 
     def asked(self, question: str, stop: Event) -> bool | None:
         """See `Watcher.asked`."""
@@ -137,7 +148,7 @@ class Bar(Lines):
         self._progress.stop()
 
     def _show(self, done: int) -> None:
-        rate = done / max(time.monotonic() - self._since, 1e-9)
+        rate = (done - self._sent_before) / max(time.monotonic() - self._since, 1e-9)
         self._progress.update(self._task, completed=done, rate=f"{rate:,.0f}/s")
 
 

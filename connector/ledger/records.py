@@ -37,6 +37,8 @@ class StagedRows:
     warnings: Mapping[str, int]
     batches: Sequence["BatchRecord"]
     unchanged_members: int | None = None
+    kept: int = 0
+    """Batches, from number 0, that the ledger has already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +305,11 @@ class RunRecord:
     query_id: str | None = None
     destination: str = ""
     members: MemberCounts | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether some of it is staged, or all, so that something may have been sent."""
+        return self.staged or self.events_built > 0
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector run --json` prints."""

@@ -1,6 +1,6 @@
 """The runs in the ledger."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,17 +62,27 @@ class Runs:
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(query_id=query_id))
 
     def staged(self, run_id: str, rows: StagedRows) -> None:
-        """All rows have been read and staged: from here on the run can be resumed without the warehouse."""
-        counts = {"rows_read": rows.read, "unchanged_members": rows.unchanged_members}
-        named = {"rejects": rows.rejects, "skips": rows.skips, "warnings": rows.warnings}
+        """All rows have been read and staged: from here on the run can be resumed without the warehouse.
+
+        What became of batches that were sent before is counted already, and stays so.
+        """
+        counts = {"rows_read": rows.read, "unchanged_members": rows.unchanged_members, "warnings": rows.warnings}
         with self._database.writing() as connection:
-            for table in (parts, batches):
-                connection.execute(delete(table).where(table.c.run_id == run_id))
-            connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts, **named))
+            for number in (parts.c.batch, batches.c.number):
+                table = number.table
+                connection.execute(delete(table).where(table.c.run_id == run_id, number >= rows.kept))
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts))
+            for kind, more in (("rejects", rows.rejects), ("skips", rows.skips)):
+                add_to_counts(connection, run_id, kind, more)
             _happened(connection, run_id, "staged")
-            for start in range(0, len(rows.batches), _BATCHES_AT_ONCE):
-                some = rows.batches[start : start + _BATCHES_AT_ONCE]
-                connection.execute(insert(batches), [_batch_values(run_id, one) for one in some])
+            _add_batches(connection, run_id, rows.batches)
+
+    def staged_early(self, run_id: str, some: Sequence[BatchRecord]) -> None:
+        """These batches may leave, though not all rows have been read yet."""
+        rows = runs.c.rows_read + sum(one.rows for one in some)
+        with self._database.writing() as connection:
+            _add_batches(connection, run_id, some)
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(rows_read=rows))
 
     def resume(self, run_id: str, *, holder: str, host: str) -> None:
         """A run goes on, worked on by another process; the answers to what it was sending when it ended are lost."""
@@ -212,6 +222,12 @@ def as_text(moment: datetime) -> str:
 def _happened(connection: Connection, run_id: str, what: str) -> None:
     values = {"run_id": run_id, "at": as_text(datetime.now(UTC)), "what": what}
     connection.execute(insert(moments).values(values))
+
+
+def _add_batches(connection: Connection, run_id: str, some: Sequence[BatchRecord]) -> None:
+    for start in range(0, len(some), _BATCHES_AT_ONCE):
+        values = [_batch_values(run_id, one) for one in some[start : start + _BATCHES_AT_ONCE]]
+        connection.execute(insert(batches), values)
 
 
 def _batch_values(run_id: str, one: BatchRecord) -> dict[str, object]:

@@ -1,19 +1,21 @@
 """Asks the warehouse, stages the result and sends it: a new run, or one that died before it was staged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
-from shutil import rmtree
+from threading import Event
 
-from connector.errors import StopResumable, TooManyRejects
-from connector.ledger.records import NewRun, OpenBatch, RunRecord, StagedRows
+from connector.errors import Interrupted, StopResumable, TooManyRejects
+from connector.ledger.records import BatchRecord, NewRun, OpenBatch, RunRecord, StagedRows
 from connector.pipeline.audience_job import AudienceJob
 from connector.pipeline.audience_staging import StagedMembers
 from connector.pipeline.clearing import reduce_stage
-from connector.pipeline.delivering import Delivery, concluded, send
+from connector.pipeline.delivering import Delivery, checked_as_they_come, concluded, send, send_as_they_come
+from connector.pipeline.early import Early, HandOn, clean
 from connector.pipeline.execution import Execution, known_keys
 from connector.pipeline.files import Before, files_before, records, refuse_wrong, rejected_lines
+from connector.pipeline.overlap import while_reading
 from connector.pipeline.prepare import UNKNOWN_EVENT_SET, Job
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import Staged, stage
@@ -74,11 +76,11 @@ def carry_out(at: Execution, run_id: str, prepared: Callable[[], Run]) -> RunRec
         with concluded(at.ledger, run_id):
             run = prepared()
             _refuse_unknown_event_set(run.job)
-            staged = _stage(at, run)
-            if run.chosen is None:
-                refuse_too_many_rejects(run.job, staged)
             delivery = Delivery(run_id, run.job.destination, run.test_event_code)
-            send(at, delivery, [OpenBatch(batch) for batch in staged.batches])
+            if _need_not_wait(run):
+                _send_while_reading(at, run, delivery)
+            else:
+                _stage_then_send(at, run, delivery)
     except TooManyRejects:
         reduce_stage(at.directory(run_id))
         raise
@@ -86,15 +88,46 @@ def carry_out(at: Execution, run_id: str, prepared: Callable[[], Run]) -> RunRec
     return at.ledger.runs.get(run_id)
 
 
-def _stage(at: Execution, run: Run) -> Staged:
+def _need_not_wait(run: Run) -> bool:
+    """Whether events may leave before all rows are known: no later row can change them, or forbid to send them."""
+    job = run.job
+    may_be_forbidden = job.orchestration.max_reject_percent is not None or job.file is not None
+    return not (job.rules.line_items or may_be_forbidden or run.chosen is not None)
+
+
+def _stage_then_send(at: Execution, run: Run, delivery: Delivery) -> None:
+    staged = _stage(at, run, at.stop)
+    if run.chosen is None:
+        refuse_too_many_rejects(run.job, staged)
+    send(at, delivery, [OpenBatch(batch) for batch in staged.batches])
+
+
+def _send_while_reading(at: Execution, run: Run, delivery: Delivery) -> None:
+    def stage(hand_on: HandOn, unwanted: Event) -> None:
+        earlier = at.ledger.batches.all(run.run_id)
+
+        def told(some: Sequence[BatchRecord]) -> None:
+            at.ledger.runs.staged_early(run.run_id, some)
+            hand_on(some)
+
+        directory = at.directory(run.run_id)
+        directory.mkdir(parents=True, exist_ok=True)
+        hand_on(_stage(at, run, unwanted, Early(directory, told, earlier)).batches)
+
+    with while_reading(stage, at.stop) as batches:
+        send_as_they_come(at, delivery, checked_as_they_come(at, delivery, batches))
+
+
+def _stage(at: Execution, run: Run, stop: Event, early: Early | None = None) -> Staged:
     directory = at.directory(run.run_id)
-    rmtree(directory, ignore_errors=True)
+    clean(directory, {batch.file for batch in early.batches} if early else ())
     known = known_keys(
         at.ledger,
         at.scope(run.job.destination),
         run.job.destination,
         test_event_code=run.test_event_code,
         resend_unknown=run.resend_unknown,
+        but=run.run_id,
     )
     try:
         with open_result(
@@ -103,7 +136,7 @@ def _stage(at: Execution, run: Run) -> Staged:
             limit=run.limit,
             test_event_code=run.test_event_code,
             chosen=run.chosen,
-            stop=at.stop,
+            stop=stop,
             run_id=run.run_id,
             before=_before(at, run),
         ) as result:
@@ -117,19 +150,28 @@ def _stage(at: Execution, run: Run) -> Staged:
                 known=known,
                 forgotten=forgotten,
                 read=at.observer.read,
+                early=early,
             )
             _conclude_files(at, run.run_id, result)
     except BaseException as error:
-        rmtree(directory, ignore_errors=True)
+        begun = [] if early is None else early.batches
+        clean(directory, {batch.file for batch in begun})
         if isinstance(error, OSError):
+            sent = "What had been staged by then was not lost" if begun else "Nothing was sent"
             raise StopResumable(
-                f"The result could not be staged in {directory}: {error.strerror or error}. Nothing was sent; "
+                f"The result could not be staged in {directory}: {error.strerror or error}. {sent}; "
                 "run it again when there is room."
             ) from None
+        if isinstance(error, Interrupted) and begun:
+            raise Interrupted(
+                "Interrupted; `connector resume` reads the result again, and sends what is left."
+            ) from None
         raise
-    rows = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches)
+    rows = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches, kept=staged.kept)
     at.ledger.runs.staged(run.run_id, rows)
-    at.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))
+    before = [batch.events for batch in early.batches] if early else []
+    events = [*before, *(batch.events for batch in staged.batches)]
+    at.observer.staged(sum(events), len(events))
     return staged
 
 

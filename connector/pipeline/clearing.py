@@ -11,6 +11,7 @@ from connector.ledger.ledger import Ledger
 from connector.outcomes import RunStatus
 from connector.pipeline.audience_staging import CHANGES
 from connector.pipeline.history import run_directory, runs_directory
+from connector.stage.segments import SEGMENTS
 
 _STAGE = (
     "events.arrow",
@@ -26,9 +27,9 @@ _OVER = frozenset({RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS})
 
 def reduce_stage(directory: Path) -> None:
     """Deletes the events of a run that will not go on; the rows that were left out stay."""
-    for name in _STAGE:
+    for path in (*(directory / name for name in _STAGE), *directory.glob(SEGMENTS)):
         with suppress(OSError):
-            (directory / name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 def clear_up(project: Project, ledger: Ledger) -> None:
@@ -48,10 +49,10 @@ def _reduce_what_is_over(ledger: Ledger, directory: Path) -> None:
     """A process that died just after its run's end left the events behind, as does one that could not say that all
     of them were staged.
     """
-    if not any((directory / name).exists() for name in _STAGE):
+    if not any((directory / name).exists() for name in _STAGE) and not any(directory.glob(SEGMENTS)):
         return
     record = ledger.runs.find(directory.name)
     if record and (record.status in _OVER or not record.resumable):
         reduce_stage(directory)
-    elif record and record.status is RunStatus.FAILED and not record.staged:
+    elif record and record.status is RunStatus.FAILED and not record.begun:
         rmtree(directory, ignore_errors=True)

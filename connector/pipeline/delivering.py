@@ -1,8 +1,9 @@
 """Sends what is open of a staged run, and says how the run stands afterwards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from time import perf_counter
 
 from connector.config.destination import EventsDestination
@@ -12,9 +13,10 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.records import OpenBatch
 from connector.outcomes import RunStatus
 from connector.pipeline.execution import Execution, keep_until
-from connector.pipeline.first_run import check_first
+from connector.pipeline.first_run import MOST_ROUTES, check_first
 from connector.pipeline.sending import LedgerRecorder, StagedBatches, write_left_out
 from connector.pipeline.service import open_service, rate_limiter, retry_policy
+from connector.route import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,15 @@ class Delivery:
 
 def send(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> None:
     """Sends batches until the fate of each is known. Raises StopResumable, LockedError, Interrupted."""
+    send_as_they_come(at, delivery, _checked_together(at, delivery, open_batches))
+
+
+def send_as_they_come(at: Execution, delivery: Delivery, open_batches: Iterator[OpenBatch]) -> None:
+    """The same of batches that are still being staged. The service is opened once there is the first of them."""
     try:
-        if open_batches:
-            check_first(at, delivery.destination, open_batches)
-            _send(at, delivery, open_batches)
+        first = next(open_batches, None)
+        if first is not None:
+            _send(at, delivery, chain([first], open_batches))
     except BaseException:
         # What stopped it is what is told; what cannot be written now is written when the run goes on.
         with suppress(ConnectorError):
@@ -42,7 +49,23 @@ def send(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> No
         raise Interrupted("Interrupted; `connector resume` goes on with what was not sent.")
 
 
-def _send(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> None:
+def _checked_together(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> Iterator[OpenBatch]:
+    if open_batches:
+        check_first(at, delivery.destination, open_batches)
+    yield from open_batches
+
+
+def checked_as_they_come(at: Execution, delivery: Delivery, open_batches: Iterable[OpenBatch]) -> Iterator[OpenBatch]:
+    """The batches; before the first for an event source leaves, TikTok is asked about that where it is new."""
+    known: set[Route] = set()
+    for batch in open_batches:
+        if batch.record.route not in known and len(known) < MOST_ROUTES:
+            known.add(batch.record.route)
+            check_first(at, delivery.destination, [batch])
+        yield batch
+
+
+def _send(at: Execution, delivery: Delivery, open_batches: Iterable[OpenBatch]) -> None:
     destination, code = delivery.destination, delivery.test_event_code
     batches = StagedBatches(at.directory(delivery.run_id), open_batches, keep_until=keep_until(destination, code))
     recorder = LedgerRecorder(at.ledger, delivery.run_id, batches, at.lock.holder, at.observer.settled)

@@ -61,7 +61,7 @@ def finish_interrupted(at: Execution, job: Job, *, resend_unknown: bool) -> None
     for record in at.ledger.runs.unfinished(job.orchestration.name, at.scope(job.destination)):
         if not _can_go_on(record, named=False):
             continue
-        if record.staged and not at.directory(record.run_id).exists():
+        if record.begun and not at.directory(record.run_id).exists():
             at.observer.note(_elsewhere(record))
         elif record.staged and not (resend_unknown or _worth_it(at, record)):
             at.observer.note(f"Run {record.run_id}: {_uncertain(at.ledger.batches.open(record.run_id))}")
@@ -92,7 +92,7 @@ def _candidates(project: Project) -> list[RunRecord]:
     """Latest first."""
     with ledger_of(project) as ledger:
         runs = [run for run in ledger.runs.unfinished() if _can_go_on(run, named=False)]
-    return [run for run in reversed(runs) if not run.staged or run_directory(project, run.run_id).exists()]
+    return [run for run in reversed(runs) if not run.begun or run_directory(project, run.run_id).exists()]
 
 
 def _resume(
@@ -109,7 +109,7 @@ def _resume(
 
 def _go_on(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunRecord:
     destination = destination_of(at.project, record)
-    if record.staged and not at.directory(record.run_id).exists():
+    if record.begun and not at.directory(record.run_id).exists():
         raise StopResumable(_elsewhere(record))
     at.ledger.runs.resume(record.run_id, holder=at.lock.holder, host=at.lock.host)
     at.observer.resumed(record.run_id, record.orchestration, record.target)
@@ -123,6 +123,8 @@ def _go_on(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunReco
 
 def _read_again(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunRecord:
     def prepared() -> Run:
+        if record.begun:
+            _send_open(at, record, destination_of(at.project, record), resend_unknown=resend_unknown)
         job = job_now(at.project, record.orchestration, at.ledger)
         chosen = chosen_rows(at, record.retry_of, record.retry_reason) if record.retry_of else None
         return Run(record.run_id, job, record.test_event_code, record.row_limit, resend_unknown, chosen)

@@ -38,7 +38,7 @@ class StagedBatches:
     def __init__(
         self, directory: Path, open_batches: Iterable[OpenBatch], *, keep_until: datetime | None = None
     ) -> None:
-        self._open = {batch.record.number: batch for batch in open_batches}
+        self._coming, self._open = open_batches, dict[int, OpenBatch]()
         self._stage = StageReader(directory)
         self._keep_until = keep_until
         self._keys: dict[int, BatchKeys] = {}
@@ -46,8 +46,9 @@ class StagedBatches:
         self._lock = Lock()
 
     def __iter__(self) -> Iterator[Batch]:
-        for number, batch in self._open.items():
-            events = self.events(number)
+        for batch in self._coming:
+            self._open[batch.record.number] = batch
+            events = self.events(batch.record.number)
             self._note(batch, events)
             for first, count in batch.gaps():
                 yield self._batch(batch.record, events.slice(first, count), first)

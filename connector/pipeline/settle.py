@@ -16,7 +16,7 @@ import pyarrow as pa
 from connector.hashed import EVENTS, HashedEvents
 from connector.outcomes import Reason, RowWarning, Skip
 from connector.route import Route
-from connector.stage.keys import Halves, KeyFile, Keys, halves
+from connector.stage.keys import Halves, KeyFile, Keys, halves, is_among
 from connector.stage.reader import KeyReader, StageReader
 from connector.stage.writer import StagedBatch
 from connector.transform.events import left_out_rows
@@ -32,11 +32,12 @@ class Settlement:
 
     `removed` says which events of which batches, `emptied` of which batches all; `events` are staged anew.
     `rejects`, `skips` and `warnings` count rows; a warning's count can be negative, where the event that it
-    was counted for is not sent after all.
+    was counted for is not sent after all. `read_before` rows were read by an earlier reading, and are counted as its.
     """
 
     removed: dict[StagedBatch, Positions]
     emptied: list[StagedBatch] = field(default_factory=list)
+    read_before: int = 0
     events: list[HashedEvents] = field(default_factory=list)
     left_out: list[pa.Table] = field(default_factory=list)
     rejects: Counter[str] = field(default_factory=Counter)
@@ -44,23 +45,30 @@ class Settlement:
     warnings: Counter[str] = field(default_factory=Counter)
 
 
-def settle(directory: Path, keys: KeyFile, batches: list[StagedBatch], *, line_items: bool) -> Iterator[Settlement]:
-    """What has to change in the staged `batches` so that every key stands in them once, and no barred one."""
+def settle(
+    directory: Path, keys: KeyFile, batches: list[StagedBatch], *, line_items: bool, earlier: int = 0
+) -> Iterator[Settlement]:
+    """What has to change in the staged `batches` so that every key stands in them once, and no barred one.
+
+    The first `earlier` of them are those of an earlier reading: the first event that repeats one of theirs is that
+    event, read again.
+    """
     for found, barred in keys.repeated():
         for start in range(0, len(found), EVENTS_AT_ONCE):
-            yield from _settle(directory, found[start : start + EVENTS_AT_ONCE], barred, batches, line_items)
+            some = found[start : start + EVENTS_AT_ONCE]
+            yield from _settle(directory, some, barred, batches, line_items, earlier)
 
 
 def _settle(
-    directory: Path, found: Halves, barred: Keys, batches: list[StagedBatch], line_items: bool
+    directory: Path, found: Halves, barred: Keys, batches: list[StagedBatch], line_items: bool, earlier: int
 ) -> Iterator[Settlement]:
     by_route: dict[Route, list[_Found]] = {}
     with KeyReader(directory) as keys, StageReader(directory) as stage:
-        for batch in batches:
-            positions = np.flatnonzero(np.isin(halves(keys.keys(batch))[:, 0], found))
+        for number, batch in enumerate(batches):
+            positions = np.flatnonzero(is_among(halves(keys.keys(batch))[:, 0], found))
             if len(positions):
                 part = stage.whole(batch.file, batch.index).take(pa.array(positions))
-                by_route.setdefault(batch.route, []).append(_Found(batch, positions, part))
+                by_route.setdefault(batch.route, []).append(_Found(batch, positions, part, number < earlier))
     for route, parts in by_route.items():
         yield _settled(route, parts, barred, line_items)
 
@@ -70,6 +78,7 @@ class _Found:
     batch: StagedBatch
     positions: Positions
     events: pa.RecordBatch
+    earlier: bool
 
 
 def _settled(route: Route, found: list[_Found], barred: Keys, line_items: bool) -> Settlement:
@@ -79,10 +88,12 @@ def _settled(route: Route, found: list[_Found], barred: Keys, line_items: bool) 
     stopped = _is_among(numbers, barred)
     grouped = group(parts, stopped, line_items=line_items)
     if not line_items:
-        duplicates = parts.take(pa.array(grouped.duplicates))
+        again = _read_again(numbers, grouped.duplicates, sum(len(one.positions) for one in found if one.earlier))
+        duplicates = parts.take(pa.array(np.setdiff1d(grouped.duplicates, again)))
         left_out = left_out_rows(duplicates, outcome="skipped", reason=Skip.DUPLICATE)
         return Settlement(
             _removed(found, grouped.duplicates),
+            read_before=len(again),
             left_out=[left_out],
             skips=Counter({Skip.DUPLICATE: left_out.num_rows}),
         )
@@ -97,6 +108,13 @@ def _settled(route: Route, found: list[_Found], barred: Keys, line_items: bool) 
         rejects=Counter({Reason.INCOMPLETE_EVENT.value: left_out.num_rows} if left_out.num_rows else {}),
         warnings=Counter({RowWarning.CONFLICTING_ROWS.value: conflicting_rows(merged) - conflicting_rows(gone)}),
     )
+
+
+def _read_again(numbers: Keys, duplicates: Positions, earlier: int) -> Positions:
+    """Of the parts that repeat others, those that are the first to repeat one of the first `earlier` parts."""
+    keys = _whole(numbers)
+    repeating = duplicates[np.isin(keys[duplicates], keys[:earlier])]
+    return repeating[np.unique(keys[repeating], return_index=True)[1]]
 
 
 def _is_repeated(numbers: Keys) -> npt.NDArray[np.bool_]:

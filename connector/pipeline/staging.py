@@ -15,6 +15,7 @@ from connector.disk import sync
 from connector.hashed import KEY, HashedRows
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
+from connector.pipeline.early import Early
 from connector.pipeline.known import Known, leave_out_known, nothing_known
 from connector.pipeline.settle import Positions, Settlement, settle
 from connector.pipeline.suppressed import leave_out_forgotten
@@ -38,6 +39,8 @@ class Staged:
     skips: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     batches: list[BatchRecord] = field(default_factory=list)
+    kept: int = 0
+    """Batches that were handed on before; those in `batches` are numbered after them."""
 
     @property
     def rejected(self) -> int:
@@ -59,21 +62,26 @@ def stage(
     known: Known = nothing_known,
     forgotten: Forgotten = NOBODY,
     read: Read = lambda _: None,
+    early: Early | None = None,
 ) -> Staged:
     """Stages a whole result in the folder `directory`, which is made; events that are known are left out.
+
+    With `early`, for results without line items, what need not wait for the end is handed on meanwhile.
 
     So are those about people who are `forgotten`, of whom nothing is written down.
 
     Raises OSError where the disk fails; then nothing that was written counts.
     """
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=early is not None)
     keys = KeyFile(directory)
     with ExitStack() as stack:
         left_out = LeftOutWriter(directory, "staging")
         stack.callback(left_out.discard)
-        staging = _Staging(directory, Staged(), left_out, forgotten)
+        staging = _Staging(directory, Staged(early.earlier_rows if early else 0), left_out, forgotten, early)
+        if early:
+            early.begin(known(), keys)
         staging.read(rows, keys, read)
-        staging.settle("joined.arrow", settle(directory, keys, staging.batches, line_items=line_items))
+        staging.settle("joined.arrow", staging.repeated(keys, line_items=line_items))
         staging.leave_out(leave_out_forgotten(directory, staging.batches, staging.all_removed(), forgotten))
         staging.settle("rest.arrow", leave_out_known(directory, keys, staging.batches, staging.all_removed(), known))
         left_out.close()
@@ -92,6 +100,7 @@ class _Staging:
     staged: Staged
     left_out: LeftOutWriter
     forgotten: Forgotten
+    early: Early | None = None
     batches: list[StagedBatch] = field(default_factory=list)
     removed: dict[StagedBatch, list[Positions]] = field(default_factory=dict)
     emptied: set[StagedBatch] = field(default_factory=set)
@@ -105,9 +114,20 @@ class _Staging:
                 self.left_out.add(self.forgotten.without(part.left_out))
                 keys.add(_keys(part), part.barred)
                 for events in part.events:
-                    file.add(events)
+                    file.add(self.early.rest(events, self.forgotten) if self.early else events)
+                if self.early:
+                    self.early.flush()
                 told(self.staged.read)
             self.batches = file.finish()
+        if self.early:
+            self.early.finish()
+            self.staged.kept = len(self.early.batches)
+
+    def repeated(self, keys: KeyFile, *, line_items: bool) -> Iterator[Settlement]:
+        """See `settle`."""
+        before = self.early.batches if self.early else []
+        earlier = len(self.early.earlier) if self.early else 0
+        return settle(self.directory, keys, before + self.batches, line_items=line_items, earlier=earlier)
 
     def settle(self, name: str, steps: Iterator[Settlement]) -> None:
         """Takes events out, and writes those that are staged anew to a further file."""
@@ -128,6 +148,7 @@ class _Staging:
 
     def _take_out(self, step: Settlement) -> None:
         self.staged.count(step)
+        self.staged.read -= step.read_before
         self.emptied.update(step.emptied)
         for table in step.left_out:
             self.left_out.add(self.forgotten.without(table))
@@ -144,7 +165,7 @@ class _Staging:
         removed = {batch: positions for batch, positions in self.all_removed().items() if batch not in self.emptied}
         if removed:
             write_removed(self.directory, removed)
-        self.staged.batches = list(_numbered(kept, removed, self.directory))
+        self.staged.batches = list(_numbered(kept, removed, self.directory, self.staged.kept))
         self.staged.warnings = +self.staged.warnings
 
 
@@ -152,8 +173,9 @@ def _keys(part: HashedRows) -> pa.ChunkedArray:
     return pa.chunked_array([chunk for events in part.events for chunk in events.table["key"].chunks], KEY)
 
 
-def _numbered(batches: list[StagedBatch], removed: Container[StagedBatch], directory: Path) -> Iterator[BatchRecord]:
-    number = 0
+def _numbered(
+    batches: list[StagedBatch], removed: Container[StagedBatch], directory: Path, number: int
+) -> Iterator[BatchRecord]:
     with StageReader(directory) as reader:
         for batch in batches:
             events, rows = batch.events, batch.rows

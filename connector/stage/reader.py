@@ -14,14 +14,15 @@ from connector.stage.writer import StagedBatch
 
 Positions = npt.NDArray[np.int64]
 REMOVED = "removed.npz"
+_MOST_OPEN = 8
 
 
 class StageReader:
     """The events of one run. Not for use from several threads at once."""
 
     def __init__(self, directory: Path) -> None:
-        self._files = _Files(directory)
-        self._removed = read_removed(directory)
+        self._directory, self._files = directory, _Files(directory)
+        self._removed: dict[str, Positions] = {}
 
     def whole(self, file: str, index: int) -> pa.RecordBatch:
         """A batch (schema EVENTS, or that of an audience's changes) as it was written."""
@@ -31,6 +32,8 @@ class StageReader:
     def events(self, file: str, index: int) -> pa.RecordBatch:
         """The events of a batch (schema EVENTS) that are to be sent."""
         batch = self.whole(file, index)
+        # While there is nothing yet it is looked for again: the rest of the stage may still be written.
+        self._removed = self._removed or read_removed(self._directory)
         removed = self._removed.get(f"{file}/{index}")
         if removed is None:
             return batch
@@ -98,6 +101,8 @@ class PersonReader:
 
 
 class _Files:
+    """Keeps the files open that were asked for last."""
+
     def __init__(self, directory: Path, options: pa.ipc.IpcReadOptions | None = None) -> None:
         self._directory, self._options = directory, options
         self._open: dict[str, tuple[pa.OSFile, pa.RecordBatchFileReader]] = {}
@@ -106,6 +111,8 @@ class _Files:
         if file not in self._open:
             source = pa.OSFile(str(self._directory / file), "rb")
             self._open[file] = (source, pa.ipc.open_file(source, options=self._options))
+            if len(self._open) > _MOST_OPEN:
+                self._open.pop(next(iter(self._open)))[0].close()
         return self._open[file][1].get_batch(index)
 
     def close(self) -> None:

@@ -38,12 +38,18 @@ class EventsFile:
     def add(self, events: HashedEvents) -> None:
         """Takes events of one route in; those that do not fill a batch wait for more."""
         for route, batch in self._cutter.add(events):
-            self._write(route, batch)
+            self.write(route, batch)
+
+    def write(self, route: Route, batch: pa.RecordBatch) -> None:
+        """Writes what is to be sent in one request."""
+        rows = pc.sum(pc.list_value_length(batch["rows"])).as_py()
+        self._writer.write_batch(batch)
+        self.batches.append(StagedBatch(route, self.path.name, len(self.batches), batch.num_rows, rows))
 
     def finish(self) -> list[StagedBatch]:
         """Writes what waits, and comes back when the disk has it."""
         for route, batch in self._cutter.rest():
-            self._write(route, batch)
+            self.write(route, batch)
         self.close()
         sync(self.path)
         sync(self.path.parent)
@@ -62,8 +68,3 @@ class EventsFile:
         if error is not None:
             with suppress(OSError):
                 self.close()
-
-    def _write(self, route: Route, batch: pa.RecordBatch) -> None:
-        rows = pc.sum(pc.list_value_length(batch["rows"])).as_py()
-        self._writer.write_batch(batch)
-        self.batches.append(StagedBatch(route, self.path.name, len(self.batches), batch.num_rows, rows))

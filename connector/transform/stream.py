@@ -24,6 +24,8 @@ _Hashed = TypeVar("_Hashed")
 
 SLICE_ROWS = 32_768
 SLICE_BYTES = 32 << 20
+FIRST_ROWS = 1_024
+"""In the first slice; each has up to twice as many as the one before it."""
 
 _WORDS = pa.array([Skip.DUPLICATE.value, *(reason.value for reason in REASONS)])
 _OUTCOMES = pa.array(["skipped", *("rejected" for _ in REASONS)])
@@ -31,13 +33,19 @@ _OUTCOMES = pa.array(["skipped", *("rejected" for _ in REASONS)])
 
 
 def hash_rows(
-    batches: Iterable[pa.RecordBatch], compiled: CompiledTransform, *, threads: int = 2, slice_rows: int = SLICE_ROWS
+    batches: Iterable[pa.RecordBatch],
+    compiled: CompiledTransform,
+    *,
+    threads: int = 2,
+    slice_rows: int = SLICE_ROWS,
 ) -> Iterator[HashedRows]:
     """Transforms a result in slices, `threads` at a time; memory does not grow with the result.
 
     Row numbers count from 1. Whatever a batch's iterator raises comes through.
     """
-    slices = each_slice(batches, compiled.indices, slice_rows)
+    # What need not be put together from several slices may leave as soon as it is there.
+    growing = not compiled.rules.line_items
+    slices = each_slice(batches, compiled.indices, slice_rows, growing=growing)
     return transformed(
         slices, lambda: Engine(compiled), lambda engine, chunk: hash_chunk(engine, chunk, compiled), threads
     )
@@ -65,33 +73,33 @@ def transformed(
         under_way: deque[Future[_Hashed]] = deque()
         for chunk in slices:
             under_way.append(workers.submit(with_engine, chunk))
-            if len(under_way) > threads:
+            while under_way and (len(under_way) > threads or under_way[0].done()):
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
 
 
 def each_slice(
-    batches: Iterable[pa.RecordBatch], indices: Sequence[int], slice_rows: int = SLICE_ROWS
+    batches: Iterable[pa.RecordBatch], indices: Sequence[int], slice_rows: int = SLICE_ROWS, *, growing: bool = False
 ) -> Iterator[pa.Table]:
-    """The result in chunks as `chunk_of` makes them, of about as many rows each, and none too large."""
+    """The result in chunks as `chunk_of` makes them, none with more rows, and none too large.
+
+    With `growing`, the first are smaller, so that what comes of them is there early.
+    """
     waiting: list[pa.RecordBatch] = []
-    first_row, rows, size = 1, 0, 0
-    for piece in _pieces(batches, slice_rows):
-        if waiting and (rows + piece.num_rows > slice_rows or size >= SLICE_BYTES):
-            yield chunk_of(waiting, indices, first_row)
-            first_row, rows, size, waiting = first_row + rows, 0, 0, []
-        waiting.append(piece)
-        rows += piece.num_rows
-        size += piece.nbytes
+    first_row, rows, size, most = 1, 0, 0, min(FIRST_ROWS, slice_rows) if growing else slice_rows
+    for batch in batches:
+        at = 0
+        while at < batch.num_rows:
+            piece = batch.slice(at, most - rows)
+            waiting.append(piece)
+            at, rows, size = at + piece.num_rows, rows + piece.num_rows, size + piece.nbytes
+            if rows == most or size >= SLICE_BYTES:
+                yield chunk_of(waiting, indices, first_row)
+                first_row, rows, size, waiting = first_row + rows, 0, 0, []
+                most = min(2 * most, slice_rows)
     if waiting:
         yield chunk_of(waiting, indices, first_row)
-
-
-def _pieces(batches: Iterable[pa.RecordBatch], slice_rows: int) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        for start in range(0, batch.num_rows, slice_rows):
-            yield batch.slice(start, slice_rows)
 
 
 def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:

@@ -18,7 +18,7 @@ from tests.crash.service import Service, Taken
 
 def check(play: Play, expected: Mapping[str, Essence]) -> list[Taken]:
     """Every event arrived once and is known to have; gives the requests of whose answers nobody heard."""
-    known = _requests_known(play.shop)
+    known = requests_known(play.shop)
     told = [taken for taken in play.service.taken if taken.request_id in known]
     lost = [taken for taken in play.service.taken if taken.request_id not in known]
     assert Counter(event_id for taken in told for event_id in taken.ids) == Counter(dict.fromkeys(expected, 1))
@@ -91,7 +91,8 @@ def _check_ledger(shop: Shop, rows: int) -> None:
     assert delivered == (rows,)
 
 
-def _requests_known(shop: Shop) -> set[str]:
+def requests_known(shop: Shop) -> set[str]:
+    """The ids of the requests of which the ledger knows that they were taken."""
     return {request_id for (request_id,) in _asked(shop, "SELECT request_id FROM requests WHERE code = 0")}
 
 

@@ -26,7 +26,7 @@ RUN: list[Case] = [
     ("ledger.runs:Runs.start", "after", 1, "resume", 0),
     ("pipeline.staging:stage", "before", 1, "run", 0),
     ("stage.writer:EventsFile.add", "after", 1, "resume", 0),
-    ("stage.writer:EventsFile._write", "after", 2, "run", 0),
+    ("stage.writer:EventsFile.write", "after", 2, "run", 0),
     ("stage.keys:KeyFile.add", "after", 1, "resume", 0),
     ("ledger.left_out:LeftOutWriter.add", "after", 1, "resume", 0),
     ("stage.writer:EventsFile.finish", "before", 1, "run", 0),

@@ -1,0 +1,108 @@
+"""Events that need not wait for the end of the result: where each row is one, the first of a key can leave at once.
+
+What may have been seen before, in this result, in an earlier reading of it or in another run, waits until all of the
+result is known, as does what is about people who are to be forgotten. Then it is looked at exactly.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import rmtree
+
+import pyarrow as pa
+
+from connector.hashed import HashedEvents
+from connector.ledger.records import BatchRecord, KnownKeys
+from connector.stage.keys import KeyFile, halves, keys_from
+from connector.stage.reader import KeyReader
+from connector.stage.seen import Seen
+from connector.stage.segments import Segments
+from connector.stage.writer import StagedBatch
+from connector.transform.forgotten import Forgotten
+
+HandOn = Callable[[Sequence[BatchRecord]], None]
+"""Takes batches that are on disk: nothing of them is lost any more."""
+
+
+@dataclass
+class Early:
+    """The part of a stage that is sent while the rest is read. `earlier` are batches of an earlier reading."""
+
+    directory: Path
+    hand_on: HandOn
+    earlier: Sequence[BatchRecord] = ()
+    batches: list[StagedBatch] = field(init=False)
+    _seen: Seen = field(init=False, default_factory=Seen)
+    _segments: Segments = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.batches = [_staged(record) for record in self.earlier]
+        self._segments = Segments(self.directory, 1 + max((_number(one.file) for one in self.batches), default=-1))
+
+    @property
+    def earlier_rows(self) -> int:
+        """The rows of the batches of an earlier reading."""
+        return sum(record.rows for record in self.earlier)
+
+    def begin(self, known: Iterable[KnownKeys], keys: KeyFile) -> None:
+        """Takes down what is known, and the keys of an earlier reading, which are also added to `keys`."""
+        for some in known:
+            self._seen.add(keys_from(some.keys))
+        with KeyReader(self.directory) as reader:
+            for batch in self.batches:
+                of_batch = reader.keys(batch)
+                self._seen.add(halves(of_batch))
+                keys.add(of_batch, of_batch[:0])
+
+    def rest(self, events: HashedEvents, forgotten: Forgotten) -> HashedEvents:
+        """Takes in what is surely new; the others are given back. No key is twice among `events`."""
+        new = self._seen.are_new(halves(events.table["key"]))
+        if forgotten:
+            new &= ~forgotten.among(events.table)
+        if new.all():
+            self._segments.add(events)
+            return HashedEvents(events.route, events.table.slice(0, 0))
+        self._segments.add(_chosen(events, pa.array(new)))
+        return _chosen(events, pa.array(~new))
+
+    def flush(self) -> None:
+        """Hands on the batches that are full."""
+        self._hand_on(self._segments.flush())
+
+    def finish(self) -> None:
+        """Hands on all that was taken in."""
+        self._hand_on(self._segments.finish())
+
+    def _hand_on(self, staged: list[StagedBatch]) -> None:
+        if staged:
+            first = len(self.batches)
+            self.batches.extend(staged)
+            self.hand_on([_record(first + place, batch) for place, batch in enumerate(staged)])
+
+
+def clean(directory: Path, segments: Collection[str]) -> None:
+    """Deletes what is in the folder of a stage but for these segments; without any, the folder."""
+    if not segments:
+        rmtree(directory, ignore_errors=True)
+        return
+    for path in directory.iterdir():
+        if path.is_dir():
+            rmtree(path, ignore_errors=True)
+        elif path.name not in segments:
+            path.unlink()
+
+
+def _chosen(events: HashedEvents, flags: pa.Array) -> HashedEvents:
+    return HashedEvents(events.route, events.table.filter(flags))
+
+
+def _record(number: int, batch: StagedBatch) -> BatchRecord:
+    return BatchRecord(number, batch.route, batch.file, batch.index, batch.events, batch.rows)
+
+
+def _staged(record: BatchRecord) -> StagedBatch:
+    return StagedBatch(record.route, record.file, record.place, record.events, record.rows)
+
+
+def _number(file: str) -> int:
+    return int(Path(file).stem.removeprefix("segment-"))

@@ -1,0 +1,40 @@
+"""Batches that are sent while others are still being staged: a file for each few of them."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from connector.hashed import HashedEvents
+from connector.route import Route
+from connector.stage.cutting import Cutter
+from connector.stage.writer import EventsFile, StagedBatch
+
+SEGMENTS = "segment-*.arrow"
+
+
+class Segments:
+    """Nothing is told of a batch before the disk has it. `first` is the number of the first file."""
+
+    def __init__(self, directory: Path, first: int = 0) -> None:
+        self._directory, self._next = directory, first
+        self._cutter = Cutter()
+        self._full: list[tuple[Route, pa.RecordBatch]] = []
+
+    def add(self, events: HashedEvents) -> None:
+        """Takes events of one route in; those that do not fill a batch wait for more."""
+        self._full.extend(self._cutter.add(events))
+
+    def flush(self) -> list[StagedBatch]:
+        """Writes what is full, and gives it once the disk has it."""
+        if not self._full:
+            return []
+        with EventsFile(self._directory, f"segment-{self._next:06}.arrow") as file:
+            for route, batch in self._full:
+                file.write(route, batch)
+            self._next, self._full = self._next + 1, []
+            return file.finish()
+
+    def finish(self) -> list[StagedBatch]:
+        """The same with what waits."""
+        self._full.extend(self._cutter.rest())
+        return self.flush()
