@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import numpy as np
@@ -55,21 +55,25 @@ def transformed(
     slices: Iterable[pa.Table], make: Callable[[], _Engine], work: Callable[[_Engine, pa.Table], _Hashed], threads: int
 ) -> Iterator[_Hashed]:
     """What `work` makes of each slice, in order, `threads` of them at a time, each with an engine of its own."""
-    with ExitStack() as stack:
-        engines: SimpleQueue[_Engine] = SimpleQueue()
-        for _ in range(threads):
+    with ExitStack() as engines, ThreadPoolExecutor(threads, thread_name_prefix="transform") as workers:
+        idle: SimpleQueue[_Engine] = SimpleQueue()
+
+        def made() -> _Engine:
             engine = make()
-            stack.callback(engine.close)
-            engines.put(engine)
+            engines.callback(engine.close)
+            return engine
 
         def with_engine(chunk: pa.Table) -> _Hashed:
-            engine = engines.get()
+            try:
+                engine = idle.get_nowait()
+            except Empty:
+                # A short result needs fewer than there are threads.
+                engine = made()
             try:
                 return work(engine, chunk)
             finally:
-                engines.put(engine)
+                idle.put(engine)
 
-        workers = stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="transform"))
         under_way: deque[Future[_Hashed]] = deque()
         for chunk in slices:
             under_way.append(workers.submit(with_engine, chunk))

@@ -1,10 +1,12 @@
 """The engine gets the memory that a slice needs."""
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from connector.transform import engine
-from connector.transform.engine import Engine, chunk_of
+from connector.transform.engine import Engine, SliceEngine, chunk_of
+from connector.transform.stream import transformed
 from connector.transform.template import DataTemplate
 from tests.reference import Settings
 from tests.transform.harness import compiled
@@ -32,3 +34,47 @@ def test_rows_that_need_more_memory_than_usual_get_it() -> None:
     own.close()
     assert hashed.num_rows == rows
     assert before != after, f"{rows} rows of 20 kB fit into {engine.SMALL_MEMORY}: the test needs larger ones"
+
+
+class Made:
+    """Keeps the engines that were made."""
+
+    def __init__(self) -> None:
+        self.engines: list[SliceEngine] = []
+
+    def make(self) -> SliceEngine:
+        self.engines.append(SliceEngine("US"))
+        return self.engines[-1]
+
+    def are_closed(self) -> bool:
+        for own in self.engines:
+            with pytest.raises(duckdb.ConnectionException):
+                own.execute("after", "SELECT * FROM after", pa.table({"n": [0]}))
+        return True
+
+
+def doubled(own: SliceEngine, chunk: pa.Table) -> list[int]:
+    doubled: list[int] = own.execute("given", "SELECT 2 * n AS n FROM given", chunk)["n"].to_pylist()
+    return doubled
+
+
+def test_a_result_of_one_slice_is_transformed_by_one_engine() -> None:
+    made = Made()
+    assert list(transformed([pa.table({"n": [1, 2]})], made.make, doubled, threads=8)) == [[2, 4]]
+    assert len(made.engines) == 1
+    assert made.are_closed()
+
+
+def test_there_are_no_more_engines_than_threads_and_what_comes_out_keeps_its_order() -> None:
+    made = Made()
+    slices = [pa.table({"n": [number]}) for number in range(12)]
+    assert list(transformed(slices, made.make, doubled, threads=2)) == [[2 * number] for number in range(12)]
+    assert len(made.engines) in {1, 2}
+    assert made.are_closed()
+
+
+def test_engines_are_closed_where_a_slice_cannot_be_transformed() -> None:
+    made = Made()
+    with pytest.raises(duckdb.BinderException):
+        list(transformed([pa.table({"other": [1]})], made.make, doubled, threads=2))
+    assert made.are_closed()
