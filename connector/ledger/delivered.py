@@ -38,11 +38,12 @@ class DeliveredKeys:
         Events of the run `but` are left out. Memory does not grow with their number.
         """
         for run_id in self._run_ids(scope, but):
-            after = -1
-            while rows := self._rows(run_id, since, after):
+            after, rows = -1, self._rows(run_id, since, -1)
+            while rows:
                 after = rows[-1].number
                 yield from self._whole(rows)
                 yield from self._cut(run_id, rows)
+                rows = self._rows(run_id, since, after) if len(rows) == _BATCHES_AT_ONCE else []
 
     def runs_with_keys(self) -> list[str]:
         """The ids of the runs of which keys are kept, oldest first."""
