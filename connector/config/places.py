@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BeforeValidator
 
 from connector.config.fields import text
+from connector.config.regions import REGIONS
 from connector.config.suggest import did_you_mean
 
 SIMULATOR = "simulator"
@@ -27,10 +28,8 @@ def zone(value: object) -> str:
 
 def region(value: object) -> str:
     """Take a two-letter region that telephone numbers are known for, in upper case."""
-    from phonenumbers import SUPPORTED_REGIONS
-
     code = text(value).strip().upper()
-    if code in SUPPORTED_REGIONS:
+    if code in REGIONS:
         return code
     meant = _COMMONLY_MEANT.get(code)
     hint = f' Did you mean "{meant}"?' if meant else ""
