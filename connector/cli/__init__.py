@@ -3,6 +3,9 @@
 
 def main() -> None:
     """Runs the command line; ends the process with the command's exit code."""
-    from connector.cli.app import app
+    from connector.cli.loading import loading
+
+    with loading():
+        from connector.cli.app import app
 
     app()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.failures import reported
+from connector.cli.loading import loading
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, ResendOption, open_project
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def resume(
     debug: DebugOption = False,
 ) -> None:
     """Finish what an interrupted run left: send what is staged; the warehouse is asked only where nothing was."""
-    from connector.cli.running import carry_out
-    from connector.pipeline.resume import resume_run
+    with loading():
+        from connector.cli.running import carry_out
+        from connector.pipeline.resume import resume_run
 
     opened = open_project(project)
 

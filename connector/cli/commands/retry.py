@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.failures import reported
+from connector.cli.loading import loading
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, RunArgument, open_project
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def retry(
     debug: DebugOption = False,
 ) -> None:
     """Ask the warehouse again for the rows that a run rejected, or TikTok refused, and send those that pass now."""
-    from connector.cli.running import carry_out
-    from connector.pipeline.retry import retry_run
+    with loading():
+        from connector.cli.running import carry_out
+        from connector.pipeline.retry import retry_run
 
     opened = open_project(project)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.failures import reported
+from connector.cli.loading import loading
 from connector.cli.options import (
     DebugOption,
     JsonOption,
@@ -50,9 +51,10 @@ def run(
     debug: DebugOption = False,
 ) -> None:
     """Run an orchestration: finish what earlier runs left, then read, check, hash, send, and account for every row."""
-    from connector.cli.running import carry_out
-    from connector.pipeline.consent import Consent
-    from connector.pipeline.run import RunOptions, run_orchestration
+    with loading():
+        from connector.cli.running import carry_out
+        from connector.pipeline.consent import Consent
+        from connector.pipeline.run import RunOptions, run_orchestration
 
     opened = open_project(project, target)
 
