@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from connector.disk import sync
 from connector.hashed import LEFT_OUT
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow.parquet as pq
 
 _FOLDER = "left-out"
 
@@ -48,7 +48,7 @@ class LeftOutWriter:
     def add(self, rows: pa.Table) -> None:
         """Takes rows in."""
         if rows.num_rows:
-            self._writer = self._writer or pq.ParquetWriter(self._unfinished, LEFT_OUT, compression="zstd")
+            self._writer = self._writer or self._begun()
             self._writer.write_table(rows)
 
     def close(self) -> None:
@@ -59,6 +59,11 @@ class LeftOutWriter:
             sync(self._unfinished)
             self._unfinished.replace(self._path)
         sync(self._path.parent)
+
+    def _begun(self) -> "pq.ParquetWriter":
+        import pyarrow.parquet as pq
+
+        return pq.ParquetWriter(self._unfinished, LEFT_OUT, compression="zstd")
 
     def discard(self) -> None:
         """Forgets what was written."""
@@ -119,6 +124,8 @@ def change_left_out(directory: Path, concerned: Concerned, changed: Changed) -> 
 
     A file is there as it was, or as it is now. Raises OSError where the disk fails.
     """
+    import pyarrow.parquet as pq
+
     found = 0
     for path in sorted((directory / _FOLDER).glob("*.parquet")):
         with pq.ParquetFile(path) as file:

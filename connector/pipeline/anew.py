@@ -5,22 +5,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_hex
 from threading import Event
+from typing import TYPE_CHECKING
 
 from connector.errors import Interrupted, StopResumable, TooManyRejects
 from connector.ledger.records import BatchRecord, NewRun, OpenBatch, RunRecord, StagedRows
-from connector.pipeline.audience_job import AudienceJob
-from connector.pipeline.audience_staging import StagedMembers
 from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, checked_as_they_come, concluded, send, send_as_they_come
 from connector.pipeline.early import Early, HandOn, clean
 from connector.pipeline.execution import Execution, known_keys
-from connector.pipeline.files import Before, files_before, records, refuse_wrong, rejected_lines
 from connector.pipeline.overlap import while_reading
 from connector.pipeline.prepare import UNKNOWN_EVENT_SET, Job
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import Staged, stage
 from connector.pipeline.suppressed import forgotten_by
 from connector.transform.chosen import ChosenRows
+
+if TYPE_CHECKING:
+    from connector.pipeline.audience_job import AudienceJob
+    from connector.pipeline.audience_staging import StagedMembers
+    from connector.pipeline.files import Before
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Run:
 
 def begin(
     at: Execution,
-    job: Job | AudienceJob,
+    job: "Job | AudienceJob",
     *,
     test_event_code: str | None,
     limit: int | None,
@@ -183,23 +186,27 @@ def _refuse_unknown_event_set(job: Job) -> None:
         )
 
 
-def _before(at: Execution, run: Run) -> Before | None:
+def _before(at: Execution, run: Run) -> "Before | None":
     """The files that need not be read again, unless it is about rows that were left out of them."""
-    if run.chosen is not None or run.resend_unknown:
+    if run.job.file is None or run.chosen is not None or run.resend_unknown:
         return None
+    from connector.pipeline.files import files_before
+
     return files_before(at.ledger, run.job, at.project.target, run.test_event_code)
 
 
 def _conclude_files(at: Execution, run_id: str, result: OpenResult) -> None:
     if result.reading is None:
         return
+    from connector.pipeline.files import records, refuse_wrong, rejected_lines
+
     refuse_wrong(result.reading)
     for sentence in (*result.reading.notes, *rejected_lines(result.reading)):
         at.observer.note(sentence)
     at.ledger.files.read(run_id, records(result.reading))
 
 
-def refuse_too_many_rejects(job: Job | AudienceJob, staged: Staged | StagedMembers) -> None:
+def refuse_too_many_rejects(job: "Job | AudienceJob", staged: "Staged | StagedMembers") -> None:
     """Raises TooManyRejects where the orchestration allows fewer rejected rows than were staged."""
     limit = job.orchestration.max_reject_percent
     if limit is None or not staged.read:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from connector.catalogue import AUDIENCES
 from connector.config.destination import AudienceDestination
@@ -10,7 +11,6 @@ from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError, Problem
-from connector.files.reading import Input
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import Scope
 from connector.pipeline.history import last_success
@@ -18,6 +18,9 @@ from connector.pipeline.prepare import attempt, file_of, rendered, template_of, 
 from connector.queries.render import RunContext
 from connector.transform.rules import MemberRules
 from connector.transform.template import DataTemplate
+
+if TYPE_CHECKING:
+    from connector.files.reading import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class AudienceJob:
     sql: str
     template: DataTemplate
     rules: MemberRules
-    file: Input | None = None
+    file: "Input | None" = None
 
     @property
     def fingerprint(self) -> str:

@@ -37,15 +37,13 @@ from connector.stage.digests import (
     repeats,
 )
 from connector.stage.known import KeySet
-from connector.stage.units import UnitsFile
+from connector.stage.units import ADDED, DELETED, UnitsFile
 
 NEW, MEMBER, REPEATED = 0, 1, 2
 """What is known of an identifier of the result."""
 
 WANTED = np.dtype([("digest", "u1", DIGEST_BYTES), ("place", "<u8")])
 PEOPLE, FLAGS, SHARE_FOLDER = "people.arrow", "flags", "identifiers"
-ADDED, DELETED = CHANGES = ("added.arrow", "deleted.arrow")
-"""Files of what is sent."""
 
 Known = Callable[[Copy, str, int], tuple[Digests, Digests]]
 """The members of a copy, of one type in one share: those acknowledged, and the doubtful."""

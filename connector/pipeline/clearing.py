@@ -9,9 +9,9 @@ from connector.config.project import Project
 from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.outcomes import RunStatus
-from connector.pipeline.audience_staging import CHANGES
 from connector.pipeline.history import run_directory, runs_directory
 from connector.stage.segments import SEGMENTS
+from connector.stage.units import CHANGES
 
 _STAGE = (
     "events.arrow",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from connector.catalogue import EVENTS, Catalogue
 from connector.config.destination import EventsDestination
@@ -15,8 +15,6 @@ from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ConfigurationError, Problem
-from connector.files.places import check_address
-from connector.files.reading import Input
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import Scope
 from connector.pipeline.event_set import intended_for, kept_id
@@ -28,6 +26,9 @@ from connector.sources.registry import check_driver
 from connector.transform.rules import EventRules
 from connector.transform.template import DataTemplate, load_template
 from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
+
+if TYPE_CHECKING:
+    from connector.files.reading import Input
 
 TEMPLATES = "templates"
 
@@ -50,7 +51,7 @@ class Job:
     sql: str
     template: DataTemplate
     rules: EventRules
-    file: Input | None = None
+    file: "Input | None" = None
 
     @property
     def fingerprint(self) -> str:
@@ -137,8 +138,11 @@ def job_and_changes(project: Project, name: str) -> tuple[Job, list[str]]:
     return job_now(project, name, event_set_id=known), found.changes
 
 
-def file_of(project: Project, orchestration: Orchestration) -> Input:
+def file_of(project: Project, orchestration: Orchestration) -> "Input":
     """The file that the orchestration reads. Raises ConfigurationError."""
+    from connector.files.places import check_address
+    from connector.files.reading import Input
+
     if orchestration.file is None:
         raise AssertionError("no file is named")
     try:

@@ -6,16 +6,14 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from connector.catalogue import AUDIENCES
 from connector.errors import ConfigurationError, Problem
-from connector.files.reading import Reading
-from connector.files.source import FileSource, open_files
 from connector.hashed import HashedMembers, HashedRows
 from connector.pipeline.audience_job import AudienceJob
-from connector.pipeline.files import Before, leave_out_sent, watched
 from connector.pipeline.prepare import Job
 from connector.sources.background import read_in_background
 from connector.sources.registry import open_source
@@ -24,8 +22,13 @@ from connector.transform.binding import Binding, bind, missing_requirements
 from connector.transform.chosen import ChosenRows
 from connector.transform.compiler import CompiledTransform, compile_events
 from connector.transform.limit import first_events, first_rows
-from connector.transform.members import CompiledMembers, compile_members, hash_members, missing_columns
 from connector.transform.stream import hash_rows
+
+if TYPE_CHECKING:
+    from connector.files.reading import Reading
+    from connector.files.source import FileSource
+    from connector.pipeline.files import Before
+    from connector.transform.members import CompiledMembers
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class OpenResult:
     compiled: CompiledTransform
     rows: Iterator[HashedRows]
     query_id: str | None = None
-    reading: Reading | None = None
+    reading: "Reading | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class OpenMembers:
 
     rows: Iterator[HashedMembers]
     query_id: str | None = None
-    reading: Reading | None = None
+    reading: "Reading | None" = None
 
 
 @contextmanager
@@ -59,8 +62,11 @@ def open_members(
 
     Raises as `open_result` does.
     """
+    from connector.transform.members import hash_members
+
     with _opened(job, directory, _tag(job, run_id)) as source:
-        reading = source.reading if isinstance(source, FileSource) else None
+        files = _files(source, job)
+        reading = files.reading if files else None
         with read_in_background(source, job.sql, stop or Event()) as result:
             compiled = compile_audience(job, result.schema)
             batches = first_rows(result.batches(), limit) if limit is not None else result.batches()
@@ -77,7 +83,7 @@ def open_result(
     chosen: ChosenRows | None = None,
     stop: Event | None = None,
     run_id: str | None = None,
-    before: Before | None = None,
+    before: "Before | None" = None,
 ) -> Iterator[OpenResult]:
     """Runs the job's query until `stop` is set; of a `limit` the first rows are read, of them the chosen.
 
@@ -101,6 +107,8 @@ def open_result(
                 batches = chosen.among(batches, compiled)
             rows = hash_rows(batches, compiled, threads=transform_threads())
             if reading and job.file and job.file.format.is_conversions and chosen is None:
+                from connector.pipeline.files import watched
+
                 rows = watched(rows, reading, limit)
             yield OpenResult(compiled, rows, result.query_id, reading)
 
@@ -115,6 +123,8 @@ def delimiters(job: Job | AudienceJob) -> list[tuple[str, str]]:
     """The job's files, and the characters between their values; none for a query. Raises SourceError, FileRefused."""
     if job.file is None:
         return []
+    from connector.files.source import open_files
+
     with open_files(job.file) as source:
         return source.delimiters()
 
@@ -124,16 +134,27 @@ def _opened(job: Job | AudienceJob, directory: Path, tag: str) -> AbstractContex
         return open_source(job.warehouse, directory, tag)
     if job.file is None:
         raise AssertionError("neither a query nor a file")
+    from connector.files.source import open_files
+
     return open_files(job.file)
 
 
-def _reading(source: Source, job: Job, before: Before | None, limit: int | None) -> Reading | None:
-    """What is learnt of the files of a source that has some; those sent before are left out."""
-    if not isinstance(source, FileSource):
+def _files(source: Source, job: Job | AudienceJob) -> "FileSource | None":
+    if job.file is None:
         return None
-    if before is not None:
-        leave_out_sent(source, job, before, limit=limit)
-    return source.reading
+    from connector.files.source import FileSource
+
+    return source if isinstance(source, FileSource) else None
+
+
+def _reading(source: Source, job: Job, before: "Before | None", limit: int | None) -> "Reading | None":
+    """What is learnt of the files of a source that has some; those sent before are left out."""
+    files = _files(source, job)
+    if files and before is not None:
+        from connector.pipeline.files import leave_out_sent
+
+        leave_out_sent(files, job, before, limit=limit)
+    return files.reading if files else None
 
 
 def _tag(job: Job | AudienceJob, run_id: str | None = None) -> str:
@@ -151,8 +172,10 @@ def compile_job(job: Job, schema: pa.Schema) -> CompiledTransform:
     return compile_events(binding, rules)
 
 
-def compile_audience(job: AudienceJob, schema: pa.Schema) -> CompiledMembers:
+def compile_audience(job: AudienceJob, schema: pa.Schema) -> "CompiledMembers":
     """The transform for people of these columns. Raises ConfigurationError with every problem found."""
+    from connector.transform.members import compile_members, missing_columns
+
     binding = _checked(lambda: bind(job.template, schema, AUDIENCES), job)
     if lacking := missing_columns(binding):
         raise ConfigurationError([_placed(Problem(lacking), job)])

@@ -11,7 +11,6 @@ from connector.outcomes import RunStatus
 from connector.pipeline.access import check_access
 from connector.pipeline.anew import Run, carry_out
 from connector.pipeline.audience_job import is_audience
-from connector.pipeline.audience_run import AudienceOptions, resume_audience
 from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, concluded, send
 from connector.pipeline.execution import REPEATABLE, Execution, execution
@@ -101,6 +100,8 @@ def _resume(
     project = project.under(record.target)
     allowed = check_access(project, "resume", record.orchestration, record.run_id)
     if is_audience(project, record.orchestration):
+        from connector.pipeline.audience_run import AudienceOptions, resume_audience
+
         return resume_audience(project, record, AudienceOptions(), allowed, observer, stop)
     with execution(project, record.orchestration, observer, stop) as at:
         allowed.written(at.ledger)

@@ -10,7 +10,6 @@ from connector.ledger.records import RunRecord
 from connector.pipeline.access import Allowed, check_access
 from connector.pipeline.anew import Run, begin, carry_out
 from connector.pipeline.audience_job import is_audience
-from connector.pipeline.audience_run import AudienceOptions, run_audience
 from connector.pipeline.clearing import clear_up
 from connector.pipeline.consent import Consent
 from connector.pipeline.event_set import settle_event_set
@@ -77,6 +76,8 @@ def run_orchestration(
 def _run_audience(
     project: Project, name: str, options: RunOptions, allowed: Allowed, observer: Observer, stop: threading.Event
 ) -> RunRecord:
+    from connector.pipeline.audience_run import AudienceOptions, run_audience
+
     if options.test_event_code is not None:
         raise UsageError("A test event code is for events; an audience has no test mode.")
     wanted = AudienceOptions(options.limit, options.allow_empty, options.consent)

@@ -1,7 +1,6 @@
 """How a run compares with those before it."""
 
 from dataclasses import asdict, dataclass
-from statistics import median
 
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import RunRecord, RunSize
@@ -53,5 +52,7 @@ def trend_of(ledger: Ledger, run: RunRecord) -> Trend | None:
 
 
 def _change(now: float, before: list[int] | list[float]) -> Change:
+    from statistics import median
+
     usual = median(before)
     return Change(now, usual, round(100 * (now - usual) / usual, 1) if usual else None)

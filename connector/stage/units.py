@@ -12,6 +12,9 @@ from connector.hashed import UNITS
 from connector.route import Route
 from connector.stage.writer import StagedBatch
 
+ADDED, DELETED = CHANGES = ("added.arrow", "deleted.arrow")
+"""Files of what is sent."""
+
 Weights = npt.NDArray[np.int64]
 
 

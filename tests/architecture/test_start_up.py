@@ -2,33 +2,83 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+from tests.cli.command import environment
+from tests.cli.shop import GOOD, NAME, shop
+from tests.cli.tiktok import serving
 from tests.docs.markdown import ARCHITECTURE, table
 
 PARTS = {row[0] for row in table(ARCHITECTURE, "part")}
 LATE = {row[0] for row in table(ARCHITECTURE, "part") if row[2] == "late"}
 
-HELP = """
+COMMAND = """
 import contextlib, os, sys
 from connector.cli import main
-sys.argv[1:] = ["--help"]
+sys.argv[1:] = {arguments}
 with contextlib.suppress(SystemExit), open(os.devnull, "w") as sink, contextlib.redirect_stdout(sink):
     main()
 """
 
+NOT_FOR_EVENTS_OF_A_QUERY = {
+    "adbc_driver_manager",
+    "adbc_driver_postgresql",
+    "apprise",
+    "apscheduler",
+    "fsspec",
+    "msgspec",
+    "opentelemetry",
+    "phonenumbers",
+    "prometheus_client",
+    "pyarrow.parquet",
+    "snowflake",
+    "sqlglot",
+    "sshfs",
+    "statistics",
+    "connector.exports",
+    "connector.files",
+    "connector.notifications.sending",
+    "connector.pipeline.audience_run",
+    "connector.pipeline.audience_staging",
+    "connector.report",
+    "connector.scheduler",
+    "connector.simulator",
+    "connector.transform.members",
+}
+"""What a run of which every row is good does without, where a query's result goes to a server."""
 
-def loaded_by(script: str) -> set[str]:
-    """The packages that a fresh interpreter has loaded at the end of a script."""
-    show = "\nimport sys; print(*{name.split('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-c", script + show], check=True, capture_output=True, text=True)
+
+def loaded_by(script: str, project: Path | None = None) -> set[str]:
+    """The modules that a fresh interpreter has loaded at the end of a script."""
+    show = "\nimport sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script + show],
+        env=environment(project),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return set(done.stdout.split())
 
 
+def packages(modules: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in modules}
+
+
 def test_importing_the_command_line_loads_no_part_that_is_not_our_own() -> None:
-    assert loaded_by("import connector.cli") & PARTS == set()
+    assert packages(loaded_by("import connector.cli")) & PARTS == set()
 
 
 def test_the_help_text_loads_no_part_that_is_marked_as_late() -> None:
-    loaded = loaded_by(HELP)
+    loaded = packages(loaded_by(COMMAND.format(arguments=["--help"])))
     assert "typer" in loaded
     assert loaded & LATE == set()
+
+
+def test_a_run_of_ten_rows_loads_nothing_that_is_for_other_runs(tmp_path: Path) -> None:
+    with serving() as tiktok:
+        own = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=10), destination={"default_region": "US"})
+        loaded = loaded_by(COMMAND.format(arguments=["run", NAME]), own.directory)
+        assert len(tiktok.events) == 10
+    assert {"duckdb", "httpx", "sqlalchemy"} <= loaded
+    assert loaded & NOT_FOR_EVENTS_OF_A_QUERY == set()
