@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.memory import Peak, peak_memory
+from benchmarks.one_run import OneRun, one_run
 from benchmarks.project import ORCHESTRATION, load
 from benchmarks.sink import running_sink
 from connector.ledger.records import NamedPlace, Scope
@@ -50,8 +50,8 @@ class AudienceResult:
     """`people` with an e-mail and a phone each: the run that fills the audience, and the one that changes a tenth."""
 
     people: int
-    filling: Peak
-    changing: Peak
+    filling: OneRun
+    changing: OneRun
 
 
 def measure_audience(data: Path, people: int) -> AudienceResult:
@@ -59,9 +59,9 @@ def measure_audience(data: Path, people: int) -> AudienceResult:
     data.mkdir(parents=True, exist_ok=True)
     with running_sink() as sink, _project(data, sink.url) as directory:
         _fill(directory, 0, people)
-        filling = peak_memory(directory)
+        filling = one_run(directory)
         _fill(directory, people // CHANGED, people)
-        return AudienceResult(people, filling, peak_memory(directory))
+        return AudienceResult(people, filling, one_run(directory))
 
 
 def _fill(directory: Path, first: int, people: int) -> None:

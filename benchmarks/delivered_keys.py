@@ -5,7 +5,6 @@ nearly all of them are of other events.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import insert
 
+from benchmarks.process import peak_bytes
 from connector.hashed import EVENTS, KEY, HashedEvents
 from connector.ledger.delivered import Since
 from connector.ledger.ledger import open_ledger
@@ -163,16 +163,8 @@ def find(place: Path) -> dict[str, float]:
             directory, KeyFile(directory), batches_, {}, lambda: ledger.delivered.known(_SCOPE, since)
         )
         found = sum(step.skips.total() for step in steps)
-    peak = _peak()
+    peak = peak_bytes()
     return {"seconds": perf_counter() - started, "found": found, "peak_bytes": peak}
-
-
-def _peak() -> int:
-    """Bytes. What `getrusage` tells begins with the peak of whoever started the process; the file does not."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _join(place: Path) -> tuple[float, int]:

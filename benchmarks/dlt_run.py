@@ -46,10 +46,9 @@ def _measure(file: str, url: str, folder: str) -> dict[str, float]:
     import dlt
     import httpx
 
+    from benchmarks.by_hand import Post, reference_settings
     from benchmarks.python_reference import rows_to_bodies
     from benchmarks.timing import timed
-    from benchmarks.transform_alone import reference_settings
-    from benchmarks.whole_run import Post
 
     settings, made = reference_settings(), 0
     with httpx.Client(timeout=60, trust_env=False) as client:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.data import TABLE
+from connector.config.destination import EventsDestination
 from connector.config.project import Project, load_project
 
 ORCHESTRATION = "bench"
@@ -29,21 +30,34 @@ destinations:
     event_source_id: "{event_set_id}"
     fixed_event_name: {event}
     api_url: {url}
+    max_in_flight: {in_flight}
 orchestrations:
-  {name}: {{query: {name}, warehouse: bench, destination: sink}}
+  {name}: {{query: {name}, warehouse: bench, destination: sink, line_items: {line_items}}}
 """
+
+IN_FLIGHT: int = EventsDestination.model_fields["max_in_flight"].default
+"""Requests that a destination has on their way at once unless it says otherwise."""
 
 
 @contextmanager
-def project_folder(file: Path, url: str) -> Iterator[Path]:
-    """A folder beside `file` whose only orchestration reads the whole table and sends it to `url`."""
+def project_folder(file: Path, url: str, *, in_flight: int = IN_FLIGHT, line_items: bool = True) -> Iterator[Path]:
+    """A folder beside `file` whose only orchestration reads the whole table and sends it to `url`.
+
+    Without `line_items` a row is an event by itself, so that nothing has to wait for the end of the result.
+    """
     # Not in the system's temporary folder: where that lies in memory, a stage would count as memory.
     with tempfile.TemporaryDirectory(dir=file.parent, prefix="project-") as name:
         directory = Path(name)
         (directory / "queries").mkdir()
         (directory / "queries" / f"{ORCHESTRATION}.sql").write_text(f"SELECT * FROM {TABLE}\n")
         settings = _SETTINGS.format(
-            file=file.absolute(), event_set_id=EVENT_SET_ID, event=FIXED_EVENT_NAME, url=url, name=ORCHESTRATION
+            file=file.absolute(),
+            event_set_id=EVENT_SET_ID,
+            event=FIXED_EVENT_NAME,
+            url=url,
+            name=ORCHESTRATION,
+            in_flight=in_flight,
+            line_items=str(line_items).lower(),
         )
         (directory / "orchestrations.yaml").write_text(settings)
         yield directory

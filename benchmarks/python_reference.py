@@ -254,10 +254,16 @@ def _digests(given: Any, normalise: Any) -> tuple[list[str], bool, bool]:
 
 
 def _email(text: str) -> str | None:
+    address = address_of(text)
+    return hashlib.sha256(address.encode()).hexdigest() if address else None
+
+
+def address_of(text: str) -> str | None:
+    """The address that is hashed; None where the text, which has no white space at its ends, is none."""
     address = text.lower()
     if not EMAIL.fullmatch(address) or "." not in address.partition("@")[2] or len(address.split()) != 1:
         return None
-    return hashlib.sha256(address.encode()).hexdigest()
+    return address
 
 
 @lru_cache
@@ -266,11 +272,16 @@ def _phones(region: str) -> Any:
 
     @lru_cache(maxsize=100_000)
     def digest(text: str) -> str | None:
-        number = _american(text) if region == "US" else None
-        number = number or _any_phone(text, region)
+        number = number_of(text, region)
         return hashlib.sha256(number.encode()).hexdigest() if number else None
 
     return digest
+
+
+def number_of(text: str, region: str) -> str | None:
+    """The number in E.164 that is hashed; None where the text, which has no white space at its ends, is none."""
+    number = _american(text) if region == "US" else None
+    return number or _any_phone(text, region)
 
 
 def _american(text: str) -> str | None:

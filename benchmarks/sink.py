@@ -4,6 +4,7 @@ It takes any number of keep-alive connections, copies each body out of the socke
 used again, and answers as TikTok does when it has taken everything. A GET gives what it counted so far.
 """
 
+import argparse
 import asyncio
 import json
 import subprocess
@@ -22,12 +23,16 @@ _BODY = b'{"code":0,"message":"OK","request_id":"0","data":{}}'
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What a sink has taken: requests, bytes of bodies, the events in them, and the CPU seconds it needed."""
+    """What a sink has taken: requests, bytes of bodies, the events in them, and the CPU seconds it needed.
+
+    `first_at` is when the first request reached it, on the clock that all processes share.
+    """
 
     requests: int
     body_bytes: int
     events: int
     cpu_seconds: float
+    first_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +53,13 @@ class Sink:
 
 
 @contextmanager
-def running_sink(*, count_events: bool = False) -> Iterator[Sink]:
-    """Starts a sink and ends it afterwards. Counting events costs it time, so it is off for what is timed."""
-    command = [sys.executable, "-m", "benchmarks.sink", *(["--count-events"] if count_events else [])]
+def running_sink(*, count_events: bool = False, delay: float = 0.0) -> Iterator[Sink]:
+    """Starts a sink and ends it afterwards. Counting events costs it time, so it is off for what is timed.
+
+    It answers `delay` seconds after a request has come in whole, as a service far away does.
+    """
+    command = [sys.executable, "-m", "benchmarks.sink", "--delay", str(delay)]
+    command += ["--count-events"] if count_events else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
@@ -60,14 +69,15 @@ def running_sink(*, count_events: bool = False) -> Iterator[Sink]:
 
 
 class _Counts:
-    def __init__(self, *, count_events: bool) -> None:
+    def __init__(self, *, count_events: bool, delay: float) -> None:
         self.requests = self.body_bytes = self.events = 0
-        self.count_events = count_events
+        self.first_at: float | None = None
+        self.count_events, self.delay = count_events, delay
         self.buffer = bytearray(_BUFFER_BYTES)
 
     def as_json(self) -> bytes:
         totals = {"requests": self.requests, "body_bytes": self.body_bytes, "events": self.events}
-        return json.dumps(totals | {"cpu_seconds": time.process_time()}).encode()
+        return json.dumps(totals | {"cpu_seconds": time.process_time(), "first_at": self.first_at}).encode()
 
 
 class _Connection(asyncio.BufferedProtocol):
@@ -103,7 +113,9 @@ class _Connection(asyncio.BufferedProtocol):
         self._head = b""
         length = next((line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b"0")
         self._left = int(length)
-        if not self._left:
+        if self._left:
+            self._counts.first_at = self._counts.first_at or time.monotonic()
+        else:
             self._answer(self._counts.as_json())
         return len(rest)
 
@@ -116,7 +128,7 @@ class _Connection(asyncio.BufferedProtocol):
         if not self._left:
             self._counts.requests += 1
             self._before = b""
-            self._answer(_BODY)
+            self._acknowledge()
         return taken
 
     def _count_events(self, piece: bytearray) -> None:
@@ -124,17 +136,29 @@ class _Connection(asyncio.BufferedProtocol):
         self._counts.events += text.count(_EVENT)
         self._before = text[1 - len(_EVENT) :]
 
+    def _acknowledge(self) -> None:
+        if self._counts.delay:
+            asyncio.get_running_loop().call_later(self._counts.delay, self._answer, _BODY)
+        else:
+            self._answer(_BODY)
+
     def _answer(self, body: bytes) -> None:
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
         self._transport.write(head + body)
 
 
-async def _serve(*, count_events: bool) -> None:
-    counts = _Counts(count_events=count_events)
+async def _serve(counts: _Counts) -> None:
     server = await asyncio.get_running_loop().create_server(lambda: _Connection(counts), "127.0.0.1", 0, backlog=128)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
+def _counts_as_asked() -> _Counts:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count-events", action="store_true")
+    parser.add_argument("--delay", type=float, default=0.0)
+    return _Counts(**vars(parser.parse_args()))
+
+
 if __name__ == "__main__":
-    asyncio.run(_serve(count_events="--count-events" in sys.argv))
+    asyncio.run(_serve(_counts_as_asked()))

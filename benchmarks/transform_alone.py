@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.data import TABLE
-from benchmarks.project import EVENT_SET_ID, FIXED_EVENT_NAME, ORCHESTRATION, load
+from benchmarks.project import ORCHESTRATION, load
 from benchmarks.python_reference import Settings, rows_to_bodies
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.body import request_body
@@ -36,11 +36,6 @@ def compiled_for(directory: Path, schema: pa.Schema) -> CompiledTransform:
     """The transform that a run of the project would use."""
     job = prepare(load(directory), ORCHESTRATION, RunContext(started_at=datetime.now(UTC), last_success_at=None))
     return compile_job(job, schema)
-
-
-def reference_settings() -> Settings:
-    """The project's settings, as the reference takes them."""
-    return Settings(int(datetime.now(UTC).timestamp()), EVENT_SET_ID, FIXED_EVENT_NAME)
 
 
 def columnar(table: pa.Table, compiled: CompiledTransform, threads: int) -> int:

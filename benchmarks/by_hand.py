@@ -1,46 +1,23 @@
-"""A DuckDB file to acknowledged requests, by the product and by the Python reference."""
+"""A DuckDB file to acknowledged requests by hand: row by row, in Python."""
 
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import duckdb
 import httpx
 
 from benchmarks.data import TABLE
-from benchmarks.project import ORCHESTRATION, load, stage_bytes
+from benchmarks.project import EVENT_SET_ID, FIXED_EVENT_NAME
 from benchmarks.python_reference import Settings, rows_to_bodies
-from connector.ledger.records import RunRecord
-from connector.pipeline.observer import Silent
-from connector.pipeline.run import run_orchestration
 
 POSTING_THREADS = 8
 _FETCHED_AT_ONCE = 10_000
-
-
-@dataclass
-class Phases(Silent):
-    """When the stage of a run was complete, in seconds since it began, and how large it was in bytes."""
-
-    directory: Path
-    staging: float = 0.0
-    stage_bytes: int = 0
-    _started: float = field(default_factory=perf_counter)
-
-    def staged(self, events: int, requests: int) -> None:  # noqa: ARG002 - the observer's signature
-        """See `Observer.staged`."""
-        self.staging = perf_counter() - self._started
-        self.stage_bytes = stage_bytes(self.directory)
-
-
-def product(directory: Path) -> tuple[RunRecord, Phases]:
-    """`connector run`, without the start of Python."""
-    phases = Phases(directory)
-    return run_orchestration(load(directory), ORCHESTRATION, observer=phases), phases
 
 
 def reference(file: Path, url: str, settings: Settings, threads: int) -> int:
@@ -49,9 +26,19 @@ def reference(file: Path, url: str, settings: Settings, threads: int) -> int:
     Gives the number of requests. Raises httpx.HTTPError, or ValueError where the answer is not code 0.
     """
     with duckdb.connect(str(file), read_only=True) as connection, httpx.Client(timeout=60, trust_env=False) as client:
-        post = Post(client, f"{url}/open_api/v1.3/event/track/")
-        bodies = rows_to_bodies(dict_rows(connection), settings)
-        return sum(map(post, bodies)) if threads == 1 else _in_threads(post, bodies, threads)
+        return _posted(client, url, rows_to_bodies(dict_rows(connection), settings), threads)
+
+
+def singly(file: Path, url: str, rows: int, threads: int = 1) -> int:
+    """The first `rows` rows the same way, but with one event a request, as Segment's destination sends."""
+    with duckdb.connect(str(file), read_only=True) as connection, httpx.Client(timeout=60, trust_env=False) as client:
+        bodies = rows_to_bodies(islice(dict_rows(connection), rows), reference_settings(), batch=1)
+        return _posted(client, url, bodies, threads)
+
+
+def reference_settings() -> Settings:
+    """The project's settings, as the reference takes them."""
+    return Settings(int(datetime.now(UTC).timestamp()), EVENT_SET_ID, FIXED_EVENT_NAME)
 
 
 def dict_rows(connection: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
@@ -74,6 +61,11 @@ class Post:
         if answer.json()["code"] != 0:
             raise ValueError("the sink refused a request")
         return 1
+
+
+def _posted(client: httpx.Client, url: str, bodies: Iterable[bytes], threads: int) -> int:
+    post = Post(client, f"{url}/open_api/v1.3/event/track/")
+    return sum(map(post, bodies)) if threads == 1 else _in_threads(post, bodies, threads)
 
 
 def _in_threads(post: Post, bodies: Iterable[bytes], threads: int) -> int:
