@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where nothing compiled may be kept, each of the hundreds of processes of the tests would compile the connector anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo test thorough crash large audiences soak browser check bench bench-large docs constraints format clean
+.PHONY: install demo test thorough crash large audiences soak browser check guard bench bench-large docs constraints format clean
 
 install: $(STAMP)
 
@@ -53,6 +53,11 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m benchmarks.guard
+
+# Whether a run costs more than it did, in counts and ratios.
+guard: install
+	$(BIN)/python -m benchmarks.guard
 
 format: install
 	$(BIN)/ruff check --fix .
