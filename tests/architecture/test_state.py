@@ -60,12 +60,18 @@ def test_runs_leave_the_files_that_the_page_lists(project: Path, httpserver: HTT
             f"other: {{type: tiktok_events, credential: own, advertiser_id: '1', event_source: offline, "
             f"event_source_id: '1', api_url: '{url}'}}}}\n    credentials: {{{own}}}\n"
         )
+    settings = (project / "orchestrations.yaml").read_text()
+    (project / "orchestrations.yaml").write_text(
+        f"{settings}    orchestrations: {{store_purchases: {{line_items: false, max_reject_percent: null}}}}\n"
+    )
+    run(project, httpserver, REVOKED, 18_000)
+    found = _files(project / ".connector")
+    (project / "orchestrations.yaml").write_text(settings)
     run(project, httpserver, REFUSED, 2)
     run(project, httpserver, 0, 18_000)
     run(project, httpserver, REVOKED, 66_001)
     refresh(project, httpserver)
-    state = project / ".connector"
-    found = {path.relative_to(state).as_posix() for path in state.rglob("*") if path.is_file()}
+    found |= _files(project / ".connector")
     named = {"here": "TARGET", "store_purchases": "ORCHESTRATION", "own": "CREDENTIAL"}
     assert {_placeholders(path, named) for path in found} == set(first_column(ARCHITECTURE, "file"))
 
@@ -74,4 +80,8 @@ def _placeholders(path: str, named: dict[str, str]) -> str:
     for name, placeholder in named.items():
         path = path.replace(name, placeholder)
     path = re.sub(r"^(tokens/\w+)\.[0-9a-f]+\.", r"\1.DIGEST.", path)
-    return re.sub(r"^runs/[^/]+", "runs/RUN_ID", path)
+    return re.sub(r"-\d{6}\.arrow$", "-000000.arrow", re.sub(r"^runs/[^/]+", "runs/RUN_ID", path))
+
+
+def _files(state: Path) -> set[str]:
+    return {path.relative_to(state).as_posix() for path in state.rglob("*") if path.is_file()}

@@ -26,7 +26,10 @@ class Station:
 
     shop: Shop
     lines: list[str] = field(default_factory=list)
-    now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+    # Noon is far from where the hours and days of a schedule begin.
+    now: datetime = field(
+        default_factory=lambda: datetime.now(UTC).replace(hour=12, minute=30, second=0, microsecond=0)
+    )
 
     @contextmanager
     def loop(self, target: str | None = None, *, parallel: int = 4) -> Iterator[Loop]:
