@@ -1,11 +1,14 @@
 """Staged batches leave for the service; the ledger is told of each before and after."""
 
+from binascii import unhexlify
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -97,7 +100,8 @@ class StagedBatches:
 
     def _batch(self, record: BatchRecord, events: pa.RecordBatch, offset: int) -> Batch:
         self._figures[record.number, offset, events.num_rows] = figures_of(events, datetime.now(UTC))
-        rows = pc.sum(pc.list_value_length(events["rows"])).as_py() or 0
+        ends = events["rows"].offsets
+        rows = ends[-1].as_py() - ends[0].as_py()
         joined = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], self._payloads(events)), _COMMA)
         payload, row_numbers = memoryview(joined[0].as_buffer()), events["rows"]
         return Batch(
@@ -174,11 +178,18 @@ class LedgerRecorder:
 
 def keys_of(events: pa.RecordBatch, keep_until: datetime) -> BatchKeys:
     """What is kept of the events (schema EVENTS) of a batch once they have been sent."""
-    persons = events["persons"]
-    numbers = pc.divide(pc.binary_length(persons), PERSON_DIGITS).to_numpy(zero_copy_only=False)
-    digits = pc.binary_join(pa.ListArray.from_arrays([0, len(persons)], persons), "")[0].as_py()
-    found = numbers.astype("<u2").tobytes() + bytes.fromhex(digits)
+    ends, digits = _texts(events["persons"])
+    numbers = (np.diff(ends) // PERSON_DIGITS).astype("<u2")
+    found = numbers.tobytes() + unhexlify(digits[ends[0] : ends[-1]])
     return BatchKeys(halves(events["key"]).tobytes(), found, keep_until)
+
+
+def _texts(column: pa.StringArray) -> tuple[npt.NDArray[np.int32], memoryview]:
+    """Where each text ends, after where the first begins, and the bytes of all."""
+    _, ends, texts = column.buffers()
+    if not len(column) or texts is None:
+        return np.zeros(len(column) + 1, np.int32), memoryview(b"")
+    return np.frombuffer(ends, np.int32)[column.offset : column.offset + len(column) + 1], memoryview(texts)
 
 
 class LeftOut(Protocol):
