@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, exists, false, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, String, bindparam, delete, exists, false, select
 
 from connector.ledger.database import Database
 from connector.ledger.records import KnownKeys, Scope
@@ -37,13 +37,13 @@ class DeliveredKeys:
 
         Events of the run `but` are left out. Memory does not grow with their number.
         """
+        next_batches = _next_that_count(since)
         for run_id in self._run_ids(scope, but):
-            after, rows = -1, self._rows(run_id, since, -1)
+            rows = self._rows(next_batches, run_id, -1)
             while rows:
-                after = rows[-1].number
                 yield from self._whole(rows)
                 yield from self._cut(run_id, rows)
-                rows = self._rows(run_id, since, after) if len(rows) == _BATCHES_AT_ONCE else []
+                rows = self._rows(next_batches, run_id, rows[-1].number) if len(rows) == _BATCHES_AT_ONCE else []
 
     def runs_with_keys(self) -> list[str]:
         """The ids of the runs of which keys are kept, oldest first."""
@@ -80,11 +80,9 @@ class DeliveredKeys:
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
-    def _rows(self, run_id: str, since: Since, after: int) -> list[Row[Any]]:
-        """The next batches of a run in which something counts."""
-        query = _that_count(since).where(batch_keys.c.run_id == run_id, batch_keys.c.number > after)
+    def _rows(self, next_batches: Select[Any], run_id: str, after: int) -> list[Row[Any]]:
         with self._database.reading() as connection:
-            return list(connection.execute(query.order_by(batch_keys.c.number).limit(_BATCHES_AT_ONCE)))
+            return list(connection.execute(next_batches, {"the_run": run_id, "after": after}))
 
     @staticmethod
     def _whole(rows: list[Row[Any]]) -> Iterator[KnownKeys]:
@@ -113,8 +111,11 @@ class DeliveredKeys:
         return found
 
 
-def _that_count(since: Since) -> Select[Any]:
-    """Batches of which something was delivered lately, or something lost long enough ago."""
+def _next_that_count(since: Since) -> Select[Any]:
+    """Of a run the batches after a number of which something was delivered lately, or something lost long enough ago.
+
+    It takes longer to build than to answer, and there may be hundreds of runs.
+    """
     delivered = (batches.c.delivered_events > 0) & (batches.c.settled_at >= as_text(since.delivered))
     lost: ColumnElement[bool] = false()
     if since.lost is not None:
@@ -125,6 +126,10 @@ def _that_count(since: Since) -> Select[Any]:
         .add_columns(batches.c.events, batches.c.delivered_events, lost.label("lost"))
         .join(batches, the_batch)
         .where(delivered | lost)
+        .where(batch_keys.c.run_id == bindparam("the_run", type_=String))
+        .where(batch_keys.c.number > bindparam("after", type_=Integer))
+        .order_by(batch_keys.c.number)
+        .limit(_BATCHES_AT_ONCE)
     )
     return query
 
