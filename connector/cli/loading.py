@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,8 @@ def loading() -> Iterator[None]:
 
     Python would do so again and again while it grows, and twice at the end.
     """
+    # For linear algebra, which nobody does here, numpy starts a thread for each core, and they wait busily.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.disable()
     try:
         yield

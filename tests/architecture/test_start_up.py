@@ -20,6 +20,14 @@ with contextlib.suppress(SystemExit), open(os.devnull, "w") as sink, contextlib.
     main()
 """
 
+NUMPY = """
+import os
+from connector.cli.loading import loading
+with loading():
+    import numpy
+print(f"threads={len(os.listdir('/proc/self/task'))}")
+"""
+
 NOT_FOR_EVENTS_OF_A_QUERY = {
     "adbc_driver_manager",
     "adbc_driver_postgresql",
@@ -82,3 +90,7 @@ def test_a_run_of_ten_rows_loads_nothing_that_is_for_other_runs(tmp_path: Path) 
         assert len(tiktok.events) == 10
     assert {"duckdb", "httpx", "sqlalchemy"} <= loaded
     assert loaded & NOT_FOR_EVENTS_OF_A_QUERY == set()
+
+
+def test_numpy_starts_no_threads() -> None:
+    assert "threads=1" in loaded_by(NUMPY)
