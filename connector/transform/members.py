@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
@@ -55,7 +56,7 @@ def hash_members(
     batches: Iterable[pa.RecordBatch], compiled: CompiledMembers, *, threads: int = 2, slice_rows: int = SLICE_ROWS
 ) -> Iterator[HashedMembers]:
     """Transforms a result in slices, `threads` at a time; memory does not grow with the result."""
-    slices = each_slice(batches, compiled.indices, slice_rows)
+    slices = each_slice(batches, compiled.indices, repeat(slice_rows))
     region = compiled.rules.default_region
     return transformed(
         slices, lambda: SliceEngine(region), lambda engine, chunk: _hash_chunk(engine, chunk, compiled), threads

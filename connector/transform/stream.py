@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import repeat
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -23,9 +24,16 @@ _Engine = TypeVar("_Engine", bound=SliceEngine)
 _Hashed = TypeVar("_Hashed")
 
 SLICE_ROWS = 32_768
-SLICE_BYTES = 32 << 20
+MOST_ROWS = 65_536
+"""In a slice of a large result, where few are looked at at once: each costs some milliseconds beside its rows."""
+
 FIRST_ROWS = 1_024
-"""In the first slice; each has up to twice as many as the one before it."""
+"""In a slice of a result of which something can leave before the rest is there."""
+
+SLICE_BYTES = 32 << 20
+_ROWS_AT_ONCE = 3 * MOST_ROWS
+_ALIKE = 4
+"""So many slices of a size come before those that are twice as large."""
 
 _WORDS = pa.array([Skip.DUPLICATE.value, *(reason.value for reason in REASONS)])
 _OUTCOMES = pa.array(["skipped", *("rejected" for _ in REASONS)])
@@ -37,18 +45,27 @@ def hash_rows(
     compiled: CompiledTransform,
     *,
     threads: int = 2,
-    slice_rows: int = SLICE_ROWS,
+    slice_rows: int | None = None,
 ) -> Iterator[HashedRows]:
     """Transforms a result in slices, `threads` at a time; memory does not grow with the result.
 
-    Row numbers count from 1. Whatever a batch's iterator raises comes through.
+    Slices have `slice_rows` rows, or as many as are good. Row numbers count from 1. Whatever a batch's iterator raises
+    comes through.
     """
-    # What need not be put together from several slices may leave as soon as it is there.
-    growing = not compiled.rules.line_items
-    slices = each_slice(batches, compiled.indices, slice_rows, growing=growing)
+    sizes = repeat(slice_rows) if slice_rows else slice_sizes(threads, early=not compiled.rules.line_items)
+    slices = each_slice(batches, compiled.indices, sizes)
     return transformed(
         slices, lambda: Engine(compiled), lambda engine, chunk: hash_chunk(engine, chunk, compiled), threads
     )
+
+
+def slice_sizes(threads: int, *, early: bool) -> Iterator[int]:
+    """How many rows each slice has at most: small ones first where what comes of them is to be there `early`."""
+    size = FIRST_ROWS if early else SLICE_ROWS
+    most = max(SLICE_ROWS, min(MOST_ROWS, _ROWS_AT_ONCE // (threads + 1)))
+    while True:
+        yield from repeat(size, _ALIKE)
+        size = min(2 * size, most)
 
 
 def transformed(
@@ -83,15 +100,10 @@ def transformed(
             yield under_way.popleft().result()
 
 
-def each_slice(
-    batches: Iterable[pa.RecordBatch], indices: Sequence[int], slice_rows: int = SLICE_ROWS, *, growing: bool = False
-) -> Iterator[pa.Table]:
-    """The result in chunks as `chunk_of` makes them, none with more rows, and none too large.
-
-    With `growing`, the first are smaller, so that what comes of them is there early.
-    """
+def each_slice(batches: Iterable[pa.RecordBatch], indices: Sequence[int], sizes: Iterator[int]) -> Iterator[pa.Table]:
+    """The result in chunks as `chunk_of` makes them, of so many rows each, or fewer where they are large."""
     waiting: list[pa.RecordBatch] = []
-    first_row, rows, size, most = 1, 0, 0, min(FIRST_ROWS, slice_rows) if growing else slice_rows
+    first_row, rows, size, most = 1, 0, 0, next(sizes)
     for batch in batches:
         at = 0
         while at < batch.num_rows:
@@ -100,8 +112,7 @@ def each_slice(
             at, rows, size = at + piece.num_rows, rows + piece.num_rows, size + piece.nbytes
             if rows == most or size >= SLICE_BYTES:
                 yield chunk_of(waiting, indices, first_row)
-                first_row, rows, size, waiting = first_row + rows, 0, 0, []
-                most = min(2 * most, slice_rows)
+                first_row, rows, size, waiting, most = first_row + rows, 0, 0, [], next(sizes)
     if waiting:
         yield chunk_of(waiting, indices, first_row)
 
