@@ -24,14 +24,10 @@ _Engine = TypeVar("_Engine", bound=SliceEngine)
 _Hashed = TypeVar("_Hashed")
 
 SLICE_ROWS = 32_768
-MOST_ROWS = 65_536
-"""In a slice of a large result, where few are looked at at once: each costs some milliseconds beside its rows."""
-
 FIRST_ROWS = 1_024
 """In a slice of a result of which something can leave before the rest is there."""
 
 SLICE_BYTES = 32 << 20
-_ROWS_AT_ONCE = 3 * MOST_ROWS
 _ALIKE = 4
 """So many slices of a size come before those that are twice as large."""
 
@@ -52,20 +48,19 @@ def hash_rows(
     Slices have `slice_rows` rows, or as many as are good. Row numbers count from 1. Whatever a batch's iterator raises
     comes through.
     """
-    sizes = repeat(slice_rows) if slice_rows else slice_sizes(threads, early=not compiled.rules.line_items)
+    sizes = repeat(slice_rows) if slice_rows else slice_sizes(early=not compiled.rules.line_items)
     slices = each_slice(batches, compiled.indices, sizes)
     return transformed(
         slices, lambda: Engine(compiled), lambda engine, chunk: hash_chunk(engine, chunk, compiled), threads
     )
 
 
-def slice_sizes(threads: int, *, early: bool) -> Iterator[int]:
+def slice_sizes(*, early: bool) -> Iterator[int]:
     """How many rows each slice has at most: small ones first where what comes of them is to be there `early`."""
     size = FIRST_ROWS if early else SLICE_ROWS
-    most = max(SLICE_ROWS, min(MOST_ROWS, _ROWS_AT_ONCE // (threads + 1)))
     while True:
         yield from repeat(size, _ALIKE)
-        size = min(2 * size, most)
+        size = min(2 * size, SLICE_ROWS)
 
 
 def transformed(

@@ -3,11 +3,10 @@
 from itertools import islice, repeat
 
 import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.transform.stream import MOST_ROWS, SLICE_BYTES, SLICE_ROWS, each_slice, slice_sizes
+from connector.transform.stream import SLICE_BYTES, SLICE_ROWS, each_slice, slice_sizes
 
 
 @given(st.lists(st.integers(0, 40), max_size=12), st.lists(st.integers(1, 30), min_size=1, max_size=8))
@@ -34,12 +33,8 @@ def test_large_rows_make_small_slices() -> None:
     assert max(one.nbytes for one in slices) < SLICE_BYTES + batch.nbytes + 1_000
 
 
-@pytest.mark.parametrize(("threads", "most"), [(1, MOST_ROWS), (2, MOST_ROWS), (4, 39_321), (8, SLICE_ROWS)])
-def test_the_more_slices_are_looked_at_at_once_the_smaller_they_are(threads: int, most: int) -> None:
-    assert list(islice(slice_sizes(threads, early=False), 6)) == [SLICE_ROWS] * 4 + [most] * 2
-
-
 def test_the_first_are_small_where_something_is_to_be_there_early() -> None:
-    sizes = list(islice(slice_sizes(2, early=True), 32))
+    sizes = list(islice(slice_sizes(early=True), 32))
     assert sizes[:9] == [1_024] * 4 + [2_048] * 4 + [4_096]
-    assert (sizes[-1], sizes) == (MOST_ROWS, sorted(sizes))
+    assert (sizes[-1], sizes) == (SLICE_ROWS, sorted(sizes))
+    assert list(islice(slice_sizes(early=False), 6)) == [SLICE_ROWS] * 6
