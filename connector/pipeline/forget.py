@@ -125,7 +125,7 @@ def _staged(project: Project, ledger: Ledger, forgotten: Forgotten) -> Iterator[
     """By run that can go on from this folder, how many open events are about the person: they will be skipped."""
     for run in ledger.runs.unfinished():
         directory = run_directory(project, run.run_id)
-        if run.staged and directory.exists() and (events := _open_events(ledger, run.run_id, directory, forgotten)):
+        if run.begun and directory.exists() and (events := _open_events(ledger, run.run_id, directory, forgotten)):
             yield {**_named(run), "events": events}
 
 

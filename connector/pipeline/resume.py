@@ -180,13 +180,13 @@ def destination_of(project: Project, record: RunRecord) -> EventsDestination:
 def _can_go_on(run: RunRecord, *, named: bool) -> bool:
     """Whether something is left to do, be it only to end the run.
 
-    One that an error ended before it was staged goes on only if it is named.
+    One that an error ended before anything of it was staged goes on only if it is named.
     """
     if not run.resumable or run.status in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS}:
         return False
     if run.staged:
         return run.rows.balanced
-    return named or run.status in DIED
+    return named or run.begun or run.status in DIED
 
 
 def _too_late(batch: OpenBatch) -> bool:

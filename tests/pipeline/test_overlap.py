@@ -14,6 +14,8 @@ from connector.config.project import load_project
 from connector.errors import Interrupted, SourceError, StopResumable
 from connector.ledger.records import RunRecord
 from connector.pipeline.history import ledger_of
+from connector.pipeline.observer import Silent
+from connector.pipeline.resume import resume_run
 from connector.pipeline.run import run_orchestration
 from tests.cli.shop import NAME, Shop, shop
 from tests.cli.tiktok import Reply
@@ -129,6 +131,11 @@ def test_a_service_that_takes_no_token_ends_the_reading(tmp_path: Path, postgres
     record = running.record()
     assert (record.status, record.staged, record.rows.delivered) == ("failed", False, 0)
     assert record.rows.read == record.rows.pending > 0
+    service.then = None
+    observer = Silent()
+    finished = resume_run(load_project(running.shop.directory, {}), None, observer, threading.Event())
+    assert (finished.run_id, finished.status, finished.rows.delivered) == (record.run_id, "completed", ROWS)
+    assert service.events == {f"e{number}": 1 for number in range(ROWS)}
 
 
 def test_a_run_that_is_interrupted_while_it_reads_is_read_again_and_sends_the_rest(
@@ -164,7 +171,9 @@ def test_a_warehouse_that_fails_half_way_has_sent_what_it_gave_and_loses_nothing
     assert record.rows.delivered == len(service.events) > 0
     running.shop.query.write_text(QUERY.replace("THE_REST", GATE))
     later = run_orchestration(load_project(running.shop.directory, {}), NAME)
-    assert (later.rows.delivered, later.rows.skipped) == (ROWS - record.rows.delivered, record.rows.delivered)
+    assert (later.rows.delivered, later.rows.skipped) == (0, ROWS)
+    finished = running.record(record.run_id)
+    assert (finished.status, finished.rows.read, finished.rows.delivered) == ("completed", ROWS, ROWS)
     assert service.events == {f"e{number}": 1 for number in range(ROWS)}
 
 
