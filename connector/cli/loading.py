@@ -7,21 +7,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+def begin() -> None:
+    """Says that this process is the command line's own: what it loads stays until its end."""
+    # For linear algebra, which nobody does here, numpy starts a thread for each core, and they wait busily.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.freeze()
+    atexit.register(_end)
+
+
 @contextmanager
 def loading() -> Iterator[None]:
-    """Around imports: what they make stays until the process ends, and is not looked through for garbage meanwhile.
+    """Around imports, which are not looked through for garbage meanwhile, nor later in a process that has begun.
 
     Python would do so again and again while it grows, and twice at the end.
     """
-    # For linear algebra, which nobody does here, numpy starts a thread for each core, and they wait busily.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
+        if gc.get_freeze_count():
+            gc.freeze()
         gc.enable()
-        atexit.register(_end)
 
 
 def _end() -> None:

@@ -15,11 +15,19 @@ def as_before() -> Iterator[None]:
 
 
 def test_garbage_is_looked_for_again_once_all_is_loaded() -> None:
+    gc.freeze()
     with loading():
         assert not gc.isenabled()
         made = [[number] for number in range(10)]
     assert gc.isenabled()
     assert not {id(one) for one in made} & {id(one) for one in gc.get_objects()}
+
+
+def test_where_the_process_is_not_the_command_lines_own_nothing_is_kept_from_being_garbage() -> None:
+    with loading():
+        made = [[number] for number in range(10)]
+    assert {id(one) for one in made} <= {id(one) for one in gc.get_objects()}
+    assert gc.get_freeze_count() == 0
 
 
 def test_it_is_looked_for_again_where_nothing_can_be_loaded() -> None:

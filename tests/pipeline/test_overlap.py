@@ -109,7 +109,9 @@ def test_events_arrive_while_the_warehouse_still_works_on_the_query(
     assert service.events == {f"e{number}": 1 for number in range(ROWS)}
 
 
-@pytest.mark.parametrize("settings", [{"line_items": True}, {"max_reject_percent": 10}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [pytest.param({"line_items": True}, marks=pytest.mark.thorough), {"max_reject_percent": 10}], ids=str
+)
 def test_nothing_leaves_early_where_a_later_row_could_change_it(
     tmp_path: Path, postgres: Postgres, place: Place, settings: dict[str, Any]
 ) -> None:
@@ -177,6 +179,7 @@ def test_a_warehouse_that_fails_half_way_has_sent_what_it_gave_and_loses_nothing
     assert service.events == {f"e{number}": 1 for number in range(ROWS)}
 
 
+@pytest.mark.thorough
 def test_an_event_that_is_refused_early_is_found_and_named(tmp_path: Path, postgres: Postgres, place: Place) -> None:
     service = Service(frozenset({"e1500"}))
     record = Running(tmp_path / "shop", postgres, place, service).completed()
