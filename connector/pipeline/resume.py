@@ -124,7 +124,7 @@ def _go_on(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunReco
 
 def _read_again(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunRecord:
     def prepared() -> Run:
-        if record.begun:
+        if at.ledger.batches.open(record.run_id):
             _send_open(at, record, destination_of(at.project, record), resend_unknown=resend_unknown)
         job = job_now(at.project, record.orchestration, at.ledger)
         chosen = chosen_rows(at, record.retry_of, record.retry_reason) if record.retry_of else None

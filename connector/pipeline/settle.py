@@ -95,7 +95,7 @@ def _settled(route: Route, found: list[_Found], barred: Keys, line_items: bool) 
             _removed(found, grouped.duplicates),
             read_before=len(again),
             left_out=[left_out],
-            skips=Counter({Skip.DUPLICATE: left_out.num_rows}),
+            skips=Counter({Skip.DUPLICATE: left_out.num_rows} if left_out.num_rows else {}),
         )
     merged = grouped.events.filter(pa.array(repeated[grouped.first]))
     incomplete = parts.filter(pa.array(stopped))

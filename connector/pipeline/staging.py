@@ -66,9 +66,9 @@ def stage(
 ) -> Staged:
     """Stages a whole result in the folder `directory`, which is made; events that are known are left out.
 
-    With `early`, for results without line items, what need not wait for the end is handed on meanwhile.
-
     So are those about people who are `forgotten`, of whom nothing is written down.
+
+    With `early`, for results without line items, what need not wait for the end is handed on meanwhile.
 
     Raises OSError where the disk fails; then nothing that was written counts.
     """

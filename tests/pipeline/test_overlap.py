@@ -157,6 +157,7 @@ def test_a_run_that_is_interrupted_while_it_reads_is_read_again_and_sends_the_re
     assert later.rows.skipped == ROWS
     finished = running.record(first.run_id)
     assert (finished.status, finished.rows.read, finished.rows.delivered) == ("completed", ROWS, ROWS)
+    assert finished.skips == {}
     assert service.events == {f"e{number}": 1 for number in range(ROWS)}
 
 
