@@ -7,6 +7,7 @@ from connector.catalogue import BY_NAME, Parameter, Plain
 from connector.transform.binding import Binding, Field
 from connector.transform.layers import Layers
 from connector.transform.rules import EventRules
+from connector.transform.sql.json import json_text
 from connector.transform.sql.text import guarded, is_text, quote, strip, text_of
 from connector.transform.template import Scalar
 
@@ -59,6 +60,11 @@ class Context:
         elif fields:
             self.given[name] = self.stripped(f"given_{name}", fields[0], BY_NAME[name])
         return self.given.get(name)
+
+    def json(self, name: str) -> str | None:
+        """The column holding the parameter's text as a JSON string; None where nothing fills it."""
+        text = self.text(name)
+        return self.layers.put(Level.JSON, f"json_{name}", json_text(text)) if text else None
 
     def stripped(self, column: str, source: Field, parameter: Parameter) -> str:
         """Puts the stripped text of a column of the result, and gives the name it goes by."""

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
-from connector.transform.sql.text import ID_LENGTH, json_text, quote
+from connector.transform.sql.json import json_text
+from connector.transform.sql.text import ID_LENGTH, quote
 
 _SEPARATOR = "chr(31)"
 

@@ -1,12 +1,11 @@
 """The JSON of an event without its closing part, and what is kept of a rejected row."""
 
-import json
-
 from connector.catalogue import PARAMETERS
 from connector.redaction import ANY_NUMBER, EMAIL_LIKE, WRITTEN_PHONE
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
-from connector.transform.sql.text import id_number, json_text, quote, redacted
+from connector.transform.sql.json import json_text, members
+from connector.transform.sql.text import id_number, redacted
 
 FOUND_BY = ("event_id", "order_id")
 _TIME_LIKE = r"\d{4}-?\d{2}-?\d{2}.*|1\d{9}|1\d{12}"
@@ -28,9 +27,8 @@ def compile_head(
     And head_number, by which heads within one slice are told apart.
     """
     limited = context.on_web("true") if context.rules.limited_data_use else None
-    members = [_member(one.name, one.json) for one in identifiers]
-    members += [_member(_user_key(name), value) for name, value in user.items()]
-    people = context.layers.put(Level.OUTCOME, "people", f"concat_ws(',', {', '.join(members) or 'NULL'})")
+    people = [(one.name, one.json) for one in identifiers]
+    people += [(_user_key(name), context.layers.put(Level.ID, f"user_{name}", json)) for name, json in user.items()]
     parts = [
         """'{"event":'""",
         json_text("event"),
@@ -40,7 +38,7 @@ def compile_head(
         json_text("event_id"),
         *([f"""CASE WHEN {limited} THEN ',"limited_data_use":true' END"""] if limited else []),
         """',"user":{'""",
-        people,
+        members(people),
         "'}'",
         *([page] if page else []),
         """',"properties":{"content_type":'""",
@@ -57,33 +55,41 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
     Text that looks like an e-mail address or a phone number is taken out wherever it stands. Where long numbers
     are at home, such as an order's id, a number counts as a phone number only when it is written like one.
     """
-    members = [_member(one.name, one.json) for one in identifiers]
-    members += [
-        _member(parameter.name, json_text(_kept(parameter.name, text)))
-        for parameter in PARAMETERS
-        if not parameter.personal and (text := context.text(parameter.name))
-    ]
-    return f"concat('{{', concat_ws(',', {', '.join(members) or 'NULL'}), '}}')"
+    found = [(one.name, one.json) for one in identifiers]
+    texts = [(one.name, text) for one in PARAMETERS if not one.personal and (text := context.text(one.name))]
+    numbered = [one for one in texts if one[0] in _NUMBERED]
+    kept = _kept(context, "numbered", numbered, WRITTEN_PHONE)
+    kept |= _kept(context, "texts", [one for one in texts if one not in numbered], ANY_NUMBER)
+    if "timestamp" in kept:
+        kept["timestamp"] = _kept_time(context, dict(texts)["timestamp"], kept["timestamp"])
+    found += [(name, kept[name]) for name, _ in texts]
+    return f"concat('{{', {members(found)}, '}}')"
 
 
 def ids(context: Context) -> tuple[str, ...]:
     """The ids of a row's event and order, as numbers of what is kept of them where a row is rejected; NULL: none."""
     texts = ((name, context.text(name)) for name in FOUND_BY)
-    kept = ((name, _kept(name, text) if text else "NULL::VARCHAR") for name, text in texts)
+    kept = ((name, redacted(text, EMAIL_LIKE, WRITTEN_PHONE) if text else "NULL::VARCHAR") for name, text in texts)
     return tuple(f"{id_number(text)} AS {name}" for name, text in kept)
 
 
-def _kept(name: str, text: str) -> str:
-    if name == "timestamp":
-        is_time = f"event_time IS NOT NULL AND regexp_full_match({text}, '{_TIME_LIKE}')"
-        return f"CASE WHEN {is_time} THEN {text} ELSE {redacted(text, EMAIL_LIKE, ANY_NUMBER)} END"
-    numbers = WRITTEN_PHONE if name in _NUMBERED else ANY_NUMBER
-    return redacted(text, EMAIL_LIKE, numbers)
+def _kept(context: Context, kind: str, texts: list[tuple[str, str]], numbers: str) -> dict[str, str]:
+    """Puts what is kept of these texts as JSON strings; gives where each is found.
+
+    In one list, so that a pattern is made ready once for all of them: on a few rejected rows that is most of the work.
+    """
+    given = ", ".join(text for _, text in texts)
+    kept = f"list_transform([{given}]::VARCHAR[], lambda x: {redacted('x', EMAIL_LIKE, numbers)})"
+    context.layers.put(Level.PAYLOAD, f"kept_{kind}", kept)
+    context.layers.put(Level.LAST, f"json_of_{kind}", f"list_transform(kept_{kind}, lambda x: {json_text('x')})")
+    return {name: f"json_of_{kind}[{number}]" for number, (name, _) in enumerate(texts, 1)}
+
+
+def _kept_time(context: Context, given: str, kept: str) -> str:
+    is_time = f"event_time IS NOT NULL AND regexp_full_match({given}, '{_TIME_LIKE}')"
+    as_given = context.layers.put(Level.PAYLOAD, "json_of_time", f"CASE WHEN {is_time} THEN {json_text(given)} END")
+    return f"coalesce({as_given}, {kept})"
 
 
 def _user_key(name: str) -> str:
     return next(parameter.path[-1] for parameter in PARAMETERS if parameter.name == name)
-
-
-def _member(name: str, value: str) -> str:
-    return f"{quote(f'{json.dumps(name)}:')} || {value}"

@@ -9,8 +9,9 @@ from connector.outcomes import Reason, RowWarning
 from connector.redaction import anonymous
 from connector.transform.binding import Field
 from connector.transform.compiler.context import Context, Level, literal
+from connector.transform.sql.json import json_text, later_members, members
 from connector.transform.sql.numbers import WIDE, either, is_bad, is_negative, json_number, narrow, product, wide
-from connector.transform.sql.text import guarded, is_text, json_text, listed, quote, strip, text_of
+from connector.transform.sql.text import guarded, is_text, listed, quote, strip, text_of
 from connector.transform.template import Constant
 from connector.vocabulary import EVENT_CHANNELS, ISO_CURRENCIES, LISTED_CURRENCIES
 
@@ -21,11 +22,12 @@ _ITEM_TEXTS = ("content_id", "content_name", "content_category", "brand")
 
 
 def compile_properties(context: Context) -> list[str]:
-    """Pieces of JSON, each NULL or with a comma before it, that follow `"properties":{` and content_type."""
-    pieces = [_defaulted(context, "currency", "currency")]
-    plain = ("order_id", "shop_id", "description", "event_channel")
-    pieces += [_member(name, json_text(text)) for name in plain if (text := context.text(name))]
-    pieces += [_own(context, number, *item) for number, item in enumerate(context.binding.own.items())]
+    """Pieces of JSON, NULL, or with a comma before what they write, to follow `"properties":{` and content_type."""
+    pieces = _currency(context)
+    plain = ((name, context.json(name)) for name in ("order_id", "shop_id", "description", "event_channel"))
+    pieces += later_members((name, json) for name, json in plain if json)
+    for number, item in enumerate(context.binding.own.items()):
+        pieces += _own(context, number, *item)
     return pieces
 
 
@@ -73,15 +75,14 @@ def compile_amounts(context: Context) -> None:
 
 def compile_item(context: Context) -> None:
     """Puts the column item: this row's element of `contents`, NULL where the row has nothing for one."""
-    members = [member(name, json_text(text)) for name in _ITEM_TEXTS if (text := context.text(name))]
-    members += [
-        member(name, json_number(f"number_{name}")) for name in ("price", "quantity") if context.binding.has(name)
+    put = context.layers.put
+    found = [(name, json) for name in _ITEM_TEXTS if (json := context.json(name))]
+    found += [
+        (name, put(Level.JSON, f"json_{name}", json_number(f"number_{name}")))
+        for name in ("price", "quantity")
+        if context.binding.has(name)
     ]
-    if not members:
-        context.layers.put(Level.OUTCOME, "item", "NULL::VARCHAR")
-        return
-    context.layers.put(Level.JSON, "members", f"concat_ws(',', {', '.join(members)})")
-    context.layers.put(Level.OUTCOME, "item", "CASE WHEN members <> '' THEN concat('{', members, '}') END")
+    put(Level.OUTCOME, "item", f"nullif(concat('{{', {members(found)}, '}}'), '{{}}')" if found else "NULL::VARCHAR")
 
 
 def _read(context: Context, name: str) -> str | None:
@@ -101,15 +102,15 @@ def _read(context: Context, name: str) -> str | None:
     return column
 
 
-def _defaulted(context: Context, name: str, column: str) -> str:
-    if context.text(name):
-        return f"concat(',\"{name}\":\"', {column}, '\"')"
-    return quote(f',"{name}":"USD"')
+def _currency(context: Context) -> list[str]:
+    if context.text("currency"):
+        return [quote(',"currency":"'), "currency", quote('"')]
+    return [quote(',"currency":"USD"')]
 
 
-def _own(context: Context, number: int, key: str, source: Field | Constant) -> str:
+def _own(context: Context, number: int, key: str, source: Field | Constant) -> list[str]:
     if isinstance(source, Constant):
-        return quote(f",{json.dumps(key, ensure_ascii=False)}:{_constant_json(source)}") if _says(source) else "NULL"
+        return [quote(f",{json.dumps(key, ensure_ascii=False)}:{_constant_json(source)}")] if _says(source) else []
     column, kind = f"c{source.index}", source.kind
     if (
         pa.types.is_boolean(kind)
@@ -126,7 +127,7 @@ def _own(context: Context, number: int, key: str, source: Field | Constant) -> s
         stripped = context.layers.put(Level.GIVEN, f"own_{number}_stripped", strip(raw))
         value = json_text(context.layers.put(Level.GUARDED, f"own_{number}_text", guarded(stripped, Plain.TEXT)))
     kept = context.layers.put(Level.NORMAL, f"own_{number}_json", value)
-    return _member(key, kept)
+    return later_members([(key, kept)])
 
 
 def _says(source: Constant) -> bool:
@@ -136,12 +137,3 @@ def _says(source: Constant) -> bool:
 def _constant_json(source: Constant) -> str:
     value = anonymous(source.value.strip()) if isinstance(source.value, str) else source.value
     return json.dumps(value, ensure_ascii=False)
-
-
-def _member(name: str, value: str) -> str:
-    return f"{quote(f',{json.dumps(name, ensure_ascii=False)}:')} || {value}"
-
-
-def member(name: str, value: str) -> str:
-    """A member of a JSON object, NULL where its value is."""
-    return f"{quote(f'{json.dumps(name, ensure_ascii=False)}:')} || {value}"

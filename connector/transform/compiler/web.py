@@ -11,8 +11,9 @@ from connector.transform.sql.identity import (
     text_digest,
     without_empty_digest,
 )
+from connector.transform.sql.json import json_text
 from connector.transform.sql.network import is_public
-from connector.transform.sql.text import guarded, json_text, lower, strip
+from connector.transform.sql.text import guarded, lower, strip
 
 _US_ZIP_LENGTH = 5
 

@@ -1,4 +1,4 @@
-"""Text: stripping, lower-casing, quoting, JSON strings."""
+"""Text: stripping, lower-casing, quoting."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from connector.catalogue import Plain
 from connector.redaction import DIALLED_PHONE, EMAIL_LIKE, REDACTED, SPACED_PHONE
-from connector.transform.sql.functions import DECIMAL_TEXT, JSON_TEXT, UNICODE_LOWER
+from connector.transform.sql.functions import DECIMAL_TEXT, UNICODE_LOWER
 
 _WHITE_SPACE = (
     *range(0x09, 0x0E),
@@ -81,13 +81,16 @@ def guarded(column: str, plain: Plain) -> str:
         return f"CASE WHEN {_names_somebody(column)} THEN left(sha256({column}), {ID_LENGTH}) ELSE {column} END"
     if plain is Plain.WHOLE:
         return f"CASE WHEN NOT {_names_somebody(column)} THEN {column} END"
-    in_text = plain is Plain.TEXT
-    patterns = [DIALLED_PHONE, SPACED_PHONE] if in_text else [DIALLED_PHONE]
-    addresses, phones = (("@", "%"), ("+", "(", "-", ".")) if in_text else (("@", "%40"), ("+", "%2B", "%2b"))
-    addressed = redacted(f"replace({column}, '/@', {_HANDLE})", EMAIL_LIKE, *patterns)
+    if plain is Plain.TEXT:
+        phones, addressed = f"{DIALLED_PHONE}|{SPACED_PHONE}", _holds(column, "@", "%")
+        # Numbers with nothing but points between their digits have four characters between the two.
+        numbered = f"({_holds(column, '+', '(', '-')} OR {column} LIKE '%.___.____%')"
+    else:
+        phones, addressed, numbered = DIALLED_PHONE, _holds(column, "@", "%40"), _holds(column, "+", "%2B", "%2b")
+    without_handles = redacted(f"replace({column}, '/@', {_HANDLE})", f"{EMAIL_LIKE}|{phones}")
     return (
-        f"CASE WHEN {_holds(column, *addresses)} THEN replace({addressed}, {_HANDLE}, '/@')"
-        f" WHEN {_holds(column, *phones)} THEN {redacted(column, *patterns)} ELSE {column} END"
+        f"CASE WHEN {addressed} THEN replace({without_handles}, {_HANDLE}, '/@')"
+        f" WHEN {numbered} THEN {redacted(column, phones)} ELSE {column} END"
     )
 
 
@@ -98,14 +101,6 @@ def _names_somebody(column: str) -> str:
 
 def _holds(column: str, *texts: str) -> str:
     return f"({' OR '.join(f'contains({column}, {quote(text)})' for text in texts)})"
-
-
-def json_text(column: str) -> str:
-    """`column` as a JSON string, NULL for NULL, in the bytes that other JSON libraries write.
-
-    DuckDB escapes control characters in capitals, others do not: they are rare, and looking for them is cheap.
-    """
-    return f"CASE WHEN contains(to_json({column}), '\\u00') THEN {JSON_TEXT}({column}) ELSE to_json({column}) END"
 
 
 def number_text(number: str) -> str:
