@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from connector.outcomes import Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
-from connector.transform.sql.text import is_text, listed, quote
+from connector.transform.sql.text import is_one_of, is_text, quote
 from connector.transform.sql.times import unix_seconds
 from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
@@ -17,12 +17,12 @@ def compile_event(context: Context) -> tuple[Conditions, Notes]:
     given, fixed = context.text("event"), context.rules.fixed_event_name
     parts = [part for part in (given, quote(fixed) if fixed else None) if part]
     context.layers.put(Level.NORMAL, "event", f"coalesce({', '.join(parts)}, NULL)" if parts else "NULL::VARCHAR")
-    known = f"event IN ({listed((*STANDARD_EVENTS, *LEGACY_EVENTS))})"
-    if context.rules.custom_events and (custom := context.on_web(f"event IN ({listed(context.rules.custom_events)})")):
+    known = is_one_of("event", (*STANDARD_EVENTS, *LEGACY_EVENTS))
+    if context.rules.custom_events and (custom := context.on_web(is_one_of("event", context.rules.custom_events))):
         known = f"({known} OR {custom})"
     return (
         {Reason.MISSING_EVENT: "event IS NULL", Reason.UNKNOWN_EVENT: f"NOT {known}"},
-        {RowWarning.LEGACY_EVENT_NAME: f"coalesce(event IN ({listed(LEGACY_EVENTS)}), false)"},
+        {RowWarning.LEGACY_EVENT_NAME: f"coalesce({is_one_of('event', LEGACY_EVENTS)}, false)"},
     )
 
 

@@ -11,13 +11,14 @@ from connector.transform.binding import Field
 from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.sql.json import json_text, later_members, members
 from connector.transform.sql.numbers import WIDE, either, is_bad, is_negative, json_number, narrow, product, wide
-from connector.transform.sql.text import guarded, is_text, listed, quote, strip, text_of
+from connector.transform.sql.text import guarded, is_code, is_one_of, is_text, quote, strip, text_of
 from connector.transform.template import Constant
 from connector.vocabulary import EVENT_CHANNELS, ISO_CURRENCIES, LISTED_CURRENCIES
 
 _LIMITS = {"price": 10**14, "quantity": 10**12, "value": None}
 """What keeps price x quantity within DECIMAL(38, 6); a value is within it if it could be read at all."""
 
+_OFTEN_PAID = ("USD", "EUR", "GBP", "JPY", "CAD", "AUD", "BRL", "MXN", "IDR")
 _ITEM_TEXTS = ("content_id", "content_name", "content_category", "brand")
 
 
@@ -43,20 +44,18 @@ def compile_currency(context: Context) -> tuple[dict[Reason, str], dict[RowWarni
     if not text:
         return {}, {}
     context.layers.put(Level.NORMAL, "currency", f"coalesce(upper({text}), 'USD')")
-    iso = sorted({*ISO_CURRENCIES, *LISTED_CURRENCIES})
+    is_listed = is_code("currency", dict.fromkeys((*_OFTEN_PAID, *LISTED_CURRENCIES)))
+    is_other = is_code("currency", sorted({*ISO_CURRENCIES} - {*LISTED_CURRENCIES}))
     return (
-        {Reason.INVALID_CURRENCY: f"currency NOT IN ({listed(iso)})"},
-        {
-            RowWarning.CURRENCY_NOT_LISTED: f"currency NOT IN ({listed(LISTED_CURRENCIES)})"
-            f" AND currency IN ({listed(iso)})"
-        },
+        {Reason.INVALID_CURRENCY: f"CASE WHEN {is_listed} THEN false ELSE NOT {is_other} END"},
+        {RowWarning.CURRENCY_NOT_LISTED: f"CASE WHEN {is_listed} THEN false ELSE {is_other} END"},
     )
 
 
 def compile_channel(context: Context) -> dict[Reason, str]:
     """When event_channel is a reason to reject."""
     text = context.text("event_channel")
-    return {Reason.INVALID_EVENT_CHANNEL: f"{text} NOT IN ({listed(EVENT_CHANNELS)})"} if text else {}
+    return {Reason.INVALID_EVENT_CHANNEL: f"NOT {is_one_of(text, EVENT_CHANNELS)}"} if text else {}
 
 
 def compile_amounts(context: Context) -> None:
