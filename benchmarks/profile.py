@@ -36,7 +36,7 @@ CALLS = {
     ],
     "send: stage read": ["connector.stage.reader:StageReader.events"],
     "send: JSON joined": [
-        "connector.pipeline.sending:payloads",
+        "connector.pipeline.sending:payload",
         "connector.destinations.tiktok.client:request_body",
     ],
     "send: keys and figures to keep": ["connector.pipeline.sending:keys_of", "connector.pipeline.sending:figures_of"],

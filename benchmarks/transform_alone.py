@@ -7,7 +7,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from benchmarks.data import TABLE
 from benchmarks.project import ORCHESTRATION, load
@@ -20,7 +19,7 @@ from connector.queries.render import RunContext
 from connector.route import Route
 from connector.stage.cutting import Cutter
 from connector.transform.compiler import CompiledTransform
-from connector.transform.grouping import payloads
+from connector.transform.grouping import payload
 from connector.transform.stream import hash_rows
 
 BATCH_ROWS = 65_536
@@ -59,5 +58,4 @@ def row_by_row(rows: Iterable[dict[str, Any]], settings: Settings) -> int:
 
 def _body(cut: tuple[Route, pa.RecordBatch]) -> bytes:
     route, events = cut
-    joined = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], payloads(events)), ",")
-    return request_body(Batch(0, route, events.num_rows, 0, memoryview(joined[0].as_buffer())))
+    return request_body(Batch(0, route, events.num_rows, 0, payload(events)))

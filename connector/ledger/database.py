@@ -15,8 +15,6 @@ from connector.errors import ConnectorError, StopResumable
 from connector.ledger.together import Together, Work
 from connector.ledger.upgrades import bring_up_to_date
 
-_WRITING = "connector_writing"
-
 
 class Database:
     """Transactions on the ledger's database; safe to use from several threads and processes."""
@@ -35,6 +33,7 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads. Raises StopResumable where the database fails."""
         with _failures("read"), self._engine.connect() as connection:
+            self._begin(connection, "BEGIN")
             yield connection
 
     @contextmanager
@@ -43,9 +42,15 @@ class Database:
 
         Raises StopResumable where the database fails.
         """
-        writer = self._engine.execution_options(**{_WRITING: True})
-        with _failures("written"), self._lock, writer.begin() as connection:
+        with _failures("written"), self._lock, self._engine.begin() as connection:
+            # At once: a writer that read first would fail when another came between.
+            self._begin(connection, "BEGIN IMMEDIATE")
             yield connection
+
+    def _begin(self, connection: Connection, statement: str) -> None:
+        """Not by a listener of SQLAlchemy's events: with one of them, every statement looks for all of them."""
+        if not self.is_shared:
+            connection.exec_driver_sql(statement)
 
     def together(self, work: Work) -> None:
         """Does `work` in a transaction that writes, with what other threads ask for meanwhile; see `Together`.
@@ -99,7 +104,6 @@ def _engine(url: str) -> Engine:
     engine = create_engine(full, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -147,9 +151,3 @@ def _use_write_ahead_log(connection: Any) -> None:
             time.sleep(0.01)
         else:
             return
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes its place at once: one that read first would fail when another came between."""
-    immediate = connection.get_execution_options().get(_WRITING)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

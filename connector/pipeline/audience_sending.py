@@ -51,8 +51,9 @@ class StagedChanges(StagedBatches):
         ]
 
     @staticmethod
-    def _payloads(events: pa.RecordBatch) -> pa.Array:
-        return events["payload"]
+    def _payload(events: pa.RecordBatch) -> memoryview:
+        rows = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], events["payload"]), ",")
+        return memoryview(rows[0].as_buffer())
 
 
 class ChangeRecorder(LedgerRecorder):

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
@@ -24,9 +23,7 @@ from connector.pipeline.suppressed import forgotten_by
 from connector.stage.keys import halves
 from connector.stage.reader import StageReader
 from connector.transform.events import ANSWER, left_out_rows
-from connector.transform.grouping import payloads
-
-_COMMA = pa.scalar(",")
+from connector.transform.grouping import payload
 
 Delivered = Callable[[int], None]
 """Told of each number of events that were just delivered."""
@@ -94,22 +91,21 @@ class StagedBatches:
             self._keys[batch.record.number] = keys_of(events, self._keep_until)
 
     @staticmethod
-    def _payloads(events: pa.RecordBatch) -> pa.Array:
-        """The JSON of each event."""
-        return payloads(events)
+    def _payload(events: pa.RecordBatch) -> memoryview:
+        """The JSON of all events, joined by commas."""
+        return payload(events)
 
     def _batch(self, record: BatchRecord, events: pa.RecordBatch, offset: int) -> Batch:
         self._figures[record.number, offset, events.num_rows] = figures_of(events, datetime.now(UTC))
         ends = events["rows"].offsets
         rows = ends[-1].as_py() - ends[0].as_py()
-        joined = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], self._payloads(events)), _COMMA)
-        payload, row_numbers = memoryview(joined[0].as_buffer()), events["rows"]
+        row_numbers = events["rows"]
         return Batch(
             record.number,
             record.route,
             events.num_rows,
             rows,
-            payload,
+            self._payload(events),
             offset,
             lambda event: row_numbers[event].as_py() or [],
         )

@@ -14,7 +14,8 @@ from connector.transform.engine import key_of
 
 _NOTHING, _COMMA, _NO_TEXT = pa.scalar(""), pa.scalar(","), pa.scalar(None, pa.string())
 _CONTENTS, _AFTER_CONTENTS = pa.scalar(',"contents":['), pa.scalar("]")
-_VALUE, _BEFORE_VALUE, _END = pa.scalar(',"value":'), pa.scalar('],"value":'), pa.scalar("}}")
+_VALUE, _BEFORE_VALUE = pa.scalar(',"value":'), pa.scalar('],"value":')
+_END, _END_AND_COMMA = pa.scalar("}}"), pa.scalar("}},")
 _OF_THE_FIRST = ("persons", "time", "currency", "marks")
 """What, like the head, is that of an event's first row."""
 
@@ -65,14 +66,26 @@ def conflicting_rows(events: pa.Table) -> int:
 
 def payloads(events: pa.RecordBatch | pa.Table) -> pa.Array:
     """The JSON object of each event (schema EVENTS), as UTF-8 text."""
+    return _written(events, _END)
+
+
+def payload(events: pa.RecordBatch) -> memoryview:
+    """The same of all events, joined by commas: each is written with one, and so they lie in memory."""
+    texts = _written(events, _END_AND_COMMA)
+    _, ends, found = texts.buffers()
+    bounds = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return memoryview(found)[bounds[0] : bounds[-1] - 1]
+
+
+def _written(events: pa.RecordBatch | pa.Table, end: pa.Scalar) -> pa.Array:
     head, items, amounts = (_plain(events[name]) for name in ("head", "items", "amount"))
     values = _value_text(amounts)
     if not items.null_count and not amounts.null_count:
-        return pc.binary_join_element_wise(head, _CONTENTS, items, _BEFORE_VALUE, values, _END, _NOTHING)
+        return pc.binary_join_element_wise(head, _CONTENTS, items, _BEFORE_VALUE, values, end, _NOTHING)
     contents = pc.binary_join_element_wise(_CONTENTS, items, _AFTER_CONTENTS, _NOTHING)
     value = pc.binary_join_element_wise(_VALUE, values, _NOTHING)
     return pc.binary_join_element_wise(
-        head, pc.fill_null(contents, _NOTHING), pc.fill_null(value, _NOTHING), _END, _NOTHING
+        head, pc.fill_null(contents, _NOTHING), pc.fill_null(value, _NOTHING), end, _NOTHING
     )
 
 

@@ -6,14 +6,14 @@ import duckdb
 import phonenumbers as pn
 import pytest
 
-from connector.transform.phones import FAST_E164, NO_DIGIT, e164, national_pattern
+from connector.transform.phones import FAST_E164, NO_DIGIT, SEPARATORS, SPACED_E164, e164, national_pattern
 from tests.transform import phone_plans
 
 REGIONS = sorted(pn.SUPPORTED_REGIONS)
 NANP = sorted(pn.region_codes_for_country_code(1))
 TYPES = (pn.PhoneNumberType.FIXED_LINE, pn.PhoneNumberType.MOBILE, pn.PhoneNumberType.TOLL_FREE)
 WRITTEN = (pn.PhoneNumberFormat.E164, pn.PhoneNumberFormat.INTERNATIONAL, pn.PhoneNumberFormat.NATIONAL)
-SEPARATORS = ("", " ", "-", ".", ") ", " - ", "...", "(", ") (", "/", "    ", " x", "+")
+BETWEEN = ("", " ", "-", ".", ") ", " - ", "...", "(", ") (", "/", "    ", " x", "+")
 
 
 def examples() -> Iterator[pn.PhoneNumber]:
@@ -57,7 +57,16 @@ def random_national(seed: int, count: int) -> Iterator[str]:
         cuts = sorted(draw.sample(range(1, len(digits)), k=draw.randint(0, 3)))
         groups = (digits[start:end] for start, end in zip([0, *cuts], [*cuts, len(digits)], strict=True))
         lead = draw.choice(("", "", "(", "1", "+1", "1 ", "+1 (", "(+1)", "1-", "011 1 ", "01", "tel:", "++1"))
-        yield lead + draw.choice(SEPARATORS).join(groups)
+        yield lead + draw.choice(BETWEEN).join(groups)
+
+
+def random_spaced(seed: int, count: int) -> Iterator[str]:
+    """Numbers with a calling code, possible and not, with separators right and wrong between their digits."""
+    draw = random.Random(seed)
+    between = ("", "", "", " ", "-", ".", "(", ")", ") ", " (0) ", " - ", "...", "    ", "/", " x", "+", "\u00a0")
+    for text in random_e164(seed, count):
+        odd = draw.random() < 0.5
+        yield "+" + "".join(digit + draw.choice(between if odd else between[:9]) for digit in text[1:-1]) + text[-1]
 
 
 def disagreements(pattern: str, texts: Iterator[str], region: str, prefix: str) -> list[tuple[str, str | None]]:
@@ -77,6 +86,21 @@ def test_the_plans_are_what_the_metadata_says() -> None:
 def test_a_text_taken_for_e164_is_what_phonenumbers_makes_of_it(region: str) -> None:
     assert disagreements(FAST_E164, written(), region, "") == []
     assert disagreements(FAST_E164, random_e164(seed=len(region) + ord(region[0]), count=4_000), region, "") == []
+
+
+@pytest.mark.parametrize("region", ["US", "GB", "IT", "BR", "SM"])
+def test_what_stands_between_digits_after_a_calling_code_says_nothing(region: str) -> None:
+    nothing = str.maketrans("", "", SEPARATORS)
+    texts = [*written(), *random_spaced(seed=ord(region[0]), count=6_000)]
+    claimed = [text for text in texts if re.fullmatch(SPACED_E164, text)]
+    assert sum(text != text.translate(nothing) for text in claimed) > 1_000
+    assert [text for text in claimed if e164(text, region) != e164(text.translate(nothing), region)] == []
+
+
+@pytest.mark.parametrize("text", ["+44 20 7946 0958", "+49 (30) 1234567", "+33 6 12 34 56 78", "+1 (206) 555-0100"])
+def test_the_usual_spaced_numbers_need_no_phonenumbers(text: str) -> None:
+    assert re.fullmatch(SPACED_E164, text)
+    assert re.fullmatch(FAST_E164, text.translate(str.maketrans("", "", SEPARATORS)))
 
 
 def test_every_length_and_leading_digits_of_the_plans_with_prefixes_agree() -> None:
@@ -186,8 +210,9 @@ def test_e164(text: str, region: str, number: str | None) -> None:
 
 
 def test_duckdb_reads_the_expressions_as_python_does() -> None:
-    texts = [*written(), *random_e164(1, 20_000), *random_national(2, 20_000), "n/a", "x\n1", "é", "+1２06"]
-    patterns = {"e164": FAST_E164, "national": national_pattern("US") or "", "none": NO_DIGIT}
+    texts = [*written(), *random_e164(1, 20_000), *random_national(2, 20_000), *random_spaced(3, 20_000)]
+    texts += ["n/a", "x\n1", "é", "+1２06"]
+    patterns = {"e164": FAST_E164, "spaced": SPACED_E164, "national": national_pattern("US") or "", "none": NO_DIGIT}
     with duckdb.connect() as connection:
         for name, pattern in patterns.items():
             matched = connection.execute(

@@ -13,6 +13,7 @@ from connector.transform.sql.identity import (
     phone_digest,
     phone_number,
     text_digest,
+    unspaced,
     without_empty_digest,
 )
 from connector.transform.sql.text import strip, text_of
@@ -80,7 +81,7 @@ def _identifier(context: Context, parameter: Parameter) -> Identifier | None:
 def _of_scalars(context: Context, parameter: Parameter, given: list[str]) -> Identifier:
     layers, name = context.layers, parameter.name
     texts = [layers.put(Level.NORMAL, f"{column}_value", without_empty_digest(column)) for column in given]
-    digests = [_digest(context, parameter, text) for text in texts]
+    digests = [_digest(context, parameter, text, column) for text, column in zip(texts, given, strict=True)]
     given_any = " OR ".join(f"{text} IS NOT NULL" for text in texts)
     invalid = " OR ".join(f"({t} IS NOT NULL AND {d} IS NULL)" for t, d in zip(texts, digests, strict=True))
     if len(digests) == 1:
@@ -149,10 +150,11 @@ def _start(digest: str) -> str:
     return f"substr({digest}, 1, {PERSON_DIGITS})"
 
 
-def _digest(context: Context, parameter: Parameter, text: str) -> str:
+def _digest(context: Context, parameter: Parameter, text: str, given: str) -> str:
     layers = context.layers
     if parameter.kind is Kind.PHONE:
-        number = layers.put(Level.CLEAN, f"{text}_number", phone_number(text, context.rules.default_region))
+        plain = layers.put(Level.NORMAL, f"{given}_unspaced", unspaced(given))
+        number = layers.put(Level.CLEAN, f"{text}_number", phone_number(text, context.rules.default_region, plain))
         return layers.put(Level.DIGEST, f"{text}_digest", phone_digest(text, number))
     return layers.put(Level.DIGEST, f"{text}_digest", _digest_expression(context, parameter, text))
 

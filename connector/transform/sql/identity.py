@@ -4,7 +4,7 @@ Source: TikTok's `/event/track/` page for normalising (agreed by several sources
 64 hex digits is a digest is every connector's rule.
 """
 
-from connector.transform.phones import FAST_E164, NO_DIGIT, national_pattern
+from connector.transform.phones import FAST_E164, NO_DIGIT, SEPARATORS, SPACED_E164, national_pattern
 from connector.transform.sql.functions import E164
 from connector.transform.sql.text import WHITE_SPACE_CLASS, lower, quote
 from connector.vocabulary import EMPTY_DIGEST
@@ -32,8 +32,19 @@ def email_digest(column: str) -> str:
     )
 
 
-def phone_number(column: str, region: str) -> str:
-    """E.164 with the plus sign; NULL for what is no possible number, and for digests."""
+def unspaced(column: str) -> str:
+    """A phone number with a country code, without what stands between its digits; other texts as they are."""
+    spaced = f"regexp_full_match({column}, {quote(SPACED_E164)})"
+    without = f"CASE WHEN {spaced} THEN translate({column}, {quote(SEPARATORS)}, '') ELSE {column} END"
+    return f"CASE WHEN starts_with({column}, '+') THEN {without} ELSE {column} END"
+
+
+def phone_number(column: str, region: str, unspaced_column: str | None = None) -> str:
+    """E.164 with the plus sign; NULL for what is no possible number, and for digests.
+
+    Where `unspaced_column` holds what `unspaced` makes of `column`, fewer numbers are left to phonenumbers.
+    """
+    plain = unspaced_column or column
     national = national_pattern(region)
     formatted = (
         f" WHEN regexp_full_match({column}, {quote(national)})"
@@ -42,7 +53,7 @@ def phone_number(column: str, region: str) -> str:
         else ""
     )
     return (
-        f"CASE WHEN regexp_full_match({column}, {quote(FAST_E164)}) THEN {column}{formatted}"
+        f"CASE WHEN regexp_full_match({plain}, {quote(FAST_E164)}) THEN {plain}{formatted}"
         f" WHEN {column} IS NULL OR {is_digest(column)} THEN NULL"
         f" WHEN regexp_full_match({column}, {quote(NO_DIGIT)}) THEN NULL ELSE {E164}({column}) END"
     )

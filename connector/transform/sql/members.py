@@ -30,9 +30,9 @@ def member_email(column: str) -> str:
     )
 
 
-def member_phone(column: str, region: str) -> str:
-    """The digest of a number in E.164; digests as they are; else NULL."""
-    return phone_digest(column, phone_number(column, region))
+def member_phone(column: str, region: str, unspaced_column: str | None = None) -> str:
+    """The digest of a number in E.164; digests as they are; else NULL. See `phone_number`."""
+    return phone_digest(column, phone_number(column, region, unspaced_column))
 
 
 def member_device(column: str, case: str) -> str:
