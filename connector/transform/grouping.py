@@ -21,7 +21,7 @@ _OF_THE_FIRST = ("persons", "time", "currency", "marks")
 
 Positions = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.uint64]
+Numbers = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class Grouped:
     duplicates: Positions
 
 
-def group(parts: pa.Table, rejected: Flags, *, line_items: bool, heads: Numbers | None = None) -> Grouped:
+def group(parts: pa.Table, rejected: Flags, *, line_items: bool, stretches: Numbers | None = None) -> Grouped:
     """Puts together the `parts` (schema EVENTS, keys may be null) that share a key.
 
-    `heads` are numbers by which two heads can be told apart faster than by their text. `rejected` says which
-    parts must not be sent. With `line_items`, parts of one key become one event, or are incomplete where one of
-    them is rejected; without, the first stands and the others are duplicates.
+    Parts of one of the `stretches` have the same head. `rejected` says which parts must not be sent. With
+    `line_items`, parts of one key become one event, or are incomplete where one of them is rejected; without, the
+    first stands and the others are duplicates.
     """
     groups = _group_numbers(parts["key"])
     none = np.empty(0, np.int64)
@@ -55,7 +55,7 @@ def group(parts: pa.Table, rejected: Flags, *, line_items: bool, heads: Numbers 
         _, first = np.unique(groups[good], return_index=True)
         kept, incomplete = good[np.sort(first)], none
         duplicates = np.delete(good, first)
-    events, first_parts = _joined(parts, kept, groups[kept], heads)
+    events, first_parts = _joined(parts, kept, groups[kept], stretches)
     return Grouped(events, first_parts, incomplete, duplicates)
 
 
@@ -98,7 +98,9 @@ def _group_numbers(keys: pa.ChunkedArray) -> Positions:
     return numbers
 
 
-def _joined(parts: pa.Table, kept: Positions, groups: Positions, heads: Numbers | None) -> tuple[pa.Table, Positions]:
+def _joined(
+    parts: pa.Table, kept: Positions, groups: Positions, stretches: Numbers | None
+) -> tuple[pa.Table, Positions]:
     """The parts at the positions `kept`, joined by group, and the position of the first part of each event."""
     in_order = bool((groups[1:] >= groups[:-1]).all())
     ordered = np.arange(len(groups)) if in_order else np.argsort(groups, kind="stable")
@@ -121,7 +123,7 @@ def _joined(parts: pa.Table, kept: Positions, groups: Positions, heads: Numbers 
             _texts(head.take(first)),
             _joined_items(_plain(members["items"]), starts),
             _summed(_plain(members["amount"]), sizes),
-            _others(members, _Heads(head, heads, order), starts, sizes),
+            _others(members, _Heads(head, stretches, order), starts, sizes),
             *(_texts(_plain(parts[name]).take(first)) for name in _OF_THE_FIRST),
         ],
         schema=EVENTS,
@@ -131,20 +133,22 @@ def _joined(parts: pa.Table, kept: Positions, groups: Positions, heads: Numbers 
 
 @dataclass(frozen=True, slots=True)
 class _Heads:
-    """The heads of parts, where they are in the table, their numbers, and the order of the members."""
+    """The heads of parts as the table has them, the stretches of those that are alike, and the order of members."""
 
     texts: pa.Array
-    numbers: Numbers | None
+    stretches: Numbers | None
     order: Positions
 
     def differing(self, starts: Positions, sizes: Positions) -> Flags:
         """Of each member, whether its head is another than that of its event's first."""
-        first = np.repeat(starts, sizes)
-        if self.numbers is not None:
-            numbers = self.numbers[self.order]
-            return np.asarray(numbers != numbers[first])
-        texts = self.of(np.arange(len(self.order)))
-        return np.asarray(pc.not_equal(texts, texts.take(pa.array(first))).to_numpy(zero_copy_only=False))
+        first, members = np.repeat(starts, sizes), np.arange(len(self.order))
+        if self.stretches is not None:
+            numbers = self.stretches[self.order]
+            members = np.flatnonzero(numbers != numbers[first])
+        found = np.zeros(len(self.order), np.bool_)
+        other = pc.not_equal(self.of(members), self.of(first[members]))
+        found[members] = other.to_numpy(zero_copy_only=False)
+        return found
 
     def of(self, members: Positions) -> pa.Array:
         """The heads of these members."""

@@ -40,13 +40,12 @@ class Stretches:
     def spread(self, events: pa.Table, items: pa.Table) -> pa.Table:
         """A row for each row: what was made of the first row of its stretch, and what was made of itself.
 
-        Long texts come as dictionaries, so that they lie in memory once.
+        Long texts come as dictionaries, so that they lie in memory once. `stretch` is the number of a row's stretch.
         """
         reasons = _first_reason(events["reason"].to_numpy()[self.of_row], items["bad_amount"])
         columns = {name: self._spread(name, events[name]) for name in events.column_names}
-        return pa.table(
-            {**columns, "reason": pa.array(reasons), **{name: items[name] for name in ("row_number", *_OF_ITEMS)}}
-        )
+        of_items = {name: items[name] for name in ("row_number", *_OF_ITEMS)}
+        return pa.table({**columns, "reason": pa.array(reasons), "stretch": pa.array(self.of_row), **of_items})
 
     def _spread(self, name: str, column: pa.ChunkedArray) -> pa.Array:
         values = column.combine_chunks()

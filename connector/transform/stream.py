@@ -119,7 +119,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> 
     parts = parts_of(rows)
     rejected = reasons != 0
     barred = pc.unique(parts["key"].filter(pa.array(rejected))).drop_null()
-    grouped = group(parts, rejected, line_items=compiled.rules.line_items, heads=rows["head_number"].to_numpy())
+    grouped = group(parts, rejected, line_items=compiled.rules.line_items, stretches=rows["stretch"].to_numpy())
     reasons[grouped.incomplete] = 1 + REASONS.index(Reason.INCOMPLETE_EVENT)
     warnings = count_warnings(rows["warnings"].to_numpy())
     skips = Counter({Skip.DUPLICATE.value: len(grouped.duplicates)} if len(grouped.duplicates) else {})

@@ -82,6 +82,7 @@ class Transport:
         network: Network = DIRECT,
     ) -> None:
         self._api_url = api_url.rstrip("/")
+        self._urls: dict[str, httpx.URL] = {}
         here, proxy = is_loopback(api_url), network.proxy
         self._through = " through the proxy of the destination" if proxy and not here else ""
         self._http = httpx.Client(
@@ -106,6 +107,12 @@ class Transport:
         """Close every connection."""
         self._http.close()
 
+    def _url(self, path: str) -> httpx.URL:
+        # Taken apart once, not for every request.
+        if path not in self._urls:
+            self._urls[path] = httpx.URL(self._api_url + path)
+        return self._urls[path]
+
     def _send(
         self,
         method: str,
@@ -118,9 +125,7 @@ class Transport:
         headers = {"Access-Token": token.get_secret_value()} if token else None
         started = perf_counter()
         try:
-            response = self._http.request(
-                method, self._api_url + path, content=content, params=parameters, headers=headers
-            )
+            response = self._http.request(method, self._url(path), content=content, params=parameters, headers=headers)
         except httpx.HTTPError as error:
             return _no_reply(error, perf_counter() - started, httpx.URL(self._api_url).host, self._through)
         return Reply(response.status_code, response.content, perf_counter() - started)

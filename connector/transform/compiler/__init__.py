@@ -13,7 +13,7 @@ from connector.transform.compiler.context import Context
 from connector.transform.rules import EventRules
 from connector.transform.template import Constant
 
-_OF_EVENTS = ("reason", "warnings", "key", "head", "head_number", "persons", *traits.NAMES)
+_OF_EVENTS = ("reason", "warnings", "key", "head", "persons", *traits.NAMES)
 _OF_ITEMS = ("row_number", "item", "amount", "bad_amount")
 _ROUTE = ("event_source", "event_source_id")
 

@@ -22,10 +22,7 @@ def compile_head(
     content_type: str,
     properties: list[str],
 ) -> None:
-    """Puts head: the event's JSON object up to where `contents` and `value` are added, still open.
-
-    And head_number, by which heads within one slice are told apart.
-    """
+    """Puts head: the event's JSON object up to where `contents` and `value` are added, still open."""
     limited = context.on_web("true") if context.rules.limited_data_use else None
     people = [(one.name, one.json) for one in identifiers]
     people += [(_user_key(name), context.layers.put(Level.ID, f"user_{name}", json)) for name, json in user.items()]
@@ -46,7 +43,6 @@ def compile_head(
         *properties,
     ]
     context.layers.put(Level.PAYLOAD, "head", f"concat({', '.join(parts)})")
-    context.layers.put(Level.LAST, "head_number", "hash(head)")
 
 
 def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
