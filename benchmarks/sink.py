@@ -18,6 +18,7 @@ from dataclasses import dataclass
 _BUFFER_BYTES = 1 << 18
 _END_OF_HEAD = b"\r\n\r\n"
 _EVENT = b'{"event":'
+_NOT_PERMITTED = b'{"code":40001,"message":"No permission.","request_id":"0","data":{}}'
 _BODY = b'{"code":0,"message":"OK","request_id":"0","data":{}}'
 
 
@@ -116,7 +117,7 @@ class _Connection(asyncio.BufferedProtocol):
         if self._left:
             self._counts.first_at = self._counts.first_at or time.monotonic()
         else:
-            self._answer(self._counts.as_json())
+            self._answer(self._counts.as_json() if head.startswith(b"GET / ") else _NOT_PERMITTED)
         return len(rest)
 
     def _read_body(self, start: int, end: int) -> int:

@@ -3,6 +3,7 @@
 import atexit
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,8 @@ def begin() -> None:
     """Says that this process is the command line's own: what it loads stays until its end."""
     # For linear algebra, which nobody does here, numpy starts a thread for each core, and they wait busily.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # httpx's own command line, and what it draws with; httpx does without where that is not installed.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     gc.freeze()
     atexit.register(_end)
 
