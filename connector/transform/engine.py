@@ -10,6 +10,7 @@ from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
 from connector.transform.repeats import stretches
 from connector.transform.sql.functions import register
+from connector.transform.stripped import stripped
 
 SMALL_MEMORY, LARGE_MEMORY = "128MB", "80%"
 """What an engine may hold: enough for a slice of usual rows, and more only for one that needs it. It is never let
@@ -97,8 +98,10 @@ def key_of(numbers: pa.Array) -> pa.Array:
 
 
 def chunk_of(batches: Sequence[pa.RecordBatch], indices: Sequence[int], first_row: int) -> pa.Table:
-    """The columns that are read of `batches`, named c0, c1, …, and row_number counting from `first_row`."""
-    table = pa.Table.from_batches(batches).select(list(indices))
-    numbers = pa.array(np.arange(first_row, first_row + table.num_rows, dtype=np.int64))
-    named = table.rename_columns([f"c{index}" for index in indices])
-    return named.append_column("row_number", numbers)
+    """The columns that are read of `batches`, named c0, c1, …, and row_number counting from `first_row`.
+
+    Text is stripped already, and NULL where it is blank.
+    """
+    table = pa.Table.from_batches(batches)
+    columns = {f"c{index}": stripped(table.column(index)) for index in indices}
+    return pa.table({**columns, "row_number": np.arange(first_row, first_row + table.num_rows, dtype=np.int64)})

@@ -108,8 +108,7 @@ class _Compiler:
                 yield self._scalar(name, f"{name}_{number}", self._text(f"{name}_{number}", field))
 
     def _text(self, column: str, field: Field) -> str:
-        raw = self._layers.put(Level.TEXT, f"text_of_{column}", text_of(f"c{field.index}", field.kind))
-        return self._layers.put(Level.GIVEN, f"given_{column}", strip(raw))
+        return self._layers.put(Level.GIVEN, f"given_{column}", text_of(f"c{field.index}", field.kind))
 
     def _scalar(self, name: str, column: str, text: str) -> _Found:
         value = self._layers.put(Level.NORMAL, f"value_{column}", self._present(name, text))

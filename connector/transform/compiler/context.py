@@ -8,7 +8,7 @@ from connector.transform.binding import Binding, Field
 from connector.transform.layers import Layers
 from connector.transform.rules import EventRules
 from connector.transform.sql.json import json_text
-from connector.transform.sql.text import guarded, is_text, quote, strip, text_of
+from connector.transform.sql.text import guarded, is_text, quote, text_of
 from connector.transform.template import Scalar
 
 
@@ -67,13 +67,10 @@ class Context:
         return self.layers.put(Level.JSON, f"json_{name}", json_text(text)) if text else None
 
     def stripped(self, column: str, source: Field, parameter: Parameter) -> str:
-        """Puts the stripped text of a column of the result, and gives the name it goes by."""
-        text = text_of(f"c{source.index}", source.kind)
-        if not is_text(source.kind):
-            return self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, text))
-        raw = self.layers.put(Level.TEXT, f"text_of_{column}", text)
-        given = self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, strip(raw)))
-        return self._guarded(column, given, parameter.plain)
+        """Puts the text of a column of the result, which is stripped, and gives the name it goes by."""
+        text = self.for_web(parameter.name, text_of(f"c{source.index}", source.kind))
+        given = self.layers.put(Level.GIVEN, column, text)
+        return self._guarded(column, given, parameter.plain) if is_text(source.kind) else given
 
     def _guarded(self, column: str, given: str, plain: Plain) -> str:
         if plain is Plain.AS_GIVEN:

@@ -11,7 +11,7 @@ from connector.transform.binding import Field
 from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.sql.json import json_text, later_members, members
 from connector.transform.sql.numbers import WIDE, either, is_bad, is_negative, json_number, narrow, product, wide
-from connector.transform.sql.text import guarded, is_code, is_one_of, is_text, quote, strip, text_of
+from connector.transform.sql.text import guarded, is_code, is_one_of, is_text, quote, text_of
 from connector.transform.template import Constant
 from connector.vocabulary import EVENT_CHANNELS, ISO_CURRENCIES, LISTED_CURRENCIES
 
@@ -122,9 +122,8 @@ def _own(context: Context, number: int, key: str, source: Field | Constant) -> l
         nested = context.layers.put(Level.TEXT, f"own_{number}", f"to_json({column})::VARCHAR")
         value = context.layers.put(Level.GUARDED, f"own_{number}_text", guarded(nested, Plain.TEXT))
     else:
-        raw = context.layers.put(Level.TEXT, f"own_{number}", text_of(column, kind))
-        stripped = context.layers.put(Level.GIVEN, f"own_{number}_stripped", strip(raw))
-        value = json_text(context.layers.put(Level.GUARDED, f"own_{number}_text", guarded(stripped, Plain.TEXT)))
+        text = context.layers.put(Level.TEXT, f"own_{number}", text_of(column, kind))
+        value = json_text(context.layers.put(Level.GUARDED, f"own_{number}_text", guarded(text, Plain.TEXT)))
     kept = context.layers.put(Level.NORMAL, f"own_{number}_json", value)
     return later_members([(key, kept)])
 

@@ -2,7 +2,7 @@
 
 from connector.outcomes import Reason
 from connector.transform.compiler.context import Context, Level, literal
-from connector.transform.sql.text import quote, strip, text_of
+from connector.transform.sql.text import quote, text_of
 
 _ID_FORMS = "CASE event_source WHEN 'web' THEN '[A-Za-z0-9]+' ELSE '[0-9]+' END"
 
@@ -35,7 +35,7 @@ def put_is_web(context: Context) -> None:
     if context.web is None:
         source = context.binding.fields["event_source"][0]
         raw = context.layers.put(Level.ROUTE, "route_text", text_of(f"c{source.index}", source.kind))
-        chosen = f"coalesce({strip(raw)}, {quote(context.rules.event_source)})"
+        chosen = f"coalesce({raw}, {quote(context.rules.event_source)})"
         context.layers.put(Level.TEXT, "is_web", f"{chosen} = 'web'")
 
 

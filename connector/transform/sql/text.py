@@ -23,6 +23,8 @@ _WHITE_SPACE = (
 )
 """What Python's `str.strip` removes, and `str.isspace` says of a single character."""
 
+WHITE_SPACE = "".join(map(chr, _WHITE_SPACE))
+
 WHITE_SPACE_CLASS = r"\x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 """The same characters, for use inside the brackets of an RE2 character class."""
 
@@ -56,8 +58,6 @@ def is_code(column: str, codes: Iterable[str]) -> str:
 _HANDLE = "chr(1)"
 """Stands for the @ before the name of a profile, as in https://www.tiktok.com/@shop, which is nobody's address."""
 
-_STRIPPED = quote("".join(map(chr, _WHITE_SPACE)))
-
 
 def strip(column: str) -> str:
     """White space removed at both ends as `str.strip` does; nothing left: NULL.
@@ -66,7 +66,7 @@ def strip(column: str) -> str:
     printable ASCII character, which is nearly all, is let through by comparing its ends.
     """
     clean = f"{column} >= '!' AND {column} < chr(127) AND {column}[-1] BETWEEN '!' AND '~'"
-    return f"CASE WHEN {clean} THEN {column} ELSE nullif(trim({column}, {_STRIPPED}), '') END"
+    return f"CASE WHEN {clean} THEN {column} ELSE nullif(trim({column}, {quote(WHITE_SPACE)}), '') END"
 
 
 def lower(column: str) -> str:
