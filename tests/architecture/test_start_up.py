@@ -59,7 +59,7 @@ NOT_FOR_EVENTS_OF_A_QUERY = {
 
 def loaded_by(script: str, project: Path | None = None) -> set[str]:
     """The modules that a fresh interpreter has loaded at the end of a script."""
-    show = "\nimport sys; print(*sys.modules)"
+    show = "\nimport sys; print(*(name for name, module in sys.modules.items() if module))"
     done = subprocess.run(
         [sys.executable, "-c", script + show],
         env=environment(project),
