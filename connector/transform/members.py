@@ -17,7 +17,7 @@ from connector.transform.engine import SliceEngine
 from connector.transform.grouping import count_reasons, count_warnings
 from connector.transform.layers import Layers
 from connector.transform.rules import MemberRules
-from connector.transform.sql.identity import without_empty_digest
+from connector.transform.sql.identity import unspaced, without_empty_digest
 from connector.transform.sql.members import device_kind, member_device, member_email, member_phone, without_nobody
 from connector.transform.sql.text import strip, text_of
 from connector.transform.stream import SLICE_ROWS, each_slice, transformed
@@ -112,7 +112,8 @@ class _Compiler:
 
     def _scalar(self, name: str, column: str, text: str) -> _Found:
         value = self._layers.put(Level.NORMAL, f"value_{column}", self._present(name, text))
-        digest = self._layers.put(Level.DIGEST, f"digest_{column}", self._digest(name, value))
+        plain = self._layers.put(Level.CLEAN, f"unspaced_{column}", unspaced(value)) if name == "phone" else None
+        digest = self._layers.put(Level.DIGEST, f"digest_{column}", self._digest(name, value, plain))
         given = f"{value} IS NOT NULL"
         return _Found(
             f"CASE WHEN {digest} IS NULL THEN [] ELSE [{digest}] END", given, f"({given} AND {digest} IS NULL)"
@@ -145,11 +146,11 @@ class _Compiler:
         given = without_empty_digest(text)
         return given if name in _WARNINGS else without_nobody(f"({given})")
 
-    def _digest(self, name: str, value: str) -> str:
+    def _digest(self, name: str, value: str, unspaced_value: str | None = None) -> str:
         if name == "email":
             return member_email(value)
         if name == "phone":
-            return member_phone(value, self._rules.default_region)
+            return member_phone(value, self._rules.default_region, unspaced_value)
         return member_device(value, self._rules.device_id_case)
 
 
