@@ -40,4 +40,5 @@ def compile_(
         out(f"-- The query, on the warehouse, target {opened.target}.\n{compiled.query}\n")
     for file, delimiter in compiled.files:
         out(f"-- The file {file}, target {opened.target}, its values between {delimiter!r}, all of them read as text.")
-    out(f"-- The transform of each slice of its result (`chunk`, whose text is stripped), on an embedded DuckDB.\n{compiled.transform}")
+    out("-- The transform of each slice of its result (`chunk`, whose text is stripped), on an embedded DuckDB.")
+    out(compiled.transform)
