@@ -1,7 +1,8 @@
 """A server in a process of its own that reads requests and acknowledges them, and does nothing else.
 
 It takes any number of keep-alive connections, copies each body out of the socket into one buffer that is
-used again, and answers as TikTok does when it has taken everything. A GET gives what it counted so far.
+used again, and answers as TikTok does when it has taken everything. Asked about a destination, it says what TikTok says
+to a token made in Events Manager: that it may not ask. A GET of its root gives what it counted so far.
 """
 
 import argparse

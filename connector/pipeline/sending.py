@@ -8,7 +8,6 @@ from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from connector.delivery.answer import Answer, Verdict
@@ -24,6 +23,7 @@ from connector.stage.keys import halves
 from connector.stage.reader import StageReader
 from connector.transform.events import ANSWER, left_out_rows
 from connector.transform.grouping import payload
+from connector.transform.texts import in_memory
 
 Delivered = Callable[[int], None]
 """Told of each number of events that were just delivered."""
@@ -174,18 +174,10 @@ class LedgerRecorder:
 
 def keys_of(events: pa.RecordBatch, keep_until: datetime) -> BatchKeys:
     """What is kept of the events (schema EVENTS) of a batch once they have been sent."""
-    ends, digits = _texts(events["persons"])
+    ends, digits = in_memory(events["persons"])
     numbers = (np.diff(ends) // PERSON_DIGITS).astype("<u2")
     found = numbers.tobytes() + unhexlify(digits[ends[0] : ends[-1]])
     return BatchKeys(halves(events["key"]).tobytes(), found, keep_until)
-
-
-def _texts(column: pa.StringArray) -> tuple[npt.NDArray[np.int32], memoryview]:
-    """Where each text ends, after where the first begins, and the bytes of all."""
-    _, ends, texts = column.buffers()
-    if not len(column) or texts is None:
-        return np.zeros(len(column) + 1, np.int32), memoryview(b"")
-    return np.frombuffer(ends, np.int32)[column.offset : column.offset + len(column) + 1], memoryview(texts)
 
 
 class LeftOut(Protocol):

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from connector.hashed import AMOUNT, EVENTS
 from connector.outcomes import REASONS, WARNINGS
 from connector.transform.engine import key_of
+from connector.transform.texts import in_memory
 
 _NOTHING, _COMMA, _NO_TEXT = pa.scalar(""), pa.scalar(","), pa.scalar(None, pa.string())
 _CONTENTS, _AFTER_CONTENTS = pa.scalar(',"contents":['), pa.scalar("]")
@@ -71,10 +72,8 @@ def payloads(events: pa.RecordBatch | pa.Table) -> pa.Array:
 
 def payload(events: pa.RecordBatch) -> memoryview:
     """The same of all events, joined by commas: each is written with one, and so they lie in memory."""
-    texts = _written(events, _END_AND_COMMA)
-    _, ends, found = texts.buffers()
-    bounds = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return memoryview(found)[bounds[0] : bounds[-1] - 1]
+    bounds, found = in_memory(_written(events, _END_AND_COMMA))
+    return found[bounds[0] : bounds[-1] - 1]
 
 
 def _written(events: pa.RecordBatch | pa.Table, end: pa.Scalar) -> pa.Array:

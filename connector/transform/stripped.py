@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.transform.sql.text import WHITE_SPACE, is_text
+from connector.transform.texts import in_memory
 
 _NOTHING, _NULL = pa.scalar(""), pa.scalar(None, pa.string())
 
@@ -19,25 +20,15 @@ def stripped(column: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     if not is_text(column.type):
         return column
     texts = column.cast(pa.string()).combine_chunks()
-    starts, ends, bytes_ = _parts(texts)
-    some = np.flatnonzero(ends > starts)
-    if not (_printed(bytes_[starts[some]]) & _printed(bytes_[ends[some] - 1])).all():
+    bounds, found = in_memory(texts)
+    some, characters = np.flatnonzero(np.diff(bounds)), np.frombuffer(found, np.uint8)
+    if not (_printed(characters[bounds[some]]) & _printed(characters[bounds[some + 1] - 1])).all():
         texts = pc.utf8_trim(texts, WHITE_SPACE)
         some = some[:0]
     # A NULL has no bytes, or has some that mean nothing: either way it is none of the empty texts.
     if len(some) < len(texts) and pc.any(pc.equal(texts, _NOTHING)).as_py():
         return pc.if_else(pc.equal(texts, _NOTHING), _NULL, texts)
     return texts
-
-
-def _parts(texts: pa.StringArray) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    """Where each text starts and ends, and the bytes."""
-    _, bounds, found = texts.buffers()
-    if not len(texts) or found is None:
-        nowhere = np.zeros(len(texts), np.int32)
-        return nowhere, nowhere, np.zeros(0, np.uint8)
-    offsets = np.frombuffer(bounds, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return offsets[:-1], offsets[1:], np.frombuffer(found, np.uint8)
 
 
 def _printed(found: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

@@ -58,7 +58,7 @@ class Context:
             text = isinstance(constant.value, str)
             self.given[name] = self._guarded(column, given, BY_NAME[name].plain if text else Plain.AS_GIVEN)
         elif fields:
-            self.given[name] = self.stripped(f"given_{name}", fields[0], BY_NAME[name])
+            self.given[name] = self.column_text(f"given_{name}", fields[0], BY_NAME[name])
         return self.given.get(name)
 
     def json(self, name: str) -> str | None:
@@ -66,7 +66,7 @@ class Context:
         text = self.text(name)
         return self.layers.put(Level.JSON, f"json_{name}", json_text(text)) if text else None
 
-    def stripped(self, column: str, source: Field, parameter: Parameter) -> str:
+    def column_text(self, column: str, source: Field, parameter: Parameter) -> str:
         """Puts the text of a column of the result, which is stripped, and gives the name it goes by."""
         text = self.for_web(parameter.name, text_of(f"c{source.index}", source.kind))
         given = self.layers.put(Level.GIVEN, column, text)

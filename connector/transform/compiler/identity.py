@@ -74,7 +74,7 @@ def _identifier(context: Context, parameter: Parameter) -> Identifier | None:
     return _of_scalars(
         context,
         parameter,
-        [context.stripped(name, field, parameter) for name, field in zip(names, fields, strict=True)],
+        [context.column_text(name, field, parameter) for name, field in zip(names, fields, strict=True)],
     )
 
 

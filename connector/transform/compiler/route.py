@@ -34,9 +34,8 @@ def put_is_web(context: Context) -> None:
     """Puts is_web, for rows that choose between web and offline."""
     if context.web is None:
         source = context.binding.fields["event_source"][0]
-        raw = context.layers.put(Level.ROUTE, "route_text", text_of(f"c{source.index}", source.kind))
-        chosen = f"coalesce({raw}, {quote(context.rules.event_source)})"
-        context.layers.put(Level.TEXT, "is_web", f"{chosen} = 'web'")
+        chosen = f"coalesce({text_of(f'c{source.index}', source.kind)}, {quote(context.rules.event_source)})"
+        context.layers.put(Level.ROUTE, "is_web", f"{chosen} = 'web'")
 
 
 def _given(context: Context, name: str, default: str) -> str:

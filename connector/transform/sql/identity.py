@@ -48,7 +48,7 @@ def phone_number(column: str, region: str, unspaced_column: str | None = None) -
     national = national_pattern(region)
     formatted = (
         f" WHEN regexp_full_match({column}, {quote(national)})"
-        f" THEN '+1' || right(translate({column}, '()-. +', ''), 10)"
+        f" THEN '+1' || right(translate({column}, {quote(SEPARATORS + '+')}, ''), 10)"
         if national
         else ""
     )
