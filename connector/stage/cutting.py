@@ -41,17 +41,17 @@ class Cutter:
     def _cut(self, route: Route, table: pa.Table, *, keep_rest: bool) -> Iterator[tuple[Route, pa.RecordBatch]]:
         if not table.num_rows:
             return
-        whole = table.combine_chunks()
-        ends = np.cumsum(_sizes(whole))
+        ends = np.cumsum(_sizes(table))
         start = 0
-        while start < whole.num_rows:
+        while start < table.num_rows:
             before = ends[start - 1] if start else 0
             fitting = int(np.searchsorted(ends, before + self._batch_bytes, side="right"))
             end = min(max(fitting, start + 1), start + self._batch_events)
-            if keep_rest and end >= whole.num_rows and end - start < self._batch_events:
-                self._waiting[route] = whole.slice(start)
+            if keep_rest and end >= table.num_rows and end - start < self._batch_events:
+                self._waiting[route] = table.slice(start)
                 return
-            yield route, whole.slice(start, end - start).to_batches()[0]
+            # Only what was waiting is copied, to lie beside what it is sent with.
+            yield route, table.slice(start, end - start).combine_chunks().to_batches()[0]
             start = end
 
 

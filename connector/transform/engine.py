@@ -16,6 +16,11 @@ SMALL_MEMORY, LARGE_MEMORY = "128MB", "80%"
 """What an engine may hold: enough for a slice of usual rows, and more only for one that needs it. It is never let
 write to a temporary folder: plain identifiers are among what it holds."""
 
+RESULT_ROWS = 4_096
+"""Of a result, in one buffer. Larger buffers are doubled, and so copied, until they are large enough, and given back
+to the system after each slice: fresh memory took a tenth of staging.
+"""
+
 
 class SliceEngine:
     """One in-memory DuckDB with one thread: rows come out in the order in which they went in.
@@ -39,12 +44,15 @@ class SliceEngine:
             self._connection.execute(f"PREPARE of_{relation} AS {sql}")
         self._prepared[relation].table = table
         try:
-            return self._connection.sql(f"EXECUTE of_{relation}").to_arrow_table()
+            return self._result(relation)
         except duckdb.OutOfMemoryException:
             # Outside of the handler: the error keeps the unfinished result, and that the connection, busy.
             pass
         self._connection.execute(f"SET memory_limit = '{LARGE_MEMORY}'")
-        return self._connection.sql(f"EXECUTE of_{relation}").to_arrow_table()
+        return self._result(relation)
+
+    def _result(self, relation: str) -> pa.Table:
+        return self._connection.sql(f"EXECUTE of_{relation}").to_arrow_table(RESULT_ROWS)
 
     def close(self) -> None:
         """Ends the connection."""
