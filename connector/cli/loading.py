@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from connector.cli.memory import keep_freed
+
 
 def begin() -> None:
     """Says that this process is the command line's own: what it loads stays until its end."""
@@ -14,6 +16,7 @@ def begin() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # httpx's own command line, and what it draws with; httpx does without where that is not installed.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    keep_freed()
     gc.freeze()
     atexit.register(_end)
 

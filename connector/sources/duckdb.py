@@ -21,6 +21,10 @@ LARGE_MEMORY = "80%"
 """A query gets little memory, of which DuckDB would otherwise keep all as a cache of the file, and much only where
 it cannot do with little. It is never let write to a temporary folder: what it would write identifies people."""
 
+KEPT_MEMORY = "64MB"
+"""Blocks of the file lie in memory that is taken once. Otherwise DuckDB, which reads each and lets go of it, has all
+that the process freed given back to the system every now and then, and it would be asked for again at once."""
+
 
 def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "DuckDBSource":  # noqa: ARG001
     """Opens `duckdb:///path`, relative to `directory`, or `duckdb:///:memory:`. It keeps no history for the tag.
@@ -126,6 +130,7 @@ def _open(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(path, read_only=read_only)
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET temp_directory = ''")
+        connection.execute(f"SET block_allocator_memory = '{KEPT_MEMORY}'")
         return connection
 
 
