@@ -59,6 +59,11 @@ def test_a_hashed_parameter_that_holds_no_digest_is_found(name: str, value: obje
             assert breach_of_events(body(event({name: listed}), event(), before=1)) == Breach(name, NO_DIGEST, 1)
 
 
+@pytest.mark.parametrize("text", ['{"email":"bob', '"phone":', '[{"user":{"zip_code":7}}]'])
+def test_a_body_that_cannot_be_taken_apart_is_kept_back(text: str) -> None:
+    assert breach_of_events(text.encode()) == Breach("a property", NO_DIGEST)
+
+
 def test_digests_alone_and_in_lists_pass() -> None:
     several = [digest(str(number)) for number in range(30)]
     for value in (several[0], several[:1], several):
@@ -130,7 +135,7 @@ def test_a_body_of_any_length_is_looked_at(size: int) -> None:
 
 def test_a_breach_is_found_at_every_place_of_a_long_body() -> None:
     """Also where two of the parts meet in which a body is looked at."""
-    for padding in range(65_450, 65_560):
+    for padding in range(262_060, 262_170):
         long = b'{"data":[{"note":"%s' % (b" " * padding)
         assert breach_of_events(long + b' +12125550142"}]}') is not None
         assert breach_of_events(long + b' 212-555-0142"}]}') is not None

@@ -5,25 +5,32 @@ a list of such. Anywhere else nothing may look like an e-mail address, or like a
 plus sign; or, where no ids, addresses of pages or words of browsers stand, with brackets or hyphens. A number in bare
 digits cannot be told from an id.
 
-A body has some 500 kB. Single bytes are looked for in all of it, patterns only where such a byte stands.
+A body has some 500 kB. Digests are looked at by one search through all of it, and single bytes are looked for, each
+in one go: the more often Python's threads wait for one another, the longer it takes. Only a body in which something
+is found is taken apart.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from connector.catalogue import PARAMETERS, Plain
 from connector.delivery.batch import Batch
 from connector.redaction import DIALLED_PHONE, SPACED_PHONE
 
+_UNNAMED = "a property"
 EMAIL, PHONE, NO_DIGEST = "an e-mail address", "a phone number", "something else than a SHA-256"
 
-_HASHED = tuple(f'"{one.path[-1]}":'.encode() for one in PARAMETERS if one.hashed)
+_HASHED = tuple(one.path[-1] for one in PARAMETERS if one.hashed)
 _LENIENT = frozenset(one.path[-1].encode() for one in PARAMETERS if one.path and one.plain is not Plain.TEXT)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _EMAIL = re.compile(rb'(?:[^\s@"\\/:,;()<>=?&]|\\")(?:@|%40)(?:[\w\x80-\xff-]+\.)+[A-Za-z\x80-\xff]{2}')
 _DIALLED, _SPACED = (re.compile(pattern.encode()) for pattern in (DIALLED_PHONE, SPACED_PHONE))
 _AT, _PLUS, _BRACKET = (
@@ -32,12 +39,21 @@ _AT, _PLUS, _BRACKET = (
 )
 """What begins an address or a number, written plainly or as in the address of a page: a byte and what follows it."""
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")
-_PART = 1 << 16
-"""Bytes looked at in one go: what numpy then makes stays in the cache, and costs no fresh memory."""
+_PART = 1 << 18
+"""Bytes looked at in one go: what numpy then makes stays in the cache."""
 
 Positions = npt.NDArray[np.intp]
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
+
+
+def _undigested(names: Iterable[str]) -> pc.MatchSubstringOptions:
+    """Looks for one of these keys with anything but a digest, or a list of digests, after it."""
+    key, within = f'"(?:{"|".join(names)})":', r'(?:\[(?:"[0-9a-f]{64}",)*)?'
+    return pc.MatchSubstringOptions(key + within + r'(?:[^"\[]|"(?:[0-9a-f]{0,63}[^0-9a-f]|[0-9a-f]{64}[^"])|\[\[|\z)')
+
+
+_IN_EVENTS, _IN_MEMBERS = _undigested(_HASHED), _undigested(["id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +67,54 @@ class Breach:
 
 def breach_of_events(body: bytes) -> Breach | None:
     """What is wrong with the body of an `/event/track/` request, if anything."""
-    return _numbered(body, "data", _in_events)
+    return _breach(body, "data", _IN_EVENTS, lambda event: _wrong(event.get("user", {})))
 
 
 def breach_of_members(body: bytes) -> Breach | None:
     """What is wrong with the body of a `/segment/mapping/` request; its `event` is the row of `batch_data`."""
-    return _numbered(body, "batch_data", _in_members)
+    return _breach(body, "batch_data", _IN_MEMBERS, lambda row: next(filter(None, map(_wrong_id, row)), None))
 
 
-def _in_events(body: bytes) -> Breach | None:
-    keys = _Keys(body)
-    ends = {literal: keys.ends(literal) for literal in _HASHED}
-    if not _are_digests(body, np.concatenate(list(ends.values())) + 1):
-        for literal, some in ends.items():
-            if not _are_digests(body, keys.in_user(some) + 1):
-                return Breach(literal[1:-2].decode(), NO_DIGEST)
-    return _plain(body)
+def _breach(
+    body: bytes, name: str, undigested: pc.MatchSubstringOptions, wrong: Callable[[Any], str | None]
+) -> Breach | None:
+    if _holds(body, undigested):
+        events = _events(body, name)
+        if events is None:
+            return Breach(_UNNAMED, NO_DIGEST)
+        if found := next(((key, event) for event, one in enumerate(events) if (key := wrong(one))), None):
+            return Breach(found[0], NO_DIGEST, found[1])
+    plain = _plain(body)
+    return plain and _numbered(plain, _events(body, name) or [])
 
 
-def _in_members(body: bytes) -> Breach | None:
-    if not _are_digests(body, _Keys(body).ends(b'"id":') + 1):
-        return Breach("id", NO_DIGEST)
-    return _plain(body)
+def _events(body: bytes, name: str) -> list[Any] | None:
+    try:
+        events: list[Any] = json.loads(body)[name]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return events
+
+
+def _holds(body: bytes, pattern: pc.MatchSubstringOptions) -> bool:
+    buffers = [None, pa.py_buffer(np.array([0, len(body)], np.int64)), pa.py_buffer(body)]
+    text = pa.Array.from_buffers(pa.large_binary(), 1, buffers)
+    found: bool = pc.call_function("match_substring_regex", [text], pattern)[0].as_py()
+    return found
+
+
+def _wrong(user: dict[str, Any]) -> str | None:
+    """The first of the hashed parameters that holds no digest."""
+    return next((name for name in _HASHED if name in user and not _is_hashed(user[name])), None)
+
+
+def _wrong_id(entry: dict[str, Any]) -> str | None:
+    return "id" if "id" in entry and not _is_hashed(entry["id"]) else None
+
+
+def _is_hashed(value: object) -> bool:
+    several = value if isinstance(value, list) else [value]
+    return bool(several) and all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in several)
 
 
 def withheld(breach: Breach, batch: Batch) -> str:
@@ -89,76 +131,10 @@ def withheld(breach: Breach, batch: Batch) -> str:
     )
 
 
-def _numbered(body: bytes, name: str, look: Callable[[bytes], Breach | None]) -> Breach | None:
-    """What `look` finds, with the number of the event that it is in."""
-    breach = look(body)
-    if breach is None:
-        return None
-    try:
-        events = json.loads(body)[name]
-    except (ValueError, KeyError, TypeError):
-        return breach
-    texts = (json.dumps([{}, one], ensure_ascii=False, separators=(",", ":")).encode() for one in events)
-    return next((replace(found, event=n) for n, text in enumerate(texts) if (found := look(text))), breach)
-
-
-class _Keys:
-    """Where the keys of a body end: at a colon after a quote, which within a text has a backslash before it."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body, self._bytes = body, np.frombuffer(body, np.uint8)
-        colons = _where(self._bytes, lambda part: part == ord(":"))
-        self._colons = colons[np.searchsorted(colons, 7) :]
-        eights: npt.NDArray[np.uint64] = np.ndarray((max(len(body) - 7, 0),), "<u8", body, 0, (1,))
-        self._tails = eights[self._colons - 7]
-
-    def ends(self, literal: bytes) -> Positions:
-        """The positions of the colons of a key, which is written with its quotes and colon."""
-        tail, tails = literal[-8:], self._tails
-        if len(tail) < 8:
-            tails = tails >> np.uint64(8 * (8 - len(tail)))
-        found = self._colons[np.flatnonzero(tails == int.from_bytes(tail, "little"))]
-        starts = found - (len(literal) - 1)
-        starts = starts[self._bytes[starts] == literal[0]] if len(literal) > 8 else starts
-        if len(literal) > 8 and starts.size:
-            starts = starts[(_rows(self._body, starts, len(literal)) == np.frombuffer(literal, np.uint8)).all(axis=1)]
-        ends: Positions = starts + (len(literal) - 1)
-        return ends
-
-    def in_user(self, ends: Positions) -> Positions:
-        """Those of the keys that stand in the `user` of an event, and not in properties of somebody's own."""
-        user, properties = self.ends(b',"user":'), self.ends(b'"properties":')
-        last_user = np.r_[-1, user][np.searchsorted(user, ends)]
-        kept: Positions = ends[last_user > np.r_[-1, properties][np.searchsorted(properties, ends)]]
-        return kept
-
-
-def _are_digests(body: bytes, starts: Positions) -> bool:
-    """Whether at each position a digest stands in quotes, or a list of them."""
-    found = np.frombuffer(body, np.uint8)
-    lists = starts[found[starts] == ord("[")]
-    single = starts[found[starts] == ord('"')]
-    if len(lists) + len(single) < len(starts) or not _quoted_digests(body, single):
-        return False
-    while lists.size:
-        if not _quoted_digests(body, lists + 1):
-            return False
-        after = found[lists + 67]
-        lists = lists[after == ord(",")] + 67
-        if np.count_nonzero(after == ord("]")) + len(lists) < len(after):
-            return False
-    return True
-
-
-def _quoted_digests(body: bytes, starts: Positions) -> bool:
-    if not starts.size:
-        return True
-    if int(starts.max()) + 67 >= len(body):
-        return False
-    rows = _rows(body, starts, 66)
-    digits = rows[:, 1:65]
-    quoted = bool((rows[:, 0] == ord('"')).all() and (rows[:, 65] == ord('"')).all())
-    return quoted and bool(((digits - ord("0") < 10) | (digits - ord("a") < 6)).all())
+def _numbered(breach: Breach, events: Iterable[Any]) -> Breach:
+    """The same with the number of the event that it is in."""
+    texts = (json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode() for one in events)
+    return next((replace(found, event=n) for n, text in enumerate(texts) if (found := _plain(text))), breach)
 
 
 def _plain(body: bytes) -> Breach | None:
@@ -210,12 +186,6 @@ def _is_digit(found: Bytes) -> Mask:
     return found - ord("0") < 10
 
 
-def _rows(body: bytes, starts: Positions, length: int) -> Bytes:
-    """`length` bytes from each position; shape (n, length)."""
-    windows = np.ndarray((len(body) - length + 1,), np.dtype((np.void, length)), body, 0, (1,))
-    return windows[starts].view(np.uint8).reshape(-1, length)
-
-
 def _key_before(body: bytes, at: int) -> bytes:
     """The name of the value at a position."""
     end = body.rfind(b'":', 0, at)
@@ -227,4 +197,4 @@ def _key_before(body: bytes, at: int) -> bytes:
 def _speaking(key: bytes) -> str:
     """The name, unless it could itself be what nobody is to read."""
     name = key.decode(errors="replace")
-    return name if _SPEAKING.fullmatch(name) else "a property"
+    return name if _SPEAKING.fullmatch(name) else _UNNAMED
