@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
+from connector.transform.compiler.properties import json_column
 from connector.transform.repeats import stretches
 from connector.transform.sql.functions import register
 from connector.transform.stripped import stripped
@@ -71,7 +73,20 @@ class Engine(SliceEngine):
         columns = self._compiled.event_columns
         alike = stretches(chunk, columns)
         events = self.execute("events", self._compiled.events_sql, alike.first_rows(chunk.select(columns)))
-        return alike.spread(events, self.execute("items", self._compiled.items_sql, chunk))
+        return alike.spread(events, self.execute("items", self._compiled.items_sql, self._with_json(chunk)))
+
+    def _with_json(self, chunk: pa.Table) -> pa.Table:
+        """The chunk with the JSON strings of its columns of texts, each made once."""
+        columns = {json_column(name): _distinct(chunk[name]) for name in self._compiled.text_columns}
+        if not columns:
+            return chunk
+        texts = pa.concat_arrays([one.dictionary for one in columns.values()])
+        json = self.execute("texts", self._compiled.texts_sql, pa.table({"text": texts}))["json"].combine_chunks()
+        before = 0
+        for name, one in columns.items():
+            strings = pa.DictionaryArray.from_arrays(pc.add(one.indices, pa.scalar(before, pa.int32())), json)
+            chunk, before = chunk.append_column(name, strings), before + len(one.dictionary)
+        return chunk
 
     def rejected_columns(self, rejected: pa.Table) -> pa.Table:
         """What is kept of these rows of a chunk: row_number and columns, a JSON object as text."""
@@ -97,6 +112,10 @@ class _Slice:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.table.__arrow_c_stream__(requested_schema)
+
+
+def _distinct(texts: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
+    return (texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts).dictionary_encode()
 
 
 def key_of(numbers: pa.Array) -> pa.Array:

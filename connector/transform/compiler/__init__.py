@@ -21,7 +21,8 @@ _ROUTE = ("event_source", "event_source_id")
 @dataclass(frozen=True, slots=True)
 class CompiledTransform:
     """`events_sql` makes of the relation `events` what the rows of an event have in common, from the columns
-    `event_columns`; `items_sql` makes of `items` what each row adds to its event; `rejected_sql` gives what is kept
+    `event_columns`; `items_sql` makes of `items` what each row adds to its event, where those of `text_columns` are
+    there as JSON strings too, as `texts_sql` makes them of `texts`; `rejected_sql` gives what is kept
     of rejected rows, over `rejected`, `ids_sql` the ids by which rows are found again, over `identified`, and
     `keys_sql` the keys of their events, over `keyed`. `routed` says whether rows name their own event source.
     """
@@ -29,6 +30,8 @@ class CompiledTransform:
     events_sql: str
     items_sql: str
     event_columns: tuple[str, ...]
+    texts_sql: str
+    text_columns: tuple[str, ...]
     rejected_sql: str
     ids_sql: str
     keys_sql: str
@@ -58,6 +61,8 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         events_sql=context.layers.select(of_events, "events"),
         items_sql=context.layers.select(_OF_ITEMS, "items"),
         event_columns=tuple(f"c{index}" for index in binding.indices() if f"c{index}" in read),
+        texts_sql=properties.TEXTS_SQL,
+        text_columns=properties.text_columns(context),
         rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
         ids_sql=context.layers.select(payload.ids(context), "identified"),
         keys_sql=context.layers.select(("key",), "keyed"),

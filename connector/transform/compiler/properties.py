@@ -4,7 +4,7 @@ import json
 
 import pyarrow as pa
 
-from connector.catalogue import Plain
+from connector.catalogue import BY_NAME, Plain
 from connector.outcomes import Reason, RowWarning
 from connector.redaction import anonymous
 from connector.transform.binding import Field
@@ -20,6 +20,9 @@ _LIMITS = {"price": 10**14, "quantity": 10**12, "value": None}
 
 _OFTEN_PAID = ("USD", "EUR", "GBP", "JPY", "CAD", "AUD", "BRL", "MXN", "IDR")
 _ITEM_TEXTS = ("content_id", "content_name", "content_category", "brand")
+
+TEXTS_SQL = f"SELECT {json_text('guarded')} AS json FROM (SELECT {guarded('text', Plain.TEXT)} AS guarded FROM texts)"
+"""The JSON strings of plain texts."""
 
 
 def compile_properties(context: Context) -> list[str]:
@@ -75,13 +78,34 @@ def compile_amounts(context: Context) -> None:
 def compile_item(context: Context) -> None:
     """Puts the column item: this row's element of `contents`, NULL where the row has nothing for one."""
     put = context.layers.put
-    found = [(name, json) for name in _ITEM_TEXTS if (json := context.json(name))]
+    found = [(name, json) for name in _ITEM_TEXTS if (json := _text_column(context, name) or context.json(name))]
     found += [
         (name, put(Level.JSON, f"json_{name}", json_number(f"number_{name}")))
         for name in ("price", "quantity")
         if context.binding.has(name)
     ]
     put(Level.OUTCOME, "item", f"nullif(concat('{{', {members(found)}, '}}'), '{{}}')" if found else "NULL::VARCHAR")
+
+
+def text_columns(context: Context) -> tuple[str, ...]:
+    """The columns of the result of which `items` has the JSON strings too, in columns named by `json_column`."""
+    return tuple(f"c{field.index}" for name in _ITEM_TEXTS if (field := _plain_text(context, name)))
+
+
+def json_column(column: str) -> str:
+    """What the JSON strings of a column of texts are called."""
+    return f"json_of_{column}"
+
+
+def _text_column(context: Context, name: str) -> str | None:
+    return json_column(f"c{field.index}") if (field := _plain_text(context, name)) else None
+
+
+def _plain_text(context: Context, name: str) -> Field | None:
+    """The column whose texts go into items as they are, most of them time and again: names of goods, and the like."""
+    if BY_NAME[name].plain is not Plain.TEXT or name in context.binding.constants:
+        return None
+    return next((field for field in context.fields(name)[:1] if is_text(field.kind)), None)
 
 
 def _read(context: Context, name: str) -> str | None:
