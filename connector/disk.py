@@ -1,7 +1,11 @@
 """Waits until a disk has what was written."""
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+
+AT_ONCE = 32 << 20
+"""Bytes that are written before the disk is given them."""
 
 
 def sync(path: Path) -> None:
@@ -11,3 +15,25 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+class Growing:
+    """Gives the disk a file piece by piece while it is written, so that nobody waits long for the whole at its end."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
+        self._given, self._giving = 0, Future[None]()
+        self._giving.set_result(None)
+
+    def has(self, size: int) -> None:
+        """So many bytes are written. Raises OSError where the disk has failed: it says so but once."""
+        if size - self._given >= AT_ONCE and self._giving.done():
+            self._giving.result()
+            self._given, self._giving = size, self._thread.submit(os.fsync, self._descriptor)
+
+    def close(self) -> None:
+        """Comes back when nothing is under way. Raises OSError as `has` does."""
+        self._thread.shutdown()
+        os.close(self._descriptor)
+        self._giving.result()

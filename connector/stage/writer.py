@@ -8,7 +8,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.disk import sync
+from connector.disk import Growing, sync
 from connector.hashed import EVENTS, HashedEvents
 from connector.route import Route
 from connector.stage.cutting import Cutter
@@ -34,6 +34,7 @@ class EventsFile:
         self._cutter = Cutter()
         self._sink = pa.OSFile(str(self.path), "wb")
         self._writer = pa.ipc.new_file(self._sink, EVENTS)
+        self._growing = Growing(self.path)
 
     def add(self, events: HashedEvents) -> None:
         """Takes events of one route in; those that do not fill a batch wait for more."""
@@ -44,6 +45,7 @@ class EventsFile:
         """Writes what is to be sent in one request."""
         rows = pc.sum(pc.list_value_length(batch["rows"])).as_py()
         self._writer.write_batch(batch)
+        self._growing.has(self._sink.tell())
         self.batches.append(StagedBatch(route, self.path.name, len(self.batches), batch.num_rows, rows))
 
     def finish(self) -> list[StagedBatch]:
@@ -57,8 +59,11 @@ class EventsFile:
 
     def close(self) -> None:
         """Ends the file as it is."""
-        self._writer.close()
-        self._sink.close()
+        try:
+            self._writer.close()
+            self._sink.close()
+        finally:
+            self._growing.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,36 @@
+"""A file that is given to the disk while it grows."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from connector.disk import AT_ONCE, Growing
+
+
+def test_what_the_disk_says_of_a_piece_is_not_lost() -> None:
+    """Of an error the system tells whoever asks first, and nobody after."""
+    for more in ([], [3 * AT_ONCE], [3 * AT_ONCE, 3 * AT_ONCE + 1]):
+        growing = Growing(Path(os.devnull))
+        growing.has(2 * AT_ONCE)
+        with pytest.raises(OSError, match="Invalid argument"):
+            _go_on(growing, more)
+
+
+def _go_on(growing: Growing, sizes: list[int]) -> None:
+    try:
+        for size in sizes:
+            growing.has(size)
+    finally:
+        growing.close()
+
+
+def test_a_file_grows_on_while_a_piece_is_on_its_way(tmp_path: Path) -> None:
+    path, piece = tmp_path / "events", bytes(AT_ONCE // 2 + 1)
+    with path.open("wb", buffering=0) as file:
+        growing = Growing(path)
+        for number in range(1, 8):
+            file.write(piece)
+            growing.has(number * len(piece))
+        growing.close()
+    assert path.stat().st_size == 7 * len(piece)
