@@ -69,5 +69,4 @@ class Results:
 
     def times(self, name: str) -> float:
         """How many times as many rows a second the product sends as another way."""
-        other = next(one for one in self.others if one.name == name)
-        return self.rows_per_second / other.rows_per_second
+        return next(one.ratio for one in self.others if one.name == name)

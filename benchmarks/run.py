@@ -63,7 +63,7 @@ def measure(options: argparse.Namespace) -> Results:
         start_up=start_up,
         simulator=measure_simulator(file, repetitions, _say),
         far_away=unless_skipped("far-away", lambda: measure_far_away(file, rows, _say)),
-        others=unless_skipped("others", lambda: measure_others(file, rows, _say)),
+        others=unless_skipped("others", lambda: measure_others(file, rows, repetitions, _say)),
         keys=[_keys(data, keys, rows) for keys in options.keys],
         audience=[_audience(data, people) for people in options.audience],
         sources=unless_skipped("sources", lambda: measure_sources(file, repetitions, _say)),
