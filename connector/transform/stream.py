@@ -23,7 +23,7 @@ from connector.transform.grouping import conflicting_rows, count_reasons, count_
 _Engine = TypeVar("_Engine", bound=SliceEngine)
 _Hashed = TypeVar("_Hashed")
 
-SLICE_ROWS = 40_960
+SLICE_ROWS = 32_768
 FIRST_ROWS = 1_024
 """In a slice of a result of which something can leave before the rest is there."""
 
