@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 
 from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
-from connector.transform.compiler.properties import json_column
 from connector.transform.repeats import stretches
 from connector.transform.sql.functions import register
 from connector.transform.stripped import stripped
@@ -77,7 +76,7 @@ class Engine(SliceEngine):
 
     def _with_json(self, chunk: pa.Table) -> pa.Table:
         """The chunk with the JSON strings of its columns of texts, each made once."""
-        columns = {json_column(name): _distinct(chunk[name]) for name in self._compiled.text_columns}
+        columns = {name: _distinct(chunk[column]) for name, column in self._compiled.text_columns.items()}
         if not columns:
             return chunk
         texts = pa.concat_arrays([one.dictionary for one in columns.values()])

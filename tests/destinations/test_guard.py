@@ -15,7 +15,15 @@ from connector.catalogue import PARAMETERS
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.client import EventsClient
-from connector.destinations.tiktok.guard import EMAIL, NO_DIGEST, PHONE, Breach, breach_of_events, breach_of_members
+from connector.destinations.tiktok.guard import (
+    EMAIL,
+    NO_DIGEST,
+    PART,
+    PHONE,
+    Breach,
+    breach_of_events,
+    breach_of_members,
+)
 from connector.destinations.tiktok.mapping import MappingClient, route_to
 from connector.destinations.tiktok.tokens import FixedToken
 from connector.route import Route
@@ -135,7 +143,7 @@ def test_a_body_of_any_length_is_looked_at(size: int) -> None:
 
 def test_a_breach_is_found_at_every_place_of_a_long_body() -> None:
     """Also where two of the parts meet in which a body is looked at."""
-    for padding in range(262_060, 262_170):
+    for padding in range(PART - 84, PART + 26):
         long = b'{"data":[{"note":"%s' % (b" " * padding)
         assert breach_of_events(long + b' +12125550142"}]}') is not None
         assert breach_of_events(long + b' 212-555-0142"}]}') is not None

@@ -39,7 +39,7 @@ _AT, _PLUS, _BRACKET = (
 )
 """What begins an address or a number, written plainly or as in the address of a page: a byte and what follows it."""
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")
-_PART = 1 << 18
+PART = 1 << 18
 """Bytes looked at in one go: what numpy then makes stays in the cache."""
 
 Positions = npt.NDArray[np.intp]
@@ -67,12 +67,14 @@ class Breach:
 
 def breach_of_events(body: bytes) -> Breach | None:
     """What is wrong with the body of an `/event/track/` request, if anything."""
-    return _breach(body, "data", _IN_EVENTS, lambda event: _wrong(event.get("user", {})))
+    return _breach(body, "data", _IN_EVENTS, lambda event: _wrong(event.get("user", {}), _HASHED))
 
 
 def breach_of_members(body: bytes) -> Breach | None:
     """What is wrong with the body of a `/segment/mapping/` request; its `event` is the row of `batch_data`."""
-    return _breach(body, "batch_data", _IN_MEMBERS, lambda row: next(filter(None, map(_wrong_id, row)), None))
+    return _breach(
+        body, "batch_data", _IN_MEMBERS, lambda row: next(filter(None, (_wrong(entry, ["id"]) for entry in row)), None)
+    )
 
 
 def _breach(
@@ -103,13 +105,9 @@ def _holds(body: bytes, pattern: pc.MatchSubstringOptions) -> bool:
     return found
 
 
-def _wrong(user: dict[str, Any]) -> str | None:
-    """The first of the hashed parameters that holds no digest."""
-    return next((name for name in _HASHED if name in user and not _is_hashed(user[name])), None)
-
-
-def _wrong_id(entry: dict[str, Any]) -> str | None:
-    return "id" if "id" in entry and not _is_hashed(entry["id"]) else None
+def _wrong(holder: dict[str, Any], names: Iterable[str]) -> str | None:
+    """The first of the names under which no digest stands."""
+    return next((name for name in names if name in holder and not _is_hashed(holder[name])), None)
 
 
 def _is_hashed(value: object) -> bool:
@@ -176,9 +174,9 @@ def _separated(part: Bytes) -> Mask:
 
 def _where(found: Bytes, holds: Callable[[Bytes], Mask], reach: int = 0) -> Positions:
     """Where something holds that is to be told from a byte and the `reach` bytes after it."""
-    parts = range(0, max(len(found) - reach, 0), _PART)
+    parts = range(0, max(len(found) - reach, 0), PART)
     return np.concatenate(
-        [np.zeros(0, np.intp), *(np.flatnonzero(holds(found[at : at + _PART + reach])) + at for at in parts)]
+        [np.zeros(0, np.intp), *(np.flatnonzero(holds(found[at : at + PART + reach])) + at for at in parts)]
     )
 
 

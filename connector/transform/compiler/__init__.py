@@ -4,6 +4,7 @@ The queries run over a slice of the query's result whose columns are named c0, c
 row_number. Each gives a row for each row, in the same order.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connector.outcomes import Reason
@@ -21,8 +22,8 @@ _ROUTE = ("event_source", "event_source_id")
 @dataclass(frozen=True, slots=True)
 class CompiledTransform:
     """`events_sql` makes of the relation `events` what the rows of an event have in common, from the columns
-    `event_columns`; `items_sql` makes of `items` what each row adds to its event, where those of `text_columns` are
-    there as JSON strings too, as `texts_sql` makes them of `texts`; `rejected_sql` gives what is kept
+    `event_columns`; `items_sql` makes of `items` what each row adds to its event, where `text_columns` stand as
+    JSON strings under the names they go by, as `texts_sql` makes them of `texts`; `rejected_sql` gives what is kept
     of rejected rows, over `rejected`, `ids_sql` the ids by which rows are found again, over `identified`, and
     `keys_sql` the keys of their events, over `keyed`. `routed` says whether rows name their own event source.
     """
@@ -31,7 +32,7 @@ class CompiledTransform:
     items_sql: str
     event_columns: tuple[str, ...]
     texts_sql: str
-    text_columns: tuple[str, ...]
+    text_columns: Mapping[str, str]
     rejected_sql: str
     ids_sql: str
     keys_sql: str

@@ -78,7 +78,7 @@ def compile_amounts(context: Context) -> None:
 def compile_item(context: Context) -> None:
     """Puts the column item: this row's element of `contents`, NULL where the row has nothing for one."""
     put = context.layers.put
-    found = [(name, json) for name in _ITEM_TEXTS if (json := _text_column(context, name) or context.json(name))]
+    found = [(name, json) for name in _ITEM_TEXTS if (json := _json_of_texts(context, name) or context.json(name))]
     found += [
         (name, put(Level.JSON, f"json_{name}", json_number(f"number_{name}")))
         for name in ("price", "quantity")
@@ -87,25 +87,18 @@ def compile_item(context: Context) -> None:
     put(Level.OUTCOME, "item", f"nullif(concat('{{', {members(found)}, '}}'), '{{}}')" if found else "NULL::VARCHAR")
 
 
-def text_columns(context: Context) -> tuple[str, ...]:
-    """The columns of the result of which `items` has the JSON strings too, in columns named by `json_column`."""
-    return tuple(f"c{field.index}" for name in _ITEM_TEXTS if (field := _plain_text(context, name)))
+def text_columns(context: Context) -> dict[str, str]:
+    """By the name under which `items` has the JSON strings of a column of texts: that column."""
+    found = ((_json_of_texts(context, name), context.fields(name)[:1]) for name in _ITEM_TEXTS)
+    return {name: f"c{field.index}" for name, fields in found if name for field in fields}
 
 
-def json_column(column: str) -> str:
-    """What the JSON strings of a column of texts are called."""
-    return f"json_of_{column}"
-
-
-def _text_column(context: Context, name: str) -> str | None:
-    return json_column(f"c{field.index}") if (field := _plain_text(context, name)) else None
-
-
-def _plain_text(context: Context, name: str) -> Field | None:
-    """The column whose texts go into items as they are, most of them time and again: names of goods, and the like."""
-    if BY_NAME[name].plain is not Plain.TEXT or name in context.binding.constants:
+def _json_of_texts(context: Context, name: str) -> str | None:
+    """Where the parameter takes its texts from a column, most of them time and again, as names of goods are."""
+    fields = context.fields(name)
+    if BY_NAME[name].plain is not Plain.TEXT or name in context.binding.constants or not fields:
         return None
-    return next((field for field in context.fields(name)[:1] if is_text(field.kind)), None)
+    return f"json_of_c{fields[0].index}" if is_text(fields[0].kind) else None
 
 
 def _read(context: Context, name: str) -> str | None:
