@@ -1,11 +1,15 @@
-"""Waits until a disk has what was written."""
+"""Waits until a disk has what was written, and lets go of the memory that holds it too."""
 
 import os
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 AT_ONCE = 32 << 20
 """Bytes that are written before the disk is given them."""
+
+KEPT = 1 << 30
+"""Bytes of a file that may stay in memory beside the disk: of a larger file the rest is read from the disk again."""
 
 
 def sync(path: Path) -> None:
@@ -15,6 +19,16 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def let_go(descriptor: int) -> None:
+    """Frees the memory in which the system holds what lies beyond KEPT of a file, as far as the disk has it.
+
+    A system would hold all of a file while it has memory left: of a file larger than that of its neighbours nothing
+    stays, and where memory has to be found anew for each page, writing the last rows costs more than the first.
+    """
+    if sys.platform == "linux":
+        os.posix_fadvise(descriptor, KEPT, 0, os.POSIX_FADV_DONTNEED)
 
 
 class Growing:
@@ -30,7 +44,11 @@ class Growing:
         """So many bytes are written. Raises OSError where the disk has failed: it says so but once."""
         if size - self._given >= AT_ONCE and self._giving.done():
             self._giving.result()
-            self._given, self._giving = size, self._thread.submit(os.fsync, self._descriptor)
+            self._given, self._giving = size, self._thread.submit(self._give)
+
+    def _give(self) -> None:
+        os.fsync(self._descriptor)
+        let_go(self._descriptor)
 
     def close(self) -> None:
         """Comes back when nothing is under way. Raises OSError as `has` does."""

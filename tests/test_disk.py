@@ -1,11 +1,13 @@
 """A file that is given to the disk while it grows."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from connector.disk import AT_ONCE, Growing
+from connector.disk import AT_ONCE, KEPT, Growing
+from tests.resident import resident
 
 
 def test_what_the_disk_says_of_a_piece_is_not_lost() -> None:
@@ -34,3 +36,17 @@ def test_a_file_grows_on_while_a_piece_is_on_its_way(tmp_path: Path) -> None:
             growing.has(number * len(piece))
         growing.close()
     assert path.stat().st_size == 7 * len(piece)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be told what they need not hold")
+def test_of_a_large_file_only_the_beginning_stays_in_memory(tmp_path: Path) -> None:
+    path, piece = tmp_path / "events", bytes(AT_ONCE)
+    with path.open("wb", buffering=0) as file:
+        file.write(piece)
+        file.seek(KEPT)
+        file.write(piece)
+    assert resident(path, KEPT) == AT_ONCE
+    growing = Growing(path)
+    growing.has(KEPT + AT_ONCE)
+    growing.close()
+    assert (resident(path, KEPT), resident(path)) == (0, AT_ONCE)

@@ -1,6 +1,7 @@
 """Reads staged batches, without the events that were taken out after they were written."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.disk import sync
+from connector.disk import AT_ONCE, let_go, sync
 from connector.hashed import EVENTS
 from connector.stage.writer import StagedBatch
 
@@ -35,11 +36,7 @@ class StageReader:
         # While there is nothing yet it is looked for again: the rest of the stage may still be written.
         self._removed = self._removed or read_removed(self._directory)
         removed = self._removed.get(f"{file}/{index}")
-        if removed is None:
-            return batch
-        kept = np.ones(batch.num_rows, np.bool_)
-        kept[removed] = False
-        return batch.filter(pa.array(kept))
+        return batch if removed is None else without(batch, removed)
 
     def close(self) -> None:
         """Closes the files."""
@@ -63,6 +60,13 @@ def _completed(batch: pa.RecordBatch) -> pa.RecordBatch:
     for name in (name for name in traits if name not in batch.schema.names):
         batch = batch.append_column(EVENTS.field(name), pa.nulls(count, EVENTS.field(name).type))
     return batch
+
+
+def without(batch: pa.RecordBatch, removed: Positions) -> pa.RecordBatch:
+    """A batch without the events at these positions."""
+    kept = np.ones(batch.num_rows, np.bool_)
+    kept[removed] = False
+    return batch.filter(pa.array(kept))
 
 
 class KeyReader:
@@ -100,24 +104,41 @@ class PersonReader:
         self._files.close()
 
 
+@dataclass
+class _File:
+    """An open file, and how many bytes of it were read since memory was let go."""
+
+    source: pa.OSFile
+    batches: pa.RecordBatchFileReader
+    read: int = 0
+
+    def batch(self, index: int) -> pa.RecordBatch:
+        batch = self.batches.get_batch(index)
+        self.read += batch.get_total_buffer_size()
+        if self.read >= AT_ONCE:
+            let_go(self.source.fileno())
+            self.read = 0
+        return batch
+
+
 class _Files:
     """Keeps the files open that were asked for last."""
 
     def __init__(self, directory: Path, options: pa.ipc.IpcReadOptions | None = None) -> None:
         self._directory, self._options = directory, options
-        self._open: dict[str, tuple[pa.OSFile, pa.RecordBatchFileReader]] = {}
+        self._open: dict[str, _File] = {}
 
     def batch(self, file: str, index: int) -> pa.RecordBatch:
         if file not in self._open:
             source = pa.OSFile(str(self._directory / file), "rb")
-            self._open[file] = (source, pa.ipc.open_file(source, options=self._options))
+            self._open[file] = _File(source, pa.ipc.open_file(source, options=self._options))
             if len(self._open) > _MOST_OPEN:
-                self._open.pop(next(iter(self._open)))[0].close()
-        return self._open[file][1].get_batch(index)
+                self._open.pop(next(iter(self._open))).source.close()
+        return self._open[file].batch(index)
 
     def close(self) -> None:
-        for source, _ in self._open.values():
-            source.close()
+        for file in self._open.values():
+            file.source.close()
 
 
 def write_removed(directory: Path, removed: Mapping[StagedBatch, Positions]) -> None:

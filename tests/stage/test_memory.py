@@ -1,0 +1,44 @@
+"""Of a stage larger than its neighbours' memory, the system holds the beginning only."""
+
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from connector.disk import AT_ONCE, KEPT
+from connector.hashed import EVENTS
+from connector.route import Route
+from connector.stage.reader import StageReader
+from connector.stage.writer import EventsFile
+from tests.resident import resident
+
+BATCH = AT_ONCE // 2
+
+
+def large(number: int) -> pa.RecordBatch:
+    """An event of BATCH bytes."""
+    event = {field.name: None for field in EVENTS} | {
+        "key": bytes(16),
+        "others": [],
+        "persons": "",
+        "head": f"{number:0{BATCH}}",
+        "rows": [number],
+    }
+    return pa.RecordBatch.from_pylist([event], EVENTS)
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be told what they need not hold")
+def test_a_large_stage_is_written_and_read_without_staying_in_memory(tmp_path: Path) -> None:
+    count = (KEPT + 4 * AT_ONCE) // BATCH
+    with EventsFile(tmp_path, "events.arrow") as file:
+        for number in range(count):
+            file.write(Route("offline", "1"), large(number))
+        staged = file.finish()
+    path = tmp_path / "events.arrow"
+    assert resident(path) <= KEPT + 2 * AT_ONCE < path.stat().st_size
+    with StageReader(tmp_path) as reader:
+        for number, batch in enumerate(staged):
+            assert reader.events(batch.file, batch.index)["rows"].to_pylist() == [[number]]
+            assert resident(path) <= KEPT + 2 * AT_ONCE
