@@ -10,7 +10,6 @@ from sqlalchemy import (
     Insert,
     Integer,
     Row,
-    Select,
     String,
     Update,
     bindparam,
@@ -21,12 +20,12 @@ from sqlalchemy import (
     update,
 )
 
-from connector.errors import LockedError
 from connector.ledger.database import Database
+from connector.ledger.holding import check_holder
 from connector.ledger.members import keep_changes
 from connector.ledger.records import BatchKeys, BatchRecord, MemberChange, OpenBatch, Part, RequestRecord, Scope
 from connector.ledger.runs import add_to_counts, as_text
-from connector.ledger.tables import batch_keys, batches, locks, parts, requests, runs
+from connector.ledger.tables import batch_keys, batches, parts, requests, runs
 from connector.route import Route
 
 WITHHELD = "withheld"
@@ -61,7 +60,7 @@ class Batches:
         now = as_text(datetime.now(UTC))
 
         def write(connection: Connection) -> None:
-            _check_holder(connection, run_id, holder)
+            check_holder(connection, run_id, holder)
             if keys is not None:
                 row = {"event_keys": keys.keys, "persons": keys.persons, "keep_until": as_text(keys.keep_until)}
                 connection.execute(_keep(), {"the_run": run_id, "the_number": number, **row})
@@ -158,24 +157,6 @@ class Batches:
         query = select(*(requests.c[name] for name in names)).where(requests.c.run_id == run_id).order_by(requests.c.id)
         with self._database.reading() as connection:
             return [RequestRecord(*row) for row in connection.execute(query)]
-
-
-def _check_holder(connection: Connection, run_id: str, holder: str) -> None:
-    """Both the run and the lock of its orchestration have to be the holder's, for whoever was thought dead may even
-    have begun a run since. The run's row is kept as it is until the transaction ends.
-    """
-    now = connection.execute(_holders(), {"the_run": run_id}).one()
-    if now.holder != holder or now.locked_by not in {holder, None}:
-        where = now.lock_host or now.host
-        raise LockedError(f"Run {run_id} was taken over by another process, on {where}; this one stops.")
-
-
-@cache
-def _holders() -> Select[Any]:
-    same = (locks.c.orchestration == runs.c.orchestration) & (locks.c.target == runs.c.target)
-    names = select(runs.c.holder, runs.c.host, locks.c.holder.label("locked_by"), locks.c.host.label("lock_host"))
-    query = names.outerjoin(locks, same).where(runs.c.run_id == _THE_RUN)
-    return query.with_for_update(read=True, of=runs)
 
 
 @cache

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from connector.errors import ConnectorError
 from connector.ledger.database import Database
+from connector.ledger.holding import check_holder
 from connector.ledger.records import (
     BatchRecord,
     MemberCounts,
@@ -61,13 +62,15 @@ class Runs:
             _happened(connection, run_id, "asked")
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(query_id=query_id))
 
-    def staged(self, run_id: str, rows: StagedRows) -> None:
+    def staged(self, run_id: str, rows: StagedRows, *, holder: str) -> None:
         """All rows have been read and staged: from here on the run can be resumed without the warehouse.
 
-        What became of batches that were sent before is counted already, and stays so.
+        What became of batches that were sent before is counted already, and stays so. Raises LockedError where another
+        process has taken the run over.
         """
         counts = {"rows_read": rows.read, "unchanged_members": rows.unchanged_members, "warnings": rows.warnings}
         with self._database.writing() as connection:
+            check_holder(connection, run_id, holder, changing=True)
             for number in (parts.c.batch, batches.c.number):
                 table = number.table
                 connection.execute(delete(table).where(table.c.run_id == run_id, number >= rows.kept))
@@ -77,10 +80,11 @@ class Runs:
             _happened(connection, run_id, "staged")
             _add_batches(connection, run_id, rows.batches)
 
-    def staged_early(self, run_id: str, some: Sequence[BatchRecord]) -> None:
-        """These batches may leave, though not all rows have been read yet."""
+    def staged_early(self, run_id: str, some: Sequence[BatchRecord], *, holder: str) -> None:
+        """These batches may leave, though not all rows have been read yet. Raises as `staged` does."""
         rows = runs.c.rows_read + sum(one.rows for one in some)
         with self._database.writing() as connection:
+            check_holder(connection, run_id, holder, changing=True)
             _add_batches(connection, run_id, some)
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(rows_read=rows))
 
@@ -101,9 +105,15 @@ class Runs:
         seconds: float = 0.0,
         error: str | None = None,
         resumable: bool = True,
+        holder: str | None = None,
     ) -> None:
-        """The run has ended, for good or until it is resumed; `seconds` are added to those it has taken before."""
+        """The run has ended, for good or until it is resumed; `seconds` are added to those it has taken before.
+
+        With `holder`, LockedError is raised where another process has taken the run over.
+        """
         with self._database.writing() as connection:
+            if holder is not None:
+                check_holder(connection, run_id, holder, changing=True)
             connection.execute(
                 update(runs)
                 .where(runs.c.run_id == run_id)

@@ -13,7 +13,6 @@ from connector.destinations.tiktok.units import units
 from connector.errors import TooManyRejects
 from connector.hashed import HashedMembers
 from connector.pipeline.access import Allowed
-from connector.pipeline.anew import refuse_too_many_rejects
 from connector.pipeline.audience_copies import Copy, changes_to_come, known_copies
 from connector.pipeline.audience_job import AudienceJob, audience_job_now
 from connector.pipeline.audience_run import intent_of, is_emptied, large_change
@@ -23,6 +22,7 @@ from connector.pipeline.files import refuse_wrong
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan, Preview
 from connector.pipeline.member_changes import members_known
+from connector.pipeline.reject_limit import refuse_too_many_rejects
 from connector.pipeline.result import open_members
 
 UNKNOWN_AUDIENCE = "that of the audience, not known yet"

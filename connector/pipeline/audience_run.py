@@ -13,19 +13,20 @@ from connector.errors import Interrupted, StopResumable, TooManyRejects, UsageEr
 from connector.ledger.records import OpenBatch, RunRecord, StagedRows
 from connector.outcomes import RunStatus
 from connector.pipeline.access import Allowed
-from connector.pipeline.anew import begin, refuse_too_many_rejects
+from connector.pipeline.anew import begin
 from connector.pipeline.audience_copies import Copy, settle_copies
 from connector.pipeline.audience_job import AudienceJob, audience_job_now
 from connector.pipeline.audience_sending import refused_rows, send_changes
 from connector.pipeline.audience_staging import Intent, StagedMembers, stage_members
 from connector.pipeline.audience_suppressed import skip_suppressed, suppressed_by, without_suppressed
-from connector.pipeline.clearing import clear_up, reduce_stage
+from connector.pipeline.clearing import clear_up, reduce_stage, staged_or_not_at_all
 from connector.pipeline.consent import Consent
 from connector.pipeline.delivering import concluded
 from connector.pipeline.execution import Execution, execution
 from connector.pipeline.files import refuse_wrong
 from connector.pipeline.member_changes import members_known, settle_changes
 from connector.pipeline.observer import Observer
+from connector.pipeline.reject_limit import refuse_too_many_rejects
 from connector.pipeline.result import open_members
 from connector.pipeline.sending import write_left_out
 from connector.pipeline.service import AudienceService, open_audience_service
@@ -151,7 +152,7 @@ def _go_on(at: Execution, work: _Work, record: RunRecord) -> RunRecord:
     if not record.staged or work.destination.api_url == SIMULATOR:
         job = audience_job_now(at.project, record.orchestration, at.ledger)
         return _carry_out(at, work, record.run_id, job, record.row_limit)
-    with concluded(at.ledger, record.run_id):
+    with concluded(at, record.run_id):
         skip_suppressed(at, record.run_id)
         _send(at, work, record.run_id, at.ledger.batches.open(record.run_id))
     return _ended(at, work, record.run_id)
@@ -159,7 +160,7 @@ def _go_on(at: Execution, work: _Work, record: RunRecord) -> RunRecord:
 
 def _carry_out(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int | None) -> RunRecord:
     try:
-        with concluded(at.ledger, run_id):
+        with concluded(at, run_id):
             staged = _stage(at, work, run_id, job, limit)
             refuse_too_many_rejects(job, staged)
             _agree(work, staged, limit)
@@ -172,26 +173,19 @@ def _carry_out(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit:
 
 def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int | None) -> StagedMembers:
     directory = at.directory(run_id)
-    rmtree(directory, ignore_errors=True)
     intent = intent_of(work.destination, limit)
-    try:
-        with open_members(job, at.project.directory, limit=limit, stop=at.stop, run_id=run_id) as result:
-            at.ledger.runs.asked(run_id, result.query_id)
-            known = members_known(at.ledger)
-            rows = without_suppressed(result.rows, suppressed_by(at.ledger))
-            staged = stage_members(rows, directory, work.copies, known, intent, read=at.observer.read)
-            if result.reading:
-                refuse_wrong(result.reading)
-    except BaseException as error:
-        rmtree(directory, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise StopResumable(
-                f"The result could not be staged in {directory}: {error.strerror or error}. Nothing was sent; "
-                "run it again when there is room."
-            ) from None
-        raise
+    with (
+        staged_or_not_at_all(directory),
+        open_members(job, at.project.directory, limit=limit, stop=at.stop, run_id=run_id) as result,
+    ):
+        at.ledger.runs.asked(run_id, result.query_id)
+        known = members_known(at.ledger)
+        rows = without_suppressed(result.rows, suppressed_by(at.ledger))
+        staged = stage_members(rows, directory, work.copies, known, intent, read=at.observer.read)
+        if result.reading:
+            refuse_wrong(result.reading)
     counted = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches, staged.unchanged)
-    at.ledger.runs.staged(run_id, counted)
+    at.ledger.runs.staged(run_id, counted, holder=at.lock.holder)
     at.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))
     return staged
 

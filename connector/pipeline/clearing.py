@@ -1,17 +1,19 @@
 """What is no longer needed is deleted."""
 
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import rmtree
 
 from connector.config.project import Project
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, StopResumable
 from connector.ledger.ledger import Ledger
 from connector.outcomes import RunStatus
 from connector.pipeline.history import run_directory, runs_directory
 from connector.stage.segments import SEGMENTS
 from connector.stage.units import CHANGES
+from connector.stage.writer import StagedBatch
 
 _STAGE = (
     "events.arrow",
@@ -30,6 +32,39 @@ def reduce_stage(directory: Path) -> None:
     for path in (*(directory / name for name in _STAGE), *directory.glob(SEGMENTS)):
         with suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged_or_not_at_all(directory: Path, but: Sequence[StagedBatch] = ()) -> Iterator[None]:
+    """In the block a stage is made. An error leaves nothing of it but the files of those batches that are handed on.
+
+    Raises StopResumable where the disk fails.
+    """
+    clear_stage(directory, but)
+    try:
+        yield
+    except BaseException as error:
+        clear_stage(directory, but)
+        if isinstance(error, OSError):
+            sent = "What had been staged by then was not lost" if but else "Nothing was sent"
+            raise StopResumable(
+                f"The result could not be staged in {directory}: {error.strerror or error}. {sent}; "
+                "run it again when there is room."
+            ) from None
+        raise
+
+
+def clear_stage(directory: Path, but: Iterable[StagedBatch]) -> None:
+    """Deletes what is in the folder of a stage but for the files of some batches; without any, the folder."""
+    kept = {batch.file for batch in but}
+    if not kept:
+        rmtree(directory, ignore_errors=True)
+        return
+    for path in directory.iterdir():
+        if path.is_dir():
+            rmtree(path, ignore_errors=True)
+        elif path.name not in kept:
+            path.unlink()
 
 
 def clear_up(project: Project, ledger: Ledger) -> None:

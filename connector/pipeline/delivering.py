@@ -97,7 +97,7 @@ def _write_left_out(at: Execution, run_id: str) -> None:
 
 
 @contextmanager
-def concluded(ledger: Ledger, run_id: str) -> Iterator[None]:
+def concluded(at: Execution, run_id: str) -> Iterator[None]:
     """Whatever ends the block, the ledger says how the run ended, and for how long it went on.
 
     Where the ledger itself fails, what went wrong first is still what is raised; the run is found as one that died.
@@ -105,11 +105,12 @@ def concluded(ledger: Ledger, run_id: str) -> Iterator[None]:
     began = perf_counter()
 
     def finish(status: RunStatus, error: str | None, *, resumable: bool = True) -> None:
-        ledger.runs.finish(run_id, status, seconds=perf_counter() - began, error=error, resumable=resumable)
+        seconds, holder = perf_counter() - began, at.lock.holder
+        at.ledger.runs.finish(run_id, status, seconds=seconds, error=error, resumable=resumable, holder=holder)
 
     try:
         yield
-        status = _final_status(ledger, run_id)
+        status = _final_status(at.ledger, run_id)
     except LockedError:
         # Whoever has taken the run over says how it ends.
         raise

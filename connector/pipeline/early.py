@@ -4,10 +4,9 @@ What may have been seen before, in this result, in an earlier reading of it or i
 result is known, as does what is about people who are to be forgotten. Then it is looked at exactly.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import rmtree
 
 import pyarrow as pa
 
@@ -78,18 +77,6 @@ class Early:
             first = len(self.batches)
             self.batches.extend(staged)
             self.hand_on([_record(first + place, batch) for place, batch in enumerate(staged)])
-
-
-def clean(directory: Path, segments: Collection[str]) -> None:
-    """Deletes what is in the folder of a stage but for these segments; without any, the folder."""
-    if not segments:
-        rmtree(directory, ignore_errors=True)
-        return
-    for path in directory.iterdir():
-        if path.is_dir():
-            rmtree(path, ignore_errors=True)
-        elif path.name not in segments:
-            path.unlink()
 
 
 def _chosen(events: HashedEvents, flags: pa.Array) -> HashedEvents:

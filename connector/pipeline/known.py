@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.hashed import HashedEvents
 from connector.ledger.records import KnownKeys
 from connector.outcomes import RowWarning, Skip
 from connector.pipeline.settle import Positions, Settlement
@@ -24,10 +23,6 @@ Known = Callable[[], Iterable[KnownKeys]]
 
 KEYS_AT_ONCE = 4_000_000
 BATCHES_AT_ONCE = 50
-
-_Flags = npt.NDArray[np.bool_]
-_SHOULD_BE_FULL = 0.5
-"""A batch of which less is left is put together anew with others, so that it does not cost a request of its own."""
 
 
 def nothing_known() -> Iterable[KnownKeys]:
@@ -102,21 +97,10 @@ def _taken_out(
         lost = _flags(events.num_rows, one.lost) & ~gone & ~delivered
         skipped[Skip.ALREADY_DELIVERED].append(events.filter(pa.array(delivered)))
         skipped[Skip.ANSWER_LOST].append(events.filter(pa.array(lost)))
-        _keep_the_rest(step, batch, events, gone, delivered | lost)
+        step.removed[batch] = np.flatnonzero(delivered | lost)
     for reason, parts in skipped.items():
         count_skipped(step, reason, pa.Table.from_batches(parts))
     return step
-
-
-def _keep_the_rest(step: Settlement, batch: StagedBatch, events: pa.RecordBatch, gone: _Flags, known: _Flags) -> None:
-    left = ~(gone | known)
-    if np.count_nonzero(left) >= _SHOULD_BE_FULL * events.num_rows:
-        step.removed[batch] = np.flatnonzero(known)
-        return
-    step.emptied.append(batch)
-    if left.any():
-        rest = pa.Table.from_batches([events.filter(pa.array(left))])
-        step.events.append(HashedEvents(batch.route, rest))
 
 
 def count_skipped(step: Settlement, reason: Skip, events: pa.Table) -> None:
@@ -129,7 +113,7 @@ def count_skipped(step: Settlement, reason: Skip, events: pa.Table) -> None:
     step.warnings[RowWarning.CONFLICTING_ROWS.value] -= conflicting_rows(events)
 
 
-def _flags(size: int, positions: Iterable[npt.NDArray[np.integer]]) -> _Flags:
+def _flags(size: int, positions: Iterable[npt.NDArray[np.integer]]) -> npt.NDArray[np.bool_]:
     flags = np.zeros(size, np.bool_)
     for some in positions:
         flags[some] = True

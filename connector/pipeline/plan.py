@@ -6,7 +6,6 @@ from pathlib import Path
 from connector.config.project import Project
 from connector.errors import TooManyRejects
 from connector.ledger.records import Scope
-from connector.pipeline.anew import refuse_too_many_rejects
 from connector.pipeline.audience_job import is_audience
 from connector.pipeline.audience_look import plan_audience
 from connector.pipeline.execution import known_keys
@@ -14,6 +13,7 @@ from connector.pipeline.files import files_before, refuse_wrong, rejected_lines
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan
 from connector.pipeline.prepare import job_and_changes
+from connector.pipeline.reject_limit import refuse_too_many_rejects
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import stage
 from connector.pipeline.suppressed import forgotten_by

@@ -9,7 +9,7 @@ from connector.errors import AnswersLost, ConfigurationError, LockedError, Refus
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.outcomes import RunStatus
 from connector.pipeline.access import check_access
-from connector.pipeline.anew import Run, carry_out
+from connector.pipeline.anew import carry_out
 from connector.pipeline.audience_job import is_audience
 from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, concluded, send
@@ -18,6 +18,7 @@ from connector.pipeline.history import ledger_of, run_directory, run_named
 from connector.pipeline.observer import Observer
 from connector.pipeline.open_batches import leave_out_delivered, leave_out_suppressed
 from connector.pipeline.prepare import Job, job_now
+from connector.pipeline.reading import Run
 from connector.pipeline.retried import chosen_rows
 
 DIED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED})
@@ -116,7 +117,7 @@ def _go_on(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunReco
     at.observer.resumed(record.run_id, record.orchestration, record.target)
     if not record.staged:
         return _read_again(at, record, resend_unknown=resend_unknown)
-    with concluded(at.ledger, record.run_id):
+    with concluded(at, record.run_id):
         _send_open(at, record, destination, resend_unknown=resend_unknown)
     reduce_stage(at.directory(record.run_id))
     return at.ledger.runs.get(record.run_id)

@@ -8,12 +8,13 @@ from connector.errors import UsageError
 from connector.ledger.records import RunRecord
 from connector.outcomes import Reason, RunStatus
 from connector.pipeline.access import check_access
-from connector.pipeline.anew import Run, begin, carry_out
+from connector.pipeline.anew import begin, carry_out
 from connector.pipeline.audience_job import is_audience
 from connector.pipeline.execution import execution
 from connector.pipeline.history import run_named
 from connector.pipeline.observer import Observer
 from connector.pipeline.prepare import job_now
+from connector.pipeline.reading import Run
 from connector.pipeline.resume import destination_of
 from connector.pipeline.retried import chosen_rows
 

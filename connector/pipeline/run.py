@@ -8,7 +8,7 @@ from connector.config.project import Project
 from connector.errors import UsageError
 from connector.ledger.records import RunRecord
 from connector.pipeline.access import Allowed, check_access
-from connector.pipeline.anew import Run, begin, carry_out
+from connector.pipeline.anew import begin, carry_out
 from connector.pipeline.audience_job import is_audience
 from connector.pipeline.clearing import clear_up
 from connector.pipeline.consent import Consent
@@ -16,6 +16,7 @@ from connector.pipeline.event_set import settle_event_set
 from connector.pipeline.execution import execution
 from connector.pipeline.observer import Observer, Silent
 from connector.pipeline.prepare import job_now, prepare
+from connector.pipeline.reading import Run
 from connector.pipeline.resume import finish_interrupted
 from connector.queries.render import RunContext
 

@@ -30,13 +30,12 @@ Positions = npt.NDArray[np.int64]
 class Settlement:
     """One step: events taken out of staged batches, what became of them, and how counts change.
 
-    `removed` says which events of which batches, `emptied` of which batches all; `events` are staged anew.
+    `removed` says which events of which batches; `events` are staged anew.
     `rejects`, `skips` and `warnings` count rows; a warning's count can be negative, where the event that it
     was counted for is not sent after all. `read_before` rows were read by an earlier reading, and are counted as its.
     """
 
     removed: dict[StagedBatch, Positions]
-    emptied: list[StagedBatch] = field(default_factory=list)
     read_before: int = 0
     events: list[HashedEvents] = field(default_factory=list)
     left_out: list[pa.Table] = field(default_factory=list)

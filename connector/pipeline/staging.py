@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.disk import sync
-from connector.hashed import KEY, HashedRows
+from connector.hashed import KEY, HashedEvents, HashedRows
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
 from connector.pipeline.early import Early
 from connector.pipeline.known import Known, leave_out_known, nothing_known
 from connector.pipeline.settle import Positions, Settlement, settle
+from connector.pipeline.sparse import left_of, sparse
 from connector.pipeline.suppressed import leave_out_forgotten
 from connector.stage.keys import KeyFile
 from connector.stage.reader import StageReader, write_removed
@@ -81,9 +82,10 @@ def stage(
         if early:
             early.begin(known(), keys)
         staging.read(rows, keys, read)
-        staging.settle("joined.arrow", staging.repeated(keys, line_items=line_items))
+        staging.settle(staging.repeated(keys, line_items=line_items))
         staging.leave_out(leave_out_forgotten(directory, staging.batches, staging.all_removed(), forgotten))
-        staging.settle("rest.arrow", leave_out_known(directory, keys, staging.batches, staging.all_removed(), known))
+        staging.leave_out(leave_out_known(directory, keys, staging.batches, staging.all_removed(), known))
+        staging.put_together()
         left_out.close()
     keys.remove()
     staging.finish()
@@ -103,7 +105,6 @@ class _Staging:
     early: Early | None = None
     batches: list[StagedBatch] = field(default_factory=list)
     removed: dict[StagedBatch, list[Positions]] = field(default_factory=dict)
-    emptied: set[StagedBatch] = field(default_factory=set)
 
     def read(self, rows: Iterable[HashedRows], keys: KeyFile, told: Read) -> None:
         """Writes the events of the result, as it comes."""
@@ -129,31 +130,39 @@ class _Staging:
         earlier = len(self.early.earlier) if self.early else 0
         return settle(self.directory, keys, before + self.batches, line_items=line_items, earlier=earlier)
 
-    def settle(self, name: str, steps: Iterator[Settlement]) -> None:
+    def settle(self, steps: Iterator[Settlement]) -> None:
         """Takes events out, and writes those that are staged anew to a further file."""
-        first = next(steps, None)
-        if first is None:
-            return
-        with EventsFile(self.directory, name) as file:
-            for step in chain([first], steps):
-                self._take_out(step)
-                for events in step.events:
-                    file.add(events)
-            self.batches = self.batches + file.finish()
+        self._write("joined.arrow", (events for step in steps for events in self._taken_out(step)))
 
     def leave_out(self, steps: Iterator[Settlement]) -> None:
         """Takes events out, and stages none anew."""
         for step in steps:
-            self._take_out(step)
+            self._taken_out(step)
 
-    def _take_out(self, step: Settlement) -> None:
+    def put_together(self) -> None:
+        """Writes what is left of sparse batches to a further file, in place of them."""
+        some = sparse(self.batches, self.all_removed())
+        self.batches = [batch for batch in self.batches if batch not in some]
+        self._write("rest.arrow", left_of(self.directory, some))
+
+    def _write(self, name: str, some: Iterator[HashedEvents]) -> None:
+        """Writes events to a file, where there are any, and comes back when the disk has it."""
+        first = next(some, None)
+        if first is None:
+            return
+        with EventsFile(self.directory, name) as file:
+            for events in chain([first], some):
+                file.add(events)
+            self.batches = self.batches + file.finish()
+
+    def _taken_out(self, step: Settlement) -> list[HashedEvents]:
         self.staged.count(step)
         self.staged.read -= step.read_before
-        self.emptied.update(step.emptied)
         for table in step.left_out:
             self.left_out.add(self.forgotten.without(table))
         for batch, positions in step.removed.items():
             self.removed.setdefault(batch, []).append(positions)
+        return step.events
 
     def all_removed(self) -> dict[StagedBatch, Positions]:
         """By batch, the positions of the events that were taken out."""
@@ -161,11 +170,11 @@ class _Staging:
 
     def finish(self) -> None:
         """Numbers the batches that have events left."""
-        kept = [batch for batch in self.batches if batch not in self.emptied]
-        removed = {batch: positions for batch, positions in self.all_removed().items() if batch not in self.emptied}
+        kept = set(self.batches)
+        removed = {batch: positions for batch, positions in self.all_removed().items() if batch in kept}
         if removed:
             write_removed(self.directory, removed)
-        self.staged.batches = list(_numbered(kept, removed, self.directory, self.staged.kept))
+        self.staged.batches = list(_numbered(self.batches, removed, self.directory, self.staged.kept))
         self.staged.warnings = +self.staged.warnings
 
 

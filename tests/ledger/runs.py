@@ -38,7 +38,7 @@ def staged_run(
 ) -> None:
     """A run whose batches have so many events, each of one row."""
     started_run(ledger, run_id, scope=scope, code=code)
-    ledger.runs.staged(run_id, staged_rows(batches))
+    ledger.runs.staged(run_id, staged_rows(batches), holder=HOLDER)
 
 
 def staged_rows(batches: Sequence[int]) -> StagedRows:

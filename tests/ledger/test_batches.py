@@ -189,5 +189,5 @@ def test_open_batches_come_in_order_and_without_those_that_are_settled(ledger: L
 def test_staging_again_begins_with_nothing_settled(ledger: Ledger) -> None:
     """A run that died while it was being staged is read again under the same id."""
     deliver(ledger, 0, 10)
-    ledger.runs.staged(RUN, staged_rows([30, 20]))
+    ledger.runs.staged(RUN, staged_rows([30, 20]), holder=HOLDER)
     assert [batch.gaps() for batch in ledger.batches.open(RUN)] == [[(0, 30)], [(0, 20)]]

@@ -17,8 +17,10 @@ from sqlalchemy import func, select
 from connector.errors import ConnectorError, LockedError
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.locks import FOLDER, SECONDS_UNTIL_DEAD, RunLock
-from connector.ledger.records import NewRun
+from connector.ledger.records import BatchRecord, NewRun
 from connector.ledger.tables import locks
+from connector.outcomes import RunStatus
+from connector.route import Route
 from tests.ledger.processes import Processes, killed_while
 from tests.ledger.runs import HOLDER, RUN, SCOPE, set_back, staged_rows, staged_run, writing
 from tests.postgres import Postgres
@@ -164,11 +166,23 @@ def begins(ledger: Ledger, lock: RunLock) -> None:
     """The lock's holder stages a run of one batch."""
     new = NewRun(RUN, NAMES[0], SCOPE.target, "manual", "d", SCOPE.api_url, None, datetime.now(UTC))
     ledger.runs.start(new, holder=lock.holder, host=lock.host)
-    ledger.runs.staged(RUN, staged_rows([5]))
+    ledger.runs.staged(RUN, staged_rows([5]), holder=lock.holder)
+
+
+def staged_again(ledger: Ledger, lock: RunLock) -> None:
+    ledger.runs.staged(RUN, staged_rows([5, 7]), holder=lock.holder)
+
+
+def staged_early(ledger: Ledger, lock: RunLock) -> None:
+    ledger.runs.staged_early(RUN, [BatchRecord(1, Route("offline", "1"), "events.arrow", 1, 3, 3)], holder=lock.holder)
+
+
+def ends(ledger: Ledger, lock: RunLock) -> None:
+    ledger.runs.finish(RUN, RunStatus.FAILED, error="It was asleep.", holder=lock.holder)
 
 
 @pytest.mark.parametrize("resumed", [False, True], ids=["left where it is staged", "resumed"])
-def test_whoever_was_thought_dead_sends_nothing_more(
+def test_whoever_was_thought_dead_sends_and_writes_nothing_more(
     ledger: Ledger, url: str, here: Path, there: Path, resumed: bool
 ) -> None:
     """Also where its run stays as it is: the other's own run sends the same events."""
@@ -179,8 +193,13 @@ def test_whoever_was_thought_dead_sends_nothing_more(
         with elsewhere.lock(there, *NAMES) as new:
             if resumed:
                 elsewhere.runs.resume(RUN, holder=new.holder, host=new.host)
+            before = ledger.runs.get(RUN)
             with pytest.raises(LockedError, match=f"Run {RUN} was taken over by another process"):
                 sending(ledger, old)
+            for says in (staged_again, staged_early, ends):
+                with pytest.raises(LockedError, match="taken over"):
+                    says(ledger, old)
+            assert ledger.runs.get(RUN) == before
         with pytest.raises(LockedError):
             sending(ledger, old)
 
@@ -257,7 +276,7 @@ def test_a_lock_can_be_left_while_the_ledger_is_away(postgres: Postgres, here: P
 
 
 def test_a_run_that_was_begun_by_a_process_that_was_thought_dead_sends_nothing(ledger: Ledger, here: Path) -> None:
+    staged_run(ledger, batches=[1])
     with ledger.lock(here, "o", SCOPE.target):
-        staged_run(ledger, batches=[1])
         with pytest.raises(LockedError, match="taken over"):
             ledger.batches.sending(RUN, 0, holder=HOLDER, keys=None)

@@ -47,7 +47,7 @@ def test_what_staging_counted_is_kept(ledger: Ledger) -> None:
         "skips": {"duplicate": 2},
         "warnings": {"invalid_phone": 1},
     }
-    ledger.runs.staged(RUN, StagedRows(5_000_000_000, batches=(), **counts))
+    ledger.runs.staged(RUN, StagedRows(5_000_000_000, batches=(), **counts), holder=HOLDER)
     record = ledger.runs.get(RUN)
     assert (record.staged, record.rows.read) == (True, 5_000_000_000)
     assert {"rejects": record.rejects, "skips": record.skips, "warnings": record.warnings} == counts

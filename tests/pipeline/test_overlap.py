@@ -168,10 +168,13 @@ def test_a_warehouse_that_fails_half_way_has_sent_what_it_gave_and_loses_nothing
     with shut(postgres):
         running = Running(tmp_path / "shop", postgres, place, service, BROKEN)
         _wait_for(lambda: len(service.taken) >= 2)
-    assert isinstance(running.outcome(), SourceError)
+    error = running.outcome()
+    assert isinstance(error, SourceError)
     record = running.record()
     assert (record.status, record.rows.balanced, record.rows.pending) == ("failed", True, 0)
     assert record.rows.delivered == len(service.events) > 0
+    assert f"{record.rows.delivered:,} rows had been delivered; `connector resume`" in error.message
+    assert record.error == error.message
     running.shop.query.write_text(QUERY.replace("THE_REST", GATE))
     later = run_orchestration(load_project(running.shop.directory, {}), NAME)
     assert (later.rows.delivered, later.rows.skipped) == (0, ROWS)

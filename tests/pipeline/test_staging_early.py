@@ -147,6 +147,19 @@ def test_rows_of_an_earlier_reading_that_are_not_found_again_stay_counted(tmp_pa
     assert sum(batch.rows for batch in [*again.told, *staged.batches]) == 5
 
 
+def test_what_is_left_of_a_result_that_is_read_again_costs_no_request_of_its_own(tmp_path: Path) -> None:
+    rows = [plain_row(f"e{number}") for number in range(4_000)]
+    first = Reading(tmp_path)
+    first.of([row for number, row in enumerate(rows) if number % 4], 500)
+    again = Reading(tmp_path, first.told)
+    # Every event may have been seen before, and waits.
+    again.early._seen = Seen(8)
+    staged = again.of(rows, 500)
+    assert [batch.events for batch in staged.batches] == [1_000]
+    sent = staged_events(tmp_path, all_staged(again.told, staged))
+    assert len(sent) == sent.total() == 4_000
+
+
 def test_nobody_who_is_to_be_forgotten_is_handed_on(tmp_path: Path) -> None:
     rows = [plain_row("e1"), {**plain_row("e2"), "email": "john@example.com"}, plain_row("e3")]
     reading = Reading(tmp_path)

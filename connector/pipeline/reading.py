@@ -1,0 +1,104 @@
+"""Asks the warehouse, and stages the result."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+from typing import TYPE_CHECKING
+
+from connector.ledger.records import StagedRows
+from connector.pipeline.clearing import staged_or_not_at_all
+from connector.pipeline.early import Early
+from connector.pipeline.execution import Execution, known_keys
+from connector.pipeline.known import Known
+from connector.pipeline.prepare import Job
+from connector.pipeline.result import OpenResult, open_result
+from connector.pipeline.staging import Staged, stage
+from connector.pipeline.suppressed import forgotten_by
+from connector.transform.chosen import ChosenRows
+
+if TYPE_CHECKING:
+    from connector.pipeline.files import Before
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run whose result is to be read, as far as its `limit` goes, and of it only the rows that are `chosen`."""
+
+    run_id: str
+    job: Job
+    test_event_code: str | None
+    limit: int | None
+    resend_unknown: bool = False
+    chosen: ChosenRows | None = None
+
+
+def read_and_stage(at: Execution, run: Run, stop: Event, early: Early | None = None) -> Staged:
+    """Stages the result of a run that the ledger knows, until `stop` is set, and writes down how many rows it has.
+
+    With `early`, batches are handed on meanwhile. Raises as `open_result` does, and StopResumable where the disk fails.
+    """
+    directory, begun = at.directory(run.run_id), early.batches if early else []
+    with staged_or_not_at_all(directory, begun), _result(at, run, stop) as result:
+        at.ledger.runs.asked(run.run_id, result.query_id)
+        staged = stage(
+            result.rows,
+            directory,
+            line_items=run.job.rules.line_items,
+            known=_known(at, run),
+            forgotten=forgotten_by(at.ledger),
+            read=at.observer.read,
+            early=early,
+        )
+        _conclude_files(at, run.run_id, result)
+    rows = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches, kept=staged.kept)
+    at.ledger.runs.staged(run.run_id, rows, holder=at.lock.holder)
+    events = [*(batch.events for batch in begun), *(batch.events for batch in staged.batches)]
+    at.observer.staged(sum(events), len(events))
+    return staged
+
+
+@contextmanager
+def _result(at: Execution, run: Run, stop: Event) -> Iterator[OpenResult]:
+    with open_result(
+        run.job,
+        at.project.directory,
+        limit=run.limit,
+        test_event_code=run.test_event_code,
+        chosen=run.chosen,
+        stop=stop,
+        run_id=run.run_id,
+        before=_before(at, run),
+    ) as result:
+        yield result
+
+
+def _known(at: Execution, run: Run) -> Known:
+    return known_keys(
+        at.ledger,
+        at.scope(run.job.destination),
+        run.job.destination,
+        test_event_code=run.test_event_code,
+        resend_unknown=run.resend_unknown,
+        but=run.run_id,
+    )
+
+
+def _before(at: Execution, run: Run) -> "Before | None":
+    """The files that need not be read again, unless it is about rows that were left out of them."""
+    if run.job.file is None or run.chosen is not None or run.resend_unknown:
+        return None
+    from connector.pipeline.files import files_before
+
+    return files_before(at.ledger, run.job, at.project.target, run.test_event_code)
+
+
+def _conclude_files(at: Execution, run_id: str, result: OpenResult) -> None:
+    if result.reading is None:
+        return
+    from connector.pipeline.files import records, refuse_wrong, rejected_lines
+
+    refuse_wrong(result.reading)
+    for sentence in (*result.reading.notes, *rejected_lines(result.reading)):
+        at.observer.note(sentence)
+    at.ledger.files.read(run_id, records(result.reading))
