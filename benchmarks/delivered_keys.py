@@ -29,7 +29,8 @@ from connector.ledger.records import NewRun, Scope
 from connector.ledger.tables import batch_keys, batches
 from connector.pipeline.known import leave_out_known
 from connector.route import Route
-from connector.stage.keys import KeyFile
+from connector.stage.key_file import KeyFile
+from connector.stage.reader import KeyReader
 from connector.stage.writer import EventsFile, StagedBatch
 
 BATCH = 1_000
@@ -119,7 +120,7 @@ def _batches(first: int, keys: Keys) -> Iterator[tuple[dict[str, object], dict[s
 def _stage(directory: Path, keys: Keys) -> None:
     directory.mkdir()
     (directory / "left-out").mkdir()
-    file, known = EventsFile(directory, "events.arrow"), KeyFile(directory)
+    file = EventsFile(directory, "events.arrow", KeyFile(directory))
     head = '{"event":"Purchase","event_time":1790000000,"event_id":"bench","user":{"email":"' + "0" * 400 + '"}'
     for start in range(0, len(keys), 100_000):
         some = keys[start : start + 100_000]
@@ -134,7 +135,6 @@ def _stage(directory: Path, keys: Keys) -> None:
             pa.repeat("USD", count),
             pa.repeat(pa.scalar(1, pa.uint8()), count),
         ]
-        known.add(column, pa.array([], KEY))
         file.add(HashedEvents(Route("offline", "1"), pa.table(columns, schema=EVENTS)))
     file.finish()
 
@@ -156,15 +156,23 @@ def find(place: Path) -> dict[str, float]:
     """Takes out of the stage what the ledger knows, as a run does."""
     directory = place / "stage"
     batches_ = _staged(directory)
+    keys = _keys_of(directory, batches_)
     since = Since(datetime.now(UTC) - timedelta(days=28), None)
     started = perf_counter()
     with open_ledger(f"sqlite:///{place / 'ledger.sqlite'}") as ledger:
-        steps = leave_out_known(
-            directory, KeyFile(directory), batches_, {}, lambda: ledger.delivered.known(_SCOPE, since)
-        )
+        steps = leave_out_known(directory, keys, batches_, {}, lambda: ledger.delivered.known(_SCOPE, since))
         found = sum(step.skips.total() for step in steps)
     peak = peak_bytes()
     return {"seconds": perf_counter() - started, "found": found, "peak_bytes": peak}
+
+
+def _keys_of(directory: Path, staged: list[StagedBatch]) -> KeyFile:
+    """As a run has them that has just written the batches."""
+    keys = KeyFile(directory)
+    with KeyReader(directory) as reader:
+        for batch in staged:
+            keys.add(batch.file, reader.keys(batch))
+    return keys
 
 
 def _join(place: Path) -> tuple[float, int]:

@@ -29,7 +29,7 @@ CALLS = {
     "transform: rows joined to events": ["connector.transform.stream:parts_of", "connector.transform.stream:group"],
     "transform: everything else": ["connector.transform.stream:hash_chunk"],
     "stage: cut and written": ["connector.stage.writer:EventsFile.add", "connector.stage.writer:EventsFile.finish"],
-    "stage: keys written": ["connector.stage.keys:KeyFile.add"],
+    "stage: keys written": ["connector.stage.key_file:KeyFile.add"],
     "stage: rows that are left out written": [
         "connector.ledger.left_out:LeftOutWriter.add",
         "connector.ledger.left_out:LeftOutWriter.close",

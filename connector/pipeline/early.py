@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from connector.hashed import HashedEvents
 from connector.ledger.records import BatchRecord, KnownKeys
-from connector.stage.keys import KeyFile, halves, keys_from
+from connector.stage.key_file import KeyFile
+from connector.stage.keys import halves, keys_from
 from connector.stage.reader import KeyReader
 from connector.stage.seen import Seen
 from connector.stage.segments import Segments
@@ -31,27 +32,31 @@ class Early:
     hand_on: HandOn
     earlier: Sequence[BatchRecord] = ()
     batches: list[StagedBatch] = field(init=False)
+    keys: KeyFile = field(init=False)
     _seen: Seen = field(init=False, default_factory=Seen)
     _segments: Segments = field(init=False)
 
     def __post_init__(self) -> None:
         self.batches = [_staged(record) for record in self.earlier]
-        self._segments = Segments(self.directory, 1 + max((_number(one.file) for one in self.batches), default=-1))
+        self.keys = KeyFile(self.directory)
+        self._segments = Segments(
+            self.directory, self.keys, 1 + max((_number(one.file) for one in self.batches), default=-1)
+        )
 
     @property
     def earlier_rows(self) -> int:
         """The rows of the batches of an earlier reading."""
         return sum(record.rows for record in self.earlier)
 
-    def begin(self, known: Iterable[KnownKeys], keys: KeyFile) -> None:
-        """Takes down what is known, and the keys of an earlier reading, which are also added to `keys`."""
+    def begin(self, known: Iterable[KnownKeys]) -> None:
+        """Takes down what is known, and the keys of an earlier reading."""
         for some in known:
             self._seen.add(keys_from(some.keys))
         with KeyReader(self.directory) as reader:
             for batch in self.batches:
                 of_batch = reader.keys(batch)
                 self._seen.add(halves(of_batch))
-                keys.add(of_batch, of_batch[:0])
+                self.keys.add(batch.file, of_batch)
 
     def rest(self, events: HashedEvents, forgotten: Forgotten) -> HashedEvents:
         """Takes in what is surely new; the others are given back. No key is twice among `events`."""

@@ -11,9 +11,10 @@ import pyarrow as pa
 from connector.ledger.records import KnownKeys
 from connector.outcomes import RowWarning, Skip
 from connector.pipeline.settle import Positions, Settlement
-from connector.stage.keys import KeyFile, Keys, halves, keys_from
+from connector.stage.key_file import KeyFile
+from connector.stage.keys import Keys, keys_from
 from connector.stage.known import KeySet, Sieve
-from connector.stage.reader import KeyReader, StageReader
+from connector.stage.reader import StageReader
 from connector.stage.writer import StagedBatch
 from connector.transform.events import left_out_rows
 from connector.transform.grouping import conflicting_rows
@@ -44,7 +45,7 @@ def leave_out_known(
     for wanted in keys.shares(KEYS_AT_ONCE):
         delivered, lost = likely_known(Sieve(wanted), known())
         if len(delivered) or len(lost):
-            _find(directory, batches, KeySet(delivered), KeySet(lost), found)
+            _find(keys, batches, KeySet(delivered), KeySet(lost), found)
     some = list(found.items())
     with StageReader(directory) as stage:
         for start in range(0, len(some), BATCHES_AT_ONCE):
@@ -68,21 +69,20 @@ def likely_known(sieve: Sieve, known: Iterable[KnownKeys]) -> tuple[Keys, Keys]:
 
 
 def _find(
-    directory: Path, batches: list[StagedBatch], delivered: KeySet, lost: KeySet, found: dict[StagedBatch, _Found]
+    keys: KeyFile, batches: list[StagedBatch], delivered: KeySet, lost: KeySet, found: dict[StagedBatch, _Found]
 ) -> None:
-    with KeyReader(directory) as reader:
-        for start in range(0, len(batches), BATCHES_AT_ONCE):
-            some = batches[start : start + BATCHES_AT_ONCE]
-            keys = [halves(reader.keys(batch)) for batch in some]
-            together = np.concatenate(keys)
-            ends = np.cumsum([len(one) for one in keys])[:-1]
-            done = delivered.has(together)
-            maybe = lost.has(together) & ~done
-            for batch, surely, perhaps in zip(some, np.split(done, ends), np.split(maybe, ends), strict=True):
-                if surely.any() or perhaps.any():
-                    one = found.setdefault(batch, _Found())
-                    one.delivered.append(np.flatnonzero(surely).astype(np.uint16))
-                    one.lost.append(np.flatnonzero(perhaps).astype(np.uint16))
+    for start in range(0, len(batches), BATCHES_AT_ONCE):
+        some = batches[start : start + BATCHES_AT_ONCE]
+        own = [keys.of(batch.file, batch.index) for batch in some]
+        together = np.concatenate(own)
+        ends = np.cumsum([len(one) for one in own])[:-1]
+        done = delivered.has(together)
+        maybe = lost.has(together) & ~done
+        for batch, surely, perhaps in zip(some, np.split(done, ends), np.split(maybe, ends), strict=True):
+            if surely.any() or perhaps.any():
+                one = found.setdefault(batch, _Found())
+                one.delivered.append(np.flatnonzero(surely).astype(np.uint16))
+                one.lost.append(np.flatnonzero(perhaps).astype(np.uint16))
 
 
 def _taken_out(

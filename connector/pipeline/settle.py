@@ -5,7 +5,7 @@ A result in random order costs one look at all keys for every hundred thousand s
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +16,9 @@ import pyarrow as pa
 from connector.hashed import EVENTS, HashedEvents
 from connector.outcomes import Reason, RowWarning, Skip
 from connector.route import Route
-from connector.stage.keys import Halves, KeyFile, Keys, halves, is_among
-from connector.stage.reader import KeyReader, StageReader
+from connector.stage.key_file import KeyFile
+from connector.stage.keys import Halves, Keys, halves, is_among
+from connector.stage.reader import StageReader
 from connector.stage.writer import StagedBatch
 from connector.transform.events import left_out_rows
 from connector.transform.grouping import conflicting_rows, group
@@ -52,24 +53,28 @@ def settle(
     The first `earlier` of them are those of an earlier reading: the first event that repeats one of theirs is that
     event, read again.
     """
-    for found, barred in keys.repeated():
-        for start in range(0, len(found), EVENTS_AT_ONCE):
-            some = found[start : start + EVENTS_AT_ONCE]
-            yield from _settle(directory, some, barred, batches, line_items, earlier)
+    with StageReader(directory) as stage:
+        staged = _Staged(stage, keys, batches, earlier)
+        for found, barred in _many_at_once(keys.repeated()):
+            for start in range(0, len(found), EVENTS_AT_ONCE):
+                for route, parts in staged.events(found[start : start + EVENTS_AT_ONCE]).items():
+                    yield _settled(route, parts, barred, line_items)
 
 
-def _settle(
-    directory: Path, found: Halves, barred: Keys, batches: list[StagedBatch], line_items: bool, earlier: int
-) -> Iterator[Settlement]:
-    by_route: dict[Route, list[_Found]] = {}
-    with KeyReader(directory) as keys, StageReader(directory) as stage:
-        for number, batch in enumerate(batches):
-            positions = np.flatnonzero(is_among(halves(keys.keys(batch))[:, 0], found))
-            if len(positions):
-                part = stage.whole(batch.file, batch.index).take(pa.array(positions))
-                by_route.setdefault(batch.route, []).append(_Found(batch, positions, part, number < earlier))
-    for route, parts in by_route.items():
-        yield _settled(route, parts, barred, line_items)
+def _many_at_once(repeated: Iterable[tuple[Halves, Keys]]) -> Iterator[tuple[Halves, Keys]]:
+    """The same in fewer steps, for each of them looks at the keys of all batches."""
+    waiting: list[tuple[Halves, Keys]] = []
+    for some in repeated:
+        waiting.append(some)
+        if sum(len(found) for found, _ in waiting) >= EVENTS_AT_ONCE:
+            yield _together(waiting)
+            waiting = []
+    if waiting:
+        yield _together(waiting)
+
+
+def _together(some: list[tuple[Halves, Keys]]) -> tuple[Halves, Keys]:
+    return np.sort(np.concatenate([found for found, _ in some])), np.concatenate([barred for _, barred in some])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,24 @@ class _Found:
     positions: Positions
     events: pa.RecordBatch
     earlier: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    stage: StageReader
+    keys: KeyFile
+    batches: list[StagedBatch]
+    earlier: int
+
+    def events(self, found: Halves) -> dict[Route, list[_Found]]:
+        """By route, the events of which these are the lower halves of the keys."""
+        by_route: dict[Route, list[_Found]] = {}
+        for number, batch in enumerate(self.batches):
+            positions = np.flatnonzero(is_among(self.keys.of(batch.file, batch.index)[:, 0], found))
+            if len(positions):
+                part = self.stage.whole(batch.file, batch.index).take(pa.array(positions))
+                by_route.setdefault(batch.route, []).append(_Found(batch, positions, part, number < self.earlier))
+        return by_route
 
 
 def _settled(route: Route, found: list[_Found], barred: Keys, line_items: bool) -> Settlement:

@@ -8,11 +8,10 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.disk import sync
-from connector.hashed import KEY, HashedEvents, HashedRows
+from connector.hashed import HashedEvents, HashedRows
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
 from connector.pipeline.early import Early
@@ -20,7 +19,7 @@ from connector.pipeline.known import Known, leave_out_known, nothing_known
 from connector.pipeline.settle import Positions, Settlement, settle
 from connector.pipeline.sparse import left_of, sparse
 from connector.pipeline.suppressed import leave_out_forgotten
-from connector.stage.keys import KeyFile
+from connector.stage.key_file import KeyFile
 from connector.stage.reader import StageReader, write_removed
 from connector.stage.writer import EventsFile, StagedBatch
 from connector.transform.forgotten import Forgotten
@@ -74,20 +73,20 @@ def stage(
     Raises OSError where the disk fails; then nothing that was written counts.
     """
     directory.mkdir(parents=True, exist_ok=early is not None)
-    keys = KeyFile(directory)
+    keys = early.keys if early else KeyFile(directory)
     with ExitStack() as stack:
         left_out = LeftOutWriter(directory, "staging")
         stack.callback(left_out.discard)
-        staging = _Staging(directory, Staged(early.earlier_rows if early else 0), left_out, forgotten, early)
+        stack.callback(keys.remove)
+        staging = _Staging(directory, Staged(early.earlier_rows if early else 0), left_out, forgotten, keys, early)
         if early:
-            early.begin(known(), keys)
-        staging.read(rows, keys, read)
-        staging.settle(staging.repeated(keys, line_items=line_items))
+            early.begin(known())
+        staging.read(rows, read)
+        staging.settle(staging.repeated(line_items=line_items))
         staging.leave_out(leave_out_forgotten(directory, staging.batches, staging.all_removed(), forgotten))
         staging.leave_out(leave_out_known(directory, keys, staging.batches, staging.all_removed(), known))
         staging.put_together()
         left_out.close()
-    keys.remove()
     staging.finish()
     for folder in (directory, directory.parent, directory.parent.parent):
         sync(folder)
@@ -102,18 +101,19 @@ class _Staging:
     staged: Staged
     left_out: LeftOutWriter
     forgotten: Forgotten
+    keys: KeyFile
     early: Early | None = None
     batches: list[StagedBatch] = field(default_factory=list)
     removed: dict[StagedBatch, list[Positions]] = field(default_factory=dict)
 
-    def read(self, rows: Iterable[HashedRows], keys: KeyFile, told: Read) -> None:
+    def read(self, rows: Iterable[HashedRows], told: Read) -> None:
         """Writes the events of the result, as it comes."""
-        with EventsFile(self.directory, "events.arrow") as file:
+        with EventsFile(self.directory, "events.arrow", self.keys) as file:
             for part in rows:
                 self.staged.read += part.read
                 self.staged.count(part)
                 self.left_out.add(self.forgotten.without(part.left_out))
-                keys.add(_keys(part), part.barred)
+                self.keys.bar(part.barred)
                 for events in part.events:
                     file.add(self.early.rest(events, self.forgotten) if self.early else events)
                 if self.early:
@@ -124,11 +124,11 @@ class _Staging:
             self.early.finish()
             self.staged.kept = len(self.early.batches)
 
-    def repeated(self, keys: KeyFile, *, line_items: bool) -> Iterator[Settlement]:
+    def repeated(self, *, line_items: bool) -> Iterator[Settlement]:
         """See `settle`."""
         before = self.early.batches if self.early else []
         earlier = len(self.early.earlier) if self.early else 0
-        return settle(self.directory, keys, before + self.batches, line_items=line_items, earlier=earlier)
+        return settle(self.directory, self.keys, before + self.batches, line_items=line_items, earlier=earlier)
 
     def settle(self, steps: Iterator[Settlement]) -> None:
         """Takes events out, and writes those that are staged anew to a further file."""
@@ -150,7 +150,7 @@ class _Staging:
         first = next(some, None)
         if first is None:
             return
-        with EventsFile(self.directory, name) as file:
+        with EventsFile(self.directory, name, self.keys) as file:
             for events in chain([first], some):
                 file.add(events)
             self.batches = self.batches + file.finish()
@@ -176,10 +176,6 @@ class _Staging:
             write_removed(self.directory, removed)
         self.staged.batches = list(_numbered(self.batches, removed, self.directory, self.staged.kept))
         self.staged.warnings = +self.staged.warnings
-
-
-def _keys(part: HashedRows) -> pa.ChunkedArray:
-    return pa.chunked_array([chunk for events in part.events for chunk in events.table["key"].chunks], KEY)
 
 
 def _numbered(

@@ -7,6 +7,7 @@ import pyarrow as pa
 from connector.hashed import HashedEvents
 from connector.route import Route
 from connector.stage.cutting import Cutter
+from connector.stage.key_file import KeyFile
 from connector.stage.writer import EventsFile, StagedBatch
 
 SEGMENTS = "segment-*.arrow"
@@ -15,8 +16,8 @@ SEGMENTS = "segment-*.arrow"
 class Segments:
     """Nothing is told of a batch before the disk has it. `first` is the number of the first file."""
 
-    def __init__(self, directory: Path, first: int = 0) -> None:
-        self._directory, self._next = directory, first
+    def __init__(self, directory: Path, keys: KeyFile, first: int = 0) -> None:
+        self._directory, self._keys, self._next = directory, keys, first
         self._cutter = Cutter()
         self._full: list[tuple[Route, pa.RecordBatch]] = []
 
@@ -28,7 +29,7 @@ class Segments:
         """Writes what is full, and gives it once the disk has it."""
         if not self._full:
             return []
-        with EventsFile(self._directory, f"segment-{self._next:06}.arrow") as file:
+        with EventsFile(self._directory, f"segment-{self._next:06}.arrow", self._keys) as file:
             for route, batch in self._full:
                 file.write(route, batch)
             self._next, self._full = self._next + 1, []

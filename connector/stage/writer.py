@@ -1,6 +1,6 @@
 """Writes a run's events to disk, and knows of each batch where it lies."""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -12,6 +12,7 @@ from connector.disk import Growing, sync
 from connector.hashed import EVENTS, HashedEvents
 from connector.route import Route
 from connector.stage.cutting import Cutter
+from connector.stage.key_file import KeyFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,12 @@ class StagedBatch:
 
 
 class EventsFile:
-    """One Arrow file being written, a record batch for each batch to be sent."""
+    """One Arrow file being written, a record batch for each batch to be sent. Their keys are added to `keys`."""
 
-    def __init__(self, directory: Path, name: str) -> None:
+    def __init__(self, directory: Path, name: str, keys: KeyFile) -> None:
         self.path = directory / name
         self.batches: list[StagedBatch] = []
+        self._keys = keys
         self._cutter = Cutter()
         self._sink = pa.OSFile(str(self.path), "wb")
         self._writer = pa.ipc.new_file(self._sink, EVENTS)
@@ -46,6 +48,7 @@ class EventsFile:
         rows = pc.sum(pc.list_value_length(batch["rows"])).as_py()
         self._writer.write_batch(batch)
         self._growing.has(self._sink.tell())
+        self._keys.add(self.path.name, batch["key"])
         self.batches.append(StagedBatch(route, self.path.name, len(self.batches), batch.num_rows, rows))
 
     def finish(self) -> list[StagedBatch]:
@@ -59,11 +62,10 @@ class EventsFile:
 
     def close(self) -> None:
         """Ends the file as it is."""
-        try:
+        with ExitStack() as stack:
+            stack.callback(self._growing.close)
+            stack.callback(self._sink.close)
             self._writer.close()
-            self._sink.close()
-        finally:
-            self._growing.close()
 
     def __enter__(self) -> Self:
         return self

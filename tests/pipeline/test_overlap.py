@@ -119,7 +119,7 @@ def test_nothing_leaves_early_where_a_later_row_could_change_it(
     with shut(postgres):
         running = Running(tmp_path / "shop", postgres, place, service, **settings)
         runs = running.shop.state / "runs"
-        _wait_for(lambda: any(path.stat().st_size > 8 * 3_000 for path in runs.glob("*/event-keys")))
+        _wait_for(lambda: any(path.stat().st_size > 16 * 3_000 for path in runs.glob("*/event-keys")))
         assert service.taken == []
     assert running.completed().rows.delivered == len(service.events) == ROWS
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.hashed import KEY
-from connector.stage.keys import KeyFile, Keys, keys_from
+from connector.stage.key_file import KeyFile
+from connector.stage.keys import Keys, keys_from
 from connector.stage.known import KeySet, Sieve
 
 QUICK = settings(max_examples=200, deadline=None, derandomize=True)
@@ -82,8 +83,9 @@ def test_shares_are_all_lower_halves_sorted_and_each_once(slices: list[Pairs], a
     with tempfile.TemporaryDirectory() as folder:
         file = KeyFile(Path(folder))
         for some in slices:
-            file.add(pa.array([as_bytes(one) for one in some], KEY), pa.array([], KEY))
+            file.add("events.arrow", pa.array([as_bytes(one) for one in some], KEY))
         shares = [share.tolist() for share in file.shares(at_once)]
+        file.remove()
     assert all(share == sorted(set(share)) for share in shares)
     assert all(shares)
     found = [low for share in shares for low in share]

@@ -9,6 +9,7 @@ import pytest
 from connector.disk import AT_ONCE, KEPT
 from connector.hashed import EVENTS
 from connector.route import Route
+from connector.stage.key_file import KeyFile
 from connector.stage.reader import StageReader
 from connector.stage.writer import EventsFile
 from tests.resident import resident
@@ -32,7 +33,7 @@ def large(number: int) -> pa.RecordBatch:
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be told what they need not hold")
 def test_a_large_stage_is_written_and_read_without_staying_in_memory(tmp_path: Path) -> None:
     count = (KEPT + 4 * AT_ONCE) // BATCH
-    with EventsFile(tmp_path, "events.arrow") as file:
+    with EventsFile(tmp_path, "events.arrow", KeyFile(tmp_path)) as file:
         for number in range(count):
             file.write(Route("offline", "1"), large(number))
         staged = file.finish()
