@@ -31,6 +31,7 @@ from connector.pipeline.known import leave_out_known
 from connector.route import Route
 from connector.stage.key_file import KeyFile
 from connector.stage.reader import KeyReader
+from connector.stage.removed import Removed
 from connector.stage.writer import EventsFile, StagedBatch
 
 BATCH = 1_000
@@ -160,7 +161,7 @@ def find(place: Path) -> dict[str, float]:
     since = Since(datetime.now(UTC) - timedelta(days=28), None)
     started = perf_counter()
     with open_ledger(f"sqlite:///{place / 'ledger.sqlite'}") as ledger:
-        steps = leave_out_known(directory, keys, batches_, {}, lambda: ledger.delivered.known(_SCOPE, since))
+        steps = leave_out_known(directory, keys, batches_, Removed(keys), lambda: ledger.delivered.known(_SCOPE, since))
         found = sum(step.skips.total() for step in steps)
     peak = peak_bytes()
     return {"seconds": perf_counter() - started, "found": found, "peak_bytes": peak}

@@ -124,8 +124,8 @@ class _Staging:
 
     def read(self, rows: Iterable[HashedMembers], told: Read) -> None:
         """Writes the people, and their identifiers by share, as they come."""
-        shares = self.shares
-        with pa.OSFile(str(self.directory / PEOPLE), "wb") as sink, pa.ipc.new_file(sink, MEMBERS) as writer:
+        people = str(self.directory / PEOPLE)
+        with self.shares as shares, pa.OSFile(people, "wb") as sink, pa.ipc.new_file(sink, MEMBERS) as writer:
             for part in rows:
                 self.staged.read += part.read
                 self.staged.rejects.update(part.rejects)
@@ -136,7 +136,6 @@ class _Staging:
                 for batch in part.members.combine_chunks().to_batches():
                     writer.write_batch(batch)
                 told(self.staged.read)
-        shares.finish()
         self.staged.warnings = +self.staged.warnings
 
     def _share_out(self, members: pa.Table, shares: ShareFiles) -> None:
@@ -151,12 +150,12 @@ class _Staging:
     def compare(self, known: Known) -> None:
         """Says of each identifier, for each copy, whether it is new, and stages those that are to be deleted."""
         flags = self._flags("w+")
-        deleted = UnitsFile(self.directory, DELETED, self.intent.most_rows)
-        for number, copy in enumerate(self.copies):
-            for name in ID_TYPES:
-                for share in range(SHARES):
-                    self._compare(flags[number], copy, name, share, known, deleted)
-        deleted.finish()
+        with UnitsFile(self.directory, DELETED, self.intent.most_rows) as deleted:
+            for number, copy in enumerate(self.copies):
+                for name in ID_TYPES:
+                    for share in range(SHARES):
+                        self._compare(flags[number], copy, name, share, known, deleted)
+            deleted.finish()
         self.files = [deleted]
 
     def _compare(self, flags: Flags, copy: Copy, name: str, share: int, known: Known, deleted: UnitsFile) -> None:
@@ -192,16 +191,16 @@ class _Staging:
     def put_units(self) -> None:
         """Stages of each person what is new, and counts who is left out."""
         flags = self._flags("r")
-        added = UnitsFile(self.directory, ADDED, self.intent.most_rows)
         place = 0
-        for members in self._people():
-            people = people_of(members)
-            here = {}
-            for name, some in people.items():
-                here[name] = flags[:, place : place + len(some.digests)]
-                place += len(some.digests)
-            self._put(added, members["row"], people, here)
-        added.finish()
+        with UnitsFile(self.directory, ADDED, self.intent.most_rows) as added:
+            for members in self._people():
+                people = people_of(members)
+                here = {}
+                for name, some in people.items():
+                    here[name] = flags[:, place : place + len(some.digests)]
+                    place += len(some.digests)
+                self._put(added, members["row"], people, here)
+            added.finish()
         self.files = [added, *self.files]
 
     def _put(self, added: UnitsFile, rows: pa.Array, people: dict[str, Identifiers], flags: dict[str, Flags]) -> None:

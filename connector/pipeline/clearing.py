@@ -11,27 +11,21 @@ from connector.errors import ConnectorError, StopResumable
 from connector.ledger.ledger import Ledger
 from connector.outcomes import RunStatus
 from connector.pipeline.history import run_directory, runs_directory
-from connector.stage.segments import SEGMENTS
-from connector.stage.units import CHANGES
 from connector.stage.writer import StagedBatch
 
-_STAGE = (
-    "events.arrow",
-    "joined.arrow",
-    "rest.arrow",
-    "removed.npz",
-    "event-keys",
-    "barred-keys",
-    *CHANGES,
-)
 _OVER = frozenset({RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS})
 
 
 def reduce_stage(directory: Path) -> None:
     """Deletes the events of a run that will not go on; the rows that were left out stay."""
-    for path in (*(directory / name for name in _STAGE), *directory.glob(SEGMENTS)):
+    for path in _files(directory):
         with suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+def _files(directory: Path) -> list[Path]:
+    """The files of a stage; rows that were left out lie in a folder of their own."""
+    return [path for path in directory.glob("*") if path.is_file()]
 
 
 @contextmanager
@@ -84,7 +78,7 @@ def _reduce_what_is_over(ledger: Ledger, directory: Path) -> None:
     """A process that died just after its run's end left the events behind, as does one that could not say that all
     of them were staged.
     """
-    if not any((directory / name).exists() for name in _STAGE) and not any(directory.glob(SEGMENTS)):
+    if not _files(directory):
         return
     record = ledger.runs.find(directory.name)
     if record and (record.status in _OVER or not record.resumable):

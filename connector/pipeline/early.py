@@ -48,19 +48,24 @@ class Early:
         """The rows of the batches of an earlier reading."""
         return sum(record.rows for record in self.earlier)
 
+    @property
+    def earlier_events(self) -> int:
+        """The events of the batches of an earlier reading."""
+        return sum(record.events for record in self.earlier)
+
     def begin(self, known: Iterable[KnownKeys]) -> None:
         """Takes down what is known, and the keys of an earlier reading."""
         for some in known:
-            self._seen.add(keys_from(some.keys))
+            self._seen.add(keys_from(some.keys)[:, 0])
         with KeyReader(self.directory) as reader:
             for batch in self.batches:
                 of_batch = reader.keys(batch)
-                self._seen.add(halves(of_batch))
+                self._seen.add(halves(of_batch)[:, 0])
                 self.keys.add(batch.file, of_batch)
 
     def rest(self, events: HashedEvents, forgotten: Forgotten) -> HashedEvents:
         """Takes in what is surely new; the others are given back. No key is twice among `events`."""
-        new = self._seen.are_new(halves(events.table["key"]))
+        new = self._seen.are_new(halves(events.table["key"])[:, 0])
         if forgotten:
             new &= ~forgotten.among(events.table)
         if new.all():
@@ -74,7 +79,8 @@ class Early:
         self._hand_on(self._segments.flush())
 
     def finish(self) -> None:
-        """Hands on all that was taken in."""
+        """Hands on all that was taken in; nothing is taken in any more."""
+        del self._seen
         self._hand_on(self._segments.finish())
 
     def _hand_on(self, staged: list[StagedBatch]) -> None:

@@ -1,6 +1,6 @@
 """Events that were delivered before, or may have been, are taken out of a stage."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from connector.ledger.records import KnownKeys
 from connector.outcomes import RowWarning, Skip
-from connector.pipeline.settle import Positions, Settlement
-from connector.stage.key_file import KeyFile
+from connector.pipeline.settle import Settlement
+from connector.stage.key_file import KeyFile, Numbers
 from connector.stage.keys import Keys, keys_from
 from connector.stage.known import KeySet, Sieve
 from connector.stage.reader import StageReader
+from connector.stage.removed import Removed
 from connector.stage.writer import StagedBatch
 from connector.transform.events import left_out_rows
 from connector.transform.grouping import conflicting_rows
@@ -35,7 +36,7 @@ def leave_out_known(
     directory: Path,
     keys: KeyFile,
     batches: list[StagedBatch],
-    removed: Mapping[StagedBatch, Positions],
+    removed: Removed,
     known: Known,
 ) -> Iterator[Settlement]:
     """What has to change in the staged `batches`, of which some events are `removed` already."""
@@ -85,19 +86,18 @@ def _find(
                 one.lost.append(np.flatnonzero(perhaps).astype(np.uint16))
 
 
-def _taken_out(
-    stage: StageReader, found: list[tuple[StagedBatch, _Found]], removed: Mapping[StagedBatch, Positions]
-) -> Settlement:
-    step = Settlement({})
+def _taken_out(stage: StageReader, found: list[tuple[StagedBatch, _Found]], removed: Removed) -> Settlement:
+    gone: list[Numbers] = []
     skipped: dict[Skip, list[pa.RecordBatch]] = {Skip.ALREADY_DELIVERED: [], Skip.ANSWER_LOST: []}
     for batch, one in found:
         events = stage.whole(batch.file, batch.index)
-        gone = _flags(events.num_rows, [removed[batch]] if batch in removed else [])
-        delivered = _flags(events.num_rows, one.delivered) & ~gone
-        lost = _flags(events.num_rows, one.lost) & ~gone & ~delivered
+        left = ~removed.of(batch)
+        delivered = _flags(events.num_rows, one.delivered) & left
+        lost = _flags(events.num_rows, one.lost) & left & ~delivered
         skipped[Skip.ALREADY_DELIVERED].append(events.filter(pa.array(delivered)))
         skipped[Skip.ANSWER_LOST].append(events.filter(pa.array(lost)))
-        step.removed[batch] = np.flatnonzero(delivered | lost)
+        gone.append(removed.numbers(batch, delivered | lost))
+    step = Settlement(np.concatenate(gone))
     for reason, parts in skipped.items():
         count_skipped(step, reason, pa.Table.from_batches(parts))
     return step

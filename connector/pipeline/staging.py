@@ -16,11 +16,12 @@ from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
 from connector.pipeline.early import Early
 from connector.pipeline.known import Known, leave_out_known, nothing_known
-from connector.pipeline.settle import Positions, Settlement, settle
-from connector.pipeline.sparse import left_of, sparse
+from connector.pipeline.settle import Settlement, settle
+from connector.pipeline.sparse import is_sparse, left_of
 from connector.pipeline.suppressed import leave_out_forgotten
 from connector.stage.key_file import KeyFile
-from connector.stage.reader import StageReader, write_removed
+from connector.stage.reader import StageReader
+from connector.stage.removed import Positions, Removed, write_removed
 from connector.stage.writer import EventsFile, StagedBatch
 from connector.transform.forgotten import Forgotten
 
@@ -83,8 +84,8 @@ def stage(
             early.begin(known())
         staging.read(rows, read)
         staging.settle(staging.repeated(line_items=line_items))
-        staging.leave_out(leave_out_forgotten(directory, staging.batches, staging.all_removed(), forgotten))
-        staging.leave_out(leave_out_known(directory, keys, staging.batches, staging.all_removed(), known))
+        staging.leave_out(leave_out_forgotten(directory, staging.batches, staging.removed, forgotten))
+        staging.leave_out(leave_out_known(directory, keys, staging.batches, staging.removed, known))
         staging.put_together()
         left_out.close()
     staging.finish()
@@ -104,7 +105,10 @@ class _Staging:
     keys: KeyFile
     early: Early | None = None
     batches: list[StagedBatch] = field(default_factory=list)
-    removed: dict[StagedBatch, list[Positions]] = field(default_factory=dict)
+    removed: Removed = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.removed = Removed(self.keys)
 
     def read(self, rows: Iterable[HashedRows], told: Read) -> None:
         """Writes the events of the result, as it comes."""
@@ -127,7 +131,7 @@ class _Staging:
     def repeated(self, *, line_items: bool) -> Iterator[Settlement]:
         """See `settle`."""
         before = self.early.batches if self.early else []
-        earlier = len(self.early.earlier) if self.early else 0
+        earlier = self.early.earlier_events if self.early else 0
         return settle(self.directory, self.keys, before + self.batches, line_items=line_items, earlier=earlier)
 
     def settle(self, steps: Iterator[Settlement]) -> None:
@@ -141,9 +145,12 @@ class _Staging:
 
     def put_together(self) -> None:
         """Writes what is left of sparse batches to a further file, in place of them."""
-        some = sparse(self.batches, self.all_removed())
-        self.batches = [batch for batch in self.batches if batch not in some]
-        self._write("rest.arrow", left_of(self.directory, some))
+        kept: list[StagedBatch] = []
+        some: list[StagedBatch] = []
+        for batch in self.batches:
+            (some if is_sparse(batch, self.removed) else kept).append(batch)
+        self.batches = kept
+        self._write("rest.arrow", left_of(self.directory, some, self.removed))
 
     def _write(self, name: str, some: Iterator[HashedEvents]) -> None:
         """Writes events to a file, where there are any, and comes back when the disk has it."""
@@ -160,18 +167,13 @@ class _Staging:
         self.staged.read -= step.read_before
         for table in step.left_out:
             self.left_out.add(self.forgotten.without(table))
-        for batch, positions in step.removed.items():
-            self.removed.setdefault(batch, []).append(positions)
+        self.removed.add(step.removed)
         return step.events
-
-    def all_removed(self) -> dict[StagedBatch, Positions]:
-        """By batch, the positions of the events that were taken out."""
-        return {batch: np.concatenate(positions) for batch, positions in self.removed.items()}
 
     def finish(self) -> None:
         """Numbers the batches that have events left."""
-        kept = set(self.batches)
-        removed = {batch: positions for batch, positions in self.all_removed().items() if batch in kept}
+        found = ((batch, np.flatnonzero(self.removed.of(batch))) for batch in self.batches)
+        removed: dict[StagedBatch, Positions] = {batch: positions for batch, positions in found if len(positions)}
         if removed:
             write_removed(self.directory, removed)
         self.staged.batches = list(_numbered(self.batches, removed, self.directory, self.staged.kept))

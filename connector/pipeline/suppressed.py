@@ -1,6 +1,6 @@
 """Events about people who are to be forgotten are taken out of a stage."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ import pyarrow as pa
 from connector.ledger.ledger import Ledger
 from connector.outcomes import Skip
 from connector.pipeline.known import BATCHES_AT_ONCE, count_skipped
-from connector.pipeline.settle import Positions, Settlement
+from connector.pipeline.settle import Settlement
 from connector.stage.reader import PersonReader, StageReader
+from connector.stage.removed import Removed
 from connector.stage.writer import StagedBatch
 from connector.transform.forgotten import Forgotten
 
@@ -21,20 +22,20 @@ def forgotten_by(ledger: Ledger) -> Forgotten:
 
 
 def leave_out_forgotten(
-    directory: Path, batches: list[StagedBatch], removed: Mapping[StagedBatch, Positions], forgotten: Forgotten
+    directory: Path, batches: list[StagedBatch], removed: Removed, forgotten: Forgotten
 ) -> Iterator[Settlement]:
     """What has to change in the staged `batches`, of which some events are `removed` already."""
     if not forgotten:
         return
     with PersonReader(directory) as persons, StageReader(directory) as stage:
         for start in range(0, len(batches), BATCHES_AT_ONCE):
-            step, found = Settlement({}), []
+            gone, found = [], []
             for batch in batches[start : start + BATCHES_AT_ONCE]:
-                about = forgotten.among(persons.persons(batch))
-                about[removed.get(batch, np.empty(0, np.int64))] = False
+                about = forgotten.among(persons.persons(batch)) & ~removed.of(batch)
                 if about.any():
-                    step.removed[batch] = np.flatnonzero(about)
+                    gone.append(removed.numbers(batch, about))
                     found.append(stage.whole(batch.file, batch.index).filter(pa.array(about)))
             if found:
+                step = Settlement(np.concatenate(gone))
                 count_skipped(step, Skip.SUPPRESSED, pa.Table.from_batches(found))
                 yield step

@@ -4,8 +4,9 @@ A digest is known by its first 128 bits, as an event is by its key: the digests 
 chance.
 """
 
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -67,9 +68,18 @@ class ShareFiles:
 
     def finish(self) -> None:
         """Nothing more is added."""
-        for file in self._open.values():
-            file.close()
-        self._open = {}
+        with ExitStack() as stack:
+            for file in self._open.values():
+                stack.callback(file.close)
+            self._open = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Closes the files; of a disk that is full, whoever wrote to it last has told."""
+        with suppress(OSError) if error is not None else nullcontext():
+            self.finish()
 
     def read(self, id_type: str, share: int) -> npt.NDArray[np.void]:
         """The records of a share."""

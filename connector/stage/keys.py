@@ -35,3 +35,8 @@ def is_among(numbers: Halves, ordered: Halves) -> npt.NDArray[np.bool_]:
         return np.zeros(len(numbers), np.bool_)
     place = np.minimum(np.searchsorted(ordered, numbers), len(ordered) - 1)
     return np.asarray(ordered[place] == numbers)
+
+
+def share_of(keys: Keys, shares: int) -> npt.NDArray[np.uint16]:
+    """Of each key its share, from 0, of at most 65,536: all events of one key are in the same."""
+    return (keys[:, 0] % np.uint64(shares)).astype(np.uint16)

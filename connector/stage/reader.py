@@ -1,20 +1,16 @@
 """Reads staged batches, without the events that were taken out after they were written."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from connector.disk import AT_ONCE, let_go, sync
+from connector.disk import AT_ONCE, let_go
 from connector.hashed import EVENTS
+from connector.stage.removed import Positions, read_removed
 from connector.stage.writer import StagedBatch
 
-Positions = npt.NDArray[np.int64]
-REMOVED = "removed.npz"
 _MOST_OPEN = 8
 
 
@@ -36,7 +32,11 @@ class StageReader:
         # While there is nothing yet it is looked for again: the rest of the stage may still be written.
         self._removed = self._removed or read_removed(self._directory)
         removed = self._removed.get(f"{file}/{index}")
-        return batch if removed is None else without(batch, removed)
+        if removed is None:
+            return batch
+        kept = np.ones(batch.num_rows, np.bool_)
+        kept[removed] = False
+        return batch.filter(pa.array(kept))
 
     def close(self) -> None:
         """Closes the files."""
@@ -60,13 +60,6 @@ def _completed(batch: pa.RecordBatch) -> pa.RecordBatch:
     for name in (name for name in traits if name not in batch.schema.names):
         batch = batch.append_column(EVENTS.field(name), pa.nulls(count, EVENTS.field(name).type))
     return batch
-
-
-def without(batch: pa.RecordBatch, removed: Positions) -> pa.RecordBatch:
-    """A batch without the events at these positions."""
-    kept = np.ones(batch.num_rows, np.bool_)
-    kept[removed] = False
-    return batch.filter(pa.array(kept))
 
 
 class KeyReader:
@@ -139,22 +132,3 @@ class _Files:
     def close(self) -> None:
         for file in self._open.values():
             file.source.close()
-
-
-def write_removed(directory: Path, removed: Mapping[StagedBatch, Positions]) -> None:
-    """Keeps which events of which batches were taken out: they became part of another, or may not be sent."""
-    named: dict[str, Any] = {f"{batch.file}/{batch.index}": positions for batch, positions in removed.items()}
-    unfinished = directory / f"unfinished-{REMOVED}"
-    np.savez(unfinished, **named)
-    sync(unfinished)
-    unfinished.replace(directory / REMOVED)
-    sync(directory)
-
-
-def read_removed(directory: Path) -> dict[str, Positions]:
-    """By "file/index", the positions of the events that were taken out."""
-    path = directory / REMOVED
-    if not path.exists():
-        return {}
-    with np.load(path) as archive:
-        return {name: archive[name] for name in archive.files}

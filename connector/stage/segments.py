@@ -10,8 +10,6 @@ from connector.stage.cutting import Cutter
 from connector.stage.key_file import KeyFile
 from connector.stage.writer import EventsFile, StagedBatch
 
-SEGMENTS = "segment-*.arrow"
-
 
 class Segments:
     """Nothing is told of a batch before the disk has it. `first` is the number of the first file."""

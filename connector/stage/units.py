@@ -1,6 +1,8 @@
 """Writes what changes an audience to disk, in the batches in which it will be sent."""
 
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,7 @@ from connector.hashed import UNITS
 from connector.route import Route
 from connector.stage.writer import StagedBatch
 
-ADDED, DELETED = CHANGES = ("added.arrow", "deleted.arrow")
+ADDED, DELETED = ("added.arrow", "deleted.arrow")
 """Files of what is sent."""
 
 Weights = npt.NDArray[np.int64]
@@ -43,9 +45,22 @@ class UnitsFile:
         """Writes what waits, and comes back when the disk has it."""
         for route, (units, weights) in self._waiting.items():
             self._cut(route, units.combine_chunks(), weights, keep_rest=False)
-        self._writer.close()
-        self._sink.close()
+        self._close()
         sync(self.path)
+
+    def _close(self) -> None:
+        with ExitStack() as stack:
+            stack.callback(self._sink.close)
+            self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Lets go of a file that could not be finished, so that the disk has its room again."""
+        if error is not None:
+            with suppress(OSError):
+                self._close()
 
     def _cut(self, route: Route, units: pa.Table, weights: Weights, *, keep_rest: bool) -> int:
         """Writes full batches; gives the position of the first unit that is in none."""

@@ -37,7 +37,7 @@ RUN: list[Case] = [
     ("stage.writer:EventsFile.finish", "after", 3, "resume", 0),
     ("ledger.left_out:LeftOutWriter.close", "after", 1, "run", 0),
     ("stage.key_file:KeyFile.remove", "after", 1, "resume", 0),
-    ("stage.reader:write_removed", "after", 1, "resume", 0),
+    ("stage.removed:write_removed", "after", 1, "resume", 0),
     ("ledger.runs:Runs.staged", "before", 1, "resume", 0),
     ("ledger.runs:Runs.staged", "after", 1, "resume", 0),
     ("ledger.batches:Batches.sending", "before", 1, "resume", 0),

@@ -4,10 +4,14 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.ledger.left_out import left_out
+from connector.pipeline.settle import EVENTS_AT_ONCE
+from connector.stage.reader import StageReader
+from connector.transform.grouping import payloads
 from tests import reference
 from tests.pipeline.stages import NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, staged_in, table_of
 from tests.reference import Settings
@@ -30,6 +34,35 @@ def test_slices_come_to_the_same_as_the_whole(rows: list[Row], slice_rows: int, 
     assert staged.warnings["invalid_email"] == expected.warnings["invalid_email"]
     sent = sum(batch.rows for batch in staged.batches)
     assert staged.read == len(rows) == sent + staged.rejects.total() + staged.skips.total()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("line_items", [True, False])
+def test_more_events_in_several_slices_than_are_looked_at_together(tmp_path: Path, line_items: bool) -> None:
+    """Every event is in two slices; some have two event sources, and one in a hundred has a row that is rejected."""
+    orders = EVENTS_AT_ONCE * 2 // 3
+    rows: list[Row] = [
+        {**plain_row(f"e{number % orders}", str(number % 3)), "value": "bad" if number % 100 == 7 else "1.10"}
+        for number in range(2 * orders)
+    ]
+    how, table = Settings(started_at=NOW, line_items=line_items), table_of(rows)
+    expected = reference.transform(table.to_pylist(), how)
+    directory = tmp_path / "run"
+    staged = staged_in(directory, table, how, 5_000, threads=2)
+    assert staged.rejects == Counter(expected.rejected.values())
+    assert staged.skips == Counter(expected.skipped.values())
+    assert (
+        staged.read
+        == len(rows)
+        == sum(batch.rows for batch in staged.batches) + len(expected.rejected) + len(expected.skipped)
+    )
+    with StageReader(directory) as stage:
+        sent = Counter(
+            (batch.route.event_source_id, text)
+            for batch in staged.batches
+            for text in payloads(stage.events(batch.file, batch.place)).to_pylist()
+        )
+    assert sent == Counter(map(as_sent, expected.events))
 
 
 def test_batches_hold_a_thousand_events_at_the_most(tmp_path: Path) -> None:

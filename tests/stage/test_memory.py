@@ -33,10 +33,12 @@ def large(number: int) -> pa.RecordBatch:
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be told what they need not hold")
 def test_a_large_stage_is_written_and_read_without_staying_in_memory(tmp_path: Path) -> None:
     count = (KEPT + 4 * AT_ONCE) // BATCH
-    with EventsFile(tmp_path, "events.arrow", KeyFile(tmp_path)) as file:
+    keys = KeyFile(tmp_path)
+    with EventsFile(tmp_path, "events.arrow", keys) as file:
         for number in range(count):
             file.write(Route("offline", "1"), large(number))
         staged = file.finish()
+    keys.remove()
     path = tmp_path / "events.arrow"
     assert resident(path) <= KEPT + 2 * AT_ONCE < path.stat().st_size
     with StageReader(tmp_path) as reader:

@@ -1,0 +1,61 @@
+"""Which events were taken out of batches after these had been written."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from connector.disk import sync
+from connector.stage.key_file import KeyFile, Numbers
+from connector.stage.writer import StagedBatch
+
+REMOVED = "removed.npz"
+Flags = npt.NDArray[np.bool_]
+Positions = npt.NDArray[np.integer]
+"""Of events in their batch."""
+
+
+class Removed:
+    """The events that were taken out of a stage so far, a byte for each event of it at most."""
+
+    def __init__(self, keys: KeyFile) -> None:
+        self._keys, self._flags = keys, np.zeros(0, np.bool_)
+
+    def add(self, numbers: Numbers) -> None:
+        """Takes out the events that `KeyFile` gives these numbers."""
+        if self._keys.count > len(self._flags):
+            self._flags = np.r_[self._flags, np.zeros(self._keys.count - len(self._flags), np.bool_)]
+        self._flags[numbers] = True
+
+    def of(self, batch: StagedBatch) -> Flags:
+        """Of each event of a batch, whether it was taken out."""
+        first = self._keys.first(batch.file, batch.index)
+        known = self._flags[first : first + batch.events]
+        return known if len(known) else np.zeros(batch.events, np.bool_)
+
+    def numbers(self, batch: StagedBatch, flags: Flags) -> Numbers:
+        """The numbers of those events of a batch that are marked."""
+        return self._keys.first(batch.file, batch.index) + np.flatnonzero(flags)
+
+
+def write_removed(directory: Path, removed: Mapping[StagedBatch, Positions]) -> None:
+    """Keeps which events of which batches were taken out: they became part of another, or may not be sent."""
+    named: dict[str, Any] = {
+        f"{batch.file}/{batch.index}": positions.astype(np.uint16) for batch, positions in removed.items()
+    }
+    unfinished = directory / f"unfinished-{REMOVED}"
+    np.savez(unfinished, **named)
+    sync(unfinished)
+    unfinished.replace(directory / REMOVED)
+    sync(directory)
+
+
+def read_removed(directory: Path) -> dict[str, Positions]:
+    """By "file/index", the positions of the events that were taken out."""
+    path = directory / REMOVED
+    if not path.exists():
+        return {}
+    with np.load(path) as archive:
+        return {name: archive[name] for name in archive.files}
