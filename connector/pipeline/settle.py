@@ -114,7 +114,7 @@ def _collect(
 def _settled(route: Route, some: pa.Table, barred: Keys, *, line_items: bool, earlier: int) -> Settlement:
     parts, number = some.select(EVENTS.names), some["number"].to_numpy()
     numbers = halves(parts["key"])
-    repeated = _is_repeated(numbers)
+    repeated = _is_repeated(parts["key"])
     stopped = _is_among(numbers, barred)
     grouped = group(parts, stopped, line_items=line_items)
     if not line_items:
@@ -127,10 +127,10 @@ def _settled(route: Route, some: pa.Table, barred: Keys, *, line_items: bool, ea
             left_out=[left_out],
             skips=Counter({Skip.DUPLICATE: left_out.num_rows} if left_out.num_rows else {}),
         )
-    merged = grouped.events.filter(pa.array(repeated[grouped.first]))
+    merged = grouped.events if repeated.all() else grouped.events.filter(pa.array(repeated[grouped.first]))
     incomplete = parts.filter(pa.array(stopped))
     left_out = left_out_rows(incomplete, outcome="rejected", reason=Reason.INCOMPLETE_EVENT)
-    gone = parts.filter(pa.array(repeated | stopped))
+    gone = parts.select(["others"]).filter(pa.array(repeated | stopped))
     return Settlement(
         number[repeated | stopped],
         events=[HashedEvents(route, merged)],
@@ -147,9 +147,9 @@ def _read_again(numbers: Keys, duplicates: Positions, earlier: int) -> Positions
     return repeating[np.unique(keys[repeating], return_index=True)[1]]
 
 
-def _is_repeated(numbers: Keys) -> npt.NDArray[np.bool_]:
-    _, place, count = np.unique(numbers, axis=0, return_inverse=True, return_counts=True)
-    return np.asarray(count[place.reshape(-1)] > 1)
+def _is_repeated(keys: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    numbers = keys.combine_chunks().dictionary_encode().indices.to_numpy()
+    return np.asarray(np.bincount(numbers)[numbers] > 1)
 
 
 def _is_among(numbers: Keys, others: Keys) -> npt.NDArray[np.bool_]:

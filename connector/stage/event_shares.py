@@ -1,15 +1,18 @@
 """Events of many batches, put together by their keys in memory that does not grow with their number."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
 
+from connector.disk import Growing
 from connector.hashed import EVENTS
 from connector.stage.key_file import Numbers
 from connector.stage.keys import halves, share_of
+from connector.stage.open_files import OpenFiles
 
 NUMBERED = EVENTS.append(pa.field("number", pa.int64())).append(pa.field("route", pa.int16()))
 """Events, each with the number that `KeyFile` gives it, and that of its route."""
@@ -28,9 +31,7 @@ class EventShares:
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
         self._places: list[list[int]] = [[] for _ in range(shares)]
-        self._written = 0
-        self._sink: pa.OSFile | None = None
-        self._writer: pa.RecordBatchFileWriter | None = None
+        self._file: _File | None = None
 
     def add(self, events: pa.RecordBatch, numbers: Numbers, route: int) -> None:
         """Takes events (schema EVENTS) of one route in."""
@@ -46,16 +47,17 @@ class EventShares:
         if self._shares == 1:
             yield pa.Table.from_batches(self._waiting, NUMBERED)
             return
-        writer = self._write()
-        writer.close()
-        with pa.OSFile(str(self._path), "rb") as source, pa.ipc.open_file(source) as reader:
+        self._write().writer.close()
+        files = OpenFiles(self._path.parent)
+        try:
             for places in self._places:
-                yield pa.Table.from_batches([reader.get_batch(place) for place in places], NUMBERED)
+                some = [files.batch(self._path.name, place) for place in places]
+                yield pa.Table.from_batches(some, NUMBERED)
+        finally:
+            files.close()
 
-    def _write(self) -> pa.RecordBatchFileWriter:
-        if self._writer is None:
-            self._sink = pa.OSFile(str(self._path), "wb")
-            self._writer = pa.ipc.new_file(self._sink, NUMBERED)
+    def _write(self) -> "_File":
+        file = self._file = self._file or _File(self._path)
         table = pa.Table.from_batches(self._waiting, NUMBERED)
         self._waiting, self._bytes = [], 0
         shares = share_of(halves(table["key"]), self._shares)
@@ -64,16 +66,37 @@ class EventShares:
         ordered = table.take(pa.array(order)).combine_chunks()
         for share in np.flatnonzero(np.diff(ends)):
             for batch in ordered.slice(ends[share], ends[share + 1] - ends[share]).to_batches():
-                self._writer.write_batch(batch)
-                self._places[share].append(self._written)
-                self._written += 1
-        return self._writer
+                self._places[share].append(file.write(batch))
+        return file
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Deletes the file."""
-        if self._sink is not None:
-            self._sink.close()
+        if self._file:
+            with suppress(OSError):
+                self._file.close()
             self._path.unlink(missing_ok=True)
+
+
+class _File:
+    """An Arrow file of which nothing is kept; the disk is given it while it grows, so that memory can let go of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._sink = pa.OSFile(str(path), "wb")
+        self.writer = pa.ipc.new_file(self._sink, NUMBERED)
+        self._growing, self._written = Growing(path), 0
+
+    def write(self, batch: pa.RecordBatch) -> int:
+        """Writes a record batch, and gives its place."""
+        self.writer.write_batch(batch)
+        self._growing.has(self._sink.tell())
+        self._written += 1
+        return self._written - 1
+
+    def close(self) -> None:
+        """Closes the file. Raises OSError where the disk had no room."""
+        with ExitStack() as stack:
+            stack.callback(self._growing.close)
+            self._sink.close()

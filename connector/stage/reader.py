@@ -1,24 +1,21 @@
 """Reads staged batches, without the events that were taken out after they were written."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from connector.disk import AT_ONCE, let_go
 from connector.hashed import EVENTS
+from connector.stage.open_files import OpenFiles
 from connector.stage.removed import Positions, read_removed
 from connector.stage.writer import StagedBatch
-
-_MOST_OPEN = 8
 
 
 class StageReader:
     """The events of one run. Not for use from several threads at once."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory, self._files = directory, _Files(directory)
+        self._directory, self._files = directory, OpenFiles(directory)
         self._removed: dict[str, Positions] = {}
 
     def whole(self, file: str, index: int) -> pa.RecordBatch:
@@ -66,7 +63,7 @@ class KeyReader:
     """Reads the keys of staged batches, and nothing else of them."""
 
     def __init__(self, directory: Path) -> None:
-        self._files = _Files(directory, pa.ipc.IpcReadOptions(included_fields=[0]))
+        self._files = OpenFiles(directory, pa.ipc.IpcReadOptions(included_fields=[0]))
 
     def keys(self, batch: StagedBatch) -> pa.Array:
         """The keys (type KEY) of a batch as it was written."""
@@ -84,7 +81,7 @@ class PersonReader:
 
     def __init__(self, directory: Path) -> None:
         place = EVENTS.names.index("persons")
-        self._files = _Files(directory, pa.ipc.IpcReadOptions(included_fields=[place]))
+        self._files = OpenFiles(directory, pa.ipc.IpcReadOptions(included_fields=[place]))
 
     def persons(self, batch: StagedBatch) -> pa.RecordBatch:
         """The column `persons` of a batch as it was written."""
@@ -95,40 +92,3 @@ class PersonReader:
 
     def __exit__(self, *_: object) -> None:
         self._files.close()
-
-
-@dataclass
-class _File:
-    """An open file, and how many bytes of it were read since memory was let go."""
-
-    source: pa.OSFile
-    batches: pa.RecordBatchFileReader
-    read: int = 0
-
-    def batch(self, index: int) -> pa.RecordBatch:
-        batch = self.batches.get_batch(index)
-        self.read += batch.get_total_buffer_size()
-        if self.read >= AT_ONCE:
-            let_go(self.source.fileno())
-            self.read = 0
-        return batch
-
-
-class _Files:
-    """Keeps the files open that were asked for last."""
-
-    def __init__(self, directory: Path, options: pa.ipc.IpcReadOptions | None = None) -> None:
-        self._directory, self._options = directory, options
-        self._open: dict[str, _File] = {}
-
-    def batch(self, file: str, index: int) -> pa.RecordBatch:
-        if file not in self._open:
-            source = pa.OSFile(str(self._directory / file), "rb")
-            self._open[file] = _File(source, pa.ipc.open_file(source, options=self._options))
-            if len(self._open) > _MOST_OPEN:
-                self._open.pop(next(iter(self._open))).source.close()
-        return self._open[file].batch(index)
-
-    def close(self) -> None:
-        for file in self._open.values():
-            file.source.close()
