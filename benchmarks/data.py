@@ -105,16 +105,33 @@ def purchases(directory: Path, rows: int) -> Path:
     A row is one of the 1 to 4 lines of an order. About one row in 100 cannot be sent (no identity, or a
     negative price in its order), some of the phone numbers are foreign or have an extension.
     """
-    made_by = hashlib.sha256(_PURCHASES.encode()).hexdigest()[:8]
-    file = directory / f"{TABLE}-{rows}-{made_by}.duckdb"
+    return _made(directory, f"{TABLE}-{rows}", _PURCHASES.format(orders=1 + rows // 2, rows=rows))
+
+
+def shuffled(directory: Path, rows: int) -> Path:
+    """The same rows in an order that says nothing of them: the lines of most orders lie far apart."""
+    ordered = purchases(directory, rows)
+    sql = _SHUFFLED.format(file=ordered, made_at=ordered.stat().st_mtime_ns)
+    return _made(directory, f"{TABLE}-shuffled-{rows}", sql)
+
+
+_SHUFFLED = """
+-- Of what was made at {made_at}.
+ATTACH '{file}' AS ordered (READ_ONLY);
+CREATE TABLE purchases AS SELECT * FROM ordered.purchases ORDER BY hash(rowid);
+"""
+
+
+def _made(directory: Path, name: str, sql: str) -> Path:
+    file = directory / f"{name}-{hashlib.sha256(sql.encode()).hexdigest()[:8]}.duckdb"
     if not file.exists() or time.time() - file.stat().st_mtime > STALE_SECONDS:
         directory.mkdir(parents=True, exist_ok=True)
-        for old in directory.glob(f"{TABLE}-{rows}-*"):
+        for old in directory.glob(f"{name}-*"):
             old.unlink()
         unfinished = file.with_suffix(".unfinished")
         with duckdb.connect(str(unfinished), config={"preserve_insertion_order": True}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = false")
-            connection.execute(_PURCHASES.format(orders=1 + rows // 2, rows=rows))
+            connection.execute(sql)
         unfinished.replace(file)
     return file

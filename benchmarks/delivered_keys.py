@@ -121,7 +121,8 @@ def _batches(first: int, keys: Keys) -> Iterator[tuple[dict[str, object], dict[s
 def _stage(directory: Path, keys: Keys) -> None:
     directory.mkdir()
     (directory / "left-out").mkdir()
-    file = EventsFile(directory, "events.arrow", KeyFile(directory))
+    own = KeyFile(directory)
+    file = EventsFile(directory, "events.arrow", own)
     head = '{"event":"Purchase","event_time":1790000000,"event_id":"bench","user":{"email":"' + "0" * 400 + '"}'
     for start in range(0, len(keys), 100_000):
         some = keys[start : start + 100_000]
@@ -138,6 +139,7 @@ def _stage(directory: Path, keys: Keys) -> None:
         ]
         file.add(HashedEvents(Route("offline", "1"), pa.table(columns, schema=EVENTS)))
     file.finish()
+    own.remove()
 
 
 def _staged(directory: Path) -> list[StagedBatch]:
@@ -163,8 +165,9 @@ def find(place: Path) -> dict[str, float]:
     with open_ledger(f"sqlite:///{place / 'ledger.sqlite'}") as ledger:
         steps = leave_out_known(directory, keys, batches_, Removed(keys), lambda: ledger.delivered.known(_SCOPE, since))
         found = sum(step.skips.total() for step in steps)
-    peak = peak_bytes()
-    return {"seconds": perf_counter() - started, "found": found, "peak_bytes": peak}
+    seconds, peak = perf_counter() - started, peak_bytes()
+    keys.remove()
+    return {"seconds": seconds, "found": found, "peak_bytes": peak}
 
 
 def _keys_of(directory: Path, staged: list[StagedBatch]) -> KeyFile:

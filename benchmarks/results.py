@@ -35,6 +35,7 @@ class Results:
     keys: Sequence[KeysResult] = ()
     audience: Sequence[AudienceResult] = ()
     sources: Sequence[SourceResult] = ()
+    any_order: Sequence[OneRun] = ()
 
     @property
     def usual(self) -> SizeResult:

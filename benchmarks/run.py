@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from benchmarks.any_order import measure_any_order
 from benchmarks.audience import AudienceResult, measure_audience
 from benchmarks.data import purchases
 from benchmarks.delivered_keys import KeysResult, measure_keys
@@ -66,6 +67,7 @@ def measure(options: argparse.Namespace) -> Results:
         others=unless_skipped("others", lambda: measure_others(file, rows, repetitions, _say)),
         keys=[_keys(data, keys, rows) for keys in options.keys],
         audience=[_audience(data, people) for people in options.audience],
+        any_order=measure_any_order(data, options.any_order, _say),
         sources=unless_skipped("sources", lambda: measure_sources(file, repetitions, _say)),
     )
 
@@ -88,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=int, default=1_000_000, help="at which the product is compared (default: 1 M)")
     parser.add_argument("--sizes", type=_sizes, default=[100_000, 1_000_000, 10_000_000], metavar="N,N")
     parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--any-order", type=_sizes, default=[1_000_000, 10_000_000], metavar="N,N")
     parser.add_argument("--keys", type=_sizes, default=[1_000_000, 10_000_000, 100_000_000], metavar="N,N")
     parser.add_argument("--audience", type=_sizes, default=[1_000_000], metavar="N,N")
     parser.add_argument("--skip", action="append", choices=SKIPPABLE, default=[], help="may be given several times")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from benchmarks.by_hand import POSTING_THREADS
 from benchmarks.far_away import DELAY
 from benchmarks.measure import IN_MEMORY_ROWS, ONCE_ROWS, SizeResult
+from benchmarks.one_run import OneRun
 from benchmarks.profile import LIBRARIES
 from benchmarks.results import Results
 from benchmarks.start_up import FEW_ROWS
@@ -28,12 +29,32 @@ def stages(results: Results) -> Iterator[str]:
 
 
 def _size(one: SizeResult) -> Iterator[tuple[str, ...]]:
-    run, rows = one.run, f"{one.rows:,}"
-    timings: list[tuple[str, Timing]] = [("transform alone", one.transform)] if one.transform else []
-    for name, timing in [*timings, ("stage", run.stage), ("send", run.send)]:
-        yield (rows, name, *speed(one.rows, timing), "", "")
+    if one.transform:
+        yield (f"{one.rows:,}", "transform alone", *speed(one.rows, one.transform), "", "")
+    yield from _run(one.run)
+
+
+def _run(run: OneRun) -> Iterator[tuple[str, ...]]:
+    rows = f"{run.rows:,}"
+    for name, timing in [("stage", run.stage), ("send", run.send)]:
+        yield (rows, name, *speed(run.rows, timing), "", "")
     memory, disk = f"{run.peak_bytes / 1e6:,.0f}", f"{run.disk_bytes / 1e6:,.0f}"
-    yield (rows, "whole", *speed(one.rows, run.whole), memory, disk)
+    yield (rows, "whole", *speed(run.rows, run.whole), memory, disk)
+
+
+def any_order(results: Results) -> Iterator[str]:
+    """What it costs where rows come in any order."""
+    yield from section(
+        "Rows in any order",
+        "The same rows, shuffled: each is an event of its own until all are staged, and is then put together with the",
+        "others of its order. One run of each size. A query that ends in `ORDER BY` its event id needs none of this.",
+    )
+    if not results.any_order:
+        yield "Not measured."
+        return
+    yield from table(
+        ("rows", "", *_SPEED, "peak MB", "MB on disk"), [x for run in results.any_order for x in _run(run)]
+    )
 
 
 def floor(results: Results) -> Iterator[str]:
