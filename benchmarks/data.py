@@ -110,16 +110,20 @@ def purchases(directory: Path, rows: int) -> Path:
 
 def shuffled(directory: Path, rows: int) -> Path:
     """The same rows in an order that says nothing of them: the lines of most orders lie far apart."""
+    return _from_purchases(directory, rows, "shuffled", "SELECT * FROM ordered.purchases ORDER BY hash(rowid)")
+
+
+def alone(directory: Path, rows: int) -> Path:
+    """The same rows, each of which is an event by itself: no two have the same event id."""
+    sql = "SELECT * REPLACE (event_id || '-' || rowid AS event_id) FROM ordered.purchases"
+    return _from_purchases(directory, rows, "alone", sql)
+
+
+def _from_purchases(directory: Path, rows: int, name: str, sql: str) -> Path:
     ordered = purchases(directory, rows)
-    sql = _SHUFFLED.format(file=ordered, made_at=ordered.stat().st_mtime_ns)
-    return _made(directory, f"{TABLE}-shuffled-{rows}", sql)
-
-
-_SHUFFLED = """
--- Of what was made at {made_at}.
-ATTACH '{file}' AS ordered (READ_ONLY);
-CREATE TABLE purchases AS SELECT * FROM ordered.purchases ORDER BY hash(rowid);
-"""
+    made_at = f"-- Of what was made at {ordered.stat().st_mtime_ns}."
+    attached = f"ATTACH '{ordered}' AS ordered (READ_ONLY);"
+    return _made(directory, f"{TABLE}-{name}-{rows}", f"{made_at}\n{attached}\nCREATE TABLE purchases AS {sql};")
 
 
 def _made(directory: Path, name: str, sql: str) -> Path:

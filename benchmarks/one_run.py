@@ -139,12 +139,12 @@ def _measure(directory: Path, *, profile: bool) -> dict[str, Any]:
 
 def run_command(directory: Path) -> Any:
     """The command line as it is, and the record that it prints. Raises SystemExit where it fails."""
-    from connector.cli import main
+    from connector.cli import command_line
 
     sys.argv[1:] = ["run", ORCHESTRATION, "--project", str(directory), "--json"]
     with contextlib.redirect_stdout(io.StringIO()) as told:
         try:
-            main()
+            command_line()
         except SystemExit as ended:
             if ended.code:
                 raise

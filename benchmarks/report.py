@@ -14,7 +14,7 @@ from benchmarks.targets import targets
 _LIBRARIES = ("duckdb", "pyarrow", "numpy", "httpx", "orjson", "phonenumbers")
 _SECTIONS = (
     run_sections.stages,
-    run_sections.any_order,
+    run_sections.shapes,
     run_sections.floor,
     run_sections.profile,
     run_sections.transform,

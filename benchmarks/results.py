@@ -11,6 +11,7 @@ from benchmarks.floor import Floor
 from benchmarks.measure import ByHandResult, SizeResult, TransformResult
 from benchmarks.one_run import OneRun
 from benchmarks.others import OtherResult
+from benchmarks.shapes import ShapeResult
 from benchmarks.simulator_speed import SimulatorResult
 from benchmarks.sources import SourceResult
 from benchmarks.start_up import StartUp
@@ -35,7 +36,7 @@ class Results:
     keys: Sequence[KeysResult] = ()
     audience: Sequence[AudienceResult] = ()
     sources: Sequence[SourceResult] = ()
-    any_order: Sequence[OneRun] = ()
+    shapes: Sequence[ShapeResult] = ()
 
     @property
     def usual(self) -> SizeResult:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.any_order import measure_any_order
 from benchmarks.audience import AudienceResult, measure_audience
 from benchmarks.data import purchases
 from benchmarks.delivered_keys import KeysResult, measure_keys
@@ -17,6 +16,7 @@ from benchmarks.measure import SAMPLE_ROWS, measure_by_hand, measure_size, measu
 from benchmarks.others import measure_others
 from benchmarks.report import markdown
 from benchmarks.results import Results
+from benchmarks.shapes import measure_shapes
 from benchmarks.simulator_speed import measure_simulator
 from benchmarks.sources import measure_sources
 from benchmarks.start_up import measure_start_up
@@ -67,7 +67,7 @@ def measure(options: argparse.Namespace) -> Results:
         others=unless_skipped("others", lambda: measure_others(file, rows, repetitions, _say)),
         keys=[_keys(data, keys, rows) for keys in options.keys],
         audience=[_audience(data, people) for people in options.audience],
-        any_order=measure_any_order(data, options.any_order, _say),
+        shapes=measure_shapes(data, options.shapes, _say),
         sources=unless_skipped("sources", lambda: measure_sources(file, repetitions, _say)),
     )
 
@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=int, default=1_000_000, help="at which the product is compared (default: 1 M)")
     parser.add_argument("--sizes", type=_sizes, default=[100_000, 1_000_000, 10_000_000], metavar="N,N")
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--any-order", type=_sizes, default=[1_000_000, 10_000_000], metavar="N,N")
+    parser.add_argument("--shapes", type=_sizes, default=[1_000_000, 10_000_000], metavar="N,N")
     parser.add_argument("--keys", type=_sizes, default=[1_000_000, 10_000_000, 100_000_000], metavar="N,N")
     parser.add_argument("--audience", type=_sizes, default=[1_000_000], metavar="N,N")
     parser.add_argument("--skip", action="append", choices=SKIPPABLE, default=[], help="may be given several times")

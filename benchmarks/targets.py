@@ -66,9 +66,9 @@ def _growth(results: Results) -> Iterator[Target]:
     size = short(most.rows)
     what = f"Memory at {size} rows under 1 GB"
     yield Target(what, f"{most.peak_bytes / 1e6:,.0f} MB", most.peak_bytes < MEMORY_BYTES)
-    for shuffled in results.any_order[-1:]:
-        what = f"Memory at {short(shuffled.rows)} rows in any order under 1 GB"
-        yield Target(what, f"{shuffled.peak_bytes / 1e6:,.0f} MB", shuffled.peak_bytes < MEMORY_BYTES)
+    for shape in {one.shape: one for one in results.shapes}.values():
+        what = f"Memory at {short(shape.run.rows)} rows, {shape.shape}, under 1 GB"
+        yield Target(what, f"{shape.run.peak_bytes / 1e6:,.0f} MB", shape.run.peak_bytes < MEMORY_BYTES)
     if most.rows == usual.rows:
         return
     ratio = most.peak_bytes / usual.peak_bytes

@@ -2,10 +2,21 @@
 
 
 def main() -> None:
-    """Runs the command line; ends the process with the command's exit code."""
-    from connector.cli.loading import begin, loading
+    """Runs the command line as a process of its own, which ends with the command's exit code."""
+    from connector.cli.process import begin, end_soon
 
     begin()
+    try:
+        command_line()
+    except SystemExit as ended:
+        end_soon(ended.code)
+        raise
+
+
+def command_line() -> None:
+    """Runs the command line. Raises SystemExit with the command's exit code."""
+    from connector.cli.loading import loading
+
     with loading():
         from connector.cli.app import app
 

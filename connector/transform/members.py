@@ -17,10 +17,11 @@ from connector.transform.engine import SliceEngine
 from connector.transform.grouping import count_reasons, count_warnings
 from connector.transform.layers import Layers
 from connector.transform.rules import MemberRules
+from connector.transform.slicing import SLICE_ROWS, each_slice
 from connector.transform.sql.identity import unspaced, without_empty_digest
 from connector.transform.sql.members import device_kind, member_device, member_email, member_phone, without_nobody
 from connector.transform.sql.text import strip, text_of
-from connector.transform.stream import SLICE_ROWS, each_slice, transformed
+from connector.transform.stream import transformed
 
 _WARNINGS = {"email": RowWarning.INVALID_EMAIL, "phone": RowWarning.INVALID_PHONE}
 

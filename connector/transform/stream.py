@@ -1,10 +1,9 @@
 """The query's result goes in as Arrow batches, hashed rows come out, in the order of the result."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import repeat
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -17,19 +16,12 @@ from connector.hashed import KEY, LEFT_OUT, HashedEvents, HashedRows
 from connector.outcomes import REASONS, Reason, RowWarning, Skip
 from connector.route import Route
 from connector.transform.compiler import CompiledTransform
-from connector.transform.engine import Engine, SliceEngine, chunk_of
+from connector.transform.engine import Engine, SliceEngine
 from connector.transform.grouping import conflicting_rows, count_reasons, count_warnings, group, parts_of
+from connector.transform.slicing import slices_of
 
 _Engine = TypeVar("_Engine", bound=SliceEngine)
 _Hashed = TypeVar("_Hashed")
-
-SLICE_ROWS = 32_768
-FIRST_ROWS = 1_024
-"""In a slice of a result of which something can leave before the rest is there."""
-
-SLICE_BYTES = 32 << 20
-_ALIKE = 4
-"""So many slices of a size come before those that are twice as large."""
 
 _WORDS = pa.array([Skip.DUPLICATE.value, *(reason.value for reason in REASONS)])
 _OUTCOMES = pa.array(["skipped", *("rejected" for _ in REASONS)])
@@ -48,19 +40,10 @@ def hash_rows(
     Slices have `slice_rows` rows, or as many as are good. Row numbers count from 1. Whatever a batch's iterator raises
     comes through.
     """
-    sizes = repeat(slice_rows) if slice_rows else slice_sizes(early=not compiled.rules.line_items)
-    slices = each_slice(batches, compiled.indices, sizes)
+    slices = slices_of(batches, compiled, slice_rows)
     return transformed(
         slices, lambda: Engine(compiled), lambda engine, chunk: hash_chunk(engine, chunk, compiled), threads
     )
-
-
-def slice_sizes(*, early: bool) -> Iterator[int]:
-    """How many rows each slice has at most: small ones first where what comes of them is to be there `early`."""
-    size = FIRST_ROWS if early else SLICE_ROWS
-    while True:
-        yield from repeat(size, _ALIKE)
-        size = min(2 * size, SLICE_ROWS)
 
 
 def transformed(
@@ -93,23 +76,6 @@ def transformed(
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
-
-
-def each_slice(batches: Iterable[pa.RecordBatch], indices: Sequence[int], sizes: Iterator[int]) -> Iterator[pa.Table]:
-    """The result in chunks as `chunk_of` makes them, of so many rows each, or fewer where they are large."""
-    waiting: list[pa.RecordBatch] = []
-    first_row, rows, size, most = 1, 0, 0, next(sizes)
-    for batch in batches:
-        at = 0
-        while at < batch.num_rows:
-            piece = batch.slice(at, most - rows)
-            waiting.append(piece)
-            at, rows, size = at + piece.num_rows, rows + piece.num_rows, size + piece.nbytes
-            if rows == most or size >= SLICE_BYTES:
-                yield chunk_of(waiting, indices, first_row)
-                first_row, rows, size, waiting, most = first_row + rows, 0, 0, [], next(sizes)
-    if waiting:
-        yield chunk_of(waiting, indices, first_row)
 
 
 def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:

@@ -22,7 +22,8 @@ with contextlib.suppress(SystemExit), open(os.devnull, "w") as sink, contextlib.
 
 NUMPY = """
 import os
-from connector.cli.loading import begin, loading
+from connector.cli.loading import loading
+from connector.cli.process import begin
 begin()
 with loading():
     import numpy

@@ -35,7 +35,7 @@ def profiled(data: Path) -> tuple[OneRun, Totals]:
 def test_the_report_is_printed_and_written(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "RESULTS.md"
     arguments = ["--rows", str(ROWS), "--sizes", "4000", "--repetitions", "1", "--keys", "5000", "--audience", "2000"]
-    arguments += ["--any-order", "2000,3000"]
+    arguments += ["--shapes", "2000,3000"]
     assert run.main([*arguments, "--data", str(data), "--output", str(output)]) == 0
     report = output.read_text()
     assert report.strip() == capsys.readouterr().out.strip()
@@ -43,8 +43,9 @@ def test_the_report_is_printed_and_written(data: Path, tmp_path: Path, capsys: p
     assert "A row at 4,000 rows costs at most 1.1 times what it costs at 3,000" in report
     for stage in ("transform alone", "stage", "send", "whole"):
         assert f"| 4,000 | {stage} |" in report
-    assert "| 2,000 | whole |" in report
-    assert "Memory at 3,000 rows in any order under 1 GB" in report
+    for shape in ("in any order", "each an event"):
+        assert f"| 2,000 | {shape} | whole |" in report
+        assert f"Memory at 3,000 rows, {shape}, under 1 GB" in report
     assert "| 5,000 |" in report
     assert "| 2,000 | a tenth changed |" in report
     assert "| dlt, given Arrow | 3,000 |" in report

@@ -3,10 +3,22 @@
 from itertools import islice, repeat
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.transform.stream import SLICE_BYTES, SLICE_ROWS, each_slice, slice_sizes
+from connector.transform.slicing import (
+    SLICE_BYTES,
+    SLICE_ROWS,
+    SLICE_ROWS_ALONE,
+    each_slice,
+    slice_sizes,
+    slices_of,
+)
+from connector.transform.template import DataTemplate
+from tests.pipeline.stages import NOW, plain_row, table_of
+from tests.reference import Settings
+from tests.transform.harness import compiled
 
 
 @given(st.lists(st.integers(0, 40), max_size=12), st.lists(st.integers(1, 30), min_size=1, max_size=8))
@@ -34,7 +46,22 @@ def test_large_rows_make_small_slices() -> None:
 
 
 def test_the_first_are_small_where_something_is_to_be_there_early() -> None:
-    sizes = list(islice(slice_sizes(early=True), 32))
+    sizes = list(islice(slice_sizes(SLICE_ROWS, early=True), 32))
     assert sizes[:9] == [1_024] * 4 + [2_048] * 4 + [4_096]
     assert (sizes[-1], sizes) == (SLICE_ROWS, sorted(sizes))
-    assert list(islice(slice_sizes(early=False), 6)) == [SLICE_ROWS] * 6
+    assert list(islice(slice_sizes(SLICE_ROWS, early=False), 6)) == [SLICE_ROWS] * 6
+
+
+@pytest.mark.parametrize(("lines", "most"), [(2, SLICE_ROWS), (1, SLICE_ROWS_ALONE)])
+def test_rows_that_are_events_by_themselves_come_in_smaller_slices(lines: int, most: int) -> None:
+    """What is kept of a row that repeats the one before is little."""
+    rows = [plain_row(f"e{number // lines}") for number in range(40_000)]
+    table = table_of(rows)
+    transform = compiled(table, Settings(started_at=NOW), DataTemplate("tiktok_events"))
+    sizes = [one.num_rows for one in slices_of(table.to_batches(max_chunksize=2_000), transform, None)]
+    assert (max(sizes), sum(sizes)) == (most, 40_000)
+    assert list(slices_of([], transform, None)) == []
+    assert [one.num_rows for one in slices_of(table.to_batches(max_chunksize=2_000), transform, 30_000)] == [
+        30_000,
+        10_000,
+    ]

@@ -1,0 +1,65 @@
+"""A result in slices, each of which is transformed by itself: large ones cost less, small ones take less memory."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
+
+import pyarrow as pa
+
+from connector.transform.compiler import CompiledTransform
+from connector.transform.engine import chunk_of
+from connector.transform.repeats import stretches
+
+SLICE_ROWS = 32_768
+SLICE_ROWS_ALONE = 16_384
+"""In a slice of a result in which few rows say the same of their event as the row before: of each, all is kept."""
+
+FIRST_ROWS = 1_024
+"""In a slice of a result of which something can leave before the rest is there."""
+
+SLICE_BYTES = 32 << 20
+_ALIKE = 4
+"""So many slices of a size come before those that are twice as large."""
+
+
+def slices_of(
+    batches: Iterable[pa.RecordBatch], compiled: CompiledTransform, slice_rows: int | None
+) -> Iterator[pa.Table]:
+    """The result in chunks as `chunk_of` makes them, of `slice_rows` rows, or of as many as are good for it."""
+    source = iter(batches)
+    first = next(source, None)
+    if first is None:
+        return
+    early = not compiled.rules.line_items
+    sizes = repeat(slice_rows) if slice_rows else slice_sizes(_most_rows(first, compiled), early=early)
+    yield from each_slice(chain([first], source), compiled.indices, sizes)
+
+
+def _most_rows(first: pa.RecordBatch, compiled: CompiledTransform) -> int:
+    """What holds for the first rows is taken to hold for the others, so that each reading is cut alike."""
+    alike = stretches(chunk_of([first], compiled.indices, 1), compiled.event_columns)
+    return SLICE_ROWS if 2 * len(alike.starts) <= first.num_rows else SLICE_ROWS_ALONE
+
+
+def slice_sizes(most: int, *, early: bool) -> Iterator[int]:
+    """How many rows each slice has at most: few at first where what comes of them is to be there `early`."""
+    size = FIRST_ROWS if early else most
+    while True:
+        yield from repeat(size, _ALIKE)
+        size = min(2 * size, most)
+
+
+def each_slice(batches: Iterable[pa.RecordBatch], indices: Sequence[int], sizes: Iterator[int]) -> Iterator[pa.Table]:
+    """The result in chunks as `chunk_of` makes them, of so many rows each, or fewer where they are large."""
+    waiting: list[pa.RecordBatch] = []
+    first_row, rows, size, most = 1, 0, 0, next(sizes)
+    for batch in batches:
+        at = 0
+        while at < batch.num_rows:
+            piece = batch.slice(at, most - rows)
+            waiting.append(piece)
+            at, rows, size = at + piece.num_rows, rows + piece.num_rows, size + piece.nbytes
+            if rows == most or size >= SLICE_BYTES:
+                yield chunk_of(waiting, indices, first_row)
+                first_row, rows, size, waiting, most = first_row + rows, 0, 0, [], next(sizes)
+    if waiting:
+        yield chunk_of(waiting, indices, first_row)
