@@ -24,8 +24,8 @@ def sync(path: Path) -> None:
 def let_go(descriptor: int) -> None:
     """Frees the memory in which the system holds what lies beyond KEPT of a file, as far as the disk has it.
 
-    A system would hold all of a file while it has memory left: of a file larger than that of its neighbours nothing
-    stays, and where memory has to be found anew for each page, writing the last rows costs more than the first.
+    A system holds all of a file as long as it has memory left, in place of what others had there; and where each page
+    has to be found first, as in virtual machines, writing the last rows of a result costs more than the first.
     """
     if sys.platform == "linux":
         os.posix_fadvise(descriptor, KEPT, 0, os.POSIX_FADV_DONTNEED)

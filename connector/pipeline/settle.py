@@ -6,6 +6,7 @@ rows come in any order, all events are: those are put into shares by their keys,
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,43 +58,32 @@ def settle(
     The first `earlier` events are those of an earlier reading: the first event that repeats one of theirs is that
     event, read again.
     """
-    repeated = _Repeated(directory, keys)
-    try:
-        if repeated.events:
-            yield from _settle(directory, keys, batches, repeated, line_items, earlier)
-    finally:
-        repeated.barred.remove()
-
-
-class _Repeated:
-    """Marks of all keys that may stand in a stage more than once, or are barred; so many `events` have one."""
-
-    def __init__(self, directory: Path, keys: KeyFile) -> None:
-        self.events, self.barred = 0, KeyList(directory / "barring-keys")
-        self.keys = Seen(min(1 << (_BITS_PER_EVENT * keys.count + 8).bit_length(), BITS))
-        for some in keys.repeated():
-            self.keys.add(some.halves)
-            self.barred.add(some.barred)
-            self.events += some.events
-
-
-def _settle(
-    directory: Path,
-    keys: KeyFile,
-    batches: list[StagedBatch],
-    repeated: _Repeated,
-    line_items: bool,
-    earlier: int,
-) -> Iterator[Settlement]:
-    shares = shares_for(repeated.events, EVENTS_AT_ONCE)
-    with EventShares(directory, shares) as parts, repeated.barred.in_shares(shares) as barring:
-        routes = _collect(directory, keys, batches, repeated.keys, parts)
+    with ExitStack() as stack:
+        found = KeyList(directory / "barring-keys")
+        stack.callback(found.remove)
+        repeated, count = _marked(keys, found)
+        if not count:
+            return
+        shares = shares_for(count, EVENTS_AT_ONCE)
+        parts = stack.enter_context(EventShares(directory, shares))
+        barring = stack.enter_context(found.in_shares(shares))
+        routes = _collect(directory, keys, batches, repeated, parts)
         for some, barred in zip(parts.read(), barring, strict=True):
-            own = some["route"].to_numpy()
-            for number, route in enumerate(routes):
-                of_route = some.filter(pa.array(own == number)) if len(routes) > 1 else some
-                if of_route.num_rows:
-                    yield _settled(route, of_route, barred, line_items=line_items, earlier=earlier)
+            for route, of_route in _by_route(some, routes):
+                yield _settled(route, of_route, barred, line_items=line_items, earlier=earlier)
+
+
+def _marked(keys: KeyFile, barred: KeyList) -> tuple[Seen, int]:
+    """Marks of all keys that stand in a stage more than once, or are barred, and how many events have one of them.
+
+    The barred ones are added to `barred`.
+    """
+    marks, events = Seen(min(1 << (_BITS_PER_EVENT * keys.count + 8).bit_length(), BITS)), 0
+    for some in keys.repeated():
+        marks.add(some.halves)
+        barred.add(some.barred)
+        events += some.events
+    return marks, events
 
 
 def _collect(
@@ -109,6 +99,15 @@ def _collect(
                 first = keys.first(batch.file, batch.index)
                 parts.add(events, first + positions, routes.setdefault(batch.route, len(routes)))
     return list(routes)
+
+
+def _by_route(some: pa.Table, routes: list[Route]) -> Iterator[tuple[Route, pa.Table]]:
+    own = some["route"].to_numpy()
+    order = np.argsort(own, kind="stable")
+    ordered = some.take(pa.array(order)) if len(routes) > 1 else some
+    starts = np.flatnonzero(np.diff(own[order], prepend=-1))
+    for start, end in zip(starts, np.r_[starts, len(own)][1:], strict=True):
+        yield routes[own[order[start]]], ordered.slice(start, end - start)
 
 
 def _settled(route: Route, some: pa.Table, barred: Keys, *, line_items: bool, earlier: int) -> Settlement:

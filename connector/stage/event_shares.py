@@ -14,7 +14,7 @@ from connector.stage.key_file import Numbers
 from connector.stage.keys import halves, share_of
 from connector.stage.open_files import OpenFiles
 
-NUMBERED = EVENTS.append(pa.field("number", pa.int64())).append(pa.field("route", pa.int16()))
+NUMBERED = EVENTS.append(pa.field("number", pa.int64())).append(pa.field("route", pa.int32()))
 """Events, each with the number that `KeyFile` gives it, and that of its route."""
 
 _BYTES_AT_ONCE = 32 << 20
@@ -36,7 +36,7 @@ class EventShares:
     def add(self, events: pa.RecordBatch, numbers: Numbers, route: int) -> None:
         """Takes events (schema EVENTS) of one route in."""
         count = events.num_rows
-        columns = [*events.columns, pa.array(numbers), pa.repeat(pa.scalar(route, pa.int16()), count)]
+        columns = [*events.columns, pa.array(numbers), pa.repeat(pa.scalar(route, pa.int32()), count)]
         self._waiting.append(pa.record_batch(columns, schema=NUMBERED))
         self._bytes += events.get_total_buffer_size()
         if self._shares > 1 and self._bytes >= self._bytes_at_once:

@@ -25,7 +25,7 @@ class Removed:
 
     def add(self, numbers: Numbers) -> None:
         """Takes out the events that `KeyFile` gives these numbers."""
-        if self._keys.count > len(self._flags):
+        if numbers.max(initial=-1) >= len(self._flags):
             self._flags = np.r_[self._flags, np.zeros(self._keys.count - len(self._flags), np.bool_)]
         self._flags[numbers] = True
 
