@@ -26,6 +26,7 @@ from connector.ledger.records import BatchRecord
 from connector.outcomes import Skip
 from connector.pipeline.audience_copies import Copy
 from connector.pipeline.staging import Read
+from connector.stage.arrow_file import ArrowFile
 from connector.stage.digests import (
     DIGEST_BYTES,
     SHARES,
@@ -124,8 +125,7 @@ class _Staging:
 
     def read(self, rows: Iterable[HashedMembers], told: Read) -> None:
         """Writes the people, and their identifiers by share, as they come."""
-        people = str(self.directory / PEOPLE)
-        with self.shares as shares, pa.OSFile(people, "wb") as sink, pa.ipc.new_file(sink, MEMBERS) as writer:
+        with self.shares as shares, ArrowFile(self.directory / PEOPLE, MEMBERS) as people:
             for part in rows:
                 self.staged.read += part.read
                 self.staged.rejects.update(part.rejects)
@@ -134,7 +134,7 @@ class _Staging:
                 self.left_out.add(part.left_out)
                 self._share_out(part.members, shares)
                 for batch in part.members.combine_chunks().to_batches():
-                    writer.write_batch(batch)
+                    people.append(batch)
                 told(self.staged.read)
         self.staged.warnings = +self.staged.warnings
 

@@ -1,7 +1,6 @@
 """Asks the warehouse, and stages the result."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING
@@ -58,9 +57,8 @@ def read_and_stage(at: Execution, run: Run, stop: Event, early: Early | None = N
     return staged
 
 
-@contextmanager
-def _result(at: Execution, run: Run, stop: Event) -> Iterator[OpenResult]:
-    with open_result(
+def _result(at: Execution, run: Run, stop: Event) -> AbstractContextManager[OpenResult]:
+    return open_result(
         run.job,
         at.project.directory,
         limit=run.limit,
@@ -69,8 +67,7 @@ def _result(at: Execution, run: Run, stop: Event) -> Iterator[OpenResult]:
         stop=stop,
         run_id=run.run_id,
         before=_before(at, run),
-    ) as result:
-        yield result
+    )
 
 
 def _known(at: Execution, run: Run) -> Known:

@@ -20,7 +20,7 @@ from connector.route import Route
 from connector.stage.event_shares import EventShares
 from connector.stage.key_file import KeyFile, Numbers
 from connector.stage.key_list import KeyList, shares_for
-from connector.stage.keys import Keys, halves
+from connector.stage.keys import Keys, halves, in_share_order
 from connector.stage.reader import StageReader
 from connector.stage.seen import BITS, Seen
 from connector.stage.writer import StagedBatch
@@ -102,12 +102,10 @@ def _collect(
 
 
 def _by_route(some: pa.Table, routes: list[Route]) -> Iterator[tuple[Route, pa.Table]]:
-    own = some["route"].to_numpy()
-    order = np.argsort(own, kind="stable")
+    order, bounds = in_share_order(some["route"].to_numpy(), len(routes))
     ordered = some.take(pa.array(order)) if len(routes) > 1 else some
-    starts = np.flatnonzero(np.diff(own[order], prepend=-1))
-    for start, end in zip(starts, np.r_[starts, len(own)][1:], strict=True):
-        yield routes[own[order[start]]], ordered.slice(start, end - start)
+    for number in np.flatnonzero(np.diff(bounds)):
+        yield routes[number], ordered.slice(bounds[number], bounds[number + 1] - bounds[number])
 
 
 def _settled(route: Route, some: pa.Table, barred: Keys, *, line_items: bool, earlier: int) -> Settlement:

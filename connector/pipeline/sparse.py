@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from connector.hashed import HashedEvents
@@ -16,17 +15,13 @@ _SHOULD_BE_FULL = 0.5
 
 def is_sparse(batch: StagedBatch, removed: Removed) -> bool:
     """Whether less than half of a batch is left."""
-    return _left(batch, removed) < _SHOULD_BE_FULL * batch.events
+    return removed.left(batch) < _SHOULD_BE_FULL * batch.events
 
 
 def left_of(directory: Path, batches: Iterable[StagedBatch], removed: Removed) -> Iterator[HashedEvents]:
     """The events of each batch but for those that were taken out; of an empty one, nothing."""
     with StageReader(directory) as stage:
         for batch in batches:
-            if _left(batch, removed):
+            if removed.left(batch):
                 left = stage.whole(batch.file, batch.index).filter(pa.array(~removed.of(batch)))
                 yield HashedEvents(batch.route, pa.Table.from_batches([left]))
-
-
-def _left(batch: StagedBatch, removed: Removed) -> int:
-    return batch.events - int(np.count_nonzero(removed.of(batch)))

@@ -1,13 +1,13 @@
 """The query's result, hashed, onto disk: after this the warehouse is needed no more."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.disk import sync
@@ -21,7 +21,7 @@ from connector.pipeline.sparse import is_sparse, left_of
 from connector.pipeline.suppressed import leave_out_forgotten
 from connector.stage.key_file import KeyFile
 from connector.stage.reader import StageReader
-from connector.stage.removed import Positions, Removed, write_removed
+from connector.stage.removed import Removed, write_removed
 from connector.stage.writer import EventsFile, StagedBatch
 from connector.transform.forgotten import Forgotten
 
@@ -145,12 +145,9 @@ class _Staging:
 
     def put_together(self) -> None:
         """Writes what is left of sparse batches to a further file, in place of them."""
-        kept: list[StagedBatch] = []
-        some: list[StagedBatch] = []
-        for batch in self.batches:
-            (some if is_sparse(batch, self.removed) else kept).append(batch)
-        self.batches = kept
-        self._write("rest.arrow", left_of(self.directory, some, self.removed))
+        sparse = [batch for batch in self.batches if is_sparse(batch, self.removed)]
+        self.batches = [batch for batch in self.batches if not is_sparse(batch, self.removed)]
+        self._write("rest.arrow", left_of(self.directory, sparse, self.removed))
 
     def _write(self, name: str, some: Iterator[HashedEvents]) -> None:
         """Writes events to a file, where there are any, and comes back when the disk has it."""
@@ -172,23 +169,16 @@ class _Staging:
 
     def finish(self) -> None:
         """Numbers the batches that have events left."""
-        found = ((batch, np.flatnonzero(self.removed.of(batch))) for batch in self.batches)
-        removed: dict[StagedBatch, Positions] = {batch: positions for batch, positions in found if len(positions)}
-        if removed:
-            write_removed(self.directory, removed)
-        self.staged.batches = list(_numbered(self.batches, removed, self.directory, self.staged.kept))
+        write_removed(self.directory, self.batches, self.removed)
+        self.staged.batches = list(_numbered(self.batches, self.removed, self.directory, self.staged.kept))
         self.staged.warnings = +self.staged.warnings
 
 
-def _numbered(
-    batches: list[StagedBatch], removed: Container[StagedBatch], directory: Path, number: int
-) -> Iterator[BatchRecord]:
+def _numbered(batches: list[StagedBatch], removed: Removed, directory: Path, first: int) -> Iterator[BatchRecord]:
     with StageReader(directory) as reader:
-        for batch in batches:
-            events, rows = batch.events, batch.rows
-            if batch in removed:
-                left = reader.events(batch.file, batch.index)
-                events, rows = left.num_rows, pc.sum(pc.list_value_length(left["rows"])).as_py() or 0
-            if events:
-                yield BatchRecord(number, batch.route, batch.file, batch.index, events, rows)
-                number += 1
+        for number, batch in enumerate(batches, first):
+            rows = batch.rows
+            if removed.of(batch).any():
+                left = reader.whole(batch.file, batch.index)["rows"].filter(pa.array(~removed.of(batch)))
+                rows = pc.sum(pc.list_value_length(left)).as_py()
+            yield BatchRecord(number, batch.route, batch.file, batch.index, removed.left(batch), rows)

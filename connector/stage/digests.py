@@ -4,14 +4,14 @@ A digest is known by its first 128 bits, as an event is by its key: the digests 
 chance.
 """
 
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from connector.stage.keys import Keys
+from connector.stage.keys import Keys, in_share_order
 
 DIGEST_BYTES = 32
 SHARES = 64
@@ -60,11 +60,9 @@ class ShareFiles:
 
     def add(self, id_type: str, records: npt.NDArray[np.void]) -> None:
         """Appends records, in their order."""
-        shares = records["digest"][:, 0] >> 2
-        order = np.argsort(shares, kind="stable")
-        ends = np.searchsorted(shares[order], np.arange(SHARES + 1))
-        for share in np.flatnonzero(np.diff(ends)):
-            self._file(id_type, int(share)).write(records[order[ends[share] : ends[share + 1]]].tobytes())
+        order, bounds = in_share_order(records["digest"][:, 0] >> 2, SHARES)
+        for share in np.flatnonzero(np.diff(bounds)):
+            self._file(id_type, int(share)).write(records[order[bounds[share] : bounds[share + 1]]].tobytes())
 
     def finish(self) -> None:
         """Nothing more is added."""
@@ -78,7 +76,7 @@ class ShareFiles:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Closes the files; of a disk that is full, whoever wrote to it last has told."""
-        with suppress(OSError) if error is not None else nullcontext():
+        with suppress(*[OSError] if error is not None else []):
             self.finish()
 
     def read(self, id_type: str, share: int) -> npt.NDArray[np.void]:

@@ -1,17 +1,17 @@
 """Events of many batches, put together by their keys in memory that does not grow with their number."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
 
-from connector.disk import Growing
 from connector.hashed import EVENTS
+from connector.stage.arrow_file import ArrowFile
 from connector.stage.key_file import Numbers
-from connector.stage.keys import halves, share_of
+from connector.stage.keys import halves, in_share_order, share_of
 from connector.stage.open_files import OpenFiles
 
 NUMBERED = EVENTS.append(pa.field("number", pa.int64())).append(pa.field("route", pa.int32()))
@@ -31,7 +31,7 @@ class EventShares:
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
         self._places: list[list[int]] = [[] for _ in range(shares)]
-        self._file: _File | None = None
+        self._file: ArrowFile | None = None
 
     def add(self, events: pa.RecordBatch, numbers: Numbers, route: int) -> None:
         """Takes events (schema EVENTS) of one route in."""
@@ -47,7 +47,7 @@ class EventShares:
         if self._shares == 1:
             yield pa.Table.from_batches(self._waiting, NUMBERED)
             return
-        self._write().writer.close()
+        self._write().close()
         files = OpenFiles(self._path.parent)
         try:
             for places in self._places:
@@ -56,17 +56,15 @@ class EventShares:
         finally:
             files.close()
 
-    def _write(self) -> "_File":
-        file = self._file = self._file or _File(self._path)
+    def _write(self) -> ArrowFile:
+        file = self._file = self._file or ArrowFile(self._path, NUMBERED)
         table = pa.Table.from_batches(self._waiting, NUMBERED)
         self._waiting, self._bytes = [], 0
-        shares = share_of(halves(table["key"]), self._shares)
-        order = np.argsort(shares, kind="stable")
-        ends = np.searchsorted(shares[order], np.arange(self._shares + 1))
+        order, bounds = in_share_order(share_of(halves(table["key"]), self._shares), self._shares)
         ordered = table.take(pa.array(order)).combine_chunks()
-        for share in np.flatnonzero(np.diff(ends)):
-            for batch in ordered.slice(ends[share], ends[share + 1] - ends[share]).to_batches():
-                self._places[share].append(file.write(batch))
+        for share in np.flatnonzero(np.diff(bounds)):
+            for batch in ordered.slice(bounds[share], bounds[share + 1] - bounds[share]).to_batches():
+                self._places[share].append(file.append(batch))
         return file
 
     def __enter__(self) -> Self:
@@ -78,25 +76,3 @@ class EventShares:
             with suppress(OSError):
                 self._file.close()
             self._path.unlink(missing_ok=True)
-
-
-class _File:
-    """An Arrow file of which nothing is kept; the disk is given it while it grows, so that memory can let go of it."""
-
-    def __init__(self, path: Path) -> None:
-        self._sink = pa.OSFile(str(path), "wb")
-        self.writer = pa.ipc.new_file(self._sink, NUMBERED)
-        self._growing, self._written = Growing(path), 0
-
-    def write(self, batch: pa.RecordBatch) -> int:
-        """Writes a record batch, and gives its place."""
-        self.writer.write_batch(batch)
-        self._growing.has(self._sink.tell())
-        self._written += 1
-        return self._written - 1
-
-    def close(self) -> None:
-        """Closes the file. Raises OSError where the disk had no room."""
-        with ExitStack() as stack:
-            stack.callback(self._growing.close)
-            self._sink.close()

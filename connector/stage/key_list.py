@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from connector.stage.keys import Keys, keys_from, share_of
+from connector.stage.keys import Keys, in_share_order, keys_from, share_of
 
 _READ_AT_ONCE = 1 << 18
 _KEY_BYTES = 16
@@ -72,10 +72,9 @@ def shares_for(count: int, at_once: int) -> int:
 
 def _put_in_order(keys: Keys, start: int, shares: int, file: BinaryIO) -> npt.NDArray[np.int64]:
     """Writes keys share by share, and gives the place at which each share begins, and that where the last one ends."""
-    own = share_of(keys, shares)
-    order = np.argsort(own, kind="stable")
+    order, bounds = in_share_order(share_of(keys, shares), shares)
     file.write(keys[order].tobytes())
-    return start + np.searchsorted(own[order], np.arange(shares + 1))
+    return start + bounds
 
 
 def _read(file: BinaryIO, start: int, end: int) -> Keys:

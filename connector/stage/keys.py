@@ -40,3 +40,11 @@ def is_among(numbers: Halves, ordered: Halves) -> npt.NDArray[np.bool_]:
 def share_of(keys: Keys, shares: int) -> npt.NDArray[np.uint16]:
     """Of each key its share, from 0, of at most 65,536: all events of one key are in the same."""
     return (keys[:, 0] % np.uint64(shares)).astype(np.uint16)
+
+
+def in_share_order(own: npt.NDArray[np.integer], shares: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The positions of what has these shares, share by share and else as they stand; and where each share begins,
+    and the last one ends.
+    """
+    order = np.argsort(own, kind="stable")
+    return order, np.searchsorted(own[order], np.arange(shares + 1))

@@ -1,6 +1,6 @@
 """Which events were taken out of batches after these had been written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,24 @@ class Removed:
         known = self._flags[first : first + batch.events]
         return known if len(known) else np.zeros(batch.events, np.bool_)
 
+    def left(self, batch: StagedBatch) -> int:
+        """How many events of a batch are left."""
+        return batch.events - int(np.count_nonzero(self.of(batch)))
+
     def numbers(self, batch: StagedBatch, flags: Flags) -> Numbers:
         """The numbers of those events of a batch that are marked."""
         return self._keys.first(batch.file, batch.index) + np.flatnonzero(flags)
 
 
-def write_removed(directory: Path, removed: Mapping[StagedBatch, Positions]) -> None:
-    """Keeps which events of which batches were taken out: they became part of another, or may not be sent."""
+def write_removed(directory: Path, batches: Iterable[StagedBatch], removed: Removed) -> None:
+    """Keeps which events of some batches were taken out, if any: they became part of another, or may not be sent."""
     named: dict[str, Any] = {
-        f"{batch.file}/{batch.index}": positions.astype(np.uint16) for batch, positions in removed.items()
+        f"{batch.file}/{batch.index}": np.flatnonzero(removed.of(batch)).astype(np.uint16)
+        for batch in batches
+        if removed.left(batch) < batch.events
     }
+    if not named:
+        return
     unfinished = directory / f"unfinished-{REMOVED}"
     np.savez(unfinished, **named)
     sync(unfinished)

@@ -1,8 +1,6 @@
 """Writes what changes an audience to disk, in the batches in which it will be sent."""
 
-from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +10,7 @@ import pyarrow.compute as pc
 from connector.disk import sync
 from connector.hashed import UNITS
 from connector.route import Route
+from connector.stage.arrow_file import ArrowFile
 from connector.stage.writer import StagedBatch
 
 ADDED, DELETED = ("added.arrow", "deleted.arrow")
@@ -20,17 +19,15 @@ ADDED, DELETED = ("added.arrow", "deleted.arrow")
 Weights = npt.NDArray[np.int64]
 
 
-class UnitsFile:
+class UnitsFile(ArrowFile):
     """One Arrow file being written, a record batch for each batch to be sent: `most_rows` of `batch_data` at most."""
 
     def __init__(self, directory: Path, name: str, most_rows: int) -> None:
-        self.path = directory / name
+        super().__init__(directory / name, UNITS)
         self.batches: list[StagedBatch] = []
         self.members: list[int] = []
         self._most_rows = most_rows
         self._waiting: dict[Route, tuple[pa.Table, Weights]] = {}
-        self._sink = pa.OSFile(str(self.path), "wb")
-        self._writer = pa.ipc.new_file(self._sink, UNITS)
 
     def add(self, route: Route, units: pa.Table, weights: Weights) -> None:
         """Takes units (schema UNITS) in; `weights` are their rows of `batch_data`. What fills no batch waits."""
@@ -45,22 +42,8 @@ class UnitsFile:
         """Writes what waits, and comes back when the disk has it."""
         for route, (units, weights) in self._waiting.items():
             self._cut(route, units.combine_chunks(), weights, keep_rest=False)
-        self._close()
+        self.close()
         sync(self.path)
-
-    def _close(self) -> None:
-        with ExitStack() as stack:
-            stack.callback(self._sink.close)
-            self._writer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Lets go of a file that could not be finished, so that the disk has its room again."""
-        if error is not None:
-            with suppress(OSError):
-                self._close()
 
     def _cut(self, route: Route, units: pa.Table, weights: Weights, *, keep_rest: bool) -> int:
         """Writes full batches; gives the position of the first unit that is in none."""
@@ -77,6 +60,6 @@ class UnitsFile:
     def _write(self, route: Route, units: pa.Table) -> None:
         batch = units.combine_chunks().to_batches()[0]
         rows = pc.sum(pc.list_value_length(batch["rows"])).as_py() or 0
-        self._writer.write_batch(batch)
+        place = self.append(batch)
         self.members.append(pc.sum(pc.list_value_length(batch["digests"])).as_py() or 0)
-        self.batches.append(StagedBatch(route, self.path.name, len(self.batches), batch.num_rows, rows))
+        self.batches.append(StagedBatch(route, self.path.name, place, batch.num_rows, rows))

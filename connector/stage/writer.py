@@ -1,16 +1,15 @@
 """Writes a run's events to disk, and knows of each batch where it lies."""
 
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.disk import Growing, sync
+from connector.disk import sync
 from connector.hashed import EVENTS, HashedEvents
 from connector.route import Route
+from connector.stage.arrow_file import ArrowFile
 from connector.stage.cutting import Cutter
 from connector.stage.key_file import KeyFile
 
@@ -26,17 +25,14 @@ class StagedBatch:
     rows: int
 
 
-class EventsFile:
+class EventsFile(ArrowFile):
     """One Arrow file being written, a record batch for each batch to be sent. Their keys are added to `keys`."""
 
     def __init__(self, directory: Path, name: str, keys: KeyFile) -> None:
-        self.path = directory / name
+        super().__init__(directory / name, EVENTS)
         self.batches: list[StagedBatch] = []
         self._keys = keys
         self._cutter = Cutter()
-        self._sink = pa.OSFile(str(self.path), "wb")
-        self._writer = pa.ipc.new_file(self._sink, EVENTS)
-        self._growing = Growing(self.path)
 
     def add(self, events: HashedEvents) -> None:
         """Takes events of one route in; those that do not fill a batch wait for more."""
@@ -46,10 +42,9 @@ class EventsFile:
     def write(self, route: Route, batch: pa.RecordBatch) -> None:
         """Writes what is to be sent in one request."""
         rows = pc.sum(pc.list_value_length(batch["rows"])).as_py()
-        self._writer.write_batch(batch)
-        self._growing.has(self._sink.tell())
+        place = self.append(batch)
         self._keys.add(self.path.name, batch["key"])
-        self.batches.append(StagedBatch(route, self.path.name, len(self.batches), batch.num_rows, rows))
+        self.batches.append(StagedBatch(route, self.path.name, place, batch.num_rows, rows))
 
     def finish(self) -> list[StagedBatch]:
         """Writes what waits, and comes back when the disk has it."""
@@ -59,19 +54,3 @@ class EventsFile:
         sync(self.path)
         sync(self.path.parent)
         return self.batches
-
-    def close(self) -> None:
-        """Ends the file as it is."""
-        with ExitStack() as stack:
-            stack.callback(self._growing.close)
-            stack.callback(self._sink.close)
-            self._writer.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Lets go of a file that could not be finished; why is known, and a full disk would say it twice."""
-        if error is not None:
-            with suppress(OSError):
-                self.close()

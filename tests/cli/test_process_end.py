@@ -18,12 +18,18 @@ def ended(script: str, project: Path) -> subprocess.CompletedProcess[str]:
 def test_whoever_waits_for_the_end_is_told_and_the_code_is_the_commands(
     tmp_path: Path, arguments: list[str], code: int
 ) -> None:
-    """One was there before the command began, one came after; Python would have waited for the thread, too."""
+    """One was there before the command began, one came after; Python would have waited for the thread, too.
+
+    Where nobody was there before, nothing is taken apart.
+    """
     script = """
 import atexit, sys, threading, time
 if BEFORE: atexit.register(print, "asked before")
 from connector.cli import main
 sys.argv[1:] = ARGUMENTS
+class Loud:
+    def __del__(self): print("taken apart")
+loud = Loud()
 def late():
     time.sleep(0.3)
     atexit.register(print, "asked late")
@@ -33,7 +39,7 @@ main()
     for before in (True, False):
         done = ended(script.replace("BEFORE", str(before)).replace("ARGUMENTS", str(arguments)), tmp_path)
         assert done.returncode == code
-        assert done.stdout.endswith("asked late\n" + "asked before\n" * before)
+        assert done.stdout.endswith("asked late\n" + "asked before\ntaken apart\n" * before)
         assert "Traceback" not in done.stderr
 
 
