@@ -30,11 +30,13 @@ class Reason(StrEnum):
     EVENT_TOO_OLD = "event_too_old"
     EVENT_IN_FUTURE = "event_in_future"
     INVALID_CURRENCY = "invalid_currency"
+    CONFLICTING_CURRENCY = "conflicting_currency"
     INVALID_AMOUNT = "invalid_amount"
     INVALID_EVENT_CHANNEL = "invalid_event_channel"
     MISSING_PAGE_URL = "missing_page_url"
     MISSING_IDENTITY = "missing_identity"
     INVALID_IDENTITY = "invalid_identity"
+    IDENTICAL_ROWS = "identical_rows"
     INCOMPLETE_EVENT = "incomplete_event"
     REFUSED_BY_TIKTOK = "refused_by_tiktok"
 
@@ -60,6 +62,10 @@ class RowWarning(StrEnum):
     CONFLICTING_ROWS = "conflicting_rows"
     MISSING_IP_FOR_LDU = "missing_ip_for_ldu"
     INVALID_DEVICE_ID = "invalid_device_id"
+    IDENTICAL_ROWS = "identical_rows"
+    INCOMPLETE_AMOUNT = "incomplete_amount"
+    PLACEHOLDER_VALUE = "placeholder_value"
+    UNKNOWN_COUNTRY = "unknown_country"
 
 
 REASONS = tuple(Reason)

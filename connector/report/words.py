@@ -9,11 +9,13 @@ REASONS = {
     "event_too_old": "is older than is sent",
     "event_in_future": "lies in the future",
     "invalid_currency": "has a currency that is none",
+    "conflicting_currency": "belongs to an event whose rows name several currencies",
     "invalid_amount": "has a price, quantity or value that cannot be one",
     "invalid_event_channel": "has a channel that TikTok does not know",
     "missing_page_url": "is a web event without its page",
     "missing_identity": "gives nobody to match",
     "invalid_identity": "gives somebody, but nothing valid to match",
+    "identical_rows": "belongs to an event with identical rows, which the orchestration rejects",
     "incomplete_event": "belongs to an event of which another row was rejected",
     "refused_by_tiktok": "was sent, and TikTok refused it",
 }
@@ -35,6 +37,10 @@ WARNINGS = {
     "conflicting_rows": "says otherwise of its event than the first row, which stands",
     "missing_ip_for_ldu": "limited data use, which has no effect without an ip",
     "invalid_device_id": "a device's advertising id that is none was left out",
+    "identical_rows": "is identical to an earlier row of its event, and adds to its value",
+    "incomplete_amount": "has no price or no quantity, while other rows of its event have both",
+    "placeholder_value": "has a word that stands for no value, such as null, where an identifier belongs; not sent",
+    "unknown_country": "has a country that is not known; not sent",
 }
 
 MATCHED_BY = {

@@ -230,7 +230,7 @@ def count_reasons(reasons: npt.NDArray[np.uint8]) -> Counter[str]:
     return Counter({reason.value: int(counts[number]) for number, reason in enumerate(REASONS, 1) if counts[number]})
 
 
-def count_warnings(bits: npt.NDArray[np.uint8]) -> Counter[str]:
+def count_warnings(bits: npt.NDArray[np.uint32]) -> Counter[str]:
     """How many rows have each warning; bit n is WARNINGS[n]."""
     counts = {warning.value: int(np.count_nonzero(bits & (1 << n))) for n, warning in enumerate(WARNINGS)}
     return Counter({name: count for name, count in counts.items() if count})

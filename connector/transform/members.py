@@ -95,7 +95,7 @@ class _Compiler:
             for name, word in words.items()
             if found[name]
         )
-        self._layers.put(Level.OUTCOME, "warnings", f"({bits or '0'})::UTINYINT")
+        self._layers.put(Level.OUTCOME, "warnings", f"({bits or '0'})::UINTEGER")
 
     def _columns(self, name: str) -> Iterator[_Found]:
         constant = self._binding.constants.get(name)

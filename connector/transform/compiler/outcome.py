@@ -58,4 +58,4 @@ def compile_warnings(context: Context, conditions: Mapping[RowWarning, str]) -> 
         for number, warning in enumerate(WARNINGS)
         if warning in conditions
     )
-    context.layers.put(Level.OUTCOME, "warnings", f"({bits or '0'})::UTINYINT")
+    context.layers.put(Level.OUTCOME, "warnings", f"({bits or '0'})::UINTEGER")
