@@ -2,16 +2,18 @@
 
 import http.client
 import re
+import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import yaml
-from pydantic import SecretStr
 
 from connector.destinations.tiktok.redirect import Redirect
 from connector.errors import AuthorisationError, UsageError
@@ -63,7 +65,7 @@ def test_a_code_that_comes_by_the_loopback_port_becomes_a_grant_that_runs_use(
     asked = {key: value for key, (value,) in parse_qs(urlsplit(page).query).items()}
     assert page.startswith(f"{simulator.url}/portal/auth?")
     assert (asked["app_id"], set(asked)) == (APP, {"app_id", "redirect_uri", "state"})
-    assert visit(asked["redirect_uri"]) == 400
+    assert visit(asked["redirect_uri"]) == 404
     assert visit(asked["redirect_uri"], auth_code=CODE, state=asked["state"]) == 200
     login = ended(process)
     assert (login.code, login.stderr) == (0, "")
@@ -105,7 +107,7 @@ def test_the_address_that_was_led_back_to_can_be_pasted(simulator: Simulator, tm
 
 def test_an_address_of_another_login_that_is_pasted_is_refused(simulator: Simulator, tmp_path: Path) -> None:
     made = selling(tmp_path / "shop", simulator.url, APP_ONLY)
-    refused = pasted(made, f"http://127.0.0.1:8788/?auth_code={CODE}&state=guessed", "--code", "-")
+    refused = pasted(made, f"http://127.0.0.1:8789/?auth_code={CODE}&state=guessed", "--code", "-")
     assert refused.code == 1
     assert "belongs to another login" in refused.stderr
     assert simulator.tally.requests == 0
@@ -142,30 +144,115 @@ def test_accounts_that_cannot_be_listed_do_not_lose_the_grant(tmp_path: Path) ->
 # The loopback port -------------------------------------------------------------------------------------------
 
 
-def received(visits: Callable[[Redirect], None]) -> SecretStr:
-    """What the port makes of a browser's visits."""
-    with Redirect(0) as redirect:
-        browser = threading.Thread(target=visits, args=(redirect,))
-        browser.start()
+OTHER_VISITS: dict[str, bytes] = {
+    "another state": b"GET /?auth_code=C0DE&state=guessed HTTP/1.1\r\n\r\n",
+    "no state": b"GET /?auth_code=C0DE HTTP/1.1\r\n\r\n",
+    "an empty state": b"GET /?auth_code=C0DE&state= HTTP/1.1\r\n\r\n",
+    "a state that is no ASCII": "GET /?auth_code=C0DE&state=ü HTTP/1.1\r\n\r\n".encode(),
+    "nothing": b"GET / HTTP/1.1\r\n\r\n",
+    "an error of another login": b"GET /?error=access_denied HTTP/1.1\r\n\r\n",
+    "the start of the state": b"GET /?auth_code=C0DE&state=START HTTP/1.1\r\n\r\n",
+    "the icon": b"GET /favicon.ico HTTP/1.1\r\n\r\n",
+    "another path": b"GET /done?auth_code=C0DE&state=STATE HTTP/1.1\r\n\r\n",
+    "a look with the code": b"HEAD /?auth_code=C0DE&state=STATE HTTP/1.1\r\n\r\n",
+    "a form": b"POST /?auth_code=C0DE&state=STATE HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+    "a huge request line": b"GET /?auth_code=C0DE&state=" + b"x" * 200_000 + b" HTTP/1.1\r\n\r\n",
+    "many headers": b"GET /?auth_code=C0DE&state=no HTTP/1.1\r\n" + b"a: b\r\n" * 500 + b"\r\n",
+    "no address": b"GET http://[ HTTP/1.1\r\n\r\n",
+    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "silence": b"",
+}
+
+
+def sent(redirect: Redirect, visit: bytes) -> str:
+    """What is answered to a visit, however it is written; nothing where the visitor leaves first."""
+    text = visit.replace(b"STATE", redirect.state.encode()).replace(b"START", redirect.state[:-1].encode())
+    with socket.create_connection(("127.0.0.1", urlsplit(redirect.url).port or 0), timeout=10) as connection:
         try:
-            return redirect.code(10)
-        finally:
-            browser.join()
+            connection.sendall(text)
+            connection.shutdown(socket.SHUT_WR)
+            return connection.makefile("rb").read().decode(errors="replace")
+        except OSError:
+            return ""
 
 
-def test_another_state_is_another_login(simulator: Simulator) -> None:
-    with pytest.raises(AuthorisationError, match="belongs to another login"):
-        received(lambda redirect: (visit(redirect.url, auth_code=CODE, state="guessed"), None)[1])
+@pytest.mark.parametrize("visit", OTHER_VISITS.values(), ids=OTHER_VISITS)
+def test_no_other_visit_is_taken_for_the_answer_or_ends_the_login(visit: bytes) -> None:
+    with Redirect(0) as redirect:
+        answer = sent(redirect, visit)
+        assert "arrived" not in answer
+        assert not answer.startswith("HTTP/1.0 200") or visit.startswith(b"HEAD")
+        with pytest.raises(AuthorisationError, match="No answer came"):
+            redirect.code(0.05)
+        arrived = sent(redirect, b"GET /?auth_code=C0DE&state=STATE HTTP/1.1\r\n\r\n")
+        assert arrived.startswith("HTTP/1.0 200")
+        assert "The code has arrived" in arrived
+        assert redirect.code(10).get_secret_value() == "C0DE"
 
 
-def test_a_state_that_is_missing_is_another_login() -> None:
-    with pytest.raises(AuthorisationError, match="belongs to another login"):
-        received(lambda redirect: (visit(redirect.url, auth_code=CODE), None)[1])
+def test_a_wrong_state_is_answered_with_a_sentence_and_told_of_once_the_time_is_over() -> None:
+    with Redirect(0) as redirect:
+        answer = sent(redirect, OTHER_VISITS["another state"])
+        assert answer.startswith("HTTP/1.0 400")
+        assert "belongs to another login" in answer
+        assert "still waiting" in answer
+        with pytest.raises(AuthorisationError, match="Visits with a missing or wrong state: 1"):
+            redirect.code(0.05)
 
 
-def test_a_user_who_denies_is_told_that_access_was_not_granted() -> None:
-    with pytest.raises(AuthorisationError, match="access was not granted"):
-        received(lambda redirect: (visit(redirect.url, error="access_denied", state=redirect.state), None)[1])
+@pytest.mark.parametrize("answer", ["error=access_denied&", "error=access_denied&auth_code=&", "auth_code=&", ""])
+def test_a_user_who_denies_is_told_that_access_was_not_granted(answer: str) -> None:
+    with Redirect(0) as redirect:
+        page = sent(redirect, f"GET /?{answer}state=STATE HTTP/1.1\r\n\r\n".encode())
+        assert page.startswith("HTTP/1.0 400")
+        assert "access was not granted" in page
+        with pytest.raises(AuthorisationError, match="access was not granted"):
+            redirect.code(10)
+
+
+def test_a_second_tab_changes_nothing() -> None:
+    with Redirect(0) as redirect:
+        assert "arrived" in sent(redirect, b"GET /?auth_code=first&state=STATE HTTP/1.1\r\n\r\n")
+        assert "has its answer already" in sent(redirect, b"GET /?auth_code=second&state=STATE HTTP/1.1\r\n\r\n")
+        assert redirect.code(10).get_secret_value() == "first"
+
+
+def test_visitors_that_say_nothing_keep_no_other_waiting() -> None:
+    """Browsers open connections in advance; one of many visits brings the code."""
+    with Redirect(0) as redirect, ExitStack() as stack:
+        for _ in range(20):
+            address = ("127.0.0.1", urlsplit(redirect.url).port or 0)
+            stack.enter_context(socket.create_connection(address, timeout=10))
+        began = time.monotonic()
+        visits = [OTHER_VISITS["another state"]] * 19 + [b"GET /?auth_code=C0DE&state=STATE HTTP/1.1\r\n\r\n"]
+        with ThreadPoolExecutor(20) as threads:
+            answers = list(threads.map(lambda visit: sent(redirect, visit), visits))
+        assert [("arrived" in one) for one in answers] == [False] * 19 + [True]
+        assert redirect.code(10).get_secret_value() == "C0DE"
+        assert time.monotonic() - began < 5
+
+
+def test_a_login_outlives_a_visit_of_another_state(simulator: Simulator, tmp_path: Path) -> None:
+    """The whole command as a process: the page of an earlier login is still open in another tab."""
+    made = selling(tmp_path / "shop", simulator.url, APP_ONLY)
+    process = started("auth", "login", "tiktok", "--port", "0", "--json", project=made.directory)
+    assert process.stderr
+    process.stderr.readline()
+    asked = {key: value for key, (value,) in parse_qs(urlsplit(process.stderr.readline().strip()).query).items()}
+    assert visit(asked["redirect_uri"], auth_code="stolen", state="guessed") == 400
+    assert visit(asked["redirect_uri"], auth_code=CODE) == 400
+    assert process.poll() is None
+    assert visit(asked["redirect_uri"], auth_code=CODE, state=asked["state"]) == 200
+    assert ended(process).code == 0
+    assert simulator.world.accounts.used_codes == {CODE}
+
+
+def test_commands_that_listen_have_ports_of_their_own(tmp_path: Path) -> None:
+    shown = [
+        inside(*command, "--help", project=tmp_path).stdout for command in (["simulate"], ["start"], ["auth", "login"])
+    ]
+    ports = {found[1] for text in shown if (found := re.search(r"--port .*?default: (\d+)", text, re.DOTALL))}
+    assert ports == {"8787", "8788", "8789"}
 
 
 def test_nobody_is_waited_for_for_ever() -> None:

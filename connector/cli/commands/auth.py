@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from connector.pipeline.authorisation import Login
     from connector.pipeline.credentials import Access, Standing
 
-PORT = 8788
+PORT = 8789
+"""Beside those of `connector simulate`, `connector start` and `connector console`: 8787, 8788, 8790."""
 
 CredentialArgument = Annotated[str, typer.Argument(metavar="CREDENTIAL", help="The credential.")]
 PortOption = Annotated[

@@ -1,9 +1,9 @@
 """Where TikTok's page leads back to: a port on this machine that waits for the code."""
 
 import secrets
+import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from time import monotonic
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
@@ -12,13 +12,17 @@ from pydantic import SecretStr
 
 from connector.errors import AuthorisationError, UsageError
 
-LOOK_SECONDS = 0.5
-"""After so long without a visitor, it looks whether the time is over."""
 VISIT_SECONDS = 10.0
 """For how long a visitor may stay silent."""
 
 _DONE = "The code has arrived. You can close this window; the command goes on."
-_FAILED = "This is not what the command waits for: see there."
+_DENIED = "TikTok gave no code: access was not granted. You can close this window; the command has ended."
+_OTHER = (
+    "This address belongs to another login: its state is missing or is not the one that the command waits for. "
+    "Open the address that the command printed last. The command is still waiting."
+)
+_OVER = "This login has its answer already. You can close this window."
+_NOTHING = "There is nothing here."
 
 
 def new_state() -> str:
@@ -33,12 +37,12 @@ def parameters(address: str) -> dict[str, str]:
 
 def code_in(answer: Mapping[str, str], state: str) -> SecretStr:
     """The code that TikTok's page led back with. Raises AuthorisationError: denied, or the answer to another login."""
-    if not secrets.compare_digest(answer.get("state", "").encode(), state.encode()):
+    if not is_of(answer, state):
         raise AuthorisationError(
             "What came back belongs to another login: its state is not that of the address above. Nothing was "
             "exchanged. Start again, with the address that is printed then."
         )
-    code = answer.get("auth_code") or answer.get("code")
+    code = _code(answer)
     if not code:
         raise AuthorisationError(
             "TikTok gave no code: access was not granted. Start again and agree, as Ad Account Operator or Admin."
@@ -46,19 +50,31 @@ def code_in(answer: Mapping[str, str], state: str) -> SecretStr:
     return SecretStr(code)
 
 
+def is_of(answer: Mapping[str, str], state: str) -> bool:
+    """Whether an answer brings back this state."""
+    return secrets.compare_digest(answer.get("state", "").encode(), state.encode())
+
+
+def _code(answer: Mapping[str, str]) -> str:
+    return answer.get("auth_code") or answer.get("code") or ""
+
+
 class Redirect:
     """Listens on loopback for one answer of TikTok's page. Raises UsageError where the port is not free.
 
-    `state` is what the answer has to bring back, so that nobody else's code is taken for the user's own.
+    `state` is what the answer has to bring back, so that nobody else's code is taken for the user's own. A visit
+    without it is refused, and changes nothing.
     """
 
     def __init__(self, port: int) -> None:
         self.state = new_state()
-        self.answer: dict[str, str] = {}
         try:
-            self._server = _Server(port, self.answer)
+            self._server = _Server(port, self.state)
         except OSError as error:
-            raise UsageError(f"Port {port} cannot be listened on: {error.strerror}.") from None
+            raise UsageError(
+                f"Port {port} cannot be listened on: {error.strerror}. `--port` chooses another, 0 any that is free."
+            ) from None
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="redirect", daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -66,13 +82,12 @@ class Redirect:
         return f"http://127.0.0.1:{self._server.server_port}/"
 
     def code(self, seconds: float) -> SecretStr:
-        """The code, once the user has agreed. Raises AuthorisationError: too late, denied, another's answer."""
-        until = monotonic() + seconds
-        while not self.answer:
-            if monotonic() > until:
-                raise AuthorisationError(f"No answer came within {seconds / 60:g} minutes. Start again.")
-            self._server.handle_request()
-        return code_in(self.answer, self.state)
+        """The code, once the user has agreed. Raises AuthorisationError: too late, or denied."""
+        if not self._server.answered.wait(seconds):
+            others = self._server.others
+            told = f" Visits with a missing or wrong state: {others}." if others else ""
+            raise AuthorisationError(f"No answer came within {seconds / 60:g} minutes.{told} Start again.")
+        return code_in(self._server.answer, self.state)
 
     def __enter__(self) -> Self:
         return self
@@ -80,15 +95,35 @@ class Redirect:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._server.shutdown()
         self._server.server_close()
 
 
-class _Server(HTTPServer):
-    timeout = LOOK_SECONDS
+class _Server(ThreadingHTTPServer):
+    """A thread for each visit, so that a browser which connects and says nothing keeps no other waiting.
 
-    def __init__(self, port: int, answer: dict[str, str]) -> None:
-        self.answer = answer
+    `answered` is set once `answer` is there and its visitor has been told; `others` are visits of another state.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, port: int, state: str) -> None:
+        self.state = state
+        self.answer: dict[str, str] = {}
+        self.answered, self.others = threading.Event(), 0
+        self._lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Visit)
+
+    def take(self, given: dict[str, str]) -> tuple[int, str, bool]:
+        """Take the first answer with the right state; return status and text for the visitor, and whether it is it."""
+        with self._lock:
+            if not is_of(given, self.state):
+                self.others += 1
+                return 400, _OTHER, False
+            if self.answer:
+                return 200, _OVER, False
+            self.answer = given
+        return (200, _DONE, True) if _code(given) else (400, _DENIED, True)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A visitor that goes away is no fault of ours."""
@@ -99,17 +134,27 @@ class _Visit(BaseHTTPRequestHandler):
     timeout = VISIT_SECONDS
 
     def do_GET(self) -> None:
-        """Take the first visit that brings anything; browsers also ask for an icon."""
-        given = parameters(self.path)
-        self.server.answer.update(given if urlsplit(self.path).path == "/" else {})
-        brought = "state" in given and bool(given.keys() & {"auth_code", "code"})
-        self._say(_DONE if brought else _FAILED, 200 if brought else 400)
+        """Take the answer of TikTok's page; browsers also ask for an icon."""
+        if urlsplit(self.path).path != "/":
+            self._say(404, _NOTHING)
+            return
+        status, text, is_answer = self.server.take(parameters(self.path))
+        try:
+            self._say(status, text)
+        finally:
+            if is_answer:
+                self.server.answered.set()
 
-    def _say(self, text: str, status: int) -> None:
+    def do_HEAD(self) -> None:
+        """Take nothing: whoever asks like this only looks whether there is a page."""
+        self._say(200 if urlsplit(self.path).path == "/" else 404, "")
+
+    def _say(self, status: int, text: str) -> None:
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
         self.end_headers()
         self.wfile.write(body)
 
