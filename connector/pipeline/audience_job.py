@@ -13,6 +13,7 @@ from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError, Problem
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import Scope
+from connector.pipeline.audience_rivals import refuse_rivals
 from connector.pipeline.history import last_success
 from connector.pipeline.prepare import attempt, file_of, rendered, template_of, warehouse_of
 from connector.queries.render import RunContext
@@ -83,28 +84,5 @@ def _destination(project: Project, orchestration: Orchestration) -> AudienceDest
     if orchestration.test_event_code is not None:
         place = project.place("orchestrations", orchestration.name, "test_event_code")
         raise ConfigurationError([Problem("test_event_code is for events; an audience has no test mode.", *place)])
-    _refuse_rivals(project, orchestration, destination)
+    refuse_rivals(project, orchestration, destination)
     return destination
-
-
-def _refuse_rivals(project: Project, orchestration: Orchestration, destination: AudienceDestination) -> None:
-    """Two queries that mirror one audience would each delete whom the other adds."""
-    if destination.mode != "mirror":
-        return
-    for name in project.orchestrations:
-        if name == orchestration.name:
-            continue
-        other = project.orchestration(name).destination
-        if isinstance(other, AudienceDestination) and _is_same(other, destination):
-            place = project.place("orchestrations", orchestration.name, "destination")
-            message = (
-                f'"{orchestration.name}" and "{name}" both change the audience of "{destination.name}", which mirrors '
-                "its query: each would undo the other. Give each an audience of its own."
-            )
-            raise ConfigurationError([Problem(message, *place)])
-
-
-def _is_same(one: AudienceDestination, other: AudienceDestination) -> bool:
-    if one.api_url != other.api_url or not {*one.advertiser_ids} & {*other.advertiser_ids}:
-        return False
-    return (one.audience_id or one.audience) == (other.audience_id or other.audience)

@@ -26,6 +26,7 @@ class View:
     next_due: Mapping[str, datetime | None]
     completed: Mapping[str, datetime]
     refused: bool
+    broken: Sequence[str] = ()
 
     def standing(self, stand: Stand) -> list[ScheduleRecord]:
         """The orchestrations that stand so."""
@@ -61,6 +62,7 @@ class Board:
             "target": self.target,
             "last_look": as_words(view.at),
             "files": "refused" if view.refused else "good",
+            "broken": sorted(view.broken),
             "running": [_shown(one, RunStatus.RUNNING) for one in view.standing(Stand.RUNNING)],
             "waiting": [{**_shown(one, RunStatus.WAITING), "shown": WAITING} for one in view.standing(Stand.WAITING)],
             "next_due": {name: as_words(due) if due else None for name, due in sorted(view.next_due.items())},

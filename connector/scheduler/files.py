@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from connector.config.project import Project, load_project
@@ -12,7 +13,10 @@ from connector.scheduler.saved import keep, kept_in, state_of
 
 
 class Files:
-    """The project and its plan. Raises ConfigurationError, when made, with every problem found."""
+    """The project and its plan.
+
+    Raises ConfigurationError, when made, where the project cannot be read, or nothing automatic is left that could run.
+    """
 
     def __init__(self, directory: Path, environ: Mapping[str, str], target: str | None, now: datetime) -> None:
         self._environ = environ
@@ -20,6 +24,8 @@ class Files:
         self._seen = self._state
         self.project: Project = load_project(directory, environ, target)
         self.plan: Plan = plan(self.project, now)
+        if self.plan.broken and not self.plan.automatic:
+            raise ConfigurationError(list(dict.fromkeys(chain.from_iterable(self.plan.broken.values()))))
         self.refused = False
         self.kept: Path = kept_in(self.project.state_directory, self.project.target)
         """Where copies are, once they are kept, of the files that are gone by."""
@@ -41,6 +47,7 @@ class Files:
         try:
             project = load_project(self.project.directory, self._environ, self.project.target)
             found = plan(project, now)
+            self._refuse_newly_broken(found)
         except ConfigurationError as error:
             self.refused = True
             for problem in error.problems:
@@ -51,3 +58,9 @@ class Files:
         self.project, self.plan, self.refused = project, found, False
         self.keep()
         return True
+
+    def _refuse_newly_broken(self, found: Plan) -> None:
+        """Raises ConfigurationError where an orchestration that could run so far, or was not there, no longer can."""
+        newly = [problems for name, problems in found.broken.items() if name not in self.plan.broken]
+        if newly:
+            raise ConfigurationError(list(dict.fromkeys(chain.from_iterable(newly))))

@@ -72,7 +72,8 @@ class Loop:
         self._start_those_that_wait(now)
         self._write()
         due = {one.orchestration: self._timetable.next_due(one.orchestration, completed) for one in self._timetable}
-        self.board.show(View(now, list(self._timetable), due, completed, self._files.refused))
+        broken = list(self._files.plan.broken)
+        self.board.show(View(now, list(self._timetable), due, completed, self._files.refused, broken))
 
     def kill(self) -> None:
         """Ends all runs at once; they can be resumed, and whoever starts next does so."""

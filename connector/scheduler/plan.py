@@ -1,6 +1,6 @@
 """What a project would have run by itself, and how that differs from what it was before."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from connector.config.project import Project
 from connector.config.schedule import Schedule
 from connector.errors import ConfigurationError, Problem
 from connector.notifications.check import check_notifications
+from connector.pipeline.audience_job import is_audience, prepare_audience
 from connector.pipeline.prepare import prepare
 from connector.queries.render import RunContext
 
@@ -24,9 +25,13 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every orchestration of a project by name; None for those that are started by hand."""
+    """Every orchestration of a project by name; None for those that are started by hand.
+
+    `broken` are those that may be automatic and cannot run, each with its problems; they are None as well.
+    """
 
     orchestrations: Mapping[str, Planned | None]
+    broken: Mapping[str, Sequence[Problem]]
 
     @property
     def automatic(self) -> dict[str, Planned]:
@@ -40,21 +45,20 @@ class Plan:
 
 
 def plan(project: Project, now: datetime) -> Plan:
-    """Checks all that would run by itself. Raises ConfigurationError with every problem found."""
+    """Checks each orchestration that would run by itself; what is wrong with one concerns no other."""
     found: dict[str, Planned | None] = {}
-    problems: list[Problem] = []
+    broken: dict[str, Sequence[Problem]] = {}
     for name in project.orchestrations:
         try:
             found[name] = _planned(project, name, now) if project.is_automatic(name) else None
         except ConfigurationError as error:
-            problems += [one for one in error.problems if one not in problems]
-    if problems:
-        raise ConfigurationError(problems)
-    return Plan(found)
+            found[name], broken[name] = None, error.problems
+    return Plan(found, broken)
 
 
 def _planned(project: Project, name: str, now: datetime) -> Planned:
-    job = prepare(project, name, RunContext(started_at=now))
+    run = RunContext(started_at=now)
+    job = prepare_audience(project, name, run) if is_audience(project, name) else prepare(project, name, run)
     schedule = job.orchestration.schedule
     if schedule is None:
         raise ConfigurationError(f'The orchestration "{name}" is automatic and has no schedule.')

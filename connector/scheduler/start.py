@@ -76,8 +76,8 @@ def starting(
     *,
     clock: Clock = _now,
 ) -> Iterator[Loop]:
-    """A loop to be run. Raises ConfigurationError with every problem of what would run by itself, LockedError where
-    another process is at it already, UsageError where the port is taken.
+    """A loop to be run; of an orchestration that cannot run only its problems are said. Raises ConfigurationError where
+    none can, LockedError where another process is at it already, UsageError where the port is taken.
     """
     if options.metrics:
         check_installed()
@@ -96,6 +96,9 @@ def starting(
         figures = _figures(ledger, loop.board, clock) if options.metrics else None
         server = stack.enter_context(HealthServer(loop.board, options.host, options.port, figures))
         stack.enter_context(sending(environ, loop.board.target, lambda: _standing(loop.board, clock), say))
+        for name, problems in files.plan.broken.items():
+            for problem in problems:
+                journal(Change.REFUSED, orchestration=name, problem=problem)
         journal(
             Change.UP, target=files.project.target, automatic=len(files.plan.automatic), health=server.url + "/healthz"
         )

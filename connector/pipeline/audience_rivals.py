@@ -1,0 +1,82 @@
+"""Orchestrations whose audiences are in each other's way, refused before anything is opened."""
+
+import json
+from collections.abc import Iterator
+
+from connector.config.destination import AudienceDestination
+from connector.config.orchestration import Orchestration
+from connector.config.project import Project
+from connector.errors import ConfigurationError, Problem
+
+MIRROR, REMOVE = "mirror", "remove"
+
+
+def refuse_rivals(project: Project, orchestration: Orchestration, destination: AudienceDestination) -> None:
+    """Raise ConfigurationError where another orchestration would undo what this one does, or repeat it elsewhere."""
+    for other, to in _others(project, orchestration):
+        if problem := _undone(orchestration, destination, other, to) or _repeated(
+            orchestration, destination, other, to
+        ):
+            place = project.place("orchestrations", orchestration.name, "destination")
+            raise ConfigurationError([Problem(problem, *place)])
+
+
+def _others(project: Project, orchestration: Orchestration) -> Iterator[tuple[Orchestration, AudienceDestination]]:
+    """The other orchestrations that keep an audience; one that cannot run is in nobody's way."""
+    for name in project.orchestrations:
+        if name == orchestration.name:
+            continue
+        try:
+            other = project.orchestration(name)
+        except ConfigurationError:
+            continue
+        if isinstance(other.destination, AudienceDestination):
+            yield other, other.destination
+
+
+def _undone(
+    orchestration: Orchestration, destination: AudienceDestination, other: Orchestration, to: AudienceDestination
+) -> str | None:
+    """Two queries that mirror one audience would each delete whom the other adds."""
+    same = _has_same_name(destination, to) and accounts(destination) & accounts(to)
+    if destination.mode != MIRROR or not same:
+        return None
+    return (
+        f'"{orchestration.name}" and "{other.name}" both change the audience of "{destination.name}", which mirrors '
+        "its query: each would undo the other. Give each an audience of its own."
+    )
+
+
+def _repeated(
+    orchestration: Orchestration, destination: AudienceDestination, other: Orchestration, to: AudienceDestination
+) -> str | None:
+    """TikTok takes no audience that is sent to several ad accounts separately (LiveRamp's page on distribution)."""
+    if REMOVE in {destination.mode, to.mode} or not _has_same_name(destination, to):
+        return None
+    if accounts(destination) == accounts(to) or _people_of(orchestration) != _people_of(other):
+        return None
+    ids = sorted(accounts(destination) | accounts(to))
+    return (
+        f'"{orchestration.name}" and "{other.name}" send the same people as the same audience '
+        f'"{destination.audience or destination.audience_id}" to different ad accounts, through "{destination.name}" '
+        f'and "{to.name}". TikTok does not allow the same audience to be sent to several ad accounts one by one: such '
+        f"deliveries fail. Keep one destination with all of them, advertiser_ids: {json.dumps(ids)} (or a list for "
+        f"each business: {json.dumps([[one] for one in ids])}), or give each audience a name of its own."
+    )
+
+
+def accounts(destination: AudienceDestination) -> frozenset[str]:
+    """Every ad account of a destination, whatever its business."""
+    return frozenset(one for business in destination.advertiser_ids for one in business)
+
+
+def _has_same_name(one: AudienceDestination, other: AudienceDestination) -> bool:
+    same = (one.audience_id or one.audience) == (other.audience_id or other.audience)
+    return same and one.api_url == other.api_url
+
+
+def _people_of(orchestration: Orchestration) -> object:
+    """What decides who is in the result; equal for two orchestrations that send the same people."""
+    query = orchestration.query_path.read_text(errors="replace") if orchestration.query_path else orchestration.file
+    warehouse = orchestration.warehouse.name if orchestration.warehouse else None
+    return " ".join((query or "").split()), dict(orchestration.parameters), warehouse

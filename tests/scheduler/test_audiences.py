@@ -1,0 +1,132 @@
+"""`connector start` for real, with an audience among the orchestrations, and with one that is broken."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from connector.errors import ConfigurationError
+from connector.simulator.server import Simulator
+from tests.audiences.shop import ADVERTISER, NAME, members
+from tests.cli.command import inside
+from tests.scheduler.station import Station, fields, station
+from tests.scheduler.test_soak import Started
+
+AUDIENCE = "SELECT 'person' || n || '@example.com' AS email FROM range(20) AS t (n)"
+
+
+def with_audience(at: Station, url: str, every: str = "1s") -> Path:
+    """Adds an automatic audience; gives the file of its query."""
+    settings = yaml.safe_load(at.shop.settings.read_text())
+    settings["destinations"]["audience"] = {
+        "type": "tiktok_audience",
+        "credential": "tiktok",
+        "advertiser_ids": [ADVERTISER],
+        "audience": "VIP",
+        "requests_per_second": 1000,
+        "api_url": url,
+    }
+    settings["orchestrations"][NAME] = {
+        "query": NAME,
+        "warehouse": settings["orchestrations"]["a"]["warehouse"],
+        "destination": "audience",
+        "workflow": "automatic",
+        "schedule": {"every": every},
+    }
+    at.shop.settings.write_text(yaml.safe_dump(settings))
+    query = at.shop.query.with_name(f"{NAME}.sql")
+    query.write_text(AUDIENCE)
+    return query
+
+
+def break_one(at: Station, name: str, **values: Any) -> None:
+    settings = yaml.safe_load(at.shop.settings.read_text())
+    settings["orchestrations"][name].update(values)
+    at.shop.settings.write_text(yaml.safe_dump(settings))
+
+
+def of(changes: list[dict[str, str]], name: str, **values: str) -> list[dict[str, str]]:
+    return [one for one in changes if one["orchestration"] == name and values.items() <= one.items()]
+
+
+def test_an_audience_is_run_like_any_other_and_what_is_to_be_agreed_to_fails_its_run_alone(tmp_path: Path) -> None:
+    with Simulator() as tiktok:
+        at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "1s"}, "broken": {"every": "1s"}})
+        query = with_audience(at, tiktok.url)
+        break_one(at, "broken", query="{{ env.NOBODY_SETS_THIS }}")
+        started = Started(at)
+        started.wait_for(lambda: of(started.changes("failed"), NAME, exit_code="2"))
+        assert 'creates the audience "VIP"' in of(started.changes("failed"), NAME)[0]["error"]
+        assert "`--yes`" in of(started.changes("failed"), NAME)[0]["error"]
+        while (by_hand := inside("run", NAME, "--yes", project=at.shop.directory)).code == 1:
+            assert "is being run by process" in by_hand.stderr
+        assert by_hand.code == 0
+        started.wait_for(lambda: of(started.changes("ended"), NAME, status="completed"))
+        assert len(members(tiktok)) == 20
+
+        query.write_text(AUDIENCE.replace("20", "30"))
+        started.wait_for(lambda: of(started.changes("ended"), NAME, status="failed"))
+        assert (
+            "10 identifiers are added and 0 removed" in of(started.changes("ended"), NAME, status="failed")[0]["error"]
+        )
+        query.write_text(f"{AUDIENCE} WHERE false")
+        allowed = "`--allow-empty`"
+        started.wait_for(
+            lambda: any(allowed in one["error"] for one in of(started.changes("ended"), NAME, status="failed"))
+        )
+        assert len(members(tiktok)) == 20
+
+        query.write_text(AUDIENCE.replace("20", "22"))
+        before = len(of(started.changes("ended"), "a"))
+        started.wait_for(lambda: len(members(tiktok)) == 22)
+        started.wait_for(lambda: len(of(started.changes("ended"), "a")) > before)
+        status, health = started.health()
+        assert (status, health["status"], health["broken"]) == (200, "up", ["broken"])
+        assert set(health["next_due"]) == {"a", NAME}
+        assert started.stop() == 0
+    assert all(one["status"] == "completed" for one in of(started.changes("ended"), "a"))
+    assert of(started.changes("started"), "broken") == []
+    assert started.changes("refused")
+    for refused in started.changes("refused"):
+        assert refused["orchestration"] == "broken"
+        assert "NOBODY_SETS_THIS" in refused["problem"]
+        assert "orchestrations.yaml:" in refused["problem"]
+
+
+def test_only_where_none_can_run_nothing_is_started(tmp_path: Path) -> None:
+    with Simulator() as tiktok:
+        at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "1h"}, "b": {"every": "1h"}})
+        for name in "ab":
+            break_one(at, name, query=f"{{{{ env.NOBODY_SETS_{name.upper()} }}}}")
+        with pytest.raises(ConfigurationError) as caught, at.loop():
+            pass
+    assert ["NOBODY_SETS_A" in str(caught.value), "NOBODY_SETS_B" in str(caught.value)] == [True, True]
+
+
+def test_a_change_is_taken_although_another_orchestration_has_been_broken_from_the_start(tmp_path: Path) -> None:
+    with Simulator() as tiktok:
+        at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "1h"}, "b": {"every": "1h"}})
+        good = at.shop.settings.read_text()
+        break_one(at, "b", query="nothing_of_this_name")
+
+        def looked() -> list[str]:
+            at.lines.clear()
+            for _ in range(2):
+                loop.look(at.now)
+            return at.changes("changed", "refused")
+
+        with at.loop() as loop:
+            assert [fields(line)["orchestration"] for line in at.changes("refused")] == ["b"]
+            break_one(at, "a", schedule={"every": "3h"})
+            assert looked() == ['changed what="a runs every 3h now, before every 1h"']
+            break_one(at, "a", query="nothing_of_this_name_either")
+            (refused,) = looked()
+            assert "nothing_of_this_name_either" in refused
+            assert loop.board.as_json()["files"] == "refused"
+            at.shop.settings.write_text(good)
+            assert sorted(looked()) == [
+                'changed what="a runs every 1h now, before every 3h"',
+                'changed what="b is automatic now (every 1h)"',
+            ]
+            assert loop.board.as_json()["broken"] == []
