@@ -11,6 +11,17 @@ BOTH = frozenset({"web", "offline"})
 WEB = frozenset({"web"})
 AUDIENCE = frozenset({"audience"})
 
+_INVISIBLE = "".join(map(chr, [0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF]))
+"""Soft hyphen, zero width characters, direction marks, byte order mark."""
+
+
+def column_name(name: str) -> str:
+    """Return a column's name without white space and invisible characters at its ends."""
+    before = None
+    while name != before:
+        before, name = name, name.strip().strip(_INVISIBLE)
+    return name
+
 
 class Kind(StrEnum):
     """How a parameter's column is read, and what is done with its value."""

@@ -9,7 +9,9 @@ from connector.config.fields import Words, one_of, whole
 from connector.config.settings import Complaint, Settings
 from connector.conversions import FILES_A_DAY, NAME
 
-DELIMITERS = {"comma": ",", "tab": "\t", "pipe": "|"}
+DELIMITERS = {"comma": ",", "tab": "\t", "pipe": "|", "semicolon": ";"}
+OF_CONVERSIONS = ("comma", "tab", "pipe")
+"""The delimiters that LiveRamp's program takes."""
 _PLAIN = "delimited"
 _OF_THE_PROGRAM = ("transaction_category", "files_a_day")
 
@@ -24,9 +26,14 @@ class FileFormat(Settings):
     filled_in: ClassVar[frozenset[str]] = frozenset()
 
     name: Annotated[Literal["delimited", "liveramp_conversions"], one_of(_PLAIN, NAME)] = "delimited"
-    delimiter: Annotated[Literal["comma", "tab", "pipe"], one_of(*DELIMITERS)] | None = None
+    delimiter: Annotated[Literal["comma", "tab", "pipe", "semicolon"], one_of(*DELIMITERS)] | None = None
     transaction_category: Words = ()
     files_a_day: Annotated[int, whole(1)] = FILES_A_DAY
+
+    @property
+    def delimiters(self) -> tuple[str, ...]:
+        """The names of the delimiters that a file of this format may have."""
+        return OF_CONVERSIONS if self.is_conversions else tuple(DELIMITERS)
 
     @property
     def is_conversions(self) -> bool:
@@ -35,7 +42,9 @@ class FileFormat(Settings):
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
-        """Refuse what only the program's files have."""
+        """Refuse what only the program's files have, and what they may not have."""
+        if given.get("name") == NAME and given.get("delimiter") == "semicolon":
+            yield "delimiter", "must be comma, tab or pipe: LiveRamp's program takes no other"
         for key in _OF_THE_PROGRAM:
             if given.get(key) is not None and given.get("name") != NAME:
                 yield key, f"goes with the format {NAME} only"

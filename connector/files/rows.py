@@ -12,7 +12,7 @@ import pyarrow.csv
 from connector.errors import FileRefused
 from connector.files.findings import Findings
 from connector.files.heading import Heading
-from connector.files.text import Text
+from connector.files.text import Text, line_breaks
 
 Lines = npt.NDArray[np.int64]
 
@@ -21,9 +21,24 @@ BLOCK = 1 << 20
 MOST_RAGGED = 100_000
 """After so many rows of another length than the header reading is given up: the file is something else."""
 
+_MARK = "\ufeff"
+_JOINED = ": it has a byte order mark inside, as where two files are joined without a line break"
 RAGGED = "rows that have not as many fields as the header"
 _END = "\x1aend"
 """Stands in a row behind the last one: it is not met where a quotation mark was not closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ragged:
+    """A row of another length than the header."""
+
+    number: int
+    """Counted from 1 behind the header."""
+    fields: int
+    breaks: int
+    """Line breaks within its values."""
+    joined: bool
+    """Whether it holds a byte order mark."""
 
 
 @dataclass
@@ -37,14 +52,17 @@ class Rows:
     heading: Heading
     shown: str
     found: Findings
-    _line: int = 2
+    _line: int = field(init=False)
     _number: int = 1
-    _ragged: list[tuple[int, int, int]] = field(default_factory=list)
+    _ragged: list[_Ragged] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._line = self.heading.line + 1
 
     def batches(self) -> Iterator[tuple[pa.RecordBatch, Lines]]:
         """Batches and the lines of their rows. Raises FileRefused where the text cannot be taken apart."""
         delimiter, width = self.heading.delimiter, len(self.heading.names)
-        self.text.end_with((_END + delimiter * (width - 1)).encode())
+        self.text.end_with((_END + delimiter * (width - 1)).encode(), delimiter)
         last = None
         for batch in self._parsed():
             if last is not None:
@@ -76,13 +94,11 @@ class Rows:
             raise self._unlike() if len(self._ragged) >= MOST_RAGGED else self._unfinished() from None
 
     def _unfinished(self) -> FileRefused:
-        return FileRefused(
-            f"{self.shown}:{self._line}: here or further on a quotation mark is opened and not closed, or a row is "
-            "longer than a megabyte."
-        )
+        opened = "a quotation mark is opened and not closed, or " if self.text.has_quotes else ""
+        return FileRefused(f"{self.shown}:{self._line}: here or further on {opened}a row is longer than a megabyte.")
 
     def _unlike(self) -> FileRefused:
-        first = self.found.lines(self.shown, RAGGED)[:1] or [self._line + self._ragged[0][0] - self._number]
+        first = self.found.lines(self.shown, RAGGED)[:1] or [self._line + self._ragged[0].number - self._number]
         return FileRefused(
             f"{self.shown}:{first[0]}: from here on more than {MOST_RAGGED:,} {RAGGED}: reading was given up."
         )
@@ -90,7 +106,8 @@ class Rows:
     def _take_ragged(self, row: pa.csv.InvalidRow) -> str:
         if len(self._ragged) >= MOST_RAGGED:
             return "error"
-        self._ragged.append((row.number, row.actual_columns, row.text.count("\n")))
+        joined = _MARK in row.text
+        self._ragged.append(_Ragged(row.number, row.actual_columns, line_breaks(row.text.encode()), joined))
         return "skip"
 
     def _lines(self, batch: pa.RecordBatch) -> Lines:
@@ -99,7 +116,7 @@ class Rows:
             first, self._line = self._line, self._line + batch.num_rows
             self._number += batch.num_rows
             return np.arange(first, self._line, dtype=np.int64)
-        ragged = np.array([number for number, _, _ in self._ragged], np.int64)
+        ragged = np.array([one.number for one in self._ragged], np.int64)
         place = np.arange(self._number, self._number + batch.num_rows, dtype=np.int64)
         # The numbers that are left when those of ragged rows are taken out.
         place += np.searchsorted(ragged - np.arange(len(ragged)), place, side="right")
@@ -107,7 +124,7 @@ class Rows:
         taken, self._ragged = self._ragged[:past], self._ragged[past:]
         breaks = np.zeros(int(place[-1]) - self._number + 1, np.int64)
         breaks[place - self._number] = _line_breaks(batch)
-        breaks[ragged[:past] - self._number] = [count for _, _, count in taken]
+        breaks[ragged[:past] - self._number] = [one.breaks for one in taken]
         starts = self._line + np.arange(len(breaks)) + np.cumsum(breaks) - breaks
         self._tell(taken, starts[ragged[:past] - self._number])
         lines = starts[place - self._number]
@@ -115,9 +132,11 @@ class Rows:
         self._number = int(place[-1]) + 1
         return np.asarray(lines)
 
-    def _tell(self, ragged: list[tuple[int, int, int]], lines: Lines) -> None:
+    def _tell(self, ragged: list[_Ragged], lines: Lines) -> None:
         width = len(self.heading.names)
-        sentences = [f"the row has {count} fields, the header {width}." for _, count, _ in ragged]
+        sentences = [
+            f"the row has {one.fields} fields, the header {width}{_JOINED if one.joined else ''}." for one in ragged
+        ]
         self.found.add(self.shown, RAGGED, lines.tolist(), sentences, len(ragged))
 
     def _check_end(self, last: tuple[pa.RecordBatch, Lines] | None) -> None:
@@ -134,9 +153,16 @@ def _line_breaks(batch: pa.RecordBatch) -> Lines:
     breaks = np.zeros(batch.num_rows, np.int64)
     for column in batch.columns:
         data = column.buffers()[2]
-        if data is not None and b"\n" in data.to_pybytes():
-            breaks += pc.fill_null(pc.count_substring(column, "\n"), 0).to_numpy(zero_copy_only=False)
+        content = data.to_pybytes() if data is not None else b""
+        if b"\n" in content:
+            breaks += _count(column, "\n")
+        if b"\r" in content:
+            breaks += _count(column, "\r") - _count(column, "\r\n")
     return breaks
+
+
+def _count(column: pa.Array, text: str) -> Lines:
+    return np.asarray(pc.fill_null(pc.count_substring(column, text), 0).to_numpy(zero_copy_only=False))
 
 
 def _filled(batch: pa.RecordBatch, lines: Lines) -> tuple[pa.RecordBatch, Lines]:

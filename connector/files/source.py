@@ -8,11 +8,13 @@ import pyarrow as pa
 
 from connector.conversions import COLUMNS
 from connector.errors import FileRefused, SourceError
+from connector.files.changes import column_changes
 from connector.files.conversions import Checks, check_headings, is_instructions, whole
 from connector.files.failures import reading
-from connector.files.heading import Heading, heading, is_packed
+from connector.files.heading import Heading, is_packed, read_heading
 from connector.files.places import Found, Place, find, look_again, place_of
 from connector.files.reading import Input, Limits, ReadFile, Reading
+from connector.files.repeated import RepeatedHeaders
 from connector.files.rows import Rows
 from connector.files.text import Stored, Text
 
@@ -78,7 +80,7 @@ class FileSource:
             return self._read_heading(file, text)
 
     def _read_heading(self, file: Found, text: Text) -> Heading:
-        read = heading(text.first_line(), file.path, file.shown, self._wanted.format.delimiter)
+        read = read_heading(text, file.path, file.shown, self._wanted.format)
         if self._is_conversions:
             check_headings(read.names, file.shown)
         return read
@@ -99,10 +101,13 @@ class FileSource:
             self.reading.files.append(ReadFile(file.shown, stored.size, stored.digest))
 
     def _of_file(self, file: Found, text: Text) -> Iterator[pa.RecordBatch]:
-        rows = Rows(text, self._read_heading(file, text), file.shown, self.reading.found)
+        heading = self._read_heading(file, text)
+        rows = Rows(text, heading, file.shown, self.reading.found)
+        headers = RepeatedHeaders(heading, file.shown, self.reading.found)
         checks = Checks(file.shown, self.reading.found, self._wanted.format.transaction_category)
         count = 0
         for batch, lines in rows.batches():
+            batch, lines = headers.without(batch, lines)  # noqa: PLW2901
             if self._is_conversions:
                 if not count and batch.num_rows and is_instructions(whole(batch)):
                     batch, lines = batch.slice(1), lines[1:]  # noqa: PLW2901
@@ -113,6 +118,8 @@ class FileSource:
             self._refuse_large(file, count, text.size)
             self.reading.lines.add(file.shown, lines)
             yield batch
+        if note := headers.note():
+            self.reading.notes.append(note)
 
     def _refuse_large(self, file: Found, rows: int, size: int) -> None:
         if self._is_conversions and (rows > self._limits.rows or size > self._limits.size):
@@ -149,5 +156,8 @@ def open_files(wanted: Input, limits: Limits | None = None) -> Iterator[FileSour
 
 def _refuse_other_headings(files: list[Found], headings: list[Heading]) -> None:
     for file, one in zip(files, headings, strict=True):
-        if one.names != headings[0].names:
-            raise FileRefused(f"{file.shown}:1: the columns are others than, or not as, those of {files[0].shown}.")
+        if changes := column_changes(headings[0].names, one.names):
+            raise FileRefused(
+                f"{file.shown}:{one.line}: the columns are others than those of {files[0].shown}: {changes}. Read them "
+                "by two orchestrations, or write them alike."
+            )

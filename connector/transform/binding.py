@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from connector.catalogue import BY_NAME, EVENTS, OWN_PROPERTY, Catalogue, Kind, Parameter
+from connector.catalogue import BY_NAME, EVENTS, OWN_PROPERTY, Catalogue, Kind, Parameter, column_name
 from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, Problem
 from connector.transform.sql.text import is_text
@@ -48,7 +48,7 @@ class Binding:
 
 
 def bind(template: DataTemplate, schema: pa.Schema, catalogue: Catalogue = EVENTS) -> Binding:
-    """The template's sources found among the columns of `schema`, names compared in any case.
+    """The template's sources found among the columns of `schema`, names compared in any case and without blanks around.
 
     Raises ConfigurationError for columns that are not there, are there twice, or are of a type
     that the parameter cannot be read from.
@@ -63,7 +63,7 @@ def bind(template: DataTemplate, schema: pa.Schema, catalogue: Catalogue = EVENT
 class _Binder:
     def __init__(self, template: DataTemplate, schema: pa.Schema, catalogue: Catalogue) -> None:
         self.template, self.schema, self.catalogue = template, schema, catalogue
-        self.names = [name.lower() for name in schema.names]
+        self.names = [column_name(name).lower() for name in schema.names]
         self.problems: list[Problem] = []
 
     def bind(self) -> Binding:
@@ -97,9 +97,10 @@ class _Binder:
         return own
 
     def _field(self, key: str, column: Column) -> Field | None:
-        count = self.names.count(column.name.lower())
+        name = column_name(column.name).lower()
+        count = self.names.count(name)
         if count == 1:
-            index = self.names.index(column.name.lower())
+            index = self.names.index(name)
             kind = self.schema.types[index]
             return Field(index, self.schema.names[index], kind, column.timezone, column.first)
         if count:

@@ -126,19 +126,46 @@ def test_a_file_of_which_hardly_a_row_fits_is_given_up(tmp_path: Path) -> None:
 
 
 REFUSED: Mapping[str, tuple[str, str | bytes, str]] = {
-    "no header line": ("f.csv", "", "f.csv:1: the file has no header line."),
-    "blank header line": ("f.csv", "\n1,2\n", "f.csv:1: the file has no header line."),
-    "semicolons": ("f.csv", "a;b\n1;2\n", 'f.csv:1: the header line has one column, "a;b"'),
-    "another delimiter": ("f.psv", "a;b\n1;2\n", "the delimiter has to be a comma, a tab or a pipe"),
-    "twice": ("f.csv", "a,b,a\n1,2,3\n", 'f.csv:1: two columns are named "a".'),
-    "twice in another case": ("f.csv", "Email,b,EMAIL\n1,2,3\n", 'two columns are named "email"'),
+    "empty": ("f.csv", "", "f.csv is empty: its first line has to name the columns."),
+    "a byte order mark alone": ("f.csv", "\ufeff", "f.csv is empty"),
+    "blank header line": ("f.csv", "\n1,2\n", "f.csv:1: the file has no header line"),
+    "blanks as header line": ("f.csv", " \u00a0\n1,2\n", "f.csv:1: the file has no header line"),
+    "carets": ("f.csv", "a^b\n1^2\n", 'f.csv:1: the header line has one column, "a^b"'),
+    "another delimiter": ("f.psv", "a~b\n1~2\n", "has to be a comma, a tab, a pipe or a semicolon"),
+    "twice": ("f.csv", "a,b,a\n1,2,3\n", 'f.csv:1: columns 1 and 3 are both named "a".'),
+    "twice in another case": ("f.csv", "Email,b,EMAIL\n1,2,3\n", 'columns 1 and 3 are both named "email"'),
+    "twice without blanks": ("f.csv", "email, email\n1,2\n", 'columns 1 and 2 are both named "email"'),
     "nameless": ("f.csv", "a,,c\n1,2,3\n", "f.csv:1: column 2 has no name."),
+    "nameless but for blanks": ("f.csv", "a,\u3000\ufeff ,c\n1,2,3\n", "f.csv:1: column 2 has no name."),
+    "a comma at the end": ("f.csv", "a,b,\n1,2,\n", "f.csv:1: column 3 has no name."),
+    "a control character": ("f.csv", "a,b\x07c\n1,2\n", "the name of column 2 holds a control character"),
+    "single quotes": ("f.csv", "'a','b'\n'1','2'\n", "single quotation marks: use double ones"),
     "no names": ("f.csv", "jo@example.com,5\nal@example.com,6\n", "f.csv:1: the first line has what looks like"),
     "no names but a number": ("f.csv", "+12065550100,5\n1,2\n", "f.csv:1: the first line has what looks like"),
-    "Latin 1": ("f.csv", b"a,b\n1,2\n3,caf\xe9\n", "f.csv:3: not UTF-8 text"),
+    "no names and carets": ("f.csv", "jo@example.com^2065550100\n", "f.csv:1: the first line has what looks like"),
+    "a number and carets": ("f.csv", "2065550100^x\n", "f.csv:1: the first line has what looks like"),
+    "Latin 1": ("f.csv", b"a,b\n1,2\n3,caf\xe9\n", "f.csv:3: not UTF-8 text (the byte 0xE9)"),
+    "Windows-1252": ("f.csv", b"a,b\r\n1,2\r\n3,\x9312\x94\r\n", "f.csv:3: not UTF-8 text (the byte 0x93)"),
+    "Latin 1 behind CR": ("f.csv", b"a,b\r1,2\r3,caf\xe9\r", "f.csv:3: not UTF-8 text"),
     "Latin 1 header": ("f.csv", b"caf\xe9,b\n1,2\n", "f.csv:1: not UTF-8 text"),
-    "UTF-16": ("f.csv", "a,b\n1,2\n".encode("utf-16"), "f.csv:1: not UTF-8 text"),
-    "UTF-16 without a mark": ("f.csv", "a,b\n1,2\n".encode("utf-16-le"), "f.csv:1: not UTF-8 text"),
+    "NUL": ("f.csv", "a,b\n1,2\n3,\0\n", "f.csv:3: a NUL byte"),
+    "NUL in quotes": ("f.csv", 'a,b\n1,2\n3,"\0"\n', "f.csv:3: a NUL byte"),
+    "UTF-16 without a mark": ("f.csv", "a,b\n1,2\n".encode("utf-16-le"), "f.csv:1: a NUL byte"),
+    "UTF-16 cut short": ("f.csv", "a,b\n1,2\n".encode("utf-16")[:-1], "not UTF-16 text"),
+    "half a pair of UTF-16": ("f.csv", b"\xff\xfea\0,\0b\0\n\0" + b"\x00\xd8" * 2, "f.csv:2: not UTF-16 text"),
+    "gzip without its name": ("f.csv", gzip.compress(b"a,b\n1,2\n"), "f.csv holds gzip data, not delimited text"),
+    "Excel": ("f.csv", b"PK\x03\x04\x14\0\x06\0", "f.csv holds a ZIP archive or an Excel workbook"),
+    "Parquet": ("f.csv", b"PAR1\x15\x04\x15\x10", "f.csv holds Parquet data"),
+    "Excel's line, another delimiter": ("f.csv", "sep=^\na^b\n", "f.csv:1: the line for Excel names a delimiter"),
+    "Excel's line alone": ("f.csv", "sep=;\n", "f.csv:2: the file has no header line"),
+    "Excel's line, then no names": ("f.csv", "sep=;\njo@example.com;1\n", "f.csv:2: the first line has what looks"),
+    "quotes with backslashes": ("f.csv", 'a,b\n1,2\n"say \\"hi\\"",4\n', "f.csv:3: a quotation mark stands behind a"),
+    "a quote in a name": ("f.csv", '"a"b,c\n1,2\n', "f.csv:1: the header line opens a quotation mark and has text"),
+    "a row of more than a megabyte": (
+        "f.csv",
+        "a,b\n1," + "x" * 2_500_000 + "\n",
+        "f.csv:2: here or further on a row is",
+    ),
     "half a letter at the end": ("f.csv", b"a,b\n1,\xc3", "f.csv:2: not UTF-8 text"),
     "open quote": ("f.csv", 'a,b\n1,2\n3,"4\n5,6\n', "f.csv:3: here or further on a quotation mark is opened"),
     "open quote at the end": ("f.csv", 'a,b\n1,2\n3,"4', "f.csv:3: here or further on a quotation mark is opened"),
@@ -168,7 +195,8 @@ def test_a_file_that_is_otherwise_is_refused(tmp_path: Path, mistake: str) -> No
 def test_bad_gzip_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "f.csv.gz").write_bytes(content)
     message = refusal(FileRefused, tmp_path, "f.csv.gz")
-    assert message.startswith("f.csv.gz is no gzip, or not all of one: ")
+    assert message.startswith("f.csv.gz is not a complete gzip file: ")
+    assert message.endswith((" anew.", " without .gz."))
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
@@ -199,7 +227,7 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
 def test_files_with_other_columns_are_refused_together(tmp_path: Path, header: str) -> None:
     write(tmp_path, "1.csv", "a,b\n1,2\n")
     write(tmp_path, "2.csv", header + "\n")
-    assert refusal(FileRefused, tmp_path, "*.csv").startswith("2.csv:1: the columns are others than")
+    assert refusal(FileRefused, tmp_path, "*.csv").startswith("2.csv:1: the columns are others than those of")
 
 
 @pytest.mark.parametrize("change", ["grows", "is cut short", "is written anew", "is replaced"])

@@ -342,10 +342,10 @@ def test_rows_that_are_rejected_are_told_with_their_lines_and_the_others_are_sen
 
 WRONG: Mapping[str, tuple[dict[str, Any] | None, str, int]] = {
     "no such file": (None, "There is no file f.psv.", 2),
-    "gzip": ({"name": "f.psv.gz", "content": b"no gzip"}, "f.psv.gz is no gzip", 2),
+    "gzip": ({"name": "f.psv.gz", "content": b"no gzip"}, "f.psv.gz is not a complete gzip file", 2),
     "not UTF-8": ({"name": "f.csv", "content": b"email,value\n\xff,1\n"}, "f.csv:2: not UTF-8 text", 2),
-    "duplicate headers": ({"name": "f.csv", "content": b"email,email\n"}, 'two columns are named "email"', 2),
-    "semicolons": ({"name": "f.csv", "content": b"email;value\n1;2\n"}, "the delimiter has to be", 2),
+    "duplicate headers": ({"name": "f.csv", "content": b"email,email\n"}, 'columns 1 and 2 are both named "email"', 2),
+    "carets": ({"name": "f.csv", "content": b"email^value\n1^2\n"}, "the delimiter has to be", 2),
     "another type": ({"name": "f.parquet", "content": b"PAR1"}, "f.parquet is of no type that is read", 2),
     "no time": (
         {"name": "f.csv", "content": b"email_1,value\n1,2\n"},
@@ -378,7 +378,8 @@ def test_a_mistake_is_told_alike_by_every_command(made: Shop, tiktok: TikTok, mi
 
 SETTINGS: Mapping[str, tuple[dict[str, Any], str]] = {
     "unknown format": ({"format": "liveramp_conversion"}, 'Did you mean "liveramp_conversions"?'),
-    "unknown delimiter": ({"format": {"delimiter": ";"}}, "comma, tab or pipe"),
+    "unknown delimiter": ({"format": {"delimiter": ";"}}, "comma, tab, pipe or semicolon"),
+    "semicolons": ({"format": {"name": CONVERSIONS, "delimiter": "semicolon"}}, "must be comma, tab or pipe"),
     "unknown key": ({"format": {"delimeter": "tab"}}, 'Did you mean "delimiter"?'),
     "another's key": ({"format": {"files_a_day": 3}}, "goes with the format liveramp_conversions only"),
     "no files a day": ({"format": {"name": CONVERSIONS, "files_a_day": 0}}, "whole number"),
