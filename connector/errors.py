@@ -7,7 +7,7 @@
 | `AccessRefused`      | ask somebody who may; nothing was opened          | 2         |
 | `FileRefused`        | mend the file that was to be read; nothing sent   | 2         |
 | `SourceError`        | fix the query, or try again                       | 1         |
-| `TooManyRejects`     | fix the data or the limit; nothing was sent       | 3         |
+| `NothingSent`        | fix the data, or the limit that it names          | 3         |
 | `StopResumable`      | fix the cause, then `connector resume`            | 1         |
 | `RefusedAlike`       | fix what it names; `run` or `resume` goes on      | 1         |
 | `AnswersLost`        | `--resend-unknown`, or leave them                 | 1         |
@@ -80,10 +80,22 @@ class SourceError(ConnectorError):
     """The warehouse refused the query or the connection, or a file could not be got at."""
 
 
-class TooManyRejects(ConnectorError):
-    """More rows were rejected than `max_reject_percent` allows; nothing was sent."""
+class NothingSent(ConnectorError):
+    """The rows of the result do not allow the run to deliver anything; the run cannot be resumed."""
 
     exit_code = 3
+
+
+class TooManyRejects(NothingSent):
+    """More rows were rejected than `max_reject_percent` allows; nothing was sent."""
+
+
+class AllRejected(NothingSent):
+    """Rows were read, and every one was rejected."""
+
+
+class TooFewRows(NothingSent):
+    """Fewer rows were read than `min_rows` asks for; nothing was sent."""
 
 
 class StopResumable(ConnectorError):

@@ -18,6 +18,25 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
 
+    @property
+    def label(self) -> str:
+        """The status in words, as people see it."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    RunStatus.WAITING: "Waiting to start…",
+    RunStatus.RUNNING: "Running",
+    RunStatus.COMPLETED: "Completed",
+    RunStatus.COMPLETED_WITH_REJECTS: "Completed with rejects",
+    RunStatus.FAILED: "Failed",
+    RunStatus.INTERRUPTED: "Interrupted",
+}
+
+
+NO_ROWS = "No rows were read: the result was empty, or every file was sent before."
+"""The sentence on a run that is completed and had nothing to send."""
+
 
 class Reason(StrEnum):
     """Why a row was rejected."""

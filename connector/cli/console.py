@@ -54,6 +54,12 @@ def is_terminal() -> bool:
     return sys.stderr.isatty()
 
 
+def amber(text: str) -> str:
+    """The text in yellow if a person sees stdout."""
+    has_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return f"\x1b[33m{text}\x1b[0m" if has_colour else text
+
+
 def can_be_asked() -> bool:
     """Whether a person sees stderr and can type an answer."""
     return is_terminal() and sys.stdin.isatty()

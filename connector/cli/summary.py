@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from connector.cli.console import counted, table
+from connector.cli.console import amber, counted, table
 from connector.config.places import SIMULATOR
 from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
 from connector.ledger.records import MemberCounts, RunRecord
+from connector.outcomes import NO_ROWS
 from connector.pipeline.shown import shown_by
 
 
@@ -14,7 +15,7 @@ def summary(record: RunRecord) -> Iterator[str]:
     rows = record.rows
     where = f"run {record.run_id}, target {record.target}"
     where += f", retries {record.retry_of}" if record.retry_of else ""
-    yield f"{record.orchestration}: {record.status} in {record.seconds:.1f} s ({where})"
+    yield f"{record.orchestration}: {record.status.label} in {record.seconds:.1f} s ({where})"
     retried = f", {record.requests_retried:,} of them repeated" if record.requests_retried else ""
     sent = "" if record.members else f"{counted(record.events_delivered, 'event')} in "
     lines = [
@@ -31,6 +32,8 @@ def summary(record: RunRecord) -> Iterator[str]:
     if record.warnings:
         lines += [("warnings", "", ""), *_named(record.warnings)]
     yield from table(lines, right=frozenset({1}))
+    if record.is_empty:
+        yield amber(NO_ROWS)
     if record.test_event_code and record.rows.delivered:
         yield _where_to_look(record.api_url, record.test_event_code)
     if record.error:

@@ -44,6 +44,8 @@ class Orchestration(Settings):
     schedule: Schedule | None = None
     line_items: Switch = True
     max_reject_percent: Annotated[float, number(0, 100)] | None = None
+    min_rows: Annotated[int, whole(1)] | None = None
+    """Rows that the result must have at least; with fewer, nothing is sent."""
     tags: Words = ()
     limit: Annotated[int, whole(1)] | None = None
     test_event_code: Text | None = None

@@ -311,6 +311,11 @@ class RunRecord:
         """Whether some of it is staged, or all, so that something may have been sent."""
         return self.staged or self.events_built > 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the run is completed although no row was read."""
+        return self.status is RunStatus.COMPLETED and not self.rows.read
+
     def as_json(self) -> dict[str, object]:
         """The object that `connector run --json` prints."""
         rows = self.rows

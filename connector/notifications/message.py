@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connector.ledger.records import RunRecord
-from connector.outcomes import RunStatus
+from connector.outcomes import NO_ROWS, RunStatus
 
 Note = Callable[[str], None]
 """Takes a sentence for the user."""
 
 _IN_WORDS = {
     "failed": "failed",
-    "too_many_rejects": "sent nothing: too many rows were rejected",
+    "too_many_rejects": "sent nothing because of its rows",
     "completed": "completed",
     "recovered": "completed again, after it had failed",
 }
@@ -68,6 +68,8 @@ def _body(record: RunRecord) -> list[str]:
     if record.rejects:
         ordered = sorted(record.rejects.items(), key=lambda item: (-item[1], item[0]))
         lines.append("Rejected: " + ", ".join(f"{count:,} {reason}" for reason, count in ordered) + ".")
+    if record.is_empty:
+        lines.append(NO_ROWS)
     if record.error:
         lines.append(record.error)
     if record.status is RunStatus.FAILED and record.resumable:

@@ -7,7 +7,7 @@ from secrets import token_hex
 from threading import Event
 from typing import TYPE_CHECKING
 
-from connector.errors import SourceError, StopResumable, TooManyRejects
+from connector.errors import NothingSent, SourceError, StopResumable
 from connector.ledger.records import BatchRecord, NewRun, OpenBatch, RunRecord
 from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, checked_as_they_come, concluded, send, send_as_they_come
@@ -16,7 +16,7 @@ from connector.pipeline.execution import Execution
 from connector.pipeline.overlap import while_reading
 from connector.pipeline.prepare import UNKNOWN_EVENT_SET, Job
 from connector.pipeline.reading import Run, read_and_stage
-from connector.pipeline.reject_limit import refuse_too_many_rejects
+from connector.pipeline.reject_limit import min_rows_note, refuse_rows
 
 if TYPE_CHECKING:
     from connector.pipeline.audience_job import AudienceJob
@@ -56,7 +56,7 @@ def begin(
 def carry_out(at: Execution, run_id: str, prepared: Callable[[], Run]) -> RunRecord:
     """Reads, stages and sends a run that the ledger knows; gives its record. What `prepared` raises ends the run.
 
-    Raises TooManyRejects with nothing sent, StopResumable, Interrupted, LockedError or SourceError; what happened
+    Raises NothingSent because of the rows, StopResumable, Interrupted, LockedError or SourceError; what happened
     until then is in the ledger.
     """
     try:
@@ -68,7 +68,7 @@ def carry_out(at: Execution, run_id: str, prepared: Callable[[], Run]) -> RunRec
                 _send_while_reading(at, run, delivery)
             else:
                 _stage_then_send(at, run, delivery)
-    except TooManyRejects:
+    except NothingSent:
         reduce_stage(at.directory(run_id))
         raise
     reduce_stage(at.directory(run_id))
@@ -78,14 +78,17 @@ def carry_out(at: Execution, run_id: str, prepared: Callable[[], Run]) -> RunRec
 def _need_not_wait(run: Run) -> bool:
     """Whether events may leave before all rows are known: no later row can change them, or forbid to send them."""
     job = run.job
-    may_be_forbidden = job.orchestration.max_reject_percent is not None or job.file is not None
+    limits = (job.orchestration.max_reject_percent, job.orchestration.min_rows)
+    may_be_forbidden = limits != (None, None) or job.file is not None
     return not (job.rules.line_items or may_be_forbidden or run.chosen is not None)
 
 
 def _stage_then_send(at: Execution, run: Run, delivery: Delivery) -> None:
     staged = read_and_stage(at, run, at.stop)
     if run.chosen is None:
-        refuse_too_many_rejects(run.job, staged)
+        refuse_rows(run.job.orchestration, staged, run.limit, has_input=staged.has_input)
+        if note := min_rows_note(run.job.orchestration, run.limit):
+            at.observer.note(note)
     send(at, delivery, [OpenBatch(batch) for batch in staged.batches])
 
 

@@ -22,7 +22,7 @@ from connector.pipeline.files import refuse_wrong
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan, Preview
 from connector.pipeline.member_changes import members_known
-from connector.pipeline.reject_limit import refuse_too_many_rejects
+from connector.pipeline.reject_limit import failure_of, failure_of_slice, min_rows_note
 from connector.pipeline.result import open_members
 
 UNKNOWN_AUDIENCE = "that of the audience, not known yet"
@@ -44,7 +44,7 @@ def plan_audience(project: Project, name: str) -> Plan:
         staged = stage_members(rows, stage, copies, members_known(ledger), intent)
         if result.reading:
             refuse_wrong(result.reading)
-    requests = len(staged.batches)
+    requests, failure = len(staged.batches), failure_of(job.orchestration, staged)
     return Plan(
         orchestration=name,
         destination=destination.name,
@@ -59,7 +59,8 @@ def plan_audience(project: Project, name: str) -> Plan:
         skips=dict(staged.skips),
         warnings=dict(staged.warnings),
         minutes=round(requests / destination.requests_per_second / 60, 4),
-        too_many_rejects=_too_many(job, staged),
+        too_many_rejects=failure.message if isinstance(failure, TooManyRejects) else None,
+        would_fail=failure.message if failure else None,
         notes=_notes(job, staged, limit),
         changes=changes_to_come(copies),
         members={"added": staged.added, "removed": staged.removed, "unchanged": staged.unchanged},
@@ -71,26 +72,22 @@ def _notes(job: AudienceJob, staged: StagedMembers, limit: int | None) -> list[s
     notes = [f"{found} A run asks, or needs `--yes`."] if found else []
     if is_emptied(job.destination, staged, limit):
         notes.append("The result names nobody: a run needs `--allow-empty`.")
+    if note := min_rows_note(job.orchestration, limit):
+        notes.append(note)
     return notes
-
-
-def _too_many(job: AudienceJob, staged: StagedMembers) -> str | None:
-    try:
-        refuse_too_many_rejects(job, staged)
-    except TooManyRejects as error:
-        return error.message
-    return None
 
 
 def preview_audience(project: Project, name: str, rows: int, allowed: Allowed) -> Preview:
     """The first `rows` people as TikTok would get them, whoever is in the audience, and as many left-out rows."""
     job = audience_job_now(project, name)
     with open_members(job, project.directory, limit=job.orchestration.limit) as result:
-        first = next(iter(result.rows), None)
+        slices = iter(result.rows)
+        first = next(slices, None)
+        would_fail = failure_of_slice(job.orchestration, first, slices)
         if result.reading:
             refuse_wrong(result.reading)
     if first is None:
-        return Preview(name, project.target, 0, [], [])
+        return Preview(name, project.target, 0, [], [], would_fail)
     with ledger_of(project) as ledger:
         allowed.written(ledger)
         copies = known_copies(ledger, job.destination, project.target)
@@ -98,7 +95,7 @@ def preview_audience(project: Project, name: str, rows: int, allowed: Allowed) -
         {"row": row["row"], "outcome": row["outcome"], "reason": row["reason"], "columns": json.loads(row["columns"])}
         for row in first.left_out.slice(0, rows).to_pylist()
     ]
-    return Preview(name, project.target, first.read, [_body(job, copies[0], first, rows)], left_out)
+    return Preview(name, project.target, first.read, [_body(job, copies[0], first, rows)], left_out, would_fail)
 
 
 def _body(job: AudienceJob, copy: Copy, first: HashedMembers, rows: int) -> dict[str, Any]:

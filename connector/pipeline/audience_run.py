@@ -9,7 +9,7 @@ from shutil import rmtree
 from connector.config.destination import AudienceDestination
 from connector.config.project import Project
 from connector.destinations.tiktok.endpoint import SIMULATOR
-from connector.errors import Interrupted, StopResumable, TooManyRejects, UsageError
+from connector.errors import Interrupted, NothingSent, StopResumable, UsageError
 from connector.ledger.records import OpenBatch, RunRecord, StagedRows
 from connector.outcomes import RunStatus
 from connector.pipeline.access import Allowed
@@ -26,7 +26,7 @@ from connector.pipeline.execution import Execution, execution
 from connector.pipeline.files import refuse_wrong
 from connector.pipeline.member_changes import members_known, settle_changes
 from connector.pipeline.observer import Observer
-from connector.pipeline.reject_limit import refuse_too_many_rejects
+from connector.pipeline.reject_limit import min_rows_note, refuse_recorded_rows, refuse_rows
 from connector.pipeline.result import open_members
 from connector.pipeline.sending import write_left_out
 from connector.pipeline.service import AudienceService, open_audience_service
@@ -140,8 +140,12 @@ def _finish_earlier(at: Execution, work: _Work, record: RunRecord) -> None:
         at.ledger.runs.finish(record.run_id, RunStatus.INTERRUPTED, error=READ_ANEW, resumable=False)
         rmtree(directory, ignore_errors=True)
     else:
-        done = _go_on(at, work, record)
-        at.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
+        try:
+            done = _go_on(at, work, record)
+        except NothingSent as failed:
+            at.observer.note(f"Run {record.run_id} failed: {failed.message}")
+        else:
+            at.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
 
 
 def _go_on(at: Execution, work: _Work, record: RunRecord) -> RunRecord:
@@ -153,6 +157,7 @@ def _go_on(at: Execution, work: _Work, record: RunRecord) -> RunRecord:
         job = audience_job_now(at.project, record.orchestration, at.ledger)
         return _carry_out(at, work, record.run_id, job, record.row_limit)
     with concluded(at, record.run_id):
+        refuse_recorded_rows(at.project.orchestration(record.orchestration), record)
         skip_suppressed(at, record.run_id)
         _send(at, work, record.run_id, at.ledger.batches.open(record.run_id))
     return _ended(at, work, record.run_id)
@@ -162,10 +167,12 @@ def _carry_out(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit:
     try:
         with concluded(at, run_id):
             staged = _stage(at, work, run_id, job, limit)
-            refuse_too_many_rejects(job, staged)
+            refuse_rows(job.orchestration, staged, limit)
+            if note := min_rows_note(job.orchestration, limit):
+                at.observer.note(note)
             _agree(work, staged, limit)
             _send(at, work, run_id, [OpenBatch(batch) for batch in staged.batches])
-    except (TooManyRejects, UsageError):
+    except (NothingSent, UsageError):
         reduce_stage(at.directory(run_id))
         raise
     return _ended(at, work, run_id)

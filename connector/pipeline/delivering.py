@@ -8,12 +8,13 @@ from time import perf_counter
 
 from connector.config.destination import EventsDestination
 from connector.delivery.sender import deliver
-from connector.errors import ConnectorError, Interrupted, LockedError, StopResumable, TooManyRejects, UsageError
+from connector.errors import ConnectorError, Interrupted, LockedError, NothingSent, StopResumable, UsageError
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import OpenBatch
 from connector.outcomes import RunStatus
 from connector.pipeline.execution import Execution, keep_until
 from connector.pipeline.first_run import MOST_ROUTES, check_first
+from connector.pipeline.reject_limit import refuse_all_rejected
 from connector.pipeline.sending import LedgerRecorder, StagedBatches, write_left_out
 from connector.pipeline.service import open_service, rate_limiter, retry_policy
 from connector.route import Route
@@ -120,7 +121,7 @@ def concluded(at: Execution, run_id: str) -> Iterator[None]:
         raise
     except ConnectorError as failure:
         with suppress(ConnectorError):
-            finish(RunStatus.FAILED, failure.message, resumable=not isinstance(failure, TooManyRejects | UsageError))
+            finish(RunStatus.FAILED, failure.message, resumable=not isinstance(failure, NothingSent | UsageError))
         raise
     except BaseException:
         with suppress(ConnectorError):
@@ -137,4 +138,5 @@ def _final_status(ledger: Ledger, run_id: str) -> RunStatus:
         raise StopResumable(f"{record.rows.pending:,} rows could not be sent; `connector resume` tries them again.")
     if ledger.batches.open(run_id):
         raise StopResumable("Not every change of the audience was taken; `connector resume` tries the others again.")
+    refuse_all_rejected(record.rows.read, record.rejects)
     return RunStatus.COMPLETED_WITH_REJECTS if record.rows.rejected else RunStatus.COMPLETED

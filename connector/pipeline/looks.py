@@ -8,8 +8,8 @@ from typing import Any
 class Plan:
     """Counts of rows, events and requests; `minutes` is what the rate limit alone costs, `notes` are about files.
 
-    `changes` is what the run would first do to the ad account, `members` the identifiers that an audience's run adds,
-    removes and leaves; without events.
+    `would_fail` is the sentence on rows of which a run would send nothing. `changes` is what the run would first do to
+    the ad account, `members` the identifiers that an audience's run adds, removes and leaves; without events.
     """
 
     orchestration: str
@@ -26,6 +26,7 @@ class Plan:
     warnings: dict[str, int]
     minutes: float
     too_many_rejects: str | None
+    would_fail: str | None
     notes: list[str]
     changes: list[str]
     members: dict[str, int] | None = None
@@ -51,6 +52,7 @@ class Plan:
             "warnings": self.warnings,
             "minutes": self.minutes,
             "too_many_rejects": self.too_many_rejects,
+            "would_fail": self.would_fail,
             "notes": self.notes,
             "changes": self.changes,
             **({"members": self.members} if self.members is not None else {}),
@@ -59,13 +61,18 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Request bodies with the first events, and the first rows that are left out, of the rows read."""
+    """Request bodies with the first events, and the first rows that are left out, of the rows read.
+
+    `would_fail` is the sentence on rows of which a run would send nothing, as far as the rows read show it.
+    """
 
     orchestration: str
     target: str
     read: int
     bodies: list[dict[str, Any]]
     left_out: list[dict[str, Any]]
+    would_fail: str | None = None
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The object that `connector preview --json` prints."""
@@ -75,4 +82,6 @@ class Preview:
             "rows_read": self.read,
             "requests": self.bodies,
             "left_out": self.left_out,
+            "would_fail": self.would_fail,
+            "notes": list(self.notes),
         }

@@ -13,7 +13,8 @@ from connector.pipeline.files import files_before, refuse_wrong, rejected_lines
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan
 from connector.pipeline.prepare import job_and_changes
-from connector.pipeline.reject_limit import refuse_too_many_rejects
+from connector.pipeline.reading import has_input
+from connector.pipeline.reject_limit import failure_of, min_rows_note
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import stage
 from connector.pipeline.suppressed import forgotten_by
@@ -46,11 +47,9 @@ def plan_orchestration(project: Project, name: str) -> Plan:
             forgotten=forgotten_by(ledger),
         )
         notes = _notes(result)
-    try:
-        refuse_too_many_rejects(job, staged)
-        too_many = None
-    except TooManyRejects as error:
-        too_many = error.message
+        failure = failure_of(job.orchestration, staged, has_input=has_input(result, staged))
+    if note := min_rows_note(job.orchestration, job.orchestration.limit):
+        notes.append(note)
     requests = len(staged.batches)
     return Plan(
         orchestration=name,
@@ -66,7 +65,8 @@ def plan_orchestration(project: Project, name: str) -> Plan:
         skips=dict(staged.skips),
         warnings=dict(staged.warnings),
         minutes=round(requests / job.destination.requests_per_second / 60, 4),
-        too_many_rejects=too_many,
+        too_many_rejects=failure.message if isinstance(failure, TooManyRejects) else None,
+        would_fail=failure.message if failure else None,
         notes=notes,
         changes=changes,
     )

@@ -15,6 +15,7 @@ from connector.pipeline.files import refuse_wrong
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Preview
 from connector.pipeline.prepare import UNKNOWN_EVENT_SET, job_now
+from connector.pipeline.reject_limit import failure_of_slice
 from connector.pipeline.result import open_result
 from connector.pipeline.suppressed import forgotten_by
 from connector.transform.events import left_out_rows
@@ -33,18 +34,20 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
         forgotten = forgotten_by(ledger)
     limit, code = job.orchestration.limit, job.orchestration.test_event_code
     with open_result(job, project.directory, limit=limit, test_event_code=code) as result:
-        first = next(iter(result.rows), None)
+        slices = iter(result.rows)
+        first = next(slices, None)
+        would_fail = failure_of_slice(job.orchestration, first, slices)
         if result.reading:
             refuse_wrong(result.reading)
     if first is None:
-        return Preview(name, project.target, 0, [], [])
+        return Preview(name, project.target, 0, [], [], would_fail)
     events, suppressed = _without(first, forgotten)
     kept = forgotten.without(pa.concat_tables([first.left_out, *suppressed]).sort_by("row").slice(0, rows))
     left_out = [{**row, "columns": json.loads(row["columns"])} for row in kept.to_pylist()]
     for row in left_out:
         del row["code"], row["message"]
     bodies = _bodies(events, rows, code)
-    return Preview(name, project.target, first.read, bodies, left_out)
+    return Preview(name, project.target, first.read, bodies, left_out, would_fail)
 
 
 def _without(first: HashedRows, forgotten: Forgotten) -> tuple[list[HashedEvents], list[pa.Table]]:

@@ -50,11 +50,17 @@ def read_and_stage(at: Execution, run: Run, stop: Event, early: Early | None = N
             early=early,
         )
         _conclude_files(at, run.run_id, result)
+        staged.has_input = has_input(result, staged)
     rows = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches, kept=staged.kept)
     at.ledger.runs.staged(run.run_id, rows, holder=at.lock.holder)
     events = [*(batch.events for batch in begun), *(batch.events for batch in staged.batches)]
     at.observer.staged(sum(events), len(events))
     return staged
+
+
+def has_input(result: OpenResult, staged: Staged) -> bool:
+    """Return whether there was a query or a file to read."""
+    return result.reading is None or bool(staged.read or result.reading.files)
 
 
 def _result(at: Execution, run: Run, stop: Event) -> AbstractContextManager[OpenResult]:

@@ -1,24 +1,102 @@
-"""A run of which more rows are rejected than its orchestration allows sends nothing."""
+"""Rows that do not allow a run to send anything: too few, all rejected, or too many rejected."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from connector.errors import TooManyRejects
-from connector.pipeline.prepare import Job
-from connector.pipeline.staging import Staged
-
-if TYPE_CHECKING:
-    from connector.pipeline.audience_job import AudienceJob
-    from connector.pipeline.audience_staging import StagedMembers
+from connector.config.orchestration import Orchestration
+from connector.errors import AllRejected, NothingSent, TooFewRows, TooManyRejects
+from connector.ledger.records import RunRecord
 
 
-def refuse_too_many_rejects(job: "Job | AudienceJob", staged: "Staged | StagedMembers") -> None:
-    """Raises TooManyRejects where the orchestration allows fewer rejected rows than were staged."""
-    limit = job.orchestration.max_reject_percent
-    if limit is None or not staged.read:
+class CountedRows(Protocol):
+    """The counts of a result whose rows were read and checked."""
+
+    @property
+    def read(self) -> int:
+        """Rows that were read."""
+
+    @property
+    def rejects(self) -> Mapping[str, int]:
+        """Rejected rows by reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The counts themselves."""
+
+    read: int
+    rejects: Mapping[str, int] = field(default_factory=dict)
+
+
+def refuse_rows(orchestration: Orchestration, rows: CountedRows, limit: int | None, *, has_input: bool = True) -> None:
+    """Raise NothingSent if a run must not send what was read of these rows.
+
+    Without `has_input`, for instance because every file was sent before, `min_rows` is not applied.
+    """
+    if has_input:
+        _refuse_too_few(orchestration.min_rows, rows.read, limit)
+    refuse_all_rejected(rows.read, rows.rejects)
+    _refuse_too_many_rejects(orchestration.max_reject_percent, rows.read, sum(rows.rejects.values()))
+
+
+def refuse_recorded_rows(orchestration: Orchestration, record: RunRecord) -> None:
+    """Check the rows of a staged run of which no request has left yet, as `refuse_rows` does."""
+    if record.requests_sent or record.retry_of is not None:
         return
-    percent = 100 * staged.rejected / staged.read
+    counted = Counts(record.rows.read, record.rejects)
+    has_input = orchestration.file is None or bool(record.rows.read)
+    refuse_rows(orchestration, counted, record.row_limit, has_input=has_input)
+
+
+def failure_of(orchestration: Orchestration, rows: CountedRows, *, has_input: bool = True) -> NothingSent | None:
+    """Return the error that a run with these rows would end with, if any; `limit` is that of the orchestration."""
+    try:
+        refuse_rows(orchestration, rows, orchestration.limit, has_input=has_input)
+    except NothingSent as error:
+        return error
+    return None
+
+
+def failure_of_slice(
+    orchestration: Orchestration, first: CountedRows | None, others: Iterator[CountedRows]
+) -> str | None:
+    """Return the sentence of `failure_of` for the first slice of a result, if there are no others."""
+    error = failure_of(orchestration, first or Counts(0))
+    return error.message if error and next(others, None) is None else None
+
+
+def min_rows_note(orchestration: Orchestration, limit: int | None) -> str | None:
+    """Return the sentence on a `min_rows` that a smaller limit keeps from being applied."""
+    wanted = orchestration.min_rows
+    if wanted is None or limit is None or limit >= wanted:
+        return None
+    return f"min_rows ({wanted:,}) is not applied, since the limit of {limit:,} reads fewer rows."
+
+
+def refuse_all_rejected(read: int, rejects: Mapping[str, int]) -> None:
+    """Raise AllRejected if rows were read and every one was rejected."""
+    if not read or sum(rejects.values()) < read:
+        return
+    ordered = sorted(rejects.items(), key=lambda item: (-item[1], item[0]))
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in ordered if count)
+    subject = f"All {read:,} rows were" if read > 1 else "The only row was"
+    raise AllRejected(f"{subject} rejected ({reasons}): nothing was delivered.")
+
+
+def _refuse_too_few(wanted: int | None, read: int, limit: int | None) -> None:
+    if wanted is None or (limit is not None and limit < wanted) or read >= wanted:
+        return
+    rows = "1 row was" if read == 1 else f"{read:,} rows were"
+    raise TooFewRows(f"Only {rows} read, fewer than min_rows asks for ({wanted:,}): nothing was sent.")
+
+
+def _refuse_too_many_rejects(limit: float | None, read: int, rejected: int) -> None:
+    if limit is None or not read:
+        return
+    percent = 100 * rejected / read
     if percent > limit:
         raise TooManyRejects(
-            f"{staged.rejected:,} of {staged.read:,} rows ({percent:.1f} %) were rejected, more than "
+            f"{rejected:,} of {read:,} rows ({percent:.1f} %) were rejected, more than "
             f"max_reject_percent allows ({limit:g} %): nothing was sent."
         )

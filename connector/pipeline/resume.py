@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 
 from connector.config.destination import EventsDestination
 from connector.config.project import Project
-from connector.errors import AnswersLost, ConfigurationError, LockedError, RefusedAlike, StopResumable, UsageError
+from connector.errors import (
+    AnswersLost,
+    ConfigurationError,
+    LockedError,
+    NothingSent,
+    RefusedAlike,
+    StopResumable,
+    UsageError,
+)
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.outcomes import RunStatus
 from connector.pipeline.access import check_access
@@ -19,6 +27,7 @@ from connector.pipeline.observer import Observer
 from connector.pipeline.open_batches import leave_out_delivered, leave_out_suppressed
 from connector.pipeline.prepare import Job, job_now
 from connector.pipeline.reading import Run
+from connector.pipeline.reject_limit import refuse_recorded_rows
 from connector.pipeline.retried import chosen_rows
 
 DIED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED})
@@ -82,6 +91,8 @@ def _finish(at: Execution, record: RunRecord, job: Job, *, resend_unknown: bool)
             f"Run {record.run_id} is given up, since the orchestration has changed and what was staged for it is "
             f"refused: {refused.message}"
         )
+    except NothingSent as failed:
+        at.observer.note(f"Run {record.run_id} failed: {failed.message}")
     except AnswersLost as lost:
         at.observer.note(f"Run {record.run_id}: {lost.message}")
     else:
@@ -117,8 +128,13 @@ def _go_on(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunReco
     at.observer.resumed(record.run_id, record.orchestration, record.target)
     if not record.staged:
         return _read_again(at, record, resend_unknown=resend_unknown)
-    with concluded(at, record.run_id):
-        _send_open(at, record, destination, resend_unknown=resend_unknown)
+    try:
+        with concluded(at, record.run_id):
+            refuse_recorded_rows(at.project.orchestration(record.orchestration), record)
+            _send_open(at, record, destination, resend_unknown=resend_unknown)
+    except NothingSent:
+        reduce_stage(at.directory(record.run_id))
+        raise
     reduce_stage(at.directory(record.run_id))
     return at.ledger.runs.get(record.run_id)
 

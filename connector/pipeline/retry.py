@@ -47,7 +47,10 @@ def retry_run(
 
 
 def _check_finished(record: RunRecord) -> None:
+    was_rejected = record.status is RunStatus.FAILED and not record.resumable and bool(record.rows.read)
     if record.status in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS}:
+        return
+    if was_rejected and record.rows.rejected == record.rows.read:
         return
     if record.resumable:
         advice = f"`connector resume {record.run_id}` comes first"

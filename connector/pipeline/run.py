@@ -50,7 +50,7 @@ def run_orchestration(
     Setting `stop` ends it as soon as the requests in flight are answered. `command` is what the audit calls it.
     Raises ConfigurationError or AccessRefused before anything is opened, UsageError where a change at TikTok is not
     agreed to, LockedError where it is being run,
-    TooManyRejects with nothing sent, StopResumable, Interrupted or SourceError; what happened until then is in the
+    NothingSent because of the rows, StopResumable, Interrupted or SourceError; what happened until then is in the
     ledger.
     """
     options, observer, stop = options or RunOptions(), observer or Silent(), stop or threading.Event()

@@ -42,6 +42,8 @@ class Staged:
     batches: list[BatchRecord] = field(default_factory=list)
     kept: int = 0
     """Batches that were handed on before; those in `batches` are numbered after them."""
+    has_input: bool = True
+    """False if there was nothing to read: every file was sent before."""
 
     @property
     def rejected(self) -> int:

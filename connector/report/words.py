@@ -1,5 +1,7 @@
 """What reasons, skips, warnings and the course of a run are called in front of people who did not build it."""
 
+from connector import outcomes
+
 REASONS = {
     "invalid_event_source_id": "names an event source that cannot be one",
     "missing_event": "says not what happened",
@@ -65,11 +67,6 @@ COURSE = {
     "interrupted": "Interrupted",
 }
 
-STATUSES = {
-    "waiting": "Waiting to start…",
-    "running": "Running",
-    "completed": "Completed",
-    "completed_with_rejects": "Completed with rejects",
-    "failed": "Failed",
-    "interrupted": "Interrupted",
-}
+STATUSES = {status.value: status.label for status in outcomes.RunStatus}
+
+NO_ROWS = outcomes.NO_ROWS

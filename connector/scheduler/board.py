@@ -13,9 +13,6 @@ from connector.scheduler.journal import as_words
 SECONDS_UNTIL_STUCK = 60.0
 """A look takes well under a second; a ledger that cannot be reached is waited for half a minute."""
 
-WAITING = "Waiting to start…"
-"""How the status `waiting` is shown."""
-
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -64,7 +61,7 @@ class Board:
             "files": "refused" if view.refused else "good",
             "broken": sorted(view.broken),
             "running": [_shown(one, RunStatus.RUNNING) for one in view.standing(Stand.RUNNING)],
-            "waiting": [{**_shown(one, RunStatus.WAITING), "shown": WAITING} for one in view.standing(Stand.WAITING)],
+            "waiting": [_shown(one, RunStatus.WAITING) for one in view.standing(Stand.WAITING)],
             "next_due": {name: as_words(due) if due else None for name, due in sorted(view.next_due.items())},
         }
 
@@ -74,5 +71,6 @@ def _shown(record: ScheduleRecord, status: RunStatus) -> dict[str, object]:
     return {
         "orchestration": record.orchestration,
         "status": status.value,
+        **({"shown": status.label} if status is RunStatus.WAITING else {}),
         **{key: as_words(moment) for key, moment in times.items() if moment},
     }

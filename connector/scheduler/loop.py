@@ -11,6 +11,7 @@ from connector.errors import ConnectorError, LockedError
 from connector.ledger.ledger import Ledger
 from connector.ledger.locks import RunLock
 from connector.ledger.schedules import ScheduleRecord, Stand
+from connector.outcomes import RunStatus
 from connector.scheduler.board import Board, View
 from connector.scheduler.child import Child, End, Record, run_command, run_environment
 from connector.scheduler.files import Files
@@ -139,6 +140,7 @@ class Loop:
             Change.ENDED,
             orchestration=name,
             status=record["status"],
+            shown=RunStatus(record["status"]).label,
             run=record["run_id"],
             **record["rows"],
             seconds=record["seconds"],
@@ -169,7 +171,10 @@ class Loop:
 
     def _say_why_it_waits(self, record: ScheduleRecord, why: str) -> None:
         if record.orchestration not in self._said_to_wait:
-            self._journal(Change.WAITING, orchestration=record.orchestration, due=record.due_at, because=why)
+            label = RunStatus.WAITING.label
+            self._journal(
+                Change.WAITING, orchestration=record.orchestration, shown=label, due=record.due_at, because=why
+            )
         self._said_to_wait.add(record.orchestration)
 
     def _start(self, name: str, now: datetime) -> None:

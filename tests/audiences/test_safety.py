@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 
 from connector.config.project import load_project
-from connector.errors import ConfigurationError, SourceError
+from connector.errors import AllRejected, ConfigurationError, SourceError, TooFewRows
 from connector.pipeline.audience_look import plan_audience
 from connector.pipeline.consent import Consent
 from connector.simulator.server import Simulator
@@ -40,8 +41,28 @@ def test_a_result_that_names_nobody_empties_none_either(shop: Shop, tiktok: Simu
     shop.people(HUNDRED)
     shop.run()
     shop.people([{"email": "nobody"}])
-    assert "names nobody" in refusal(shop)
-    assert members(tiktok) == wanted(HUNDRED)
+    for allow_empty in (False, True):
+        with pytest.raises(AllRejected, match=r"^The only row was rejected \(1 invalid_identity\): nothing"):
+            shop.run(allow_empty=allow_empty)
+        assert members(tiktok) == wanted(HUNDRED)
+
+
+@pytest.mark.parametrize(("limit", "min_rows", "fails"), [(None, 101, True), (None, 100, False), (10, 101, False)])
+def test_fewer_people_than_min_rows_change_nothing(
+    shop: Shop, tiktok: Simulator, limit: int | None, min_rows: int, fails: bool
+) -> None:
+    shop.people(HUNDRED)
+    settings = yaml.safe_load((shop.directory / "orchestrations.yaml").read_text())
+    settings["orchestrations"][NAME]["min_rows"] = min_rows
+    (shop.directory / "orchestrations.yaml").write_text(yaml.safe_dump(settings))
+    if fails:
+        with pytest.raises(TooFewRows, match=r"^Only 100 rows were read, fewer than min_rows asks for \(101\)"):
+            shop.run(limit=limit)
+        assert members(tiktok) == set()
+        shop.people([*HUNDRED, {"email": "one.more@example.com"}])
+    shop.run(limit=limit)
+    assert len(members(tiktok)) > 0
+    assert ("min_rows (101) is not applied" in shop.notes) is (limit is not None)
 
 
 def test_what_was_declined_holds_up_no_later_run(shop: Shop, tiktok: Simulator) -> None:

@@ -35,7 +35,7 @@ def test_the_summary_is_on_stdout_and_the_progress_on_stderr(
     name: str, simulated: dict[str, Outcome], history: dict[str, dict[str, Any]]
 ) -> None:
     outcome, record = simulated[name], history[name]
-    assert outcome.stdout.startswith(f"{name}: completed_with_rejects in ")
+    assert outcome.stdout.startswith(f"{name}: Completed with rejects in ")
     assert f"(run {record['run_id']}, target local)" in outcome.stdout
     assert outcome.stderr.startswith(f"{name}: run {record['run_id']}, target local\n")
     shown = dict(re.findall(r"^ *([a-z_ ]+?) +([\d,]+)", outcome.stdout, re.MULTILINE))

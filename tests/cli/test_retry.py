@@ -53,11 +53,11 @@ class Till:
         """The record of a run."""
         return checked(self.typed("run", NAME, "--json").json)
 
-    def retry(self, run: dict[str, Any], *args: str) -> dict[str, Any]:
+    def retry(self, run: dict[str, Any], *args: str, code: int = 0) -> dict[str, Any]:
         """The record of a retry, which reaches its end; `sent` has what it sent alone."""
         before = len(self.tiktok.events)
         done = self.typed("retry", run["run_id"], *args, "--json")
-        assert done.code == 0, done
+        assert done.code == code, done
         record = checked(done.json)
         assert record["run_id"] != run["run_id"]
         return {**record, "sent": self.tiktok.events[before:]}
@@ -104,8 +104,9 @@ def test_rows_that_are_still_bad_are_rejected_again_and_can_be_retried_again(til
     limit = f"    query: {NAME}\n    max_reject_percent: 90\n"
     till.shop.settings.write_text(till.shop.settings.read_text().replace(f"    query: {NAME}\n", limit))
     till.holds(*GOOD_ONES, *BAD)
-    first = till.retry(till.run())
-    assert (first["status"], first["rows"]["rejected"], first["sent"]) == ("completed_with_rejects", 4, [])
+    first = till.retry(till.run(), code=3)
+    assert (first["status"], first["rows"]["rejected"], first["sent"]) == ("failed", 4, [])
+    assert "All 4 rows were rejected" in first["error"]
     till.holds(*GOOD_ONES, *MENDED)
     assert ids(till.retry(first)["sent"]) == ["b1", "b2", "b3", "b4"]
 

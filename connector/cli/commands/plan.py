@@ -56,8 +56,8 @@ def plan(
         say(note)
     for change in planned.changes:
         say(change)
-    if planned.too_many_rejects:
-        say(planned.too_many_rejects)
+    if planned.would_fail:
+        say(f"A run would fail with exit code 3: {planned.would_fail}")
     first = f", the first {counted(planned.limit, 'row')}" if planned.limit else ""
     test = f", test events with the code {planned.test_event_code}" if planned.test_event_code else ""
     say(f"{name} → {planned.destination}, target {planned.target}{first}{test}. Nothing was sent.")

@@ -44,4 +44,8 @@ def preview(
         out(json.dumps(body, ensure_ascii=False, indent=2))
     for row in shown.left_out:
         out(f"row {row['row']} {row['outcome']}: {row['reason']}  {row['columns']}")
+    for note in shown.notes:
+        say(note)
+    if shown.would_fail:
+        say(f"A run would fail with exit code 3: {shown.would_fail}")
     say(f"Of the first {shown.read:,} rows of the result, target {shown.target}. Nothing was sent.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.commands.export import export
-from connector.cli.console import out, out_json, table
+from connector.cli.console import amber, out, out_json, table
 from connector.cli.failures import reported
 from connector.cli.options import (
     DebugOption,
@@ -91,8 +91,10 @@ def list_(
         "rows trend",
         "time trend",
     )
-    for line in table([heading, *(_line(*one) for one in found)], right=frozenset({4, 5, 6, 7, 8, 9})):
-        out(line)
+    lines = table([heading, *(_line(*one) for one in found)], right=frozenset({4, 5, 6, 7, 8, 9}))
+    out(lines[0])
+    for line, (record, _) in zip(lines[1:], found, strict=True):
+        out(amber(line) if record.is_empty else line)
 
 
 def _line(record: "RunRecord", trend: "Trend | None") -> tuple[str, ...]:
@@ -102,7 +104,7 @@ def _line(record: "RunRecord", trend: "Trend | None") -> tuple[str, ...]:
         record.run_id,
         record.orchestration,
         record.target,
-        record.status.value,
+        record.status.label,
         f"{record.rows.read:,}",
         f"{record.rows.delivered:,}",
         f"{record.rows.rejected:,}",

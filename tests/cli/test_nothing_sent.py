@@ -1,0 +1,196 @@
+"""Runs whose rows do not allow anything to be sent fail, and say why; an empty result is told."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.command import Outcome, connector, inside
+from tests.cli.shop import GOOD, NAME, Shop, shop
+from tests.cli.tiktok import Reply, TikTok, serving
+
+NOBODY = "SELECT 'n' || n AS event_id, now() AS timestamp, NULL AS email FROM range({rows}) AS t (n)"
+UNDATED = (
+    "SELECT 'u' || n AS event_id, NULL::TIMESTAMP AS timestamp, 'jo@example.com' AS email FROM range({rows}) AS t (n)"
+)
+ALL_BAD = f"{NOBODY.format(rows=3)} UNION ALL {UNDATED.format(rows=1)}"
+EMPTY = f"WITH good AS ({GOOD.format(rows=1)}) SELECT * FROM good WHERE false"
+REASONS = "All 4 rows were rejected (3 missing_identity, 1 missing_timestamp): nothing was delivered."
+NO_ROWS = "No rows were read"
+
+
+@pytest.fixture
+def tiktok() -> Any:
+    with serving() as server:
+        yield server
+
+
+def typed(made: Shop, *args: str) -> Outcome:
+    return inside(*args, project=made.directory)
+
+
+def run(made: Shop, *args: str) -> Outcome:
+    return typed(made, "run", NAME, "--json", *args)
+
+
+@pytest.mark.parametrize("line_items", [True, False])
+def test_a_run_of_which_every_row_is_rejected_fails(tmp_path: Path, tiktok: TikTok, line_items: bool) -> None:
+    made = shop(tmp_path / "shop", tiktok.url, ALL_BAD, line_items=line_items)
+    done = connector("run", NAME, "--json", project=made.directory)
+    record = done.record()
+    assert (done.code, record["status"], record["error"], done.sentence) == (3, "failed", REASONS, REASONS)
+    assert record["rows"] == {"read": 4, "delivered": 0, "rejected": 4, "skipped": 0, "pending": 0}
+    assert record["rejects"] == {"missing_identity": 3, "missing_timestamp": 1}
+    shown = typed(made, "runs", "show", record["run_id"])
+    assert REASONS in shown.stdout
+    assert shown.stdout.startswith(f"{NAME}: Failed in ")
+    assert len(typed(made, "rejects", record["run_id"]).stdout.splitlines()) == 5
+    assert tiktok.requests == []
+
+
+def test_the_next_run_begins_anew(tmp_path: Path, tiktok: TikTok) -> None:
+    made = shop(tmp_path / "shop", tiktok.url, ALL_BAD)
+    failed = run(made).json
+    assert typed(made, "resume").code == 2
+    assert typed(made, "resume", failed["run_id"]).code == 2
+    again = run(made)
+    assert (again.code, again.json["resumed"]) == (3, [])
+    made.query.write_text(GOOD.format(rows=2))
+    done = run(made)
+    assert (done.code, done.record()["status"], done.json["resumed"]) == (0, "completed", [])
+    assert len(tiktok.events) == 2
+
+
+def test_all_rejected_rows_are_retried_once_the_cause_is_fixed(tmp_path: Path, tiktok: TikTok) -> None:
+    made = shop(tmp_path / "shop", tiktok.url, ALL_BAD)
+    failed = run(made).json
+    still = typed(made, "retry", failed["run_id"], "--json")
+    assert (still.code, still.record()["status"], still.json["error"]) == (3, "failed", REASONS)
+    made.query.write_text(ALL_BAD.replace("NULL AS email", "'jo@example.com' AS email"))
+    done = typed(made, "retry", still.json["run_id"], "--json")
+    assert (done.code, done.record()["rows"]["delivered"]) == (0, 3)
+
+
+def test_rows_that_were_delivered_before_beside_rejected_ones_are_no_failure(tmp_path: Path, tiktok: TikTok) -> None:
+    made = shop(tmp_path / "shop", tiktok.url, f"FROM events UNION ALL {NOBODY.format(rows=2)}", tables={
+        "events": "SELECT 'e' AS event_id, now()::TIMESTAMPTZ AS timestamp, 'jo@example.com' AS email"})  # fmt: skip
+    assert run(made).code == 0
+    done = run(made)
+    assert (done.code, done.record()["status"]) == (0, "completed_with_rejects")
+    assert done.json["rows"] == {"read": 3, "delivered": 0, "rejected": 2, "skipped": 1, "pending": 0}
+
+
+def test_a_run_of_which_tiktok_refuses_every_row_fails(tmp_path: Path, tiktok: TikTok) -> None:
+    def answer(body: dict[str, Any]) -> Reply:
+        return Reply(40002, "Invalid value for data[0].user.email.", 400)
+
+    tiktok.answer = answer
+    made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=1))
+    done = run(made)
+    record = done.record()
+    assert (done.code, record["status"]) == (3, "failed")
+    assert record["error"] == "The only row was rejected (1 refused_by_tiktok): nothing was delivered."
+    tiktok.answer = lambda body: Reply()
+    assert typed(made, "retry", record["run_id"], "--json").record()["rows"]["delivered"] == 1
+
+
+@pytest.mark.parametrize("line_items", [True, False])
+def test_fewer_rows_than_min_rows_send_nothing(tmp_path: Path, tiktok: TikTok, line_items: bool) -> None:
+    made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=3000), min_rows=3001, line_items=line_items)
+    done = run(made)
+    record = done.record()
+    sentence = "Only 3,000 rows were read, fewer than min_rows asks for (3,001): nothing was sent."
+    assert (done.code, record["status"], record["error"]) == (3, "failed", sentence)
+    assert (record["rows"]["read"], record["rows"]["pending"], tiktok.requests) == (3000, 3000, [])
+    planned = typed(made, "plan", NAME)
+    assert (planned.code, sentence in planned.stderr) == (0, True)
+    assert typed(made, "plan", NAME, "--json").json["would_fail"] == sentence
+    assert typed(made, "resume", record["run_id"]).code == 2
+    made.query.write_text(GOOD.format(rows=3001))
+    assert typed(made, "plan", NAME, "--json").json["would_fail"] is None
+    assert run(made).code == 0
+    assert len(tiktok.events) == 3001
+
+
+@pytest.mark.parametrize(
+    ("query", "settings", "sentence"),
+    [
+        (GOOD.format(rows=2), {"min_rows": 3}, "Only 2 rows were read"),
+        (EMPTY, {"min_rows": 1}, "Only 0 rows were read"),
+        (ALL_BAD, {}, "All 4 rows were rejected"),
+        (NOBODY.format(rows=1), {"max_reject_percent": 1}, "The only row was rejected"),
+        (GOOD.format(rows=3), {"min_rows": 3}, None),
+        (EMPTY, {}, None),
+    ],
+)
+def test_preview_says_that_a_run_would_fail(
+    tmp_path: Path, query: str, settings: dict[str, Any], sentence: str | None
+) -> None:
+    made = shop(tmp_path / "shop", "simulator", query, **settings)
+    shown, as_json = typed(made, "preview", NAME), typed(made, "preview", NAME, "--json").json
+    assert shown.code == 0
+    assert ("A run would fail with exit code 3" in shown.stderr) is (sentence is not None)
+    assert (as_json["would_fail"] or "").startswith(sentence or "")
+    assert (as_json["would_fail"] is None) is (sentence is None)
+
+
+@pytest.mark.parametrize(("limit", "code"), [("1", 0), ("2", 0), ("3", 3), ("4", 3)])
+def test_a_limit_below_min_rows_cannot_tell(tmp_path: Path, limit: str, code: int) -> None:
+    made = shop(tmp_path / "shop", "simulator", GOOD.format(rows=2), min_rows=3)
+    done = typed(made, "run", NAME, "--limit", limit)
+    assert done.code == code
+    assert ("min_rows (3) is not applied" in done.stderr) is (code == 0)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "true"])
+def test_min_rows_is_a_whole_number_of_at_least_one(tmp_path: Path, value: str) -> None:
+    made = shop(tmp_path / "shop", "simulator", GOOD.format(rows=2), min_rows=yaml.safe_load(value))
+    refused = typed(made, "validate")
+    assert refused.code == 2
+    assert "min_rows is" in refused.sentence
+    assert "must be a whole number of at least 1" in refused.sentence
+
+
+def test_a_run_that_was_killed_before_it_could_fail_does_not_send(tmp_path: Path, tiktok: TikTok) -> None:
+    """Staged and never judged: whoever goes on with it judges it first."""
+    made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=5))
+    tiktok.answer = lambda body: Reply(40105, "Access token is incorrect or has been revoked.", 401)
+    stopped = run(made).json
+    ledger_says_nothing_was_sent(made, stopped["run_id"])
+    made.settings.write_text(made.settings.read_text().replace(f"query: {NAME}", f"query: {NAME}\n    min_rows: 6"))
+    tiktok.requests.clear()
+    resumed = typed(made, "resume", stopped["run_id"], "--json")
+    assert (resumed.code, resumed.json["status"], tiktok.requests) == (3, "failed", [])
+    assert "min_rows" in resumed.json["error"]
+
+
+def ledger_says_nothing_was_sent(made: Shop, run_id: str) -> None:
+    """Take the requests of a run out of the ledger, as if the process had been killed before the first."""
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(made.state / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute("UPDATE runs SET requests_sent = 0 WHERE run_id = ?", [run_id])
+
+
+def test_an_empty_result_is_told_everywhere(tmp_path: Path, tiktok: TikTok) -> None:
+    made = shop(tmp_path / "shop", tiktok.url, EMPTY)
+    done = connector("run", NAME, project=made.directory)
+    assert (done.code, NO_ROWS in done.stdout, "\x1b" in done.stdout) == (0, True, False)
+    run_id = typed(made, "runs", "list", "--json").json["runs"][0]["run_id"]
+    assert NO_ROWS in typed(made, "runs", "show", run_id).stdout
+    page = typed(made, "report", run_id).stdout
+    assert f'<div class="note odd" role="note"><p>{NO_ROWS}' in page
+    assert '<span class="status odd">Completed</span>' in page
+    made.query.write_text(GOOD.format(rows=1))
+    full = connector("run", NAME, project=made.directory)
+    assert NO_ROWS not in full.stdout
+
+
+def test_statuses_are_shown_in_words_and_printed_as_such_in_json(tmp_path: Path, tiktok: TikTok) -> None:
+    made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=1))
+    assert run(made).json["status"] == "completed"
+    listed = typed(made, "runs", "list").stdout.splitlines()[1]
+    assert "  Completed  " in listed
+    assert typed(made, "runs", "list", "--json").json["runs"][0]["status"] == "completed"
