@@ -107,7 +107,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("timestamp",),
         ("event_time",),
         Kind.TIMESTAMP,
-        "timestamp, date, ISO 8601 text, Unix seconds or milliseconds; sent as Unix seconds",
+        "timestamp, date (also as eight digits), ISO 8601 text, Unix seconds or milliseconds; floored to Unix seconds",
     ),
     Parameter(
         "event_id",

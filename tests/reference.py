@@ -196,13 +196,20 @@ class Row:
         self.known = self.event in STANDARD_EVENTS | LEGACY_EVENTS or self.event in custom
         if self.event in LEGACY_EVENTS:
             self.warnings.add("legacy_event_name")
-        zone = ZoneInfo(str(self.option("timestamp", "timezone") or self.settings.timezone))
+        self.zone = ZoneInfo(str(self.option("timestamp", "timezone") or self.settings.timezone))
         self.time: int | None = None
         self.time_is_valid = True
         try:
-            self.time = values.event_time(self.one("timestamp"), zone)
+            self.time = values.event_time(self.one("timestamp"), self.zone)
         except values.Invalid:
             self.time_is_valid = False
+
+    def _oldest(self) -> int:
+        """The earliest time that is sent; of days, the beginning of the first."""
+        started, days = self.settings.started_at, self.settings.max_age_days
+        if values.is_day(self.one("timestamp")):
+            return values.first_day(started, days, self.zone)
+        return started - days * 86_400
 
     def _money(self) -> None:
         self.currency = (self.text("currency") or "USD").upper()
@@ -333,8 +340,8 @@ class Row:
 
     def _reasons(self) -> Iterator[str]:
         """The reasons that apply, in their order of precedence."""
-        started, settings = self.settings.started_at, self.settings
-        too_old = self.time is not None and self.time < started - settings.max_age_days * 86_400
+        started = self.settings.started_at
+        too_old = self.time is not None and self.time < self._oldest()
         channel = self.text("event_channel")
         conditions = {
             "invalid_event_source_id": not self.routed,

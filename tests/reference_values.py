@@ -24,9 +24,14 @@ NOTHING = hashlib.sha256(b"").hexdigest()
 
 AMOUNT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 UNIX = re.compile(r"[+-]?\d+(\.\d*)?", re.ASCII)
-ZONE = r"(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?"
-EXTENDED = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)?)?" + ZONE, re.ASCII)
-BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)" + ZONE, re.ASCII)
+CLOCK_ZONE = r"(?: *(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?"
+FRACTION = r"(?:[.,](?P<fraction>\d+))?"
+EXTENDED = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)" + FRACTION + ")?" + CLOCK_ZONE + ")?", re.ASCII | re.I
+)
+COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)" + FRACTION + CLOCK_ZONE, re.ASCII | re.I)
+DAY_TEXT = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+DIGITS = re.compile(r"[1-9]\d{7}(\.0*)?", re.ASCII)
 DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 NETWORKS = [
     *map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8")),
@@ -175,7 +180,7 @@ def instant(moment: datetime, zone: ZoneInfo) -> int:
 
 
 def offset(zone: str) -> timezone:
-    if zone in "Zz":
+    if zone.upper() in {"Z", "UTC", "GMT"}:
         return UTC
     hours, minutes = int(zone[1:3]), int(zone[-2:]) if len(zone) > 3 else 0
     if hours > 23 or minutes > 59:
@@ -183,18 +188,33 @@ def offset(zone: str) -> timezone:
     return timezone((-1 if zone[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes))
 
 
+def calendar_day(number: int) -> date | None:
+    """The day that the eight digits of a number say, None where they say none."""
+    if not 10_000_101 <= number <= 99_991_231:
+        return None
+    try:
+        return date(number // 10_000, number // 100 % 100, number % 100)
+    except ValueError:
+        return None
+
+
 def written_time(plain: str, zone: ZoneInfo) -> int:
+    if DIGITS.fullmatch(plain) and (day := calendar_day(int(plain[:8]))):
+        return instant(datetime.combine(day, time()), zone)
     if UNIX.fullmatch(plain):
         return unix_seconds(Decimal(plain))
-    match = EXTENDED.fullmatch(plain) or BASIC.fullmatch(plain)
+    match = EXTENDED.fullmatch(plain) or COMPACT.fullmatch(plain)
     if not match:
         raise Invalid
-    parts = [int(part or 0) for part in match.groups()[:6]]
+    year, month, day_of_month, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    fraction = int(match["fraction"] or 0)
+    ends_day = hour == 24 and not (minute or second or fraction)
     try:
-        moment = datetime(*parts[:6], tzinfo=offset(match["zone"]) if match["zone"] else None)  # type: ignore[arg-type,misc]
-    except ValueError:
+        moment = datetime(year, month, day_of_month, 0 if ends_day else hour, minute, second)  # noqa: DTZ001
+        moment += timedelta(days=ends_day)
+    except (ValueError, OverflowError):
         raise Invalid from None
-    return instant(moment, zone)
+    return instant(moment.replace(tzinfo=offset(match["zone"])) if match["zone"] else moment, zone)
 
 
 def event_time(value: object, zone: ZoneInfo) -> int | None:
@@ -208,8 +228,28 @@ def event_time(value: object, zone: ZoneInfo) -> int | None:
     if isinstance(value, str):
         return written_time(value.strip(), zone)
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return unix_seconds(Decimal(value))
+        number = Decimal(value)
+        if number.is_finite() and number == number.to_integral_value() and (day := calendar_day(int(number))):
+            return instant(datetime.combine(day, time()), zone)
+        return unix_seconds(number)
     raise Invalid
+
+
+def is_day(value: object) -> bool:
+    """Whether a time says a day and no hour."""
+    if isinstance(value, str):
+        plain = value.strip()
+        digits = DIGITS.fullmatch(plain) and calendar_day(int(plain[:8]))
+        return bool(DAY_TEXT.fullmatch(plain) or digits)
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return math.isfinite(value) and value == int(value) and calendar_day(int(value)) is not None
+    return isinstance(value, date) and not isinstance(value, datetime)
+
+
+def first_day(started_at: int, days: int, zone: ZoneInfo) -> int:
+    """The beginning of the day so many days before that of `started_at`."""
+    today = datetime.fromtimestamp(started_at, zone).date()
+    return instant(datetime.combine(today - timedelta(days=days), time()), zone)
 
 
 def json_text(value: object) -> str:

@@ -220,7 +220,9 @@ def _written(moment: datetime, zone: str) -> Values:
         f"{naive:%Y-%m-%dT%H:%M}", f"{naive:%Y%m%dT%H%M%S}", f"{moment:%Y-%m-%dT%H:%M:%SZ}", f"{moment:%Y%m%dT%H%M%SZ}",
         f"{there:%Y-%m-%dT%H:%M:%S%z}", f"{moment:%Y-%m-%d %H:%M:%S,5z}", f"{moment:%Y-%m-%d %H:%M:%S+00}", f"{seconds}",
         f"{seconds}.75", f"{seconds}999", f"+{seconds}", f"{naive:%d/%m/%Y}", f"{naive:%Y-%m-%d %H:%M:%S} UTC", f"{naive:%Y-%m-%dT24:00}",
-        f"{naive:%Y-%m-%dT%H:%M:60}", f"{naive:%Y-%m-%dT%H}", f"{seconds}e0",
+        f"{naive:%Y-%m-%dT%H:%M:60}", f"{naive:%Y-%m-%dT%H}", f"{seconds}e0", f"{naive:%Y%m%d}", f"{naive:%Y%m%d}.0",
+        f"{there:%Y-%m-%d %H:%M:%S %z}", f"{there:%Y-%m-%dt%H:%M:%S  %z}", f"{moment:%Y-%m-%d %H:%M:%S.999999999999 utc}",
+        f"{moment:%Y%m%dt%H%M%S,5gmt}", f"{naive:%Y-%m-%dt24:00:00.00}", f"{naive:%Y-%m-%d 24:00:00} Z", f"{naive:%Y%m%dT240000}",
     )  # fmt: skip
     return st.sampled_from(forms)
 
@@ -234,8 +236,13 @@ def timestamps(started_at: int) -> st.SearchStrategy[Column]:
     )
     written = st.tuples(instants, st.sampled_from(ZONES)).flatmap(lambda pair: _written(*pair))
     naive = instants.map(lambda moment: moment.replace(tzinfo=None))
-    wholes = mostly(st.one_of(seconds, seconds.map(lambda number: number * 1000 + 999)), extremes, st.none())
-    floats = mostly(seconds.map(lambda number: number + 0.75), extremes.map(float), st.just(float("nan")))
+    digits = naive.map(lambda moment: int(f"{moment:%Y%m%d}"))
+    wholes = mostly(st.one_of(seconds, seconds.map(lambda number: number * 1000 + 999), digits), extremes, st.none())
+    floats = mostly(
+        st.one_of(seconds.map(lambda number: number + 0.75), digits.map(float)),
+        extremes.map(float),
+        st.just(float("nan")),
+    )
     kinds: tuple[tuple[pa.DataType, Values], ...] = (
         (TEXT, texts(written)),
         (WHOLE, wholes),
@@ -245,6 +252,8 @@ def timestamps(started_at: int) -> st.SearchStrategy[Column]:
             mostly(seconds.map(lambda number: Decimal(number) + Decimal("0.999999")), st.none()),
         ),
         (pa.timestamp("us"), mostly(naive, st.none())),
+        (pa.timestamp("ms"), mostly(naive.map(_milliseconds), st.none())),
+        (pa.timestamp("s"), mostly(naive.map(lambda moment: moment.replace(microsecond=0)), st.none())),
         (pa.timestamp("ms", tz="UTC"), mostly(instants.map(_milliseconds), st.none())),
         (pa.timestamp("us", tz="America/New_York"), mostly(instants, st.none())),
         (pa.date32(), mostly(naive.map(datetime.date), st.just(date(1, 1, 1)), st.none())),

@@ -134,7 +134,9 @@ def _readable(parameter: Parameter, kind: pa.DataType) -> tuple[bool, str]:
         plain = not _unreadable(inner) if parameter.kind is Kind.EXTERNAL_ID else is_text(inner) or _is_number(inner)
         return nothing or plain, "text, a number, or a list of them"
     if parameter.kind is Kind.TIMESTAMP:
-        return nothing or moment or number or is_text(kind), "a timestamp, a date, a number or text"
+        # A float of 32 bits holds the seconds of today to within a minute.
+        exact = number and kind not in (pa.float16(), pa.float32())
+        return nothing or moment or exact or is_text(kind), "a timestamp, a date, text, or a number that is exact"
     if parameter.kind in _NUMBERS:
         return nothing or number or is_text(kind), "a number or text"
     return nothing or not _unreadable(kind), "text, a number, true or false, or a date"

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
+from connector.transform.readable import readable
 from connector.transform.repeats import stretches
 from connector.transform.sql.functions import register
 from connector.transform.stripped import stripped
@@ -126,8 +127,8 @@ def key_of(numbers: pa.Array) -> pa.Array:
 def chunk_of(batches: Sequence[pa.RecordBatch], indices: Sequence[int], first_row: int) -> pa.Table:
     """The columns that are read of `batches`, named c0, c1, …, and row_number counting from `first_row`.
 
-    Text is stripped already, and NULL where it is blank.
+    Text is stripped already, and NULL where it is blank; times are in the engine's range.
     """
     table = pa.Table.from_batches(batches)
-    columns = {f"c{index}": stripped(table.column(index)) for index in indices}
+    columns = {f"c{index}": stripped(readable(table.column(index))) for index in indices}
     return pa.table({**columns, "row_number": np.arange(first_row, first_row + table.num_rows, dtype=np.int64)})

@@ -1,6 +1,8 @@
 """What a destination and a run decide about one transform."""
 
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,14 @@ class EventRules:
 
     @property
     def oldest(self) -> int:
-        """The earliest event_time that is sent."""
+        """The earliest event_time that is sent, but for days; see `oldest_day`."""
         return self.started_at - self.max_age_days * 86_400
+
+    def oldest_day(self, zone: str) -> int:
+        """The beginning, in Unix seconds, of the earliest day in `zone` of which events without an hour are sent."""
+        today = datetime.fromtimestamp(self.started_at, ZoneInfo(zone)).date()
+        day = today - timedelta(days=self.max_age_days)
+        return int(datetime.combine(day, time(), ZoneInfo(zone)).timestamp())
 
     @property
     def newest(self) -> int:

@@ -5,7 +5,7 @@ import pyarrow as pa
 from connector.outcomes import Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.sql.text import is_one_of, is_text, quote
-from connector.transform.sql.times import unix_seconds
+from connector.transform.sql.times import is_day, unix_seconds
 from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 Conditions = dict[Reason, str]
@@ -36,19 +36,18 @@ def compile_time(context: Context) -> Conditions:
         return {Reason.MISSING_TIMESTAMP: "true"}
     zone = (fields[0].timezone if fields else None) or rules.timezone
     if fields and not is_text(fields[0].kind):
-        kind, column = fields[0].kind, f"c{fields[0].index}"
-        layers.put(Level.TEXT, "event_time", unix_seconds(column, kind, zone))
+        kind, column, level = fields[0].kind, f"c{fields[0].index}", Level.TEXT
         missing = layers.put(Level.TEXT, "time_missing", f"{column} IS NULL")
+        day = layers.put(Level.TEXT, "is_day", is_day(column, kind))
     else:
-        layers.put(Level.NORMAL, "event_time", _of_text(given, zone))
+        kind, column, level = pa.string(), given, Level.NORMAL
         missing = f"{given} IS NULL"
+        day = is_day(given, kind)
+    layers.put(level, "event_time", unix_seconds(column, kind, zone))
+    too_old = f"(event_time < {rules.oldest} AND NOT ({day} AND event_time >= {rules.oldest_day(zone)}))"
     return {
         Reason.MISSING_TIMESTAMP: missing,
         Reason.INVALID_TIMESTAMP: "event_time IS NULL",
-        Reason.EVENT_TOO_OLD: f"event_time < {rules.oldest}",
+        Reason.EVENT_TOO_OLD: too_old,
         Reason.EVENT_IN_FUTURE: f"event_time > {rules.newest}",
     }
-
-
-def _of_text(column: str, zone: str) -> str:
-    return unix_seconds(column, pa.string(), zone)

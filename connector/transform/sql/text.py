@@ -129,7 +129,7 @@ def text_of(column: str, kind: pa.DataType) -> str:
     if pa.types.is_boolean(kind):
         return f"CASE WHEN {column} THEN 'true' WHEN NOT {column} THEN 'false' END"
     if pa.types.is_timestamp(kind):
-        return _timestamp_text(column, zoned=kind.tz is not None)
+        return _timestamp_text(column, kind)
     return column if is_text(kind) else f"{column}::VARCHAR"
 
 
@@ -149,12 +149,24 @@ def _float_text(column: str) -> str:
     )
 
 
-def _timestamp_text(column: str, *, zoned: bool) -> str:
-    local = f"timezone('UTC', {column})" if zoned else column
+def _timestamp_text(column: str, kind: pa.DataType) -> str:
+    """As `datetime.isoformat` writes it, with three more digits for nanoseconds; `infinity` as it is."""
+    local = f"timezone('UTC', {column})" if kind.tz else column
     whole = f"strftime({local}, '%Y-%m-%dT%H:%M:%S')"
-    exact = f"strftime({local}, '%Y-%m-%dT%H:%M:%S.%f')"
-    iso = f"CASE WHEN microsecond({local}) % 1000000 = 0 THEN {whole} ELSE {exact} END"
-    return f"{iso} || '+00:00'" if zoned else iso
+    part, fraction = _nanoseconds(column) if kind.unit == "ns" else _microseconds(column, local)
+    iso = f"{whole} || CASE WHEN {part} <> 0 THEN '.' || {fraction} ELSE '' END"
+    return f"CASE WHEN {part} IS NULL THEN {whole} ELSE {iso} || '+00:00' END" if kind.tz else iso
+
+
+def _microseconds(column: str, local: str) -> tuple[str, str]:
+    """What is left of a second, NULL for infinity, and its digits."""
+    return f"(epoch_us({column}) % 1000000)", f"strftime({local}, '%f')"
+
+
+def _nanoseconds(column: str) -> tuple[str, str]:
+    part = f"((epoch_ns({column}) % 1000000000 + 1000000000) % 1000000000)"
+    nine = f"lpad({part}::VARCHAR, 9, '0')"
+    return part, f"CASE WHEN {part} % 1000 = 0 THEN left({nine}, 6) ELSE {nine} END"
 
 
 def id_number(text: str) -> str:
