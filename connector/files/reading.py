@@ -42,6 +42,15 @@ class ReadFile:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class LastSent:
+    """The file that was sent last: its name, the run that sent it, its columns."""
+
+    name: str
+    run_id: str
+    columns: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Reading:
     """What is learnt of the files while they are read.
@@ -56,3 +65,7 @@ class Reading:
     lines: LineIndex = field(default_factory=LineIndex)
     files: list[ReadFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    columns: tuple[str, ...] = ()
+    """The names in the header lines of the files that are read; all have the same."""
+    changes: list[str] = field(default_factory=list)
+    """How these differ from the columns of the file that was sent last; also among the notes."""

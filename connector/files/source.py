@@ -13,7 +13,7 @@ from connector.files.conversions import Checks, check_headings, is_instructions,
 from connector.files.failures import reading
 from connector.files.heading import Heading, is_packed, read_heading
 from connector.files.places import Found, Place, find, look_again, place_of
-from connector.files.reading import Input, Limits, ReadFile, Reading
+from connector.files.reading import Input, LastSent, Limits, ReadFile, Reading
 from connector.files.repeated import RepeatedHeaders
 from connector.files.rows import Rows
 from connector.files.text import Stored, Text
@@ -25,6 +25,7 @@ class FileSource:
     def __init__(self, place: Place, wanted: Input, limits: Limits) -> None:
         self._place, self._wanted, self._limits = place, wanted, limits
         self._stop = Event()
+        self._last: LastSent | None = None
         self.reading = Reading()
         self._found = find(place, wanted.pattern, wanted.directory)
         self.files = self._found
@@ -32,6 +33,10 @@ class FileSource:
     def keep(self, wanted: Callable[[Found], bool]) -> None:
         """Leaves out the files that are not wanted."""
         self.files = [file for file in self.files if wanted(file)]
+
+    def compare_with(self, last: LastSent | None) -> None:
+        """Note how the columns differ from those of the file that was sent last."""
+        self._last = last
 
     def digest(self, file: Found) -> str:
         """The SHA-256 of a file as it lies there, in hex. Raises SourceError."""
@@ -49,6 +54,8 @@ class FileSource:
         some = self.files or self._found[:1]
         headings = [self._heading(file) for file in some]
         _refuse_other_headings(some, headings)
+        if self.files:
+            self._compare(self.files[0], headings[0])
         yield FileResult(self.schema(headings[0].names), self._batches)
 
     def describe(self, sql: str) -> pa.Schema:
@@ -74,6 +81,18 @@ class FileSource:
     @property
     def _is_conversions(self) -> bool:
         return self._wanted.format.is_conversions
+
+    def _compare(self, file: Found, heading: Heading) -> None:
+        self.reading.columns = heading.names
+        if self._last and (changes := column_changes(self._last.columns, heading.names)):
+            advice = "LiveRamp asks for a support case before the format of a feed changes"
+            note = (
+                f"{file.shown}: the columns changed since {self._last.name}, the last file sent (run "
+                f"{self._last.run_id}): {changes}. "
+                f"{advice if self._is_conversions else 'Check that the data template still fits'}."
+            )
+            self.reading.changes.append(note)
+            self.reading.notes.append(note)
 
     def _heading(self, file: Found) -> Heading:
         with self._opened(file) as (_, text):

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Select, delete, insert, select
 
 from connector.ledger.database import Database
-from connector.ledger.records import FileRecord, Scope, SentFile
+from connector.ledger.records import FileRecord, Scope, SentColumns, SentFile
 from connector.ledger.tables import files, runs
 from connector.outcomes import RunStatus
 
@@ -24,20 +25,32 @@ class Files:
         with self._database.writing() as connection:
             connection.execute(delete(files).where(files.c.run_id == run_id))
             for number, one in enumerate(found):
-                values = {"name": one.name, "size": one.size, "digest": one.digest}
+                values = {"name": one.name, "size": one.size, "digest": one.digest, "columns": one.columns}
                 connection.execute(insert(files).values(run_id=run_id, number=number, **values))
 
     def sent(self, orchestration: str, scope: Scope) -> list[SentFile]:
         """The files of which every row was dealt with: those of whole runs that reached their end, in earnest."""
         columns = (files.c.size, files.c.digest, runs.c.run_id, runs.c.fingerprint, runs.c.started_at)
-        query = (
-            select(*columns)
-            .join(runs, runs.c.run_id == files.c.run_id)
-            .where(runs.c.orchestration == orchestration, runs.c.status.in_(_SENT))
-            .where(runs.c.target == scope.target, runs.c.api_url == scope.api_url)
-            .where(runs.c.test_event_code.is_(None), runs.c.row_limit.is_(None), runs.c.retry_of.is_(None))
-            .order_by(runs.c.started_at, files.c.number)
-        )
+        query = _of_sent(select(*columns), orchestration, scope).order_by(runs.c.started_at, files.c.number)
         with self._database.reading() as connection:
             found = connection.execute(query).all()
         return [SentFile(size, digest, run, mark, datetime.fromisoformat(at)) for size, digest, run, mark, at in found]
+
+    def last_columns(self, orchestration: str, scope: Scope) -> SentColumns | None:
+        """Return the columns of the file that was sent last, as `sent` counts; None when none are recorded."""
+        columns = select(files.c.name, runs.c.run_id, files.c.columns)
+        query = _of_sent(columns, orchestration, scope).where(files.c.columns.is_not(None))
+        with self._database.reading() as connection:
+            found = connection.execute(
+                query.order_by(runs.c.started_at.desc(), files.c.number.desc()).limit(1)
+            ).one_or_none()
+        return SentColumns(found[0], found[1], tuple(found[2])) if found else None
+
+
+def _of_sent(query: Select[Any], orchestration: str, scope: Scope) -> Select[Any]:
+    return (
+        query.join(runs, runs.c.run_id == files.c.run_id)
+        .where(runs.c.orchestration == orchestration, runs.c.status.in_(_SENT))
+        .where(runs.c.target == scope.target, runs.c.api_url == scope.api_url)
+        .where(runs.c.test_event_code.is_(None), runs.c.row_limit.is_(None), runs.c.retry_of.is_(None))
+    )

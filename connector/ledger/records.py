@@ -48,6 +48,17 @@ class FileRecord:
     name: str
     size: int
     digest: str
+    columns: tuple[str, ...] | None = None
+    """The names in its header line."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentColumns:
+    """The columns of the file that was sent last, its name, and the run that sent it."""
+
+    name: str
+    run_id: str
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

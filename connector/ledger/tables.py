@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """`upgrades` takes a ledger of an earlier version to this one."""
 
 _NONE = text("0")
@@ -73,8 +73,11 @@ files = Table(
     Column("name", String, nullable=False),
     Column("size", _MANY, nullable=False),
     Column("digest", String, nullable=False),
+    Column("columns", JSON(none_as_null=True)),
 )
-"""The files that a run has read, in order: bytes and their SHA-256 as they lay there, by which each is known again."""
+"""The files that a run has read, in order: bytes and their SHA-256 as they lay there, by which each is known again;
+`columns` are the names in its header line, NULL where they were not recorded.
+"""
 
 batches = Table(
     "batches",

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, Table, func, inspect, select, text, u
 from sqlalchemy.schema import CreateColumn
 
 from connector.errors import ConnectorError
-from connector.ledger.tables import SCHEMA_VERSION, batches, metadata, parts, runs, schema_version
+from connector.ledger.tables import SCHEMA_VERSION, batches, files, metadata, parts, runs, schema_version
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
 
@@ -68,7 +68,13 @@ def _to_version_3(connection: Connection) -> None:
     _add(connection, parts, "figures")
 
 
-_STEPS = (_to_version_2, _to_version_3)
+def _to_version_4(connection: Connection) -> None:
+    """The columns of files. A ledger of version 1 has no table of files yet."""
+    if inspect(connection).has_table(files.name):
+        _add(connection, files, "columns")
+
+
+_STEPS = (_to_version_2, _to_version_3, _to_version_4)
 """The step from each version to the next, from version 1 on."""
 
 

@@ -18,7 +18,7 @@ from connector.pipeline.audience_job import AudienceJob, audience_job_now
 from connector.pipeline.audience_run import intent_of, is_emptied, large_change
 from connector.pipeline.audience_staging import StagedMembers, people_of, stage_members
 from connector.pipeline.audience_suppressed import suppressed_by, without_suppressed
-from connector.pipeline.files import refuse_wrong
+from connector.pipeline.files import last_sent, refuse_wrong
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan, Preview
 from connector.pipeline.member_changes import members_known
@@ -36,14 +36,16 @@ def plan_audience(project: Project, name: str) -> Plan:
     with (
         ledger_of(project) as ledger,
         tempfile.TemporaryDirectory(prefix="plan-", dir=project.state_directory) as folder,
-        open_members(job, project.directory, limit=limit) as result,
+        open_members(job, project.directory, limit=limit, last=last_sent(ledger, job, project.target)) as result,
     ):
+        told: list[str] = []
         copies = known_copies(ledger, destination, project.target)
         intent, stage = intent_of(destination, limit), Path(folder) / "stage"
         rows = without_suppressed(result.rows, suppressed_by(ledger))
         staged = stage_members(rows, stage, copies, members_known(ledger), intent)
         if result.reading:
             refuse_wrong(result.reading)
+            told = result.reading.notes
     requests, failure = len(staged.batches), failure_of(job.orchestration, staged)
     return Plan(
         orchestration=name,
@@ -61,7 +63,7 @@ def plan_audience(project: Project, name: str) -> Plan:
         minutes=round(requests / destination.requests_per_second / 60, 4),
         too_many_rejects=failure.message if isinstance(failure, TooManyRejects) else None,
         would_fail=failure.message if failure else None,
-        notes=_notes(job, staged, limit),
+        notes=[*told, *_notes(job, staged, limit)],
         changes=changes_to_come(copies),
         members={"added": staged.added, "removed": staged.removed, "unchanged": staged.unchanged},
     )

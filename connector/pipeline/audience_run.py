@@ -23,7 +23,7 @@ from connector.pipeline.clearing import clear_up, reduce_stage, staged_or_not_at
 from connector.pipeline.consent import Consent
 from connector.pipeline.delivering import concluded
 from connector.pipeline.execution import Execution, execution
-from connector.pipeline.files import refuse_wrong
+from connector.pipeline.files import last_sent, records, refuse_wrong
 from connector.pipeline.member_changes import members_known, settle_changes
 from connector.pipeline.observer import Observer
 from connector.pipeline.reject_limit import min_rows_note, refuse_recorded_rows, refuse_rows
@@ -183,7 +183,14 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
     intent = intent_of(work.destination, limit)
     with (
         staged_or_not_at_all(directory),
-        open_members(job, at.project.directory, limit=limit, stop=at.stop, run_id=run_id) as result,
+        open_members(
+            job,
+            at.project.directory,
+            limit=limit,
+            stop=at.stop,
+            run_id=run_id,
+            last=last_sent(at.ledger, job, at.project.target),
+        ) as result,
     ):
         at.ledger.runs.asked(run_id, result.query_id)
         known = members_known(at.ledger)
@@ -191,6 +198,9 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
         staged = stage_members(rows, directory, work.copies, known, intent, read=at.observer.read)
         if result.reading:
             refuse_wrong(result.reading)
+            for note in result.reading.notes:
+                at.observer.note(note)
+            at.ledger.files.read(run_id, records(result.reading))
     counted = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches, staged.unchanged)
     at.ledger.runs.staged(run_id, counted, holder=at.lock.holder)
     at.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))

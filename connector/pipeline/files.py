@@ -12,12 +12,13 @@ import pyarrow.compute as pc
 from connector.errors import FileRefused, Problem
 from connector.files.findings import SHOWN
 from connector.files.places import Found
-from connector.files.reading import Reading
+from connector.files.reading import LastSent, Reading
 from connector.files.source import FileSource
 from connector.hashed import HashedRows
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import FileRecord, Scope, SentFile
 from connector.outcomes import Reason
+from connector.pipeline.audience_job import AudienceJob
 from connector.pipeline.prepare import Job
 
 
@@ -28,6 +29,7 @@ class Before:
     files: Mapping[tuple[int, str], SentFile]
     fingerprint: str
     timezone: str
+    last: LastSent | None = None
 
     def of(self, source: FileSource, file: Found) -> SentFile | None:
         """The same file, where it was sent before. Only one of which the size is known is gone through for that."""
@@ -47,7 +49,15 @@ def files_before(ledger: Ledger, job: Job, target: str, test_event_code: str | N
         return None
     sent = ledger.files.sent(job.orchestration.name, Scope(target, job.destination.api_url))
     files = {(one.size, one.digest): one for one in sent}
-    return Before(files, job.fingerprint, job.destination.timezone)
+    return Before(files, job.fingerprint, job.destination.timezone, last_sent(ledger, job, target))
+
+
+def last_sent(ledger: Ledger, job: Job | AudienceJob, target: str) -> LastSent | None:
+    """Return the file that the orchestration sent last; None for a query, or when its columns were not recorded."""
+    if job.file is None:
+        return None
+    found = ledger.files.last_columns(job.orchestration.name, Scope(target, job.destination.api_url))
+    return LastSent(found.name, found.run_id, found.columns) if found else None
 
 
 def leave_out_sent(source: FileSource, job: Job, before: Before, *, limit: int | None) -> None:
@@ -60,6 +70,7 @@ def leave_out_sent(source: FileSource, job: Job, before: Before, *, limit: int |
     gone = [file for file, sent in known.items() if sent and sent.fingerprint == before.fingerprint]
     new = sum(sent is None for sent in known.values())
     source.keep(lambda file: file not in gone)
+    source.compare_with(before.last)
     if gone:
         source.reading.notes.append(_sent_before([(file, known[file]) for file in gone]))
     if job.file and job.file.format.is_conversions and new and limit is None:
@@ -126,4 +137,4 @@ def rejected_lines(reading: Reading) -> Iterator[str]:
 
 def records(reading: Reading) -> list[FileRecord]:
     """The files that were read to their ends, for the ledger."""
-    return [FileRecord(one.name, one.size, one.digest) for one in reading.files]
+    return [FileRecord(one.name, one.size, one.digest, reading.columns) for one in reading.files]

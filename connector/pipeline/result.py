@@ -25,7 +25,7 @@ from connector.transform.limit import first_events, first_rows
 from connector.transform.stream import hash_rows
 
 if TYPE_CHECKING:
-    from connector.files.reading import Reading
+    from connector.files.reading import LastSent, Reading
     from connector.files.source import FileSource
     from connector.pipeline.files import Before
     from connector.transform.members import CompiledMembers
@@ -56,19 +56,28 @@ class OpenMembers:
 
 @contextmanager
 def open_members(
-    job: AudienceJob, directory: Path, *, limit: int | None = None, stop: Event | None = None, run_id: str | None = None
+    job: AudienceJob,
+    directory: Path,
+    *,
+    limit: int | None = None,
+    stop: Event | None = None,
+    run_id: str | None = None,
+    last: "LastSent | None" = None,
 ) -> Iterator[OpenMembers]:
     """Runs the query of an audience's people until `stop` is set; at most its first `limit` rows are read.
 
-    Raises as `open_result` does.
+    The columns of files are compared with those of the file that was sent `last`. Raises as `open_result` does.
     """
     from connector.transform.members import hash_members
 
     with _opened(job, directory, _tag(job, run_id)) as source:
         files = _files(source, job)
         reading = files.reading if files else None
+        if files:
+            files.compare_with(last)
         with read_in_background(source, job.sql, stop or Event()) as result:
-            compiled = compile_audience(job, result.schema)
+            with _telling_changes(reading):
+                compiled = compile_audience(job, result.schema)
             batches = first_rows(result.batches(), limit) if limit is not None else result.batches()
             yield OpenMembers(hash_members(batches, compiled, threads=transform_threads()), result.query_id, reading)
 
@@ -98,7 +107,8 @@ def open_result(
     with _opened(job, directory, _tag(job, run_id)) as source:
         reading = _reading(source, job, before, limit)
         with read_in_background(source, job.sql, stop or Event()) as result:
-            compiled = compile_job(job, result.schema)
+            with _telling_changes(reading):
+                compiled = compile_job(job, result.schema)
             batches: Iterator[pa.RecordBatch] = result.batches()
             if limit is not None:
                 whole = job.rules.line_items and test_event_code is None
@@ -155,6 +165,15 @@ def _reading(source: Source, job: Job, before: "Before | None", limit: int | Non
 
         leave_out_sent(files, job, before, limit=limit)
     return files.reading if files else None
+
+
+@contextmanager
+def _telling_changes(reading: "Reading | None") -> Iterator[None]:
+    """Add to what is wrong with the columns of files how they have changed."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError([*error.problems, *map(Problem, reading.changes if reading else ())]) from None
 
 
 def _tag(job: Job | AudienceJob, run_id: str | None = None) -> str:

@@ -11,6 +11,9 @@ FINISHED, INTERRUPTED = "20260301T110000-8b35a4", "20260301T120000-0f7471"
 FINISHED_2, STOPPED_2 = "20260301T110000-c0ba4a", "20260301T120000-a82473"
 """The runs in version_2.sql: of the events g0 to g23 the first sent g0, g1 and g3, the second all but g2 and six."""
 
+SENT_3 = "20261129T201855-8622b2"
+"""The run in version_3.sql that sent the file f.csv."""
+
 API_URL = "http://api.example"
 _BEGAN = "2026-03-01T12:00:00.244+00:00"
 
@@ -25,10 +28,20 @@ def version_1(url: str, *, api_url: str = API_URL, began: datetime | None = None
 
 def version_2(url: str) -> None:
     """Makes it at a URL."""
-    script = SCRIPT.with_name("version_2.sql").read_text()
+    _later(url, "version_2.sql")
+
+
+def version_3(url: str) -> None:
+    """Makes it at a URL."""
+    _later(url, "version_3.sql")
+
+
+def _later(url: str, name: str) -> None:
+    script = SCRIPT.with_name(name).read_text()
     if url.startswith("postgresql"):
         script = re.sub(r"X'([0-9A-F]*)'", r"'\\x\1'", script).replace(" BLOB", " BYTEA")
-        script = script.replace("rows_read INTEGER", "rows_read BIGINT").replace(" size INTEGER", " size BIGINT")
+        script = script.replace("CREATE TABLE moments (\n    id INTEGER", "CREATE TABLE moments (\n    id BIGSERIAL")
+        script = re.sub(r"\b(rows_read|size|unchanged_members) INTEGER", r"\1 BIGINT", script)
     _execute(url, script)
 
 

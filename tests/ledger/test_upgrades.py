@@ -17,7 +17,17 @@ from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.records import Scope
 from connector.ledger.tables import SCHEMA_VERSION, metadata, schema_version
 from connector.transform.forgotten import Forgotten
-from tests.ledger.old import API_URL, FINISHED, FINISHED_2, INTERRUPTED, STOPPED_2, version_1, version_2
+from tests.ledger.old import (
+    API_URL,
+    FINISHED,
+    FINISHED_2,
+    INTERRUPTED,
+    SENT_3,
+    STOPPED_2,
+    version_1,
+    version_2,
+    version_3,
+)
 from tests.ledger.runs import delivered, keys, request, writing
 
 OPEN = [(2, 1), (4, 16)]
@@ -60,7 +70,7 @@ def test_a_new_ledger_is_as_the_tables_are_described(ledger: Ledger) -> None:
     assert version(ledger) == [SCHEMA_VERSION]
 
 
-@pytest.mark.parametrize("old", [version_1, version_2])
+@pytest.mark.parametrize("old", [version_1, version_2, version_3])
 def test_an_old_ledger_becomes_as_a_new_one(new_url: Callable[[], str], old: Callable[[str], None]) -> None:
     url = new_url()
     old(url)
@@ -98,6 +108,17 @@ def test_what_a_ledger_of_version_2_holds_stays(url: str) -> None:
     assert sum(events for _, events in batch.gaps()) == 3
     assert len(known) == 16 * (3 + 16)
     assert {run_id: len(keys) // 16 for run_id, ((keys, _),) in kept.items()} == {FINISHED_2: 3, STOPPED_2: 20}
+
+
+def test_files_of_a_ledger_of_version_3_are_known_without_their_columns(url: str) -> None:
+    version_3(url)
+    with open_ledger(url) as ledger:
+        ((run_id, size),) = [
+            (one.run_id, one.size) for one in ledger.files.sent("purchases", Scope("default", API_URL))
+        ]
+        assert (run_id, size) == (SENT_3, 151)
+        assert ledger.files.last_columns("purchases", Scope("default", API_URL)) is None
+        assert len(ledger.runs.latest()) == 2
 
 
 def test_people_are_found_in_a_ledger_of_version_2(url: str) -> None:
