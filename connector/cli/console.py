@@ -33,12 +33,8 @@ def say(text: str = "") -> None:
 def binary_output(file: Path | None) -> Iterator[IO[bytes]]:
     """Where a table of data goes: a file, or stdout. A file is there, whole, or not at all."""
     if file is None:
-        try:
-            yield sys.stdout.buffer
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # Whoever reads, such as `head`, has enough; not even the end of the process may write more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        yield sys.stdout.buffer
+        sys.stdout.flush()
         return
     unfinished = file.with_name(f".{file.name}.unfinished")
     try:

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -29,8 +28,7 @@ def afterwards(do: Callable[[], None]) -> None:
 
 def _do_afterwards() -> None:
     if _afterwards:
-        with suppress(BrokenPipeError):
-            sys.stdout.flush()
+        sys.stdout.flush()
     while _afterwards:
         _afterwards.pop(0)()
 
@@ -60,7 +58,7 @@ def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None
             error = raised.error if isinstance(raised, AlreadyPrinted) else raised
             _tell(error, as_json=as_json and error is raised)
             raise typer.Exit(error.exit_code) from None
-        except (typer.Exit, BrokenPipeError):
+        except typer.Exit:
             raise
         except Exception as error:
             if debug:

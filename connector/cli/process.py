@@ -6,6 +6,7 @@ import os
 import sys
 
 from connector.cli.memory import keep_freed
+from connector.cli.streams import protect_streams
 
 _codes: list[int] = []
 
@@ -16,6 +17,7 @@ def begin() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # httpx's own command line, and what it draws with; httpx does without where that is not installed.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    protect_streams()
     keep_freed()
     gc.freeze()
     # Whoever waits for the end already, as a tracer does that was loaded first, would come after this one.

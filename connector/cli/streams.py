@@ -1,0 +1,92 @@
+"""Standard streams that nobody has to read: writing to one that is closed is no error."""
+
+import errno
+import io
+import os
+import select
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+_CLOSED = frozenset({errno.EPIPE, errno.EBADF, errno.EIO, errno.ECONNRESET, errno.ESHUTDOWN})
+"""What the system says of a pipe without a reader, a closed descriptor, and a terminal that is gone."""
+
+
+def protect_streams() -> None:
+    """Replace stdout and stderr by streams that discard what is written once their reader is gone.
+
+    A descriptor that is closed already is opened on /dev/null, so that no other file, such as the ledger, gets its
+    number.
+    """
+    for descriptor in (STDIN, STDOUT, STDERR):
+        _occupy(descriptor)
+    if sys.stdin is None:
+        sys.stdin = open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - lasts as long as the process
+    sys.stdout = _protected(sys.stdout, STDOUT)
+    sys.stderr = _protected(sys.stderr, STDERR)
+
+
+class _Stream(io.FileIO):
+    """The descriptor of a standard stream."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Write as much as the descriptor takes; discard it if the descriptor is closed."""
+        try:
+            while (written := super().write(data)) is None:
+                # A parent may have made the pipe non-blocking.
+                select.select([], [self], [])
+        except OSError as error:
+            # What goes on is told on stderr, and a full disk is no reason to end a run.
+            if error.errno not in _CLOSED and self.fileno() != STDERR:
+                raise
+            if error.errno in _CLOSED:
+                _discard(self.fileno())
+            return memoryview(data).nbytes
+        return written
+
+
+def _occupy(descriptor: int) -> None:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        _discard(descriptor)
+
+
+def _discard(descriptor: int) -> None:
+    """Have a descriptor lead to /dev/null."""
+    opened = os.open(os.devnull, os.O_RDWR)
+    if opened == descriptor:
+        os.set_inheritable(opened, True)
+        return
+    os.dup2(opened, descriptor)
+    os.close(opened)
+
+
+def _protected(stream: TextIO | None, descriptor: int) -> TextIO:
+    if stream is None:
+        return io.TextIOWrapper(io.BufferedWriter(_Stream(descriptor, "wb", closefd=False)), encoding="utf-8")
+    if not isinstance(stream, io.TextIOWrapper) or not _leads_to(stream, descriptor):
+        return stream
+    with suppress(OSError):
+        stream.flush()
+    raw = _Stream(descriptor, "wb", closefd=False)
+    return io.TextIOWrapper(
+        # Unbuffered (`python -u`), text goes straight to the descriptor.
+        raw if stream.write_through else io.BufferedWriter(raw),
+        encoding=stream.encoding,
+        # A sign that the terminal's encoding lacks is no reason to end a command either.
+        errors="backslashreplace" if stream.errors == "strict" else stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+def _leads_to(stream: TextIO, descriptor: int) -> bool:
+    try:
+        return stream.fileno() == descriptor
+    except (OSError, ValueError):
+        return False
