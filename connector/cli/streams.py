@@ -6,10 +6,7 @@ import os
 import select
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any, TextIO
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 _CLOSED = frozenset({errno.EPIPE, errno.EBADF, errno.EIO, errno.ECONNRESET, errno.ESHUTDOWN})
@@ -33,7 +30,7 @@ def protect_streams() -> None:
 class _Stream(io.FileIO):
     """The descriptor of a standard stream."""
 
-    def write(self, data: "ReadableBuffer", /) -> int:
+    def write(self, data: Any, /) -> int:
         """Write as much as the descriptor takes; discard it if the descriptor is closed."""
         try:
             while (written := super().write(data)) is None:
