@@ -53,7 +53,8 @@ def _shown_later(record: RunRecord) -> Iterator[str]:
 
 
 def _changed(members: MemberCounts) -> list[tuple[str, str, str]]:
-    counts = (("added", members.added), ("removed", members.removed), ("unchanged", members.unchanged))
+    counts = [("added", members.added), ("removed", members.removed), ("unchanged", members.unchanged)]
+    counts += [("sent again", members.sent_again)] if members.sent_again else []
     return [(f"  {what}", f"{count:,}", "") for what, count in counts]
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from connector.ledger.accounts import AudienceAccounts
 from connector.ledger.audit import Audit
 from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
@@ -37,6 +38,7 @@ class Ledger:
     pages: Pages
     named: NamedIds
     members: Members
+    accounts: AudienceAccounts
     audit: Audit
     suppressed: SuppressedPersons
     schedules: Schedules
@@ -81,6 +83,7 @@ def open_ledger(url: str) -> Ledger:
         pages=Pages(database),
         named=NamedIds(database),
         members=Members(database),
+        accounts=AudienceAccounts(database),
         audit=Audit(database),
         suppressed=SuppressedPersons(database),
         schedules=Schedules(database),

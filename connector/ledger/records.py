@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from connector.outcomes import RunStatus
@@ -173,6 +174,14 @@ class Part:
     members: int = 0
 
 
+class AccountState(StrEnum):
+    """How an ad account of an audience stands: it has the members, waits for them, or was taken away."""
+
+    SERVED = "served"
+    WAITING = "waiting"
+    LEFT = "left"
+
+
 @dataclass(frozen=True, slots=True)
 class AudienceRecord:
     """An audience as the ledger knows it: `key` is its number there, `members` its identifiers by type."""
@@ -230,11 +239,12 @@ class MemberShare:
 
 @dataclass(frozen=True, slots=True)
 class MemberCounts:
-    """Identifiers of an audience that a run added, removed, and found unchanged."""
+    """Identifiers of an audience that a run added, removed, found unchanged, and sent again to added ad accounts."""
 
     added: int
     removed: int
     unchanged: int
+    sent_again: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,10 +266,10 @@ def _members(connection: Connection, run: Row[Any]) -> MemberCounts | None:
     if run.unchanged_members is None:
         return None
     query = select(batches.c.event_source, func.sum(batches.c.delivered_members)).where(batches.c.run_id == run.run_id)
-    found = {"add": 0, "delete": 0}
+    found = {"add": 0, "delete": 0, "resend": 0}
     for source, count in connection.execute(query.group_by(batches.c.event_source)):
         found[source.partition(" ")[0]] += int(count)
-    return MemberCounts(found["add"], found["delete"], run.unchanged_members)
+    return MemberCounts(found["add"], found["delete"], run.unchanged_members, found["resend"])
 
 
 def _record(connection: Connection, run: Row[Any]) -> RunRecord:

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """`upgrades` takes a ledger of an earlier version to this one."""
 
 _NONE = text("0")
@@ -216,6 +216,18 @@ audiences = Table(
     UniqueConstraint("target", "api_url", "audience_id"),
 )
 """The audiences whose members are known; `synced_at` is when a run last ended with all of them acknowledged."""
+
+audience_accounts = Table(
+    "audience_accounts",
+    metadata,
+    Column("audience", ForeignKey("audiences.id"), primary_key=True),
+    Column("advertiser_id", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("run_id", String),
+)
+"""The ad accounts of an audience: one that is `served` has its members; one that is `waiting` was added, and gets them
+from the run `run_id` once that has staged them; one that is `left` was taken away and keeps what it had.
+"""
 
 members = Table(
     "members",

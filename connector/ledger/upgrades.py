@@ -7,7 +7,17 @@ from sqlalchemy import Column, Connection, Table, func, inspect, select, text, u
 from sqlalchemy.schema import CreateColumn
 
 from connector.errors import ConnectorError
-from connector.ledger.tables import SCHEMA_VERSION, batches, files, metadata, parts, runs, schema_version
+from connector.ledger.tables import (
+    SCHEMA_VERSION,
+    audience_accounts,
+    audiences,
+    batches,
+    files,
+    metadata,
+    parts,
+    runs,
+    schema_version,
+)
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
 
@@ -74,7 +84,18 @@ def _to_version_4(connection: Connection) -> None:
         _add(connection, files, "columns")
 
 
-_STEPS = (_to_version_2, _to_version_3, _to_version_4)
+def _to_version_5(connection: Connection) -> None:
+    """Ad accounts of audiences: those that runs have sent to until now are taken to have the members."""
+    if not inspect(connection).has_table(audiences.name):
+        return
+    audience_accounts.create(connection)
+    for audience, advertiser_ids in connection.execute(select(audiences.c.id, audiences.c.advertiser_ids)).all():
+        for advertiser_id in advertiser_ids:
+            values = {"audience": audience, "advertiser_id": advertiser_id, "state": "served"}
+            connection.execute(audience_accounts.insert().values(values))
+
+
+_STEPS = (_to_version_2, _to_version_3, _to_version_4, _to_version_5)
 """The step from each version to the next, from version 1 on."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector.config.destination import AudienceDestination
+from connector.config.destination import AudienceDestination, copy_name
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.audiences import Audience, Audiences
 from connector.destinations.tiktok.endpoint import SIMULATOR
@@ -31,10 +31,23 @@ def known_copies(ledger: Ledger | None, destination: AudienceDestination, target
     """The copies as far as they are known; asks nobody."""
     found = []
     for name, ids in destination.copies():
-        kept = ledger.named.find(_place(destination, target, name, ids)) if ledger else None
-        audience_id = destination.audience_id or (kept.id if kept else "")
-        found.append(_copy(ledger, destination, target, Audience(audience_id, name), ids))
+        kept = _kept_id(ledger, destination, target, name, ids)
+        audience_id = destination.audience_id or (kept[1] if kept else "")
+        known = Audience(audience_id, kept[0] if kept and name else name)
+        found.append(_copy(ledger, destination, target, known, ids))
     return found
+
+
+def _kept_id(
+    ledger: Ledger | None, destination: AudienceDestination, target: str, name: str, ids: tuple[str, ...]
+) -> tuple[str, str] | None:
+    """Name and id under which the audience is known, whichever of its ad accounts was the first when it was made."""
+    is_first, base = name == (destination.audience or ""), destination.audience or ""
+    tried = ((name if is_first else copy_name(base, of), of) for of in ids)
+    for one, of in tried if ledger else ():
+        if ledger and (kept := ledger.named.find(_place(destination, target, one, (of,)))):
+            return one, kept.id
+    return None
 
 
 def settle_copies(

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,13 @@ from connector.destinations.tiktok.units import units
 from connector.errors import TooManyRejects
 from connector.hashed import HashedMembers
 from connector.pipeline.access import Allowed
+from connector.pipeline.audience_accounts import (
+    businesses_left,
+    left_sentence,
+    sent_again,
+    states_to_come,
+    taken_away,
+)
 from connector.pipeline.audience_copies import Copy, changes_to_come, known_copies
 from connector.pipeline.audience_job import AudienceJob, audience_job_now
 from connector.pipeline.audience_run import intent_of, is_emptied, large_change
@@ -40,8 +48,11 @@ def plan_audience(project: Project, name: str) -> Plan:
     ):
         told: list[str] = []
         copies = known_copies(ledger, destination, project.target)
-        intent, stage = intent_of(destination, limit), Path(folder) / "stage"
-        rows = without_suppressed(result.rows, suppressed_by(ledger))
+        states, suppressed = states_to_come(ledger, copies, destination.mode), suppressed_by(ledger)
+        intent, stage = intent_of(destination, limit, states, suppressed), Path(folder) / "stage"
+        accounts = [left_sentence(one) for one in businesses_left(project, ledger, destination, copies)]
+        accounts += chain.from_iterable(map(lambda *one: taken_away(ledger, *one), copies, states))
+        rows = without_suppressed(result.rows, suppressed)
         staged = stage_members(rows, stage, copies, members_known(ledger), intent)
         if result.reading:
             refuse_wrong(result.reading)
@@ -63,9 +74,14 @@ def plan_audience(project: Project, name: str) -> Plan:
         minutes=round(requests / destination.requests_per_second / 60, 4),
         too_many_rejects=failure.message if isinstance(failure, TooManyRejects) else None,
         would_fail=failure.message if failure else None,
-        notes=[*told, *_notes(job, staged, limit)],
+        notes=[*told, *_notes(job, staged, limit), *sent_again(copies, states, staged), *accounts],
         changes=changes_to_come(copies),
-        members={"added": staged.added, "removed": staged.removed, "unchanged": staged.unchanged},
+        members={
+            "added": staged.added,
+            "removed": staged.removed,
+            "unchanged": staged.unchanged,
+            "sent_again": staged.resent,
+        },
     )
 
 

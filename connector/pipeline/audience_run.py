@@ -10,10 +10,19 @@ from connector.config.destination import AudienceDestination
 from connector.config.project import Project
 from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.errors import Interrupted, NothingSent, StopResumable, UsageError
+from connector.ledger.accounts import States
 from connector.ledger.records import OpenBatch, RunRecord, StagedRows
 from connector.outcomes import RunStatus
 from connector.pipeline.access import Allowed
 from connector.pipeline.anew import begin
+from connector.pipeline.audience_accounts import (
+    arrange_accounts,
+    businesses_left,
+    left_sentence,
+    sent_again,
+    states_to_come,
+    to_refill,
+)
 from connector.pipeline.audience_copies import Copy, settle_copies
 from connector.pipeline.audience_job import AudienceJob, audience_job_now
 from connector.pipeline.audience_sending import refused_rows, send_changes
@@ -30,6 +39,7 @@ from connector.pipeline.reject_limit import min_rows_note, refuse_recorded_rows,
 from connector.pipeline.result import open_members
 from connector.pipeline.sending import write_left_out
 from connector.pipeline.service import AudienceService, open_audience_service
+from connector.stage.known import KeySet
 
 LEAST_USED = 1_000
 """TikTok shows no ads to an audience that matches fewer people (agreed by several sources)."""
@@ -111,8 +121,18 @@ def _at_work(
         for copy in copies:
             held = f"the audience {copy.audience_id}"
             stack.enter_context(at.ledger.lock(project.state_directory, held, project.target))
+        _arrange(at, destination, copies)
         _settle(at, copies)
         yield at, _Work(destination, service, copies, options, line)
+
+
+def _arrange(at: Execution, destination: AudienceDestination, copies: Sequence[Copy]) -> None:
+    """Takes down which ad accounts are served from now on, before anything is sent, and tells of the others."""
+    for sentence in arrange_accounts(at.ledger, copies, destination.mode):
+        at.observer.note(sentence)
+    for record in businesses_left(at.project, at.ledger, destination, copies):
+        at.ledger.accounts.leave(record.key)
+        at.observer.note(left_sentence(record))
 
 
 def _settle(at: Execution, copies: Sequence[Copy]) -> None:
@@ -180,7 +200,8 @@ def _carry_out(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit:
 
 def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int | None) -> StagedMembers:
     directory = at.directory(run_id)
-    intent = intent_of(work.destination, limit)
+    states = states_to_come(at.ledger, work.copies, work.destination.mode)
+    intent = intent_of(work.destination, limit, states, suppressed_by(at.ledger))
     with (
         staged_or_not_at_all(directory),
         open_members(
@@ -193,23 +214,30 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
         ) as result,
     ):
         at.ledger.runs.asked(run_id, result.query_id)
-        known = members_known(at.ledger)
-        rows = without_suppressed(result.rows, suppressed_by(at.ledger))
-        staged = stage_members(rows, directory, work.copies, known, intent, read=at.observer.read)
+        rows = without_suppressed(result.rows, intent.suppressed)
+        staged = stage_members(rows, directory, work.copies, members_known(at.ledger), intent, read=at.observer.read)
         if result.reading:
             refuse_wrong(result.reading)
             for note in result.reading.notes:
                 at.observer.note(note)
             at.ledger.files.read(run_id, records(result.reading))
+    for copy in work.copies:
+        if copy.key is not None:
+            at.ledger.accounts.assign(copy.key, run_id)
     counted = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches, staged.unchanged)
     at.ledger.runs.staged(run_id, counted, holder=at.lock.holder)
+    for sentence in sent_again(work.copies, states, staged):
+        at.observer.note(sentence)
     at.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))
     return staged
 
 
-def intent_of(destination: AudienceDestination, limit: int | None) -> Intent:
+def intent_of(
+    destination: AudienceDestination, limit: int | None, states: Sequence[States], suppressed: KeySet | None
+) -> Intent:
     """What a run may do: a limited one sees some of the people only, so it deletes none."""
-    return Intent(destination.mode, destination.mode == MIRROR and limit is None, destination.rows_per_request)
+    deletes, refill = destination.mode == MIRROR and limit is None, to_refill(states, destination.mode)
+    return Intent(destination.mode, deletes, destination.rows_per_request, refill, suppressed)
 
 
 def _agree(work: _Work, staged: StagedMembers, limit: int | None) -> None:
@@ -229,14 +257,17 @@ def is_emptied(destination: AudienceDestination, staged: StagedMembers, limit: i
 
 
 def large_change(destination: AudienceDestination, staged: StagedMembers) -> str | None:
-    """The sentence on a change of more members than `max_change_percent`; the first filling of an audience is none."""
-    if not staged.members:
-        return None
-    percent = 100 * max(staged.added, staged.removed) / staged.members
+    """The sentence on a change of more members than `max_change_percent`.
+
+    The first filling of an audience, or of a copy of it, is none, nor is what an added ad account gets.
+    """
+    members = sum(one.members for one in staged.filled)
+    added, removed = sum(one.added for one in staged.filled), sum(one.removed for one in staged.filled)
+    percent = 100 * max(added, removed) / members if members else 0
     if percent <= destination.max_change_percent:
         return None
     return (
-        f"{staged.added:,} identifiers are added and {staged.removed:,} removed, of {staged.members:,} known "
+        f"{added:,} identifiers are added and {removed:,} removed, of {members:,} known "
         f"({percent:.0f} %, more than max_change_percent: {destination.max_change_percent:g}): an audience that "
         "changes much goes through TikTok's learning phase again."
     )
@@ -266,6 +297,7 @@ def _ended(at: Execution, work: _Work, run_id: str) -> RunRecord:
     for copy in work.copies:
         if copy.key is not None:
             at.ledger.members.synced(copy.key)
+            at.ledger.accounts.served(copy.key, copy.audience_id, run_id)
     for sentence in _worth_knowing(at, work, record):
         at.observer.note(sentence)
     return record

@@ -13,7 +13,7 @@ from connector.delivery.answer import Answer
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.sender import deliver
-from connector.destinations.tiktok.mapping import MappingClient
+from connector.destinations.tiktok.mapping import RESEND, MappingClient
 from connector.hashed import ID_TYPES, LEFT_OUT
 from connector.ledger.records import MemberChange, OpenBatch, Part
 from connector.pipeline.execution import Execution
@@ -43,9 +43,9 @@ class StagedChanges(StagedBatches):
 
     def _note(self, batch: OpenBatch, events: pa.RecordBatch) -> None:
         audience = self._audiences.get(batch.record.route.event_source_id)
-        if audience is None:
-            return
         action = batch.record.route.event_source.partition(" ")[0]
+        if audience is None or action == RESEND:
+            return
         self._changes[batch.record.number] = [
             _change(audience, action, first, events.slice(first, count)) for first, count in batch.gaps()
         ]

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.destinations.tiktok.mapping import ADD, DELETE, route_to
+from connector.destinations.tiktok.mapping import ADD, DELETE, RESEND, route_to
 from connector.destinations.tiktok.units import Identifiers, units
 from connector.disk import sync
 from connector.hashed import ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
@@ -38,7 +38,10 @@ from connector.stage.digests import (
     repeats,
 )
 from connector.stage.known import KeySet
-from connector.stage.units import ADDED, DELETED, UnitsFile
+from connector.stage.units import ADDED, DELETED, RESENT, UnitsFile
+
+ALONE_AT_ONCE = 100_000
+"""Identifiers that are put into requests together: 12 MB of JSON."""
 
 NEW, MEMBER, REPEATED = 0, 1, 2
 """What is known of an identifier of the result."""
@@ -54,16 +57,32 @@ Flags = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is to be done to the audience: `mode`, whether members may be deleted, and rows of a request at most."""
+    """What is to be done to the audience: `mode`, whether members may be deleted, and rows of a request at most.
+
+    `refill` are the numbers of copies to which an ad account was added, which needs the members; `suppressed` are
+    people who are not sent again.
+    """
 
     mode: str
     deletes: bool
     most_rows: int
+    refill: frozenset[int] = frozenset()
+    suppressed: KeySet | None = None
+
+
+@dataclass
+class CopyCounts:
+    """Identifiers of one copy: `members` before, and how many are added, deleted, and sent again."""
+
+    members: int = 0
+    added: int = 0
+    removed: int = 0
+    resent: int = 0
 
 
 @dataclass
 class StagedMembers:
-    """What staging counted: rows, and over all copies identifiers; `members` are how many there were before."""
+    """What staging counted: rows, and identifiers; `by_copy` are those of each copy, by its number."""
 
     read: int = 0
     people: int = 0
@@ -71,10 +90,28 @@ class StagedMembers:
     skips: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     batches: list[BatchRecord] = field(default_factory=list)
-    added: int = 0
-    removed: int = 0
     unchanged: int = 0
-    members: int = 0
+    by_copy: dict[int, CopyCounts] = field(default_factory=dict)
+
+    @property
+    def added(self) -> int:
+        """Identifiers that are added, over all copies."""
+        return sum(one.added for one in self.by_copy.values())
+
+    @property
+    def removed(self) -> int:
+        """Identifiers that are deleted, over all copies."""
+        return sum(one.removed for one in self.by_copy.values())
+
+    @property
+    def resent(self) -> int:
+        """Identifiers that are sent again for ad accounts that were added, over all copies."""
+        return sum(one.resent for one in self.by_copy.values())
+
+    @property
+    def filled(self) -> list[CopyCounts]:
+        """The copies that have members; filling another for the first time is no change of the audience."""
+        return [one for one in self.by_copy.values() if one.members]
 
     @property
     def rejected(self) -> int:
@@ -96,7 +133,8 @@ def stage_members(
     Raises OSError where the disk fails; then nothing that was written counts.
     """
     directory.mkdir(parents=True)
-    staging = _Staging(directory, copies, intent, StagedMembers(), LeftOutWriter(directory, "staging"))
+    counts = StagedMembers(by_copy={number: CopyCounts() for number in range(len(copies))})
+    staging = _Staging(directory, copies, intent, counts, LeftOutWriter(directory, "staging"))
     try:
         staging.read(rows, read)
         staging.compare(known)
@@ -150,19 +188,27 @@ class _Staging:
     def compare(self, known: Known) -> None:
         """Says of each identifier, for each copy, whether it is new, and stages those that are to be deleted."""
         flags = self._flags("w+")
-        with UnitsFile(self.directory, DELETED, self.intent.most_rows) as deleted:
-            for number, copy in enumerate(self.copies):
+        with (
+            UnitsFile(self.directory, RESENT, self.intent.most_rows) as resent,
+            UnitsFile(self.directory, DELETED, self.intent.most_rows) as deleted,
+        ):
+            for number in range(len(self.copies)):
                 for name in ID_TYPES:
                     for share in range(SHARES):
-                        self._compare(flags[number], copy, name, share, known, deleted)
+                        self._compare(flags[number], number, name, share, known, resent, deleted)
+            resent.finish()
             deleted.finish()
-        self.files = [deleted]
+        self.files = [resent, deleted]
 
-    def _compare(self, flags: Flags, copy: Copy, name: str, share: int, known: Known, deleted: UnitsFile) -> None:
+    def _compare(
+        self, flags: Flags, number: int, name: str, share: int, known: Known, resent: UnitsFile, deleted: UnitsFile
+    ) -> None:
         wanted = self.shares.read(name, share)
+        copy, counts = self.copies[number], self.staged.by_copy[number]
         members, doubtful = known(copy, name, share)
-        self.staged.members += len(members)
-        if not len(wanted) and not len(members) and not len(doubtful):
+        counts.members += len(members)
+        more = self._members_elsewhere(number, name, share, known)
+        if not len(wanted) and not len(members) and not len(doubtful) and not len(more):
             return
         order = in_order(wanted["digest"])
         ordered = wanted["digest"][order]
@@ -173,20 +219,31 @@ class _Staging:
         found = np.select([again, there], [REPEATED, MEMBER], NEW).astype(np.uint8)
         flags[wanted["place"][order].astype(np.int64)] = found
         self.staged.unchanged += int(np.count_nonzero(there))
+        among = KeySet(keys_of(ordered))
+        stay = members
         if self.intent.deletes:
             every = distinct(np.concatenate([members, doubtful]))
-            gone = every[~KeySet(keys_of(ordered)).has(keys_of(every))]
-            self.staged.removed += len(gone)
-            self._delete(deleted, copy, name, gone)
+            gone = every[~among.has(keys_of(every))]
+            stay = members[among.has(keys_of(members))]
+            counts.removed += len(gone)
+            _put_alone(deleted, DELETE, copy, name, gone)
+        if number in self.intent.refill:
+            stay = self._not_suppressed(stay)
+            counts.resent += len(stay)
+            _put_alone(resent, RESEND, copy, name, stay)
+            more = self._not_suppressed(more[~among.has(keys_of(more)) & ~KeySet(keys_of(members)).has(keys_of(more))])
+            counts.added += len(more)
+            _put_alone(resent, ADD, copy, name, more)
 
-    @staticmethod
-    def _delete(deleted: UnitsFile, copy: Copy, name: str, gone: Digests) -> None:
-        if not len(gone):
-            return
-        alone = {name: Identifiers(np.ones(len(gone), np.int64), gone)}
-        no_rows = pa.ListArray.from_arrays(pa.array(np.zeros(len(gone) + 1, np.int32)), pa.array([], pa.int64()))
-        made = units(alone, no_rows, copy.audience_id, (name,))
-        deleted.add(route_to(DELETE, (name,), copy.audience_id), made.table, made.weights)
+    def _members_elsewhere(self, number: int, name: str, share: int, known: Known) -> Digests:
+        """Members of the first copy that a copy in another business has to get, although no row names them."""
+        if number and number in self.intent.refill and not self.intent.deletes:
+            return known(self.copies[0], name, share)[0]
+        return np.empty((0, DIGEST_BYTES), np.uint8)
+
+    def _not_suppressed(self, digests: Digests) -> Digests:
+        suppressed = self.intent.suppressed
+        return digests if suppressed is None else digests[~suppressed.has(keys_of(digests))]
 
     def put_units(self) -> None:
         """Stages of each person what is new, and counts who is left out."""
@@ -218,9 +275,9 @@ class _Staging:
                 added.add(route_to(action, ID_TYPES, copy.audience_id), made.table, made.weights)
             count = sum(len(some.digests) for some in new.values())
             if action == ADD:
-                self.staged.added += count
+                self.staged.by_copy[number].added += count
             else:
-                self.staged.removed += count
+                self.staged.by_copy[number].removed += count
         self._leave_out(rows, people, flags, np.asarray(~has.any(axis=0)))
 
     def _leave_out(
@@ -245,7 +302,7 @@ class _Staging:
         self.left_out.add(pa.table([rows, *same, *said], schema=LEFT_OUT))
 
     def finish(self) -> None:
-        """Numbers the batches: additions first, so that no audience is ever smaller than it has to be."""
+        """Numbers the batches: deletions last, so that no audience is ever smaller than it has to be."""
         self.left_out.close()
         staged = (
             (batch, members) for file in self.files for batch, members in zip(file.batches, file.members, strict=True)
@@ -267,6 +324,16 @@ class _Staging:
             reader = pa.ipc.open_file(source)
             for number in range(reader.num_record_batches):
                 yield reader.get_batch(number)
+
+
+def _put_alone(file: UnitsFile, action: str, copy: Copy, name: str, digests: Digests) -> None:
+    """Stages identifiers of one type, each by itself and of no row."""
+    for start in range(0, len(digests), ALONE_AT_ONCE):
+        some = digests[start : start + ALONE_AT_ONCE]
+        alone = {name: Identifiers(np.ones(len(some), np.int64), some)}
+        no_rows = pa.ListArray.from_arrays(pa.array(np.zeros(len(some) + 1, np.int32)), pa.array([], pa.int64()))
+        made = units(alone, no_rows, copy.audience_id, (name,))
+        file.add(route_to(action, (name,), copy.audience_id), made.table, made.weights)
 
 
 def people_of(members: pa.Table | pa.RecordBatch) -> dict[str, Identifiers]:

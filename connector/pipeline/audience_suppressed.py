@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from connector.config.project import Project
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
-from connector.destinations.tiktok.mapping import ADD, DELETE, route_to
+from connector.destinations.tiktok.mapping import ADD, DELETE, RESEND, route_to
 from connector.destinations.tiktok.units import Identifiers, units
 from connector.errors import ConnectorError
 from connector.hashed import LEFT_OUT, HashedMembers
@@ -57,7 +57,7 @@ def skip_suppressed(at: Execution, run_id: str) -> None:
         return
     with StageReader(at.directory(run_id)) as stage:
         for batch in at.ledger.batches.open(run_id):
-            if batch.record.route.event_source.startswith(ADD):
+            if batch.record.route.event_source.startswith((ADD, RESEND)):
                 for part in _skipped(stage, batch, suppressed):
                     at.ledger.batches.settled(run_id, part)
 

@@ -1,6 +1,7 @@
 """The audiences that runs keep, as the ledger knows them and as TikTok tells."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector.config.destination import AudienceDestination
@@ -15,18 +16,26 @@ from connector.errors import (
     NotPermitted,
     UsageError,
 )
-from connector.ledger.records import AudienceRecord
+from connector.ledger.records import AccountState, AudienceRecord
 from connector.pipeline.history import known_ledger
 from connector.pipeline.service import brief_policy, open_account
 
 
 @dataclass(frozen=True, slots=True)
 class AudienceView:
-    """An audience; `size` is what TikTok tells, None: it does not, and `why_not` says why."""
+    """An audience; `size` is what TikTok tells, None: it does not, and `why_not` says why.
+
+    `accounts` says of each ad account that it serves or served how that stands.
+    """
 
     record: AudienceRecord
     size: int | None = None
     why_not: str = ""
+    accounts: Mapping[str, AccountState] = field(default_factory=dict)
+
+    def standing(self, state: AccountState) -> list[str]:
+        """The ad accounts that stand so."""
+        return [one for one, its in self.accounts.items() if its is state]
 
     def as_json(self) -> dict[str, Any]:
         """The object that `connector audiences --json` prints for it."""
@@ -35,6 +44,8 @@ class AudienceView:
             "name": one.name,
             "audience_id": one.audience_id,
             "advertiser_ids": list(one.advertiser_ids),
+            "waiting_advertiser_ids": self.standing(AccountState.WAITING),
+            "left_advertiser_ids": self.standing(AccountState.LEFT),
             "target": one.target,
             "api_url": one.api_url,
             "members": {**one.members, "total": sum(one.members.values())},
@@ -46,7 +57,7 @@ def known_audiences(project: Project) -> list[AudienceView]:
     """Every audience that runs under the project's target keep."""
     with known_ledger(project) as ledger:
         records = ledger.members.known(project.target) if ledger else []
-    return [AudienceView(one) for one in records]
+        return [AudienceView(one, accounts=ledger.accounts.states(one.key)) for one in records if ledger]
 
 
 def show_audience(project: Project, name: str) -> list[AudienceView]:
@@ -56,22 +67,24 @@ def show_audience(project: Project, name: str) -> list[AudienceView]:
     if not found:
         hint = did_you_mean(name, [one.record.name for one in known]) or " `connector audiences` lists them."
         raise UsageError(f'No run keeps an audience "{name}" under target {project.target}.{hint}')
-    return [_with_size(project, one.record) for one in found]
+    return [_with_size(project, one) for one in found]
 
 
-def _with_size(project: Project, record: AudienceRecord) -> AudienceView:
+def _with_size(project: Project, view: AudienceView) -> AudienceView:
+    record = view.record
     destination = destination_of_audience(project, record)
     if destination is None:
-        return AudienceView(record, why_not="No destination goes there any more.")
+        return replace(view, why_not="No destination goes there any more.")
     policy = brief_policy(destination, attempts=2, seconds=10)
     try:
         with open_account(destination, project.state_directory, policy=policy, timeout=10) as account:
-            found = Audiences(account, record.advertiser_ids[0]).with_id(record.audience_id)
+            asked = (Audiences(account, one).with_id(record.audience_id) for one in record.advertiser_ids)
+            found = next((one for one in asked if one), None)
     except (AccountRefused, AccountUnreachable, AuthorisationError, NotPermitted) as error:
-        return AudienceView(record, why_not=error.message)
+        return replace(view, why_not=error.message)
     if found is None:
-        return AudienceView(record, why_not="TikTok does not list it: it may have been deleted there.")
-    return AudienceView(record, found.size)
+        return replace(view, why_not="TikTok does not list it: it may have been deleted there.")
+    return replace(view, size=found.size)
 
 
 def destination_of_audience(project: Project, record: AudienceRecord) -> AudienceDestination | None:

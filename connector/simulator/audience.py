@@ -10,13 +10,17 @@ SIZE_SHOWS_AFTER = 24 * 3_600
 
 @dataclass(slots=True)
 class Audience:
-    """One audience. `members` are digests by schema, `sizes` what it measured and when."""
+    """One audience. `members` are digests by schema, `sizes` what it measured and when.
+
+    `elsewhere` are the digests that came for other ad accounts than its own, by account and schema.
+    """
 
     audience_id: str
     name: str
     advertiser: str
     created: float
     members: dict[str, set[bytes]] = field(default_factory=dict)
+    elsewhere: dict[str, dict[str, set[bytes]]] = field(default_factory=dict)
     sizes: list[tuple[float, int]] = field(default_factory=list)
     history: list[tuple[float, str]] = field(default_factory=list)
     busy_until: float = 0.0
@@ -24,6 +28,16 @@ class Audience:
     def size(self) -> int:
         """How many identifiers are in it."""
         return sum(map(len, self.members.values()))
+
+    def change(self, action: str, schema: str, digest: bytes, advertisers: list[str]) -> None:
+        """Add a digest for ad accounts, or delete it."""
+        others = (self.elsewhere.setdefault(one, {}) for one in advertisers if one != self.advertiser)
+        for members in (self.members, *others):
+            of_schema = members.setdefault(schema, set())
+            if action == "delete":
+                of_schema.discard(digest)
+            elif digest:
+                of_schema.add(digest)
 
     def measure(self, now: float) -> None:
         """Remember the size of now, and of older ones the last that shows already."""

@@ -41,7 +41,7 @@ def mapping(request: Request, world: World) -> Response:
     if found and world.strictness.unhashed == "refuse":
         raise Refused(40062, "PII is not hashed.")
     with world.lock:
-        _carry_out(changes, audiences, action, world)
+        _carry_out(changes, audiences, advertisers, action, world)
     return ok()
 
 
@@ -59,17 +59,15 @@ def _strike(request: Request, changes: list[Change], world: World) -> None:
     raise Refused(code, hit.fault.message or f"Invalid value for batch_data.{hit.index}: {message}")
 
 
-def _carry_out(changes: list[Change], audiences: dict[str, Audience], action: str, world: World) -> None:
+def _carry_out(
+    changes: list[Change], audiences: dict[str, Audience], advertisers: list[str], action: str, world: World
+) -> None:
     now = world.clock()
     for one in audiences.values():
         one.check_editable(now)
     before = sum(one.size() for one in audiences.values())
     for audience_id, schema, digest in changes:
-        members = audiences[audience_id].members.setdefault(schema, set())
-        if action == "delete":
-            members.discard(digest)
-        elif digest:
-            members.add(digest)
+        audiences[audience_id].change(action, schema, digest, advertisers)
     for one in audiences.values():
         one.note(now, action.upper())
         one.measure(now)

@@ -13,7 +13,7 @@ from connector.route import Route
 from connector.stage.arrow_file import ArrowFile
 from connector.stage.writer import StagedBatch
 
-ADDED, DELETED = ("added.arrow", "deleted.arrow")
+ADDED, RESENT, DELETED = ("added.arrow", "resent.arrow", "deleted.arrow")
 """Files of what is sent."""
 
 Weights = npt.NDArray[np.int64]

@@ -18,7 +18,7 @@ def run_once(shop: Shop) -> Shop:
     shop.people(PEOPLE)
     outcome = inside("run", NAME, "--yes", "--json", project=shop.directory)
     assert outcome.code == 0, outcome
-    assert outcome.json["members"] == {"added": len(wanted(PEOPLE)), "removed": 0, "unchanged": 0}
+    assert outcome.json["members"] == {"added": len(wanted(PEOPLE)), "removed": 0, "unchanged": 0, "sent_again": 0}
     return shop
 
 

@@ -135,6 +135,7 @@ def test_a_plan_counts_and_changes_nothing(shop: Shop, tiktok: Simulator) -> Non
         "added": len(wanted([person(500)])),
         "removed": len(wanted(HUNDRED) - wanted(HUNDRED[:40])),
         "unchanged": len(wanted(HUNDRED[:40])),
+        "sent_again": 0,
     }
     assert any("learning phase" in note for note in planned.notes)
     assert members(tiktok) == wanted(HUNDRED)

@@ -14,8 +14,8 @@ from sqlalchemy import inspect, select, update
 from connector.errors import ConnectorError
 from connector.ledger.delivered import Since
 from connector.ledger.ledger import Ledger, open_ledger
-from connector.ledger.records import Scope
-from connector.ledger.tables import SCHEMA_VERSION, metadata, schema_version
+from connector.ledger.records import AccountState, Scope
+from connector.ledger.tables import SCHEMA_VERSION, audience_accounts, metadata, schema_version
 from connector.transform.forgotten import Forgotten
 from tests.ledger.old import (
     API_URL,
@@ -175,3 +175,22 @@ def test_a_newer_ledger_is_refused_and_left_as_it_is(url: str) -> None:
         connection.execute(update(schema_version).values(version=SCHEMA_VERSION + 1))
     with pytest.raises(ConnectorError, match=f"has schema version {SCHEMA_VERSION + 1}.*: update the connector"):
         open_ledger(url)
+
+
+def test_the_accounts_of_an_audience_of_version_4_are_taken_to_have_its_members(url: str) -> None:
+    """Version 4 differs from 5 by one table."""
+    with open_ledger(url) as ledger:
+        scope = Scope("default", API_URL)
+        one = ledger.members.audience(scope, "101", "VIP", ["1", "2"])
+        other = ledger.members.audience(scope, "102", "VIP (3)", ["3"])
+        with ledger.database.writing() as connection:
+            audience_accounts.drop(connection)
+            connection.execute(update(schema_version).values(version=4))
+    with open_ledger(url) as ledger:
+        assert (version(ledger), differences(ledger)) == ([SCHEMA_VERSION], [])
+        assert ledger.accounts.states(one.key) == {"1": AccountState.SERVED, "2": AccountState.SERVED}
+        ledger.accounts.arrange(one.key, ["2", "4"], AccountState.SERVED)
+        assert ledger.accounts.states(one.key) == {
+            "1": AccountState.LEFT, "2": AccountState.SERVED, "4": AccountState.WAITING
+        }  # fmt: skip
+        assert ledger.accounts.states(other.key) == {"3": AccountState.SERVED}

@@ -91,6 +91,14 @@ def _row(one: "AudienceView") -> tuple[str, ...]:
     return record.name, record.audience_id, " ".join(record.advertiser_ids), by_type, record.synced_at or "never"
 
 
+def _further_accounts(one: "AudienceView") -> list[tuple[str, str]]:
+    from connector.ledger.records import AccountState
+
+    waiting, left = one.standing(AccountState.WAITING), one.standing(AccountState.LEFT)
+    told = [("  added", f"{' '.join(waiting)}: the next run sends them who is in the audience")] if waiting else []
+    return told + ([("  taken away", f"{' '.join(left)}: keep what they have, get no change")] if left else [])
+
+
 def _lines(one: "AudienceView") -> list[tuple[str, str]]:
     name, audience_id, accounts, members, synced = _row(one)
     size = f"{one.size:,} people, a day or two ago" if one.size is not None else one.why_not or "TikTok does not say"
@@ -98,6 +106,7 @@ def _lines(one: "AudienceView") -> list[tuple[str, str]]:
         ("audience", name),
         ("id", audience_id),
         ("ad accounts", accounts),
+        *_further_accounts(one),
         ("target", one.record.target),
         ("members", members),
         ("last sync", synced),

@@ -19,6 +19,11 @@ def register(app: typer.Typer) -> None:
     app.command("plan")(plan)
 
 
+def _identifiers(members: dict[str, int]) -> list[tuple[str, str]]:
+    shown = {what: count for what, count in members.items() if count or what != "sent_again"}
+    return [(f"identifiers {what.replace('_', ' ')}", f"{count:,}") for what, count in shown.items()]
+
+
 @reported
 def plan(
     name: NameArgument,
@@ -40,7 +45,7 @@ def plan(
         ("rows rejected", f"{sum(planned.rejects.values()):,}"),
         ("rows skipped", f"{sum(planned.skips.values()):,}"),
         *([("events", f"{planned.events:,}")] if planned.members is None else []),
-        *((f"identifiers {what}", f"{count:,}") for what, count in (planned.members or {}).items()),
+        *_identifiers(planned.members or {}),
         ("requests", f"{planned.requests:,}"),
         ("minutes at the rate limit", f"{planned.minutes:.2f}"),
     ]

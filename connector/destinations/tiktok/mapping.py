@@ -29,6 +29,8 @@ SCHEMAS = {"email": "EMAIL_SHA256", "phone": "PHONE_SHA256", "idfa": "IDFA_SHA25
 """By the names of identifiers. That AAID_SHA256 stands for Android's id is agreed by several sources."""
 
 ADD, DELETE = "add", "delete"
+RESEND = "resend"
+"""Members that are in the audience already are added again, for an ad account that was added to it."""
 MOST_ROWS = 10_000
 """Rows of `batch_data` in a request: one vendor's figure, TikTok's own is not known."""
 
@@ -94,7 +96,8 @@ class MappingClient:
 def mapping_body(batch: Batch, advertiser_ids: Sequence[str]) -> bytes:
     """The batch's rows in their envelope; the payload is joined in, never encoded again."""
     action, _, schemas = batch.route.event_source.partition(" ")
-    root = {"advertiser_ids": list(advertiser_ids), "action": action, "id_schema": schemas.split(",")}
+    done = ADD if action == RESEND else action
+    root = {"advertiser_ids": list(advertiser_ids), "action": done, "id_schema": schemas.split(",")}
     head = json.dumps(root, separators=(",", ":"))[:-1]
     return b"".join((head.encode(), b',"batch_data":[', batch.payload, b"]}"))
 
