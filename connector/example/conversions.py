@@ -2,10 +2,13 @@
 
 import csv
 import io
+import json
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from connector.conversions import COLUMNS
+from connector.conversions import COLUMNS, PLACEHOLDERS
 from connector.errors import UsageError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".psv": "|", ".txt": "|"}
@@ -22,8 +25,11 @@ _GOODS = (
 )
 
 
-def conversions(rows: int, today: date, delimiter: str, *, dirty: bool = False) -> str:
-    """The header line and so many rows, the same all day long; `dirty`: two rows in twenty are such as are rejected."""
+def conversions(rows: int, today: date, delimiter: str, *, dirty: bool = False, categories: Sequence[str] = ()) -> str:
+    """The header line and so many rows, the same all day long; `dirty`: two rows in twenty are such as are rejected.
+
+    The rows take the `categories` by turns; without them each is a purchase in a shop or offline.
+    """
     made = io.StringIO()
     writer = csv.writer(made, delimiter=delimiter, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -31,15 +37,21 @@ def conversions(rows: int, today: date, delimiter: str, *, dirty: bool = False) 
         row = _row(number, today)
         if dirty:
             row |= _dirt(number, today)
+        if categories:
+            row["transaction_category"] = categories[number % len(categories)]
         writer.writerow(row.get(name, "") for name in COLUMNS)
     return made.getvalue()
 
 
-def write_conversions(path: Path, rows: int) -> None:
-    """Begins a new file, its delimiter being what its name says. Raises UsageError where it cannot be written."""
+def write_conversions(path: Path, rows: int, categories: Sequence[str] = ()) -> None:
+    """Write a new file with so many rows of these categories, its delimiter being what its name says.
+
+    Raises UsageError where it cannot be written, and for categories that the program's files cannot have.
+    """
+    _check_categories(categories, rows)
     if path.suffix not in DELIMITERS:
         raise UsageError(f"{path} cannot be a conversions file: its name has to end in {', '.join(DELIMITERS)}.")
-    text = conversions(rows, datetime.now(UTC).date(), DELIMITERS[path.suffix])
+    text = conversions(rows, datetime.now(UTC).date(), DELIMITERS[path.suffix], categories=categories)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -47,6 +59,23 @@ def write_conversions(path: Path, rows: int) -> None:
         raise UsageError(f"{path} is there already, and is left as it is.") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _check_categories(categories: Sequence[str], rows: int) -> None:
+    """Refuse values that the format refuses, and rows too few to show every value, as the program's sample has to."""
+    for name in categories:
+        if name != name.strip() or any(map(str.isspace, name.replace(" ", ""))) or name.lower() in ("", *PLACEHOLDERS):
+            raise UsageError(
+                f"{json.dumps(name, ensure_ascii=False)} cannot be a transaction category: it is blank, has blanks "
+                "around it or a line break or tab within, or says N/A or null."
+            )
+    if twice := [name for name, count in Counter(categories).items() if count > 1]:
+        raise UsageError(f'The transaction category "{twice[0]}" is given twice: name each once.')
+    if rows < len(categories):
+        raise UsageError(
+            f"--rows {rows} is too few to show every transaction category ({len(categories)}): pass --rows 25, as the "
+            "program asks for in a sample."
+        )
 
 
 def _row(number: int, today: date) -> dict[str, str]:

@@ -111,9 +111,10 @@ def _check_one(names: tuple[str, ...], line: str, place: str, form: FileFormat) 
     if len(names) == 1 and not _ONE_NAME.fullmatch(names[0]):
         if any(map(identifies_a_person, (line, *_ANYTHING_BETWEEN.split(line)))):
             raise _no_names(place)
+        wanted = "the format declares a" if form.delimiter else "the delimiter has to be"
         raise FileRefused(
-            f'{place}: the header line has one column, "{_shown(names[0])}": the delimiter has to be '
-            f"{_alternatives(form)}."
+            f'{place}: the header line has one column, "{_shown(names[0])}": {wanted} '
+            f"{form.delimiter or _alternatives(form)}."
         )
 
 

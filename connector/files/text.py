@@ -131,10 +131,12 @@ class Text:
             line = self._lines + line_breaks(error.before)
             name = error.encoding.upper().removesuffix("-LE").removesuffix("-BE")
             byte = f" (the byte 0x{error.byte:02X})" if error.byte is not None else ""
-            raise FileRefused(
-                f"{self._shown}:{line}: not {name} text{byte}: save the file as UTF-8, for instance with "
-                "`iconv -f WINDOWS-1252 -t UTF-8`."
-            ) from None
+            advice = (
+                "save the file as UTF-8, for instance with `iconv -f WINDOWS-1252 -t UTF-8`"
+                if name == "UTF-8"
+                else "its byte order mark says so; write it anew, or as UTF-8"
+            )
+            raise FileRefused(f"{self._shown}:{line}: not {name} text{byte}: {advice}.") from None
 
     def _cleaned(self, chunk: bytes) -> bytes:
         self._check_nul(chunk)

@@ -1,5 +1,6 @@
 """Files elsewhere, from real servers on this machine, with the credentials that a user's environment holds."""
 
+import gzip
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +26,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(folder, "1.psv", "\n".join(lines[: ROWS // 2]))
     write(folder, "2.psv.gz", "\n".join([lines[0], *lines[ROWS // 2 :]]))
     write(folder, "bad.csv", "email,value\n1\n")
+    write(folder, "joined.csv", _joined(lines[:101]).encode("utf-16"))
+    packed = gzip.compress(lines[0].encode() + b"\n" + b"\n".join(line.encode() for line in lines[1:]))
+    (folder / "cut.csv.gz").write_bytes(packed[: len(packed) // 2])
+    write(folder, "latin.csv", lines[0].encode() + b"\n" + lines[1].replace("In Store", "Caf\u00e9").encode("latin-1"))
     return folder
 
 
@@ -87,6 +92,38 @@ def test_what_is_wrong_is_told_with_the_whole_address(tmp_path: Path, servers: d
     assert outcome.code == 2
     assert outcome.record()["status"] == "failed"
     assert outcome.stderr.splitlines()[0].startswith(f'{server.address}/bad.csv:1: "email" is none of')
+
+
+def _joined(lines: list[str]) -> str:
+    """These lines with CR, and the header line again behind a byte order mark."""
+    return "\r".join([*lines[:50], f"\ufeff{lines[0]}", *lines[50:]])
+
+
+def test_a_file_elsewhere_is_read_however_it_is_written(tmp_path: Path, servers: dict[str, Server]) -> None:
+    server = servers["s3"]
+    made = file_shop(tmp_path / "shop", "simulator", f"{server.address}/joined.csv", format=CONVERSIONS)
+    outcome = connector("run", NAME, project=made.directory, environ=server.environ)
+    assert outcome.code == 0
+    assert outcome.stdout.splitlines()[2].split()[:2] == ["delivered", "100"]
+    told = f"{server.address}/joined.csv: the header line stands again on line 51, and is skipped there."
+    assert told in outcome.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("cut.csv.gz", "cut.csv.gz is not a complete gzip file: it ends too early"),
+        ("latin.csv", "latin.csv:2: not UTF-8 text (the byte 0xE9)"),
+    ],
+)
+def test_a_damaged_file_elsewhere_is_refused_in_one_sentence(
+    tmp_path: Path, servers: dict[str, Server], name: str, told: str
+) -> None:
+    server = servers["s3"]
+    outcome = run(file_shop(tmp_path / "shop", "simulator", f"{server.address}/{name}"), server)
+    assert (outcome.code, outcome.record()["rows"]["delivered"]) == (2, 0)
+    assert told in outcome.stderr
+    assert "customer" not in outcome.stderr
 
 
 def test_a_store_that_refuses_the_credentials_ends_the_run_with_1(tmp_path: Path, servers: dict[str, Server]) -> None:

@@ -453,6 +453,38 @@ def test_headers_with_rows_writes_a_sample_of_which_every_row_is_delivered(made:
     assert record["rows"] == {"read": 60, "delivered": 60, "rejected": 0, "skipped": 0, "pending": 0}
 
 
+def test_the_rows_of_headers_show_every_category(made: Shop, tiktok: TikTok) -> None:
+    file, categories = made.directory / "n.psv", ["In Store", "Café, 2|3", '"Phone"']
+    options = [word for name in categories for word in ("--category", name)]
+    outcome = inside("headers", str(file), "--rows", "25", *options, project=made.directory)
+    assert outcome.code == 0
+    declared = yaml.safe_load(outcome.stderr.splitlines()[1].partition("orchestration: ")[2])
+    assert declared == {"transaction_category": categories}
+    with file.open(newline="") as opened:
+        assert {row["transaction_category"] for row in csv.DictReader(opened, delimiter="|")} == set(categories)
+    edit(made, file="n.psv", format={"name": CONVERSIONS, **declared})
+    assert run(made, "--json").record()["rows"]["delivered"] == 25
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--rows", "9", "--category", " In Store"], '" In Store" cannot be a transaction category'),
+        (["--rows", "9", "--category", "n/A"], '"n/A" cannot be a transaction category'),
+        (["--rows", "9", "--category", ""], '"" cannot be a transaction category'),
+        (["--rows", "9", "--category", "a\nb"], '"a\\nb" cannot be a transaction category'),
+        (["--rows", "9", "--category", "a", "--category", "a"], '"a" is given twice'),
+        (["--rows", "1", "--category", "a", "--category", "b"], "--rows 1 is too few"),
+        (["--category", "a"], "--rows 0 is too few"),
+    ],
+)
+def test_categories_that_no_file_can_have_are_refused(made: Shop, options: list[str], told: str) -> None:
+    outcome = inside("headers", str(made.directory / "n.csv"), *options, project=made.directory)
+    assert outcome.code == 2
+    assert told in outcome.stderr
+    assert not (made.directory / "n.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "told"), [("f.psv", "is there already"), ("n.json", "has to end in"), ("no/n.csv", "cannot be written")]
 )

@@ -1,10 +1,12 @@
 """Files as other programs write them: read right, or refused with a sentence that quotes no value."""
 
 import csv
+import gzip
 import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -106,6 +108,12 @@ def test_a_program_s_file_has_no_line_for_excel_and_no_semicolons(tmp_path: Path
     assert "f.csv:1: a line for Excel" in refusal(FileRefused, tmp_path, "f.csv", **form)
     write(tmp_path, "f.csv", "email_1;transaction_category;transaction_timestamp;transaction_amount\n")
     assert "has to be a comma, a tab or a pipe." in refusal(FileRefused, tmp_path, "f.csv", **form)
+
+
+def test_a_declared_delimiter_that_the_header_line_lacks_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "f.csv", "a,b\n1,2\n")
+    message = refusal(FileRefused, tmp_path, "f.csv", delimiter="tab")
+    assert message == 'f.csv:1: the header line has one column, "a,b": the format declares a tab.'
 
 
 def test_every_way_in_which_columns_differ_is_told(tmp_path: Path) -> None:
@@ -230,3 +238,57 @@ def _expected(text: str, delimiter: str) -> list[Row]:
     return [
         dict(zip(names, (value or None for value in row), strict=True)) for row in rows if any(row) and row != names
     ]
+
+
+# Damaged files -----------------------------------------------------------------------------------------------
+
+SECRET = "jo.secret@example.com"
+WHOLE = f'order_id,email,note\r\n1,{SECRET},x\r\n2,{SECRET},"a, ""b""\r\nc"\r\n' * 3
+KINDS = {
+    "f.csv": WHOLE.encode(),
+    "g.csv": WHOLE.encode("utf-16"),
+    "h.csv.gz": gzip.compress(WHOLE.encode(), mtime=0),
+    "i.psv": WHOLE.replace(",", "|").replace("\r\n", "\r").encode(),
+}
+PIECES = st.sampled_from(
+    [
+        b"\0",
+        b"\r",
+        b"\n",
+        b'"',
+        b"\\",
+        b",",
+        b"|",
+        b"\xef\xbb\xbf",
+        b"\xef\xbb",
+        b"\xff\xfe",
+        b"\xe9",
+        b"\x1f\x8b",
+        b"sep=;\n",
+        b"",
+    ]
+)
+
+
+@given(
+    st.sampled_from(sorted(KINDS)),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), PIECES), max_size=3),
+    st.sampled_from([{}, {"delimiter": "tab"}, {"name": "liveramp_conversions"}]),
+)
+@example("h.csv.gz", [(0.9, 100, b"")], {})
+@example("f.csv", [(0.0, 20, b"")], {})
+def test_a_damaged_file_is_read_or_refused_without_a_value_of_it(
+    tmp_path_factory: pytest.TempPathFactory, name: str, edits: list[tuple[float, int, bytes]], form: dict[str, Any]
+) -> None:
+    folder, content = tmp_path_factory.mktemp("damaged"), KINDS[name]
+    for place, length, piece in edits:
+        start = int(place * len(content))
+        content = content[:start] + piece + content[start + length :]
+    (folder / name).write_bytes(content)
+    try:
+        _, problems = read(folder, name, **form)
+    except FileRefused as refused:
+        problems = [one.message for one in refused.problems]
+    for problem in problems:
+        assert problem.startswith(name)
+        assert "secret" not in problem

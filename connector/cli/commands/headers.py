@@ -1,5 +1,6 @@
 """`connector headers`: begins a conversions file."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,10 @@ from connector.cli.failures import reported
 from connector.cli.options import DebugOption
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The new file: .csv, .tsv, .psv or .txt.")]
+CategoriesOption = Annotated[
+    list[str] | None,
+    typer.Option("--category", metavar="NAME", help="A transaction category of the made-up rows; repeatable."),
+]
 RowsOption = Annotated[int, typer.Option("--rows", min=0, help="Add so many made-up rows, such as a sample needs.")]
 
 
@@ -19,9 +24,15 @@ def register(app: typer.Typer) -> None:
 
 
 @reported
-def headers(file: FileArgument, rows: RowsOption = 0, debug: DebugOption = False) -> None:
+def headers(
+    file: FileArgument, rows: RowsOption = 0, categories: CategoriesOption = None, debug: DebugOption = False
+) -> None:
     """Write a conversions file of LiveRamp's program with its headers, and no rows unless they are asked for."""
     from connector.example.conversions import write_conversions
 
-    write_conversions(file, rows)
+    declared = tuple(categories or ())
+    write_conversions(file, rows, declared)
     say(f"{file}: the headers, and {counted(rows, 'made-up row') if rows else 'no rows'}.")
+    if declared:
+        listed = json.dumps(declared, ensure_ascii=False)
+        say(f"Declare the same values in the format of the orchestration: transaction_category: {listed}")
