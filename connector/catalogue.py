@@ -173,7 +173,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("ip",),
         ("user", "ip"),
         Kind.IP,
-        "public IPv4 or IPv6; others dropped with a warning",
+        "public IPv4 or IPv6, also with the prefix /32 or /128; others dropped with a warning",
         WEB,
         personal=True,
     ),

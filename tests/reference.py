@@ -244,7 +244,7 @@ class Row:
 
     def _surroundings(self) -> None:
         """What only web events have: address, device and page."""
-        self.ip = self.text("ip") if self.web else None
+        self.ip = values.without_prefix(self.text("ip")) if self.web else None
         if self.ip and not values.public_ip(self.ip):
             self.warnings.add("invalid_ip")
             self.ip = None

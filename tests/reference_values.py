@@ -125,6 +125,14 @@ def country(plain: str) -> str | None:
     return plain.lower() if re.fullmatch("[a-z]{2}", plain.lower()) else None
 
 
+def without_prefix(plain: str | None) -> str | None:
+    """An address without the prefix that covers all of it."""
+    address, _, prefix = (plain or "").partition("/")
+    whole = re.fullmatch(r"[0-9.]+", address) and prefix == "32"
+    whole = whole or (re.fullmatch(r"[0-9a-fA-F:.]+", address) and ":" in address and prefix == "128")
+    return address if whole else plain
+
+
 def public_ip(plain: str) -> bool:
     try:
         address = ipaddress.ip_address(plain)

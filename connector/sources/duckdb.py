@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from connector.config.warehouse import Warehouse
 from connector.errors import SourceError
+from connector.sources.conversion import converted
+from connector.sources.duckdb_types import conversions, exact
 from connector.sources.failures import FAILED, OPENING, named_errors
 from connector.sources.statement import not_one_query
 
@@ -69,7 +71,8 @@ class DuckDBSource:
                 cursor.execute(f"SET memory_limit = '{limit}'")
                 try:
                     # Through `sql` and not `execute`, which would keep the whole result.
-                    return DuckDBResult(cursor.sql(sql).to_arrow_reader(BATCH_ROWS))
+                    relation = exact(cursor.sql(sql))
+                    return DuckDBResult(relation, relation.to_arrow_reader(BATCH_ROWS))
                 except duckdb.OutOfMemoryException:
                     if limit == LARGE_MEMORY:
                         raise
@@ -94,20 +97,27 @@ class DuckDBResult:
 
     query_id = None
 
-    def __init__(self, reader: pa.RecordBatchReader) -> None:
+    def __init__(self, relation: duckdb.DuckDBPyRelation, reader: pa.RecordBatchReader) -> None:
         self._reader = reader
+        self._conversions = conversions(relation, reader.schema)
+        self._schema = pa.schema(
+            [
+                field.with_type(one.kind).with_metadata({"type": str(kind)})
+                for field, one, kind in zip(reader.schema, self._conversions, relation.types, strict=True)
+            ]
+        )
         self._first = next(reader, None)
 
     @property
     def schema(self) -> pa.Schema:
         """See `Result.schema`."""
-        return self._reader.schema
+        return self._schema
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """See `Result.batches`."""
         batch = self._first
         while batch is not None:
-            yield batch
+            yield converted(batch, self._conversions, self._schema)
             with _named_errors():
                 batch = next(self._reader, None)
 

@@ -1,8 +1,9 @@
 """PostgreSQL, and what speaks its protocol, through ADBC: the server's binary rows become Arrow in C."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError, SourceError
 from connector.redaction import REDACTED
 from connector.sources.failures import FAILED, OPENING, said, secrets_of
-from connector.sources.opaque import plain_batch, plain_schema
+from connector.sources.opaque import PlainTypes
 from connector.sources.statement import refuse_other_statements
 
 BATCH_BYTES = 1 << 18
@@ -24,6 +25,7 @@ BATCH_BYTES = 1 << 18
 
 _CONNECT_SECONDS = "30"
 _TEXT_TYPES = "SELECT typname::text FROM pg_catalog.pg_type WHERE typtype = 'e' OR typname IN ('citext', 'ltree')"
+_MONEY_UNIT = "SELECT 1::pg_catalog.money AS unit"
 _ERRORS = (adbc_driver_manager.Error, pa.ArrowException, OSError)
 _PRIMARY = re.compile(r"(?:ERROR|FATAL):\s+(?P<said>[^\n]*)")
 _ABOUT_DATA = "22"
@@ -43,6 +45,7 @@ class PostgreSQLSource:
 
     def __init__(self, connection: dbapi.Connection, secrets: tuple[str, ...]) -> None:
         self._connection, self._secrets = connection, secrets
+        self._money_places = self._places()
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["PostgreSQLResult"]:
@@ -50,11 +53,11 @@ class PostgreSQLSource:
         refuse_other_statements(sql)
         with self._reading() as cursor:
             with _named_errors(FAILED, self._secrets):
-                text_types = self._text_types(cursor)
+                types = partial(PlainTypes, text_types=self._text_types(cursor), money_places=self._money_places)
                 options = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
                 cursor.adbc_statement.set_options(**options)
                 cursor.execute(sql)
-                result = PostgreSQLResult(cursor.fetch_record_batch(), text_types, self._secrets)
+                result = PostgreSQLResult(cursor.fetch_record_batch(), types, self._secrets)
             try:
                 yield result
             finally:
@@ -66,7 +69,7 @@ class PostgreSQLSource:
         """See `Source.describe`: the server prepares the query and does not run it."""
         refuse_other_statements(sql)
         with self._reading() as cursor, _named_errors(FAILED, self._secrets):
-            return plain_schema(cursor.adbc_execute_schema(sql), self._text_types(cursor))
+            return PlainTypes(cursor.adbc_execute_schema(sql), self._text_types(cursor), self._money_places).schema
 
     def cancel(self) -> None:
         """See `Source.cancel`."""
@@ -94,6 +97,13 @@ class PostgreSQLSource:
         with suppress(*_ERRORS), self._connection.cursor() as cursor:
             cursor.execute("ROLLBACK")
 
+    def _places(self) -> int | None:
+        """How many decimal places MONEY has here, which the server's locale decides; None where there is no MONEY."""
+        with suppress(*_ERRORS), self._connection.cursor() as cursor:
+            cursor.execute(_MONEY_UNIT)
+            return len(str(cursor.fetch_arrow_table()["unit"][0].as_py())) - 1
+        return None
+
     def _text_types(self, cursor: Any) -> frozenset[str]:
         """The types that go over the wire as text, of those that the driver does not know."""
         cursor.execute(_TEXT_TYPES)
@@ -105,9 +115,12 @@ class PostgreSQLResult:
 
     query_id = None
 
-    def __init__(self, reader: pa.RecordBatchReader, text_types: frozenset[str], secrets: tuple[str, ...]) -> None:
+    def __init__(
+        self, reader: pa.RecordBatchReader, types: Callable[[pa.Schema], PlainTypes], secrets: tuple[str, ...]
+    ) -> None:
         self._reader, self._secrets = reader, secrets
-        self.schema = plain_schema(reader.schema, text_types)
+        self._types = types(reader.schema)
+        self.schema = self._types.schema
         self.is_finished = False
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -118,7 +131,7 @@ class PostgreSQLResult:
                 if batch is None:
                     self.is_finished = True
                     return
-                batch = plain_batch(batch, self.schema)
+                batch = self._types.batch(batch)
             yield batch
 
 

@@ -15,9 +15,10 @@ from snowflake.connector.errors import Error
 
 from connector.config.warehouse import Warehouse
 from connector.errors import SourceError
+from connector.sources.conversion import converted
 from connector.sources.failures import FAILED, OPENING, said, secrets_of
 from connector.sources.snowflake_login import login_of
-from connector.sources.snowflake_types import schema_of
+from connector.sources.snowflake_types import conversions_of, schema_of
 from connector.sources.statement import refuse_other_statements
 
 # Python would print what the driver warns of, such as a proxy that it uses, between our own lines.
@@ -103,6 +104,7 @@ class SnowflakeResult:
     def __init__(self, cursor: SnowflakeCursor, query_id: str, secrets: tuple[str, ...]) -> None:
         self.query_id = query_id
         self.schema = schema_of(cursor.description or [])
+        self._conversions = conversions_of(cursor.description or [], self.schema)
         self._chunks = cursor.get_result_batches() or []
         self._secrets = secrets
 
@@ -114,13 +116,7 @@ class SnowflakeResult:
                 table = chunk.to_arrow(number_to_decimal=True, force_microsecond_precision=True)
                 batches = [] if table is None else table.to_batches(BATCH_ROWS)
             for batch in batches:
-                yield self._plain(batch)
-
-    def _plain(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Each chunk has the smallest integers that hold its values; all batches have the same types."""
-        columns = zip(batch.columns, self.schema.types, strict=True)
-        arrays = [column if column.type == kind else column.cast(kind) for column, kind in columns]
-        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+                yield converted(batch, self._conversions, self.schema)
 
 
 @contextmanager

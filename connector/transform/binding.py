@@ -90,7 +90,7 @@ class _Binder:
         for key, source in self.template.sources.items():
             if key.startswith(OWN_PROPERTY):
                 filled = source if isinstance(source, Constant) else self._field(key, source[0])
-                if isinstance(filled, Field) and pa.types.is_nested(filled.kind) is False and _unreadable(filled.kind):
+                if isinstance(filled, Field) and not _has_json(filled.kind):
                     self._wrong_type(key, filled, "text, a number, a date, a list or a struct")
                 elif filled:
                     own[key.removeprefix(OWN_PROPERTY)] = filled
@@ -118,7 +118,9 @@ class _Binder:
         return readable
 
     def _wrong_type(self, key: str, field: Field, wanted: str) -> None:
-        self._problem(key, f'{key}: the column "{field.name}" is of type {field.kind}, but has to be {wanted}.')
+        metadata = self.schema.field(field.index).metadata or {}
+        kind = metadata.get(b"type", str(field.kind).encode()).decode()
+        self._problem(key, f'{key}: the column "{field.name}" is of type {kind}, but has to be {wanted}: cast it.')
 
     def _problem(self, key: str, message: str) -> None:
         place = self.template.places.get(key)
@@ -154,7 +156,19 @@ def _unreadable(kind: pa.DataType) -> bool:
         or pa.types.is_boolean(kind)
         or pa.types.is_timestamp(kind)
         or pa.types.is_date(kind)
+        or pa.types.is_time(kind)
     )
+
+
+def _has_json(kind: pa.DataType) -> bool:
+    """Whether the values of this type, and those within them, can be written as JSON."""
+    if is_list(kind):
+        return _has_json(kind.value_type)
+    if pa.types.is_struct(kind):
+        return all(_has_json(field.type) for field in kind)
+    if pa.types.is_map(kind):
+        return is_text(kind.key_type) and _has_json(kind.item_type)
+    return not _unreadable(kind)
 
 
 def is_list(kind: pa.DataType) -> bool:

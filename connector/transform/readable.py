@@ -14,48 +14,64 @@ _EARLIEST = -9_223_372_022_400_000_000
 def readable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column with its times in microseconds, those beyond the engine's range infinite; nanoseconds stay.
 
-    A time that would overflow otherwise ends the engine, whatever is asked of it.
+    A time that would overflow otherwise ends the engine, whatever is asked of it. In nested values, numbers that are
+    not finite become NULL: JSON has none.
     """
-    if not _has_times(column.type):
+    if not _differs(column.type):
         return column
-    return pa.chunked_array([_converted(chunk) for chunk in column.chunks], readable_type(column.type))
+    return pa.chunked_array([_converted(chunk) for chunk in column.chunks], _type(column.type))
 
 
-def readable_type(kind: pa.DataType) -> pa.DataType:
-    """The type that a column of this type has for the engine."""
-    if pa.types.is_timestamp(kind):
-        return kind if kind.unit == "ns" else pa.timestamp("us", kind.tz)
-    if pa.types.is_struct(kind):
-        return pa.struct([(field.name, readable_type(field.type)) for field in kind])
-    if _is_list(kind) and _has_times(kind):
-        return pa.list_(readable_type(kind.value_type))
-    return kind
-
-
-def _has_times(kind: pa.DataType) -> bool:
+def _differs(kind: pa.DataType, *, nested: bool = False) -> bool:
     if pa.types.is_timestamp(kind):
         return bool(kind.unit != "ns")
     if pa.types.is_struct(kind):
-        return any(_has_times(field.type) for field in kind)
-    return _is_list(kind) and _has_times(kind.value_type)
+        return any(_differs(field.type, nested=True) for field in kind)
+    if pa.types.is_map(kind):
+        return _differs(kind.item_type, nested=True)
+    return (_is_list(kind) and _differs(kind.value_type, nested=True)) or (nested and pa.types.is_floating(kind))
+
+
+def _type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind) and kind.unit != "ns":
+        return pa.timestamp("us", kind.tz)
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _type(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(kind.key_type, _type(kind.item_type))
+    return pa.list_(_type(kind.value_type)) if _is_list(kind) and _differs(kind) else kind
 
 
 def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
-def _converted(array: pa.Array) -> pa.Array:
+def _converted(array: pa.Array, *, nested: bool = False) -> pa.Array:
     kind = array.type
-    if not _has_times(kind):
+    if not _differs(kind, nested=nested):
         return array
     if pa.types.is_timestamp(kind):
         return _microseconds(array)
     if pa.types.is_struct(kind):
-        fields = [_converted(array.field(number)) for number in range(kind.num_fields)]
-        return pa.StructArray.from_arrays(fields, fields=list(readable_type(kind)), mask=array.is_null())
+        fields = [_converted(array.field(number), nested=True) for number in range(kind.num_fields)]
+        return pa.StructArray.from_arrays(fields, fields=list(_type(kind)), mask=array.is_null())
+    if pa.types.is_floating(kind):
+        return pc.if_else(pc.is_finite(array), array, pa.scalar(None, kind))
+    return _converted_values(array)
+
+
+def _converted_values(array: pa.Array) -> pa.Array:
+    if pa.types.is_map(array.type):
+        items = _converted(array.items, nested=True)
+        entries = pa.StructArray.from_arrays([array.keys, items], ["key", "value"])
+        buffers = array.buffers()[:2]
+        return pa.MapArray.from_buffers(
+            _type(array.type), len(array), buffers, array.null_count, array.offset, [entries]
+        )
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.r_[0, np.cumsum(lengths)].astype(np.int32))
-    return pa.ListArray.from_arrays(offsets, _converted(array.flatten()), readable_type(kind), mask=array.is_null())
+    values = _converted(array.flatten(), nested=True)
+    return pa.ListArray.from_arrays(offsets, values, _type(array.type), mask=array.is_null())
 
 
 def _microseconds(array: pa.Array) -> pa.Array:

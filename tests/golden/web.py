@@ -28,7 +28,7 @@ NOT_PUBLIC = (
     "fdff::1", "fe80::1", "febf::1", "ff02::1", "::ffff:10.0.0.1", "::FFFF:7f00:1", "0:0:0:0:0:0:0:1",
 )  # fmt: skip
 NO_ADDRESS = (
-    "8.8.8", "8.8.8.8.8", "256.1.1.1", "08.8.8.8", "8.8.8.8:80", "8.8.8.8/32", "localhost", "134744072", "2001:db8::1%eth0",
+    "8.8.8", "8.8.8.8.8", "256.1.1.1", "08.8.8.8", "8.8.8.8:80", "localhost", "134744072", "2001:db8::1%eth0",
     "2001:db8:::1", "1::2::3", "[2001:db8::1]", "12345::1", "8.8.8.8, 1.1.1.1", "٨.8.8.8", "1:2:3:4:5:6:7:8:9", ":1",
 )  # fmt: skip
 
@@ -41,6 +41,12 @@ CASES: list[Case] = [
     *(online(f"the address {text} is sent as given", {"ip": f" {text} "}, user(ip=text)) for text in PUBLIC),
     *(online(f"the address {text} is dropped", {"ip": text}, warnings={"invalid_ip": 1}) for text in NOT_PUBLIC),
     *(online(f"{text!r} is no address", {"ip": text}, warnings={"invalid_ip": 1}) for text in NO_ADDRESS),
+    online("an address with the prefix of one host", {"ip": "8.8.8.8/32"}, user(ip="8.8.8.8")),
+    online("the same of IPv6", {"ip": "2001:4860:4860::8888/128"}, user(ip="2001:4860:4860::8888")),
+    *(
+        online(f"{text} is no single public address", {"ip": text}, warnings={"invalid_ip": 1})
+        for text in ("8.8.8.0/24", "8.8.8.8/128", "2001:4860:4860::8888/32", "10.0.0.1/32", "8.8.8.8/", "/32", "8.8.8.8/32/32")
+    ),
     online("a blank address is absent", {"ip": " "}),
     offline("offline has no address to warn of", {"ip": "10.0.0.1"}),
     online(

@@ -12,7 +12,7 @@ from connector.transform.sql.identity import (
     without_empty_digest,
 )
 from connector.transform.sql.json import json_text
-from connector.transform.sql.network import is_public
+from connector.transform.sql.network import is_public, without_prefix
 from connector.transform.sql.text import guarded, lower, strip
 
 _US_ZIP_LENGTH = 5
@@ -71,7 +71,8 @@ def _ip(context: Context) -> str | None:
     given = context.text("ip")
     if not given:
         return None
-    usable = context.layers.put(Level.NORMAL, "usable_ip", f"CASE WHEN {is_public(given)} THEN {given} END")
+    address = context.layers.put(Level.GUARDED, "ip_address", without_prefix(given))
+    usable = context.layers.put(Level.NORMAL, "usable_ip", f"CASE WHEN {is_public(address)} THEN {address} END")
     return json_text(usable)
 
 

@@ -11,6 +11,12 @@ _NOT_PUBLIC_V4 = (
 _GLOBAL_V6 = r"[23][0-9a-fA-F]{3}(:[0-9a-fA-F]{1,4}){7}"
 
 
+def without_prefix(column: str) -> str:
+    """`column` without a prefix that covers the whole address, which PostgreSQL adds to every `inet` cast to text."""
+    address = rf"regexp_replace({column}, '^([0-9.]+)/32$|^([0-9a-fA-F:.]*:[0-9a-fA-F:.]*)/128$', '\1\2')"
+    return f"CASE WHEN contains({column}, '/') THEN {address} ELSE {column} END"
+
+
 def is_public(column: str) -> str:
     """Whether `column` is a public address. Only unusual forms of IPv6 are asked of Python."""
     return (

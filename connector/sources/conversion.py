@@ -1,0 +1,72 @@
+"""How a column becomes one of another type, its nested values included."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+Convert = Callable[[pa.Array], pa.Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """Converts arrays to `kind`. Without `convert` they stay as they are."""
+
+    kind: pa.DataType
+    convert: Convert | None = None
+
+    def __call__(self, array: pa.Array) -> pa.Array:
+        """Convert one array."""
+        return self.convert(array) if self.convert else array
+
+
+def conversion_of(field: pa.Field, leaf: Callable[[pa.Field], Conversion]) -> Conversion:
+    """The conversion of a field; `leaf` gives that of a field that is no list and no struct."""
+    kind = field.type
+    if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        inner = kind.value_field.with_metadata({**(kind.value_field.metadata or {}), **_element(field)})
+        return list_conversion(kind, conversion_of(inner, leaf))
+    if pa.types.is_struct(kind):
+        return struct_conversion(kind, [conversion_of(child, leaf) for child in kind])
+    return leaf(field)
+
+
+def converted(batch: pa.RecordBatch, conversions: Sequence[Conversion], schema: pa.Schema) -> pa.RecordBatch:
+    """The rows with each column converted."""
+    arrays = [conversion(column) for column, conversion in zip(batch.columns, conversions, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _element(field: pa.Field) -> dict[bytes, bytes]:
+    """What is said of a list is meant of its values: `_money` is a list of `money`."""
+    return {key: value.removeprefix(b"_") for key, value in (field.metadata or {}).items()}
+
+
+def list_conversion(kind: pa.DataType, values: Conversion) -> Conversion:
+    """The conversion of lists by that of their values."""
+    if values.convert is None:
+        return Conversion(kind)
+    wanted = pa.list_(values.kind)
+
+    def convert(array: pa.Array) -> pa.Array:
+        if pa.types.is_fixed_size_list(array.type):
+            array = array.cast(pa.list_(array.type.value_type))
+        inner = values(array.values)
+        return pa.ListArray.from_buffers(
+            wanted, len(array), array.buffers()[:2], array.null_count, array.offset, [inner]
+        )
+
+    return Conversion(wanted, convert)
+
+
+def struct_conversion(kind: pa.DataType, children: Sequence[Conversion]) -> Conversion:
+    """The conversion of structs by those of their fields."""
+    if all(child.convert is None for child in children):
+        return Conversion(kind)
+    fields = [pa.field(field.name, child.kind) for field, child in zip(kind, children, strict=True)]
+
+    def convert(array: pa.Array) -> pa.Array:
+        inner = [child(array.field(number)) for number, child in enumerate(children)]
+        return pa.StructArray.from_arrays(inner, fields=fields, mask=array.is_null())
+
+    return Conversion(pa.struct(fields), convert)
