@@ -21,8 +21,9 @@ REPEATABLE = timedelta(hours=47)
 """For how long after its first request an event may be sent again although it may have been taken: TikTok knows it by
 its id for 48 hours (agreed by several sources), and a batch may be tried for a while."""
 
-MARGIN = timedelta(hours=1)
-"""Added to `max_age_days` for keys: a row may lie a little in the future, and so count as recent for longer."""
+MARGIN = timedelta(hours=26)
+"""Added to `max_age_days` for keys: a row may lie a little in the future, and so count as recent for longer; and a date
+without a time is recent until the end of its last day, which may have 25 hours."""
 
 
 @dataclass(frozen=True, slots=True)

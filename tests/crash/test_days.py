@@ -3,8 +3,10 @@
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -63,3 +65,23 @@ def test_each_event_is_sent_once_until_its_key_is_too_old(tmp_path: Path, world:
     assert service.events == of_days(0, 1, 2, 3, 4) + of_days(2, 3)
     remembered = {run_id for (run_id,) in asked(project, "SELECT run_id FROM batch_keys")}
     assert remembered == {second["run_id"], third["run_id"]}
+
+
+def test_a_date_is_sent_once_until_its_last_day_ends(tmp_path: Path, world: World) -> None:
+    """Delivered in the first minute of its day, and met again late on the last: nearly a day over `max_age_days`."""
+    service, now = Service(), datetime.now(UTC)
+    # A zone in which it is ten o'clock in the evening.
+    west = (now.hour - 22 + 12) % 24 - 12
+    zone = ZoneInfo(f"Etc/GMT{west:+d}")
+    yesterday = (now.astimezone(zone) - timedelta(days=1)).date()
+    world.place.begin(service)
+    query = f"SELECT 'e1' AS event_id, DATE '{yesterday}' AS timestamp, 'jo@example.com' AS email"
+    project = shop(tmp_path / "shop", world.place.url, query, destination={"max_age_days": 1, "timezone": zone.key})
+    assert run(project)["rows"]["delivered"] == 1
+    then = datetime.combine(yesterday, time(0, 1), zone).astimezone(UTC)
+    ((kept_until,),) = asked(project, "SELECT keep_until FROM batch_keys")
+    until = then + (datetime.fromisoformat(kept_until) - now)
+    for table, column, moment in (("batches", "settled_at", then), ("batch_keys", "keep_until", until)):
+        asked(project, f"UPDATE {table} SET {column} = '{moment.isoformat(timespec='milliseconds')}'")
+    assert run(project)["skips"] == {"already_delivered": 1}
+    assert service.events == Counter({"e1": 1})
