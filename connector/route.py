@@ -9,3 +9,8 @@ class Route:
 
     event_source: str
     event_source_id: str
+
+    @property
+    def is_audience(self) -> bool:
+        """Whether identifiers go to an audience; `event_source` is then the action and the types of identifiers."""
+        return " " in self.event_source

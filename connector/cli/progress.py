@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Event, Lock
 
 from connector.cli.console import can_be_asked, counted, is_terminal, say, yes
-from connector.pipeline.observer import Silent
+from connector.pipeline.observer import EVENT, Silent
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -59,17 +59,17 @@ class Lines(Watcher):
         """See `Observer.read`."""
         self._now_and_then(f"read {rows:,} rows")
 
-    def staged(self, events: int, requests: int) -> None:
+    def staged(self, events: int, requests: int, noun: str = EVENT) -> None:
         """See `Observer.staged`."""
         self._total = events
-        say(f"staged {counted(events, 'event')} for {counted(requests, 'request')}")
+        say(f"staged {counted(events, noun)} for {counted(requests, 'request')}")
 
-    def settled(self, events: int) -> None:
+    def settled(self, events: int, noun: str = EVENT) -> None:
         """See `Observer.settled`."""
         with self._lock:
             self._done += events
             of_all = f" of {self._total:,}" if self._total else ""
-            self._now_and_then(f"sent {self._done:,}{of_all} events")
+            self._now_and_then(f"sent {self._done:,}{of_all} {noun}s")
 
     def note(self, sentence: str) -> None:
         """See `Observer.note`."""
@@ -117,12 +117,12 @@ class Bar(Lines):
         if not self._total:
             self._show(rows)
 
-    def staged(self, events: int, requests: int) -> None:
+    def staged(self, events: int, requests: int, noun: str = EVENT) -> None:
         """See `Observer.staged`."""
         self._total, self._sent_before, self._since = events, self._done, time.monotonic()
         self._progress.reset(self._task, total=events, completed=self._done, description="sending", rate="")
 
-    def settled(self, events: int) -> None:
+    def settled(self, events: int, noun: str = EVENT) -> None:
         """See `Observer.settled`."""
         with self._lock:
             self._done += events

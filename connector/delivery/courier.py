@@ -19,7 +19,7 @@ Attempt = Callable[[Batch], Answer]
 LONGEST_SLEEP = 0.2
 """Seconds after which a waiting thread looks whether to stop."""
 
-TOO_LONG = "The service could not take the events for too long; the run can be resumed."
+TOO_LONG = "The service could not take what was sent for too long; the run can be resumed."
 STOPPING = frozenset({Verdict.STOP, Verdict.EXPIRED_TOKEN, Verdict.WITHHELD})
 FINAL = {Verdict.ACCEPTED: BatchState.DELIVERED, Verdict.REFUSED: BatchState.REFUSED}
 

@@ -86,6 +86,12 @@ def _alike(fates: Sequence[Fate]) -> bool:
 
 def _all_refused(batch: Batch, answer: Answer) -> str:
     route = batch.route
+    if route.is_audience:
+        return (
+            "Every identifier tried was refused and none was taken. Check first the audience "
+            f"({route.event_source_id}) and the ad accounts (advertiser_ids), then run `connector resume`. The service "
+            f"said: {answer.message}"
+        )
     return (
         "Every event tried was refused and none was taken. Check first the event source id "
         f"({route.event_source} {route.event_source_id}), the advertiser id and the event name, "

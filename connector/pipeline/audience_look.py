@@ -26,7 +26,7 @@ from connector.pipeline.audience_job import AudienceJob, audience_job_now
 from connector.pipeline.audience_run import intent_of, is_emptied, large_change
 from connector.pipeline.audience_staging import StagedMembers, people_of, stage_members
 from connector.pipeline.audience_suppressed import suppressed_by, without_suppressed
-from connector.pipeline.files import last_sent, refuse_wrong
+from connector.pipeline.files import last_sent, refuse_wrong, unchanged
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan, Preview
 from connector.pipeline.member_changes import members_known
@@ -56,7 +56,7 @@ def plan_audience(project: Project, name: str) -> Plan:
         staged = stage_members(rows, stage, copies, members_known(ledger), intent)
         if result.reading:
             refuse_wrong(result.reading)
-            told = result.reading.notes
+            told = [*unchanged(ledger, job, project.target, result.reading), *result.reading.notes]
     requests, failure = len(staged.batches), failure_of(job.orchestration, staged)
     return Plan(
         orchestration=name,

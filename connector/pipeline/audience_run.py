@@ -32,9 +32,9 @@ from connector.pipeline.clearing import clear_up, reduce_stage, staged_or_not_at
 from connector.pipeline.consent import Consent
 from connector.pipeline.delivering import concluded
 from connector.pipeline.execution import Execution, execution
-from connector.pipeline.files import last_sent, records, refuse_wrong
+from connector.pipeline.files import last_sent, records, refuse_wrong, unchanged
 from connector.pipeline.member_changes import members_known, settle_changes
-from connector.pipeline.observer import Observer
+from connector.pipeline.observer import IDENTIFIER, Observer
 from connector.pipeline.reject_limit import min_rows_note, refuse_recorded_rows, refuse_rows
 from connector.pipeline.result import open_members
 from connector.pipeline.sending import write_left_out
@@ -218,7 +218,7 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
         staged = stage_members(rows, directory, work.copies, members_known(at.ledger), intent, read=at.observer.read)
         if result.reading:
             refuse_wrong(result.reading)
-            for note in result.reading.notes:
+            for note in [*unchanged(at.ledger, job, at.project.target, result.reading), *result.reading.notes]:
                 at.observer.note(note)
             at.ledger.files.read(run_id, records(result.reading))
     for copy in work.copies:
@@ -228,7 +228,7 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
     at.ledger.runs.staged(run_id, counted, holder=at.lock.holder)
     for sentence in sent_again(work.copies, states, staged):
         at.observer.note(sentence)
-    at.observer.staged(sum(batch.events for batch in staged.batches), len(staged.batches))
+    at.observer.staged(sum(batch.members for batch in staged.batches), len(staged.batches), IDENTIFIER)
     return staged
 
 

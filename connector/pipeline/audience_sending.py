@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from connector.destinations.tiktok.mapping import RESEND, MappingClient
 from connector.hashed import ID_TYPES, LEFT_OUT
 from connector.ledger.records import MemberChange, OpenBatch, Part
 from connector.pipeline.execution import Execution
+from connector.pipeline.observer import IDENTIFIER
 from connector.pipeline.sending import LedgerRecorder, StagedBatches
 from connector.pipeline.service import retry_policy
 
@@ -66,6 +68,9 @@ class ChangeRecorder(LedgerRecorder):
         changes = self._batches.changes(batch.number)
         self._ledger.batches.sending(self._run_id, batch.number, holder=self._holder, changes=changes)
 
+    def _size(self, batch: Batch) -> int:
+        return self._batches.members(batch)
+
     def _part(self, batch: Batch, state: BatchState, answer: Answer | None) -> Part:
         part = super()._part(batch, state, answer)
         return replace(part, members=self._batches.members(batch))
@@ -81,6 +86,7 @@ def send_changes(
 ) -> None:
     """Sends batches until the fate of each is known. Raises StopResumable, LockedError."""
     batches = StagedChanges(at.directory(run_id), open_batches, audiences)
+    told = partial(at.observer.settled, noun=IDENTIFIER)
     try:
         deliver(
             batches,
@@ -88,7 +94,7 @@ def send_changes(
             policy=retry_policy(destination),
             limiter=AdaptiveLimiter(destination.requests_per_second),
             max_in_flight=destination.max_in_flight,
-            record=ChangeRecorder(at.ledger, run_id, batches, at.lock.holder, at.observer.settled),
+            record=ChangeRecorder(at.ledger, run_id, batches, at.lock.holder, told),
             stop=at.stop,
             split=batches.split,
         )

@@ -135,6 +135,18 @@ def rejected_lines(reading: Reading) -> Iterator[str]:
         yield f"{file}: {kind}: line{'s' * (count > 1)} {', '.join(map(str, lines))}{more}."
 
 
+def unchanged(ledger: Ledger, job: AudienceJob, target: str, reading: Reading) -> Iterator[str]:
+    """A sentence on each file of an audience that was sent before. It is compared again: the audience may differ."""
+    sent = ledger.files.sent(job.orchestration.name, Scope(target, job.destination.api_url))
+    known = {(one.size, one.digest): one.run_id for one in sent}
+    for file in reading.files:
+        if run_id := known.get((file.size, file.digest)):
+            yield (
+                f"{file.name} was sent before, by run {run_id}, and has not changed: it is read again and compared "
+                "with the audience."
+            )
+
+
 def records(reading: Reading) -> list[FileRecord]:
     """The files that were read to their ends, for the ledger."""
     return [FileRecord(one.name, one.size, one.digest, reading.columns) for one in reading.files]

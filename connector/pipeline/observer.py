@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+EVENT, IDENTIFIER = "event", "identifier"
+"""What is counted: a run of an audience sends identifiers."""
+
 
 class Observer(Protocol):
     """Called as things happen, some of them from several threads."""
@@ -15,11 +18,11 @@ class Observer(Protocol):
     def read(self, rows: int) -> None:
         """So many rows have been read, checked and staged so far."""
 
-    def staged(self, events: int, requests: int) -> None:
-        """Everything is staged: so many events will be sent in at least so many requests."""
+    def staged(self, events: int, requests: int, noun: str = EVENT) -> None:
+        """Everything is staged: so many events will be sent in at least so many requests; `noun` is what else it is."""
 
-    def settled(self, events: int) -> None:
-        """So many more events were delivered or refused."""
+    def settled(self, events: int, noun: str = EVENT) -> None:
+        """So many more events were delivered or refused; `noun` is what else it is."""
 
     def note(self, sentence: str) -> None:
         """Something that the user should know although the run goes on."""
@@ -40,10 +43,10 @@ class Silent:
     def read(self, rows: int) -> None:
         """See `Observer.read`."""
 
-    def staged(self, events: int, requests: int) -> None:
+    def staged(self, events: int, requests: int, noun: str = EVENT) -> None:
         """See `Observer.staged`."""
 
-    def settled(self, events: int) -> None:
+    def settled(self, events: int, noun: str = EVENT) -> None:
         """See `Observer.settled`."""
 
     def simulated(self, lines: list[str]) -> None:

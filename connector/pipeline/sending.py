@@ -153,7 +153,11 @@ class LedgerRecorder:
             return
         request = self._settling.pop((batch.number, batch.offset), None)
         self._ledger.batches.settled(self._run_id, self._part(batch, state, answer), request)
-        self._told(batch.events)
+        self._told(self._size(batch))
+
+    def _size(self, batch: Batch) -> int:
+        """How much of what the user is told of a batch holds."""
+        return batch.events
 
     def _part(self, batch: Batch, state: BatchState, answer: Answer | None) -> Part:
         refused = answer if state is BatchState.REFUSED else None

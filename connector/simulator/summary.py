@@ -7,10 +7,15 @@ from connector.simulator.tally import Tally
 
 def summary(tally: Tally) -> Iterator[str]:
     """Lines of text: what came, what was counted, what was wrong with it."""
-    yield (
-        f"The simulator got {_count(tally.requests, 'request')} and refused {tally.refused:,}; "
-        f"it counted {_count(tally.distinct, 'event')} and discarded {_count(tally.duplicates, 'duplicate')}."
-    )
+    got = f"The simulator got {_count(tally.requests, 'request')} and refused {tally.refused:,}"
+    about_audiences = any("/segment/" in path or "/custom_audience/" in path for path in tally.endpoints)
+    if about_audiences and not tally.distinct + tally.duplicates + tally.test_events:
+        yield f"{got}; its audiences hold {_count(tally.members, 'identifier')}."
+    else:
+        yield (
+            f"{got}; it counted {_count(tally.distinct, 'event')} and discarded "
+            f"{_count(tally.duplicates, 'duplicate')}."
+        )
     if tally.test_events:
         yield f"  {_count(tally.test_events, 'test event')}, not counted"
     for source, names in sorted(tally.events.items()):

@@ -16,7 +16,7 @@ from connector.cli.options import (
     open_project,
 )
 
-RowsOption = Annotated[int, typer.Option("--rows", min=1, help="How many events, and rejected rows, to show.")]
+RowsOption = Annotated[int, typer.Option("--rows", min=1, help="How many events, or people, and rejected rows.")]
 
 
 def register(app: typer.Typer) -> None:

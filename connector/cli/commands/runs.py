@@ -151,15 +151,14 @@ def show(
         out(line)
     if requests:
         out()
-        for line in _log(requests_of(opened, run_id)):
+        for line in _log(requests_of(opened, run_id), is_audience=record.members is not None):
             out(line)
 
 
-def _log(requests: "list[RequestRecord]") -> list[str]:
+def _log(requests: "list[RequestRecord]", *, is_audience: bool) -> list[str]:
     heading = (
         "batch",
-        "first event",
-        "events",
+        *(("first person", "people") if is_audience else ("first event", "events")),
         "attempt",
         "verdict",
         "HTTP",

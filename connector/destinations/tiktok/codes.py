@@ -56,7 +56,8 @@ WRONG_EVENT_SOURCE = Rule(
     "TikTok does not know the event source. Check `event_source_id` first (web: the pixel code, not the "
     "numeric pixel id; offline: the event set id), then `advertiser_id` and the event name.",
 )
-WRONG_SCOPE = _token(f"The token lacks a scope, such as `Report Conversion Event`. Give it to the app, then {_LOGIN}.")
+EVENTS_SCOPE, AUDIENCES_SCOPE = "Report Conversion Event", "Audience Management"
+WRONG_SCOPE = _token(f"The token lacks a scope, such as `{EVENTS_SCOPE}`. Give it to the app, then {_LOGIN}.")
 CLOCK = Rule(
     Verdict.STOP,
     "TikTok takes the time or the signature of the request for wrong. Check this machine's clock, `app_id` and "

@@ -18,7 +18,7 @@ from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.answers import THEN_RESUME, Envelope, read_answer, rule_of
 from connector.destinations.tiktok.authorised import Authorised
-from connector.destinations.tiktok.codes import Rule
+from connector.destinations.tiktok.codes import AUDIENCES_SCOPE, EVENTS_SCOPE, NO_PERMISSION, WRONG_SCOPE, Rule
 from connector.destinations.tiktok.guard import breach_of_members, withheld
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
@@ -33,6 +33,16 @@ RESEND = "resend"
 """Members that are in the audience already are added again, for an ad account that was added to it."""
 MOST_ROWS = 10_000
 """Rows of `batch_data` in a request: one vendor's figure, TikTok's own is not known."""
+
+_ACCOUNTS = "Check `advertiser_ids`, `audience_id` and that the token was made for these ad accounts."
+_RULES = {
+    40001: NO_PERMISSION,
+    40003: Rule(Verdict.STOP, f"TikTok forbids the request. {_ACCOUNTS}"),
+    40007: Rule(Verdict.STOP, f"TikTok does not know the audience. {_ACCOUNTS}"),
+    **dict.fromkeys((40008, 40014), Rule(Verdict.STOP, "This `api_url` takes no audiences (a sandbox does not).")),
+    **dict.fromkeys((40130, 40131), replace(WRONG_SCOPE, help=WRONG_SCOPE.help.replace(EVENTS_SCOPE, AUDIENCES_SCOPE))),
+}
+"""Codes whose sentence is about event sources where events are sent."""
 
 _BUSY = re.compile(r"\b(being processed|in process|processing|not editable)\b", re.IGNORECASE)
 
@@ -107,7 +117,7 @@ def _rule(envelope: Envelope) -> Rule:
 
     How much later TikTok does not say: it is asked again as where it throttles, and no attempt is used up.
     """
-    rule = rule_of(envelope)
+    rule = _RULES.get(envelope.code) or rule_of(envelope)
     if envelope.code == 40002 and _BUSY.search(envelope.message):
         return replace(rule, verdict=Verdict.THROTTLED)
     return rule
