@@ -1,8 +1,10 @@
-"""Waits until a disk has what was written, and lets go of the memory that holds it too."""
+"""Make files and folders that their owner alone may read, and wait until the disk has what was written."""
 
 import os
+import stat
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 AT_ONCE = 32 << 20
@@ -10,6 +12,44 @@ AT_ONCE = 32 << 20
 
 KEPT = 1 << 30
 """Bytes of a file that may stay in memory beside the disk: of a larger file the rest is read from the disk again."""
+
+
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+_OTHERS = 0o077
+
+
+def make_private_folder(path: Path, *, exist_ok: bool = True) -> None:
+    """Create a folder, and those above it that are missing, which only their owner may enter whatever the umask.
+
+    A folder that exists is left as it is. Raises FileExistsError unless `exist_ok`.
+    """
+    if not path.parent.exists():
+        make_private_folder(path.parent)
+    path.mkdir(mode=PRIVATE_FOLDER, exist_ok=exist_ok)
+
+
+def make_private_file(path: Path) -> None:
+    """Create an empty file that only its owner may read and write, or restrict one that exists to its owner."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
+    restrict(path)
+
+
+def restrict(path: Path) -> None:
+    """Take away what others than the owner may do with a file or folder, where it is this user's."""
+    with suppress(FileNotFoundError, PermissionError):
+        mode = path.lstat().st_mode
+        if mode & _OTHERS and not stat.S_ISLNK(mode):
+            path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
+
+
+def restrict_tree(folder: Path) -> None:
+    """Restrict a folder and everything below it to its owner; a folder that is restricted already is not searched."""
+    with suppress(FileNotFoundError):
+        folder = folder.resolve()
+        if folder.stat().st_mode & _OTHERS:
+            for path in folder.rglob("*"):
+                restrict(path)
+            restrict(folder)
 
 
 def sync(path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from connector.disk import make_private_file, make_private_folder, restrict
 from connector.errors import ConnectorError, StopResumable
 from connector.ledger.together import Together, Work
 from connector.ledger.upgrades import bring_up_to_date
@@ -100,11 +101,21 @@ def _first_line(error: Exception) -> str:
 def _engine(url: str) -> Engine:
     full = _with_driver(url)
     if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        _restrict_ledger(make_url(full).database or "")
     engine = create_engine(full, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
     return engine
+
+
+def _restrict_ledger(path: str) -> None:
+    """Create the file before SQLite does, which gives the files beside it the same mode."""
+    file = Path(path)
+    make_private_folder(file.parent)
+    if not file.exists():
+        make_private_file(file)
+    for ending in ("", "-wal", "-shm", "-journal"):
+        restrict(file.with_name(file.name + ending))
 
 
 def _with_driver(url: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.disk import sync
+from connector.disk import make_private_file, make_private_folder, sync
 from connector.hashed import LEFT_OUT
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class LeftOutWriter:
 
     def __init__(self, directory: Path, name: str) -> None:
         folder = directory / _FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         self._path = folder / f"{name}.parquet"
         self._unfinished = folder / f".{name}.unfinished"
         self._writer: pq.ParquetWriter | None = None
@@ -63,6 +63,7 @@ class LeftOutWriter:
     def _begun(self) -> "pq.ParquetWriter":
         import pyarrow.parquet as pq
 
+        make_private_file(self._unfinished)
         return pq.ParquetWriter(self._unfinished, LEFT_OUT, compression="zstd")
 
     def discard(self) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 from sqlalchemy import Row, delete, insert, select, text, update
 
-from connector.disk import sync
+from connector.disk import PRIVATE_FILE, make_private_file, make_private_folder, sync
 from connector.errors import ConnectorError, LockedError, StopResumable
 from connector.ledger.database import Database
 from connector.ledger.runs import as_text
@@ -82,8 +82,9 @@ class RunLock:
 
     def __enter__(self) -> Self:
         folder = self._state / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = FileLock(folder / f"{_file_name(self._target, self._orchestration)}.lock", timeout=0)
+        make_private_folder(folder)
+        file = folder / f"{_file_name(self._target, self._orchestration)}.lock"
+        self._file = FileLock(file, timeout=0, mode=PRIVATE_FILE)
         try:
             self._file.acquire()
         except Timeout:
@@ -171,7 +172,7 @@ def holder_of(database: Database, state_directory: Path, orchestration: str, tar
 
 def _is_free(file: Path) -> bool:
     try:
-        with FileLock(file, timeout=0):
+        with FileLock(file, timeout=0, mode=PRIVATE_FILE):
             return True
     except Timeout:
         return False
@@ -189,9 +190,10 @@ def _file_name(*names: str) -> str:
 def _identity(state_directory: Path) -> str:
     """What tells this state folder from all others, made once; the same for every process that uses it."""
     file = state_directory / FOLDER / "place"
-    with FileLock(file.with_suffix(".lock")):
+    with FileLock(file.with_suffix(".lock"), mode=PRIVATE_FILE):
         if not file.exists():
             unfinished = file.with_suffix(".unfinished")
+            make_private_file(unfinished)
             unfinished.write_text(token_hex(16))
             sync(unfinished)
             unfinished.replace(file)

@@ -7,6 +7,7 @@ from secrets import token_hex
 from threading import Event
 from typing import TYPE_CHECKING
 
+from connector.disk import make_private_folder
 from connector.errors import NothingSent, SourceError, StopResumable
 from connector.ledger.records import BatchRecord, NewRun, OpenBatch, RunRecord
 from connector.pipeline.clearing import reduce_stage
@@ -101,7 +102,7 @@ def _send_while_reading(at: Execution, run: Run, delivery: Delivery) -> None:
             hand_on(some)
 
         directory = at.directory(run.run_id)
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private_folder(directory)
         hand_on(read_and_stage(at, run, unwanted, Early(directory, told, earlier)).batches)
 
     with _saying_what_was_sent(at, run), while_reading(stage, at.stop) as batches:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from connector.config.project import Project
 from connector.destinations.tiktok.mapping import ADD, DELETE, SCHEMAS
 from connector.destinations.tiktok.units import units
+from connector.disk import make_private_folder
 from connector.errors import TooManyRejects
 from connector.hashed import HashedMembers
 from connector.pipeline.access import Allowed
@@ -40,7 +41,7 @@ def plan_audience(project: Project, name: str) -> Plan:
     """Stages the change in a folder that is gone afterwards, and counts; TikTok is not asked."""
     job = audience_job_now(project, name)
     destination, limit = job.destination, job.orchestration.limit
-    project.state_directory.mkdir(exist_ok=True)
+    make_private_folder(project.state_directory)
     with (
         ledger_of(project) as ledger,
         tempfile.TemporaryDirectory(prefix="plan-", dir=project.state_directory) as folder,

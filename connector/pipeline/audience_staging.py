@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from connector.destinations.tiktok.mapping import ADD, DELETE, RESEND, route_to
 from connector.destinations.tiktok.units import Identifiers, units
-from connector.disk import sync
+from connector.disk import make_private_file, make_private_folder, sync
 from connector.hashed import ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
@@ -132,7 +132,7 @@ def stage_members(
 
     Raises OSError where the disk fails; then nothing that was written counts.
     """
-    directory.mkdir(parents=True)
+    make_private_folder(directory, exist_ok=False)
     counts = StagedMembers(by_copy={number: CopyCounts() for number in range(len(copies))})
     staging = _Staging(directory, copies, intent, counts, LeftOutWriter(directory, "staging"))
     try:
@@ -317,6 +317,7 @@ class _Staging:
 
     def _flags(self, mode: str) -> Flags:
         shape = (len(self.copies), max(self.identifiers, 1))
+        make_private_file(self.directory / FLAGS)
         return np.memmap(self.directory / FLAGS, np.uint8, mode=mode, shape=shape)  # type: ignore[call-overload,no-any-return]
 
     def _people(self) -> Iterator[pa.RecordBatch]:

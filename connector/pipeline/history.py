@@ -8,6 +8,7 @@ from pathlib import Path
 
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
+from connector.disk import restrict_tree
 from connector.errors import UsageError
 from connector.ledger.audit import AuditLine
 from connector.ledger.ledger import Ledger, open_ledger
@@ -112,6 +113,7 @@ def known_ledger(project: Project, opened: Ledger | None = None) -> Iterator[Led
 @contextmanager
 def ledger_of(project: Project) -> Iterator[Ledger]:
     """The project's ledger. Raises ConnectorError where it cannot be opened."""
+    restrict_tree(project.state_directory)
     ledger = open_ledger(project.ledger_url)
     try:
         yield ledger

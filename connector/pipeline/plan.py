@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from connector.config.project import Project
+from connector.disk import make_private_folder
 from connector.errors import TooManyRejects
 from connector.ledger.records import Scope
 from connector.pipeline.audience_job import is_audience
@@ -26,7 +27,7 @@ def plan_orchestration(project: Project, name: str) -> Plan:
         return plan_audience(project, name)
     job, changes = job_and_changes(project, name)
     code, scope = job.orchestration.test_event_code, Scope(project.target, job.destination.api_url)
-    project.state_directory.mkdir(exist_ok=True)
+    make_private_folder(project.state_directory)
     with (
         ledger_of(project) as ledger,
         tempfile.TemporaryDirectory(prefix="plan-", dir=project.state_directory) as folder,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.disk import sync
+from connector.disk import make_private_folder, sync
 from connector.hashed import HashedEvents, HashedRows
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
@@ -75,7 +75,7 @@ def stage(
 
     Raises OSError where the disk fails; then nothing that was written counts.
     """
-    directory.mkdir(parents=True, exist_ok=early is not None)
+    make_private_folder(directory, exist_ok=early is not None)
     keys = early.keys if early else KeyFile(directory)
     with ExitStack() as stack:
         left_out = LeftOutWriter(directory, "staging")

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from shutil import copy2, rmtree
+from shutil import copyfile, rmtree
 from urllib.parse import quote
 
 from connector.config.project import FILE
+from connector.disk import make_private_file, make_private_folder
 
 FOLDERS = ("queries", "templates")
 FOLDER = "start"
@@ -34,11 +35,12 @@ def kept_in(state_directory: Path, target: str) -> Path:
 def keep(directory: Path, kept: Path) -> None:
     """Copies the files of a project into a folder that only its owner may read."""
     rmtree(kept, ignore_errors=True)
-    kept.mkdir(parents=True, mode=0o700)
+    make_private_folder(kept)
     for path in _files(directory):
         copy = kept / path.relative_to(directory)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy2(path, copy)
+        make_private_folder(copy.parent)
+        make_private_file(copy)
+        copyfile(path, copy)
 
 
 def let_go(kept: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from connector.disk import Growing
+from connector.disk import Growing, make_private_file
 
 
 class ArrowFile:
@@ -16,6 +16,7 @@ class ArrowFile:
         self.path = path
         self._written = 0
         self._open = ExitStack()
+        make_private_file(path)
         self._sink = self._open.enter_context(pa.OSFile(str(path), "wb"))
         self._growing = Growing(path)
         self._open.callback(self._growing.close)

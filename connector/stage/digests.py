@@ -11,6 +11,7 @@ from typing import BinaryIO, Self
 import numpy as np
 import numpy.typing as npt
 
+from connector.disk import make_private_file, make_private_folder
 from connector.stage.keys import Keys, in_share_order
 
 DIGEST_BYTES = 32
@@ -56,7 +57,7 @@ class ShareFiles:
     def __init__(self, directory: Path, record: np.dtype[np.void]) -> None:
         self._directory, self._record = directory, record
         self._open: dict[Path, BinaryIO] = {}
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private_folder(directory)
 
     def add(self, id_type: str, records: npt.NDArray[np.void]) -> None:
         """Appends records, in their order."""
@@ -94,6 +95,7 @@ class ShareFiles:
     def _file(self, id_type: str, share: int) -> BinaryIO:
         path = self._path(id_type, share)
         if path not in self._open:
+            make_private_file(path)
             self._open[path] = path.open("ab")
         return self._open[path]
 

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from connector.disk import make_private_file
 from connector.stage.keys import Keys, in_share_order, keys_from, share_of
 
 _READ_AT_ONCE = 1 << 18
@@ -31,6 +32,7 @@ class KeyList:
         if not len(keys):
             return
         if self._file is None:
+            make_private_file(self._path)
             self._file = self._path.open("w+b", buffering=0)
         data = memoryview(keys.tobytes())
         while data:

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
 from connector.config.credential import Credential
-from connector.disk import sync
+from connector.disk import make_private_folder, restrict, sync
 from connector.errors import AuthorisationError
 
 FOLDER = "tokens"
@@ -124,10 +124,9 @@ class TokenFile:
 
     def _make_folder(self) -> None:
         if not self.folder.exists():
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(self.folder)
             sync(self.folder.parent)
-        if self.folder.stat().st_mode & 0o077:
-            self.folder.chmod(0o700)
+        restrict(self.folder)
 
     def _unusable(self, error: OSError) -> AuthorisationError:
         return AuthorisationError(f"Tokens cannot be kept in {self.folder}: {error.strerror or error}.")
