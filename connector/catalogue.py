@@ -49,7 +49,8 @@ class Kind(StrEnum):
 class Plain(StrEnum):
     """What happens to an e-mail address or a phone number in the text of a parameter that is not an identifier.
 
-    A phone number is known by its plus sign; in a TEXT by brackets and hyphens too, which elsewhere are at home.
+    A phone number is known by its plus sign; in a TEXT by brackets and hyphens too, which elsewhere are at home; and an
+    ID by being the phone number of its row.
     """
 
     AS_GIVEN = "as_given"
@@ -57,7 +58,7 @@ class Plain(StrEnum):
     TEXT = "text"
     """It is taken out: no plain address leaves the process."""
     ADDRESS = "address"
-    """It is taken out likewise, of the address of a page or the name of a browser."""
+    """It is taken out likewise, of the address of a page or the name of a browser; the rest stays."""
     WHOLE = "whole"
     """The whole value is left out: without a part of it, it would be of no use."""
     ID = "id"

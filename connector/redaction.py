@@ -1,15 +1,16 @@
-"""Takes out of a text whatever looks like an e-mail address or a phone number.
+"""Remove e-mail addresses and phone numbers from texts, whatever their encoding.
 
-The patterns are RE2 and Python `re` alike, so that SQL can use them, and touch neither the quotes nor the
-commas of JSON.
+An e-mail address has a dot in its domain and ends in a top-level label of letters: `logo@2x.png`, `/@shop` and
+`shoe@40` hold none. The patterns of phone numbers are RE2 and Python `re` alike, so that SQL can use them, and touch
+neither the quotes nor the commas of JSON.
 """
 
 import re
+from collections.abc import Iterator
+
+from connector.escapes import decode
 
 REDACTED = "[redacted]"
-
-EMAIL_LIKE = r"[^\s@\",:;()<>\\]*(?:@|%40)[^\s\",:;()<>\\]*"
-"""Anything around an @, written plainly or as in a URL."""
 
 WRITTEN_PHONE = (
     r"\+\(?\d[\d ().\-/]{5,}\d|\(\d{2,4}\)[ .\-]?\d[\d ./\-]{4,}\d|\b\d{3}[-. /]\d{3}[-. /]\d{4}\b"
@@ -32,18 +33,143 @@ No decimal number, no offset of a time, and no plus sign that follows a letter o
 SPACED_PHONE = r"\(\d{2,5}\)[ .\-]?\d{2,4}[ .\-]\d{3,5}\b|\b[2-9]\d{2}[.\-][2-9]\d{2}[.\-]\d{4}\b"
 """A number that can hardly be anything but a phone number: (212) 555-0142, (020) 7946 0958, 212-555-0142."""
 
-_IN_TEXTS = re.compile(rf"{EMAIL_LIKE}|{DIALLED_PHONE}|{SPACED_PHONE}", re.ASCII)
-_IN_MESSAGES = re.compile(rf"{EMAIL_LIKE}|{ANY_NUMBER}|'[^']*'")
+_NUMBER_FOLLOWS = r"(?:[1-9(]|%(?:25)*28)"
+_ENTITY = rf"(?:0*64|[xX]0*40|(?:0*43|[xX]0*2[Bb]);?{_NUMBER_FOLLOWS})"
+_ESCAPE = rf"(?:u0040|x40|(?:u002|x2)[Bb]{_NUMBER_FOLLOWS})"
+PERCENT_ENCODED = (
+    r"%(?:25)*(?:(?:4|%(?:25)*34)(?:0|%(?:25)*30)"
+    rf"|2[Bb]{_NUMBER_FOLLOWS}|23{_ENTITY}|26(?:amp;)*#{_ENTITY}|5[Cc]{_ESCAPE})"
+)
+"""An @, or a plus sign before a digit or a bracket, percent-encoded any number of times, be it escaped before."""
+
+ESCAPED = rf"#{_ENTITY}|\\{_ESCAPE}"
+"""The same as an HTML entity, or as an escape of JSON."""
+
+SIMPLE_PARAMETER = (
+    r"([?&][A-Za-z0-9_.\-]{1,40}=)[A-Za-z0-9_][A-Za-z0-9_.+\-]*(?:@|%(?:25)*40)(?:[A-Za-z0-9\-]+\.)+"
+    r"(?:com|net|org|edu|[a-ik-z][a-z]|j[a-rt-z])(&|\z)"
+)
+"""An address as the whole value of a parameter in the address of a page: most are, and SQL alone can remove them."""
+
+_ENCODED = re.compile(f"@|{PERCENT_ENCODED}|{ESCAPED}")
+_SIMPLE = re.compile(SIMPLE_PARAMETER.replace(r"\z", r"\Z"))
+
+FILE_SUFFIXES = frozenset(
+    (
+        *("apng", "avif", "bmp", "gif", "heic", "ico", "jpeg", "jpg", "png", "svg", "tif", "tiff", "webp"),
+        *("css", "htm", "html", "js", "json", "min", "mjs", "mp3", "mp4", "pdf", "php", "webm"),
+    )
+)
+"""Ends of file names that are no top-level domains."""
+
+_SEPARATORS = r"\x00-\x20\x22(),/:;<=>?@\[\\\]|&#\x7f-\xbf\u1680\u2000-\u206f\u3000-\u303f\uff01-\uff0f\uff1a-\uff20"
+_LOCAL = re.compile(f"[^{_SEPARATORS}]*")
+_LABEL = rf"[^{_SEPARATORS}.!$%'*+^`{{}}~]"
+_TOP_LEVEL = rf"(?:xn--[a-z0-9-]+|(?:(?![\d_-]){_LABEL}){{2,}})"
+_DOMAIN = re.compile(rf"(?<!@)@+(\.*(?:{_LABEL}+\.+)+{_TOP_LEVEL})", re.IGNORECASE)
+_TRIMMED = "!$'*^`{}~.-"
+"""What stands around an address rather than in it."""
+_SCHEME = re.compile(r"(?<![A-Za-z0-9+.-])(?!mailto)[A-Za-z][A-Za-z0-9+.-]*\Z", re.IGNORECASE)
+_AFTER_AUTHORITY = re.compile(r"[/?#\s\"<>]")
+_LONGEST_AUTHORITY = 300
+_QUOTED = re.compile(r"[^\s:,\[{(=]\"|.\)")
+_PLUS_FOR_BLANK = re.compile(r"(?<=\d)\+(?=[\d(])")
+_DIALLED = re.compile(DIALLED_PHONE, re.ASCII)
+_IN_TEXTS = re.compile(rf"{DIALLED_PHONE}|{SPACED_PHONE}", re.ASCII)
+_IN_MESSAGES = re.compile(rf"[^\s@\",:;()<>\\]*(?:@|%40)[^\s\",:;()<>\\]*|{ANY_NUMBER}|'[^']*'")
 
 
 def anonymous(text: str) -> str:
-    """A text without e-mail addresses and phone numbers, as the transform leaves those of rows."""
-    return _IN_TEXTS.sub(REDACTED, text)
+    """Remove e-mail addresses and phone numbers from a text, as the transform does from those of rows."""
+    return _IN_TEXTS.sub(REDACTED, without_addresses(text))
 
 
 def redact(text: str, longest: int = 500) -> str:
-    """A message of a warehouse, which likes to quote what it could not read, on one line.
+    """Shorten a warehouse's message, which likes to quote what it could not read, to one line.
 
-    Without quoted values, and without what looks like an identifier; at most `longest` characters.
+    Quoted values and everything around an @ go too; at most `longest` characters stay.
     """
-    return _IN_MESSAGES.sub(REDACTED, " ".join(text.split()))[:longest]
+    return _IN_MESSAGES.sub(REDACTED, " ".join(without_addresses(text).split()))[:longest]
+
+
+def holds_address(text: str) -> bool:
+    """Whether an e-mail address stands in a text, however it is encoded."""
+    return any(True for _ in _addresses(decode(text)[0]))
+
+
+def without_addresses(text: str) -> str:
+    """Remove e-mail addresses, however they are encoded, and phone numbers whose plus sign is encoded."""
+    text = _SIMPLE.sub(rf"\g<1>{REDACTED}\g<2>", text) if _ENCODED.search(text) else text
+    if not _ENCODED.search(text):
+        return text
+    parts: list[str] = []
+    last = 0
+    for start, end in _joined(sorted(_spans(text))):
+        parts += text[last:start], REDACTED
+        last = end
+    return "".join([*parts, text[last:]]) if parts else text
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where something is to be removed; parts may overlap."""
+    plain, offsets = decode(text)
+    for start, end in _addresses(plain):
+        yield offsets[start], offsets[end]
+    if plain is not text and "+" in plain:
+        for match in _DIALLED.finditer(_PLUS_FOR_BLANK.sub(" ", plain)):
+            yield offsets[match.start()], offsets[match.end()]
+
+
+def _joined(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield sorted spans, those that overlap or touch as one."""
+    start, end = -1, -1
+    for one in spans:
+        if one[0] > end:
+            if end >= 0:
+                yield start, end
+            start, end = one
+        end = max(end, one[1])
+    if end >= 0:
+        yield start, end
+
+
+def _addresses(plain: str) -> Iterator[tuple[int, int]]:
+    """Yield where addresses stand in a text that is not encoded."""
+    bound = 0
+    for match in _DOMAIN.finditer(plain):
+        at, end = match.start(), _end_of_domain(match)
+        before = plain[bound:at]
+        bound = match.start(1)
+        if end is None:
+            continue
+        start = at - _local_length(before)
+        if start == at and not _QUOTED.fullmatch(plain, max(at - 2, 0), at):
+            continue
+        yield start, at if _is_user_of_host(plain, at, end) else end
+
+
+def _local_length(before: str) -> int:
+    found = _LOCAL.match(before[::-1])
+    local = found[0][::-1] if found else ""
+    return len(local.lstrip(_TRIMMED) or local)
+
+
+def _end_of_domain(match: re.Match[str]) -> int | None:
+    """Give where the domain ends, without the suffix of a file's name; None where that leaves no domain."""
+    domain, end = match[1], match.end()
+    while (label := domain.rpartition("."))[2].lower() in FILE_SUFFIXES:
+        domain, end = label[0].rstrip("."), match.start(1) + len(label[0].rstrip("."))
+    return end if re.fullmatch(rf".*\.{_TOP_LEVEL}", domain, re.IGNORECASE) else None
+
+
+def _is_user_of_host(plain: str, at: int, end: int) -> bool:
+    """Whether the @ parts the user from the host of a page's address: then the host stays."""
+    start = plain.rfind("://", max(at - _LONGEST_AUTHORITY, 0), at)
+    if (
+        start < 0
+        or _AFTER_AUTHORITY.search(plain, start + 3, at)
+        or not _SCHEME.search(plain, max(start - 31, 0), start)
+    ):
+        return False
+    after = _AFTER_AUTHORITY.search(plain, end)
+    return "@" not in plain[end : after.start() if after else None]

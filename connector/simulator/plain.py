@@ -9,12 +9,16 @@ import msgspec
 
 from connector.simulator.digests import fault
 
-_EMAIL = re.compile(r"[^\s\"'<>()\[\],;:=&?/@]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+_EMAIL = re.compile(
+    r"[^\s\"'<>()\[\],;:=&?/@]+(?:@|%(?:25)*40)(?:[\w-]+\.)+"
+    r"(?!(?:apng|avif|bmp|css|gif|ico|html?|jpe?g|js|json|min|pdf|php|png|svg|tiff?|webp)\b)[^\W\d_]{2,}[\w-]*",
+    re.IGNORECASE,
+)
 _PHONE = re.compile(r"(?<![\w%+.-])(?:\+|%2B)[1-9]\d{9,14}(?!\d)", re.IGNORECASE)
 _SIGNS = (
     (b"@", re.compile(rb"@")),
     (b"+", re.compile(rb"\+[1-9]\d{9}")),
-    (b"%", re.compile(rb"%40|%2[bB][1-9]\d{9}")),
+    (b"%", re.compile(rb"%(?:25)*40|%2[bB][1-9]\d{9}")),
     (b"\\", re.compile(rb"\\u00(?:40|2[bB])")),
 )
 """What may be a part of a plain identifier, behind the one character that is quickly looked for."""

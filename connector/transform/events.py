@@ -4,8 +4,9 @@ import duckdb
 import pyarrow as pa
 
 from connector.hashed import LEFT_OUT
-from connector.redaction import EMAIL_LIKE, WRITTEN_PHONE
+from connector.redaction import WRITTEN_PHONE
 from connector.transform.grouping import payloads
+from connector.transform.sql.functions import register_redaction
 from connector.transform.sql.text import redacted
 
 _MEMBERS = {
@@ -36,13 +37,13 @@ def left_out_rows(
     if not events.num_rows:
         return LEFT_OUT.empty_table()
     kept = f"split_part(text, '{_AFTER_ID}', 1) || '}}'" if brief else _members()
-    sql = (
-        f"SELECT unnest(rows) AS row, {redacted(kept, EMAIL_LIKE, WRITTEN_PHONE)} AS columns, code, message FROM events"
-    )
+    kept = f"SELECT rows, {kept} AS columns, code, message FROM events"
+    sql = f"SELECT unnest(rows) AS row, {redacted('columns', WRITTEN_PHONE)} AS columns, code, message FROM ({kept})"
     texts = events["head"] if brief else payloads(events)
     said = answers or pa.table([pa.nulls(events.num_rows, field.type) for field in ANSWER], schema=ANSWER)
     named = {"rows": events["rows"], "text": texts, "code": said["code"], "message": said["message"]}
     with duckdb.connect(config={"threads": 1}) as connection:
+        register_redaction(connection)
         connection.register("events", pa.table(named))
         rows = connection.sql(sql).to_arrow_table()
     count = rows.num_rows

@@ -27,7 +27,6 @@ MAILS = [
     "<Ann.Lee@example.com>",
     "a:b@example.com",
     "Zoë@example.org",
-    "local@localhost",
 ]
 PHONES = [
     "(212) 555-0142",

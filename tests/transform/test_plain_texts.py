@@ -182,3 +182,85 @@ def test_whatever_the_text_what_comes_out_is_let_through_on_its_way_to_tiktok(wr
     assert sum(map(len, found.rows)) + len(found.rejected) == count
     for text in found.texts:
         assert breach_of_events(b'{"data":[%s]}' % text.encode()) is None, text
+
+
+OWN = [
+    ("(212) 555-0142", ["2125550142", "12125550142", "212-555-0142", "+1 212 555 0142", "001 212 555 0142"]),
+    ("+1-212-555-0142", ["2125550142", "12125550142", "1.212.555.0142"]),
+    ("+33 6 39 98 01 23", ["0639980123", "33639980123", "06 39 98 01 23", "0033639980123"]),
+    ("0639980123", ["33639980123", "639980123"]),
+    ("+44 (0) 20 7946 0958", ["02079460958", "442079460958", "020 7946 0958"]),
+    ("020 7946 0958", ["442079460958"]),
+    ("+39 06 1234 5678", ["0612345678", "390612345678"]),
+    ("tel:+12125550142", ["2125550142"]),
+    ("+1 212 555 0143; +1 212 555 0142", ["2125550142", "12125550143"]),
+]
+NOT_OWN = [
+    "2125550143",
+    "5550142",
+    "112125550142000",
+    "OR-2125550142",
+    "2125550142-A",
+    "00000142",
+    "42",
+    "1234567890142",
+]
+
+
+def ids_of(phone: pa.Array, identifiers: pa.Array) -> list[str]:
+    """What is sent as order and content id, and as event id, of rows with these phones and ids."""
+    count = len(identifiers)
+    given = {"timestamp": [NOW] * count, "event": ["Purchase"] * count, "email": ["jo@example.org"] * count}
+    table = pa.table({**given, "phone": phone, **dict.fromkeys(("order_id", "content_id", "shop_id"), identifiers)})
+    events = transformed(table, Settings(started_at=NOW), DataTemplate("tiktok_events")).events
+    found = [[texts_in(event)[name] for name in ("order_id", "content_id", "shop_id")] for event in events]
+    assert all(len(set(one)) == 1 for one in found)
+    return [one[0] for one in found]
+
+
+def digest_of(identifier: str) -> str:
+    return hashlib.sha256(identifier.encode()).hexdigest()[:36]
+
+
+@pytest.mark.parametrize(("phone", "identifiers"), OWN)
+def test_an_id_that_is_the_rows_own_phone_number_becomes_a_digest(phone: str, identifiers: list[str]) -> None:
+    for phones in ([phone] * len(identifiers), [[None, "x", phone]] * len(identifiers)):
+        assert ids_of(pa.array(phones), pa.array(identifiers)) == list(map(digest_of, identifiers))
+
+
+def test_another_number_stays_as_an_id() -> None:
+    assert ids_of(pa.array(["(212) 555-0142"] * len(NOT_OWN)), pa.array(NOT_OWN)) == NOT_OWN
+    assert ids_of(pa.array([None] * len(NOT_OWN), pa.string()), pa.array(NOT_OWN)) == NOT_OWN
+
+
+def test_an_id_that_is_a_number_is_compared_with_phones_that_are_numbers_too() -> None:
+    phones, identifiers = [2125550142, 12125550142, 2125550142, None], [12125550142, 2125550142, 2125550141, 2125550142]
+    found = ids_of(pa.array(phones), pa.array(identifiers))
+    assert found == [digest_of("12125550142"), digest_of("2125550142"), "2125550141", "2125550142"]
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    numbers=st.lists(st.integers(10**9, 10**10 - 1), min_size=30, max_size=30, unique=True),
+    shift=st.sampled_from([0, 0, 1, -7]),
+    separator=st.sampled_from(["", " ", "-", "."]),
+)
+def test_an_id_of_digits_is_a_digest_if_and_only_if_it_is_the_phone(
+    numbers: list[int], shift: int, separator: str
+) -> None:
+    phones = [f"+1 {one}" for one in numbers]
+    identifiers = [
+        separator.join((str(one + shift)[:3], str(one + shift)[3:6], str(one + shift)[6:])) for one in numbers
+    ]
+    expected = [one if shift else digest_of(one) for one in identifiers]
+    assert ids_of(pa.array(phones), pa.array(identifiers)) == expected
+
+
+def test_the_same_row_has_the_same_derived_id_whatever_stands_beside_it() -> None:
+    def ids(*phones: str) -> list[str]:
+        count = len(phones)
+        given = {"timestamp": [NOW] * count, "event": ["Purchase"] * count, "phone": list(phones)}
+        table = pa.table({**given, "order_id": [phone.removeprefix("+") for phone in phones]})
+        return [event["event_id"] for event in transformed(table, Settings(started_at=NOW), DataTemplate("t")).events]
+
+    assert ids("+12125550142", "+12125550143")[1] == ids("+12125550143")[0]

@@ -1,9 +1,9 @@
 """The last look at a body before it leaves: nothing in it may name a person.
 
 What the transform makes passes; this stands behind it. A hashed parameter has to hold 64 lower-case hex digits, or
-a list of such. Anywhere else nothing may look like an e-mail address, or like a phone number written as one: with a
-plus sign; or, where no ids, addresses of pages or words of browsers stand, with brackets or hyphens. A number in bare
-digits cannot be told from an id.
+a list of such. Anywhere else nothing may be an e-mail address, whatever its encoding, or look like a phone number
+written as one: with a plus sign; or, where no ids, addresses of pages or words of browsers stand, with brackets or
+hyphens. A number in bare digits cannot be told from an id.
 
 A body has some 500 kB. Digests are looked at by one search through all of it, and single bytes are looked for, each
 in one go: the more often Python's threads wait for one another, the longer it takes. Only a body in which something
@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from connector.catalogue import PARAMETERS, Plain
 from connector.delivery.batch import Batch
-from connector.redaction import DIALLED_PHONE, SPACED_PHONE
+from connector.redaction import DIALLED_PHONE, ESCAPED, PERCENT_ENCODED, SPACED_PHONE, holds_address, without_addresses
 
 _UNNAMED = "a property"
 EMAIL, PHONE, NO_DIGEST = "an e-mail address", "a phone number", "something else than a SHA-256"
@@ -31,13 +31,22 @@ EMAIL, PHONE, NO_DIGEST = "an e-mail address", "a phone number", "something else
 _HASHED = tuple(one.path[-1] for one in PARAMETERS if one.hashed)
 _LENIENT = frozenset(one.path[-1].encode() for one in PARAMETERS if one.path and one.plain is not Plain.TEXT)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_EMAIL = re.compile(rb'(?:[^\s@"\\/:,;()<>=?&]|\\")(?:@|%40)(?:[\w\x80-\xff-]+\.)+[A-Za-z\x80-\xff]{2}')
 _DIALLED, _SPACED = (re.compile(pattern.encode()) for pattern in (DIALLED_PHONE, SPACED_PHONE))
-_AT, _PLUS, _BRACKET = (
+_PLUS, _BRACKET = (
     tuple((first, re.compile(re.escape(first) + rest)) for first, rest in pairs)
-    for pairs in (((b"@", b""), (b"%", b"40")), ((b"+", b"[0-9(]"), (b"%", b"2[Bb]")), ((b"(", b"[0-9]"),))
+    for pairs in (((b"+", b"[0-9(]"), (b"%", b"2[Bb]")), ((b"(", b"[0-9]"),))
 )
-"""What begins an address or a number, written plainly or as in the address of a page: a byte and what follows it."""
+"""What begins a number, written plainly or as in the address of a page: a byte and what follows it."""
+_ADDRESS = tuple(
+    (first, re.compile(pattern))
+    for first, pattern in (
+        (b"@", rb'@[^"]*[.%&\\]'),
+        (b"%", PERCENT_ENCODED.encode()),
+        (b"#", ESCAPED.encode()),
+        (b"\\", ESCAPED.encode()),
+    )
+)
+"""What may be part of an address, or of a number whose plus sign is encoded: a byte and what begins with it."""
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")
 PART = 1 << 18
 """Bytes looked at in one go: what numpy then makes stays in the cache."""
@@ -137,9 +146,10 @@ def _numbered(breach: Breach, events: Iterable[Any]) -> Breach:
 
 def _plain(body: bytes) -> Breach | None:
     """The first place that looks like an address or a phone number."""
-    for at in _starts(_AT, body):
-        if _EMAIL.match(body, max(at - 1, 0)) or _EMAIL.match(body, max(at - 2, 0)):
-            return Breach(_speaking(_key_before(body, at)), EMAIL)
+    for at in _starts(_ADDRESS, body):
+        text = _string_around(body, at)
+        if text != without_addresses(text):
+            return Breach(_speaking(_key_before(body, at)), EMAIL if holds_address(text) else PHONE)
     for at in _starts(_PLUS, body):
         if _DIALLED.match(body, at):
             return Breach(_speaking(_key_before(body, at)), PHONE)
@@ -147,6 +157,25 @@ def _plain(body: bytes) -> Breach | None:
         if _SPACED.match(body, at) and (key := _key_before(body, at)) not in _LENIENT:
             return Breach(_speaking(key), PHONE)
     return None
+
+
+def _string_around(body: bytes, at: int) -> str:
+    """Decode the JSON string that a position of a body is in."""
+    start, end = body.rfind(b'"', 0, at), body.find(b'"', at)
+    while start > 0 and _is_escaped(body, start):
+        start = body.rfind(b'"', 0, start)
+    while end > 0 and _is_escaped(body, end):
+        end = body.find(b'"', end + 1)
+    written = body[start + 1 : end if end >= 0 else len(body)].decode(errors="replace")
+    try:
+        return str(json.loads(f'"{written}"', strict=False))
+    except ValueError:
+        return written
+
+
+def _is_escaped(body: bytes, at: int) -> bool:
+    before = body[max(at - 100, 0) : at]
+    return bool((len(before) - len(before.rstrip(b"\\"))) % 2)
 
 
 def _starts(patterns: Iterable[tuple[bytes, re.Pattern[bytes]]], body: bytes) -> Iterator[int]:

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from connector.catalogue import BY_NAME, Parameter, Plain
-from connector.transform.binding import Binding, Field
+from connector.transform.binding import Binding, Field, is_list
 from connector.transform.layers import Layers
 from connector.transform.rules import EventRules
 from connector.transform.sql.json import json_text
-from connector.transform.sql.text import guarded, is_text, quote, text_of
+from connector.transform.sql.text import guarded, id_digest, is_number_of, is_text, quote, text_of
 from connector.transform.template import Scalar
 
 
@@ -55,8 +55,7 @@ class Context:
         if constant is not None and (self.web is not False or "offline" in BY_NAME[name].sources):
             column = f"given_{name}"
             given = self.layers.put(Level.GIVEN, column, self.for_web(name, literal(constant.value)))
-            text = isinstance(constant.value, str)
-            self.given[name] = self._guarded(column, given, BY_NAME[name].plain if text else Plain.AS_GIVEN)
+            self.given[name] = self._guarded(column, given, BY_NAME[name].plain, text=isinstance(constant.value, str))
         elif fields:
             self.given[name] = self.column_text(f"given_{name}", fields[0], BY_NAME[name])
         return self.given.get(name)
@@ -70,12 +69,31 @@ class Context:
         """Puts the text of a column of the result, which is stripped, and gives the name it goes by."""
         text = self.for_web(parameter.name, text_of(f"c{source.index}", source.kind))
         given = self.layers.put(Level.GIVEN, column, text)
-        return self._guarded(column, given, parameter.plain) if is_text(source.kind) else given
+        return self._guarded(column, given, parameter.plain, text=is_text(source.kind))
 
-    def _guarded(self, column: str, given: str, plain: Plain) -> str:
-        if plain is Plain.AS_GIVEN:
-            return given
-        return self.layers.put(Level.GUARDED, f"guarded_{column}", guarded(given, plain))
+    def _guarded(self, column: str, given: str, plain: Plain, *, text: bool) -> str:
+        expression = guarded(given, plain) if text else given
+        own = self._is_own_phone(given) if plain is Plain.ID else None
+        if own:
+            expression = f"CASE WHEN {own} THEN {id_digest(given)} ELSE {expression} END"
+        return self.layers.put(Level.GUARDED, f"guarded_{column}", expression) if expression != given else given
+
+    def _is_own_phone(self, given: str) -> str | None:
+        """Whether an id is a phone number that its own row gives for the person; None where no row gives one."""
+        conditions = [
+            self._is_one_of(given, f"own_phone_{number}", field) for number, field in enumerate(self.fields("phone"))
+        ]
+        constant = self.binding.constants.get("phone")
+        conditions += [is_number_of(given, literal(constant.value))] if constant is not None else []
+        return f"({' OR '.join(conditions)})" if conditions else None
+
+    def _is_one_of(self, given: str, column: str, field: Field) -> str:
+        source = f"c{field.index}"
+        if not is_list(field.kind):
+            return is_number_of(given, self.layers.put(Level.GIVEN, column, text_of(source, field.kind)))
+        texts = f"list_transform({source}, lambda x: {text_of('x', field.kind.value_type)})"
+        numbers = self.layers.put(Level.GIVEN, column, texts)
+        return f"len(list_filter({numbers}, lambda x: {is_number_of(given, 'x')})) > 0"
 
     def for_web(self, name: str, expression: str) -> str:
         """`expression`, NULL on offline rows where the parameter is for the web only."""

@@ -1,7 +1,7 @@
 """The JSON of an event without its closing part, and what is kept of a rejected row."""
 
 from connector.catalogue import PARAMETERS
-from connector.redaction import ANY_NUMBER, EMAIL_LIKE, WRITTEN_PHONE
+from connector.redaction import ANY_NUMBER, WRITTEN_PHONE
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
 from connector.transform.sql.json import json_text, members
@@ -65,7 +65,7 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
 def ids(context: Context) -> tuple[str, ...]:
     """The ids of a row's event and order, as numbers of what is kept of them where a row is rejected; NULL: none."""
     texts = ((name, context.text(name)) for name in FOUND_BY)
-    kept = ((name, redacted(text, EMAIL_LIKE, WRITTEN_PHONE) if text else "NULL::VARCHAR") for name, text in texts)
+    kept = ((name, redacted(text, WRITTEN_PHONE) if text else "NULL::VARCHAR") for name, text in texts)
     return tuple(f"{id_number(text)} AS {name}" for name, text in kept)
 
 
@@ -75,7 +75,7 @@ def _kept(context: Context, kind: str, texts: list[tuple[str, str]], numbers: st
     In one list, so that a pattern is made ready once for all of them: on a few rejected rows that is most of the work.
     """
     given = ", ".join(text for _, text in texts)
-    kept = f"list_transform([{given}]::VARCHAR[], lambda x: {redacted('x', EMAIL_LIKE, numbers)})"
+    kept = f"list_transform([{given}]::VARCHAR[], lambda x: {redacted('x', numbers)})"
     context.layers.put(Level.PAYLOAD, f"kept_{kind}", kept)
     context.layers.put(Level.LAST, f"json_of_{kind}", f"list_transform(kept_{kind}, lambda x: {json_text('x')})")
     return {name: f"json_of_{kind}[{number}]" for number, (name, _) in enumerate(texts, 1)}

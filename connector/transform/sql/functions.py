@@ -1,7 +1,8 @@
 """The few questions that SQL cannot answer, asked of Python by distinct value.
 
 Each is reached only by the rows that no columnar rule decides: phone numbers in unusual forms,
-letters beyond ASCII, compressed IPv6 addresses, control characters, numbers written with an exponent.
+letters beyond ASCII, compressed IPv6 addresses, control characters, numbers written with an exponent, texts that may
+hold an e-mail address.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from duckdb.func import ARROW, SPECIAL
 
+from connector.redaction import without_addresses
 from connector.transform.phones import e164
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ E164 = "e164"
 PUBLIC_IP = "public_ip"
 JSON_TEXT = "python_json_text"
 DECIMAL_TEXT = "decimal_text"
+WITHOUT_ADDRESSES = "without_addresses"
 
 _NOT_PUBLIC_V4 = ("0.", "10.", "127.", "169.254.", "192.168.")
 _CACHED_VALUES = 65_536
@@ -36,15 +39,25 @@ def register(connection: "duckdb.DuckDBPyConnection", region: str) -> None:
         (JSON_TEXT, _json_text),
         (DECIMAL_TEXT, _decimal_text),
     ):
-        returned, kind = ("BOOLEAN", pa.bool_()) if name == PUBLIC_IP else ("VARCHAR", pa.string())
-        connection.create_function(
-            name,
-            _by_distinct_value(answer, kind),
-            ["VARCHAR"],
-            returned,
-            type=ARROW,
-            null_handling=SPECIAL,
-        )
+        _create(connection, name, answer)
+    register_redaction(connection)
+
+
+def register_redaction(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Make the function known to `connection` that removes e-mail addresses from a text."""
+    _create(connection, WITHOUT_ADDRESSES, without_addresses)
+
+
+def _create(connection: "duckdb.DuckDBPyConnection", name: str, answer: Callable[[str], object]) -> None:
+    returned, kind = ("BOOLEAN", pa.bool_()) if name == PUBLIC_IP else ("VARCHAR", pa.string())
+    connection.create_function(
+        name,
+        _by_distinct_value(answer, kind),
+        ["VARCHAR"],
+        returned,
+        type=ARROW,
+        null_handling=SPECIAL,
+    )
 
 
 def is_public_ip(text: str) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from connector.catalogue import Plain
-from connector.redaction import DIALLED_PHONE, EMAIL_LIKE, REDACTED, SPACED_PHONE
-from connector.transform.sql.functions import DECIMAL_TEXT, UNICODE_LOWER
+from connector.redaction import DIALLED_PHONE, ESCAPED, PERCENT_ENCODED, REDACTED, SIMPLE_PARAMETER, SPACED_PHONE
+from connector.transform.sql.functions import DECIMAL_TEXT, UNICODE_LOWER, WITHOUT_ADDRESSES
 
 _WHITE_SPACE = (
     *range(0x09, 0x0E),
@@ -55,8 +55,9 @@ def is_code(column: str, codes: Iterable[str]) -> str:
     return f"(strlen({column}) = 3 AND contains({quote('  '.join(codes))}, {column}))"
 
 
-_HANDLE = "chr(1)"
-"""Stands for the @ before the name of a profile, as in https://www.tiktok.com/@shop, which is nobody's address."""
+_BACKSLASH = "\\"
+_PHONE_SEPARATORS = " ().+/-"
+_LONGEST_PHONE = 24
 
 
 def strip(column: str) -> str:
@@ -74,15 +75,13 @@ def lower(column: str) -> str:
     return f"CASE WHEN strlen({column}) = length({column}) THEN lower({column}) ELSE {UNICODE_LOWER}({column}) END"
 
 
-def redacted(text: str, *patterns: str) -> str:
-    """`text` without anything that matches one of the patterns."""
-    for pattern in patterns:
-        text = f"regexp_replace({text}, {quote(pattern)}, '{REDACTED}', 'g')"
-    return text
+def redacted(text: str, phones: str) -> str:
+    """`text` without e-mail addresses, and without anything that matches the pattern `phones`."""
+    return _without(f"CASE WHEN {_may_hold_address(text)} THEN {_without_addresses(text)} ELSE {text} END", phones)
 
 
 def guarded(column: str, plain: Plain) -> str:
-    """`column` without what looks like an e-mail address or a phone number, which `plain` says how to treat.
+    """`column` without e-mail addresses and phone numbers, which `plain` says how to treat.
 
     Looking for single characters first costs a tenth of a pattern.
     """
@@ -90,25 +89,63 @@ def guarded(column: str, plain: Plain) -> str:
         return column
     if plain is Plain.ID:
         # An id has to stay distinct.
-        return f"CASE WHEN {_names_somebody(column)} THEN left(sha256({column}), {ID_LENGTH}) ELSE {column} END"
+        return f"CASE WHEN {_names_somebody(column)} THEN {id_digest(column)} ELSE {column} END"
     if plain is Plain.WHOLE:
         return f"CASE WHEN NOT {_names_somebody(column)} THEN {column} END"
     if plain is Plain.TEXT:
-        phones, addressed = f"{DIALLED_PHONE}|{SPACED_PHONE}", _holds(column, "@", "%")
+        phones = f"{DIALLED_PHONE}|{SPACED_PHONE}"
         # Numbers with nothing but points between their digits have four characters between the two.
-        numbered = f"({_holds(column, '+', '(', '-')} OR {column} LIKE '%.___.____%')"
+        numbered = f"({_holds(column, '+', '(', '-', '%2B', '%2b')} OR {column} LIKE '%.___.____%')"
     else:
-        phones, addressed, numbered = DIALLED_PHONE, _holds(column, "@", "%40"), _holds(column, "+", "%2B", "%2b")
-    without_handles = redacted(f"replace({column}, '/@', {_HANDLE})", f"{EMAIL_LIKE}|{phones}")
+        phones, numbered = DIALLED_PHONE, _holds(column, "+", "%2B", "%2b")
     return (
-        f"CASE WHEN {addressed} THEN replace({without_handles}, {_HANDLE}, '/@')"
-        f" WHEN {numbered} THEN {redacted(column, phones)} ELSE {column} END"
+        f"CASE WHEN {_may_hold_address(column)} THEN {_without(_without_addresses(column), phones)}"
+        f" WHEN {numbered} THEN {_without(column, phones)} ELSE {column} END"
     )
 
 
+def id_digest(column: str) -> str:
+    """What is sent in place of an id that names a person."""
+    return f"left(sha256({column}), {ID_LENGTH})"
+
+
+def is_number_of(identifier: str, phone: str) -> str:
+    """Whether an id is the phone number `phone`: the same digits, but for a country code, zeros and separators.
+
+    Of usual rows the first three conditions decide. A long text may hold several numbers.
+    """
+    digits = f"ltrim(translate({identifier}, {quote(_PHONE_SEPARATORS)}, ''), '0')"
+    number = rf"ltrim(regexp_replace(replace({phone}, '(0)', ''), '\D', '', 'g'), '0')"
+    ends_alike = f"(ends_with({phone}, substr({identifier}, -2)) OR strlen({phone}) > {_LONGEST_PHONE})"
+    is_shorter = f"strlen({number}) BETWEEN greatest(strlen({digits}) - 4, 7) AND 15"
+    return (
+        f"({identifier} < ':' AND strlen({identifier}) BETWEEN 8 AND {_LONGEST_PHONE} AND {ends_alike}"
+        f" AND regexp_full_match({identifier}, '[0-9 ().+/-]+') AND strlen({digits}) BETWEEN 8 AND 15"
+        f" AND (contains({number}, {digits}) OR {is_shorter} AND ends_with({digits}, {number})))"
+    )
+
+
+def _without(text: str, pattern: str) -> str:
+    return f"regexp_replace({text}, {quote(pattern)}, '{REDACTED}', 'g')"
+
+
+def _without_addresses(text: str) -> str:
+    """`text` without e-mail addresses; Python is asked only where more than simple ones may stand."""
+    simple = f"regexp_replace({text}, {quote(SIMPLE_PARAMETER)}, '\\1{REDACTED}\\2', 'g')"
+    left = f"regexp_matches({simple}, {quote(f'@|{PERCENT_ENCODED}|{ESCAPED}')})"
+    return f"CASE WHEN {left} THEN {WITHOUT_ADDRESSES}({text}) ELSE {simple} END"
+
+
+def _may_hold_address(column: str) -> str:
+    percent = f"{_holds(column, '%')} AND regexp_matches({column}, {quote(PERCENT_ENCODED)})"
+    escaped = f"{_holds(column, '#', _BACKSLASH)} AND regexp_matches({column}, {quote(ESCAPED)})"
+    return f"({_holds(column, '@')} OR {percent} OR {escaped})"
+
+
 def _names_somebody(column: str) -> str:
-    escaped_or_dialled = f"regexp_matches({column}, {quote(f'%40|{DIALLED_PHONE}')})"
-    return f"({_holds(column, '@')} OR {_holds(column, '%', '+')} AND {escaped_or_dialled})"
+    addressed = f"{_may_hold_address(column)} AND {WITHOUT_ADDRESSES}({column}) <> {column}"
+    dialled = f"{_holds(column, '%', '+')} AND regexp_matches({column}, {quote(DIALLED_PHONE)})"
+    return f"({addressed} OR {dialled})"
 
 
 def _holds(column: str, *texts: str) -> str:
