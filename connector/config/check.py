@@ -7,6 +7,7 @@ from pathlib import Path
 from connector.config.credential import Credential
 from connector.config.destination import BY_TYPE
 from connector.config.examine import examine
+from connector.config.fields import switch
 from connector.config.findings import Findings
 from connector.config.layout import SECTIONS, Top, section
 from connector.config.nodes import Node
@@ -14,6 +15,7 @@ from connector.config.notification import Notification, in_full
 from connector.config.orchestration import Orchestration
 from connector.config.references import check_references
 from connector.config.render import has_placeholder, template_fault
+from connector.config.roles import WITHOUT_ROLES, has_roles
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean, nearest
 from connector.config.warehouse import Warehouse
@@ -47,6 +49,7 @@ def _check_tree(file: Path, root: Node) -> list[Problem]:
     for name in SECTIONS:
         _check_section(name, section(root, name), findings)
     _check_notifications(root, findings)
+    _check_admin_only(root, findings)
     check_references(root, findings)
     _check_templates(root, findings)
     return findings.problems
@@ -86,6 +89,20 @@ def _check_notifications(root: Node, findings: Findings) -> None:
             examine(Notification, entry, findings, {"name": key}, pending=True)
         else:
             findings.add(entry, "must be an address, a list of addresses, or a mapping with webhook", secret=True)
+
+
+def _check_admin_only(root: Node, findings: Findings) -> None:
+    for _, entry in section(root, "destinations").entries():
+        node = entry.child("admin_only") if isinstance(entry.value, dict) else None
+        if node is not None and _is_on(node.value) and not has_roles(root):
+            findings.add(node, WITHOUT_ROLES)
+
+
+def _is_on(value: object) -> bool:
+    try:
+        return switch(value)
+    except ValueError:
+        return False
 
 
 def _usable(name: str) -> bool:

@@ -1,7 +1,7 @@
 """What opens a TikTok account."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from connector.config.fields import Secret, Text
 from connector.config.settings import Complaint, Settings
@@ -11,6 +11,8 @@ _NEEDED = "needs access_token, or app_id and app_secret (with refresh_token, or 
 
 class Credential(Settings):
     """A long-lived access token, or an app's id and secret with a grant that is refreshed."""
+
+    from_environment: ClassVar[frozenset[str]] = frozenset({"app_id"})
 
     name: str
     description: Text | None = None

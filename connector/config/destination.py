@@ -1,5 +1,6 @@
 """Where a result goes: TikTok events, or a TikTok audience."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -18,6 +19,9 @@ REGION = "US"
 _DIGITS = "[0-9]{1,40}"
 LONGEST_AUDIENCE_NAME = 70
 """TikTok cuts a longer name (agreed by several sources)."""
+
+PIXEL_CODE = "[A-Z0-9]{20}"
+"""Pixel codes are about 20 upper-case letters and digits (agreed by several sources)."""
 
 AdvertiserId = Annotated[str, pattern(_DIGITS, "digits only, as 7654321098765432109")]
 
@@ -54,7 +58,7 @@ class Destination(Settings):
     """What both types have in common."""
 
     references: ClassVar[Mapping[str, str]] = {"credential": "credentials"}
-    aliases: ClassVar[Mapping[str, str]] = {"pii_setting": "pii"}
+    aliases: ClassVar[Mapping[str, str]] = {"pii_setting": "pii", "account_id": "advertiser_id"}
 
     name: str
     description: Text | None = None
@@ -67,6 +71,8 @@ class Destination(Settings):
     retry: RetrySettings = RetrySettings()
     admin_only: Switch = False
     pii: Switch = False
+    destination_account_name: Text | None = None
+    """For people: what an activation form calls the destination account."""
 
     @property
     def network(self) -> Network:
@@ -83,6 +89,7 @@ class EventsDestination(Destination):
     aliases: ClassVar[Mapping[str, str]] = {**Destination.aliases, "event_set_id": "event_source_id"}
 
     type: Literal["tiktok_events"]
+    destination_account_name: Annotated[str, pattern("(?s).{1,50}", "at most 50 characters long")] | None = None
     advertiser_id: AdvertiserId
     event_source: Annotated[Literal["web", "offline"], one_of("web", "offline")]
     event_source_id: Text | None = None
@@ -127,8 +134,14 @@ def _web_rules(given: Mapping[str, Any]) -> Iterator[Complaint]:
     pixel = given.get("event_source_id")
     if pixel is None:
         yield "", "needs event_source_id (the code of the pixel)"
-    if _is_written(pixel) and not (str(pixel).isascii() and str(pixel).isalnum()):
-        yield "event_source_id", "must be letters and digits for a pixel, as C4EXAMPLE0PIXEL0CODE"
+    # An event set whose event_source is wrong has settings of an event set, and one problem.
+    is_event_set = given.get("event_set_name") is not None or given.get("auto_tracking") is not None
+    if _is_written(pixel) and not is_event_set and not re.fullmatch(PIXEL_CODE, str(pixel)):
+        number = "; this is its number: Events Manager shows its code beside it" if str(pixel).isdecimal() else ""
+        yield (
+            "event_source_id",
+            f"must be the code of a pixel, 20 upper-case letters and digits as C4EXAMPLE0PIXEL0CODE{number}",
+        )
     if given.get("event_set_name") is not None:
         yield "event_set_name", "is for event_source: offline; a pixel has no event set"
     if given.get("auto_tracking") is True:
@@ -149,6 +162,7 @@ class AudienceDestination(Destination):
     aliases: ClassVar[Mapping[str, str]] = {**Destination.aliases, "advertiser_id": "advertiser_ids"}
 
     type: Literal["tiktok_audience"]
+    destination_account_name: Annotated[str, pattern("(?s).{1,150}", "at most 150 characters long")] | None = None
     advertiser_ids: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(businesses)]
     audience: Annotated[str, pattern("(?s).{1,70}", "at most 70 characters long; TikTok would cut it short")] | None = (
         None

@@ -9,6 +9,7 @@ from connector.config.findings import Findings
 from connector.config.nodes import Node, Path, plain
 from connector.config.render import has_placeholder
 from connector.config.settings import Settings
+from connector.config.shell_variables import shell_variables
 from connector.config.suggest import nearest
 
 _UNKNOWN = "extra_forbidden"
@@ -35,6 +36,7 @@ def examine(
     own = {key: value for key, value in given.items() if key not in model.references}
     before = len(findings.problems)
     _examine_rules(model, node, findings, pending=pending)
+    unfilled = _examine_secrets(model, node, findings) if pending else set()
     for key in own.keys() & model.filled_in:
         findings.add_unknown(node.at((key,)), model.known_keys())
     built, faults = _validate(model, {key: own[key] for key in own if key not in model.filled_in} | dict(filled))
@@ -42,9 +44,22 @@ def examine(
     for fault in faults:
         is_follow_on = fault.kind == "missing" and fault.path[-1] in misspelt
         is_elsewhere = fault.path[0] in model.references and (fault.path[0] in given or fault.kind != "missing")
-        if not is_follow_on and not is_elsewhere:
+        if not is_follow_on and not is_elsewhere and fault.path[0] not in unfilled:
             _add(model, node, fault, findings, pending=pending)
     return built if len(findings.problems) == before else None
+
+
+def _examine_secrets(model: type[Settings], node: Node, findings: Findings) -> set[str]:
+    """Refuse secrets that are written as shell variables; return their keys."""
+    refused = set()
+    for key, child in node.entries():
+        if key in model.from_environment or (key in model.model_fields and is_secret(model, key)):
+            for leaf, name in shell_variables(child):
+                findings.add(
+                    leaf, f'is written as a shell variable, which is not filled in; write "{{{{ env.{name} }}}}"'
+                )
+                refused.add(key)
+    return refused
 
 
 def _validate(model: type[Model], values: Mapping[str, Any]) -> tuple[Model | None, list[_Fault]]:

@@ -17,7 +17,7 @@ from connector.config.notification import Notification
 from connector.config.orchestration import Orchestration
 from connector.config.places import api_url, region
 from connector.config.resolve import Resolver
-from connector.config.roles import Restrictions, Role
+from connector.config.roles import WITHOUT_ROLES, Restrictions, Role, has_roles
 from connector.config.suggest import did_you_mean
 from connector.config.targets import choose_target, merged_targets, target_names
 from connector.config.warehouse import Warehouse, within
@@ -198,7 +198,15 @@ class Project:
         """
         resolver = self._resolver("orchestrations", orchestration)
         destination = resolver.written("orchestrations", orchestration, "destination", text) or ""
+        resolver.findings.raise_any()
+        return self.restrictions_of(destination)
+
+    def restrictions_of(self, destination: str) -> Restrictions:
+        """Give what a destination asks of those who use it. Raises ConfigurationError as `orchestration` does."""
+        resolver = self._resolver("destinations", destination)
         admin_only = resolver.written("destinations", destination, "admin_only", switch) or False
+        if admin_only and not has_roles(self._root):
+            resolver.findings.add(self.node("destinations", destination, "admin_only"), WITHOUT_ROLES)
         pii = resolver.written("destinations", destination, "pii", switch) or False
         resolver.findings.raise_any()
         return Restrictions(destination, admin_only, pii)
@@ -214,6 +222,14 @@ class Project:
         written = [resolver.written("destinations", name, "default_region", region) for name in self.destinations]
         resolver.findings.raise_any()
         return tuple(dict.fromkeys(one or REGION for one in written))
+
+    def node(self, *path: str) -> Node:
+        """Give what is written at `path`, or what is nearest above it."""
+        return self._root.at(path)
+
+    def destinations_of(self, credential: str) -> tuple[str, ...]:
+        """Give the names of the destinations that a credential opens."""
+        return tuple(self._using(credential))
 
     def place(self, *path: str) -> tuple[Path, int]:
         """Give the file, and the line on which the value at `path` (or what is nearest above it) is written."""

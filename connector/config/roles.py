@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connector.config.fields import Switch, Words
+from connector.config.nodes import Node
 from connector.config.settings import Settings
 
 EVERYBODY = "*"
+
+WITHOUT_ROLES = (
+    "restricts nobody, since the project has no roles; write roles with a role that has admin: true, or remove it"
+)
+"""What is wrong with `admin_only` in a project without roles."""
 
 
 class Role(Settings):
@@ -36,6 +42,12 @@ class Restrictions:
     destination: str
     admin_only: bool
     pii: bool
+
+
+def has_roles(root: Node) -> bool:
+    """Return whether the file names any role."""
+    roles = root.child("roles")
+    return roles is not None and isinstance(roles.value, dict) and bool(roles.value)
 
 
 def rights_of(user: str, roles: Mapping[str, Role]) -> Rights:

@@ -18,6 +18,8 @@ class Settings(BaseModel):
     """Other names that a key may be written with."""
     filled_in: ClassVar[frozenset[str]] = frozenset({"name"})
     """Fields that are not keys of the file."""
+    from_environment: ClassVar[frozenset[str]] = frozenset()
+    """Keys that are no secrets, and commonly come from the environment as secrets do."""
     references: ClassVar[Mapping[str, str]] = {}
     """Keys that name an entry of a section: key -> section."""
 

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, SecretStr
 
@@ -33,6 +33,8 @@ DatabaseUrl = Annotated[SecretStr, BeforeValidator(database_url)]
 
 class Warehouse(Settings):
     """A database. The URL may hold a password, so it does not print itself."""
+
+    from_environment: ClassVar[frozenset[str]] = frozenset({"private_key_file"})
 
     name: str
     description: Text | None = None

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector.config.project import Project
@@ -46,6 +47,43 @@ def check_access(project: Project, command: str, orchestration: str | None, run_
     raise AccessRefused(
         f"{user} may not {command}{about} under the target {project.target}: {refusal}. "
         "The roles are in orchestrations.yaml."
+    )
+
+
+def check_destination(project: Project, destination: str) -> None:
+    """Whether the user may ask TikTok about a destination: one with `admin_only` is for admins.
+
+    Raises AccessRefused, having written that down; ConfigurationError where there is no such destination.
+    """
+    if not is_for_others(project, [destination]):
+        return
+    why = f"the destination {destination} is for admins only"
+    _refuse(project, f"destinations test {destination}", f'test the destination "{destination}"', why)
+
+
+def check_credential(project: Project, command: str, credential: str) -> None:
+    """Whether the user may change a credential: one that opens destinations with `admin_only` alone is for admins.
+
+    Raises AccessRefused, having written that down; ConfigurationError.
+    """
+    if not is_for_others(project, project.destinations_of(credential)):
+        return
+    why = "every destination that it opens is for admins only"
+    _refuse(project, f"{command} {credential}", f'{command} "{credential}"', why)
+
+
+def is_for_others(project: Project, destinations: Sequence[str]) -> bool:
+    """Whether all these destinations are for admins, and the user is none."""
+    asked = [project.restrictions_of(name).admin_only for name in destinations]
+    return bool(asked) and all(asked) and not rights_of(os_user(), project.roles).admin
+
+
+def _refuse(project: Project, command: str, what: str, why: str) -> None:
+    user = os_user()
+    with ledger_of(project) as ledger:
+        ledger.audit.add(Use(user, socket.gethostname(), command, None, project.target, None, allowed=False))
+    raise AccessRefused(
+        f"{user} may not {what} under the target {project.target}: {why}. The roles are in orchestrations.yaml."
     )
 
 

@@ -27,6 +27,7 @@ from connector.pipeline.audience_job import AudienceJob, audience_job_now
 from connector.pipeline.audience_run import intent_of, is_emptied, large_change
 from connector.pipeline.audience_staging import StagedMembers, people_of, stage_members
 from connector.pipeline.audience_suppressed import suppressed_by, without_suppressed
+from connector.pipeline.cautions import cautions
 from connector.pipeline.files import last_sent, refuse_wrong, unchanged
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan, Preview
@@ -75,7 +76,13 @@ def plan_audience(project: Project, name: str) -> Plan:
         minutes=round(requests / destination.requests_per_second / 60, 4),
         too_many_rejects=failure.message if isinstance(failure, TooManyRejects) else None,
         would_fail=failure.message if failure else None,
-        notes=[*told, *_notes(job, staged, limit), *sent_again(copies, states, staged), *accounts],
+        notes=[
+            *told,
+            *cautions(project, job),
+            *_notes(job, staged, limit),
+            *sent_again(copies, states, staged),
+            *accounts,
+        ],
         changes=changes_to_come(copies),
         members={
             "added": staged.added,
@@ -106,7 +113,8 @@ def preview_audience(project: Project, name: str, rows: int, allowed: Allowed) -
         if result.reading:
             refuse_wrong(result.reading)
     if first is None:
-        return Preview(name, project.target, 0, [], [], would_fail)
+        return Preview(name, project.target, 0, [], [], would_fail, tuple(cautions(project, job)))
+    notes = tuple(cautions(project, job))
     with ledger_of(project) as ledger:
         allowed.written(ledger)
         copies = known_copies(ledger, job.destination, project.target)
@@ -114,7 +122,7 @@ def preview_audience(project: Project, name: str, rows: int, allowed: Allowed) -
         {"row": row["row"], "outcome": row["outcome"], "reason": row["reason"], "columns": json.loads(row["columns"])}
         for row in first.left_out.slice(0, rows).to_pylist()
     ]
-    return Preview(name, project.target, first.read, [_body(job, copies[0], first, rows)], left_out, would_fail)
+    return Preview(name, project.target, first.read, [_body(job, copies[0], first, rows)], left_out, would_fail, notes)
 
 
 def _body(job: AudienceJob, copy: Copy, first: HashedMembers, rows: int) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from connector.pipeline.audience_job import AudienceJob, audience_job_now
 from connector.pipeline.audience_sending import refused_rows, send_changes
 from connector.pipeline.audience_staging import Intent, StagedMembers, stage_members
 from connector.pipeline.audience_suppressed import skip_suppressed, suppressed_by, without_suppressed
+from connector.pipeline.cautions import cautions
 from connector.pipeline.clearing import clear_up, reduce_stage, staged_or_not_at_all
 from connector.pipeline.consent import Consent
 from connector.pipeline.delivering import concluded
@@ -214,6 +215,8 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
         ) as result,
     ):
         at.ledger.runs.asked(run_id, result.query_id)
+        for caution in cautions(at.project, job):
+            at.observer.note(caution)
         rows = without_suppressed(result.rows, intent.suppressed)
         staged = stage_members(rows, directory, work.copies, members_known(at.ledger), intent, read=at.observer.read)
         if result.reading:

@@ -17,6 +17,7 @@ from connector.errors import (
     UsageError,
 )
 from connector.ledger.records import AccountState, AudienceRecord
+from connector.pipeline.access import is_for_others
 from connector.pipeline.history import known_ledger
 from connector.pipeline.service import brief_policy, open_account
 
@@ -75,6 +76,8 @@ def _with_size(project: Project, view: AudienceView) -> AudienceView:
     destination = destination_of_audience(project, record)
     if destination is None:
         return replace(view, why_not="No destination goes there any more.")
+    if is_for_others(project, [destination.name]):
+        return replace(view, why_not=f"The destination {destination.name} is for admins only.")
     policy = brief_policy(destination, attempts=2, seconds=10)
     try:
         with open_account(destination, project.state_directory, policy=policy, timeout=10) as account:

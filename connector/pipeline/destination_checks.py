@@ -22,6 +22,7 @@ from connector.destinations.tiktok.checks import (
 from connector.destinations.tiktok.endpoint import SIMULATOR, app_of
 from connector.destinations.tiktok.event_sets import Intended
 from connector.errors import ConfigurationError
+from connector.pipeline.access import check_destination
 from connector.pipeline.event_checks import check_name_of_events, check_writing
 from connector.pipeline.event_set import forget_what_is_gone, is_wanted, look_for, place_of
 from connector.pipeline.history import known_ledger
@@ -70,9 +71,10 @@ class Tested:
 def tested_destination(project: Project, name: str, test_event_code: str | None = None) -> Tested:
     """Asks TikTok about a destination; with a test event code one test event is sent to it.
 
-    Raises ConfigurationError where the settings cannot be right, UsageError for a code that is none.
+    Raises ConfigurationError where the settings cannot be right, UsageError for a code that is none, AccessRefused.
     """
     refuse_blank_code(test_event_code)
+    check_destination(project, name)
     destination = project.destination(name)
     if isinstance(destination, AudienceDestination):
         return _tested(project, destination, _of_audience(project, destination), [])

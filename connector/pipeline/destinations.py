@@ -16,6 +16,7 @@ class Listed:
     goes_to: str
     credential: str
     api_url: str
+    destination_account_name: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The names in their order."""
@@ -25,7 +26,10 @@ class Listed:
 def listed_destinations(project: Project) -> list[Listed]:
     """Every destination, in the order of the file. Raises ConfigurationError where a variable is not set."""
     found = map(project.destination, project.destinations)
-    return [Listed(one.name, one.type, _goes_to(one), one.credential.name, one.api_url) for one in found]
+    return [
+        Listed(one.name, one.type, _goes_to(one), one.credential.name, one.api_url, one.destination_account_name)
+        for one in found
+    ]
 
 
 def _goes_to(destination: AnyDestination) -> str:

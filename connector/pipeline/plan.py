@@ -9,6 +9,7 @@ from connector.errors import TooManyRejects
 from connector.ledger.records import Scope
 from connector.pipeline.audience_job import is_audience
 from connector.pipeline.audience_look import plan_audience
+from connector.pipeline.cautions import cautions
 from connector.pipeline.execution import known_keys
 from connector.pipeline.files import files_before, refuse_wrong, rejected_lines
 from connector.pipeline.history import ledger_of
@@ -47,7 +48,7 @@ def plan_orchestration(project: Project, name: str) -> Plan:
             known=known,
             forgotten=forgotten_by(ledger),
         )
-        notes = _notes(result)
+        notes = [*cautions(project, job, result.schema), *_notes(result)]
         failure = failure_of(job.orchestration, staged, has_input=has_input(result, staged))
     if note := min_rows_note(job.orchestration, job.orchestration.limit):
         notes.append(note)

@@ -11,6 +11,7 @@ from connector.outcomes import Skip
 from connector.pipeline.access import check_access
 from connector.pipeline.audience_job import is_audience
 from connector.pipeline.audience_look import preview_audience
+from connector.pipeline.cautions import cautions
 from connector.pipeline.files import refuse_wrong
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Preview
@@ -37,17 +38,18 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
         slices = iter(result.rows)
         first = next(slices, None)
         would_fail = failure_of_slice(job.orchestration, first, slices)
+        notes = tuple(cautions(project, job, result.schema))
         if result.reading:
             refuse_wrong(result.reading)
     if first is None:
-        return Preview(name, project.target, 0, [], [], would_fail)
+        return Preview(name, project.target, 0, [], [], would_fail, notes)
     events, suppressed = _without(first, forgotten)
     kept = forgotten.without(pa.concat_tables([first.left_out, *suppressed]).sort_by("row").slice(0, rows))
     left_out = [{**row, "columns": json.loads(row["columns"])} for row in kept.to_pylist()]
     for row in left_out:
         del row["code"], row["message"]
     bodies = _bodies(events, rows, code)
-    return Preview(name, project.target, first.read, bodies, left_out, would_fail)
+    return Preview(name, project.target, first.read, bodies, left_out, would_fail, notes)
 
 
 def _without(first: HashedRows, forgotten: Forgotten) -> tuple[list[HashedEvents], list[pa.Table]]:

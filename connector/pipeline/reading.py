@@ -6,6 +6,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from connector.ledger.records import StagedRows
+from connector.pipeline.cautions import cautions
 from connector.pipeline.clearing import staged_or_not_at_all
 from connector.pipeline.early import Early
 from connector.pipeline.execution import Execution, known_keys
@@ -40,6 +41,8 @@ def read_and_stage(at: Execution, run: Run, stop: Event, early: Early | None = N
     directory, begun = at.directory(run.run_id), early.batches if early else []
     with staged_or_not_at_all(directory, begun), _result(at, run, stop) as result:
         at.ledger.runs.asked(run.run_id, result.query_id)
+        for caution in cautions(at.project, run.job, result.schema):
+            at.observer.note(caution)
         staged = stage(
             result.rows,
             directory,

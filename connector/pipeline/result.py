@@ -43,6 +43,8 @@ class OpenResult:
     rows: Iterator[HashedRows]
     query_id: str | None = None
     reading: "Reading | None" = None
+    schema: pa.Schema | None = None
+    """The columns of the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def open_result(
                 from connector.pipeline.files import watched
 
                 rows = watched(rows, reading, limit)
-            yield OpenResult(compiled, rows, result.query_id, reading)
+            yield OpenResult(compiled, rows, result.query_id, reading, result.schema)
 
 
 def describe(job: Job | AudienceJob, directory: Path) -> pa.Schema:

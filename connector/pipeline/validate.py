@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from connector.catalogue import AUDIENCES, PARAMETERS, Parameter
 from connector.config.project import Project
 from connector.errors import ConfigurationError, Problem
-from connector.pipeline.audience_job import audience_job_now, is_audience
+from connector.pipeline.audience_job import AudienceJob, audience_job_now, is_audience
+from connector.pipeline.cautions import cautions
 from connector.pipeline.prepare import Job, job_and_changes, job_now
+from connector.pipeline.reject_limit import min_rows_note
 from connector.pipeline.result import compile_audience, compile_job, delimiters, describe
 from connector.transform.binding import Binding, bind
 from connector.transform.template import Constant, DataTemplate, Source
@@ -22,7 +24,8 @@ class Checked:
     """An orchestration in which nothing is wrong. `event_source` is `audience` where it sends no events.
 
     `parameters` are (name, columns, place in the event, rule) of what its events can carry; `changes` is what a run
-    would first do to the ad account, as far as TikTok was asked, `notes` what is worth knowing.
+    would first do to the ad account, as far as TikTok was asked, `notes` what is worth knowing, `warnings` what is
+    probably not meant.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Checked:
     parameters: list[tuple[str, str, str, str]]
     changes: list[str]
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """The object that `connector validate --json` prints for it."""
@@ -43,6 +47,7 @@ class Checked:
             "parameters": parameters,
             "changes": self.changes,
             "notes": list(self.notes),
+            "warnings": list(self.warnings),
         }
 
 
@@ -89,7 +94,7 @@ def compiled_sql(project: Project, name: str) -> Compiled:
 
 
 def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -> Checked:
-    binding = None
+    binding = schema = None
     if connect:
         schema = describe(job, project.directory)
         compile_job(job, schema)
@@ -100,7 +105,9 @@ def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -
         for parameter in PARAMETERS
         if source in parameter.sources and (columns := _columns(job.template, parameter, binding))
     ]
-    return Checked(job.orchestration.name, job.destination.name, source, rows, changes)
+    notes = _notes(job)
+    warnings = tuple(cautions(project, job, schema))
+    return Checked(job.orchestration.name, job.destination.name, source, rows, changes, notes, warnings)
 
 
 def _checked_audience(project: Project, name: str, *, connect: bool) -> Checked:
@@ -114,8 +121,14 @@ def _checked_audience(project: Project, name: str, *, connect: bool) -> Checked:
         for parameter in AUDIENCES.parameters
         if (columns := _columns(job.template, parameter, binding))
     ]
-    notes = (HASHED_EMAILS,) if any(row[0] == "email" for row in rows) else ()
-    return Checked(name, job.destination.name, "audience", rows, [], notes)
+    hashed = (HASHED_EMAILS,) if any(row[0] == "email" for row in rows) else ()
+    notes = (*hashed, *_notes(job))
+    return Checked(name, job.destination.name, "audience", rows, [], notes, tuple(cautions(project, job)))
+
+
+def _notes(job: Job | AudienceJob) -> tuple[str, ...]:
+    note = min_rows_note(job.orchestration, job.orchestration.limit)
+    return (note,) if note else ()
 
 
 def _columns(template: DataTemplate, parameter: Parameter, binding: Binding | None) -> str:

@@ -41,12 +41,12 @@ def test_the_one_event_for_a_pixel_is_as_a_pixel_wants_it(tmp_path: Path) -> Non
     assert (done.json["outcome"], tiktok.tally.test_events) == ("passed", 1)
 
 
-def test_a_wrong_event_source_fails_and_says_what_is_right(tmp_path: Path) -> None:
+def test_the_number_of_a_pixel_is_refused_before_tiktok_is_asked(tmp_path: Path) -> None:
     with simulating() as tiktok:
         done = asked(selling(tmp_path, tiktok.url, event_source="web", event_source_id=NUMBER))
-    assert done.code == 1
-    assert f"write {CODE} as `event_source_id`" in done.stdout
-    assert tiktok.tally.endpoints[TRACK] == 0
+    assert done.code == 2
+    assert "this is its number" in done.sentence
+    assert tiktok.tally.requests == 0
 
 
 def test_a_token_without_the_scopes_is_inconclusive_and_the_one_event_shows_that_it_may_write(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def used(house: House) -> House:
 
 
 ASKED: list[tuple[Roles | None, dict[str, bool], tuple[str, ...]]] = [
-    (None, {"admin_only": True}, (*SENDING, *SHOWING)),
+    (None, {}, (*SENDING, *SHOWING)),
     (ADMIN, {"admin_only": True}, (*SENDING, *SHOWING)),
     (MEMBER, {}, (*SENDING, *SHOWING)),
     (MEMBER, {"admin_only": True}, ()),
@@ -177,6 +177,60 @@ def test_roles_may_differ_between_targets(house: House) -> None:
     house.made.settings.write_text(yaml.safe_dump(settings))
     assert house.use("preview").code == 0
     assert house.typed("preview", NAME, "--target", "production").code == 2
+
+
+@pytest.mark.parametrize("roles", [None, {}])
+@pytest.mark.parametrize("command", [("validate",), ("run", NAME), ("plan", NAME), ("destinations", "test", "stores")])
+def test_admin_only_without_roles_is_a_mistake(house: House, roles: Roles | None, command: tuple[str, ...]) -> None:
+    settings = yaml.safe_load(house.written)
+    settings["destinations"]["stores"]["admin_only"] = True
+    house.made.settings.write_text(yaml.safe_dump(settings if roles is None else settings | {"roles": roles}))
+    line = 1 + house.made.settings.read_text().splitlines().index("    admin_only: true")
+    refused = house.typed(*command)
+    assert refused.code == 2
+    assert refused.sentence.startswith(f"{house.made.settings}:{line}: destinations.stores.admin_only restricts nobody")
+    assert "admin: true" in refused.sentence
+
+
+def test_admin_only_from_the_environment_without_roles_is_a_mistake_too(house: House) -> None:
+    settings = yaml.safe_load(house.written)
+    settings["destinations"]["stores"]["admin_only"] = "{{ env.CLOSED }}"
+    house.made.settings.write_text(yaml.safe_dump(settings))
+    house.tiktok.answer = lambda body: OK
+    assert house.use("run", CLOSED="false").code == 0
+    refused = house.use("run", CLOSED="true")
+    assert (refused.code, "admin_only restricts nobody" in refused.sentence) == (2, True)
+
+
+def test_a_destination_for_admins_is_tested_by_admins_alone(house: House) -> None:
+    house.tiktok.answer = lambda body: OK
+    before = len(house.tiktok.requests)
+    for roles in (MEMBER, LIMITED, STRANGER):
+        house.set(roles, admin_only=True)
+        refused = house.typed("destinations", "test", "stores", "--test-event-code", "TEST1")
+        assert refused.code == 2
+        assert refused.sentence == (
+            f'{ME} may not test the destination "stores" under the target default: the destination stores is for '
+            "admins only. The roles are in orchestrations.yaml."
+        )
+        assert (house.audit()[0]["command"], house.audit()[0]["allowed"]) == ("destinations test stores", False)
+    assert len(house.tiktok.requests) == before
+    allowed: list[tuple[Roles | None, bool]] = [(ADMIN, True), (MEMBER, False), (None, False)]
+    for given, admin_only in allowed:
+        house.set(given, admin_only=admin_only)
+        assert " may not " not in house.typed("destinations", "test", "stores").stderr
+
+
+def test_a_credential_of_destinations_for_admins_is_changed_by_admins_alone(house: House) -> None:
+    house.set(MEMBER, admin_only=True)
+    for command in ("refresh", "login"):
+        refused = house.typed("auth", command, "tiktok")
+        assert (refused.code, f'{ME} may not auth {command} "tiktok"' in refused.sentence) == (2, True)
+    assert house.typed("auth", "status", "tiktok").code == 0
+    settings = yaml.safe_load(house.made.settings.read_text())
+    settings["destinations"]["others"] = {**settings["destinations"]["stores"], "admin_only": False}
+    house.made.settings.write_text(yaml.safe_dump(settings))
+    assert " may not " not in house.typed("auth", "refresh", "tiktok").stderr
 
 
 MISTAKES = {

@@ -234,6 +234,7 @@ def test_field_names_of_the_seed_documents_are_taken_as_they_stand(tmp_path: Pat
         )
         .replace("query: purchases", "query: purchases\n    Data Template: tiktok_events")
         .replace("access_token: token-that-never-prints", "app_id: 5, app_secret: s, refresh token: r")
+        + "roles: {owners: {users: [ana], admin: true}}\n"
     )
     project = load(tmp_path, text)
     destination = events(project)

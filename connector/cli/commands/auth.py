@@ -64,7 +64,7 @@ def login(
     """Authorise the credential's app on TikTok's page, keep what it grants, and list the ad accounts it may use."""
     from connector.pipeline.authorisation import log_in
 
-    access = _access(project, target, credential)
+    access = _access(project, target, credential, changing="auth login")
     given = _code(access, code, port, redirect_uri)
     _tell_login(log_in(access, given), json_output)
 
@@ -94,13 +94,18 @@ def refresh(
     """Refresh a credential's grant now."""
     from connector.pipeline import authorisation
 
-    _tell(authorisation.refresh(_access(project, target, credential)), json_output)
+    _tell(authorisation.refresh(_access(project, target, credential, changing="auth refresh")), json_output)
 
 
-def _access(project: Path | None, target: str | None, credential: str) -> "Access":
+def _access(project: Path | None, target: str | None, credential: str, changing: str | None = None) -> "Access":
+    from connector.pipeline.access import check_credential
     from connector.pipeline.credentials import access_of
 
-    return access_of(open_project(project, target), credential)
+    opened = open_project(project, target)
+    access = access_of(opened, credential)
+    if changing is not None:
+        check_credential(opened, changing, credential)
+    return access
 
 
 def _code(access: "Access", code: str | None, port: int, redirect_uri: str | None) -> "SecretStr":

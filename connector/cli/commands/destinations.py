@@ -43,8 +43,12 @@ def list_(
     if json_output:
         out_json({"target": opened.target, "destinations": [one.as_json() for one in listed]})
         return
-    heading = ("destination", "type", "goes to", "credential", "api_url")
-    for line in table([heading, *((one.name, one.type, one.goes_to, one.credential, one.api_url) for one in listed)]):
+    heading = ("destination", "type", "goes to", "credential", "api_url", "account name")
+    rows = [
+        (one.name, one.type, one.goes_to, one.credential, one.api_url, one.destination_account_name or "-")
+        for one in listed
+    ]
+    for line in table([heading, *rows]):
         out(line)
 
 

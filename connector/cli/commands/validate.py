@@ -47,6 +47,8 @@ def validate(
         out(f"{one.name}: ok ({what} {one.destination}, target {opened.target})")
         for change in one.changes:
             say(change)
+    for warning in dict.fromkeys(warning for one in checked for warning in one.warnings):
+        say(warning)
     if name:
         heading = ("parameter", "from the column" if connect else "accepted columns", "goes to", "rule")
         for line in table([heading, *checked[0].parameters]):
