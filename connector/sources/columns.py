@@ -97,7 +97,7 @@ def _array(values: Sequence[Any], field: pa.Field, taken: frozenset[type]) -> pa
         elif taken and not found <= taken:
             raise _other_values(field)
         return pa.array(values, field.type)
-    except (pa.ArrowException, OverflowError):
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
         raise _other_values(field) from None
 
 

@@ -38,16 +38,14 @@ def compile_time(context: Context) -> Conditions:
     if fields and not is_text(fields[0].kind):
         kind, column, level = fields[0].kind, f"c{fields[0].index}", Level.TEXT
         missing = layers.put(Level.TEXT, "time_missing", f"{column} IS NULL")
-        day = layers.put(Level.TEXT, "is_day", is_day(column, kind))
     else:
         kind, column, level = pa.string(), given, Level.NORMAL
         missing = f"{given} IS NULL"
-        day = is_day(given, kind)
     layers.put(level, "event_time", unix_seconds(column, kind, zone))
-    too_old = f"(event_time < {rules.oldest} AND NOT ({day} AND event_time >= {rules.oldest_day(zone)}))"
+    too_old_day = f"CASE WHEN event_time >= {rules.oldest_day(zone)} THEN NOT ({is_day(column, kind)}) ELSE true END"
     return {
         Reason.MISSING_TIMESTAMP: missing,
         Reason.INVALID_TIMESTAMP: "event_time IS NULL",
-        Reason.EVENT_TOO_OLD: too_old,
+        Reason.EVENT_TOO_OLD: f"CASE WHEN event_time < {rules.oldest} THEN {too_old_day} ELSE false END",
         Reason.EVENT_IN_FUTURE: f"event_time > {rules.newest}",
     }

@@ -56,9 +56,11 @@ def is_day(column: str, kind: pa.DataType) -> str:
     if pa.types.is_date(kind):
         return "true"
     if is_text(kind):
-        is_digits = f"regexp_full_match({column}, '{_DAY_TEXT}') AND {_day(column)} IS NOT NULL"
-        return f"(strlen({column}) = 10 AND {column}[5] = '-' OR {is_digits})"
-    return f"({_whole_number(column, kind)} BETWEEN {_DAY_NUMBERS} AND {_day_of_number(column, kind)} IS NOT NULL)"
+        has_digits = f"regexp_full_match({column}, '{_DAY_TEXT}')"
+        of_digits = f"CASE WHEN {has_digits} THEN {_day(column)} IS NOT NULL ELSE false END"
+        return f"CASE WHEN strlen({column}) = 10 AND {column}[5] = '-' THEN true ELSE {of_digits} END"
+    has_digits = f"{_whole_number(column, kind)} BETWEEN {_DAY_NUMBERS}"
+    return f"CASE WHEN {has_digits} THEN {_day_of_number(column, kind)} IS NOT NULL ELSE false END"
 
 
 def _unix_seconds(column: str, kind: pa.DataType, zone: str) -> str:
@@ -80,8 +82,8 @@ def _of_text(column: str, zone: str) -> str:
         f" THEN {_floored(f'try_cast(upper({dotted}) AS TIMESTAMPTZ)')}"
         f" WHEN regexp_full_match({column}, '{_LOCAL}')"
         f" THEN {_of_local(f'try_cast(upper({dotted}) AS TIMESTAMP)', zone)}"
-        f" WHEN regexp_full_match({column}, '{_DAY_TEXT}') AND {_day(column)} IS NOT NULL"
-        f" THEN {_of_local(_day(column), zone)}"
+        f" WHEN regexp_full_match({column}, '{_DAY_TEXT}')"
+        f" THEN {_of_digits(_day(column), f'try_cast(left({column}, 8) AS BIGINT)', zone)}"
         f" WHEN regexp_full_match({column}, '{_NUMBER}') THEN {_in_seconds(_whole(column))}"
         f" WHEN regexp_full_match(upper({column}), '{_UNUSUAL_ZONED}')"
         f" THEN {_floored(f'try_cast({usual} AS TIMESTAMPTZ)')}"
@@ -123,10 +125,12 @@ def _day_of_number(column: str, kind: pa.DataType) -> str:
 def _of_number(column: str, kind: pa.DataType, zone: str) -> str:
     """A number as Unix seconds or milliseconds, or as the day that its eight digits say."""
     whole, day = _whole_number(column, kind), _day_of_number(column, kind)
-    return (
-        f"CASE WHEN {whole} BETWEEN {_DAY_NUMBERS} AND {day} IS NOT NULL THEN {_of_local(day, zone)}"
-        f" ELSE {_in_seconds(whole)} END"
-    )
+    return f"CASE WHEN {whole} BETWEEN {_DAY_NUMBERS} THEN {_of_digits(day, whole, zone)} ELSE {_in_seconds(whole)} END"
+
+
+def _of_digits(day: str, number: str, zone: str) -> str:
+    """Eight digits: the day that they say, or else a number of seconds."""
+    return f"CASE WHEN {day} IS NOT NULL THEN {_of_local(day, zone)} ELSE {number} END"
 
 
 def _in_seconds(number: str) -> str:
