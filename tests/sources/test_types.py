@@ -244,7 +244,7 @@ POSTGRESQL = [
     of("'a'::mood", id="a", property="a"),
     of("ARRAY['a'::mood]", property=["a"]),
     of("'A-1'::char(5)", id="A-1"),
-    of("ROW(1, '\"x\"'::jsonb, '2'::money)::line", property={"a": 1, "j": "x", "m": 2}),
+    of("ROW(1, '\"x\"'::jsonb, '2'::money)::basket", property={"a": 1, "j": "x", "m": 2}),
     *(
         of(literal, **UNKNOWN)
         for literal in (
@@ -265,7 +265,7 @@ def database(postgres: Postgres) -> str:
             "DOMAIN cents AS money",
             "DOMAIN mail AS text",
             "TYPE mood AS ENUM ('a', 'b')",
-            "TYPE line AS (a int, j jsonb, m money)",
+            "TYPE basket AS (a int, j jsonb, m money)",
         ):
             connection.execute(f"CREATE {made}".encode())
     return url
