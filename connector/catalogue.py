@@ -34,6 +34,8 @@ class Kind(StrEnum):
     EXTERNAL_ID = "external_id"
     DEVICE = "device"
     DEVICE_TYPE = "device_type"
+    ID = "id"
+    REGION = "region"
     NAME = "name"
     ZIP = "zip"
     PLACE = "place"
@@ -114,7 +116,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "event_id",
         ("event_id",),
         ("event_id",),
-        Kind.TEXT,
+        Kind.ID,
         "blank: derived from the row, the same for ever",
         plain=Plain.ID,
     ),
@@ -123,7 +125,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("email", "emails"),
         ("user", "email"),
         Kind.EMAIL,
-        "trimmed, lower-cased, SHA-256",
+        "taken out of brackets, quotes and the like, lower-cased, SHA-256; several in one text are several",
         hashed=True,
         personal=True,
         many=True,
@@ -133,10 +135,17 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("phone", "phones", "phone_numbers"),
         ("user", "phone"),
         Kind.PHONE,
-        "E.164 with the plus sign, SHA-256",
+        "E.164 with the plus sign, SHA-256; several in one text are several",
         hashed=True,
         personal=True,
         many=True,
+    ),
+    Parameter(
+        "phone_region",
+        ("phone_region",),
+        (),
+        Kind.REGION,
+        "country of phone numbers without a country code; else `country`, else the destination's `default_region`",
     ),
     Parameter(
         "external_id",
@@ -153,7 +162,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "tiktok_click_id",
         ("tiktok_click_id", "ttclid"),
         ("user", "ttclid"),
-        Kind.TEXT,
+        Kind.ID,
         "as it is, never cut",
         WEB,
         personal=True,
@@ -163,7 +172,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "cookie_id",
         ("cookie_id", "ttp"),
         ("user", "ttp"),
-        Kind.TEXT,
+        Kind.ID,
         "the `_ttp` cookie",
         WEB,
         personal=True,
@@ -214,7 +223,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("zip_code",),
         ("user", "zip_code"),
         Kind.ZIP,
-        "lower-cased, no spaces or hyphens, US: five digits; SHA-256",
+        "lower-cased, no spaces or hyphens, American: five digits; SHA-256",
         WEB,
         hashed=True,
         personal=True,
@@ -244,7 +253,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("country",),
         ("user", "country"),
         Kind.COUNTRY,
-        "two letters, lower-cased; others not sent",
+        "ISO 3166 code or name; sent as two letters in lower case",
         WEB,
     ),
     Parameter(
@@ -277,8 +286,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         "ISO 4217, upper-cased",
         default="USD",
     ),
-    Parameter("order_id", ("order_id",), ("properties", "order_id"), Kind.TEXT, "text", plain=Plain.ID),
-    Parameter("shop_id", ("shop_id",), ("properties", "shop_id"), Kind.TEXT, "text", plain=Plain.ID),
+    Parameter("order_id", ("order_id",), ("properties", "order_id"), Kind.ID, "text", plain=Plain.ID),
+    Parameter("shop_id", ("shop_id",), ("properties", "shop_id"), Kind.ID, "text", plain=Plain.ID),
     Parameter("description", ("description",), ("properties", "description"), Kind.TEXT, "text", plain=Plain.TEXT),
     Parameter(
         "event_channel",
@@ -291,7 +300,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "content_id",
         ("content_id",),
         ("properties", "contents", "content_id"),
-        Kind.TEXT,
+        Kind.ID,
         "always a JSON string",
         plain=Plain.ID,
     ),
@@ -344,7 +353,7 @@ AUDIENCE_PARAMETERS: tuple[Parameter, ...] = (
         ("email", "emails"),
         ("EMAIL_SHA256",),
         Kind.EMAIL,
-        "trimmed, lower-cased, without dots and `+tag` before the @, SHA-256",
+        "as in events, then in the form of `email_rule`",
         AUDIENCE,
         hashed=True,
         personal=True,
@@ -355,11 +364,19 @@ AUDIENCE_PARAMETERS: tuple[Parameter, ...] = (
         ("phone", "phones", "phone_numbers"),
         ("PHONE_SHA256",),
         Kind.PHONE,
-        "E.164 with the plus sign, SHA-256",
+        "E.164 with the plus sign, SHA-256; several in one text are several",
         AUDIENCE,
         hashed=True,
         personal=True,
         many=True,
+    ),
+    Parameter(
+        "phone_region",
+        ("phone_region", "country"),
+        (),
+        Kind.REGION,
+        "country of phone numbers without a country code; else the destination's `default_region`",
+        AUDIENCE,
     ),
     Parameter(
         "idfa",

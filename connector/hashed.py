@@ -83,6 +83,19 @@ refused, and a JSON object of what identifies nobody, and digests."""
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneCounts:
+    """Counts of rows by column of the result: those in which it gives a phone number, and an invalid one."""
+
+    given: Counter[str] = field(default_factory=Counter)
+    invalid: Counter[str] = field(default_factory=Counter)
+
+    def update(self, other: "PhoneCounts") -> None:
+        """Add the counts of further rows."""
+        self.given.update(other.given)
+        self.invalid.update(other.invalid)
+
+
+@dataclass(frozen=True, slots=True)
 class HashedEvents:
     """Events of one route, in the order of their first rows. `table` has the schema EVENTS."""
 
@@ -105,6 +118,7 @@ class HashedRows:
     rejects: Counter[str]
     skips: Counter[str]
     warnings: Counter[str]
+    phones: "PhoneCounts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +134,4 @@ class HashedMembers:
     rejects: Counter[str]
     warnings: Counter[str]
     skips: Counter[str] = field(default_factory=Counter)
+    phones: PhoneCounts = field(default_factory=PhoneCounts)

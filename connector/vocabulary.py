@@ -1,7 +1,9 @@
-"""The closed lists of words that TikTok's Events API knows.
+"""The closed lists of words that TikTok's Events API knows, and the words that stand for nothing.
 
 Source: `/event/track/` reference (events: agreed by several sources; currencies: one good source).
 """
+
+from hashlib import sha256
 
 STANDARD_EVENTS = (
     "AddPaymentInfo",
@@ -58,3 +60,17 @@ ISO_CURRENCIES = tuple(
 
 EMPTY_DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """SHA-256 of the empty string: what other tools make of a missing identifier."""
+
+_NOTHING = ("undefined", "null", "none", "nan", "nil", "n/a")
+_WRAPPED = tuple(
+    f"{before}{word}{after}" for word in _NOTHING for before, after in ("()", "<>", "[]", "{}", '""', "''")
+)
+PLACEHOLDERS = (*_NOTHING, *_WRAPPED, "\\n", "<na>", "#n/a")
+"""What programs write for a value that is missing, in lower case."""
+
+_AS_WRITTEN = (*_NOTHING, *(word.upper() for word in _NOTHING), "Undefined", "Null", "None", "NaN", "\\N")
+PLACEHOLDER_DIGESTS = frozenset(sha256(word.encode()).hexdigest() for word in _AS_WRITTEN)
+"""SHA-256 of such words, which other tools hash as if they were somebody's address."""
+
+EMAIL_RULES = ("plain", "without_plus", "without_plus_and_dots")
+"""How TikTok's page on identifiers of audiences has had e-mail addresses normalised, the newest first."""

@@ -149,8 +149,9 @@ class Row:
         self._money()
         self._identify()
         self._surroundings()
+        self.content_id = self.an_id("content_id")
         self.properties = self._properties()
-        self.id = self.text("event_id") or self._derived_id()
+        self.id = self.an_id("event_id") or self._derived_id()
         self.reason = next(self._reasons(), None)
         self.key = self._key()
         self.shared = self._shared()
@@ -175,12 +176,24 @@ class Row:
         return source.get(name) if isinstance(source, Mapping) else None
 
     def identifiers(self, parameter: str) -> list[str]:
-        """Everything given for an identifier, blanks and the digest of nothing left out."""
+        """Everything given for an identifier, blanks left out."""
         flat: list[object] = []
         for value in self._raw(parameter):
             flat.extend(value if isinstance(value, list) else [value])
-        given = (plain for plain in map(values.text, flat) if plain)
-        return [plain for plain in given if values.given_digest(plain) != values.NOTHING]
+        return [plain for plain in map(values.text, flat) if plain]
+
+    def seen(self, parameter: str) -> str | None:
+        """The text without characters that nobody sees."""
+        given = self.text(parameter)
+        return values.visible(given).strip() or None if given else None
+
+    def an_id(self, parameter: str) -> str | None:
+        """An id: a word that stands for nothing is none."""
+        given = self.seen(parameter)
+        if given and given.lower() in values.PLACEHOLDERS:
+            self.warnings.add("placeholder_value")
+            return None
+        return given
 
     def _route(self) -> None:
         self.source = self.text("event_source") or self.settings.event_source
@@ -227,20 +240,24 @@ class Row:
                 self.amounts[parameter] = amount
 
     def _identify(self) -> None:
-        emails, phones = self.identifiers("email"), self.identifiers("phone")
-        external_ids = self.identifiers("external_id") if self.web else []
-        self.identified = bool(emails or phones or external_ids)
-        region = self.settings.default_region
-        hashed_emails = [values.given_digest(plain) or values.email(plain) for plain in emails]
-        hashed_phones = [values.given_digest(plain) or values.phone(plain, region) for plain in phones]
-        hashed_ids = [values.given_digest(plain) or values.sha256(plain) for plain in external_ids]
-        if None in hashed_emails:
-            self.warnings.add("invalid_email")
-        if None in hashed_phones:
-            self.warnings.add("invalid_phone")
-        self.emails = values.distinct(digest for digest in hashed_emails if digest)
-        self.phones = values.distinct(digest for digest in hashed_phones if digest)
-        self.external_ids = values.distinct(hashed_ids)
+        own = self.seen("phone_region") or self.seen("country")
+        region = (values.country(own or "") or self.settings.default_region).upper()
+        given = {
+            "email": [values.email_identifiers(one) for one in self.identifiers("email")],
+            "phone": [values.phone_identifiers(one, region) for one in self.identifiers("phone")],
+            "external_id": [
+                values.text_identifier(plain)
+                for one in self.identifiers("external_id")
+                if self.web and (plain := values.visible(one).strip())
+            ],
+        }
+        every = [one for some in given.values() for one in some]
+        self.identified = any(one.anything for one in every)
+        self.warnings |= {f"invalid_{name}" for name, some in given.items() if any(one.invalid for one in some)}
+        self.warnings |= {"placeholder_value"} if any(one.placeholder for one in every) else set()
+        self.emails, self.phones, self.external_ids = (
+            values.distinct(digest for one in some for digest in one.digests) for some in given.values()
+        )
 
     def _surroundings(self) -> None:
         """What only web events have: address, device and page."""
@@ -257,21 +274,23 @@ class Row:
         user = {"email": _few(self.emails), "phone": _few(self.phones)}
         if not self.web:
             return _present(user)
-        country = values.country(self.text("country") or "")
-        american = (country or self.settings.default_region.lower()) == "us"
-        city, state = self.text("city"), self.text("state")
+        written, region = self.seen("country"), self.settings.default_region
+        country = values.country(written or "")
+        if written and not country:
+            self.warnings.add("unknown_country")
+        city, state = self.seen("city"), self.seen("state")
         return _present(
             user
             | {
                 "external_id": _few(self.external_ids),
-                "ttclid": self.text("tiktok_click_id"),
-                "ttp": self.text("cookie_id"),
+                "ttclid": self.an_id("tiktok_click_id"),
+                "ttp": self.an_id("cookie_id"),
                 "ip": self.ip,
                 "user_agent": self.text("agent"),
                 "locale": self.text("locale"),
                 "first_name": self._hashed("first_name", values.name),
                 "last_name": self._hashed("last_name", values.name),
-                "zip_code": self._hashed("zip_code", lambda plain: values.zip_code(plain, american)),
+                "zip_code": self._hashed("zip_code", lambda plain: values.zip_code(plain, written, country, region)),
                 "city": values.place(city) if city else None,
                 "state": values.place(state) if state else None,
                 "country": country,
@@ -279,7 +298,7 @@ class Row:
         )
 
     def _hashed(self, parameter: str, normalise: "values.Normaliser") -> str | None:
-        plain = self.text(parameter)
+        plain = self.seen(parameter)
         digest = values.given_digest(plain) if plain else None
         if digest:
             return None if digest == values.NOTHING else digest
@@ -289,8 +308,8 @@ class Row:
         known = {
             "content_type": self.text("content_type") or "product",
             "currency": self.currency,
-            "order_id": self.text("order_id"),
-            "shop_id": self.text("shop_id"),
+            "order_id": self.an_id("order_id"),
+            "shop_id": self.an_id("shop_id"),
             "description": self.text("description"),
             "event_channel": self.text("event_channel"),
         }
@@ -301,6 +320,7 @@ class Row:
     @property
     def content(self) -> dict[str, object]:
         texts: dict[str, object] = {parameter: self.text(parameter) for parameter in CONTENT}
+        texts["content_id"] = self.content_id
         return _present(texts | {name: self.amounts.get(name) for name in ("price", "quantity")})
 
     @property
@@ -316,7 +336,7 @@ class Row:
         if self.time is None or self.event is None:
             return None
         identity = [sorted(self.emails), sorted(self.phones), sorted(self.external_ids)]
-        parts = [*identity, self.event, self.time, self.text("order_id")]
+        parts = [*identity, self.event, self.time, self.an_id("order_id")]
         return values.sha256(values.json_text(parts))[:36]
 
     def _key(self) -> Key | None:

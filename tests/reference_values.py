@@ -6,12 +6,19 @@ import json
 import math
 import re
 import unicodedata
+import urllib.parse
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from zoneinfo import ZoneInfo
 
 import phonenumbers as pn
+import pytz
+
+COUNTRIES = {code.lower() for code in pytz.country_names}
+COUNTRY_NAMES = {"usa": "us", "united states": "us", "canada": "ca", "united kingdom": "gb", "uk": "gb", "germany": "de"}
+"""Those names that tests use."""
 
 Normaliser = Callable[[str], str | None]
 
@@ -76,13 +83,157 @@ def given_digest(plain: str) -> str | None:
     return plain.lower() if DIGEST.fullmatch(plain) else None
 
 
+QUOTES = "\"'`´‘’‚‛“”„‟‹›«»＂＇()[]{}<>（）［］＜＞【】「」\\"
+SEPARATORS = ";,|\t\r\n；，、｜"
+WORDS = ("undefined", "null", "none", "nan", "nil", "n/a")
+PLACEHOLDERS = {
+    *WORDS,
+    *(left + word + right for word in WORDS for left, right in ("()", "<>", "[]", "{}", '""', "''")),
+    *("\\n", "<na>", "#n/a"),
+}
+HASHED_WORDS = {sha256(word) for one in WORDS for word in (one, one.upper())}
+HASHED_WORDS |= set(map(sha256, ("Undefined", "Null", "None", "NaN", "\\N")))
+IGNORED = {0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, 0xFFFD, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10)}
+IGNORED |= {*range(0x2060, 0x2070), *range(0xFFF0, 0xFFF9), *range(0x13430, 0x13440), *range(0xE0000, 0xE1000)}
+"""Besides Unicode's categories Cc and Cf: ignorable characters, and the one that stands for a lost character."""
+
+
+@dataclass
+class Given:
+    """What a text gives: digests, and whether something in it is invalid, or a word that stands for nothing."""
+
+    digests: list[str] = field(default_factory=list)
+    invalid: bool = False
+    placeholder: bool = False
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.digests) or self.invalid
+
+    def take(self, part: str, normalise: Normaliser) -> "Given":
+        """Adds one part of the text."""
+        if is_placeholder(part):
+            self.placeholder = True
+        elif digest := given_digest(part) or normalise(part):
+            self.digests += [digest] if digest != NOTHING else []
+        else:
+            self.invalid = True
+        return self
+
+
+def is_placeholder(plain: str) -> bool:
+    return plain.lower() in PLACEHOLDERS or plain.lower() in HASHED_WORDS
+
+
+def visible(plain: str, *, lines: bool = False) -> str:
+    """The text without characters that nobody sees; with `lines`, white space stays whatever its category."""
+    return "".join(
+        one
+        for one in plain
+        if (lines and one.isspace()) or not (unicodedata.category(one) in {"Cc", "Cf"} or ord(one) in IGNORED)
+    )
+
+
+def text_identifier(plain: str) -> Given:
+    return Given().take(plain, sha256)
+
+
+def email_identifiers(plain: str) -> Given:
+    plain, given = visible(plain, lines=True).strip(), Given()
+    if is_placeholder(plain) or given_digest(plain):
+        return given.take(plain, email)
+    if "@" not in plain and len(plain.encode()) < 64:
+        return Given(invalid=True)
+    found = [part for piece in addressed(plain) for some in re.split(f"[{SEPARATORS}]", piece) for part in words_of(some)]
+    for part in found or [plain]:
+        given.take(part, email)
+    given.digests = distinct(given.digests)
+    return given
+
+
+def words_of(text: str) -> list[str]:
+    place = text.find("?", text.find("@") + 2) if "@" in text else -1
+    words = [word for word in map(bare, (text[:place] if place > 0 else text).split()) if word]
+    values = [word for word in words if "@" in word or given_digest(word) or is_placeholder(word)]
+    return words if words == values else [" ".join(words)]
+
+
+def addressed(text: str) -> list[str]:
+    """The text without comments and, where there are angle brackets, without the names before them."""
+    text = re.sub(r"[(\[][^()\[\]<>@]*[)\]]", " ", text)
+    if "<" not in text:
+        return [text]
+    text = re.sub(r"[\"'“”„][^\"'“”„<>@]*[\"'“”„]\s*<", "<", text)
+    before, *pieces = text.split("<")
+    found = []
+    for piece in pieces:
+        ends = [place for place, one in enumerate(before) if one in SEPARATORS]
+        found.append(before[: ends[-1]] if ends else "")
+        inside, _, before = piece.partition(">")
+        found.append(inside)
+    outside = {*found[::2]}
+    return [one for one in [*found, before] if "@" in one or one not in {*outside, before}]
+
+
+def bare(word: str) -> str:
+    while True:
+        shorter = word.strip(QUOTES)
+        if shorter.lower().startswith("mailto:"):
+            shorter = urllib.parse.unquote(re.sub("(?i)^mailto:(//)?", "", shorter))
+        if shorter == word:
+            break
+        word = shorter
+    return word
+
+
 def email(plain: str) -> str | None:
     """The digest, or None when it is no e-mail address."""
     address = plain.lower()
     local, at, domain = address.partition("@")
-    spaces = any(character.isspace() for character in address)
-    dotted = "." in domain and not domain.startswith(".") and not domain.endswith(".")
-    return sha256(address) if local and at and "@" not in domain and dotted and not spaces else None
+    labels = [*local.split("."), *domain.split(".")]
+    odd = any(one.isspace() or one in "<>()[]\"“”;,|\\@" for one in local + domain)
+    return sha256(address) if at and all(labels) and "." in domain and not odd else None
+
+
+def phone_identifiers(plain: str, region: str) -> Given:
+    plain, given = visible(plain, lines=True).strip(), Given()
+    if is_placeholder(plain) or given_digest(plain):
+        return given.take(plain, sha256)
+    for part in phone_parts(plain, region):
+        given.take("null" if one_digit(part, region) else part, lambda number: phone(number, region))
+    given.digests = distinct(given.digests)
+    return given
+
+
+def phone_parts(plain: str, region: str) -> list[str]:
+    def numbers(parts: list[str]) -> int:
+        long = (part for part in parts if sum(one.isdigit() for one in part) >= 7)
+        digests = sum(given_digest(part) is not None for part in parts)
+        return digests + sum(phone(part, region) is not None for part in long if not given_digest(part))
+
+    def split(separators: str) -> list[str]:
+        starts = re.sub(r"\s+(\(?\+)|(?<=[0-9])(\+)", lambda found: "\n" + (found[1] or found[2]), plain)
+        return [part.strip() for part in re.split(f"[{separators}\r\n]", starts) if part.strip()]
+
+    parts = split(";,|")
+    if len(parts) > 1 and numbers(parts) > 1 and "phone-context=" not in plain:
+        return parts
+    if phone(plain, region):
+        return [plain]
+    words = plain.split()
+    sizes = [size for size in range(1, len(words) // 2 + 1) if len(words) % size == 0]
+    ways = [split(";,|/"), *([" ".join(words[n : n + size]) for n in range(0, len(words), size)] for size in sizes)]
+    whole = [way for way in ways if len(way) > 1 and numbers(way) == len(way)]
+    return whole[0] if whole else parts or [plain]
+
+
+def one_digit(plain: str, region: str) -> bool:
+    if any(one not in "+ .()/-0123456789" for one in plain):
+        return False
+    digits = "".join(one for one in plain if one.isdigit())
+    american = plain.lstrip(" (").startswith("+") or region in pn.region_codes_for_country_code(1)
+    behind_1 = len(digits) == 11 and digits[0] == "1" and american and len(set(digits[1:])) == 1
+    return len(digits) > 1 and (len(set(digits)) == 1 or behind_1)
 
 
 def phone(plain: str, region: str) -> str | None:
@@ -111,8 +262,11 @@ def name(plain: str) -> str | None:
     return sha256(kept) if kept else None
 
 
-def zip_code(plain: str, american: bool) -> str | None:
+def zip_code(plain: str, country: str | None, code: str | None, region: str) -> str | None:
+    """`country` is what the row says, `code` what it is understood as."""
     kept = without_space(plain.lower()).replace("-", "")
+    looks = region == "US" and re.fullmatch("[0-9]{5}([0-9]{4})?", kept)
+    american = code == "us" if country else looks
     kept = kept[:5] if american else kept
     return sha256(kept) if kept else None
 
@@ -122,7 +276,8 @@ def place(plain: str) -> str | None:
 
 
 def country(plain: str) -> str | None:
-    return plain.lower() if re.fullmatch("[a-z]{2}", plain.lower()) else None
+    small = plain.lower()
+    return small if small in COUNTRIES or small == "xk" else COUNTRY_NAMES.get(small)
 
 
 def without_prefix(plain: str | None) -> str | None:

@@ -38,6 +38,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "event_source": ("event_source",),
     "email": ("email", "emails"),
     "phone": ("phone", "phones", "phone_numbers"),
+    "phone_region": ("phone_region",),
     "external_id": ("external_id",),
     "ip": ("ip",),
     "agent": ("agent", "user_agent"),

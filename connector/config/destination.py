@@ -8,11 +8,12 @@ from pydantic import BeforeValidator
 
 from connector.config.credential import Credential
 from connector.config.data_marketplace import DataMarketplace
-from connector.config.fields import Switch, Text, Words, number, one_of, pattern, text, whole
+from connector.config.fields import Switch, Text, Words, number, one_of, pattern, some_of, text, whole
 from connector.config.network import File, Network, ProxyUrl
 from connector.config.places import ApiUrl, Region, Zone
 from connector.config.render import has_placeholder
 from connector.config.settings import Complaint, Settings
+from connector.vocabulary import EMAIL_RULES
 
 TIKTOK = "https://business-api.tiktok.com"
 REGION = "US"
@@ -171,6 +172,7 @@ class AudienceDestination(Destination):
     mode: Annotated[Literal["mirror", "add", "remove"], one_of("mirror", "add", "remove")] = "mirror"
     max_change_percent: Annotated[float, number(0, 100)] = 25
     device_id_case: Annotated[Literal["lower", "upper"], one_of("lower", "upper")] = "lower"
+    email_rule: Annotated[tuple[str, ...], some_of(*EMAIL_RULES)] = EMAIL_RULES[:1]
     rows_per_request: Annotated[int, whole(1, 10_000)] = 10_000
     requests_per_second: Annotated[int, whole(1, 1000)] = 10
     data_marketplace: DataMarketplace | None = None

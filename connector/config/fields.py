@@ -69,6 +69,22 @@ def one_of(*choices: str) -> BeforeValidator:
     return BeforeValidator(chosen)
 
 
+def some_of(*choices: str) -> BeforeValidator:
+    """Take one of a few words, or a list of several of them."""
+
+    def chosen(value: object) -> tuple[str, ...]:
+        given = words(value)
+        for word in given:
+            if word not in choices:
+                hint = did_you_mean(word, choices)
+                raise ValueError(f"must be {_alternatives(choices)}, or a list of several of them.{hint}")
+        if not given:
+            raise ValueError(f"must name at least one of {_alternatives(choices)}")
+        return tuple(dict.fromkeys(given))
+
+    return BeforeValidator(chosen)
+
+
 def whole(least: int, most: int | None = None) -> BeforeValidator:
     """Take a whole number between two bounds, both allowed."""
     allowed = f"must be a whole number {_between(least, most)}"

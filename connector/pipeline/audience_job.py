@@ -64,7 +64,7 @@ def prepare_audience(project: Project, name: str, run: RunContext) -> AudienceJo
     template = attempt(problems, lambda: template_of(project, orchestration, AUDIENCES))
     if problems or sql is None or not (destination and (warehouse or file) and template):
         raise ConfigurationError(problems)
-    rules = MemberRules(destination.default_region, destination.device_id_case)
+    rules = MemberRules(destination.default_region, destination.device_id_case, destination.email_rule)
     return AudienceJob(orchestration, destination, warehouse, sql, template, rules, file)
 
 

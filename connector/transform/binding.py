@@ -9,10 +9,20 @@ from connector.catalogue import BY_NAME, EVENTS, OWN_PROPERTY, Catalogue, Kind, 
 from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, Problem
 from connector.transform.sql.text import is_text
+from connector.transform.stripped import NO_CLEANING, Cleaning
 from connector.transform.template import Column, Constant, DataTemplate
 
 _IDENTIFIERS = frozenset({Kind.EMAIL, Kind.PHONE, Kind.EXTERNAL_ID, Kind.DEVICE})
 _NUMBERS = frozenset({Kind.AMOUNT, Kind.QUANTITY})
+
+_SEEN = frozenset({Kind.NAME, Kind.ZIP, Kind.PLACE, Kind.COUNTRY, Kind.REGION, Kind.DEVICE_TYPE})
+_MARKING = frozenset({Kind.ID, Kind.EXTERNAL_ID, Kind.DEVICE})
+_CLEANING = {
+    Kind.EMAIL: Cleaning.VISIBLE | Cleaning.SEPARATED,
+    Kind.PHONE: Cleaning.VISIBLE | Cleaning.SEPARATED | Cleaning.NUMBERS,
+    **dict.fromkeys(_SEEN, Cleaning.VISIBLE),
+    **dict.fromkeys(_MARKING, Cleaning.VISIBLE | Cleaning.PLACEHOLDERS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +40,32 @@ class Field:
 class Binding:
     """What each parameter, and each property of the user's own, is filled from.
 
-    A name is absent where nothing fills it. `own` is keyed by the property's name, in template order.
+    A name is absent where nothing fills it. `own` is keyed by the property's name, in template order, `kinds` by the
+    name of each parameter there is.
     """
 
     fields: Mapping[str, tuple[Field, ...]]
     constants: Mapping[str, Constant]
     own: Mapping[str, Field | Constant]
+    kinds: Mapping[str, Kind]
 
     def indices(self) -> list[int]:
         """The positions of all columns that are read, ascending."""
         own = (field for field in self.own.values() if isinstance(field, Field))
         return sorted({field.index for fields in self.fields.values() for field in fields} | {f.index for f in own})
+
+    def cleaning(self) -> dict[int, Cleaning]:
+        """What is done to the text of each column that is read, ascending by position."""
+        wanted = dict.fromkeys(self.indices(), NO_CLEANING)
+        for name, fields in self.fields.items():
+            for field in fields:
+                wanted[field.index] |= cleaning_of(self.kinds[name])
+        return wanted
+
+    def is_marked(self, field: Field) -> bool:
+        """Whether placeholders among the texts of a column are marked."""
+        found = any(field in fields and is_marking(self.kinds[name]) for name, fields in self.fields.items())
+        return found and is_text(field.kind)
 
     def has(self, *names: str) -> bool:
         """Whether any of the parameters is filled from something."""
@@ -75,7 +100,7 @@ class _Binder:
                 constants[parameter.name] = source
             elif found := tuple(self._fields(parameter, source)):
                 fields[parameter.name] = found
-        return Binding(fields, constants, self._own())
+        return Binding(fields, constants, self._own(), {one.name: one.kind for one in self.catalogue.parameters})
 
     def _fields(self, parameter: Parameter, columns: tuple[Column, ...] | None) -> Iterator[Field]:
         if columns is None and self.template.identity:
@@ -169,6 +194,16 @@ def _has_json(kind: pa.DataType) -> bool:
     if pa.types.is_map(kind):
         return is_text(kind.key_type) and _has_json(kind.item_type)
     return not _unreadable(kind)
+
+
+def cleaning_of(kind: Kind) -> Cleaning:
+    """What is done to the text of a column that fills a parameter of this kind."""
+    return _CLEANING.get(kind, NO_CLEANING)
+
+
+def is_marking(kind: Kind) -> bool:
+    """Whether placeholders, or numbers of one digit, are marked in a column that fills a parameter of this kind."""
+    return bool(cleaning_of(kind) & (Cleaning.PLACEHOLDERS | Cleaning.NUMBERS))
 
 
 def is_list(kind: pa.DataType) -> bool:

@@ -55,7 +55,7 @@ class ChosenRows:
         engine = Engine(compiled)
         try:
             for batch in batches:
-                chosen = self._chosen(engine.ids(chunk_of([batch], compiled.indices, 1)))
+                chosen = self._chosen(engine.ids(chunk_of([batch], compiled.cleaning, 1)))
                 yield batch.filter(pa.array(chosen))
         finally:
             engine.close()

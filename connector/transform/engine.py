@@ -1,6 +1,6 @@
 """Runs a compiled transform over slices of a query's result, on DuckDB in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import duckdb
 import numpy as np
@@ -12,7 +12,7 @@ from connector.transform.compiler import CompiledTransform
 from connector.transform.readable import readable
 from connector.transform.repeats import stretches
 from connector.transform.sql.functions import register
-from connector.transform.stripped import stripped
+from connector.transform.stripped import Cleaning, stripped
 
 SMALL_MEMORY, LARGE_MEMORY = "128MB", "80%"
 """What an engine may hold: enough for a slice of usual rows, and more only for one that needs it. It is never let
@@ -124,11 +124,11 @@ def key_of(numbers: pa.Array) -> pa.Array:
     return pa.FixedSizeBinaryArray.from_buffers(KEY, len(numbers), [validity, values], offset=numbers.offset)
 
 
-def chunk_of(batches: Sequence[pa.RecordBatch], indices: Sequence[int], first_row: int) -> pa.Table:
+def chunk_of(batches: Sequence[pa.RecordBatch], cleaning: Mapping[int, Cleaning], first_row: int) -> pa.Table:
     """The columns that are read of `batches`, named c0, c1, …, and row_number counting from `first_row`.
 
-    Text is stripped already, and NULL where it is blank; times are in the engine's range.
+    Text is stripped and cleaned already, and NULL where it is blank; times are in the engine's range.
     """
     table = pa.Table.from_batches(batches)
-    columns = {f"c{index}": stripped(readable(table.column(index))) for index in indices}
+    columns = {f"c{index}": stripped(readable(table.column(index)), of) for index, of in cleaning.items()}
     return pa.table({**columns, "row_number": np.arange(first_row, first_row + table.num_rows, dtype=np.int64)})

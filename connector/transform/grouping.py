@@ -1,6 +1,7 @@
 """Rows of one key become one event; an event of which a row was rejected is not sent at all."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.hashed import AMOUNT, EVENTS
+from connector.hashed import AMOUNT, EVENTS, PhoneCounts
 from connector.outcomes import REASONS, WARNINGS
 from connector.transform.engine import key_of
 from connector.transform.texts import in_memory
@@ -234,3 +235,12 @@ def count_warnings(bits: npt.NDArray[np.uint32]) -> Counter[str]:
     """How many rows have each warning; bit n is WARNINGS[n]."""
     counts = {warning.value: int(np.count_nonzero(bits & (1 << n))) for n, warning in enumerate(WARNINGS)}
     return Counter({name: count for name, count in counts.items() if count})
+
+
+def count_phones(bits: npt.NDArray[np.uint32], columns: Sequence[str]) -> PhoneCounts:
+    """How many rows give a phone number, and an invalid one, in each column; bits as `compile_phones` puts them."""
+    given, invalid = (
+        Counter({name: int(np.count_nonzero(bits & (1 << 2 * n + place))) for n, name in enumerate(columns)})
+        for place in (0, 1)
+    )
+    return PhoneCounts(given, invalid)

@@ -42,7 +42,7 @@ def first_events(
 
 
 def _keys(engine: Engine, batch: pa.RecordBatch, compiled: CompiledTransform) -> pa.Array:
-    return engine.keys(chunk_of([batch], compiled.indices, 1))
+    return engine.keys(chunk_of([batch], compiled.cleaning, 1))
 
 
 def _among(keys: pa.Array, begun: pa.Array) -> pa.Array:

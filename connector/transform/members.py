@@ -1,7 +1,7 @@
 """An audience's query: from the columns of its result to the digests of each row's person."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
@@ -13,15 +13,28 @@ from connector.hashed import DIGEST, ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
 from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.binding import Binding, Field, is_list
 from connector.transform.compiler.context import Level, literal
+from connector.transform.compiler.identity import MOST_COLUMNS, country_of_phones, phone_bits
 from connector.transform.engine import SliceEngine
-from connector.transform.grouping import count_reasons, count_warnings
+from connector.transform.grouping import count_phones, count_reasons, count_warnings
 from connector.transform.layers import Layers
+from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.rules import MemberRules
 from connector.transform.slicing import SLICE_ROWS, each_slice
-from connector.transform.sql.identity import unspaced, without_empty_digest
-from connector.transform.sql.members import device_kind, member_device, member_email, member_phone, without_nobody
-from connector.transform.sql.text import strip, text_of
+from connector.transform.sql.identity import (
+    digest_list,
+    digests_in,
+    has_invalid,
+    has_placeholder,
+    marked_text,
+    packed_email,
+    packed_phone,
+    phone_number,
+    unspaced,
+)
+from connector.transform.sql.members import device_kind, packed_device
+from connector.transform.sql.text import text_of
 from connector.transform.stream import transformed
+from connector.transform.stripped import Cleaning
 
 _WARNINGS = {"email": RowWarning.INVALID_EMAIL, "phone": RowWarning.INVALID_PHONE}
 
@@ -31,21 +44,25 @@ class CompiledMembers:
     """`sql` makes of the relation `people`, a slice of the result, a row for each row, in the same order."""
 
     sql: str
-    indices: tuple[int, ...]
+    cleaning: Mapping[int, Cleaning]
+    phone_columns: tuple[str, ...]
     rules: MemberRules
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Expressions: the list of a column's digests, and whether something was given, and something of it is invalid.
+    """Expressions: the list of a column's digests, and whether something was given, and something of it is invalid, or
+    stands for nothing.
 
-    `many`: whether the list may hold more than one.
+    `many`: whether the list may hold a digest more than once. `column` is that of the result, if there is one.
     """
 
     digests: str
     given: str
     invalid: str
+    placeholder: str
     many: bool = False
+    column: str | None = None
 
 
 def compile_members(binding: Binding, rules: MemberRules) -> CompiledMembers:
@@ -57,7 +74,7 @@ def hash_members(
     batches: Iterable[pa.RecordBatch], compiled: CompiledMembers, *, threads: int = 2, slice_rows: int = SLICE_ROWS
 ) -> Iterator[HashedMembers]:
     """Transforms a result in slices, `threads` at a time; memory does not grow with the result."""
-    slices = each_slice(batches, compiled.indices, repeat(slice_rows))
+    slices = each_slice(batches, compiled.cleaning, repeat(slice_rows))
     region = compiled.rules.default_region
     return transformed(
         slices, lambda: SliceEngine(region), lambda engine, chunk: _hash_chunk(engine, chunk, compiled), threads
@@ -74,12 +91,13 @@ class _Compiler:
         for name in ("idfa", "aaid"):
             found[name] += [mobile[name]] if mobile else []
         for name, columns in found.items():
-            self._layers.put(Level.LIST, name, _distinct(columns))
+            self._layers.put(Level.JSON, name, _distinct(columns))
         every = [one for columns in found.values() for one in columns]
         self._put_reason(every)
-        self._put_warnings({**found, "device": found["idfa"] + found["aaid"]})
-        sql = self._layers.select(("row_number", "reason", "warnings", *map(_as_bytes, ID_TYPES)), "people")
-        return CompiledMembers(sql, tuple(self._binding.indices()), self._rules)
+        self._put_warnings({**found, "device": found["idfa"] + found["aaid"]}, every)
+        phones = self._put_phones(found["phone"])
+        sql = self._layers.select(("row_number", "reason", "warnings", "phones", *map(_as_bytes, ID_TYPES)), "people")
+        return CompiledMembers(sql, self._binding.cleaning(), phones, self._rules)
 
     def _put_reason(self, found: list[_Found]) -> None:
         given = " OR ".join(one.given for one in found) or "false"
@@ -88,71 +106,90 @@ class _Compiler:
         reason = f"CASE WHEN NOT ({given}) THEN {missing} WHEN {present} = 0 THEN {invalid} ELSE 0 END"
         self._layers.put(Level.OUTCOME, "reason", f"({reason})::UTINYINT")
 
-    def _put_warnings(self, found: dict[str, list[_Found]]) -> None:
+    def _put_warnings(self, found: dict[str, list[_Found]], every: list[_Found]) -> None:
         words = {**_WARNINGS, "device": RowWarning.INVALID_DEVICE_ID}
+        conditions = {word: [one.invalid for one in found[name]] for name, word in words.items()}
+        conditions[RowWarning.PLACEHOLDER_VALUE] = [one.placeholder for one in every]
         bits = " + ".join(
-            f"CASE WHEN {' OR '.join(one.invalid for one in found[name])} THEN {1 << WARNINGS.index(word)} ELSE 0 END"
-            for name, word in words.items()
-            if found[name]
+            f"CASE WHEN {' OR '.join(some)} THEN {1 << WARNINGS.index(word)} ELSE 0 END"
+            for word, some in conditions.items()
+            if some
         )
         self._layers.put(Level.OUTCOME, "warnings", f"({bits or '0'})::UINTEGER")
+
+    def _put_phones(self, found: list[_Found]) -> tuple[str, ...]:
+        columns = {one.column: (one.given, one.invalid) for one in found if one.column}
+        self._layers.put(Level.OUTCOME, "phones", phone_bits(columns))
+        return tuple(columns)[:MOST_COLUMNS]
 
     def _columns(self, name: str) -> Iterator[_Found]:
         constant = self._binding.constants.get(name)
         if constant:
-            text = self._layers.put(Level.GIVEN, f"given_{name}", literal(constant.value))
-            yield self._scalar(name, name, text)
+            kind = self._binding.kinds[name]
+            yield self._scalar(
+                name, name, self._layers.put(Level.GIVEN, f"given_{name}", literal(constant.value, kind))
+            )
         for number, field in enumerate(self._binding.fields.get(name, ())):
-            if is_list(field.kind):
-                yield self._list(name, f"{name}_{number}", field)
-            else:
-                yield self._scalar(name, f"{name}_{number}", self._text(f"{name}_{number}", field))
+            put = self._list if is_list(field.kind) else self._column
+            yield put(name, f"{name}_{number}", field)
 
-    def _text(self, column: str, field: Field) -> str:
-        return self._layers.put(Level.GIVEN, f"given_{column}", text_of(f"c{field.index}", field.kind))
+    def _column(self, name: str, column: str, field: Field) -> _Found:
+        text = marked_text(f"c{field.index}", field.kind, number=name == "phone")
+        return self._scalar(name, column, self._layers.put(Level.GIVEN, f"given_{column}", text), field.name)
 
-    def _scalar(self, name: str, column: str, text: str) -> _Found:
-        value = self._layers.put(Level.NORMAL, f"value_{column}", self._present(name, text))
-        plain = self._layers.put(Level.CLEAN, f"unspaced_{column}", unspaced(value)) if name == "phone" else None
-        digest = self._layers.put(Level.DIGEST, f"digest_{column}", self._digest(name, value, plain))
-        given = f"{value} IS NOT NULL"
-        return _Found(
-            f"CASE WHEN {digest} IS NULL THEN [] ELSE [{digest}] END", given, f"({given} AND {digest} IS NULL)"
-        )
+    def _scalar(self, name: str, column: str, text: str, source: str | None = None) -> _Found:
+        put, packed = self._layers.put, f"packed_{column}"
+        put(Level.DIGEST, packed, self._packed(name, text, column))
+        digests = put(Level.PACKED, f"digests_{column}", digests_in(packed))
+        invalid = put(Level.PACKED, f"invalid_{column}", has_invalid(packed))
+        placeholder = put(Level.PACKED, f"placeholder_{column}", has_placeholder(packed))
+        listed = put(Level.LIST, f"listed_{column}", _listed(digests))
+        given, many = f"({digests} IS NOT NULL OR {invalid})", name == "email" and len(self._rules.email_rules) > 1
+        return _Found(listed, given, invalid, placeholder, many, source)
 
     def _list(self, name: str, column: str, field: Field) -> _Found:
-        texts = f"coalesce(list_transform(c{field.index}, lambda x: {text_of('x', field.kind.value_type)}), [])"
-        raw = self._layers.put(Level.TEXT, f"texts_of_{column}", texts)
-        stripped = self._layers.put(Level.GIVEN, f"given_{column}", f"list_transform({raw}, lambda x: {strip('x')})")
-        present = f"list_transform({stripped}, lambda x: {self._present(name, 'x')})"
-        value = self._layers.put(Level.NORMAL, f"value_{column}", f"list_filter({present}, lambda x: x IS NOT NULL)")
-        digests = f"list_transform({value}, lambda x: {self._digest(name, 'x')})"
-        found = self._layers.put(Level.DIGEST, f"digest_{column}", f"list_filter({digests}, lambda x: x IS NOT NULL)")
-        return _Found(found, f"len({value}) > 0", f"len({value}) > len({found})", many=True)
+        put, text = self._layers.put, marked_text("x", field.kind.value_type, number=name == "phone")
+        texts = put(Level.GIVEN, f"given_{column}", f"list_transform(c{field.index}, lambda x: {text})")
+        each = f"list_transform({texts}, lambda x: {self._packed(name, 'x')})"
+        packed = put(Level.DIGEST, f"packed_{column}", f"coalesce(array_to_string({each}, ''), '')")
+        found = put(Level.LIST, f"listed_{column}", digest_list(packed))
+        invalid, placeholder = (f"contains({packed}, '{what}')" for what in (INVALID, PLACEHOLDER))
+        return _Found(found, f"(len({found}) > 0 OR {invalid})", invalid, placeholder, many=True, column=field.name)
 
     def _mobile(self) -> dict[str, _Found] | None:
         """What `maid` gives for each kind of advertising id; one whose kind is not said is invalid."""
         fields, kinds = self._binding.fields.get("maid", ()), self._binding.fields.get("maid_type", ())
         if not fields:
             return None
-        one = self._scalar("maid", "maid", self._text("maid", fields[0]))
+        one = self._column("maid", "maid", fields[0])
         constant = self._binding.constants.get("maid_type")
-        said = literal(constant.value) if constant else self._text("maid_type", kinds[0]) if kinds else "NULL::VARCHAR"
+        said = "NULL::VARCHAR"
+        if constant:
+            said = literal(constant.value)
+        elif kinds:
+            said = self._layers.put(Level.GIVEN, "given_maid_type", text_of(f"c{kinds[0].index}", kinds[0].kind))
         kind = self._layers.put(Level.NORMAL, "maid_kind", device_kind(said))
         found = {name: f"CASE WHEN {kind} = '{name}' THEN {one.digests} ELSE [] END" for name in ("idfa", "aaid")}
         invalid = f"({one.invalid} OR ({one.given} AND {kind} IS NULL))"
-        return {name: _Found(digests, one.given, invalid) for name, digests in found.items()}
+        return {name: replace(one, digests=digests, invalid=invalid) for name, digests in found.items()}
 
-    def _present(self, name: str, text: str) -> str:
-        given = without_empty_digest(text)
-        return given if name in _WARNINGS else without_nobody(f"({given})")
-
-    def _digest(self, name: str, value: str, unspaced_value: str | None = None) -> str:
+    def _packed(self, name: str, text: str, column: str | None = None) -> str:
+        """The packed digests of a text; of that of a `column`, a phone number is first written without separators."""
         if name == "email":
-            return member_email(value)
-        if name == "phone":
-            return member_phone(value, self._rules.default_region, unspaced_value)
-        return member_device(value, self._rules.device_id_case)
+            return packed_email(text, self._rules.email_rules)
+        if name != "phone":
+            return packed_device(text, self._rules.device_id_case)
+        country, region = country_of_phones(self._binding), self._rules.default_region
+        if column is None:
+            return packed_phone(text, f"({phone_number(text, region, None, country)})", country)
+        plain = self._layers.put(Level.NORMAL, f"unspaced_{column}", unspaced(text))
+        number = self._layers.put(Level.CLEAN, f"number_{column}", phone_number(text, region, plain, country))
+        return packed_phone(text, number, country)
+
+
+def _listed(digests: str) -> str:
+    several = f"WHEN strlen({digests}) > {DIGEST_LENGTH} THEN {digest_list(digests)}"
+    return f"CASE WHEN {digests} IS NULL THEN []::VARCHAR[] {several} ELSE [{digests}] END"
 
 
 def _distinct(found: list[_Found]) -> str:
@@ -179,6 +216,7 @@ def _hash_chunk(engine: SliceEngine, chunk: pa.Table, compiled: CompiledMembers)
         left_out=_left_out(rows["row_number"], reasons),
         rejects=count_reasons(reasons),
         warnings=count_warnings(rows["warnings"].to_numpy()),
+        phones=count_phones(rows["phones"].to_numpy(), compiled.phone_columns),
     )
 
 

@@ -5,9 +5,80 @@ They are conservative: a text that none of them matches is simply left to `e164`
 tests/transform/test_phones.py holds every one of them against phonenumbers.
 """
 
+import re
 from collections import defaultdict
+from functools import lru_cache
 
+from connector.config.regions import REGIONS
+from connector.countries import alpha2, names
+from connector.transform.invisible import without_invisible
+from connector.transform.packed import is_digest, packed, unmarked
 from connector.transform.phone_plans import NANP_REGIONS, NATIONAL_NUMBERS
+
+_STANDS_ALONE = 7
+"""Digits that a number has at least where it is told from an extension of the one before it."""
+
+_BETWEEN = re.compile(r"[;,|\r\n]|\s+(?=\(?\+)|(?<=[0-9])(?=\+)")
+_MAYBE_BETWEEN = re.compile(r"[;,|\r\n/]|\s+(?=\(?\+)|(?<=[0-9])(?=\+)")
+_ONE_DIGIT = re.compile(r"[+ .()/-]*(1[+ .()/-]*)?([0-9])(?:[ .()/-]*\2)*[ .()/-]*")
+
+
+def phone_digests(text: str, region: str) -> str:
+    """The packed digests of the numbers in `text`; `region` is where numbers without a country code belong."""
+    return packed(numbers_of(unmarked(text), region), lambda part: [one] if (one := _e164(part, region)) else [])
+
+
+def phone_region(text: str | None, default: str) -> str:
+    """The region (ISO 3166, upper case) that a row says its phone numbers belong to, else the default."""
+    code = alpha2(text) if text else None
+    return code.upper() if code and code.upper() in REGIONS else default
+
+
+def numbers_of(text: str, region: str) -> list[str]:
+    """What stands in a text that may be a number, a digest or a placeholder; one of one digit is a placeholder.
+
+    A text that is one number as a whole is split only where the parts are numbers too, not extensions or area codes.
+    """
+    text = without_invisible(text).strip()
+    parts = [part for part in map(str.strip, _BETWEEN.split(text)) if part]
+    if not _are_several(parts, region):
+        parts = [text] if _e164(text, region) else _several(text, region) or parts or [text]
+    return ["null" if is_one_digit(part, region) and not is_digest(part) else part for part in parts]
+
+
+def is_one_digit(text: str, region: str) -> bool:
+    """Whether a number is one digit over and over, be it behind the country code 1."""
+    match, digits = _ONE_DIGIT.fullmatch(text), [one for one in text if one.isdigit()]
+    if not match or not match[1] or len(digits) < 2:
+        return match is not None and len(digits) > 1
+    abroad = text.lstrip(" (").startswith("+")
+    return len(set(digits)) == 1 or (len(digits) == 11 and (abroad or region in NANP_REGIONS))
+
+
+def _several(text: str, region: str) -> list[str]:
+    """Numbers with a stroke or nothing but blanks between them; none where they are not all numbers."""
+    parts = [part for part in map(str.strip, _MAYBE_BETWEEN.split(text)) if part]
+    if len(parts) > 1 and all(_stands_alone(part, region) for part in parts):
+        return parts
+    words = text.split()
+    for size in range(1, len(words) // 2 + 1):
+        if len(words) % size == 0:
+            parts = [" ".join(words[start : start + size]) for start in range(0, len(words), size)]
+            if all(_stands_alone(part, region) for part in parts):
+                return parts
+    return []
+
+
+def _are_several(parts: list[str], region: str) -> bool:
+    if len(parts) < 2 or any("phone-context=" in part for part in parts):
+        return False
+    return sum(_stands_alone(part, region) for part in parts) > 1
+
+
+def _stands_alone(part: str, region: str) -> bool:
+    if is_digest(part):
+        return True
+    return sum(map(str.isdigit, part)) >= _STANDS_ALONE and _e164(part, region) is not None
 
 
 def e164(text: str, region: str) -> str | None:
@@ -25,6 +96,10 @@ def e164(text: str, region: str) -> str | None:
     if pn.is_possible_number_with_reason(number) != pn.ValidationResult.IS_POSSIBLE:
         return None
     return str(pn.format_number(number, pn.PhoneNumberFormat.E164))
+
+
+_e164 = lru_cache(64)(e164)
+"""Of the same text it is asked more than once in a row."""
 
 
 def _any_plan() -> str:
@@ -60,3 +135,17 @@ def national_pattern(region: str) -> str | None:
     national number never starts with it, so ten or eleven digits can be read in one way only.
     """
     return _NANP if region in NANP_REGIONS else None
+
+
+def home_spellings(region: str) -> tuple[str, ...]:
+    """How a country is written whose national numbers read as those of `region`, the spellings met most often first.
+
+    What is not among them is understood all the same, but not by `national_pattern`.
+    """
+    codes = [region, *sorted(NANP_REGIONS - {region})] if region in NANP_REGIONS else [region]
+    usual = [spelling for code in codes[:1] for name in names(code.lower()) for spelling in _cases(name)]
+    return tuple(dict.fromkeys([*_cases(region), *usual, *(case for code in codes for case in _cases(code))]))
+
+
+def _cases(name: str) -> tuple[str, ...]:
+    return (name.upper(), name, name.lower())

@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.outcomes import REASONS, Reason
+from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 
 _INVALID_AMOUNT = 1 + REASONS.index(Reason.INVALID_AMOUNT)
+_PLACEHOLDER_VALUE = np.uint32(1 << WARNINGS.index(RowWarning.PLACEHOLDER_VALUE))
 _LONG = frozenset({"head", "persons"})
 _OF_ITEMS = ("item", "amount")
 
@@ -44,6 +45,7 @@ class Stretches:
         """
         reasons = _first_reason(events["reason"].to_numpy()[self.of_row], items["bad_amount"])
         columns = {name: self._spread(name, events[name]) for name in events.column_names}
+        columns["warnings"] = _with_placeholders(columns["warnings"], items["item_placeholder"])
         of_items = {name: items[name] for name in ("row_number", *_OF_ITEMS)}
         return pa.table({**columns, "reason": pa.array(reasons), "stretch": pa.array(self.of_row), **of_items})
 
@@ -77,6 +79,14 @@ def _differs(column: pa.ChunkedArray) -> Flags:
         other = pc.fill_null(other, fill_value=True)
         other = pc.and_not(other, pc.and_(before.is_null(), here.is_null()))
     return np.asarray(other.to_numpy(zero_copy_only=False))
+
+
+def _with_placeholders(warnings: pa.Array, of_items: pa.ChunkedArray) -> pa.Array:
+    """The warnings, with that of a row whose item has a placeholder for an id."""
+    found = of_items.to_numpy().astype(np.bool_)
+    if not found.any():
+        return warnings
+    return pa.array(warnings.to_numpy() | np.where(found, _PLACEHOLDER_VALUE, np.uint32(0)))
 
 
 def _first_reason(reasons: npt.NDArray[np.uint8], bad_amount: pa.ChunkedArray) -> npt.NDArray[np.uint8]:

@@ -39,7 +39,11 @@ class EventRules:
 
 @dataclass(frozen=True, slots=True)
 class MemberRules:
-    """The settings that shape an audience's identifiers. `device_id_case` is `lower` or `upper`."""
+    """The settings that shape an audience's identifiers. `device_id_case` is `lower` or `upper`.
+
+    Each of the `email_rules` gives a digest of its own where it differs.
+    """
 
     default_region: str = "US"
     device_id_case: str = "lower"
+    email_rules: tuple[str, ...] = ("plain",)

@@ -1,6 +1,6 @@
 """A result in slices, each of which is transformed by itself: large ones cost less, small ones take less memory."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, repeat
 
 import pyarrow as pa
@@ -8,6 +8,7 @@ import pyarrow as pa
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import chunk_of
 from connector.transform.repeats import stretches
+from connector.transform.stripped import Cleaning
 
 SLICE_ROWS = 32_768
 SLICE_ROWS_ALONE = 16_384
@@ -31,12 +32,12 @@ def slices_of(
         return
     early = not compiled.rules.line_items
     sizes = repeat(slice_rows) if slice_rows else slice_sizes(_most_rows(first, compiled), early=early)
-    yield from each_slice(chain([first], source), compiled.indices, sizes)
+    yield from each_slice(chain([first], source), compiled.cleaning, sizes)
 
 
 def _most_rows(first: pa.RecordBatch, compiled: CompiledTransform) -> int:
     """What holds for the first rows is taken to hold for the others, so that each reading is cut alike."""
-    alike = stretches(chunk_of([first], compiled.indices, 1), compiled.event_columns)
+    alike = stretches(chunk_of([first], compiled.cleaning, 1), compiled.event_columns)
     return SLICE_ROWS if 2 * len(alike.starts) <= first.num_rows else SLICE_ROWS_ALONE
 
 
@@ -48,7 +49,9 @@ def slice_sizes(most: int, *, early: bool) -> Iterator[int]:
         size = min(2 * size, most)
 
 
-def each_slice(batches: Iterable[pa.RecordBatch], indices: Sequence[int], sizes: Iterator[int]) -> Iterator[pa.Table]:
+def each_slice(
+    batches: Iterable[pa.RecordBatch], cleaning: Mapping[int, Cleaning], sizes: Iterator[int]
+) -> Iterator[pa.Table]:
     """The result in chunks as `chunk_of` makes them, of so many rows each, or fewer where they are large."""
     waiting: list[pa.RecordBatch] = []
     first_row, rows, size, most = 1, 0, 0, next(sizes)
@@ -59,7 +62,7 @@ def each_slice(batches: Iterable[pa.RecordBatch], indices: Sequence[int], sizes:
             waiting.append(piece)
             at, rows, size = at + piece.num_rows, rows + piece.num_rows, size + piece.nbytes
             if rows == most or size >= SLICE_BYTES:
-                yield chunk_of(waiting, indices, first_row)
+                yield chunk_of(waiting, cleaning, first_row)
                 first_row, rows, size, waiting, most = first_row + rows, 0, 0, [], next(sizes)
     if waiting:
-        yield chunk_of(waiting, indices, first_row)
+        yield chunk_of(waiting, cleaning, first_row)

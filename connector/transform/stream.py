@@ -17,7 +17,7 @@ from connector.outcomes import REASONS, Reason, RowWarning, Skip
 from connector.route import Route
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import Engine, SliceEngine
-from connector.transform.grouping import conflicting_rows, count_reasons, count_warnings, group, parts_of
+from connector.transform.grouping import conflicting_rows, count_phones, count_reasons, count_warnings, group, parts_of
 from connector.transform.slicing import slices_of
 
 _Engine = TypeVar("_Engine", bound=SliceEngine)
@@ -99,6 +99,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> 
         rejects=count_reasons(reasons),
         skips=skips,
         warnings=warnings,
+        phones=count_phones(rows["phones"].to_numpy(), compiled.phone_columns),
     )
 
 

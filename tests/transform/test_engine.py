@@ -29,7 +29,7 @@ def test_rows_that_need_more_memory_than_usual_get_it() -> None:
     own = Engine(transform)
     limit = "SELECT current_setting('memory_limit')"
     before = own._connection.execute(limit).fetchall()
-    hashed = own.rows(chunk_of(table.to_batches(), transform.indices, 1))
+    hashed = own.rows(chunk_of(table.to_batches(), transform.cleaning, 1))
     after = own._connection.execute(limit).fetchall()
     own.close()
     assert hashed.num_rows == rows

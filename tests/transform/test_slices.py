@@ -15,6 +15,7 @@ from connector.transform.slicing import (
     slice_sizes,
     slices_of,
 )
+from connector.transform.stripped import NO_CLEANING
 from connector.transform.template import DataTemplate
 from tests.pipeline.stages import NOW, plain_row, table_of
 from tests.reference import Settings
@@ -29,7 +30,7 @@ def test_slices_are_the_rows_in_their_order_as_many_at_a_time_as_asked_for(
     for count in batches:
         first = sum(batch.num_rows for batch in result)
         result.append(pa.record_batch({"n": pa.array(range(first, first + count), pa.int64())}))
-    slices = list(each_slice(result, [0], iter([*sizes, *repeat(sizes[-1], rows)])))
+    slices = list(each_slice(result, {0: NO_CLEANING}, iter([*sizes, *repeat(sizes[-1], rows)])))
     assert [n for one in slices for n in one["c0"].to_pylist()] == list(range(rows))
     assert [n for one in slices for n in one["row_number"].to_pylist()] == list(range(1, rows + 1))
     expected, asked = list[int](), iter([*sizes, *repeat(sizes[-1], rows)])
@@ -40,7 +41,7 @@ def test_slices_are_the_rows_in_their_order_as_many_at_a_time_as_asked_for(
 
 def test_large_rows_make_small_slices() -> None:
     batch = pa.record_batch({"text": pa.array(["x" * 1_000_000] * 4)})
-    slices = list(each_slice([batch] * 20, [0], repeat(SLICE_ROWS)))
+    slices = list(each_slice([batch] * 20, {0: NO_CLEANING}, repeat(SLICE_ROWS)))
     assert sum(one.num_rows for one in slices) == 80
     assert max(one.nbytes for one in slices) < SLICE_BYTES + batch.nbytes + 1_000
 

@@ -12,10 +12,11 @@ from connector.transform.binding import Binding
 from connector.transform.compiler import event, identity, outcome, payload, properties, route, traits, web
 from connector.transform.compiler.context import Context
 from connector.transform.rules import EventRules
+from connector.transform.stripped import Cleaning
 from connector.transform.template import Constant
 
-_OF_EVENTS = ("reason", "warnings", "key", "head", "persons", *traits.NAMES)
-_OF_ITEMS = ("row_number", "item", "amount", "bad_amount")
+_OF_EVENTS = ("reason", "warnings", "key", "head", "persons", "phones", *traits.NAMES)
+_OF_ITEMS = ("row_number", "item", "amount", "bad_amount", "item_placeholder")
 _ROUTE = ("event_source", "event_source_id")
 
 
@@ -26,6 +27,7 @@ class CompiledTransform:
     JSON strings under the names they go by, as `texts_sql` makes them of `texts`; `rejected_sql` gives what is kept
     of rejected rows, over `rejected`, `ids_sql` the ids by which rows are found again, over `identified`, and
     `keys_sql` the keys of their events, over `keyed`. `routed` says whether rows name their own event source.
+    `cleaning` names the columns that are read, by their position, and `phone_columns` those of phone numbers.
     """
 
     events_sql: str
@@ -36,8 +38,9 @@ class CompiledTransform:
     rejected_sql: str
     ids_sql: str
     keys_sql: str
-    indices: tuple[int, ...]
+    cleaning: Mapping[int, Cleaning]
     routed: bool
+    phone_columns: tuple[str, ...]
     rules: EventRules
 
 
@@ -53,7 +56,9 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         context, identifiers, user, page, properties.content_type(context), properties.compile_properties(context)
     )
     properties.compile_item(context)
+    identity.compile_item_placeholder(context)
     identity.compile_persons(context, identifiers)
+    phone_columns = identity.compile_phones(context, identifiers)
     traits.compile_traits(context, identifiers)
     rejected = f"{payload.rejected_columns(context, identifiers)} AS columns"
     of_events = (*_OF_EVENTS, *(_ROUTE if wrong_route else ()))
@@ -67,8 +72,9 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
         ids_sql=context.layers.select(payload.ids(context), "identified"),
         keys_sql=context.layers.select(("key",), "keyed"),
-        indices=tuple(binding.indices()),
+        cleaning=binding.cleaning(),
         routed=wrong_route is not None,
+        phone_columns=phone_columns,
         rules=rules,
     )
 
@@ -92,6 +98,7 @@ def _compile_outcome(
     )
     properties.compile_amounts(context)
     warnings = name_warnings | currency_warnings | identity.warnings(identifiers) | web.warnings(context)
+    warnings |= identity.placeholders(context, identifiers)
     outcome.compile_event_id(context, identifiers)
     outcome.compile_key(context, wrong_route)
     outcome.compile_reason(context, reasons)

@@ -3,10 +3,13 @@
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from connector.catalogue import BY_NAME, Parameter, Plain
-from connector.transform.binding import Binding, Field, is_list
+from connector.catalogue import BY_NAME, Kind, Parameter, Plain
+from connector.transform.binding import Binding, Field, cleaning_of, is_list, is_marking
+from connector.transform.invisible import without_invisible
 from connector.transform.layers import Layers
+from connector.transform.packed import is_placeholder
 from connector.transform.rules import EventRules
+from connector.transform.sql.identity import MARKED, UNMARKED, can_be_marked, marked_text
 from connector.transform.sql.json import json_text
 from connector.transform.sql.text import guarded, id_digest, is_number_of, is_text, quote, text_of
 from connector.transform.template import Scalar
@@ -22,12 +25,13 @@ class Level(IntEnum):
     NORMAL = 4
     CLEAN = 5
     DIGEST = 6
-    LIST = 7
-    JSON = 8
-    ID = 9
-    OUTCOME = 10
-    PAYLOAD = 11
-    LAST = 12
+    PACKED = 7
+    LIST = 8
+    JSON = 9
+    ID = 10
+    OUTCOME = 11
+    PAYLOAD = 12
+    LAST = 13
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Context:
     web: bool | None
     layers: Layers = field(default_factory=Layers)
     given: dict[str, str] = field(default_factory=dict)
+    placeholders: dict[str, str] = field(default_factory=dict)
+    """By parameter, when its column holds a word that stands for nothing."""
 
     def fields(self, name: str) -> tuple[Field, ...]:
         """The columns that fill the parameter, none where it does not go with the event source."""
@@ -54,7 +60,8 @@ class Context:
         fields = self.fields(name)
         if constant is not None and (self.web is not False or "offline" in BY_NAME[name].sources):
             column = f"given_{name}"
-            given = self.layers.put(Level.GIVEN, column, self.for_web(name, literal(constant.value)))
+            value = literal(constant.value, BY_NAME[name].kind)
+            given = self.layers.put(Level.GIVEN, column, self.for_web(name, value))
             self.given[name] = self._guarded(column, given, BY_NAME[name].plain, text=isinstance(constant.value, str))
         elif fields:
             self.given[name] = self.column_text(f"given_{name}", fields[0], BY_NAME[name])
@@ -67,9 +74,21 @@ class Context:
 
     def column_text(self, column: str, source: Field, parameter: Parameter) -> str:
         """Puts the text of a column of the result, which is stripped, and gives the name it goes by."""
-        text = self.for_web(parameter.name, text_of(f"c{source.index}", source.kind))
-        given = self.layers.put(Level.GIVEN, column, text)
+        text = self.source_text(source, parameter)
+        if is_marking(parameter.kind) and can_be_marked(source.kind):
+            self.placeholders.setdefault(parameter.name, self.for_web(parameter.name, f"{text} < {UNMARKED}"))
+            text = f"CASE WHEN {text} >= {UNMARKED} THEN {text} END"
+        given = self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, text))
         return self._guarded(column, given, parameter.plain, text=is_text(source.kind))
+
+    def source_text(self, source: Field, parameter: Parameter) -> str:
+        """The text of a column, marked where it may be a placeholder and the parameter's kind asks for that."""
+        column = f"c{source.index}"
+        if not is_marking(parameter.kind):
+            text = text_of(column, source.kind)
+            return f"ltrim({text}, {MARKED})" if self.binding.is_marked(source) else text
+        text = marked_text(column, source.kind, number=parameter.kind is Kind.PHONE)
+        return text if is_text(source.kind) else self.layers.put(Level.TEXT, f"{parameter.name}_of_{column}", text)
 
     def _guarded(self, column: str, given: str, plain: Plain, *, text: bool) -> str:
         expression = guarded(given, plain) if text else given
@@ -108,9 +127,12 @@ class Context:
         return condition if self.web else None
 
 
-def literal(value: Scalar) -> str:
-    """A template's constant as the SQL text of a stripped value, NULL where it is blank."""
+def literal(value: Scalar, kind: Kind = Kind.TEXT) -> str:
+    """A template's constant as the SQL text of a stripped value, NULL where it is blank, or no id where it is one."""
     if isinstance(value, bool):
         return quote(str(value).lower())
     text = str(value).strip()
-    return quote(text) if text else "NULL::VARCHAR"
+    if cleaning_of(kind):
+        text = without_invisible(text).strip()
+    nothing = not text or (kind is Kind.ID and is_placeholder(text))
+    return "NULL::VARCHAR" if nothing else quote(text)

@@ -1,31 +1,43 @@
 """Who an event is about: e-mail, phone and external id, each of several columns or lists."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connector.catalogue import BY_NAME, Kind, Parameter
+from connector.catalogue import BY_NAME, PARAMETERS, Kind, Parameter
 from connector.hashed import PERSON_DIGITS
 from connector.outcomes import Reason, RowWarning
-from connector.transform.binding import Field, is_list
-from connector.transform.compiler.context import Context, Level
+from connector.transform.binding import Binding, Field, is_list
+from connector.transform.compiler.context import Context, Level, literal
+from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.sql.identity import (
-    email_digest,
-    is_digest,
-    phone_digest,
+    digest_list,
+    digests_in,
+    has_invalid,
+    has_placeholder,
+    marked_text,
+    packed_email,
+    packed_phone,
+    packed_text,
     phone_number,
-    text_digest,
     unspaced,
-    without_empty_digest,
 )
-from connector.transform.sql.text import strip, text_of
+from connector.transform.sql.text import text_of
 
 _NAMES = ("email", "phone", "external_id")
+OF_ITEMS = frozenset({"content_id"})
+"""Ids that lines of one event need not share."""
+
+MOST_COLUMNS = 16
+"""Of phone numbers, for which it is counted how many are invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
     """The columns and conditions of one identifier: its JSON value, its sorted digests as a JSON array,
-    whether something was given, whether a digest came of it, whether something given was invalid, and the
-    first digits of its digests, one after the other.
+    whether something was given, whether a digest came of it, whether something given was invalid or stands for
+    nothing, and the first digits of its digests, one after the other.
+
+    `columns`: by column of the result, whether it gave something, and something invalid.
     """
 
     name: str
@@ -34,7 +46,23 @@ class Identifier:
     given: str
     present: str
     invalid: str
+    placeholder: str
     persons: str
+    columns: dict[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """The columns of one packed text: its digests, whether a part is invalid, whether one stands for nothing."""
+
+    digests: str
+    invalid: str
+    placeholder: str
+
+    @property
+    def given(self) -> str:
+        """Whether there is something, valid or not."""
+        return f"({self.digests} IS NOT NULL OR {self.invalid})"
 
 
 def compile_identities(context: Context) -> list[Identifier]:
@@ -46,6 +74,26 @@ def compile_persons(context: Context, identifiers: list[Identifier]) -> None:
     """Puts persons: the first 16 digits of every digest, by which a person can be found again and forgotten."""
     parts = [one.persons for one in identifiers]
     context.layers.put(Level.LAST, "persons", f"concat({', '.join(parts)})" if parts else "''")
+
+
+def compile_phones(context: Context, identifiers: list[Identifier]) -> tuple[str, ...]:
+    """Puts phones: for column n, bit 2n is set where it gives a number, bit 2n + 1 where an invalid one.
+
+    Gives the names of the columns.
+    """
+    columns = {name: found for one in identifiers if one.name == "phone" for name, found in one.columns.items()}
+    context.layers.put(Level.OUTCOME, "phones", phone_bits(columns))
+    return tuple(columns)[:MOST_COLUMNS]
+
+
+def phone_bits(columns: Mapping[str, tuple[str, str]]) -> str:
+    """The bits of columns of phone numbers, by whether each gives one, and an invalid one."""
+    bits = [
+        f"CASE WHEN {condition} THEN {1 << 2 * number + place} ELSE 0 END"
+        for number, conditions in enumerate([*columns.values()][:MOST_COLUMNS])
+        for place, condition in enumerate(conditions)
+    ]
+    return f"({' + '.join(bits) or '0'})::UINTEGER"
 
 
 def reasons(identifiers: list[Identifier]) -> dict[Reason, str]:
@@ -61,108 +109,173 @@ def warnings(identifiers: list[Identifier]) -> dict[RowWarning, str]:
     return {words[one.name]: one.invalid for one in identifiers if one.name in words}
 
 
+def placeholders(context: Context, identifiers: list[Identifier]) -> dict[RowWarning, str]:
+    """When a word that stands for nothing was given as an identifier or an id of the event."""
+    ids = {parameter.name for parameter in PARAMETERS if parameter.kind is Kind.ID and context.text(parameter.name)}
+    of_ids = [context.placeholders[name] for name in sorted(ids - OF_ITEMS) if name in context.placeholders]
+    found = [*(one.placeholder for one in identifiers), *of_ids]
+    return {RowWarning.PLACEHOLDER_VALUE: " OR ".join(found)} if found else {}
+
+
+def compile_item_placeholder(context: Context) -> None:
+    """Puts item_placeholder: whether such a word was given as an id of the row's item."""
+    found = [context.placeholders[name] for name in sorted(OF_ITEMS) if name in context.placeholders]
+    context.layers.put(
+        Level.OUTCOME, "item_placeholder", f"coalesce({' OR '.join(found)}, false)" if found else "false"
+    )
+
+
 def _identifier(context: Context, parameter: Parameter) -> Identifier | None:
     fields = context.fields(parameter.name)
     if parameter.name in context.binding.constants:
         text = context.text(parameter.name)
-        return _of_scalars(context, parameter, [text]) if text else None
+        return _of_scalars(context, parameter, {text: None}) if text else None
     if not fields:
         return None
     if any(is_list(field.kind) for field in fields):
         return _of_lists(context, parameter, fields)
-    names = [f"given_{parameter.name}_{number}" for number in range(len(fields))]
-    return _of_scalars(
-        context,
-        parameter,
-        [context.column_text(name, field, parameter) for name, field in zip(names, fields, strict=True)],
-    )
+    texts = {f"given_{parameter.name}_{number}": field for number, field in enumerate(fields)}
+    for name, field in texts.items():
+        text = context.source_text(field, parameter)
+        context.layers.put(Level.GIVEN, name, context.for_web(parameter.name, text))
+    return _of_scalars(context, parameter, texts)
 
 
-def _of_scalars(context: Context, parameter: Parameter, given: list[str]) -> Identifier:
+def _of_scalars(context: Context, parameter: Parameter, texts: "dict[str, Field] | dict[str, None]") -> Identifier:
     layers, name = context.layers, parameter.name
-    texts = [layers.put(Level.NORMAL, f"{column}_value", without_empty_digest(column)) for column in given]
-    digests = [_digest(context, parameter, text, column) for text, column in zip(texts, given, strict=True)]
-    given_any = " OR ".join(f"{text} IS NOT NULL" for text in texts)
-    invalid = " OR ".join(f"({t} IS NOT NULL AND {d} IS NULL)" for t, d in zip(texts, digests, strict=True))
-    if len(digests) == 1:
-        digest = digests[0]
-        json = layers.put(Level.LIST, f"json_{name}", f"'\"' || {digest} || '\"'")
+    packed = {text: _put_packed(context, text, _pack(context, parameter, text)) for text in texts}
+    columns = {field.name: (packed[text].given, packed[text].invalid) for text, field in texts.items() if field}
+    every = [*packed.values()]
+    digests = [one.digests for one in every]
+    several = " OR ".join(f"strlen({digest}) > {DIGEST_LENGTH}" for digest in digests)
+    if len(every) == 1:
+        one = digests[0]
+        json = layers.put(Level.LIST, f"json_{name}", _scalar_json(one))
         return Identifier(
             name,
             json,
-            f"coalesce('[' || {json} || ']', '[]')",
-            given_any,
-            f"{digest} IS NOT NULL",
-            invalid,
-            _start(digest),
+            _sorted_json(one, json),
+            every[0].given,
+            f"{one} IS NOT NULL",
+            every[0].invalid,
+            every[0].placeholder,
+            f"CASE WHEN {several} THEN {_starts(digest_list(one))} ELSE {_start(one)} END",
+            columns,
         )
-    layers.put(Level.LIST, f"digests_{name}", f"list_filter([{', '.join(digests)}], lambda x: x IS NOT NULL)")
-    return _of_digest_list(context, name, f"({given_any})", f"({invalid})")
+    joined = digest_list(f"concat({', '.join(digests)})")
+    each = f"list_filter([{', '.join(digests)}], lambda x: x IS NOT NULL)"
+    layers.put(Level.LIST, f"digests_{name}", f"CASE WHEN {several} THEN {joined} ELSE {each} END")
+    given, invalid, placeholder = (
+        f"({' OR '.join(conditions)})"
+        for conditions in (
+            [one.given for one in every],
+            [one.invalid for one in every],
+            [one.placeholder for one in every],
+        )
+    )
+    return _of_digest_list(context, name, _Packed("", invalid, placeholder), given, columns)
+
+
+def _put_packed(context: Context, name: str, packed: str) -> _Packed:
+    """Puts a packed text and what it comes to, once for each row."""
+    put, column = context.layers.put, f"{name}_packed"
+    put(Level.DIGEST, column, packed)
+    return _Packed(
+        put(Level.PACKED, f"{name}_digests", digests_in(column)),
+        put(Level.PACKED, f"{name}_invalid", has_invalid(column)),
+        put(Level.PACKED, f"{name}_placeholder", has_placeholder(column)),
+    )
 
 
 def _of_lists(context: Context, parameter: Parameter, fields: tuple[Field, ...]) -> Identifier:
     layers, name = context.layers, parameter.name
-    lists = ", ".join(_as_list(field) for field in fields)
-    raw = layers.put(Level.TEXT, f"texts_{name}", context.for_web(name, f"flatten([{lists}])"))
-    stripped = layers.put(Level.GIVEN, f"stripped_{name}", f"list_transform({raw}, lambda x: {strip('x')})")
-    known = layers.put(
-        Level.NORMAL,
-        f"values_{name}",
-        f"list_filter(list_transform({stripped}, lambda x: {without_empty_digest('x')}), lambda x: x IS NOT NULL)",
+    lists = ", ".join(_as_list(field, parameter) for field in fields)
+    texts = layers.put(Level.GIVEN, f"texts_{name}", context.for_web(name, f"flatten([{lists}])"))
+    packed = f"array_to_string(list_transform({texts}, lambda x: {_packed_expression(context, parameter, 'x')}), '')"
+    column = layers.put(Level.DIGEST, f"{name}_packed", packed)
+    invalid = layers.put(Level.PACKED, f"{name}_invalid", f"coalesce(contains({column}, '{INVALID}'), false)")
+    placeholder = layers.put(
+        Level.PACKED, f"{name}_placeholder", f"coalesce(contains({column}, '{PLACEHOLDER}'), false)"
     )
-    digest = _digest_expression(context, parameter, "x")
-    layers.put(
-        Level.DIGEST,
-        f"all_{name}",
-        f"list_filter(list_transform({known}, lambda x: {digest}), lambda x: x IS NOT NULL)",
-    )
-    layers.put(Level.LIST, f"digests_{name}", f"all_{name}")
-    given = f"coalesce(len({known}), 0) > 0"
-    return _of_digest_list(context, name, given, f"coalesce(len({known}), 0) > coalesce(len(all_{name}), 0)")
+    layers.put(Level.LIST, f"digests_{name}", digest_list(column))
+    given = f"(coalesce(len(digests_{name}), 0) > 0 OR {invalid})"
+    columns = {", ".join(field.name for field in fields): (given, invalid)}
+    return _of_digest_list(context, name, _Packed(column, invalid, placeholder), given, columns)
 
 
-def _as_list(field: Field) -> str:
-    column = f"c{field.index}"
+def _as_list(field: Field, parameter: Parameter) -> str:
+    column, number = f"c{field.index}", parameter.kind is Kind.PHONE
     if is_list(field.kind):
-        texts = f"list_transform({column}, lambda x: {text_of('x', field.kind.value_type)})"
+        texts = f"list_transform({column}, lambda x: {marked_text('x', field.kind.value_type, number=number)})"
         return f"coalesce({texts}, []::VARCHAR[])"
-    return f"[{text_of(column, field.kind)}]"
+    return f"[{marked_text(column, field.kind, number=number)}]"
 
 
-def _of_digest_list(context: Context, name: str, given: str, invalid: str) -> Identifier:
+def _of_digest_list(
+    context: Context, name: str, packed: _Packed, given: str, columns: dict[str, tuple[str, str]]
+) -> Identifier:
     layers, distinct = context.layers, f"distinct_{name}"
     every = f"digests_{name}"
     layers.put(Level.JSON, distinct, f"list_filter({every}, lambda x, i: list_position({every}, x) = i)")
-    joined = f"array_to_string({distinct}, '\",\"')"
     json = layers.put(
         Level.ID,
         f"json_{name}",
-        f"CASE len({distinct}) WHEN 0 THEN NULL WHEN 1 THEN '\"' || {distinct}[1] || '\"'"
-        f" ELSE '[\"' || {joined} || '\"]' END",
+        f"CASE len({distinct}) WHEN 0 THEN NULL WHEN 1 THEN '\"' || {distinct}[1] || '\"' ELSE {_array(distinct)} END",
     )
-    ordered = f"array_to_string(list_sort({distinct}), '\",\"')"
-    sorted_json = f"CASE WHEN len({distinct}) > 0 THEN '[\"' || {ordered} || '\"]' ELSE '[]' END"
-    persons = f"array_to_string(list_transform({distinct}, lambda x: {_start('x')}), '')"
-    return Identifier(name, json, sorted_json, given, f"coalesce(len({every}), 0) > 0", invalid, persons)
+    sorted_json = f"CASE WHEN len({distinct}) > 0 THEN {_array(f'list_sort({distinct})')} ELSE '[]' END"
+    present = f"coalesce(len({every}), 0) > 0"
+    return Identifier(
+        name, json, sorted_json, given, present, packed.invalid, packed.placeholder, _starts(distinct), columns
+    )
+
+
+def _scalar_json(digests: str) -> str:
+    """The JSON of the digests in a packed text: nearly all have one."""
+    array = _array(digest_list(digests))
+    return f"CASE WHEN strlen({digests}) > {DIGEST_LENGTH} THEN {array} ELSE '\"' || {digests} || '\"' END"
+
+
+def _sorted_json(digests: str, json: str) -> str:
+    array = _array(f"list_sort({digest_list(digests)})")
+    return f"CASE WHEN strlen({digests}) > {DIGEST_LENGTH} THEN {array} ELSE coalesce('[' || {json} || ']', '[]') END"
+
+
+def _array(digests: str) -> str:
+    return f"'[\"' || array_to_string({digests}, '\",\"') || '\"]'"
 
 
 def _start(digest: str) -> str:
     return f"substr({digest}, 1, {PERSON_DIGITS})"
 
 
-def _digest(context: Context, parameter: Parameter, text: str, given: str) -> str:
-    layers = context.layers
-    if parameter.kind is Kind.PHONE:
-        plain = layers.put(Level.NORMAL, f"{given}_unspaced", unspaced(given))
-        number = layers.put(Level.CLEAN, f"{text}_number", phone_number(text, context.rules.default_region, plain))
-        return layers.put(Level.DIGEST, f"{text}_digest", phone_digest(text, number))
-    return layers.put(Level.DIGEST, f"{text}_digest", _digest_expression(context, parameter, text))
+def _starts(digests: str) -> str:
+    return f"array_to_string(list_transform({digests}, lambda x: {_start('x')}), '')"
 
 
-def _digest_expression(context: Context, parameter: Parameter, text: str) -> str:
+def _pack(context: Context, parameter: Parameter, text: str) -> str:
+    """The packed digests of the column `text`, for which a phone number is first written without separators."""
+    if parameter.kind is not Kind.PHONE:
+        return _packed_expression(context, parameter, text)
+    put, country = context.layers.put, country_of_phones(context.binding)
+    plain = put(Level.NORMAL, f"{text}_unspaced", unspaced(text))
+    number = put(Level.CLEAN, f"{text}_number", phone_number(text, context.rules.default_region, plain, country))
+    return packed_phone(text, number, country)
+
+
+def _packed_expression(context: Context, parameter: Parameter, text: str) -> str:
     if parameter.kind is Kind.EMAIL:
-        return email_digest(text)
+        return packed_email(text)
     if parameter.kind is Kind.PHONE:
-        number = phone_number(text, context.rules.default_region)
-        return f"CASE WHEN {is_digest(text)} THEN lower({text}) ELSE sha256({number}) END"
-    return text_digest(text)
+        country = country_of_phones(context.binding)
+        return packed_phone(text, f"({phone_number(text, context.rules.default_region, None, country)})", country)
+    return packed_text(text)
+
+
+def country_of_phones(binding: Binding) -> str | None:
+    """The text that says where a row's phone numbers belong; None where nothing does."""
+    for name in ("phone_region", "country"):
+        if constant := binding.constants.get(name):
+            return literal(constant.value, Kind.REGION)
+        for field in binding.fields.get(name, ()):
+            return text_of(f"c{field.index}", field.kind)
+    return None

@@ -1,8 +1,10 @@
 """What only web events carry: the person's name and address, the device, the page."""
 
 from connector.catalogue import Plain
+from connector.countries import ALPHA2
 from connector.outcomes import Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
+from connector.transform.sql.functions import COUNTRY_CODE
 from connector.transform.sql.identity import (
     cleaned_name,
     cleaned_place,
@@ -13,9 +15,10 @@ from connector.transform.sql.identity import (
 )
 from connector.transform.sql.json import json_text
 from connector.transform.sql.network import is_public, without_prefix
-from connector.transform.sql.text import guarded, lower, strip
+from connector.transform.sql.text import guarded, is_code, lower, strip
 
 _US_ZIP_LENGTH = 5
+_OFTEN_NAMED = ("us", "gb", "ca", "de", "fr", "jp", "br", "mx", "id", "au")
 
 
 def compile_user(context: Context) -> dict[str, str]:
@@ -51,11 +54,13 @@ def compile_page(context: Context) -> tuple[str | None, dict[Reason, str]]:
 
 
 def warnings(context: Context) -> dict[RowWarning, str]:
-    """When an address was given and dropped, and when limited data use has nothing to work on."""
+    """When an address or a country was given and dropped, and when limited data use has nothing to work on."""
     found: dict[RowWarning, str] = {}
     given = context.text("ip")
     if given:
         found[RowWarning.INVALID_IP] = f"({given} IS NOT NULL AND usable_ip IS NULL)"
+    if country := context.text("country"):
+        found[RowWarning.UNKNOWN_COUNTRY] = f"({country} IS NOT NULL AND usable_country IS NULL)"
     unusable = context.on_web("usable_ip IS NULL" if given else "true")
     if context.rules.limited_data_use and unusable:
         found[RowWarning.MISSING_IP_FOR_LDU] = unusable
@@ -91,14 +96,22 @@ def _zip(context: Context) -> str | None:
     given = context.text("zip_code")
     if not given:
         return None
-    put, country = context.layers.put, context.text("country")
+    put = context.layers.put
     known = put(Level.NORMAL, "zip_known", without_empty_digest(given))
     clean = put(Level.CLEAN, "zip_clean", cleaned_zip(known))
-    at_home = "true" if context.rules.default_region == "US" else "false"
-    in_us = f"CASE WHEN usable_country IS NULL THEN {at_home} ELSE usable_country = 'us' END" if country else at_home
-    shortened = f"CASE WHEN {in_us} AND NOT {is_digest(clean)} THEN left({clean}, {_US_ZIP_LENGTH}) ELSE {clean} END"
-    kept = put(Level.DIGEST, "zip_kept", shortened)
+    american = put(Level.DIGEST, "zip_american", _is_american(context, clean))
+    kept = put(Level.PACKED, "zip_kept", f"CASE WHEN {american} THEN left({clean}, {_US_ZIP_LENGTH}) ELSE {clean} END")
     return _quoted_digest(put(Level.LIST, "zip_digest", text_digest(kept)))
+
+
+def _is_american(context: Context, clean: str) -> str:
+    """Whether a postal code is one of the United States: by the row's country, else by the region and its form."""
+    at_home = "false"
+    if context.rules.default_region == "US":
+        at_home = f"regexp_full_match({clean}, '[0-9]{{5}}([0-9]{{4}})?')"
+    country = context.text("country")
+    by_country = f"WHEN {country} IS NOT NULL THEN coalesce(usable_country = 'us', false)" if country else ""
+    return f"CASE WHEN {is_digest(clean)} THEN false {by_country} ELSE {at_home} END"
 
 
 def _place(context: Context, name: str) -> str | None:
@@ -115,7 +128,8 @@ def _country(context: Context) -> str | None:
     if not given:
         return None
     small = context.layers.put(Level.NORMAL, "country_small", lower(given))
-    usable = f"CASE WHEN regexp_full_match({small}, '[a-z]{{2}}') THEN {small} END"
+    known = is_code(small, dict.fromkeys((*_OFTEN_NAMED, *ALPHA2)))
+    usable = f"CASE WHEN {known} THEN {small} WHEN {small} IS NOT NULL THEN {COUNTRY_CODE}({small}) END"
     return json_text(context.layers.put(Level.CLEAN, "usable_country", usable))
 
 

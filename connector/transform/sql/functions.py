@@ -1,26 +1,32 @@
 """The few questions that SQL cannot answer, asked of Python by distinct value.
 
-Each is reached only by the rows that no columnar rule decides: phone numbers in unusual forms,
-letters beyond ASCII, compressed IPv6 addresses, control characters, numbers written with an exponent, texts that may
-hold an e-mail address.
+Each is reached only by the rows that no columnar rule decides: addresses and phone numbers in unusual forms, names of
+countries, letters beyond ASCII, compressed IPv6 addresses, control characters, numbers written with an exponent, texts
+that may hold an e-mail address.
 """
 
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from duckdb.func import ARROW, SPECIAL
 
+from connector.countries import alpha2
 from connector.redaction import without_addresses
-from connector.transform.phones import e164
+from connector.transform.emails import email_digests
+from connector.transform.phones import phone_digests, phone_region
 
 if TYPE_CHECKING:
     import duckdb
 
 UNICODE_LOWER = "unicode_lower"
-E164 = "e164"
+EMAIL_DIGESTS = "email_digests"
+PHONE_DIGESTS = "phone_digests"
+PHONE_DIGESTS_IN = "phone_digests_in"
+COUNTRY_CODE = "country_code"
 PUBLIC_IP = "public_ip"
 JSON_TEXT = "python_json_text"
 DECIMAL_TEXT = "decimal_text"
@@ -28,36 +34,40 @@ WITHOUT_ADDRESSES = "without_addresses"
 
 _NOT_PUBLIC_V4 = ("0.", "10.", "127.", "169.254.", "192.168.")
 _CACHED_VALUES = 65_536
+_BETWEEN = "\0"
+"""Stands between two values that are joined to one: texts are without it, or begin with it."""
 
 
 def register(connection: "duckdb.DuckDBPyConnection", region: str) -> None:
     """Makes the functions known to `connection`; phone numbers without a country code are `region`'s."""
+
+    def phones_in(text: str, country: str) -> str:
+        return phone_digests(text, phone_region(country, region))
+
     for name, answer in (
         (UNICODE_LOWER, str.lower),
-        (E164, lambda text: e164(text, region)),
+        (PHONE_DIGESTS, lambda text: phone_digests(text, region)),
+        (COUNTRY_CODE, alpha2),
         (PUBLIC_IP, is_public_ip),
         (JSON_TEXT, _json_text),
         (DECIMAL_TEXT, _decimal_text),
     ):
-        _create(connection, name, answer)
+        returned, kind = ("BOOLEAN", pa.bool_()) if name == PUBLIC_IP else ("VARCHAR", pa.string())
+        _create(connection, name, _by_distinct_value(answer, kind), 1, returned)
+    for name, of_two in ((EMAIL_DIGESTS, email_digests), (PHONE_DIGESTS_IN, phones_in)):
+        _create(connection, name, _by_distinct_pair(of_two), 2, "VARCHAR")
     register_redaction(connection)
 
 
 def register_redaction(connection: "duckdb.DuckDBPyConnection") -> None:
     """Make the function known to `connection` that removes e-mail addresses from a text."""
-    _create(connection, WITHOUT_ADDRESSES, without_addresses)
+    _create(connection, WITHOUT_ADDRESSES, _by_distinct_value(without_addresses, pa.string()), 1, "VARCHAR")
 
 
-def _create(connection: "duckdb.DuckDBPyConnection", name: str, answer: Callable[[str], object]) -> None:
-    returned, kind = ("BOOLEAN", pa.bool_()) if name == PUBLIC_IP else ("VARCHAR", pa.string())
-    connection.create_function(
-        name,
-        _by_distinct_value(answer, kind),
-        ["VARCHAR"],
-        returned,
-        type=ARROW,
-        null_handling=SPECIAL,
-    )
+def _create(
+    connection: "duckdb.DuckDBPyConnection", name: str, apply: Callable[..., Any], takes: int, returned: str
+) -> None:
+    connection.create_function(name, apply, ["VARCHAR"] * takes, returned, type=ARROW, null_handling=SPECIAL)
 
 
 def is_public_ip(text: str) -> bool:
@@ -102,5 +112,18 @@ def _by_distinct_value(
         encoded = texts.combine_chunks().dictionary_encode()
         answers = pa.array([cached(text) for text in encoded.dictionary.to_pylist()], kind)
         return answers.take(encoded.indices)
+
+    return apply
+
+
+def _by_distinct_pair(
+    answer: Callable[[str, str], str],
+) -> Callable[[pa.ChunkedArray, pa.ChunkedArray], pa.ChunkedArray]:
+    """The same of two texts, of which the second, NULL being the empty one, is the same for most."""
+    of_joined = _by_distinct_value(lambda joined: answer(*joined.rsplit(_BETWEEN, 1)), pa.string())
+
+    def apply(texts: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:
+        joined = pc.binary_join_element_wise(texts, pc.fill_null(others, ""), _BETWEEN)
+        return of_joined(joined)
 
     return apply

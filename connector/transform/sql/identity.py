@@ -1,17 +1,46 @@
 """Identifiers of a person: normalised, checked and hashed.
 
 Source: TikTok's `/event/track/` page for normalising (agreed by several sources); that a value of
-64 hex digits is a digest is every connector's rule.
+64 hex digits is a digest is every connector's rule. What a text holds is given in the form that `packed.py` describes.
 """
 
-from connector.transform.phones import FAST_E164, NO_DIGIT, SEPARATORS, SPACED_E164, national_pattern
-from connector.transform.sql.functions import E164
-from connector.transform.sql.text import WHITE_SPACE_CLASS, lower, quote
-from connector.vocabulary import EMPTY_DIGEST
+from collections.abc import Iterable
 
-_ANY, _END = f"[^@{WHITE_SPACE_CLASS}]", f"[^@.{WHITE_SPACE_CLASS}]"
-EMAIL = f"{_ANY}+@{_END}{_ANY}*[.]{_ANY}*{_END}"
-"""One @, something before it, a domain with a dot in it but not at its ends, no white space."""
+import pyarrow as pa
+
+from connector.transform.emails import PLAIN, WITHOUT_PLUS_AND_DOTS
+from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
+from connector.transform.phones import FAST_E164, NO_DIGIT, SEPARATORS, SPACED_E164, home_spellings, national_pattern
+from connector.transform.sql.functions import EMAIL_DIGESTS, PHONE_DIGESTS, PHONE_DIGESTS_IN
+from connector.transform.sql.text import WHITE_SPACE_CLASS, is_text, lower, quote, text_of
+from connector.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
+
+_UNUSUAL = r"""\"'`´‘’‚‛“”„‟‹›«»＂＇()\[\]{}<>（）［］＜＞【】「」\\;,|；，、｜:?"""
+_LABEL = f"[^@.{_UNUSUAL}{WHITE_SPACE_CLASS}]+"
+EMAIL = f"{_LABEL}(?:[.]{_LABEL})*@{_LABEL}(?:[.]{_LABEL})+"
+"""An address with nothing around it. What does not match is left to `emails.py`, by which few are addresses."""
+
+MARKED = "chr(0)"
+"""The mark of a possible placeholder, which `stripped.py` puts before texts."""
+UNMARKED = "chr(1)"
+"""Above all texts that are marked, and below all others."""
+
+_ONE_DIGIT = "|".join(f"{digit}+" for digit in range(10))
+
+
+def can_be_marked(kind: pa.DataType) -> bool:
+    """Whether what is no phone number may be marked in a column of this type."""
+    return is_text(kind) or pa.types.is_floating(kind)
+
+
+def marked_text(column: str, kind: pa.DataType, *, number: bool = False) -> str:
+    """The text of a column of any type, marked where it is no number or, being a phone `number`, of one digit."""
+    text = text_of(column, kind)
+    if pa.types.is_floating(kind):
+        return f"CASE WHEN isnan({column}) THEN {MARKED} ELSE {text} END"
+    if number and not is_text(kind):
+        return f"CASE WHEN regexp_full_match({text}, '{_ONE_DIGIT}') THEN {MARKED} || {text} ELSE {text} END"
+    return text
 
 
 def without_empty_digest(column: str) -> str:
@@ -24,12 +53,33 @@ def is_digest(column: str) -> str:
     return f"(strlen({column}) = 64 AND regexp_full_match({column}, '[0-9a-fA-F]{{64}}'))"
 
 
-def email_digest(column: str) -> str:
-    """An address that can exist: lower-cased and hashed; else NULL."""
+def given_digest(column: str) -> str:
+    """What `packed` makes of a digest."""
     return (
-        f"CASE WHEN regexp_full_match({column}, {quote(EMAIL)}) THEN sha256({lower(column)})"
-        f" WHEN {is_digest(column)} THEN lower({column}) END"
+        f"CASE WHEN lower({column}) = '{EMPTY_DIGEST}' THEN ''"
+        f" WHEN contains('{' '.join(sorted(PLACEHOLDER_DIGESTS))}', lower({column})) THEN '{PLACEHOLDER}'"
+        f" ELSE lower({column}) END"
     )
+
+
+def packed_email(column: str, rules: tuple[str, ...] = (PLAIN,)) -> str:
+    """The packed digests of the addresses in a text, by each of the rules; NULL for NULL. See `packed`."""
+    hashed = [_address_digest(lower(column), rule) for rule in rules]
+    usual = hashed[0] if len(hashed) == 1 else f"concat({', '.join(hashed)})"
+    return (
+        f"CASE WHEN regexp_full_match({column}, {quote(EMAIL)}) THEN {usual} WHEN {column} IS NULL THEN NULL"
+        f" WHEN {is_digest(column)} THEN {given_digest(column)}"
+        f" WHEN strlen({column}) < {DIGEST_LENGTH} AND NOT contains({column}, '@') THEN {_nothing(column)}"
+        f" ELSE {EMAIL_DIGESTS}({column}, {quote(','.join(rules))}) END"
+    )
+
+
+def _address_digest(address: str, rule: str) -> str:
+    if rule == PLAIN:
+        return f"sha256({address})"
+    name = f"regexp_replace(split_part({address}, '@', 1), '[+].*', '')"
+    name = f"replace({name}, '.', '')" if rule == WITHOUT_PLUS_AND_DOTS else name
+    return f"CASE WHEN {name} <> '' THEN sha256({name} || '@' || split_part({address}, '@', 2)) ELSE '' END"
 
 
 def unspaced(column: str) -> str:
@@ -39,29 +89,85 @@ def unspaced(column: str) -> str:
     return f"CASE WHEN starts_with({column}, '+') THEN {without} ELSE {column} END"
 
 
-def phone_number(column: str, region: str, unspaced_column: str | None = None) -> str:
-    """E.164 with the plus sign; NULL for what is no possible number, and for digests.
+def phone_number(column: str, region: str, unspaced_column: str | None = None, country: str | None = None) -> str:
+    """E.164 with the plus sign, where an expression decides; NULL for what is left to phonenumbers.
 
-    Where `unspaced_column` holds what `unspaced` makes of `column`, fewer numbers are left to phonenumbers.
+    Where `unspaced_column` holds what `unspaced` makes of `column`, fewer numbers are left. `country` is where the row
+    says that numbers without a country code belong, if it does.
     """
     plain = unspaced_column or column
     national = national_pattern(region)
     formatted = (
-        f" WHEN regexp_full_match({column}, {quote(national)})"
+        f" WHEN {_is_home(country, region)}regexp_full_match({column}, {quote(national)})"
         f" THEN '+1' || right(translate({column}, {quote(SEPARATORS + '+')}, ''), 10)"
         if national
         else ""
     )
+    return f"CASE WHEN regexp_full_match({plain}, {quote(FAST_E164)}) THEN {plain}{formatted} END"
+
+
+def packed_phone(column: str, number: str, country: str | None = None) -> str:
+    """The packed digests of the phone numbers in a text, of which `number` is the E.164 form where it is known."""
+    asked = f"{PHONE_DIGESTS_IN}({column}, {country})" if country else f"{PHONE_DIGESTS}({column})"
     return (
-        f"CASE WHEN regexp_full_match({plain}, {quote(FAST_E164)}) THEN {plain}{formatted}"
-        f" WHEN {column} IS NULL OR {is_digest(column)} THEN NULL"
-        f" WHEN regexp_full_match({column}, {quote(NO_DIGIT)}) THEN NULL ELSE {E164}({column}) END"
+        f"CASE WHEN {number} IS NOT NULL THEN sha256({number}) WHEN {column} IS NULL THEN NULL"
+        f" WHEN {is_digest(column)} THEN {given_digest(column)}"
+        f" WHEN regexp_full_match({column}, {quote(NO_DIGIT)}) THEN {_nothing(column)}"
+        f" ELSE {asked} END"
     )
 
 
-def phone_digest(column: str, number: str) -> str:
-    """The digest of `number`, else of `column` where that is a digest already; else NULL."""
-    return f"CASE WHEN {number} IS NOT NULL THEN sha256({number}) WHEN {is_digest(column)} THEN lower({column}) END"
+def _nothing(column: str) -> str:
+    """What `packed` makes of a text in which there can be neither a value nor a digest."""
+    is_word = f"contains({_lines(PLACEHOLDERS)}, chr(10) || lower({column}) || chr(10))"
+    return f"CASE WHEN {is_word} THEN '{PLACEHOLDER}' ELSE '{INVALID}' END"
+
+
+def packed_text(column: str) -> str:
+    """The packed digest of a value that needs no checking, and may be marked."""
+    marked = f"{column} < {UNMARKED}"
+    given = f"WHEN {is_digest(column)} THEN {given_digest(column)}"
+    return f"CASE WHEN {marked} THEN '{PLACEHOLDER}' {given} ELSE sha256({column}) END"
+
+
+def _is_home(country: str | None, region: str) -> str:
+    if country is None:
+        return ""
+    first, *others = home_spellings(region)
+    other = f"contains({_lines(others)}, chr(10) || {country} || chr(10))"
+    return f"({country} IS NULL OR {country} = {quote(first)} OR {other}) AND "
+
+
+def _lines(texts: Iterable[str]) -> str:
+    """Texts between line breaks, among which a text between line breaks is found faster than by comparing with each."""
+    return quote("\n".join(("", *texts, "")))
+
+
+def digests_in(packed: str) -> str:
+    """The digests alone of a packed text, NULL where there are none. Nearly all are of one digest, and are kept."""
+    some = f"WHEN strlen({packed}) > {DIGEST_LENGTH} THEN left({packed}, strlen({packed}) & ~{DIGEST_LENGTH - 1})"
+    return f"CASE WHEN strlen({packed}) = {DIGEST_LENGTH} THEN {packed} {some} END"
+
+
+def has_invalid(packed: str) -> str:
+    """Whether a part of what was packed is not valid."""
+    return _has(packed, INVALID)
+
+
+def has_placeholder(packed: str) -> str:
+    """Whether a part of what was packed stands for nothing."""
+    return _has(packed, PLACEHOLDER)
+
+
+def _has(packed: str, what: str) -> str:
+    # Most lengths are a multiple of a digest's.
+    whole = f"strlen({packed}) & {DIGEST_LENGTH - 1} = 0"
+    return f"CASE WHEN {packed} IS NULL OR {whole} THEN false ELSE contains({packed}, '{what}') END"
+
+
+def digest_list(packed: str) -> str:
+    """The digests of a packed text, or of several that are joined, as a list."""
+    return f"regexp_extract_all({packed}, '[0-9a-f]{{{DIGEST_LENGTH}}}')"
 
 
 def text_digest(column: str) -> str:

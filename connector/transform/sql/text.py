@@ -48,11 +48,12 @@ def is_one_of(column: str, words: Iterable[str]) -> str:
 
 
 def is_code(column: str, codes: Iterable[str]) -> str:
-    """Whether `column`, which is stripped, is one of these codes of three letters.
+    """Whether `column`, which is stripped, is one of these codes, which are all of one length.
 
-    Two blanks stand between them, so that nothing else of three letters is found that does not begin or end with one.
+    Two blanks stand between them, so that nothing else of that length is found that does not begin or end with one.
     """
-    return f"(strlen({column}) = 3 AND contains({quote('  '.join(codes))}, {column}))"
+    known = [*codes]
+    return f"(strlen({column}) = {len(known[0])} AND contains({quote('  '.join(known))}, {column}))"
 
 
 _BACKSLASH = "\\"
