@@ -32,6 +32,7 @@ from connector.pipeline.files import last_sent, refuse_wrong, unchanged
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan, Preview
 from connector.pipeline.member_changes import members_known
+from connector.pipeline.phone_regions import region_questions
 from connector.pipeline.reject_limit import failure_of, failure_of_slice, min_rows_note
 from connector.pipeline.result import open_members
 
@@ -59,6 +60,7 @@ def plan_audience(project: Project, name: str) -> Plan:
         if result.reading:
             refuse_wrong(result.reading)
             told = [*unchanged(ledger, job, project.target, result.reading), *result.reading.notes]
+    told += region_questions(staged.phones, destination)
     requests, failure = len(staged.batches), failure_of(job.orchestration, staged)
     return Plan(
         orchestration=name,

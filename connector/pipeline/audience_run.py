@@ -36,6 +36,7 @@ from connector.pipeline.execution import Execution, execution
 from connector.pipeline.files import last_sent, records, refuse_wrong, unchanged
 from connector.pipeline.member_changes import members_known, settle_changes
 from connector.pipeline.observer import IDENTIFIER, Observer
+from connector.pipeline.phone_regions import region_questions
 from connector.pipeline.reject_limit import min_rows_note, refuse_recorded_rows, refuse_rows
 from connector.pipeline.result import open_members
 from connector.pipeline.sending import write_left_out
@@ -224,6 +225,8 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
             for note in [*unchanged(at.ledger, job, at.project.target, result.reading), *result.reading.notes]:
                 at.observer.note(note)
             at.ledger.files.read(run_id, records(result.reading))
+    for question in region_questions(staged.phones, work.destination):
+        at.observer.note(question)
     for copy in work.copies:
         if copy.key is not None:
             at.ledger.accounts.assign(copy.key, run_id)

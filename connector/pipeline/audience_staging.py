@@ -20,7 +20,7 @@ import pyarrow as pa
 from connector.destinations.tiktok.mapping import ADD, DELETE, RESEND, route_to
 from connector.destinations.tiktok.units import Identifiers, units
 from connector.disk import make_private_file, make_private_folder, sync
-from connector.hashed import ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
+from connector.hashed import ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers, PhoneCounts
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
 from connector.outcomes import Skip
@@ -89,6 +89,7 @@ class StagedMembers:
     rejects: Counter[str] = field(default_factory=Counter)
     skips: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
+    phones: PhoneCounts = field(default_factory=PhoneCounts)
     batches: list[BatchRecord] = field(default_factory=list)
     unchanged: int = 0
     by_copy: dict[int, CopyCounts] = field(default_factory=dict)
@@ -169,6 +170,7 @@ class _Staging:
                 self.staged.rejects.update(part.rejects)
                 self.staged.skips.update(part.skips)
                 self.staged.warnings.update(part.warnings)
+                self.staged.phones.update(part.phones)
                 self.left_out.add(part.left_out)
                 self._share_out(part.members, shares)
                 for batch in part.members.combine_chunks().to_batches():

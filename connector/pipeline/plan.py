@@ -14,6 +14,7 @@ from connector.pipeline.execution import known_keys
 from connector.pipeline.files import files_before, refuse_wrong, rejected_lines
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan
+from connector.pipeline.phone_regions import region_questions
 from connector.pipeline.prepare import job_and_changes
 from connector.pipeline.reading import has_input
 from connector.pipeline.reject_limit import failure_of, min_rows_note
@@ -48,7 +49,8 @@ def plan_orchestration(project: Project, name: str) -> Plan:
             known=known,
             forgotten=forgotten_by(ledger),
         )
-        notes = [*cautions(project, job, result.schema), *_notes(result)]
+        questions = region_questions(staged.phones, job.destination)
+        notes = [*cautions(project, job, result.schema), *_notes(result), *questions]
         failure = failure_of(job.orchestration, staged, has_input=has_input(result, staged))
     if note := min_rows_note(job.orchestration, job.orchestration.limit):
         notes.append(note)

@@ -11,6 +11,7 @@ from connector.pipeline.clearing import staged_or_not_at_all
 from connector.pipeline.early import Early
 from connector.pipeline.execution import Execution, known_keys
 from connector.pipeline.known import Known
+from connector.pipeline.phone_regions import region_questions
 from connector.pipeline.prepare import Job
 from connector.pipeline.result import OpenResult, open_result
 from connector.pipeline.staging import Staged, stage
@@ -54,6 +55,8 @@ def read_and_stage(at: Execution, run: Run, stop: Event, early: Early | None = N
         )
         _conclude_files(at, run.run_id, result)
         staged.has_input = has_input(result, staged)
+    for question in region_questions(staged.phones, run.job.destination):
+        at.observer.note(question)
     rows = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches, kept=staged.kept)
     at.ledger.runs.staged(run.run_id, rows, holder=at.lock.holder)
     events = [*(batch.events for batch in begun), *(batch.events for batch in staged.batches)]

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.disk import make_private_folder, sync
-from connector.hashed import HashedEvents, HashedRows
+from connector.hashed import HashedEvents, HashedRows, PhoneCounts
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
 from connector.pipeline.early import Early
@@ -39,6 +39,7 @@ class Staged:
     rejects: Counter[str] = field(default_factory=Counter)
     skips: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
+    phones: PhoneCounts = field(default_factory=PhoneCounts)
     batches: list[BatchRecord] = field(default_factory=list)
     kept: int = 0
     """Batches that were handed on before; those in `batches` are numbered after them."""
@@ -118,6 +119,7 @@ class _Staging:
             for part in rows:
                 self.staged.read += part.read
                 self.staged.count(part)
+                self.staged.phones.update(part.phones)
                 self.left_out.add(self.forgotten.without(part.left_out))
                 self.keys.bar(part.barred)
                 for events in part.events:

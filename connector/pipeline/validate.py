@@ -14,8 +14,8 @@ from connector.transform.binding import Binding, bind
 from connector.transform.template import Constant, DataTemplate, Source
 
 HASHED_EMAILS = (
-    "An e-mail address that is hashed already is taken as it is: it has to be without dots and +tag before the @, "
-    "which is otherwise than for events."
+    "An e-mail address that is hashed already is taken as it is: it must have the form that email_rule says before it "
+    "is hashed."
 )
 
 

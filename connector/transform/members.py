@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.catalogue import AUDIENCES
 from connector.hashed import DIGEST, ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
 from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.binding import Binding, Field, is_list
@@ -250,5 +249,5 @@ def missing_columns(binding: Binding) -> str | None:
         if binding.has("maid") and not binding.has("maid_type"):
             return 'The column "maid" needs "maid_type" beside it, which says idfa or aaid: return one, or map one.'
         return None
-    columns = ", ".join(f'"{name}"' for name in AUDIENCES.names if name != "maid_type")
+    columns = ", ".join(f'"{name}"' for name in (*ID_TYPES, "maid"))
     return f"There is none of the columns {columns}: return one, or map one in the data template."

@@ -23,9 +23,13 @@ PHONE = "9f7ec22d72092cd3c0b58726ed9c2d91b92e51a3f29837508fb2948bb22dd2fd"
 """Of (+1)2133734253, from TikTok's page."""
 
 
-def hashed(table: pa.Table, *, slice_rows: int = 32_768, case: str = "lower") -> dict[int, list[Member]]:
+def hashed(
+    table: pa.Table, *, slice_rows: int = 32_768, case: str = "lower", rules: tuple[str, ...] = ("plain",)
+) -> dict[int, list[Member]]:
     """By row, its identifiers."""
-    compiled = compile_members(bind(DataTemplate("tiktok_audience"), table.schema, AUDIENCES), MemberRules("US", case))
+    compiled = compile_members(
+        bind(DataTemplate("tiktok_audience"), table.schema, AUDIENCES), MemberRules("US", case, rules)
+    )
     found: dict[int, list[Member]] = {}
     for part in hash_members(table.to_batches(), compiled, threads=1, slice_rows=slice_rows):
         for row in part.members.to_pylist():
@@ -37,11 +41,18 @@ def hashed(table: pa.Table, *, slice_rows: int = 32_768, case: str = "lower") ->
 @pytest.mark.parametrize(
     ("column", "value", "digest"),
     [
-        ("EMAIL", "John.Doe+promo@example.com", JOHN),
+        ("EMAIL", "John.Doe+promo@example.com", digest_of("john.doe+promo@example.com")),
         ("EMAIL", " JOHNDOE@example.com ", JOHN),
+        ("EMAIL", "<JaneDoe@Gmail.com>", "d6117306485ed0e50afab3ac871e98f81699151f30281527d63ff5f233656c69"),
         ("EMAIL", JOHN.upper(), JOHN),
         ("PHONE", "(+1)2133734253", PHONE),
         ("PHONE", "213-373-4253", PHONE),
+        ("PHONE", "+37493828222", "241371e614f8650dfae0f111361c69de1bb4829a72b71bb8044daae8b2e7791d"),
+        (
+            "IDFA",
+            "5F3A2B18-9C4D-4E7F-B8E2-17D3A1E69B25",
+            "83dc3f5f32b9472613b0f038d36f22585a609d018af6f6067f50da318bf354bd",
+        ),
         ("IDFA", "EA7583CD-A667-48BC-B806-42ECB2B48606", digest_of("ea7583cd-a667-48bc-b806-42ecb2b48606")),
         (
             "AAID",
@@ -54,11 +65,36 @@ def test_a_golden_identifier(column: str, value: str, digest: str) -> None:
     assert hashed(pa.table({column: [value]})) == {1: [(f"{column}_SHA256", digest)]}
 
 
-def test_an_audience_hashes_an_address_otherwise_than_an_event() -> None:
-    """The same address, by TikTok's rule for events: lower-cased and no more."""
-    as_event = digest_of("john.doe+promo@example.com")
-    ((_, as_member),) = hashed(pa.table({"email": ["John.Doe+promo@example.com"]}))[1]
-    assert as_member == JOHN != as_event
+FORMS = {
+    "plain": "john.doe+promo@example.com",
+    "without_plus": "john.doe@example.com",
+    "without_plus_and_dots": "johndoe@example.com",
+}
+
+
+@pytest.mark.parametrize(
+    "rules", [("plain",), ("without_plus",), ("without_plus_and_dots",), tuple(FORMS), tuple(FORMS)[::2]]
+)
+@pytest.mark.parametrize("wrapped", ["{}", "John <{}>;"])
+def test_an_address_is_hashed_by_every_rule(rules: tuple[str, ...], wrapped: str) -> None:
+    """The last form is the example of TikTok's older page, as a vendor restates it."""
+    found = hashed(pa.table({"email": [wrapped.format("John.Doe+promo@example.com")]}), rules=rules)
+    assert found == {1: [("EMAIL_SHA256", digest_of(FORMS[rule])) for rule in rules]}
+
+
+@pytest.mark.parametrize("rules", [tuple(FORMS), tuple(FORMS)[1:]])
+def test_an_address_without_dots_and_plus_is_one_identifier_under_all_rules(rules: tuple[str, ...]) -> None:
+    assert hashed(pa.table({"email": ["janedoe@example.com"]}), rules=rules) == {
+        1: [("EMAIL_SHA256", digest_of("janedoe@example.com"))]
+    }
+
+
+def test_the_row_says_where_its_phone_belongs() -> None:
+    table = pa.table(
+        {"phone": ["020 7946 0958", "020 7946 0958", "213-373-4253"], "country": ["United Kingdom", "GB", None]}
+    )
+    british = [("PHONE_SHA256", digest_of("+442079460958"))]
+    assert hashed(table) == {1: british, 2: british, 3: [("PHONE_SHA256", PHONE)]}
 
 
 def test_apples_ids_can_be_hashed_in_capitals_as_events_do() -> None:

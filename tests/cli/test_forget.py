@@ -22,6 +22,7 @@ REFUSED = Reply(40002, "Invalid value for event_id: not a valid string.", 400)
 JANE, PHONE = "Jane.Roe+x@Example.com", "+44 20 7946 0958"
 EVENT_DIGEST = sha256(b"jane.roe+x@example.com").hexdigest()
 AUDIENCE_DIGEST = sha256(b"janeroe@example.com").hexdigest()
+PLUS_DIGEST = sha256(b"jane.roe@example.com").hexdigest()
 PHONE_DIGEST = sha256(b"+442079460958").hexdigest()
 QUERY = f"""
     SELECT 'e' || n AS event_id, now() - to_seconds(n) AS timestamp, 2.5 AS value,
@@ -69,14 +70,15 @@ def test_what_was_sent_is_found_and_nothing_is_sent_again(keeper: Shopkeeper) ->
     run = keeper.run()
     assert (run["rows"]["delivered"], run["rejects"]) == (11, {"invalid_currency": 1})
     receipt = keeper.forget("--email", JANE, "--phone", PHONE)
-    digests = [("email", EVENT_DIGEST), ("audience_email", AUDIENCE_DIGEST), ("phone", PHONE_DIGEST)]
+    audience = [("audience_email", PLUS_DIGEST), ("audience_email", AUDIENCE_DIGEST)]
+    digests = [("email", EVENT_DIGEST), *audience, ("phone", PHONE_DIGEST)]
     assert [(one["kind"], one["digest"]) for one in receipt["digests"]] == digests
     (sent,) = receipt["sent"]
     assert (sent["run_id"], sent["orchestration"], sent["events"]) == (run["run_id"], NAME, 3)
     assert sorted(sent["event_keys"]) == sorted(map(key, ("e3", "e5", "e7")))
     assert receipt["left_out"] == [{"run_id": run["run_id"], "rows": 1}]
     assert "no call that deletes" in receipt["notes"][0]
-    assert receipt["new_on_the_list"] == 3
+    assert receipt["new_on_the_list"] == 4
     again = keeper.forget("--email", JANE.upper())
     assert (again["new_on_the_list"], again["sent"][0]["events"], again["left_out"]) == (0, 2, [])
     keeper.made.query.write_text(QUERY.replace("'e' ||", "'f' ||"))
@@ -127,7 +129,7 @@ def test_nothing_of_what_was_given_stays_but_digests(keeper: Shopkeeper, tmp_pat
     assert (done.code, people.found_in(kept)) == (0, [])
     assert EVENT_DIGEST in kept
     digests = {one["digest"] for one in json.loads(receipt.read_text())["digests"]}
-    assert digests == {EVENT_DIGEST, AUDIENCE_DIGEST, PHONE_DIGEST}
+    assert digests == {EVENT_DIGEST, PLUS_DIGEST, AUDIENCE_DIGEST, PHONE_DIGEST}
 
 
 def test_both_are_read_from_stdin(keeper: Shopkeeper) -> None:
@@ -138,6 +140,7 @@ def test_both_are_read_from_stdin(keeper: Shopkeeper) -> None:
     )
     assert [one["digest"] for one in json.loads(done.stdout)["digests"]] == [
         EVENT_DIGEST,
+        PLUS_DIGEST,
         AUDIENCE_DIGEST,
         PHONE_DIGEST,
     ]
@@ -179,5 +182,5 @@ def test_receipts_are_kept_in_the_ledger(keeper: Shopkeeper) -> None:
     receipt = keeper.forget("--email", JANE)
     with ledger_of(load_project(keeper.made.directory, {})) as ledger:
         assert ledger.suppressed.receipts() == [receipt]
-        assert ledger.suppressed.digests("audience_email", "phone") == [AUDIENCE_DIGEST]
+        assert ledger.suppressed.digests("audience_email", "phone") == sorted([PLUS_DIGEST, AUDIENCE_DIGEST])
     assert keeper.typed("runs", "audit", "--json").json["audit"][0]["command"] == "forget"

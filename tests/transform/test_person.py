@@ -14,9 +14,13 @@ JOHN = "55e79200c1635b37ad31a378c39feb12f120f116625093a19bc32fff15041149"
 """Of John.Doe+promo@example.com as audiences have it: the example of TikTok's page on customer files."""
 
 
-def test_an_address_has_a_digest_for_events_and_another_for_audiences() -> None:
+def test_an_address_has_a_digest_for_every_rule() -> None:
     found = [(one.kind, one.digest) for one in digests_of_email("\u00a0 John.Doe+promo@Example.com\n")]
-    assert found == [("email", sha256(b"john.doe+promo@example.com").hexdigest()), ("audience_email", JOHN)]
+    assert found == [
+        ("email", sha256(b"john.doe+promo@example.com").hexdigest()),
+        ("audience_email", sha256(b"john.doe@example.com").hexdigest()),
+        ("audience_email", JOHN),
+    ]
 
 
 def test_a_digest_stands_for_itself() -> None:
