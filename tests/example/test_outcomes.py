@@ -22,13 +22,20 @@ REASONS = {
     "web_purchases": ANY_EVENT_SOURCE | {"unknown_event", "missing_page_url"},
 }
 WARNINGS = {
-    "store_purchases": {"invalid_email", "invalid_phone", "currency_not_listed", "conflicting_rows"},
+    "store_purchases": {
+        "invalid_email",
+        "invalid_phone",
+        "currency_not_listed",
+        "conflicting_rows",
+        "placeholder_value",
+    },
     "web_purchases": {
         "invalid_email",
         "invalid_phone",
         "invalid_ip",
         "legacy_event_name",
         "missing_ip_for_ldu",
+        "placeholder_value",
     },
 }
 
