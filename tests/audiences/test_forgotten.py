@@ -13,7 +13,7 @@ from tests.audiences.shop import Shop, members, open_shop, wanted
 from tests.audiences.test_mirror import MAPPING, person
 
 PEOPLE = [person(number) for number in range(1, 40)]
-ADDRESS = "person.9@example.com"
+ADDRESS = " <PERSON.9+X@EXAMPLE.COM>;"
 """Another spelling of what the warehouse has of the ninth person."""
 
 
