@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import insert
 
 from benchmarks.process import peak_bytes
-from connector.hashed import EVENTS, KEY, HashedEvents
+from connector.hashed import EVENTS, KEY, LINE, HashedEvents
 from connector.ledger.delivered import Since
 from connector.ledger.ledger import open_ledger
 from connector.ledger.records import NewRun, Scope
@@ -129,9 +129,9 @@ def _stage(directory: Path, keys: Keys) -> None:
         count = len(some)
         column = pa.FixedSizeBinaryArray.from_buffers(KEY, count, [None, pa.py_buffer(some.tobytes())])
         rows = pa.ListArray.from_arrays(np.arange(count + 1, dtype=np.int32), np.arange(start + 1, start + count + 1))
-        nothing = pa.ListArray.from_arrays(np.zeros(count + 1, np.int32), pa.array([], pa.string()))
-        columns = [column, rows, pa.repeat(head, count), pa.nulls(count, pa.string())]
-        columns += [pa.nulls(count, EVENTS.field("amount").type), nothing, pa.repeat("0" * 16, count)]
+        line = pa.ListArray.from_arrays(rows.offsets, pa.nulls(count, LINE), type=EVENTS.field("lines").type)
+        columns = [column, rows, pa.repeat(head, count), line]
+        columns += [pa.nulls(count, EVENTS.field("amount").type), pa.repeat("0" * 16, count)]
         columns += [
             pa.repeat(1_790_000_000, count),
             pa.repeat("USD", count),

@@ -94,6 +94,10 @@ class Group:
     value: Decimal | None = None
     rows: int = 0
     conflicting: int = 0
+    priced: int = 0
+    identical: int = 0
+    several_currencies: bool = False
+    seen: set[tuple[Any, ...]] = field(default_factory=set)
     broken: bool = False
 
 
@@ -134,7 +138,12 @@ def _events(groups: Iterable[Group], counts: Counter[str]) -> Iterator[dict[str,
         if group.broken:
             counts["incomplete_event"] += group.rows
             continue
+        if group.several_currencies or (group.value is not None and group.value < 0):
+            counts["conflicting_currency" if group.several_currencies else "invalid_amount"] += group.rows
+            continue
         counts["conflicting_rows"] += group.conflicting
+        counts["identical_rows"] += group.identical
+        counts["incomplete_amount"] += group.rows - group.priced if group.priced else 0
         properties = group.event["properties"]
         if group.contents:
             properties["contents"] = group.contents
@@ -156,11 +165,14 @@ def _add(row: dict[str, Any], settings: Settings, groups: dict[tuple[str, str], 
     event_id = _text(row.get("event_id")) or _derived_id(fields, row)
     if fields.name is None or event_id is None:
         return
+    if not {"event_id", "order_id", "content_id"} & row.keys() and (fields.name, event_id) in groups:
+        counts["duplicate"] += reason is None
+        return
     group = groups.setdefault((fields.name, event_id), Group({}))
     if reason is not None:
         group.broken = True
     else:
-        _join(group, _event(row, fields, event_id), _content(row, amounts), _amount(amounts))
+        _join(group, row, _event(row, fields, event_id), amounts)
 
 
 def _fields(row: dict[str, Any], settings: Settings, counts: Counter[str]) -> Fields:
@@ -205,16 +217,33 @@ def _event(row: dict[str, Any], fields: Fields, event_id: str) -> dict[str, Any]
     }
 
 
-def _join(group: Group, event: dict[str, Any], content: dict[str, Any], amount: Decimal | None) -> None:
+def _join(group: Group, row: dict[str, Any], event: dict[str, Any], amounts: dict[str, Decimal]) -> None:
     if not group.event:
         group.event = event
     elif group.event != event:
         group.conflicting += 1
+        group.several_currencies |= group.event["properties"]["currency"] != event["properties"]["currency"]
     group.rows += 1
-    if content:
+    group.priced += "price" in amounts and "quantity" in amounts
+    mapped = tuple(_comparable(row.get(name)) for name in COLUMNS)
+    group.identical += mapped in group.seen
+    group.seen.add(mapped)
+    content, amount = _content(row, amounts), _amount(amounts)
+    if content and not _is_negative(amounts, amount):
         group.contents.append(content)
     if amount is not None:
         group.value = amount if group.value is None else EXACT.add(group.value, amount)
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip() or None
+    return repr(value) if isinstance(value, list) else value
+
+
+def _is_negative(amounts: dict[str, Decimal], amount: Decimal | None) -> bool:
+    """Whether a line reduces its event's value, and is none of its contents."""
+    return min(amounts.get("price", 0), amounts.get("quantity", 0), amount or 0) < 0
 
 
 def _text(value: Any) -> str | None:
@@ -355,9 +384,9 @@ def _read_time(text: str) -> datetime | Decimal | None:
 
 
 def _amounts(row: dict[str, Any]) -> dict[str, Decimal]:
-    amounts = {}
+    amounts: dict[str, Decimal] = {}
     for name, limit in LIMITS:
-        value = row.get(name)
+        value = row.get(name) if name != "value" or not {"price", "quantity"} <= amounts.keys() else None
         if value is None:
             continue
         if isinstance(value, str):
@@ -369,9 +398,9 @@ def _amounts(row: dict[str, Any]) -> dict[str, Decimal]:
         elif isinstance(value, bool):
             raise Rejected("invalid_amount")
         number = value if isinstance(value, Decimal) else EXACT.create_decimal(str(value))
-        if number.is_nan() or not 0 <= number < limit:
+        if number.is_nan() or not -limit < number < limit:
             raise Rejected("invalid_amount")
-        amounts[name] = number.copy_abs().quantize(MICRO, context=EXACT)
+        amounts[name] = EXACT.add(number.quantize(MICRO, context=EXACT), Decimal(0))
         if amounts[name] >= limit:
             raise Rejected("invalid_amount")
     return amounts
@@ -410,5 +439,20 @@ def _derived_id(fields: Fields, row: dict[str, Any]) -> str | None:
     if seconds is None or fields.name is None:
         return None
     emails, phones = sorted(fields.emails), sorted(fields.phones)
-    identity = orjson.dumps([emails, phones, [], fields.name, seconds, fields.order_id])
-    return hashlib.sha256(identity).hexdigest()[:36]
+    if fields.order_id is not None:
+        day = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+        return _short_digest(["order", fields.name, day, fields.order_id, _text(row.get("shop_id"))])
+    amount = [] if "content_id" in row else [_plain_or_none(row)]
+    return _short_digest([emails, phones, [], fields.name, seconds, *amount])
+
+
+def _plain_or_none(row: dict[str, Any]) -> orjson.Fragment | None:
+    try:
+        amount = _amount(_amounts(row))
+    except Rejected:
+        return None
+    return None if amount is None else _plain(amount)
+
+
+def _short_digest(parts: list[Any]) -> str:
+    return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:36]

@@ -117,7 +117,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("event_id",),
         ("event_id",),
         Kind.ID,
-        "blank: derived from the row, the same for ever",
+        "blank: derived from the row, the same for ever ([how](docs/delivery.md#which-rows-are-one-event))",
         plain=Plain.ID,
     ),
     Parameter(
@@ -326,14 +326,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("price",),
         ("properties", "contents", "price"),
         Kind.AMOUNT,
-        "number, not negative, below 10^14",
+        "number below 10^14; a negative one reduces the event's value and is none of its contents",
     ),
     Parameter(
         "quantity",
         ("quantity",),
         ("properties", "contents", "quantity"),
         Kind.QUANTITY,
-        "number, not negative, below 10^12",
+        "number below 10^12; a negative one, as of a return, likewise",
     ),
     Parameter(
         "value",

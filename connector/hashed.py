@@ -5,7 +5,9 @@ These types are the privacy rule: stage, ledger and delivery take them and nothi
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import pyarrow as pa
 
@@ -17,14 +19,29 @@ AMOUNT = pa.decimal128(38, 6)
 MATCHED_BY = ("email", "phone", "external_id", "tiktok_click_id", "cookie_id", "ip")
 """The parameters by which TikTok can tell who an event is about, in the order of the bits of `marks`."""
 
+LINE = pa.struct(
+    [
+        pa.field("item", pa.string()),
+        pa.field("amount", AMOUNT),
+        pa.field("digest", pa.uint64()),
+        pa.field("head_digest", pa.uint64()),
+        pa.field("priced", pa.bool_()),
+    ]
+)
+"""A line item of an event.
+
+item: its element of `contents`, NULL where it has none; amount: what it adds to the event's value; digest: 64 bits of
+all its mapped columns, equal for rows that are alike in all of them; head_digest: 64 bits of what the row says of its
+event, the event's `head` if it is the first of its rows; priced: whether price and quantity are given.
+"""
+
 EVENTS = pa.schema(
     [
         pa.field("key", KEY, nullable=False),
         pa.field("rows", pa.list_(pa.int64()), nullable=False),
         pa.field("head", pa.string(), nullable=False),
-        pa.field("items", pa.string()),
+        pa.field("lines", pa.list_(LINE), nullable=False),
         pa.field("amount", AMOUNT),
-        pa.field("others", pa.list_(pa.string()), nullable=False),
         pa.field("persons", pa.string(), nullable=False),
         pa.field("time", pa.int64()),
         pa.field("currency", pa.string()),
@@ -34,13 +51,17 @@ EVENTS = pa.schema(
 """An event in the parts from which its JSON is put together, so that line items can still be added.
 
 key: 128 bits of (event source, event source id, event, event_id); rows: the numbers of its rows in the
-result, from 1; head: its JSON object, open after the last member of `properties`; items: the elements of
-`contents` joined by commas; amount: what goes into `value`; others: the heads of those of its rows that say
-something else of the event than the first; persons: whom it is about, of each digest the first PERSON_DIGITS.
+result, from 1; head: its JSON object, open after the last member of `properties`; lines: a LINE for each of its rows,
+in their order; amount: what goes into `value`, the sum of its lines' amounts; persons: whom it is about, of each
+digest the first PERSON_DIGITS.
 
 time, currency and marks are what a run's figures are counted by: its event_time in Unix seconds, the currency of its
-value, and, bit n, whether it has MATCHED_BY[n]. They are null in a stage of an earlier version, which kept none.
+value (SEVERAL_CURRENCIES where its rows name more than one), and, bit n, whether it has MATCHED_BY[n]. They are null
+in a stage of an earlier version, which kept none.
 """
+
+SEVERAL_CURRENCIES = ""
+"""Stands for the currency of an event whose rows name more than one: it has no value, and is never sent."""
 
 DIGEST = pa.binary(32)
 ID_TYPES = ("email", "phone", "idfa", "aaid")
@@ -108,17 +129,21 @@ class HashedRows:
     """What became of one slice of the query's result.
 
     `left_out` has the schema LEFT_OUT; `barred` are the keys of rejected rows (type KEY, distinct): no event
-    of such a key may be sent. `rejects`, `skips` and `warnings` count rows.
+    of such a key may be sent. `undecided` are the keys of events that can only be judged once all their rows are
+    known. `rejects`, `skips` and `warnings` count rows; `identical_value` is what rows that are counted as
+    `identical_rows` add to values, by currency.
     """
 
     read: int
     events: tuple[HashedEvents, ...]
     left_out: pa.Table
     barred: pa.Array
+    undecided: pa.Array
     rejects: Counter[str]
     skips: Counter[str]
     warnings: Counter[str]
     phones: "PhoneCounts"
+    identical_value: Mapping[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True)

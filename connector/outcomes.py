@@ -6,6 +6,7 @@ reasons are tried, so a row has the first that applies.
 """
 
 from enum import StrEnum
+from typing import Literal
 
 
 class RunStatus(StrEnum):
@@ -86,6 +87,12 @@ class RowWarning(StrEnum):
     PLACEHOLDER_VALUE = "placeholder_value"
     UNKNOWN_COUNTRY = "unknown_country"
 
+
+IdenticalRows = Literal["keep", "drop", "reject"]
+"""What to do with rows of an event that are alike in every mapped column: send all, send one, or reject the event."""
+
+NegativeLines = Literal["subtract", "reject"]
+"""What to do with a negative line of an event: reduce its value by it, or reject the event."""
 
 REASONS = tuple(Reason)
 WARNINGS = tuple(RowWarning)

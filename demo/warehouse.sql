@@ -203,7 +203,7 @@ SELECT
     , business_date + to_seconds(opens + generator.pick('second ' || order_id, open_seconds)) AS ordered_at
     , 250 * generator.pick('customer ' || order_id, 12) + (slot * 83 + 60) % 250 AS customer_number
     , CASE WHEN purchase_channel = 'in_store' THEN 101 + generator.pick('store ' || order_id, 24) END AS store_id
-    , CASE WHEN slot = 50 THEN 3 ELSE 1 + generator.pick('lines ' || order_id, 5) END AS line_count
+    , CASE WHEN slot IN (50, 52) THEN 3 ELSE 1 + generator.pick('lines ' || order_id, 5) END AS line_count
 FROM named
 WHERE ordered_at <= generator.now_utc();
 
@@ -213,8 +213,9 @@ WITH lines AS (
     SELECT
         *
         , unnest(range(1, line_count + 1)) AS line_number
-        , generator.pick('product ' || order_id || '/' || line_number, 12) AS product_number
-        , greatest(1, generator.pick('quantity ' || order_id || '/' || line_number, 6) - 2) AS item_quantity
+        , CASE WHEN slot = 52 THEN 1 ELSE line_number END AS priced_line             -- dirty: a join that fans out
+        , (generator.pick('product ' || order_id, 12) + 5 * priced_line) % 12 AS product_number
+        , greatest(1, generator.pick('quantity ' || order_id || '/' || priced_line, 6) - 2) AS item_quantity
     FROM generator.orders
 )
 
@@ -222,7 +223,7 @@ WITH lines AS (
     SELECT
         *
         , CAST(CASE
-            WHEN slot = 50 AND line_number = 2 THEN -products.list_price - 1     -- dirty: one bad line among good
+            WHEN slot = 51 THEN -products.list_price                             -- dirty: a return, not a purchase
             ELSE products.list_price
         END AS DECIMAL(10, 2)) AS item_price
     FROM lines
@@ -238,6 +239,7 @@ SELECT
     , order_id
     , CASE
         WHEN slot = 10 THEN NULL                                                 -- dirty: the till lost the time
+        WHEN slot = 50 AND line_number = 2 THEN NULL                             -- dirty: one bad line among good
         WHEN slot = 20 THEN ordered_at + INTERVAL 365 DAY                        -- dirty: a clock a year ahead
         WHEN slot = 30 THEN ordered_at - INTERVAL 45 DAY                         -- dirty: uploaded weeks late
         WHEN slot = 70 THEN ordered_at + to_seconds(20 * line_number)            -- dirty: each line its own time

@@ -7,7 +7,8 @@ It is written to be read beside those pages and is slow.
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from functools import reduce
 from zoneinfo import ZoneInfo
@@ -43,6 +44,8 @@ class Settings:
     timezone: str = "UTC"
     max_age_days: int = 28
     line_items: bool = True
+    identical_rows: str = "keep"
+    negative_lines: str = "subtract"
 
 
 @dataclass
@@ -61,6 +64,7 @@ class Result:
     rejected: dict[int, str] = field(default_factory=dict)
     skipped: dict[int, str] = field(default_factory=dict)
     warnings: Counter[str] = field(default_factory=Counter)
+    identical_value: dict[str, Decimal] = field(default_factory=dict)
 
 
 def event_json(event: Event) -> str:
@@ -81,18 +85,28 @@ def transform(
     `mapping` is a data template's `parameters` in full (nothing is added to it); None is the identity template.
     """
     sources = {ALIASES.get(name, name): source for name, source in (mapping or identity_template()).items()}
+    if not any(_columns_of(sources, name, rows) for name in ("event_id", "order_id", "content_id")):
+        settings = replace(settings, line_items=False)
     read = [Row(number, row, sources, settings) for number, row in enumerate(rows, 1)]
     result = Result(warnings=Counter(warning for row in read for warning in row.warnings))
     result.rejected = {row.number: row.reason for row in read if row.reason}
     if settings.line_items:
-        _group(read, result)
+        _group(read, result, settings)
     else:
         _each(read, result)
     result.rejected = dict(sorted(result.rejected.items()))
     return result
 
 
-def _group(read: list["Row"], result: Result) -> None:
+def _columns_of(sources: Mapping[str, object], parameter: str, rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """The columns of a result that fill a parameter."""
+    source = sources.get(parameter)
+    named = source.get("column") if isinstance(source, Mapping) else source
+    names = {str(name).lower() for name in (named if isinstance(named, list) else [named])}
+    return [name for row in rows[:1] for name in row if name.lower() in names]
+
+
+def _group(read: list["Row"], result: Result, settings: Settings) -> None:
     """Rows of one key are one event, sent whole or not at all."""
     groups: dict[Key, list[Row]] = {}
     for row in read:
@@ -102,10 +116,50 @@ def _group(read: list["Row"], result: Result) -> None:
         if any(row.reason for row in rows):
             result.rejected.update({row.number: "incomplete_event" for row in rows if not row.reason})
             continue
+        rows = _without_identical(rows, result) if settings.identical_rows == "drop" else rows
+        if reason := _event_reason(rows, settings):
+            result.rejected.update({row.number: reason for row in rows})
+            continue
         result.events.append(_event(rows))
+        _warn_of_lines(rows, result)
         first = values.json_text(rows[0].shared)
         conflicting = sum(values.json_text(row.shared) != first for row in rows)
         result.warnings.update({"conflicting_rows": conflicting} if conflicting else {})
+
+
+def _without_identical(rows: list["Row"], result: Result) -> list["Row"]:
+    kept: list[Row] = []
+    for row in rows:
+        if any(row.mapped == other.mapped for other in kept):
+            result.skipped[row.number] = "duplicate"
+        else:
+            kept.append(row)
+    return kept
+
+
+def _event_reason(rows: list["Row"], settings: Settings) -> str | None:
+    """Why a whole event is rejected, the first reason that applies."""
+    if len({row.currency for row in rows}) > 1:
+        return "conflicting_currency"
+    if reduce(values.EXACT.add, (row.amount or Decimal(0) for row in rows)) < 0:
+        return "invalid_amount"
+    return "identical_rows" if settings.identical_rows == "reject" and _identical(rows) else None
+
+
+def _identical(rows: list["Row"]) -> list["Row"]:
+    return [row for place, row in enumerate(rows) if any(row.mapped == other.mapped for other in rows[:place])]
+
+
+def _warn_of_lines(rows: list["Row"], result: Result) -> None:
+    for row in _identical(rows):
+        result.warnings["identical_rows"] += 1
+        if row.amount:
+            so_far = result.identical_value.get(row.currency, Decimal(0))
+            result.identical_value[row.currency] = values.EXACT.add(so_far, row.amount)
+    result.identical_value = {currency: value for currency, value in result.identical_value.items() if value}
+    priced = sum(row.priced for row in rows)
+    if 0 < priced < len(rows):
+        result.warnings["incomplete_amount"] += len(rows) - priced
 
 
 def _each(read: list["Row"], result: Result) -> None:
@@ -123,7 +177,7 @@ def _each(read: list["Row"], result: Result) -> None:
 
 def _event(rows: list["Row"]) -> Event:
     first = rows[0]
-    contents = [row.content for row in rows if row.content]
+    contents = [row.content for row in rows if row.content and not row.is_negative]
     amounts = [row.amount for row in rows if row.amount is not None]
     properties: dict[str, object] = dict(first.properties)
     if contents:
@@ -143,6 +197,7 @@ class Row:
         self.settings = settings
         self.sources = sources
         self.columns = {name.lower(): value for name, value in row.items()}
+        self.mapped = {name: _comparable(self._raw(name)) for name in sources}
         self.warnings: set[str] = set()
         self._route()
         self._name_and_time()
@@ -229,15 +284,28 @@ class Row:
         if self.currency in OTHER_CURRENCIES:
             self.warnings.add("currency_not_listed")
         self.amounts: dict[str, Decimal] = {}
-        self.amounts_are_valid = True
+        self.amounts_are_valid, self.is_negative = True, False
+        self.priced = self._is_given("price") and self._is_given("quantity")
+        may_be_negative = self.settings.line_items and self.settings.negative_lines == "subtract"
         for parameter, limit in LIMITS.items():
+            used = parameter != "value" or not self.priced or bool(self.option("value", "first"))
             try:
                 amount = values.amount(self.one(parameter), limit)
             except values.Invalid:
-                self.amounts_are_valid = False
+                self.amounts_are_valid &= not used
                 continue
-            if amount is not None:
-                self.amounts[parameter] = amount
+            if amount is None:
+                continue
+            self.amounts[parameter] = values.micro(amount)
+            negative = amount < 0
+            self.amounts_are_valid &= may_be_negative or not (negative and used)
+            self.is_negative |= negative and parameter != "value"
+        self.is_negative |= (self.amount or Decimal(0)) < 0
+
+    def _is_given(self, parameter: str) -> bool:
+        """Whether something stands there that is no blank text: a number that is none is given, too."""
+        value = self.one(parameter)
+        return values.text(value) is not None if isinstance(value, str) else value is not None
 
     def _identify(self) -> None:
         own = self.seen("phone_region") or self.seen("country")
@@ -335,9 +403,14 @@ class Row:
     def _derived_id(self) -> str | None:
         if self.time is None or self.event is None:
             return None
+        order = None if self.option("order_id", "value") is not None else self.an_id("order_id")
+        if order is not None:
+            day = datetime.fromtimestamp(self.time, ZoneInfo(self.settings.timezone)).strftime("%Y-%m-%d")
+            return _digest(["order", self.event, day, order, self.an_id("shop_id")])
         identity = [sorted(self.emails), sorted(self.phones), sorted(self.external_ids)]
-        parts = [*identity, self.event, self.time, self.an_id("order_id")]
-        return values.sha256(values.json_text(parts))[:36]
+        without_content = not _columns_of(self.sources, "content_id", [self.columns])
+        amount = [self.amount] if without_content else []
+        return _digest([*identity, self.event, self.time, *amount])
 
     def _key(self) -> Key | None:
         if not self.routed or not self.event or not self.id:
@@ -381,8 +454,17 @@ class Row:
         return (reason for reason, applies in conditions.items() if applies)
 
 
+def _digest(parts: list[object]) -> str:
+    return values.sha256(values.json_text(parts))[:36]
+
+
 def _present(fields: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _comparable(given: list[object]) -> list[object]:
+    """Values as they are compared: texts stripped, blank ones nothing."""
+    return [values.text(value) if isinstance(value, str) else value for value in given]
 
 
 def _few(digests: list[str]) -> object:

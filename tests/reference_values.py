@@ -321,7 +321,7 @@ def public_ip(plain: str) -> bool:
 
 
 def amount(value: object, limit: Decimal) -> Decimal | None:
-    """The amount to six decimals, None when blank; raises Invalid."""
+    """The amount as it is written, None when blank; raises Invalid."""
     if isinstance(value, bool):
         raise Invalid
     if isinstance(value, float):
@@ -332,16 +332,14 @@ def amount(value: object, limit: Decimal) -> Decimal | None:
     if not AMOUNT.fullmatch(plain):
         raise Invalid
     number = EXACT.create_decimal(plain)
-    if number < 0 or number >= limit:
+    if number.copy_abs() >= limit or micro(number).copy_abs() >= limit:
         raise Invalid
-    rounded = micro(number)
-    if rounded >= limit:
-        raise Invalid
-    return rounded
+    return number
 
 
 def micro(number: Decimal) -> Decimal:
-    return number.copy_abs().quantize(MICRO, ROUND_HALF_UP, EXACT)
+    """The number to six decimals, rounded half away from zero; never minus zero."""
+    return EXACT.add(number.quantize(MICRO, ROUND_HALF_UP, EXACT), Decimal(0))
 
 
 def unix_seconds(number: Decimal) -> int:

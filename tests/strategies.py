@@ -394,6 +394,8 @@ def settings(draw: st.DrawFn) -> Settings:
         timezone=draw(st.sampled_from(ZONES)),
         max_age_days=draw(st.sampled_from((28, 28, 28, 365, 1))),
         line_items=draw(st.sampled_from((True, True, False))),
+        identical_rows=draw(st.sampled_from(("keep", "keep", "drop", "reject"))),
+        negative_lines=draw(st.sampled_from(("subtract", "subtract", "reject"))),
     )
 
 

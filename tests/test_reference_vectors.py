@@ -54,6 +54,8 @@ def test_a_golden_case(case: Case) -> None:
     assert result.rejected == case.rejected
     assert result.skipped == case.skipped
     assert result.warnings == Counter(case.warnings)
+    if case.identical_value:
+        assert result.identical_value == case.identical_value
     written = [event_json(event) for event in result.events]
     assert [json.loads(text, parse_float=Decimal) for text in written] == list(case.events)
     if case.routes is not None:

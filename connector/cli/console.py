@@ -4,7 +4,7 @@ import json
 import os
 import select
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -87,3 +87,9 @@ def table(rows: Iterable[tuple[str, ...]], *, right: frozenset[int] = frozenset(
         ).rstrip()
         for row in cells
     ]
+
+
+def added_value(identical_value: Mapping[str, str]) -> dict[str, str]:
+    """Describe what identical rows add to the value of their events, by the name of their warning."""
+    values = ", ".join(f"{value} {currency}" for currency, value in identical_value.items())
+    return {"identical_rows": f"adding {values}"} if values else {}

@@ -1,8 +1,9 @@
 """A run's record as lines of text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
-from connector.cli.console import amber, counted, table
+from connector.cli.console import added_value, amber, counted, table
 from connector.config.places import SIMULATOR
 from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
 from connector.ledger.records import MemberCounts, RunRecord
@@ -30,7 +31,7 @@ def summary(record: RunRecord) -> Iterator[str]:
     if record.members:
         lines += [("identifiers of the audience", "", ""), *_changed(record.members)]
     if record.warnings:
-        lines += [("warnings", "", ""), *_named(record.warnings)]
+        lines += [("warnings", "", ""), *_named(record.warnings, added_value(record.identical_value))]
     yield from table(lines, right=frozenset({1}))
     if record.is_empty:
         yield amber(NO_ROWS)
@@ -58,9 +59,9 @@ def _changed(members: MemberCounts) -> list[tuple[str, str, str]]:
     return [(f"  {what}", f"{count:,}", "") for what, count in counts]
 
 
-def _named(counts: dict[str, int]) -> list[tuple[str, str, str]]:
+def _named(counts: Mapping[str, int], remarks: Mapping[str, str] = MappingProxyType({})) -> list[tuple[str, str, str]]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [(f"    {name}", f"{count:,}", "") for name, count in ordered]
+    return [(f"    {name}", f"{count:,}", remarks.get(name, "")) for name, count in ordered]
 
 
 def _where_to_look(api_url: str, test_event_code: str) -> str:

@@ -13,6 +13,7 @@ from connector.config.notification import Notify
 from connector.config.schedule import Schedule
 from connector.config.settings import Complaint, Settings
 from connector.config.warehouse import Warehouse
+from connector.outcomes import IdenticalRows, NegativeLines
 
 FileName = Annotated[str, pattern(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*", "the name of a saved file, without a folder")]
 
@@ -43,6 +44,8 @@ class Orchestration(Settings):
     workflow: Annotated[Literal["manual", "automatic"], one_of("manual", "automatic")] = "manual"
     schedule: Schedule | None = None
     line_items: Switch = True
+    identical_rows: Annotated[IdenticalRows, one_of("keep", "drop", "reject")] = "keep"
+    negative_lines: Annotated[NegativeLines, one_of("subtract", "reject")] = "subtract"
     max_reject_percent: Annotated[float, number(0, 100)] | None = None
     min_rows: Annotated[int, whole(1)] | None = None
     """Rows that the result must have at least; with fewer, nothing is sent."""

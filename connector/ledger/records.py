@@ -40,6 +40,8 @@ class StagedRows:
     unchanged_members: int | None = None
     kept: int = 0
     """Batches, from number 0, that the ledger has already."""
+    identical_value: Mapping[str, str] = field(default_factory=dict)
+    """What rows counted as `identical_rows` add to values: a decimal number by currency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +315,7 @@ class RunRecord:
     rejects: dict[str, int] = field(default_factory=dict)
     skips: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
+    identical_value: dict[str, str] = field(default_factory=dict)
     error: str | None = None
     api_url: str = ""
     test_event_code: str | None = None
@@ -366,5 +369,6 @@ class RunRecord:
             "finished_at": self.finished_at,
             "seconds": self.seconds,
             "error": self.error,
+            **({"identical_value": self.identical_value} if self.identical_value else {}),
             **({"members": asdict(self.members)} if self.members else {}),
         }

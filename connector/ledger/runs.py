@@ -68,7 +68,12 @@ class Runs:
         What became of batches that were sent before is counted already, and stays so. Raises LockedError where another
         process has taken the run over.
         """
-        counts = {"rows_read": rows.read, "unchanged_members": rows.unchanged_members, "warnings": rows.warnings}
+        counts = {
+            "rows_read": rows.read,
+            "unchanged_members": rows.unchanged_members,
+            "warnings": rows.warnings,
+            "identical_value": rows.identical_value or None,
+        }
         with self._database.writing() as connection:
             check_holder(connection, run_id, holder, changing=True)
             for number in (parts.c.batch, batches.c.number):
@@ -299,6 +304,7 @@ def _record(connection: Connection, run: Row[Any]) -> RunRecord:
         rejects=run.rejects,
         skips=run.skips,
         warnings=run.warnings,
+        identical_value=run.identical_value or {},
         error=run.error,
         api_url=run.api_url,
         test_event_code=run.test_event_code,

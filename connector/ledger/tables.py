@@ -59,10 +59,12 @@ runs = Table(
     Column("host", String),
     Column("query_id", String),
     Column("unchanged_members", _MANY),
+    Column("identical_value", JSON(none_as_null=True)),
 )
 """`fingerprint` tells whether the orchestration has changed since; `holder` is the lock of the process that works on
 the run, or was the last to do so; `host` is where its stage is; `query_id` is what the warehouse's own history calls
-its query; `unchanged_members` are the identifiers of an audience that were in it before and stay, NULL for events.
+its query; `unchanged_members` are the identifiers of an audience that were in it before and stay, NULL for events;
+`identical_value` is what identical rows of one event add to values, a decimal number by currency.
 """
 
 files = Table(

@@ -79,7 +79,8 @@ def _to_version_3(connection: Connection) -> None:
 
 
 def _to_version_4(connection: Connection) -> None:
-    """The columns of files. A ledger of version 1 has no table of files yet."""
+    """What identical rows add to values, and the columns of files, of which version 1 has no table yet."""
+    _add(connection, runs, "identical_value")
     if inspect(connection).has_table(files.name):
         _add(connection, files, "columns")
 

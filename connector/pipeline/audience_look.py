@@ -75,6 +75,7 @@ def plan_audience(project: Project, name: str) -> Plan:
         rejects=dict(staged.rejects),
         skips=dict(staged.skips),
         warnings=dict(staged.warnings),
+        identical_value={},
         minutes=round(requests / destination.requests_per_second / 60, 4),
         too_many_rejects=failure.message if isinstance(failure, TooManyRejects) else None,
         would_fail=failure.message if failure else None,
@@ -124,7 +125,8 @@ def preview_audience(project: Project, name: str, rows: int, allowed: Allowed) -
         {"row": row["row"], "outcome": row["outcome"], "reason": row["reason"], "columns": json.loads(row["columns"])}
         for row in first.left_out.slice(0, rows).to_pylist()
     ]
-    return Preview(name, project.target, first.read, [_body(job, copies[0], first, rows)], left_out, would_fail, notes)
+    bodies = [_body(job, copies[0], first, rows)]
+    return Preview(name, project.target, first.read, bodies, left_out, would_fail, notes, warnings=first.warnings)
 
 
 def _body(job: AudienceJob, copy: Copy, first: HashedMembers, rows: int) -> dict[str, Any]:

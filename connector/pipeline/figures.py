@@ -161,6 +161,11 @@ def _exact(millionths: int) -> Decimal:
     return Decimal(f"{millionths}e-{MILLION}")
 
 
+def plain_texts(values: Mapping[str, Decimal]) -> dict[str, str]:
+    """Write amounts by currency as plain decimal numbers."""
+    return {currency: plain_text(value) for currency, value in sorted(values.items())}
+
+
 def plain_text(value: Decimal) -> str:
     """A sum without an exponent and without zeros that say nothing."""
     text = f"{value:f}"

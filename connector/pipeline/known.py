@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connector.ledger.records import KnownKeys
-from connector.outcomes import RowWarning, Skip
+from connector.outcomes import Skip
 from connector.pipeline.settle import Settlement
 from connector.stage.key_file import KeyFile, Numbers
 from connector.stage.keys import Keys, keys_from
@@ -17,8 +17,6 @@ from connector.stage.known import KeySet, Sieve
 from connector.stage.reader import StageReader
 from connector.stage.removed import Removed
 from connector.stage.writer import StagedBatch
-from connector.transform.events import left_out_rows
-from connector.transform.grouping import conflicting_rows
 
 Known = Callable[[], Iterable[KnownKeys]]
 """All keys that are known from before; asked for more than once where a result is large."""
@@ -97,20 +95,12 @@ def _taken_out(stage: StageReader, found: list[tuple[StagedBatch, _Found]], remo
         skipped[Skip.ALREADY_DELIVERED].append(events.filter(pa.array(delivered)))
         skipped[Skip.ANSWER_LOST].append(events.filter(pa.array(lost)))
         gone.append(removed.numbers(batch, delivered | lost))
-    step = Settlement(np.concatenate(gone))
+    step = Settlement(removed=np.concatenate(gone))
     for reason, parts in skipped.items():
-        count_skipped(step, reason, pa.Table.from_batches(parts))
+        events = pa.Table.from_batches(parts)
+        step.leave_out(events, reason, brief=True)
+        step.take_back(events)
     return step
-
-
-def count_skipped(step: Settlement, reason: Skip, events: pa.Table) -> None:
-    """Adds to a step what is left out of events (schema EVENTS) that are skipped, which says of nobody who it was."""
-    if not events.num_rows:
-        return
-    rows = left_out_rows(events, outcome="skipped", reason=reason, brief=True)
-    step.left_out.append(rows)
-    step.skips[reason.value] += rows.num_rows
-    step.warnings[RowWarning.CONFLICTING_ROWS.value] -= conflicting_rows(events)
 
 
 def _flags(size: int, positions: Iterable[npt.NDArray[np.integer]]) -> npt.NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from connector.pipeline.audience_job import is_audience
 from connector.pipeline.audience_look import plan_audience
 from connector.pipeline.cautions import cautions
 from connector.pipeline.execution import known_keys
+from connector.pipeline.figures import plain_texts
 from connector.pipeline.files import files_before, refuse_wrong, rejected_lines
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan
@@ -45,7 +46,7 @@ def plan_orchestration(project: Project, name: str) -> Plan:
         staged = stage(
             result.rows,
             Path(folder) / "stage",
-            line_items=job.rules.line_items,
+            result.compiled.rules,
             known=known,
             forgotten=forgotten_by(ledger),
         )
@@ -68,6 +69,7 @@ def plan_orchestration(project: Project, name: str) -> Plan:
         rejects=dict(staged.rejects),
         skips=dict(staged.skips),
         warnings=dict(staged.warnings),
+        identical_value=plain_texts(staged.identical_value),
         minutes=round(requests / job.destination.requests_per_second / 60, 4),
         too_many_rejects=failure.message if isinstance(failure, TooManyRejects) else None,
         would_fail=failure.message if failure else None,

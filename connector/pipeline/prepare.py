@@ -213,6 +213,8 @@ def _rules(
         timezone=destination.timezone,
         max_age_days=destination.max_age_days,
         line_items=orchestration.line_items,
+        identical_rows=orchestration.identical_rows,
+        negative_lines=orchestration.negative_lines,
     )
 
 

@@ -12,6 +12,7 @@ from connector.pipeline.access import check_access
 from connector.pipeline.audience_job import is_audience
 from connector.pipeline.audience_look import preview_audience
 from connector.pipeline.cautions import cautions
+from connector.pipeline.figures import plain_texts
 from connector.pipeline.files import refuse_wrong
 from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Preview
@@ -19,6 +20,7 @@ from connector.pipeline.prepare import UNKNOWN_EVENT_SET, job_now
 from connector.pipeline.reject_limit import failure_of_slice
 from connector.pipeline.result import open_result
 from connector.pipeline.suppressed import forgotten_by
+from connector.transform.changes import judged_as_whole
 from connector.transform.events import left_out_rows
 from connector.transform.forgotten import Forgotten
 from connector.transform.grouping import payloads
@@ -37,6 +39,7 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
     with open_result(job, project.directory, limit=limit, test_event_code=code) as result:
         slices = iter(result.rows)
         first = next(slices, None)
+        first = judged_as_whole(first, result.compiled.rules) if first else None
         would_fail = failure_of_slice(job.orchestration, first, slices)
         notes = tuple(cautions(project, job, result.schema))
         if result.reading:
@@ -49,7 +52,17 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
     for row in left_out:
         del row["code"], row["message"]
     bodies = _bodies(events, rows, code)
-    return Preview(name, project.target, first.read, bodies, left_out, would_fail, notes)
+    return Preview(
+        name,
+        project.target,
+        first.read,
+        bodies,
+        left_out,
+        would_fail,
+        notes,
+        warnings=first.warnings,
+        identical_value=plain_texts(first.identical_value),
+    )
 
 
 def _without(first: HashedRows, forgotten: Forgotten) -> tuple[list[HashedEvents], list[pa.Table]]:

@@ -10,6 +10,7 @@ from connector.pipeline.cautions import cautions
 from connector.pipeline.clearing import staged_or_not_at_all
 from connector.pipeline.early import Early
 from connector.pipeline.execution import Execution, known_keys
+from connector.pipeline.figures import plain_texts
 from connector.pipeline.known import Known
 from connector.pipeline.phone_regions import region_questions
 from connector.pipeline.prepare import Job
@@ -47,7 +48,7 @@ def read_and_stage(at: Execution, run: Run, stop: Event, early: Early | None = N
         staged = stage(
             result.rows,
             directory,
-            line_items=run.job.rules.line_items,
+            result.compiled.rules,
             known=_known(at, run),
             forgotten=forgotten_by(at.ledger),
             read=at.observer.read,
@@ -57,7 +58,15 @@ def read_and_stage(at: Execution, run: Run, stop: Event, early: Early | None = N
         staged.has_input = has_input(result, staged)
     for question in region_questions(staged.phones, run.job.destination):
         at.observer.note(question)
-    rows = StagedRows(staged.read, staged.rejects, staged.skips, staged.warnings, staged.batches, kept=staged.kept)
+    rows = StagedRows(
+        staged.read,
+        staged.rejects,
+        staged.skips,
+        staged.warnings,
+        staged.batches,
+        kept=staged.kept,
+        identical_value=plain_texts(staged.identical_value),
+    )
     at.ledger.runs.staged(run.run_id, rows, holder=at.lock.holder)
     events = [*(batch.events for batch in begun), *(batch.events for batch in staged.batches)]
     at.observer.staged(sum(events), len(events))

@@ -113,7 +113,7 @@ def open_result(
                 compiled = compile_job(job, result.schema)
             batches: Iterator[pa.RecordBatch] = result.batches()
             if limit is not None:
-                whole = job.rules.line_items and test_event_code is None
+                whole = compiled.rules.line_items and test_event_code is None
                 batches = first_events(batches, limit, compiled) if whole else first_rows(batches, limit)
             if chosen is not None:
                 batches = chosen.among(batches, compiled)

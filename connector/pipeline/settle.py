@@ -4,10 +4,9 @@ Most results need little of this: their rows come sorted, and only an event at t
 rows come in any order, all events are: those are put into shares by their keys, each of which fits into memory.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connector.hashed import EVENTS, HashedEvents
-from connector.outcomes import Reason, RowWarning, Skip
+from connector.outcomes import Reason, Skip
 from connector.route import Route
 from connector.stage.event_shares import EventShares
 from connector.stage.key_file import KeyFile, Numbers
@@ -24,39 +23,35 @@ from connector.stage.keys import Keys, halves, in_share_order
 from connector.stage.reader import StageReader
 from connector.stage.seen import BITS, Seen
 from connector.stage.writer import StagedBatch
-from connector.transform.events import left_out_rows
-from connector.transform.grouping import conflicting_rows, group
+from connector.transform.changes import EventChanges
+from connector.transform.grouping import group
+from connector.transform.line_items import decide
+from connector.transform.rules import EventRules
 
 Positions = npt.NDArray[np.int64]
 EVENTS_AT_ONCE = 60_000
 _BITS_PER_EVENT = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+@dataclass(slots=True, kw_only=True)
+class Settlement(EventChanges):
     """One step: events taken out of staged batches, what became of them, and how counts change.
 
-    `removed` are their numbers, as `KeyFile` gives them; `events` are staged anew.
-    `rejects`, `skips` and `warnings` count rows; a warning's count can be negative, where the event that it
-    was counted for is not sent after all. `read_before` rows were read by an earlier reading, and are counted as its.
+    `removed` are their numbers, as `KeyFile` gives them; `events` are staged anew. `read_before` rows were read by an
+    earlier reading, and are counted as its.
     """
 
     removed: Numbers
     read_before: int = 0
-    events: list[HashedEvents] = field(default_factory=list)
-    left_out: list[pa.Table] = field(default_factory=list)
-    rejects: Counter[str] = field(default_factory=Counter)
-    skips: Counter[str] = field(default_factory=Counter)
-    warnings: Counter[str] = field(default_factory=Counter)
 
 
 def settle(
-    directory: Path, keys: KeyFile, batches: list[StagedBatch], *, line_items: bool, earlier: int = 0
+    directory: Path, keys: KeyFile, batches: list[StagedBatch], rules: EventRules, *, earlier: int = 0
 ) -> Iterator[Settlement]:
     """What has to change in the staged `batches` so that every key stands in them once, and no barred one.
 
-    The first `earlier` events are those of an earlier reading: the first event that repeats one of theirs is that
-    event, read again.
+    Events that were undecided are judged as `decide` does. The first `earlier` events are those of an earlier reading:
+    the first event that repeats one of theirs is that event, read again.
     """
     with ExitStack() as stack:
         found = KeyList(directory / "barring-keys")
@@ -70,11 +65,11 @@ def settle(
         routes = _collect(directory, keys, batches, repeated, parts)
         for some, barred in zip(parts.read(), barring, strict=True):
             for route, of_route in _by_route(some, routes):
-                yield _settled(route, of_route, barred, line_items=line_items, earlier=earlier)
+                yield _settled(route, of_route, barred, rules, earlier)
 
 
 def _marked(keys: KeyFile, barred: KeyList) -> tuple[Seen, int]:
-    """Marks of all keys that stand in a stage more than once, or are barred, and how many events have one of them.
+    """Mark all keys that a stage has more than once, or that are barred or undecided, and count their events.
 
     The barred ones are added to `barred`.
     """
@@ -108,33 +103,32 @@ def _by_route(some: pa.Table, routes: list[Route]) -> Iterator[tuple[Route, pa.T
         yield routes[number], ordered.slice(bounds[number], bounds[number + 1] - bounds[number])
 
 
-def _settled(route: Route, some: pa.Table, barred: Keys, *, line_items: bool, earlier: int) -> Settlement:
+def _settled(route: Route, some: pa.Table, barred: Keys, rules: EventRules, earlier: int) -> Settlement:
     parts, number = some.select(EVENTS.names), some["number"].to_numpy()
     numbers = halves(parts["key"])
-    repeated = _is_repeated(parts["key"])
     stopped = _is_among(numbers, barred)
-    grouped = group(parts, stopped, line_items=line_items)
-    if not line_items:
+    grouped = group(parts, stopped, line_items=rules.line_items)
+    if not rules.line_items:
         again = _read_again(numbers, grouped.duplicates, int(np.count_nonzero(number < earlier)))
         duplicates = parts.take(pa.array(np.setdiff1d(grouped.duplicates, again)))
-        left_out = left_out_rows(duplicates, outcome="skipped", reason=Skip.DUPLICATE)
-        return Settlement(
-            number[grouped.duplicates],
-            read_before=len(again),
-            left_out=[left_out],
-            skips=Counter({Skip.DUPLICATE: left_out.num_rows} if left_out.num_rows else {}),
-        )
-    merged = grouped.events if repeated.all() else grouped.events.filter(pa.array(repeated[grouped.first]))
-    incomplete = parts.filter(pa.array(stopped))
-    left_out = left_out_rows(incomplete, outcome="rejected", reason=Reason.INCOMPLETE_EVENT)
-    gone = parts.select(["others"]).filter(pa.array(repeated | stopped))
-    return Settlement(
-        number[repeated | stopped],
-        events=[HashedEvents(route, merged)],
-        left_out=[left_out],
-        rejects=Counter({Reason.INCOMPLETE_EVENT.value: left_out.num_rows} if left_out.num_rows else {}),
-        warnings=Counter({RowWarning.CONFLICTING_ROWS.value: conflicting_rows(merged) - conflicting_rows(gone)}),
-    )
+        step = Settlement(removed=number[grouped.duplicates], read_before=len(again))
+        step.leave_out(duplicates, Skip.DUPLICATE)
+        return step
+    decided = decide(grouped.events, rules)
+    changed = _is_repeated(parts["key"]) | stopped | _is_among(numbers, halves(decided.changed))
+    step = Settlement(removed=number[changed])
+    step.leave_out(parts.filter(pa.array(stopped)), Reason.INCOMPLETE_EVENT)
+    for reason, events in decided.left_out.items():
+        step.leave_out(events, reason)
+    step.send(HashedEvents(route, _among_keys(decided.events, parts, changed)))
+    step.take_back(parts.filter(pa.array(changed)))
+    return step
+
+
+def _among_keys(events: pa.Table, parts: pa.Table, changed: npt.NDArray[np.bool_]) -> pa.Table:
+    """Those of the events of which some part has changed."""
+    keys = halves(parts["key"].filter(pa.array(changed)))
+    return events.filter(pa.array(_is_among(halves(events["key"]), keys)))
 
 
 def _read_again(numbers: Keys, duplicates: Positions, earlier: int) -> Positions:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 
@@ -23,7 +24,9 @@ from connector.stage.key_file import KeyFile
 from connector.stage.reader import StageReader
 from connector.stage.removed import Removed, write_removed
 from connector.stage.writer import EventsFile, StagedBatch
+from connector.transform.changes import add_values
 from connector.transform.forgotten import Forgotten
+from connector.transform.rules import EventRules
 
 NOBODY = Forgotten()
 
@@ -40,6 +43,8 @@ class Staged:
     skips: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     phones: PhoneCounts = field(default_factory=PhoneCounts)
+    identical_value: dict[str, Decimal] = field(default_factory=dict)
+    """What rows counted as `identical_rows` add to values, by currency."""
     batches: list[BatchRecord] = field(default_factory=list)
     kept: int = 0
     """Batches that were handed on before; those in `batches` are numbered after them."""
@@ -56,13 +61,14 @@ class Staged:
         self.rejects.update(part.rejects)
         self.skips.update(part.skips)
         self.warnings.update(part.warnings)
+        add_values(self.identical_value, part.identical_value)
 
 
 def stage(
     rows: Iterable[HashedRows],
     directory: Path,
+    rules: EventRules,
     *,
-    line_items: bool,
     known: Known = nothing_known,
     forgotten: Forgotten = NOBODY,
     read: Read = lambda _: None,
@@ -86,7 +92,7 @@ def stage(
         if early:
             early.begin(known())
         staging.read(rows, read)
-        staging.settle(staging.repeated(line_items=line_items))
+        staging.settle(staging.repeated(rules))
         staging.leave_out(leave_out_forgotten(directory, staging.batches, staging.removed, forgotten))
         staging.leave_out(leave_out_known(directory, keys, staging.batches, staging.removed, known))
         staging.put_together()
@@ -122,6 +128,7 @@ class _Staging:
                 self.staged.phones.update(part.phones)
                 self.left_out.add(self.forgotten.without(part.left_out))
                 self.keys.bar(part.barred)
+                self.keys.add_undecided(part.undecided)
                 for events in part.events:
                     file.add(self.early.rest(events, self.forgotten) if self.early else events)
                 if self.early:
@@ -132,11 +139,11 @@ class _Staging:
             self.early.finish()
             self.staged.kept = len(self.early.batches)
 
-    def repeated(self, *, line_items: bool) -> Iterator[Settlement]:
+    def repeated(self, rules: EventRules) -> Iterator[Settlement]:
         """See `settle`."""
         before = self.early.batches if self.early else []
         earlier = self.early.earlier_events if self.early else 0
-        return settle(self.directory, self.keys, before + self.batches, line_items=line_items, earlier=earlier)
+        return settle(self.directory, self.keys, before + self.batches, rules, earlier=earlier)
 
     def settle(self, steps: Iterator[Settlement]) -> None:
         """Takes events out, and writes those that are staged anew to a further file."""
@@ -176,6 +183,7 @@ class _Staging:
         write_removed(self.directory, self.batches, self.removed)
         self.staged.batches = list(_numbered(self.batches, self.removed, self.directory, self.staged.kept))
         self.staged.warnings = +self.staged.warnings
+        self.staged.identical_value = {name: value for name, value in self.staged.identical_value.items() if value}
 
 
 def _numbered(batches: list[StagedBatch], removed: Removed, directory: Path, first: int) -> Iterator[BatchRecord]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from connector.ledger.ledger import Ledger
 from connector.outcomes import Skip
-from connector.pipeline.known import BATCHES_AT_ONCE, count_skipped
+from connector.pipeline.known import BATCHES_AT_ONCE
 from connector.pipeline.settle import Settlement
 from connector.stage.reader import PersonReader, StageReader
 from connector.stage.removed import Removed
@@ -36,6 +36,8 @@ def leave_out_forgotten(
                     gone.append(removed.numbers(batch, about))
                     found.append(stage.whole(batch.file, batch.index).filter(pa.array(about)))
             if found:
-                step = Settlement(np.concatenate(gone))
-                count_skipped(step, Skip.SUPPRESSED, pa.Table.from_batches(found))
+                step = Settlement(removed=np.concatenate(gone))
+                events = pa.Table.from_batches(found)
+                step.leave_out(events, Skip.SUPPRESSED, brief=True)
+                step.take_back(events)
                 yield step

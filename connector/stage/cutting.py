@@ -57,6 +57,8 @@ class Cutter:
 
 def _sizes(events: pa.Table) -> npt.NDArray[np.int64]:
     heads = pc.binary_length(events["head"]).to_numpy()
-    items = pc.fill_null(pc.binary_length(events["items"]), 0).to_numpy()
-    sizes: npt.NDArray[np.int64] = heads.astype(np.int64) + items + _EVENT_OVERHEAD
+    of_lines = pc.fill_null(pc.binary_length(pc.struct_field(pc.list_flatten(events["lines"]), "item")), 0).to_numpy()
+    lines = pc.list_value_length(events["lines"]).to_numpy()
+    items = np.add.reduceat(of_lines.astype(np.int64) + 1, np.cumsum(lines) - lines)
+    sizes: npt.NDArray[np.int64] = heads + items + _EVENT_OVERHEAD
     return sizes

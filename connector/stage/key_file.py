@@ -1,4 +1,4 @@
-"""Keeps the keys of a stage's events, and finds those that stand in it twice, in memory that does not grow with it.
+"""Keep the keys of a stage's events, and find those that are repeated or undecided, in constant memory.
 
 The events of a stage are numbered from 0, in the order in which their batches were added.
 """
@@ -31,10 +31,14 @@ class Repeated:
 
 
 class KeyFile:
-    """The keys of the events of a stage, batch by batch, and the keys that bar an event from being sent."""
+    """The keys of the events of a stage, batch by batch, and the keys that bar an event from being sent.
+
+    Undecided keys are those of events that are judged once they are whole.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._events, self._barred = KeyList(directory / "event-keys"), KeyList(directory / "barred-keys")
+        self._undecided = KeyList(directory / "undecided-keys")
         self._places: dict[str, array[int]] = {}
 
     @property
@@ -51,6 +55,10 @@ class KeyFile:
         """Adds keys (type KEY) of events that may not be sent."""
         self._barred.add(halves(keys))
 
+    def add_undecided(self, keys: pa.Array) -> None:
+        """Add keys (type KEY) of events that are judged once they are whole."""
+        self._undecided.add(halves(keys))
+
     def first(self, file: str, index: int) -> int:
         """The number of the first event of a batch that was added."""
         return self._places[file][2 * index]
@@ -61,17 +69,24 @@ class KeyFile:
         return self._events.read(start, count)
 
     def repeated(self, keys_at_once: int = KEYS_AT_ONCE) -> Iterator[Repeated]:
-        """The lower halves that occur more than once among events, or both there and among barred keys, in shares.
+        """The lower halves that occur more than once among events, or there and among barred or undecided keys.
+
+        They come in shares.
 
         Halves of different keys may be equal: what is found by them still has to be compared in full. What is added
         meanwhile is not looked at.
         """
         shares = shares_for(self.count, keys_at_once)
-        with self._events.in_shares(shares) as events, self._barred.in_shares(shares) as barring:
-            for here, barred in zip(events, barring, strict=True):
+        with (
+            self._events.in_shares(shares) as events,
+            self._barred.in_shares(shares) as barring,
+            self._undecided.in_shares(shares) as deciding,
+        ):
+            for here, barred, undecided in zip(events, barring, deciding, strict=True):
                 low = np.sort(here[:, 0])
                 stopping = barred[is_among(barred[:, 0], low)]
-                found = without_repetition(np.sort(np.concatenate([low[1:][low[1:] == low[:-1]], stopping[:, 0]])))
+                marked = [low[1:][low[1:] == low[:-1]], stopping[:, 0], undecided[:, 0]]
+                found = without_repetition(np.sort(np.concatenate(marked)))
                 if len(found):
                     yield Repeated(found, stopping, int(np.count_nonzero(is_among(low, found))))
 
@@ -86,3 +101,4 @@ class KeyFile:
         """Deletes the files."""
         self._events.remove()
         self._barred.remove()
+        self._undecided.remove()

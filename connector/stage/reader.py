@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from connector.hashed import EVENTS
+from connector.hashed import EVENTS, LINE
 from connector.stage.open_files import OpenFiles
 from connector.stage.removed import Positions, read_removed
 from connector.stage.writer import StagedBatch
@@ -47,16 +47,27 @@ class StageReader:
 
 
 def _completed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """A batch with the columns that it has not: an earlier version kept neither whom an event is about nor what it is
-    counted by, and an audience's changes are about nobody whom `persons` would name.
+    """Add the columns that a batch lacks: an earlier version kept neither whom an event is about nor what it is
+    counted by, and of its lines the joined items; an audience's changes are about nobody whom `persons` would name.
     """
+    count, columns = batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))
+    columns.setdefault("persons", pa.array([""] * count))
+    if "head" not in columns:
+        return pa.record_batch(columns)
+    if "items" in columns:
+        columns["lines"] = _one_line(batch)
+    found = [columns.get(field.name, pa.nulls(count, field.type)) for field in EVENTS]
+    return pa.record_batch(found, schema=EVENTS)
+
+
+def _one_line(batch: pa.RecordBatch) -> pa.ListArray:
+    """The lines of events of an earlier version: one each, with all their items."""
     count = batch.num_rows
-    if "persons" not in batch.schema.names:
-        batch = batch.append_column(EVENTS.field("persons"), pa.array([""] * count))
-    traits = ("time", "currency", "marks") if "head" in batch.schema.names else ()
-    for name in (name for name in traits if name not in batch.schema.names):
-        batch = batch.append_column(EVENTS.field(name), pa.nulls(count, EVENTS.field(name).type))
-    return batch
+    known = {"item": batch["items"], "amount": batch["amount"]}
+    columns = [known.get(field.name, pa.nulls(count, field.type)) for field in LINE]
+    lines = pa.StructArray.from_arrays(columns, fields=list(LINE))
+    offsets = pa.array(np.arange(count + 1, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, lines, type=EVENTS.field("lines").type)
 
 
 class KeyReader:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.hashed import AMOUNT, EVENTS, PhoneCounts
+from connector.hashed import AMOUNT, EVENTS, LINE, SEVERAL_CURRENCIES, PhoneCounts
 from connector.outcomes import REASONS, WARNINGS
 from connector.transform.engine import key_of
 from connector.transform.texts import in_memory
@@ -18,12 +18,11 @@ _NOTHING, _COMMA, _NO_TEXT = pa.scalar(""), pa.scalar(","), pa.scalar(None, pa.s
 _CONTENTS, _AFTER_CONTENTS = pa.scalar(',"contents":['), pa.scalar("]")
 _VALUE, _BEFORE_VALUE = pa.scalar(',"value":'), pa.scalar('],"value":')
 _END, _END_AND_COMMA = pa.scalar("}}"), pa.scalar("}},")
-_OF_THE_FIRST = ("persons", "time", "currency", "marks")
-"""What, like the head, is that of an event's first row."""
+_OF_THE_FIRST = ("head", "persons", "time", "marks")
+"""What is that of an event's first row."""
 
 Positions = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-Numbers = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,11 @@ class Grouped:
     duplicates: Positions
 
 
-def group(parts: pa.Table, rejected: Flags, *, line_items: bool, stretches: Numbers | None = None) -> Grouped:
+def group(parts: pa.Table, rejected: Flags, *, line_items: bool) -> Grouped:
     """Puts together the `parts` (schema EVENTS, keys may be null) that share a key.
 
-    Parts of one of the `stretches` have the same head. `rejected` says which parts must not be sent. With
-    `line_items`, parts of one key become one event, or are incomplete where one of them is rejected; without, the
-    first stands and the others are duplicates.
+    `rejected` says which parts must not be sent. With `line_items`, parts of one key become one event, or are
+    incomplete where one of them is rejected; without, the first stands and the others are duplicates.
     """
     groups = _group_numbers(parts["key"])
     none = np.empty(0, np.int64)
@@ -57,13 +55,8 @@ def group(parts: pa.Table, rejected: Flags, *, line_items: bool, stretches: Numb
         _, first = np.unique(groups[good], return_index=True)
         kept, incomplete = good[np.sort(first)], none
         duplicates = np.delete(good, first)
-    events, first_parts = _joined(parts, kept, groups[kept], stretches)
+    events, first_parts = _joined(parts, kept, groups[kept])
     return Grouped(events, first_parts, incomplete, duplicates)
-
-
-def conflicting_rows(events: pa.Table) -> int:
-    """How many rows of the events (schema EVENTS) say something else than their event's first row."""
-    return pc.sum(pc.list_value_length(events["others"])).as_py() or 0
 
 
 def payloads(events: pa.RecordBatch | pa.Table) -> pa.Array:
@@ -78,7 +71,7 @@ def payload(events: pa.RecordBatch) -> memoryview:
 
 
 def _written(events: pa.RecordBatch | pa.Table, end: pa.Scalar) -> pa.Array:
-    head, items, amounts = (_plain(events[name]) for name in ("head", "items", "amount"))
+    head, items, amounts = plain(events["head"]), _items(plain(events["lines"])), plain(events["amount"])
     values = _value_text(amounts)
     if not items.null_count and not amounts.null_count:
         return pc.binary_join_element_wise(head, _CONTENTS, items, _BEFORE_VALUE, values, end, _NOTHING)
@@ -89,18 +82,22 @@ def _written(events: pa.RecordBatch | pa.Table, end: pa.Scalar) -> pa.Array:
     )
 
 
+def _items(lines: pa.ListArray) -> pa.Array:
+    """The elements of each event's `contents`, joined by commas; null where it has none."""
+    items, sizes = pc.struct_field(lines.flatten(), "item"), pc.list_value_length(lines).to_numpy()
+    return items if len(items) == len(sizes) else _joined_items(items, np.cumsum(sizes) - sizes)
+
+
 def _group_numbers(keys: pa.ChunkedArray) -> Positions:
     """Numbers from 0 in the order of first appearance; a null key is a group of its own."""
-    encoded = _plain(keys).dictionary_encode()
+    encoded = plain(keys).dictionary_encode()
     numbers: Positions = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     alone = np.flatnonzero(numbers < 0)
     numbers[alone] = len(encoded.dictionary) + np.arange(len(alone))
     return numbers
 
 
-def _joined(
-    parts: pa.Table, kept: Positions, groups: Positions, stretches: Numbers | None
-) -> tuple[pa.Table, Positions]:
+def _joined(parts: pa.Table, kept: Positions, groups: Positions) -> tuple[pa.Table, Positions]:
     """The parts at the positions `kept`, joined by group, and the position of the first part of each event."""
     in_order = bool((groups[1:] >= groups[:-1]).all())
     ordered = np.arange(len(groups)) if in_order else np.argsort(groups, kind="stable")
@@ -114,66 +111,21 @@ def _joined(
     if len(starts) == len(order):
         return whole(parts).cast(EVENTS), order
     first, sizes = pa.array(order[starts]), np.diff(np.r_[starts, len(order)])
-    members = whole(parts.drop_columns(["head", *_OF_THE_FIRST]))
-    head = _plain(parts["head"])
+    members = whole(parts.drop_columns(_OF_THE_FIRST))
     events = pa.table(
         [
-            _plain(parts["key"]).take(first),
-            _joined_lists(_plain(members["rows"]), starts),
-            _texts(head.take(first)),
-            _joined_items(_plain(members["items"]), starts),
-            _summed(_plain(members["amount"]), sizes),
-            _others(members, _Heads(head, stretches, order), starts, sizes),
-            *(_texts(_plain(parts[name]).take(first)) for name in _OF_THE_FIRST),
+            plain(parts["key"]).take(first),
+            _joined_lists(plain(members["rows"]), starts),
+            _texts(plain(parts["head"]).take(first)),
+            _joined_lists(plain(members["lines"]), starts),
+            summed(plain(members["amount"]), sizes),
+            *(_texts(plain(parts[name]).take(first)) for name in ("persons", "time")),
+            _currencies(plain(members["currency"]), starts, sizes),
+            plain(parts["marks"]).take(first),
         ],
         schema=EVENTS,
     )
     return events, order[starts]
-
-
-@dataclass(frozen=True, slots=True)
-class _Heads:
-    """The heads of parts as the table has them, the stretches of those that are alike, and the order of members."""
-
-    texts: pa.Array
-    stretches: Numbers | None
-    order: Positions
-
-    def differing(self, starts: Positions, sizes: Positions) -> Flags:
-        """Of each member, whether its head is another than that of its event's first."""
-        first, members = np.repeat(starts, sizes), np.arange(len(self.order))
-        if self.stretches is not None:
-            numbers = self.stretches[self.order]
-            members = np.flatnonzero(numbers != numbers[first])
-        found = np.zeros(len(self.order), np.bool_)
-        other = pc.not_equal(self.of(members), self.of(first[members]))
-        found[members] = other.to_numpy(zero_copy_only=False)
-        return found
-
-    def of(self, members: Positions) -> pa.Array:
-        """The heads of these members."""
-        return _texts(self.texts.take(pa.array(self.order[members])))
-
-
-def _others(members: pa.Table, heads: _Heads, starts: Positions, sizes: Positions) -> pa.Array:
-    """The heads, of each event's rows, that are not its first row's."""
-    if pc.sum(pc.list_value_length(members["others"])).as_py():
-        return _others_of_parts(members, heads.of(np.arange(len(heads.order))).to_pylist(), starts, sizes)
-    rows = np.where(heads.differing(starts, sizes), pc.list_value_length(members["rows"]).to_numpy(), 0)
-    before = np.r_[0, np.cumsum(rows)]
-    offsets = np.r_[before[starts], before[-1]].astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), heads.of(np.repeat(np.arange(len(rows)), rows)))
-
-
-def _others_of_parts(members: pa.Table, heads: list[str], starts: Positions, sizes: Positions) -> pa.Array:
-    """The same where parts have such heads already: of the few events that lie in several slices and disagree."""
-    others = members["others"].to_pylist()
-    rows = pc.list_value_length(members["rows"]).to_pylist()
-    found = []
-    for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
-        of_part = [[heads[n]] * (rows[n] - len(others[n])) + others[n] for n in range(start, start + size)]
-        found.append([head for part in of_part for head in part if head != heads[start]])
-    return pa.array(found, EVENTS.field("others").type)
 
 
 def _joined_lists(lists: pa.ListArray, starts: Positions) -> pa.ListArray:
@@ -189,11 +141,23 @@ def _joined_items(items: pa.Array, starts: Positions) -> pa.Array:
     return pc.if_else(pc.equal(joined, _NOTHING), _NO_TEXT, joined)
 
 
-def _summed(amounts: pa.Array, sizes: Positions) -> pa.Array:
+def _currencies(currencies: pa.Array, starts: Positions, sizes: Positions) -> pa.Array:
+    """The currency of each event, SEVERAL_CURRENCIES where its members name more than one."""
+    first = currencies.take(pa.array(starts))
+    encoded = currencies.dictionary_encode()
+    if len(encoded.dictionary) < 2:
+        return first
+    numbers = encoded.indices.to_numpy(zero_copy_only=False)
+    several = np.logical_or.reduceat(numbers != np.repeat(numbers[starts], sizes), starts)
+    return pc.if_else(pa.array(several), SEVERAL_CURRENCIES, first)
+
+
+def summed(amounts: pa.Array, sizes: Positions) -> pa.Array:
+    """The sums of so many amounts each, null where all are null."""
     numbers = pa.array(np.repeat(np.arange(len(sizes)), sizes))
     table = pa.table({"event": numbers, "amount": amounts})
     sums = table.group_by("event", use_threads=False).aggregate([("amount", "sum")])
-    return _plain(sums["amount_sum"]).cast(AMOUNT)
+    return plain(sums["amount_sum"]).cast(AMOUNT)
 
 
 def _value_text(amounts: pa.Array) -> pa.Array:
@@ -201,7 +165,8 @@ def _value_text(amounts: pa.Array) -> pa.Array:
     return pc.utf8_rtrim(pc.utf8_rtrim(text, "0"), ".")
 
 
-def _plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+def plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Combine the chunks of a column."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
@@ -213,16 +178,22 @@ def _texts(column: pa.Array) -> pa.Array:
 def parts_of(rows: pa.Table) -> pa.Table:
     """The rows that a compiled transform gives, each as a part of its event (schema EVENTS, keys may be null)."""
     count = rows.num_rows
-    numbers = _plain(rows["row_number"])
+    numbers = plain(rows["row_number"])
     lists = pa.ListArray.from_arrays(pa.array(np.arange(count + 1, dtype=np.int32)), numbers)
     columns = [
-        key_of(_plain(rows["key"])),
+        key_of(plain(rows["key"])),
         lists,
-        *(_plain(rows[name]) for name in ("head", "item", "amount")),
-        pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.string())),
-        *(_plain(rows[name]) for name in ("persons", "event_time", "currency", "marks")),
+        plain(rows["head"]),
+        pa.ListArray.from_arrays(lists.offsets, _lines(rows), type=EVENTS.field("lines").type),
+        plain(rows["amount"]),
+        *(plain(rows[name]) for name in ("persons", "event_time", "currency", "marks")),
     ]
     return pa.table(columns, names=EVENTS.names)
+
+
+def _lines(rows: pa.Table) -> pa.StructArray:
+    columns = [plain(rows[name]) for name in ("item", "amount", "digest", "head_digest", "priced")]
+    return pa.StructArray.from_arrays(columns, fields=list(LINE))
 
 
 def count_reasons(reasons: npt.NDArray[np.uint8]) -> Counter[str]:

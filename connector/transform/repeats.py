@@ -17,7 +17,9 @@ from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 _INVALID_AMOUNT = 1 + REASONS.index(Reason.INVALID_AMOUNT)
 _PLACEHOLDER_VALUE = np.uint32(1 << WARNINGS.index(RowWarning.PLACEHOLDER_VALUE))
 _LONG = frozenset({"head", "persons"})
-_OF_ITEMS = ("item", "amount")
+_OF_ITEMS = ("item", "amount", "priced")
+_MIXER = np.uint64(0x9E3779B97F4A7C15)
+"""An odd number (2^64 divided by the golden ratio), so that no two digests become one."""
 
 Flags = npt.NDArray[np.bool_]
 
@@ -41,13 +43,14 @@ class Stretches:
     def spread(self, events: pa.Table, items: pa.Table) -> pa.Table:
         """A row for each row: what was made of the first row of its stretch, and what was made of itself.
 
-        Long texts come as dictionaries, so that they lie in memory once. `stretch` is the number of a row's stretch.
+        Long texts come as dictionaries, so that they lie in memory once.
         """
         reasons = _first_reason(events["reason"].to_numpy()[self.of_row], items["bad_amount"])
-        columns = {name: self._spread(name, events[name]) for name in events.column_names}
+        columns = {name: self._spread(name, events[name]) for name in events.column_names if name != "event_digest"}
         columns["warnings"] = _with_placeholders(columns["warnings"], items["item_placeholder"])
         of_items = {name: items[name] for name in ("row_number", *_OF_ITEMS)}
-        return pa.table({**columns, "reason": pa.array(reasons), "stretch": pa.array(self.of_row), **of_items})
+        digests = events["event_digest"].to_numpy()[self.of_row] * _MIXER ^ items["item_digest"].to_numpy()
+        return pa.table({**columns, "reason": pa.array(reasons), "digest": pa.array(digests), **of_items})
 
     def _spread(self, name: str, column: pa.ChunkedArray) -> pa.Array:
         values = column.combine_chunks()

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from connector.outcomes import IdenticalRows, NegativeLines
+
 
 @dataclass(frozen=True, slots=True)
 class EventRules:
@@ -19,6 +21,8 @@ class EventRules:
     timezone: str = "UTC"
     max_age_days: int = 28
     line_items: bool = True
+    identical_rows: IdenticalRows = "keep"
+    negative_lines: NegativeLines = "subtract"
 
     @property
     def oldest(self) -> int:

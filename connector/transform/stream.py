@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.hashed import KEY, LEFT_OUT, HashedEvents, HashedRows
-from connector.outcomes import REASONS, Reason, RowWarning, Skip
+from connector.outcomes import REASONS, Reason, Skip
 from connector.route import Route
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import Engine, SliceEngine
-from connector.transform.grouping import conflicting_rows, count_phones, count_reasons, count_warnings, group, parts_of
+from connector.transform.grouping import count_phones, count_reasons, count_warnings, group, parts_of
+from connector.transform.line_items import line_warnings, undecided_events
 from connector.transform.slicing import slices_of
 
 _Engine = TypeVar("_Engine", bound=SliceEngine)
@@ -85,20 +86,23 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> 
     parts = parts_of(rows)
     rejected = reasons != 0
     barred = pc.unique(parts["key"].filter(pa.array(rejected))).drop_null()
-    grouped = group(parts, rejected, line_items=compiled.rules.line_items, stretches=rows["stretch"].to_numpy())
+    grouped = group(parts, rejected, line_items=compiled.rules.line_items)
     reasons[grouped.incomplete] = 1 + REASONS.index(Reason.INCOMPLETE_EVENT)
     warnings = count_warnings(rows["warnings"].to_numpy())
     skips = Counter({Skip.DUPLICATE.value: len(grouped.duplicates)} if len(grouped.duplicates) else {})
-    if conflicting := conflicting_rows(grouped.events):
-        warnings[RowWarning.CONFLICTING_ROWS.value] = conflicting
+    of_lines, identical_value = line_warnings(grouped.events)
+    line_items = compiled.rules.line_items
+    undecided = grouped.events["key"].filter(pa.array(undecided_events(grouped.events, compiled.rules)))
     return HashedRows(
         read=chunk.num_rows,
         events=tuple(_by_route(rows, grouped.events, grouped.first, compiled)),
         left_out=_left_out(engine, chunk, reasons, grouped.duplicates),
-        barred=barred if compiled.rules.line_items else pa.array([], KEY),
+        barred=barred if line_items else pa.array([], KEY),
+        undecided=undecided.combine_chunks() if line_items else pa.array([], KEY),
         rejects=count_reasons(reasons),
         skips=skips,
-        warnings=warnings,
+        warnings=warnings + of_lines,
+        identical_value=identical_value,
         phones=count_phones(rows["phones"].to_numpy(), compiled.phone_columns),
     )
 

@@ -28,6 +28,7 @@ WARNINGS = {
         "currency_not_listed",
         "conflicting_rows",
         "placeholder_value",
+        "identical_rows",
     },
     "web_purchases": {
         "invalid_email",

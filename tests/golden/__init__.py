@@ -1,8 +1,16 @@
 """Golden cases: each rule for events with an answer worked out by hand. They are data, for any transform."""
 
-from tests.golden import events, identity, money, template, time, web
+from tests.golden import events, identity, lines, money, template, time, web
 from tests.golden.case import Case
 
 __all__ = ["CASES", "Case"]
 
-CASES: list[Case] = [*identity.CASES, *time.CASES, *events.CASES, *money.CASES, *web.CASES, *template.CASES]
+CASES: list[Case] = [
+    *identity.CASES,
+    *time.CASES,
+    *events.CASES,
+    *money.CASES,
+    *lines.CASES,
+    *web.CASES,
+    *template.CASES,
+]

@@ -6,6 +6,7 @@ No expected value comes from a program of this repository: digests are `printf '
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -51,6 +52,7 @@ class Case:
     rejected: Mapping[int, str] = field(default_factory=dict)
     skipped: Mapping[int, str] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
+    identical_value: Mapping[str, Decimal] = field(default_factory=dict)
     routes: Sequence[tuple[str, str]] | None = None
     rows: Sequence[Sequence[int]] | None = None
     texts: Sequence[str] | None = None

@@ -43,11 +43,12 @@ NUMBERS = {
     "1e-7": "0",
     "99999999999999999999999999999999": "99999999999999999999999999999999",
     "0.1234567": "0.123457",
+    "-0.0000001": "0",
     **HALF_UP,
 }
 NOT_NUMBERS = (
     "abc", "$5", "5 USD", "1,000.00", "1.000,00", "1 000", "NaN", "inf", "-Infinity", "0x10", "1e", "e5", ".", "+", "--1",
-    "1_000", "٥", "５", "1e3.5", "1d", "true", "-1", "-0.01", "-0.0000001", "1e32", "100000000000000000000000000000000",
+    "1_000", "٥", "５", "1e3.5", "1d", "true", "-1", "-0.01", "1e32", "100000000000000000000000000000000",
 )  # fmt: skip
 FLOATS = {
     19.99: "19.99",
@@ -117,7 +118,17 @@ CASES: list[Case] = [
         {"properties": {"contents": [{"quantity": 2}], "value": 5}},
     ),
     offline("a price alone gives no value", {"price": 2}, {"properties": {"contents": [{"price": 2}]}}),
-    refused("a bad value counts where it is not used", {"price": 2, "quantity": 3, "value": "x"}, "invalid_amount"),
+    offline(
+        "a bad value does not count where it is not used",
+        {"price": 2, "quantity": 3, "value": "x"},
+        {"properties": {"contents": [{"price": 2, "quantity": 3}], "value": 6}},
+    ),
+    offline(
+        "nor does a negative one",
+        {"price": 2, "quantity": 3, "value": -9},
+        {"properties": {"contents": [{"price": 2, "quantity": 3}], "value": 6}},
+    ),
+    refused("a bad value counts beside a price without quantity", {"price": 2, "value": "x"}, "invalid_amount"),
     refused("a bad price counts", {"price": "x", "value": 5}, "invalid_amount"),
     refused("a bad quantity counts", {"quantity": "two"}, "invalid_amount"),
     refused("a negative quantity counts", {"price": 5, "quantity": -1}, "invalid_amount"),
@@ -152,6 +163,7 @@ CASES: list[Case] = [
                 }
             }
         ],
+        warnings={"incomplete_amount": 2},
     ),
     offline(
         "all of a row's content, in order",

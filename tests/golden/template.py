@@ -133,6 +133,7 @@ CASES: list[Case] = [
         ],
         mapping={"value": {"column": "total", "first": True}},
         extends=True,
+        warnings={"incomplete_amount": 1},
     ),
     offline(
         "a value of another column, not first",

@@ -25,12 +25,15 @@ Row = Mapping[str, str | None]
 Sent = tuple[str, str]
 """What TikTok is told of an event: the event source id, and its JSON."""
 
-NAMES = ("event_id", "email", "value", "content_id", "event_set_id")
+NAMES = ("event_id", "email", "value", "content_id", "event_set_id", "currency", "price", "quantity")
 ROWS: st.SearchStrategy[dict[str, str | None]] = st.fixed_dictionaries(
     {
         "event_id": st.sampled_from([f"e{number}" for number in range(12)]),
         "email": st.sampled_from([*["jane@example.com"] * 7, *["john@example.com"] * 3, "nobody", None]),
-        "value": st.sampled_from([*["1.10", "2.25", None] * 4, "bad"]),
+        "value": st.sampled_from([*["1.10", "2.25", None, "-1.15", "-3"] * 4, "bad"]),
+        "price": st.sampled_from([None, None, "3", "-1"]),
+        "quantity": st.sampled_from([None, "1", "2"]),
+        "currency": st.sampled_from([*["USD", None, "usd"] * 4, "EUR"]),
         "content_id": st.sampled_from(["a", "b", None]),
         "event_set_id": st.sampled_from(["111", "222", None]),
     }
@@ -63,7 +66,7 @@ def staged_in(
     """Stages a result that is looked at so many rows at a time."""
     transform = compiled(table, how, DataTemplate("tiktok_events"))
     rows = hash_rows(table.to_batches(max_chunksize=7), transform, threads=threads, slice_rows=slice_rows)
-    return stage(rows, directory, line_items=how.line_items, known=known)
+    return stage(rows, directory, transform.rules, known=known)
 
 
 def staged_events(directory: Path, staged: Staged) -> Counter[Sent]:

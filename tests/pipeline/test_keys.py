@@ -24,7 +24,7 @@ def digest(text: str) -> str:
 def events(keys: list[bytes], persons: list[list[str]]) -> pa.RecordBatch:
     """Events about people with these digests."""
     count = len(keys)
-    nothing = {"rows": [[]] * count, "head": ["{"] * count, "items": None, "amount": None, "others": [[]] * count}
+    nothing = {"rows": [[]] * count, "head": ["{"] * count, "lines": [[]] * count, "amount": None}
     columns = {"key": keys, "persons": ["".join(one[:16] for one in of) for of in persons], **nothing}
     arrays = [pa.array(columns.get(field.name) or [None] * count, field.type) for field in EVENTS]
     return pa.record_batch(arrays, schema=EVENTS)

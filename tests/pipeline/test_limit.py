@@ -27,7 +27,7 @@ NAMELESS = st.fixed_dictionaries(
 def staged_of(table: pa.Table, directory: Path, limit: int, batch_rows: int) -> Staged:
     transform = compiled(table, HOW, DataTemplate("tiktok_events"))
     batches = first_events(table.to_batches(max_chunksize=batch_rows), limit, transform)
-    return stage(hash_rows(batches, transform, threads=1, slice_rows=5), directory, line_items=True)
+    return stage(hash_rows(batches, transform, threads=1, slice_rows=5), directory, transform.rules)
 
 
 @UNHURRIED

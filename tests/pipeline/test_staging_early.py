@@ -52,7 +52,7 @@ class Reading:
         return stage(
             _cut_off(list(parts), until),
             self.directory,
-            line_items=False,
+            transform.rules,
             known=known,
             forgotten=forgotten or Forgotten(),
             early=self.early,

@@ -44,7 +44,7 @@ def test_events_about_a_forgotten_person_are_skipped_whole(rows: list[Row], slic
     hashed = hash_rows(table.to_batches(max_chunksize=7), transform, threads=1, slice_rows=slice_rows)
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "run"
-        staged = stage(hashed, directory, line_items=line_items, forgotten=Forgotten([*OTHERS, JANE]))
+        staged = stage(hashed, directory, transform.rules, forgotten=Forgotten([*OTHERS, JANE]))
         assert staged_events(directory, staged) == Counter(map(as_sent, whole.events)) - Counter(map(as_sent, gone))
         kept = [row for batch in left_out(directory) for row in batch.to_pylist()]
     suppressed = {row: "suppressed" for event in gone for row in event.rows}

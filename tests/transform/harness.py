@@ -12,6 +12,7 @@ import pyarrow as pa
 import yaml
 
 from connector.transform.binding import bind
+from connector.transform.changes import add_values, judged_as_whole
 from connector.transform.compiler import CompiledTransform, compile_events
 from connector.transform.grouping import payloads
 from connector.transform.rules import EventRules
@@ -31,6 +32,7 @@ class Outcome:
     rejected: dict[int, str] = field(default_factory=dict)
     skipped: dict[int, str] = field(default_factory=dict)
     warnings: Counter[str] = field(default_factory=Counter)
+    identical_value: dict[str, Decimal] = field(default_factory=dict)
     kept: dict[int, str] = field(default_factory=dict)
     read: int = 0
 
@@ -61,9 +63,12 @@ def compiled(table: pa.Table, settings: Settings, template: DataTemplate) -> Com
 
 def transformed(table: pa.Table, settings: Settings, template: DataTemplate, *, threads: int = 1) -> Outcome:
     outcome, events = Outcome(), []
-    for hashed in hash_rows(table.to_batches(), compiled(table, settings, template), threads=threads):
+    transform = compiled(table, settings, template)
+    for rows in hash_rows(table.to_batches(), transform, threads=threads):
+        hashed = judged_as_whole(rows, transform.rules)
         outcome.read += hashed.read
         outcome.warnings += hashed.warnings
+        add_values(outcome.identical_value, hashed.identical_value)
         for row in hashed.left_out.to_pylist():
             (outcome.rejected if row["outcome"] == "rejected" else outcome.skipped)[row["row"]] = row["reason"]
             outcome.kept[row["row"]] = row["columns"]

@@ -22,6 +22,8 @@ def test_a_golden_case(case: Case, tmp_path: Path) -> None:
     assert outcome.rejected == case.rejected
     assert outcome.skipped == case.skipped
     assert outcome.warnings == Counter(case.warnings)
+    if case.identical_value:
+        assert outcome.identical_value == case.identical_value
     assert outcome.events == list(case.events)
     if case.routes is not None:
         assert outcome.routes == list(case.routes)

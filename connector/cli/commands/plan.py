@@ -2,7 +2,7 @@
 
 import typer
 
-from connector.cli.console import counted, out, out_json, say, table
+from connector.cli.console import added_value, counted, out, out_json, say, table
 from connector.cli.failures import reported
 from connector.cli.options import (
     DebugOption,
@@ -40,21 +40,22 @@ def plan(
         out_json(planned.as_json())
         return
     counts = [
-        ("rows read", f"{planned.read:,}"),
-        ("rows to send", f"{planned.to_send:,}"),
-        ("rows rejected", f"{sum(planned.rejects.values()):,}"),
-        ("rows skipped", f"{sum(planned.skips.values()):,}"),
-        *([("events", f"{planned.events:,}")] if planned.members is None else []),
-        *_identifiers(planned.members or {}),
-        ("requests", f"{planned.requests:,}"),
-        ("minutes at the rate limit", f"{planned.minutes:.2f}"),
+        ("rows read", f"{planned.read:,}", ""),
+        ("rows to send", f"{planned.to_send:,}", ""),
+        ("rows rejected", f"{sum(planned.rejects.values()):,}", ""),
+        ("rows skipped", f"{sum(planned.skips.values()):,}", ""),
+        *([("events", f"{planned.events:,}", "")] if planned.members is None else []),
+        *((*one, "") for one in _identifiers(planned.members or {})),
+        ("requests", f"{planned.requests:,}", ""),
+        ("minutes at the rate limit", f"{planned.minutes:.2f}", ""),
     ]
+    remarks = added_value(planned.identical_value)
     for kind, named in (
         ("rejected", planned.rejects),
         ("skipped", planned.skips),
         ("warning", planned.warnings),
     ):
-        counts += [(f"  {kind} {word}", f"{count:,}") for word, count in sorted(named.items())]
+        counts += [(f"  {kind} {word}", f"{count:,}", remarks.get(word, "")) for word, count in sorted(named.items())]
     for line in table(counts, right=frozenset({1})):
         out(line)
     for note in planned.notes:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.console import out, out_json, say
+from connector.cli.console import added_value, counted, out, out_json, say
 from connector.cli.failures import reported
 from connector.cli.options import (
     DebugOption,
@@ -44,6 +44,9 @@ def preview(
         out(json.dumps(body, ensure_ascii=False, indent=2))
     for row in shown.left_out:
         out(f"row {row['row']} {row['outcome']}: {row['reason']}  {row['columns']}")
+    remarks = added_value(shown.identical_value)
+    for warning, count in sorted(shown.warnings.items()):
+        say(" ".join(filter(None, (f"warning {warning}: {counted(count, 'row')}", remarks.get(warning)))))
     for note in shown.notes:
         say(note)
     if shown.would_fail:

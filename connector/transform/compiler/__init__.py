@@ -5,18 +5,20 @@ row_number. Each gives a row for each row, in the same order.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connector.outcomes import Reason
 from connector.transform.binding import Binding
 from connector.transform.compiler import event, identity, outcome, payload, properties, route, traits, web
-from connector.transform.compiler.context import Context
+from connector.transform.compiler.context import Context, Level
 from connector.transform.rules import EventRules
 from connector.transform.stripped import Cleaning
 from connector.transform.template import Constant
 
-_OF_EVENTS = ("reason", "warnings", "key", "head", "persons", "phones", *traits.NAMES)
-_OF_ITEMS = ("row_number", "item", "amount", "bad_amount", "item_placeholder")
+_OF_EVENTS = ("reason", "warnings", "key", "head", "head_digest", "persons", "phones", *traits.NAMES)
+_OF_ITEMS = ("row_number", "item", "amount", "bad_amount", "priced", "item_placeholder")
+_LINE_IDS = ("event_id", "order_id", "content_id")
+"""What says that rows are line items of one event; without any of them, each row is an event."""
 _ROUTE = ("event_source", "event_source_id")
 
 
@@ -45,7 +47,8 @@ class CompiledTransform:
 
 
 def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
-    """The two queries for the events of a destination."""
+    """Compile the queries for the events of a destination."""
+    rules = replace(rules, line_items=rules.line_items and any(name in binding.fields for name in _LINE_IDS))
     context = Context(binding, rules, _web(binding, rules))
     route.put_is_web(context)
     wrong_route = route.compile_route(context)
@@ -62,11 +65,16 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     traits.compile_traits(context, identifiers)
     rejected = f"{payload.rejected_columns(context, identifiers)} AS columns"
     of_events = (*_OF_EVENTS, *(_ROUTE if wrong_route else ()))
+    context.layers.put(Level.LAST, "head_digest", "hash(head)" if rules.line_items else "0::UBIGINT")
     read = context.layers.read(of_events)
+    columns = [f"c{index}" for index in binding.indices()]
+    of_event = [column for column in columns if column in read]
+    context.layers.put(Level.LAST, "event_digest", _digest(of_event, rules))
+    context.layers.put(Level.LAST, "item_digest", _digest([one for one in columns if one not in read], rules))
     return CompiledTransform(
-        events_sql=context.layers.select(of_events, "events"),
-        items_sql=context.layers.select(_OF_ITEMS, "items"),
-        event_columns=tuple(f"c{index}" for index in binding.indices() if f"c{index}" in read),
+        events_sql=context.layers.select((*of_events, "event_digest"), "events"),
+        items_sql=context.layers.select((*_OF_ITEMS, "item_digest"), "items"),
+        event_columns=tuple(of_event),
         texts_sql=properties.TEXTS_SQL,
         text_columns=properties.text_columns(context),
         rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
@@ -77,6 +85,11 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         phone_columns=phone_columns,
         rules=rules,
     )
+
+
+def _digest(columns: list[str], rules: EventRules) -> str:
+    """64 bits of the columns, by which identical rows of an event are found; 0 where each row is an event."""
+    return f"hash({', '.join(columns)})" if columns and rules.line_items else "0::UBIGINT"
 
 
 def _compile_outcome(

@@ -6,31 +6,51 @@ from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
 from connector.transform.sql.json import json_text
-from connector.transform.sql.text import ID_LENGTH, quote
+from connector.transform.sql.text import ID_LENGTH, number_text, quote
 
 _SEPARATOR = "chr(31)"
 
 
 def compile_event_id(context: Context, identifiers: list[Identifier]) -> None:
-    """Puts event_id: the one given, else one derived from what the row is about.
+    """Put event_id: the one given, else the first 36 hex digits of the SHA-256 of a compact JSON array.
 
-    The derived id is the first 36 hex digits of the SHA-256 of the compact JSON array [e-mail digests
-    sorted, phone digests sorted, external id digests sorted, event, event_time, order_id or null].
+    With an order_id in a column the array is `["order", event, day, order_id, shop_id or null]`, the day being that of
+    event_time in the destination's time zone: an address added later makes no second event of an order. Without one
+    it is `[e-mail digests sorted, phone digests sorted, external id digests sorted, event, event_time]`, followed by
+    the row's amount (or null) where the result has no content_id either.
     """
-    sorted_json = {one.name: one.sorted_json for one in identifiers}
-    order = context.text("order_id")
-    parts = [
-        "'['",
-        *(f"{sorted_json.get(name, quote('[]'))}, ','" for name in ("email", "phone", "external_id")),
-        f"{json_text('event')}, ',', event_time, ','",
-        f"coalesce({json_text(order)}, 'null')" if order else "'null'",
-        "']'",
-    ]
-    derived = f"substr(sha256(concat({', '.join(parts)})), 1, {ID_LENGTH})"
+    of_person = _derived(_person_parts(context, identifiers))
+    order = context.text("order_id") if context.fields("order_id") else None
+    derived = f"CASE WHEN {order} IS NULL THEN {of_person} ELSE {_derived(_order_parts(context))} END"
     derivable = "event IS NOT NULL AND event_time IS NOT NULL"
     given = context.text("event_id")
     kept = f"WHEN {given} IS NOT NULL THEN {given} " if given else ""
-    context.layers.put(Level.OUTCOME, "event_id", f"CASE {kept}WHEN {derivable} THEN {derived} END")
+    event_id = f"CASE {kept}WHEN {derivable} THEN {derived if order else of_person} END"
+    context.layers.put(Level.OUTCOME, "event_id", event_id)
+
+
+def _derived(parts: list[str]) -> str:
+    array = ", ',', ".join(parts)
+    return f"substr(sha256(concat('[', {array}, ']')), 1, {ID_LENGTH})"
+
+
+def _order_parts(context: Context) -> list[str]:
+    order, shop = context.text("order_id") or "NULL", context.text("shop_id")
+    shop_json = f"coalesce({json_text(shop)}, 'null')" if shop else "'null'"
+    return ["'\"order\"'", json_text("event"), _day(context.rules.timezone), json_text(order), shop_json]
+
+
+def _day(zone: str) -> str:
+    moment = "make_timestamp(event_time * 1000000)"
+    local = moment if zone == "UTC" else f"timezone({quote(zone)}, timezone('UTC', {moment}))"
+    return f"'\"' || strftime({local}, '%Y-%m-%d') || '\"'"
+
+
+def _person_parts(context: Context, identifiers: list[Identifier]) -> list[str]:
+    sorted_json = {one.name: one.sorted_json for one in identifiers}
+    people = [sorted_json.get(name, quote("[]")) for name in ("email", "phone", "external_id")]
+    amount = [] if context.fields("content_id") else [f"coalesce({number_text('amount')}, 'null')"]
+    return [*people, json_text("event"), "event_time", *amount]
 
 
 def compile_key(context: Context, wrong_route: str | None) -> None:

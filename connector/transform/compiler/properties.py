@@ -62,21 +62,42 @@ def compile_channel(context: Context) -> dict[Reason, str]:
 
 
 def compile_amounts(context: Context) -> None:
-    """Puts the columns amount, what the row adds to the event's value, and bad_amount, a reason to reject it."""
+    """Put amount, what the row adds to the event's value; bad_amount, a reason to reject it; and priced.
+
+    A `value` counts only where it is used: price x quantity stands before it unless the template puts it first.
+    """
     read = {name: column for name in _LIMITS if (column := _read(context, name))}
-    pair = product(read["price"], read["quantity"]) if {"price", "quantity"} <= read.keys() else None
-    sources = [pair, either(read["value"]) if "value" in read else None]
-    fields = context.fields("value")
-    if fields and fields[0].first:
+    pair = {"price", "quantity"} <= read.keys()
+    priced = f"({read['price']}_given IS NOT NULL AND {read['quantity']}_given IS NOT NULL)" if pair else "false"
+    sources = [
+        product(read["price"], read["quantity"]) if pair else None,
+        either(read["value"]) if "value" in read else None,
+    ]
+    if first := _value_first(context):
         sources.reverse()
     known = [source for source in sources if source]
-    context.layers.put(Level.DIGEST, "amount", f"coalesce({', '.join(known)}, NULL)" if known else f"NULL::{WIDE}")
-    bad = [is_bad(f"{column}_given", column, f"{column}_negative", _LIMITS[name]) for name, column in read.items()]
-    context.layers.put(Level.OUTCOME, "bad_amount", f"coalesce({' OR '.join(bad)}, false)" if bad else "false")
+    put = context.layers.put
+    put(Level.DIGEST, "priced", priced)
+    put(Level.DIGEST, "amount", f"coalesce({', '.join(known)}, NULL)" if known else f"NULL::{WIDE}")
+    used = dict.fromkeys(read, "true") | ({"value": "NOT priced"} if pair and not first else {})
+    bad = [f"({used[name]} AND {_is_bad(context, name, column)})" for name, column in read.items() if name in used]
+    put(Level.OUTCOME, "bad_amount", f"coalesce({' OR '.join(bad)}, false)" if bad else "false")
+
+
+def _value_first(context: Context) -> bool:
+    fields = context.fields("value")
+    return bool(fields and fields[0].first)
+
+
+def _is_bad(context: Context, name: str, column: str) -> str:
+    """Whether a number is none, or too large; negative ones are lines that reduce a value, where lines may."""
+    rules = context.rules
+    subtracts = rules.line_items and rules.negative_lines == "subtract"
+    return is_bad(f"{column}_given", column, "false" if subtracts else f"{column}_negative", _LIMITS[name])
 
 
 def compile_item(context: Context) -> None:
-    """Puts the column item: this row's element of `contents`, NULL where the row has nothing for one."""
+    """Put item: this row's element of `contents`, NULL where the row has nothing for one, or reduces the value."""
     put = context.layers.put
     found = [(name, json) for name in _ITEM_TEXTS if (json := _json_of_texts(context, name) or context.json(name))]
     found += [
@@ -84,7 +105,20 @@ def compile_item(context: Context) -> None:
         for name in ("price", "quantity")
         if context.binding.has(name)
     ]
-    put(Level.OUTCOME, "item", f"nullif(concat('{{', {members(found)}, '}}'), '{{}}')" if found else "NULL::VARCHAR")
+    if not found:
+        put(Level.OUTCOME, "item", "NULL::VARCHAR")
+        return
+    item = f"nullif(concat('{{', {members(found)}, '}}'), '{{}}')"
+    put(Level.OUTCOME, "item", f"CASE WHEN {_reduces(context)} THEN NULL ELSE {item} END")
+
+
+def _reduces(context: Context) -> str:
+    """Whether a row has a negative price or quantity, or a negative value that is used."""
+    negative = [f"number_{name}_negative" for name in ("price", "quantity") if context.text(name)]
+    if context.text("value"):
+        unused = "priced" if not _value_first(context) else "false"
+        negative.append(f"(number_value_negative AND NOT {unused})")
+    return " OR ".join(negative) or "false"
 
 
 def text_columns(context: Context) -> dict[str, str]:

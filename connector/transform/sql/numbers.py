@@ -39,7 +39,7 @@ def is_negative(column: str, kind: pa.DataType) -> str:
 
 def is_bad(given: str, column: str, negative: str, limit: int | None) -> str:
     """Whether something was given that is no number, negative, or `limit` and more."""
-    too_large = f"{column}_wide >= {limit}" if limit else "false"
+    too_large = f"abs({column}_wide) >= {limit}" if limit else "false"
     return (
         f"({given} IS NOT NULL AND ({negative} OR CASE WHEN {column} IS NULL"
         f" THEN {column}_wide IS NULL OR {too_large} ELSE false END))"

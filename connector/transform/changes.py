@@ -1,0 +1,81 @@
+"""What changes once all rows of an event are known: events rejected or put together, and the counts of their rows."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import pyarrow as pa
+
+from connector.hashed import HashedEvents, HashedRows
+from connector.outcomes import Reason, Skip
+from connector.transform.events import left_out_rows
+from connector.transform.line_items import decide, line_warnings
+from connector.transform.rules import EventRules
+
+
+@dataclass(slots=True)
+class EventChanges:
+    """Events as they are sent now, the rows left out of them (schema LEFT_OUT), and how counts of rows change.
+
+    Counts of warnings can be negative, where events for which they were counted are not sent as they were.
+    `identical_value` is what identical rows add to values, by currency.
+    """
+
+    events: list[HashedEvents] = field(default_factory=list)
+    left_out: list[pa.Table] = field(default_factory=list)
+    rejects: Counter[str] = field(default_factory=Counter)
+    skips: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+    identical_value: dict[str, Decimal] = field(default_factory=dict)
+
+    def leave_out(self, events: pa.Table, reason: Reason | Skip, *, brief: bool = False) -> None:
+        """Count the rows of events (schema EVENTS) as rejected or skipped, and keep them; see `left_out_rows`."""
+        if not events.num_rows:
+            return
+        skipped = isinstance(reason, Skip)
+        rows = left_out_rows(events, outcome="skipped" if skipped else "rejected", reason=reason, brief=brief)
+        self.left_out.append(rows)
+        (self.skips if skipped else self.rejects)[reason.value] += rows.num_rows
+
+    def send(self, events: HashedEvents) -> None:
+        """Add events, with the warnings about them as a whole."""
+        self.events.append(events)
+        warnings, values = line_warnings(events.table)
+        self.warnings.update(warnings)
+        add_values(self.identical_value, values)
+
+    def take_back(self, events: pa.Table) -> None:
+        """Subtract the warnings about events (schema EVENTS), or parts of events, that are not sent as they are."""
+        warnings, values = line_warnings(events)
+        self.warnings.subtract(warnings)
+        add_values(self.identical_value, {name: -value for name, value in values.items()})
+
+
+def add_values(total: dict[str, Decimal], values: Mapping[str, Decimal]) -> None:
+    """Add values by currency to those of `total`."""
+    for currency, value in values.items():
+        total[currency] = total.get(currency, Decimal(0)) + value
+
+
+def judged_as_whole(hashed: HashedRows, rules: EventRules) -> HashedRows:
+    """Judge the events of a slice as if it held all their rows."""
+    if not rules.line_items:
+        return hashed
+    changes = EventChanges(rejects=+hashed.rejects, skips=+hashed.skips, warnings=+hashed.warnings)
+    add_values(changes.identical_value, hashed.identical_value)
+    for events in hashed.events:
+        decided = decide(events.table, rules)
+        changes.take_back(events.table)
+        changes.send(HashedEvents(events.route, decided.events))
+        for reason, left_out in decided.left_out.items():
+            changes.leave_out(left_out, reason)
+    return replace(
+        hashed,
+        events=tuple(changes.events),
+        left_out=pa.concat_tables([hashed.left_out, *changes.left_out]),
+        rejects=changes.rejects,
+        skips=changes.skips,
+        warnings=+changes.warnings,
+        identical_value={name: value for name, value in changes.identical_value.items() if value},
+    )
