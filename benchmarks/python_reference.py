@@ -1,7 +1,7 @@
 """The yardstick of the benchmarks: the same job by hand, row by row, as a good Python engineer would.
 
 Offline store purchases: dictionaries in, request bodies of a thousand events out. The rules are the
-product's, for the columns named in COLUMNS and the identity template, with times in UTC;
+product's, for the columns named in COLUMNS and the identity template, with times in UTC and in their usual forms;
 tests/test_python_reference.py holds it to the golden cases.
 """
 
@@ -335,11 +335,19 @@ def _checked_time(name: str | None, value: Any, settings: Settings) -> int:
     if name not in EVENTS and name not in LEGACY:
         raise Rejected("unknown_event")
     seconds = _seconds(value)
-    if seconds < settings.started_at - settings.max_age_days * 86_400:
+    oldest = settings.started_at - settings.max_age_days * 86_400
+    if seconds < (oldest - oldest % 86_400 if _is_day(value) else oldest):
         raise Rejected("event_too_old")
     if seconds > settings.started_at + 600:
         raise Rejected("event_in_future")
     return seconds
+
+
+def _is_day(value: Any) -> bool:
+    """Whether a time is a date alone, which is as young as any of its hours."""
+    return (isinstance(value, date) and not isinstance(value, datetime)) or (
+        isinstance(value, str) and len(value.strip()) == 10 and "-" in value
+    )
 
 
 def _seconds_or_none(value: Any) -> int | None:
