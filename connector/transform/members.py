@@ -28,6 +28,7 @@ from connector.transform.sql.identity import (
     packed_email,
     packed_phone,
     phone_number,
+    split_digests,
     unspaced,
 )
 from connector.transform.sql.members import device_kind, packed_device
@@ -187,7 +188,7 @@ class _Compiler:
 
 
 def _listed(digests: str) -> str:
-    several = f"WHEN strlen({digests}) > {DIGEST_LENGTH} THEN {digest_list(digests)}"
+    several = f"WHEN strlen({digests}) > {DIGEST_LENGTH} THEN {split_digests(digests)}"
     return f"CASE WHEN {digests} IS NULL THEN []::VARCHAR[] {several} ELSE [{digests}] END"
 
 

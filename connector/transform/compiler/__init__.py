@@ -16,7 +16,7 @@ from connector.transform.stripped import Cleaning
 from connector.transform.template import Constant
 
 _OF_EVENTS = ("reason", "warnings", "key", "head", "head_digest", "persons", "phones", *traits.NAMES)
-_OF_ITEMS = ("row_number", "item", "amount", "bad_amount", "priced", "item_placeholder")
+_OF_ITEMS = ("row_number", "item", "amount", "bad_amount", "priced", "reduces", "item_placeholder")
 _LINE_IDS = ("event_id", "order_id", "content_id")
 """What says that rows are line items of one event; without any of them, each row is an event."""
 _ROUTE = ("event_source", "event_source_id")

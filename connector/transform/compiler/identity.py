@@ -19,6 +19,7 @@ from connector.transform.sql.identity import (
     packed_phone,
     packed_text,
     phone_number,
+    split_digests,
     unspaced,
 )
 from connector.transform.sql.text import text_of
@@ -159,10 +160,10 @@ def _of_scalars(context: Context, parameter: Parameter, texts: "dict[str, Field]
             f"{one} IS NOT NULL",
             every[0].invalid,
             every[0].placeholder,
-            f"CASE WHEN {several} THEN {_starts(digest_list(one))} ELSE {_start(one)} END",
+            f"CASE WHEN {several} THEN {_starts(split_digests(one))} ELSE {_start(one)} END",
             columns,
         )
-    joined = digest_list(f"concat({', '.join(digests)})")
+    joined = split_digests(f"concat({', '.join(digests)})")
     each = f"list_filter([{', '.join(digests)}], lambda x: x IS NOT NULL)"
     layers.put(Level.LIST, f"digests_{name}", f"CASE WHEN {several} THEN {joined} ELSE {each} END")
     given, invalid, placeholder = (
@@ -231,12 +232,12 @@ def _of_digest_list(
 
 def _scalar_json(digests: str) -> str:
     """The JSON of the digests in a packed text: nearly all have one."""
-    array = _array(digest_list(digests))
+    array = _array(split_digests(digests))
     return f"CASE WHEN strlen({digests}) > {DIGEST_LENGTH} THEN {array} ELSE '\"' || {digests} || '\"' END"
 
 
 def _sorted_json(digests: str, json: str) -> str:
-    array = _array(f"list_sort({digest_list(digests)})")
+    array = _array(f"list_sort({split_digests(digests)})")
     return f"CASE WHEN strlen({digests}) > {DIGEST_LENGTH} THEN {array} ELSE coalesce('[' || {json} || ']', '[]') END"
 
 

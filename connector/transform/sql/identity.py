@@ -170,6 +170,13 @@ def digest_list(packed: str) -> str:
     return f"regexp_extract_all({packed}, '[0-9a-f]{{{DIGEST_LENGTH}}}')"
 
 
+def split_digests(digests: str) -> str:
+    """The list of digests that stand one after the other: no pattern has to be compiled for each slice."""
+    return (
+        f"list_transform(range(1, strlen({digests}), {DIGEST_LENGTH}), lambda x: substr({digests}, x, {DIGEST_LENGTH}))"
+    )
+
+
 def text_digest(column: str) -> str:
     """The digest of a value that needs no checking."""
     return f"CASE WHEN {is_digest(column)} THEN lower({column}) ELSE sha256({column}) END"

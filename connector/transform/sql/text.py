@@ -59,6 +59,7 @@ def is_code(column: str, codes: Iterable[str]) -> str:
 _BACKSLASH = "\\"
 _PHONE_SEPARATORS = " ().+/-"
 _LONGEST_PHONE = 24
+_DIGITS = tuple("0123456789")
 
 
 def strip(column: str) -> str:
@@ -113,15 +114,17 @@ def id_digest(column: str) -> str:
 def is_number_of(identifier: str, phone: str) -> str:
     """Whether an id is the phone number `phone`: the same digits, but for a country code, zeros and separators.
 
-    Of usual rows the first three conditions decide. A long text may hold several numbers.
+    Of usual rows the first three conditions decide. A long text may hold several numbers. There are no patterns, since
+    each would have to be compiled for each slice.
     """
     digits = f"ltrim(translate({identifier}, {quote(_PHONE_SEPARATORS)}, ''), '0')"
-    number = rf"ltrim(regexp_replace(replace({phone}, '(0)', ''), '\D', '', 'g'), '0')"
+    characters = f"string_split(replace({phone}, '(0)', ''), '')"
+    number = f"ltrim(array_to_string(list_filter({characters}, lambda d: d IN {_DIGITS}), ''), '0')"
     ends_alike = f"(ends_with({phone}, substr({identifier}, -2)) OR strlen({phone}) > {_LONGEST_PHONE})"
     is_shorter = f"strlen({number}) BETWEEN greatest(strlen({digits}) - 4, 7) AND 15"
     return (
         f"({identifier} < ':' AND strlen({identifier}) BETWEEN 8 AND {_LONGEST_PHONE} AND {ends_alike}"
-        f" AND regexp_full_match({identifier}, '[0-9 ().+/-]+') AND strlen({digits}) BETWEEN 8 AND 15"
+        f" AND translate({identifier}, '0123456789{_PHONE_SEPARATORS}', '') = '' AND strlen({digits}) BETWEEN 8 AND 15"
         f" AND (contains({number}, {digits}) OR {is_shorter} AND ends_with({digits}, {number})))"
     )
 
