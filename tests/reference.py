@@ -323,6 +323,8 @@ class Row:
         self.identified = any(one.anything for one in every)
         self.warnings |= {f"invalid_{name}" for name, some in given.items() if any(one.invalid for one in some)}
         self.warnings |= {"placeholder_value"} if any(one.placeholder for one in every) else set()
+        if own and not values.country(own) and any(one.anything for one in given["phone"]):
+            self.warnings.add("unknown_country")
         self.emails, self.phones, self.external_ids = (
             values.distinct(digest for one in some for digest in one.digests) for some in given.values()
         )

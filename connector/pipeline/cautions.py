@@ -61,7 +61,7 @@ def _parameters(project: Project, job: Job, schema: pa.Schema | None) -> Iterato
     if source is None:
         return
     for name in job.template.sources:
-        if _is_unused(BY_NAME.get(name), source):
+        if _is_unused(BY_NAME.get(name), source) and not _is_region(name, job.template, schema):
             place = job.template.places[name]
             yield (
                 f"{_place(project, place.file, place.line)}: {name} is mapped, but {source} events do not take it: "
@@ -91,9 +91,21 @@ def _unused_columns(template: DataTemplate, schema: pa.Schema | None, source: st
     return [
         field.name
         for name in fields
-        if name not in template.sources and _is_unused(BY_NAME.get(name), source)
+        if name not in template.sources
+        and _is_unused(BY_NAME.get(name), source)
+        and not _is_region(name, template, schema)
         for field in fields[name]
     ]
+
+
+def _is_region(name: str, template: DataTemplate, schema: pa.Schema | None) -> bool:
+    """Whether this is the country that decides how phone numbers without a country code are read."""
+    if name != "country":
+        return False
+    if schema is not None:
+        binding = bind(template, schema)
+        return binding.has("phone") and not binding.has("phone_region")
+    return ("phone" in template.sources or template.identity) and "phone_region" not in template.sources
 
 
 def _is_unused(parameter: Parameter | None, source: str) -> bool:

@@ -42,7 +42,7 @@ WARNINGS = {
     "identical_rows": "is identical to an earlier row of its event, and adds to its value",
     "incomplete_amount": "has no price or no quantity, while other rows of its event have both",
     "placeholder_value": "has a word that stands for no value, such as null, where an identifier belongs; not sent",
-    "unknown_country": "has a country that is not known; not sent",
+    "unknown_country": "has a country that is not known; not sent, nor used for its phone numbers",
 }
 
 MATCHED_BY = {

@@ -12,7 +12,7 @@ from connector.hashed import DIGEST, ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
 from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.binding import Binding, Field, is_list
 from connector.transform.compiler.context import Level, literal
-from connector.transform.compiler.identity import MOST_COLUMNS, country_of_phones, phone_bits
+from connector.transform.compiler.identity import MOST_COLUMNS, country_of_phones, phone_bits, put_unknown_country
 from connector.transform.engine import SliceEngine
 from connector.transform.grouping import count_phones, count_reasons, count_warnings
 from connector.transform.layers import Layers
@@ -110,6 +110,8 @@ class _Compiler:
         words = {**_WARNINGS, "device": RowWarning.INVALID_DEVICE_ID}
         conditions = {word: [one.invalid for one in found[name]] for name, word in words.items()}
         conditions[RowWarning.PLACEHOLDER_VALUE] = [one.placeholder for one in every]
+        if found["phone"] and (unknown := put_unknown_country(self._layers, self._binding)):
+            conditions[RowWarning.UNKNOWN_COUNTRY] = [f"({unknown} AND {one.given})" for one in found["phone"]]
         bits = " + ".join(
             f"CASE WHEN {' OR '.join(some)} THEN {1 << WARNINGS.index(word)} ELSE 0 END"
             for word, some in conditions.items()

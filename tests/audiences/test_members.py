@@ -38,6 +38,15 @@ def hashed(
     return found
 
 
+@pytest.mark.parametrize("name", ["country", "phone_region"])
+def test_an_unknown_country_of_a_phone_number_warns(name: str) -> None:
+    table = pa.table({name: ["Germnay", "Germnay", "DE", None], "phone": ["030 1234567", None, "030 1234567", "x"]})
+    binding = bind(DataTemplate("tiktok_audience"), table.schema, AUDIENCES)
+    compiled = compile_members(binding, MemberRules("US", "lower", ("plain",)))
+    (part,) = hash_members(table.to_batches(), compiled, threads=1)
+    assert part.warnings["unknown_country"] == 1
+
+
 @pytest.mark.parametrize(
     ("column", "value", "digest"),
     [

@@ -124,6 +124,23 @@ def test_a_postal_code(code: str, country: str | None, kept: str) -> None:
     assert outcome.warnings["unknown_country"] == (country == "Atlantis")
 
 
+@pytest.mark.parametrize("web", [False, True])
+@pytest.mark.parametrize("name", ["country", "phone_region"])
+@pytest.mark.parametrize(
+    ("country", "phone", "warned"),
+    [("Germnay", "030 1234567", True), ("ZZ", "+1 213 373 4253", True), ("Germnay", None, False),
+     ("Germany", "030 1234567", False), (" dE ", "030 1234567", False), (None, "213-373-4253", False)],
+)  # fmt: skip
+def test_an_unknown_country_of_a_phone_number(
+    web: bool, name: str, country: str | None, phone: str | None, warned: bool
+) -> None:
+    one = {name: pa.array([country], pa.string()), "phone": pa.array([phone], pa.string())}
+    warned |= web and name == "country" and country == "Germnay"
+    assert hashed({"email": ["a@b.co"], **one}, web=web).warnings["unknown_country"] == warned
+    listed = {**one, "phone": pa.array([[phone]], pa.list_(pa.string()))}
+    assert hashed({"email": ["a@b.co"], **listed}, web=web).warnings["unknown_country"] == warned
+
+
 @pytest.mark.parametrize("code", ALPHA2)
 def test_every_country_is_known_by_its_codes_and_names(code: str) -> None:
     for name in names(code):

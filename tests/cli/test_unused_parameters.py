@@ -11,7 +11,7 @@ from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.config.project import line_of
 
 PIXEL = "C4EXAMPLE0PIXEL0CODE"
-WEB_ONLY = sorted(one.name for one in PARAMETERS if one.sources == {"web"})
+WEB_ONLY = sorted(one.name for one in PARAMETERS if one.sources == {"web"} and one.name != "country")
 COMMANDS = (("validate",), ("validate", NAME, "--connect"), ("plan", NAME), ("preview", NAME), ("run", NAME))
 
 
@@ -33,6 +33,18 @@ def test_a_parameter_of_the_web_that_is_mapped_for_offline_events(tmp_path: Path
     sentence = f"templates/own.yaml:{line}: {name} is mapped, but offline events do not take it: it is not sent."
     assert told(made, "validate").count(sentence) == 1
     assert told(made, "run", NAME).count(sentence) == 1
+
+
+def test_a_country_that_phone_numbers_are_read_with_is_used(tmp_path: Path) -> None:
+    query = GOOD.replace("SELECT", "SELECT '213-373-4253' AS phone, 'US' AS country,")
+    for number, (parameters, columns) in enumerate([({"country": "country"}, query), ({}, query)]):
+        made = made_with(tmp_path / str(number), parameters, columns)
+        for command in COMMANDS:
+            assert "do not take" not in told(made, *command)
+    without = made_with(tmp_path / "without", {"country": "country"}, GOOD.replace("SELECT", "SELECT 'US' AS country,"))
+    assert "country is mapped, but offline events do not take it" in told(without, "run", NAME)
+    named = made_with(tmp_path / "named", {"phone_region": "country", "country": "country"}, query)
+    assert "country is mapped, but offline events do not take it" in told(named, "validate")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

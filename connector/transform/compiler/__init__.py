@@ -110,7 +110,9 @@ def _compile_outcome(
         | identity.reasons(identifiers)
     )
     properties.compile_amounts(context)
-    warnings = name_warnings | currency_warnings | identity.warnings(identifiers) | web.warnings(context)
+    warnings = name_warnings | currency_warnings | identity.warnings(context, identifiers)
+    for warning, condition in web.warnings(context).items():
+        warnings[warning] = f"({warnings[warning]} OR {condition})" if warning in warnings else condition
     warnings |= identity.placeholders(context, identifiers)
     outcome.compile_event_id(context, identifiers)
     outcome.compile_key(context, wrong_route)

@@ -8,8 +8,10 @@ from connector.hashed import PERSON_DIGITS
 from connector.outcomes import Reason, RowWarning
 from connector.transform.binding import Binding, Field, is_list
 from connector.transform.compiler.context import Context, Level, literal
+from connector.transform.layers import Layers
 from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.sql.identity import (
+    country_code,
     digest_list,
     digests_in,
     has_invalid,
@@ -22,7 +24,7 @@ from connector.transform.sql.identity import (
     split_digests,
     unspaced,
 )
-from connector.transform.sql.text import text_of
+from connector.transform.sql.text import lower, text_of
 
 _NAMES = ("email", "phone", "external_id")
 OF_ITEMS = frozenset({"content_id"})
@@ -104,10 +106,16 @@ def reasons(identifiers: list[Identifier]) -> dict[Reason, str]:
     return {Reason.MISSING_IDENTITY: f"NOT ({given})", Reason.INVALID_IDENTITY: f"NOT ({present})"}
 
 
-def warnings(identifiers: list[Identifier]) -> dict[RowWarning, str]:
-    """When an identifier was given and dropped."""
+def warnings(context: Context, identifiers: list[Identifier]) -> dict[RowWarning, str]:
+    """When an identifier was given and dropped, and when phone numbers stand beside a country that is not known."""
     words = {"email": RowWarning.INVALID_EMAIL, "phone": RowWarning.INVALID_PHONE}
-    return {words[one.name]: one.invalid for one in identifiers if one.name in words}
+    found = {words[one.name]: one.invalid for one in identifiers if one.name in words}
+    given = [one.given for one in identifiers if one.name == "phone"]
+    # The country of a web event warns by itself.
+    is_sent = context.web is True and not context.binding.has("phone_region")
+    if given and not is_sent and (unknown := put_unknown_country(context.layers, context.binding)):
+        found[RowWarning.UNKNOWN_COUNTRY] = f"({unknown} AND {given[0]})"
+    return found
 
 
 def placeholders(context: Context, identifiers: list[Identifier]) -> dict[RowWarning, str]:
@@ -270,6 +278,14 @@ def _packed_expression(context: Context, parameter: Parameter, text: str) -> str
         country = country_of_phones(context.binding)
         return packed_phone(text, f"({phone_number(text, context.rules.default_region, None, country)})", country)
     return packed_text(text)
+
+
+def put_unknown_country(layers: Layers, binding: Binding) -> str | None:
+    """Put whether the text that says where a row's phone numbers belong is no country; None where nothing says it."""
+    if (country := country_of_phones(binding)) is None:
+        return None
+    small = layers.put(Level.NORMAL, "region_small", lower(country))
+    return layers.put(Level.CLEAN, "region_unknown", f"({small} IS NOT NULL AND {country_code(small)} IS NULL)")
 
 
 def country_of_phones(binding: Binding) -> str | None:

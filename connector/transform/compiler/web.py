@@ -1,24 +1,22 @@
 """What only web events carry: the person's name and address, the device, the page."""
 
 from connector.catalogue import Plain
-from connector.countries import ALPHA2
 from connector.outcomes import Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
-from connector.transform.sql.functions import COUNTRY_CODE
 from connector.transform.sql.identity import (
     cleaned_name,
     cleaned_place,
     cleaned_zip,
+    country_code,
     is_digest,
     text_digest,
     without_empty_digest,
 )
 from connector.transform.sql.json import json_text
 from connector.transform.sql.network import is_public, without_prefix
-from connector.transform.sql.text import guarded, is_code, lower, strip
+from connector.transform.sql.text import guarded, lower, strip
 
 _US_ZIP_LENGTH = 5
-_OFTEN_NAMED = ("us", "gb", "ca", "de", "fr", "jp", "br", "mx", "id", "au")
 
 
 def compile_user(context: Context) -> dict[str, str]:
@@ -128,9 +126,7 @@ def _country(context: Context) -> str | None:
     if not given:
         return None
     small = context.layers.put(Level.NORMAL, "country_small", lower(given))
-    known = is_code(small, dict.fromkeys((*_OFTEN_NAMED, *ALPHA2)))
-    usable = f"CASE WHEN {known} THEN {small} WHEN {small} IS NOT NULL THEN {COUNTRY_CODE}({small}) END"
-    return json_text(context.layers.put(Level.CLEAN, "usable_country", usable))
+    return json_text(context.layers.put(Level.CLEAN, "usable_country", country_code(small)))
 
 
 def _quoted_digest(column: str) -> str:

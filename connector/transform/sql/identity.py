@@ -8,11 +8,12 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from connector.countries import ALPHA2
 from connector.transform.emails import PLAIN, WITHOUT_PLUS_AND_DOTS
 from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.phones import FAST_E164, NO_DIGIT, SEPARATORS, SPACED_E164, home_spellings, national_pattern
-from connector.transform.sql.functions import EMAIL_DIGESTS, PHONE_DIGESTS, PHONE_DIGESTS_IN
-from connector.transform.sql.text import WHITE_SPACE_CLASS, is_text, lower, quote, text_of
+from connector.transform.sql.functions import COUNTRY_CODE, EMAIL_DIGESTS, PHONE_DIGESTS, PHONE_DIGESTS_IN
+from connector.transform.sql.text import WHITE_SPACE_CLASS, is_code, is_text, lower, quote, text_of
 from connector.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
 
 _UNUSUAL = r"""\"'`´‘’‚‛“”„‟‹›«»＂＇()\[\]{}<>（）［］＜＞【】「」\\;,|；，、｜:?"""
@@ -25,6 +26,7 @@ MARKED = "chr(0)"
 UNMARKED = "chr(1)"
 """Above all texts that are marked, and below all others."""
 
+_OFTEN_NAMED = ("us", "gb", "ca", "de", "fr", "jp", "br", "mx", "id", "au")
 _ONE_DIGIT = "|".join(f"{digit}+" for digit in range(10))
 
 
@@ -80,6 +82,12 @@ def _address_digest(address: str, rule: str) -> str:
     name = f"regexp_replace(split_part({address}, '@', 1), '[+].*', '')"
     name = f"replace({name}, '.', '')" if rule == WITHOUT_PLUS_AND_DOTS else name
     return f"CASE WHEN {name} <> '' THEN sha256({name} || '@' || split_part({address}, '@', 2)) ELSE '' END"
+
+
+def country_code(small: str) -> str:
+    """The code of two letters of a country's code or name in lower case; NULL if it is none."""
+    known = is_code(small, dict.fromkeys((*_OFTEN_NAMED, *ALPHA2)))
+    return f"CASE WHEN {known} THEN {small} WHEN {small} IS NOT NULL THEN {COUNTRY_CODE}({small}) END"
 
 
 def unspaced(column: str) -> str:
