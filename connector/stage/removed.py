@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from connector.disk import sync
+from connector.disk import make_private_file, sync
 from connector.stage.key_file import KeyFile, Numbers
 from connector.stage.writer import StagedBatch
 
@@ -54,6 +54,7 @@ def write_removed(directory: Path, batches: Iterable[StagedBatch], removed: Remo
     if not named:
         return
     unfinished = directory / f"unfinished-{REMOVED}"
+    make_private_file(unfinished)
     np.savez(unfinished, **named)
     sync(unfinished)
     unfinished.replace(directory / REMOVED)

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from tests.cli.command import Outcome, checked, inside
-from tests.cli.shop import NAME, Shop, shop
+from tests.cli.shop import NAME, SOURCE_ID, Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
 
 REFUSED = Reply(40002, "Invalid value for event_id: not a valid string.", 400)
@@ -112,15 +112,15 @@ def test_rows_that_are_still_bad_are_rejected_again_and_can_be_retried_again(til
 
 
 def test_the_settings_are_mended(till: Till) -> None:
-    till.shop.settings.write_text(till.shop.settings.read_text().replace("event_source: offline", "event_source: web"))
+    settings = till.shop.settings.read_text().replace("event_source: offline", "event_source: web")
+    settings = settings.replace(f"event_source_id: '{SOURCE_ID}'", "event_source_id: C4EXAMPLE0PIXEL0CODE")
+    till.shop.settings.write_text(settings)
     till.shop.query.write_text(QUERY.replace("email,", "email, 'Order' AS event, 'https://shop.example/' AS page_url,"))
     till.holds(*GOOD_ONES)
     run = till.run()
     assert run["rejects"] == {"unknown_event": 2}
-    settings = till.shop.settings.read_text().replace(
-        "event_source: web", "event_source: web\n    custom_events: [Order]"
-    )
-    till.shop.settings.write_text(settings)
+    mended = settings.replace("event_source: web", "event_source: web\n    custom_events: [Order]")
+    till.shop.settings.write_text(mended)
     assert ids(till.retry(run)["sent"]) == ["g1", "g2"]
 
 

@@ -146,12 +146,15 @@ def test_a_query_that_cannot_be_read_is_told(made: Shop) -> None:
 COLUMN_MISTAKES = {
     "no time": ("SELECT 'jo@example.com' AS email", ['"timestamp"']),
     "nobody": ("SELECT now() AS timestamp, 2 AS value", ['"email"', '"phone"']),
-    "structured e-mail": ("SELECT now() AS timestamp, {'mail': 'jo@example.com'} AS email", ['"email"', "struct"]),
+    "structured e-mail": (
+        "SELECT now() AS timestamp, {'mail': 'jo@example.com'} AS email",
+        ['"email"', "STRUCT(mail VARCHAR)"],
+    ),
     "date for a value": (
         "SELECT now() AS timestamp, 'jo@example.com' AS email, current_date AS value",
-        ['"value"', "date"],
+        ['"value"', "DATE"],
     ),
-    "boolean time": ("SELECT true AS timestamp, 'jo@example.com' AS email", ['"timestamp"', "bool"]),
+    "boolean time": ("SELECT true AS timestamp, 'jo@example.com' AS email", ['"timestamp"', "BOOLEAN"]),
     "twice": (
         "SELECT now() AS timestamp, 'jo@example.com' AS email, 'al@example.com' AS email",
         ['2 columns named "email"'],
