@@ -241,7 +241,9 @@ def test_an_id_that_is_a_number_is_compared_with_phones_that_are_numbers_too() -
 
 @settings(max_examples=20, deadline=None)
 @given(
-    numbers=st.lists(st.integers(10**9, 10**10 - 1), min_size=30, max_size=30, unique=True),
+    numbers=st.lists(
+        st.integers(10**9, 10**10 - 1).filter(lambda one: len(set(str(one))) > 2), min_size=30, max_size=30, unique=True
+    ),
     shift=st.sampled_from([0, 0, 1, -7]),
     separator=st.sampled_from(["", " ", "-", "."]),
 )

@@ -111,8 +111,7 @@ class Context:
         if not is_list(field.kind):
             return is_number_of(given, self.layers.put(Level.GIVEN, column, text_of(source, field.kind)))
         texts = f"list_transform({source}, lambda x: {text_of('x', field.kind.value_type)})"
-        numbers = self.layers.put(Level.GIVEN, column, texts)
-        return f"len(list_filter({numbers}, lambda x: {is_number_of(given, 'x')})) > 0"
+        return is_number_of(given, self.layers.put(Level.GIVEN, column, f"array_to_string({texts}, chr(10))"))
 
     def for_web(self, name: str, expression: str) -> str:
         """`expression`, NULL on offline rows where the parameter is for the web only."""

@@ -1,6 +1,6 @@
 """The JSON of an event without its closing part, and what is kept of a rejected row."""
 
-from connector.catalogue import PARAMETERS
+from connector.catalogue import PARAMETERS, Parameter, Plain
 from connector.redaction import ANY_NUMBER, WRITTEN_PHONE
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
@@ -52,7 +52,7 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
     are at home, such as an order's id, a number counts as a phone number only when it is written like one.
     """
     found = [(one.name, one.json) for one in identifiers]
-    texts = [(one.name, text) for one in PARAMETERS if not one.personal and (text := context.text(one.name))]
+    texts = [(one.name, text) for one in PARAMETERS if not one.personal and (text := _unguarded(context, one))]
     numbered = [one for one in texts if one[0] in _NUMBERED]
     kept = _kept(context, "numbered", numbered, WRITTEN_PHONE)
     kept |= _kept(context, "texts", [one for one in texts if one not in numbered], ANY_NUMBER)
@@ -60,6 +60,12 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
         kept["timestamp"] = _kept_time(context, dict(texts)["timestamp"], kept["timestamp"])
     found += [(name, kept[name]) for name, _ in texts]
     return f"concat('{{', {members(found)}, '}}')"
+
+
+def _unguarded(context: Context, parameter: Parameter) -> str | None:
+    """Where the text of a parameter is found; free text before it was guarded, since all of it is redacted here."""
+    text = context.text(parameter.name)
+    return f"given_{parameter.name}" if text and parameter.plain is Plain.TEXT else text
 
 
 def ids(context: Context) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from duckdb.func import ARROW, SPECIAL
 from connector.countries import alpha2
 from connector.redaction import without_addresses
 from connector.transform.emails import email_digests
+from connector.transform.own_phone import is_number_in
 from connector.transform.phones import phone_digests, phone_region
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ PHONE_DIGESTS = "phone_digests"
 PHONE_DIGESTS_IN = "phone_digests_in"
 COUNTRY_CODE = "country_code"
 PUBLIC_IP = "public_ip"
+IS_NUMBER_IN = "is_number_in"
 JSON_TEXT = "python_json_text"
 DECIMAL_TEXT = "decimal_text"
 WITHOUT_ADDRESSES = "without_addresses"
@@ -55,7 +57,8 @@ def register(connection: "duckdb.DuckDBPyConnection", region: str) -> None:
         returned, kind = ("BOOLEAN", pa.bool_()) if name == PUBLIC_IP else ("VARCHAR", pa.string())
         _create(connection, name, _by_distinct_value(answer, kind), 1, returned)
     for name, of_two in ((EMAIL_DIGESTS, email_digests), (PHONE_DIGESTS_IN, phones_in)):
-        _create(connection, name, _by_distinct_pair(of_two), 2, "VARCHAR")
+        _create(connection, name, _by_distinct_pair(of_two, pa.string()), 2, "VARCHAR")
+    _create(connection, IS_NUMBER_IN, _by_distinct_pair(is_number_in, pa.bool_()), 2, "BOOLEAN")
     register_redaction(connection)
 
 
@@ -117,10 +120,10 @@ def _by_distinct_value(
 
 
 def _by_distinct_pair(
-    answer: Callable[[str, str], str],
+    answer: Callable[[str, str], object], kind: pa.DataType
 ) -> Callable[[pa.ChunkedArray, pa.ChunkedArray], pa.ChunkedArray]:
     """The same of two texts, of which the second, NULL being the empty one, is the same for most."""
-    of_joined = _by_distinct_value(lambda joined: answer(*joined.rsplit(_BETWEEN, 1)), pa.string())
+    of_joined = _by_distinct_value(lambda joined: answer(*joined.rsplit(_BETWEEN, 1)), kind)
 
     def apply(texts: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:
         joined = pc.binary_join_element_wise(texts, pc.fill_null(others, ""), _BETWEEN)

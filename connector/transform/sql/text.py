@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from connector.catalogue import Plain
 from connector.redaction import DIALLED_PHONE, ESCAPED, PERCENT_ENCODED, REDACTED, SIMPLE_PARAMETER, SPACED_PHONE
-from connector.transform.sql.functions import DECIMAL_TEXT, UNICODE_LOWER, WITHOUT_ADDRESSES
+from connector.transform.sql.functions import DECIMAL_TEXT, IS_NUMBER_IN, UNICODE_LOWER, WITHOUT_ADDRESSES
 
 _WHITE_SPACE = (
     *range(0x09, 0x0E),
@@ -57,9 +57,8 @@ def is_code(column: str, codes: Iterable[str]) -> str:
 
 
 _BACKSLASH = "\\"
-_PHONE_SEPARATORS = " ().+/-"
 _LONGEST_PHONE = 24
-_DIGITS = tuple("0123456789")
+"""Longer texts may hold several numbers."""
 
 
 def strip(column: str) -> str:
@@ -111,22 +110,15 @@ def id_digest(column: str) -> str:
     return f"left(sha256({column}), {ID_LENGTH})"
 
 
-def is_number_of(identifier: str, phone: str) -> str:
-    """Whether an id is the phone number `phone`: the same digits, but for a country code, zeros and separators.
+def is_number_of(identifier: str, phones: str) -> str:
+    """Whether an id is one of the phone numbers in a text: the same digits, but for a country code and separators.
 
-    Of usual rows the first three conditions decide. A long text may hold several numbers. There are no patterns, since
-    each would have to be compiled for each slice.
+    Of usual rows the first conditions decide; Python is asked for the others.
     """
-    digits = f"ltrim(translate({identifier}, {quote(_PHONE_SEPARATORS)}, ''), '0')"
-    characters = f"string_split(replace({phone}, '(0)', ''), '')"
-    number = f"ltrim(array_to_string(list_filter({characters}, lambda d: d IN {_DIGITS}), ''), '0')"
-    ends_alike = f"(ends_with({phone}, substr({identifier}, -2)) OR strlen({phone}) > {_LONGEST_PHONE})"
-    is_shorter = f"strlen({number}) BETWEEN greatest(strlen({digits}) - 4, 7) AND 15"
-    return (
-        f"({identifier} < ':' AND strlen({identifier}) BETWEEN 8 AND {_LONGEST_PHONE} AND {ends_alike}"
-        f" AND translate({identifier}, '0123456789{_PHONE_SEPARATORS}', '') = '' AND strlen({digits}) BETWEEN 8 AND 15"
-        f" AND (contains({number}, {digits}) OR {is_shorter} AND ends_with({digits}, {number})))"
-    )
+    ends_alike = f"(ends_with({phones}, substr({identifier}, -2)) OR strlen({phones}) > {_LONGEST_PHONE})"
+    likely = f"{identifier} < ':' AND strlen({identifier}) BETWEEN 8 AND {_LONGEST_PHONE} AND {ends_alike}"
+    # Conditions that are joined by AND are tried in any order; a CASE looks at its result only where it applies.
+    return f"CASE WHEN {likely} THEN {IS_NUMBER_IN}({identifier}, {phones}) ELSE false END"
 
 
 def _without(text: str, pattern: str) -> str:
