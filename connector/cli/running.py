@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from connector.cli.aftermath import follow_up
 from connector.cli.console import out, out_json
@@ -10,7 +11,7 @@ from connector.cli.progress import Watcher, watching
 from connector.cli.signals import stopped_by_signals
 from connector.cli.summary import summary
 from connector.config.project import Project
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, NothingSent
 from connector.ledger.records import RunRecord
 from connector.pipeline.history import abandon_run, find_run
 
@@ -37,11 +38,18 @@ def carry_out(project: Project, work: Work, json_output: bool) -> None:
                     # A ledger that cannot be written does not know of the error.
                     out_json({**told, "error": told["error"] or error.message})
                     raise AlreadyPrinted(error) from None
+                if found and isinstance(error, NothingSent):
+                    _show(found, error)
                 raise
     if json_output:
         out_json(_as_json(record, observer))
         return
-    for line in summary(record):
+    _show(record)
+
+
+def _show(record: RunRecord, error: ConnectorError | None = None) -> None:
+    """Print what became of the rows; the sentence on `error` follows by itself."""
+    for line in summary(replace(record, error=None) if error else record):
         out(line)
 
 

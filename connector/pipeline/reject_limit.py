@@ -37,7 +37,7 @@ def refuse_rows(orchestration: Orchestration, rows: CountedRows, limit: int | No
     if has_input:
         _refuse_too_few(orchestration.min_rows, rows.read, limit)
     refuse_all_rejected(rows.read, rows.rejects)
-    _refuse_too_many_rejects(orchestration.max_reject_percent, rows.read, sum(rows.rejects.values()))
+    _refuse_too_many_rejects(orchestration.max_reject_percent, rows.read, rows.rejects)
 
 
 def refuse_recorded_rows(orchestration: Orchestration, record: RunRecord) -> None:
@@ -78,10 +78,13 @@ def refuse_all_rejected(read: int, rejects: Mapping[str, int]) -> None:
     """Raise AllRejected if rows were read and every one was rejected."""
     if not read or sum(rejects.values()) < read:
         return
-    ordered = sorted(rejects.items(), key=lambda item: (-item[1], item[0]))
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in ordered if count)
     subject = f"All {read:,} rows were" if read > 1 else "The only row was"
-    raise AllRejected(f"{subject} rejected ({reasons}): nothing was delivered.")
+    raise AllRejected(f"{subject} rejected ({_reasons(rejects)}): nothing was delivered.")
+
+
+def _reasons(rejects: Mapping[str, int]) -> str:
+    ordered = sorted(rejects.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {reason}" for reason, count in ordered if count)
 
 
 def _refuse_too_few(wanted: int | None, read: int, limit: int | None) -> None:
@@ -91,12 +94,13 @@ def _refuse_too_few(wanted: int | None, read: int, limit: int | None) -> None:
     raise TooFewRows(f"Only {rows} read, fewer than min_rows asks for ({wanted:,}): nothing was sent.")
 
 
-def _refuse_too_many_rejects(limit: float | None, read: int, rejected: int) -> None:
+def _refuse_too_many_rejects(limit: float | None, read: int, rejects: Mapping[str, int]) -> None:
     if limit is None or not read:
         return
+    rejected = sum(rejects.values())
     percent = 100 * rejected / read
     if percent > limit:
         raise TooManyRejects(
-            f"{rejected:,} of {read:,} rows ({percent:.1f} %) were rejected, more than "
+            f"{rejected:,} of {read:,} rows ({percent:.1f} %) were rejected ({_reasons(rejects)}), more than "
             f"max_reject_percent allows ({limit:g} %): nothing was sent."
         )

@@ -49,6 +49,21 @@ def test_a_run_of_which_every_row_is_rejected_fails(tmp_path: Path, tiktok: TikT
     assert tiktok.requests == []
 
 
+@pytest.mark.parametrize("settings", [{}, {"max_reject_percent": 50}, {"min_rows": 5}])
+def test_a_run_that_sends_nothing_because_of_its_rows_shows_its_counts(
+    tmp_path: Path, tiktok: TikTok, settings: dict[str, Any]
+) -> None:
+    made = shop(tmp_path / "shop", tiktok.url, ALL_BAD, **settings)
+    done = typed(made, "run", NAME)
+    (run_id,) = (record["run_id"] for record in typed(made, "runs", "--json").json["runs"])
+    assert done.code == 3
+    assert done.stdout.startswith(f"{NAME}: Failed in ")
+    assert "    missing_identity   3" in done.stdout
+    assert f"Which rows, and why: connector rejects {run_id}" in done.stdout
+    assert done.stderr.count("nothing was") == 1
+    assert "nothing was" not in done.stdout
+
+
 def test_the_next_run_begins_anew(tmp_path: Path, tiktok: TikTok) -> None:
     made = shop(tmp_path / "shop", tiktok.url, ALL_BAD)
     failed = run(made).json
