@@ -21,6 +21,14 @@ WRITTEN_PHONE = (
 ANY_NUMBER = r"\+?\(?\d[\d ().\-/]{5,}\d"
 """Any number of seven digits and more, as phone numbers without separators are."""
 
+TIME_OR_AMOUNT = (
+    r"\d:\d{2}|\b(?i:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sept?|o[ck]t|nov|de[cz])"
+    r"(?:r?uary?|ch|z|il|e|i|y|ust|(?:t?em|o)ber)?\b"
+    r"|(?:^|[^\d./-])(?:[0-3]?\d[./-][0-3]?\d[./-](?:\d{2}|\d{4})|[12]\d{3}[./-]\d{1,2}[./-]\d{1,2})(?:$|[^\d./-])"
+    r"|^-?(?:\d{1,9}[.,]\d{1,2}|\d{9,}[.,]\d+|\d[.,]\d+[eE]\+?\d+)$"
+)
+"""What no phone number looks like: a time of day, the name of a month, a date, or a number with decimal places."""
+
 DIALLED_PHONE = (
     r"(?:\B\+|%2[Bb])\(?[1-9](?:\d{7,14}\b|\d{0,2}[ ()\-/](?:[ ().\-/]{0,2}\d){7,13}\b"
     r"|\d{0,2}\.\d{2,4}\.(?:[.\-]?\d){3,8}\b)"

@@ -92,12 +92,12 @@ class Context:
 
     def _guarded(self, column: str, given: str, plain: Plain, *, text: bool) -> str:
         expression = guarded(given, plain) if text else given
-        own = self._is_own_phone(given) if plain is Plain.ID else None
+        own = self.is_own_phone(given) if plain is Plain.ID else None
         if own:
             expression = f"CASE WHEN {own} THEN {id_digest(given)} ELSE {expression} END"
         return self.layers.put(Level.GUARDED, f"guarded_{column}", expression) if expression != given else given
 
-    def _is_own_phone(self, given: str) -> str | None:
+    def is_own_phone(self, given: str) -> str | None:
         """Whether an id is a phone number that its own row gives for the person; None where no row gives one."""
         conditions = [
             self._is_one_of(given, f"own_phone_{number}", field) for number, field in enumerate(self.fields("phone"))

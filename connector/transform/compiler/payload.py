@@ -1,14 +1,18 @@
 """The JSON of an event without its closing part, and what is kept of a rejected row."""
 
 from connector.catalogue import PARAMETERS, Parameter, Plain
-from connector.redaction import ANY_NUMBER, WRITTEN_PHONE
+from connector.redaction import ANY_NUMBER, DIALLED_PHONE, SPACED_PHONE, TIME_OR_AMOUNT, WRITTEN_PHONE
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
 from connector.transform.sql.json import json_text, members
-from connector.transform.sql.text import id_number, redacted
+from connector.transform.sql.text import id_number, quote, redacted
 
 FOUND_BY = ("event_id", "order_id")
 _TIME_LIKE = r"\d{4}-?\d{2}-?\d{2}.*|1\d{9}|1\d{12}"
+_CODED = frozenset(
+    ("event_source", "event", "timestamp", "phone_region", "country", "currency", "event_channel", "content_type")
+)
+"""Columns of times and of words that are on a list: what stands there instead has to be seen."""
 _NUMBERED = frozenset(
     ("event_source_id", "event_id", "order_id", "shop_id", "content_id", "price", "quantity", "value")
 )
@@ -49,13 +53,16 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
     """The JSON object kept of a rejected row: parameters that identify nobody as they were given, and digests.
 
     Text that looks like an e-mail address or a phone number is taken out wherever it stands. Where long numbers
-    are at home, such as an order's id, a number counts as a phone number only when it is written like one.
+    are at home, such as an order's id, a number counts as a phone number only when it is written like one. Where no
+    free text is at home, a date, a time or an amount stays.
     """
     found = [(one.name, one.json) for one in identifiers]
     texts = [(one.name, text) for one in PARAMETERS if not one.personal and (text := _unguarded(context, one))]
-    numbered = [one for one in texts if one[0] in _NUMBERED]
-    kept = _kept(context, "numbered", numbered, WRITTEN_PHONE)
-    kept |= _kept(context, "texts", [one for one in texts if one not in numbered], ANY_NUMBER)
+    numbered, coded = ([one for one in texts if one[0] in names] for names in (_NUMBERED, _CODED))
+    free = [one for one in texts if one not in numbered + coded]
+    kept = _kept(context, "numbered", numbered, redacted("x", WRITTEN_PHONE))
+    kept |= _kept(context, "coded", coded, _without_phones("x"))
+    kept |= _kept(context, "texts", free, redacted("x", ANY_NUMBER))
     if "timestamp" in kept:
         kept["timestamp"] = _kept_time(context, dict(texts)["timestamp"], kept["timestamp"])
     found += [(name, kept[name]) for name, _ in texts]
@@ -75,22 +82,32 @@ def ids(context: Context) -> tuple[str, ...]:
     return tuple(f"{id_number(text)} AS {name}" for name, text in kept)
 
 
-def _kept(context: Context, kind: str, texts: list[tuple[str, str]], numbers: str) -> dict[str, str]:
-    """Puts what is kept of these texts as JSON strings; gives where each is found.
+def _kept(context: Context, kind: str, texts: list[tuple[str, str]], of_text: str) -> dict[str, str]:
+    """Puts what is kept of these texts, each by the expression on `x`, as JSON strings; gives where each is found.
 
     In one list, so that a pattern is made ready once for all of them: on a few rejected rows that is most of the work.
     """
     given = ", ".join(text for _, text in texts)
-    kept = f"list_transform([{given}]::VARCHAR[], lambda x: {redacted('x', numbers)})"
+    kept = f"list_transform([{given}]::VARCHAR[], lambda x: {of_text})"
     context.layers.put(Level.PAYLOAD, f"kept_{kind}", kept)
     context.layers.put(Level.LAST, f"json_of_{kind}", f"list_transform(kept_{kind}, lambda x: {json_text('x')})")
     return {name: f"json_of_{kind}[{number}]" for number, (name, _) in enumerate(texts, 1)}
 
 
 def _kept_time(context: Context, given: str, kept: str) -> str:
-    is_time = f"event_time IS NOT NULL AND regexp_full_match({given}, '{_TIME_LIKE}')"
+    is_time = f"(event_time IS NOT NULL AND regexp_full_match({given}, '{_TIME_LIKE}')"
+    is_time += f" OR translate({given}, '0123456789', '') IN ('', '-'))"
+    if own := context.is_own_phone(given):
+        is_time += f" AND NOT coalesce({own}, false)"
     as_given = context.layers.put(Level.PAYLOAD, "json_of_time", f"CASE WHEN {is_time} THEN {json_text(given)} END")
     return f"coalesce({as_given}, {kept})"
+
+
+def _without_phones(text: str) -> str:
+    """What cannot be a phone number stays, where there is neither an address nor what can hardly be anything else."""
+    patterns = quote(TIME_OR_AMOUNT), quote(f"@|%|#|{DIALLED_PHONE}|{SPACED_PHONE}")
+    is_readable = "regexp_matches({0}, {1}) AND NOT regexp_matches({0}, {2})".format(text, *patterns)
+    return f"CASE WHEN {is_readable} THEN {text} ELSE {redacted(text, ANY_NUMBER)} END"
 
 
 def _user_key(name: str) -> str:
