@@ -29,10 +29,15 @@ TIME_OR_AMOUNT = (
 )
 """What no phone number looks like: a time of day, the name of a month, a date, or a number with decimal places."""
 
-DIALLED_PHONE = (
-    r"(?:\B\+|%2[Bb])\(?[1-9](?:\d{7,14}\b|\d{0,2}[ ()\-/](?:[ ().\-/]{0,2}\d){7,13}\b"
+_AFTER_PLUS = (
+    r"\(?[1-9](?:\d{7,14}\b|\d{0,2}[ ()\-/](?:[ ().\-/]{0,2}\d){7,13}\b"
     r"|\d{0,2}\.\d{2,4}\.(?:[.\-]?\d){3,8}\b)"
 )
+_FURTHER = r"(?:\+\(?[1-9][\d ().\-/]{6,}\d\b)*"
+"""Numbers right behind another one, which are dialled once that is removed."""
+
+_DIALLED_ONCE = rf"(?:\B\+|%2[Bb]){_AFTER_PLUS}"
+DIALLED_PHONE = _DIALLED_ONCE + _FURTHER
 """A number of eight digits and more with its plus sign, which may be written as in a URL.
 
 No decimal number, no offset of a time, and no plus sign that follows a letter or a digit, as in a search.
@@ -40,6 +45,9 @@ No decimal number, no offset of a time, and no plus sign that follows a letter o
 
 SPACED_PHONE = r"\(\d{2,5}\)[ .\-]?\d{2,4}[ .\-]\d{3,5}\b|\b[2-9]\d{2}[.\-][2-9]\d{2}[.\-]\d{4}\b"
 """A number that can hardly be anything but a phone number: (212) 555-0142, (020) 7946 0958, 212-555-0142."""
+
+PHONE_IN_TEXT = rf"(?:{_DIALLED_ONCE}|{SPACED_PHONE}){_FURTHER}"
+"""Any of these."""
 
 _NUMBER_FOLLOWS = r"(?:[1-9(]|%(?:25)*28)"
 _ENTITY = rf"(?:0*64|[xX]0*40|(?:0*43|[xX]0*2[Bb]);?{_NUMBER_FOLLOWS})"
@@ -82,8 +90,11 @@ _AFTER_AUTHORITY = re.compile(r"[/?#\s\"<>]")
 _LONGEST_AUTHORITY = 300
 _QUOTED = re.compile(r"[^\s:,\[{(=]\"|.\)")
 _PLUS_FOR_BLANK = re.compile(r"(?<=\d)\+(?=[\d(])")
-_DIALLED = re.compile(DIALLED_PHONE, re.ASCII)
-_IN_TEXTS = re.compile(rf"{DIALLED_PHONE}|{SPACED_PHONE}", re.ASCII)
+_ENCODED_PLUS, _REMOVED = "\x01", "]"
+"""Stand for a plus sign that is encoded, which counts wherever it stands, as %2B; and for what was removed."""
+_DECODED_PHONE = re.compile(rf"(?:\B\+|{_ENCODED_PLUS}){_AFTER_PLUS}", re.ASCII)
+_NEXT_PHONE = re.compile(rf"[+ {_ENCODED_PLUS}]{_AFTER_PLUS}", re.ASCII)
+_IN_TEXTS = re.compile(PHONE_IN_TEXT, re.ASCII)
 _IN_MESSAGES = re.compile(rf"[^\s@\",:;()<>\\]*(?:@|%40)[^\s\",:;()<>\\]*|{ANY_NUMBER}|'[^']*'")
 
 
@@ -121,11 +132,27 @@ def without_addresses(text: str) -> str:
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield where something is to be removed; parts may overlap."""
     plain, offsets = decode(text)
+    left = [*plain.replace(_ENCODED_PLUS, " ")]
     for start, end in _addresses(plain):
+        left[start:end] = _REMOVED * (end - start)
         yield offsets[start], offsets[end]
     if plain is not text and "+" in plain:
-        for match in _DIALLED.finditer(_PLUS_FOR_BLANK.sub(" ", plain)):
-            yield offsets[match.start()], offsets[match.end()]
+        for place, character in enumerate(plain):
+            if character == "+" and text[offsets[place]] != "+" and left[place] == "+":
+                left[place] = _ENCODED_PLUS
+        for start, end in _dialled(plain, "".join(left)):
+            yield offsets[start], offsets[end]
+
+
+def _dialled(plain: str, left: str) -> Iterator[tuple[int, int]]:
+    """Yield where phone numbers stand in a decoded text; `left` is without its addresses."""
+    written = _PLUS_FOR_BLANK.sub(" ", left)
+    match = _DECODED_PHONE.search(written)
+    while match:
+        yield match.span()
+        end = match.end()
+        further = _NEXT_PHONE.match(written, end) if plain.startswith("+", end) else None
+        match = further or _DECODED_PHONE.search(written, end)
 
 
 def _joined(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:

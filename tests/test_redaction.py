@@ -144,6 +144,13 @@ def test_an_at_sign_that_is_no_address_stays(text: str) -> None:
         ("?tel=%2B1+212+555+0142&x=1", "?tel=[redacted]&x=1"),
         ("?tel=%2B1%28212%29555-0142&x=1", "?tel=[redacted]&x=1"),
         ("tel &#43;12125550142.", "tel [redacted]."),
+        ("tel&#43;12125550142.", "tel[redacted]."),
+        ("bob@example.com&#43;12125550142", "[redacted]"),
+        ("bob@example.com+1%20212%20555%200142", "[redacted]"),
+        ("bob@example.com,&#43;12125550142&#43;49301234567+49301234568", "[redacted],[redacted]"),
+        ("(212) 555-0142&#43;49301234567", "[redacted][redacted]"),
+        ("+12125550142+49301234567", "[redacted]"),
+        ("(212) 555-0142+49301234567+49301234568+1", "[redacted]+1"),
         ("?at=%2B0100&q=a%2Bb&z=%2B05:30", "?at=%2B0100&q=a%2Bb&z=%2B05:30"),
     ],
 )
@@ -263,6 +270,9 @@ def test_a_message_quotes_no_address(address: str) -> None:
         "//" * 25_000 + "a@b.co",
         "a@b.co" * 8_000,
         "%40" * 20_000,
+        "&#43;12125550142" * 4_000,
+        "+1%20212%205550142" * 3_000 + "&#64;",
+        "+12125550142" * 5_000,
     ],
     ids=str.__len__,
 )

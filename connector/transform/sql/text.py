@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from connector.catalogue import Plain
-from connector.redaction import DIALLED_PHONE, ESCAPED, PERCENT_ENCODED, REDACTED, SIMPLE_PARAMETER, SPACED_PHONE
+from connector.redaction import DIALLED_PHONE, ESCAPED, PERCENT_ENCODED, PHONE_IN_TEXT, REDACTED, SIMPLE_PARAMETER
 from connector.transform.sql.functions import DECIMAL_TEXT, IS_NUMBER_IN, UNICODE_LOWER, WITHOUT_ADDRESSES
 
 _WHITE_SPACE = (
@@ -94,7 +94,7 @@ def guarded(column: str, plain: Plain) -> str:
     if plain is Plain.WHOLE:
         return f"CASE WHEN NOT {_names_somebody(column)} THEN {column} END"
     if plain is Plain.TEXT:
-        phones = f"{DIALLED_PHONE}|{SPACED_PHONE}"
+        phones = PHONE_IN_TEXT
         # Numbers with nothing but points between their digits have four characters between the two.
         numbered = f"({_holds(column, '+', '(', '-', '%2B', '%2b')} OR {column} LIKE '%.___.____%')"
     else:
