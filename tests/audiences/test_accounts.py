@@ -51,7 +51,7 @@ def standing(shop: Shop) -> list[tuple[str, dict[str, str]]]:
     return [(one.record.name, dict(one.accounts)) for one in known_audiences(shop.project)]
 
 
-@pytest.mark.parametrize("mode", ["mirror", "add"])
+@pytest.mark.parametrize("mode", ["mirror", pytest.param("add", marks=pytest.mark.thorough)])
 def test_an_added_account_gets_the_members_and_every_later_change(tmp_path: Path, tiktok: Simulator, mode: str) -> None:
     shop = open_shop(tmp_path / "shop", tiktok.url, mode=mode)
     shop.people(PEOPLE)
@@ -149,7 +149,15 @@ def small(tmp_path: Path, tiktok: Simulator) -> Shop:
     return open_shop(tmp_path / "shop", tiktok.url, rows_per_request=5, max_in_flight=1)
 
 
-@pytest.mark.parametrize("finish", ["run", "resume", "run without the stage", "resume and a further account"])
+@pytest.mark.parametrize(
+    "finish",
+    [
+        pytest.param("run", marks=pytest.mark.thorough),
+        pytest.param("resume", marks=pytest.mark.thorough),
+        "run without the stage",
+        "resume and a further account",
+    ],
+)
 def test_what_was_half_sent_is_sent_to_its_end(small: Shop, tiktok: Simulator, finish: str) -> None:
     half_sent(small, tiktok)
     if "without" in finish:
@@ -192,7 +200,9 @@ def test_additions_that_were_half_sent_before_an_account_was_added_reach_it(smal
     assert reached(tiktok, OTHER) == members(tiktok) == wanted(PEOPLE)
 
 
-@pytest.mark.parametrize("kind", ["lost", "throttle", "error"])
+@pytest.mark.parametrize(
+    "kind", ["lost", *(pytest.param(kind, marks=pytest.mark.thorough) for kind in ("throttle", "error"))]
+)
 def test_what_goes_wrong_on_the_way_keeps_nobody_from_an_added_account(
     tmp_path: Path, tiktok: Simulator, kind: str
 ) -> None:
@@ -253,7 +263,7 @@ def test_somebody_who_is_to_be_forgotten_is_not_sent_to_an_added_account(tmp_pat
 # Another business ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["mirror", "add"])
+@pytest.mark.parametrize("mode", ["mirror", pytest.param("add", marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("stop", [False, True], ids=["at once", "stopped half way, and its stage lost"])
 def test_a_further_business_gets_the_members_in_its_own_copy(
     tmp_path: Path, tiktok: Simulator, mode: str, stop: bool
@@ -330,7 +340,7 @@ def test_removing_people_leaves_the_accounts_as_they_are(tmp_path: Path, tiktok:
 # Whatever happens ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in (1, 2))])
 def test_any_order_of_changes_and_kills_ends_with_every_account_served(tmp_path: Path, seed: int) -> None:
     """Accounts come and go, people change, processes are killed: in the end each account has every member."""
     chance = random.Random(seed)

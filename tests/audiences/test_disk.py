@@ -20,7 +20,7 @@ def last_run(shop: Shop) -> dict[str, Any]:
     return run
 
 
-@pytest.mark.parametrize("size", ["1m", "3m", "6m"])
+@pytest.mark.parametrize("size", ["1m", pytest.param("3m", marks=pytest.mark.thorough), "6m"])
 def test_a_full_disk_changes_no_audience(shop: Shop, tiktok: Simulator, size: str) -> None:
     """It fills up while people are read, while they are compared, or while what changes is written."""
     shop.people(FEW)
