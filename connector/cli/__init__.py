@@ -3,14 +3,15 @@
 
 def main() -> None:
     """Runs the command line as a process of its own, which ends with the command's exit code."""
-    from connector.cli.process import begin, end_soon
+    from connector.cli.process import begin, end_soon, exit_code
 
     begin()
     try:
         command_line()
     except SystemExit as ended:
-        end_soon(ended.code)
-        raise
+        code = exit_code(ended.code)
+        end_soon(code)
+        raise SystemExit(code) from None
 
 
 def command_line() -> None:

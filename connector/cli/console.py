@@ -1,5 +1,6 @@
 """The only place that writes to stdout and stderr: data goes to the one, everything else to the other."""
 
+import errno
 import json
 import os
 import select
@@ -10,6 +11,9 @@ from pathlib import Path
 from threading import Event
 from typing import IO
 
+from connector.errors import ConnectorError
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -41,6 +45,11 @@ def binary_output(file: Path | None) -> Iterator[IO[bytes]]:
         with unfinished.open("wb") as sink:
             yield sink
         unfinished.replace(file)
+    except OSError as error:
+        # Raised without a file name by a write.
+        if error.errno not in _NO_ROOM:
+            raise
+        raise ConnectorError(f"{file} could not be written: {error.strerror}.") from error
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -6,9 +6,23 @@ import os
 import sys
 
 from connector.cli.memory import keep_freed
-from connector.cli.streams import protect_streams
+from connector.cli.streams import protect_streams, write_error
 
 _codes: list[int] = []
+_output_optional: list[bool] = []
+
+
+def make_output_optional() -> None:
+    """Let the command succeed even if its stdout cannot be written, since it does more than print."""
+    _output_optional.append(True)
+
+
+def exit_code(code: object) -> object:
+    """Report output that could not be written; return 1 instead of 0 if the command is to do nothing but print."""
+    if (error := write_error()) is None:
+        return code
+    sys.stderr.write(f"The output could not be written: {error}.\n")
+    return code or int(not _output_optional)
 
 
 def begin() -> None:

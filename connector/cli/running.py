@@ -7,6 +7,7 @@ from dataclasses import replace
 from connector.cli.aftermath import follow_up
 from connector.cli.console import out, out_json
 from connector.cli.failures import AlreadyPrinted, afterwards
+from connector.cli.process import make_output_optional
 from connector.cli.progress import Watcher, watching
 from connector.cli.signals import stopped_by_signals
 from connector.cli.summary import summary
@@ -20,6 +21,7 @@ Work = Callable[[Watcher, threading.Event], RunRecord]
 
 def carry_out(project: Project, work: Work, json_output: bool) -> None:
     """Does the work of a run and prints its record. What it raises is raised, with the record printed as JSON."""
+    make_output_optional()
     with watching(quiet=json_output) as observer:
         afterwards(lambda: follow_up(project, observer.run_ids))
 

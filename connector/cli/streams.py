@@ -1,4 +1,4 @@
-"""Standard streams that nobody has to read: writing to one that is closed is no error."""
+"""Standard streams that nobody has to read: writing to one that is closed or full raises no error."""
 
 import errno
 import io
@@ -11,6 +11,15 @@ from typing import Any, TextIO
 STDIN, STDOUT, STDERR = 0, 1, 2
 _CLOSED = frozenset({errno.EPIPE, errno.EBADF, errno.EIO, errno.ECONNRESET, errno.ESHUTDOWN})
 """What the system says of a pipe without a reader, a closed descriptor, and a terminal that is gone."""
+
+_write_errors: list[str] = []
+
+
+def write_error() -> str | None:
+    """Flush stdout; return the system's message if it could not be written, for instance to a full disk."""
+    with suppress(ValueError):
+        sys.stdout.flush()
+    return _write_errors[0] if _write_errors else None
 
 
 def protect_streams() -> None:
@@ -31,17 +40,17 @@ class _Stream(io.FileIO):
     """The descriptor of a standard stream."""
 
     def write(self, data: Any, /) -> int:
-        """Write as much as the descriptor takes; discard it if the descriptor is closed."""
+        """Write as much as the descriptor takes; discard it, and all that follows, if it takes none."""
         try:
             while (written := super().write(data)) is None:
                 # A parent may have made the pipe non-blocking.
                 select.select([], [self], [])
         except OSError as error:
-            # What goes on is told on stderr, and a full disk is no reason to end a run.
-            if error.errno not in _CLOSED and self.fileno() != STDERR:
-                raise
-            if error.errno in _CLOSED:
+            # A full disk is no reason to end a run; below stderr it may have room again.
+            if error.errno in _CLOSED or self.fileno() != STDERR:
                 _discard(self.fileno())
+            if error.errno not in _CLOSED and self.fileno() == STDOUT:
+                _write_errors.append(error.strerror or type(error).__name__)
             return memoryview(data).nbytes
         return written
 

@@ -159,6 +159,50 @@ def test_a_service_that_nobody_listens_to_runs_on_until_it_is_stopped(made: Shop
     assert process.wait(timeout=60) == 0
 
 
+FULL: list[tuple[tuple[str, ...], int]] = [
+    (("run", NAME), 0),
+    (("run", NAME, "--json"), 0),
+    (("resume", "RUN", "--json"), 2),
+    (("run", "nothing", "--json"), 2),
+    (("--version",), 1),
+    (("--help",), 1),
+    (("run", "--help"), 1),
+    (("validate",), 1),
+    (("compile", NAME), 1),
+    (("preview", NAME), 1),
+    (("preview", NAME, "--json"), 1),
+    (("plan", NAME), 1),
+    (("rejects", "RUN"), 1),
+    (("report", "RUN"), 1),
+    (("runs", "list", "--json"), 1),
+    (("runs", "show", "RUN", "--requests"), 1),
+    (("destinations", "list"), 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "unbuffered"), [*((*one, "") for one in FULL), *((*one, "1") for one in FULL[:2])]
+)
+def test_a_full_disk_below_stdout_is_told_in_one_sentence(
+    made: Shop, args: tuple[str, ...], code: int, unbuffered: str
+) -> None:
+    run = inside("run", NAME, "--json", project=made.directory).json["run_id"]
+    before = statuses(made)
+    args = tuple(run if word == "RUN" else word for word in args)
+    done = in_shell(made, ">/dev/full", *args, PYTHONUNBUFFERED=unbuffered)
+    assert done.returncode == code, args
+    for word in ("Traceback", "OSError", "Errno"):
+        assert word not in done.stderr
+    assert done.stderr.count("The output could not be written: No space left on device.\n") == 1
+    added = [("completed_with_rejects", 0)] if code == 0 else []
+    assert statuses(made) == added + before
+
+
+def test_both_streams_on_a_full_disk_end_no_run(made: Shop) -> None:
+    assert in_shell(made, ">/dev/full 2>&1", "run", NAME, "--json").returncode == 0
+    assert statuses(made) == [("completed_with_rejects", 3)]
+
+
 def test_a_full_disk_below_stderr_ends_no_run(made: Shop) -> None:
     with Path("/dev/full").open("w") as full:
         process = subprocess.run(
