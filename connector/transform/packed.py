@@ -12,7 +12,8 @@ from connector.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
 MARK = "\0"
 """Begins a value that is, or may be, a placeholder: no other value that is cleaned can begin with it."""
 
-INVALID, PLACEHOLDER = "!", "?"
+INVALID, PLACEHOLDER = "!", "??"
+"""Of one character, and of two: a packed text's length says by its last two bits which of them it ends with."""
 DIGEST_LENGTH = 64
 
 _WORDS = frozenset(PLACEHOLDERS)

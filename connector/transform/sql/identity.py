@@ -159,18 +159,16 @@ def digests_in(packed: str) -> str:
 
 def has_invalid(packed: str) -> str:
     """Whether a part of what was packed is not valid."""
-    return _has(packed, INVALID)
+    return _has(packed, len(INVALID))
 
 
 def has_placeholder(packed: str) -> str:
     """Whether a part of what was packed stands for nothing."""
-    return _has(packed, PLACEHOLDER)
+    return _has(packed, len(PLACEHOLDER))
 
 
-def _has(packed: str, what: str) -> str:
-    # Most lengths are a multiple of a digest's.
-    whole = f"strlen({packed}) & {DIGEST_LENGTH - 1} = 0"
-    return f"CASE WHEN {packed} IS NULL OR {whole} THEN false ELSE contains({packed}, '{what}') END"
+def _has(packed: str, bit: int) -> str:
+    return f"coalesce((strlen({packed}) & {bit}) <> 0, false)"
 
 
 def digest_list(packed: str) -> str:
