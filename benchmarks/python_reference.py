@@ -71,6 +71,7 @@ EXACT = Context(prec=80, rounding=ROUND_HALF_UP, Emax=10**9, Emin=-(10**9))
 MICRO = Decimal("0.000001")
 LIMITS = (("price", Decimal(10) ** 14), ("quantity", Decimal(10) ** 12), ("value", Decimal(10) ** 32))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NUMBERS = frozenset(name for name, _ in LIMITS)
 BATCH = 1000
 
 
@@ -225,12 +226,15 @@ def _join(group: Group, row: dict[str, Any], event: dict[str, Any], amounts: dic
         group.several_currencies |= group.event["properties"]["currency"] != event["properties"]["currency"]
     group.rows += 1
     group.priced += "price" in amounts and "quantity" in amounts
-    mapped = tuple(_comparable(row.get(name)) for name in COLUMNS)
+    mapped = tuple(amounts.get(name) if name in _NUMBERS else _comparable(row.get(name)) for name in COLUMNS)
     group.identical += mapped in group.seen
     group.seen.add(mapped)
     content, amount = _content(row, amounts), _amount(amounts)
-    if content and not _is_negative(amounts, amount):
+    negative = _is_negative(amounts)
+    if content and not negative:
         group.contents.append(content)
+    if amount is not None and negative:
+        amount = amount.copy_abs().copy_negate()
     if amount is not None:
         group.value = amount if group.value is None else EXACT.add(group.value, amount)
 
@@ -241,9 +245,9 @@ def _comparable(value: Any) -> Any:
     return repr(value) if isinstance(value, list) else value
 
 
-def _is_negative(amounts: dict[str, Decimal], amount: Decimal | None) -> bool:
+def _is_negative(amounts: dict[str, Decimal]) -> bool:
     """Whether a line reduces its event's value, and is none of its contents."""
-    return min(amounts.get("price", 0), amounts.get("quantity", 0), amount or 0) < 0
+    return min(amounts.values(), default=Decimal(0)) < 0
 
 
 def _text(value: Any) -> str | None:

@@ -197,11 +197,12 @@ class Row:
         self.settings = settings
         self.sources = sources
         self.columns = {name.lower(): value for name, value in row.items()}
-        self.mapped = {name: _comparable(self._raw(name)) for name in sources}
+        self.mapped: dict[str, object] = {name: _comparable(self._raw(name)) for name in sources}
         self.warnings: set[str] = set()
         self._route()
         self._name_and_time()
         self._money()
+        self.mapped |= {name: self.amounts.get(name) for name in LIMITS if name in self.mapped}
         self._identify()
         self._surroundings()
         self.content_id = self.an_id("content_id")
@@ -299,8 +300,7 @@ class Row:
             self.amounts[parameter] = values.micro(amount)
             negative = amount < 0
             self.amounts_are_valid &= may_be_negative or not (negative and used)
-            self.is_negative |= negative and parameter != "value"
-        self.is_negative |= (self.amount or Decimal(0)) < 0
+            self.is_negative |= negative and used
 
     def _is_given(self, parameter: str) -> bool:
         """Whether something stands there that is no blank text: a number that is none is given, too."""
@@ -395,6 +395,12 @@ class Row:
 
     @property
     def amount(self) -> Decimal | None:
+        """What the row adds to its event's value; one that reduces it does so whatever its signs."""
+        amount = self._unsigned
+        return amount.copy_abs().copy_negate() if amount and self.is_negative else amount
+
+    @property
+    def _unsigned(self) -> Decimal | None:
         price, quantity, value = (self.amounts.get(name) for name in ("price", "quantity", "value"))
         product = None
         if price is not None and quantity is not None:
@@ -411,7 +417,7 @@ class Row:
             return _digest(["order", self.event, day, order, self.an_id("shop_id")])
         identity = [sorted(self.emails), sorted(self.phones), sorted(self.external_ids)]
         without_content = not _columns_of(self.sources, "content_id", [self.columns])
-        amount = [self.amount] if without_content else []
+        amount = [self._unsigned] if without_content else []
         return _digest([*identity, self.event, self.time, *amount])
 
     def _key(self) -> Key | None:

@@ -17,7 +17,7 @@ from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 _INVALID_AMOUNT = 1 + REASONS.index(Reason.INVALID_AMOUNT)
 _PLACEHOLDER_VALUE = np.uint32(1 << WARNINGS.index(RowWarning.PLACEHOLDER_VALUE))
 _LONG = frozenset({"head", "persons"})
-_OF_ITEMS = ("amount", "priced")
+_OF_ITEMS = ("priced",)
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
 """An odd number (2^64 divided by the golden ratio), so that no two digests become one."""
 
@@ -50,9 +50,8 @@ class Stretches:
         columns["warnings"] = _with_placeholders(columns["warnings"], items["item_placeholder"])
         of_items = {name: items[name] for name in ("row_number", *_OF_ITEMS)}
         digests = events["event_digest"].to_numpy()[self.of_row] * _MIXER ^ items["item_digest"].to_numpy()
-        return pa.table(
-            {**columns, "reason": pa.array(reasons), "digest": pa.array(digests), "item": _contents(items), **of_items}
-        )
+        made = {"reason": pa.array(reasons), "digest": pa.array(digests), **_reduced(items)}
+        return pa.table({**columns, **made, **of_items})
 
     def _spread(self, name: str, column: pa.ChunkedArray) -> pa.Array:
         values = column.combine_chunks()
@@ -94,10 +93,13 @@ def _with_placeholders(warnings: pa.Array, of_items: pa.ChunkedArray) -> pa.Arra
     return pa.array(warnings.to_numpy() | np.where(found, _PLACEHOLDER_VALUE, np.uint32(0)))
 
 
-def _contents(items: pa.Table) -> pa.Array:
-    """The element of `contents` of each row, null for one that reduces its event's value."""
-    item, reduces = items["item"].combine_chunks(), items["reduces"].combine_chunks()
-    return pc.if_else(reduces, pa.scalar(None, item.type), item) if pc.any(reduces, min_count=0).as_py() else item
+def _reduced(items: pa.Table) -> dict[str, pa.Array]:
+    """Give the item and the amount of each row: no item, and less than zero, where it reduces its event's value."""
+    item, amount, reduces = (items[name].combine_chunks() for name in ("item", "amount", "reduces"))
+    if pc.any(reduces, min_count=0).as_py():
+        item = pc.if_else(reduces, pa.scalar(None, item.type), item)
+        amount = pc.if_else(reduces, pc.negate(pc.abs(amount)), amount)
+    return {"item": item, "amount": amount}
 
 
 def _first_reason(reasons: npt.NDArray[np.uint8], bad_amount: pa.ChunkedArray) -> npt.NDArray[np.uint8]:

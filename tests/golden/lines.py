@@ -111,6 +111,26 @@ CASES: list[Case] = [
         [{"properties": {"contents": [{"content_id": "A", "price": 20, "quantity": 2}], "value": 20}}],
     ),
     several(
+        "a return with two minus signs is a return",
+        2,
+        {"content_id": ["A", "B"], "price": (FLOAT, [10, -5]), "quantity": (FLOAT, [2, -1])},
+        [{"properties": {"contents": [{"content_id": "A", "price": 10, "quantity": 2}], "value": 15}}],
+    ),
+    several(
+        "a negative quantity takes a value off that is written without a sign",
+        2,
+        {"content_id": ["A", "B"], "quantity": (FLOAT, [1, -3]), "value": ["20", "9"]},
+        [{"properties": {"contents": [{"content_id": "A", "quantity": 1}], "value": 11}}],
+    ),
+    several(
+        "numbers are alike by their value",
+        3,
+        {"content_id": ["A", "A", "A"], "value": ["1.0", "1.00", " 1"]},
+        [{"properties": {"contents": [{"content_id": "A"}], "value": 1}}],
+        settings=DROPPED,
+        skipped={2: "duplicate", 3: "duplicate"},
+    ),
+    several(
         "a discount may come as a value",
         2,
         {"content_id": ["discount", "A"], "value": ["-2.50", "10"]},

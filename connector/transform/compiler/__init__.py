@@ -69,8 +69,13 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     read = context.layers.read(of_events)
     columns = [f"c{index}" for index in binding.indices()]
     of_event = [column for column in columns if column in read]
-    context.layers.put(Level.LAST, "event_digest", _digest(of_event, rules))
-    context.layers.put(Level.LAST, "item_digest", _digest([one for one in columns if one not in read], rules))
+    of_items = [column for column in columns if column not in read]
+    context.layers.put(Level.LAST, "event_digest", _digest(properties.digested(context, of_event), rules))
+    context.layers.put(
+        Level.LAST,
+        "item_digest",
+        _digest(properties.digested(context, of_items), rules),
+    )
     return CompiledTransform(
         events_sql=context.layers.select((*of_events, "event_digest"), "events"),
         items_sql=context.layers.select((*_OF_ITEMS, "item_digest"), "items"),

@@ -99,7 +99,8 @@ def _is_bad(context: Context, name: str, column: str) -> str:
 def compile_item(context: Context) -> None:
     """Put item: this row's element of `contents`, NULL where it has nothing for one; and reduces: such a row has none.
 
-    Nulling the few items of rows that reduce a value costs a fifth of this query, so that is left to what follows.
+    Such a row is taken off the event's value, whatever signs it has: a return may come with a negative quantity, or
+    with a negative price too. A CASE around items would cost a fifth of this query: what follows sees to the few.
     """
     put = context.layers.put
     found = [(name, json) for name in _ITEM_TEXTS if (json := _json_of_texts(context, name) or context.json(name))]
@@ -119,6 +120,13 @@ def _reduces(context: Context) -> str:
         unused = "priced" if not _value_first(context) else "false"
         negative.append(f"(number_value_negative AND NOT {unused})")
     return " OR ".join(negative) or "false"
+
+
+def digested(context: Context, columns: list[str]) -> list[str]:
+    """What identical rows are told by in place of these columns: numbers count by their value, as 1.0 and 1.00."""
+    named = {f"c{field.index}": name for name in _LIMITS for field in context.fields(name)[:1]}
+    numbers = [f"number_{named[one]}{part}" for one in columns if one in named for part in ("", "_wide")]
+    return [*(one for one in columns if one not in named), *numbers]
 
 
 def text_columns(context: Context) -> dict[str, str]:
