@@ -29,15 +29,16 @@ TIME_OR_AMOUNT = (
 )
 """What no phone number looks like: a time of day, the name of a month, a date, or a number with decimal places."""
 
-_AFTER_PLUS = (
-    r"\(?[1-9](?:\d{7,14}\b|\d{0,2}[ ()\-/](?:[ ().\-/]{0,2}\d){7,13}\b"
-    r"|\d{0,2}\.\d{2,4}\.(?:[.\-]?\d){3,8}\b)"
-)
-_FURTHER = r"(?:\+\(?[1-9][\d ().\-/]{6,}\d\b)*"
+_END = r"(?:\b|[A-Za-z_]\w*)"
+"""Of a number with a plus sign: letters right behind it go with it, as of an extension."""
+_PARTED = rf"\d{{0,2}}[ ()\-/_](?:[ ().\-/_]{{0,2}}\d){{7,13}}{_END}|\d{{0,2}}\.\d{{2,4}}\.(?:[.\-]?\d){{3,8}}{_END}"
+_AFTER_PLUS = rf"\(?[1-9](?:\d{{7,14}}{_END}|{_PARTED})"
+_BEHIND_A_WORD = rf"\b\+\(?[1-9](?:\d{{9,14}}{_END}|{_PARTED})"
+"""Of a number that is not parted ten digits and more: `?q=shoes+20261126` is none."""
+_FURTHER = rf"(?:\+\(?[1-9][\d ().\-/_]{{6,}}\d{_END})*"
 """Numbers right behind another one, which are dialled once that is removed."""
 
-_DIALLED_ONCE = rf"(?:\B\+|%2[Bb]){_AFTER_PLUS}"
-DIALLED_PHONE = _DIALLED_ONCE + _FURTHER
+DIALLED_PHONE = rf"(?:\B\+|%2[Bb]){_AFTER_PLUS}" + _FURTHER
 """A number of eight digits and more with its plus sign, which may be written as in a URL.
 
 No decimal number, no offset of a time, and no plus sign that follows a letter or a digit, as in a search.
@@ -46,8 +47,8 @@ No decimal number, no offset of a time, and no plus sign that follows a letter o
 SPACED_PHONE = r"\(\d{2,5}\)[ .\-]?\d{2,4}[ .\-]\d{3,5}\b|\b[2-9]\d{2}[.\-][2-9]\d{2}[.\-]\d{4}\b"
 """A number that can hardly be anything but a phone number: (212) 555-0142, (020) 7946 0958, 212-555-0142."""
 
-PHONE_IN_TEXT = rf"(?:{_DIALLED_ONCE}|{SPACED_PHONE}){_FURTHER}"
-"""Any of these."""
+PHONE_IN_TEXT = rf"(?:(?:\B\+|%2[Bb]){_AFTER_PLUS}|{_BEHIND_A_WORD}|{SPACED_PHONE}){_FURTHER}"
+"""Any of these; in a text, the plus sign may follow a letter or a digit."""
 
 _NUMBER_FOLLOWS = r"(?:[1-9(]|%(?:25)*28)"
 _ENTITY = rf"(?:0*64|[xX]0*40|(?:0*43|[xX]0*2[Bb]);?{_NUMBER_FOLLOWS})"

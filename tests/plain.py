@@ -11,7 +11,13 @@ DIALLED = (
     "+44 (0) 20 7946 0958",
     "tel:+12125550152",
     "%2B12125550153",
+    "+12125550142x",
+    "+12125550142ext5",
+    "+1 212 555 0142x5",
+    "+1_212_555_0142",
 )
+BEHIND_LETTERS = ("Tel+12125550142", "WhatsApp+44 20 7946 0958", "a+1234567890")
+"""Taken out of texts; in addresses and ids a plus sign behind letters stands for a blank, or before a build's number."""
 SPACED = ("(212) 555-0142", "(212)555-0143", "212-555-0146", "212.555.0147", "(020) 7946 0958", "1-212-555-0145")
 HARMLESS = (
     "OR-2026-11-26-000123",
@@ -34,6 +40,9 @@ HARMLESS = (
     "10.15.7",
     "v2.0.0-rc.1+build.20261126",
     "1.5E+12",
+    "a+12345678",
+    "C++11",
+    "2+2=4",
 )
 """Ids, article numbers, times, amounts, places, clicks, addresses of machines, browsers, versions."""
 IN_ADDRESSES = (

@@ -27,7 +27,7 @@ from connector.destinations.tiktok.guard import (
 from connector.destinations.tiktok.mapping import MappingClient, route_to
 from connector.destinations.tiktok.tokens import FixedToken
 from connector.route import Route
-from tests.plain import DIALLED, HARMLESS, IN_ADDRESSES, SPACED
+from tests.plain import BEHIND_LETTERS, DIALLED, HARMLESS, IN_ADDRESSES, SPACED
 
 HASHED = [one.path[-1] for one in PARAMETERS if one.hashed]
 MAILS = ["bob@example.com", "Zoë@müller.example", "ask <a.b+c@example.co.uk>", "bob%40example.com", '"a b"@example.com']
@@ -95,6 +95,12 @@ def test_an_address_is_found_wherever_it_stands(mail: str) -> None:
 def test_a_phone_number_with_its_plus_sign_is_found_wherever_it_stands(phone: str) -> None:
     for name in TEXTS:
         assert breach_of_events(body(event(**{name: phone}), before=2)) == Breach(name, PHONE, 2)
+
+
+@pytest.mark.parametrize("phone", BEHIND_LETTERS)
+def test_a_plus_sign_behind_letters_begins_a_number_in_a_text_only(phone: str) -> None:
+    assert breach_of_events(body(event(description=f"call {phone} now"))) == Breach("description", PHONE, 0)
+    assert breach_of_events(body(event({"user_agent": phone}, order_id=phone), before=1)) is None
 
 
 @pytest.mark.parametrize("phone", SPACED)

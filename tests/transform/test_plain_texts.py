@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connector.destinations.tiktok.guard import breach_of_events
 from connector.transform.template import Column, Constant, DataTemplate, Source
-from tests.plain import DIALLED, HARMLESS, IN_ADDRESSES, SPACED
+from tests.plain import BEHIND_LETTERS, DIALLED, HARMLESS, IN_ADDRESSES, SPACED
 from tests.reference import Settings
 from tests.transform.harness import Outcome, transformed
 
@@ -104,6 +104,14 @@ def test_a_phone_number_is_taken_out_of_a_text() -> None:
     for event, written in zip(events_of([*DIALLED, *SPACED], TEXTS), [*DIALLED, *SPACED], strict=True):
         for column in TEXTS:
             assert texts_in(event)[column].removeprefix("tel:").removeprefix("1-") == "[redacted]", written
+
+
+def test_a_plus_sign_right_behind_letters_begins_a_number_in_a_text_only() -> None:
+    columns = ("description", "brand", "order_id", "page_url")
+    for event, written in zip(events_of(BEHIND_LETTERS, columns), BEHIND_LETTERS, strict=True):
+        found, removed = texts_in(event), written.partition("+")[0] + "[redacted]"
+        assert (found["description"], found["brand"]) == (removed, removed)
+        assert (found["order_id"], event["page"]["url"]) == (written, written)
 
 
 def test_a_phone_number_with_its_plus_sign_is_taken_out_of_a_url_and_a_browsers_name() -> None:

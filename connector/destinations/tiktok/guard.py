@@ -23,7 +23,15 @@ import pyarrow.compute as pc
 
 from connector.catalogue import PARAMETERS, Plain
 from connector.delivery.batch import Batch
-from connector.redaction import DIALLED_PHONE, ESCAPED, PERCENT_ENCODED, SPACED_PHONE, holds_address, without_addresses
+from connector.redaction import (
+    DIALLED_PHONE,
+    ESCAPED,
+    PERCENT_ENCODED,
+    PHONE_IN_TEXT,
+    SPACED_PHONE,
+    holds_address,
+    without_addresses,
+)
 
 _UNNAMED = "a property"
 EMAIL, PHONE, NO_DIGEST = "an e-mail address", "a phone number", "something else than a SHA-256"
@@ -31,7 +39,8 @@ EMAIL, PHONE, NO_DIGEST = "an e-mail address", "a phone number", "something else
 _HASHED = tuple(one.path[-1] for one in PARAMETERS if one.hashed)
 _LENIENT = frozenset(one.path[-1].encode() for one in PARAMETERS if one.path and one.plain is not Plain.TEXT)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_DIALLED, _SPACED = (re.compile(pattern.encode()) for pattern in (DIALLED_PHONE, SPACED_PHONE))
+_SPACED = re.compile(SPACED_PHONE.encode())
+_IN_TEXT, _ELSEWHERE = (re.compile(pattern, re.ASCII) for pattern in (PHONE_IN_TEXT, DIALLED_PHONE))
 _PLUS, _BRACKET = (
     tuple((first, re.compile(re.escape(first) + rest)) for first, rest in pairs)
     for pairs in (((b"+", b"[0-9(]"), (b"%", b"2[Bb]")), ((b"(", b"[0-9]"),))
@@ -151,8 +160,9 @@ def _plain(body: bytes) -> Breach | None:
         if text != without_addresses(text):
             return Breach(_speaking(_key_before(body, at)), EMAIL if holds_address(text) else PHONE)
     for at in _starts(_PLUS, body):
-        if _DIALLED.match(body, at):
-            return Breach(_speaking(_key_before(body, at)), PHONE)
+        key = _key_before(body, at)
+        if (_ELSEWHERE if key in _LENIENT else _IN_TEXT).search(_string_around(body, at)):
+            return Breach(_speaking(key), PHONE)
     for at in _spaced(body):
         if _SPACED.match(body, at) and (key := _key_before(body, at)) not in _LENIENT:
             return Breach(_speaking(key), PHONE)
