@@ -81,7 +81,7 @@ def plan_audience(project: Project, name: str) -> Plan:
         would_fail=failure.message if failure else None,
         notes=[
             *told,
-            *cautions(project, job),
+            *cautions(project, job, result.schema),
             *_notes(job, staged, limit),
             *sent_again(copies, states, staged),
             *accounts,
@@ -113,11 +113,11 @@ def preview_audience(project: Project, name: str, rows: int, allowed: Allowed) -
         slices = iter(result.rows)
         first = next(slices, None)
         would_fail = failure_of_slice(job.orchestration, first, slices)
+        notes = tuple(cautions(project, job, result.schema))
         if result.reading:
             refuse_wrong(result.reading)
     if first is None:
-        return Preview(name, project.target, 0, [], [], would_fail, tuple(cautions(project, job)))
-    notes = tuple(cautions(project, job))
+        return Preview(name, project.target, 0, [], [], would_fail, notes)
     with ledger_of(project) as ledger:
         allowed.written(ledger)
         copies = known_copies(ledger, job.destination, project.target)

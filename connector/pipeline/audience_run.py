@@ -216,7 +216,7 @@ def _stage(at: Execution, work: _Work, run_id: str, job: AudienceJob, limit: int
         ) as result,
     ):
         at.ledger.runs.asked(run_id, result.query_id)
-        for caution in cautions(at.project, job):
+        for caution in cautions(at.project, job, result.schema):
             at.observer.note(caution)
         rows = without_suppressed(result.rows, intent.suppressed)
         staged = stage_members(rows, directory, work.copies, members_known(at.ledger), intent, read=at.observer.read)

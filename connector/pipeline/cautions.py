@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from connector.catalogue import BY_NAME, Parameter
+from connector.catalogue import AUDIENCES, BY_NAME, EVENTS, Parameter, column_name
 from connector.config.destination import AnyDestination, AudienceDestination, EventsDestination
 from connector.config.nodes import Node
 from connector.config.project import Project
@@ -26,6 +26,8 @@ def cautions(project: Project, job: Job | AudienceJob, schema: pa.Schema | None 
     if isinstance(job, Job):
         found += _settings(project, job.destination)
         found += _parameters(project, job, schema)
+    if schema is not None:
+        found += _unmapped(project, job, schema)
     return found
 
 
@@ -67,11 +69,39 @@ def _parameters(project: Project, job: Job, schema: pa.Schema | None) -> Iterato
                 f"{_place(project, place.file, place.line)}: {name} is mapped, but {source} events do not take it: "
                 "it is not sent."
             )
-    # Who sends files of a program does not choose their columns.
-    is_prescribed = job.file is not None and job.file.format.is_conversions
-    if not is_prescribed and (columns := _unused_columns(job.template, schema, source)):
+    if not _is_prescribed(job) and (columns := _unused_columns(job.template, schema, source)):
         is_are, them = ("is", "it") if len(columns) == 1 else ("are", "them")
         yield f"Of the result {', '.join(columns)} {is_are} not sent: {source} events do not take {them}."
+
+
+def _unmapped(project: Project, job: Job | AudienceJob, schema: pa.Schema) -> Iterator[str]:
+    """On columns that would fill a parameter if the template extended the identity template."""
+    template, catalogue = job.template, EVENTS if isinstance(job, Job) else AUDIENCES
+    if template.identity or _is_prescribed(job):
+        return
+    used = bind(template, schema, catalogue).indices()
+    source = _event_source(job, schema) if isinstance(job, Job) else None
+    would_fill = {
+        name: parameter.name
+        for index, name in enumerate(schema.names)
+        if index not in used
+        and (parameter := catalogue.named(column_name(name)))
+        and parameter.name not in template.sources
+        and not _is_unused(parameter, source)
+    }
+    if would_fill:
+        them, file = "them" if len(would_fill) > 1 else "it", project.saved_in / "templates" / f"{template.name}.yaml"
+        dollars = " Without a currency, US dollars (USD) are assumed." if "currency" in would_fill.values() else ""
+        yield (
+            f"{_place(project, file)}: no parameter takes {', '.join(would_fill)} from the result: map {them}, or "
+            f"write `extends: {catalogue.identity}`, by which every parameter takes the column of its own name."
+            f"{dollars}"
+        )
+
+
+def _is_prescribed(job: Job | AudienceJob) -> bool:
+    """Whether these are files of a program: who sends them does not choose their columns."""
+    return job.file is not None and job.file.format.is_conversions
 
 
 def _event_source(job: Job, schema: pa.Schema | None) -> str | None:
@@ -108,7 +138,7 @@ def _is_region(name: str, template: DataTemplate, schema: pa.Schema | None) -> b
     return ("phone" in template.sources or template.identity) and "phone_region" not in template.sources
 
 
-def _is_unused(parameter: Parameter | None, source: str) -> bool:
+def _is_unused(parameter: Parameter | None, source: str | None) -> bool:
     return parameter is not None and source in {"web", "offline"} and source not in parameter.sources
 
 
@@ -125,6 +155,7 @@ def _values(value: object) -> list[str]:
     return [] if value is None else [str(value)]
 
 
-def _place(project: Project, file: Path, line: int) -> str:
+def _place(project: Project, file: Path, line: int | None = None) -> str:
     within = project.saved_in
-    return f"{file.relative_to(within) if file.is_relative_to(within) else file}:{line}"
+    shown = file.relative_to(within) if file.is_relative_to(within) else file
+    return f"{shown}:{line}" if line else str(shown)

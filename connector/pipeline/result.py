@@ -54,6 +54,8 @@ class OpenMembers:
     rows: Iterator[HashedMembers]
     query_id: str | None = None
     reading: "Reading | None" = None
+    schema: pa.Schema | None = None
+    """The columns of the result."""
 
 
 @contextmanager
@@ -81,7 +83,8 @@ def open_members(
             with _telling_changes(reading):
                 compiled = compile_audience(job, result.schema)
             batches = first_rows(result.batches(), limit) if limit is not None else result.batches()
-            yield OpenMembers(hash_members(batches, compiled, threads=transform_threads()), result.query_id, reading)
+            rows = hash_members(batches, compiled, threads=transform_threads())
+            yield OpenMembers(rows, result.query_id, reading, result.schema)
 
 
 @contextmanager

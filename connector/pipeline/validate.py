@@ -111,7 +111,7 @@ def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -
 
 
 def _checked_audience(project: Project, name: str, *, connect: bool) -> Checked:
-    job, binding = audience_job_now(project, name), None
+    job, binding, schema = audience_job_now(project, name), None, None
     if connect:
         schema = describe(job, project.directory)
         compile_audience(job, schema)
@@ -123,7 +123,7 @@ def _checked_audience(project: Project, name: str, *, connect: bool) -> Checked:
     ]
     hashed = (HASHED_EMAILS,) if any(row[0] == "email" for row in rows) else ()
     notes = (*hashed, *_notes(job))
-    return Checked(name, job.destination.name, "audience", rows, [], notes, tuple(cautions(project, job)))
+    return Checked(name, job.destination.name, "audience", rows, [], notes, tuple(cautions(project, job, schema)))
 
 
 def _notes(job: Job | AudienceJob) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from connector.simulator.server import Simulator
 from tests.audiences.shop import NAME, Shop, members, wanted
@@ -90,3 +91,19 @@ def test_a_rejected_person_is_listed_without_a_trace(shop: Shop) -> None:
     listed = inside("rejects", run_id_of(shop), "--format", "json", project=shop.directory).stdout
     assert "invalid_identity" in listed
     assert "not an address" not in listed
+
+
+@pytest.mark.parametrize(
+    "command", [("validate", NAME, "--connect"), ("preview", NAME), ("plan", NAME), ("run", NAME, "--yes")]
+)
+def test_columns_that_a_template_without_extends_drops(shop: Shop, command: tuple[str, ...]) -> None:
+    shop.people([{"email": "jo@example.com", "phone": "+12133734253"}])
+    (shop.directory / "templates").mkdir()
+    (shop.directory / "templates" / "people.yaml").write_text("parameters: {email: email}")
+    settings = yaml.safe_load((shop.directory / "orchestrations.yaml").read_text())
+    settings["orchestrations"][NAME]["template"] = "people"
+    (shop.directory / "orchestrations.yaml").write_text(yaml.safe_dump(settings))
+    done = inside(*command, project=shop.directory)
+    assert done.code == 0
+    sentence = "templates/people.yaml: no parameter takes phone, idfa, aaid from the result: map them, or write "
+    assert done.stderr.count(f"{sentence}`extends: tiktok_audience`") == 1

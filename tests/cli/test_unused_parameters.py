@@ -92,3 +92,37 @@ def test_limited_data_use_on_offline_events(tmp_path: Path) -> None:
     made = made_with(tmp_path, {}, limited_data_use=True)
     for command in COMMANDS:
         assert told(made, *command).count("limited_data_use has no effect on offline events") == 1
+
+
+WITHOUT_EXTENDS = {
+    "parameters": {"event_id": "event_id", "timestamp": "timestamp", "email": "email", "value": "amount"}
+}
+EUROS = GOOD.replace(
+    "2.5 AS value", "2.5 AS amount, 1.0 AS value, 'EUR' AS Currency, 'n1' AS order_id, 'x' AS own, '1' AS ip"
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS[1:])
+def test_columns_that_a_template_without_extends_drops(tmp_path: Path, command: tuple[str, ...]) -> None:
+    made = shop(tmp_path / "shop", "simulator", EUROS.format(rows=2), template=WITHOUT_EXTENDS)
+    sentence = (
+        "templates/own.yaml: no parameter takes Currency, order_id from the result: map them, or write "
+        "`extends: tiktok_events`, by which every parameter takes the column of its own name. "
+        "Without a currency, US dollars (USD) are assumed."
+    )
+    assert told(made, *command).count(sentence) == 1
+
+
+def test_dollars_are_not_assumed_of_a_currency_that_is_mapped(tmp_path: Path) -> None:
+    template = {"parameters": {**WITHOUT_EXTENDS["parameters"], "currency": {"value": "EUR"}}}
+    printed = told(shop(tmp_path / "shop", "simulator", EUROS.format(rows=2), template=template), "plan", NAME)
+    assert "no parameter takes order_id from the result: map it, or" in printed
+    assert "dollars" not in printed
+
+
+def test_nothing_is_dropped_with_extends_or_where_all_is_mapped(tmp_path: Path) -> None:
+    mapped = {"parameters": {**WITHOUT_EXTENDS["parameters"], "currency": "currency", "order_id": "order_id"}}
+    templates: list[dict[str, Any]] = [mapped, {**WITHOUT_EXTENDS, "extends": "tiktok_events"}]
+    for number, template in enumerate(templates):
+        made = shop(tmp_path / str(number), "simulator", EUROS.format(rows=2), template=template)
+        assert "no parameter takes" not in told(made, "plan", NAME)
