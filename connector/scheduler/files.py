@@ -55,12 +55,18 @@ class Files:
             return False
         for what in [*differences(self.plan, found)] or ["nothing that runs by itself"]:
             journal(Change.CHANGED, what=what)
+        for name in sorted(found.forbidden - self.plan.forbidden):
+            journal(Change.REFUSED, orchestration=name, problem=found.broken[name][0])
         self.project, self.plan, self.refused = project, found, False
         self.keep()
         return True
 
     def _refuse_newly_broken(self, found: Plan) -> None:
-        """Raises ConfigurationError where an orchestration that could run so far, or was not there, no longer can."""
-        newly = [problems for name, problems in found.broken.items() if name not in self.plan.broken]
+        """Raises ConfigurationError where an orchestration that could run so far, or was not there, no longer can.
+
+        Roles that no longer allow it count at once.
+        """
+        broken = found.broken.keys() - self.plan.broken.keys() - found.forbidden
+        newly = [found.broken[name] for name in found.orchestrations if name in broken]
         if newly:
             raise ConfigurationError(list(dict.fromkeys(chain.from_iterable(newly))))

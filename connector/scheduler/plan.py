@@ -7,8 +7,9 @@ from datetime import datetime
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.schedule import Schedule
-from connector.errors import ConfigurationError, Problem
+from connector.errors import AccessRefused, ConfigurationError, Problem
 from connector.notifications.check import check_notifications
+from connector.pipeline.access import check_access
 from connector.pipeline.audience_job import is_audience, prepare_audience
 from connector.pipeline.prepare import prepare
 from connector.queries.render import RunContext
@@ -32,6 +33,8 @@ class Plan:
 
     orchestrations: Mapping[str, Planned | None]
     broken: Mapping[str, Sequence[Problem]]
+    forbidden: frozenset[str] = frozenset()
+    """Those of the broken that the roles do not let this user run."""
 
     @property
     def automatic(self) -> dict[str, Planned]:
@@ -48,12 +51,16 @@ def plan(project: Project, now: datetime) -> Plan:
     """Checks each orchestration that would run by itself; what is wrong with one concerns no other."""
     found: dict[str, Planned | None] = {}
     broken: dict[str, Sequence[Problem]] = {}
+    forbidden: set[str] = set()
     for name in project.orchestrations:
         try:
             found[name] = _planned(project, name, now) if project.is_automatic(name) else None
         except ConfigurationError as error:
             found[name], broken[name] = None, error.problems
-    return Plan(found, broken)
+        except AccessRefused as error:
+            found[name], broken[name] = None, [Problem(error.message)]
+            forbidden.add(name)
+    return Plan(found, broken, frozenset(forbidden))
 
 
 def _planned(project: Project, name: str, now: datetime) -> Planned:
@@ -63,6 +70,7 @@ def _planned(project: Project, name: str, now: datetime) -> Planned:
     if schedule is None:
         raise ConfigurationError(f'The orchestration "{name}" is automatic and has no schedule.')
     check_notifications(project, [name])
+    check_access(project, "start", name)
     return Planned(job.orchestration, schedule, job.fingerprint)
 
 
@@ -73,6 +81,8 @@ def differences(before: Plan, after: Plan) -> Iterator[str]:
     for name, now in after.orchestrations.items():
         if name not in before.orchestrations:
             yield f"{name} is new" + (f" and automatic ({now.schedule})" if now else "")
+        elif name in after.forbidden - before.forbidden:
+            yield f"{name} may not be run any more"
         else:
             yield from _difference(name, before.orchestrations[name], now)
 

@@ -104,6 +104,49 @@ def test_only_where_none_can_run_nothing_is_started(tmp_path: Path) -> None:
     assert ["NOBODY_SETS_A" in str(caught.value), "NOBODY_SETS_B" in str(caught.value)] == [True, True]
 
 
+MAY, MAY_NOT = {"r": {"users": ["*"], "admin": True}}, {"r": {"users": ["somebody-else"], "admin": True}}
+
+
+def give_roles(at: Station, roles: dict[str, Any]) -> None:
+    settings = yaml.safe_load(at.shop.settings.read_text())
+    at.shop.settings.write_text(yaml.safe_dump({**settings, "roles": roles}))
+
+
+def test_without_the_right_to_run_nothing_is_started(tmp_path: Path) -> None:
+    at = station(tmp_path / "shop", "simulator", {"a": {"every": "1h"}})
+    give_roles(at, MAY_NOT)
+    done = inside("start", "--port", "0", project=at.shop.directory)
+    assert (done.code, "may not start" in done.sentence, "no role names them" in done.sentence) == (2, True, True)
+
+
+def test_one_that_may_not_be_run_is_refused_at_the_start(tmp_path: Path) -> None:
+    at = station(tmp_path / "shop", "simulator", {"a": {"every": "1h"}, "b": {"every": "1h"}})
+    settings = yaml.safe_load(at.shop.settings.read_text())
+    settings["destinations"]["secret"] = {**settings["destinations"]["stores"], "admin_only": True}
+    settings["orchestrations"]["b"]["destination"] = "secret"
+    at.shop.settings.write_text(yaml.safe_dump(settings))
+    give_roles(at, {"r": {"users": ["*"], "pii": True}, "s": {"users": ["somebody-else"], "admin": True}})
+    with at.loop() as loop:
+        (refused,) = at.changes("refused")
+        assert fields(refused)["orchestration"] == "b"
+        assert "for admins only" in refused
+        loop.look(at.now)
+        assert set(loop.board.as_json()["next_due"]) == {"a"}
+
+
+def test_a_right_that_is_taken_away_counts_at_once(tmp_path: Path) -> None:
+    at = station(tmp_path / "shop", "simulator", {"a": {"every": "1h"}})
+    give_roles(at, MAY)
+    with at.loop() as loop:
+        give_roles(at, MAY_NOT)
+        for _ in range(2):
+            loop.look(at.now)
+        assert 'changed what="a may not be run any more"' in at.changes("changed")
+        (refused,) = at.changes("refused")
+        assert "no role names them" in refused
+        assert loop.board.as_json()["next_due"] == {}
+
+
 def test_a_change_is_taken_although_another_orchestration_has_been_broken_from_the_start(tmp_path: Path) -> None:
     with Simulator() as tiktok:
         at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "1h"}, "b": {"every": "1h"}})
