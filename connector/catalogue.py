@@ -117,7 +117,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("event_id",),
         ("event_id",),
         Kind.ID,
-        "blank: derived from the row, the same for ever ([how](docs/delivery.md#which-rows-are-one-event))",
+        "blank: derived from the row, the same for ever",
         plain=Plain.ID,
     ),
     Parameter(

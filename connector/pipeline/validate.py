@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from connector.catalogue import AUDIENCES, PARAMETERS, Parameter
+from connector.catalogue import AUDIENCES, PARAMETERS, Kind, Parameter
 from connector.config.project import Project
 from connector.errors import ConfigurationError, Problem
 from connector.pipeline.audience_job import AudienceJob, audience_job_now, is_audience
@@ -101,7 +101,7 @@ def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -
         binding = bind(job.template, schema)
     source = job.destination.event_source
     rows = [
-        (parameter.name, columns, ".".join(parameter.path) or "request", parameter.rule)
+        (parameter.name, columns, _place(parameter), parameter.rule)
         for parameter in PARAMETERS
         if source in parameter.sources and (columns := _columns(job.template, parameter, binding))
     ]
@@ -117,7 +117,7 @@ def _checked_audience(project: Project, name: str, *, connect: bool) -> Checked:
         compile_audience(job, schema)
         binding = bind(job.template, schema, AUDIENCES)
     rows = [
-        (parameter.name, columns, ".".join(parameter.path) or "request", parameter.rule)
+        (parameter.name, columns, _place(parameter), parameter.rule)
         for parameter in AUDIENCES.parameters
         if (columns := _columns(job.template, parameter, binding))
     ]
@@ -129,6 +129,12 @@ def _checked_audience(project: Project, name: str, *, connect: bool) -> Checked:
 def _notes(job: Job | AudienceJob) -> tuple[str, ...]:
     note = min_rows_note(job.orchestration, job.orchestration.limit)
     return (note,) if note else ()
+
+
+def _place(parameter: Parameter) -> str:
+    if parameter.path:
+        return ".".join(parameter.path)
+    return "request" if parameter.kind is Kind.ROUTE else "not sent"
 
 
 def _columns(template: DataTemplate, parameter: Parameter, binding: Binding | None) -> str:

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 
-from connector.catalogue import AUDIENCE_PARAMETERS, PARAMETERS, Parameter
+from connector.catalogue import AUDIENCE_PARAMETERS, PARAMETERS, Kind, Parameter
 from tests.docs.markdown import README
 
 BEGIN, END = "<!-- parameters: begin -->\n", "<!-- parameters: end -->\n"
 AUDIENCE_BEGIN, AUDIENCE_END = (mark.replace("parameters", "audience parameters") for mark in (BEGIN, END))
+
+
+NOT_SENT = "not sent"
+_LINKS = {"event_id": "docs/delivery.md#which-rows-are-one-event"}
 
 
 def rows() -> Iterator[tuple[str, ...]]:
@@ -23,21 +27,27 @@ def audience_rows() -> Iterator[tuple[str, ...]]:
     yield ("---",) * 3
     for parameter in AUDIENCE_PARAMETERS:
         names, goes_to, *_, rule = _row(parameter)
-        yield names, goes_to if parameter.path else "", rule
+        yield names, goes_to, rule
 
 
 def _row(parameter: Parameter) -> tuple[str, ...]:
     own, *others = (f"`{name}`" for name in parameter.columns)
     names = own + (f" ({', '.join(others)})" if others else "")
     several = "; several columns or a list" if parameter.many else ""
+    link = f" ([how]({_LINKS[parameter.name]}))" if parameter.name in _LINKS else ""
     return (
         names,
-        f"`{place(parameter)}`",
+        f"`{place(parameter)}`" if is_sent(parameter) else NOT_SENT,
         " and ".join(sorted(parameter.sources)),
         "yes" if parameter.hashed else "",
         f"`{parameter.default}`" if parameter.default else "",
-        parameter.rule + several,
+        parameter.rule + several + link,
     )
+
+
+def is_sent(parameter: Parameter) -> bool:
+    """Whether a value goes to TikTok; others say how a phone number or an advertising id is read."""
+    return bool(parameter.path) or parameter.kind is Kind.ROUTE
 
 
 def place(parameter: Parameter) -> str:
