@@ -35,10 +35,6 @@ _LABELS = {
 }
 
 
-NO_ROWS = "No rows were read: the result was empty, or every file was sent before."
-"""The sentence on a run that is completed and had nothing to send."""
-
-
 class Reason(StrEnum):
     """Why a row was rejected."""
 

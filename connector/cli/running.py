@@ -14,7 +14,8 @@ from connector.cli.summary import summary
 from connector.config.project import Project
 from connector.errors import ConnectorError, NothingSent
 from connector.ledger.records import RunRecord
-from connector.pipeline.history import abandon_run, find_run
+from connector.pipeline.history import abandon_run, find_run, ledger_of
+from connector.pipeline.shown import no_rows
 
 Work = Callable[[Watcher, threading.Event], RunRecord]
 
@@ -41,17 +42,21 @@ def carry_out(project: Project, work: Work, json_output: bool) -> None:
                     out_json({**told, "error": told["error"] or error.message})
                     raise AlreadyPrinted(error) from None
                 if found and isinstance(error, NothingSent):
-                    _show(found, error)
+                    _show(project, found, error)
                 raise
     if json_output:
         out_json(_as_json(record, observer))
         return
-    _show(record)
+    _show(project, record)
 
 
-def _show(record: RunRecord, error: ConnectorError | None = None) -> None:
+def _show(project: Project, record: RunRecord, error: ConnectorError | None = None) -> None:
     """Print what became of the rows; the sentence on `error` follows by itself."""
-    for line in summary(replace(record, error=None) if error else record):
+    reason = None
+    if record.is_empty:
+        with ledger_of(project) as ledger:
+            reason = no_rows(project, ledger, record)
+    for line in summary(replace(record, error=None) if error else record, reason):
         out(line)
 
 

@@ -34,7 +34,7 @@ def sections(insight: RunInsight) -> Iterator[str]:
 
 
 def _summary(insight: RunInsight) -> Iterator[str]:
-    yield from summary(insight.record)
+    yield from summary(insight.record, insight.no_rows)
     if insight.users:
         yield f"By {', then '.join(dict.fromkeys(insight.users))}."
     if insight.record.query_id:

@@ -7,12 +7,11 @@ from connector.cli.console import added_value, amber, counted, table
 from connector.config.places import SIMULATOR
 from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
 from connector.ledger.records import MemberCounts, RunRecord
-from connector.outcomes import NO_ROWS
 from connector.pipeline.shown import shown_by
 
 
-def summary(record: RunRecord) -> Iterator[str]:
-    """What became of every row, and why."""
+def summary(record: RunRecord, no_rows: str | None = None) -> Iterator[str]:
+    """What became of every row, and why; `no_rows` says why there are none, if so."""
     rows = record.rows
     where = f"run {record.run_id}, target {record.target}"
     where += f", retries {record.retry_of}" if record.retry_of else ""
@@ -33,8 +32,8 @@ def summary(record: RunRecord) -> Iterator[str]:
     if record.warnings:
         lines += [("warnings", "", ""), *_named(record.warnings, added_value(record.identical_value))]
     yield from table(lines, right=frozenset({1}))
-    if record.is_empty:
-        yield amber(NO_ROWS)
+    if no_rows:
+        yield amber(no_rows)
     if record.test_event_code and record.rows.delivered:
         yield _where_to_look(record.api_url, record.test_event_code)
     if record.error:

@@ -28,6 +28,13 @@ class Files:
                 values = {"name": one.name, "size": one.size, "digest": one.digest, "columns": one.columns}
                 connection.execute(insert(files).values(run_id=run_id, number=number, **values))
 
+    def has_read(self, run_id: str) -> bool:
+        """Whether a run has read a file."""
+        with self._database.reading() as connection:
+            return (
+                connection.execute(select(files.c.run_id).where(files.c.run_id == run_id).limit(1)).first() is not None
+            )
+
     def sent(self, orchestration: str, scope: Scope) -> list[SentFile]:
         """The files of which every row was dealt with: those of whole runs that reached their end, in earnest."""
         columns = (files.c.size, files.c.digest, runs.c.run_id, runs.c.fingerprint, runs.c.started_at)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connector.ledger.records import RunRecord
-from connector.outcomes import NO_ROWS, RunStatus
+from connector.outcomes import RunStatus
 
 Note = Callable[[str], None]
 """Takes a sentence for the user."""
@@ -32,13 +32,16 @@ class Message:
         return "completed" in self.endings
 
 
-def message_of(record: RunRecord, *, was_failing: bool) -> Message | None:
-    """What is told of a run that has ended; None where it was interrupted, which somebody asked for."""
+def message_of(record: RunRecord, *, was_failing: bool, no_rows: str | None = None) -> Message | None:
+    """What is told of a run that has ended; None where it was interrupted, which somebody asked for.
+
+    `no_rows` says why it read no rows, if it read none.
+    """
     endings = _endings(record, was_failing=was_failing)
     if not endings:
         return None
     title = f"{record.orchestration} {_IN_WORDS[endings[0]]} (target {record.target})"
-    return Message(endings, title, "\n".join(_body(record)), {"ending": endings[0], **record.as_json()})
+    return Message(endings, title, "\n".join(_body(record, no_rows)), {"ending": endings[0], **record.as_json()})
 
 
 def message_without_run(orchestration: str, target: str, why: str) -> Message:
@@ -58,7 +61,7 @@ def _endings(record: RunRecord, *, was_failing: bool) -> tuple[str, ...]:
     return ("too_many_rejects", "failed") if has_too_many_rejects else ("failed",)
 
 
-def _body(record: RunRecord) -> list[str]:
+def _body(record: RunRecord, no_rows: str | None) -> list[str]:
     rows = record.rows
     lines = [
         f"Run {record.run_id}: {record.status} in {record.seconds:.1f} s.",
@@ -68,8 +71,8 @@ def _body(record: RunRecord) -> list[str]:
     if record.rejects:
         ordered = sorted(record.rejects.items(), key=lambda item: (-item[1], item[0]))
         lines.append("Rejected: " + ", ".join(f"{count:,} {reason}" for reason, count in ordered) + ".")
-    if record.is_empty:
-        lines.append(NO_ROWS)
+    if no_rows:
+        lines.append(no_rows)
     if record.error:
         lines.append(record.error)
     if record.status is RunStatus.FAILED and record.resumable:

@@ -10,6 +10,7 @@ from connector.ledger.records import RunRecord
 from connector.notifications.message import Message, Note, message_of, message_without_run
 from connector.outcomes import RunStatus
 from connector.pipeline.history import ledger_of
+from connector.pipeline.shown import no_rows
 
 
 def tell_of_runs(project: Project, run_ids: Sequence[str], note: Note) -> None:
@@ -53,7 +54,7 @@ def _of_run(project: Project, ledger: Ledger, run_id: str, note: Note) -> Iterat
     record = ledger.runs.find(run_id)
     if record is None:
         return
-    message = message_of(record, was_failing=_was_failing(ledger, record))
+    message = message_of(record, was_failing=_was_failing(ledger, record), no_rows=no_rows(project, ledger, record))
     if message is not None:
         project = project.under(record.target)
         yield from _addressed(project, project.orchestration(record.orchestration).notify, message, note)

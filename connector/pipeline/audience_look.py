@@ -112,12 +112,14 @@ def preview_audience(project: Project, name: str, rows: int, allowed: Allowed) -
     with open_members(job, project.directory, limit=job.orchestration.limit) as result:
         slices = iter(result.rows)
         first = next(slices, None)
-        would_fail = failure_of_slice(job.orchestration, first, slices)
+        is_whole = next(slices, None) is None
+        would_fail = failure_of_slice(job.orchestration, first, is_whole=is_whole)
+        is_whole &= job.orchestration.limit is None
         notes = tuple(cautions(project, job, result.schema))
         if result.reading:
             refuse_wrong(result.reading)
     if first is None:
-        return Preview(name, project.target, 0, [], [], would_fail, notes)
+        return Preview(name, project.target, 0, [], [], would_fail, notes, is_whole=is_whole)
     with ledger_of(project) as ledger:
         allowed.written(ledger)
         copies = known_copies(ledger, job.destination, project.target)
@@ -126,7 +128,17 @@ def preview_audience(project: Project, name: str, rows: int, allowed: Allowed) -
         for row in first.left_out.slice(0, rows).to_pylist()
     ]
     bodies = [_body(job, copies[0], first, rows)]
-    return Preview(name, project.target, first.read, bodies, left_out, would_fail, notes, warnings=first.warnings)
+    return Preview(
+        name,
+        project.target,
+        first.read,
+        bodies,
+        left_out,
+        would_fail,
+        notes,
+        warnings=first.warnings,
+        is_whole=is_whole,
+    )
 
 
 def _body(job: AudienceJob, copy: Copy, first: HashedMembers, rows: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from connector.ledger.requests import RequestSummary
 from connector.outcomes import Reason
 from connector.pipeline.figures import RunFigures, added_up
 from connector.pipeline.history import ledger_of, run_directory, run_named, worked_on_by
-from connector.pipeline.shown import shown_by
+from connector.pipeline.shown import no_rows, shown_by
 from connector.pipeline.trend import Trend, trend_of
 
 EXAMPLES = 3
@@ -77,6 +77,8 @@ class RunInsight:
     trend: Trend | None
     shown_by: datetime | None
     users: tuple[str, ...] = ()
+    no_rows: str | None = None
+    """Why it read no rows, if it read none."""
 
     @property
     def matched(self) -> dict[str, int]:
@@ -112,21 +114,22 @@ def insight_of(project: Project, run_id: str) -> RunInsight:
     """Everything that is known of a run. Raises UsageError where there is none with this id."""
     record = run_named(project, run_id)
     with ledger_of(project) as ledger:
-        return _insight(ledger, record, run_directory(project, run_id))
+        return _insight(project, ledger, record)
 
 
-def _insight(ledger: Ledger, record: RunRecord, directory: Path) -> RunInsight:
+def _insight(project: Project, ledger: Ledger, record: RunRecord) -> RunInsight:
     timeline = ledger.moments.of(record.run_id)
     return RunInsight(
         record=record,
         timeline=timeline,
-        examples=examples_of(directory),
+        examples=examples_of(run_directory(project, record.run_id)),
         requests=ledger.requests.summary(record.run_id),
         figures=added_up(ledger.figures.of(record.run_id)),
         event_sources=ledger.batches.event_sources(record.run_id),
         trend=trend_of(ledger, record),
         shown_by=shown_by(record),
         users=tuple(f"{line.use.os_user}@{line.use.host}" for line in worked_on_by(ledger, record.run_id)),
+        no_rows=no_rows(project, ledger, record),
     )
 
 

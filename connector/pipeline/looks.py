@@ -80,6 +80,8 @@ class Preview:
     notes: tuple[str, ...] = ()
     warnings: Mapping[str, int] = field(default_factory=dict)
     identical_value: Mapping[str, str] = field(default_factory=dict)
+    is_whole: bool = False
+    """Whether the rows read are all of the result."""
 
     def as_json(self) -> dict[str, Any]:
         """The object that `connector preview --json` prints."""

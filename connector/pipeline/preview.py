@@ -39,13 +39,14 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
     with open_result(job, project.directory, limit=limit, test_event_code=code) as result:
         slices = iter(result.rows)
         first = next(slices, None)
+        is_whole = next(slices, None) is None
         first = judged_as_whole(first, result.compiled.rules) if first else None
-        would_fail = failure_of_slice(job.orchestration, first, slices)
+        would_fail = failure_of_slice(job.orchestration, first, is_whole=is_whole)
         notes = tuple(cautions(project, job, result.schema))
         if result.reading:
             refuse_wrong(result.reading)
     if first is None:
-        return Preview(name, project.target, 0, [], [], would_fail, notes)
+        return Preview(name, project.target, 0, [], [], would_fail, notes, is_whole=limit is None)
     events, suppressed = _without(first, forgotten)
     kept = forgotten.without(pa.concat_tables([first.left_out, *suppressed]).sort_by("row").slice(0, rows))
     left_out = [{**row, "columns": json.loads(row["columns"])} for row in kept.to_pylist()]
@@ -62,6 +63,7 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
         notes,
         warnings=first.warnings,
         identical_value=plain_texts(first.identical_value),
+        is_whole=is_whole and limit is None,
     )
 
 

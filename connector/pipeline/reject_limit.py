@@ -1,6 +1,6 @@
 """Rows that do not allow a run to send anything: too few, all rejected, or too many rejected."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -58,12 +58,10 @@ def failure_of(orchestration: Orchestration, rows: CountedRows, *, has_input: bo
     return None
 
 
-def failure_of_slice(
-    orchestration: Orchestration, first: CountedRows | None, others: Iterator[CountedRows]
-) -> str | None:
-    """Return the sentence of `failure_of` for the first slice of a result, if there are no others."""
+def failure_of_slice(orchestration: Orchestration, first: CountedRows | None, *, is_whole: bool) -> str | None:
+    """Return the sentence of `failure_of` for the first slice of a result, if it is the whole result."""
     error = failure_of(orchestration, first or Counts(0))
-    return error.message if error and next(others, None) is None else None
+    return error.message if error and is_whole else None
 
 
 def min_rows_note(orchestration: Orchestration, limit: int | None) -> str | None:

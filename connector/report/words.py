@@ -68,5 +68,3 @@ COURSE = {
 }
 
 STATUSES = {status.value: status.label for status in outcomes.RunStatus}
-
-NO_ROWS = outcomes.NO_ROWS

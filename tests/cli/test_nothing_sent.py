@@ -1,5 +1,6 @@
 """Runs whose rows do not allow anything to be sent fail, and say why; an empty result is told."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ UNDATED = (
 ALL_BAD = f"{NOBODY.format(rows=3)} UNION ALL {UNDATED.format(rows=1)}"
 EMPTY = f"WITH good AS ({GOOD.format(rows=1)}) SELECT * FROM good WHERE false"
 REASONS = "All 4 rows were rejected (3 missing_identity, 1 missing_timestamp): nothing was delivered."
-NO_ROWS = "No rows were read"
+NO_ROWS = "No rows were read: the query returned no rows."
 
 
 @pytest.fixture
@@ -201,6 +202,24 @@ def test_an_empty_result_is_told_everywhere(tmp_path: Path, tiktok: TikTok) -> N
     made.query.write_text(GOOD.format(rows=1))
     full = connector("run", NAME, project=made.directory)
     assert NO_ROWS not in full.stdout
+
+
+def test_a_retry_whose_rows_have_gone_says_so(tmp_path: Path, tiktok: TikTok) -> None:
+    made = shop(tmp_path / "shop", tiktok.url, ALL_BAD)
+    failed = run(made).json["run_id"]
+    made.query.write_text(EMPTY)
+    assert f"the result has none of those that run {failed} left out." in typed(made, "retry", failed).stdout
+
+
+@pytest.mark.parametrize(
+    ("query", "count"), [(ALL_BAD, "all 4 rows"), (NOBODY.format(rows=40_000), "the first 16,384 rows")]
+)
+def test_a_preview_writes_rejected_rows_as_json_to_stderr(tmp_path: Path, query: str, count: str) -> None:
+    done = typed(shop(tmp_path / "shop", "simulator", query), "preview", NAME)
+    assert done.stdout == ""
+    line = next(line for line in done.stderr.splitlines() if "missing_identity" in line and line.startswith("row "))
+    assert json.loads(line.split("  ", 1)[1])["event_id"].startswith("n")
+    assert f"Of {count} of the result" in done.stderr
 
 
 def test_statuses_are_shown_in_words_and_printed_as_such_in_json(tmp_path: Path, tiktok: TikTok) -> None:

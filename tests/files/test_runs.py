@@ -157,11 +157,17 @@ def test_a_file_is_sent_once_and_the_second_run_says_so(made: Shop, tiktok: TikT
     again = run(made)
     assert again.code == 0
     assert problems(again)[0] == f"f.psv was sent before, by run {first['run_id']}, and is not read again."
+    assert "No rows were read: every file was sent before." in again.stdout
     record = run(made, "--json").record()
     assert (record["status"], set(record["rows"].values()), len(tiktok.requests)) == ("completed", {0}, requests)
     planned = inside("plan", NAME, "--json", project=made.directory).json
     assert planned["rows"] == {"read": 0, "to_send": 0, "rejected": 0, "skipped": 0}
     assert planned["notes"] == [problems(again)[0]]
+
+
+def test_files_without_rows_are_told_as_such(made: Shop) -> None:
+    put(made, "f.psv", conversions(0))
+    assert "No rows were read: the files hold no rows." in run(made).stdout
 
 
 def test_a_file_is_known_by_what_it_holds_and_not_by_its_name(made: Shop) -> None:

@@ -43,7 +43,7 @@ def preview(
     for body in shown.bodies:
         out(json.dumps(body, ensure_ascii=False, indent=2))
     for row in shown.left_out:
-        out(f"row {row['row']} {row['outcome']}: {row['reason']}  {row['columns']}")
+        say(f"row {row['row']} {row['outcome']}: {row['reason']}  {json.dumps(row['columns'], ensure_ascii=False)}")
     remarks = added_value(shown.identical_value)
     for warning, count in sorted(shown.warnings.items()):
         say(" ".join(filter(None, (f"warning {warning}: {counted(count, 'row')}", remarks.get(warning)))))
@@ -51,4 +51,6 @@ def preview(
         say(note)
     if shown.would_fail:
         say(f"A run would fail with exit code 3: {shown.would_fail}")
-    say(f"Of the first {shown.read:,} rows of the result, target {shown.target}. Nothing was sent.")
+    rows_read = counted(shown.read, "row")
+    of_which = f"all {rows_read}" if shown.is_whole else f"the first {rows_read}"
+    say(f"Of {of_which} of the result, target {shown.target}. Nothing was sent.")
