@@ -34,7 +34,9 @@ def ran(shop: Shop, *arguments: str, code: int = 0) -> str:
     return outcome.stdout + outcome.stderr
 
 
-@pytest.mark.parametrize("where", ["the simulator within the run", "a simulator"])
+@pytest.mark.parametrize(
+    "where", [pytest.param("the simulator within the run", marks=pytest.mark.thorough), "a simulator"]
+)
 def test_whatever_a_run_prints(shop: Shop, tiktok: Simulator, where: str) -> None:
     if "within" in where:
         change(shop, api_url="simulator")

@@ -130,7 +130,9 @@ def test_every_command_ends_with_the_same_exit_code(made: Shop, args: tuple[str,
     assert ended == code, args
 
 
-@pytest.mark.parametrize("redirected", CLOSING)
+@pytest.mark.parametrize(
+    "redirected", [*(pytest.param(one, marks=pytest.mark.thorough) for one in CLOSING[:-1]), CLOSING[-1]]
+)
 def test_every_exit_code_of_a_run_stays(made: Shop, tiktok: TikTok, redirected: str) -> None:
     made.query.write_text(BAD)
     assert in_shell(made, redirected, "run", NAME).returncode == 3
