@@ -1,9 +1,14 @@
 """Ids that are written as the phone number of the row's own person."""
 
 import re
+import unicodedata
+from collections.abc import Iterator
 
-_NUMBER_LIKE = re.compile("[0-9 ().+/-]+")
+_NUMBER_LIKE = re.compile(r"(?:tel:)?([0-9 ().+/_-]+?)(?:\.0+)?", re.IGNORECASE)
 _NO_DIGITS = re.compile("[^0-9]+")
+_EXTENSION = re.compile(r"(?:;? *e?xt?(?:ension)?[. :=]*|;\D*|# *)[0-9]{1,6}\s*\Z", re.IGNORECASE)
+_ZERO_DECIMALS = re.compile(r"(?<=[0-9])\.0+\s*\Z")
+_BETWEEN_NUMBERS = re.compile(r"[\n,;|&/]|\bor\b|\band\b", re.IGNORECASE)
 _MOST_DIGITS = 15
 """Of a number in E.164."""
 _COUNTRY_CODE = 4
@@ -13,12 +18,23 @@ _COUNTRY_CODE = 4
 def is_number_in(identifier: str, phones: str) -> bool:
     """Whether an id has the digits of a phone number in a text, which may have a country code where the id has none.
 
-    Zeros at the front and separators make no difference; lines of the text are numbers of their own.
+    Zeros at the front, separators, extensions and words around it make no difference. A text may hold several numbers.
     """
-    digits = _digits(identifier)
-    if not _NUMBER_LIKE.fullmatch(identifier) or not 8 <= len(digits) <= _MOST_DIGITS:
+    written = _NUMBER_LIKE.fullmatch(identifier)
+    digits = _digits(written[1]) if written else ""
+    if not 8 <= len(digits) <= _MOST_DIGITS:
         return False
-    return any(_has_digits(_digits(line.replace("(0)", "")), digits) for line in phones.split("\n"))
+    return any(_has_digits(_digits(number), digits) for number in _numbers(phones))
+
+
+def _numbers(phones: str) -> Iterator[str]:
+    """Yield what may be a number of its own in a text, and the whole of each line."""
+    for line in unicodedata.normalize("NFKC", phones).split("\n"):
+        whole = line.replace("(0)", "")
+        yield whole
+        yield _ZERO_DECIMALS.sub("", _EXTENSION.sub("", whole))
+        for part in _BETWEEN_NUMBERS.split(whole):
+            yield _ZERO_DECIMALS.sub("", _EXTENSION.sub("", part))
 
 
 def _has_digits(number: str, digits: str) -> bool:

@@ -57,8 +57,8 @@ def is_code(column: str, codes: Iterable[str]) -> str:
 
 
 _BACKSLASH = "\\"
-_LONGEST_PHONE = 24
-"""Longer texts may hold several numbers."""
+_LONGEST_PHONE, _LONGEST_ID = 18, 30
+"""Bytes of a number: longer texts of phones may hold several, or words; longer ids are none."""
 
 
 def strip(column: str) -> str:
@@ -115,8 +115,15 @@ def is_number_of(identifier: str, phones: str) -> str:
 
     Of usual rows the first conditions decide; Python is asked for the others.
     """
-    ends_alike = f"(ends_with({phones}, substr({identifier}, -2)) OR strlen({phones}) > {_LONGEST_PHONE})"
-    likely = f"{identifier} < ':' AND strlen({identifier}) BETWEEN 8 AND {_LONGEST_PHONE} AND {ends_alike}"
+    ends_alike = f"ends_with({phones}, substr({identifier}, -2)) OR ends_with({identifier}, '.0')"
+    unusual = (
+        f"strlen({phones}) > {_LONGEST_PHONE} OR {phones}[-1] NOT BETWEEN '0' AND '9' OR ends_with({phones}, '.0')"
+    )
+    extended = _holds(phones, "x", "X", "#", ";", "\n")
+    written = f"({identifier} < ':' OR lower({identifier}[:4]) = 'tel:')"
+    likely = (
+        f"{written} AND strlen({identifier}) BETWEEN 8 AND {_LONGEST_ID} AND ({ends_alike} OR {unusual} OR {extended})"
+    )
     # Conditions that are joined by AND are tried in any order; a CASE looks at its result only where it applies.
     return f"CASE WHEN {likely} THEN {IS_NUMBER_IN}({identifier}, {phones}) ELSE false END"
 
