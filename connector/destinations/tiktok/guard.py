@@ -52,10 +52,14 @@ _ADDRESS = tuple(
         (b"@", rb'@[^"]*[.%&\\]'),
         (b"%", PERCENT_ENCODED.encode()),
         (b"#", ESCAPED.encode()),
-        (b"\\", ESCAPED.encode()),
+        (b"\\u", ESCAPED.encode()),
+        (b"\\x", ESCAPED.encode()),
     )
 )
-"""What may be part of an address, or of a number whose plus sign is encoded: a byte and what begins with it."""
+"""What may be part of an address, or of a number whose plus sign is encoded: its first bytes, and what begins so.
+
+A backslash alone would be found before each quotation mark in a text.
+"""
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")
 PART = 1 << 18
 """Bytes looked at in one go: what numpy then makes stays in the cache."""
