@@ -41,6 +41,7 @@ class Kind(StrEnum):
     PLACE = "place"
     COUNTRY = "country"
     IP = "ip"
+    URL = "url"
     TEXT = "text"
     CURRENCY = "currency"
     CHANNEL = "channel"
@@ -257,13 +258,13 @@ PARAMETERS: tuple[Parameter, ...] = (
         WEB,
     ),
     Parameter(
-        "page_url", ("page_url",), ("page", "url"), Kind.TEXT, "required", WEB, personal=True, plain=Plain.ADDRESS
+        "page_url", ("page_url",), ("page", "url"), Kind.URL, "required", WEB, personal=True, plain=Plain.ADDRESS
     ),
     Parameter(
         "referrer_url",
         ("referrer_url",),
         ("page", "referrer"),
-        Kind.TEXT,
+        Kind.URL,
         "as it is",
         WEB,
         personal=True,
@@ -372,10 +373,18 @@ AUDIENCE_PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter(
         "phone_region",
-        ("phone_region", "country"),
+        ("phone_region",),
         (),
         Kind.REGION,
-        "country of phone numbers without a country code; else the destination's `default_region`",
+        "country of phone numbers without a country code; else `country`, else the destination's `default_region`",
+        AUDIENCE,
+    ),
+    Parameter(
+        "country",
+        ("country",),
+        (),
+        Kind.REGION,
+        "country of phone numbers without a country code, where there is no `phone_region`",
         AUDIENCE,
     ),
     Parameter(

@@ -269,7 +269,9 @@ ALPHA2 = tuple(line[0] for line in _LINES)
 
 def alpha2(text: str) -> str | None:
     """The code of two letters, in lower case, of a country's code or name; None where it is none that is known."""
-    return _codes().get(_key(text))
+    key = _key(text)
+    # What is written with something between, such as N.A., is rather not available than Namibia.
+    return _codes().get(key) if key != "na" or text.strip(" .").lower() == key else None
 
 
 def names(code: str) -> tuple[str, ...]:

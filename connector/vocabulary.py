@@ -65,7 +65,7 @@ _NOTHING = ("undefined", "null", "none", "nan", "nil", "n/a")
 _WRAPPED = tuple(
     f"{before}{word}{after}" for word in _NOTHING for before, after in ("()", "<>", "[]", "{}", '""', "''")
 )
-PLACEHOLDERS = (*_NOTHING, *_WRAPPED, "\\n", "<na>", "#n/a")
+PLACEHOLDERS = (*_NOTHING, *_WRAPPED, "\\n", "<na>", "#n/a", "n.a.", "n.a")
 """What programs write for a value that is missing, in lower case."""
 
 _AS_WRITTEN = (*_NOTHING, *(word.upper() for word in _NOTHING), "Undefined", "Null", "None", "NaN", "\\N")

@@ -251,6 +251,14 @@ class Row:
             return None
         return given
 
+    def an_address(self, parameter: str) -> str | None:
+        """The address of a page, likewise, of which invisible characters are kept."""
+        return (
+            self.text(parameter)
+            if (self.text(parameter) or "").lower() not in values.PLACEHOLDERS
+            else self.an_id(parameter)
+        )
+
     def _route(self) -> None:
         self.source = self.text("event_source") or self.settings.event_source
         self.source_id = self.text("event_source_id") or self.settings.event_source_id
@@ -308,7 +316,8 @@ class Row:
         return values.text(value) is not None if isinstance(value, str) else value is not None
 
     def _identify(self) -> None:
-        own = self.seen("phone_region") or self.seen("country")
+        country = self.an_id("country") if self.web or self._raw("phone") else None
+        own = self.an_id("phone_region") or country
         region = (values.country(own or "") or self.settings.default_region).upper()
         given = {
             "email": [values.email_identifiers(one) for one in self.identifiers("email")],
@@ -338,17 +347,18 @@ class Row:
         self.limited = self.web and self.settings.limited_data_use
         if self.limited and not self.ip:
             self.warnings.add("missing_ip_for_ldu")
-        self.page = _present({"url": self.text("page_url"), "referrer": self.text("referrer_url")})
+        pages = {"url": "page_url", "referrer": "referrer_url"}
+        self.page = _present({key: self.an_address(name) for key, name in pages.items()}) if self.web else {}
 
     def _user(self) -> dict[str, object]:
         user = {"email": _few(self.emails), "phone": _few(self.phones)}
         if not self.web:
             return _present(user)
-        written, region = self.seen("country"), self.settings.default_region
+        written, region = self.an_id("country"), self.settings.default_region
         country = values.country(written or "")
         if written and not country:
             self.warnings.add("unknown_country")
-        city, state = self.seen("city"), self.seen("state")
+        city, state = self.an_id("city"), self.an_id("state")
         return _present(
             user
             | {
@@ -368,7 +378,7 @@ class Row:
         )
 
     def _hashed(self, parameter: str, normalise: "values.Normaliser") -> str | None:
-        plain = self.seen(parameter)
+        plain = self.an_id(parameter) if parameter == "zip_code" else self.seen(parameter)
         digest = values.given_digest(plain) if plain else None
         if digest:
             return None if digest == values.NOTHING else digest

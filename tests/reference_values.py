@@ -96,7 +96,7 @@ WORDS = ("undefined", "null", "none", "nan", "nil", "n/a")
 PLACEHOLDERS = {
     *WORDS,
     *(left + word + right for word in WORDS for left, right in ("()", "<>", "[]", "{}", '""', "''")),
-    *("\\n", "<na>", "#n/a"),
+    *("\\n", "<na>", "#n/a", "n.a.", "n.a"),
 }
 HASHED_WORDS = {sha256(word) for one in WORDS for word in (one, one.upper())}
 HASHED_WORDS |= set(map(sha256, ("Undefined", "Null", "None", "NaN", "\\N")))

@@ -15,11 +15,16 @@ from connector.transform.template import Column, Constant, DataTemplate
 _IDENTIFIERS = frozenset({Kind.EMAIL, Kind.PHONE, Kind.EXTERNAL_ID, Kind.DEVICE})
 _NUMBERS = frozenset({Kind.AMOUNT, Kind.QUANTITY})
 
-_SEEN = frozenset({Kind.NAME, Kind.ZIP, Kind.PLACE, Kind.COUNTRY, Kind.REGION, Kind.DEVICE_TYPE})
-_MARKING = frozenset({Kind.ID, Kind.EXTERNAL_ID, Kind.DEVICE})
+_SEEN = frozenset({Kind.NAME, Kind.DEVICE_TYPE})
+_PLACES = frozenset({Kind.ZIP, Kind.PLACE, Kind.COUNTRY, Kind.REGION})
+_MARKING = frozenset({Kind.ID, Kind.EXTERNAL_ID, Kind.DEVICE}) | _PLACES
+WITHOUT_PLACEHOLDERS = frozenset({Kind.ID, Kind.URL}) | _PLACES
+"""Kinds of parameters beside identifiers, of which a word that stands for nothing is none."""
+
 _CLEANING = {
     Kind.EMAIL: Cleaning.VISIBLE | Cleaning.SEPARATED,
     Kind.PHONE: Cleaning.VISIBLE | Cleaning.SEPARATED | Cleaning.NUMBERS,
+    Kind.URL: Cleaning.PLACEHOLDERS,
     **dict.fromkeys(_SEEN, Cleaning.VISIBLE),
     **dict.fromkeys(_MARKING, Cleaning.VISIBLE | Cleaning.PLACEHOLDERS),
 }

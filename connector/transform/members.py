@@ -12,7 +12,13 @@ from connector.hashed import DIGEST, ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
 from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.binding import Binding, Field, is_list
 from connector.transform.compiler.context import Level, literal
-from connector.transform.compiler.identity import MOST_COLUMNS, country_of_phones, phone_bits, put_unknown_country
+from connector.transform.compiler.identity import (
+    MOST_COLUMNS,
+    phone_bits,
+    put_country_of_phones,
+    put_unknown_country,
+    region_placeholders,
+)
 from connector.transform.engine import SliceEngine
 from connector.transform.grouping import count_phones, count_reasons, count_warnings
 from connector.transform.layers import Layers
@@ -110,6 +116,8 @@ class _Compiler:
         words = {**_WARNINGS, "device": RowWarning.INVALID_DEVICE_ID}
         conditions = {word: [one.invalid for one in found[name]] for name, word in words.items()}
         conditions[RowWarning.PLACEHOLDER_VALUE] = [one.placeholder for one in every]
+        if found["phone"]:
+            conditions[RowWarning.PLACEHOLDER_VALUE] += region_placeholders(self._binding)
         if found["phone"] and (unknown := put_unknown_country(self._layers, self._binding)):
             conditions[RowWarning.UNKNOWN_COUNTRY] = [f"({unknown} AND {one.given})" for one in found["phone"]]
         bits = " + ".join(
@@ -181,7 +189,7 @@ class _Compiler:
             return packed_email(text, self._rules.email_rules)
         if name != "phone":
             return packed_device(text, self._rules.device_id_case)
-        country, region = country_of_phones(self._binding), self._rules.default_region
+        country, region = put_country_of_phones(self._layers, self._binding), self._rules.default_region
         if column is None:
             return packed_phone(text, f"({phone_number(text, region, None, country)})", country)
         plain = self._layers.put(Level.NORMAL, f"unspaced_{column}", unspaced(text))

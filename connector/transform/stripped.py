@@ -44,6 +44,7 @@ def _table(codes: set[int]) -> Flags:
 
 
 _FIRST_BYTES = _table({chr(code).encode()[0] for first, last in INVISIBLE for code in range(first, last + 1)})
+_FIRST_OF_WORDS = _table({ord(one) for word in PLACEHOLDERS for one in (word[0], word[0].upper())})
 _LAST_BYTES = _table({ord(one) for word in PLACEHOLDERS for one in (word[-1], word[-1].upper())})
 
 
@@ -108,11 +109,12 @@ def _marked(texts: pa.StringArray, cleaning: Cleaning) -> pa.StringArray:
 
 
 def _placeholders(texts: pa.StringArray) -> npt.NDArray[np.int64]:
-    """The positions of words that stand for nothing, sought among those that end as such words do."""
+    """The positions of words that stand for nothing, sought among those that begin and end as such words do."""
     bounds, found = in_memory(texts)
     lengths, characters = np.diff(bounds), np.frombuffer(found, np.uint8)
     short = np.flatnonzero((lengths > 1) & (lengths <= _LONGEST))
     likely: npt.NDArray[np.int64] = short[_LAST_BYTES[characters[bounds[short + 1] - 1]]]
+    likely = likely[_FIRST_OF_WORDS[characters[bounds[likely]]]]
     return likely[_are(pc.is_in(pc.utf8_lower(texts.take(pa.array(likely))), _WORDS))]
 
 

@@ -106,6 +106,18 @@ def test_the_row_says_where_its_phone_belongs() -> None:
     assert hashed(table) == {1: british, 2: british, 3: [("PHONE_SHA256", PHONE)]}
 
 
+def test_a_row_without_phone_region_falls_back_to_its_country() -> None:
+    table = pa.table(
+        {
+            "phone": ["020 7946 0958", "020 7946 0958", "213-373-4253", "020 7946 0958"],
+            "country": ["GB", "GB", "n/a", "US"],
+            "phone_region": [" ", "N/A", None, "GB"],
+        }
+    )
+    british = [("PHONE_SHA256", digest_of("+442079460958"))]
+    assert hashed(table) == {1: british, 2: british, 3: [("PHONE_SHA256", PHONE)], 4: british}
+
+
 def test_apples_ids_can_be_hashed_in_capitals_as_events_do() -> None:
     idfa = pa.table({"idfa": ["ea7583cd-a667-48bc-b806-42ecb2b48606"]})
     expected = "70574fa9c8f498a7b2e5c8712b1126de7b1406fd02fdc591821c5bd33092fd1c"

@@ -262,6 +262,42 @@ def test_the_row_says_where_its_phone_belongs(column: str) -> None:
     assert users(hashed({"phone": numbers, column: there}), "phone") == [digest("+442079460958")] * 3 + [FIRST] * 3
 
 
+@pytest.mark.parametrize("nothing", [None, "", " ", "n/a", "NULL", "#N/A", "N.A.", "none"])
+@pytest.mark.parametrize("web", [False, True])
+def test_a_row_without_phone_region_falls_back_to_its_country(nothing: str | None, web: bool) -> None:
+    rows = {"phone_region": pa.array(["FR", nothing, nothing], pa.string()), "country": ["DE", "GB", nothing or ""]}
+    outcome = hashed({"phone": ["06 12 34 56 78", "020 7946 0958", "213-373-4253"], **rows}, web=web)
+    assert users(outcome, "phone") == [digest("+33612345678"), digest("+442079460958"), FIRST]
+    placeholders = 0 if (nothing or " ").isspace() else 2
+    assert outcome.warnings == ({"placeholder_value": placeholders} if placeholders else {})
+
+
+@pytest.mark.parametrize(
+    ("country", "sent"),
+    [("NA", "na"), ("na", "na"), ("Namibia", "na"), ("n/a", None), ("#N/A", None), ("N.A.", None), ("n.a", None),
+     ("Null", None), ("NaN", None), ("U.S.", "us")],
+)  # fmt: skip
+def test_not_available_is_not_namibia(country: str, sent: str | None) -> None:
+    outcome = hashed({"email": ["a@b.co"], "country": [country]}, web=True)
+    assert (users(outcome, "country"), outcome.warnings) == ([sent], {} if sent else {"placeholder_value": 1})
+
+
+@pytest.mark.parametrize("text", ["N A", "n-a", "n_a"])
+def test_no_other_spelling_is_namibia(text: str) -> None:
+    assert alpha2(text) is None
+
+
+@pytest.mark.parametrize("word", ["null", "N/A", "undefined", r"\N"])
+def test_places_and_pages_that_are_called_nothing_are_absent(word: str) -> None:
+    places = {name: [word] for name in ("zip_code", "city", "state", "country", "referrer_url")}
+    names = {"first_name": [word], "last_name": [word]}
+    outcome = hashed({"email": ["a@b.co"], **places, **names}, web=True)
+    (event,) = outcome.events
+    assert set(event["user"]) == {"email", "first_name", "last_name"}
+    assert (event["page"], outcome.warnings) == ({"url": "https://shop.example/"}, {"placeholder_value": 1})
+    assert hashed({"email": ["a@b.co"], "page_url": [word]}, web=True).rejected == {1: "missing_page_url"}
+
+
 def test_many_invalid_phones_ask_for_the_region(tmp_path: Path) -> None:
     sql = "select 'r'||i as order_id, '030 9018 20'||i as phone, 'a'||i||'@example.com' as email, now() as timestamp from range(10, 32) r(i)"
     question = '22 of 22 phone numbers in the column "phone" are invalid. Is default_region: US right?'

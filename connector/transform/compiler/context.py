@@ -4,7 +4,14 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from connector.catalogue import BY_NAME, Kind, Parameter, Plain
-from connector.transform.binding import Binding, Field, cleaning_of, is_list, is_marking
+from connector.transform.binding import (
+    WITHOUT_PLACEHOLDERS,
+    Binding,
+    Field,
+    cleaning_of,
+    is_list,
+    is_marking,
+)
 from connector.transform.invisible import without_invisible
 from connector.transform.layers import Layers
 from connector.transform.packed import is_placeholder
@@ -12,6 +19,7 @@ from connector.transform.rules import EventRules
 from connector.transform.sql.identity import MARKED, UNMARKED, can_be_marked, marked_text
 from connector.transform.sql.json import json_text
 from connector.transform.sql.text import guarded, id_digest, is_number_of, is_text, quote, text_of
+from connector.transform.stripped import Cleaning
 from connector.transform.template import Scalar
 
 
@@ -127,11 +135,11 @@ class Context:
 
 
 def literal(value: Scalar, kind: Kind = Kind.TEXT) -> str:
-    """A template's constant as the SQL text of a stripped value, NULL where it is blank, or no id where it is one."""
+    """A template's constant as the SQL text of a stripped value, NULL where it is blank, or a placeholder."""
     if isinstance(value, bool):
         return quote(str(value).lower())
     text = str(value).strip()
-    if cleaning_of(kind):
+    if cleaning_of(kind) & Cleaning.VISIBLE:
         text = without_invisible(text).strip()
-    nothing = not text or (kind is Kind.ID and is_placeholder(text))
+    nothing = not text or (kind in WITHOUT_PLACEHOLDERS and is_placeholder(text))
     return "NULL::VARCHAR" if nothing else quote(text)

@@ -1,16 +1,17 @@
 """Who an event is about: e-mail, phone and external id, each of several columns or lists."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from connector.catalogue import BY_NAME, PARAMETERS, Kind, Parameter
 from connector.hashed import PERSON_DIGITS
 from connector.outcomes import Reason, RowWarning
-from connector.transform.binding import Binding, Field, is_list
+from connector.transform.binding import WITHOUT_PLACEHOLDERS, Binding, Field, is_list
 from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.layers import Layers
 from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.sql.identity import (
+    UNMARKED,
     country_code,
     digest_list,
     digests_in,
@@ -24,9 +25,10 @@ from connector.transform.sql.identity import (
     split_digests,
     unspaced,
 )
-from connector.transform.sql.text import lower, text_of
+from connector.transform.sql.text import is_text, lower, text_of
 
 _NAMES = ("email", "phone", "external_id")
+_REGIONS = ("phone_region", "country")
 OF_ITEMS = frozenset({"content_id"})
 """Ids that lines of one event need not share."""
 
@@ -119,10 +121,12 @@ def warnings(context: Context, identifiers: list[Identifier]) -> dict[RowWarning
 
 
 def placeholders(context: Context, identifiers: list[Identifier]) -> dict[RowWarning, str]:
-    """When a word that stands for nothing was given as an identifier or an id of the event."""
-    ids = {parameter.name for parameter in PARAMETERS if parameter.kind is Kind.ID and context.text(parameter.name)}
-    of_ids = [context.placeholders[name] for name in sorted(ids - OF_ITEMS) if name in context.placeholders]
-    found = [*(one.placeholder for one in identifiers), *of_ids]
+    """When a word that stands for nothing was given as an identifier, an id of the event, a place or a page."""
+    others = {one.name for one in PARAMETERS if one.kind in WITHOUT_PLACEHOLDERS and context.text(one.name)}
+    of_others = [context.placeholders[name] for name in sorted(others - OF_ITEMS) if name in context.placeholders]
+    found = [*(one.placeholder for one in identifiers), *of_others]
+    if context.web is not True and context.binding.has("phone"):
+        found += region_placeholders(context.binding)
     return {RowWarning.PLACEHOLDER_VALUE: " OR ".join(found)} if found else {}
 
 
@@ -265,7 +269,7 @@ def _pack(context: Context, parameter: Parameter, text: str) -> str:
     """The packed digests of the column `text`, for which a phone number is first written without separators."""
     if parameter.kind is not Kind.PHONE:
         return _packed_expression(context, parameter, text)
-    put, country = context.layers.put, country_of_phones(context.binding)
+    put, country = context.layers.put, put_country_of_phones(context.layers, context.binding)
     plain = put(Level.NORMAL, f"{text}_unspaced", unspaced(text))
     number = put(Level.CLEAN, f"{text}_number", phone_number(text, context.rules.default_region, plain, country))
     return packed_phone(text, number, country)
@@ -275,24 +279,34 @@ def _packed_expression(context: Context, parameter: Parameter, text: str) -> str
     if parameter.kind is Kind.EMAIL:
         return packed_email(text)
     if parameter.kind is Kind.PHONE:
-        country = country_of_phones(context.binding)
+        country = put_country_of_phones(context.layers, context.binding)
         return packed_phone(text, f"({phone_number(text, context.rules.default_region, None, country)})", country)
     return packed_text(text)
 
 
 def put_unknown_country(layers: Layers, binding: Binding) -> str | None:
     """Put whether the text that says where a row's phone numbers belong is no country; None where nothing says it."""
-    if (country := country_of_phones(binding)) is None:
+    if (country := put_country_of_phones(layers, binding)) is None:
         return None
     small = layers.put(Level.NORMAL, "region_small", lower(country))
     return layers.put(Level.CLEAN, "region_unknown", f"({small} IS NOT NULL AND {country_code(small)} IS NULL)")
 
 
-def country_of_phones(binding: Binding) -> str | None:
-    """The text that says where a row's phone numbers belong; None where nothing does."""
-    for name in ("phone_region", "country"):
-        if constant := binding.constants.get(name):
-            return literal(constant.value, Kind.REGION)
-        for field in binding.fields.get(name, ()):
-            return text_of(f"c{field.index}", field.kind)
-    return None
+def put_country_of_phones(layers: Layers, binding: Binding) -> str | None:
+    """Put the text that says where a row's phone numbers belong, the first there is; None where nothing says it."""
+    texts = [text for name in _REGIONS for text in _region_texts(binding, name)]
+    return layers.put(Level.GIVEN, "region_of_phones", f"coalesce({', '.join(texts)})") if texts else None
+
+
+def region_placeholders(binding: Binding) -> list[str]:
+    """When a word that stands for nothing was given for where a row's phone numbers belong."""
+    fields = (field for name in _REGIONS for field in binding.fields.get(name, ())[:1])
+    return [f"c{field.index} < {UNMARKED}" for field in fields if is_text(field.kind)]
+
+
+def _region_texts(binding: Binding, name: str) -> Iterator[str]:
+    if constant := binding.constants.get(name):
+        yield literal(constant.value, Kind.REGION)
+    for field in binding.fields.get(name, ())[:1]:
+        text = text_of(f"c{field.index}", field.kind)
+        yield f"CASE WHEN {text} >= {UNMARKED} THEN {text} END" if is_text(field.kind) else text
