@@ -10,14 +10,17 @@ from connector.errors import ConfigurationError, Problem
 
 MIRROR, REMOVE = "mirror", "remove"
 
+_Bound = tuple[Orchestration, AudienceDestination]
+
 
 def refuse_rivals(project: Project, orchestration: Orchestration, destination: AudienceDestination) -> None:
     """Raise ConfigurationError where another orchestration would undo what this one does, or repeat it elsewhere."""
     for other, to in _others(project, orchestration):
-        if problem := _undone(orchestration, destination, other, to) or _repeated(
-            orchestration, destination, other, to
-        ):
-            place = project.place("orchestrations", orchestration.name, "destination")
+        # In the order of the file, so that both are told alike, and once where all are checked.
+        pair = ((orchestration, destination), (other, to))
+        first, last = sorted(pair, key=lambda one: project.orchestrations.index(one[0].name))
+        if problem := _undone(destination, first, last) or _repeated(first, last):
+            place = project.place("orchestrations", last[0].name, "destination")
             raise ConfigurationError([Problem(problem, *place)])
 
 
@@ -34,23 +37,22 @@ def _others(project: Project, orchestration: Orchestration) -> Iterator[tuple[Or
             yield other, other.destination
 
 
-def _undone(
-    orchestration: Orchestration, destination: AudienceDestination, other: Orchestration, to: AudienceDestination
-) -> str | None:
+def _undone(asked: AudienceDestination, first: _Bound, last: _Bound) -> str | None:
     """Two queries that mirror one audience would each delete whom the other adds."""
+    (one, destination), (other, to) = first, last
     same = _has_same_name(destination, to) and accounts(destination) & accounts(to)
-    if destination.mode != MIRROR or not same:
+    if asked.mode != MIRROR or not same:
         return None
+    mirror = destination if destination.mode == MIRROR else to
     return (
-        f'"{orchestration.name}" and "{other.name}" both change the audience of "{destination.name}", which mirrors '
+        f'"{one.name}" and "{other.name}" both change the audience of "{mirror.name}", which mirrors '
         "its query: each would undo the other. Give each an audience of its own."
     )
 
 
-def _repeated(
-    orchestration: Orchestration, destination: AudienceDestination, other: Orchestration, to: AudienceDestination
-) -> str | None:
+def _repeated(first: _Bound, last: _Bound) -> str | None:
     """TikTok takes no audience that is sent to several ad accounts separately (LiveRamp's page on distribution)."""
+    (orchestration, destination), (other, to) = first, last
     if REMOVE in {destination.mode, to.mode} or not _has_same_name(destination, to):
         return None
     if accounts(destination) == accounts(to) or _people_of(orchestration) != _people_of(other):

@@ -100,3 +100,14 @@ def test_accounts_in_common_are_found_within_lists(tmp_path: Path) -> None:
     with_second(shop, {"advertiser_ids": [ADVERTISER, OTHER]}, query="different")
     with pytest.raises(ConfigurationError, match="each would undo the other"):
         plan_audience(shop.project, NAME)
+
+
+@pytest.mark.parametrize("destination", [{}, {"mode": "add"}, {"advertiser_ids": [ADVERTISER]}])
+def test_what_is_wrong_with_two_is_said_once(tmp_path: Path, destination: dict[str, Any]) -> None:
+    shop = with_second(open_shop(tmp_path / "shop", "http://127.0.0.1:9"), destination)
+    refused = inside("validate", project=shop.directory)
+    assert refused.code == 2
+    assert refused.stderr.count(f'"again" and "{NAME}"') == 1
+    assert f'"{NAME}" and "again"' not in refused.stderr
+    for name in (NAME, "again"):
+        assert inside("validate", name, project=shop.directory).stderr == refused.stderr
