@@ -43,9 +43,9 @@ def check_access(project: Project, command: str, orchestration: str | None, run_
         return Allowed(use)
     with ledger_of(project) as ledger:
         ledger.audit.add(use)
-    about = f' "{orchestration}"' if orchestration else ""
+    about = f' on "{orchestration}"' if orchestration else ""
     raise AccessRefused(
-        f"{user} may not {command}{about} under the target {project.target}: {refusal}. "
+        f"{user} may not use `connector {command}`{about} under the target {project.target}: {refusal}. "
         "The roles are in orchestrations.yaml."
     )
 

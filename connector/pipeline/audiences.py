@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import Any
 
-from connector.config.destination import AudienceDestination
+from connector.config.destination import AnyDestination, AudienceDestination
+from connector.config.places import SIMULATOR
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.destinations.tiktok.audiences import Audiences
@@ -90,12 +92,28 @@ def _with_size(project: Project, view: AudienceView) -> AudienceView:
     return replace(view, size=found.size)
 
 
+def sent_to_simulator(project: Project) -> list[str]:
+    """The destinations whose audiences go to the simulator within a run, and are gone after it."""
+    found = dict.fromkeys(
+        one.name
+        for one in map(_destination_of, repeat(project), project.orchestrations)
+        if isinstance(one, AudienceDestination) and one.api_url == SIMULATOR
+    )
+    return list(found)
+
+
+def _destination_of(project: Project, name: str) -> AnyDestination | None:
+    try:
+        return project.orchestration(name).destination
+    except ConnectorError:
+        return None
+
+
 def destination_of_audience(project: Project, record: AudienceRecord) -> AudienceDestination | None:
     """A destination of the project that goes to the audience's ad accounts, if one is left."""
     for name in project.orchestrations:
-        try:
-            destination = project.orchestration(name).destination
-        except ConnectorError:
+        destination = _destination_of(project, name)
+        if destination is None:
             continue
         ids = {one for group in getattr(destination, "advertiser_ids", ()) for one in group}
         same = destination.api_url == record.api_url and bool(ids & set(record.advertiser_ids))

@@ -15,7 +15,7 @@ from connector.errors import ConfigurationError, UsageError
 from connector.hashed import LEFT_OUT
 from connector.ledger.left_out import left_out
 from connector.ledger.records import RunRecord
-from connector.outcomes import Reason, Skip
+from connector.outcomes import Reason, RowWarning, Skip
 from connector.pipeline.access import check_access
 from connector.pipeline.history import ledger_of, run_directory, run_named
 
@@ -87,5 +87,10 @@ _WRITERS: dict[str, Callable[[Rows, IO[bytes]], None]] = {
 
 def _check_reason(reason: str | None) -> None:
     known = [*Reason, *Skip]
+    if reason not in known and reason in list(RowWarning):
+        raise UsageError(
+            f'"{reason}" is a warning: rows with it were sent, unless they were rejected for a reason. '
+            f"The reasons are {', '.join(known)}."
+        )
     if reason is not None and reason not in known:
         raise UsageError(f'There is no reason "{reason}".{did_you_mean(reason, known)} There is {", ".join(known)}.')

@@ -101,14 +101,22 @@ def test_who_may_send_and_who_may_see(
     house.set(roles, **destination)
     project = load_project(house.made.directory, {})
     for command in (*SENDING, *SHOWING):
-        with nullcontext() if command in allowed else pytest.raises(AccessRefused, match=f"^{ME} may not {command} "):
+        with (
+            nullcontext()
+            if command in allowed
+            else pytest.raises(AccessRefused, match=f"^{ME} may not use `connector {command}` ")
+        ):
             check_access(project, command, NAME)
 
 
 def test_forgetting_somebody_takes_a_role_that_sees_people(house: House) -> None:
     for roles, allowed in ((None, True), (ADMIN, True), (MEMBER, True), (LIMITED, False), (STRANGER, False)):
         house.set(roles)
-        with nullcontext() if allowed else pytest.raises(AccessRefused, match=f"^{ME} may not forget under the target"):
+        with (
+            nullcontext()
+            if allowed
+            else pytest.raises(AccessRefused, match=f"^{ME} may not use `connector forget` under the target")
+        ):
             check_access(load_project(house.made.directory, {}), "forget", None)
 
 
@@ -118,7 +126,9 @@ def test_every_command_asks_and_a_refusal_is_written_down(used: House) -> None:
     for command in (*SENDING, *SHOWING):
         outcome = used.use(command)
         assert (outcome.code, outcome.stdout) == (2, "")
-        assert outcome.sentence.startswith(f'{ME} may not {command} "{NAME}" under the target default: no role names')
+        assert outcome.sentence.startswith(
+            f'{ME} may not use `connector {command}` on "{NAME}" under the target default: no role names'
+        )
     assert len(used.tiktok.requests) == before
     refused = used.audit()[:5]
     assert [(line["command"], line["allowed"]) for line in reversed(refused)] == [

@@ -228,3 +228,11 @@ def test_statuses_are_shown_in_words_and_printed_as_such_in_json(tmp_path: Path,
     listed = typed(made, "runs", "list").stdout.splitlines()[1]
     assert "  Completed  " in listed
     assert typed(made, "runs", "list", "--json").json["runs"][0]["status"] == "completed"
+
+
+def test_the_rows_of_a_warning_are_not_among_the_rejected(tmp_path: Path, tiktok: TikTok) -> None:
+    made = shop(tmp_path / "shop", tiktok.url, ALL_BAD)
+    failed = run(made).json["run_id"]
+    done = typed(made, "rejects", failed, "--reason", "invalid_phone")
+    assert (done.code, done.stdout) == (2, "")
+    assert done.sentence.startswith('"invalid_phone" is a warning: rows with it were sent')

@@ -116,7 +116,11 @@ def test_without_the_right_to_run_nothing_is_started(tmp_path: Path) -> None:
     at = station(tmp_path / "shop", "simulator", {"a": {"every": "1h"}})
     give_roles(at, MAY_NOT)
     done = inside("start", "--port", "0", project=at.shop.directory)
-    assert (done.code, "may not start" in done.sentence, "no role names them" in done.sentence) == (2, True, True)
+    assert (done.code, "may not use `connector start`" in done.sentence, "no role names them" in done.sentence) == (
+        2,
+        True,
+        True,
+    )
 
 
 def test_one_that_may_not_be_run_is_refused_at_the_start(tmp_path: Path) -> None:

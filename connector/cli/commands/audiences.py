@@ -70,7 +70,7 @@ def show(
 
 
 def _list(project: ProjectOption, target: TargetOption, json_output: bool) -> None:
-    from connector.pipeline.audiences import known_audiences
+    from connector.pipeline.audiences import known_audiences, sent_to_simulator
 
     opened = open_project(project, target)
     found = known_audiences(opened)
@@ -79,6 +79,8 @@ def _list(project: ProjectOption, target: TargetOption, json_output: bool) -> No
         return
     if not found:
         say(f"No run has kept an audience yet, target {opened.target}.")
+        if names := sent_to_simulator(opened):
+            say(f"What {', '.join(names)} sends to the simulator within a run is not kept.")
         return
     heading = ("audience", "id", "ad accounts", "members", "last sync")
     for line in table([heading, *map(_row, found)]):
