@@ -19,6 +19,6 @@ def moment(text: str, now: datetime) -> datetime:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(
-            f'"{text}" is no moment: write how long ago, such as 12h or 7d, or a date such as 2026-11-20.'
+            f'Invalid time "{text}": write how long ago, such as 12h or 7d, or a date such as 2026-11-20.'
         ) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -90,7 +90,7 @@ def find(place: Place, pattern: str, directory: Path) -> list[Found]:
     with reading(name):
         paths = sorted(place.find(pattern))
     if not paths:
-        what = "file that fits" if _WILD & set(pattern) else "file"
+        what = "file that matches" if _WILD & set(pattern) else "file"
         raise FileRefused(f"There is no {what} {name}.")
     return [_found(place, path, shown_from(path, directory)) for path in paths]
 

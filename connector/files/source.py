@@ -177,6 +177,6 @@ def _refuse_other_headings(files: list[Found], headings: list[Heading]) -> None:
     for file, one in zip(files, headings, strict=True):
         if changes := column_changes(headings[0].names, one.names):
             raise FileRefused(
-                f"{file.shown}:{one.line}: the columns are others than those of {files[0].shown}: {changes}. Read them "
-                "by two orchestrations, or write them alike."
+                f"{file.shown}:{one.line}: the columns differ from those of {files[0].shown}: {changes}. Read them "
+                "by two orchestrations, or give them the same columns."
             )

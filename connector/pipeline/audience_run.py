@@ -318,6 +318,6 @@ def _worth_knowing(at: Execution, work: _Work, record: RunRecord) -> Iterator[st
         size = sum(audience.members.values())
         if audience.key in keys and size < LEAST_USED:
             yield (
-                f'The audience "{audience.name}" has {size:,} identifiers: TikTok uses none that matches fewer than '
-                f"{LEAST_USED:,} people."
+                f'The audience "{audience.name}" has {size:,} identifiers: TikTok shows no ads to an audience that '
+                f"matches fewer than {LEAST_USED:,} people."
             )

@@ -10,7 +10,7 @@ REASONS = {
     "invalid_timestamp": "has a time that cannot be read",
     "event_too_old": "is older than is sent",
     "event_in_future": "lies in the future",
-    "invalid_currency": "has a currency that is none",
+    "invalid_currency": "has a currency that is not valid",
     "conflicting_currency": "belongs to an event whose rows name several currencies",
     "invalid_amount": "has a price, quantity or value that cannot be one",
     "invalid_event_channel": "has a channel that TikTok does not know",
@@ -31,14 +31,14 @@ SKIPS = {
 }
 
 WARNINGS = {
-    "invalid_email": "an e-mail address that is none was left out",
-    "invalid_phone": "a phone number that is none was left out",
-    "invalid_ip": "an ip that is none, or private, was left out",
+    "invalid_email": "an e-mail address that is not valid was left out",
+    "invalid_phone": "a phone number that is not valid was left out",
+    "invalid_ip": "an ip that is not valid, or private, was left out",
     "legacy_event_name": "one of TikTok's old event names, sent as given",
     "currency_not_listed": "a currency that is not on TikTok's list, sent as given",
     "conflicting_rows": "says otherwise of its event than the first row, which stands",
     "missing_ip_for_ldu": "limited data use, which has no effect without an ip",
-    "invalid_device_id": "a device's advertising id that is none was left out",
+    "invalid_device_id": "a device's advertising id that is not valid was left out",
     "identical_rows": "is identical to an earlier row of its event, and adds to its value",
     "incomplete_amount": "has no price or no quantity, while other rows of its event have both",
     "placeholder_value": "has a word that stands for no value, such as null, where an identifier belongs; not sent",

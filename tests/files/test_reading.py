@@ -202,7 +202,7 @@ def test_bad_gzip_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "folder.csv").mkdir()
     assert refusal(FileRefused, tmp_path, "f.csv") == "There is no file f.csv."
-    assert refusal(FileRefused, tmp_path, "sub/*.csv") == "There is no file that fits sub/*.csv."
+    assert refusal(FileRefused, tmp_path, "sub/*.csv") == "There is no file that matches sub/*.csv."
     assert "folder.csv is a folder" in refusal(FileRefused, tmp_path, "folder.csv")
 
 
@@ -227,7 +227,7 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
 def test_files_with_other_columns_are_refused_together(tmp_path: Path, header: str) -> None:
     write(tmp_path, "1.csv", "a,b\n1,2\n")
     write(tmp_path, "2.csv", header + "\n")
-    assert refusal(FileRefused, tmp_path, "*.csv").startswith("2.csv:1: the columns are others than those of")
+    assert refusal(FileRefused, tmp_path, "*.csv").startswith("2.csv:1: the columns differ from those of")
 
 
 @pytest.mark.parametrize("change", ["grows", "is cut short", "is written anew", "is replaced"])
