@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -52,14 +53,10 @@ _ADDRESS = tuple(
         (b"@", rb'@[^"]*[.%&\\]'),
         (b"%", PERCENT_ENCODED.encode()),
         (b"#", ESCAPED.encode()),
-        (b"\\u", ESCAPED.encode()),
-        (b"\\x", ESCAPED.encode()),
     )
 )
-"""What may be part of an address, or of a number whose plus sign is encoded: its first bytes, and what begins so.
-
-A backslash alone would be found before each quotation mark in a text.
-"""
+"""What may be part of an address, or of a number whose plus sign is encoded: a byte and what begins with it."""
+_ESCAPED = re.compile(ESCAPED.encode())
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")
 PART = 1 << 18
 """Bytes looked at in one go: what numpy then makes stays in the cache."""
@@ -159,7 +156,7 @@ def _numbered(breach: Breach, events: Iterable[Any]) -> Breach:
 
 def _plain(body: bytes) -> Breach | None:
     """The first place that looks like an address or a phone number."""
-    for at in _starts(_ADDRESS, body):
+    for at in chain(_starts(_ADDRESS, body), _escapes(body)):
         text = _string_around(body, at)
         if text != without_addresses(text):
             return Breach(_speaking(_key_before(body, at)), EMAIL if holds_address(text) else PHONE)
@@ -200,6 +197,16 @@ def _starts(patterns: Iterable[tuple[bytes, re.Pattern[bytes]]], body: bytes) ->
             if pattern.match(body, at):
                 yield at
             at = body.find(first, at + 1)
+
+
+def _escapes(body: bytes) -> Iterator[int]:
+    """Where an escape of JSON stands for an @ or a plus sign; most backslashes stand before a quotation mark."""
+    found = np.frombuffer(body, np.uint8)
+    return (at for at in _where(found, _begins_escape, reach=1).tolist() if _ESCAPED.match(body, at))
+
+
+def _begins_escape(part: Bytes) -> Mask:
+    return np.asarray((part[:-1] == ord("\\")) & ((part[1:] == ord("u")) | (part[1:] == ord("x"))))
 
 
 def _spaced(body: bytes) -> Iterator[int]:
