@@ -11,6 +11,7 @@ from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.shop import Shop, members, open_shop, wanted
 from tests.audiences.test_mirror import MAPPING, person
+from tests.cli.command import inside
 
 PEOPLE = [person(number) for number in range(1, 40)]
 ADDRESS = " <PERSON.9+X@EXAMPLE.COM>;"
@@ -56,3 +57,13 @@ def test_where_tiktok_cannot_be_asked_the_receipt_says_so(tmp_path: Path) -> Non
     (kept,) = forget(shop)["audiences"]
     assert kept["removed"] is False
     assert "TikTok" in kept["error"]
+    told = inside("forget", "--email", ADDRESS, project=shop.directory).stdout
+    assert f"audience  {kept['audience_id']}  VIP: 1 identifier not deleted: {kept['error']}" in told
+
+
+def test_the_command_reports_what_it_deleted_from_audiences(tmp_path: Path, tiktok: Simulator) -> None:
+    shop = open_shop(tmp_path / "shop", tiktok.url)
+    shop.people(PEOPLE)
+    shop.run()
+    told = inside("forget", "--email", ADDRESS, project=shop.directory).stdout
+    assert "  VIP: 1 identifier deleted\n" in told

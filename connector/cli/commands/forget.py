@@ -80,9 +80,16 @@ def _tell(receipt: dict[str, Any]) -> None:
         out(f"skipped   {run['run_id']}  {run['orchestration']}, target {run['target']}: {_events(run)}, if it goes on")
     for run in receipt["left_out"]:
         out(f"left out  {run['run_id']}  {counted(run['rows'], 'row')}, now without digests")
+    for audience in receipt["audiences"]:
+        out(f"audience  {audience['audience_id']}  {audience['audience']}: {_removal(audience)}")
     for note in receipt["notes"]:
         say(note)
 
 
 def _events(run: dict[str, Any]) -> str:
     return counted(run["events"], "event")
+
+
+def _removal(audience: dict[str, Any]) -> str:
+    identifiers = counted(audience["identifiers"], "identifier")
+    return f"{identifiers} deleted" if audience["removed"] else f"{identifiers} not deleted: {audience['error']}"
