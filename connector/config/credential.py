@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from connector.config.fields import Secret, Text
+from connector.config.fields import AccessToken, Secret, Text
 from connector.config.settings import Complaint, Settings
 
 _NEEDED = "needs access_token, or app_id and app_secret (with refresh_token, or connector auth login)"
@@ -16,7 +16,7 @@ class Credential(Settings):
 
     name: str
     description: Text | None = None
-    access_token: Secret | None = None
+    access_token: AccessToken | None = None
     app_id: Text | None = None
     app_secret: Secret | None = None
     refresh_token: Secret | None = None

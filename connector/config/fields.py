@@ -21,6 +21,19 @@ def text(value: object) -> str:
     return str(value)
 
 
+def is_sendable(token: str) -> bool:
+    """Whether an HTTP header can hold the token."""
+    stripped = token.strip()
+    return bool(stripped) and stripped.isascii() and stripped.isprintable() and " " not in stripped
+
+
+def access_token(value: object) -> str:
+    """Take text that an HTTP header can hold, or a placeholder that is not filled in yet."""
+    if "{{" not in (written := text(value)) and not is_sendable(written):
+        raise ValueError("must be one word of printable ASCII characters, without blanks and line breaks")
+    return written
+
+
 def words(value: object) -> Any:
     """Take a list of texts, or a single one."""
     if isinstance(value, tuple | list):
@@ -139,3 +152,4 @@ Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 Switch = Annotated[bool, BeforeValidator(switch)]
 Mapped = Annotated[dict[str, Any], BeforeValidator(mapping)]
 Secret = Annotated[SecretStr, BeforeValidator(text)]
+AccessToken = Annotated[SecretStr, BeforeValidator(access_token)]

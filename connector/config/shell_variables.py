@@ -12,6 +12,7 @@ _WHOLE = re.compile(
     rf"|\$\{{(?:env[:.])?(?P<braced>{_NAME})(?::?[-=?+].*)?\}}"
     rf"|\$\{{\{{\s*(?:env|secrets|vars)\.(?P<workflow>{_NAME})\s*\}}\}}"
     rf"|\$\((?P<called>{_NAME})\)"
+    r"|\$\((?P<command>.+)\)"
     rf"|\$env:(?P<powershell>{_NAME})"
     r"|%(?P<percent>[A-Z_][A-Z0-9_]*)%",
     re.DOTALL,
@@ -21,7 +22,7 @@ _BARE = re.compile(r"\$(?P<bare>[A-Z_][A-Z0-9_]*)")
 
 
 def shell_variable(value: object) -> str | None:
-    """Return the variable's name if the value is written as a shell variable, `NAME` if that could be a secret.
+    """Return the name in a value written as a shell variable; `NAME` for a command, and for what could be a secret.
 
     A secret that only contains a `$` is none; within a URL, `${NAME}` anywhere and a user or password `$NAME` are.
     """
@@ -30,6 +31,8 @@ def shell_variable(value: object) -> str | None:
     found = _WHOLE.fullmatch(value.strip()) or (_in_url(value) if "://" in value else None)
     if found is None:
         return None
+    if found.groupdict().get("command"):
+        return "NAME"
     name = next(name for name in found.groups() if name)
     # "$ecret1" may be a password, "$TIKTOK_TOKEN" and "${token}" are not.
     return name if "bare" not in found.groupdict() or not found["bare"] or name == name.upper() else "NAME"

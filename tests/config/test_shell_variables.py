@@ -24,6 +24,8 @@ MISTAKES = {
     "$env:TIKTOK_TOKEN": "TIKTOK_TOKEN",
     "$(TIKTOK_TOKEN)": "TIKTOK_TOKEN",
     "%TIKTOK_TOKEN%": "TIKTOK_TOKEN",
+    "$(cat x)": "NAME",
+    "$(<token.txt)": "NAME",
     "$ecret1": "NAME",
     "$tiktok_token": "NAME",
 }
@@ -118,3 +120,17 @@ def test_what_the_environment_gives_is_taken_as_it_is(tmp_path: Path) -> None:
 
 def test_other_values_may_look_so(tmp_path: Path) -> None:
     load(tmp_path, BASE + "    parameters: {sign: $VALUE}\n    description: ${VALUE}\n")
+
+
+@pytest.mark.parametrize("value", ["one\\ntwo", "one two", "one\\ttwo", "`cat x`", "tokén", "one\\u2028two"])
+def test_a_token_that_no_header_can_hold_is_refused_with_its_line(tmp_path: Path, value: str) -> None:
+    text = changed(TOKEN, f'\n    access_token: "{value}"')
+    (told,) = problems(tmp_path, text)
+    assert f"{line_of(text, 'access_token')}: credentials.tiktok.access_token" in told
+    assert "must be one word of printable ASCII characters" in told
+    assert "one" not in told.replace("one word", "")
+
+
+@pytest.mark.parametrize("value", ["abc", " abc ", "abc\\n", "a$(b)c", "a.b-c_d=="])
+def test_a_token_that_a_header_can_hold_passes(tmp_path: Path, value: str) -> None:
+    load(tmp_path, changed(TOKEN, f'\n    access_token: "{value}"'))

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
+from connector.config.fields import is_sendable
 from connector.delivery.answer import Verdict
 from connector.destinations.tiktok.answers import Envelope, read_envelope
 from connector.destinations.tiktok.codes import NO_PERMISSION, Rule, rule_for_code, rule_for_status
@@ -129,7 +130,7 @@ def _refused(rule: Rule, elsewhere: str, said: str, *, lost: bool, code: int | N
 
 def _granted(data: Mapping[str, Any]) -> Granted:
     access_token, refresh_token = data.get("access_token"), data.get("refresh_token")
-    if not isinstance(access_token, str) or not sendable(access_token):
+    if not isinstance(access_token, str) or not is_sendable(access_token):
         raise AuthorisationError("TikTok's answer holds no access token that can be used.", lost=True)
     ids = data.get("advertiser_ids")
     return Granted(
@@ -144,9 +145,3 @@ def _granted(data: Mapping[str, Any]) -> Granted:
 def _seconds(value: object) -> float | None:
     """A time until the end; 0 is what some answers say of tokens that have none (inferred)."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
-
-
-def sendable(token: str) -> bool:
-    """Whether a header can hold the token."""
-    text = token.strip()
-    return bool(text) and text.isascii() and text.isprintable() and " " not in text

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from connector.destinations.tiktok.oauth import sendable
+from connector.config.fields import is_sendable
 from connector.errors import ConfigurationError
 
 
@@ -44,6 +44,6 @@ class FixedToken:
 
 def sendable_token(token: SecretStr) -> SecretStr:
     """The token without white space around it. Raises ConfigurationError for one that no header can hold."""
-    if not sendable(token.get_secret_value()):
+    if not is_sendable(token.get_secret_value()):
         raise ConfigurationError("The access token is empty or holds characters that no token has.")
     return SecretStr(token.get_secret_value().strip())
