@@ -73,8 +73,12 @@ def accounts(destination: AudienceDestination) -> frozenset[str]:
 
 
 def _has_same_name(one: AudienceDestination, other: AudienceDestination) -> bool:
-    same = (one.audience_id or one.audience) == (other.audience_id or other.audience)
-    return same and one.api_url == other.api_url
+    return _identity(one) == _identity(other) and one.api_url == other.api_url
+
+
+def _identity(destination: AudienceDestination) -> str:
+    """Return the id of the audience, or its name without white space around it, with which nobody tells names apart."""
+    return destination.audience_id or (destination.audience or "").strip()
 
 
 def _people_of(orchestration: Orchestration) -> object:

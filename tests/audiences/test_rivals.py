@@ -36,12 +36,21 @@ def with_second(shop: Shop, destination: dict[str, Any], **orchestration: Any) -
     [
         ({}, {}),
         ({"mode": "add"}, {}),
+        ({"audience": " VIP "}, {}),
         ({"advertiser_ids": [[OTHER], [THIRD]]}, {}),
         ({"mode": "add", "advertiser_ids": [OTHER, ADVERTISER]}, {}),
         ({}, {"query": "alike"}),
         ({}, {"workflow": "automatic", "schedule": {"every": "1h"}}),
     ],
-    ids=["another account", "adding", "two further businesses", "accounts in common", "the same text", "automatic"],
+    ids=[
+        "another account",
+        "adding",
+        "blanks around the name",
+        "two further businesses",
+        "accounts in common",
+        "the same text",
+        "automatic",
+    ],
 )
 @pytest.mark.parametrize("mode", ["mirror", "add"])
 def test_the_same_audience_of_the_same_people_for_several_accounts_is_refused(
