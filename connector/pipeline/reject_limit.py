@@ -8,6 +8,8 @@ from connector.config.orchestration import Orchestration
 from connector.errors import AllRejected, NothingSent, TooFewRows, TooManyRejects
 from connector.ledger.records import RunRecord
 
+_UNSENT, _UNDELIVERED = "nothing was sent", "nothing was delivered"
+
 
 class CountedRows(Protocol):
     """The counts of a result whose rows were read and checked."""
@@ -29,15 +31,22 @@ class Counts:
     rejects: Mapping[str, int] = field(default_factory=dict)
 
 
-def refuse_rows(orchestration: Orchestration, rows: CountedRows, limit: int | None, *, has_input: bool = True) -> None:
-    """Raise NothingSent if a run must not send what was read of these rows.
+def refuse_rows(
+    orchestration: Orchestration,
+    rows: CountedRows,
+    limit: int | None,
+    *,
+    has_input: bool = True,
+    effect: str | None = None,
+) -> None:
+    """Raise NothingSent if a run must not send what was read of these rows; its sentence can end with another `effect`.
 
     Without `has_input`, for instance because every file was sent before, `min_rows` is not applied.
     """
     if has_input:
-        _refuse_too_few(orchestration.min_rows, rows.read, limit)
-    refuse_all_rejected(rows.read, rows.rejects)
-    _refuse_too_many_rejects(orchestration.max_reject_percent, rows.read, rows.rejects)
+        _refuse_too_few(orchestration.min_rows, rows.read, limit, effect or _UNSENT)
+    refuse_all_rejected(rows.read, rows.rejects, effect or _UNDELIVERED)
+    _refuse_too_many_rejects(orchestration.max_reject_percent, rows.read, rows.rejects, effect or _UNSENT)
 
 
 def refuse_recorded_rows(orchestration: Orchestration, record: RunRecord) -> None:
@@ -50,9 +59,9 @@ def refuse_recorded_rows(orchestration: Orchestration, record: RunRecord) -> Non
 
 
 def failure_of(orchestration: Orchestration, rows: CountedRows, *, has_input: bool = True) -> NothingSent | None:
-    """Return the error that a run with these rows would end with, if any; `limit` is that of the orchestration."""
+    """Return the error of a run with these rows, if any, as a forecast; `limit` is that of the orchestration."""
     try:
-        refuse_rows(orchestration, rows, orchestration.limit, has_input=has_input)
+        refuse_rows(orchestration, rows, orchestration.limit, has_input=has_input, effect="nothing would be sent")
     except NothingSent as error:
         return error
     return None
@@ -72,12 +81,12 @@ def min_rows_note(orchestration: Orchestration, limit: int | None) -> str | None
     return f"min_rows ({wanted:,}) is not applied, since the limit of {limit:,} reads fewer rows."
 
 
-def refuse_all_rejected(read: int, rejects: Mapping[str, int]) -> None:
+def refuse_all_rejected(read: int, rejects: Mapping[str, int], effect: str = _UNDELIVERED) -> None:
     """Raise AllRejected if rows were read and every one was rejected."""
     if not read or sum(rejects.values()) < read:
         return
     subject = f"All {read:,} rows were" if read > 1 else "The only row was"
-    raise AllRejected(f"{subject} rejected ({_reasons(rejects)}): nothing was delivered.")
+    raise AllRejected(f"{subject} rejected ({_reasons(rejects)}): {effect}.")
 
 
 def _reasons(rejects: Mapping[str, int]) -> str:
@@ -85,14 +94,14 @@ def _reasons(rejects: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in ordered if count)
 
 
-def _refuse_too_few(wanted: int | None, read: int, limit: int | None) -> None:
+def _refuse_too_few(wanted: int | None, read: int, limit: int | None, effect: str) -> None:
     if wanted is None or (limit is not None and limit < wanted) or read >= wanted:
         return
     rows = "1 row was" if read == 1 else f"{read:,} rows were"
-    raise TooFewRows(f"Only {rows} read, fewer than min_rows asks for ({wanted:,}): nothing was sent.")
+    raise TooFewRows(f"Only {rows} read, fewer than min_rows asks for ({wanted:,}): {effect}.")
 
 
-def _refuse_too_many_rejects(limit: float | None, read: int, rejects: Mapping[str, int]) -> None:
+def _refuse_too_many_rejects(limit: float | None, read: int, rejects: Mapping[str, int], effect: str) -> None:
     if limit is None or not read:
         return
     rejected = sum(rejects.values())
@@ -100,5 +109,5 @@ def _refuse_too_many_rejects(limit: float | None, read: int, rejects: Mapping[st
     if percent > limit:
         raise TooManyRejects(
             f"{rejected:,} of {read:,} rows ({percent:.1f} %) were rejected ({_reasons(rejects)}), more than "
-            f"max_reject_percent allows ({limit:g} %): nothing was sent."
+            f"max_reject_percent allows ({limit:g} %): {effect}."
         )
