@@ -27,6 +27,6 @@ class Consent:
         said = " ".join(changes)
         answer = self.ask(f"{said} Go on?")
         if answer is None:
-            raise UsageError(f"{said} Nothing was sent: pass `--yes` to agree.")
+            raise UsageError(f"{said} Nothing was sent. To agree, run it once by hand with `--yes`.")
         if not answer:
             raise UsageError(f"{said} That was declined, and nothing was sent.")
