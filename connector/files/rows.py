@@ -39,6 +39,8 @@ class _Ragged:
     """Line breaks within its values."""
     joined: bool
     """Whether it holds a byte order mark."""
+    blank: bool = False
+    """Whether it is a line of blanks only, which is no row."""
 
 
 @dataclass
@@ -106,8 +108,8 @@ class Rows:
     def _take_ragged(self, row: pa.csv.InvalidRow) -> str:
         if len(self._ragged) >= MOST_RAGGED:
             return "error"
-        joined = _MARK in row.text
-        self._ragged.append(_Ragged(row.number, row.actual_columns, line_breaks(row.text.encode()), joined))
+        joined, blank = _MARK in row.text, not row.text.strip(" \t\r\n")
+        self._ragged.append(_Ragged(row.number, row.actual_columns, line_breaks(row.text.encode()), joined, blank))
         return "skip"
 
     def _lines(self, batch: pa.RecordBatch) -> Lines:
@@ -134,8 +136,12 @@ class Rows:
 
     def _tell(self, ragged: list[_Ragged], lines: Lines) -> None:
         width = len(self.heading.names)
+        lines = lines[[not one.blank for one in ragged]]
+        ragged = [one for one in ragged if not one.blank]
         sentences = [
-            f"the row has {one.fields} fields, the header {width}{_JOINED if one.joined else ''}." for one in ragged
+            f"the row has {one.fields} field{'s' * (one.fields != 1)}, the header {width}"
+            f"{_JOINED if one.joined else ''}."
+            for one in ragged
         ]
         self.found.add(self.shown, RAGGED, lines.tolist(), sentences, len(ragged))
 

@@ -118,6 +118,7 @@ def preview_audience(project: Project, name: str, rows: int, allowed: Allowed) -
         notes = tuple(cautions(project, job, result.schema))
         if result.reading:
             refuse_wrong(result.reading)
+            notes += tuple(result.reading.notes)
     if first is None:
         return Preview(name, project.target, 0, [], [], would_fail, notes, is_whole=is_whole)
     with ledger_of(project) as ledger:

@@ -45,6 +45,7 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
         notes = tuple(cautions(project, job, result.schema))
         if result.reading:
             refuse_wrong(result.reading)
+            notes += tuple(result.reading.notes)
     if first is None:
         return Preview(name, project.target, 0, [], [], would_fail, notes, is_whole=limit is None)
     events, suppressed = _without(first, forgotten)

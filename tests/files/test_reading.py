@@ -109,13 +109,13 @@ def test_rows_are_read_in_many_blocks_and_their_lines_are_known(tmp_path: Path) 
         places = source.reading.lines.places(np.array([row for row, _ in some]))
         assert places == [("f.csv", line) for _, line in some]
         told = [problem.message for problem in source.reading.found.problems()]
-    assert told == [f"f.csv:{line}: the row has 1 fields, the header 2." for line in wrong]
+    assert told == [f"f.csv:{line}: the row has 1 field, the header 2." for line in wrong]
 
 
 def test_of_many_bad_rows_the_first_twenty_are_listed_and_all_are_counted(tmp_path: Path) -> None:
     write(tmp_path, "f.csv", "a,b\n" + "1\n1,2\n" * 131)
     _, problems = read(tmp_path, "f.csv")
-    assert problems[:2] == [f"f.csv:{line}: the row has 1 fields, the header 2." for line in (2, 4)]
+    assert problems[:2] == [f"f.csv:{line}: the row has 1 field, the header 2." for line in (2, 4)]
     assert len(problems) == 21
     assert problems[-1].startswith("f.csv: 131 rows ")
 

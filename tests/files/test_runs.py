@@ -283,7 +283,7 @@ def test_two_files_at_once_are_refused_with_all_else_that_is_wrong(made: Shop) -
     put(made, "g.psv", conversions(3, r2="bad"))
     told = problems(run(made))
     assert told[0].startswith("LiveRamp's program takes 1 file a day, and 2 would be sent at once")
-    assert "g.psv:2: the row has 1 fields, the header 6." in told
+    assert "g.psv:2: the row has 1 field, the header 6." in told
 
 
 def test_plain_files_may_be_many_a_day(made: Shop) -> None:
@@ -317,7 +317,7 @@ def test_all_that_is_wrong_is_told_with_its_line_and_nothing_is_sent(made: Shop,
         "f.psv:3: transaction_category has a value that is not declared.",
         "f.psv:3: transaction_category says N/A or null: leave it blank.",
         "f.psv:4: transaction_amount needs a value.",
-        "f.psv:5: the row has 1 fields, the header 6.",
+        "f.psv:5: the row has 1 field, the header 6.",
         "f.psv:8: transaction_category has a value that is not declared.",
         "f.psv:6: the row is rejected: missing_identity.",
         "f.psv:7: the row is rejected: event_too_old.",
@@ -328,6 +328,13 @@ def test_all_that_is_wrong_is_told_with_its_line_and_nothing_is_sent(made: Shop,
     assert "jo@" not in everything_below(made.state)
     for command in ("plan", "preview"):
         assert inside(command, NAME, project=made.directory).code == 2
+
+
+def test_preview_tells_of_repeated_header_lines(made: Shop) -> None:
+    lines = (made.directory / "f.psv").read_text().splitlines()
+    put(made, "f.psv", [lines[0], lines[1], lines[0], *lines[2:]])
+    notes = inside("preview", NAME, "--json", project=made.directory).json["notes"]
+    assert any("f.psv: the header line stands again on line 3" in note for note in notes), notes
 
 
 def test_rows_that_are_rejected_are_told_with_their_lines_and_the_others_are_sent(made: Shop, tiktok: TikTok) -> None:

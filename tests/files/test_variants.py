@@ -71,6 +71,15 @@ def test_header_lines_further_down_are_told_with_their_lines(tmp_path: Path) -> 
         ]
 
 
+@pytest.mark.parametrize("name", ["f.csv", "f.psv"])
+def test_a_line_of_blanks_is_no_row_and_counts_as_a_line(tmp_path: Path, name: str) -> None:
+    delimiter = {"f.csv": ",", "f.psv": "|"}[name]
+    write(tmp_path, name, "a,b\n   \n1,x\n \t\n2,y\n \n3\n  ".replace(",", delimiter))
+    rows, problems = read(tmp_path, name)
+    assert rows == [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]
+    assert problems == [f"{name}:7: the row has 1 field, the header 2."]
+
+
 def test_a_header_line_of_another_order_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "f.csv", "a,b\n1,x\nb,a\nx,1\na,a\n")
     rows, problems = read(tmp_path, "f.csv")
@@ -92,14 +101,14 @@ def test_files_joined_without_a_line_break_are_told_as_such(tmp_path: Path) -> N
 def test_lines_are_counted_by_every_line_end(tmp_path: Path, end: str) -> None:
     write(tmp_path, "f.csv", end.join(["a,b", "1,2", f'"x{end}y",z', "only one", "", "3,4,5"]))
     assert read(tmp_path, "f.csv")[1] == [
-        "f.csv:5: the row has 1 fields, the header 2.",
+        "f.csv:5: the row has 1 field, the header 2.",
         "f.csv:7: the row has 3 fields, the header 2.",
     ]
 
 
 def test_a_line_for_excel_counts_as_a_line(tmp_path: Path) -> None:
     write(tmp_path, "f.csv", "sep=;\na;b\n1;2\n3\n")
-    assert read(tmp_path, "f.csv")[1] == ["f.csv:4: the row has 1 fields, the header 2."]
+    assert read(tmp_path, "f.csv")[1] == ["f.csv:4: the row has 1 field, the header 2."]
 
 
 def test_a_program_s_file_has_no_line_for_excel_and_no_semicolons(tmp_path: Path) -> None:
