@@ -134,6 +134,10 @@ def _joined_lists(lists: pa.ListArray, starts: Positions) -> pa.ListArray:
 
 
 def _joined_items(items: pa.Array, starts: Positions) -> pa.Array:
+    if not items.null_count:
+        return pc.binary_join(
+            pa.ListArray.from_arrays(pa.array(np.r_[starts, len(items)].astype(np.int32)), items), _COMMA
+        )
     present = items.is_valid().to_numpy(zero_copy_only=False)
     before = np.r_[0, np.cumsum(present)].astype(np.int32)
     offsets = np.r_[before[starts], before[-1]].astype(np.int32)
