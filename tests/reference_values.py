@@ -1,7 +1,9 @@
 """One value at a time: the normalising and validating rules of the reference. See tests/reference.py."""
 
 import hashlib
+import html
 import ipaddress
+import itertools
 import json
 import math
 import re
@@ -162,13 +164,36 @@ def email_identifiers(plain: str) -> Given:
         return given.take(plain, email)
     if "@" not in plain and len(plain.encode()) < 64:
         return Given(invalid=True)
-    found = [
-        part for piece in addressed(plain) for some in re.split(f"[{SEPARATORS}]", piece) for part in words_of(some)
-    ]
+    plain = without_programs_marks(plain)
+    found = [part for piece in addressed(plain) for some in re.split("[;|\t\r\n；｜]", piece) for part in listed(some)]
     for part in found or [plain]:
         given.take(part, email)
     given.digests = distinct(given.digests)
     return given
+
+
+def without_programs_marks(plain: str) -> str:
+    plain = re.sub(
+        r"&(#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z]+);", lambda found: html.unescape(found[0]), plain, flags=re.ASCII
+    )
+    if len(plain) > 2 and plain[0] in "bB" and plain[1] == plain[-1] and plain[1] in "'\"":
+        plain = plain[2:-1] if not set("'\"") & set(plain[2:-1]) and len(plain) > 2 else plain
+    plain = re.sub(r"%20|%09|%0A|%0D|%C2%A0|\u2800", " ", plain, flags=re.I)
+    plain = re.sub(r"(\\[tnr])+(?!\S)", " ", plain)
+    plain = re.sub(r"\\([tnr])", r":\1", plain)
+    words = "email|e-mail|e mail|e_mail|mail|smtp|to|from|cc|bcc"
+    return re.sub(rf"(^|(?<=[\s<\"'(\[;,|]))({words})\s*[:=]\s*", "", plain, flags=re.I)
+
+
+def listed(text: str) -> list[str]:
+    """The words between commas, of which none may be part of an address that a comma tears."""
+    parts = re.split("[,，、]", text)
+    for left, right in itertools.pairwise(parts):
+        other = left if "@" in right else right
+        glued = left[-1:].strip() and right[:1].strip() and ("@" in left) is not ("@" in right)
+        if glued and bare(other) and not is_placeholder(bare(other)) and not given_digest(bare(other)):
+            return [text]
+    return [word for part in parts for word in words_of(part)]
 
 
 def words_of(text: str) -> list[str]:
@@ -198,6 +223,8 @@ def addressed(text: str) -> list[str]:
 def bare(word: str) -> str:
     while True:
         shorter = word.strip(QUOTES)
+        while "@" in shorter and shorter[-1] in ":/!*#$…。":
+            shorter = shorter[:-1]
         if shorter.lower().startswith("mailto:"):
             shorter = urllib.parse.unquote(re.sub("(?i)^mailto:(//)?", "", shorter))
         if shorter == word:
@@ -209,10 +236,19 @@ def bare(word: str) -> str:
 def email(plain: str) -> str | None:
     """The digest, or None when it is no e-mail address."""
     address = plain.lower()
-    local, at, domain = address.partition("@")
-    labels = [*local.split("."), *domain.split(".")]
-    odd = any(one.isspace() or one in '<>()[]"“”;,|\\@' for one in local + domain)
-    return sha256(address) if at and all(labels) and "." in domain and not odd else None
+    given, _, host = plain.partition("@")
+    mark = r"[a0!#$%&'*+/=?^_`{|}~-]+"
+    name = re.fullmatch(rf"(?![!#$%&*/=?^~]){mark}(\.{mark})*", shape(given)) and len(given) <= 64
+    top = host.split(".")[-1]
+    last = "aa--[a0-]*[a0]" if top[:4].lower() == "xn--" else "aa+"
+    place = re.fullmatch(rf"([a0]([a0-]*[a0])?\.)+{last}", shape(host)) and max(map(len, host.split(".")[:-1])) < 64
+    return sha256(address) if name and place and (last == "aa+" or len(top) < 64) else None
+
+
+def shape(plain: str) -> str:
+    """Letters and marks as an a, digits as a 0."""
+    letters = ((one, one.isalnum() or unicodedata.category(one)[0] == "M") for one in plain)
+    return "".join(("0" if one.isdigit() else "a") if plain_letter else one for one, plain_letter in letters)
 
 
 def phone_identifiers(plain: str, region: str) -> Given:

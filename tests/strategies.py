@@ -82,8 +82,13 @@ def emails() -> Values:
     people = st.sampled_from(
         ("jane", "JOHN", "Ann+Tag.x", "jürgen", "İREM", "ΣΑΣ", "ΑΣ.Σ", "o'brien", "ß", "ſam", "K", "𐐀")
     )
-    valid = st.sampled_from(("example.com", "EXÄMPLE.de", "a.b.c", "例え.jp", "x.ς", "a..b"))
-    domains = mostly(valid, st.sampled_from(("localhost", ".a", "a.", "a.b.", "a b.c")))
+    valid = st.sampled_from(
+        ("example.com", "EXÄMPLE.de", "a.b.co", "例え.jp", "x.ςα", "163.com", "a-b.xn--p1ai", "a..b")
+    )
+    domains = mostly(
+        valid,
+        st.sampled_from(("localhost", ".a", "a.", "a.b.", "a b.c", "a.b", "a_b.com", "-a.com", "a.c0m", "1.2.3.44")),
+    )
     usual = st.builds("{}@{}".format, people, domains)
     glued = st.builds("{}{}{}".format, ANY_TEXT, st.sampled_from(("@", "@@", "", " @")), domains)
     return texts(st.one_of(usual, usual, usual, usual, usual, glued, digests()))

@@ -201,6 +201,49 @@ def test_an_address_that_cannot_be_is_invalid(text: str) -> None:
     assert text not in json.dumps(outcome.kept)
 
 
+STUCK = (
+    "SMTP:{}", "smtp: {}", "to:{}", "To: {}", "email={}", "E-Mail:{}", "email: {}", "mail:{}", "%20{}", "{}%20", "{}:", "{}/",
+    "{}!", "{}*", "{}#", "{}$", "{}…", "{}。", "{}://", "&lt;{}&gt;", "Jane &lt;{}&gt;", "&quot;{}&quot;", "&nbsp;{}", "{}&nbsp;",
+    "&#60;{}&#62;", "&#x3c;{}&#x3E;", "b'{}'", 'b"{}"', r"{}\t", r"{}\r\n", "\u2800{}", "{}\u2800", "{}%0D%0A", "<smtp:{}>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("wrapper", STUCK)
+def test_what_programs_stick_to_an_address_comes_off(wrapper: str) -> None:
+    outcome = hashed({"email": [wrapper.format("Jane@example.com")]})
+    assert (users(outcome, "email"), outcome.warnings) == ([JANE], {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://jane@example.com", "jane@https://example.com", "foo:jane@example.com", "!jane@example.com", "*jane@example.com",
+        "#jane@example.com", "$jane@example.com", "=jane@example.com", "jane@example.com=", "jane@example.com1", "jane@example.c",
+        "jane@example.c0m", "jane@1.2.3.4", "jane@-example.com", "jane@example-.com", "jane@exa_mple.com", "jane@exam!ple.com",
+        "jane@example.com-", "jane@example.com+1", "a" * 65 + "@example.com", "jane@" + "a" * 64 + ".com", "jane,doe@example.com",
+        "jane@example.co,uk", "jane@example,com", "jane%20doe@example.com", r"\tom@example.com", "jane@example.com&amp;x=1",
+        "😀@example.com", "jane@example.com™",
+    ],
+)  # fmt: skip
+def test_an_address_with_something_else_stuck_to_it_is_invalid(text: str) -> None:
+    outcome = hashed({"email": [text]})
+    assert (outcome.rejected, outcome.warnings) == ({1: "invalid_identity"}, {"invalid_email": 1})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jane+tag@example.com", "jane-doe@example.com", "jane_doe@example.com", "_jane@example.com", "jane@163.com",
+        "o'brien@example.com", "jürgen@exämple.de", "jane@пример.рф", "jane@xn--e1afmkfd.xn--p1ai", "jane@a-b--c.co", "jane@a.b.c.museum",
+        "jane/sales=emea@example.com", "to.jane@example.com", "mail@example.com", "smtp@example.com", "email@mail.com", "r&d@example.com",
+        "a" * 64 + "@example.com", "नाम@उदाहरण.भारत", "1@2.co", "-jane-@example.com", "jane@1und1.de",
+    ],
+)  # fmt: skip
+def test_an_address_that_people_have_is_kept(text: str) -> None:
+    outcome = hashed({"email": [text]})
+    assert (users(outcome, "email"), outcome.warnings) == ([digest(text)], {})
+
+
 def test_an_invalid_part_does_not_take_the_others_along() -> None:
     outcome = hashed({"email": ["jane@example.com; john", "n/a; jane@example.com"]})
     assert users(outcome, "email") == [JANE, JANE]

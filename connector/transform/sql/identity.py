@@ -9,16 +9,16 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from connector.countries import ALPHA2
-from connector.transform.emails import PLAIN, WITHOUT_PLUS_AND_DOTS
+from connector.transform.emails import LONGEST_NAME, PLAIN, WITHOUT_PLUS_AND_DOTS
 from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.phones import FAST_E164, NO_DIGIT, SEPARATORS, SPACED_E164, home_spellings, national_pattern
 from connector.transform.sql.functions import COUNTRY_CODE, EMAIL_DIGESTS, PHONE_DIGESTS, PHONE_DIGESTS_IN
 from connector.transform.sql.text import WHITE_SPACE_CLASS, is_code, is_text, lower, quote, text_of
 from connector.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
 
-_UNUSUAL = r"""\"'`´‘’‚‛“”„‟‹›«»＂＇()\[\]{}<>（）［］＜＞【】「」\\;,|；，、｜:?"""
-_LABEL = f"[^@.{_UNUSUAL}{WHITE_SPACE_CLASS}]+"
-EMAIL = f"{_LABEL}(?:[.]{_LABEL})*@{_LABEL}(?:[.]{_LABEL})+"
+_ATOM = "[a-zA-Z0-9_+-]+"
+_LABEL = "[a-zA-Z0-9]+(?:-+[a-zA-Z0-9]+)*"
+EMAIL = f"{_ATOM}(?:[.]{_ATOM})*@(?:{_LABEL}[.])+[a-zA-Z]{{2,}}"
 """An address with nothing around it. What does not match is left to `emails.py`, by which few are addresses."""
 
 MARKED = "chr(0)"
@@ -68,8 +68,9 @@ def packed_email(column: str, rules: tuple[str, ...] = (PLAIN,)) -> str:
     """The packed digests of the addresses in a text, by each of the rules; NULL for NULL. See `packed`."""
     hashed = [_address_digest(lower(column), rule) for rule in rules]
     usual = hashed[0] if len(hashed) == 1 else f"concat({', '.join(hashed)})"
+    is_usual = f"strlen({column}) <= {LONGEST_NAME} AND regexp_full_match({column}, {quote(EMAIL)})"
     return (
-        f"CASE WHEN regexp_full_match({column}, {quote(EMAIL)}) THEN {usual} WHEN {column} IS NULL THEN NULL"
+        f"CASE WHEN {is_usual} THEN {usual} WHEN {column} IS NULL THEN NULL"
         f" WHEN {is_digest(column)} THEN {given_digest(column)}"
         f" WHEN strlen({column}) < {DIGEST_LENGTH} AND NOT contains({column}, '@') THEN {_nothing(column)}"
         f" ELSE {EMAIL_DIGESTS}({column}, {quote(','.join(rules))}) END"
