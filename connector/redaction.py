@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from connector.escapes import decode
+from connector.typography import IN_ASCII, UNUSUAL_NUMBER, in_ascii
 
 REDACTED = "[redacted]"
 
@@ -31,7 +32,7 @@ TIME_OR_AMOUNT = (
 
 _END = r"(?:\b|[A-Za-z_]\w*)"
 """Of a number with a plus sign: letters right behind it go with it, as of an extension."""
-_PARTED = rf"\d{{0,2}}[ ()\-/_](?:[ ().\-/_]{{0,2}}\d){{7,13}}{_END}|\d{{0,2}}\.\d{{2,4}}\.(?:[.\-]?\d){{3,8}}{_END}"
+_PARTED = rf"\d{{0,5}}[ ()\-/_](?:[ ().\-/_]{{0,2}}\d){{7,13}}{_END}|\d{{0,2}}\.\d{{2,4}}\.(?:[.\-]?\d){{3,8}}{_END}"
 _AFTER_PLUS = rf"\(?[1-9](?:\d{{7,14}}{_END}|{_PARTED})"
 _BEHIND_A_WORD = rf"\b\+\(?[1-9](?:\d{{9,14}}{_END}|{_PARTED})"
 """Of a number that is not parted ten digits and more: `?q=shoes+20261126` is none."""
@@ -50,16 +51,19 @@ SPACED_PHONE = r"\(\d{2,5}\)[ .\-]?\d{2,4}[ .\-]\d{3,5}\b|\b[2-9]\d{2}[.\-][2-9]
 PHONE_IN_TEXT = rf"(?:(?:\B\+|%2[Bb]){_AFTER_PLUS}|{_BEHIND_A_WORD}|{SPACED_PHONE}){_FURTHER}"
 """Any of these; in a text, the plus sign may follow a letter or a digit."""
 
-_NUMBER_FOLLOWS = r"(?:[1-9(]|%(?:25)*28)"
+_NUMBER_FOLLOWS = r"(?:[1-9(]|%(?:25)*(?:28|3[1-9]))"
 _ENTITY = rf"(?:0*64|[xX]0*40|(?:0*43|[xX]0*2[Bb]);?{_NUMBER_FOLLOWS})"
 _ESCAPE = rf"(?:u0040|x40|(?:u002|x2)[Bb]{_NUMBER_FOLLOWS})"
+PLUS_BEFORE_ENCODED = r"\+\(?(?:[1-9][0-9]{0,14}(?:%|&(?:amp;)*#|\\+[ux])|%(?:25)*(?:28|3[1-9]))"
+"""A plus sign before digits or separators that are encoded."""
 PERCENT_ENCODED = (
+    rf"{PLUS_BEFORE_ENCODED}|"
     r"%(?:25)*(?:(?:4|%(?:25)*34)(?:0|%(?:25)*30)"
-    rf"|2[Bb]{_NUMBER_FOLLOWS}|23{_ENTITY}|26(?:amp;)*#{_ENTITY}|5[Cc]{_ESCAPE})"
+    rf"|2[Bb]{_NUMBER_FOLLOWS}|23{_ENTITY}|26(?:amp;)*#{_ENTITY}|5[Cc]{_ESCAPE}|[Ee][Ff]%(?:25)*[Bb][Cc]%(?:25)*8[Bb])"
 )
 """An @, or a plus sign before a digit or a bracket, percent-encoded any number of times, be it escaped before."""
 
-ESCAPED = rf"#{_ENTITY}|\\{_ESCAPE}"
+ESCAPED = rf"{PLUS_BEFORE_ENCODED}|#{_ENTITY}|\\{_ESCAPE}"
 """The same as an HTML entity, or as an escape of JSON."""
 
 SIMPLE_PARAMETER = (
@@ -95,13 +99,31 @@ _ENCODED_PLUS, _REMOVED = "\x01", "]"
 """Stand for a plus sign that is encoded, which counts wherever it stands, as %2B; and for what was removed."""
 _DECODED_PHONE = re.compile(rf"(?:\B\+|{_ENCODED_PLUS}){_AFTER_PLUS}", re.ASCII)
 _NEXT_PHONE = re.compile(rf"[+ {_ENCODED_PLUS}]{_AFTER_PLUS}", re.ASCII)
-_IN_TEXTS = re.compile(PHONE_IN_TEXT, re.ASCII)
+_IN_TEXTS, _DIALLED = re.compile(PHONE_IN_TEXT, re.ASCII), re.compile(DIALLED_PHONE, re.ASCII)
+_UNUSUAL_NUMBER = re.compile(UNUSUAL_NUMBER)
 _IN_MESSAGES = re.compile(rf"[^\s@\",:;()<>\\]*(?:@|%40)[^\s\",:;()<>\\]*|{ANY_NUMBER}|'[^']*'")
 
 
 def anonymous(text: str) -> str:
     """Remove e-mail addresses and phone numbers from a text, as the transform does from those of rows."""
-    return _IN_TEXTS.sub(REDACTED, without_addresses(text))
+    return _without(_IN_TEXTS, without_addresses(text))
+
+
+def without_dialled(text: str) -> str:
+    """Remove e-mail addresses and phone numbers with a plus sign, as from page addresses and ids."""
+    return _without(_DIALLED, without_addresses(text))
+
+
+def _without(phones: re.Pattern[str], text: str) -> str:
+    if text.isascii() or not _UNUSUAL_NUMBER.search(text):
+        return phones.sub(REDACTED, text)
+    plain, offsets = in_ascii(text)
+    parts: list[str] = []
+    last = 0
+    for match in phones.finditer(plain):
+        parts += text[last : offsets[match.start()]], REDACTED
+        last = offsets[match.end()]
+    return "".join([*parts, text[last:]])
 
 
 def redact(text: str, longest: int = 500) -> str:
@@ -133,15 +155,16 @@ def without_addresses(text: str) -> str:
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield where something is to be removed; parts may overlap."""
     plain, offsets = decode(text)
-    left = [*plain.replace(_ENCODED_PLUS, " ")]
+    written = plain.translate(IN_ASCII)
+    left = [*written.replace(_ENCODED_PLUS, " ")]
     for start, end in _addresses(plain):
         left[start:end] = _REMOVED * (end - start)
         yield offsets[start], offsets[end]
-    if plain is not text and "+" in plain:
-        for place, character in enumerate(plain):
+    if plain is not text and "+" in written:
+        for place, character in enumerate(written):
             if character == "+" and text[offsets[place]] != "+" and left[place] == "+":
                 left[place] = _ENCODED_PLUS
-        for start, end in _dialled(plain, "".join(left)):
+        for start, end in _dialled(written, "".join(left)):
             yield offsets[start], offsets[end]
 
 

@@ -27,7 +27,7 @@ from connector.destinations.tiktok.guard import (
 from connector.destinations.tiktok.mapping import MappingClient, route_to
 from connector.destinations.tiktok.tokens import FixedToken
 from connector.route import Route
-from tests.plain import BEHIND_LETTERS, DIALLED, HARMLESS, IN_ADDRESSES, SPACED
+from tests.plain import BEHIND_LETTERS, DIALLED, HARMLESS, IN_ADDRESSES, SPACED, UNUSUAL, UNUSUAL_SPACED
 
 HASHED = [one.path[-1] for one in PARAMETERS if one.hashed]
 MAILS = ["bob@example.com", "Zoë@müller.example", "ask <a.b+c@example.co.uk>", "bob%40example.com", '"a b"@example.com']
@@ -91,7 +91,7 @@ def test_an_address_is_found_wherever_it_stands(mail: str) -> None:
     assert breach_of_events(body(event(note={"list": [1, mail]}))) == Breach("list", EMAIL, 0)
 
 
-@pytest.mark.parametrize("phone", DIALLED)
+@pytest.mark.parametrize("phone", [*DIALLED, *UNUSUAL])
 def test_a_phone_number_with_its_plus_sign_is_found_wherever_it_stands(phone: str) -> None:
     for name in TEXTS:
         assert breach_of_events(body(event(**{name: phone}), before=2)) == Breach(name, PHONE, 2)
@@ -103,7 +103,7 @@ def test_a_plus_sign_behind_letters_begins_a_number_in_a_text_only(phone: str) -
     assert breach_of_events(body(event({"user_agent": phone}, order_id=phone), before=1)) is None
 
 
-@pytest.mark.parametrize("phone", SPACED)
+@pytest.mark.parametrize("phone", [*SPACED, *UNUSUAL_SPACED])
 def test_a_phone_number_written_as_one_is_found_in_a_text_and_let_through_in_an_id(phone: str) -> None:
     assert breach_of_events(body(event(description=f"call {phone} now"))) == Breach("description", PHONE, 0)
     assert breach_of_events(body(event({"user_agent": phone}, order_id=phone), before=1)) is None

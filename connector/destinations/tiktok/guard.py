@@ -29,10 +29,14 @@ from connector.redaction import (
     ESCAPED,
     PERCENT_ENCODED,
     PHONE_IN_TEXT,
+    PLUS_BEFORE_ENCODED,
     SPACED_PHONE,
+    anonymous,
     holds_address,
     without_addresses,
+    without_dialled,
 )
+from connector.typography import UNUSUAL_NUMBER, UNUSUAL_NUMBER_IN_BYTES
 
 _UNNAMED = "a property"
 EMAIL, PHONE, NO_DIGEST = "an e-mail address", "a phone number", "something else than a SHA-256"
@@ -52,11 +56,14 @@ _ADDRESS = tuple(
     for first, pattern in (
         (b"@", rb'@[^"]*[.%&\\]'),
         (b"%", PERCENT_ENCODED.encode()),
+        (b"+", PLUS_BEFORE_ENCODED.encode()),
         (b"#", ESCAPED.encode()),
     )
 )
 """What may be part of an address, or of a number whose plus sign is encoded: a byte and what begins with it."""
 _ESCAPED = re.compile(ESCAPED.encode())
+_UNUSUAL_NUMBER = re.compile(UNUSUAL_NUMBER_IN_BYTES)
+_UNUSUAL = pc.MatchSubstringOptions(UNUSUAL_NUMBER)
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")
 PART = 1 << 18
 """Bytes looked at in one go: what numpy then makes stays in the cache."""
@@ -117,9 +124,9 @@ def _events(body: bytes, name: str) -> list[Any] | None:
     return events
 
 
-def _holds(body: bytes, pattern: pc.MatchSubstringOptions) -> bool:
+def _holds(body: bytes, pattern: pc.MatchSubstringOptions, kind: pa.DataType | None = None) -> bool:
     buffers = [None, pa.py_buffer(np.array([0, len(body)], np.int64)), pa.py_buffer(body)]
-    text = pa.Array.from_buffers(pa.large_binary(), 1, buffers)
+    text = pa.Array.from_buffers(kind or pa.large_binary(), 1, buffers)
     found: bool = pc.call_function("match_substring_regex", [text], pattern)[0].as_py()
     return found
 
@@ -164,6 +171,10 @@ def _plain(body: bytes) -> Breach | None:
         key = _key_before(body, at)
         if (_ELSEWHERE if key in _LENIENT else _IN_TEXT).search(_string_around(body, at)):
             return Breach(_speaking(key), PHONE)
+    for at in _unusual(body):
+        key, text = _key_before(body, at), _string_around(body, at)
+        if text != (without_dialled if key in _LENIENT else anonymous)(text):
+            return Breach(_speaking(key), PHONE)
     for at in _spaced(body):
         if _SPACED.match(body, at) and (key := _key_before(body, at)) not in _LENIENT:
             return Breach(_speaking(key), PHONE)
@@ -207,6 +218,12 @@ def _escapes(body: bytes) -> Iterator[int]:
 
 def _begins_escape(part: Bytes) -> Mask:
     return np.asarray((part[:-1] == ord("\\")) & ((part[1:] == ord("u")) | (part[1:] == ord("x"))))
+
+
+def _unusual(body: bytes) -> Iterator[int]:
+    """Where a number may be written with characters beyond ASCII: one search tells that most bodies hold none."""
+    if not body.isascii() and _holds(body, _UNUSUAL, pa.large_string()):
+        yield from (match.start() for match in _UNUSUAL_NUMBER.finditer(body))
 
 
 def _spaced(body: bytes) -> Iterator[int]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from duckdb.func import ARROW, SPECIAL
 
 from connector.countries import alpha2
-from connector.redaction import without_addresses
+from connector.redaction import anonymous, without_addresses, without_dialled
 from connector.transform.emails import email_digests
 from connector.transform.own_phone import is_number_in
 from connector.transform.phones import phone_digests, phone_region
@@ -33,6 +33,8 @@ IS_NUMBER_IN = "is_number_in"
 JSON_TEXT = "python_json_text"
 DECIMAL_TEXT = "decimal_text"
 WITHOUT_ADDRESSES = "without_addresses"
+ANONYMOUS = "anonymous"
+WITHOUT_DIALLED = "without_dialled"
 
 _NOT_PUBLIC_V4 = ("0.", "10.", "127.", "169.254.", "192.168.")
 _CACHED_VALUES = 65_536
@@ -63,8 +65,13 @@ def register(connection: "duckdb.DuckDBPyConnection", region: str) -> None:
 
 
 def register_redaction(connection: "duckdb.DuckDBPyConnection") -> None:
-    """Make the function known to `connection` that removes e-mail addresses from a text."""
-    _create(connection, WITHOUT_ADDRESSES, _by_distinct_value(without_addresses, pa.string()), 1, "VARCHAR")
+    """Make the functions known to `connection` that remove e-mail addresses and phone numbers from a text."""
+    for name, answer in (
+        (WITHOUT_ADDRESSES, without_addresses),
+        (ANONYMOUS, anonymous),
+        (WITHOUT_DIALLED, without_dialled),
+    ):
+        _create(connection, name, _by_distinct_value(answer, pa.string()), 1, "VARCHAR")
 
 
 def _create(

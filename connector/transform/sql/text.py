@@ -6,7 +6,15 @@ import pyarrow as pa
 
 from connector.catalogue import Plain
 from connector.redaction import DIALLED_PHONE, ESCAPED, PERCENT_ENCODED, PHONE_IN_TEXT, REDACTED, SIMPLE_PARAMETER
-from connector.transform.sql.functions import DECIMAL_TEXT, IS_NUMBER_IN, UNICODE_LOWER, WITHOUT_ADDRESSES
+from connector.transform.sql.functions import (
+    ANONYMOUS,
+    DECIMAL_TEXT,
+    IS_NUMBER_IN,
+    UNICODE_LOWER,
+    WITHOUT_ADDRESSES,
+    WITHOUT_DIALLED,
+)
+from connector.typography import UNUSUAL_NUMBER
 
 _WHITE_SPACE = (
     *range(0x09, 0x0E),
@@ -94,13 +102,14 @@ def guarded(column: str, plain: Plain) -> str:
     if plain is Plain.WHOLE:
         return f"CASE WHEN NOT {_names_somebody(column)} THEN {column} END"
     if plain is Plain.TEXT:
-        phones = PHONE_IN_TEXT
+        phones, every = PHONE_IN_TEXT, ANONYMOUS
         # Numbers with nothing but points between their digits have four characters between the two.
         numbered = f"({_holds(column, '+', '(', '-', '%2B', '%2b')} OR {column} LIKE '%.___.____%')"
     else:
-        phones, numbered = DIALLED_PHONE, _holds(column, "+", "%2B", "%2b")
+        phones, every, numbered = DIALLED_PHONE, WITHOUT_DIALLED, _holds(column, "+", "%2B", "%2b")
     return (
-        f"CASE WHEN {_may_hold_address(column)} THEN {_without(_without_addresses(column), phones)}"
+        f"CASE WHEN {_is_unusual(column)} THEN {every}({column})"
+        f" WHEN {_may_hold_address(column)} THEN {_without(_without_addresses(column), phones)}"
         f" WHEN {numbered} THEN {_without(column, phones)} ELSE {column} END"
     )
 
@@ -148,7 +157,13 @@ def _may_hold_address(column: str) -> str:
 def _names_somebody(column: str) -> str:
     addressed = f"{_may_hold_address(column)} AND {WITHOUT_ADDRESSES}({column}) <> {column}"
     dialled = f"{_holds(column, '%', '+')} AND regexp_matches({column}, {quote(DIALLED_PHONE)})"
-    return f"({addressed} OR {dialled})"
+    unusual = f"{_is_unusual(column)} AND {WITHOUT_DIALLED}({column}) <> {column}"
+    return f"({addressed} OR {dialled} OR {unusual})"
+
+
+def _is_unusual(column: str) -> str:
+    """Whether a number in `column` may be written with characters beyond ASCII."""
+    return f"(strlen({column}) <> length({column}) AND regexp_matches({column}, {quote(UNUSUAL_NUMBER)}))"
 
 
 def _holds(column: str, *texts: str) -> str:
