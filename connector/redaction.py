@@ -54,7 +54,7 @@ PHONE_IN_TEXT = rf"(?:(?:\B\+|%2[Bb]){_AFTER_PLUS}|{_BEHIND_A_WORD}|{SPACED_PHON
 _NUMBER_FOLLOWS = r"(?:[1-9(]|%(?:25)*(?:28|3[1-9]))"
 _ENTITY = rf"(?:0*64|[xX]0*40|(?:0*43|[xX]0*2[Bb]);?{_NUMBER_FOLLOWS})"
 _ESCAPE = rf"(?:u0040|x40|(?:u002|x2)[Bb]{_NUMBER_FOLLOWS})"
-PLUS_BEFORE_ENCODED = r"\+\(?(?:[1-9][0-9]{0,14}(?:%|&(?:amp;)*#|\\+[ux])|%(?:25)*(?:28|3[1-9]))"
+PLUS_BEFORE_ENCODED = r"\+\(?(?:[1-9][0-9]*(?:%|&(?:amp;)*#|\\+[ux])|%(?:25)*(?:28|3[1-9]))"
 """A plus sign before digits or separators that are encoded."""
 PERCENT_ENCODED = (
     rf"{PLUS_BEFORE_ENCODED}|"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from connector.catalogue import Plain
 from connector.destinations.tiktok.guard import breach_of_events
 from connector.redaction import REDACTED, anonymous, holds_address, redact, without_addresses
+from connector.simulator.plain import found_in
 from connector.transform.sql.functions import register_redaction
 from connector.transform.sql.text import guarded, redacted
 
@@ -239,6 +240,20 @@ def test_what_is_left_holds_nothing_more_and_passes_the_guard(text: str) -> None
     assert not holds_address(left)
     body = json.dumps({"data": [{"properties": {"note": left}}]}, ensure_ascii=False, separators=(",", ":"))
     assert breach_of_events(body.encode()) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    before=st.sampled_from(["", " ", "Call ", "\n", "(", "é", "a", "x=", "1"]),
+    number=st.sampled_from(["+12125550142", "%2B12125550142", "%2b493012345678", "+1234567890", "+123456789012345"]),
+    after=st.sampled_from(["", "x", "_", "ext5", "é", " ", "%", "\\n", '"', "+1", "-7", ".5"]),
+)
+def test_the_guard_finds_every_number_that_the_simulator_finds(before: str, number: str, after: str) -> None:
+    note = before + number + after
+    for key in ("note", "order_id"):
+        events = [{"properties": {key: note}}]
+        body = json.dumps({"data": events}, ensure_ascii=False, separators=(",", ":")).encode()
+        assert breach_of_events(body) is not None or not found_in(events, frozenset())
 
 
 @pytest.mark.parametrize("text", [*ADDRESSES, *NO_ADDRESSES])
