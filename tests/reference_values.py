@@ -298,6 +298,8 @@ def phone(plain: str, region: str) -> str | None:
     except pn.NumberParseException:
         return None
     possible = pn.is_possible_number_with_reason(number) == pn.ValidationResult.IS_POSSIBLE
+    national = f"{number.national_number:010}"
+    possible &= number.country_code != 1 or (national[0] not in "01" and national[3] not in "01")
     return sha256(pn.format_number(number, pn.PhoneNumberFormat.E164)) if possible else None
 
 

@@ -8,7 +8,7 @@ NANP_REGIONS = frozenset((
 """Regions of the North American plan: country code 1."""
 
 NATIONAL_NUMBERS = {
-    "1": "[02-9][0-9]{9}",
+    "1": "[2-9][0-9]{2}[2-9][0-9]{6}",
     "20": "[1-9][0-9]{7,9}",
     "211": "[1-9][0-9]{8}",
     "212": "[1-9][0-9]{8}",

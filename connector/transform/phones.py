@@ -23,6 +23,10 @@ _MAYBE_BETWEEN = re.compile(r"[;,|\r\n/]|\s+(?=\(?\+)|(?<=[0-9])(?=\+)")
 _ONE_DIGIT = re.compile(r"[+ .()/-]*(1[+ .()/-]*)?([0-9])(?:[ .()/-]*\2)*[ .()/-]*")
 
 
+NANP_CODE = 1
+_NANP_NUMBER = re.compile(r"\+1[2-9][0-9]{2}[2-9][0-9]{6}")
+
+
 def phone_digests(text: str, region: str) -> str:
     """The packed digests of the numbers in `text`; `region` is where numbers without a country code belong."""
     return packed(numbers_of(unmarked(text), region), lambda part: [one] if (one := _e164(part, region)) else [])
@@ -85,7 +89,8 @@ def e164(text: str, region: str) -> str | None:
     """The number in E.164 with its plus sign, or None when `text` is no possible number.
 
     `region` (ISO 3166, upper case) is where a number without a country code belongs. Possible means of a
-    right length for the numbering plan (phonenumbers' IS_POSSIBLE); one to be dialled locally only is not.
+    right length for the numbering plan (phonenumbers' IS_POSSIBLE); one to be dialled locally only is not. In North
+    America the area code and the exchange behind it begin with 2 to 9: others are numbers of elsewhere, or made up.
     """
     import phonenumbers as pn
 
@@ -95,7 +100,8 @@ def e164(text: str, region: str) -> str | None:
         return None
     if pn.is_possible_number_with_reason(number) != pn.ValidationResult.IS_POSSIBLE:
         return None
-    return str(pn.format_number(number, pn.PhoneNumberFormat.E164))
+    written = str(pn.format_number(number, pn.PhoneNumberFormat.E164))
+    return written if number.country_code != NANP_CODE or _NANP_NUMBER.fullmatch(written) else None
 
 
 _e164 = lru_cache(64)(e164)
@@ -125,7 +131,7 @@ SEPARATORS = " .()-"
 NO_DIGIT = r"[\x00-/:-\x7f]*"
 """ASCII texts without a digit: never a phone number."""
 
-_NANP = r"\(?(?:\+?1[ .()-]{0,3})?[2-9](?:[ .()-]{0,3}[0-9]){9}"
+_NANP = r"\(?(?:\+?1[ .()-]{0,3})?[2-9](?:[ .()-]{0,3}[0-9]){2}[ .()-]{0,3}[2-9](?:[ .()-]{0,3}[0-9]){6}"
 
 
 def national_pattern(region: str) -> str | None:

@@ -294,6 +294,31 @@ def test_an_integer_of_one_digit_and_a_float_that_is_no_number_are_absent() -> N
     assert (outcome.warnings, outcome.events[0]["properties"].get("order_id")) == ({"placeholder_value": 1}, None)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "06 12 34 56 78", "0412 345 678", "0123456789", "1234567890", "0001112222", "+1 023 456 7890", "+12131234567",
+        "213-123-4567", "(213) 023-4567", "+1 (113) 373-4253", "1 113 373 4253", "011 1 113 373 4253", "+11133734253",
+        "tel:+1-213-173-4253",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("region", ["US", "CA"])
+def test_a_north_american_number_that_cannot_be_is_invalid(text: str, region: str) -> None:
+    for form in (text, [text]):
+        outcome = hashed({"phone": [form]}, region=region)
+        assert (outcome.rejected, outcome.warnings) == ({1: "invalid_identity"}, {"invalid_phone": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("(206) 555-0100", "+12065550100"), ("800-555-0199", "+18005550199"), ("+1 206 555 0199", "+12065550199"),
+     ("212 200 0000", "+12122000000"), ("2015550123", "+12015550123"), ("+33 6 12 34 56 78", "+33612345678"),
+     ("+61 412 345 678", "+61412345678"), ("1-800-FLOWERS", "+18003569377")],
+)  # fmt: skip
+def test_a_number_that_can_be_is_kept(text: str, number: str) -> None:
+    assert users(hashed({"phone": [text]}), "phone") == [digest(number)]
+
+
 def test_a_person_may_be_called_null() -> None:
     assert users(hashed({"email": ["a@b.co"], "last_name": ["Null"]}, web=True), "last_name") == [digest("null")]
 

@@ -98,6 +98,9 @@ def safe_leads(expression: str | None, length: int) -> frozenset[str]:
 
 def national_number(metadata: Any) -> str | None:
     """An expression for the national numbers of a plan that stay as they are, or None when there are none."""
+    if metadata.country_code == 1:
+        # The metadata does not say that area codes and exchanges begin with 2 to 9.
+        return "[2-9][0-9]{2}[2-9][0-9]{6}"
     lengths = [length for length in metadata.general_desc.possible_length if length > 3]
     by_leads: defaultdict[frozenset[str], list[int]] = defaultdict(list)
     for length in lengths:
