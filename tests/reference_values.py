@@ -323,9 +323,12 @@ def name(plain: str) -> str | None:
 def zip_code(plain: str, country: str | None, code: str | None, region: str) -> str | None:
     """`country` is what the row says, `code` what it is understood as."""
     kept = without_space(plain.lower()).replace("-", "")
-    looks = region == "US" and re.fullmatch("[0-9]{5}([0-9]{4})?", kept)
+    before = "AK AL AR AZ CA CO CT DC FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH NJ NM NV NY OH "
+    before += "OK OR PA RI SC SD TN TX UT VA VT WA WI WV WY US USA"
+    looks = region == "US" and re.fullmatch(f"({before.lower().replace(' ', '|')}|)[0-9]{{5}}([0-9]{{4}})?", kept)
     american = code == "us" if country else looks
-    kept = kept[:5] if american else kept
+    behind = re.fullmatch("[a-z]{2,3}([0-9]{5})([0-9]{4})?", kept)
+    kept = (behind[1] if behind else kept[:5]) if american else kept
     return sha256(kept) if kept else None
 
 

@@ -17,6 +17,13 @@ from connector.transform.sql.network import is_public, without_prefix
 from connector.transform.sql.text import guarded, lower, strip
 
 _US_ZIP_LENGTH = 5
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_BEHIND_STATE = "[a-z]{2,3}[0-9]{5}([0-9]{4})?"
+"""An American postal code behind its state or country, which is not part of it."""
+_STATES = (
+    "a[klrz]|c[aot]|dc|fl|ga|hi|i[adln]|k[sy]|la|m[adeinost]|n[cdehjmvy]|o[hkr]|pa|ri|s[cd]|t[nx]|ut|v[at]|w[aivy]|usa?"
+)
+"""American ones, without Delaware, whose letters stand before Germany's postal codes."""
 
 
 def compile_user(context: Context) -> dict[str, str]:
@@ -98,7 +105,11 @@ def _zip(context: Context) -> str | None:
     known = put(Level.NORMAL, "zip_known", without_empty_digest(given))
     clean = put(Level.CLEAN, "zip_clean", cleaned_zip(known))
     american = put(Level.DIGEST, "zip_american", _is_american(context, clean))
-    kept = put(Level.PACKED, "zip_kept", f"CASE WHEN {american} THEN left({clean}, {_US_ZIP_LENGTH}) ELSE {clean} END")
+    digits = (
+        f"CASE WHEN regexp_full_match({clean}, '{_BEHIND_STATE}') THEN ltrim({clean}, '{_LETTERS}') ELSE {clean} END"
+    )
+    cut = f"CASE WHEN {clean} >= 'a' THEN left({digits}, {_US_ZIP_LENGTH}) ELSE left({clean}, {_US_ZIP_LENGTH}) END"
+    kept = put(Level.PACKED, "zip_kept", f"CASE WHEN {american} THEN {cut} ELSE {clean} END")
     return _quoted_digest(put(Level.LIST, "zip_digest", text_digest(kept)))
 
 
@@ -106,7 +117,7 @@ def _is_american(context: Context, clean: str) -> str:
     """Whether a postal code is one of the United States: by the row's country, else by the region and its form."""
     at_home = "false"
     if context.rules.default_region == "US":
-        at_home = f"regexp_full_match({clean}, '[0-9]{{5}}([0-9]{{4}})?')"
+        at_home = f"regexp_full_match({clean}, '(?:{_STATES})?[0-9]{{5}}([0-9]{{4}})?')"
     country = context.text("country")
     by_country = f"WHEN {country} IS NOT NULL THEN coalesce(usable_country = 'us', false)" if country else ""
     return f"CASE WHEN {is_digest(clean)} THEN false {by_country} ELSE {at_home} END"
