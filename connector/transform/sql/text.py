@@ -155,10 +155,12 @@ def _may_hold_address(column: str) -> str:
 
 
 def _names_somebody(column: str) -> str:
-    addressed = f"{_may_hold_address(column)} AND {WITHOUT_ADDRESSES}({column}) <> {column}"
-    dialled = f"{_holds(column, '%', '+')} AND regexp_matches({column}, {quote(DIALLED_PHONE)})"
-    unusual = f"{_is_unusual(column)} AND {WITHOUT_DIALLED}({column}) <> {column}"
-    return f"({addressed} OR {dialled} OR {unusual})"
+    """Whether a text without blanks holds an address or a phone number; Python is asked about the few that may.
+
+    Patterns would be compiled for each slice, and each id has its own.
+    """
+    likely = f"{_holds(column, '@', '%', '+', '#', _BACKSLASH)} OR strlen({column}) <> length({column})"
+    return f"CASE WHEN {likely} THEN {WITHOUT_DIALLED}({column}) <> {column} ELSE false END"
 
 
 def _is_unusual(column: str) -> str:
