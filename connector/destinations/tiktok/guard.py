@@ -25,18 +25,14 @@ import pyarrow.compute as pc
 from connector.catalogue import PARAMETERS, Plain
 from connector.delivery.batch import Batch
 from connector.redaction import (
-    DIALLED_PHONE,
     ESCAPED,
     PERCENT_ENCODED,
-    PHONE_IN_TEXT,
-    PLUS_BEFORE_ENCODED,
     SPACED_PHONE,
     anonymous,
     holds_address,
-    without_addresses,
     without_dialled,
 )
-from connector.typography import UNUSUAL_NUMBER, UNUSUAL_NUMBER_IN_BYTES
+from connector.typography import UNUSUAL_NUMBER_IN_BYTES
 
 _UNNAMED = "a property"
 EMAIL, PHONE, NO_DIGEST = "an e-mail address", "a phone number", "something else than a SHA-256"
@@ -45,25 +41,24 @@ _HASHED = tuple(one.path[-1] for one in PARAMETERS if one.hashed)
 _LENIENT = frozenset(one.path[-1].encode() for one in PARAMETERS if one.path and one.plain is not Plain.TEXT)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SPACED = re.compile(SPACED_PHONE.encode())
-_IN_TEXT, _ELSEWHERE = (re.compile(pattern, re.ASCII) for pattern in (PHONE_IN_TEXT, DIALLED_PHONE))
-_PLUS, _BRACKET = (
-    tuple((first, re.compile(re.escape(first) + rest)) for first, rest in pairs)
-    for pairs in (((b"+", b"[0-9(]"), (b"%", b"2[Bb]")), ((b"(", b"[0-9]"),))
-)
-"""What begins a number, written plainly or as in the address of a page: a byte and what follows it."""
-_ADDRESS = tuple(
+_BRACKET = ((b"(", re.compile(rb"\([0-9]")),)
+_SUSPICIOUS = tuple(
     (first, re.compile(pattern))
     for first, pattern in (
         (b"@", rb'@[^"]*[.%&\\]'),
-        (b"%", PERCENT_ENCODED.encode()),
-        (b"+", PLUS_BEFORE_ENCODED.encode()),
+        (b"+", rb"\+[0-9(%]"),
+        (b"%", b"%2[Bb]|" + PERCENT_ENCODED.encode()),
         (b"#", ESCAPED.encode()),
     )
 )
-"""What may be part of an address, or of a number whose plus sign is encoded: a byte and what begins with it."""
+"""What may be part of an address, or begin a number, however it is encoded: a byte and what begins with it."""
+_BESIDE = np.zeros(256, np.bool_)
+_BESIDE[list(b"0123456789+()")] = True
+_LEADS = np.zeros(256, np.bool_)
+_LEADS[[0xD9, 0xDB, 0xE0, 0xE2, 0xEF]] = True
+"""First bytes of digits and plus signs beyond ASCII."""
 _ESCAPED = re.compile(ESCAPED.encode())
 _UNUSUAL_NUMBER = re.compile(UNUSUAL_NUMBER_IN_BYTES)
-_UNUSUAL = pc.MatchSubstringOptions(UNUSUAL_NUMBER)
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")
 PART = 1 << 18
 """Bytes looked at in one go: what numpy then makes stays in the cache."""
@@ -124,9 +119,9 @@ def _events(body: bytes, name: str) -> list[Any] | None:
     return events
 
 
-def _holds(body: bytes, pattern: pc.MatchSubstringOptions, kind: pa.DataType | None = None) -> bool:
+def _holds(body: bytes, pattern: pc.MatchSubstringOptions) -> bool:
     buffers = [None, pa.py_buffer(np.array([0, len(body)], np.int64)), pa.py_buffer(body)]
-    text = pa.Array.from_buffers(kind or pa.large_binary(), 1, buffers)
+    text = pa.Array.from_buffers(pa.large_binary(), 1, buffers)
     found: bool = pc.call_function("match_substring_regex", [text], pattern)[0].as_py()
     return found
 
@@ -163,18 +158,10 @@ def _numbered(breach: Breach, events: Iterable[Any]) -> Breach:
 
 def _plain(body: bytes) -> Breach | None:
     """The first place that looks like an address or a phone number."""
-    for at in chain(_starts(_ADDRESS, body), _escapes(body)):
-        text = _string_around(body, at)
-        if text != without_addresses(text):
-            return Breach(_speaking(_key_before(body, at)), EMAIL if holds_address(text) else PHONE)
-    for at in _starts(_PLUS, body):
-        key = _key_before(body, at)
-        if (_ELSEWHERE if key in _LENIENT else _IN_TEXT).search(_string_around(body, at)):
-            return Breach(_speaking(key), PHONE)
-    for at in _unusual(body):
+    for at in chain(_starts(_SUSPICIOUS, body), _escapes(body), _unusual(body)):
         key, text = _key_before(body, at), _string_around(body, at)
         if text != (without_dialled if key in _LENIENT else anonymous)(text):
-            return Breach(_speaking(key), PHONE)
+            return Breach(_speaking(key), EMAIL if holds_address(text) else PHONE)
     for at in _spaced(body):
         if _SPACED.match(body, at) and (key := _key_before(body, at)) not in _LENIENT:
             return Breach(_speaking(key), PHONE)
@@ -221,8 +208,11 @@ def _begins_escape(part: Bytes) -> Mask:
 
 
 def _unusual(body: bytes) -> Iterator[int]:
-    """Where a number may be written with characters beyond ASCII: one search tells that most bodies hold none."""
-    if not body.isascii() and _holds(body, _UNUSUAL, pa.large_string()):
+    """Where a number may be written with characters beyond ASCII; most bodies hold none beside a digit."""
+    found = np.frombuffer(body, np.uint8)
+    high = _where(found, lambda part: part >= 0x80)
+    beside = _BESIDE[found[high - 1]] | _BESIDE[found[np.minimum(high + 1, len(found) - 1)]]
+    if (beside | _LEADS[found[high]]).any():
         yield from (match.start() for match in _UNUSUAL_NUMBER.finditer(body))
 
 

@@ -129,12 +129,11 @@ def is_number_of(identifier: str, phones: str) -> str:
         f"strlen({phones}) > {_LONGEST_PHONE} OR {phones}[-1] NOT BETWEEN '0' AND '9' OR ends_with({phones}, '.0')"
     )
     extended = _holds(phones, "x", "X", "#", ";", "\n")
-    written = f"({identifier} < ':' OR lower({identifier}[:4]) = 'tel:')"
-    likely = (
-        f"{written} AND strlen({identifier}) BETWEEN 8 AND {_LONGEST_ID} AND ({ends_alike} OR {unusual} OR {extended})"
-    )
+    schemes = " OR ".join(f"starts_with({identifier}, '{scheme}')" for scheme in ("tel:", "Tel:", "TEL:"))
+    likely = f"strlen({identifier}) BETWEEN 8 AND {_LONGEST_ID} AND ({ends_alike} OR {unusual} OR {extended})"
     # Conditions that are joined by AND are tried in any order; a CASE looks at its result only where it applies.
-    return f"CASE WHEN {likely} THEN {IS_NUMBER_IN}({identifier}, {phones}) ELSE false END"
+    asked = f"CASE WHEN {likely} THEN {IS_NUMBER_IN}({identifier}, {phones}) ELSE false END"
+    return f"CASE WHEN {identifier} < ':' OR {schemes} THEN {asked} ELSE false END"
 
 
 def _without(text: str, pattern: str) -> str:
