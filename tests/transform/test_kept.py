@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.transform.chosen import ChosenRows
+from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
 from tests.reference import Settings
-from tests.transform.harness import transformed
+from tests.transform.harness import compiled, transformed
 
 NOW = 1_700_000_000
 
@@ -63,3 +65,29 @@ def test_a_person_cannot(column: str, text: str) -> None:
 
 def test_the_rows_own_phone_number_is_no_time() -> None:
     assert kept("timestamp", "12125550142", phone="(212) 555-0142") == "[redacted]"
+
+
+@pytest.mark.parametrize("column", ["description", "brand", "order_id", "content_type", "event_channel", "currency"])
+@pytest.mark.parametrize(
+    "text",
+    ["+1\u00a0212\u00a0555\u00a00142", "call +1\u200b2125550142 now", "+49\u202f30\u202f12345678", "(212)\u00a0555-0142",
+     "\uff0b\uff11\uff12\uff11\uff12\uff15\uff15\uff15\uff10\uff11\uff14\uff12", "é jo@example.com"],
+)  # fmt: skip
+def test_a_number_with_other_separators_is_kept_in_no_column(column: str, text: str) -> None:
+    left = kept(column, text)
+    assert not any(part in left for part in ("555", "2125550142", "12345678", "0142", "jo@", "\uff12\uff15"))
+
+
+def test_a_row_is_found_again_by_an_order_id_that_was_redacted() -> None:
+    table = pa.table(
+        {
+            "timestamp": ["2020-01-01"] * 3,
+            "event": ["Purchase"] * 3,
+            "email": ["a@b.co"] * 3,
+            "order_id": ["(212)\u00a0555-0142", "Größe 7", "plain"],
+        }
+    )
+    transform = compiled(table, Settings(started_at=NOW), DataTemplate("tiktok_events"))
+    (hashed,) = hash_rows(table.to_batches(), transform)
+    chosen = ChosenRows.like(hashed.left_out.to_batches())
+    assert sum(batch.num_rows for batch in chosen.among(table.to_batches(), transform)) == table.num_rows

@@ -1,9 +1,10 @@
 """The JSON of an event without its closing part, and what is kept of a rejected row."""
 
-from connector.catalogue import PARAMETERS, Parameter, Plain
+from connector.catalogue import BY_NAME, PARAMETERS, Parameter, Plain
 from connector.redaction import ANY_NUMBER, DIALLED_PHONE, SPACED_PHONE, TIME_OR_AMOUNT, WRITTEN_PHONE
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
+from connector.transform.sql.functions import ANONYMOUS
 from connector.transform.sql.json import json_text, members
 from connector.transform.sql.text import id_number, quote, redacted
 
@@ -57,7 +58,7 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
     free text is at home, a date, a time or an amount stays.
     """
     found = [(one.name, one.json) for one in identifiers]
-    texts = [(one.name, text) for one in PARAMETERS if not one.personal and (text := _unguarded(context, one))]
+    texts = [(one.name, text) for one in PARAMETERS if not one.personal and (text := _to_keep(context, one))]
     numbered, coded = ([one for one in texts if one[0] in names] for names in (_NUMBERED, _CODED))
     free = [one for one in texts if one not in numbered + coded]
     kept = _kept(context, "numbered", numbered, redacted("x", WRITTEN_PHONE))
@@ -69,15 +70,22 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
     return f"concat('{{', {members(found)}, '}}')"
 
 
-def _unguarded(context: Context, parameter: Parameter) -> str | None:
-    """Where the text of a parameter is found; free text before it was guarded, since all of it is redacted here."""
+def _to_keep(context: Context, parameter: Parameter) -> str | None:
+    """Put what is kept of a parameter's text, which the patterns of `_kept` then redact; None where nothing fills it.
+
+    Free text is taken before it was guarded, since here all of it is redacted. The patterns know ASCII alone.
+    """
     text = context.text(parameter.name)
-    return f"given_{parameter.name}" if text and parameter.plain is Plain.TEXT else text
+    if not text:
+        return None
+    given = f"given_{parameter.name}" if parameter.plain is Plain.TEXT else text
+    kept = f"CASE WHEN strlen({given}) <> length({given}) THEN {ANONYMOUS}({given}) ELSE {given} END"
+    return context.layers.put(Level.OUTCOME, f"to_keep_{parameter.name}", kept)
 
 
 def ids(context: Context) -> tuple[str, ...]:
     """The ids of a row's event and order, as numbers of what is kept of them where a row is rejected; NULL: none."""
-    texts = ((name, context.text(name)) for name in FOUND_BY)
+    texts = ((name, _to_keep(context, BY_NAME[name])) for name in FOUND_BY)
     kept = ((name, redacted(text, WRITTEN_PHONE) if text else "NULL::VARCHAR") for name, text in texts)
     return tuple(f"{id_number(text)} AS {name}" for name, text in kept)
 
