@@ -1,6 +1,8 @@
 """Services that tests of several packages need."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +22,30 @@ def snowflake_stand_in() -> Iterator[Account]:
     """One stand-in for Snowflake for all tests of this process."""
     with snowflake_account() as account:
         yield account
+
+
+ROOT = Path(__file__).parent
+EVERY_NTH = {
+    "audiences/test_rivals.py": 2,
+    "cases/test_identity.py": 3,
+    "cli/test_closed_streams.py": 3,
+    "cli/test_nothing_sent.py": 2,
+    "cli/test_unused_parameters.py": 2,
+    "files/test_variants.py": 2,
+    "sources/test_types.py": 2,
+    "transform/test_kept.py": 4,
+}
+"""Long tables of neighbours, each case of which takes a process, a file or a compiled query: `make test` takes every nth
+case of each test, CI and `make thorough` the others too."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark all but every nth case of a test in EVERY_NTH as thorough."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        nth = EVERY_NTH.get(item.path.relative_to(ROOT).as_posix(), 1)
+        if seen[name] % nth:
+            item.add_marker(pytest.mark.thorough)
+        seen[name] += 1
