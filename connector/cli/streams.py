@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 _CLOSED = frozenset({errno.EPIPE, errno.EBADF, errno.EIO, errno.ECONNRESET, errno.ESHUTDOWN})
-"""What the system says of a pipe without a reader, a closed descriptor, and a terminal that is gone."""
+"""Error numbers of a pipe without a reader, a closed descriptor, and a terminal that is gone."""
 
 _write_errors: list[str] = []
 

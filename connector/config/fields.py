@@ -22,7 +22,7 @@ def text(value: object) -> str:
 
 
 def is_sendable(token: str) -> bool:
-    """Whether an HTTP header can hold the token."""
+    """Tell whether an HTTP header can hold the token."""
     stripped = token.strip()
     return bool(stripped) and stripped.isascii() and stripped.isprintable() and " " not in stripped
 

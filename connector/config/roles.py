@@ -13,7 +13,7 @@ EVERYBODY = "*"
 WITHOUT_ROLES = (
     "restricts nobody, since the project has no roles; write roles with a role that has admin: true, or remove it"
 )
-"""What is wrong with `admin_only` in a project without roles."""
+"""The problem with `admin_only` in a project without roles."""
 
 
 class Role(Settings):

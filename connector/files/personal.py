@@ -13,7 +13,7 @@ _DEVICE = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def identifies_a_person(text: str) -> bool:
-    """Whether a text holds an e-mail address, or is a phone number, a SHA-256 or a device's id."""
+    """Tell whether a text holds an e-mail address, or is a phone number, a SHA-256 or a device's id."""
     if _EMAIL.search(text) or _DIALLED.search(text):
         return True
     if _DIGEST.fullmatch(text) or _DEVICE.fullmatch(text):
@@ -39,7 +39,7 @@ def _is_phone(text: str) -> bool:
 
 
 def _is_date(digits: str) -> bool:
-    """Whether the first eight digits are a day of this century or the last, as in 20261129 and 20261129160301."""
+    """Tell whether the first eight digits are a day of this century or the last, as in 20261129160301."""
     try:
         return datetime.strptime(digits[:8], "%Y%m%d").year in range(1900, 2100)  # noqa: DTZ007
     except ValueError:

@@ -13,7 +13,7 @@ _SHOWN = 5
 
 
 class RepeatedHeaders:
-    """Takes repeated header lines out of the rows of one file."""
+    """Remove repeated header lines from the rows of one file."""
 
     def __init__(self, heading: Heading, shown: str, found: Findings) -> None:
         self._written, self._shown, self._found = heading.written, shown, found

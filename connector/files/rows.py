@@ -38,9 +38,9 @@ class _Ragged:
     breaks: int
     """Line breaks within its values."""
     joined: bool
-    """Whether it holds a byte order mark."""
+    """Tell whether it holds a byte order mark."""
     blank: bool = False
-    """Whether it is a line of blanks only, which is no row."""
+    """Tell whether it is a line of blanks only, which is not a row."""
 
 
 @dataclass

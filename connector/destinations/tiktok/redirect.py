@@ -51,7 +51,7 @@ def code_in(answer: Mapping[str, str], state: str) -> SecretStr:
 
 
 def is_of(answer: Mapping[str, str], state: str) -> bool:
-    """Whether an answer brings back this state."""
+    """Tell whether an answer brings back this state."""
     return secrets.compare_digest(answer.get("state", "").encode(), state.encode())
 
 
