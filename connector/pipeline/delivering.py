@@ -70,7 +70,7 @@ def _send(at: Execution, delivery: Delivery, open_batches: Iterable[OpenBatch]) 
     destination, code = delivery.destination, delivery.test_event_code
     batches = StagedBatches(at.directory(delivery.run_id), open_batches, keep_until=keep_until(destination, code))
     recorder = LedgerRecorder(at.ledger, delivery.run_id, batches, at.lock.holder, at.observer.settled)
-    with open_service(destination, code, at.observer, at.project.state_directory) as client:
+    with open_service(destination, code, at.observer, at.project.state_directory, at.stop) as client:
         try:
             deliver(
                 batches,

@@ -20,20 +20,25 @@ from connector.pipeline.observer import Observer
 
 @contextmanager
 def open_service(
-    destination: EventsDestination, test_event_code: str | None, observer: Observer, state_directory: Path
+    destination: EventsDestination,
+    test_event_code: str | None,
+    observer: Observer,
+    state_directory: Path,
+    stop: threading.Event | None = None,
 ) -> Iterator[EventsClient]:
     """A client for the destination. The simulator, where it is asked for, lives as long as the client.
 
-    Tokens are kept in the state folder. Raises ConfigurationError or AuthorisationError where there is none to use.
+    Once `stop` is set, attempts under way end within seconds. Tokens are kept in the state folder. Raises
+    ConfigurationError or AuthorisationError where there is none to use.
     """
     if destination.api_url != SIMULATOR:
-        with _client(destination, test_event_code, None, state_directory) as client:
+        with _client(destination, test_event_code, None, state_directory, stop) as client:
             yield client
         return
     from connector.simulator.server import Simulator
 
     with Simulator() as simulator:
-        with _client(destination, test_event_code, simulator.url, state_directory) as client:
+        with _client(destination, test_event_code, simulator.url, state_directory, stop) as client:
             yield client
         observer.simulated(simulator.lines())
 
@@ -62,8 +67,9 @@ def open_account(
     with _address(destination) as url:
         simulator_url = url if destination.api_url == SIMULATOR else None
         tokens = _tokens(destination, state_directory, simulator_url)
+        patience = timeout or destination.retry.timeout
         with AccountClient(
-            url, tokens, repeat, timeout=timeout or destination.retry.timeout, network=destination.network
+            url, tokens, repeat, timeout=patience, network=destination.network, stop=repeat.stop
         ) as account:
             yield account
 
@@ -94,9 +100,11 @@ def open_audience_service(
         timeout, connections, network = destination.retry.timeout, destination.max_in_flight, destination.network
 
         def mapping(advertiser_ids: Mapping[str, Sequence[str]]) -> MappingClient:
-            return MappingClient(url, tokens, advertiser_ids, connections=connections, timeout=timeout, network=network)
+            return MappingClient(
+                url, tokens, advertiser_ids, connections=connections, timeout=timeout, network=network, stop=stop
+            )
 
-        with AccountClient(url, tokens, repeat, timeout=timeout, network=network) as account:
+        with AccountClient(url, tokens, repeat, timeout=timeout, network=network, stop=stop) as account:
             yield AudienceService(account, mapping, repeat)
 
 
@@ -146,7 +154,11 @@ def rate_limiter(destination: EventsDestination) -> AdaptiveLimiter:
 
 
 def _client(
-    destination: EventsDestination, test_event_code: str | None, simulator_url: str | None, state_directory: Path
+    destination: EventsDestination,
+    test_event_code: str | None,
+    simulator_url: str | None,
+    state_directory: Path,
+    stop: threading.Event | None,
 ) -> EventsClient:
     api_url = destination.api_url
     return connect(
@@ -157,6 +169,7 @@ def _client(
         test_event_code=test_event_code,
         simulator_url=simulator_url,
         network=destination.network,
+        stop=stop,
     )
 
 

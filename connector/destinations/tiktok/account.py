@@ -1,9 +1,11 @@
 """Every call to an ad account that sends no events: event sources, audiences, ad accounts."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any, Protocol, Self
 
 from pydantic import SecretStr
@@ -56,9 +58,10 @@ class AccountClient:
         connections: int = 1,
         timeout: float = TIMEOUT_SECONDS,
         network: Network = DIRECT,
+        stop: Event | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network)
+        self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network, stop=stop)
         self._authorised, self._repeat, self._now = Authorised(tokens), repeat, now
 
     def get(self, path: str, parameters: Mapping[str, Value]) -> dict[str, Any]:
@@ -108,8 +111,22 @@ class AccountClient:
     def _read(self, reply: Reply, *secrets: SecretStr) -> Answer:
         hidden = [one.get_secret_value() for one in secrets]
         return read_answer(
-            reply.status, reply.body, seconds=reply.seconds, now=self._now(), secrets=hidden, rule_of=_rule
+            reply.status,
+            reply.body,
+            seconds=reply.seconds,
+            fault=reply.fault,
+            now=self._now(),
+            secrets=hidden,
+            rule_of=_rule,
         )
+
+
+def made_id(data: Mapping[str, Any], key: str) -> str:
+    """Return the id of what was created. Raises AccountRefused for an answer without one."""
+    found = data.get(key)
+    if not re.fullmatch(r"[\w-]{1,80}", written := str(found) if isinstance(found, str | int) else "", re.ASCII):
+        raise AccountRefused(f"TikTok's answer has no {key}, so that nothing is known of what was created.")
+    return written
 
 
 def _written(value: Value) -> str:

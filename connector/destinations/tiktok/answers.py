@@ -20,12 +20,20 @@ from connector.destinations.tiktok.codes import (
     rule_for_code,
     rule_for_status,
 )
-from connector.destinations.tiktok.redact import LONGEST_MESSAGE, redact
+from connector.destinations.tiktok.redact import LONGEST_MESSAGE, LONGEST_READ, redact
 
 THEN_RESUME = " Then run `connector resume`."
 
+NO_ANSWER = "no TikTok answer"
+
 MINUTE_PAUSE = 300.0
 """Seconds to pause once the limit per minute is reached (TikTok's page on rate limits)."""
+
+LARGEST_CODE = 2**31
+"""TikTok's codes have five digits."""
+
+_UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Half a pair of surrogates, control characters other than white space, and what turns the direction of a text."""
 
 _PER_MINUTE = re.compile(r"\bQPM\b|\bminute", re.IGNORECASE)
 _PER_DAY = re.compile(r"\bQPD\b|\bdaily\b|\bday\b", re.IGNORECASE)
@@ -49,18 +57,42 @@ class Envelope:
 
 
 def read_envelope(body: bytes) -> Envelope | None:
-    """The envelope, or None where the body is none (HTML of a gateway, plain text, other JSON)."""
+    """The envelope, or None where the body is none (HTML of a gateway, plain text, other JSON).
+
+    Texts hold nothing that a ledger or a file could not store.
+    """
     try:
         parsed: Any = json.loads(body)
+        if not body.isascii() or b"\\u" in body:
+            parsed = _storable(parsed)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(parsed, dict) or type(parsed.get("code")) is not int:
+    if not isinstance(parsed, dict) or not _is_code(parsed.get("code")):
         return None
     request_id, data = parsed.get("request_id"), parsed.get("data")
-    message = str(parsed.get("message") or "")
-    return Envelope(
-        parsed["code"], message, str(request_id) if request_id else None, data if isinstance(data, dict) else {}
-    )
+    message = _text(parsed.get("message"))[:LONGEST_READ]
+    return Envelope(parsed["code"], message, _text(request_id) or None, data if isinstance(data, dict) else {})
+
+
+def _is_code(value: object) -> bool:
+    """Tell a return code from true and false, and from numbers that no ledger holds."""
+    return type(value) is int and abs(value) < LARGEST_CODE
+
+
+def _text(value: object) -> str:
+    """A text, or the digits of a number; of anything else, nothing."""
+    return value if isinstance(value, str) else str(value) if type(value) is int else ""
+
+
+def _storable(value: Any) -> Any:
+    """Replace what no database stores and what steers a terminal, in every text. Raises RecursionError."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(one) for key, one in value.items()}
+    return value
 
 
 def rule_of(envelope: Envelope) -> Rule:
@@ -84,14 +116,19 @@ def read_answer(
     *,
     seconds: float,
     now: datetime,
+    fault: str = "",
     secrets: Iterable[str] = (),
     rule_of: Callable[[Envelope], Rule] = rule_of,
 ) -> Answer:
-    """What to do after this answer. `now` is in UTC: a limit per day ends at 00:00 UTC. No message shows `secrets`."""
+    """What to do after this answer. `now` is in UTC: a limit per day ends at 00:00 UTC. No message shows `secrets`.
+
+    `fault` says why there is no body to read.
+    """
     envelope = read_envelope(body)
     if envelope is None:
         rule = rule_for_status(status)
-        return Answer(rule.verdict, status, None, _sentence(rule, f"HTTP {status}, no TikTok answer"), None, seconds)
+        said = f"HTTP {status}, {fault or NO_ANSWER}"
+        return Answer(rule.verdict, status, None, _sentence(rule, said), None, seconds)
     rule = rule_of(envelope)
     said = redact(envelope.message, *secrets)
     wait = _window(envelope.message, now) or rule.wait if rule.verdict is Verdict.THROTTLED else None
@@ -107,7 +144,7 @@ def calls_token_wrong(answer: Answer) -> bool:
 
 def redact_id(request_id: str | None) -> str | None:
     """A request id as TikTok makes them (letters, digits, hyphens), at most 80 characters."""
-    return re.sub(r"[^\w-]", "", request_id)[:80] if request_id else None
+    return re.sub(r"[^\w-]", "", request_id[:LONGEST_READ])[:80] if request_id else None
 
 
 def _window(message: str, now: datetime) -> float | None:

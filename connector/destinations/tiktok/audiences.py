@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from connector.destinations.tiktok.account import AccountClient
+from connector.destinations.tiktok.account import AccountClient, made_id
 
 LARGEST_PAGE = 100
 MOST_PAGES = 20
@@ -39,7 +39,7 @@ class Audiences:
         """A new one, which is empty. Not asked twice: TikTok would make two."""
         body = {"advertiser_id": self._advertiser_id, "action": "create", "custom_audience_name": name}
         data = self._account.post("/segment/audience/", body, once=True)
-        return Audience(str(data.get("audience_id") or ""), name)
+        return Audience(made_id(data, "audience_id"), name)
 
     def _all(self) -> Iterator[Audience]:
         for page in range(1, MOST_PAGES + 1):

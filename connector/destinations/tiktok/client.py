@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Event, Lock
 from types import TracebackType
 from typing import Self
 
@@ -38,6 +38,7 @@ class EventsClient:
         test_event_code: str | None = None,
         timeout: float = TIMEOUT_SECONDS,
         network: Network = DIRECT,
+        stop: Event | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._authorised = Authorised(tokens, then=THEN_RESUME)
@@ -45,7 +46,7 @@ class EventsClient:
         self._now = now
         # Threads that did this side by side would take twice the processor's time for it, waiting for one another.
         self._preparing = Lock()
-        self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network)
+        self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network, stop=stop)
 
     def attempt(self, batch: Batch) -> Answer:
         """Send the batch once, unless it holds what may not leave. Raises for nothing that anybody answers."""
@@ -61,7 +62,9 @@ class EventsClient:
         if not isinstance(reply, Reply):
             return reply.answer(THEN_RESUME)
         secrets = [token.get_secret_value()]
-        return read_answer(reply.status, reply.body, seconds=reply.seconds, now=self._now(), secrets=secrets)
+        return read_answer(
+            reply.status, reply.body, seconds=reply.seconds, fault=reply.fault, now=self._now(), secrets=secrets
+        )
 
     def close(self) -> None:
         """Close every connection."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 from pydantic import SecretStr
 
@@ -32,6 +33,7 @@ def connect(
     test_event_code: str | None = None,
     simulator_url: str | None = None,
     network: Network = DIRECT,
+    stop: Event | None = None,
 ) -> EventsClient:
     """A client for a destination; opens no connection yet.
 
@@ -39,7 +41,13 @@ def connect(
     """
     url = simulator_url if api_url == SIMULATOR and simulator_url else api_url
     return EventsClient(
-        url, tokens, connections=max_in_flight, test_event_code=test_event_code, timeout=timeout, network=network
+        url,
+        tokens,
+        connections=max_in_flight,
+        test_event_code=test_event_code,
+        timeout=timeout,
+        network=network,
+        stop=stop,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector.destinations.tiktok.account import AccountClient, Value
+from connector.destinations.tiktok.account import AccountClient, Value, made_id
 from connector.destinations.tiktok.redact import redact
 from connector.errors import AccountRefused, AccountUnreachable
 
@@ -74,7 +74,7 @@ class EventSources:
             if len(there) != 1:
                 raise
             return there[0]
-        return EventSet(str(created["event_set_id"]), name, auto_tracking)
+        return EventSet(made_id(created, "event_set_id"), name, auto_tracking)
 
     def switch(self, event_set_id: str, *, auto_tracking: bool) -> None:
         """Switches auto_tracking of an event set on or off."""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Event
 from typing import Self
 
 from pydantic import SecretStr
@@ -67,9 +68,10 @@ class MappingClient:
         connections: int = 8,
         timeout: float = TIMEOUT_SECONDS,
         network: Network = DIRECT,
+        stop: Event | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network)
+        self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network, stop=stop)
         self._authorised, self._advertiser_ids, self._now = Authorised(tokens, then=THEN_RESUME), advertiser_ids, now
 
     def attempt(self, batch: Batch) -> Answer:
@@ -97,6 +99,7 @@ class MappingClient:
             reply.status,
             reply.body,
             seconds=reply.seconds,
+            fault=reply.fault,
             now=self._now(),
             secrets=[token.get_secret_value()],
             rule_of=_rule,

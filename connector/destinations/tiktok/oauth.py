@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from connector.config.fields import is_sendable
 from connector.delivery.answer import Verdict
-from connector.destinations.tiktok.answers import Envelope, read_envelope
+from connector.destinations.tiktok.answers import NO_ANSWER, Envelope, read_envelope
 from connector.destinations.tiktok.codes import NO_PERMISSION, Rule, rule_for_code, rule_for_status
 from connector.destinations.tiktok.redact import redact
 from connector.destinations.tiktok.transport import NoReply, Reply, Transport
@@ -26,6 +26,8 @@ REFRESH_PATH = f"{API}/oauth2/refresh_token/"
 _SHORT_TERM = "/tt_user/"
 _PASSING = frozenset({Verdict.RETRY, Verdict.THROTTLED, Verdict.UNKNOWN})
 _ELSEWHERE = "TikTok does not take the request for a new token. Check `refresh_path`: it has had several paths for it."
+_FOREVER = 100 * 365 * 86_400
+"""Seconds. A token that is good for longer has no end."""
 _REFUSED = "TikTok refuses the request."
 
 
@@ -108,7 +110,7 @@ def _data(reply: Reply | NoReply, elsewhere: str, *secrets: SecretStr) -> dict[s
         )
     envelope = read_envelope(reply.body)
     if envelope is None:
-        rule, said = rule_for_status(reply.status), f"HTTP {reply.status}, no TikTok answer"
+        rule, said = rule_for_status(reply.status), f"HTTP {reply.status}, {reply.fault or NO_ANSWER}"
         raise _refused(rule, elsewhere, said, lost=reply.status == 200 or reply.status >= 500)
     if envelope.code == 0:
         return envelope.data
@@ -138,10 +140,12 @@ def _granted(data: Mapping[str, Any]) -> Granted:
         SecretStr(refresh_token) if isinstance(refresh_token, str) and refresh_token else None,
         _seconds(data.get("expires_in")),
         _seconds(data.get("refresh_token_expires_in")),
-        tuple(map(str, ids)) if isinstance(ids, list) else (),
+        tuple(str(one) for one in ids if isinstance(one, str | int)) if isinstance(ids, list) else (),
     )
 
 
 def _seconds(value: object) -> float | None:
     """A time until the end; 0 is what some answers say of tokens that have none (inferred)."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if 0 < value < _FOREVER else None

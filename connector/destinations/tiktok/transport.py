@@ -1,13 +1,15 @@
 """One HTTP request to TikTok. The only module that knows the HTTP library."""
 
 import ipaddress
-import logging
 import re
+import threading
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from ssl import PROTOCOL_TLS_CLIENT, SSLCertVerificationError, SSLContext, SSLError
 from time import perf_counter
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from pydantic import SecretStr
@@ -15,11 +17,16 @@ from pydantic import SecretStr
 from connector import __version__
 from connector.config.network import DIRECT, Network
 from connector.delivery.answer import Answer, Verdict
+from connector.destinations.tiktok.deadline import Backend, Deadline
 from connector.errors import ConfigurationError
 
 TIMEOUT_SECONDS = 60.0
-"""For the answer. TikTok documents none; timeouts under load are known, hence patience."""
+"""For a whole attempt. TikTok documents none; timeouts under load are known, hence patience."""
 CONNECT_SECONDS = 10.0
+LARGEST_ANSWER = 1 << 20
+"""Bytes of an answer that are read, compressed or not."""
+_MOST_CODINGS = 5
+_WINDOW_OF_ANY_FORMAT = 32 + zlib.MAX_WBITS
 
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -31,21 +38,30 @@ _NEVER_SENT = (
 _CUT_SHORT = (httpx.WriteError, httpx.WriteTimeout, httpx.LocalProtocolError)
 """The request did not leave whole, so nothing of it can have been taken."""
 
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "Connection": "keep-alive",
+    "Content-Type": "application/json",
+    "User-Agent": f"connector/{__version__}",
+}
+_TOO_LARGE = "an answer of more than 1 MiB"
+_NOT_DECOMPRESSED = "an answer that cannot be decompressed"
+
 _CLOSED = re.compile(r"40[0-7]")
 """How a proxy says no for good; what else it says may be different the next time."""
 _CHECK_PROXY = "Check the user name and password in `proxy`, and whether it may be asked for this host."
 
-# The library logs the address of each request, and one of TikTok's calls has the app's secret in its address.
-logging.getLogger("httpx").setLevel(logging.WARNING)
-
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back; `seconds` is how long it took."""
+    """What came back: of a body that is too large or cannot be decompressed, `body` is empty and `fault` says so."""
 
     status: int
     body: bytes
     seconds: float
+    """How long it took."""
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +83,11 @@ class NoReply:
 class Transport:
     """Keeps up to `connections` connections open; used from as many threads.
 
-    HTTP/1.1, no redirects (they would carry the token elsewhere). Beyond this machine, and nowhere else, through the
-    proxy of `network`, or where it has none, that of the environment. `timeout` is in seconds.
+    HTTP/1.1, no redirects (they would carry the token elsewhere), no cookies. Beyond this machine, and nowhere else,
+    through the proxy of `network`, or where it has none, that of the environment. `timeout` is in seconds, for a whole
+    attempt; once `stop` is set an attempt under way ends within seconds.
 
-    Raises ConfigurationError for certificates that cannot be read.
+    Raises ConfigurationError for certificates that cannot be read, and for a proxy that cannot be used.
     """
 
     def __init__(
@@ -80,20 +97,20 @@ class Transport:
         connections: int = 1,
         timeout: float = TIMEOUT_SECONDS,
         network: Network = DIRECT,
+        stop: threading.Event | None = None,
     ) -> None:
-        self._api_url = api_url.rstrip("/")
+        self._api_url, self._timeout = api_url.rstrip("/"), timeout
         self._urls: dict[str, httpx.URL] = {}
         here, proxy = is_loopback(api_url), network.proxy
         self._through = " through the proxy of the destination" if proxy and not here else ""
-        self._http = httpx.Client(
-            headers={"User-Agent": f"connector/{__version__}", "Content-Type": "application/json"},
-            timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS), pool=None),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            follow_redirects=False,
+        self._deadline = Deadline(stop or threading.Event())
+        self._http = _Http(
+            Backend(self._deadline),
             verify=_trust(network.ca_file) if api_url.startswith("https:") else SSLContext(PROTOCOL_TLS_CLIENT),
-            proxy=proxy.get_secret_value() if proxy and not here else None,
-            trust_env=not here and proxy is None,
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            proxy=None if here else _proxy(api_url, proxy),
         )
+        self._extensions = {"timeout": {"connect": min(timeout, CONNECT_SECONDS), "pool": timeout}}
 
     def post(self, path: str, content: bytes, token: SecretStr | None = None) -> Reply | NoReply:
         """Send a body to a path below `api_url`. Raises for nothing that the network does."""
@@ -122,13 +139,77 @@ class Transport:
         content: bytes | None = None,
         parameters: Mapping[str, str] | None = None,
     ) -> Reply | NoReply:
-        headers = {"Access-Token": token.get_secret_value()} if token else None
+        headers = {**_HEADERS, "Access-Token": token.get_secret_value()} if token else _HEADERS
+        request = httpx.Request(
+            method, self._url(path), content=content, params=parameters, headers=headers, extensions=self._extensions
+        )
         started = perf_counter()
+        self._deadline.begin(self._timeout)
         try:
-            response = self._http.request(method, self._url(path), content=content, params=parameters, headers=headers)
+            response = self._http.handle_request(request)
+            try:
+                body, fault = _body(response)
+            finally:
+                response.close()
         except httpx.HTTPError as error:
             return _no_reply(error, perf_counter() - started, httpx.URL(self._api_url).host, self._through)
-        return Reply(response.status_code, response.content, perf_counter() - started)
+        return Reply(response.status_code, body, perf_counter() - started, fault)
+
+
+class _Http(httpx.HTTPTransport):
+    """httpx's connections, made by `backend`: none of its parameters reaches that far."""
+
+    def __init__(
+        self, backend: Backend, *, verify: SSLContext, limits: httpx.Limits, proxy: httpx.Proxy | None
+    ) -> None:
+        try:
+            super().__init__(verify=verify, limits=limits, proxy=proxy)
+        except ImportError:
+            raise ConfigurationError(
+                "HTTPS_PROXY or ALL_PROXY of the environment names a SOCKS proxy, which is not supported here: name an "
+                "HTTP proxy."
+            ) from None
+        self._pool._network_backend = backend
+
+
+def _proxy(api_url: str, written: SecretStr | None) -> httpx.Proxy | None:
+    """Return the proxy that is written for the destination, or that of the environment."""
+    if written:
+        return httpx.Proxy(written.get_secret_value())
+    url = httpx.URL(api_url)
+    address = getproxies().get(url.scheme) or getproxies().get("all")
+    if not address or proxy_bypass(url.netloc.decode()):
+        return None
+    try:
+        return httpx.Proxy(address if "://" in address else f"http://{address}")
+    except (httpx.InvalidURL, ValueError):
+        raise ConfigurationError(
+            "HTTPS_PROXY or ALL_PROXY of the environment is not the address of a proxy: write it as "
+            "http://proxy.example:3128."
+        ) from None
+
+
+def _body(response: httpx.Response) -> tuple[bytes, str]:
+    """Return the answer's bytes, decompressed, or why there are none."""
+    body = b""
+    for piece in response.iter_raw():
+        body += piece
+        if len(body) > LARGEST_ANSWER:
+            return b"", _TOO_LARGE
+    codings = [one.strip() for one in response.headers.get("content-encoding", "").lower().split(",")]
+    codings = [one for one in codings if one not in {"", "identity"}]
+    if len(codings) > _MOST_CODINGS or any(one not in {"gzip", "x-gzip", "deflate"} for one in codings):
+        return b"", _NOT_DECOMPRESSED
+    try:
+        for _ in codings:
+            if (
+                len(body := zlib.decompressobj(_WINDOW_OF_ANY_FORMAT).decompress(body, LARGEST_ANSWER + 1))
+                > LARGEST_ANSWER
+            ):
+                return b"", _TOO_LARGE
+    except zlib.error:
+        return b"", _NOT_DECOMPRESSED
+    return body, ""
 
 
 def _untrusted(error: BaseException | None) -> SSLCertVerificationError | None:
