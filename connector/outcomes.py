@@ -49,6 +49,7 @@ class Reason(StrEnum):
     CONFLICTING_CURRENCY = "conflicting_currency"
     INVALID_AMOUNT = "invalid_amount"
     INVALID_EVENT_CHANNEL = "invalid_event_channel"
+    INVALID_ID = "invalid_id"
     MISSING_PAGE_URL = "missing_page_url"
     MISSING_IDENTITY = "missing_identity"
     INVALID_IDENTITY = "invalid_identity"
@@ -82,6 +83,7 @@ class RowWarning(StrEnum):
     INCOMPLETE_AMOUNT = "incomplete_amount"
     PLACEHOLDER_VALUE = "placeholder_value"
     UNKNOWN_COUNTRY = "unknown_country"
+    INVALID_EXTERNAL_ID = "invalid_external_id"
 
 
 IdenticalRows = Literal["keep", "drop", "reject"]

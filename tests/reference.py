@@ -24,8 +24,11 @@ from tests.reference_vocabulary import (
 )
 
 LIMITS = {"price": Decimal(10) ** 14, "quantity": Decimal(10) ** 12, "value": Decimal(10) ** 32}
+INEXACT = "(a number with digits lost)"
 CONTENT = ("content_id", "content_name", "content_category", "brand")
 ALIASES = {column: parameter for parameter, columns in COLUMNS.items() for column in columns}
+
+IDS = ("event_id", "order_id", "shop_id", "content_id", "tiktok_click_id", "cookie_id")
 
 Key = tuple[str, str, str, str]
 
@@ -199,6 +202,7 @@ class Row:
         self.columns = {name.lower(): value for name, value in row.items()}
         self.mapped: dict[str, object] = {name: _comparable(self._raw(name)) for name in sources}
         self.warnings: set[str] = set()
+        self.has_inexact_id = False
         self._route()
         self._name_and_time()
         self._money()
@@ -208,9 +212,9 @@ class Row:
         self.content_id = self.an_id("content_id")
         self.properties = self._properties()
         self.id = self.an_id("event_id") or self._derived_id()
+        self.shared = self._shared()
         self.reason = next(self._reasons(), None)
         self.key = self._key()
-        self.shared = self._shared()
 
     def _raw(self, parameter: str) -> list[object]:
         """The values of a parameter, one for each of its columns that the row has."""
@@ -236,7 +240,8 @@ class Row:
         flat: list[object] = []
         for value in self._raw(parameter):
             flat.extend(value if isinstance(value, list) else [value])
-        return [plain for plain in map(values.text, flat) if plain]
+        texts = (INEXACT if values.is_inexact(value) else values.text(value) for value in flat)
+        return [plain for plain in texts if plain]
 
     def seen(self, parameter: str) -> str | None:
         """The text without characters that nobody sees."""
@@ -245,6 +250,7 @@ class Row:
 
     def an_id(self, parameter: str) -> str | None:
         """An id: a word that stands for nothing is none."""
+        self.has_inexact_id |= parameter in IDS and values.is_inexact(self.one(parameter))
         given = self.seen(parameter)
         if given and given.lower() in values.PLACEHOLDERS:
             self.warnings.add("placeholder_value")
@@ -265,7 +271,7 @@ class Row:
         self.web = self.source == "web"
         decimal = self.source_id.isascii() and self.source_id.isdigit()
         fits = self.source_id.isascii() and self.source_id.isalnum() if self.web else decimal
-        self.routed = self.source in ("web", "offline") and fits
+        self.routed = self.source in ("web", "offline") and fits and not values.is_inexact(self.one("event_source_id"))
 
     def _name_and_time(self) -> None:
         self.event = self.text("event") or self.settings.fixed_event_name
@@ -323,7 +329,7 @@ class Row:
             "email": [values.email_identifiers(one) for one in self.identifiers("email")],
             "phone": [values.phone_identifiers(one, region) for one in self.identifiers("phone")],
             "external_id": [
-                values.text_identifier(plain)
+                values.Given(invalid=True) if one == INEXACT else values.text_identifier(plain)
                 for one in self.identifiers("external_id")
                 if self.web and (plain := values.visible(one).strip())
             ],
@@ -465,6 +471,7 @@ class Row:
             "invalid_currency": self.currency not in LISTED_CURRENCIES | OTHER_CURRENCIES,
             "invalid_amount": not self.amounts_are_valid,
             "invalid_event_channel": channel is not None and channel not in CHANNELS,
+            "invalid_id": self.has_inexact_id,
             "missing_page_url": self.web and "url" not in self.page,
             "missing_identity": not self.identified,
             "invalid_identity": not (self.emails or self.phones or self.external_ids),

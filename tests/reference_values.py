@@ -84,6 +84,11 @@ def text(value: object) -> str | None:
     return str(value).strip() or None
 
 
+def is_inexact(value: object) -> bool:
+    """Whether a number is a binary one that several whole numbers are rounded to."""
+    return isinstance(value, float) and math.isfinite(value) and abs(value) > 2**53 - 1
+
+
 def sha256(plain: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 

@@ -346,7 +346,7 @@ KINDS: dict[str, tuple[tuple[pa.DataType, Values], ...]] = {
     "event_id": (
         (TEXT, texts(st.sampled_from(IDS))),
         (WHOLE, st.integers(0, 2)),
-        (FLOAT, st.sampled_from((1.0, 2.0, None))),
+        (FLOAT, st.sampled_from((1.0, 2.0, 1e16, None))),
     ),
     "event_source": (
         (TEXT, mostly(st.sampled_from(("web", "offline")), BLANK, st.sampled_from(("Web", "app", "crm")))),
@@ -354,6 +354,7 @@ KINDS: dict[str, tuple[tuple[pa.DataType, Values], ...]] = {
     "event_source_id": (
         (TEXT, mostly(st.sampled_from((PIXEL, "123")), BLANK, ANY_TEXT, st.just("٣"))),
         (WHOLE, st.integers(1, 2)),
+        (FLOAT, st.sampled_from((1.0, 1e18, None))),
     ),
     "event_set_id": ((TEXT, st.sampled_from(("123", "456", None))),),
     **dict.fromkeys(("email", "emails", "mail_2"), EMAIL_KINDS),

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.thorough
 
 EXPECTED = {
     "invalid_event_source_id", "missing_event", "unknown_event", "missing_timestamp", "invalid_timestamp", "event_too_old",
-    "event_in_future", "invalid_currency", "invalid_amount", "invalid_event_channel", "missing_page_url", "missing_identity",
+    "event_in_future", "invalid_currency", "invalid_amount", "invalid_event_channel", "invalid_id", "missing_page_url", "missing_identity",
     "invalid_identity", "incomplete_event", "duplicate", "invalid_email", "invalid_phone", "invalid_ip", "legacy_event_name",
     "currency_not_listed", "conflicting_rows", "conflicting_currency", "identical_rows", "incomplete_amount", "missing_ip_for_ldu", "web", "offline", "line_items",
 }  # fmt: skip

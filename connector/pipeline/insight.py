@@ -32,6 +32,7 @@ _ABOUT: dict[str, tuple[str, ...]] = {
     Reason.INVALID_CURRENCY: ("currency",),
     Reason.INVALID_AMOUNT: ("price", "quantity", "value"),
     Reason.INVALID_EVENT_CHANNEL: ("event_channel",),
+    Reason.INVALID_ID: ("event_id", "order_id", "shop_id", "content_id"),
 }
 _FOUND_BY = ("order_id", "event_id", "shop_id", "content_id")
 PERSONAL = frozenset({*ID_TYPES, *(one.name for one in PARAMETERS if one.personal)})

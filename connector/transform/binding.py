@@ -14,6 +14,8 @@ from connector.transform.template import Column, Constant, DataTemplate
 
 _IDENTIFIERS = frozenset({Kind.EMAIL, Kind.PHONE, Kind.EXTERNAL_ID, Kind.DEVICE})
 _NUMBERS = frozenset({Kind.AMOUNT, Kind.QUANTITY})
+_EXACT = frozenset({Kind.ID, Kind.ROUTE, Kind.ZIP})
+"""Beside identifiers and times, what is compared digit by digit."""
 
 _SEEN = frozenset({Kind.NAME, Kind.DEVICE_TYPE})
 _PLACES = frozenset({Kind.ZIP, Kind.PLACE, Kind.COUNTRY, Kind.REGION})
@@ -158,17 +160,18 @@ class _Binder:
 
 
 def _readable(parameter: Parameter, kind: pa.DataType) -> tuple[bool, str]:
-    number = _is_number(kind)
+    number, exact = _is_number(kind), _is_exact(kind)
     moment = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
     nothing = pa.types.is_null(kind)
     if parameter.kind in _IDENTIFIERS:
         inner = kind.value_type if is_list(kind) else kind
         plain = not _unreadable(inner) if parameter.kind is Kind.EXTERNAL_ID else is_text(inner) or _is_number(inner)
-        return nothing or plain, "text, a number, or a list of them"
+        return nothing or (plain and _is_exact(inner)), "text, a number that is exact, or a list of them"
     if parameter.kind is Kind.TIMESTAMP:
-        # A float of 32 bits holds the seconds of today to within a minute.
-        exact = number and kind not in (pa.float16(), pa.float32())
-        return nothing or moment or exact or is_text(kind), "a timestamp, a date, text, or a number that is exact"
+        readable = nothing or moment or (number and exact) or is_text(kind)
+        return readable, "a timestamp, a date, text, or a number that is exact"
+    if parameter.kind in _EXACT and not exact:
+        return False, "text, or a number that is exact"
     if parameter.kind in _NUMBERS:
         return nothing or number or is_text(kind), "a number or text"
     return nothing or not _unreadable(kind), "text, a number, true or false, or a date"
@@ -176,6 +179,11 @@ def _readable(parameter: Parameter, kind: pa.DataType) -> tuple[bool, str]:
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _is_exact(kind: pa.DataType) -> bool:
+    """Return False for floats of 32 bits and less: they hold seven digits, and the seconds of today to a minute."""
+    return kind not in (pa.float16(), pa.float32())
 
 
 def _unreadable(kind: pa.DataType) -> bool:

@@ -30,7 +30,7 @@ from connector.transform.sql.identity import (
     digests_in,
     has_invalid,
     has_placeholder,
-    marked_text,
+    identifier_text,
     packed_email,
     packed_phone,
     phone_number,
@@ -144,7 +144,7 @@ class _Compiler:
             yield put(name, f"{name}_{number}", field)
 
     def _column(self, name: str, column: str, field: Field) -> _Found:
-        text = marked_text(f"c{field.index}", field.kind, number=name == "phone")
+        text = identifier_text(f"c{field.index}", field.kind, number=name == "phone")
         return self._scalar(name, column, self._layers.put(Level.GIVEN, f"given_{column}", text), field.name)
 
     def _scalar(self, name: str, column: str, text: str, source: str | None = None) -> _Found:
@@ -158,7 +158,7 @@ class _Compiler:
         return _Found(listed, given, invalid, placeholder, many, source)
 
     def _list(self, name: str, column: str, field: Field) -> _Found:
-        put, text = self._layers.put, marked_text("x", field.kind.value_type, number=name == "phone")
+        put, text = self._layers.put, identifier_text("x", field.kind.value_type, number=name == "phone")
         texts = put(Level.GIVEN, f"given_{column}", f"list_transform(c{field.index}, lambda x: {text})")
         each = f"list_transform({texts}, lambda x: {self._packed(name, 'x')})"
         packed = put(Level.DIGEST, f"packed_{column}", f"coalesce(array_to_string({each}, ''), '')")

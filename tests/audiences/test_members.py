@@ -38,6 +38,25 @@ def hashed(
     return found
 
 
+@pytest.mark.parametrize("name", ["email", "phone", "idfa", "aaid"])
+def test_a_number_with_digits_lost_is_no_identifier(name: str) -> None:
+    for values in ([1e30, 2.0**53], [[1e30], [-(2.0**53)]]):
+        table = pa.table({name: values})
+        binding = bind(DataTemplate("tiktok_audience"), table.schema, AUDIENCES)
+        compiled = compile_members(binding, MemberRules("US", "lower", ("plain",)))
+        (part,) = hash_members(table.to_batches(), compiled, threads=1)
+        assert part.rejects == {"invalid_identity": 2}
+        assert part.warnings == {f"invalid_{'device_id' if name in ('idfa', 'aaid') else name}": 2}
+
+
+@pytest.mark.parametrize("name", ["email", "phone", "idfa", "aaid", "maid"])
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float16(), pa.list_(pa.float32())])
+def test_a_column_of_short_floats_is_refused_by_name(name: str, kind: pa.DataType) -> None:
+    schema = pa.schema([(name, kind), ("maid_type", pa.string())])
+    with pytest.raises(ConfigurationError, match=f'the column "{name}" is of type .*, a number that is exact'):
+        bind(DataTemplate("tiktok_audience"), schema, AUDIENCES)
+
+
 @pytest.mark.parametrize("name", ["country", "phone_region"])
 def test_an_unknown_country_of_a_phone_number_warns(name: str) -> None:
     table = pa.table({name: ["Germnay", "Germnay", "DE", None], "phone": ["030 1234567", None, "030 1234567", "x"]})

@@ -50,6 +50,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "invalid_currency": {"currency": "ZZZ"},
     "invalid_amount": {"price": "free"},
     "invalid_event_channel": {"event_channel": "fax"},
+    "invalid_id": {"shop_id": 2.0**53},
     "missing_page_url": {"page_url": ""},
     "missing_identity": {"email": "", "phone": ""},
     "invalid_identity": {"email": "jane"},
@@ -403,6 +404,12 @@ CASES: list[Case] = [
         {"event_source": "web", "event_source_id": "C4-A1"},
         "invalid_event_source_id",
     ),
+    refused("an offline id that lost digits", {"event_source_id": 7654321098765432109.0}, "invalid_event_source_id"),
+    *(
+        refused_online(f"{name} with digits lost", {name: -(2.0**53)}, "invalid_id")
+        for name in ("event_id", "order_id", "shop_id", "content_id", "tiktok_click_id", "cookie_id")
+    ),
+    offline("a click id with digits lost that is not sent", {"tiktok_click_id": 1e18}),
     refused("an offline id in Arabic digits", {"event_source_id": "١٢٣"}, "invalid_event_source_id"),
     refused(
         "a pixel with a letter beyond ASCII",

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from tests.golden.case import (
     DROP,
+    FLOAT,
     JANE,
     JOHN,
     NOTHING,
@@ -31,6 +32,7 @@ LONDON = "faad3b10918e39b5f4d5334f1e1e128719608e8bd3ad3b963dc30187b4518e23"
 FLOWERS = "b7092830a46827b527d318de83143f775c6e79c3705294510f12c964302ceffd"
 NUMBER_7 = "629f4cf9337b0d0c76f305d860f98894cfa8c279516b425747514ca8710deb97"
 NUMBER_42 = "73475cb40a568e8da8a045ced110137e159f890ac4da883b6b17dc651b3a8049"
+LARGEST_EXACT = "f40b423c2dd95ff2b2f027e22208f438cf7242862e5e746860e697308c9add26"
 USER_UPPER = "e40649be2376c2d87395d79091b082b7313f8326a4d9c27da52dec8253eaca92"
 
 
@@ -221,6 +223,25 @@ CASES: list[Case] = [
     online("an external id keeps its zeros", {"external_id": "007"}, {"user": {"external_id": NUMBER_7}}),
     online("a numeric external id is its digits", {"external_id": 42}, {"user": {"external_id": NUMBER_42}}),
     online("a whole float external id is its digits", {"external_id": 42.0}, {"user": {"external_id": NUMBER_42}}),
+    online(
+        "an external id with digits lost is left out",
+        {"external_id": 2.0**53},
+        {},
+        warnings={"invalid_external_id": 1},
+    ),
+    online(
+        "of several external ids, those that are exact are sent",
+        {"email": DROP, "external_id": (pa.list_(FLOAT), [[42.0, 1e18, 2.0**53 - 1]])},
+        {"user": {"email": DROP, "external_id": [NUMBER_42, LARGEST_EXACT]}},
+        warnings={"invalid_external_id": 1},
+    ),
+    refused_online(
+        "an external id with digits lost alone",
+        {"email": DROP, "external_id": 1e18},
+        "invalid_identity",
+        warnings={"invalid_external_id": 1},
+    ),
+    refused("a phone with digits lost", BY_PHONE | {"phone": 1e16}, "invalid_identity", warnings={"invalid_phone": 1}),
     refused_online(
         "web without any identity", {"email": DROP, "external_id": " ", "ip": "8.8.8.8"}, "missing_identity"
     ),

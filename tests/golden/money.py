@@ -213,8 +213,8 @@ CASES: list[Case] = [
     ),
     offline(
         "a large float content_id has no exponent",
-        {"content_id": 1e16},
-        {"properties": {"contents": [{"content_id": "1" + "0" * 16}]}},
+        {"content_id": 2.0**53 - 1},
+        {"properties": {"contents": [{"content_id": "9007199254740991"}]}},
     ),
     offline(
         "a fractional content_id",

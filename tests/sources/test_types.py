@@ -114,7 +114,7 @@ DUCKDB = [
     of("18446744073709551615::UBIGINT", id="18446744073709551615", property=18446744073709551615),
     of("123456789012345678901234567890123456789012::BIGNUM", id="123456789012345678901234567890123456789012"),
     of("1.50::DECIMAL(38, 20)", id="1.5", property=Decimal("1.5"), price=Decimal("1.5")),
-    of("0.1::FLOAT", id="0.1", property=Decimal("0.1"), price=Decimal("0.1"), time=REFUSED),
+    of("0.1::FLOAT", id=REFUSED, property=Decimal("0.1"), price=Decimal("0.1"), time=REFUSED),
     of(f"{TEN}::DOUBLE", time=TEN),
     of("'nan'::DOUBLE", id=ABSENT, property=ABSENT, price="invalid_amount", time=INVALID),
     of("'-inf'::DOUBLE", id=ABSENT, property=ABSENT, price="invalid_amount", time=INVALID),

@@ -111,6 +111,7 @@ def _compile_outcome(
         | event.compile_time(context)
         | currency_reasons
         | properties.compile_channel(context)
+        | outcome.id_reasons(context)
         | page_reasons
         | identity.reasons(identifiers)
     )

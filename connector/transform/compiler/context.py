@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+import pyarrow as pa
+
 from connector.catalogue import BY_NAME, Kind, Parameter, Plain
 from connector.transform.binding import (
     WITHOUT_PLACEHOLDERS,
@@ -16,7 +18,7 @@ from connector.transform.invisible import without_invisible
 from connector.transform.layers import Layers
 from connector.transform.packed import is_placeholder
 from connector.transform.rules import EventRules
-from connector.transform.sql.identity import MARKED, UNMARKED, can_be_marked, marked_text
+from connector.transform.sql.identity import MARKED, UNMARKED, can_be_marked, identifier_text, is_inexact, marked_text
 from connector.transform.sql.json import json_text
 from connector.transform.sql.text import guarded, id_digest, is_number_of, is_text, quote, text_of
 from connector.transform.stripped import Cleaning
@@ -53,6 +55,8 @@ class Context:
     given: dict[str, str] = field(default_factory=dict)
     placeholders: dict[str, str] = field(default_factory=dict)
     """By parameter, when its column holds a word that stands for nothing."""
+    inexact: dict[str, str] = field(default_factory=dict)
+    """By parameter, when its column holds a number that may have lost digits."""
 
     def fields(self, name: str) -> tuple[Field, ...]:
         """The columns that fill the parameter, none where it does not go with the event source."""
@@ -86,6 +90,9 @@ class Context:
         if is_marking(parameter.kind) and can_be_marked(source.kind):
             self.placeholders.setdefault(parameter.name, self.for_web(parameter.name, f"{text} < {UNMARKED}"))
             text = f"CASE WHEN {text} >= {UNMARKED} THEN {text} END"
+            if parameter.kind is Kind.ID and pa.types.is_floating(source.kind):
+                inexact = is_inexact(f"c{source.index}")
+                self.inexact.setdefault(parameter.name, self.for_web(parameter.name, inexact))
         given = self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, text))
         return self._guarded(column, given, parameter.plain, text=is_text(source.kind))
 
@@ -95,7 +102,8 @@ class Context:
         if not is_marking(parameter.kind):
             text = text_of(column, source.kind)
             return f"ltrim({text}, {MARKED})" if self.binding.is_marked(source) else text
-        text = marked_text(column, source.kind, number=parameter.kind is Kind.PHONE)
+        written = identifier_text if parameter.many else marked_text
+        text = written(column, source.kind, number=parameter.kind is Kind.PHONE)
         return text if is_text(source.kind) else self.layers.put(Level.TEXT, f"{parameter.name}_of_{column}", text)
 
     def _guarded(self, column: str, given: str, plain: Plain, *, text: bool) -> str:

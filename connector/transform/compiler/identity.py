@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from connector.catalogue import BY_NAME, PARAMETERS, Kind, Parameter
 from connector.hashed import PERSON_DIGITS
 from connector.outcomes import Reason, RowWarning
@@ -17,7 +19,7 @@ from connector.transform.sql.identity import (
     digests_in,
     has_invalid,
     has_placeholder,
-    marked_text,
+    identifier_text,
     packed_email,
     packed_phone,
     packed_text,
@@ -111,6 +113,8 @@ def reasons(identifiers: list[Identifier]) -> dict[Reason, str]:
 def warnings(context: Context, identifiers: list[Identifier]) -> dict[RowWarning, str]:
     """When an identifier was given and dropped, and when phone numbers stand beside a country that is not known."""
     words = {"email": RowWarning.INVALID_EMAIL, "phone": RowWarning.INVALID_PHONE}
+    if any(_is_floating(field.kind) for field in context.fields("external_id")):
+        words["external_id"] = RowWarning.INVALID_EXTERNAL_ID
     found = {words[one.name]: one.invalid for one in identifiers if one.name in words}
     given = [one.given for one in identifiers if one.name == "phone"]
     # The country of a web event warns by itself.
@@ -118,6 +122,10 @@ def warnings(context: Context, identifiers: list[Identifier]) -> dict[RowWarning
     if given and not is_sent and (unknown := put_unknown_country(context.layers, context.binding)):
         found[RowWarning.UNKNOWN_COUNTRY] = f"({unknown} AND {given[0]})"
     return found
+
+
+def _is_floating(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind.value_type if is_list(kind) else kind))
 
 
 def placeholders(context: Context, identifiers: list[Identifier]) -> dict[RowWarning, str]:
@@ -219,9 +227,9 @@ def _of_lists(context: Context, parameter: Parameter, fields: tuple[Field, ...])
 def _as_list(field: Field, parameter: Parameter) -> str:
     column, number = f"c{field.index}", parameter.kind is Kind.PHONE
     if is_list(field.kind):
-        texts = f"list_transform({column}, lambda x: {marked_text('x', field.kind.value_type, number=number)})"
+        texts = f"list_transform({column}, lambda x: {identifier_text('x', field.kind.value_type, number=number)})"
         return f"coalesce({texts}, []::VARCHAR[])"
-    return f"[{marked_text(column, field.kind, number=number)}]"
+    return f"[{identifier_text(column, field.kind, number=number)}]"
 
 
 def _of_digest_list(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from connector.catalogue import PARAMETERS, Kind
 from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
@@ -69,6 +70,16 @@ def compile_reason(context: Context, conditions: Mapping[Reason, str]) -> None:
         f"WHEN {conditions[reason]} THEN {number}" for number, reason in enumerate(REASONS, 1) if reason in conditions
     )
     context.layers.put(Level.OUTCOME, "reason", f"(CASE {branches} ELSE 0 END)::UTINYINT")
+
+
+def id_reasons(context: Context) -> dict[Reason, str]:
+    """When an id is a number that may have lost digits: two orders, or two goods, might be taken for one."""
+    found = [context.inexact[one.name] for one in PARAMETERS if one.kind is Kind.ID and _is_inexact(context, one.name)]
+    return {Reason.INVALID_ID: " OR ".join(found)} if found else {}
+
+
+def _is_inexact(context: Context, name: str) -> bool:
+    return context.text(name) is not None and name in context.inexact
 
 
 def compile_warnings(context: Context, conditions: Mapping[RowWarning, str]) -> None:

@@ -1,7 +1,10 @@
 """Which event source a row goes to: the destination's, or the one that the row names."""
 
+import pyarrow as pa
+
 from connector.outcomes import Reason
 from connector.transform.compiler.context import Context, Level, literal
+from connector.transform.sql.identity import is_inexact
 from connector.transform.sql.text import quote, text_of
 
 _ID_FORMS = "CASE event_source WHEN 'web' THEN '[A-Za-z0-9]+' ELSE '[0-9]+' END"
@@ -17,12 +20,15 @@ def compile_route(context: Context) -> str | None:
     layers, rules = context.layers, context.rules
     layers.put(Level.NORMAL, "event_source", _given(context, "event_source", rules.event_source))
     layers.put(Level.NORMAL, "event_source_id", _given(context, "event_source_id", rules.event_source_id))
-    layers.put(
-        Level.CLEAN,
-        "wrong_route",
-        f"event_source NOT IN ('web', 'offline') OR NOT regexp_full_match(event_source_id, {_ID_FORMS})",
-    )
+    wrong = f"event_source NOT IN ('web', 'offline') OR NOT regexp_full_match(event_source_id, {_ID_FORMS})"
+    layers.put(Level.CLEAN, "wrong_route", wrong + _lost(context))
     return "wrong_route"
+
+
+def _lost(context: Context) -> str:
+    """Return the condition, after an OR, that the id is a number that may have lost digits."""
+    fields = [field for field in context.fields("event_source_id") if pa.types.is_floating(field.kind)]
+    return "".join(f" OR {is_inexact(f'c{field.index}')}" for field in fields[:1])
 
 
 def is_routed(context: Context) -> bool:

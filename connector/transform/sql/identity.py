@@ -25,6 +25,11 @@ MARKED = "chr(0)"
 """The mark of a possible placeholder, which `stripped.py` puts before texts."""
 UNMARKED = "chr(1)"
 """Above all texts that are marked, and below all others."""
+INEXACT = UNMARKED
+"""The text of a floating-point number that may have lost digits: no text that is cleaned can be it."""
+
+FIRST_INEXACT = 2**53
+"""From here on, a double is the nearest of several whole numbers."""
 
 _OFTEN_NAMED = ("us", "gb", "ca", "de", "fr", "jp", "br", "mx", "id", "au")
 _ONE_DIGIT = "|".join(f"{digit}+" for digit in range(10))
@@ -35,6 +40,12 @@ def can_be_marked(kind: pa.DataType) -> bool:
     return is_text(kind) or pa.types.is_floating(kind)
 
 
+def identifier_text(column: str, kind: pa.DataType, *, number: bool = False) -> str:
+    """The text of a column of identifiers, marked likewise; INEXACT where it may have lost digits."""
+    text = marked_text(column, kind, number=number)
+    return f"CASE WHEN {is_inexact(column)} THEN {INEXACT} ELSE {text} END" if pa.types.is_floating(kind) else text
+
+
 def marked_text(column: str, kind: pa.DataType, *, number: bool = False) -> str:
     """The text of a column of any type, marked where it is no number or, being a phone `number`, of one digit."""
     text = text_of(column, kind)
@@ -43,6 +54,11 @@ def marked_text(column: str, kind: pa.DataType, *, number: bool = False) -> str:
     if number and not is_text(kind):
         return f"CASE WHEN regexp_full_match({text}, '{_ONE_DIGIT}') THEN {MARKED} || {text} ELSE {text} END"
     return text
+
+
+def is_inexact(column: str) -> str:
+    """Return the condition that a floating-point number may have lost digits of a whole number."""
+    return f"coalesce(isfinite({column}) AND abs({column}) >= {FIRST_INEXACT}, false)"
 
 
 def without_empty_digest(column: str) -> str:
@@ -134,9 +150,9 @@ def _nothing(column: str) -> str:
 
 def packed_text(column: str) -> str:
     """The packed digest of a value that needs no checking, and may be marked."""
-    marked = f"{column} < {UNMARKED}"
+    nothing = f"CASE WHEN {column} = {INEXACT} THEN '{INVALID}' ELSE '{PLACEHOLDER}' END"
     given = f"WHEN {is_digest(column)} THEN {given_digest(column)}"
-    return f"CASE WHEN {marked} THEN '{PLACEHOLDER}' {given} ELSE sha256({column}) END"
+    return f"CASE WHEN {column} <= {INEXACT} THEN {nothing} {given} ELSE sha256({column}) END"
 
 
 def _is_home(country: str | None, region: str) -> str:
