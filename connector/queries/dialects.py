@@ -24,10 +24,12 @@ class Dialect:
     nested_comments: bool = False
     booleans: tuple[str, str] = ("FALSE", "TRUE")
     times: Literal["typed", "text", "cast"] = "typed"
+    moments: Literal["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_TZ"] = "TIMESTAMP"
+    """The type of a time with an offset: where TIMESTAMP drops the offset, it would be a local time of the session."""
 
 
 def _like_postgres(name: str) -> Dialect:
-    return Dialect(name, dollar_quotes=True, nested_comments=True)
+    return Dialect(name, dollar_quotes=True, nested_comments=True, moments="TIMESTAMPTZ")
 
 
 def _like_spark(name: str) -> Dialect:
@@ -43,9 +45,9 @@ _KNOWN = (
     _like_postgres("duckdb"),
     _like_postgres("postgresql"),
     _like_postgres("cockroachdb"),
-    Dialect("redshift", backslash=True, dollar_quotes=True, nested_comments=True),
+    Dialect("redshift", backslash=True, dollar_quotes=True, nested_comments=True, moments="TIMESTAMPTZ"),
     Dialect("sqlite", times="text"),
-    Dialect("snowflake", backslash=True, dollar_quotes=True, line_comments=("--", "//")),
+    Dialect("snowflake", backslash=True, dollar_quotes=True, line_comments=("--", "//"), moments="TIMESTAMP_TZ"),
     _like_mysql("mysql"),
     _like_mysql("mariadb"),
     Dialect(
@@ -65,7 +67,7 @@ _KNOWN = (
     Dialect("trino"),
     Dialect("presto"),
     Dialect("awsathena"),
-    Dialect("vertica"),
+    Dialect("vertica", moments="TIMESTAMPTZ"),
     Dialect("teradatasql", times="typed"),
     Dialect("oracle", q_quotes=True, booleans=("0", "1")),
     Dialect("mssql", brackets=True, nested_comments=True, booleans=("0", "1"), times="cast"),

@@ -112,10 +112,12 @@ def _time(value: date, dialect: Dialect) -> str:
     if dialect.times == "text":
         return f"'{written}'"
     written += "+00:00" if aware else ""
+    if aware and dialect.moments == "TIMESTAMP_TZ":
+        return f"CAST('{written}' AS TIMESTAMP_TZ)"
     if dialect.times == "cast":
         kind = "DATETIMEOFFSET" if aware else "DATETIME2" if kind == "TIMESTAMP" else kind
         return f"CAST('{written}' AS {kind})"
-    return f"{kind} '{written}'"
+    return f"{dialect.moments if aware else kind} '{written}'"
 
 
 def _list(values: Sequence[object], dialect: Dialect) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from connector.queries.dialects import dialect_named
 from connector.queries.lexer import Kind, pieces
 from connector.queries.literals import Unwritable, identifier, literal
+from tests.postgres import Postgres
 from tests.queries.queries import rendered
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
@@ -102,7 +104,31 @@ ZONES: Any = st.none() | st.integers(-14, 14).map(lambda hours: timezone(timedel
 @given(value=st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30), timezones=ZONES))  # noqa: DTZ001
 def test_duckdb_reads_back_times_in_utc(duck: duckdb.DuckDBPyConnection, value: datetime) -> None:
     expected = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-    assert row(duck, literal(value, dialect_named("duckdb"))) == (expected,)
+    assert row(duck, f"CAST({literal(value, dialect_named('duckdb'))} AS TIMESTAMP)") == (expected,)
+
+
+MOMENT = datetime(2026, 1, 2, 4, 4, 5, tzinfo=timezone(timedelta(hours=1)))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_a_moment_is_the_same_in_every_time_zone_of_the_session(zone: str) -> None:
+    """Columns without a zone hold times of the session, as `now()::TIMESTAMP` gives them."""
+    sql = literal(MOMENT, dialect_named("duckdb"))
+    with duckdb.connect() as connection:
+        connection.execute(f"SET TimeZone = '{zone}'")
+        moment = f"make_timestamptz({int(MOMENT.timestamp()) * 1_000_000})"
+        for column in (moment, f"CAST({moment} AS TIMESTAMP)"):
+            later, earlier = f"{column} + INTERVAL 1 SECOND", f"{column} - INTERVAL 1 SECOND"
+            compared = (f"{column} = {sql}", f"{later} > {sql}", f"{earlier} < {sql}")
+            assert row(connection, *compared) == (True, True, True)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_a_moment_is_the_same_in_every_time_zone_of_postgresql(postgres: Postgres, zone: str) -> None:
+    sql = literal(MOMENT, dialect_named("postgresql"))
+    with psycopg.connect(postgres.url, options=f"-c TimeZone={zone}") as connection:
+        moment = f"to_timestamp({int(MOMENT.timestamp())})"
+        assert row(connection, f"{moment} = {sql}", f"{moment}::timestamp = {sql}") == (True, True)
 
 
 @given(values=st.lists(WORDS | st.integers(-100, 100), min_size=1, max_size=5))
@@ -177,6 +203,10 @@ def test_a_value_keeps_what_it_is_next_to_anything(duck: duckdb.DuckDBPyConnecti
         ("mssql", date(2026, 1, 2), "CAST('2026-01-02' AS DATE)"),
         ("sqlite", datetime(2026, 1, 2, tzinfo=UTC), "'2026-01-02 00:00:00'"),
         ("mssql", datetime(2026, 1, 2, tzinfo=UTC), "CAST('2026-01-02 00:00:00+00:00' AS DATETIMEOFFSET)"),
+        ("snowflake", MOMENT, "CAST('2026-01-02 03:04:05+00:00' AS TIMESTAMP_TZ)"),
+        ("redshift", MOMENT, "TIMESTAMPTZ '2026-01-02 03:04:05+00:00'"),
+        ("bigquery", MOMENT, "TIMESTAMP '2026-01-02 03:04:05+00:00'"),
+        ("snowflake", MOMENT.replace(tzinfo=None), "TIMESTAMP '2026-01-02 04:04:05'"),
         ("duckdb", Decimal("1E+3"), "1000"),
         ("duckdb", -1, "(-1)"),
         ("duckdb", 0.5, "0.5e0"),

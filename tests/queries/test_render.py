@@ -35,7 +35,7 @@ ADVANCED = [
     ("{{ parameters.items }} {{ parameters.values }}", "'i' 'v'"),
     ("{{ target }}", "'local'"),
     ("{{ run.last_success_at }}", "NULL"),
-    ("{{ run.started_at }}", "TIMESTAMP '2026-01-02 03:04:05+00:00'"),
+    ("{{ run.started_at }}", "TIMESTAMPTZ '2026-01-02 03:04:05+00:00'"),
     ("5 -{{ parameters.negative }}", "5 -(-2)"),
     ("E{{ parameters.s }}", "E 'it''s'"),
     ("'a'{{ parameters.s }}'b'", "'a' 'it''s' 'b'"),
@@ -181,7 +181,7 @@ def test_a_value_in_a_comment_cannot_leave_it(tmp_path: Path) -> None:
 
 def test_the_last_success_is_written_in_utc(tmp_path: Path) -> None:
     run = RunContext(RUN.started_at, datetime.fromisoformat("2026-01-01T23:30:00.5-05:00"))
-    assert rendered(tmp_path, "{{ run.last_success_at }}", run=run) == "TIMESTAMP '2026-01-02 04:30:00.500000+00:00'"
+    assert rendered(tmp_path, "{{ run.last_success_at }}", run=run) == "TIMESTAMPTZ '2026-01-02 04:30:00.500000+00:00'"
 
 
 def test_a_query_that_is_not_there_is_told(tmp_path: Path) -> None:
