@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from connector.config.places import region as known_region
 from connector.config.project import Project
+from connector.config.regions import REGIONS
+from connector.countries import alpha2
 from connector.errors import UsageError
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import change_left_out
@@ -85,10 +86,10 @@ def digests_of(project: Project, person: Person) -> list[PersonDigest]:
 def _regions(project: Project, region: str | None) -> tuple[str, ...]:
     if region is None:
         return project.default_regions or ("US",)
-    try:
-        return (known_region(region),)
-    except ValueError as error:
-        raise UsageError(f'--region is "{region}"; it {error}') from None
+    code = (alpha2(region) or region.strip()).upper()
+    if code not in REGIONS:
+        raise UsageError(f'--region is "{region}"; it must be a country\'s code or name, as DE or Germany.')
+    return (code,)
 
 
 def _of_phone(number: str, regions: tuple[str, ...]) -> list[PersonDigest]:

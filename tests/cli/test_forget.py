@@ -151,7 +151,7 @@ WRONG = {
     ("--email", "jane.example.com"): "e-mail address is none",
     ("--email", ""): "e-mail address is none",
     ("--phone", "12"): "no possible one in US",
-    ("--phone", PHONE, "--region", "UK"): 'Did you mean "GB"?',
+    ("--phone", PHONE, "--region", "Germnay"): "it must be a country's code or name, as DE or Germany",
     ("--email", JANE, "--target", "prod"): 'There is no target "prod"',
 }
 
@@ -175,6 +175,8 @@ def test_a_number_that_two_regions_read_differently_needs_one(keeper: Shopkeeper
     assert "--region" in keeper.typed("forget", "--phone", "020 7946 0958").sentence
     (one,) = keeper.forget("--phone", "020 7946 0958", "--region", "gb")["digests"]
     assert one["digest"] == PHONE_DIGEST
+    for region in ("United Kingdom", "GBR", "UK"):
+        assert keeper.forget("--phone", "020 7946 0958", "--region", region)["digests"] == [one]
     assert keeper.forget("--phone", PHONE)["digests"] == [one]
 
 
