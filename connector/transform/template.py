@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from connector.catalogue import CATALOGUES, EVENTS, OWN_PROPERTY, Catalogue
+from connector.catalogue import CATALOGUES, EVENTS, OWN_PROPERTY, Catalogue, Kind
 from connector.config.suggest import did_you_mean
 from connector.config.yaml import Document, read_yaml
+from connector.countries import alpha2
 from connector.errors import ConfigurationError, Problem
+from connector.transform.packed import is_placeholder
 
 _COLUMN_KEYS = ("column", "timezone", "first")
 
@@ -171,10 +173,21 @@ class _Loader:
         constant = value["value"]
         if isinstance(constant, str):
             constant = self.render(constant, place.file, place.line)
+        if message := self._wrong_constant(key, constant):
+            self._problem(place, message)
+            return None
         if constant is None or isinstance(constant, str | int | float | bool):
             return Constant("" if constant is None else constant)
         self._problem(place, f"{key} takes one constant: text, a number, true or false.")
         return None
+
+    def _wrong_constant(self, key: str, constant: object) -> str | None:
+        """Return what is wrong with a constant by which nothing could be read in any row."""
+        parameter, written = self.catalogue.named(key), str(constant or "").strip()
+        is_country = parameter is not None and parameter.kind in {Kind.COUNTRY, Kind.REGION}
+        if not is_country or not written or is_placeholder(written) or alpha2(written):
+            return None
+        return f'{key} is "{written}", which is no country: write its code or its name, as DE or Germany.'
 
     def _column(self, key: str, item: object, place: Place) -> Column | None:
         if isinstance(item, str) and item.strip():

@@ -1,11 +1,15 @@
-"""Columns of which a parameter cannot be read."""
+"""Columns and constants that a parameter cannot be read from."""
+
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import yaml
 
+from connector.catalogue import AUDIENCES, EVENTS
 from connector.errors import ConfigurationError
 from connector.transform.binding import bind
-from connector.transform.template import DataTemplate
+from connector.transform.template import Constant, DataTemplate, load_template
 
 EXACT = ("event_id", "order_id", "shop_id", "content_id", "event_source_id", "external_id", "phone", "zip_code", "timestamp")  # fmt: skip
 
@@ -17,3 +21,31 @@ def test_a_column_of_short_floats_is_refused_by_name_where_digits_count(kind: pa
     for name, problem in zip(sorted(EXACT), sorted(str(refused.value).splitlines()), strict=True):
         assert f'{name}: the column "{name}" is of type {kind}' in problem
         assert "a number that is exact" in problem
+
+
+def constants(directory: Path, catalogue: object, **values: object) -> DataTemplate:
+    parameters = {name: {"value": value} for name, value in values.items()}
+    (directory / "own.yaml").write_text(yaml.safe_dump({"parameters": parameters}))
+    chosen = AUDIENCES if catalogue is AUDIENCES else EVENTS
+    return load_template("own", directory, lambda text, _file, _line: text.replace("{{ country }}", "Germnay"), chosen)
+
+
+@pytest.mark.parametrize("catalogue", [EVENTS, AUDIENCES])
+@pytest.mark.parametrize("written", ["Germnay", "XX", "49", " Germnay ", 49, "{{ country }}"])
+def test_a_constant_that_is_no_country_is_refused_once(tmp_path: Path, catalogue: object, written: object) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        constants(tmp_path, catalogue, country=written, phone_region=written)
+    for name, problem in zip(("country", "phone_region"), refused.value.problems, strict=True):
+        plain = str(written).strip().replace("{{ country }}", "Germnay")
+        assert (
+            problem.message
+            == f'{name} is "{plain}", which is no country: write its code or its name, as DE or Germany.'
+        )
+        assert problem.line
+
+
+@pytest.mark.parametrize("catalogue", [EVENTS, AUDIENCES])
+@pytest.mark.parametrize("written", ["DE", "deu", " Germany ", "", "n/a", None])
+def test_a_constant_that_is_a_country_or_nothing_is_taken(tmp_path: Path, catalogue: object, written: object) -> None:
+    template = constants(tmp_path, catalogue, country=written)
+    assert template.sources["country"] == Constant("" if written is None else written)  # type: ignore[arg-type]
