@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from connector.config.fields import AccessToken, Secret, Text
+from connector.config.fields import SecretToken, Text, Token
 from connector.config.settings import Complaint, Settings
 
 _NEEDED = "needs access_token, or app_id and app_secret (with refresh_token, or connector auth login)"
@@ -16,10 +16,10 @@ class Credential(Settings):
 
     name: str
     description: Text | None = None
-    access_token: AccessToken | None = None
-    app_id: Text | None = None
-    app_secret: Secret | None = None
-    refresh_token: Secret | None = None
+    access_token: SecretToken | None = None
+    app_id: Token | None = None
+    app_secret: SecretToken | None = None
+    refresh_token: SecretToken | None = None
     refresh_path: Text | None = None
     """Where under `api_url` the grant is refreshed, if not where TikTok has it today."""
 

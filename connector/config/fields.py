@@ -28,20 +28,20 @@ def is_sendable(token: str) -> bool:
 
 
 def access_token(value: object) -> str:
-    """Take text that an HTTP header can hold, or a placeholder that is not filled in yet."""
-    if "{{" not in (written := text(value)) and not is_sendable(written):
+    """Take text that an HTTP header can hold, without what stands around it, or a placeholder still to be filled in."""
+    if "{{" in (written := text(value)):
+        return written
+    if not is_sendable(written):
         raise ValueError("must be one word of printable ASCII characters, without blanks and line breaks")
-    return written
+    return written.strip()
 
 
 def words(value: object) -> Any:
     """Take a list of texts, or a single one."""
-    if isinstance(value, tuple | list):
-        return tuple(text(item) for item in value)
     try:
-        return (text(value),)
+        return tuple(text(item) for item in (value if isinstance(value, tuple | list) else (value,)))
     except ValueError:
-        raise ValueError("must be a list of texts, as [one, two]") from None
+        raise ValueError("must be a list of texts, as [one, two], of which none is empty") from None
 
 
 def switch(value: object) -> bool:
@@ -86,14 +86,16 @@ def some_of(*choices: str) -> BeforeValidator:
     """Take one of a few words, or a list of several of them."""
 
     def chosen(value: object) -> tuple[str, ...]:
-        given = words(value)
+        given = tuple(value) if isinstance(value, list | tuple) else (value,)
         for word in given:
             if word not in choices:
-                hint = did_you_mean(word, choices)
+                hint = did_you_mean(word, choices) if isinstance(word, str) else ""
                 raise ValueError(f"must be {_alternatives(choices)}, or a list of several of them.{hint}")
         if not given:
             raise ValueError(f"must name at least one of {_alternatives(choices)}")
-        return tuple(dict.fromkeys(given))
+        if repeated := next((word for word in given if given.count(word) > 1), None):
+            raise ValueError(f"must name {repeated} only once")
+        return given
 
     return BeforeValidator(chosen)
 
@@ -151,5 +153,6 @@ Text = Annotated[str, BeforeValidator(text)]
 Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 Switch = Annotated[bool, BeforeValidator(switch)]
 Mapped = Annotated[dict[str, Any], BeforeValidator(mapping)]
+Token = Annotated[str, BeforeValidator(access_token)]
 Secret = Annotated[SecretStr, BeforeValidator(text)]
-AccessToken = Annotated[SecretStr, BeforeValidator(access_token)]
+SecretToken = Annotated[SecretStr, BeforeValidator(access_token)]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.config.shell_variables import shell_variable
+from connector.errors import ConfigurationError
 from tests.config.project import BASE, changed, line_of, load, problems
 
 TOKEN = "{access_token: token-that-never-prints}"
@@ -122,15 +123,44 @@ def test_other_values_may_look_so(tmp_path: Path) -> None:
     load(tmp_path, BASE + "    parameters: {sign: $VALUE}\n    description: ${VALUE}\n")
 
 
-@pytest.mark.parametrize("value", ["one\\ntwo", "one two", "one\\ttwo", "`cat x`", "tokén", "one\\u2028two"])
-def test_a_token_that_no_header_can_hold_is_refused_with_its_line(tmp_path: Path, value: str) -> None:
-    text = changed(TOKEN, f'\n    access_token: "{value}"')
-    (told,) = problems(tmp_path, text)
-    assert f"{line_of(text, 'access_token')}: credentials.tiktok.access_token" in told
-    assert "must be one word of printable ASCII characters" in told
-    assert "one" not in told.replace("one word", "")
+SECRETS_OF_APPS = {
+    "access_token": "{}",
+    "app_secret": "{{app_id: '1', refresh_token: r, app_secret: {}}}",
+    "refresh_token": "{{app_id: '1', app_secret: s, refresh_token: {}}}",
+    "app_id": "{{app_secret: s, refresh_token: r, app_id: {}}}",
+}
+UNSENDABLE = ["one\\ntwo", "one two", "one\\ttwo", "`cat x`", "tokén", "one\\u2028two", "one\\u200btwo", "one\\x7ftwo"]
+
+
+def credential(key: str, value: str) -> str:
+    entry = SECRETS_OF_APPS[key].format(f'"{value}"')
+    return changed(TOKEN, entry if key != "access_token" else f"\n    access_token: {entry}")
+
+
+@pytest.mark.parametrize("key", SECRETS_OF_APPS)
+def test_a_token_that_no_header_can_hold_is_refused_with_its_line(tmp_path: Path, key: str) -> None:
+    for value in UNSENDABLE:
+        text = credential(key, value)
+        (told,) = problems(tmp_path, text)
+        assert f"{line_of(text, key)}: credentials.tiktok.{key}" in told
+        assert "must be one word of printable ASCII characters" in told
+        assert key == "app_id" or "one" not in told.replace("one word", "")
+
+
+@pytest.mark.parametrize("key", SECRETS_OF_APPS)
+def test_a_token_of_the_environment_that_no_header_can_hold_is_refused(tmp_path: Path, key: str) -> None:
+    text = credential(key, "{{ env.TOKEN }}")
+    load(tmp_path, text, environ={})
+    project = load(tmp_path, text, environ={"TOKEN": "one\ntwo"})
+    with pytest.raises(ConfigurationError) as refused:
+        project.credential("tiktok")
+    assert "must be one word of printable ASCII characters" in str(refused.value)
+    assert key == "app_id" or "two" not in str(refused.value)
 
 
 @pytest.mark.parametrize("value", ["abc", " abc ", "abc\\n", "a$(b)c", "a.b-c_d=="])
-def test_a_token_that_a_header_can_hold_passes(tmp_path: Path, value: str) -> None:
-    load(tmp_path, changed(TOKEN, f'\n    access_token: "{value}"'))
+@pytest.mark.parametrize("key", SECRETS_OF_APPS)
+def test_a_token_that_a_header_can_hold_is_taken_without_blanks_around_it(tmp_path: Path, key: str, value: str) -> None:
+    found = getattr(load(tmp_path, credential(key, value)).credential("tiktok"), key)
+    plain = found if isinstance(found, str) else found.get_secret_value()
+    assert plain == value.replace("\\n", "").strip()
