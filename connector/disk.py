@@ -1,6 +1,7 @@
 """Make files and folders that their owner alone may read, and wait until the disk has what was written."""
 
 import os
+import secrets
 import stat
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ KEPT = 1 << 30
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 _OTHERS = 0o077
+_LONGEST_PART = 50
 
 
 def make_private_folder(path: Path, *, exist_ok: bool = True) -> None:
@@ -32,6 +34,13 @@ def make_private_file(path: Path) -> None:
     """Create an empty file that only its owner may read and write, or restrict one that exists to its owner."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
     restrict(path)
+
+
+def unfinished_file(path: Path) -> Path:
+    """Create an empty file beside `path`, which it is to replace once it is whole; its mode follows the umask."""
+    unfinished = path.with_name(f".{path.name[:_LONGEST_PART]}.{secrets.token_hex(4)}.unfinished")
+    os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    return unfinished
 
 
 def restrict(path: Path) -> None:

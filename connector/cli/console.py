@@ -1,19 +1,12 @@
 """The only place that writes to stdout and stderr: data goes to the one, everything else to the other."""
 
-import errno
 import json
 import os
 import select
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from threading import Event
-from typing import IO
 
-from connector.errors import ConnectorError
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
@@ -31,27 +24,6 @@ def say(text: str = "") -> None:
     """A line about what is going on."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
-
-
-@contextmanager
-def binary_output(file: Path | None) -> Iterator[IO[bytes]]:
-    """Where a table of data goes: a file, or stdout. A file is there, whole, or not at all."""
-    if file is None:
-        yield sys.stdout.buffer
-        sys.stdout.flush()
-        return
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    try:
-        with unfinished.open("wb") as sink:
-            yield sink
-        unfinished.replace(file)
-    except OSError as error:
-        # Raised without a file name by a write.
-        if error.errno not in _NO_ROOM:
-            raise
-        raise ConnectorError(f"{file} could not be written: {error.strerror}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def is_terminal() -> bool:

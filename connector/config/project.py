@@ -15,6 +15,7 @@ from connector.config.network import Network
 from connector.config.nodes import Node
 from connector.config.notification import Notification
 from connector.config.orchestration import Orchestration
+from connector.config.owned import FOLDERS, is_owned
 from connector.config.places import api_url, region
 from connector.config.resolve import Resolver
 from connector.config.roles import WITHOUT_ROLES, Restrictions, Role, has_roles
@@ -91,6 +92,12 @@ class Project:
     def state_directory(self) -> Path:
         """Where the ledger, staged runs and tokens are kept."""
         return self.directory / STATE
+
+    def owns(self, path: Path) -> bool:
+        """Tell whether a file belongs to the project or its state, or is named in `orchestrations.yaml`."""
+        folders = [self.state_directory, *(self.directory / name for name in FOLDERS)]
+        files = [self.directory / FILE, self.file]
+        return is_owned(path, self.directory, folders, files, self._reading().fill(self._root))
 
     @property
     def orchestrations(self) -> tuple[str, ...]:

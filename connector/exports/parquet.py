@@ -1,10 +1,12 @@
 """Parquet files, one a table; all of them are there, whole, or as they were before."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from connector.disk import unfinished_file
 from connector.exports.sink import Parts
 from connector.exports.tables import TABLES
 
@@ -14,10 +16,15 @@ class ParquetFiles:
 
     def __init__(self, files: Mapping[str, Path]) -> None:
         self._files = dict(files)
-        self._unfinished = {name: path.with_name(f".{path.name}.unfinished") for name, path in files.items()}
-        self._writers = {
-            name: pq.ParquetWriter(path, TABLES[name], compression="zstd") for name, path in self._unfinished.items()
-        }
+        self._unfinished: dict[str, Path] = {}
+        self._writers: dict[str, pq.ParquetWriter] = {}
+        try:
+            for name, path in files.items():
+                self._unfinished[name] = unfinished_file(path)
+                self._writers[name] = pq.ParquetWriter(self._unfinished[name], TABLES[name], compression="zstd")
+        except OSError:
+            self.close()
+            raise
 
     def take(self, run_id: str, parts: Parts) -> dict[str, int]:  # noqa: ARG002 - a sink's signature
         """See `Sink.take`."""
@@ -30,15 +37,18 @@ class ParquetFiles:
 
     def finish(self) -> None:
         """See `Sink.finish`."""
-        for name, writer in self._writers.items():
+        for writer in self._writers.values():
             writer.close()
-            self._unfinished[name].replace(self._files[name])
+        for name, path in self._unfinished.items():
+            path.replace(self._files[name])
 
     def close(self) -> None:
         """See `Sink.close`."""
-        for name, writer in self._writers.items():
-            writer.close()
-            self._unfinished[name].unlink(missing_ok=True)
+        for name, path in self._unfinished.items():
+            with suppress(OSError):
+                if name in self._writers:
+                    self._writers[name].close()
+            path.unlink(missing_ok=True)
 
 
 def files_in(folder: Path) -> dict[str, Path]:

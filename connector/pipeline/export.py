@@ -42,21 +42,27 @@ class Exported:
     rows: Mapping[str, int]
 
 
-def export_to_files(project: Project, output: Path, *, since: datetime | None = None) -> Exported:
-    """Writes the tables as Parquet files into the folder `output`, which is made; or, where its name ends with
-    .parquet, the table of runs into that one file.
+def files_for(project: Project, output: Path) -> dict[str, Path]:
+    """Give a file for every table in the folder `output`, which is made; where its name ends with .parquet, that file
+    for the table of runs.
 
-    Raises UsageError where there is a file in place of the folder, or no folder for the file.
+    Raises UsageError where there is a file in place of the folder, or it cannot be made, or belongs to the project.
     """
     if output.suffix == ".parquet":
-        if not output.parent.is_dir():
-            raise UsageError(f'The folder "{output.parent}" does not exist: make it first.')
-        files = {"sync_runs": output}
-    else:
-        if output.exists() and not output.is_dir():
-            raise UsageError(f'"{output}" is a file: name a folder, or a file that ends with .parquet.')
+        return {"sync_runs": output}
+    if output.exists() and not output.is_dir():
+        raise UsageError(f'"{output}" is a file: name a folder, or a file that ends with .parquet.')
+    if project.owns(output):
+        raise UsageError(f'"{output}" belongs to the project: name a folder that it does not use.')
+    try:
         output.mkdir(parents=True, exist_ok=True)
-        files = files_in(output)
+    except OSError as error:
+        raise UsageError(f'The folder "{output}" cannot be made: {error.strerror}. Name another.') from None
+    return files_in(output)
+
+
+def export_to_files(project: Project, files: Mapping[str, Path], *, since: datetime | None = None) -> Exported:
+    """Write tables as Parquet files, by name. Raises OSError where the disk fails."""
     with closing(ParquetFiles(files)) as sink:
         return _export(project, sink, since)
 

@@ -174,11 +174,12 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
         ("runs", "show", record["run_id"]),
         ("runs", "show", record["run_id"], "--json"),
         ("report", record["run_id"]),
-        ("runs", "export", "-o", str(made.state / "exported")),
+        ("runs", "export", "-o", str(made.directory / "exported")),
     ]
     outcomes = [run, *(inside(*args, project=made.directory) for args in more)]
     assert [one.code for one in outcomes] == [3, *[0] * 7]
-    return Left(everything_below(made.state), "\n".join(one.stdout + one.stderr for one in outcomes))
+    written = everything_below(made.state) + everything_below(made.directory / "exported")
+    return Left(written, "\n".join(one.stdout + one.stderr for one in outcomes))
 
 
 @pytest.mark.parametrize("text", [*MAILS, *PHONES, *MISSED])
@@ -246,8 +247,9 @@ def names_nobody(made: Shop, *outcomes: Outcome) -> dict[str, Any]:
         inside("rejects", record["run_id"], "--format", "json", project=made.directory),
         inside("runs", "show", record["run_id"], project=made.directory),
         inside("report", record["run_id"], project=made.directory),
-        inside("runs", "export", "-o", str(made.state / "exported"), project=made.directory),
+        inside("runs", "export", "-o", str(made.directory / "exported"), project=made.directory),
     ]
+    assert PEOPLE.found_in(everything_below(made.directory / "exported")) == []
     assert PEOPLE.found_in("\n".join(one.stdout + one.stderr for one in [*outcomes, *more])) == []
     assert PEOPLE.found_in(everything_below(made.directory / ".connector")) == []
     return record

@@ -9,6 +9,7 @@ import typer
 from connector.cli.console import counted, out_json, say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, SinceOption, nearest, open_project
+from connector.cli.output import ForceOption, check_output, writing_to
 from connector.errors import UsageError
 
 OutputOption = Annotated[
@@ -30,6 +31,7 @@ SchemaOption = Annotated[
 def export(
     context: typer.Context,
     output: OutputOption = None,
+    force: ForceOption = False,
     format: FormatOption = "parquet",
     warehouse: WarehouseOption = None,
     schema: SchemaOption = None,
@@ -40,12 +42,16 @@ def export(
 ) -> None:
     """Write runs, batches, requests, rejected rows and values as tables: Parquet files, or into a warehouse."""
     from connector.cli.since import moment
-    from connector.pipeline.export import export_to_files, export_to_warehouse
+    from connector.pipeline.export import export_to_files, export_to_warehouse, files_for
 
     begun = moment(since, datetime.now(UTC)) if since else None
     opened = open_project(nearest(context, project))
     if output is not None and warehouse is None and schema is None:
-        done, where = export_to_files(opened, output, since=begun), str(output)
+        files = files_for(opened, output)
+        for file in files.values():
+            check_output(file, opened, force=force)
+        with writing_to(output):
+            done, where = export_to_files(opened, files, since=begun), str(output)
     elif output is None and warehouse is not None and schema is not None:
         done, where = export_to_warehouse(opened, warehouse, schema, since=begun), f"{warehouse}, schema {schema}"
     else:

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from connector.cli.console import binary_output, counted, out, out_json, say
+from connector.cli.console import counted, out, out_json, say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+from connector.cli.output import ForceOption, check_output, output_file
 
 EmailOption = Annotated[
     str | None, typer.Option("--email", metavar="E", help="The e-mail address; -: read it from stdin.")
@@ -39,6 +40,7 @@ def forget(
     phone: PhoneOption = None,
     region: RegionOption = None,
     output: ReceiptOption = None,
+    force: ForceOption = False,
     project: ProjectOption = None,
     target: TargetOption = None,
     json_output: JsonOption = False,
@@ -48,9 +50,11 @@ def forget(
     from connector.pipeline.forget import Person, forget_person
 
     opened = open_project(project, target)
+    if output:
+        check_output(output, opened, force=force)
     receipt = forget_person(opened, Person(_given(email, "e-mail address"), _given(phone, "phone number"), region))
     if output:
-        with binary_output(output) as sink:
+        with output_file(output) as sink:
             sink.write(json.dumps(receipt, ensure_ascii=False, indent=2).encode() + b"\n")
     if json_output:
         out_json(receipt)

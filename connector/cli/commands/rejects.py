@@ -1,13 +1,15 @@
 """`connector rejects`: the rows that were not sent, and why."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from connector.cli.console import binary_output, say
+from connector.cli.console import say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, ProjectOption, RunArgument, open_project
+from connector.cli.output import ForceOption, check_output, output_file
 
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="R", help="Only rows with this reason.")]
 FormatOption = Annotated[Literal["csv", "parquet", "json"], typer.Option("--format", help="csv, parquet or json.")]
@@ -27,6 +29,7 @@ def rejects(
     reason: ReasonOption = None,
     format: FormatOption = "csv",
     output: OutputOption = None,
+    force: ForceOption = False,
     project: ProjectOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -35,7 +38,11 @@ def rejects(
     from connector.pipeline.rejects import write_rejects
 
     opened = open_project(project)
-    with binary_output(output) as sink:
-        rows = write_rejects(opened, run_id, sink, reason=reason, format_=format)
-    if output:
+    if output is None:
+        write_rejects(opened, run_id, sys.stdout.buffer, reason=reason, format_=format)
+        sys.stdout.flush()
+    else:
+        check_output(output, opened, force=force)
+        with output_file(output) as sink:
+            rows = write_rejects(opened, run_id, sink, reason=reason, format_=format)
         say(f"{rows:,} rows of run {run_id}, target {run_named(opened, run_id).target}, to {output}")

@@ -1,20 +1,20 @@
 """`connector report`: one run as a page to open, print or mail."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from connector.cli.console import binary_output, say
+from connector.cli.console import say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, ProjectOption, RunArgument, open_project
-from connector.errors import UsageError
+from connector.cli.output import ForceOption, check_output, output_file
 
 OutputOption = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (default: stdout).")
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,19 +34,14 @@ def report(
     from connector.pipeline.insight import insight_of
     from connector.report.page import page
 
+    opened = open_project(project)
     if output is not None:
-        _check(output, force=force)
-    written = page(insight_of(open_project(project), run_id), datetime.now(UTC))
-    with binary_output(output) as sink:
-        sink.write(written.encode())
-    if output:
-        say(f"Run {run_id} to {output}")
-
-
-def _check(output: Path, *, force: bool) -> None:
-    if output.is_dir():
-        raise UsageError(f'"{output}" is a folder: name a file, such as {output / "report.html"}.')
-    if not output.parent.is_dir():
-        raise UsageError(f'The folder "{output.parent}" does not exist: make it first.')
-    if output.exists() and not force:
-        raise UsageError(f'"{output}" is there already: name another file, or write over it with --force.')
+        check_output(output, opened, force=force)
+    written = page(insight_of(opened, run_id), datetime.now(UTC)).encode()
+    if output is None:
+        sys.stdout.buffer.write(written)
+        sys.stdout.flush()
+        return
+    with output_file(output) as sink:
+        sink.write(written)
+    say(f"Run {run_id} to {output}")

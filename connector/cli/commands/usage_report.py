@@ -10,6 +10,7 @@ import typer
 from connector.cli.console import out, out_json, say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+from connector.cli.output import ForceOption, check_output, output_file
 
 MonthOption = Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month, by UTC.")]
 FileOption = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.")]
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
 def usage_report(
     month: MonthOption,
     output: FileOption = None,
+    force: ForceOption = False,
     project: ProjectOption = None,
     target: TargetOption = None,
     json_output: JsonOption = False,
@@ -33,7 +35,10 @@ def usage_report(
     from connector.pipeline.usage import COLUMNS
     from connector.pipeline.usage import usage_report as report
 
-    found = report(open_project(project, target), month)
+    opened = open_project(project, target)
+    if output is not None:
+        check_output(output, opened, force=force)
+    found = report(opened, month)
     if json_output:
         out_json({"month": found.month, "lines": found.lines})
         return
@@ -44,5 +49,6 @@ def usage_report(
     if output is None:
         out(text.getvalue().rstrip("\n"))
     else:
-        output.write_text(text.getvalue())
+        with output_file(output) as sink:
+            sink.write(text.getvalue().encode())
         say(f"{len(found.lines):,} audiences of {found.month} are in {output}.")

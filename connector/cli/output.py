@@ -1,0 +1,68 @@
+"""The file that `-o` names: a new one, whole or not at all, and never one of the project's own."""
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from connector.errors import ConnectorError, UsageError
+
+if TYPE_CHECKING:
+    from connector.config.project import Project
+
+ForceOption = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+
+
+def check_output(output: Path, project: "Project", *, force: bool) -> None:
+    """Refuse to write where something is that must stay. Raises UsageError."""
+    try:
+        mode = _mode(output)
+    except OSError as error:
+        raise UsageError(f'"{output}" cannot be written: {error.strerror}. Name another file.') from None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise UsageError(f'"{output}" is a folder: name a file, such as {output / "report.html"}.')
+    if not output.parent.is_dir():
+        raise UsageError(f'The folder "{output.parent}" does not exist: make it first.')
+    if mode is not None and not stat.S_ISREG(mode):
+        kind = "a link" if stat.S_ISLNK(mode) else "not a file but a device, a pipe or a socket"
+        raise UsageError(f'"{output}" is {kind}, which is never replaced: name another file.')
+    if project.owns(output):
+        raise UsageError(f'"{output}" belongs to the project: name a file that it does not use.')
+    if mode is not None and not force:
+        raise UsageError(f'"{output}" is there already: name another file, or write over it with --force.')
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+@contextmanager
+def output_file(output: Path) -> Iterator[IO[bytes]]:
+    """Write a file that was checked; it takes its name once it is whole. Raises ConnectorError where that fails."""
+    from connector.disk import unfinished_file
+
+    with writing_to(output):
+        unfinished = unfinished_file(output)
+        try:
+            with unfinished.open("r+b") as sink:
+                yield sink
+            unfinished.replace(output)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_to(output: Path) -> Iterator[None]:
+    """Turn an error of the system into one sentence. Raises ConnectorError."""
+    try:
+        yield
+    except OSError as error:
+        # Arrow puts the system's words at the end of its own.
+        words = (error.strerror or str(error) or type(error).__name__).rpartition("] ")[2].rstrip(".")
+        raise ConnectorError(f"{output} could not be written: {words}.") from error
