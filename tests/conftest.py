@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.hypothesis_settings import load_profile
 from tests.postgres import Postgres, postgres
 from tests.snowflake.account import Account, snowflake_account
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw all examples of long properties in `make thorough`."""
+    load_profile(config.option.markexpr)
 
 
 @pytest.fixture(scope="session", name="postgres")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.command import Outcome, connector
+from tests.cli.command import Outcome, inside
 from tests.cli.shop import NAME, Shop, shop
 
 TIME = f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
@@ -35,7 +35,7 @@ def project(directory: Path, header: str, further: str = "") -> Shop:
 
 
 def preview(made: Shop) -> Outcome:
-    return connector("preview", NAME, project=made.directory)
+    return inside("preview", NAME, project=made.directory)
 
 
 def check_sent(outcome: Outcome) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from connector.countries import ALPHA2, alpha2, names
 from connector.transform.emails import parts_of
 from connector.transform.template import DataTemplate
-from tests.cli.command import Outcome, connector
+from tests.cli.command import Outcome, inside
 from tests.reference import Settings
 from tests.transform.harness import Outcome as Transformed
 from tests.transform.harness import transformed
@@ -53,7 +53,7 @@ def command(directory: Path, sql: str, *args: str, source: str = "offline") -> O
     (directory / "queries" / "q.sql").write_text(sql)
     (directory / "orchestrations.yaml").write_text(SETTINGS.replace("SOURCE", source).replace("ID", SOURCES[source]))
     duckdb.connect(str(directory / "wh.duckdb")).close()
-    return connector(*args, project=directory)
+    return inside(*args, project=directory)
 
 
 def events(outcome: Outcome) -> dict[str, Any]:

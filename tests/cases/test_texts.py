@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.command import connector
+from tests.cli.command import inside
 from tests.cli.shop import NAME, Shop, shop
 
 PIXEL = "C4EXAMPLE0PIXEL0CODE"
@@ -42,7 +42,7 @@ def project(directory: Path, query: str, *, web: bool) -> Shop:
 
 def previewed(made: Shop) -> list[Any]:
     """The events that `preview` shows."""
-    outcome = connector("preview", NAME, "--rows", "100", project=made.directory)
+    outcome = inside("preview", NAME, "--rows", "100", project=made.directory)
     assert outcome.code == 0, outcome.stderr
     (body, _) = json.JSONDecoder().raw_decode(outcome.stdout)
     return list(body["data"])

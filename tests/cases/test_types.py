@@ -10,7 +10,7 @@ import duckdb
 import pytest
 import yaml
 
-from tests.cli.command import connector
+from tests.cli.command import inside
 from tests.postgres import Postgres
 
 ADVERTISER = "7654321098765432109"
@@ -53,7 +53,7 @@ def embedded(directory: Path, query: str) -> Path:
 
 def events(directory: Path) -> list[dict[str, Any]]:
     """What a preview would send."""
-    outcome = connector("preview", "o", "--rows", "100", "--json", project=directory)
+    outcome = inside("preview", "o", "--rows", "100", "--json", project=directory)
     assert outcome.code == 0, outcome.stderr
     requests = json.loads(outcome.stdout, parse_float=Decimal)["requests"]
     return [event for request in requests for event in request["data"]]
@@ -90,7 +90,7 @@ from generate_series(1, 200) i
 @pytest.mark.parametrize("date", ["infinity", "-infinity", "5874897-12-31", "294247-01-11", "4713-01-01 BC"])
 def test_a_date_that_is_no_time_is_rejected_alone(tmp_path: Path, postgres: Postgres, date: str) -> None:
     made = project(tmp_path, postgres.new_database(), INFINITE.format(date))
-    outcome = connector("run", "o", "--json", project=made)
+    outcome = inside("run", "o", "--json", project=made)
     assert outcome.code == 0, outcome.stderr
     assert outcome.record()["rows"] == {"read": 200, "delivered": 199, "rejected": 1, "skipped": 0, "pending": 0}
     assert outcome.json["rejects"] == {"invalid_timestamp": 1}
@@ -106,7 +106,7 @@ def test_both_ways_to_write_an_address_give_it(tmp_path: Path, postgres: Postgre
     made = project(tmp_path, postgres.new_database(), query, **pixel)
     (event,) = events(made)
     assert event["user"]["ip"] == "8.8.8.8"
-    assert connector("run", "o", "--json", project=made).record()["warnings"] == {}
+    assert inside("run", "o", "--json", project=made).record()["warnings"] == {}
 
 
 def test_an_address_that_is_no_text_is_refused_with_what_to_write(tmp_path: Path, postgres: Postgres) -> None:
@@ -114,7 +114,7 @@ def test_an_address_that_is_no_text_is_refused_with_what_to_write(tmp_path: Path
         "select 'a@example.com' as email, now() as timestamp, 'https://a.example/' as page_url, '8.8.8.8'::inet as ip"
     )
     pixel = {"event_source": "web", "event_source_id": "C4EXAMPLE0PIXEL0CODE"}
-    outcome = connector("run", "o", project=project(tmp_path, postgres.new_database(), query, **pixel))
+    outcome = inside("run", "o", project=project(tmp_path, postgres.new_database(), query, **pixel))
     assert outcome.code == 2
     assert 'the column "ip" is of type inet' in outcome.stderr
     assert "cast it" in outcome.stderr

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.cli.command import connector
+from tests.cli.command import inside
 from tests.cli.shop import NAME, Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
 
@@ -76,7 +76,7 @@ def expected(rows: list[Row]) -> tuple[Any, ...]:
 @pytest.fixture(scope="module")
 def run(project: Shop, tiktok: TikTok) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The record of a run, and the events that arrived."""
-    record = connector("run", NAME, "--json", project=project.directory).record()
+    record = inside("run", NAME, "--json", project=project.directory).record()
     events = tiktok.events
     tiktok.requests.clear()
     return record, events
@@ -121,7 +121,7 @@ def test_conflicting_rows_are_counted_alike_wherever_the_slices_end(run: Run, re
 
 def test_a_plan_of_scattered_rows_counts_what_a_run_then_does(project: Shop, run: Run, tiktok: TikTok) -> None:
     record, _ = run
-    planned = connector("plan", NAME, "--json", project=project.directory).json
+    planned = inside("plan", NAME, "--json", project=project.directory).json
     assert planned["rows"]["to_send"] == record["rows"]["delivered"]
     assert planned["events"] == record["events"]["built"]
     assert planned["requests"] == record["requests"]["sent"]
@@ -136,7 +136,7 @@ def test_without_line_items_the_first_good_row_stands_and_later_ones_are_skipped
         project.settings.read_text().replace("    query: purchases", "    query: purchases\n    line_items: false")
     )
     tiktok.requests.clear()
-    record = connector("run", NAME, "--json", project=project.directory).record()
+    record = inside("run", NAME, "--json", project=project.directory).record()
     good = {event_id: [row for row in rows if row[4]] for event_id, rows in receipts.items()}
     first = {event_id: rows[:1] for event_id, rows in good.items() if rows}
     got = {event["event_id"]: event for event in tiktok.events}
@@ -162,8 +162,8 @@ def test_an_event_of_scattered_rows_that_is_refused_leaves_all_its_rows_out(
 
     with serving(answer) as server:
         own = shop(project.directory.parent / "refused", server.url, QUERY + " LIMIT 70000", tables={"receipts": TABLE})
-        record = connector("run", NAME, "--json", project=own.directory).record()
-        out = connector("rejects", record["run_id"], "--reason", "refused_by_tiktok", project=own.directory).stdout
+        record = inside("run", NAME, "--json", project=own.directory).record()
+        out = inside("rejects", record["run_id"], "--reason", "refused_by_tiktok", project=own.directory).stdout
     rows = [row for row in receipts[refused] if row[0] <= 70_000]
     assert record["rejects"]["refused_by_tiktok"] == len(rows) > 1
     assert [int(line.split(",")[0]) for line in out.splitlines()[1:]] == [row[0] for row in rows]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import connector
+from tests.cli.command import inside
 from tests.cli.shop import NAME, Shop, shop
 from tests.cli.tiktok import TikTok, serving
 
@@ -40,19 +40,19 @@ def events_of(tiktok: TikTok) -> list[dict[str, Any]]:
 
 def run(made: Shop) -> dict[str, Any]:
     """The record of a run."""
-    return connector("run", NAME, "--json", project=made.directory).record()
+    return inside("run", NAME, "--json", project=made.directory).record()
 
 
 def test_a_join_that_fans_out_is_told_by_preview_plan_and_run(tmp_path: Path, tiktok: TikTok) -> None:
     made = shop(tmp_path / "shop", tiktok.url, FANNED_OUT)
     for command in ("preview", "plan", "run"):
-        found = connector(command, NAME, "--json", project=made.directory).json
+        found = inside(command, NAME, "--json", project=made.directory).json
         assert found["warnings"] == {"identical_rows": 2}, command
         assert found["identical_value"] == {"USD": "25.48"}, command
     (event,) = events_of(tiktok)
     assert event["properties"]["value"] == Decimal("38.22")
     for words in (["runs", "show", found["run_id"]], ["preview", NAME]):
-        shown = connector(*words, project=made.directory)
+        shown = inside(*words, project=made.directory)
         assert "adding 25.48 USD" in shown.stdout + shown.stderr, words
 
 
@@ -139,7 +139,7 @@ def test_what_an_orchestration_may_say_of_lines_is_checked(
     tmp_path: Path, tiktok: TikTok, wrong: dict[str, Any], allowed: str
 ) -> None:
     made = shop(tmp_path / "shop", tiktok.url, FANNED_OUT, **wrong)
-    refused = connector("validate", project=made.directory)
+    refused = inside("validate", project=made.directory)
     assert (refused.code, tiktok.requests) == (2, [])
     assert f'"{next(iter(wrong.values()))}"' in refused.stderr
     assert allowed in refused.stderr

@@ -53,7 +53,7 @@ def test_the_summary_is_on_stdout_and_the_progress_on_stderr(
 )
 def test_run_does_what_plan_counted_and_prints_one_object(name: str, project: Path, tiktok: TikTok) -> None:
     before = len(tiktok.requests)
-    plan = connector("plan", name, "--target", "here", "--json", project=project)
+    plan = inside("plan", name, "--target", "here", "--json", project=project)
     assert len(tiktok.requests) == before
     run = connector("run", name, "--target", "here", "--json", project=project)
     record, planned, got = run.record(), plan.json, tiktok.requests[before:]
@@ -76,7 +76,7 @@ def test_run_does_what_plan_counted_and_prints_one_object(name: str, project: Pa
 
 def test_preview_shows_hashed_payloads_and_sends_nothing(project: Path, tiktok: TikTok) -> None:
     before = len(tiktok.requests)
-    shown = connector("preview", "store_purchases", "--rows", "3", "--target", "here", "--json", project=project)
+    shown = inside("preview", "store_purchases", "--rows", "3", "--target", "here", "--json", project=project)
     preview = shown.json
     assert (shown.code, shown.stderr) == (0, "")
     assert len(tiktok.requests) == before
@@ -127,7 +127,7 @@ def test_runs_show_tells_every_request_with_its_id(project: Path, history: dict[
 
 
 def test_runs_lists_the_latest_first(project: Path, history: dict[str, dict[str, Any]]) -> None:
-    listed = connector("runs", project=project)
+    listed = inside("runs", project=project)
     ids = [line.split()[0] for line in listed.stdout.splitlines()[1:]]
     assert (listed.code, listed.stderr) == (0, "")
     assert ids == sorted(ids, reverse=True)
@@ -138,7 +138,7 @@ def test_rejects_come_as_csv_with_one_row_for_each_rejected_row(
     project: Path, history: dict[str, dict[str, Any]]
 ) -> None:
     record = history["store_purchases"]
-    printed = connector("rejects", record["run_id"], project=project)
+    printed = inside("rejects", record["run_id"], project=project)
     rows = list(csv.DictReader(io.StringIO(printed.stdout)))
     assert (printed.code, printed.stderr) == (0, "")
     assert Counter(row["reason"] for row in rows) == record["rejects"]
@@ -150,7 +150,7 @@ def test_rejects_of_one_reason_come_as_json_in_a_file(
 ) -> None:
     record, file, reason = history["web_purchases"], tmp_path / "rejects.json", "missing_page_url"
     options = ("--reason", reason, "--format", "json", "-o", str(file))
-    written = connector("rejects", record["run_id"], *options, project=project)
+    written = inside("rejects", record["run_id"], *options, project=project)
     rows = json.loads(file.read_text())
     told = f"{len(rows)} rows of run {record['run_id']}, target local, to {file}\n"
     assert (written.code, written.stdout, written.stderr) == (0, "", told)

@@ -38,7 +38,7 @@ def run(made: Shop, *args: str) -> Outcome:
 @pytest.mark.parametrize("line_items", [True, False])
 def test_a_run_of_which_every_row_is_rejected_fails(tmp_path: Path, tiktok: TikTok, line_items: bool) -> None:
     made = shop(tmp_path / "shop", tiktok.url, ALL_BAD, line_items=line_items)
-    done = connector("run", NAME, "--json", project=made.directory)
+    done = inside("run", NAME, "--json", project=made.directory)
     record = done.record()
     assert (done.code, record["status"], record["error"], done.sentence) == (3, "failed", REASONS, REASONS)
     assert record["rows"] == {"read": 4, "delivered": 0, "rejected": 4, "skipped": 0, "pending": 0}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import checked, connector, ended, inside, started
+from tests.cli.command import checked, ended, inside, started
 from tests.cli.shop import GOOD, NAME, SOURCE_ID, TOKEN, shop
 from tests.cli.tiktok import OK, PATH, Reply, serving
 
@@ -29,7 +29,7 @@ def test_one_poisoned_event_of_many_is_found_and_the_others_are_delivered(tmp_pa
 
     with serving(answer) as tiktok:
         project = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=MANY)).directory
-        run = connector("run", NAME, "--json", project=project)
+        run = inside("run", NAME, "--json", project=project)
         record = run.record()
         rejects = inside("rejects", record["run_id"], project=project)
     assert run.code == 0
@@ -50,7 +50,7 @@ def test_each_request_is_an_envelope_of_events_in_the_order_of_the_result(tmp_pa
         project = shop(
             tmp_path / "shop", tiktok.url, GOOD.format(rows=2_300), destination={"max_in_flight": 1}
         ).directory
-        record = connector("run", NAME, "--json", project=project).record()
+        record = inside("run", NAME, "--json", project=project).record()
     assert [len(request.events) for request in tiktok.requests] == [1_000, 1_000, 300]
     assert ids(tiktok.events) == [f"e{n}" for n in range(2_300)]
     assert record["status"] == "completed"
@@ -67,7 +67,7 @@ def test_each_request_is_an_envelope_of_events_in_the_order_of_the_result(tmp_pa
 def test_a_limit_and_a_test_event_code_come_from_the_command_line(tmp_path: Path) -> None:
     with serving() as tiktok:
         project = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=500)).directory
-        run = connector("run", NAME, "--limit", "7", "--test-event-code", "TEST123", "--json", project=project)
+        run = inside("run", NAME, "--limit", "7", "--test-event-code", "TEST123", "--json", project=project)
     (request,) = tiktok.requests
     assert run.record()["rows"]["read"] == 7
     assert request.body["test_event_code"] == "TEST123"
@@ -78,7 +78,7 @@ def test_being_throttled_ends_well(tmp_path: Path) -> None:
     throttles = iter([Reply(40100, "Too many requests. Please retry in some time.", 401)] * 5)
     with serving(lambda body: next(throttles, OK)) as tiktok:
         project = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=1_500)).directory
-        run = connector("run", NAME, "--json", project=project)
+        run = inside("run", NAME, "--json", project=project)
     record = run.record()
     assert (run.code, record["status"]) == (0, "completed")
     assert sorted(ids(tiktok.events)) == sorted(f"e{n}" for n in range(1_500))
@@ -121,7 +121,7 @@ def test_a_token_revoked_half_way_keeps_what_was_delivered(tmp_path: Path) -> No
         project = shop(
             tmp_path / "shop", tiktok.url, GOOD.format(rows=9_500), destination={"max_in_flight": 1}
         ).directory
-        run = connector("run", NAME, project=project)
+        run = inside("run", NAME, project=project)
         listed = inside("runs", "list", "--json", project=project).json
     record = checked(listed["runs"][0])
     assert run.code == 1
@@ -137,7 +137,7 @@ def test_too_many_rejects_send_nothing(tmp_path: Path) -> None:
     with serving() as tiktok:
         strict = shop(tmp_path / "strict", tiktok.url, query, max_reject_percent=19).directory
         lenient = shop(tmp_path / "lenient", tiktok.url, query, max_reject_percent=20).directory
-        run = connector("run", NAME, "--json", project=strict)
+        run = inside("run", NAME, "--json", project=strict)
         assert tiktok.requests == []
         plan = inside("plan", NAME, project=strict)
         allowed = inside("run", NAME, "--json", project=lenient)

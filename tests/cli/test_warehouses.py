@@ -136,7 +136,7 @@ def test_a_run_on_snowflake_can_be_found_in_its_history(
     with serving() as tiktok:
         made = shop(tmp_path / "shop", tiktok.url, QUERY)
         on(made, filled("snowflake", made, request))
-        run = connector("run", NAME, "--json", project=made.directory)
+        run = inside("run", NAME, "--json", project=made.directory)
         assert (run.code, run.stderr) == (0, "")
     shown = inside("runs", "show", run.json["run_id"], project=made.directory).stdout
     number = inside("runs", "show", run.json["run_id"], "--json", project=made.directory).json["query_id"]
@@ -198,7 +198,7 @@ def test_a_refused_login_at_snowflake_exits_with_1_and_never_shows_the_password(
     snowflake.set(expired=False)
     on(made, {**snowflake.settings, "password": "so-secret"})
     for options in (("--json",), ("--debug",)):
-        outcome = connector("run", NAME, *options, project=made.directory)
+        outcome = inside("run", NAME, *options, project=made.directory)
         assert outcome.code == 1
         assert "390100 (28000)" in outcome.stderr
         assert "so-secret" not in outcome.stdout + outcome.stderr

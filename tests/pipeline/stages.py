@@ -19,7 +19,7 @@ from tests.reference import Event, Settings, event_json
 from tests.transform.harness import compiled
 
 NOW = 1_700_000_000
-UNHURRIED = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 Row = Mapping[str, str | None]
 Sent = tuple[str, str]

@@ -13,6 +13,7 @@ from connector.transform.limit import first_events, first_rows
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
 from tests import reference
+from tests.hypothesis_settings import scaled
 from tests.pipeline.stages import NAMES, NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, table_of
 from tests.reference import Settings
 from tests.transform.harness import compiled
@@ -30,7 +31,7 @@ def staged_of(table: pa.Table, directory: Path, limit: int, batch_rows: int) -> 
     return stage(hash_rows(batches, transform, threads=1, slice_rows=5), directory, transform.rules)
 
 
-@UNHURRIED
+@scaled(UNHURRIED, 30)
 @example([plain_row("e1"), plain_row("e2"), plain_row("e1"), plain_row("e2"), plain_row("e3")], 1, 2)
 @example([plain_row("e1"), {**plain_row("e1"), "value": "bad"}, plain_row("e2")], 1, 1)
 @given(st.lists(st.one_of(ROWS, ROWS, NAMELESS), max_size=40), st.integers(1, 30), st.integers(1, 9))

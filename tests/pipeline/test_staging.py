@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.ledger.left_out import left_out
@@ -13,6 +13,7 @@ from connector.pipeline.settle import EVENTS_AT_ONCE
 from connector.stage.reader import StageReader
 from connector.transform.grouping import payloads
 from tests import reference
+from tests.hypothesis_settings import scaled
 from tests.pipeline.stages import NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, staged_in, table_of
 from tests.reference import Settings
 
@@ -25,7 +26,7 @@ HOW = st.builds(
 )
 
 
-@settings(UNHURRIED, max_examples=100)
+@scaled(UNHURRIED, 100)
 @given(st.lists(ROWS, max_size=40), st.integers(1, 9), HOW)
 def test_slices_come_to_the_same_as_the_whole(rows: list[Row], slice_rows: int, how: Settings) -> None:
     table = table_of(rows)

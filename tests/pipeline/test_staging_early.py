@@ -21,6 +21,7 @@ from connector.transform.forgotten import Forgotten
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
 from tests import reference
+from tests.hypothesis_settings import scaled
 from tests.pipeline.stages import NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, staged_in, table_of
 from tests.pipeline.test_staging_known import FATES, SKIPS, keys_of, said_of
 from tests.reference import Settings
@@ -77,7 +78,7 @@ def all_staged(told: Sequence[BatchRecord], staged: Staged) -> Staged:
     return Staged(staged.read, batches=[*told, *staged.batches])
 
 
-@UNHURRIED
+@scaled(UNHURRIED, 30)
 @example([plain_row("e1"), plain_row("e2"), plain_row("e1"), plain_row("e1")], ["new"] * 24, 1)
 @given(st.lists(ROWS, max_size=40), FATES, st.integers(1, 9))
 def test_what_is_handed_on_and_what_waits_are_together_what_the_reference_says(
@@ -107,7 +108,7 @@ def test_what_is_handed_on_and_what_waits_are_together_what_the_reference_says(
     assert staged.read == len(rows)
 
 
-@UNHURRIED
+@scaled(UNHURRIED, 30)
 @given(st.lists(ROWS, min_size=1, max_size=40), st.integers(1, 9), st.integers(0, 40))
 def test_what_is_read_again_after_a_death_is_neither_sent_nor_counted_twice(
     rows: list[Row], slice_rows: int, until: int

@@ -16,6 +16,7 @@ from connector.ledger.records import KnownKeys
 from connector.pipeline.staging import Staged
 from connector.stage.reader import StageReader
 from tests import reference
+from tests.hypothesis_settings import scaled
 from tests.pipeline.stages import (
     NOW,
     ROWS,
@@ -67,7 +68,7 @@ def said_of(fates: dict[bytes, str]) -> Callable[[], Iterable[KnownKeys]]:
 TWO_ROWS_IN_TWO_SLICES = [plain_row("e1"), plain_row("e2"), plain_row("e1")]
 
 
-@UNHURRIED
+@scaled(UNHURRIED, 30)
 @example(TWO_ROWS_IN_TWO_SLICES, ["delivered", "new", *["new"] * 22], 1, True)
 @example(TWO_ROWS_IN_TWO_SLICES, ["lost", "new", *["new"] * 22], 1, True)
 @given(st.lists(ROWS, max_size=40), FATES, st.integers(1, 9), st.booleans())

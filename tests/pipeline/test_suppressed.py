@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.hashed import LEFT_OUT
@@ -18,6 +18,7 @@ from connector.transform.forgotten import Forgotten
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
 from tests import reference
+from tests.hypothesis_settings import scaled
 from tests.pipeline.stages import NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, table_of
 from tests.reference import Event, Settings
 from tests.transform.harness import compiled
@@ -32,7 +33,7 @@ def is_about_jane(event: Event) -> bool:
     return JANE in json.dumps(json.loads(reference.event_json(event))["user"])
 
 
-@settings(UNHURRIED, max_examples=10)
+@scaled(UNHURRIED, 20)
 @example([plain_row("e1"), {**plain_row("e2"), "email": "john@example.com"}, plain_row("e1")], 1, True)
 @example([plain_row("e1"), {**plain_row("e1"), "value": "bad"}, {**plain_row("e3"), "value": "bad"}], 2, True)
 @given(st.lists(ROWS, max_size=40), st.integers(3, 15), st.booleans())

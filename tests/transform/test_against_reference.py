@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from hypothesis import HealthCheck, given, settings
 
 from tests import reference
+from tests.hypothesis_settings import scaled
 from tests.reference import event_json
 from tests.strategies import Example, examples
 from tests.transform.harness import persons_in, template_of, transformed
 
 UNHURRIED = settings(
-    max_examples=300,
     deadline=None,
     derandomize=True,
     suppress_health_check=[
@@ -21,7 +21,7 @@ UNHURRIED = settings(
 )
 
 
-@UNHURRIED
+@scaled(UNHURRIED, 300)
 @given(examples())
 def test_both_say_the_same_of_every_row(tmp_path_factory: object, example: Example) -> None:
     mapping = present(example.mapping, example.columns)
