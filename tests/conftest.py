@@ -39,7 +39,6 @@ EVERY_NTH = {
     "cli/test_unused_parameters.py": 2,
     "files/test_variants.py": 2,
     "sources/test_types.py": 2,
-    "transform/test_kept.py": 4,
 }
 """Long tables of neighbours, each case of which takes a process, a file or a compiled query: `make test` takes every nth
 case of each test, CI and `make thorough` the others too."""

@@ -23,8 +23,9 @@ def scaled(base: settings, max_examples: int) -> Callable[[_Test], _Test]:
     """Draw a fifth of `max_examples` in `make test`; run the test in `make thorough` too, with all of them."""
 
     def decorate(test: _Test) -> _Test:
-        if settings.get_current_profile_name() != THOROUGH:
-            return settings(base, max_examples=-(-max_examples // SHARE))(test)
-        return settings(base, max_examples=max_examples)(pytest.mark.thorough(test))
+        thorough = settings.get_current_profile_name() == THOROUGH
+        examples = max_examples if thorough else -(-max_examples // SHARE)
+        limited: _Test = settings(base, max_examples=examples)(test)
+        return pytest.mark.thorough(limited) if thorough else limited
 
     return decorate
