@@ -16,6 +16,7 @@ from connector.countries import ALPHA2, alpha2, names
 from connector.transform.emails import parts_of
 from connector.transform.template import DataTemplate
 from tests.cli.command import Outcome, inside
+from tests.hypothesis_settings import scaled
 from tests.reference import Settings
 from tests.transform.harness import Outcome as Transformed
 from tests.transform.harness import transformed
@@ -173,7 +174,7 @@ WRAPPERS = (
 SEPARATORS = (";", ",", "|", " ", "\n", "; ", " , ", "\r\n", "\t")
 
 
-@settings(max_examples=60, deadline=None)
+@scaled(settings(deadline=None), 60)
 @given(st.data())
 def test_a_decorated_address_is_the_address(data: st.DataObject) -> None:
     texts = []
