@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import Outcome, checked, connector
+from tests.cli.command import Outcome, checked, connector, inside
 from tests.cli.shop import TOKEN
 from tests.cli.tiktok import TikTok, serving
 
@@ -38,12 +38,14 @@ def tiktok() -> Iterator[TikTok]:
 
 @pytest.fixture(scope="session")
 def simulated(project: Path) -> dict[str, Outcome]:
-    """Each orchestration sent to the simulator."""
-    return {name: connector("run", name, project=project) for name in SHIPPED}
+    """Each orchestration sent to the simulator, one of them by a process of its own."""
+    first, *others = SHIPPED
+    outcomes = {first: connector("run", first, project=project)}
+    return outcomes | {name: inside("run", name, project=project) for name in others}
 
 
 @pytest.fixture(scope="session")
 def history(project: Path, simulated: dict[str, Outcome]) -> dict[str, dict[str, Any]]:
     """The records of those runs, from `connector runs list`."""
-    listed = connector("runs", "list", "--json", project=project).json["runs"]
+    listed = inside("runs", "list", "--json", project=project).json["runs"]
     return {record["orchestration"]: checked(record) for record in listed if record["target"] == "local"}

@@ -198,7 +198,7 @@ def test_a_refused_login_at_snowflake_exits_with_1_and_never_shows_the_password(
     snowflake.set(expired=False)
     on(made, {**snowflake.settings, "password": "so-secret"})
     for options in (("--json",), ("--debug",)):
-        outcome = inside("run", NAME, *options, project=made.directory)
+        outcome = connector("run", NAME, *options, project=made.directory)
         assert outcome.code == 1
         assert "390100 (28000)" in outcome.stderr
         assert "so-secret" not in outcome.stdout + outcome.stderr
