@@ -28,8 +28,8 @@ def words(*texts: str) -> None:
 
 
 def ran(shop: Shop, *arguments: str, code: int = 0) -> str:
-    """What a process of its own prints."""
-    outcome = ended(started(*arguments, project=shop.directory))
+    """What a command prints."""
+    outcome = inside(*arguments, project=shop.directory)
     assert outcome.code == code, outcome
     return outcome.stdout + outcome.stderr
 
@@ -42,7 +42,9 @@ def test_whatever_a_run_prints(shop: Shop, tiktok: Simulator, where: str) -> Non
         change(shop, api_url="simulator")
     shop.people(PEOPLE)
     words(ran(shop, "plan", NAME), ran(shop, "preview", NAME))
-    run = ran(shop, "run", NAME, "--yes")
+    process = ended(started("run", NAME, "--yes", project=shop.directory))
+    assert process.code == 0, process
+    run = process.stdout + process.stderr
     assert re.search(r"staged \d+ identifiers for 1 request", run)
     assert "within" not in where or re.search(r"refused 0; its audiences hold \d+ identifiers\.", run)
     shop.people(PEOPLE[5:])
