@@ -224,7 +224,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("zip_code",),
         ("user", "zip_code"),
         Kind.ZIP,
-        "lower-cased, no spaces or hyphens, American: five digits; SHA-256",
+        "lower-cased, no spaces or hyphens, digits as ASCII has them, American: five digits; SHA-256",
         WEB,
         hashed=True,
         personal=True,

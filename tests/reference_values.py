@@ -202,10 +202,21 @@ def listed(text: str) -> list[str]:
 
 
 def words_of(text: str) -> list[str]:
-    place = text.find("?", text.find("@") + 2) if "@" in text else -1
-    words = [word for word in map(bare, (text[:place] if place > 0 else text).split()) if word]
+    words = [
+        word for word in map(bare, without_query(text).split()) if any(one.isalnum() or one == "@" for one in word)
+    ]
     values = [word for word in words if "@" in word or given_digest(word) or is_placeholder(word)]
     return words if words == values else [" ".join(words)]
+
+
+def without_query(text: str) -> str:
+    """The text up to a question mark that only blanks part from an address."""
+    for place, one in enumerate(text):
+        behind = text[place + 1 :]
+        host = "".join(itertools.takewhile(lambda other: other != "?" and not other.isspace(), behind))
+        if one == "@" and host and behind[len(host) :].lstrip().startswith("?"):
+            return text[: place + 1] + host
+    return text
 
 
 def addressed(text: str) -> list[str]:
@@ -327,7 +338,9 @@ def name(plain: str) -> str | None:
 
 def zip_code(plain: str, country: str | None, code: str | None, region: str) -> str | None:
     """`country` is what the row says, `code` what it is understood as."""
-    kept = without_space(plain.lower()).replace("-", "")
+    kept = without_space(unicodedata.normalize("NFKC", plain).lower())
+    kept = "".join(str(int(one)) if one.isdecimal() else one for one in kept)
+    kept = re.sub("[-‐‑‒–—―−]", "", kept)
     before = "AK AL AR AZ CA CO CT DC FL GA HI IA ID IL IN KS KY LA MA MD ME MI MN MO MS MT NC ND NE NH NJ NM NV NY OH "
     before += "OK OR PA RI SC SD TN TX UT VA VT WA WI WV WY US USA"
     looks = region == "US" and re.fullmatch(f"({before.lower().replace(' ', '|')}|)[0-9]{{5}}([0-9]{{4}})?", kept)

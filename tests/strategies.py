@@ -337,7 +337,22 @@ PHONE_KINDS = (
     (pa.list_(TEXT), lists(phones())),
     (WHOLE, phone_numbers()),
 )
-ZIPS = texts(st.sampled_from(("95110", "95110-1234", "M5V 3L9", "SW1A 1AA", "-", "９５110")))
+ZIPS = texts(
+    st.sampled_from(
+        (
+            "95110",
+            "95110-1234",
+            "M5V 3L9",
+            "SW1A 1AA",
+            "-",
+            "９５110",
+            "９５１１０－１２３４",
+            "٩٥١١٠",
+            "95110–1234",
+            "Ｍ５Ｖ　３Ｌ９",
+        )
+    )
+)
 WORDY = ("content_id", "content_name", "content_category", "brand", "order_id", "shop_id", "description", "content_type",
          "agent", "user_agent", "cookie_id", "ttp", "tiktok_click_id", "ttclid", "locale", "city", "state", "referrer_url",
          "external_id", "first_name", "last_name")  # fmt: skip

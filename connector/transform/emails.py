@@ -23,7 +23,10 @@ _COMMAS = ",，、"
 _SEPARATORS = f";|\t\r\n；｜{_COMMAS}"
 _SEPARATOR = re.compile(r"[;|\t\r\n；｜]")
 _COMMA = re.compile(f"[{_COMMAS}]")
-_QUERY = re.compile(r"(@[^\s?]+)\?.*", re.DOTALL)
+_QUERY = re.compile(r"(@[^\s?]+)\s*\?.*", re.DOTALL)
+"""What follows an address in a link, to its end."""
+_SAYS = re.compile(r"[^\W_]|@")
+"""What a word of nothing but punctuation lacks."""
 _COMMENT = re.compile(r"[(\[][^()\[\]<>@]*[)\]]")
 _QUOTED_NAME = re.compile(r"([\"'“”„])[^\"'“”„<>@]*[\"'“”„]\s*<")
 _SCHEME = re.compile(r"mailto:(//)?", re.IGNORECASE)
@@ -147,8 +150,8 @@ def _outside(text: str, *, named: bool) -> Iterator[str]:
 
 
 def _words(text: str) -> list[str]:
-    """The words between blanks where each is a value; else all as one, which is none: white space is inside of it."""
-    words = [word for one in _QUERY.sub(r"\1", text).split() if (word := _bare(one))]
+    """Return the words between blanks if each is a value; else all as one, which is none: it has white space inside."""
+    words = [word for one in _QUERY.sub(r"\1", text).split() if _SAYS.search(word := _bare(one))]
     alone = all("@" in word or is_digest(word) or is_placeholder(word) for word in words)
     return words if alone else [" ".join(words)]
 

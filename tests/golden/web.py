@@ -80,6 +80,11 @@ CASES: list[Case] = [
     online("nor by another default region", {"zip_code": "SW1A 1AA"}, user(zip_code=ZIP_SW1A1AA), settings=web(default_region="GB")),
     online("the country outweighs the region", {"zip_code": "95110-1234", "country": "US"}, user(zip_code=ZIP_95110, country="us"), settings=web(default_region="GB")),
     online("a numeric zip is its digits", {"zip_code": 95110}, user(zip_code=ZIP_95110)),
+    *(
+        online(f"digits that are none of ASCII: {given}", {"zip_code": given}, user(zip_code=ZIP_95110))
+        for given in ("９５１１０", "９５１１０－１２３４", "ＣＡ ９５１１０", "٩٥١١٠", "95110\u20131234", "९५११०")
+    ),
+    online("letters of full width", {"zip_code": "Ｍ５Ｖ　３Ｌ９", "country": "CA"}, user(zip_code=ZIP_M5V3L9, country="ca")),
     online("a zip of nothing but hyphens is absent", {"zip_code": " - "}),
     online("a zip's digest is taken as it is", {"zip_code": ZIP_95110.upper()}, user(zip_code=ZIP_95110)),
     online(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
+from unicodedata import decimal, normalize
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,7 @@ EMAIL_DIGESTS = "email_digests"
 PHONE_DIGESTS = "phone_digests"
 PHONE_DIGESTS_IN = "phone_digests_in"
 COUNTRY_CODE = "country_code"
+POSTAL_CODE = "postal_code"
 PUBLIC_IP = "public_ip"
 IS_NUMBER_IN = "is_number_in"
 JSON_TEXT = "python_json_text"
@@ -37,6 +39,7 @@ ANONYMOUS = "anonymous"
 WITHOUT_DIALLED = "without_dialled"
 
 _NOT_PUBLIC_V4 = ("0.", "10.", "127.", "169.254.", "192.168.")
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _CACHED_VALUES = 65_536
 _BETWEEN = "\0"
 """Stands between two values that are joined to one: texts are without it, or begin with it."""
@@ -52,6 +55,7 @@ def register(connection: "duckdb.DuckDBPyConnection", region: str) -> None:
         (UNICODE_LOWER, str.lower),
         (PHONE_DIGESTS, lambda text: phone_digests(text, region)),
         (COUNTRY_CODE, alpha2),
+        (POSTAL_CODE, postal_code),
         (PUBLIC_IP, is_public_ip),
         (JSON_TEXT, _json_text),
         (DECIMAL_TEXT, _decimal_text),
@@ -78,6 +82,12 @@ def _create(
     connection: "duckdb.DuckDBPyConnection", name: str, apply: Callable[..., Any], takes: int, returned: str
 ) -> None:
     connection.create_function(name, apply, ["VARCHAR"] * takes, returned, type=ARROW, null_handling=SPECIAL)
+
+
+def postal_code(text: str) -> str:
+    """Write a postal code in lower case, with digits, letters of full width and dashes as ASCII has them."""
+    small = normalize("NFKC", text).lower()
+    return "".join(str(decimal(one)) if one.isdecimal() else "-" if one in _DASHES else one for one in small)
 
 
 def is_public_ip(text: str) -> bool:

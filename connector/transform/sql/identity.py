@@ -12,7 +12,7 @@ from connector.countries import ALPHA2
 from connector.transform.emails import LONGEST_NAME, PLAIN, WITHOUT_PLUS_AND_DOTS
 from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.phones import FAST_E164, NO_DIGIT, SEPARATORS, SPACED_E164, home_spellings, national_pattern
-from connector.transform.sql.functions import COUNTRY_CODE, EMAIL_DIGESTS, PHONE_DIGESTS, PHONE_DIGESTS_IN
+from connector.transform.sql.functions import COUNTRY_CODE, EMAIL_DIGESTS, PHONE_DIGESTS, PHONE_DIGESTS_IN, POSTAL_CODE
 from connector.transform.sql.text import WHITE_SPACE_CLASS, is_code, is_text, lower, quote, text_of
 from connector.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
 
@@ -219,8 +219,10 @@ def cleaned_place(column: str) -> str:
 
 
 def cleaned_zip(column: str) -> str:
-    """A postal code without white space and hyphens, lower-cased; digests as they are."""
+    """A postal code without white space and hyphens, lower-cased, its digits those of ASCII; digests as they are."""
+    ascii_only = f"strlen({column}) = length({column})"
+    small = f"CASE WHEN {ascii_only} THEN lower({column}) ELSE {POSTAL_CODE}({column}) END"
     return (
         f"CASE WHEN {is_digest(column)} THEN {column}"
-        rf" ELSE nullif(regexp_replace({lower(column)}, '[{WHITE_SPACE_CLASS}-]', '', 'g'), '') END"
+        rf" ELSE nullif(regexp_replace({small}, '[{WHITE_SPACE_CLASS}-]', '', 'g'), '') END"
     )
