@@ -5,7 +5,7 @@
 | `ConfigurationError` | fix a file; nothing was opened                    | 2         |
 | `UsageError`         | fix the command                                   | 2         |
 | `AccessRefused`      | ask somebody who may; nothing was opened          | 2         |
-| `FileRefused`        | mend the file that was to be read; nothing sent   | 2         |
+| `FileRefused`        | fix the file that was to be read; nothing sent    | 2         |
 | `SourceError`        | fix the query, or try again                       | 1         |
 | `NothingSent`        | fix the data, or the limit that it names          | 3         |
 | `StopResumable`      | fix the cause, then `connector resume`            | 1         |

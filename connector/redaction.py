@@ -135,7 +135,7 @@ def redact(text: str, longest: int = 500) -> str:
 
 
 def holds_address(text: str) -> bool:
-    """Whether an e-mail address stands in a text, however it is encoded."""
+    """Tell whether an e-mail address stands in a text, however it is encoded."""
     return any(True for _ in _addresses(decode(text)[0]))
 
 
@@ -222,7 +222,7 @@ def _end_of_domain(match: re.Match[str]) -> int | None:
 
 
 def _is_user_of_host(plain: str, at: int, end: int) -> bool:
-    """Whether the @ parts the user from the host of a page's address: then the host stays."""
+    """Tell whether the @ parts the user from the host of a page's address: then the host stays."""
     start = plain.rfind("://", max(at - _LONGEST_AUTHORITY, 0), at)
     if (
         start < 0

@@ -12,5 +12,5 @@ class Route:
 
     @property
     def is_audience(self) -> bool:
-        """Whether identifiers go to an audience; `event_source` is then the action and the types of identifiers."""
+        """Tell whether identifiers go to an audience; `event_source` is then the action and their types."""
         return " " in self.event_source

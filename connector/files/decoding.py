@@ -100,7 +100,7 @@ class Decoder:
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, EOFError):
-            return "it ends too early; copy it again, or write it anew"
+            return "it ends too early; copy or export it again"
         if isinstance(error, gzip.BadGzipFile) and not self._read_any and "Not a gzipped" in str(error):
             return "its content is not gzip; pack it, or give it a name without .gz"
-        return "its content is damaged; copy it again, or write it anew"
+        return "its content is damaged; copy or export it again"

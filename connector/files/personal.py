@@ -22,7 +22,7 @@ def identifies_a_person(text: str) -> bool:
 
 
 def _is_phone(text: str) -> bool:
-    """Whether a number is valid somewhere with its country's code, or without one in North America.
+    """Tell whether a number is valid somewhere with its country's code, or without one in North America.
 
     With a zero in front and parts set off it is taken for one of another country.
     """

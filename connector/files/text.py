@@ -134,7 +134,7 @@ class Text:
             advice = (
                 "save the file as UTF-8, for instance with `iconv -f WINDOWS-1252 -t UTF-8`"
                 if name == "UTF-8"
-                else "its byte order mark says so; write it anew, or as UTF-8"
+                else "its byte order mark says so; save it again as UTF-8"
             )
             raise FileRefused(f"{self._shown}:{line}: not {name} text{byte}: {advice}.") from None
 
@@ -185,6 +185,6 @@ def line_breaks(text: bytes) -> int:
 
 
 def _has_line(text: bytes) -> bool:
-    """Whether there is a whole line; behind a CR the LF may still be to come."""
+    """Tell whether there is a whole line; behind a CR the LF may still be to come."""
     end = re.search(rb"[\r\n]", text)
     return bool(end and (end.group() == b"\n" or end.end() < len(text)))

@@ -29,7 +29,7 @@ class Files:
                 connection.execute(insert(files).values(run_id=run_id, number=number, **values))
 
     def has_read(self, run_id: str) -> bool:
-        """Whether a run has read a file."""
+        """Tell whether a run has read a file."""
         with self._database.reading() as connection:
             return (
                 connection.execute(select(files.c.run_id).where(files.c.run_id == run_id).limit(1)).first() is not None

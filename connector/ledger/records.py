@@ -337,7 +337,7 @@ class RunRecord:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the run is completed although no row was read."""
+        """Tell whether the run is completed although no row was read."""
         return self.status is RunStatus.COMPLETED and not self.rows.read
 
     def as_json(self) -> dict[str, object]:

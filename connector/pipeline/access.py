@@ -51,7 +51,7 @@ def check_access(project: Project, command: str, orchestration: str | None, run_
 
 
 def check_destination(project: Project, destination: str) -> None:
-    """Whether the user may ask TikTok about a destination: one with `admin_only` is for admins.
+    """Tell whether the user may ask TikTok about a destination: one with `admin_only` is for admins.
 
     Raises AccessRefused, having written that down; ConfigurationError where there is no such destination.
     """
@@ -62,7 +62,7 @@ def check_destination(project: Project, destination: str) -> None:
 
 
 def check_credential(project: Project, command: str, credential: str) -> None:
-    """Whether the user may change a credential: one that opens destinations with `admin_only` alone is for admins.
+    """Tell whether the user may change a credential: one that opens destinations with `admin_only` alone is for admins.
 
     Raises AccessRefused, having written that down; ConfigurationError.
     """
@@ -73,7 +73,7 @@ def check_credential(project: Project, command: str, credential: str) -> None:
 
 
 def is_for_others(project: Project, destinations: Sequence[str]) -> bool:
-    """Whether all these destinations are for admins, and the user is none."""
+    """Tell whether all these destinations are for admins, and the user is none."""
     asked = [project.restrictions_of(name).admin_only for name in destinations]
     return bool(asked) and all(asked) and not rights_of(os_user(), project.roles).admin
 

@@ -47,7 +47,7 @@ LEAST_USED = 1_000
 """TikTok shows no ads to an audience that matches fewer people (agreed by several sources)."""
 
 MIRROR = "mirror"
-READ_ANEW = "Interrupted before anything was sent; the next run reads the result anew."
+READ_ANEW = "Interrupted before anything was sent; the next run reads the result again."
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ def _unmapped(project: Project, job: Job | AudienceJob, schema: pa.Schema) -> It
 
 
 def _is_prescribed(job: Job | AudienceJob) -> bool:
-    """Whether these are files of a program: who sends them does not choose their columns."""
+    """Tell whether these are files of a program: who sends them does not choose their columns."""
     return job.file is not None and job.file.format.is_conversions
 
 
@@ -129,7 +129,7 @@ def _unused_columns(template: DataTemplate, schema: pa.Schema | None, source: st
 
 
 def _is_region(name: str, template: DataTemplate, schema: pa.Schema | None) -> bool:
-    """Whether this is the country that decides how phone numbers without a country code are read."""
+    """Tell whether this is the country that decides how phone numbers without a country code are read."""
     if name != "country":
         return False
     if schema is not None:

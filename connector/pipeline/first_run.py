@@ -62,7 +62,7 @@ def _check(at: Execution, destination: EventsDestination, routes: list[Route]) -
 
 def _stopped(destination: EventsDestination, check: Check) -> StopResumable:
     if check.about_token:
-        return StopResumable(f"{check.sentence} Nothing was sent: mend that. Then run `connector resume`.")
+        return StopResumable(f"{check.sentence} Nothing was sent: fix that. Then run `connector resume`.")
     return RefusedAlike(
         f"{check.sentence} Nothing was sent. If it is right all the same, `connector destinations test "
         f"{destination.name} --test-event-code C` sends one test event, and once that is taken runs go on."

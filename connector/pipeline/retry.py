@@ -1,4 +1,4 @@
-"""Rows that were refused or rejected are gone through again, after the cause was mended."""
+"""Rows that were refused or rejected are gone through again, after the cause was fixed."""
 
 import threading
 
@@ -33,7 +33,7 @@ def retry_run(
     allowed = check_access(project, "retry", record.orchestration)
     if is_audience(project, record.orchestration):
         raise UsageError(
-            f"An audience is not retried: `connector run {record.orchestration}` compares it with its query anew."
+            f"An audience is not retried: `connector run {record.orchestration}` compares it with its query again."
         )
     destination_of(project, record)
     with execution(project, record.orchestration, observer, stop) as at:
@@ -55,7 +55,7 @@ def _check_finished(record: RunRecord) -> None:
     if record.resumable:
         advice = f"`connector resume {record.run_id}` comes first"
     else:
-        advice = f"`connector run {record.orchestration}` reads everything anew"
+        advice = f"`connector run {record.orchestration}` reads everything again"
     raise UsageError(f"Run {record.run_id} ({record.status}) was not finished: {advice}.")
 
 

@@ -70,7 +70,7 @@ class Binding:
         return wanted
 
     def is_marked(self, field: Field) -> bool:
-        """Whether placeholders among the texts of a column are marked."""
+        """Tell whether placeholders among the texts of a column are marked."""
         found = any(field in fields and is_marking(self.kinds[name]) for name, fields in self.fields.items())
         return found and is_text(field.kind)
 
@@ -199,7 +199,7 @@ def _unreadable(kind: pa.DataType) -> bool:
 
 
 def _has_json(kind: pa.DataType) -> bool:
-    """Whether the values of this type, and those within them, can be written as JSON."""
+    """Tell whether the values of this type, and those within them, can be written as JSON."""
     if is_list(kind):
         return _has_json(kind.value_type)
     if pa.types.is_struct(kind):
@@ -215,7 +215,7 @@ def cleaning_of(kind: Kind) -> Cleaning:
 
 
 def is_marking(kind: Kind) -> bool:
-    """Whether placeholders, or numbers of one digit, are marked in a column that fills a parameter of this kind."""
+    """Tell whether placeholders, or numbers of one digit, are marked in columns of parameters of this kind."""
     return bool(cleaning_of(kind) & (Cleaning.PLACEHOLDERS | Cleaning.NUMBERS))
 
 

@@ -87,7 +87,7 @@ def _is_label(label: str) -> bool:
 
 
 def _is_letter(one: str) -> bool:
-    """Whether a character is a letter, a digit, or a mark on one, in any script."""
+    """Tell whether a character is a letter, a digit, or a mark on one, in any script."""
     return one.isalnum() or category(one).startswith("M")
 
 

@@ -16,7 +16,7 @@ _COUNTRY_CODE = 4
 
 
 def is_number_in(identifier: str, phones: str) -> bool:
-    """Whether an id has the digits of a phone number in a text, which may have a country code where the id has none.
+    """Tell whether an id has the digits of a phone number in a text, but for a country code that the id lacks.
 
     Zeros at the front, separators, extensions and words around it make no difference. A text may hold several numbers.
     """

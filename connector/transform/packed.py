@@ -46,12 +46,12 @@ def unpacked(text: str) -> list[str]:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a text is a word that stands for nothing, or the digest of one."""
+    """Tell whether a text is a word that stands for nothing, or the digest of one."""
     return text.lower() in _WORDS or text.lower() in PLACEHOLDER_DIGESTS
 
 
 def is_digest(text: str) -> bool:
-    """Whether a text is a SHA-256 in hex already."""
+    """Tell whether a text is a SHA-256 in hex already."""
     return len(text) == DIGEST_LENGTH and _HEX.issuperset(text.lower())
 
 

@@ -51,7 +51,7 @@ def numbers_of(text: str, region: str) -> list[str]:
 
 
 def is_one_digit(text: str, region: str) -> bool:
-    """Whether a number is one digit over and over, be it behind the country code 1."""
+    """Tell whether a number is one digit over and over, be it behind the country code 1."""
     match, digits = _ONE_DIGIT.fullmatch(text), [one for one in text if one.isdigit()]
     if not match or not match[1] or len(digits) < 2:
         return match is not None and len(digits) > 1

@@ -75,7 +75,7 @@ def test_without_a_terminal_nobody_agrees(shop: Shop) -> None:
 def test_an_audience_is_not_retried(run_once: Shop) -> None:
     outcome = inside("retry", run_id_of(run_once), project=run_once.directory)
     assert outcome.code == 2
-    assert "compares it with its query anew" in outcome.sentence
+    assert "compares it with its query again" in outcome.sentence
 
 
 def test_the_shipped_example_keeps_an_audience(tmp_path: Path) -> None:

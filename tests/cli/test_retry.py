@@ -1,4 +1,4 @@
-"""`connector retry` sends the rows that were left out, once their cause is mended, and no others."""
+"""`connector retry` sends the rows that were left out, once their cause is fixed, and no others."""
 
 import json
 from collections import Counter

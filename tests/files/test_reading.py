@@ -196,7 +196,7 @@ def test_bad_gzip_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "f.csv.gz").write_bytes(content)
     message = refusal(FileRefused, tmp_path, "f.csv.gz")
     assert message.startswith("f.csv.gz is not a complete gzip file: ")
-    assert message.endswith((" anew.", " without .gz."))
+    assert message.endswith((" again.", " without .gz."))
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:

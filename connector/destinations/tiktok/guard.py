@@ -145,8 +145,8 @@ def withheld(breach: Breach, batch: Batch) -> str:
             f", row{'s' * (len(rows) > 1)} {', '.join(f'{row:,}' for row in rows[:5])} of the result" if rows else ""
         )
     return (
-        f"Nothing was sent of a request in which {breach.parameter} holds {breach.holds} ({where}). Mend the query or "
-        "the template, and run it again: what was staged is then given up and read anew."
+        f"Nothing was sent of a request in which {breach.parameter} holds {breach.holds} ({where}). Fix the query or "
+        "the template, and run it again: what was staged is then discarded and read again."
     )
 
 

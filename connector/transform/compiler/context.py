@@ -114,7 +114,7 @@ class Context:
         return self.layers.put(Level.GUARDED, f"guarded_{column}", expression) if expression != given else given
 
     def is_own_phone(self, given: str) -> str | None:
-        """Whether an id is a phone number that its own row gives for the person; None where no row gives one."""
+        """Return the condition that an id is a phone number of its own row; None if no column gives any."""
         conditions = [
             self._is_one_of(given, f"own_phone_{number}", field) for number, field in enumerate(self.fields("phone"))
         ]

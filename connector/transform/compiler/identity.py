@@ -68,7 +68,7 @@ class _Packed:
 
     @property
     def given(self) -> str:
-        """Whether there is something, valid or not."""
+        """Return the condition that there is something, valid or not."""
         return f"({self.digests} IS NOT NULL OR {self.invalid})"
 
 

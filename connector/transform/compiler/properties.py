@@ -90,7 +90,7 @@ def _value_first(context: Context) -> bool:
 
 
 def _is_bad(context: Context, name: str, column: str) -> str:
-    """Whether a number is none, or too large; negative ones are lines that reduce a value, where lines may."""
+    """Return the condition that a value is no number, too large, or negative where no line may be."""
     rules = context.rules
     subtracts = rules.line_items and rules.negative_lines == "subtract"
     return is_bad(f"{column}_given", column, "false" if subtracts else f"{column}_negative", _LIMITS[name])
@@ -114,7 +114,7 @@ def compile_item(context: Context) -> None:
 
 
 def _reduces(context: Context) -> str:
-    """Whether a row has a negative price or quantity, or a negative value that is used."""
+    """Return the condition that a row has a negative price or quantity, or a negative value that is used."""
     negative = [f"number_{name}_negative" for name in ("price", "quantity") if context.text(name)]
     if context.text("value"):
         unused = "priced" if not _value_first(context) else "false"

@@ -114,7 +114,7 @@ def _zip(context: Context) -> str | None:
 
 
 def _is_american(context: Context, clean: str) -> str:
-    """Whether a postal code is one of the United States: by the row's country, else by the region and its form."""
+    """Return the condition that a postal code is American: by the row's country, else by the region and its form."""
     at_home = "false"
     if context.rules.default_region == "US":
         at_home = f"regexp_full_match({clean}, '(?:{_STATES})?[0-9]{{5}}([0-9]{{4}})?')"

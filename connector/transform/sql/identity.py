@@ -36,7 +36,7 @@ _ONE_DIGIT = "|".join(f"{digit}+" for digit in range(10))
 
 
 def can_be_marked(kind: pa.DataType) -> bool:
-    """Whether what is no phone number may be marked in a column of this type."""
+    """Tell whether what is no phone number may be marked in a column of this type."""
     return is_text(kind) or pa.types.is_floating(kind)
 
 
@@ -175,12 +175,12 @@ def digests_in(packed: str) -> str:
 
 
 def has_invalid(packed: str) -> str:
-    """Whether a part of what was packed is not valid."""
+    """Return the condition that a part of what was packed is not valid."""
     return _has(packed, len(INVALID))
 
 
 def has_placeholder(packed: str) -> str:
-    """Whether a part of what was packed stands for nothing."""
+    """Return the condition that a part of what was packed stands for nothing."""
     return _has(packed, len(PLACEHOLDER))
 
 

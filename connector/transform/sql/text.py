@@ -56,7 +56,7 @@ def is_one_of(column: str, words: Iterable[str]) -> str:
 
 
 def is_code(column: str, codes: Iterable[str]) -> str:
-    """Whether `column`, which is stripped, is one of these codes, which are all of one length.
+    """Return the condition that `column`, which is stripped, is one of these codes, which are all of one length.
 
     Two blanks stand between them, so that nothing else of that length is found that does not begin or end with one.
     """
@@ -120,7 +120,7 @@ def id_digest(column: str) -> str:
 
 
 def is_number_of(identifier: str, phones: str) -> str:
-    """Whether an id is one of the phone numbers in a text: the same digits, but for a country code and separators.
+    """Return the condition that an id is a phone number in a text: the same digits, without country code or separators.
 
     Of usual rows the first conditions decide; Python is asked for the others.
     """
@@ -154,7 +154,7 @@ def _may_hold_address(column: str) -> str:
 
 
 def _names_somebody(column: str) -> str:
-    """Whether a text without blanks holds an address or a phone number; Python is asked about the few that may.
+    """Return the condition that a text without blanks holds an address or a phone number; ask Python about a few.
 
     Patterns would be compiled for each slice, and each id has its own.
     """
@@ -163,7 +163,7 @@ def _names_somebody(column: str) -> str:
 
 
 def _is_unusual(column: str) -> str:
-    """Whether a number in `column` may be written with characters beyond ASCII."""
+    """Return the condition that a number in `column` may be written with characters beyond ASCII."""
     return f"(strlen({column}) <> length({column}) AND regexp_matches({column}, {quote(UNUSUAL_NUMBER)}))"
 
 

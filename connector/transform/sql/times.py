@@ -50,7 +50,7 @@ def unix_seconds(column: str, kind: pa.DataType, zone: str) -> str:
 
 
 def is_day(column: str, kind: pa.DataType) -> str:
-    """Whether `column`, which is a time, is a whole day: a date, a text with nothing else, or eight digits."""
+    """Return the condition that the time in `column` is a whole day: a date, its text, or its eight digits."""
     if pa.types.is_timestamp(kind):
         return "false"
     if pa.types.is_date(kind):
