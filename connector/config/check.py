@@ -1,6 +1,6 @@
 """Everything that can be known about `orchestrations.yaml` without the environment."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,15 +32,14 @@ _VERSION = 1
 def problems_of(file: Path, trees: Mapping[str, Node], chosen: str) -> list[Problem]:
     """Check the file under every target; what is wrong only under others than the chosen one says so."""
     found = {name: _check_tree(file, tree) for name, tree in trees.items()}
-    problems = list(found.get(chosen, ()))
+    problems = dict.fromkeys(found.get(chosen, ()))
     for name, others in found.items():
         for problem in others:
             message = problem.message
             if problem not in problems and "targets." not in message:
                 problem = replace(problem, message=f'{message} (With the target "{name}".)')  # noqa: PLW2901
-            if problem not in problems:
-                problems.append(problem)
-    return problems
+            problems[problem] = None
+    return list(problems)
 
 
 def _check_tree(file: Path, root: Node) -> list[Problem]:
@@ -73,11 +72,12 @@ def _check_top(root: Node, findings: Findings) -> None:
 def _check_section(name: str, node: Node, findings: Findings) -> None:
     if not isinstance(node.value, dict):
         findings.add(node, "must be a mapping of names to settings")
+    defined = [key for key, entry in node.entries() if entry.origin[:1] != ("targets",)]
     for key, entry in node.entries():
         if not _usable(key):
             findings.add(entry, "has a name that cannot be used; use letters, digits, _ and -")
         if isinstance(entry.value, dict):
-            _check_entry(name, key, entry, node, findings)
+            _check_entry(name, key, entry, defined, findings)
         else:
             findings.add(entry, "must be a mapping of settings", secret=True)
 
@@ -109,8 +109,7 @@ def _usable(name: str) -> bool:
     return bool(name.strip()) and name[0] not in ".-" and name.isprintable() and not set(name) & set("/\\")
 
 
-def _check_entry(name: str, key: str, entry: Node, siblings: Node, findings: Findings) -> None:
-    defined = [other for other, node in siblings.entries() if node.origin[:1] != ("targets",)]
+def _check_entry(name: str, key: str, entry: Node, defined: Sequence[str], findings: Findings) -> None:
     if entry.origin[:1] == ("targets",) and nearest(key, defined) and _is_partial(name, entry):
         findings.add(entry, f"is in this target only, and incomplete.{did_you_mean(key, defined)}")
         return

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from connector.config.findings import Findings
+from connector.config.findings import MOST_EXPLAINED, Findings
 from connector.config.nodes import Node, Path, plain
 from connector.config.render import has_placeholder
 from connector.config.settings import Settings
@@ -40,7 +40,9 @@ def examine(
     for key in own.keys() & model.filled_in:
         findings.add_unknown(node.at((key,)), model.known_keys())
     built, faults = _validate(model, {key: own[key] for key in own if key not in model.filled_in} | dict(filled))
-    misspelt = {nearest(str(fault.path[-1]), model.known_keys()) for fault in faults if fault.kind == _UNKNOWN}
+    misspelt = {
+        nearest(str(fault.path[-1]), model.known_keys()) for fault in faults[:MOST_EXPLAINED] if fault.kind == _UNKNOWN
+    }
     for fault in faults:
         is_follow_on = fault.kind == "missing" and fault.path[-1] in misspelt
         is_elsewhere = fault.path[0] in model.references and (fault.path[0] in given or fault.kind != "missing")

@@ -9,6 +9,8 @@ from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, Problem
 
 _LONGEST_SHOWN = 60
+MOST_EXPLAINED = 100
+"""Problems that come with what was probably meant, which takes long to find."""
 
 
 @dataclass
@@ -17,6 +19,7 @@ class Findings:
 
     file: Path
     problems: list[Problem] = field(default_factory=list)
+    _seen: set[Problem] = field(default_factory=set, repr=False)
 
     def add(self, node: Node, sentence: str, *, secret: bool = False) -> None:
         """Record a sentence about a node, without its full stop; the value goes before one with "must".
@@ -27,19 +30,29 @@ class Findings:
         if sentence.startswith("must") and not secret:
             subject = f"{subject} is {_shown(node)}; it"
         end = "" if sentence.endswith(("?", ".")) else "."
-        problem = Problem(f"{subject} {sentence}{end}", self.file, node.line)
-        if problem not in self.problems:
+        problem = Problem(_on_one_line(f"{subject} {sentence}{end}"), self.file, node.line)
+        self._append(problem)
+
+    def _append(self, problem: Problem) -> None:
+        # Problems are also added to the list itself.
+        if len(self._seen) < len(self.problems):
+            self._seen = set(self.problems)
+        if problem not in self._seen:
+            self._seen.add(problem)
             self.problems.append(problem)
 
     def add_unknown(self, node: Node, known: Iterable[str]) -> None:
         """Record a key that there is not."""
         word = str(node.origin[-1]) if node.origin else ""
+        if len(self.problems) >= MOST_EXPLAINED:
+            self.add(node, "is not a known key")
+            return
         known = list(known)
         self.add(node, f"is not a known key{_hint(word, known) or '; known are ' + ', '.join(known)}")
 
     def add_absent(self, node: Node, kind: str, word: str, known: Iterable[str], there: str) -> None:
         """Record a name that nothing has, as `names the warehouse "demmo", which is not in warehouses`."""
-        known = list(known)
+        known = list(known) if len(self.problems) < MOST_EXPLAINED else []
         only = f" ({', '.join(known)})" if known else ""
         self.add(node, f'names the {kind} "{word}", which is not {there}{_hint(word, known) or only}')
 
@@ -47,6 +60,12 @@ class Findings:
         """Raise ConfigurationError, in the order of the file, if there is any problem."""
         if self.problems:
             raise ConfigurationError(sorted(self.problems, key=lambda problem: problem.line or 0))
+
+
+def _on_one_line(message: str) -> str:
+    if message.isprintable():
+        return message
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in message)
 
 
 def _hint(word: str, known: list[str]) -> str:

@@ -19,6 +19,8 @@ from connector.config.suggest import fold
 from connector.config.warehouse import DatabaseUrl, Warehouse
 
 SECTIONS = ("warehouses", "credentials", "destinations", "orchestrations")
+MOST_ENTRIES, MOST_TARGETS = 2_000, 50
+"""Of a section, and targets, each of which is checked."""
 _MODELS: Mapping[str, tuple[type[Settings], ...]] = {
     "warehouses": (Warehouse,),
     "credentials": (Credential,),
@@ -52,6 +54,16 @@ def section(root: Node, name: str) -> Node:
     if node is None or node.value is None:
         return Node({}, node.line if node else root.line, (*root.origin, name))
     return node
+
+
+def check_size(root: Node, findings: Findings) -> None:
+    """Refuse more entries and targets than can be checked within seconds. Raises ConfigurationError."""
+    limits = {**dict.fromkeys((*SECTIONS, "notifications", "roles"), MOST_ENTRIES), "targets": MOST_TARGETS}
+    for name, most in limits.items():
+        node = section(root, name)
+        if isinstance(node.value, dict) and len(node.value) > most:
+            findings.add(node, f"has {len(node.value):,} entries; there can be {most:,}: make several projects of it")
+            findings.raise_any()
 
 
 def canonical(root: Node, findings: Findings) -> Node:

@@ -52,9 +52,12 @@ def api_url(value: object) -> str:
 
 
 def _split(address: str) -> SplitResult | None:
+    """Return the parts; None for what is no URL, or holds blanks, line breaks or a host that no name server knows."""
+    if not address.isprintable() or " " in address:
+        return None
     try:
         url = urlsplit(address)
-        _ = url.port
+        _ = url.port, (url.hostname or "").encode("idna")
     except ValueError:
         return None
     return url

@@ -10,7 +10,7 @@ from connector.config.credential import Credential
 from connector.config.destination import REGION, TIKTOK, AnyDestination
 from connector.config.fields import switch, text
 from connector.config.findings import Findings
-from connector.config.layout import Top, section
+from connector.config.layout import Top, check_size, section
 from connector.config.network import Network
 from connector.config.nodes import Node
 from connector.config.notification import Notification
@@ -55,6 +55,7 @@ def load_project(
     if not isinstance(document.root.value, dict):
         findings.add(document.root, "must be a mapping that begins with version: 1", secret=True)
         findings.raise_any()
+    check_size(document.root, findings)
     chosen = choose_target(document.root, target, findings)
     trees = merged_targets(document.root, findings)
     findings.problems += [one for one in problems_of(file, trees, chosen) if one not in findings.problems]

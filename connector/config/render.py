@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.exceptions import UndefinedError
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from connector.config.nodes import Node
@@ -40,8 +41,18 @@ class _Missing(StrictUndefined):
         return self._undefined_name or ""
 
 
+class _Environment(SandboxedEnvironment):
+    """Settings need no arithmetic, which can take hours and gigabytes."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's
+        """Refuse it."""
+        raise TypeError(operator)
+
+
 # Autoescape is for HTML; these values go into settings as they are.
-_JINJA = SandboxedEnvironment(undefined=_Missing, keep_trailing_newline=True, autoescape=False)
+_JINJA = _Environment(undefined=_Missing, keep_trailing_newline=True, autoescape=False)
 
 
 def has_placeholder(value: object) -> bool:
@@ -57,7 +68,7 @@ def template_fault(text: str) -> str | None:
     """Say what is wrong with a template whatever the environment holds; None if it can be filled in."""
     try:
         unknown = meta.find_undeclared_variables(_JINJA.parse(text)) - {"env"}
-    except TemplateSyntaxError:
+    except (TemplateSyntaxError, RecursionError, MemoryError, ValueError):
         return "has a placeholder that is not closed or not understood; write it as {{ env.NAME }}"
     if unknown:
         return f'asks for "{min(unknown)}"; only the environment can be used here, as {{{{ env.NAME }}}}'
@@ -79,7 +90,16 @@ def render(text: str, environ: Mapping[str, str]) -> str:
                 break
             stand_ins[name] = ""
             continue
-        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError):
+        except (
+            TemplateError,
+            ArithmeticError,
+            TypeError,
+            ValueError,
+            LookupError,
+            AttributeError,
+            RecursionError,
+            MemoryError,
+        ):
             break
         if stand_ins:
             raise MissingVariables(list(stand_ins))

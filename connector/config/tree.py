@@ -1,5 +1,6 @@
 """From PyYAML's composed nodes to our tree: merge keys, duplicate keys, tags."""
 
+import re
 from pathlib import Path
 
 import yaml
@@ -13,13 +14,42 @@ _MERGE = _STANDARD + "merge"
 BARE_PLACEHOLDER_ADVICE = 'A value that begins with "{{" needs quotation marks around it.'
 
 
+_UNREPRESENTABLE = re.compile(r"[\x00\ud800-\udfff]")
+MOST_VALUES = 50_000
+DEEPEST = 40
+
+
+class LimitExceeded(Exception):
+    """The file holds more than is read."""
+
+    def __init__(self, sentence: str, line: int | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence, self.line = sentence, line
+
+
+class Limit:
+    """Counts values; what an alias repeats counts each time."""
+
+    def __init__(self) -> None:
+        self._values = 0
+
+    def count(self, line: int, depth: int) -> None:
+        """Count a value. Raises LimitExceeded."""
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise LimitExceeded(f"The file holds more than {MOST_VALUES:,} values, the most there can be.", line)
+        if depth > DEEPEST:
+            raise LimitExceeded(f"This line nests deeper than {DEEPEST} levels, the most there can be.", line)
+
+
 class TreeBuilder:
-    """Builds the tree of one file and collects what is wrong with it."""
+    """Builds the tree of one file and collects what is wrong with it; raises LimitExceeded."""
 
     def __init__(self, file: Path) -> None:
         self.problems: list[Problem] = []
         self._file = file
         self._open: set[int] = set()
+        self._limit = Limit()
 
     def build(self, node: yaml.Node, origin: nodes.Path = (), line: int | None = None) -> Node:
         """Build the tree below a composed node; `line` (from 1) is that of its key, where it has one."""
@@ -27,6 +57,7 @@ class TreeBuilder:
         if id(node) in self._open:
             self._problem(node, "This alias stands inside the value that it repeats.")
             return Node(None, line, origin)
+        self._limit.count(line, len(self._open))
         self._open.add(id(node))
         try:
             return Node(self._value(node, origin), line, origin)
@@ -53,6 +84,8 @@ class TreeBuilder:
                     BARE_PLACEHOLDER_ADVICE if isinstance(key, yaml.MappingNode) else "A key must be a single word."
                 )
                 self._problem(key, advice)
+            elif _UNREPRESENTABLE.search(key.value):
+                self._problem(key, "The key holds a character that no text can hold, \\0 or half a surrogate pair.")
             elif key.value in entries:
                 first = entries[key.value].line
                 self._problem(key, f'The key "{key.value}" was already written on line {first}; keep one of them.')
@@ -75,6 +108,9 @@ class TreeBuilder:
     def _scalar(self, node: yaml.Node) -> Scalar:
         kind = self._known_tag(node, "str", "int", "float", "bool", "null", "merge")
         text = str(node.value)
+        if _UNREPRESENTABLE.search(text):
+            self._problem(node, "The value holds a character that no text can hold, \\0 or half a surrogate pair.")
+            return None
         try:
             return _convert(kind, text)
         except ValueError:

@@ -17,6 +17,8 @@ def database_url(value: object) -> str:
     """Take a SQLAlchemy URL."""
     if not re.match(r"[A-Za-z][A-Za-z0-9_+.]*://", url := text(value).strip()):
         raise ValueError("must be a SQLAlchemy URL such as duckdb:///demo/warehouse.duckdb")
+    if not url.isprintable():
+        raise ValueError("must not hold line breaks or other control characters")
     return url
 
 

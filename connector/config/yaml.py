@@ -15,8 +15,11 @@ import yaml
 
 from connector.config import nodes
 from connector.config.nodes import Node, plain
-from connector.config.tree import BARE_PLACEHOLDER_ADVICE, TreeBuilder
+from connector.config.tree import BARE_PLACEHOLDER_ADVICE, Limit, LimitExceeded, TreeBuilder
 from connector.errors import ConfigurationError, Problem
+
+LARGEST_FILE = 1 << 20
+"""Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +52,52 @@ def read_yaml(path: Path) -> Document:
 
 def parse_yaml(path: Path) -> tuple[Document | None, list[Problem]]:
     """Read a file; gives the document too where it can be read on in spite of its problems, else None."""
+    content = b""
     try:
-        content = path.read_bytes()
+        content = _content(path)
         node = yaml.compose(content, _Loader)
+        builder = TreeBuilder(path)
+        root = builder.build(node) if node else Node({}, 1)
     except OSError as error:
-        return None, [Problem(f"The file cannot be read: {error.strerror}.", path)]
+        problem = Problem(f"The file cannot be read: {error.strerror}.", path)
+    except LimitExceeded as limit:
+        problem = Problem(limit.sentence, path, limit.line)
     except yaml.MarkedYAMLError as error:
-        return None, [_syntax_problem(path, error, content)]
+        problem = _syntax_problem(path, error, content)
     except yaml.YAMLError:
-        return None, [Problem("The file is not text in UTF-8, or has control characters in it.", path)]
-    if node is None:
-        return Document(path, Node({}, 1)), []
-    builder = TreeBuilder(path)
-    return Document(path, builder.build(node)), builder.problems
+        problem = Problem("The file is not text in UTF-8, or has control characters in it.", path)
+    else:
+        return Document(path, root), builder.problems
+    return None, [problem]
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise LimitExceeded(f"The file is larger than {LARGEST_FILE >> 20} MiB, the most there can be.")
+    return content
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes with the implicit types of this module's docstring."""
+    """Composes nodes with the implicit types of this module's docstring, so many and so deep at most."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - the name and shape are PyYAML's
+
+    line: int
+    """That of the reader, from 0."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._limit, self._depth = Limit(), 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose the next node. Raises LimitExceeded."""
+        self._depth += 1
+        self._limit.count(self.line + 1, self._depth)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 _IMPLICIT = (
