@@ -1,15 +1,17 @@
 """Where a query runs."""
 
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from connector.config.fields import Mapped, Secret, Text, text
-from connector.config.settings import Settings
+from connector.config.fields import Mapped, Secret, Text, Words, text, words
+from connector.config.settings import Complaint, Settings
 
 _FILE_DATABASE = re.compile(r"(?P<scheme>(?:duckdb|sqlite)(?:\+\w+)?:///)(?P<path>[^?]+)(?P<rest>.*)", re.DOTALL)
+_IS_DUCKDB = re.compile(r"\s*duckdb(\+\w+)?:|\s*\{\{", re.IGNORECASE)
 _NOT_A_PATH = re.compile(r"/|:memory:|md:|motherduck:|file:|[A-Za-z]:[/\\]")
 
 
@@ -32,6 +34,30 @@ def within(directory: Path, url: str) -> str:
 
 DatabaseUrl = Annotated[SecretStr, BeforeValidator(database_url)]
 
+_HOST = re.compile(
+    r"(?:https?://[\w.-]+(?::\d+)?|(?:s3|gs|gcs|r2|hf|az|azure)://[\w./-]+|[\w.-]+(?::\d+)?)/?", re.ASCII
+)
+
+
+def host_list(value: object) -> tuple[str, ...]:
+    """Take hosts and buckets."""
+    found: tuple[str, ...] = words(value)
+    for host in found:
+        if not _HOST.fullmatch(host) or ".." in host:
+            raise ValueError(f'must list hosts and buckets, as [files.example.com, "s3://bucket"], not {host}')
+    return found
+
+
+class ExternalAccess(Settings):
+    """What queries of a DuckDB warehouse may read beside its file and the project folder."""
+
+    filled_in: ClassVar[frozenset[str]] = frozenset()
+
+    folders: Words = ()
+    """Relative to the project folder."""
+    hosts: Annotated[tuple[str, ...], BeforeValidator(host_list)] = ()
+    """A host without a scheme is reached by https."""
+
 
 class Warehouse(Settings):
     """A database. The URL may hold a password, so it does not print itself."""
@@ -47,6 +73,15 @@ class Warehouse(Settings):
     private_key_passphrase: Secret | None = None
     options: Mapped = Field(default_factory=dict, repr=False)
     """Passed on to the driver when it connects."""
+    external_access: ExternalAccess = ExternalAccess()
+    """DuckDB only."""
+
+    @classmethod
+    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+        """Refuse `external_access` for databases that are not DuckDB's."""
+        url = given.get("url")
+        if given.get("external_access") is not None and isinstance(url, str) and not _IS_DUCKDB.match(url):
+            yield "external_access", "is for duckdb:// only; elsewhere the database's own grants decide"
 
     @property
     def dialect(self) -> str:

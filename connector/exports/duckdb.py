@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import duckdb
-
+from connector.embedded import connect
 from connector.exports.sink import Parts
 from connector.exports.tables import TABLES
 
@@ -13,7 +12,7 @@ class DuckDBTables:
 
     def __init__(self, file: Path, schema: str) -> None:
         self._schema = _quoted(schema)
-        self._connection = duckdb.connect(str(file), config={"threads": 2})
+        self._connection = connect(str(file), config={"threads": 2})
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
         for name, columns in TABLES.items():

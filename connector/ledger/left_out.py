@@ -79,19 +79,19 @@ def left_out(
     directory: Path, *, reason: str | None = None, outcome: str | None = None, limit: int | None = None
 ) -> Iterator[pa.RecordBatch]:
     """The left-out rows (schema LEFT_OUT) of the run whose folder this is, by row number."""
-    import duckdb
+    from connector.embedded import connect
 
     files = sorted(str(path) for path in (directory / _FOLDER).glob("*.parquet"))
     if not files:
         return
-    with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+    with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         for batch in _query(connection, files, reason, outcome, limit):
             yield batch.cast(LEFT_OUT)
 
 
 def first_of_each_reason(directory: Path, count: int) -> Iterator[LeftOutRow]:
     """The first so many rejected rows of each reason, by reason and row."""
-    import duckdb
+    from connector.embedded import connect
 
     files = sorted(str(path) for path in (directory / _FOLDER).glob("*.parquet"))
     if not files:
@@ -104,17 +104,17 @@ def first_of_each_reason(directory: Path, count: int) -> Iterator[LeftOutRow]:
         SELECT reason, one."row", one.code, one.message, one."columns"
         FROM (SELECT reason, unnest(sample) AS one FROM first) ORDER BY ALL
     """
-    with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+    with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         for row in connection.execute(sql, {"files": files}).fetchall():
             yield LeftOutRow(*row)
 
 
 def without_members(columns: pa.Array, names: Collection[str]) -> pa.Array:
     """JSON objects as text, without the members of these names."""
-    import duckdb
+    from connector.embedded import connect_isolated
 
     nothing = json.dumps(dict.fromkeys(names))
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect_isolated() as connection:
         connection.register("given", pa.table({"held": columns}))
         sql = "SELECT json_merge_patch(held, $nothing)::VARCHAR AS held FROM given"
         return connection.sql(sql, params={"nothing": nothing}).to_arrow_table()["held"].combine_chunks()

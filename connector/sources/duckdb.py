@@ -1,22 +1,31 @@
 """DuckDB files, opened read-only, streamed as Arrow."""
 
-import os
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from connector.config.warehouse import Warehouse
+from connector.embedded import connect as open_database
 from connector.errors import SourceError
 from connector.sources.conversion import converted
+from connector.sources.duckdb_access import is_restricted, restrict
+from connector.sources.duckdb_recipe import Restrict, make
+from connector.sources.duckdb_statement import check_definitions, check_statement, macros_of, views_of
 from connector.sources.duckdb_types import conversions, exact
 from connector.sources.failures import FAILED, OPENING, named_errors
-from connector.sources.statement import not_one_query
 
 BATCH_ROWS = 65_536
 IN_MEMORY = ":memory:"
+
+_NUMBERED = re.compile(r"_\d+$")
+_FORBIDDEN = re.compile(r'Cannot access (?:file|directory) "([^"]*)"')
+_EXTENSION = re.compile(r"in the (\w+) extension|requires the extension (\w+)")
 
 SMALL_MEMORY = "64MB"
 LARGE_MEMORY = "80%"
@@ -35,28 +44,43 @@ def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "D
     `demo/warehouse.sql` makes `demo/warehouse.duckdb`. Raises SourceError.
     """
     path = warehouse.url.get_secret_value().partition("://")[2].removeprefix("/") or IN_MEMORY
+    within = partial(restrict, warehouse, directory)
     if path == IN_MEMORY:
-        return DuckDBSource(_open(path, read_only=False))
+        return DuckDBSource(_open(path, read_only=False), within)
     file = directory / path
     if not file.exists():
-        _make(file, shown=path)
-    return DuckDBSource(_open(str(file), read_only=True))
+        make(file, path, within)
+    return DuckDBSource(_open(str(file), read_only=True), within)
 
 
 class DuckDBSource:
-    """One connection; one query at a time."""
+    """One connection; one query at a time. The first query restricts the session before it runs."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, restrict: Restrict) -> None:
         self._connection = self._running = connection
+        self._restrict = restrict
+        self._is_checked = False
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["DuckDBResult"]:
         """See `Source.execute`."""
-        _refuse_all_but_one_query(self._connection, sql)
+        with self._result(sql, "") as result:
+            yield result
+
+    def describe(self, sql: str) -> pa.Schema:
+        """See `Source.describe`."""
+        with self._result(sql, " LIMIT 0") as result:
+            return result.schema
+
+    @contextmanager
+    def _result(self, sql: str, ending: str) -> Iterator["DuckDBResult"]:
+        with _query_errors():
+            check_statement(self._connection, sql)
+            self._prepare(sql)
         cursor = self._connection.cursor()
         self._running, result = cursor, None
         try:
-            result = self._started(cursor, sql)
+            result = self._started(cursor, sql, ending)
             yield result
         finally:
             if result is not None:
@@ -64,24 +88,37 @@ class DuckDBSource:
             self._running = self._connection
             cursor.close()
 
-    def _started(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> "DuckDBResult":
+    def _prepare(self, sql: str) -> None:
+        views = views_of(self._connection)
+        check_definitions("view", views)
+        self._restrict(self._connection, [sql, *views.values()])
+
+    def _started(self, cursor: duckdb.DuckDBPyConnection, sql: str, ending: str) -> "DuckDBResult":
         """The result with its first batch made: what a query has to hold in memory, it holds by then."""
-        with _named_errors():
+        with _query_errors():
             for limit in (SMALL_MEMORY, LARGE_MEMORY):
                 cursor.execute(f"SET memory_limit = '{limit}'")
                 try:
-                    # Through `sql` and not `execute`, which would keep the whole result.
-                    relation = exact(cursor.sql(sql))
-                    return DuckDBResult(relation, relation.to_arrow_reader(BATCH_ROWS))
+                    relation = self._bound(cursor, f"SELECT * FROM (\n{sql}\n) AS result{ending}")
+                    return DuckDBResult(relation, relation.to_arrow_reader(BATCH_ROWS), _names(cursor, relation, sql))
                 except duckdb.OutOfMemoryException:
                     if limit == LARGE_MEMORY:
                         raise
         raise AssertionError("a limit was tried last")
 
-    def describe(self, sql: str) -> pa.Schema:
-        """See `Source.describe`."""
-        with self.execute(f"SELECT * FROM (\n{sql}\n) AS described LIMIT 0") as result:
-            return result.schema
+    def _bound(self, cursor: duckdb.DuckDBPyConnection, subquery: str) -> duckdb.DuckDBPyRelation:
+        """Bind the query and run nothing of it yet. Only at its top level would DuckDB take a statement that writes.
+
+        Macros are listed meanwhile, which takes as long.
+        """
+        with self._connection.cursor() as other, ThreadPoolExecutor(1) as pool:
+            macros = None if self._is_checked else pool.submit(macros_of, other)
+            # Through `sql` and not `execute`, which would keep the whole result.
+            relation = exact(cursor.sql(subquery))
+            if macros:
+                check_definitions("macro", macros.result())
+            self._is_checked = True
+        return relation
 
     def cancel(self) -> None:
         """See `Source.cancel`."""
@@ -97,13 +134,13 @@ class DuckDBResult:
 
     query_id = None
 
-    def __init__(self, relation: duckdb.DuckDBPyRelation, reader: pa.RecordBatchReader) -> None:
+    def __init__(self, relation: duckdb.DuckDBPyRelation, reader: pa.RecordBatchReader, names: list[str]) -> None:
         self._reader = reader
         self._conversions = conversions(relation, reader.schema)
         self._schema = pa.schema(
             [
-                field.with_type(one.kind).with_metadata({"type": str(kind)})
-                for field, one, kind in zip(reader.schema, self._conversions, relation.types, strict=True)
+                field.with_name(name).with_type(one.kind).with_metadata({"type": str(kind)})
+                for name, field, one, kind in zip(names, reader.schema, self._conversions, relation.types, strict=True)
             ]
         )
         self._first = next(reader, None)
@@ -118,7 +155,7 @@ class DuckDBResult:
         batch = self._first
         while batch is not None:
             yield converted(batch, self._conversions, self._schema)
-            with _named_errors():
+            with _query_errors():
                 batch = next(self._reader, None)
 
     def close(self) -> None:
@@ -127,39 +164,42 @@ class DuckDBResult:
         self._reader.close()
 
 
-def _refuse_all_but_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """DuckDB carries out every statement it is given; even a read-only file does not stop one that writes others."""
-    with _named_errors():
-        statements = connection.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise not_one_query()
+def _names(cursor: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, sql: str) -> list[str]:
+    """The names of the columns as the query has them: of a subquery's, equal ones get numbers."""
+    names = relation.columns
+    return cursor.sql(sql).columns if any(map(_NUMBERED.search, names)) else names
 
 
 def _open(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     with _named_errors(OPENING):
-        connection = duckdb.connect(path, read_only=read_only)
+        connection = open_database(path, read_only=read_only)
+        if is_restricted(connection):
+            return connection
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET temp_directory = ''")
         connection.execute(f"SET block_allocator_memory = '{KEPT_MEMORY}'")
         return connection
 
 
-def _make(file: Path, *, shown: str) -> None:
-    recipe = file.with_suffix(".sql")
-    if not recipe.is_file():
-        raise SourceError(
-            f'The warehouse file "{shown}" does not exist, nor a {recipe.name} beside it to make it from.'
-        )
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with (
-            _named_errors(f"{recipe.name} could not make the warehouse"),
-            duckdb.connect(str(unfinished)) as connection,
-        ):
-            connection.execute(recipe.read_text())
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+@contextmanager
+def _query_errors() -> Iterator[None]:
+    """Errors of a query in one sentence, with what to do about a file or an extension that is out of its reach."""
+    with _named_errors():
+        try:
+            yield
+        except duckdb.PermissionException as error:
+            if path := _FORBIDDEN.search(str(error)):
+                raise SourceError(
+                    f'{FAILED}: it may not read "{path[1]}", only the warehouse file and files below the project '
+                    "folder. Name other folders and hosts in external_access of the warehouse."
+                ) from None
+            raise
+        except (duckdb.CatalogException, duckdb.IOException, duckdb.BinderException) as error:
+            if extension := _EXTENSION.search(str(error)):
+                name = extension[1] or extension[2]
+                message = f'{FAILED}: it needs DuckDB\'s extension "{name}", and queries run without extensions.'
+                raise SourceError(message) from None
+            raise
 
 
 def _named_errors(what: str = FAILED) -> AbstractContextManager[None]:

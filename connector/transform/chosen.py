@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector.embedded import connect_isolated
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import Engine, chunk_of
 from connector.transform.sql.text import ID_LENGTH, id_number
@@ -41,7 +41,7 @@ class ChosenRows:
         numbers = f"list_transform([{', '.join((_EVENT, *_ORDER))}], lambda x: {id_number('x')})"
         named = f"coalesce({_NAMED}, false) OR coalesce({', '.join(_ORDER)}) IS NOT NULL"
         sql = f"SELECT list_distinct({numbers}) AS ids, {named} AS named FROM rows"
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with connect_isolated() as connection:
             for batch in left_out:
                 connection.register("rows", pa.table(batch))
                 found = connection.sql(sql).to_arrow_table()

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector.embedded import connect_isolated
 from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
 from connector.transform.readable import readable
@@ -32,8 +33,8 @@ class SliceEngine:
     """
 
     def __init__(self, default_region: str) -> None:
-        self._connection = duckdb.connect(config={"threads": 1})
-        for setting in ("TimeZone = 'UTC'", "temp_directory = ''", f"memory_limit = '{SMALL_MEMORY}'"):
+        self._connection = connect_isolated()
+        for setting in ("TimeZone = 'UTC'", f"memory_limit = '{SMALL_MEMORY}'"):
             self._connection.execute(f"SET {setting}")
         register(self._connection, default_region)
         self._prepared: dict[str, _Slice] = {}

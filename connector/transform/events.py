@@ -1,8 +1,8 @@
 """What is kept of an event that, once built, is not sent."""
 
-import duckdb
 import pyarrow as pa
 
+from connector.embedded import connect_isolated
 from connector.hashed import LEFT_OUT
 from connector.redaction import WRITTEN_PHONE
 from connector.transform.grouping import payloads
@@ -42,7 +42,7 @@ def left_out_rows(
     texts = events["head"] if brief else payloads(events)
     said = answers or pa.table([pa.nulls(events.num_rows, field.type) for field in ANSWER], schema=ANSWER)
     named = {"rows": events["rows"], "text": texts, "code": said["code"], "message": said["message"]}
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect_isolated() as connection:
         register_redaction(connection)
         connection.register("events", pa.table(named))
         rows = connection.sql(sql).to_arrow_table()

@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Iterable
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector.embedded import connect_isolated
 from connector.hashed import LEFT_OUT, PERSON_DIGITS
 
 Flags = npt.NDArray[np.bool_]
@@ -58,7 +58,7 @@ class Forgotten:
             return flags
         texts = pa.table({"place": pa.array(range(left_out.num_rows), pa.int64()), "columns": left_out["columns"]})
         found = f"SELECT place, unnest(regexp_extract_all(columns, '{_DIGEST}')) AS digest FROM texts"
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with connect_isolated() as connection:
             connection.register("texts", texts)
             connection.register("forgotten", self._digests)
             sql = f"SELECT DISTINCT place FROM ({found}) SEMI JOIN forgotten USING (digest)"

@@ -32,3 +32,7 @@ def test_only_the_pipeline_opens_what_hands_out_rows_as_they_are(room: str) -> N
 def test_no_test_uses_mocks() -> None:
     tests = [*modules(ROOT / "tests"), *modules(ROOT / "benchmarks")]
     assert [one.path for one in tests if any(name.startswith(MOCKS) for name in one.imports)] == []
+
+
+def test_duckdb_is_opened_in_one_place_which_keeps_it_from_downloading_extensions() -> None:
+    assert [one.path for one in modules() if "duckdb.connect" in one.names] == ["connector/embedded.py"]

@@ -35,6 +35,12 @@ def test_the_examples_of_warehouses_are_read_as_they_stand(tmp_path: Path) -> No
     assert dialects == {"snowflake", "postgresql", "sqlite", "mysql", "mssql"}
 
 
+def test_the_example_of_external_access_is_read_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "orchestrations.yaml").write_text(yaml.safe_dump({"version": 1, **examples()[1]}))
+    access = load_project(tmp_path, {}).warehouse("lake").external_access
+    assert (access.folders, access.hosts) == (("/data/lake", "../exports"), ("files.example.com", "s3://marketing"))
+
+
 def test_the_example_of_a_dialect_names_one_that_is_known() -> None:
-    (orchestration,) = examples()[1]["orchestrations"].values()
+    (orchestration,) = examples()[2]["orchestrations"].values()
     assert transpiled("SELECT 1", written_for=orchestration["dialect"], runs_on="duckdb", file=WAREHOUSES)

@@ -1,0 +1,56 @@
+"""Refuse queries that do more than read: a statement that DuckDB calls a SELECT can write files."""
+
+import re
+
+import duckdb
+
+from connector.errors import SourceError
+from connector.sources.statement import not_one_query
+
+RUNS_SQL = "json_execute_serialized_sql"
+"""The function that runs a parsed statement of any kind, wherever it is called."""
+
+_STATEMENT = re.compile(r'"type":"(?P<kind>\w+)_QUERY_NODE"')
+_CALL = re.compile(rf'"function_name":"(?P<name>{RUNS_SQL}|query|\w*external_resource\w*)"', re.IGNORECASE)
+_DEFINITION = re.compile(rf'{RUNS_SQL}|\bquery"?\s*\(', re.IGNORECASE)
+_DEFINITIONS = "SELECT database_name || '.' || schema_name || '.' || {name}, {text} FROM {catalog} WHERE NOT internal"
+_VIEWS = _DEFINITIONS.format(name="view_name", text="sql", catalog="duckdb_views()")
+_MACROS = _DEFINITIONS.format(name="function_name", text="macro_definition", catalog="duckdb_functions()")
+
+
+def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Check the parse tree of a query. Raises SourceError unless it is one SELECT, duckdb.Error for other SQL."""
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise not_one_query()
+    ((tree,),) = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
+    # Quotation marks within a JSON string are escaped, so what is found are keys of the tree.
+    if not tree.startswith('{"error":false'):
+        raise not_one_query()
+    if statement := _STATEMENT.search(tree):
+        kind = statement["kind"].upper().replace("_", " ")
+        raise SourceError(f"The query contains a {kind} statement, which writes. Remove it: a query only reads.")
+    if call := _CALL.search(tree):
+        raise SourceError(
+            f"The query calls {call['name']}(), which can run any statement. Write the SQL itself instead."
+        )
+
+
+def views_of(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Map the views of the warehouse to their SQL."""
+    return dict(connection.execute(_VIEWS).fetchall())
+
+
+def macros_of(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Map the macros of the warehouse to their definitions."""
+    return {name: text for name, text in connection.execute(_MACROS).fetchall() if text}
+
+
+def check_definitions(kind: str, definitions: dict[str, str]) -> None:
+    """Raise SourceError for a view or macro that can run statements of any kind."""
+    for name, text in definitions.items():
+        if call := _DEFINITION.search(text):
+            function = call[0].rstrip('( "')
+            raise SourceError(
+                f'The {kind} "{name}" of the warehouse calls {function}(), which runs SQL from a text. Drop it.'
+            )
