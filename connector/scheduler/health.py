@@ -4,8 +4,10 @@ import json
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedReader
 from typing import Self
 
+from connector.clients import FOREIGN, RequestStream, is_foreign, is_loopback
 from connector.errors import ConnectorError, UsageError
 from connector.scheduler.board import Board
 
@@ -48,6 +50,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, board: Board, address: tuple[str, int], figures: Figures | None) -> None:
         self.board, self.figures = board, figures
+        self.is_local = is_loopback(f"//{address[0]}")
         super().__init__(address, _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -56,12 +59,18 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
-    timeout = _SECONDS_FOR_A_REQUEST
+
+    def setup(self) -> None:
+        """Prepare to read, within the time there is for a request."""
+        super().setup()
+        self.rfile = BufferedReader(RequestStream(self.connection, _SECONDS_FOR_A_REQUEST, _SECONDS_FOR_A_REQUEST))
 
     def do_GET(self) -> None:
         """Answers with the health, the figures, or that there is nothing of that name."""
         path = self.path.partition("?")[0]
-        if path == "/healthz":
+        if self.server.is_local and is_foreign({name.lower(): value for name, value in self.headers.items()}):
+            self._answer(403, _JSON, json.dumps({"error": FOREIGN}).encode())
+        elif path == "/healthz":
             board = self.server.board
             self._answer(
                 503 if board.is_stuck else 200, _JSON, json.dumps(board.as_json(), ensure_ascii=False).encode()

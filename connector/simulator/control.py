@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from connector.clients import FOREIGN, is_foreign
 from connector.errors import UsageError
 from connector.simulator.accounts import SCOPES, Token
 from connector.simulator.audience import Audience
@@ -14,11 +15,14 @@ from connector.simulator.parameters import json_body, required, text, texts
 from connector.simulator.paths import CONTROL
 from connector.simulator.world import World
 
+_LONGEST = 100 * 365 * 86_400
 Control = Callable[[Request, World], object]
 
 
 def control(request: Request, world: World) -> Response:
-    """Carry out what is asked; 400 with `{"error": …}` for what cannot be."""
+    """Carry out what is asked; 400 with `{"error": …}` for what cannot be, 403 for who may not ask."""
+    if is_foreign(request.headers):
+        return Response(403, json.dumps({"error": FOREIGN}).encode() + b"\n")
     command = _COMMANDS.get((request.method, request.path.removeprefix(CONTROL).rstrip("/")))
     if command is None:
         return NOT_FOUND
@@ -28,7 +32,9 @@ def control(request: Request, world: World) -> Response:
         status, answer = 400, {"error": str(error)}
     except json.JSONDecodeError:
         status, answer = 400, {"error": "The body is not JSON."}
-    except (TypeError, ValueError):
+    except RecursionError:
+        status, answer = 400, {"error": "The body nests too deep."}
+    except (TypeError, ValueError, OverflowError):
         status, answer = 400, {"error": "A value has the wrong type."}
     return Response(status, json.dumps(answer).encode() + b"\n")
 
@@ -59,7 +65,7 @@ def _tokens(request: Request, world: World) -> object:
     required(body, "token")
     lifetime = body.get("expires_in")
     world.accounts.tokens[text(body, "token")] = Token(
-        None if lifetime is None else world.clock() + float(lifetime),
+        None if lifetime is None else world.clock() + _seconds(lifetime),
         frozenset(map(int, body.get("scopes", SCOPES))),
         frozenset(texts(body, "advertiser_ids")) or None,
         bool(body.get("revoked")),
@@ -71,7 +77,7 @@ def _refresh_tokens(request: Request, world: World) -> object:
     """Tells of a refresh token: `expires_in` in seconds."""
     body = json_body(request)
     required(body, "token", "expires_in")
-    world.accounts.refresh_tokens[text(body, "token")] = Token(world.clock() + float(body["expires_in"]))
+    world.accounts.refresh_tokens[text(body, "token")] = Token(world.clock() + _seconds(body["expires_in"]))
     return {}
 
 
@@ -83,7 +89,7 @@ def _event_sources(request: Request, world: World) -> object:
 
 def _clock(request: Request, world: World) -> object:
     """`advance` by so many seconds."""
-    world.ahead += float(json_body(request).get("advance", 0))
+    world.ahead += _seconds(json_body(request).get("advance", 0))
     return {"now": world.clock()}
 
 
@@ -103,8 +109,15 @@ def _busy(request: Request, world: World) -> object:
     found = world.audiences.get(text(body, "audience_id"))
     if found is None:
         raise UsageError("There is no such audience.")
-    found.busy_until = world.clock() + float(body.get("seconds", 60))
+    found.busy_until = world.clock() + _seconds(body.get("seconds", 60))
     return {}
+
+
+def _seconds(value: Any) -> float:
+    """Raises ValueError for more than a hundred years, in which no clock goes."""
+    if not abs(seconds := float(value)) < _LONGEST:
+        raise ValueError(value)
+    return seconds
 
 
 def _forget(_: Request, world: World) -> object:

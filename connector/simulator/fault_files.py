@@ -14,6 +14,11 @@ _TYPES = {name: set(get_args(hint) or (hint,)) - {NoneType} for name, hint in ge
 _NAMES = [one.name for one in fields(Fault) if one.name != "kind"]
 
 
+LARGEST_FILE = 1 << 20
+_LONGEST = 60
+_A_DAY = 86_400
+
+
 def parse(text: str) -> Fault:
     """`lost:times=2,every=3` as a fault. Raises UsageError."""
     kind, _, rest = text.partition(":")
@@ -26,13 +31,13 @@ def build(given: object) -> Fault:
     if isinstance(given, str):
         return parse(given)
     if not isinstance(given, Mapping):
-        raise UsageError(f"A fault is text such as 'lost:times=1' or an object, not {given!r}.")
+        raise UsageError("A fault is text such as 'lost:times=1' or an object, and nothing else.")
     kind = given.get("kind")
-    if kind not in KINDS:
-        raise UsageError(f"There is no fault {kind!r}; there are {', '.join(KINDS)}.")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise UsageError(f"There is no fault {str(kind)[:_LONGEST]!r}; there are {', '.join(KINDS)}.")
     unknown = [name for name in given if name not in _TYPES]
     if unknown:
-        raise UsageError(f"A fault has no {unknown[0]!r}; it has {', '.join(_NAMES)}.")
+        raise UsageError(f"A fault has no {str(unknown[0])[:_LONGEST]!r}; it has {', '.join(_NAMES)}.")
     return _checked(Fault(**{name: _value(name, value) for name, value in given.items()}))
 
 
@@ -41,10 +46,12 @@ def read(path: Path) -> list[Fault]:
     import yaml
 
     try:
-        listed = yaml.safe_load(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+        listed = yaml.safe_load(content) if len(content) <= LARGEST_FILE else None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise UsageError(f"{path}: this is neither YAML nor JSON.") from None
     if not isinstance(listed, list):
         raise UsageError(f"{path}: a list of faults is wanted, such as `- lost:times=1`.")
@@ -59,7 +66,7 @@ def _value(name: str, value: object) -> Any:
             try:
                 return kind(text)
             except ValueError:
-                raise UsageError(f"{name} is a number, not {text!r}.") from None
+                raise UsageError(f"{name} is a number, not {text[:_LONGEST]!r}.") from None
     return text
 
 
@@ -71,8 +78,8 @@ def _checked(fault: Fault) -> Fault:
         raise UsageError("refuse needs an event_id, an event, a field or a share.")
     if fault.value is not None and fault.field is None:
         raise UsageError("value needs a field.")
-    if fault.every < 1 or fault.skip < 0 or fault.seconds < 0 or (fault.times or 0) < 0:
-        raise UsageError("every is at least 1; skip, times and seconds are at least 0.")
+    if fault.every < 1 or fault.skip < 0 or not 0 <= fault.seconds <= _A_DAY or (fault.times or 0) < 0:
+        raise UsageError("every is at least 1; skip and times are at least 0, seconds from 0 to 86400.")
     if fault.status is not None and not 200 <= fault.status <= 599:
         raise UsageError(f"status is an HTTP status from 200 to 599, not {fault.status}.")
     if fault.share is not None and not 0 <= fault.share <= 1:

@@ -5,14 +5,18 @@ import socketserver
 import struct
 from collections.abc import Callable
 from http import HTTPStatus
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
 from threading import Event, Lock
 
+from connector.clients import RequestStream
 from connector.simulator.messages import Ending, Request, Response
 
 LONGEST_LINE = 16_384
 MOST_HEADERS = 100
 LARGEST_BODY = 64 * 1024 * 1024
+SECONDS_FOR_A_REQUEST, SECONDS_IDLE = 60.0, 600.0
+MOST_CONNECTIONS = 500
+_BUFFER = 1 << 16
 
 _PHRASES = {one.value: one.phrase for one in HTTPStatus}
 
@@ -38,6 +42,13 @@ class Server(socketserver.ThreadingTCPServer):
         self._lock = Lock()
         self.stopping = Event()
         super().__init__(("127.0.0.1", port), Connection)
+
+    def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002 - socketserver's
+        """Whether there is room for another connection."""
+        return len(self._open) < MOST_CONNECTIONS
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Whatever a client does is no fault of the server's."""
 
     @property
     def url(self) -> str:
@@ -70,7 +81,12 @@ class Connection(socketserver.StreamRequestHandler):
 
     server: Server
     disable_nagle_algorithm = True
-    rbufsize = 1 << 16
+
+    def setup(self) -> None:
+        """Prepare to read, within the time there is for a request."""
+        super().setup()
+        self._stream = RequestStream(self.connection, SECONDS_FOR_A_REQUEST, SECONDS_IDLE)
+        self.rfile = BufferedReader(self._stream, _BUFFER)
 
     def handle(self) -> None:
         """Answer until the client closes, or sends what is no request."""
@@ -81,6 +97,7 @@ class Connection(socketserver.StreamRequestHandler):
                     return
                 if request.headers.get("connection", "").lower() == "close":
                     return
+                self._stream.next_request()
         except MalformedRequestError:
             self._send(Response(400, b"400 Bad Request", "text/plain"))
         except OSError:

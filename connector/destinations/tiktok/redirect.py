@@ -4,16 +4,18 @@ import secrets
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedReader
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
+from connector.clients import RequestStream
 from connector.errors import AuthorisationError, UsageError
 
 VISIT_SECONDS = 10.0
-"""For how long a visitor may stay silent."""
+"""For how long a visitor may take to ask."""
 
 _DONE = "The code has arrived. You can close this window; the command goes on."
 _DENIED = "TikTok gave no code: access was not granted. You can close this window; the command has ended."
@@ -131,7 +133,11 @@ class _Server(ThreadingHTTPServer):
 
 class _Visit(BaseHTTPRequestHandler):
     server: _Server
-    timeout = VISIT_SECONDS
+
+    def setup(self) -> None:
+        """Prepare to read, within the time that a visitor has."""
+        super().setup()
+        self.rfile = BufferedReader(RequestStream(self.connection, VISIT_SECONDS, VISIT_SECONDS))
 
     def do_GET(self) -> None:
         """Take the answer of TikTok's page; browsers also ask for an icon."""
