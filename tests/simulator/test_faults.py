@@ -216,15 +216,15 @@ def test_faults_are_read_from_yaml_and_json(tmp_path: Path, text: str) -> None:
         ("meteor", "There is no fault 'meteor'; there are throttle, "),
         ("lost:often=2", "A fault has no 'often'; it has path, "),
         ("lost:times=two", "times is a number, not 'two'."),
-        ("lost:times=-1", "times and seconds are at least 0"),
+        ("lost:times=-1", "skip and times are at least 0, seconds from 0 to 86400"),
         ("error:every=0", "every is at least 1"),
         ("error:status=99", "status is an HTTP status from 200 to 599, not 99."),
         ("refuse", "refuse needs an event_id, an event, a field or a share."),
         ("refuse:share=2", "share is from 0 to 1, not 2.0."),
         ("refuse:event=Lead,value=5", "value needs a field."),
         ("no_permission", "no_permission needs an event_source_id."),
-        (5, "A fault is text such as 'lost:times=1' or an object, not 5."),
-        ({"times": 1}, "There is no fault None"),
+        (5, "A fault is text such as 'lost:times=1' or an object, and nothing else."),
+        ({"times": 1}, "There is no fault 'None'"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused_with_one_sentence(given: Any, message: str) -> None:
