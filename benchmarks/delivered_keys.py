@@ -30,7 +30,7 @@ from connector.ledger.tables import batch_keys, batches
 from connector.pipeline.known import leave_out_known
 from connector.route import Route
 from connector.stage.key_file import KeyFile
-from connector.stage.reader import KeyReader
+from connector.stage.reader import StageReader
 from connector.stage.removed import Removed
 from connector.stage.writer import EventsFile, StagedBatch
 
@@ -173,9 +173,9 @@ def find(place: Path) -> dict[str, float]:
 def _keys_of(directory: Path, staged: list[StagedBatch]) -> KeyFile:
     """As a run has them that has just written the batches."""
     keys = KeyFile(directory)
-    with KeyReader(directory) as reader:
+    with StageReader(directory) as reader:
         for batch in staged:
-            keys.add(batch.file, reader.keys(batch))
+            keys.add(batch.file, reader.whole(batch.file, batch.index)["key"])
     return keys
 
 

@@ -16,7 +16,6 @@ KEPT = 1 << 30
 
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
-_OTHERS = 0o077
 _LONGEST_PART = 50
 
 
@@ -27,13 +26,23 @@ def make_private_folder(path: Path, *, exist_ok: bool = True) -> None:
     """
     if not path.parent.exists():
         make_private_folder(path.parent)
-    path.mkdir(mode=PRIVATE_FOLDER, exist_ok=exist_ok)
+    try:
+        path.mkdir(mode=PRIVATE_FOLDER)
+    except FileExistsError:
+        if not exist_ok or not path.is_dir():
+            raise
+    else:
+        path.chmod(PRIVATE_FOLDER)
 
 
 def make_private_file(path: Path) -> None:
     """Create an empty file that only its owner may read and write, or restrict one that exists to its owner."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE))
-    restrict(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, PRIVATE_FILE)
+    try:
+        with suppress(PermissionError):
+            os.fchmod(descriptor, PRIVATE_FILE)
+    finally:
+        os.close(descriptor)
 
 
 def unfinished_file(path: Path) -> Path:
@@ -44,21 +53,33 @@ def unfinished_file(path: Path) -> Path:
 
 
 def restrict(path: Path) -> None:
-    """Take away what others than the owner may do with a file or folder, where it is this user's."""
+    """Take from a file what PRIVATE_FILE does not allow, from a folder what PRIVATE_FOLDER does not.
+
+    A link, and what is another user's, is left as it is.
+    """
     with suppress(FileNotFoundError, PermissionError):
         mode = path.lstat().st_mode
-        if mode & _OTHERS and not stat.S_ISLNK(mode):
-            path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
+        kept = mode & (PRIVATE_FOLDER if stat.S_ISDIR(mode) else PRIVATE_FILE)
+        if stat.S_IMODE(mode) != kept and not stat.S_ISLNK(mode):
+            path.chmod(kept)
 
 
 def restrict_tree(folder: Path) -> None:
-    """Restrict a folder and everything below it to its owner; a folder that is restricted already is not searched."""
-    with suppress(FileNotFoundError):
-        folder = folder.resolve()
-        if folder.stat().st_mode & _OTHERS:
-            for path in folder.rglob("*"):
-                restrict(path)
-            restrict(folder)
+    """Restrict a folder and everything below it to its owner."""
+    folder = folder.resolve()
+    restrict(folder)
+    _restrict_below(folder)
+
+
+def _restrict_below(folder: str | Path) -> None:
+    # Without a Path for each: a state folder may hold tens of thousands of files.
+    with suppress(FileNotFoundError, NotADirectoryError, PermissionError), os.scandir(folder) as entries:
+        for entry in entries:
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if entry.stat(follow_symlinks=False).st_mode & ~(PRIVATE_FOLDER if is_folder else PRIVATE_FILE) & 0o7777:
+                restrict(Path(entry))
+            if is_folder:
+                _restrict_below(entry.path)
 
 
 def sync(path: Path) -> None:

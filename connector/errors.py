@@ -9,6 +9,7 @@
 | `SourceError`        | fix the query, or try again                       | 1         |
 | `NothingSent`        | fix the data, or the limit that it names          | 3         |
 | `StopResumable`      | fix the cause, then `connector resume`            | 1         |
+| `CorruptStage`       | run it again: what was not delivered is read anew | 1         |
 | `RefusedAlike`       | fix what it names; `run` or `resume` goes on      | 1         |
 | `AnswersLost`        | `--resend-unknown`, or leave them                 | 1         |
 | `AuthorisationError` | authorise again, or as it says                    | 1         |
@@ -104,6 +105,17 @@ class StopResumable(ConnectorError):
 
 class RefusedAlike(StopResumable):
     """The service would answer every request of the run alike: as it is staged, none of it will be taken."""
+
+
+class CorruptStage(StopResumable):
+    """What is staged of a run is missing or damaged. `fault` says which file, and what is wrong with it."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+        super().__init__(
+            f"{fault}, so that what is staged cannot be sent: the next `connector run` or `connector resume` reads "
+            "again what was not delivered."
+        )
 
 
 class AnswersLost(StopResumable):

@@ -9,7 +9,7 @@ from shutil import rmtree
 from connector.config.destination import AudienceDestination
 from connector.config.project import Project
 from connector.destinations.tiktok.endpoint import SIMULATOR
-from connector.errors import Interrupted, NothingSent, StopResumable, UsageError
+from connector.errors import CorruptStage, Interrupted, NothingSent, StopResumable, UsageError
 from connector.ledger.accounts import States
 from connector.ledger.records import OpenBatch, RunRecord, StagedRows
 from connector.outcomes import RunStatus
@@ -39,6 +39,7 @@ from connector.pipeline.observer import IDENTIFIER, Observer
 from connector.pipeline.phone_regions import region_questions
 from connector.pipeline.reject_limit import min_rows_note, refuse_recorded_rows, refuse_rows
 from connector.pipeline.result import open_members
+from connector.pipeline.resume import abandon
 from connector.pipeline.sending import write_left_out
 from connector.pipeline.service import AudienceService, open_audience_service
 from connector.stage.known import KeySet
@@ -90,7 +91,14 @@ def resume_audience(
 ) -> RunRecord:
     """Finishes one run: from the stage where there is one, else by asking the warehouse again under its own id."""
     with _at_work(project, record.orchestration, options, allowed, observer, stop) as (at, work):
-        return _go_on(at, work, at.ledger.runs.get(record.run_id))
+        record = at.ledger.runs.get(record.run_id)
+        try:
+            return _go_on(at, work, record)
+        except CorruptStage as corrupt:
+            _abandon(at, work, record, corrupt)
+            job = audience_job_now(at.project, record.orchestration, at.ledger)
+            run_id = begin(at, job, test_event_code=None, limit=record.row_limit)
+            return _carry_out(at, work, run_id, job, record.row_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +162,7 @@ def _finish_earlier(at: Execution, work: _Work, record: RunRecord) -> None:
     if not record.resumable:
         return
     directory = at.directory(record.run_id)
-    if record.staged and not directory.exists():
+    if at.ledger.database.is_shared and record.staged and not directory.exists():
         at.observer.note(
             f"Run {record.run_id} is staged on {record.host or 'another machine'}: this one goes on without it."
         )
@@ -164,10 +172,17 @@ def _finish_earlier(at: Execution, work: _Work, record: RunRecord) -> None:
     else:
         try:
             done = _go_on(at, work, record)
+        except CorruptStage as corrupt:
+            _abandon(at, work, record, corrupt)
         except NothingSent as failed:
             at.observer.note(f"Run {record.run_id} failed: {failed.message}")
         else:
             at.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
+
+
+def _abandon(at: Execution, work: _Work, record: RunRecord, corrupt: CorruptStage) -> None:
+    abandon(at, record, corrupt)
+    _settle(at, work.copies)
 
 
 def _go_on(at: Execution, work: _Work, record: RunRecord) -> RunRecord:

@@ -10,6 +10,7 @@ Memory does not grow with the number of people; digests only are on the disk.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from connector.stage.digests import (
     repeats,
 )
 from connector.stage.known import KeySet
+from connector.stage.open_files import OpenFiles
 from connector.stage.units import ADDED, DELETED, RESENT, UnitsFile
 
 ALONE_AT_ONCE = 100_000
@@ -323,10 +325,8 @@ class _Staging:
         return np.memmap(self.directory / FLAGS, np.uint8, mode=mode, shape=shape)  # type: ignore[call-overload,no-any-return]
 
     def _people(self) -> Iterator[pa.RecordBatch]:
-        with pa.OSFile(str(self.directory / PEOPLE), "rb") as source:
-            reader = pa.ipc.open_file(source)
-            for number in range(reader.num_record_batches):
-                yield reader.get_batch(number)
+        with closing(OpenFiles(self.directory)) as files:
+            yield from files.batches(PEOPLE)
 
 
 def _put_alone(file: UnitsFile, action: str, copy: Copy, name: str, digests: Digests) -> None:

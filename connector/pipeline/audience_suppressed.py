@@ -146,7 +146,7 @@ def _split(part: HashedMembers, about: npt.NDArray[np.bool_]) -> HashedMembers:
 
 
 def _skipped(stage: StageReader, batch: OpenBatch, suppressed: KeySet) -> Iterator[Part]:
-    staged = stage.events(batch.record.file, batch.record.place)
+    staged = stage.events(batch.record.file, batch.record.place, batch.record.events)
     counts = pc.list_value_length(staged["digests"]).to_numpy()
     digests = digests_from(b"".join(staged["digests"].flatten().to_pylist()))
     about = np.zeros(staged.num_rows, np.bool_)

@@ -14,7 +14,7 @@ from connector.hashed import HashedEvents
 from connector.ledger.records import BatchRecord, KnownKeys
 from connector.stage.key_file import KeyFile
 from connector.stage.keys import halves, keys_from
-from connector.stage.reader import KeyReader
+from connector.stage.reader import StageReader
 from connector.stage.seen import Seen
 from connector.stage.segments import Segments
 from connector.stage.writer import StagedBatch
@@ -57,9 +57,9 @@ class Early:
         """Takes down what is known, and the keys of an earlier reading."""
         for some in known:
             self._seen.add(keys_from(some.keys)[:, 0])
-        with KeyReader(self.directory) as reader:
+        with StageReader(self.directory) as reader:
             for batch in self.batches:
-                of_batch = reader.keys(batch)
+                of_batch = reader.whole(batch.file, batch.index)["key"]
                 self._seen.add(halves(of_batch)[:, 0])
                 self.keys.add(batch.file, of_batch)
 

@@ -1,6 +1,7 @@
 """Somebody is to be forgotten: found in what was sent, kept from being sent again, and said so in a receipt."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from connector.config.project import Project
 from connector.config.regions import REGIONS
 from connector.countries import alpha2
-from connector.errors import UsageError
+from connector.errors import CorruptStage, UsageError
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import change_left_out
 from connector.ledger.records import RunRecord
@@ -126,8 +127,9 @@ def _staged(project: Project, ledger: Ledger, forgotten: Forgotten) -> Iterator[
     """By run that can go on from this folder, how many open events are about the person: they will be skipped."""
     for run in ledger.runs.unfinished():
         directory = run_directory(project, run.run_id)
-        if run.begun and directory.exists() and (events := _open_events(ledger, run.run_id, directory, forgotten)):
-            yield {**_named(run), "events": events}
+        with suppress(CorruptStage):  # such a run sends nothing: another reads its rows again
+            if run.begun and directory.exists() and (events := _open_events(ledger, run.run_id, directory, forgotten)):
+                yield {**_named(run), "events": events}
 
 
 def _open_events(ledger: Ledger, run_id: str, directory: Path, forgotten: Forgotten) -> int:

@@ -54,18 +54,22 @@ def leave_out_suppressed(at: Execution, record: RunRecord) -> None:
         return
     with StageReader(at.directory(record.run_id)) as stage:
         for batch in at.ledger.batches.open(record.run_id):
-            events = stage.events(batch.record.file, batch.record.place)
+            events = _events(stage, batch)
             about = forgotten.among(events) & open_events(batch, events.num_rows)
             for part in skipped_parts(batch, events, Skip.SUPPRESSED, about):
                 at.ledger.batches.settled(record.run_id, part)
 
 
 def _keys(stage: StageReader, batch: OpenBatch) -> Keys:
-    return halves(stage.events(batch.record.file, batch.record.place)["key"])
+    return halves(_events(stage, batch)["key"])
+
+
+def _events(stage: StageReader, batch: OpenBatch) -> pa.RecordBatch:
+    return stage.events(batch.record.file, batch.record.place, batch.record.events)
 
 
 def _skipped(stage: StageReader, batch: OpenBatch, delivered: KeySet, lost: KeySet) -> Iterator[Part]:
-    events = stage.events(batch.record.file, batch.record.place)
+    events = _events(stage, batch)
     keys = halves(events["key"])
     open_ = open_events(batch, len(keys))
     done = delivered.has(keys) & open_

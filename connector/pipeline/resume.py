@@ -8,6 +8,7 @@ from connector.config.project import Project
 from connector.errors import (
     AnswersLost,
     ConfigurationError,
+    CorruptStage,
     LockedError,
     NothingSent,
     RefusedAlike,
@@ -17,7 +18,7 @@ from connector.errors import (
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.outcomes import RunStatus
 from connector.pipeline.access import check_access
-from connector.pipeline.anew import carry_out
+from connector.pipeline.anew import begin, carry_out
 from connector.pipeline.audience_job import is_audience
 from connector.pipeline.clearing import reduce_stage
 from connector.pipeline.delivering import Delivery, concluded, send
@@ -70,7 +71,7 @@ def finish_interrupted(at: Execution, job: Job, *, resend_unknown: bool) -> None
     for record in at.ledger.runs.unfinished(job.orchestration.name, at.scope(job.destination)):
         if not _can_go_on(record, named=False):
             continue
-        if record.begun and not at.directory(record.run_id).exists():
+        if _is_elsewhere(at, record):
             at.observer.note(_elsewhere(record))
         elif record.staged and not (resend_unknown or _worth_it(at, record)):
             at.observer.note(f"Run {record.run_id}: {_uncertain(at.ledger.batches.open(record.run_id))}")
@@ -93,17 +94,27 @@ def _finish(at: Execution, record: RunRecord, job: Job, *, resend_unknown: bool)
         )
     except NothingSent as failed:
         at.observer.note(f"Run {record.run_id} failed: {failed.message}")
+    except CorruptStage as corrupt:
+        abandon(at, record, corrupt)
     except AnswersLost as lost:
         at.observer.note(f"Run {record.run_id}: {lost.message}")
     else:
         at.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
 
 
+def abandon(at: Execution, record: RunRecord, corrupt: CorruptStage) -> None:
+    """Ends a run of which nothing more can be sent, and tells why; what is pending of it is left to another run."""
+    at.ledger.runs.give_up(record.run_id)
+    reduce_stage(at.directory(record.run_id))
+    at.observer.note(f"Run {record.run_id} is given up: {corrupt.fault}. What it did not deliver is read again.")
+
+
 def _candidates(project: Project) -> list[RunRecord]:
     """Latest first."""
     with ledger_of(project) as ledger:
         runs = [run for run in ledger.runs.unfinished() if _can_go_on(run, named=False)]
-    return [run for run in reversed(runs) if not run.begun or run_directory(project, run.run_id).exists()]
+        own = not ledger.database.is_shared
+    return [run for run in reversed(runs) if own or not run.begun or run_directory(project, run.run_id).exists()]
 
 
 def _resume(
@@ -117,12 +128,17 @@ def _resume(
         return resume_audience(project, record, AudienceOptions(), allowed, observer, stop)
     with execution(project, record.orchestration, observer, stop) as at:
         allowed.written(at.ledger)
-        return _go_on(at, at.ledger.runs.get(record.run_id), resend_unknown=resend_unknown)
+        record = at.ledger.runs.get(record.run_id)
+        try:
+            return _go_on(at, record, resend_unknown=resend_unknown)
+        except CorruptStage as corrupt:
+            abandon(at, record, corrupt)
+            return _start_over(at, record, resend_unknown=resend_unknown)
 
 
 def _go_on(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunRecord:
     destination = destination_of(at.project, record)
-    if record.begun and not at.directory(record.run_id).exists():
+    if _is_elsewhere(at, record):
         raise StopResumable(_elsewhere(record))
     at.ledger.runs.resume(record.run_id, holder=at.lock.holder, host=at.lock.host)
     at.observer.resumed(record.run_id, record.orchestration, record.target)
@@ -144,10 +160,29 @@ def _read_again(at: Execution, record: RunRecord, *, resend_unknown: bool) -> Ru
         if at.ledger.batches.open(record.run_id):
             _send_open(at, record, destination_of(at.project, record), resend_unknown=resend_unknown)
         job = job_now(at.project, record.orchestration, at.ledger)
-        chosen = chosen_rows(at, record.retry_of, record.retry_reason) if record.retry_of else None
-        return Run(record.run_id, job, record.test_event_code, record.row_limit, resend_unknown, chosen)
+        return _same(at, record, record.run_id, job, resend_unknown=resend_unknown)
 
     return carry_out(at, record.run_id, prepared)
+
+
+def _start_over(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunRecord:
+    """Reads what a run read again, as another run: what the first delivered is skipped like that of any other."""
+    job = job_now(at.project, record.orchestration, at.ledger)
+    run_id = begin(
+        at,
+        job,
+        test_event_code=record.test_event_code,
+        limit=record.row_limit,
+        retry_of=record.retry_of,
+        retry_reason=record.retry_reason,
+    )
+    return carry_out(at, run_id, lambda: _same(at, record, run_id, job, resend_unknown=resend_unknown))
+
+
+def _same(at: Execution, record: RunRecord, run_id: str, job: Job, *, resend_unknown: bool) -> Run:
+    """A run of what another one read."""
+    chosen = chosen_rows(at, record.retry_of, record.retry_reason) if record.retry_of else None
+    return Run(run_id, job, record.test_event_code, record.row_limit, resend_unknown, chosen)
 
 
 def _send_open(at: Execution, record: RunRecord, destination: EventsDestination, *, resend_unknown: bool) -> None:
@@ -173,6 +208,11 @@ def _uncertain(late: list[OpenBatch]) -> str:
         f"{events:,} events may have been taken about 48 hours ago or longer, their answers being lost: sent again, "
         "TikTok could count them twice. They stay pending; `--resend-unknown` sends them nevertheless."
     )
+
+
+def _is_elsewhere(at: Execution, record: RunRecord) -> bool:
+    """Whether another machine may have the stage of a run; where none can, what is not here is lost."""
+    return at.ledger.database.is_shared and record.begun and not at.directory(record.run_id).exists()
 
 
 def _elsewhere(record: RunRecord) -> str:

@@ -79,7 +79,7 @@ class StagedBatches:
         """The events (schema EVENTS) of a whole batch."""
         record = self._open[number].record
         with self._lock:
-            return self._stage.events(record.file, record.place)
+            return self._stage.events(record.file, record.place, record.events)
 
     def close(self) -> None:
         """Closes the files."""
@@ -196,7 +196,7 @@ def write_left_out(ledger: Ledger, run_id: str, directory: Path, rows: LeftOut =
     writer, forgotten = LeftOutWriter(directory, "sending"), forgotten_by(ledger)
     with StageReader(directory) as stage:
         for record, parts in ledger.batches.left_out(run_id):
-            events = pa.Table.from_batches([stage.events(record.file, record.place)])
+            events = pa.Table.from_batches([stage.events(record.file, record.place, record.events)])
             for state, reason in sorted({(part.state, part.reason or "") for part in parts}):
                 alike = [part for part in parts if (part.state, part.reason) == (state, reason)]
                 outcome = "rejected" if state == BatchState.REFUSED else "skipped"

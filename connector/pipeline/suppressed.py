@@ -10,7 +10,7 @@ from connector.ledger.ledger import Ledger
 from connector.outcomes import Skip
 from connector.pipeline.known import BATCHES_AT_ONCE
 from connector.pipeline.settle import Settlement
-from connector.stage.reader import PersonReader, StageReader
+from connector.stage.reader import StageReader
 from connector.stage.removed import Removed
 from connector.stage.writer import StagedBatch
 from connector.transform.forgotten import Forgotten
@@ -27,14 +27,15 @@ def leave_out_forgotten(
     """What has to change in the staged `batches`, of which some events are `removed` already."""
     if not forgotten:
         return
-    with PersonReader(directory) as persons, StageReader(directory) as stage:
+    with StageReader(directory) as stage:
         for start in range(0, len(batches), BATCHES_AT_ONCE):
             gone, found = [], []
             for batch in batches[start : start + BATCHES_AT_ONCE]:
-                about = forgotten.among(persons.persons(batch)) & ~removed.of(batch)
+                events = stage.whole(batch.file, batch.index)
+                about = forgotten.among(events) & ~removed.of(batch)
                 if about.any():
                     gone.append(removed.numbers(batch, about))
-                    found.append(stage.whole(batch.file, batch.index).filter(pa.array(about)))
+                    found.append(events.filter(pa.array(about)))
             if found:
                 step = Settlement(removed=np.concatenate(gone))
                 events = pa.Table.from_batches(found)

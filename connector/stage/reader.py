@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from connector.errors import CorruptStage
 from connector.hashed import EVENTS, LINE
 from connector.stage.open_files import OpenFiles
 from connector.stage.removed import Positions, read_removed
-from connector.stage.writer import StagedBatch
 
 
 class StageReader:
-    """The events of one run. Not for use from several threads at once."""
+    """The events of one run. Not for use from several threads at once.
+
+    What is read raises CorruptStage where it is not as it was written.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory, self._files = directory, OpenFiles(directory)
@@ -23,8 +26,14 @@ class StageReader:
         batch = self._files.batch(file, index)
         return batch if batch.schema.names == EVENTS.names else _completed(batch)
 
-    def events(self, file: str, index: int) -> pa.RecordBatch:
-        """The events of a batch (schema EVENTS) that are to be sent."""
+    def events(self, file: str, index: int, count: int | None = None) -> pa.RecordBatch:
+        """The events of a batch (schema EVENTS) that are to be sent: so many, where their `count` is known."""
+        events = self._left(file, index)
+        if count is not None and count != events.num_rows:
+            raise CorruptStage(f"{self._directory / file} holds other events than the ledger says")
+        return events
+
+    def _left(self, file: str, index: int) -> pa.RecordBatch:
         batch = self.whole(file, index)
         # While there is nothing yet it is looked for again: the rest of the stage may still be written.
         self._removed = self._removed or read_removed(self._directory)
@@ -68,38 +77,3 @@ def _one_line(batch: pa.RecordBatch) -> pa.ListArray:
     lines = pa.StructArray.from_arrays(columns, fields=list(LINE))
     offsets = pa.array(np.arange(count + 1, dtype=np.int32))
     return pa.ListArray.from_arrays(offsets, lines, type=EVENTS.field("lines").type)
-
-
-class KeyReader:
-    """Reads the keys of staged batches, and nothing else of them."""
-
-    def __init__(self, directory: Path) -> None:
-        self._files = OpenFiles(directory, pa.ipc.IpcReadOptions(included_fields=[0]))
-
-    def keys(self, batch: StagedBatch) -> pa.Array:
-        """The keys (type KEY) of a batch as it was written."""
-        return self._files.batch(batch.file, batch.index)["key"]
-
-    def __enter__(self) -> "KeyReader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._files.close()
-
-
-class PersonReader:
-    """Reads whom staged events are about, and nothing else of them."""
-
-    def __init__(self, directory: Path) -> None:
-        place = EVENTS.names.index("persons")
-        self._files = OpenFiles(directory, pa.ipc.IpcReadOptions(included_fields=[place]))
-
-    def persons(self, batch: StagedBatch) -> pa.RecordBatch:
-        """The column `persons` of a batch as it was written."""
-        return self._files.batch(batch.file, batch.index)
-
-    def __enter__(self) -> "PersonReader":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._files.close()

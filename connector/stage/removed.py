@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from connector.disk import make_private_file, sync
+from connector.stage.checksums import append_checksum, verify
 from connector.stage.key_file import KeyFile, Numbers
 from connector.stage.writer import StagedBatch
 
@@ -55,16 +56,19 @@ def write_removed(directory: Path, batches: Iterable[StagedBatch], removed: Remo
         return
     unfinished = directory / f"unfinished-{REMOVED}"
     make_private_file(unfinished)
-    np.savez(unfinished, **named)
+    with unfinished.open("wb") as file:
+        np.savez(file, **named)
+    append_checksum(unfinished)
     sync(unfinished)
     unfinished.replace(directory / REMOVED)
     sync(directory)
 
 
 def read_removed(directory: Path) -> dict[str, Positions]:
-    """By "file/index", the positions of the events that were taken out."""
+    """By "file/index", the positions of the events that were taken out. Raises CorruptStage."""
     path = directory / REMOVED
     if not path.exists():
         return {}
+    verify(path)
     with np.load(path) as archive:
         return {name: archive[name] for name in archive.files}

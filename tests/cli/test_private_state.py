@@ -5,14 +5,21 @@ import signal
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from connector.disk import make_private_file, make_private_folder
+from connector.hashed import EVENTS
+from connector.stage.arrow_file import ArrowFile
 from tests.cli.command import connector, ended, inside, started
-from tests.cli.shop import GOOD, NAME, Shop, shop
+from tests.cli.shop import GOOD, NAME, SOURCE_ID, Shop, shop
+from tests.cli.test_resume import wait_until
 from tests.cli.tiktok import OK, Reply, TikTok, serving
+from tests.credentials.grants import CODE, GRANT, selling, simulating
 
 ONE_BAD = "SELECT * REPLACE (CASE WHEN value > 0 AND event_id = 'e3' THEN -1 ELSE value END AS value) FROM ({good})"
 
@@ -109,3 +116,96 @@ def test_what_a_command_is_told_to_write_follows_the_umask(tmp_path: Path) -> No
     os.umask(0o027)
     assert inside("rejects", run_id, "-o", str(tmp_path / "rejects.csv"), project=made.directory).code == 0
     assert stat.S_IMODE((tmp_path / "rejects.csv").stat().st_mode) == 0o640
+
+
+@contextmanager
+def watched(state: Path) -> Iterator[list[str]]:
+    """What was ever loose below a folder while the block went on, also of files that are gone at its end."""
+    seen: list[str] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.005):
+            with suppress(OSError):  # a folder went while it was looked at
+                seen.extend(loose(state))
+
+    watcher = threading.Thread(target=look)
+    state.mkdir(mode=0o777)
+    state.chmod(0o700)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+
+
+def whole_life(directory: Path, url: str) -> Shop:
+    """A project with events, an audience and a schedule, whose grant is refreshed."""
+    schedule = {"workflow": "automatic", "schedule": {"every": "2s"}}
+    made = selling(directory, url, GRANT, rows=3_000)
+    settings = yaml.safe_load(made.settings.read_text())
+    common = {"credential": "tiktok", "api_url": url, "requests_per_second": 1000}
+    audience = {"type": "tiktok_audience", "advertiser_ids": [SOURCE_ID], "audience": "VIP", **common}
+    settings["destinations"]["people"] = audience
+    own = settings["orchestrations"][NAME]
+    settings["orchestrations"] |= {"vips": {**own, "destination": "people"}, "soon": {**own, "limit": 5, **schedule}}
+    made.settings.write_text(yaml.safe_dump(settings))
+    return made
+
+
+def test_nothing_of_a_whole_life_is_open_to_others_at_any_moment(tmp_path: Path) -> None:
+    with simulating() as simulator:
+        made = whole_life(tmp_path / "shop", simulator.url)
+        with watched(made.state) as seen:
+            for args in (
+                ["plan", NAME],
+                ["run", NAME, "--yes"],
+                ["plan", "vips"],
+                ["run", "vips", "--yes"],
+                ["auth", "refresh", "tiktok"],
+                ["auth", "login", "tiktok", "--code", CODE],
+                ["forget", "--email", "7@example.com"],
+                ["run", NAME, "--yes"],
+                ["runs", "export", "-o", str(tmp_path / "export")],
+            ):
+                done = inside(*args, project=made.directory)
+                assert done.code == 0, (args, done.stderr)
+            last = inside("runs", "--json", project=made.directory).json["runs"][0]["run_id"]
+            assert inside("report", last, "-o", str(tmp_path / "report.html"), project=made.directory).code == 0
+            service = started("start", "--port", "0", project=made.directory)
+            wait_until(
+                lambda: any((made.state / "locks").glob("*soon*")) and any((made.state / "start").rglob("*.sql"))
+            )
+            service.send_signal(signal.SIGTERM)
+            ended(service)
+    assert {"tokens", "runs", "locks", "start", "members"} >= {
+        path.name for path in made.state.iterdir() if path.is_dir()
+    }
+    assert seen == []
+    assert loose(made.state) == []
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
+def test_files_and_folders_are_their_owners_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    os.umask(umask)
+    make_private_folder(tmp_path / "a" / "b")
+    make_private_file(tmp_path / "a" / "b" / "file")
+    with ArrowFile(tmp_path / "a" / "events.arrow", EVENTS):
+        pass
+    assert loose(tmp_path / "a") == []
+
+
+def test_what_was_put_back_among_private_files_is_restricted(tmp_path: Path) -> None:
+    """A single file that somebody restored, in folders that are as they should be."""
+    with serving() as tiktok:
+        made = made_shop(tmp_path / "shop", tiktok)
+        assert inside("run", NAME, project=made.directory).code == 0
+        for path in (path for path in made.state.rglob("*") if path.is_file()):
+            path.chmod(0o755)
+        (made.state / "link").symlink_to(made.query)
+        before = made.query.stat().st_mode
+        assert inside("runs", "list", project=made.directory).code == 0
+    (made.state / "link").unlink()
+    assert loose(made.state) == []
+    assert made.query.stat().st_mode == before

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
 from connector.config.credential import Credential
-from connector.disk import make_private_folder, restrict, sync
+from connector.disk import PRIVATE_FILE, make_private_folder, restrict, sync
 from connector.errors import AuthorisationError
 
 FOLDER = "tokens"
@@ -113,8 +113,9 @@ class TokenFile:
         try:
             self._make_folder()
             unfinished.unlink(missing_ok=True)
-            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                os.fchmod(descriptor, PRIVATE_FILE)
                 file.write(kept.as_text())
                 file.flush()
                 os.fsync(descriptor)

@@ -1,0 +1,40 @@
+"""Checksums of what is written to disk, which are compared before anything interprets what is read back."""
+
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from connector.errors import CorruptStage
+
+_MARK, _SUM_BYTES = b"\ncrc32 ", 8
+_END_BYTES = len(_MARK) + _SUM_BYTES
+_AT_ONCE = 1 << 20
+
+
+def checksum(data: bytes | pa.Buffer, before: int = 0) -> int:
+    """Return the CRC-32 of bytes, continuing that of the bytes `before` them."""
+    return zlib.crc32(data, before)
+
+
+def append_checksum(path: Path) -> None:
+    """Append the checksum of a file's bytes to it."""
+    with path.open("r+b") as file:
+        file.write(_MARK + _of(file, path.stat().st_size))
+
+
+def verify(path: Path) -> None:
+    """Compare a file with the checksum at its end. Raises CorruptStage."""
+    with path.open("rb") as file:
+        found = _of(file, max(path.stat().st_size - _END_BYTES, 0))
+        if file.read() != _MARK + found:
+            raise CorruptStage(f"{path} is damaged")
+
+
+def _of(file: BinaryIO, size: int) -> bytes:
+    """Read so many bytes, and return their checksum in hexadecimal."""
+    found = 0
+    for start in range(0, size, _AT_ONCE):
+        found = checksum(file.read(min(_AT_ONCE, size - start)), found)
+    return f"{found:0{_SUM_BYTES}x}".encode()
