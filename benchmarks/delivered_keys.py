@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,7 @@ from connector.ledger.tables import batch_keys, batches
 from connector.pipeline.known import leave_out_known
 from connector.route import Route
 from connector.stage.key_file import KeyFile
+from connector.stage.open_files import OpenFiles
 from connector.stage.reader import StageReader
 from connector.stage.removed import Removed
 from connector.stage.writer import EventsFile, StagedBatch
@@ -144,8 +146,8 @@ def _stage(directory: Path, keys: Keys) -> None:
 
 def _staged(directory: Path) -> list[StagedBatch]:
     route, name = Route("offline", "1"), "events.arrow"
-    with pa.OSFile(str(directory / name)) as source, pa.ipc.open_file(source) as file:
-        sizes = [file.get_batch(index).num_rows for index in range(file.num_record_batches)]
+    with closing(OpenFiles(directory)) as files:
+        sizes = [batch.num_rows for batch in files.batches(name)]
     return [StagedBatch(route, name, index, size, size) for index, size in enumerate(sizes)]
 
 

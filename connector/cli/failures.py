@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import ParamSpec
 import typer
 
 from connector.cli.console import out_json, say
+from connector.cli.options import open_project
 from connector.errors import ConfigurationError, ConnectorError, Problem
 
 _Parameters = ParamSpec("_Parameters")
@@ -63,7 +65,7 @@ def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None
         except Exception as error:
             if debug:
                 raise
-            message = _unexpected(error)
+            message = _damaged_ledger(kwargs.get("project")) or _unexpected(error)
             if as_json:
                 out_json({"error": message})
             say(message)
@@ -80,6 +82,16 @@ def _from_here(problem: Problem) -> Problem:
     if problem.file is None or not problem.file.is_relative_to(here):
         return problem
     return replace(problem, file=problem.file.relative_to(here))
+
+
+def _damaged_ledger(folder: object) -> str | None:
+    """The sentence on the project's ledger, if it is one that no command can go by."""
+    from connector.pipeline.history import damaged_ledger
+
+    with suppress(Exception):
+        path = damaged_ledger(open_project(folder if isinstance(folder, Path) else None))
+        return f"The ledger {path} is damaged: put it back from a backup, and run the command again." if path else None
+    return None
 
 
 def _unexpected(error: Exception) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from connector.disk import make_private_file, make_private_folder, restrict
+from connector.disk import make_private_file, make_private_folder, restrict, sync
 from connector.errors import ConnectorError, StopResumable
+from connector.ledger.damage import file_of, has_no_ledger
 from connector.ledger.together import Together, Work
 from connector.ledger.upgrades import bring_up_to_date
 
@@ -20,7 +21,9 @@ from connector.ledger.upgrades import bring_up_to_date
 class Database:
     """Transactions on the ledger's database; safe to use from several threads and processes."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, may_be_new: bool = True) -> None:
+        if not may_be_new:
+            _refuse_without_ledger(url)
         self._engine = _engine(url)
         self._lock = RLock()
         self._together = Together(self.writing)
@@ -76,10 +79,13 @@ class Database:
         self._engine.dispose()
 
 
-def open_database(url: str) -> Database:
-    """The database at a SQLAlchemy URL, with its tables made or brought up to date. Raises ConnectorError."""
+def open_database(url: str, *, may_be_new: bool = True) -> Database:
+    """The database at a SQLAlchemy URL, with its tables made or brought up to date.
+
+    Raises ConnectorError; also for a file in which there are none, unless it `may_be_new`.
+    """
     try:
-        return Database(url)
+        return Database(url, may_be_new=may_be_new)
     except (SQLAlchemyError, ImportError, OSError) as error:
         raise ConnectorError(f"The ledger could not be opened: {_first_line(error)}") from None
 
@@ -88,8 +94,26 @@ def open_database(url: str) -> Database:
 def _failures(verb: str) -> Iterator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, UnicodeDecodeError) as error:
         raise StopResumable(f"The ledger could not be {verb}: {_first_line(error)}") from None
+
+
+def _refuse_without_ledger(url: str) -> None:
+    """Of what was delivered before, an empty ledger knows nothing: it would be sent again.
+
+    SQLite is not asked before there is something in the file: of an empty one it drops what lies beside it.
+    """
+    path = file_of(url)
+    if path is None:
+        return
+    fault = "is missing" if not path.exists() else "is empty" if path.is_file() and not path.stat().st_size else None
+    if fault is None and has_no_ledger(path):
+        fault = "holds something else"
+    if fault:
+        raise ConnectorError(
+            f"The ledger {path} {fault}, although there were runs: put it back from a backup. To send again what was "
+            "delivered before, remove the folders of the runs instead."
+        )
 
 
 def _first_line(error: Exception) -> str:
@@ -114,6 +138,9 @@ def _restrict_ledger(path: str) -> None:
     make_private_folder(file.parent)
     if not file.exists():
         make_private_file(file)
+        # What the ledger says is of no use without its name, and that of its folder, on the disk.
+        for folder in (file.parent, file.parent.parent):
+            sync(folder)
     for ending in ("", "-wal", "-shm", "-journal"):
         restrict(file.with_name(file.name + ending))
 

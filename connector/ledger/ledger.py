@@ -69,9 +69,12 @@ class Ledger:
         self.close()
 
 
-def open_ledger(url: str) -> Ledger:
-    """The ledger at a SQLAlchemy URL, made, or brought up to date, where need be. Raises ConnectorError."""
-    database = open_database(url)
+def open_ledger(url: str, *, may_be_new: bool = True) -> Ledger:
+    """The ledger at a SQLAlchemy URL, made, or brought up to date, where need be.
+
+    Raises ConnectorError; also for a file without a ledger, unless it `may_be_new`.
+    """
+    database = open_database(url, may_be_new=may_be_new)
     return Ledger(
         runs=Runs(database),
         batches=Batches(database),

@@ -197,4 +197,7 @@ def _identity(state_directory: Path) -> str:
             unfinished.write_text(token_hex(16))
             sync(unfinished)
             unfinished.replace(file)
+            # Else the entry of a process that went with the power would be taken for one of another machine's.
+            for folder in (file.parent, state_directory):
+                sync(folder)
         return file.read_text()

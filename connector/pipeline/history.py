@@ -11,6 +11,7 @@ from connector.config.suggest import did_you_mean
 from connector.disk import restrict_tree
 from connector.errors import UsageError
 from connector.ledger.audit import AuditLine
+from connector.ledger.damage import file_of, is_damaged
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.records import RequestRecord, RunRecord, Scope
 from connector.outcomes import RunStatus
@@ -100,21 +101,28 @@ def run_directory(project: Project, run_id: str) -> Path:
 @contextmanager
 def known_ledger(project: Project, opened: Ledger | None = None) -> Iterator[Ledger | None]:
     """The ledger that is `opened` already, else the project's; None where there is none yet, and none is made."""
-    url = project.ledger_url
+    path = file_of(project.ledger_url)
     if opened is not None:
         yield opened
-    elif url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+    elif path and not path.exists():
         yield None
     else:
         with ledger_of(project) as ledger:
             yield ledger
 
 
+def damaged_ledger(project: Project) -> Path | None:
+    """The file of the project's ledger, if it is damaged."""
+    path = file_of(project.ledger_url)
+    return path if path and path.exists() and is_damaged(path) else None
+
+
 @contextmanager
 def ledger_of(project: Project) -> Iterator[Ledger]:
     """The project's ledger. Raises ConnectorError where it cannot be opened."""
     restrict_tree(project.state_directory)
-    ledger = open_ledger(project.ledger_url)
+    has_run = any(runs_directory(project).glob("*/"))
+    ledger = open_ledger(project.ledger_url, may_be_new=not has_run)
     try:
         yield ledger
     finally:

@@ -83,6 +83,8 @@ def stage(
     Raises OSError where the disk fails; then nothing that was written counts.
     """
     make_private_folder(directory, exist_ok=early is not None)
+    if early:
+        _sync(directory.parent, directory.parent.parent)
     keys = early.keys if early else KeyFile(directory)
     with ExitStack() as stack:
         left_out = LeftOutWriter(directory, "staging")
@@ -98,9 +100,13 @@ def stage(
         staging.put_together()
         left_out.close()
     staging.finish()
-    for folder in (directory, directory.parent, directory.parent.parent):
-        sync(folder)
+    _sync(directory, directory.parent, directory.parent.parent)
     return staging.staged
+
+
+def _sync(*folders: Path) -> None:
+    for folder in folders:
+        sync(folder)
 
 
 @dataclass

@@ -10,6 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from connector.stage.arrow_file import MAGIC
+from connector.stage.open_files import OpenFiles
+
 SHORTEST_PHONE = 10
 _AT = re.compile(r"@|\(at\)|%40| at ")
 _DIGEST = re.compile("[0-9a-fA-F]{64}")
@@ -80,8 +83,9 @@ def _columns(path: Path, content: bytes) -> Iterator[Any]:
         yield from _of_sqlite(path)
     elif content.startswith(b"PAR1"):
         yield from pq.read_table(pa.BufferReader(content)).to_pydict().values()
-    elif content.startswith(b"ARROW1"):
-        yield from pa.ipc.open_file(pa.BufferReader(content)).read_all().to_pydict().values()
+    elif content.startswith(MAGIC):
+        with closing(OpenFiles(path.parent)) as files:
+            yield from (batch.to_pydict() for batch in files.batches(path.name))
 
 
 def _of_sqlite(path: Path) -> Iterator[Any]:

@@ -1,11 +1,13 @@
 """What an earlier version of the connector left is gone on with."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from connector.stage.open_files import OpenFiles
 from tests.cli.command import RUN_KEYS, checked, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.test_resume import REVOKED, deliveries
@@ -33,8 +35,8 @@ def old_project(folder: Path, tiktok: TikTok, began: datetime) -> Shop:
 
 def as_version_1_staged(found: Path, folder: Path) -> None:
     """The same stage as it was written then, without whom an event is about."""
-    with pa.OSFile(str(found / "events.arrow"), "rb") as source:
-        events = pa.ipc.open_file(source).read_all().drop_columns(["persons"])
+    with closing(OpenFiles(found)) as files:
+        events = pa.Table.from_batches(files.batches("events.arrow")).drop_columns(["persons"])
     folder.mkdir()
     with pa.OSFile(str(folder / "events.arrow"), "wb") as sink, pa.ipc.new_file(sink, events.schema) as file:
         file.write_table(events)

@@ -1,0 +1,101 @@
+"""Find out whether a ledger in a file holds what no connector writes, as after bits were flipped on its disk."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary, Table
+
+from connector.ledger.tables import SCHEMA_VERSION, metadata, runs, schema_version
+from connector.outcomes import RunStatus
+
+SQLITE = "sqlite:///"
+_TIMES = {"at", "since", "keep_until", "handled_until"}
+"""Names of columns that hold times, as do all that end in `_at`."""
+
+_BYTES = {"event_keys": 16, "digests": 32, "doubtful": 32, "counts": 2}
+"""Of what size the values are that are joined in a column."""
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file in which the ledger at a URL is kept; None if it is in PostgreSQL."""
+    return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
+
+
+_KEYS = "SELECT event_keys, persons FROM batch_keys"
+
+
+def has_no_ledger(path: Path) -> bool:
+    """Return whether a file is a database of something else; False also for a file that SQLite cannot read."""
+    try:
+        with closing(_opened(path)) as connection:
+            found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except sqlite3.Error:
+        return False
+    return not {schema_version.name, runs.name} <= {name for (name,) in found}
+
+
+def is_damaged(path: Path) -> bool:
+    """Return whether SQLite, or this connector, cannot read all of the ledger in a file. Looks at every value."""
+    try:
+        with closing(_opened(path)) as connection:
+            if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+                return True
+            if connection.execute("SELECT version FROM schema_version").fetchone() != (SCHEMA_VERSION,):
+                return False
+            wrong = any(connection.execute(query).fetchone() != (0,) for query in _queries())
+            return wrong or not all(_fit(*row) for row in connection.execute(_KEYS))
+    except (sqlite3.Error, ValueError):
+        return True
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _queries() -> Iterator[str]:
+    """For each table, how many rows hold a wrong value."""
+    for table in metadata.sorted_tables:
+        sound = " AND ".join(f"({_sound(table, column)})" for column in table.columns)
+        yield f'SELECT count(*) FROM "{table.name}" WHERE NOT ({sound})'
+
+
+def _sound(table: Table, column: "Column[object]") -> str:
+    """The condition that a value can be one of the column."""
+    name = f'"{column.name}"'
+    condition = _of_type(column, name)
+    if table is runs and column.name == "status":
+        known = ", ".join(f"'{status}'" for status in RunStatus)
+        condition = f"{name} IN ({known})"
+    if table is runs and column.name in {"rejects", "skips", "warnings"}:
+        condition += f" AND NOT EXISTS (SELECT 1 FROM json_each({name}) WHERE type <> 'integer')"
+    return f"{name} IS NULL OR {condition}" if column.nullable else condition
+
+
+def _of_type(column: "Column[object]", name: str) -> str:
+    kind = column.type
+    if isinstance(kind, JSON):
+        return f"typeof({name}) = 'text' AND json_valid({name})"
+    if isinstance(kind, LargeBinary):
+        size = _BYTES.get(column.name, 1)
+        return f"typeof({name}) = 'blob' AND length({name}) % {size} = 0"
+    if isinstance(kind, Boolean):
+        return f"typeof({name}) = 'integer' AND {name} IN (0, 1)"
+    if isinstance(kind, Float):
+        return f"typeof({name}) IN ('real', 'integer')"
+    if isinstance(kind, Integer):
+        return f"typeof({name}) = 'integer'"
+    time = f" AND {name} LIKE '____-__-__T__:__:__%' AND julianday({name}) IS NOT NULL" if _is_time(column.name) else ""
+    return f"typeof({name}) = 'text'{time}"
+
+
+def _is_time(name: str) -> bool:
+    return name in _TIMES or (name.endswith("_at") and name != "alive_at")
+
+
+def _fit(event_keys: bytes, persons: bytes) -> bool:
+    """Return whether the numbers of digests of a batch's events are those of the digests that follow them."""
+    events = len(event_keys) // _BYTES["event_keys"]
+    digests = sum(int.from_bytes(persons[place : place + 2], "little") for place in range(0, 2 * events, 2))
+    return len(persons) == 2 * events + 8 * digests
