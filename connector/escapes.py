@@ -1,58 +1,67 @@
 """Decode a text that was percent-encoded, or escaped for HTML or JSON, and keep the offset of each character."""
 
 import re
-from collections.abc import Sequence
+from html.entities import html5
 from urllib.parse import unquote
 
-from connector.typography import IN_ASCII, INVISIBLE
+from connector.typography import IN_ASCII, INVISIBLE, Offsets, fold
 
+_CONTINUED = r"%(?:25)*[89ABab][0-9A-Fa-f]"
+_NAMED = {
+    name.removesuffix(";"): value
+    for name, value in html5.items()
+    if name.endswith(";") and len(value) == 1 and (value < "\x80" or ord(value) in IN_ASCII or value in INVISIBLE)
+}
+"""HTML's names of the characters of ASCII, of blanks and hyphens, and of what is not seen."""
 _ESCAPE = re.compile(
-    r"(?P<wide>%(?:25)*(?:[Cc]2|[Dd][9Bb]|[Ee][0-9A-Fa-f]%(?:25)*[89ABab][0-9A-Fa-f])%(?:25)*[89ABab][0-9A-Fa-f])"
-    r"|%(?:25)*(?P<byte>[0-9A-Fa-f]{2})"
-    r"|&#0{0,9}(?P<decimal>[0-9]{1,7});?|&#[xX]0{0,9}(?P<hexadecimal>[0-9A-Fa-f]{1,6});?|(?P<ampersand>&amp;)"
-    r"|\\+(?:u(?P<unicode>[0-9A-Fa-f]{4})|x(?P<short>[0-9A-Fa-f]{2})|(?P<control>[nrtbf]))"
-    rf"|(?P<invisible>[{INVISIBLE}]+)"
+    r"(?P<wide>%(?:25)*(?:[Cc][2-9A-Fa-f]|[Dd][0-9A-Fa-f]|[Ee][0-9A-Fa-f]"
+    rf"{_CONTINUED}|[Ff][0-4]{_CONTINUED}{_CONTINUED}){_CONTINUED})"
+    r"|%(?:25)*(?P<byte>[0-9A-Fa-f]{2})|%(?:25)*[uU](?P<script>[0-9A-Fa-f]{4})"
+    r"|&(?:amp;)*#0{0,9}(?P<decimal>[0-9]{1,7});?|&(?:amp;)*#[xX]0{0,9}(?P<hexadecimal>[0-9A-Fa-f]{1,6});?"
+    rf"|&(?:amp;)*(?P<named>{'|'.join(sorted(_NAMED, key=len, reverse=True))});"
+    r"|\\+(?:u(?P<unicode>[0-9A-Fa-f]{4})|u\{0*(?P<braced>[0-9A-Fa-f]{1,6})\}|x(?P<short>[0-9A-Fa-f]{2})"
+    r"|(?P<control>[nrtbf]))"
 )
 _PERCENT = re.compile("%(?:25)*")
 _LETTER = "\u00fc"
-"""Stands for a byte of a letter beyond ASCII."""
+"""Stands for a byte of a letter beyond ASCII that is not decoded."""
 _LAST = 0x10FFFF
+_MOST_TIMES = 20
+"""How often a text is decoded: percent signs and ampersands that are encoded again and again take one time."""
 
 
-def decode(text: str) -> tuple[str, Sequence[int]]:
-    """Decode `text` until nothing in it is encoded, and drop invisible characters.
+def decode(text: str) -> tuple[str, Offsets]:
+    """Decode `text` until nothing in it is encoded, and write its characters in their usual form (see `fold`).
 
-    Character `i` of the result stands in `text` from the i-th offset to the next one. A byte beyond ASCII is
-    decoded as some letter, unless it is part of a separator or a digit.
+    Character `i` of the result stands in `text` from the i-th offset to the next one.
     """
-    offsets: Sequence[int] = range(len(text) + 1)
-    while _ESCAPE.search(text):
-        text, offsets = _decode_once(text, offsets)
-    return text, offsets
+    plain, offsets = fold(text, range(len(text) + 1))
+    for _ in range(_MOST_TIMES):
+        if not _ESCAPE.search(plain):
+            break
+        plain, offsets = fold(*_decode_once(plain, offsets))
+    return plain, offsets
 
 
-def _decode_once(text: str, offsets: Sequence[int]) -> tuple[str, list[int]]:
+def _decode_once(text: str, offsets: Offsets) -> tuple[str, list[int]]:
     parts: list[str] = []
     starts: list[int] = []
     end = 0
     for match in _ESCAPE.finditer(text):
-        character = _character(match)
-        parts += text[end : match.start()], character
-        starts += offsets[end : match.start() + len(character)]
+        parts += text[end : match.start()], _character(match)
+        starts += offsets[end : match.start() + 1]
         end = match.end()
     return "".join([*parts, text[end:]]), [*starts, *offsets[end:]]
 
 
 def _character(match: re.Match[str]) -> str:
     kind, value = match.lastgroup, match[match.lastgroup or 0]
-    if kind == "invisible":
-        return ""
     if kind == "wide":
         return _wide(value)
     if kind == "control":
         return " "
-    if kind == "ampersand":
-        return "&"
+    if kind == "named":
+        return _NAMED[value]
     number = int(value, 10 if kind == "decimal" else 16)
     if kind == "byte" and number > 0x7F:
         return _LETTER
@@ -62,4 +71,4 @@ def _character(match: re.Match[str]) -> str:
 def _wide(written: str) -> str:
     """Decode a character of two bytes or more, or give a letter for it."""
     character = unquote(_PERCENT.sub("%", written))
-    return character if len(character) == 1 and (ord(character) in IN_ASCII or character in INVISIBLE) else _LETTER
+    return character if len(character) == 1 else _LETTER

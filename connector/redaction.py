@@ -1,15 +1,15 @@
 """Remove e-mail addresses and phone numbers from texts, whatever their encoding.
 
-An e-mail address has a dot in its domain and ends in a top-level label of letters: `logo@2x.png`, `/@shop` and
-`shoe@40` hold none. The patterns of phone numbers are RE2 and Python `re` alike, so that SQL can use them, and touch
-neither the quotes nor the commas of JSON.
+The patterns of phone numbers are RE2 and Python `re` alike, so that SQL can use them.
 """
 
 import re
 from collections.abc import Iterator
 
+from connector.addresses import AT_IN_BRACKETS, addresses
 from connector.escapes import decode
-from connector.typography import IN_ASCII, UNUSUAL_NUMBER, in_ascii
+from connector.json_strings import change_strings, is_json
+from connector.typography import IN_ASCII, UNUSUAL, in_ascii
 
 REDACTED = "[redacted]"
 
@@ -51,20 +51,30 @@ SPACED_PHONE = r"\(\d{2,5}\)[ .\-]?\d{2,4}[ .\-]\d{3,5}\b|\b[2-9]\d{2}[.\-][2-9]
 PHONE_IN_TEXT = rf"(?:(?:\B\+|%2[Bb]){_AFTER_PLUS}|{_BEHIND_A_WORD}|{SPACED_PHONE}){_FURTHER}"
 """Any of these; in a text, the plus sign may follow a letter or a digit."""
 
-_NUMBER_FOLLOWS = r"(?:[1-9(]|%(?:25)*(?:28|3[1-9]))"
-_ENTITY = rf"(?:0*64|[xX]0*40|(?:0*43|[xX]0*2[Bb]);?{_NUMBER_FOLLOWS})"
-_ESCAPE = rf"(?:u0040|x40|(?:u002|x2)[Bb]{_NUMBER_FOLLOWS})"
-PLUS_BEFORE_ENCODED = r"\+\(?(?:[1-9][0-9]*(?:%|&(?:amp;)*#|\\+[ux])|%(?:25)*(?:28|3[1-9]))"
+_NUMBER_FOLLOWS = r"(?:[1-9(]|%(?:25)*(?:28|3[1-9]|[Ee][Ff]))"
+PLUS_BEFORE_ENCODED = (
+    r"\+\(?(?:[1-9][0-9]*(?:%|&(?:amp;)*(?:#|nbsp|hyphen|dash)|\\+[ux])|%(?:25)*(?:28|3[1-9]|[Ee][Ff]))"
+)
 """A plus sign before digits or separators that are encoded."""
 PERCENT_ENCODED = (
-    rf"{PLUS_BEFORE_ENCODED}|"
     r"%(?:25)*(?:(?:4|%(?:25)*34)(?:0|%(?:25)*30)"
-    rf"|2[Bb]{_NUMBER_FOLLOWS}|23{_ENTITY}|26(?:amp;)*#{_ENTITY}|5[Cc]{_ESCAPE}|[Ee][Ff]%(?:25)*[Bb][Cc]%(?:25)*8[Bb])"
+    rf"|2[Bb]{_NUMBER_FOLLOWS}|23[0-9xX]|26(?:amp|#|%|commat|plus|lpar|lsqb|lbrack)|5[Cc]"
+    r"|(?:[01][0-9a-fA-F]|3[aA])\+\(?[1-9]|(?:28|5[Bb])(?:%|[+ ]|[aA][tT])"
+    r"|[uU](?:00|[fF])|[Ee][Ff]%(?:25)*[Bb][9Cc])"
 )
-"""An @, or a plus sign before a digit or a bracket, percent-encoded any number of times, be it escaped before."""
+"""What may be an @, or a plus sign before a number, percent-encoded any number of times, be it escaped before.
 
-ESCAPED = rf"{PLUS_BEFORE_ENCODED}|#{_ENTITY}|\\{_ESCAPE}"
+It begins with a percent sign, which is quickly found, and is short, since each slice compiles it for each column.
+"""
+
+ESCAPED = r"#(?:0*(?:4[03]|6[45]|91)|[xX])|\\(?:[nrtbf]\+|[ux])"
 """The same as an HTML entity, or as an escape of JSON."""
+
+NAMED = r"&(?:amp;)*(?:commat|plus|lpar|lsqb|lbrack);"
+"""The same by its name in HTML."""
+
+AT = f"[@\uff20\ufe6b]|{AT_IN_BRACKETS}|[\uff08\uff3b\ufe59] ?[aA\uff21\uff41]"
+"""An at sign that is not encoded, or what stands in place of one."""
 
 SIMPLE_PARAMETER = (
     r"([?&][A-Za-z0-9_.\-]{1,40}=)[A-Za-z0-9_][A-Za-z0-9_.+\-]*(?:@|%(?:25)*40)(?:[A-Za-z0-9\-]+\.)+"
@@ -72,50 +82,42 @@ SIMPLE_PARAMETER = (
 )
 """An address as the whole value of a parameter in the address of a page: most are, and SQL alone can remove them."""
 
-_ENCODED = re.compile(f"@|{PERCENT_ENCODED}|{ESCAPED}")
+HIDING = f"{AT}|{PERCENT_ENCODED}|{ESCAPED}|{NAMED}|{PLUS_BEFORE_ENCODED}"
+"""Any of these."""
+_ENCODED = re.compile(HIDING)
+BESIDE_SIMPLE = r"[@#;\\[]|[tT]\)|%(?:25)*(?:[014-9A-Za-z]|2[3568Bb]|3(?:4|[aA]\+)|%)|\+\(?(?:[1-9][0-9]*[%&\\]|%)"
+"""Whatever else HIDING may match in a text of ASCII: shorter, and not as exact."""
 _SIMPLE = re.compile(SIMPLE_PARAMETER.replace(r"\z", r"\Z"))
 
-FILE_SUFFIXES = frozenset(
-    (
-        *("apng", "avif", "bmp", "gif", "heic", "ico", "jpeg", "jpg", "png", "svg", "tif", "tiff", "webp"),
-        *("css", "htm", "html", "js", "json", "min", "mjs", "mp3", "mp4", "pdf", "php", "webm"),
-    )
-)
-"""Ends of file names that are no top-level domains."""
-
-_SEPARATORS = r"\x00-\x20\x22(),/:;<=>?@\[\\\]|&#\x7f-\xbf\u1680\u2000-\u206f\u3000-\u303f\uff01-\uff0f\uff1a-\uff20"
-_LOCAL = re.compile(f"[^{_SEPARATORS}]*")
-_LABEL = rf"[^{_SEPARATORS}.!$%'*+^`{{}}~]"
-_TOP_LEVEL = rf"(?:xn--[a-z0-9-]+|(?:(?![\d_-]){_LABEL}){{2,}})"
-_DOMAIN = re.compile(rf"(?<!@)@+(\.*(?:{_LABEL}+\.+)+{_TOP_LEVEL})", re.IGNORECASE)
-_TRIMMED = "!$'*^`{}~.-"
-"""What stands around an address rather than in it."""
-_SCHEME = re.compile(r"(?<![A-Za-z0-9+.-])(?!mailto)[A-Za-z][A-Za-z0-9+.-]*\Z", re.IGNORECASE)
-_AFTER_AUTHORITY = re.compile(r"[/?#\s\"<>]")
-_LONGEST_AUTHORITY = 300
-_QUOTED = re.compile(r"[^\s:,\[{(=]\"|.\)")
 _PLUS_FOR_BLANK = re.compile(r"(?<=\d)\+(?=[\d(])")
 _ENCODED_PLUS, _REMOVED = "\x01", "]"
 """Stand for a plus sign that is encoded, which counts wherever it stands, as %2B; and for what was removed."""
 _DECODED_PHONE = re.compile(rf"(?:\B\+|{_ENCODED_PLUS}){_AFTER_PLUS}", re.ASCII)
 _NEXT_PHONE = re.compile(rf"[+ {_ENCODED_PLUS}]{_AFTER_PLUS}", re.ASCII)
 _IN_TEXTS, _DIALLED = re.compile(PHONE_IN_TEXT, re.ASCII), re.compile(DIALLED_PHONE, re.ASCII)
-_UNUSUAL_NUMBER = re.compile(UNUSUAL_NUMBER)
+_UNUSUAL = re.compile(UNUSUAL)
 _IN_MESSAGES = re.compile(rf"[^\s@\",:;()<>\\]*(?:@|%40)[^\s\",:;()<>\\]*|{ANY_NUMBER}|'[^']*'")
 
 
 def anonymous(text: str) -> str:
-    """Remove e-mail addresses and phone numbers from a text, as the transform does from those of rows."""
+    """Remove e-mail addresses and phone numbers from a text, as the transform does from those of rows.
+
+    Of JSON, each string is a text of its own.
+    """
+    if is_json(text):
+        return change_strings(text, anonymous)
     return _without(_IN_TEXTS, without_addresses(text))
 
 
 def without_dialled(text: str) -> str:
     """Remove e-mail addresses and phone numbers with a plus sign, as from page addresses and ids."""
+    if is_json(text):
+        return change_strings(text, without_dialled)
     return _without(_DIALLED, without_addresses(text))
 
 
 def _without(phones: re.Pattern[str], text: str) -> str:
-    if text.isascii() or not _UNUSUAL_NUMBER.search(text):
+    if text.isascii() or not _UNUSUAL.search(text):
         return phones.sub(REDACTED, text)
     plain, offsets = in_ascii(text)
     parts: list[str] = []
@@ -136,7 +138,7 @@ def redact(text: str, longest: int = 500) -> str:
 
 def holds_address(text: str) -> bool:
     """Tell whether an e-mail address stands in a text, however it is encoded."""
-    return any(True for _ in _addresses(decode(text)[0]))
+    return any(True for _ in addresses(decode(text)[0]))
 
 
 def without_addresses(text: str) -> str:
@@ -157,7 +159,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
     plain, offsets = decode(text)
     written = plain.translate(IN_ASCII)
     left = [*written.replace(_ENCODED_PLUS, " ")]
-    for start, end in _addresses(plain):
+    for start, end in addresses(plain):
         left[start:end] = _REMOVED * (end - start)
         yield offsets[start], offsets[end]
     if plain is not text and "+" in written:
@@ -190,45 +192,3 @@ def _joined(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         end = max(end, one[1])
     if end >= 0:
         yield start, end
-
-
-def _addresses(plain: str) -> Iterator[tuple[int, int]]:
-    """Yield where addresses stand in a text that is not encoded."""
-    bound = 0
-    for match in _DOMAIN.finditer(plain):
-        at, end = match.start(), _end_of_domain(match)
-        before = plain[bound:at]
-        bound = match.start(1)
-        if end is None:
-            continue
-        start = at - _local_length(before)
-        if start == at and not _QUOTED.fullmatch(plain, max(at - 2, 0), at):
-            continue
-        yield start, at if _is_user_of_host(plain, at, end) else end
-
-
-def _local_length(before: str) -> int:
-    found = _LOCAL.match(before[::-1])
-    local = found[0][::-1] if found else ""
-    return len(local.lstrip(_TRIMMED) or local)
-
-
-def _end_of_domain(match: re.Match[str]) -> int | None:
-    """Give where the domain ends, without the suffix of a file's name; None where that leaves no domain."""
-    domain, end = match[1], match.end()
-    while (label := domain.rpartition("."))[2].lower() in FILE_SUFFIXES:
-        domain, end = label[0].rstrip("."), match.start(1) + len(label[0].rstrip("."))
-    return end if re.fullmatch(rf".*\.{_TOP_LEVEL}", domain, re.IGNORECASE) else None
-
-
-def _is_user_of_host(plain: str, at: int, end: int) -> bool:
-    """Tell whether the @ parts the user from the host of a page's address: then the host stays."""
-    start = plain.rfind("://", max(at - _LONGEST_AUTHORITY, 0), at)
-    if (
-        start < 0
-        or _AFTER_AUTHORITY.search(plain, start + 3, at)
-        or not _SCHEME.search(plain, max(start - 31, 0), start)
-    ):
-        return False
-    after = _AFTER_AUTHORITY.search(plain, end)
-    return "@" not in plain[end : after.start() if after else None]

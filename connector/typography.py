@@ -1,6 +1,9 @@
-"""Write the separators, digits and plus signs of other scripts in ASCII, and find where they stand in a number."""
+"""Write the separators, digits and signs of other scripts in ASCII, and find where they stand in a number."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from unicodedata import decimal, normalize
 
 _ZEROS = (0x660, 0x6F0, 0x966, 0x9E6, 0xE50, 0xFF10)
 _SPACES = (0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)
@@ -28,6 +31,7 @@ _INVISIBLE = (
     *range(0x2060, 0x2070),
     *range(0xFE00, 0xFE10),
     *range(0xFFF0, 0xFFFC),
+    *range(0xE0000, 0xE01F0),
 )
 INVISIBLE = "".join(map(chr, _INVISIBLE))
 """Characters that are not seen between two digits."""
@@ -45,19 +49,72 @@ def _encoded(points: Iterable[int]) -> bytes:
 
 
 _BEGINNINGS = [*_DIGITS, *_PLUSES, 0xFF08]
-_BLOCKS = "\xa0-\xbf\u034f\u0600-\u06ff\u0900-\u0e5f\u115f-\u180f\u2000-\u22ff\u3000\u30fb\u3164\ufe00-\uffff"
-UNUSUAL_NUMBER = f"[0-9+()][{_BLOCKS}]|[{_BLOCKS}][0-9(]|[\u207a\ufe62\uff0b\uff10-\uff19]"
-"""Where a number may hold one of the characters; few ranges, as each slice compiles it; RE2 and Python `re` alike."""
-UNUSUAL_NUMBER_IN_BYTES = (
-    b"(?:[0-9+()]|" + _encoded(_BEGINNINGS) + b")" + _encoded(_UNUSUAL) + b"|" + _encoded(_UNUSUAL) + b"[0-9(]"
+_BLOCKS = (
+    "\xa0-\xbf\u034f\u0600-\u06ff\u0900-\u0e5f\u115f-\u180f\u2000-\u22ff\u3000\u30fb\u3164\ufe00-\uffff"
+    "\U0001d7ce-\U0001d7ff\U000e0000-\U000e01ef"
 )
-"""A digit, plus sign or bracket beside one of the characters, in UTF-8."""
+_AT_SIGNS, _BRACKETS, _LETTERS_A = "\uff20\ufe6b", "\uff08\uff3b\ufe59", "\uff21\uff41"
+UNUSUAL = (
+    f"[0-9+()][{_BLOCKS}]|[{_BLOCKS}][0-9(]|[+][^\\x00-\\x7f]|[\u207a\ufe62\uff0b\uff10-\uff19\U0001d7ce-\U0001d7ff]"
+    f"|[{_AT_SIGNS}]|[{_BRACKETS}] ?[aA{_LETTERS_A}]"
+)
+"""Where a number or an at sign may be written beyond ASCII: few ranges, since each slice compiles them. For RE2 too."""
+UNUSUAL_IN_BYTES = b"|".join(
+    (
+        b"(?:[0-9+()]|" + _encoded(_BEGINNINGS) + b")" + _encoded(_UNUSUAL),
+        _encoded(_UNUSUAL) + b"[0-9(]",
+        rb"[+][\x80-\xff]",
+        _encoded(map(ord, _AT_SIGNS)),
+        _encoded(map(ord, _BRACKETS)) + b" ?(?:[aA]|" + _encoded(map(ord, _LETTERS_A)) + b")",
+    )
+)
+"""The same in UTF-8."""
+
+Offsets = Sequence[int]
 
 
-def in_ascii(text: str) -> tuple[str, Sequence[int]]:
+def in_ascii(text: str) -> tuple[str, Offsets]:
     """Write `text` as a number is written in ASCII, without invisible characters.
 
     Character `i` of the result stands in `text` from the i-th offset to the next one.
     """
-    offsets = [place for place, character in enumerate(text) if character not in INVISIBLE]
-    return "".join(text[place] for place in offsets).translate(IN_ASCII), [*offsets, len(text)]
+    return _replace_each(text, range(len(text) + 1), _in_number)
+
+
+def fold(text: str, offsets: Offsets) -> tuple[str, Offsets]:
+    """Write the letters, digits and signs of `text` in their usual form (NFKC), without invisible characters.
+
+    `offsets` are those of its characters; the result has those of its own. Full stops of other scripts stay, unless a
+    letter or a digit of ASCII follows on one.
+    """
+    if text.isascii():
+        return text, offsets
+    folded, places = _replace_each(_FULL_STOP.sub(".", text), offsets, _in_address)
+    return (text, offsets) if folded == text else (folded, places)
+
+
+_FULL_STOP = re.compile(r"[\u3002\uff61](?=[A-Za-z0-9])")
+_OTHER_STOPS = {chr(code) for code in (*_STOPS, 0x3002, 0xFF61)} - {"\u2024", "\uff0e"}
+
+
+def _replace_each(text: str, offsets: Offsets, meaning: Callable[[str], str]) -> tuple[str, Offsets]:
+    parts: list[str] = []
+    places: list[int] = []
+    for place, character in enumerate(text):
+        part = character if character < "\x80" else meaning(character)
+        parts.append(part)
+        places += [offsets[place]] * len(part)
+    return "".join(parts), [*places, offsets[len(text)]]
+
+
+@lru_cache(8_192)
+def _in_number(character: str) -> str:
+    if character in INVISIBLE:
+        return ""
+    digit = decimal(character, None)
+    return IN_ASCII.get(ord(character)) or (normalize("NFKC", character) if digit is None else str(digit))
+
+
+@lru_cache(8_192)
+def _in_address(character: str) -> str:
+    return character if character in _OTHER_STOPS else _in_number(character)

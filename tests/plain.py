@@ -40,6 +40,119 @@ UNUSUAL_SPACED = (
 BEHIND_LETTERS = ("Tel+12125550142", "WhatsApp+44 20 7946 0958", "a+1234567890")
 """Taken out of texts; in addresses and ids a plus sign behind letters stands for a blank, or before a build's number."""
 SPACED = ("(212) 555-0142", "(212)555-0143", "212-555-0146", "212.555.0147", "(020) 7946 0958", "1-212-555-0145")
+HIDDEN = (
+    *(
+        "jane\uff20example.com",
+        "jane\ufe6bexample.com",
+        "ｊａｎｅ＠ｅｘａｍｐｌｅ．ｃｏｍ",
+        "𝐣𝐚𝐧𝐞@𝐞𝐱𝐚𝐦𝐩𝐥𝐞.𝐜𝐨𝐦",
+        "jane@example\u3002com",
+    ),
+    *("jane%40example.com", "jane%2540example.com", "jane%25252540example.com", "jane%EF%BC%A0example.com"),
+    *("jane%u0040example.com", "jane%2Fjoe%40example%2Ecom".replace("%2Fjoe", ""), "%6A%61%6E%65%40example.com"),
+    *("jane&#64;example.com", "jane&#x40;example.com", "jane&#0064;example&#46;com", "jane&amp;amp;#64;example.com"),
+    *(
+        "jane&commat;example.com",
+        "jane&amp;commat;example&period;com",
+        "jane%26commat%3Bexample.com",
+        "jane&#65312;example.com",
+    ),
+    *(
+        "jane\\u0040example.com",
+        "jane\\\\u0040example.com",
+        "jane\\x40example.com",
+        "jane\\u{40}example.com",
+        "jane\\uff20example.com",
+    ),
+    *("jane @ example.com", "jane  @ example.com", "jane@ example.com", "jane+@+example.com", "jane %40 example.com"),
+    *(
+        "jane(at)example.com",
+        "jane[at]example.com",
+        "jane (at) example.com",
+        "jane [ at ] example.com",
+        "jane(AT)example.com",
+    ),
+    *(
+        "jane[at]example[dot]com",
+        "jane(at)example(dot)com",
+        "jane [At] mail [dot] example [dot] org",
+        "jane\uff08at\uff09example.com",
+    ),
+    *(
+        "jane%28at%29example.com",
+        "jane%5Bat%5Dexample.com",
+        "jane&lpar;at&rpar;example.com",
+        "jane&#91;at&#93;example.com",
+    ),
+    *(
+        '"jane doe"@example.com',
+        "&quot;jane doe&quot;@example.com",
+        "%22jane%20doe%22%40example.com",
+        '"jane"(at)example.com',
+    ),
+    *("jane(home)@example.com", "jane\u2060@ex\u00adample.com", "jane\U000e0041@example.com"),
+)
+"""Addresses whose @ or other characters are encoded, are not those of ASCII, or are written so that no program sees them."""
+DIALLED_BEYOND_ASCII = (
+    *(
+        "\uff0b\uff11\uff12\uff11\uff12\uff15\uff15\uff15\uff10\uff11\uff14\uff12",
+        "+𝟏𝟐𝟏𝟐𝟓𝟓𝟓𝟎𝟏𝟒𝟐",
+        "+୧୨୧୨୫୫୫୦୧୪୨",
+        "\u207a12125550142",
+    ),
+    *(
+        "&plus;12125550142",
+        "&amp;plus;12125550142",
+        "%26plus%3B12125550142",
+        "+1&nbsp;212&nbsp;555&nbsp;0142",
+        "&#65291;12125550142",
+    ),
+    *("\\u002b12125550142", "\\uff0b12125550142", "%u002B12125550142", "+1\U000e00412125550142"),
+    "%EF%BC%8B%EF%BC%91%EF%BC%92%EF%BC%91%EF%BC%92%EF%BC%95%EF%BC%95%EF%BC%95%EF%BC%90%EF%BC%91%EF%BC%94%EF%BC%92",
+)
+"""Phone numbers likewise."""
+HARMLESS_AT = (
+    *(
+        "logo@2x.png",
+        "meet me at noon",
+        "2 @ 3 EUR",
+        "3 @ 4.50",
+        "Live @ O2.Arena",
+        "meet @ the.shop",
+        "dinner @ Joe's",
+        "@ home",
+    ),
+    *(
+        "Follow @shop.example",
+        "see (at) 50%",
+        "array[at]",
+        "Sale (at) noon",
+        "[at]",
+        "(at)",
+        "5 (at) 3.50 EUR",
+        "a[dot]b",
+        "x&commat;y",
+    ),
+    *(
+        "R&D; T&C",
+        "AT&T;",
+        "fish &amp; chips",
+        "tom&plus;jerry",
+        "\uff20home",
+        "\u2460 \u00bd \u2122",
+        "C:\\new\\table",
+        '"a" and "b"',
+    ),
+    *(
+        "Gr\u00f6\u00dfe \uff14\uff12",
+        "10\u201320 \u20ac",
+        "\uff08\uff12\uff10\uff12\uff16\uff09",
+        "100% \u30b3\u30c3\u30c8\u30f3",
+        "[1] (2) {3}",
+        '{"a":[1,"x"]}',
+    ),
+)
+"""At signs, brackets, entities and characters beyond ASCII that name nobody."""
 HARMLESS = (
     "OR-2026-11-26-000123",
     "113-1234567-1234567",

@@ -12,6 +12,7 @@ from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
 from connector.transform.readable import readable
 from connector.transform.repeats import stretches
+from connector.transform.signs import signs_of
 from connector.transform.sql.functions import register
 from connector.transform.stripped import Cleaning, stripped
 
@@ -128,8 +129,13 @@ def key_of(numbers: pa.Array) -> pa.Array:
 def chunk_of(batches: Sequence[pa.RecordBatch], cleaning: Mapping[int, Cleaning], first_row: int) -> pa.Table:
     """The columns that are read of `batches`, named c0, c1, …, and row_number counting from `first_row`.
 
-    Text is stripped and cleaned already, and NULL where it is blank; times are in the engine's range.
+    Text is stripped and cleaned already, and NULL where it is blank; times are in the engine's range. s0, s1, … are
+    the signs that stand in the whole of such a column, where they are asked for.
     """
     table = pa.Table.from_batches(batches)
     columns = {f"c{index}": stripped(readable(table.column(index)), of) for index, of in cleaning.items()}
+    for index, of in cleaning.items():
+        if of & Cleaning.SIGNS:
+            signs = signs_of(columns[f"c{index}"])
+            columns[f"s{index}"] = pa.array(np.full(table.num_rows, signs, np.uint8))
     return pa.table({**columns, "row_number": np.arange(first_row, first_row + table.num_rows, dtype=np.int64)})

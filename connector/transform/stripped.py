@@ -28,6 +28,8 @@ class Cleaning(Flag):
     """Words that stand for nothing begin with MARK."""
     NUMBERS = auto()
     """Numbers of one repeated digit begin with MARK."""
+    SIGNS = auto()
+    """It is found out whether signs of addresses and phone numbers stand in it."""
 
 
 NO_CLEANING = Cleaning(0)

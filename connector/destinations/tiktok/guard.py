@@ -32,7 +32,7 @@ from connector.redaction import (
     holds_address,
     without_dialled,
 )
-from connector.typography import UNUSUAL_NUMBER_IN_BYTES
+from connector.typography import UNUSUAL_IN_BYTES
 
 _UNNAMED = "a property"
 EMAIL, PHONE, NO_DIGEST = "an e-mail address", "a phone number", "something else than a SHA-256"
@@ -45,7 +45,7 @@ _BRACKET = ((b"(", re.compile(rb"\([0-9]")),)
 _SUSPICIOUS = tuple(
     (first, re.compile(pattern))
     for first, pattern in (
-        (b"@", rb'@[^"]*[.%&\\]'),
+        (b"@", rb'@[^"]*[.%&\\\[(]'),
         (b"+", rb"\+[0-9(%]"),
         (b"%", b"%2[Bb]|" + PERCENT_ENCODED.encode()),
         (b"#", ESCAPED.encode()),
@@ -58,7 +58,11 @@ _LEADS = np.zeros(256, np.bool_)
 _LEADS[[0xD9, 0xDB, 0xE0, 0xE2, 0xEF]] = True
 """First bytes of digits and plus signs beyond ASCII."""
 _ESCAPED = re.compile(ESCAPED.encode())
-_UNUSUAL_NUMBER = re.compile(UNUSUAL_NUMBER_IN_BYTES)
+_LAST, _BEFORE_LAST = b")];", np.zeros(256, np.bool_)
+_BEFORE_LAST[list(b"tTsbkr ")] = True
+_HIDDEN = re.compile(rb"(?:[aA][tT] {0,2}[)\]]|(?:commat|plus|lpar|lsqb|lbrack);)\Z")
+"""What ends an at sign in brackets, and the names of signs in HTML."""
+_UNUSUAL = re.compile(UNUSUAL_IN_BYTES)
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")
 PART = 1 << 18
 """Bytes looked at in one go: what numpy then makes stays in the cache."""
@@ -158,14 +162,22 @@ def _numbered(breach: Breach, events: Iterable[Any]) -> Breach:
 
 def _plain(body: bytes) -> Breach | None:
     """The first place that looks like an address or a phone number."""
-    for at in chain(_starts(_SUSPICIOUS, body), _escapes(body), _unusual(body)):
+    for at in chain(_starts(_SUSPICIOUS, body), _escapes(body), _unusual(body), _hidden(body)):
         key, text = _key_before(body, at), _string_around(body, at)
         if text != (without_dialled if key in _LENIENT else anonymous)(text):
             return Breach(_speaking(key), EMAIL if holds_address(text) else PHONE)
     for at in _spaced(body):
-        if _SPACED.match(body, at) and (key := _key_before(body, at)) not in _LENIENT:
+        if (key := _key_before(body, at)) not in _LENIENT and _is_spaced(body, at):
             return Breach(_speaking(key), PHONE)
     return None
+
+
+def _is_spaced(body: bytes, at: int) -> bool:
+    """Tell whether a phone number begins there; what stands before it may be the digits of an escape."""
+    if _SPACED.match(body, at):
+        return True
+    text = _string_around(body, at) if b"\\" in body[max(at - 6, 0) : at] else ""
+    return text != anonymous(text)
 
 
 def _string_around(body: bytes, at: int) -> str:
@@ -207,13 +219,21 @@ def _begins_escape(part: Bytes) -> Mask:
     return np.asarray((part[:-1] == ord("\\")) & ((part[1:] == ord("u")) | (part[1:] == ord("x"))))
 
 
+def _hidden(body: bytes) -> Iterator[int]:
+    """Where an at sign is written in brackets, or a sign by its name in HTML."""
+    found = np.frombuffer(body, np.uint8)
+    at = _where(found, lambda part: (part == _LAST[0]) | (part == _LAST[1]) | (part == _LAST[2]))
+    likely = at[_BEFORE_LAST[found[at - 1]]].tolist()
+    return (one for one in likely if _HIDDEN.search(body, max(one - 9, 0), one + 1))
+
+
 def _unusual(body: bytes) -> Iterator[int]:
     """Where a number may be written with characters beyond ASCII; most bodies hold none beside a digit."""
     found = np.frombuffer(body, np.uint8)
     high = _where(found, lambda part: part >= 0x80)
     beside = _BESIDE[found[high - 1]] | _BESIDE[found[np.minimum(high + 1, len(found) - 1)]]
     if (beside | _LEADS[found[high]]).any():
-        yield from (match.start() for match in _UNUSUAL_NUMBER.finditer(body))
+        yield from (match.start() for match in _UNUSUAL.finditer(body))
 
 
 def _spaced(body: bytes) -> Iterator[int]:

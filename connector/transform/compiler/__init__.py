@@ -70,6 +70,7 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     columns = [f"c{index}" for index in binding.indices()]
     of_event = [column for column in columns if column in read]
     of_items = [column for column in columns if column not in read]
+    signs = [f"s{index}" for index in sorted(context.signs)]
     context.layers.put(Level.LAST, "event_digest", _digest(properties.digested(context, of_event), rules))
     context.layers.put(
         Level.LAST,
@@ -79,13 +80,15 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     return CompiledTransform(
         events_sql=context.layers.select((*of_events, "event_digest"), "events"),
         items_sql=context.layers.select((*_OF_ITEMS, "item_digest"), "items"),
-        event_columns=tuple(of_event),
+        event_columns=(*of_event, *(column for column in signs if column in read)),
         texts_sql=properties.TEXTS_SQL,
         text_columns=properties.text_columns(context),
         rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
         ids_sql=context.layers.select(payload.ids(context), "identified"),
         keys_sql=context.layers.select(("key",), "keyed"),
-        cleaning=binding.cleaning(),
+        cleaning={
+            index: of | Cleaning.SIGNS if index in context.signs else of for index, of in binding.cleaning().items()
+        },
         routed=wrong_route is not None,
         phone_columns=phone_columns,
         rules=rules,

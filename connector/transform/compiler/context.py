@@ -20,7 +20,7 @@ from connector.transform.packed import is_placeholder
 from connector.transform.rules import EventRules
 from connector.transform.sql.identity import MARKED, UNMARKED, can_be_marked, identifier_text, is_inexact, marked_text
 from connector.transform.sql.json import json_text
-from connector.transform.sql.text import guarded, id_digest, is_number_of, is_text, quote, text_of
+from connector.transform.sql.text import guarded, guarded_json, id_digest, is_number_of, is_text, quote, text_of
 from connector.transform.stripped import Cleaning
 from connector.transform.template import Scalar
 
@@ -57,6 +57,8 @@ class Context:
     """By parameter, when its column holds a word that stands for nothing."""
     inexact: dict[str, str] = field(default_factory=dict)
     """By parameter, when its column holds a number that may have lost digits."""
+    signs: set[int] = field(default_factory=set)
+    """The columns of which it is found out what signs of addresses and phone numbers stand in them."""
 
     def fields(self, name: str) -> tuple[Field, ...]:
         """The columns that fill the parameter, none where it does not go with the event source."""
@@ -74,7 +76,7 @@ class Context:
             column = f"given_{name}"
             value = literal(constant.value, BY_NAME[name].kind)
             given = self.layers.put(Level.GIVEN, column, self.for_web(name, value))
-            self.given[name] = self._guarded(column, given, BY_NAME[name].plain, text=isinstance(constant.value, str))
+            self.given[name] = self._guarded(column, given, BY_NAME[name].plain, isinstance(constant.value, str))
         elif fields:
             self.given[name] = self.column_text(f"given_{name}", fields[0], BY_NAME[name])
         return self.given.get(name)
@@ -94,7 +96,7 @@ class Context:
                 inexact = is_inexact(f"c{source.index}")
                 self.inexact.setdefault(parameter.name, self.for_web(parameter.name, inexact))
         given = self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, text))
-        return self._guarded(column, given, parameter.plain, text=is_text(source.kind))
+        return self._guarded(column, given, parameter.plain, source if is_text(source.kind) else False)
 
     def source_text(self, source: Field, parameter: Parameter) -> str:
         """The text of a column, marked where it may be a placeholder and the parameter's kind asks for that."""
@@ -106,8 +108,23 @@ class Context:
         text = written(column, source.kind, number=parameter.kind is Kind.PHONE)
         return text if is_text(source.kind) else self.layers.put(Level.TEXT, f"{parameter.name}_of_{column}", text)
 
-    def _guarded(self, column: str, given: str, plain: Plain, *, text: bool) -> str:
-        expression = guarded(given, plain) if text else given
+    def guarded(self, text: str, plain: Plain, source: Field) -> str:
+        """Return `text`, which is of a column of the result, without what `plain` says is not to be in it."""
+        return guarded(text, plain, self._signs(source))
+
+    def guarded_json(self, json: str, source: Field) -> str:
+        """Return the same of JSON, whose strings are texts."""
+        return guarded_json(json, self._signs(source))
+
+    def _signs(self, source: Field) -> str:
+        self.signs.add(source.index)
+        return f"s{source.index}"
+
+    def _guarded(self, column: str, given: str, plain: Plain, text: Field | bool) -> str:
+        """Put the guarded text; `text` is the column that it is of, or tells whether there is one."""
+        expression = given
+        if text and plain is not Plain.AS_GIVEN:
+            expression = guarded(given, plain) if isinstance(text, bool) else self.guarded(given, plain, text)
         own = self.is_own_phone(given) if plain is Plain.ID else None
         if own:
             expression = f"CASE WHEN {own} THEN {id_digest(given)} ELSE {expression} END"

@@ -179,10 +179,12 @@ def _own(context: Context, number: int, key: str, source: Field | Constant) -> l
         value = text_of(column, kind)
     elif pa.types.is_nested(kind):
         nested = context.layers.put(Level.TEXT, f"own_{number}", f"to_json({column})::VARCHAR")
-        value = context.layers.put(Level.GUARDED, f"own_{number}_text", guarded(nested, Plain.TEXT))
+        value = context.layers.put(Level.GUARDED, f"own_{number}_text", context.guarded_json(nested, source))
     else:
         text = context.layers.put(Level.TEXT, f"own_{number}", text_of(column, kind))
-        value = json_text(context.layers.put(Level.GUARDED, f"own_{number}_text", guarded(text, Plain.TEXT)))
+        value = json_text(
+            context.layers.put(Level.GUARDED, f"own_{number}_text", context.guarded(text, Plain.TEXT, source))
+        )
     kept = context.layers.put(Level.NORMAL, f"own_{number}_json", value)
     return later_members([(key, kept)])
 

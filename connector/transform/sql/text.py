@@ -4,8 +4,20 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from connector.addresses import AT_IN_BRACKETS
 from connector.catalogue import Plain
-from connector.redaction import DIALLED_PHONE, ESCAPED, PERCENT_ENCODED, PHONE_IN_TEXT, REDACTED, SIMPLE_PARAMETER
+from connector.redaction import (
+    BESIDE_SIMPLE,
+    DIALLED_PHONE,
+    ESCAPED,
+    NAMED,
+    PERCENT_ENCODED,
+    PHONE_IN_TEXT,
+    PLUS_BEFORE_ENCODED,
+    REDACTED,
+    SIMPLE_PARAMETER,
+    SPACED_PHONE,
+)
 from connector.transform.sql.functions import (
     ANONYMOUS,
     DECIMAL_TEXT,
@@ -14,7 +26,7 @@ from connector.transform.sql.functions import (
     WITHOUT_ADDRESSES,
     WITHOUT_DIALLED,
 )
-from connector.typography import UNUSUAL_NUMBER
+from connector.typography import UNUSUAL
 
 _WHITE_SPACE = (
     *range(0x09, 0x0E),
@@ -65,6 +77,8 @@ def is_code(column: str, codes: Iterable[str]) -> str:
 
 
 _BACKSLASH = "\\"
+_IN_BRACKETS = ("[", "t)", "T)")
+"""One of these stands where an at sign is written in brackets."""
 _LONGEST_PHONE, _LONGEST_ID = 18, 30
 """Bytes of a number: longer texts of phones may hold several, or words; longer ids are none."""
 
@@ -89,29 +103,63 @@ def redacted(text: str, phones: str) -> str:
     return _without(f"CASE WHEN {_may_hold_address(text)} THEN {_without_addresses(text)} ELSE {text} END", phones)
 
 
-def guarded(column: str, plain: Plain) -> str:
-    """`column` without e-mail addresses and phone numbers, which `plain` says how to treat.
+DIALLED_SIGN, HIDDEN_SIGN, SPACED_SIGN = 1, 2, 4
+"""Bits of what stands in a column: signs of addresses and numbers, of hidden ones, of numbers without a plus sign."""
 
-    Looking for single characters first costs a tenth of a pattern.
+
+def guarded(column: str, plain: Plain, signs: str | None = None) -> str:
+    """Return `column` without e-mail addresses and phone numbers, which `plain` says how to treat.
+
+    `signs` holds the bits of what may stand in the column. Looking for single characters first costs a tenth of a
+    pattern.
     """
     if plain is Plain.AS_GIVEN:
         return column
+    hidden = f"{signs} & {HIDDEN_SIGN} <> 0" if signs else "true"
+    bits = DIALLED_SIGN | HIDDEN_SIGN | (SPACED_SIGN if plain is Plain.TEXT else 0)
+    unless = f"{signs} & {bits} = 0" if signs else "false"
+    return f"CASE WHEN {unless} THEN {column} ELSE {_guarded(column, plain, hidden)} END"
+
+
+def _guarded(column: str, plain: Plain, hidden: str) -> str:
     if plain is Plain.ID:
         # An id has to stay distinct.
-        return f"CASE WHEN {_names_somebody(column)} THEN {id_digest(column)} ELSE {column} END"
+        return f"CASE WHEN {_names_somebody(column, hidden)} THEN {id_digest(column)} ELSE {column} END"
     if plain is Plain.WHOLE:
-        return f"CASE WHEN NOT {_names_somebody(column)} THEN {column} END"
+        return f"CASE WHEN NOT {_names_somebody(column, hidden)} THEN {column} END"
     if plain is Plain.TEXT:
         phones, every = PHONE_IN_TEXT, ANONYMOUS
         # Numbers with nothing but points between their digits have four characters between the two.
-        numbered = f"({_holds(column, '+', '(', '-', '%2B', '%2b')} OR {column} LIKE '%.___.____%')"
+        pointed = f"(contains({column}, '.') AND {column} LIKE '%.___.____%')"
+        numbered = f"({_holds(column, '+', '(', '-')} OR {_holds_encoded_plus(column)} OR {pointed})"
     else:
-        phones, every, numbered = DIALLED_PHONE, WITHOUT_DIALLED, _holds(column, "+", "%2B", "%2b")
+        phones, every = DIALLED_PHONE, WITHOUT_DIALLED
+        numbered = f"(contains({column}, '+') OR {_holds_encoded_plus(column)})"
+    simple = _without(_without_simple(column), phones)
     return (
-        f"CASE WHEN {_is_unusual(column)} THEN {every}({column})"
-        f" WHEN {_may_hold_address(column)} THEN {_without(_without_addresses(column), phones)}"
+        f"CASE WHEN {_is_unusual(column)} OR {_is_json(column)} THEN {every}({column})"
+        f" WHEN {_may_hold_address(column, hidden)}"
+        f" THEN CASE WHEN {_is_simple(column)} THEN {simple} ELSE {every}({column}) END"
         f" WHEN {numbered} THEN {_without(column, phones)} ELSE {column} END"
     )
+
+
+def guarded_json(column: str, signs: str) -> str:
+    """Return JSON without e-mail addresses and phone numbers in its strings."""
+    dialled = f"{signs} & {DIALLED_SIGN} <> 0 AND ({_holds(column, '@', '%', '+', '#')} OR {_is_unusual(column)})"
+    hidden = f"{signs} & {HIDDEN_SIGN} <> 0"
+    spaced = f"{signs} & {SPACED_SIGN} <> 0 AND regexp_matches({column}, {quote(SPACED_PHONE)})"
+    likely = f"({dialled}) OR ({hidden}) OR ({spaced}) OR contains({column}, {quote(_BACKSLASH)})"
+    return f"CASE WHEN {signs} = 0 THEN {column} WHEN {likely} THEN {ANONYMOUS}({column}) ELSE {column} END"
+
+
+def _holds_encoded_plus(column: str) -> str:
+    return f"(contains({column}, '%') AND {_holds(column, '%2B', '%2b')})"
+
+
+def _is_json(column: str) -> str:
+    """Return the condition that a text may be JSON, whose strings are looked at by themselves."""
+    return f"({column} >= '[' AND {column} < {quote(_BACKSLASH)} OR {column} >= '{{' AND {column} < '|')"
 
 
 def id_digest(column: str) -> str:
@@ -142,29 +190,45 @@ def _without(text: str, pattern: str) -> str:
 
 def _without_addresses(text: str) -> str:
     """`text` without e-mail addresses; Python is asked only where more than simple ones may stand."""
-    simple = f"regexp_replace({text}, {quote(SIMPLE_PARAMETER)}, '\\1{REDACTED}\\2', 'g')"
-    left = f"regexp_matches({simple}, {quote(f'@|{PERCENT_ENCODED}|{ESCAPED}')})"
-    return f"CASE WHEN {left} THEN {WITHOUT_ADDRESSES}({text}) ELSE {simple} END"
+    return f"CASE WHEN {_is_simple(text)} THEN {_without_simple(text)} ELSE {WITHOUT_ADDRESSES}({text}) END"
 
 
-def _may_hold_address(column: str) -> str:
+def _is_simple(text: str) -> str:
+    """Return the condition that no addresses but simple ones stand in a text in which some may."""
+    return f"contains({text}, '=') AND NOT regexp_matches({_without_simple(text)}, {quote(BESIDE_SIMPLE)})"
+
+
+def _without_simple(text: str) -> str:
+    return f"regexp_replace({text}, {quote(SIMPLE_PARAMETER)}, '\\1{REDACTED}\\2', 'g')"
+
+
+def _may_hold_address(column: str, hidden: str = "true") -> str:
     percent = f"{_holds(column, '%')} AND regexp_matches({column}, {quote(PERCENT_ENCODED)})"
-    escaped = f"{_holds(column, '#', _BACKSLASH)} AND regexp_matches({column}, {quote(ESCAPED)})"
-    return f"({_holds(column, '@')} OR {percent} OR {escaped})"
+    plus = f"contains({column}, '+') AND {_holds(column, '%', '&')}"
+    escaped = f"({_holds(column, '#', _BACKSLASH)} OR {plus})"
+    escaped += f" AND regexp_matches({column}, {quote(f'{ESCAPED}|{PLUS_BEFORE_ENCODED}')})"
+    # Most addresses of pages hold an ampersand and no semicolon, most names of browsers the contrary.
+    named = f"{_holds(column, '&')} AND {_holds(column, ';')}"
+    is_hidden = f"({named} OR {_holds(column, *_IN_BRACKETS)})"
+    is_hidden += f" AND regexp_matches({column}, {quote(f'{NAMED}|{AT_IN_BRACKETS}')})"
+    is_hidden = f"CASE WHEN {hidden} THEN {is_hidden} ELSE false END"
+    return f"({_holds(column, '@')} OR {percent} OR {escaped} OR {is_hidden})"
 
 
-def _names_somebody(column: str) -> str:
+def _names_somebody(column: str, hidden: str) -> str:
     """Return the condition that a text without blanks holds an address or a phone number; ask Python about a few.
 
     Patterns would be compiled for each slice, and each id has its own.
     """
-    likely = f"{_holds(column, '@', '%', '+', '#', _BACKSLASH)} OR strlen({column}) <> length({column})"
+    is_hidden = f"CASE WHEN {hidden} THEN {_holds(column, ';', *_IN_BRACKETS)} ELSE false END"
+    signs = _holds(column, "@", "%", "+", "#", _BACKSLASH)
+    likely = f"{signs} OR strlen({column}) <> length({column}) OR {is_hidden}"
     return f"CASE WHEN {likely} THEN {WITHOUT_DIALLED}({column}) <> {column} ELSE false END"
 
 
 def _is_unusual(column: str) -> str:
     """Return the condition that a number in `column` may be written with characters beyond ASCII."""
-    return f"(strlen({column}) <> length({column}) AND regexp_matches({column}, {quote(UNUSUAL_NUMBER)}))"
+    return f"(strlen({column}) <> length({column}) AND regexp_matches({column}, {quote(UNUSUAL)}))"
 
 
 def _holds(column: str, *texts: str) -> str:
