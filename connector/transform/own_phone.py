@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-_NUMBER_LIKE = re.compile(r"(?:tel:)?([0-9 ().+/_-]+?)(?:\.0+)?", re.IGNORECASE)
+_NUMBER_LIKE = re.compile(r"(?:tel:)?([0-9 ().+/_-]+)", re.IGNORECASE)
 _NO_DIGITS = re.compile("[^0-9]+")
 _EXTENSION = re.compile(r"(?:;? *e?xt?(?:ension)?[. :=]*|;\D*|# *)[0-9]{1,6}\s*\Z", re.IGNORECASE)
 _ZERO_DECIMALS = re.compile(r"(?<=[0-9])\.0+\s*\Z")
@@ -21,10 +21,9 @@ def is_number_in(identifier: str, phones: str) -> bool:
     Zeros at the front, separators, extensions and words around it make no difference. A text may hold several numbers.
     """
     written = _NUMBER_LIKE.fullmatch(identifier)
-    digits = _digits(written[1]) if written else ""
-    if not 8 <= len(digits) <= _MOST_DIGITS:
-        return False
-    return any(_has_digits(_digits(number), digits) for number in _numbers(phones))
+    forms = {_digits(form) for form in (written[1], _ZERO_DECIMALS.sub("", written[1]))} if written else set()
+    possible = [digits for digits in forms if 8 <= len(digits) <= _MOST_DIGITS]
+    return any(_has_digits(_digits(number), digits) for digits in possible for number in _numbers(phones))
 
 
 def _numbers(phones: str) -> Iterator[str]:
