@@ -18,14 +18,16 @@ class DuckDBTables:
         for name, columns in TABLES.items():
             self._make(name, columns.empty_table())
 
-    def take(self, run_id: str, parts: Parts) -> dict[str, int]:
+    def take(self, parts: Parts) -> dict[str, int]:
         """See `Sink.take`."""
         found: dict[str, int] = {}
         self._connection.begin()
-        for name, batches in parts.items():
+        for name, part in parts.items():
             table, found[name] = f"{self._schema}.{name}", 0
-            self._connection.execute(f"DELETE FROM {table} WHERE sync_run_id = ?", [run_id])
-            for batch in batches:
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE sync_run_id IN (SELECT unnest(?))", [list(part.run_ids)]
+            )
+            for batch in part.batches:
                 self._connection.register("batch", batch)
                 self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM batch")
                 found[name] += batch.num_rows

@@ -26,11 +26,11 @@ class ParquetFiles:
             self.close()
             raise
 
-    def take(self, run_id: str, parts: Parts) -> dict[str, int]:  # noqa: ARG002 - a sink's signature
+    def take(self, parts: Parts) -> dict[str, int]:
         """See `Sink.take`."""
         found = dict.fromkeys(self._files, 0)
         for name, writer in self._writers.items():
-            for batch in parts.get(name, ()):
+            for batch in parts[name].batches if name in parts else ():
                 writer.write_batch(batch)
                 found[name] += batch.num_rows
         return found

@@ -1,19 +1,29 @@
-"""What takes the tables of runs, one run after the other."""
+"""What takes the tables of runs, some runs after the others."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
 
-Parts = Mapping[str, Iterable[pa.RecordBatch]]
-"""By table, what a run has to go into it."""
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What some runs have to go into a table."""
+
+    run_ids: Sequence[str]
+    batches: Iterable[pa.RecordBatch]
+
+
+Parts = Mapping[str, Part]
+"""By table."""
 
 
 class Sink(Protocol):
     """Somewhere the tables are written to."""
 
-    def take(self, run_id: str, parts: Parts) -> dict[str, int]:
-        """Writes what a run has, in place of what was there of it in these tables; gives how many rows of each."""
+    def take(self, parts: Parts) -> dict[str, int]:
+        """Writes what runs have, in place of what was there of them in these tables; gives how many rows of each."""
 
     def finish(self) -> None:
         """Everything was taken."""

@@ -48,14 +48,14 @@ class DatabaseTables:
             for table in self._tables.values():
                 _add_missing(connection, table)
 
-    def take(self, run_id: str, parts: Parts) -> dict[str, int]:
+    def take(self, parts: Parts) -> dict[str, int]:
         """See `Sink.take`."""
         found: dict[str, int] = {}
         with self._engine.begin() as connection:
-            for name, batches in parts.items():
+            for name, part in parts.items():
                 table, found[name] = self._tables[name], 0
-                connection.execute(delete(table).where(table.c.sync_run_id == run_id))
-                for batch in batches:
+                connection.execute(delete(table).where(table.c.sync_run_id.in_(part.run_ids)))
+                for batch in part.batches:
                     for start in range(0, batch.num_rows, _ROWS_AT_ONCE):
                         connection.execute(insert(table), self._rows(batch.slice(start, _ROWS_AT_ONCE)))
                     found[name] += batch.num_rows

@@ -1,7 +1,7 @@
 """The rows of a run that were not sent, as Parquet files beside its stage."""
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _FOLDER = "left-out"
+_AT_ONCE, _FILES_AT_ONCE = 32 << 20, 2_000
+"""Bytes and files that are read with one query."""
 
 Concerned = Callable[[pa.Table], npt.NDArray[np.bool_]]
 Changed = Callable[[pa.Table], pa.Table]
@@ -87,6 +89,45 @@ def left_out(
     with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         for batch in _query(connection, files, reason, outcome, limit):
             yield batch.cast(LEFT_OUT)
+
+
+def left_out_of_runs(directories: Mapping[str, Path], outcome: str) -> Iterator[tuple[pa.Array, pa.RecordBatch]]:
+    """Yield run ids and their left-out rows (schema LEFT_OUT) with one outcome, by run and row number.
+
+    `directories` are the folders of runs by their ids.
+    """
+    import duckdb
+
+    files = [(run_id, path) for run_id, folder in directories.items() for path in (folder / _FOLDER).glob("*.parquet")]
+    with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+        for some in _of_limited_size(files):
+            names = pa.table({"run_id": [one for one, _ in some], "filename": [str(path) for _, path in some]})
+            for batch in _query_runs(connection, names, outcome):
+                yield batch["run_id"], batch.drop_columns(["run_id"]).cast(LEFT_OUT)
+
+
+def _of_limited_size(files: list[tuple[str, Path]]) -> Iterator[list[tuple[str, Path]]]:
+    some: list[tuple[str, Path]] = []
+    size = 0
+    for run_id, path in sorted(files):
+        if some and (size > _AT_ONCE or len(some) >= _FILES_AT_ONCE):
+            yield some
+            some, size = [], 0
+        some.append((run_id, path))
+        size += path.stat().st_size
+    if some:
+        yield some
+
+
+def _query_runs(connection: "duckdb.DuckDBPyConnection", names: pa.Table, outcome: str) -> pa.RecordBatchReader:
+    connection.register("names", names)
+    columns = ", ".join(f'"{name}"' for name in LEFT_OUT.names)
+    sql = (
+        f"SELECT run_id, {columns} FROM read_parquet($files, filename = true, union_by_name = true)"
+        " JOIN names USING (filename) WHERE outcome = $outcome ORDER BY run_id, row"
+    )
+    params = {"files": names["filename"].to_pylist(), "outcome": outcome}
+    return connection.sql(sql, params=params).to_arrow_reader(65_536)
 
 
 def first_of_each_reason(directory: Path, count: int) -> Iterator[LeftOutRow]:

@@ -1,4 +1,4 @@
-"""Whole tables of a run, some rows at a time."""
+"""Whole tables of runs, some rows at a time."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -29,14 +29,16 @@ class Pages:
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
-    def batches(self, run_id: str) -> Iterator[Page]:
-        """The batches of a run, in order, without what was learnt of their events."""
+    def batches(self, run_ids: Sequence[str]) -> Iterator[Page]:
+        """The batches of runs, in order, without what was learnt of their events."""
         columns = (column for column in batches.c if column.name != "figures")
-        yield from self._pages(select(*columns).where(batches.c.run_id == run_id).order_by(batches.c.number))
+        chosen = select(*columns).where(batches.c.run_id.in_(run_ids))
+        yield from self._pages(chosen.order_by(batches.c.run_id, batches.c.number))
 
-    def requests(self, run_id: str) -> Iterator[Page]:
-        """The requests of a run, in the order of the answers."""
-        yield from self._pages(select(requests).where(requests.c.run_id == run_id).order_by(requests.c.id))
+    def requests(self, run_ids: Sequence[str]) -> Iterator[Page]:
+        """The requests of runs, in the order of the answers."""
+        chosen = select(requests).where(requests.c.run_id.in_(run_ids))
+        yield from self._pages(chosen.order_by(requests.c.run_id, requests.c.id))
 
     def _pages(self, query: Select[Any]) -> Iterator[Page]:
         with self._database.reading() as connection:

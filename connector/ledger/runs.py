@@ -141,7 +141,11 @@ class Runs:
         """The run with this id, if there is one."""
         with self._database.reading() as connection:
             found = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
-            return _record(connection, found) if found else None
+            return _all_records(connection, [found])[0] if found else None
+
+    def several(self, run_ids: Sequence[str]) -> list[RunRecord]:
+        """Return the runs with these ids, oldest first; at most some thousands."""
+        return self._records(select(runs).where(runs.c.run_id.in_(run_ids)).order_by(runs.c.started_at, runs.c.run_id))
 
     def get(self, run_id: str) -> RunRecord:
         """The run with this id. Raises ConnectorError where there is none."""
@@ -216,7 +220,7 @@ class Runs:
 
     def _records(self, query: Any) -> list[RunRecord]:
         with self._database.reading() as connection:
-            return [_record(connection, row) for row in connection.execute(query).all()]
+            return _all_records(connection, connection.execute(query).all())
 
 
 def add_to_counts(connection: Connection, run_id: str, kind: str, counts: Mapping[str, int]) -> None:
@@ -260,11 +264,14 @@ def _batch_values(run_id: str, one: BatchRecord) -> dict[str, object]:
     }
 
 
-def _sums(connection: Connection, run_id: str) -> dict[str, int]:
-    names = [f"{kind}{what}" for kind in ("", "delivered_", "refused_", "skipped_") for what in ("events", "rows")]
-    totals = select(*(func.coalesce(func.sum(batches.c[name]), 0) for name in names))
-    values = connection.execute(totals.where(batches.c.run_id == run_id)).one()
-    return {name: int(value) for name, value in zip(names, values, strict=True)}
+_SUMS = [f"{kind}{what}" for kind in ("", "delivered_", "refused_", "skipped_") for what in ("events", "rows")]
+
+
+def _sums(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return what the batches of runs add up to, by run; of a run without batches nothing."""
+    totals = select(batches.c.run_id, *(func.coalesce(func.sum(batches.c[name]), 0) for name in _SUMS))
+    found = connection.execute(totals.where(batches.c.run_id.in_(run_ids)).group_by(batches.c.run_id))
+    return {run_id: dict(zip(_SUMS, map(int, values), strict=True)) for run_id, *values in found}
 
 
 def _members(connection: Connection, run: Row[Any]) -> MemberCounts | None:
@@ -277,8 +284,18 @@ def _members(connection: Connection, run: Row[Any]) -> MemberCounts | None:
     return MemberCounts(found["add"], found["delete"], run.unchanged_members, found["resend"])
 
 
-def _record(connection: Connection, run: Row[Any]) -> RunRecord:
-    sums = _sums(connection, run.run_id)
+def _all_records(connection: Connection, found: Sequence[Row[Any]]) -> list[RunRecord]:
+    records: list[RunRecord] = []
+    for start in range(0, len(found), _BATCHES_AT_ONCE):
+        some = found[start : start + _BATCHES_AT_ONCE]
+        sums = _sums(connection, [run.run_id for run in some])
+        records += [
+            _record(run, sums.get(run.run_id, dict.fromkeys(_SUMS, 0)), _members(connection, run)) for run in some
+        ]
+    return records
+
+
+def _record(run: Row[Any], sums: Mapping[str, int], members: MemberCounts | None) -> RunRecord:
     settled = sums["delivered_rows"] + sums["refused_rows"] + sums["skipped_rows"]
     return RunRecord(
         run_id=run.run_id,
@@ -317,5 +334,5 @@ def _record(connection: Connection, run: Row[Any]) -> RunRecord:
         host=run.host,
         query_id=run.query_id,
         destination=run.destination,
-        members=_members(connection, run),
+        members=members,
     )

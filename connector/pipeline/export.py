@@ -1,7 +1,7 @@
 """The ledger, written for dashboards: as Parquet files, or into tables of a warehouse."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connector.config.project import Project
 from connector.config.warehouse import Warehouse
 from connector.errors import SourceError, UsageError
 from connector.exports.parquet import ParquetFiles, files_in
-from connector.exports.sink import Sink
+from connector.exports.sink import Part, Sink
 from connector.exports.tables import SYNC_BATCHES, SYNC_CHANGELOG, SYNC_REQUESTS, SYNC_RUNS, SYNC_VALUES
 from connector.hashed import MATCHED_BY
 from connector.ledger.ledger import Ledger
-from connector.ledger.left_out import left_out, without_members
+from connector.ledger.left_out import left_out_of_runs, without_members
 from connector.ledger.records import RunRecord
 from connector.outcomes import Reason
 from connector.pipeline.figures import RunFigures, added_up
@@ -31,6 +32,7 @@ from connector.sources.sqlalchemy_engine import url_of
 if TYPE_CHECKING:
     from sqlalchemy import URL, RowMapping
 
+_RUNS_AT_ONCE = 500
 _POSTGRESQL = {"postgresql", "postgres"}
 
 
@@ -126,29 +128,43 @@ def _export(project: Project, sink: Sink, since: datetime | None) -> Exported:
     total = Counter[str]()
     with ledger_of(project) as ledger:
         run_ids = ledger.pages.run_ids(since)
-        for run_id in run_ids:
-            record = ledger.runs.get(run_id)
-            total.update(sink.take(run_id, _parts(ledger, record, run_directory(project, run_id))))
+        for start in range(0, len(run_ids), _RUNS_AT_ONCE):
+            records = ledger.runs.several(run_ids[start : start + _RUNS_AT_ONCE])
+            total.update(sink.take(_parts(ledger, records, project)))
         sink.finish()
     return Exported(len(run_ids), total)
 
 
-def _parts(ledger: Ledger, record: RunRecord, directory: Path) -> dict[str, Iterator[pa.RecordBatch]]:
+def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> dict[str, Part]:
     """Rejected rows are not among them once the run's folder has gone: what was exported of them before stays."""
-    figures = added_up(ledger.figures.of(record.run_id))
-    parts = {
-        "sync_runs": iter([_run(record, figures)]),
-        "sync_batches": _batches(ledger, record),
-        "sync_requests": _requests(ledger, record),
-        "sync_values": iter([_values(record, figures)]),
+    run_ids = [record.run_id for record in records]
+    known = {record.run_id: record for record in records}
+    figures = _figures(ledger, run_ids)
+    folders = {run_id: folder for run_id in run_ids if (folder := run_directory(project, run_id)).exists()}
+    return {
+        "sync_runs": Part(run_ids, _runs(records, figures)),
+        "sync_batches": Part(run_ids, _batches(ledger, known)),
+        "sync_requests": Part(run_ids, _requests(ledger, known)),
+        "sync_values": Part(run_ids, _values(records, figures)),
+        "sync_changelog": Part(list(folders), _changelog(known, folders)),
     }
-    return {**parts, "sync_changelog": _changelog(record, directory)} if directory.exists() else parts
 
 
-def _run(record: RunRecord, figures: RunFigures | None) -> pa.RecordBatch:
+def _figures(ledger: Ledger, run_ids: Sequence[str]) -> dict[str, RunFigures | None]:
+    parts: dict[str, list[Mapping[str, Any]]] = {run_id: [] for run_id in run_ids}
+    for run_id, one in ledger.figures.of_several(run_ids):
+        parts[run_id].append(one)
+    return {run_id: added_up(found) for run_id, found in parts.items()}
+
+
+def _runs(records: Sequence[RunRecord], figures: Mapping[str, RunFigures | None]) -> Iterator[pa.RecordBatch]:
+    yield pa.RecordBatch.from_pylist([_run(record, figures[record.run_id]) for record in records], SYNC_RUNS)
+
+
+def _run(record: RunRecord, figures: RunFigures | None) -> dict[str, Any]:
     rows = record.rows
     refused = record.rejects.get(Reason.REFUSED_BY_TIKTOK, 0)
-    row = {
+    return {
         **_of(record),
         "destination": record.destination,
         "target": record.target,
@@ -173,12 +189,11 @@ def _run(record: RunRecord, figures: RunFigures | None) -> pa.RecordBatch:
         "query_id": record.query_id,
         "test_event_code": record.test_event_code,
     }
-    return pa.RecordBatch.from_pylist([row], SYNC_RUNS)
 
 
-def _batches(ledger: Ledger, record: RunRecord) -> Iterator[pa.RecordBatch]:
-    for page in ledger.pages.batches(record.run_id):
-        yield pa.RecordBatch.from_pylist([_batch(record, row) for row in page], SYNC_BATCHES)
+def _batches(ledger: Ledger, records: Mapping[str, RunRecord]) -> Iterator[pa.RecordBatch]:
+    for page in ledger.pages.batches(list(records)):
+        yield pa.RecordBatch.from_pylist([_batch(records[row["run_id"]], row) for row in page], SYNC_BATCHES)
 
 
 def _batch(record: RunRecord, row: "RowMapping") -> dict[str, Any]:
@@ -198,11 +213,13 @@ def _batch(record: RunRecord, row: "RowMapping") -> dict[str, Any]:
     }
 
 
-def _requests(ledger: Ledger, record: RunRecord) -> Iterator[pa.RecordBatch]:
-    number = 0
-    for page in ledger.pages.requests(record.run_id):
-        rows = [_request(record, row, number + place) for place, row in enumerate(page, 1)]
-        number += len(page)
+def _requests(ledger: Ledger, records: Mapping[str, RunRecord]) -> Iterator[pa.RecordBatch]:
+    numbers = Counter[str]()
+    for page in ledger.pages.requests(list(records)):
+        rows = []
+        for row in page:
+            numbers[row["run_id"]] += 1
+            rows.append(_request(records[row["run_id"]], row, numbers[row["run_id"]]))
         yield pa.RecordBatch.from_pylist(rows, SYNC_REQUESTS)
 
 
@@ -224,10 +241,14 @@ def _request(record: RunRecord, row: "RowMapping", number: int) -> dict[str, Any
     }
 
 
-def _changelog(record: RunRecord, directory: Path) -> Iterator[pa.RecordBatch]:
-    for batch in left_out(directory, outcome="rejected"):
-        same = {**_of(record), "op_type": "add"}
-        columns = {name: pa.repeat(value, batch.num_rows) for name, value in same.items()} | {
+def _changelog(records: Mapping[str, RunRecord], folders: Mapping[str, Path]) -> Iterator[pa.RecordBatch]:
+    run_ids = pa.array(list(records))
+    orchestrations = pa.array([record.orchestration for record in records.values()])
+    for names, batch in left_out_of_runs(folders, "rejected"):
+        columns = {
+            "sync_run_id": names,
+            "sync_id": orchestrations.take(pc.index_in(names, run_ids)),
+            "op_type": pa.repeat("add", batch.num_rows),
             "row_id": batch["row"],
             "status": batch["outcome"],
             "failure_reason": batch["reason"],
@@ -238,12 +259,14 @@ def _changelog(record: RunRecord, directory: Path) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays([columns[name] for name in SYNC_CHANGELOG.names], schema=SYNC_CHANGELOG)
 
 
-def _values(record: RunRecord, figures: RunFigures | None) -> pa.RecordBatch:
+def _values(records: Sequence[RunRecord], figures: Mapping[str, RunFigures | None]) -> Iterator[pa.RecordBatch]:
     rows = [
         {**_of(record), "currency": one.currency, "day": one.day, "num_events": one.events, "value": one.value}
-        for one in (figures.values if figures else ())
+        for record in records
+        if (known := figures[record.run_id])
+        for one in known.values
     ]
-    return pa.RecordBatch.from_pylist(rows, SYNC_VALUES)
+    yield pa.RecordBatch.from_pylist(rows, SYNC_VALUES)
 
 
 def _of(record: RunRecord) -> dict[str, Any]:

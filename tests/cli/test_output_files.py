@@ -14,6 +14,7 @@ import yaml
 from connector.cli.output import output_file, writing_to
 from connector.errors import ConnectorError
 from connector.exports.parquet import ParquetFiles, files_in
+from connector.exports.sink import Part
 from connector.exports.tables import SYNC_RUNS
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
@@ -183,7 +184,7 @@ def _tables(output: Path) -> None:
     with writing_to(output):
         sink = ParquetFiles(files_in(output.parent))
         try:
-            sink.take("r", {"sync_runs": rows.to_batches()})
+            sink.take({"sync_runs": Part([], rows.to_batches())})
             sink.finish()
         finally:
             sink.close()
