@@ -11,6 +11,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from connector import __version__
 from connector.config.notification import Notification
 from connector.notifications.message import Message, Note
+from connector.response_limit import limited_answers
 
 SECONDS_TO_TELL = 10.0
 """For all of a run's messages together, the run being over by then."""
@@ -64,7 +65,7 @@ _OPENER = build_opener(_NoRedirects)
 
 def _post(address: str, message: Message) -> str | None:
     headers = {"Content-Type": "application/json", "User-Agent": f"connector/{__version__}"}
-    body = json.dumps(message.json, ensure_ascii=False, default=str).encode()
+    body = json.dumps(message.json, ensure_ascii=False, default=str).encode(errors="replace")
     request = Request(address, data=body, headers=headers, method="POST")  # noqa: S310 - http and https only
     try:
         with _OPENER.open(request, timeout=SECONDS_TO_TELL):
@@ -85,5 +86,8 @@ def _tell_services(notification: Notification, message: Message) -> str | None:
     if not all(known):
         return "its url is none that apprise understands; https://github.com/caronc/apprise lists them."
     kind = apprise.NotifyType.SUCCESS if message.is_good else apprise.NotifyType.FAILURE
-    sent = services.notify(message.body, title=message.title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT)
+    with limited_answers():
+        sent = services.notify(
+            message.body, title=message.title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT
+        )
     return None if sent else "the service did not take it, or could not be reached."

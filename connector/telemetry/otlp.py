@@ -14,6 +14,7 @@ from connector.errors import ConnectorError
 from connector.ledger.records import RunRecord
 from connector.outcomes import RunStatus
 from connector.pipeline.history import ledger_of
+from connector.response_limit import limited_answers
 from connector.telemetry.wanted import Wanted, wanted
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _send_in_time(records: Sequence[RunRecord], asked: Wanted, note: Callable[[s
 
     def send() -> None:
         try:
-            with complaints() as heard:
+            with complaints() as heard, limited_answers():
                 _send(records, asked)
             if heard:
                 said.append("The metrics and traces of the run could not be sent to the collector.")
