@@ -21,6 +21,7 @@ import pyarrow as pa
 from connector.destinations.tiktok.mapping import ADD, DELETE, RESEND, route_to
 from connector.destinations.tiktok.units import Identifiers, units
 from connector.disk import make_private_file, make_private_folder, sync
+from connector.errors import CorruptStage
 from connector.hashed import ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers, PhoneCounts
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
@@ -28,6 +29,7 @@ from connector.outcomes import Skip
 from connector.pipeline.audience_copies import Copy
 from connector.pipeline.staging import Read
 from connector.stage.arrow_file import ArrowFile
+from connector.stage.checksums import checksum
 from connector.stage.digests import (
     DIGEST_BYTES,
     SHARES,
@@ -159,10 +161,11 @@ class _Staging:
     left_out: LeftOutWriter
     identifiers: int = 0
     files: list[UnitsFile] = field(default_factory=list)
+    flags_sum: int = 0
+    shares: ShareFiles = field(init=False)
 
-    @property
-    def shares(self) -> ShareFiles:
-        return ShareFiles(self.directory / SHARE_FOLDER, WANTED)
+    def __post_init__(self) -> None:
+        self.shares = ShareFiles(self.directory / SHARE_FOLDER, WANTED)
 
     def read(self, rows: Iterable[HashedMembers], told: Read) -> None:
         """Writes the people, and their identifiers by share, as they come."""
@@ -202,6 +205,7 @@ class _Staging:
                         self._compare(flags[number], number, name, share, known, resent, deleted)
             resent.finish()
             deleted.finish()
+        self.flags_sum = checksum(flags)
         self.files = [resent, deleted]
 
     def _compare(
@@ -252,6 +256,8 @@ class _Staging:
     def put_units(self) -> None:
         """Stages of each person what is new, and counts who is left out."""
         flags = self._flags("r")
+        if checksum(flags) != self.flags_sum:
+            raise CorruptStage(f"{self.directory / FLAGS} is damaged")
         place = 0
         with UnitsFile(self.directory, ADDED, self.intent.most_rows) as added:
             for members in self._people():

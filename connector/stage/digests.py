@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from connector.disk import make_private_file, make_private_folder
+from connector.errors import CorruptStage
+from connector.stage.checksums import checksum
 from connector.stage.keys import Keys, in_share_order
 
 DIGEST_BYTES = 32
@@ -52,9 +54,13 @@ def distinct(digests: Digests) -> Digests:
 
 
 class ShareFiles:
-    """Records with a field `digest`, written by type and share as they come, and read share by share."""
+    """Records with a field `digest`, written by type and share as they come, and read share by share.
+
+    What is read raises CorruptStage where it is not what was written.
+    """
 
     def __init__(self, directory: Path, record: np.dtype[np.void]) -> None:
+        self._sums: dict[Path, int] = {}
         self._directory, self._record = directory, record
         self._open: dict[Path, BinaryIO] = {}
         make_private_folder(directory)
@@ -63,7 +69,10 @@ class ShareFiles:
         """Appends records, in their order."""
         order, bounds = in_share_order(records["digest"][:, 0] >> 2, SHARES)
         for share in np.flatnonzero(np.diff(bounds)):
-            self._file(id_type, int(share)).write(records[order[bounds[share] : bounds[share + 1]]].tobytes())
+            data = records[order[bounds[share] : bounds[share + 1]]].tobytes()
+            self._file(id_type, int(share)).write(data)
+            path = self._path(id_type, int(share))
+            self._sums[path] = checksum(data, self._sums.get(path, 0))
 
     def finish(self) -> None:
         """Nothing more is added."""
@@ -83,7 +92,10 @@ class ShareFiles:
     def read(self, id_type: str, share: int) -> npt.NDArray[np.void]:
         """The records of a share."""
         path = self._path(id_type, share)
-        return np.fromfile(path, self._record) if path.exists() else np.empty(0, self._record)
+        data = path.read_bytes() if path.exists() else b""
+        if checksum(data) != self._sums.get(path, 0):
+            raise CorruptStage(f"{path} is {'damaged' if data else 'missing'}")
+        return np.frombuffer(data, self._record)
 
     def remove(self) -> None:
         """Deletes the files."""

@@ -9,7 +9,7 @@ Keys = npt.NDArray[np.uint64]
 """Shape (n, 2): both halves of each key, the lower one first."""
 
 
-def keys_from(data: bytes) -> Keys:
+def keys_from(data: bytes | memoryview) -> Keys:
     """Keys that were written one after the other."""
     return np.frombuffer(data, np.uint64).reshape(-1, 2)
 

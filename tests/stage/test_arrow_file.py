@@ -12,7 +12,7 @@ import pytest
 from connector.errors import CorruptStage
 from connector.hashed import UNITS
 from connector.stage.arrow_file import ArrowFile
-from connector.stage.checksums import append_checksum, verify
+from connector.stage.checksums import append_checksum, checksum, verify
 from connector.stage.open_files import OpenFiles
 
 NAME = "events.arrow"
@@ -138,3 +138,18 @@ def test_a_file_with_a_checksum_at_its_end_is_as_it_was_written_or_refused(tmp_p
         path.write_bytes(changed)
         with pytest.raises(CorruptStage, match="is damaged"):
             verify(path)
+
+
+@pytest.mark.parametrize("size", [0, 1, 4_095, 4_096, 4_097, 20_000, 70_001])
+def test_a_checksum_differs_for_every_flipped_bit_and_for_rows_in_another_order(size: int) -> None:
+    data = bytearray(np.random.default_rng(size).bytes(size))
+    known = checksum(bytes(data))
+    assert known == checksum(pa.py_buffer(data)) == checksum(np.frombuffer(data, np.uint8))
+    assert known not in {checksum(bytes(data) + b"\0"), *([checksum(bytes(data[:-1]))] if size else [])}
+    for place in range(0, size, max(1, size // 300)):
+        data[place] ^= 1 << place % 8
+        assert checksum(bytes(data)) != known
+        data[place] ^= 1 << place % 8
+    rows = [bytes(data[at : at + 4_096]) for at in range(0, size, 4_096)]
+    for one in range(len(rows) - 1):
+        assert checksum(b"".join([*rows[:one], rows[one + 1], rows[one], *rows[one + 2 :]])) != known

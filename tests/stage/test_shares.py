@@ -4,13 +4,18 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.errors import CorruptStage
 from connector.hashed import EVENTS, KEY
+from connector.stage.digests import ShareFiles
 from connector.stage.event_shares import EventShares
 from connector.stage.key_file import KeyFile
+from connector.stage.key_list import KeyList
 from tests.stage.test_known import QUICK
 
 Key = tuple[int, int]
@@ -80,3 +85,43 @@ def test_all_events_of_a_key_are_in_one_share_in_their_order(
         assert table["head"].to_pylist() == [str(place) for place in expected]
         assert table["key"].to_pylist() == [as_bytes(every[place][0]) for place in expected]
         assert table["route"].to_pylist() == [every[place][1] for place in expected]
+
+
+@pytest.mark.parametrize("shares", [1, 3])
+def test_keys_that_are_not_those_that_were_written_are_not_read(tmp_path: Path, shares: int) -> None:
+    keys = KeyList(tmp_path / "keys")
+    written = np.random.default_rng(1).integers(0, 2**63, (5_000, 2)).astype(np.uint64)
+    for start in range(0, 5_000, 900):
+        keys.add(written[start : start + 900])
+    assert (keys.read(700, 2_500) == written[700:3_200]).all()
+    whole = (tmp_path / "keys").read_bytes()
+    for place in range(0, len(whole), 4_001):
+        (tmp_path / "keys").write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        number = place // 16
+        with pytest.raises(CorruptStage):
+            keys.read(number, 1)
+        with pytest.raises(CorruptStage), keys.in_shares(shares) as found:
+            list(found)
+    (tmp_path / "keys").write_bytes(whole[:-1])
+    with pytest.raises(CorruptStage):
+        keys.read(4_999, 1)
+    keys.remove()
+
+
+def test_digests_that_are_not_those_that_were_written_are_not_read(tmp_path: Path) -> None:
+    record = np.dtype([("digest", "u1", 32), ("place", "<u8")])
+    records = np.zeros(50, record)
+    files = ShareFiles(tmp_path / "identifiers", record)
+    files.add("email", records[:20])
+    files.add("email", records[20:])
+    files.finish()
+    path = tmp_path / "identifiers" / "email.0"
+    assert len(files.read("email", 0)) == 50 and not len(files.read("email", 1))
+    whole = path.read_bytes()
+    for changed in (whole[:-40], b"", b"\1" + whole[1:], whole + whole[:40]):
+        path.write_bytes(changed)
+        with pytest.raises(CorruptStage):
+            files.read("email", 0)
+    path.unlink()
+    with pytest.raises(CorruptStage, match="is missing"):
+        files.read("email", 0)
