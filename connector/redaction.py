@@ -95,7 +95,7 @@ _ENCODED_PLUS, _REMOVED = "\x01", "]"
 _DECODED_PHONE = re.compile(rf"(?:\B\+|{_ENCODED_PLUS}){_AFTER_PLUS}", re.ASCII)
 _NEXT_PHONE = re.compile(rf"[+ {_ENCODED_PLUS}]{_AFTER_PLUS}", re.ASCII)
 _IN_TEXTS, _DIALLED = re.compile(PHONE_IN_TEXT, re.ASCII), re.compile(DIALLED_PHONE, re.ASCII)
-_UNUSUAL = re.compile(UNUSUAL)
+_UNUSUAL, _WRITTEN = re.compile(UNUSUAL), re.compile(WRITTEN_PHONE, re.ASCII)
 _IN_MESSAGES = re.compile(rf"[^\s@\",:;()<>\\]*(?:@|%40)[^\s\",:;()<>\\]*|{ANY_NUMBER}|'[^']*'")
 
 
@@ -114,6 +114,11 @@ def without_dialled(text: str) -> str:
     if is_json(text):
         return change_strings(text, without_dialled)
     return _without(_DIALLED, without_addresses(text))
+
+
+def without_written(text: str) -> str:
+    """Remove e-mail addresses and numbers written as phone numbers from the strings of a JSON text."""
+    return change_strings(text, lambda string: _WRITTEN.sub(REDACTED, without_addresses(string)))
 
 
 def _without(phones: re.Pattern[str], text: str) -> str:

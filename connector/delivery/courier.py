@@ -20,8 +20,12 @@ LONGEST_SLEEP = 0.2
 """Seconds after which a waiting thread looks whether to stop."""
 
 TOO_LONG = "The service could not take what was sent for too long; the run can be resumed."
-STOPPING = frozenset({Verdict.STOP, Verdict.EXPIRED_TOKEN, Verdict.WITHHELD})
-FINAL = {Verdict.ACCEPTED: BatchState.DELIVERED, Verdict.REFUSED: BatchState.REFUSED}
+STOPPING = frozenset({Verdict.STOP, Verdict.EXPIRED_TOKEN})
+FINAL = {
+    Verdict.ACCEPTED: BatchState.DELIVERED,
+    Verdict.REFUSED: BatchState.REFUSED,
+    Verdict.WITHHELD: BatchState.REFUSED,
+}
 
 
 class Fate(NamedTuple):

@@ -9,7 +9,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from connector.delivery.answer import Answer
+from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.courier import Courier, Fate
 from connector.delivery.split import Split
@@ -76,7 +76,7 @@ def _spread(batch: Batch, split: Split) -> tuple[list[Batch], list[Batch]]:
 def _alike(fates: Sequence[Fate]) -> bool:
     """Whether all were refused with one code and, figures aside, one message."""
     seen = {
-        (fate.answer.code, re.sub(r"\d+", "#", fate.answer.message))
+        (fate.answer.verdict, fate.answer.code, re.sub(r"\d+", "#", _reason(fate.answer)))
         if fate.answer and fate.state is BatchState.REFUSED
         else None
         for fate in fates
@@ -84,8 +84,15 @@ def _alike(fates: Sequence[Fate]) -> bool:
     return len(seen) == 1 and None not in seen
 
 
+def _reason(answer: Answer) -> str:
+    """Return what was said of a batch; what was not sent may differ in the number of its rows."""
+    return "" if answer.verdict is Verdict.WITHHELD else answer.message
+
+
 def _all_refused(batch: Batch, answer: Answer) -> str:
     route = batch.route
+    if answer.verdict is Verdict.WITHHELD:
+        return answer.message
     if route.is_audience:
         return (
             "Every identifier tried was refused and none was taken. Check first the audience "

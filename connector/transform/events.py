@@ -4,10 +4,9 @@ import pyarrow as pa
 
 from connector.embedded import connect_isolated
 from connector.hashed import LEFT_OUT
-from connector.redaction import WRITTEN_PHONE
 from connector.transform.grouping import payloads
 from connector.transform.sql.functions import register_redaction
-from connector.transform.sql.text import redacted
+from connector.transform.sql.text import redacted_json
 
 _MEMBERS = {
     "email": "$.user.email",
@@ -38,7 +37,7 @@ def left_out_rows(
         return LEFT_OUT.empty_table()
     kept = f"split_part(text, '{_AFTER_ID}', 1) || '}}'" if brief else _members()
     kept = f"SELECT rows, {kept} AS columns, code, message FROM events"
-    sql = f"SELECT unnest(rows) AS row, {redacted('columns', WRITTEN_PHONE)} AS columns, code, message FROM ({kept})"
+    sql = f"SELECT unnest(rows) AS row, {redacted_json('columns')} AS columns, code, message FROM ({kept})"
     texts = events["head"] if brief else payloads(events)
     said = answers or pa.table([pa.nulls(events.num_rows, field.type) for field in ANSWER], schema=ANSWER)
     named = {"rows": events["rows"], "text": texts, "code": said["code"], "message": said["message"]}
@@ -53,4 +52,4 @@ def left_out_rows(
 
 def _members() -> str:
     members = ", ".join(f"'\"{name}\":' || json_extract(text, '{path}')" for name, path in _MEMBERS.items())
-    return f"concat('{{', concat_ws(',', {members}), '}}')"
+    return f"CASE WHEN json_valid(text) THEN concat('{{', concat_ws(',', {members}), '}}') ELSE '{{}}' END"

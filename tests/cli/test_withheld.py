@@ -24,7 +24,7 @@ def test_a_run_with_such_a_request_sends_nothing_and_reads_anew_once_it_is_mende
         assert first.record()["rows"]["pending"] == 20
         assert first.record()["requests"]["sent"] == 0
         shown = inside("runs", "show", first.json["run_id"], "--json", project=made.directory).json
-        assert [one["verdict"] for one in shown["request_log"]] == ["withheld"]
+        assert {one["verdict"] for one in shown["request_log"]} == {"withheld"}
         if mended:
             template = made.directory / "templates" / "own.yaml"
             template.write_text(template.read_text().replace("jo@shop.example", "jo"))

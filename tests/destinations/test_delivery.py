@@ -99,3 +99,22 @@ def test_a_token_that_does_not_serve_stops_the_run_with_what_to_do(httpserver: H
     with pytest.raises(StopResumable, match=f"token .*code {code}"):
         send(httpserver.url_for(""), *(batch(number, 3) for number in range(50)), max_in_flight=1)
     assert len(httpserver.log) == 1
+
+
+@pytest.mark.parametrize("bad", [(0,), (999,), (17, 500)])
+def test_an_event_that_may_not_leave_is_put_aside_and_the_others_arrive(bad: tuple[int, ...]) -> None:
+    events = [
+        {
+            "event": "Purchase",
+            "event_time": 1_790_000_000,
+            "event_id": str(at),
+            "properties": {"note": "ask" + " jo@example.com" * (at in bad)},
+        }
+        for at in range(1_000)
+    ]
+    payload = ",".join(json.dumps(one, separators=(",", ":")) for one in events).encode()
+    with Simulator() as simulator:
+        ledger = send(simulator.url, Batch(0, ROUTE, 1_000, 1_000, payload))
+    assert simulator.tally.distinct == 1_000 - len(bad)
+    refused = [(part.offset, part.events) for part, state, _ in ledger.outcomes if state is BatchState.REFUSED]
+    assert sorted(refused) == [(at, 1) for at in bad]

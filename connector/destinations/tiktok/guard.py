@@ -141,17 +141,26 @@ def _is_hashed(value: object) -> bool:
 
 
 def withheld(breach: Breach, batch: Batch) -> str:
-    """Why a batch was not sent; the sentence that the user is shown. It holds no value."""
-    where = f"in batch {batch.number}"
-    if breach.event is not None and breach.event < batch.events and batch.row_numbers:
-        rows = batch.row_numbers(breach.event)
-        where += (
-            f", row{'s' * (len(rows) > 1)} {', '.join(f'{row:,}' for row in rows[:5])} of the result" if rows else ""
+    """Return why a batch was not sent, in a sentence for the user that holds no value."""
+    rows = _rows(breach, batch)
+    if batch.events == 1:
+        of_result = f" ({rows})" if rows else ""
+        return (
+            f"Not sent: {breach.parameter} holds {breach.holds}{of_result}. Fix the query or the template, "
+            "then run it again."
         )
+    where = ", ".join(filter(None, (f"in batch {batch.number}", rows)))
     return (
         f"Nothing was sent of a request in which {breach.parameter} holds {breach.holds} ({where}). Fix the query or "
         "the template, and run it again: what was staged is then discarded and read again."
     )
+
+
+def _rows(breach: Breach, batch: Batch) -> str:
+    if breach.event is None or breach.event >= batch.events or not batch.row_numbers:
+        return ""
+    rows = batch.row_numbers(breach.event)
+    return f"row{'s' * (len(rows) > 1)} {', '.join(f'{row:,}' for row in rows[:5])} of the result" if rows else ""
 
 
 def _numbered(breach: Breach, events: Iterable[Any]) -> Breach:

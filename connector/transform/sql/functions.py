@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from duckdb.func import ARROW, SPECIAL
 
 from connector.countries import alpha2
-from connector.redaction import anonymous, without_addresses, without_dialled
+from connector.redaction import anonymous, without_addresses, without_dialled, without_written
 from connector.transform.emails import email_digests
 from connector.transform.own_phone import is_number_in
 from connector.transform.phones import phone_digests, phone_region
@@ -37,6 +37,7 @@ DECIMAL_TEXT = "decimal_text"
 WITHOUT_ADDRESSES = "without_addresses"
 ANONYMOUS = "anonymous"
 WITHOUT_DIALLED = "without_dialled"
+WITHOUT_WRITTEN = "without_written"
 
 _NOT_PUBLIC_V4 = ("0.", "10.", "127.", "169.254.", "192.168.")
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
@@ -74,6 +75,7 @@ def register_redaction(connection: "duckdb.DuckDBPyConnection") -> None:
         (WITHOUT_ADDRESSES, without_addresses),
         (ANONYMOUS, anonymous),
         (WITHOUT_DIALLED, without_dialled),
+        (WITHOUT_WRITTEN, without_written),
     ):
         _create(connection, name, _by_distinct_value(answer, pa.string()), 1, "VARCHAR")
 

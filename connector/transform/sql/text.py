@@ -17,6 +17,7 @@ from connector.redaction import (
     REDACTED,
     SIMPLE_PARAMETER,
     SPACED_PHONE,
+    WRITTEN_PHONE,
 )
 from connector.transform.sql.functions import (
     ANONYMOUS,
@@ -25,6 +26,7 @@ from connector.transform.sql.functions import (
     UNICODE_LOWER,
     WITHOUT_ADDRESSES,
     WITHOUT_DIALLED,
+    WITHOUT_WRITTEN,
 )
 from connector.typography import UNUSUAL
 
@@ -160,6 +162,13 @@ def _holds_encoded_plus(column: str) -> str:
 def _is_json(column: str) -> str:
     """Return the condition that a text may be JSON, whose strings are looked at by themselves."""
     return f"({column} >= '[' AND {column} < {quote(_BACKSLASH)} OR {column} >= '{{' AND {column} < '|')"
+
+
+def redacted_json(column: str) -> str:
+    """Return JSON whose strings hold neither e-mail addresses nor numbers written as phone numbers."""
+    signs = f"{_holds(column, _BACKSLASH)} OR {_may_hold_address(column)} OR {_is_unusual(column)}"
+    likely = f"{signs} OR regexp_matches({column}, {quote(WRITTEN_PHONE)})"
+    return f"CASE WHEN {likely} THEN {WITHOUT_WRITTEN}({column}) ELSE {column} END"
 
 
 def id_digest(column: str) -> str:
