@@ -96,10 +96,10 @@ def left_out_of_runs(directories: Mapping[str, Path], outcome: str) -> Iterator[
 
     `directories` are the folders of runs by their ids.
     """
-    import duckdb
+    from connector.embedded import connect
 
     files = [(run_id, path) for run_id, folder in directories.items() for path in (folder / _FOLDER).glob("*.parquet")]
-    with duckdb.connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+    with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         for some in _of_limited_size(files):
             names = pa.table({"run_id": [one for one, _ in some], "filename": [str(path) for _, path in some]})
             for batch in _query_runs(connection, names, outcome):
