@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import GeneratorType
 
-from connector.queries.dialects import Dialect
+from connector.dialects import Dialect
 
 
 class Unwritable(ValueError):

@@ -12,8 +12,8 @@ from typing import Any
 
 from jinja2 import nodes
 
+from connector.dialects import dialect_named
 from connector.errors import ConfigurationError, Problem
-from connector.queries.dialects import dialect_named
 from connector.queries.jinja import Environment, Names, Place
 from connector.queries.splice import Splice
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from jinja2 import Undefined
 
-from connector.queries.dialects import Dialect
+from connector.dialects import Dialect
+from connector.lexer import Kind, pieces
 from connector.queries.jinja import Place, refuse
-from connector.queries.lexer import Kind, pieces
 from connector.queries.literals import Sql, Unwritable, identifier, literal
 
 _MARK = re.compile("\0([0-9]+)\0")

@@ -37,26 +37,27 @@ def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "P
     secrets = secrets_of(warehouse)
     address = _address(warehouse, tag)
     with _named_errors(OPENING, secrets):
-        return PostgreSQLSource(dbapi.connect(address, autocommit=True), secrets)
+        return PostgreSQLSource(dbapi.connect(address, autocommit=True), secrets, warehouse.dialect)
 
 
 class PostgreSQLSource:
     """One connection; one query at a time, each in a transaction that may only read."""
 
-    def __init__(self, connection: dbapi.Connection, secrets: tuple[str, ...]) -> None:
-        self._connection, self._secrets = connection, secrets
+    def __init__(self, connection: dbapi.Connection, secrets: tuple[str, ...], dialect: str) -> None:
+        self._connection, self._secrets, self._dialect = connection, secrets, dialect
         self._money_places = self._places()
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["PostgreSQLResult"]:
         """See `Source.execute`."""
-        refuse_other_statements(sql)
+        refuse_other_statements(sql, self._dialect)
         with self._reading() as cursor:
             with _named_errors(FAILED, self._secrets):
                 types = partial(PlainTypes, text_types=self._text_types(cursor), money_places=self._money_places)
                 options = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
                 cursor.adbc_statement.set_options(**options)
-                cursor.execute(sql)
+                # The driver puts it into COPY (…): a comment at its end would take the bracket along.
+                cursor.execute(f"{sql}\n")
                 result = PostgreSQLResult(cursor.fetch_record_batch(), types, self._secrets)
             try:
                 yield result
@@ -67,9 +68,10 @@ class PostgreSQLSource:
 
     def describe(self, sql: str) -> pa.Schema:
         """See `Source.describe`: the server prepares the query and does not run it."""
-        refuse_other_statements(sql)
+        refuse_other_statements(sql, self._dialect)
         with self._reading() as cursor, _named_errors(FAILED, self._secrets):
-            return PlainTypes(cursor.adbc_execute_schema(sql), self._text_types(cursor), self._money_places).schema
+            schema = cursor.adbc_execute_schema(sql)
+            return PlainTypes(schema, self._text_types(cursor), self._money_places).schema
 
     def cancel(self) -> None:
         """See `Source.cancel`."""

@@ -53,7 +53,7 @@ class SnowflakeSource:
     @contextmanager
     def execute(self, sql: str) -> Iterator["SnowflakeResult"]:
         """See `Source.execute`. Snowflake makes the whole result before it gives the first of it."""
-        refuse_other_statements(sql)
+        refuse_other_statements(sql, "snowflake")
         with self._connection.cursor() as cursor:
             with _named_errors(FAILED, self._secrets):
                 result = SnowflakeResult(cursor, self._done(cursor, sql), self._secrets)
@@ -61,7 +61,7 @@ class SnowflakeSource:
 
     def describe(self, sql: str) -> pa.Schema:
         """See `Source.describe`: Snowflake compiles the query and does not run it."""
-        refuse_other_statements(sql)
+        refuse_other_statements(sql, "snowflake")
         with _named_errors(FAILED, self._secrets), self._connection.cursor() as cursor:
             return schema_of(cursor.describe(sql) or [])
 

@@ -49,7 +49,7 @@ class SQLAlchemySource:
     @contextmanager
     def execute(self, sql: str) -> Iterator["SQLAlchemyResult"]:
         """See `Source.execute`."""
-        refuse_other_statements(sql)
+        refuse_other_statements(sql, self._engine.dialect.name)
         result = None
         try:
             with _named_errors(FAILED, self._secrets):

@@ -17,6 +17,17 @@ _DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "oracle": "o
 """Drivers that install without a compiler, for URLs that name none."""
 
 
+_SQLITE_FORBIDDEN = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
+_SQLITE_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", "eval", "fsdir"})
+"""Functions that some builds of SQLite have, and that reach files and programs."""
+
+_SQLITE_LOOKS = frozenset(
+    {"data_version", "table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"}
+)
+_SQLITE_SETTINGS = frozenset({("query_only", "ON"), ("read_uncommitted", None), ("page_size", None)})
+"""What is asked of a connection that is restricted already: by us, by SQLAlchemy and by full-text tables."""
+
+
 def check_driver(warehouse: Warehouse) -> None:
     """Raises ConfigurationError for a URL that is none, and for a driver that is not installed, with its name."""
     try:
@@ -37,7 +48,9 @@ def engine_of(warehouse: Warehouse, directory: Path) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url, poolclass=NullPool, connect_args=dict(options))
     if url.database in {None, "", ":memory:"}:
-        return create_engine("sqlite://", connect_args={"check_same_thread": False, **options})
+        return create_engine(
+            "sqlite://", creator=lambda: _reading(sqlite3.connect(":memory:", check_same_thread=False, **options))
+        )
     return _sqlite(directory, str(url.database), options)
 
 
@@ -59,5 +72,26 @@ def _sqlite(directory: Path, path: str, options: Mapping[str, Any]) -> Engine:
     return create_engine(
         "sqlite://",
         poolclass=NullPool,
-        creator=lambda: sqlite3.connect(address, uri=True, check_same_thread=False, **options),
+        creator=lambda: _reading(sqlite3.connect(address, uri=True, check_same_thread=False, **options)),
     )
+
+
+def _reading(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Restrict a connection to reading; what it sorts stays in memory."""
+    for setting in ("temp_store = MEMORY", "query_only = ON"):
+        connection.execute(f"PRAGMA {setting}")
+    connection.set_authorizer(_authorize)
+    return connection
+
+
+def _authorize(action: int, name: str | None, value: str | None, *_: str | None) -> int:
+    """Keep SQLite from opening other files, changing settings and calling functions that leave it.
+
+    Writing to the file itself is impossible already: it is opened for reading only.
+    """
+    forbidden = (
+        action in _SQLITE_FORBIDDEN
+        or (action == sqlite3.SQLITE_FUNCTION and str(value).lower() in _SQLITE_FUNCTIONS)
+        or (action == sqlite3.SQLITE_PRAGMA and name not in _SQLITE_LOOKS and (name, value) not in _SQLITE_SETTINGS)
+    )
+    return sqlite3.SQLITE_DENY if forbidden else sqlite3.SQLITE_OK

@@ -1,12 +1,63 @@
-"""Keeps what is no query from warehouses that would carry it out."""
+"""Refuse what is not a query, and what a query can do beyond reading, before a warehouse carries it out."""
 
 import re
+from collections.abc import Mapping
 
+from connector.dialects import dialect_named
 from connector.errors import SourceError
+from connector.lexer import Kind, Piece, pieces
 
+_FIRST_WORD = re.compile(r"[\s(]*(?P<word>\w*)")
 _QUERIES = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
-_BEFORE = re.compile(r"(?:[\s(]|(?:--|//|#)[^\n]*|/\*.*?\*/)*", re.DOTALL)
-_WORD = re.compile(r"\w*")
+_SECOND_STATEMENT = re.compile(r";\s*[^\s;]")
+_EXECUTABLE_COMMENT = re.compile(r"/\*M?!")
+"""MySQL and MariaDB run what stands in such a comment."""
+
+_POSTGRESQL_FUNCTIONS = (
+    r"pg_(?:terminate|cancel)_backend", "pg_reload_conf", "pg_rotate_logfile", "pg_promote", r"pg_switch_(?:wal|xlog)",
+    "pg_notify", "pg_nextoid", "pg_export_snapshot", "pg_import_system_collations", "pg_extension_config_dump",
+    "pg_logical_emit_message", r"pg_log_\w+", r"pg_(?:create|copy|drop|sync)_\w+", r"pg_(?:start_|stop_)?backup\w*",
+    r"pg_logical_slot_\w+", r"pg_replication_\w+", r"pg_(?:wal|xlog)_replay_(?:pause|resume)",
+    r"pg_stat_(?:\w*reset\w*|clear_snapshot|force_next_flush)", r"pg_stop_making_pinned_objects",
+    r"pg_(?:set|clear|restore)_(?:relation|attribute)_stats", r"pg_(?:try_)?advisory_\w+", r"pg_read_\w*file",
+    r"pg_ls_\w+", "pg_stat_file", r"pg_file_\w+", "pg_current_logfile", "pg_hba_file_rules", "pg_ident_file_mappings",
+    "pg_show_all_file_settings", r"pg_prewarm\w*", r"binary_upgrade_\w+", r"brin_(?:de)?summarize_\w+",
+    "gin_clean_pending_list", r"lo_\w+", "loread", "lowrite", "nextval", "setval", "set_config", r"query_to_xml\w*",
+    r"cursor_to_xml\w*", "ts_stat", r"dblink\w*",
+)  # fmt: skip
+"""Functions that act on the server, read its disk, change settings, or run SQL from a text. A read-only transaction
+stops few of them."""
+
+_SNOWFLAKE_READS = r"typeof|clustering_\w+|stream_has_data|get_tag\w*|estimate_\w+|explain_\w+"
+
+
+def _calls(*names: str) -> str:
+    return rf"(?<![\w$])(?:{'|'.join(names)})(?![\w$])(?=[\"`\]]?\s*\()"
+
+
+_POSTGRESQL = (_calls(*_POSTGRESQL_FUNCTIONS), r"\bU&\"")
+_MYSQL = (
+    r"\bINTO\s+(?:OUTFILE|DUMPFILE)\b",
+    _calls("load_file", "get_lock", r"release_\w*locks?", r"sys_(?:exec|eval)"),
+)
+_BEYOND_READING: Mapping[str, tuple[str, ...]] = {
+    "postgresql": _POSTGRESQL,
+    "redshift": _POSTGRESQL,
+    "cockroachdb": (*_POSTGRESQL, _calls(r"crdb_internal\.\w+")),
+    "snowflake": ("->>", r"\bAS\s+PROCEDURE\b", rf"\bsystem\$(?!(?:{_SNOWFLAKE_READS})\b)\w+"),
+    "mysql": _MYSQL,
+    "mariadb": _MYSQL,
+    "mssql": (
+        r"\b(?:EXEC|EXECUTE|OPENROWSET|OPENQUERY|OPENDATASOURCE|SHUTDOWN|KILL|BACKUP|RESTORE|RECONFIGURE)\b",
+        r"\bxp_\w+",
+    ),
+    "oracle": (
+        r"\bWITH\s+(?:FUNCTION|PROCEDURE)\b",
+        r"\butl_(?:file|http|tcp|smtp|mail|inaddr)\s*\.\s*\w+",
+        r"\bdbms_(?:lock|scheduler|job|pipe|alert|sql|xmlquery|xmlgen|xslprocessor|java|ldap)\s*\.\s*\w+",
+    ),
+}
+"""By dialect: patterns of what a statement that begins as a query can do beyond reading."""
 
 
 def not_one_query() -> SourceError:
@@ -14,12 +65,27 @@ def not_one_query() -> SourceError:
     return SourceError("The query has to be one SELECT statement and nothing else.")
 
 
-def refuse_other_statements(sql: str) -> None:
-    """Looks at the first word. What begins as a query does and goes on otherwise is left to a read-only transaction.
+def refuse_other_statements(sql: str, dialect: str) -> None:
+    """Check the words of a query, comments and quoted text aside. Raises SourceError.
 
-    Raises SourceError.
+    This stands on top of what the session forbids, such as a read-only transaction.
     """
-    start = _BEFORE.match(sql)
-    word = _WORD.match(sql, start.end() if start else 0)
-    if word is None or word[0].upper() not in _QUERIES:
+    parts = list(pieces(sql, dialect_named(dialect)))
+    code = "".join(map(_code, parts))
+    first = _FIRST_WORD.match(code)
+    if first is None or first["word"].upper() not in _QUERIES or _SECOND_STATEMENT.search(code):
         raise not_one_query()
+    for pattern in _BEYOND_READING.get(dialect, ()):
+        if found := re.search(pattern, code, re.IGNORECASE):
+            raise SourceError(
+                f'The query contains "{" ".join(found[0].split())}", which does more than read. Remove it.'
+            )
+    if dialect in {"mysql", "mariadb"} and any(_EXECUTABLE_COMMENT.match(part.text) for part in parts):
+        raise SourceError('The query contains "/*!", a comment that is run as SQL. Write the SQL itself.')
+
+
+def _code(piece: Piece) -> str:
+    """Give code as it is, and names that are one word; a blank for a comment, an empty text for what is quoted."""
+    if piece.kind is Kind.CODE or (piece.kind is Kind.QUOTED_NAME and not re.search(r"\s", piece.text)):
+        return piece.text
+    return "''" if piece.kind in {Kind.QUOTED_TEXT, Kind.QUOTED_NAME} else " "

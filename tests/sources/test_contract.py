@@ -153,6 +153,14 @@ def test_a_query_may_begin_with_a_comment_and_in_brackets(kind: Kind) -> None:
         assert rows_of(source, "-- one\n/* two */ WITH x AS (SELECT 3 AS n) SELECT n FROM x")
 
 
+@pytest.mark.parametrize("ending", ["-- end", "-- end\n", "/* end */", "--", "-- it's (", "/* -- */ -- ;"])
+def test_a_query_may_end_in_a_comment(kind: Kind, ending: str) -> None:
+    with kind.opened() as source:
+        found = rows_of(source, f"SELECT 3 AS n {ending}")
+        assert [list(row.values()) for row in found] == [[3]]
+        assert [name.lower() for name in source.describe(f"SELECT 3 AS n {ending}").names] == ["n"]
+
+
 READ = """
 import re
 from pathlib import Path

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
 
-from connector.queries.dialects import Dialect
+from connector.dialects import Dialect
 
 
 class Kind(Enum):

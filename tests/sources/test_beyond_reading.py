@@ -1,0 +1,181 @@
+"""What a statement that begins as a query could do beyond reading: refused, by the session or for its words."""
+
+import sqlite3
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from connector.errors import SourceError
+from connector.sources.registry import open_source
+from connector.sources.source import Source
+from connector.sources.statement import refuse_other_statements
+from tests.postgres import Postgres
+from tests.snowflake.account import Account
+from tests.sources.warehouses import opened, warehouse
+
+POSTGRESQL = (
+    "SELECT pg_terminate_backend(1)", "SELECT pg_catalog . pg_Reload_Conf ( )", 'SELECT "pg_reload_conf"()',
+    'SELECT U&"pg\\005freload_conf"()', "SELECT pg_reload_conf/* now */()", "SELECT pg_rotate_logfile()",
+    "SELECT pg_advisory_lock(1)", "SELECT pg_try_advisory_xact_lock(1)", "SELECT lo_export(1, '/tmp/leak')",
+    "SELECT lo_import('/etc/passwd')", "SELECT pg_read_file('/etc/passwd')", "SELECT * FROM pg_ls_dir('/')",
+    "SELECT pg_notify('a', 'b')", "SELECT set_config('transaction_read_only', 'off', true)",
+    "SELECT pg_create_physical_replication_slot('x')", "SELECT pg_logical_emit_message(false, 'a', 'b')",
+    "SELECT pg_stat_reset()", "SELECT pg_switch_wal()", "SELECT query_to_xml('SELECT 1', true, true, '')",
+    "SELECT * FROM dblink('dbname=x', 'DELETE FROM t') AS t (n int)", "SELECT nextval('numbers')",
+    "SELECT setval('numbers', 5)", "SELECT n FROM t FOR UPDATE", "SELECT * INTO leak FROM t",
+    "WITH x AS (INSERT INTO t VALUES (2) RETURNING n) SELECT * FROM x", "COPY t TO PROGRAM 'touch leak'",
+    "SELECT 1) TO PROGRAM 'touch leak' --", "SELECT 1; DELETE FROM t", "DO $$ BEGIN DELETE FROM t; END $$",
+    "SELECT writes()", "SELECT 1 FROM t WHERE pg_cancel_backend(n)",
+)  # fmt: skip
+SQLITE = (
+    "SELECT load_extension('leak')", "SELECT writefile('leak', 'x')", "SELECT readfile('/etc/passwd')",
+    "SELECT fts3_tokenizer('simple')", "ATTACH 'leak' AS x", "VACUUM INTO 'leak'", "PRAGMA journal_mode = WAL",
+    "WITH x AS (SELECT 1) DELETE FROM t", "WITH x AS (SELECT 2) INSERT INTO t SELECT * FROM x",
+    "SELECT * FROM pragma_wal_checkpoint", "SELECT * FROM pragma_journal_mode('wal')", "SELECT 1; DELETE FROM t",
+    "SELECT * FROM pragma_query_only(0)", "WITH x AS (SELECT 1) REPLACE INTO t SELECT 3",
+)  # fmt: skip
+WORDS = {
+    "snowflake": (
+        "SELECT 1 ->> DELETE FROM t", "SELECT * FROM t\n->>\nINSERT INTO t SELECT * FROM $1",
+        "WITH p AS PROCEDURE () RETURNS INT LANGUAGE SQL AS $$ BEGIN DELETE FROM t; END $$ CALL p()",
+        "SELECT SYSTEM$CANCEL_QUERY('x')", "SELECT system$abort_session(1)", "SELECT 1; DELETE FROM t",
+        "CALL p()", "SHOW TABLES", "EXECUTE IMMEDIATE 'DELETE FROM t'", "COPY INTO @leak FROM t",
+        "-- SELECT\nDELETE FROM t", "// SELECT\nDELETE FROM t",
+    ),
+    "mysql": (
+        "SELECT 1 INTO OUTFILE '/tmp/leak'", "SELECT 1 into # x\n dumpfile '/tmp/leak'",
+        "SELECT load_file('/etc/passwd')", "SELECT 1 /*!50000 INTO OUTFILE '/tmp/leak' */",
+        "SELECT `get_lock`('a', 1)", "SELECT 1; DROP TABLE t",
+    ),
+    "mariadb": ("SELECT 1 /*M!100000 INTO OUTFILE 'leak' */",),
+    "mssql": (
+        "SELECT 1 EXEC xp_cmdshell 'touch leak'", "SELECT * FROM OPENROWSET('SQLNCLI', 'x', 'DELETE FROM t')",
+        "SELECT * FROM OPENQUERY(other, 'DELETE FROM t')", "SELECT 1; DROP TABLE t",
+    ),
+    "oracle": (
+        "WITH FUNCTION f RETURN INT IS PRAGMA AUTONOMOUS_TRANSACTION; BEGIN RETURN 1; END; SELECT f() FROM dual",
+        "SELECT utl_http.request('http://127.0.0.1/') FROM dual", "SELECT dbms_xmlquery.getxml('x') FROM dual",
+    ),
+    "redshift": ("UNLOAD ('SELECT 1') TO 's3://leak'", "SELECT pg_terminate_backend(1)"),
+}  # fmt: skip
+FINE = {
+    "postgresql": (
+        "SELECT 'pg_reload_conf()' AS a, \"call\" FROM t -- pg_reload_conf()", "SELECT pg_typeof(1), my_lo_export(1)",
+        "SELECT pg_size_pretty(pg_relation_size('t')), random(), gen_random_uuid()", "SELECT lo_export FROM t;",
+        "TABLE t", "(VALUES (1))", "SELECT $$; DELETE FROM t$$",
+    ),
+    "snowflake": (
+        "SELECT SYSTEM$TYPEOF(src:a) FROM t", "SELECT '->>' AS a, src:email::string FROM t // end; of it",
+        "SELECT call, execute FROM t", "/* ; */ WITH x AS (SELECT 1) SELECT * FROM x;  ",
+    ),
+    "mysql": ("SELECT `into outfile`, 'INTO OUTFILE' FROM t # INTO OUTFILE",),
+    "mssql": ("SELECT 'EXEC' AS a FROM t -- EXEC",),
+    "oracle": ("WITH function_calls AS (SELECT 1 AS n FROM dual) SELECT n FROM function_calls",),
+    "whatever": ("SELECT 1 -- end", "WITH x AS (SELECT 1) SELECT * FROM x"),
+}  # fmt: skip
+HARMLESS = """
+amvalidate array_sample array_shuffle bernoulli clock_timestamp current_query currtid2 currval gen_random_uuid lastval
+pg_available_wal_summaries pg_blocking_pids pg_collation_actual_version pg_control_checkpoint pg_control_init
+pg_control_recovery pg_control_system pg_current_wal_flush_lsn pg_current_wal_insert_lsn pg_current_wal_lsn
+pg_database_collation_actual_version pg_database_size pg_indexes_size pg_is_in_recovery pg_is_wal_replay_paused
+pg_isolation_test_session_is_blocked pg_jit_available pg_last_committed_xact pg_last_wal_receive_lsn
+pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_lock_status pg_notification_queue_usage pg_partition_ancestors
+pg_partition_tree pg_prepared_xact pg_relation_size pg_safe_snapshot_blocking_pids pg_sequence_last_value
+pg_show_replication_origin_status pg_sleep pg_sleep_for pg_sleep_until pg_table_size pg_tablespace_size pg_total_relation_size pg_wal_summary_contents
+pg_xact_commit_timestamp pg_xact_commit_timestamp_origin pg_xact_status random random_normal setseed system timeofday
+ts_rewrite txid_status uuidv4 uuidv7
+""".split()
+"""Functions of PostgreSQL that are volatile, and change and reveal nothing that matters."""
+
+LOOKING = ("pg_get_", "pg_stat_get_", "pg_stat_have_", "plpgsql_")
+
+
+def rows(source: Source, sql: str) -> list[dict[str, object]]:
+    with source.execute(sql) as result:
+        return [row for batch in result.batches() for row in batch.to_pylist()]
+
+
+def not_refused(source: Source, attempts: tuple[str, ...]) -> list[str]:
+    """Those of the attempts that are run."""
+    found = []
+    for sql in attempts:
+        try:
+            rows(source, sql)
+            found.append(sql)
+        except SourceError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def postgresql(postgres: Postgres) -> str:
+    """A database with a table, a sequence, and a function that writes."""
+    url = postgres.new_database()
+    writes = "CREATE FUNCTION writes() RETURNS int LANGUAGE sql AS 'DELETE FROM t RETURNING 1'"
+    with psycopg.connect(url) as connection:
+        connection.execute(f"CREATE TABLE t AS SELECT 1 AS n; CREATE SEQUENCE numbers; {writes}".encode())
+    return url
+
+
+def test_postgresql_refuses_all_but_reading(postgresql: str, tmp_path: Path) -> None:
+    with opened(postgresql, tmp_path) as source:
+        assert not_refused(source, POSTGRESQL) == []
+        assert rows(source, "SELECT n, (SELECT is_called FROM numbers) AS called FROM t") == [{"n": 1, "called": False}]
+        assert rows(source, "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory'") == [{"n": 0}]
+
+
+def test_every_volatile_function_of_postgresql_is_refused_or_known_to_be_harmless(postgresql: str) -> None:
+    ours = "prokind = 'f' AND provolatile = 'v' AND pronamespace = 'pg_catalog'::regnamespace"
+    result = "NOT LIKE ALL (ARRAY['internal', '%handler', 'trigger'])"
+    sql = f"SELECT DISTINCT proname FROM pg_proc WHERE {ours} AND format_type(prorettype, NULL) {result}"
+    with psycopg.connect(postgresql) as connection:
+        names = {name for (name,) in connection.execute(sql.encode()).fetchall()}
+    taken = set()
+    for name in names:
+        try:
+            refuse_other_statements(f"SELECT {name}(1)", "postgresql")
+            taken.add(name)
+        except SourceError:
+            continue
+    assert {name for name in taken if not name.startswith(LOOKING)} <= set(HARMLESS)
+
+
+def test_sqlite_refuses_all_but_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with sqlite3.connect("shop.sqlite") as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 AS n")
+        connection.execute("CREATE VIRTUAL TABLE texts USING fts5 (body)")
+        connection.execute("INSERT INTO texts VALUES ('red shoes')")
+        connection.execute("CREATE VIRTUAL TABLE places USING rtree (id, low, high)")
+        connection.execute("INSERT INTO places VALUES (1, 0, 5)")
+        connection.execute("CREATE VIEW found AS SELECT body FROM texts WHERE texts MATCH 'red'")
+    connection.close()
+    before = (tmp_path / "shop.sqlite").read_bytes()
+    with opened("sqlite:///shop.sqlite", tmp_path) as source:
+        assert not_refused(source, SQLITE) == []
+        assert rows(source, "SELECT body FROM found, t, json_each('[1]'), places -- end") == [{"body": "red shoes"}]
+        assert rows(source, "SELECT name FROM pragma_table_info('t')") == [{"name": "n"}]
+    assert [path.name for path in tmp_path.iterdir()] == ["shop.sqlite"]
+    assert (tmp_path / "shop.sqlite").read_bytes() == before
+
+
+@pytest.mark.parametrize(("dialect", "sql"), [(dialect, sql) for dialect in WORDS for sql in WORDS[dialect]])
+def test_what_does_more_than_read_is_refused_for_its_words(dialect: str, sql: str) -> None:
+    with pytest.raises(SourceError):
+        refuse_other_statements(sql, dialect)
+
+
+@pytest.mark.parametrize(("dialect", "sql"), [(dialect, sql) for dialect in FINE for sql in FINE[dialect]])
+def test_the_same_words_in_texts_names_and_comments_are_fine(dialect: str, sql: str) -> None:
+    refuse_other_statements(sql, dialect)
+
+
+def test_snowflake_is_asked_to_take_one_statement_at_a_time(snowflake: Account) -> None:
+    snowflake.set(expired=False, renewable=True)
+    with open_source(warehouse(**snowflake.settings), Path()) as source:
+        assert rows(source, "SELECT 1 AS n -- end")
+        with pytest.raises(SourceError):
+            rows(source, "SELECT 1 ->> DELETE FROM t")
+    (login,) = snowflake.log("login")
+    assert login["login"]["SESSION_PARAMETERS"]["MULTI_STATEMENT_COUNT"] in {1, "1"}
