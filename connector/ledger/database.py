@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connector.disk import make_private_file, make_private_folder, restrict, sync
-from connector.errors import ConnectorError, StopResumable
+from connector.errors import ConfigurationError, ConnectorError, StopResumable
 from connector.ledger.damage import file_of, has_no_ledger
 from connector.ledger.together import Together, Work
 from connector.ledger.upgrades import bring_up_to_date
@@ -155,14 +155,16 @@ def _with_driver(url: str) -> str:
     except ModuleNotFoundError as error:
         raise ConnectorError(f"The ledger needs {error.name}: pip install 'connector[postgres]'.") from None
     except (ArgumentError, NoSuchModuleError, ValueError):
-        raise ConnectorError("The ledger's URL is none that SQLAlchemy knows.") from None
+        raise ConfigurationError("The ledger's URL is none that SQLAlchemy knows.") from None
     return name.render_as_string(hide_password=False)
 
 
 def _check_kind(url: URL) -> None:
     kind, in_memory = url.get_backend_name(), url.database in {None, "", ":memory:"}
     if kind not in {"sqlite", "postgresql"} or (kind == "sqlite" and in_memory):
-        raise ConnectorError("The ledger is a file (sqlite:///PATH) or PostgreSQL (postgresql://…), and nothing else.")
+        raise ConfigurationError(
+            "The ledger is a file (sqlite:///PATH) or PostgreSQL (postgresql://…), and nothing else."
+        )
 
 
 _POSTGRESQL = frozenset({"postgres", "postgresql"})

@@ -109,6 +109,8 @@ class Environment(SandboxedEnvironment):
             problem = _problem(place, _line(error.__traceback__, place), f"The value written here {error}")
         except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
             problem = _problem(place, _line(error.__traceback__, place), f"This cannot be filled in: {error}")
+        except (RecursionError, MemoryError):
+            problem = _problem(place, 1, "This cannot be filled in: it nests too deep, or takes too much memory")
         raise ConfigurationError([problem])
 
 

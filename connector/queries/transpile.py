@@ -55,6 +55,8 @@ def _written(sql: str, source: str, aim: str, file: Path) -> str:
     except UnsupportedError as error:
         message = f"The query cannot be said in the SQL of {aim}: {str(error).splitlines()[0]}."
         raise ConfigurationError([Problem(message, file)]) from None
+    except RecursionError:
+        raise ConfigurationError([Problem("The query nests too deep to be translated.", file)]) from None
     except SqlglotError:
         raise ConfigurationError([Problem(f"This is not SQL as {source} has it.", file)]) from None
     return ";\n".join(statements)

@@ -204,3 +204,10 @@ def test_the_shipped_queries_render() -> None:
         sql = render_query(path, dialect="duckdb", parameters=parameters, run=run, target="local")
         assert "{{" not in sql
         assert "\0" not in sql
+
+
+@pytest.mark.parametrize(
+    "text", ["SELECT {{ " + "(" * 5_000 + ")" * 5_000 + " }}", "SELECT {{ " + "[" * 5_000 + "]" * 5_000 + " }}"]
+)
+def test_a_query_that_nests_too_deep_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+    assert "it nests too deep" in refused(tmp_path, text)

@@ -42,3 +42,8 @@ def test_sql_that_the_dialect_does_not_have_is_refused_with_its_line() -> None:
 def test_what_the_other_database_cannot_say_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="cannot be said in the SQL of duckdb"):
         on("duckdb", "SELECT a FROM t FOR UPDATE", "postgresql")
+
+
+def test_sql_that_nests_too_deep_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="nests too deep to be translated"):
+        on("duckdb", "SELECT " + "(" * 20_000 + "1" + ")" * 20_000)
