@@ -11,6 +11,7 @@ from connector.embedded import connect_isolated
 from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
 from connector.transform.readable import readable
+from connector.transform.repair import with_valid_texts
 from connector.transform.repeats import stretches
 from connector.transform.signs import signs_of
 from connector.transform.sql.functions import register
@@ -34,11 +35,23 @@ class SliceEngine:
     """
 
     def __init__(self, default_region: str) -> None:
-        self._connection = connect_isolated()
-        for setting in ("TimeZone = 'UTC'", f"memory_limit = '{SMALL_MEMORY}'"):
-            self._connection.execute(f"SET {setting}")
-        register(self._connection, default_region)
+        self._region = default_region
+        self._connection = self._connect()
         self._prepared: dict[str, _Slice] = {}
+        self.restarts = 0
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        connection = connect_isolated()
+        for setting in ("TimeZone = 'UTC'", f"memory_limit = '{SMALL_MEMORY}'"):
+            connection.execute(f"SET {setting}")
+        register(connection, self._region)
+        return connection
+
+    def restart(self) -> None:
+        """Open another connection after an error, which may have left the first of no use."""
+        self._connection.close()
+        self._connection, self._prepared = self._connect(), {}
+        self.restarts += 1
 
     def execute(self, relation: str, sql: str, table: pa.Table) -> pa.Table:
         """The result of `sql` over `table`, which it calls `relation`."""
@@ -133,6 +146,13 @@ def chunk_of(batches: Sequence[pa.RecordBatch], cleaning: Mapping[int, Cleaning]
     the signs that stand in the whole of such a column, where they are asked for.
     """
     table = pa.Table.from_batches(batches)
+    try:
+        return _chunk(table, cleaning, first_row)
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        return _chunk(with_valid_texts(table), cleaning, first_row)
+
+
+def _chunk(table: pa.Table, cleaning: Mapping[int, Cleaning], first_row: int) -> pa.Table:
     columns = {f"c{index}": stripped(readable(table.column(index)), of) for index, of in cleaning.items()}
     for index, of in cleaning.items():
         if of & Cleaning.SIGNS:

@@ -4,14 +4,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector.errors import SourceError
 from connector.hashed import KEY, LEFT_OUT, HashedEvents, HashedRows
 from connector.outcomes import REASONS, Reason, Skip
 from connector.route import Route
@@ -23,6 +26,10 @@ from connector.transform.slicing import slices_of
 
 _Engine = TypeVar("_Engine", bound=SliceEngine)
 _Hashed = TypeVar("_Hashed")
+
+UNREADABLE = "The row holds a value that cannot be read, such as a map with the same key twice."
+MOST_RESTARTS = 1_000
+"""How often an engine is restarted for a row that it cannot read: a row takes some twenty restarts to find."""
 
 _WORDS = pa.array([Skip.DUPLICATE.value, *(reason.value for reason in REASONS)])
 _OUTCOMES = pa.array(["skipped", *("rejected" for _ in REASONS)])
@@ -42,9 +49,10 @@ def hash_rows(
     comes through.
     """
     slices = slices_of(batches, compiled, slice_rows)
-    return transformed(
-        slices, lambda: Engine(compiled), lambda engine, chunk: hash_chunk(engine, chunk, compiled), threads
+    hashed = transformed(
+        slices, lambda: Engine(compiled), lambda engine, chunk: hash_readable(engine, chunk, compiled), threads
     )
+    return chain.from_iterable(hashed)
 
 
 def transformed(
@@ -77,6 +85,45 @@ def transformed(
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
+
+
+def hash_readable(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> list[HashedRows]:
+    """Hash a slice in one piece, or in several where the engine cannot read a row of it, which is rejected.
+
+    Raises SourceError where there are too many such rows.
+    """
+    try:
+        return [hash_chunk(engine, chunk, compiled)]
+    except duckdb.NotImplementedException:
+        raise
+    except (duckdb.Error, pa.ArrowInvalid):
+        pass
+    # Outside of the handler: the error keeps the connection busy.
+    if engine.restarts >= MOST_RESTARTS:
+        raise SourceError(f"Many rows hold values that cannot be read. {UNREADABLE} Change the query.")
+    engine.restart()
+    half = chunk.num_rows // 2
+    if not half:
+        return [_unreadable(chunk, compiled)]
+    return [rows for part in (chunk[:half], chunk[half:]) for rows in hash_readable(engine, part, compiled)]
+
+
+def _unreadable(chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:
+    """Reject a row of which nothing can be read: not even whom it is about."""
+    reason = Reason.INVALID_IDENTITY.value
+    row = {"outcome": "rejected", "reason": reason, "message": UNREADABLE, "columns": "{}"}
+    return HashedRows(
+        read=1,
+        events=(),
+        left_out=pa.Table.from_pylist([{"row": chunk["row_number"][0].as_py(), **row}], LEFT_OUT),
+        barred=pa.array([], KEY),
+        undecided=pa.array([], KEY),
+        rejects=Counter({reason: 1}),
+        skips=Counter(),
+        warnings=Counter(),
+        identical_value={},
+        phones=count_phones(np.zeros(0, np.uint32), compiled.phone_columns),
+    )
 
 
 def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:
