@@ -45,7 +45,10 @@ DIALLED_PHONE = rf"(?:\B\+|%2[Bb]){_AFTER_PLUS}" + _FURTHER
 No decimal number, no offset of a time, and no plus sign that follows a letter or a digit, as in a search.
 """
 
-SPACED_PHONE = r"\(\d{2,5}\)[ .\-]?\d{2,4}[ .\-]\d{3,5}\b|\b[2-9]\d{2}[.\-][2-9]\d{2}[.\-]\d{4}\b"
+SPACED_PHONE = (
+    r"\(\d{2,5}\)[ .\-]?\d{2,4}[ .\-]\d{3,5}\b"
+    r"|(?:\b|\\(?:[nrtbf]|u[0-9A-Fa-f]{4}))[2-9]\d{2}[.\-][2-9]\d{2}[.\-]\d{4}\b"
+)
 """A number that can hardly be anything but a phone number: (212) 555-0142, (020) 7946 0958, 212-555-0142."""
 
 PHONE_IN_TEXT = rf"(?:(?:\B\+|%2[Bb]){_AFTER_PLUS}|{_BEHIND_A_WORD}|{SPACED_PHONE}){_FURTHER}"
