@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from connector.errors import SourceError
 from connector.sources.conversion import converted
 from connector.sources.duckdb_access import is_restricted, restrict
 from connector.sources.duckdb_recipe import Restrict, make
-from connector.sources.duckdb_statement import check_definitions, check_statement, macros_of, views_of
+from connector.sources.duckdb_statement import check_definitions, check_plan, check_statement, views_of
 from connector.sources.duckdb_types import conversions, exact
 from connector.sources.failures import FAILED, OPENING, named_errors
 
@@ -59,7 +58,6 @@ class DuckDBSource:
     def __init__(self, connection: duckdb.DuckDBPyConnection, restrict: Restrict) -> None:
         self._connection = self._running = connection
         self._restrict = restrict
-        self._is_checked = False
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["DuckDBResult"]:
@@ -90,7 +88,7 @@ class DuckDBSource:
 
     def _prepare(self, sql: str) -> None:
         views = views_of(self._connection)
-        check_definitions("view", views)
+        check_definitions(views)
         self._restrict(self._connection, [sql, *views.values()])
 
     def _started(self, cursor: duckdb.DuckDBPyConnection, sql: str, ending: str) -> "DuckDBResult":
@@ -99,26 +97,12 @@ class DuckDBSource:
             for limit in (SMALL_MEMORY, LARGE_MEMORY):
                 cursor.execute(f"SET memory_limit = '{limit}'")
                 try:
-                    relation = self._bound(cursor, f"SELECT * FROM (\n{sql}\n) AS result{ending}")
+                    relation = _bound(cursor, f"SELECT * FROM (\n{sql}\n) AS result{ending}")
                     return DuckDBResult(relation, relation.to_arrow_reader(BATCH_ROWS), _names(cursor, relation, sql))
                 except duckdb.OutOfMemoryException:
                     if limit == LARGE_MEMORY:
                         raise
         raise AssertionError("a limit was tried last")
-
-    def _bound(self, cursor: duckdb.DuckDBPyConnection, subquery: str) -> duckdb.DuckDBPyRelation:
-        """Bind the query and run nothing of it yet. Only at its top level would DuckDB take a statement that writes.
-
-        Macros are listed meanwhile, which takes as long.
-        """
-        with self._connection.cursor() as other, ThreadPoolExecutor(1) as pool:
-            macros = None if self._is_checked else pool.submit(macros_of, other)
-            # Through `sql` and not `execute`, which would keep the whole result.
-            relation = exact(cursor.sql(subquery))
-            if macros:
-                check_definitions("macro", macros.result())
-            self._is_checked = True
-        return relation
 
     def cancel(self) -> None:
         """See `Source.cancel`."""
@@ -162,6 +146,14 @@ class DuckDBResult:
         """Lets go of the rest, which would keep the file open."""
         self._first = None
         self._reader.close()
+
+
+def _bound(cursor: duckdb.DuckDBPyConnection, subquery: str) -> duckdb.DuckDBPyRelation:
+    """Bind the query and run nothing of it yet. Only at its top level would DuckDB take a statement that writes."""
+    # Through `sql` and not `execute`, which would keep the whole result.
+    relation = exact(cursor.sql(subquery))
+    check_plan(cursor, subquery)
+    return relation
 
 
 def _names(cursor: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, sql: str) -> list[str]:

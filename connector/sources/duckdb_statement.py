@@ -13,9 +13,7 @@ RUNS_SQL = "json_execute_serialized_sql"
 _STATEMENT = re.compile(r'"type":"(?P<kind>\w+)_QUERY_NODE"')
 _CALL = re.compile(rf'"function_name":"(?P<name>{RUNS_SQL}|query|\w*external_resource\w*)"', re.IGNORECASE)
 _DEFINITION = re.compile(rf'{RUNS_SQL}|\bquery"?\s*\(', re.IGNORECASE)
-_DEFINITIONS = "SELECT database_name || '.' || schema_name || '.' || {name}, {text} FROM {catalog} WHERE NOT internal"
-_VIEWS = _DEFINITIONS.format(name="view_name", text="sql", catalog="duckdb_views()")
-_MACROS = _DEFINITIONS.format(name="function_name", text="macro_definition", catalog="duckdb_functions()")
+_VIEWS = "SELECT concat_ws('.', database_name, schema_name, view_name), sql FROM duckdb_views() WHERE NOT internal"
 
 
 def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -41,16 +39,20 @@ def views_of(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(connection.execute(_VIEWS).fetchall())
 
 
-def macros_of(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Map the macros of the warehouse to their definitions."""
-    return {name: text for name, text in connection.execute(_MACROS).fetchall() if text}
-
-
-def check_definitions(kind: str, definitions: dict[str, str]) -> None:
-    """Raise SourceError for a view or macro that can run statements of any kind."""
-    for name, text in definitions.items():
+def check_definitions(views: dict[str, str]) -> None:
+    """Raise SourceError for a view that can run statements of any kind."""
+    for name, text in views.items():
         if call := _DEFINITION.search(text):
             function = call[0].rstrip('( "')
             raise SourceError(
-                f'The {kind} "{name}" of the warehouse calls {function}(), which runs SQL from a text. Drop it.'
+                f'The view "{name}" of the warehouse calls {function}(), which runs SQL from a text. Drop it.'
             )
+
+
+def check_plan(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raise SourceError for a query whose plan runs statements of any kind, whichever macro leads there."""
+    plan = connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchall()
+    if any(RUNS_SQL.upper() in text.upper() for row in plan for text in row):
+        raise SourceError(
+            f"The query calls {RUNS_SQL}() through a macro, which runs SQL from a text. Write the SQL itself."
+        )
