@@ -1,8 +1,9 @@
 """The rows of a run that were not sent, as Parquet files beside its stage."""
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connector.disk import make_private_file, make_private_folder, sync
+from connector.errors import ConnectorError
 from connector.hashed import LEFT_OUT
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _FOLDER = "left-out"
+_MAGIC, _END = b"PAR1", 8
 _AT_ONCE, _FILES_AT_ONCE = 32 << 20, 2_000
 """Bytes and files that are read with one query."""
 
@@ -80,13 +83,16 @@ class LeftOutWriter:
 def left_out(
     directory: Path, *, reason: str | None = None, outcome: str | None = None, limit: int | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The left-out rows (schema LEFT_OUT) of the run whose folder this is, by row number."""
+    """The left-out rows (schema LEFT_OUT) of the run whose folder this is, by row number.
+
+    Raises ConnectorError where a file of them is damaged.
+    """
     from connector.embedded import connect
 
-    files = sorted(str(path) for path in (directory / _FOLDER).glob("*.parquet"))
+    files = [str(path) for path in _files(directory)]
     if not files:
         return
-    with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+    with _damaged(directory), connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         for batch in _query(connection, files, reason, outcome, limit):
             yield batch.cast(LEFT_OUT)
 
@@ -98,7 +104,8 @@ def left_out_of_runs(directories: Mapping[str, Path], outcome: str) -> Iterator[
     """
     from connector.embedded import connect
 
-    files = [(run_id, path) for run_id, folder in directories.items() for path in (folder / _FOLDER).glob("*.parquet")]
+    found = ((run_id, path) for run_id, folder in directories.items() for path in _files(folder))
+    files = [(run_id, path) for run_id, path in found if _is_whole(path)]
     with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         for some in _of_limited_size(files):
             names = pa.table({"run_id": [one for one, _ in some], "filename": [str(path) for _, path in some]})
@@ -131,10 +138,12 @@ def _query_runs(connection: "duckdb.DuckDBPyConnection", names: pa.Table, outcom
 
 
 def first_of_each_reason(directory: Path, count: int) -> Iterator[LeftOutRow]:
-    """The first so many rejected rows of each reason, by reason and row."""
+    """The first so many rejected rows of each reason, by reason and row; none of files that are damaged."""
+    import duckdb
+
     from connector.embedded import connect
 
-    files = sorted(str(path) for path in (directory / _FOLDER).glob("*.parquet"))
+    files = [str(path) for path in _files(directory) if _is_whole(path)]
     if not files:
         return
     sql = f"""
@@ -145,7 +154,7 @@ def first_of_each_reason(directory: Path, count: int) -> Iterator[LeftOutRow]:
         SELECT reason, one."row", one.code, one.message, one."columns"
         FROM (SELECT reason, unnest(sample) AS one FROM first) ORDER BY ALL
     """
-    with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+    with suppress(duckdb.Error), connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         for row in connection.execute(sql, {"files": files}).fetchall():
             yield LeftOutRow(*row)
 
@@ -164,21 +173,67 @@ def without_members(columns: pa.Array, names: Collection[str]) -> pa.Array:
 def change_left_out(directory: Path, concerned: Concerned, changed: Changed) -> int:
     """Writes files of left-out rows anew where rows in them are concerned; gives how many those are.
 
-    A file is there as it was, or as it is now. Raises OSError where the disk fails.
+    A file is there as it was, or as it is now; one that is damaged is removed, since it may hold what is concerned.
+    Raises OSError where the disk fails.
     """
+    found = 0
+    for path in _files(directory):
+        try:
+            found += _change(directory, path, concerned, changed) if _is_whole(path) else _remove(path)
+        except (pa.ArrowException, OSError) as error:
+            # What the disk says has a number, what Arrow says of the bytes has none.
+            if getattr(error, "errno", None) is not None:
+                raise
+            _remove(path)
+    return found
+
+
+def _change(directory: Path, path: Path, concerned: Concerned, changed: Changed) -> int:
     import pyarrow.parquet as pq
 
-    found = 0
-    for path in sorted((directory / _FOLDER).glob("*.parquet")):
-        with pq.ParquetFile(path) as file:
-            here = sum(int(concerned(pa.Table.from_batches([some])).sum()) for some in file.iter_batches())
-            if here:
-                writer = LeftOutWriter(directory, path.stem)
-                for some in file.iter_batches():
-                    writer.add(changed(pa.Table.from_batches([some]).cast(LEFT_OUT)))
-                writer.close()
-        found += here
-    return found
+    with pq.ParquetFile(path) as file:
+        here = sum(int(concerned(pa.Table.from_batches([some])).sum()) for some in file.iter_batches())
+        if here:
+            writer = LeftOutWriter(directory, path.stem)
+            for some in file.iter_batches():
+                writer.add(changed(pa.Table.from_batches([some]).cast(LEFT_OUT)))
+            writer.close()
+    return here
+
+
+def _remove(path: Path) -> int:
+    path.unlink()
+    return 0
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted((directory / _FOLDER).glob("*.parquet"))
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a Parquet file has its beginning and its end, and the place for what the end tells of."""
+    with suppress(OSError), path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - _END, 0))
+        end = file.read()
+        file.seek(0)
+        told = int.from_bytes(end[:4], "little")
+        return file.read(4) == end[4:] == _MAGIC and 0 < told <= size - _END - len(_MAGIC)
+    return False
+
+
+@contextmanager
+def _damaged(directory: Path) -> Iterator[None]:
+    """Raises ConnectorError where DuckDB cannot read the left-out rows of a run."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error:
+        raise ConnectorError(
+            f"Rows that were left out are kept in {directory / _FOLDER}, and a file there is damaged: which rows they "
+            f"were is lost. `connector runs show {directory.name}` tells how many, and of which reason."
+        ) from None
 
 
 def _query(

@@ -1,0 +1,51 @@
+"""Files of left-out rows that are damaged: one sentence where they are asked for, and no other command minds."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import inside
+from tests.cli.shop import NAME, Shop
+from tests.cli.test_private_state import made_shop
+from tests.cli.tiktok import serving
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda whole: b"",
+    "zeros": lambda whole: bytes(len(whole)),
+    "half": lambda whole: whole[: len(whole) // 2],
+    "a text": lambda whole: b"row,reason\n" * 99,
+    "only its ends": lambda whole: whole[:4] + whole[-8:],
+    "without its beginning": lambda whole: whole[:4] + whole[90:],
+    "another length of the end": lambda whole: whole[:-8] + b"\7\0\0\0PAR1",
+}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, str]]:
+    with serving() as tiktok:
+        made = made_shop(tmp_path_factory.mktemp("done") / "shop", tiktok)
+        yield made, inside("run", NAME, "--json", project=made.directory).json["run_id"]
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_file_is_named_and_holds_up_nothing(done: tuple[Shop, str], tmp_path: Path, name: str) -> None:
+    made, run_id = Shop(tmp_path / "shop"), done[1]
+    shutil.copytree(done[0].directory, made.directory)
+    (file,) = made.state.rglob("*.parquet")
+    file.write_bytes(DAMAGES[name](file.read_bytes()))
+    rejects = inside("rejects", run_id, project=made.directory)
+    assert (rejects.code, len(rejects.stdout.splitlines())) == (1, 1)
+    assert rejects.sentence.startswith(
+        f"Rows that were left out are kept in {file.parent}, and a file there is damaged"
+    )
+    for command in (
+        ["runs", "show", run_id],
+        ["report", run_id, "-o", str(tmp_path / "report.html")],
+        ["forget", "--email", "somebody@example.com"],
+        ["runs", "export", "-o", str(tmp_path / "export")],
+    ):
+        shown = inside(*command, project=made.directory)
+        assert shown.code == 0, (command, shown.stderr)
+    assert not file.exists()
