@@ -17,7 +17,7 @@ from tests.sources.warehouses import opened, warehouse
 POSTGRESQL = (
     "SELECT pg_terminate_backend(1)", "SELECT pg_catalog . pg_Reload_Conf ( )", 'SELECT "pg_reload_conf"()',
     'SELECT U&"pg\\005freload_conf"()', "SELECT pg_reload_conf/* now */()", "SELECT pg_rotate_logfile()",
-    "SELECT pg_advisory_lock(1)", "SELECT pg_try_advisory_xact_lock(1)", "SELECT lo_export(1, '/tmp/leak')",
+    "SELECT pg_advisory_lock(1)", "SELECT pg_try_advisory_xact_lock(1)", "SELECT lo_export(1, 'leak')",
     "SELECT lo_import('/etc/passwd')", "SELECT pg_read_file('/etc/passwd')", "SELECT * FROM pg_ls_dir('/')",
     "SELECT pg_notify('a', 'b')", "SELECT set_config('transaction_read_only', 'off', true)",
     "SELECT pg_create_physical_replication_slot('x')", "SELECT pg_logical_emit_message(false, 'a', 'b')",
@@ -44,8 +44,8 @@ WORDS = {
         "-- SELECT\nDELETE FROM t", "// SELECT\nDELETE FROM t",
     ),
     "mysql": (
-        "SELECT 1 INTO OUTFILE '/tmp/leak'", "SELECT 1 into # x\n dumpfile '/tmp/leak'",
-        "SELECT load_file('/etc/passwd')", "SELECT 1 /*!50000 INTO OUTFILE '/tmp/leak' */",
+        "SELECT 1 INTO OUTFILE 'leak'", "SELECT 1 into # x\n dumpfile 'leak'",
+        "SELECT load_file('/etc/passwd')", "SELECT 1 /*!50000 INTO OUTFILE 'leak' */",
         "SELECT `get_lock`('a', 1)", "SELECT 1; DROP TABLE t",
     ),
     "mariadb": ("SELECT 1 /*M!100000 INTO OUTFILE 'leak' */",),
