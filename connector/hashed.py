@@ -31,7 +31,7 @@ LINE = pa.struct(
 """A line item of an event.
 
 item: its element of `contents`, NULL where it has none; amount: what it adds to the event's value; digest: 64 bits of
-all its mapped columns, equal for rows that are alike in all of them; head_digest: 64 bits of what the row says of its
+all its mapped columns, equal for rows that say the same in all; head_digest: 64 bits of what the row says of its
 event, the event's `head` if it is the first of its rows; priced: whether price and quantity are given.
 """
 

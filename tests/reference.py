@@ -29,6 +29,9 @@ CONTENT = ("content_id", "content_name", "content_category", "brand")
 ALIASES = {column: parameter for parameter, columns in COLUMNS.items() for column in columns}
 
 IDS = ("event_id", "order_id", "shop_id", "content_id", "tiktok_click_id", "cookie_id")
+SHOWN = {"event", "currency", "order_id", "shop_id", "event_channel", "tiktok_click_id", "cookie_id"}
+SHOWN |= {*CONTENT, "price", "quantity"}
+"""What identical rows are told by as it is sent, not as it was given."""
 
 Key = tuple[str, str, str, str]
 
@@ -200,19 +203,20 @@ class Row:
         self.settings = settings
         self.sources = sources
         self.columns = {name.lower(): value for name, value in row.items()}
-        self.mapped: dict[str, object] = {name: _comparable(self._raw(name)) for name in sources}
+        self.mapped: dict[str, object] = {name: _comparable(self._raw(name)) for name in {*sources} - SHOWN}
         self.warnings: set[str] = set()
         self.has_inexact_id = False
         self._route()
         self._name_and_time()
         self._money()
-        self.mapped |= {name: self.amounts.get(name) for name in LIMITS if name in self.mapped}
+        self.mapped |= {"value": self.amounts.get("value")} if "value" in self.mapped else {}
         self._identify()
         self._surroundings()
         self.content_id = self.an_id("content_id")
         self.properties = self._properties()
         self.id = self.an_id("event_id") or self._derived_id()
         self.shared = self._shared()
+        self.mapped |= {"shown": values.json_text([self.shared, self.properties, self.content])}
         self.reason = next(self._reasons(), None)
         self.key = self._key()
 

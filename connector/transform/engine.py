@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 from connector.embedded import connect_isolated
 from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
+from connector.transform.derived import derived_in, with_derived
 from connector.transform.readable import readable
 from connector.transform.repair import with_valid_texts
 from connector.transform.repeats import stretches
-from connector.transform.signs import signs_of
 from connector.transform.sql.functions import register
 from connector.transform.stripped import Cleaning, stripped
 
@@ -54,12 +54,15 @@ class SliceEngine:
         self.restarts += 1
 
     def execute(self, relation: str, sql: str, table: pa.Table) -> pa.Table:
-        """The result of `sql` over `table`, which it calls `relation`."""
+        """The result of `sql` over `table`, which it calls `relation`.
+
+        The table's columns are named c0, c1, …; the query may also read what is derived of them (see `derived`).
+        """
         if relation not in self._prepared:
-            self._prepared[relation] = _Slice(table)
+            self._prepared[relation] = _Slice(sql, table)
             self._connection.register(relation, self._prepared[relation])
             self._connection.execute(f"PREPARE of_{relation} AS {sql}")
-        self._prepared[relation].table = table
+        self._prepared[relation].hold(table)
         try:
             return self._result(relation)
         except duckdb.OutOfMemoryException:
@@ -117,10 +120,15 @@ class Engine(SliceEngine):
 
 
 class _Slice:
-    """An Arrow stream of the table that it holds when it is read."""
+    """An Arrow stream of the table that it holds when it is read, with the derived columns that a query reads."""
 
-    def __init__(self, table: pa.Table) -> None:
-        self.table = table
+    def __init__(self, sql: str, table: pa.Table) -> None:
+        self._derived = derived_in(sql)
+        self.hold(table)
+
+    def hold(self, table: pa.Table) -> None:
+        """Hold another table."""
+        self.table = with_derived(table, self._derived)
 
     def __arrow_c_schema__(self) -> object:
         return self.table.schema.__arrow_c_schema__()
@@ -142,8 +150,7 @@ def key_of(numbers: pa.Array) -> pa.Array:
 def chunk_of(batches: Sequence[pa.RecordBatch], cleaning: Mapping[int, Cleaning], first_row: int) -> pa.Table:
     """The columns that are read of `batches`, named c0, c1, …, and row_number counting from `first_row`.
 
-    Text is stripped and cleaned already, and NULL where it is blank; times are in the engine's range. s0, s1, … are
-    the signs that stand in the whole of such a column, where they are asked for.
+    Text is stripped and cleaned already, and NULL where it is blank; times are in the engine's range.
     """
     table = pa.Table.from_batches(batches)
     try:
@@ -154,8 +161,4 @@ def chunk_of(batches: Sequence[pa.RecordBatch], cleaning: Mapping[int, Cleaning]
 
 def _chunk(table: pa.Table, cleaning: Mapping[int, Cleaning], first_row: int) -> pa.Table:
     columns = {f"c{index}": stripped(readable(table.column(index)), of) for index, of in cleaning.items()}
-    for index, of in cleaning.items():
-        if of & Cleaning.SIGNS:
-            signs = signs_of(columns[f"c{index}"])
-            columns[f"s{index}"] = pa.array(np.full(table.num_rows, signs, np.uint8))
     return pa.table({**columns, "row_number": np.arange(first_row, first_row + table.num_rows, dtype=np.int64)})

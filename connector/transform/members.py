@@ -31,11 +31,11 @@ from connector.transform.sql.identity import (
     has_invalid,
     has_placeholder,
     identifier_text,
+    number_of_column,
     packed_email,
     packed_phone,
     phone_number,
     split_digests,
-    unspaced,
 )
 from connector.transform.sql.members import device_kind, packed_device
 from connector.transform.sql.text import text_of
@@ -145,17 +145,17 @@ class _Compiler:
 
     def _column(self, name: str, column: str, field: Field) -> _Found:
         text = identifier_text(f"c{field.index}", field.kind, number=name == "phone")
-        return self._scalar(name, column, self._layers.put(Level.GIVEN, f"given_{column}", text), field.name)
+        return self._scalar(name, column, self._layers.put(Level.GIVEN, f"given_{column}", text), field)
 
-    def _scalar(self, name: str, column: str, text: str, source: str | None = None) -> _Found:
+    def _scalar(self, name: str, column: str, text: str, field: Field | None = None) -> _Found:
         put, packed = self._layers.put, f"packed_{column}"
-        put(Level.DIGEST, packed, self._packed(name, text, column))
+        put(Level.DIGEST, packed, self._packed(name, text, field))
         digests = put(Level.PACKED, f"digests_{column}", digests_in(packed))
         invalid = put(Level.PACKED, f"invalid_{column}", has_invalid(packed))
         placeholder = put(Level.PACKED, f"placeholder_{column}", has_placeholder(packed))
         listed = put(Level.LIST, f"listed_{column}", _listed(digests))
         given, many = f"({digests} IS NOT NULL OR {invalid})", name == "email" and len(self._rules.email_rules) > 1
-        return _Found(listed, given, invalid, placeholder, many, source)
+        return _Found(listed, given, invalid, placeholder, many, field.name if field else None)
 
     def _list(self, name: str, column: str, field: Field) -> _Found:
         put, text = self._layers.put, identifier_text("x", field.kind.value_type, number=name == "phone")
@@ -183,18 +183,17 @@ class _Compiler:
         invalid = f"({one.invalid} OR ({one.given} AND {kind} IS NULL))"
         return {name: replace(one, digests=digests, invalid=invalid) for name, digests in found.items()}
 
-    def _packed(self, name: str, text: str, column: str | None = None) -> str:
-        """The packed digests of a text; of that of a `column`, a phone number is first written without separators."""
+    def _packed(self, name: str, text: str, field: Field | None = None) -> str:
+        """The packed digests of a text, which is that of a column of the result, one of a list, or a constant."""
         if name == "email":
             return packed_email(text, self._rules.email_rules)
         if name != "phone":
             return packed_device(text, self._rules.device_id_case)
         country, region = put_country_of_phones(self._layers, self._binding), self._rules.default_region
-        if column is None:
-            return packed_phone(text, f"({phone_number(text, region, None, country)})", country)
-        plain = self._layers.put(Level.NORMAL, f"unspaced_{column}", unspaced(text))
-        number = self._layers.put(Level.CLEAN, f"number_{column}", phone_number(text, region, plain, country))
-        return packed_phone(text, number, country)
+        if field is None:
+            return packed_phone(text, f"({phone_number(text, region, country)})", country)
+        number = number_of_column(text, field.index, field.kind, region, country)
+        return packed_phone(text, self._layers.put(Level.CLEAN, f"number_{text}", number), country)
 
 
 def _listed(digests: str) -> str:

@@ -123,9 +123,6 @@ def _either(parts: list[str]) -> str:
 FAST_E164 = _any_plan()
 """Texts that are their own E.164 form, whatever the default region."""
 
-SPACED_E164 = r"\+[0-9](?:[ .()-]{0,3}[0-9])+"
-"""Texts with a country code that mean the same without what stands between their digits, `SEPARATORS`."""
-
 SEPARATORS = " .()-"
 
 NO_DIGIT = r"[\x00-/:-\x7f]*"

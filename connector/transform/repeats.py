@@ -49,7 +49,8 @@ class Stretches:
         columns = {name: self._spread(name, events[name]) for name in events.column_names if name != "event_digest"}
         columns["warnings"] = _with_placeholders(columns["warnings"], items["item_placeholder"])
         of_items = {name: items[name] for name in ("row_number", *_OF_ITEMS)}
-        digests = events["event_digest"].to_numpy()[self.of_row] * _MIXER ^ items["item_digest"].to_numpy()
+        of_events = (events["event_digest"].to_numpy() ^ events["head_digest"].to_numpy()) * _MIXER
+        digests = of_events[self.of_row] ^ items["item_digest"].to_numpy()
         made = {"reason": pa.array(reasons), "digest": pa.array(digests), **_reduced(items)}
         return pa.table({**columns, **made, **of_items})
 

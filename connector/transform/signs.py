@@ -12,10 +12,7 @@ _DIALLED, _SPACED = (b"@", b"%", b"+", b"#", b"\\"), (b"-", b"(", b".")
 
 
 def signs_of(column: pa.Array | pa.ChunkedArray) -> int:
-    """Return which of the signs of addresses and phone numbers may stand in a column, be it of texts or nested.
-
-    Raises UnicodeDecodeError where its texts are no UTF-8.
-    """
+    """Return which of the signs of addresses and phone numbers may stand in a column, be it of texts or nested."""
     found = 0
     for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
         for written in _written(chunk):
@@ -24,10 +21,7 @@ def signs_of(column: pa.Array | pa.ChunkedArray) -> int:
 
 
 def _signs(written: bytes) -> int:
-    is_ascii = written.isascii()
-    if not is_ascii:
-        written.decode()
-    dialled = not is_ascii or any(sign in written for sign in _DIALLED)
+    dialled = not written.isascii() or any(sign in written for sign in _DIALLED)
     spaced = any(sign in written for sign in _SPACED)
     return dialled * DIALLED_SIGN | _is_hidden(written) * HIDDEN_SIGN | spaced * SPACED_SIGN
 

@@ -28,8 +28,6 @@ class Cleaning(Flag):
     """Words that stand for nothing begin with MARK."""
     NUMBERS = auto()
     """Numbers of one repeated digit begin with MARK."""
-    SIGNS = auto()
-    """It is found out whether signs of addresses and phone numbers stand in it."""
 
 
 NO_CLEANING = Cleaning(0)
@@ -54,16 +52,20 @@ def stripped(column: pa.ChunkedArray | pa.Array, cleaning: Cleaning = NO_CLEANIN
     """Strip each text as `str.strip` does, and clean it; NULL where nothing is left. Lists of texts likewise.
 
     Columns of other types are returned as they are. Most columns are clean, which is seen by their bytes: in SQL it
-    costs several times as much to find that out.
+    costs several times as much to find that out. Raises ArrowInvalid where texts, be they nested, are no UTF-8.
     """
     if _is_list(column.type) and is_text(column.type.value_type):
         return _each(column, cleaning)
     if not is_text(column.type):
+        if pa.types.is_nested(column.type):
+            column.validate(full=True)
         return column
     texts = _plain(column.cast(pa.string()))
+    if not _is_ascii(texts):
+        texts.validate(full=True)
     if cleaning & Cleaning.VISIBLE:
         texts = _visible(texts, cleaning)
-    return _marked(_stripped(texts), cleaning)
+    return _marked(_without_blank(_stripped(texts)), cleaning)
 
 
 def _each(column: pa.ChunkedArray | pa.Array, cleaning: Cleaning) -> pa.Array:
@@ -77,24 +79,44 @@ def _each(column: pa.ChunkedArray | pa.Array, cleaning: Cleaning) -> pa.Array:
 
 
 def _visible(texts: pa.StringArray, cleaning: Cleaning) -> pa.StringArray:
-    bounds, found = in_memory(texts)
-    characters = np.frombuffer(found, np.uint8)[bounds[0] : bounds[-1]]
-    if _printed_or_blank(characters).all() or not _FIRST_BYTES[characters].any():
+    if _all_between(texts, " ") or not _FIRST_BYTES[_characters(texts)].any():
         return texts
     pattern = INVISIBLE_BUT_SPACE_CLASS if cleaning & Cleaning.SEPARATED else INVISIBLE_CLASS
     return pc.replace_substring_regex(texts, pattern, "")
 
 
 def _stripped(texts: pa.StringArray) -> pa.StringArray:
+    if _all_between(texts, "!"):
+        return texts
     bounds, found = in_memory(texts)
     some, characters = np.flatnonzero(np.diff(bounds)), np.frombuffer(found, np.uint8)
-    if not (_printed(characters[bounds[some]]) & _printed(characters[bounds[some + 1] - 1])).all():
-        texts = pc.utf8_trim(texts, WHITE_SPACE)
-        some = some[:0]
-    # A NULL has no bytes, or has some that mean nothing: either way it is none of the empty texts.
-    if len(some) < len(texts) and pc.any(pc.equal(texts, _NOTHING)).as_py():
-        return pc.if_else(pc.equal(texts, _NOTHING), _NULL, texts)
-    return texts
+    if (_printed(characters[bounds[some]]) & _printed(characters[bounds[some + 1] - 1])).all():
+        return texts
+    return pc.utf8_trim(texts, WHITE_SPACE)
+
+
+def _without_blank(texts: pa.StringArray) -> pa.StringArray:
+    """The texts, NULL where nothing is left."""
+    blank = np.diff(in_memory(texts)[0]) == 0
+    if texts.null_count and blank.any():
+        blank &= np.asarray(texts.is_valid().to_numpy(zero_copy_only=False))
+    return pc.if_else(pa.array(blank), _NULL, texts) if blank.any() else texts
+
+
+def _is_ascii(texts: pa.StringArray) -> bool:
+    found = _characters(texts)
+    return not len(found) or bool(found.max() < 0x80)
+
+
+def _characters(texts: pa.StringArray) -> Bytes:
+    bounds, found = in_memory(texts)
+    return np.frombuffer(found, np.uint8)[bounds[0] : bounds[-1]]
+
+
+def _all_between(texts: pa.StringArray, lowest: str) -> bool:
+    """Whether all characters of the texts are of ASCII, from `lowest` to the last that can be seen."""
+    found = _characters(texts)
+    return not len(found) or bool(found.min() >= ord(lowest) and found.max() <= ord("~"))
 
 
 def _marked(texts: pa.StringArray, cleaning: Cleaning) -> pa.StringArray:
@@ -139,10 +161,6 @@ def _are(found: pa.BooleanArray) -> Flags:
 def _printed(found: Bytes) -> Flags:
     """Which bytes are characters of ASCII that can be seen."""
     return found - ord("!") <= ord("~") - ord("!")
-
-
-def _printed_or_blank(found: Bytes) -> Flags:
-    return found - ord(" ") <= ord("~") - ord(" ")
 
 
 def _digit(found: Bytes) -> Flags:

@@ -166,7 +166,7 @@ def test_a_maid_without_its_type_is_refused() -> None:
 
 
 def test_a_column_of_the_wrong_type_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="text, a number, or a list"):
+    with pytest.raises(ConfigurationError, match="text, a number that is exact, or a list"):
         bind(DataTemplate("tiktok_audience"), pa.schema([("email", pa.bool_())]), AUDIENCES)
 
 

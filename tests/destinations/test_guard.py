@@ -67,7 +67,7 @@ def test_a_hashed_parameter_that_holds_no_digest_is_found(name: str, value: obje
             assert breach_of_events(body(event({name: listed}), event(), before=1)) == Breach(name, NO_DIGEST, 1)
 
 
-@pytest.mark.parametrize("text", ['{"email":"bob', '"phone":', '[{"user":{"zip_code":7}}]'])
+@pytest.mark.parametrize("text", ['{"user":{"email":"bob', 'user":{"ip":"::1","phone":', '[{"user":{"zip_code":7}}]'])
 def test_a_body_that_cannot_be_taken_apart_is_kept_back(text: str) -> None:
     assert breach_of_events(text.encode()) == Breach("a property", NO_DIGEST)
 
@@ -185,3 +185,12 @@ def test_nothing_is_sent_to_an_audience_either(httpserver: HTTPServer) -> None:
     with MappingClient(httpserver.url_for(""), FixedToken(SecretStr("t")), {"71": ["1"]}) as client:
         assert client.attempt(batch).verdict is Verdict.WITHHELD
     assert httpserver.log == []
+
+
+@pytest.mark.parametrize("text", [":+1+123456780958", '":+1 212', "::a%2540b", 'say \\":+1', ",:+12125550142"])
+def test_a_text_that_begins_with_a_colon_is_known_by_its_own_name(text: str) -> None:
+    for value in (text, ["x", text]):
+        found = breach_of_events(body(event(description=value)))
+        assert found in {None, Breach("description", PHONE, 0)}
+    assert breach_of_events(body(event(description=":+12125550142"))) == Breach("description", PHONE, 0)
+    assert breach_of_events(body(event(order_id=":+1+123456780958"))) is None

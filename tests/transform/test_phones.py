@@ -1,12 +1,14 @@
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import duckdb
 import phonenumbers as pn
+import pyarrow as pa
 import pytest
 
-from connector.transform.phones import FAST_E164, NO_DIGIT, SEPARATORS, SPACED_E164, e164, national_pattern
+from connector.transform.international import international, north_american
+from connector.transform.phones import FAST_E164, NO_DIGIT, e164, national_pattern
 from tests.transform import phone_plans
 
 REGIONS = sorted(pn.SUPPORTED_REGIONS)
@@ -69,6 +71,14 @@ def random_spaced(seed: int, count: int) -> Iterator[str]:
         yield "+" + "".join(digit + draw.choice(between if odd else between[:9]) for digit in text[1:-1]) + text[-1]
 
 
+def random_junk(seed: int, count: int) -> Iterator[str]:
+    """Texts of the characters of which numbers consist, in any order."""
+    draw = random.Random(seed)
+    for _ in range(count):
+        start = draw.choice(("", "", "+1", "+44", "(", "1"))
+        yield start + "".join(draw.choice("0123456789+()-. x") for _ in range(draw.randint(0, 16)))
+
+
 def disagreements(pattern: str, texts: Iterator[str], region: str, prefix: str) -> list[tuple[str, str | None]]:
     """Texts that `pattern` claims and phonenumbers reads otherwise than as `prefix` and their last digits."""
     claimed = [text for text in texts if re.fullmatch(pattern, text)]
@@ -88,19 +98,50 @@ def test_a_text_taken_for_e164_is_what_phonenumbers_makes_of_it(region: str) -> 
     assert disagreements(FAST_E164, random_e164(seed=len(region) + ord(region[0]), count=4_000), region, "") == []
 
 
+SPACED_E164 = re.compile(r"\+[0-9](?:[ .()-]{0,3}[0-9])+")
+
+
+def columnar(texts: list[str], read: Callable[[pa.StringArray], pa.StringArray]) -> list[str | None]:
+    """What a column of these texts is read as, which is a part of a longer one with NULLs in it."""
+    column = pa.array(["+12065550100", None, *(one for text in texts for one in (text, None))])
+    found: list[str | None] = read(column.slice(2)).to_pylist()[::2]
+    return found
+
+
+def test_a_column_of_numbers_with_country_codes_is_read_as_the_pattern_says() -> None:
+    texts = [*written(), *random_e164(1, 20_000), *random_spaced(3, 20_000), *random_junk(4, 20_000)]
+    plain = [re.sub("[ .()-]", "", text) if SPACED_E164.fullmatch(text) else text for text in texts]
+    expected = [text if re.fullmatch(FAST_E164, text) else None for text in plain]
+    assert columnar(texts, international) == expected
+    assert 5_000 < len(expected) - expected.count(None) < 40_000
+
+
+def test_a_column_of_north_american_numbers_is_read_as_the_pattern_says() -> None:
+    texts = [*written(), *random_national(2, 20_000), *random_spaced(3, 20_000), *random_junk(5, 20_000)]
+    known = re.compile(national_pattern("US") or "")
+    expected = ["+1" + re.sub("[^0-9]", "", text)[-10:] if known.fullmatch(text) else None for text in texts]
+    assert columnar(texts, north_american) == expected
+    assert 2_000 < len(expected) - expected.count(None) < 40_000
+
+
+@pytest.mark.parametrize("texts", [[], [None], ["", None], ["+"], ["("], ["+(", "()"], ["+1"], [None, "+12065550100"]])
+def test_columns_with_little_in_them_are_read(texts: list[str | None]) -> None:
+    column = pa.array(texts, pa.string())
+    assert international(column).to_pylist() == [text if text == "+12065550100" else None for text in texts]
+    assert north_american(column).to_pylist() == international(column).to_pylist()
+
+
 @pytest.mark.parametrize("region", ["US", "GB", "IT", "BR", "SM"])
 def test_what_stands_between_digits_after_a_calling_code_says_nothing(region: str) -> None:
-    nothing = str.maketrans("", "", SEPARATORS)
     texts = [*written(), *random_spaced(seed=ord(region[0]), count=6_000)]
-    claimed = [text for text in texts if re.fullmatch(SPACED_E164, text)]
-    assert sum(text != text.translate(nothing) for text in claimed) > 1_000
-    assert [text for text in claimed if e164(text, region) != e164(text.translate(nothing), region)] == []
+    read = [(text, number) for text, number in zip(texts, columnar(texts, international), strict=True) if number]
+    assert sum(text != number for text, number in read) > 300
+    assert [(text, number) for text, number in read if e164(text, region) != number] == []
 
 
 @pytest.mark.parametrize("text", ["+44 20 7946 0958", "+49 (30) 1234567", "+33 6 12 34 56 78", "+1 (206) 555-0100"])
 def test_the_usual_spaced_numbers_need_no_phonenumbers(text: str) -> None:
-    assert re.fullmatch(SPACED_E164, text)
-    assert re.fullmatch(FAST_E164, text.translate(str.maketrans("", "", SEPARATORS)))
+    assert columnar([text], international) == [re.sub("[ ()-]", "", text)]
 
 
 def test_every_length_and_leading_digits_of_the_plans_with_prefixes_agree() -> None:
@@ -212,7 +253,7 @@ def test_e164(text: str, region: str, number: str | None) -> None:
 def test_duckdb_reads_the_expressions_as_python_does() -> None:
     texts = [*written(), *random_e164(1, 20_000), *random_national(2, 20_000), *random_spaced(3, 20_000)]
     texts += ["n/a", "x\n1", "é", "+1２06"]
-    patterns = {"e164": FAST_E164, "spaced": SPACED_E164, "national": national_pattern("US") or "", "none": NO_DIGIT}
+    patterns = {"e164": FAST_E164, "national": national_pattern("US") or "", "none": NO_DIGIT}
     with duckdb.connect() as connection:
         for name, pattern in patterns.items():
             matched = connection.execute(

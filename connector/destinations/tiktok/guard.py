@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -58,6 +59,7 @@ _LEADS = np.zeros(256, np.bool_)
 _LEADS[[0xD9, 0xDB, 0xE0, 0xE2, 0xEF]] = True
 """First bytes of digits and plus signs beyond ASCII."""
 _ESCAPED = re.compile(ESCAPED.encode())
+_NOWHERE = np.zeros(0, np.intp)
 _LAST, _BEFORE_LAST = b")];", np.zeros(256, np.bool_)
 _BEFORE_LAST[list(b"tTsbkr ")] = True
 _HIDDEN = re.compile(rb"(?:[aA][tT] {0,2}[)\]]|(?:commat|plus|lpar|lsqb|lbrack);)\Z")
@@ -72,13 +74,18 @@ Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
 
-def _undigested(names: Iterable[str]) -> pc.MatchSubstringOptions:
-    """Looks for one of these keys with anything but a digest, or a list of digests, after it."""
+_IN_USER = r'user":\{(?:[^"}]|"(?:[^"\\]|\\.)*")*'
+"""From what begins an event's `user` up to a place in it. A pattern that begins with a letter skips most of a body."""
+
+
+def _undigested(names: Iterable[str], before: str = "") -> pc.MatchSubstringOptions:
+    """Looks, after `before`, for one of these keys with anything but a digest, or a list of digests, after it."""
     key, within = f'"(?:{"|".join(names)})":', r'(?:\[(?:"[0-9a-f]{64}",)*)?'
-    return pc.MatchSubstringOptions(key + within + r'(?:[^"\[]|"(?:[0-9a-f]{0,63}[^0-9a-f]|[0-9a-f]{64}[^"])|\[\[|\z)')
+    wrong = r'(?:[^"\[]|"(?:[0-9a-f]{0,63}[^0-9a-f]|[0-9a-f]{64}[^"])|\[\[|\z)'
+    return pc.MatchSubstringOptions(before + key + within + wrong)
 
 
-_IN_EVENTS, _IN_MEMBERS = _undigested(_HASHED), _undigested(["id"])
+_IN_EVENTS, _IN_MEMBERS = _undigested(_HASHED, _IN_USER), _undigested(["id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,17 +228,18 @@ def _starts(patterns: Iterable[tuple[bytes, re.Pattern[bytes]]], body: bytes) ->
 def _escapes(body: bytes) -> Iterator[int]:
     """Where an escape of JSON stands for an @ or a plus sign; most backslashes stand before a quotation mark."""
     found = np.frombuffer(body, np.uint8)
-    return (at for at in _where(found, _begins_escape, reach=1).tolist() if _ESCAPED.match(body, at))
-
-
-def _begins_escape(part: Bytes) -> Mask:
-    return np.asarray((part[:-1] == ord("\\")) & ((part[1:] == ord("u")) | (part[1:] == ord("x"))))
+    at = _where(found, lambda part: part == ord("\\"))
+    after = found[np.minimum(at + 1, len(found) - 1)] if len(at) else found[:0]
+    begins = (after == ord("u")) | (after == ord("x"))
+    return (place for place in at[begins].tolist() if _ESCAPED.match(body, place))
 
 
 def _hidden(body: bytes) -> Iterator[int]:
     """Where an at sign is written in brackets, or a sign by its name in HTML."""
     found = np.frombuffer(body, np.uint8)
-    at = _where(found, lambda part: (part == _LAST[0]) | (part == _LAST[1]) | (part == _LAST[2]))
+    # Most bodies hold no more than one of them, in which one is looked for faster than all.
+    ends = [one for one in _LAST if one in body]
+    at = np.concatenate([_where(found, partial(np.equal, end)) for end in ends]) if ends else _NOWHERE
     likely = at[_BEFORE_LAST[found[at - 1]]].tolist()
     return (one for one in likely if _HIDDEN.search(body, max(one - 9, 0), one + 1))
 
@@ -239,6 +247,8 @@ def _hidden(body: bytes) -> Iterator[int]:
 def _unusual(body: bytes) -> Iterator[int]:
     """Where a number may be written with characters beyond ASCII; most bodies hold none beside a digit."""
     found = np.frombuffer(body, np.uint8)
+    if body.isascii():
+        return
     high = _where(found, lambda part: part >= 0x80)
     beside = _BESIDE[found[high - 1]] | _BESIDE[found[np.minimum(high + 1, len(found) - 1)]]
     if (beside | _LEADS[found[high]]).any():
@@ -261,9 +271,7 @@ def _separated(part: Bytes) -> Mask:
 def _where(found: Bytes, holds: Callable[[Bytes], Mask], reach: int = 0) -> Positions:
     """Where something holds that is to be told from a byte and the `reach` bytes after it."""
     parts = range(0, max(len(found) - reach, 0), PART)
-    return np.concatenate(
-        [np.zeros(0, np.intp), *(np.flatnonzero(holds(found[at : at + PART + reach])) + at for at in parts)]
-    )
+    return np.concatenate([_NOWHERE, *(np.flatnonzero(holds(found[at : at + PART + reach])) + at for at in parts)])
 
 
 def _is_digit(found: Bytes) -> Mask:
@@ -271,11 +279,17 @@ def _is_digit(found: Bytes) -> Mask:
 
 
 def _key_before(body: bytes, at: int) -> bytes:
-    """The name of the value at a position."""
+    """The name of the value at a position. A text may begin with a colon, or hold an escaped mark before one."""
     end = body.rfind(b'":', 0, at)
-    while end > 0 and body[end - 1] == ord("\\"):
+    while end > 0 and not _ends_name(body, end):
         end = body.rfind(b'":', 0, end)
     return body[body.rfind(b'"', 0, max(end, 0)) + 1 : max(end, 0)]
+
+
+def _ends_name(body: bytes, end: int) -> bool:
+    """Tell whether the mark there ends the name of a member: it begins behind a brace or a comma."""
+    start = body.rfind(b'"', 0, end)
+    return body[end - 1] != ord("\\") and body[max(start - 1, 0)] in b"{,"
 
 
 def _speaking(key: bytes) -> str:

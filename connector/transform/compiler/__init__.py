@@ -70,25 +70,22 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     columns = [f"c{index}" for index in binding.indices()]
     of_event = [column for column in columns if column in read]
     of_items = [column for column in columns if column not in read]
-    signs = [f"s{index}" for index in sorted(context.signs)]
     context.layers.put(Level.LAST, "event_digest", _digest(properties.digested(context, of_event), rules))
     context.layers.put(
         Level.LAST,
         "item_digest",
-        _digest(properties.digested(context, of_items), rules),
+        _digest(["item", *properties.digested(context, of_items)], rules),
     )
     return CompiledTransform(
         events_sql=context.layers.select((*of_events, "event_digest"), "events"),
         items_sql=context.layers.select((*_OF_ITEMS, "item_digest"), "items"),
-        event_columns=(*of_event, *(column for column in signs if column in read)),
+        event_columns=tuple(of_event),
         texts_sql=properties.TEXTS_SQL,
         text_columns=properties.text_columns(context),
         rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
         ids_sql=context.layers.select(payload.ids(context), "identified"),
         keys_sql=context.layers.select(("key",), "keyed"),
-        cleaning={
-            index: of | Cleaning.SIGNS if index in context.signs else of for index, of in binding.cleaning().items()
-        },
+        cleaning=binding.cleaning(),
         routed=wrong_route is not None,
         phone_columns=phone_columns,
         rules=rules,

@@ -14,6 +14,7 @@ from connector.transform.binding import (
     is_list,
     is_marking,
 )
+from connector.transform.derived import plain_flag, signs_column
 from connector.transform.invisible import without_invisible
 from connector.transform.layers import Layers
 from connector.transform.packed import is_placeholder
@@ -57,8 +58,6 @@ class Context:
     """By parameter, when its column holds a word that stands for nothing."""
     inexact: dict[str, str] = field(default_factory=dict)
     """By parameter, when its column holds a number that may have lost digits."""
-    signs: set[int] = field(default_factory=set)
-    """The columns of which it is found out what signs of addresses and phone numbers stand in them."""
 
     def fields(self, name: str) -> tuple[Field, ...]:
         """The columns that fill the parameter, none where it does not go with the event source."""
@@ -96,7 +95,8 @@ class Context:
                 inexact = is_inexact(f"c{source.index}")
                 self.inexact.setdefault(parameter.name, self.for_web(parameter.name, inexact))
         given = self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, text))
-        return self._guarded(column, given, parameter.plain, source if is_text(source.kind) else False)
+        holding = source if is_text(source.kind) and parameter.plain is not Plain.ID else is_text(source.kind)
+        return self._guarded(column, given, parameter.plain, holding, source)
 
     def source_text(self, source: Field, parameter: Parameter) -> str:
         """The text of a column, marked where it may be a placeholder and the parameter's kind asks for that."""
@@ -110,17 +110,13 @@ class Context:
 
     def guarded(self, text: str, plain: Plain, source: Field) -> str:
         """Return `text`, which is of a column of the result, without what `plain` says is not to be in it."""
-        return guarded(text, plain, self._signs(source))
+        return guarded(text, plain, signs_column(f"c{source.index}"))
 
     def guarded_json(self, json: str, source: Field) -> str:
         """Return the same of JSON, whose strings are texts."""
-        return guarded_json(json, self._signs(source))
+        return guarded_json(json, signs_column(f"c{source.index}"))
 
-    def _signs(self, source: Field) -> str:
-        self.signs.add(source.index)
-        return f"s{source.index}"
-
-    def _guarded(self, column: str, given: str, plain: Plain, text: Field | bool) -> str:
+    def _guarded(self, column: str, given: str, plain: Plain, text: Field | bool, source: Field | None = None) -> str:
         """Put the guarded text; `text` is the column that it is of, or tells whether there is one."""
         expression = given
         if text and plain is not Plain.AS_GIVEN:
@@ -128,6 +124,8 @@ class Context:
         own = self.is_own_phone(given) if plain is Plain.ID else None
         if own:
             expression = f"CASE WHEN {own} THEN {id_digest(given)} ELSE {expression} END"
+        if source and plain is Plain.ID and expression != given:
+            expression = f"CASE WHEN {plain_flag(f'c{source.index}')} THEN {given} ELSE {expression} END"
         return self.layers.put(Level.GUARDED, f"guarded_{column}", expression) if expression != given else given
 
     def is_own_phone(self, given: str) -> str | None:

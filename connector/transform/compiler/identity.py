@@ -20,12 +20,12 @@ from connector.transform.sql.identity import (
     has_invalid,
     has_placeholder,
     identifier_text,
+    number_of_column,
     packed_email,
     packed_phone,
     packed_text,
     phone_number,
     split_digests,
-    unspaced,
 )
 from connector.transform.sql.text import is_text, lower, text_of
 
@@ -164,7 +164,7 @@ def _identifier(context: Context, parameter: Parameter) -> Identifier | None:
 
 def _of_scalars(context: Context, parameter: Parameter, texts: "dict[str, Field] | dict[str, None]") -> Identifier:
     layers, name = context.layers, parameter.name
-    packed = {text: _put_packed(context, text, _pack(context, parameter, text)) for text in texts}
+    packed = {text: _put_packed(context, text, _pack(context, parameter, text, field)) for text, field in texts.items()}
     columns = {field.name: (packed[text].given, packed[text].invalid) for text, field in texts.items() if field}
     every = [*packed.values()]
     digests = [one.digests for one in every]
@@ -273,14 +273,13 @@ def _starts(digests: str) -> str:
     return f"array_to_string(list_transform({digests}, lambda x: {_start('x')}), '')"
 
 
-def _pack(context: Context, parameter: Parameter, text: str) -> str:
-    """The packed digests of the column `text`, for which a phone number is first written without separators."""
-    if parameter.kind is not Kind.PHONE:
+def _pack(context: Context, parameter: Parameter, text: str, field: Field | None) -> str:
+    """The packed digests of `text`, which comes of a column of the result, or is a constant."""
+    if parameter.kind is not Kind.PHONE or not field:
         return _packed_expression(context, parameter, text)
-    put, country = context.layers.put, put_country_of_phones(context.layers, context.binding)
-    plain = put(Level.NORMAL, f"{text}_unspaced", unspaced(text))
-    number = put(Level.CLEAN, f"{text}_number", phone_number(text, context.rules.default_region, plain, country))
-    return packed_phone(text, number, country)
+    country = put_country_of_phones(context.layers, context.binding)
+    number = number_of_column(text, field.index, field.kind, context.rules.default_region, country)
+    return packed_phone(text, context.layers.put(Level.CLEAN, f"{text}_number", number), country)
 
 
 def _packed_expression(context: Context, parameter: Parameter, text: str) -> str:
@@ -288,7 +287,7 @@ def _packed_expression(context: Context, parameter: Parameter, text: str) -> str
         return packed_email(text)
     if parameter.kind is Kind.PHONE:
         country = put_country_of_phones(context.layers, context.binding)
-        return packed_phone(text, f"({phone_number(text, context.rules.default_region, None, country)})", country)
+        return packed_phone(text, f"({phone_number(text, context.rules.default_region, country)})", country)
     return packed_text(text)
 
 

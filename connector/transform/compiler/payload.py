@@ -1,12 +1,15 @@
 """The JSON of an event without its closing part, and what is kept of a rejected row."""
 
+import json
+from collections.abc import Mapping
+
 from connector.catalogue import BY_NAME, PARAMETERS, Parameter, Plain
-from connector.redaction import ANY_NUMBER, DIALLED_PHONE, SPACED_PHONE, TIME_OR_AMOUNT, WRITTEN_PHONE
+from connector.redaction import ANY_NUMBER, DIALLED_PHONE, REDACTED, SPACED_PHONE, TIME_OR_AMOUNT, WRITTEN_PHONE
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
 from connector.transform.sql.functions import ANONYMOUS
 from connector.transform.sql.json import json_text, members
-from connector.transform.sql.text import id_number, quote, redacted
+from connector.transform.sql.text import id_number, quote, redacted, without, without_addresses
 
 FOUND_BY = ("event_id", "order_id")
 _TIME_LIKE = r"\d{4}-?\d{2}-?\d{2}.*|1\d{9}|1\d{12}"
@@ -61,13 +64,20 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
     texts = [(one.name, text) for one in PARAMETERS if not one.personal and (text := _to_keep(context, one))]
     numbered, coded = ([one for one in texts if one[0] in names] for names in (_NUMBERED, _CODED))
     free = [one for one in texts if one not in numbered + coded]
-    kept = _kept(context, "numbered", numbered, redacted("x", WRITTEN_PHONE))
-    kept |= _kept(context, "coded", coded, _without_phones("x"))
-    kept |= _kept(context, "texts", free, redacted("x", ANY_NUMBER))
+    kept = _kept(
+        context,
+        {
+            without("x", WRITTEN_PHONE): numbered,
+            _without_phones("x"): coded,
+            without("x", ANY_NUMBER): free,
+        },
+    )
     if "timestamp" in kept:
         kept["timestamp"] = _kept_time(context, dict(texts)["timestamp"], kept["timestamp"])
     found += [(name, kept[name]) for name, _ in texts]
-    return f"concat('{{', {members(found)}, '}}')"
+    # Conditions for each comma, as in `members`, take longer to be made ready than a few rejected rows to be written.
+    parts = ", ".join(f"{quote(json.dumps(name) + ':')} || {value}" for name, value in found)
+    return f"'{{' || coalesce(array_to_string([{parts}]::VARCHAR[], ','), '') || '}}'"
 
 
 def _to_keep(context: Context, parameter: Parameter) -> str | None:
@@ -90,16 +100,24 @@ def ids(context: Context) -> tuple[str, ...]:
     return tuple(f"{id_number(text)} AS {name}" for name, text in kept)
 
 
-def _kept(context: Context, kind: str, texts: list[tuple[str, str]], of_text: str) -> dict[str, str]:
-    """Puts what is kept of these texts, each by the expression on `x`, as JSON strings; gives where each is found.
+def _kept(context: Context, texts: Mapping[str, list[tuple[str, str]]]) -> dict[str, str]:
+    """Puts what is kept of texts as JSON strings, and gives where each is found.
 
-    In one list, so that a pattern is made ready once for all of them: on a few rejected rows that is most of the work.
+    They are without addresses, and without the phone numbers that are taken out by the expression on `x` that they are
+    listed under. All stand in one list, so that a pattern is made ready once for all of them: on a few rejected rows
+    that is most of the work.
     """
-    given = ", ".join(text for _, text in texts)
-    kept = f"list_transform([{given}]::VARCHAR[], lambda x: {of_text})"
-    context.layers.put(Level.PAYLOAD, f"kept_{kind}", kept)
-    context.layers.put(Level.LAST, f"json_of_{kind}", f"list_transform(kept_{kind}, lambda x: {json_text('x')})")
-    return {name: f"json_of_{kind}[{number}]" for number, (name, _) in enumerate(texts, 1)}
+    every = [one for alike in texts.values() for one in alike]
+    given = ", ".join(text for _, text in every)
+    put, first = context.layers.put, 1
+    put(Level.PAYLOAD, "kept", f"list_transform([{given}]::VARCHAR[], lambda x: {without_addresses('x')})")
+    parts = []
+    for expression, alike in texts.items():
+        parts.append(f"list_transform(kept[{first}:{first + len(alike) - 1}], lambda x: {expression})")
+        first += len(alike)
+    as_json = f"list_transform(flatten([{', '.join(parts)}]), lambda x: {json_text('x')})"
+    put(Level.LAST, "json_of_kept", as_json)
+    return {name: f"json_of_kept[{number}]" for number, (name, _) in enumerate(every, 1)}
 
 
 def _kept_time(context: Context, given: str, kept: str) -> str:
@@ -112,10 +130,11 @@ def _kept_time(context: Context, given: str, kept: str) -> str:
 
 
 def _without_phones(text: str) -> str:
-    """What cannot be a phone number stays, where there is neither an address nor what can hardly be anything else."""
+    """What cannot be a phone number stays, where no address was and nothing is that can hardly be anything else."""
     patterns = quote(TIME_OR_AMOUNT), quote(f"@|%|#|{DIALLED_PHONE}|{SPACED_PHONE}")
     is_readable = "regexp_matches({0}, {1}) AND NOT regexp_matches({0}, {2})".format(text, *patterns)
-    return f"CASE WHEN {is_readable} THEN {text} ELSE {redacted(text, ANY_NUMBER)} END"
+    is_readable += f" AND NOT contains({text}, '{REDACTED}')"
+    return f"CASE WHEN {is_readable} THEN {text} ELSE {without(text, ANY_NUMBER)} END"
 
 
 def _user_key(name: str) -> str:

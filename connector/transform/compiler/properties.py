@@ -4,7 +4,7 @@ import json
 
 import pyarrow as pa
 
-from connector.catalogue import BY_NAME, Plain
+from connector.catalogue import BY_NAME, OWN_PROPERTY, PARAMETERS, Kind, Plain
 from connector.outcomes import Reason, RowWarning
 from connector.redaction import anonymous
 from connector.transform.binding import Field
@@ -19,6 +19,13 @@ _LIMITS = {"price": 10**14, "quantity": 10**12, "value": None}
 """What keeps price x quantity within DECIMAL(38, 6); a value is within it if it could be read at all."""
 
 _OFTEN_PAID = ("USD", "EUR", "GBP", "JPY", "CAD", "AUD", "BRL", "MXN", "IDR")
+_SHOWN = frozenset(
+    one.name
+    for one in PARAMETERS
+    if one.kind in {Kind.EVENT, Kind.ID, Kind.CURRENCY, Kind.CHANNEL} or one.path[:2] == ("properties", "contents")
+) - {"event_id"}
+"""Parameters that stand in an event's head, or a row's item, if they are given; an event_id stands there anyway."""
+
 _ITEM_TEXTS = ("content_id", "content_name", "content_category", "brand")
 
 TEXTS_SQL = f"SELECT {json_text('guarded')} AS json FROM (SELECT {guarded('text', Plain.TEXT)} AS guarded FROM texts)"
@@ -123,10 +130,21 @@ def _reduces(context: Context) -> str:
 
 
 def digested(context: Context, columns: list[str]) -> list[str]:
-    """What identical rows are told by in place of these columns: numbers count by their value, as 1.0 and 1.00."""
-    named = {f"c{field.index}": name for name in _LIMITS for field in context.fields(name)[:1]}
-    numbers = [f"number_{named[one]}{part}" for one in columns if one in named for part in ("", "_wide")]
-    return [*(one for one in columns if one not in named), *numbers]
+    """What identical rows are told by, beside their head and item: the others of these columns, and a value.
+
+    Numbers count by what they come to, as 1.0 and 1.00.
+    """
+    names = {column: _filled_by(context, column) for column in columns}
+    values = {column for column, found in names.items() if found == {"value"}}
+    numbers = ["number_value", "number_value_wide"] if values else []
+    return [*(one for one in columns if one not in values and not names[one] <= _SHOWN), *numbers]
+
+
+def _filled_by(context: Context, column: str) -> set[str]:
+    """The parameters and properties that a column of the result fills."""
+    own = {OWN_PROPERTY + key: (one,) for key, one in context.binding.own.items() if isinstance(one, Field)}
+    filled = {**context.binding.fields, **own}
+    return {name for name, fields in filled.items() if column in {f"c{field.index}" for field in fields}}
 
 
 def text_columns(context: Context) -> dict[str, str]:

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from connector.countries import ALPHA2
+from connector.transform.derived import national_column, number_column
 from connector.transform.emails import LONGEST_NAME, PLAIN, WITHOUT_PLUS_AND_DOTS
 from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
-from connector.transform.phones import FAST_E164, NO_DIGIT, SEPARATORS, SPACED_E164, home_spellings, national_pattern
+from connector.transform.phones import FAST_E164, NO_DIGIT, SEPARATORS, home_spellings, national_pattern
 from connector.transform.sql.functions import COUNTRY_CODE, EMAIL_DIGESTS, PHONE_DIGESTS, PHONE_DIGESTS_IN, POSTAL_CODE
 from connector.transform.sql.text import WHITE_SPACE_CLASS, is_code, is_text, lower, quote, text_of
 from connector.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
@@ -107,20 +108,21 @@ def country_code(small: str) -> str:
     return f"CASE WHEN {known} THEN {small} WHEN {small} IS NOT NULL THEN {COUNTRY_CODE}({small}) END"
 
 
-def unspaced(column: str) -> str:
-    """A phone number with a country code, without what stands between its digits; other texts as they are."""
-    spaced = f"regexp_full_match({column}, {quote(SPACED_E164)})"
-    without = f"CASE WHEN {spaced} THEN translate({column}, {quote(SEPARATORS)}, '') ELSE {column} END"
-    return f"CASE WHEN starts_with({column}, '+') THEN {without} ELSE {column} END"
+def number_of_column(text: str, index: int, kind: pa.DataType, region: str, country: str | None) -> str:
+    """What `phone_number` gives for the text of a column of the result; texts and whole numbers are read at once."""
+    if not (is_text(kind) or pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)):
+        return phone_number(text, region, country)
+    number, national = number_column(f"c{index}"), national_column(f"c{index}")
+    marked = "" if is_text(kind) else f"WHEN {text} < {UNMARKED} THEN NULL "
+    formatted = f" WHEN {_is_home(country, region)}true THEN {national}" if national_pattern(region) else ""
+    return f"CASE {marked}WHEN {number} IS NOT NULL THEN {number}{formatted} END"
 
 
-def phone_number(column: str, region: str, unspaced_column: str | None = None, country: str | None = None) -> str:
-    """E.164 with the plus sign, where an expression decides; NULL for what is left to phonenumbers.
+def phone_number(column: str, region: str, country: str | None = None) -> str:
+    """E.164 with the plus sign, where a pattern decides; NULL for what is left to phonenumbers.
 
-    Where `unspaced_column` holds what `unspaced` makes of `column`, fewer numbers are left. `country` is where the row
-    says that numbers without a country code belong, if it does.
+    `country` is where the row says that numbers without a country code belong, if it does.
     """
-    plain = unspaced_column or column
     national = national_pattern(region)
     formatted = (
         f" WHEN {_is_home(country, region)}regexp_full_match({column}, {quote(national)})"
@@ -128,7 +130,7 @@ def phone_number(column: str, region: str, unspaced_column: str | None = None, c
         if national
         else ""
     )
-    return f"CASE WHEN regexp_full_match({plain}, {quote(FAST_E164)}) THEN {plain}{formatted} END"
+    return f"CASE WHEN regexp_full_match({column}, {quote(FAST_E164)}) THEN {column}{formatted} END"
 
 
 def packed_phone(column: str, number: str, country: str | None = None) -> str:

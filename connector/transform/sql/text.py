@@ -102,7 +102,17 @@ def lower(column: str) -> str:
 
 def redacted(text: str, phones: str) -> str:
     """`text` without e-mail addresses, and without anything that matches the pattern `phones`."""
-    return _without(f"CASE WHEN {_may_hold_address(text)} THEN {_without_addresses(text)} ELSE {text} END", phones)
+    return without(without_addresses(text), phones)
+
+
+def without_addresses(text: str) -> str:
+    """`text` without e-mail addresses."""
+    return f"CASE WHEN {_may_hold_address(text)} THEN {_without_addresses(text)} ELSE {text} END"
+
+
+def without(text: str, pattern: str) -> str:
+    """`text` without what matches a pattern."""
+    return f"regexp_replace({text}, {quote(pattern)}, '{REDACTED}', 'g')"
 
 
 DIALLED_SIGN, HIDDEN_SIGN, SPACED_SIGN = 1, 2, 4
@@ -137,12 +147,12 @@ def _guarded(column: str, plain: Plain, hidden: str) -> str:
     else:
         phones, every = DIALLED_PHONE, WITHOUT_DIALLED
         numbered = f"(contains({column}, '+') OR {_holds_encoded_plus(column)})"
-    simple = _without(_without_simple(column), phones)
+    simple = without(_without_simple(column), phones)
     return (
         f"CASE WHEN {_is_unusual(column)} OR {_is_json(column)} THEN {every}({column})"
         f" WHEN {_may_hold_address(column, hidden)}"
         f" THEN CASE WHEN {_is_simple(column)} THEN {simple} ELSE {every}({column}) END"
-        f" WHEN {numbered} THEN {_without(column, phones)} ELSE {column} END"
+        f" WHEN {numbered} THEN {without(column, phones)} ELSE {column} END"
     )
 
 
@@ -191,10 +201,6 @@ def is_number_of(identifier: str, phones: str) -> str:
     # Conditions that are joined by AND are tried in any order; a CASE looks at its result only where it applies.
     asked = f"CASE WHEN {likely} THEN {IS_NUMBER_IN}({identifier}, {phones}) ELSE false END"
     return f"CASE WHEN {identifier} < ':' OR {schemes} THEN {asked} ELSE false END"
-
-
-def _without(text: str, pattern: str) -> str:
-    return f"regexp_replace({text}, {quote(pattern)}, '{REDACTED}', 'g')"
 
 
 def _without_addresses(text: str) -> str:

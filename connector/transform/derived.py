@@ -1,0 +1,68 @@
+"""Columns that are derived of a slice's own where a query reads them: in SQL they would cost several times as much."""
+
+import re
+from collections.abc import Callable, Mapping
+
+import pyarrow as pa
+
+from connector.transform.international import international, north_american
+from connector.transform.plain_ids import is_plain
+from connector.transform.signs import signs_of
+
+_DERIVED = re.compile(r"\b(c[0-9]+)(_plain|_signs|_number|_national)\b")
+
+
+def plain_flag(column: str) -> str:
+    """Name the column that tells of a column of ids whether none of them can name a person; one value for all rows."""
+    return f"{column}_plain"
+
+
+def signs_column(column: str) -> str:
+    """Name the column that has the signs of addresses and numbers in a column of texts; one value for all rows."""
+    return f"{column}_signs"
+
+
+def number_column(column: str) -> str:
+    """Name the column that has the E.164 form of the phone numbers in a column of texts; NULL where it is not clear."""
+    return f"{column}_number"
+
+
+def national_column(column: str) -> str:
+    """Name the column that has the E.164 form of the North American numbers in a column, with a 1 or without."""
+    return f"{column}_national"
+
+
+def derived_in(sql: str) -> Mapping[str, tuple[str, str]]:
+    """The derived columns that a query reads: of which column, and what of it."""
+    return {match[0]: (match[1], match[2]) for match in _DERIVED.finditer(sql)}
+
+
+def with_derived(table: pa.Table, wanted: Mapping[str, tuple[str, str]]) -> pa.Table:
+    """The table with these derived columns."""
+    for name, (column, kind) in wanted.items():
+        table = table.append_column(name, _MADE[kind](table[column].combine_chunks()))
+    return table
+
+
+def _plain(ids: pa.Array) -> pa.Array:
+    return pa.repeat(is_plain(ids), len(ids))
+
+
+def _signs(values: pa.Array) -> pa.Array:
+    return pa.repeat(pa.scalar(signs_of(values), pa.uint8()), len(values))
+
+
+def _international(numbers: pa.Array) -> pa.Array:
+    return international(numbers) if pa.types.is_string(numbers.type) else pa.nulls(len(numbers), pa.string())
+
+
+def _national(numbers: pa.Array) -> pa.Array:
+    return north_american(numbers.cast(pa.string()))
+
+
+_MADE: Mapping[str, Callable[[pa.Array], pa.Array]] = {
+    "_plain": _plain,
+    "_signs": _signs,
+    "_number": _international,
+    "_national": _national,
+}

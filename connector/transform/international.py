@@ -1,0 +1,205 @@
+"""Phone numbers with a country code, and those of North America without one, read a column at a time.
+
+One pattern for all numbering plans takes longer to be made ready for a slice of rows than its numbers take here.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connector.transform.phone_plans import NATIONAL_NUMBERS
+from connector.transform.texts import in_memory
+
+_MOST_DIGITS = 20
+_LONGEST_CODE = 3
+_MOST_BETWEEN = 3
+_NANP_DIGITS = 10
+_NOTHING = pa.scalar(None, pa.string())
+
+Bytes = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+Bounds = npt.NDArray[np.int32]
+
+
+def international(texts: pa.StringArray) -> pa.StringArray:
+    """The E.164 form of each number with a country code, NULL for other texts and for what is no possible number.
+
+    Between two digits may stand up to three blanks, points, hyphens and brackets. What is possible is what
+    phonenumbers says, of which phone_plans.py is the metadata.
+    """
+    bounds, found = in_memory(texts)
+    characters = np.frombuffer(found, np.uint8)
+    some = np.flatnonzero(np.diff(bounds) > _LONGEST_CODE)
+    with_code = some[characters[bounds[some]] == ord("+")]
+    if texts.null_count:
+        with_code = with_code[texts.is_valid().to_numpy(zero_copy_only=False)[with_code]]
+    if not len(with_code):
+        return pa.nulls(len(texts), pa.string())
+    kept = texts if len(with_code) == len(texts) else texts.take(pa.array(with_code))
+    numbers, possible = _possible(kept)
+    if len(with_code) == len(texts):
+        return numbers if possible.all() else pc.if_else(pa.array(possible), numbers, _NOTHING)
+    places = np.full(len(texts), -1)
+    places[with_code[possible]] = np.flatnonzero(possible)
+    return numbers.take(pa.array(places, mask=places < 0))
+
+
+def north_american(texts: pa.StringArray) -> pa.StringArray:
+    """The E.164 form of each number as North America writes it, with or without its 1; NULL for other texts.
+
+    Area code and exchange begin with 2 to 9. The same may stand between digits, and a bracket before the first.
+    """
+    bounds, found = in_memory(texts)
+    bounds, characters, well_spaced = _unspaced(bounds, np.frombuffer(found, np.uint8), opening=ord("("))
+    digits = characters - ord("0")
+    others = np.r_[np.int32(0), np.cumsum(digits > 9, dtype=np.int32)]
+    starts, sizes, before = bounds[:-1], np.diff(bounds), others[bounds[1:]] - others[bounds[:-1]]
+    long = well_spaced & (sizes >= _NANP_DIGITS) & (sizes <= _NANP_DIGITS + 2) & (before <= 1)
+    if texts.null_count:
+        long &= texts.is_valid().to_numpy(zero_copy_only=False)
+    chosen = np.flatnonzero(long)
+    if not len(chosen):
+        return pa.nulls(len(texts), pa.string())
+    first, last = starts[chosen], bounds[1:][chosen] - _NANP_DIGITS
+    lead, plus = last - first, characters[first] == ord("+")
+    right = (digits[last] - 2 < 8) & (digits[last + 3] - 2 < 8) & (before[chosen] == plus)
+    right &= np.where(lead > 0, (digits[last - 1] == 1) & (lead == 1 + plus), ~plus)
+    national = np.lib.stride_tricks.sliding_window_view(characters, _NANP_DIGITS)[last[right]]
+    return _with_code(len(texts), chosen[right], national)
+
+
+def _with_code(count: int, places: Numbers, national: Bytes) -> pa.StringArray:
+    """So many texts, of which those at these places are +1 and ten digits each, and the others NULL."""
+    texts = np.empty((len(places), 2 + _NANP_DIGITS), np.uint8)
+    texts[:, :2], texts[:, 2:] = list(b"+1"), national
+    bounds = np.arange(len(places) + 1, dtype=np.int32) * texts.shape[1]
+    numbers = pa.StringArray.from_buffers(len(places), pa.py_buffer(bounds), pa.py_buffer(texts))
+    positions = np.full(count, -1)
+    positions[places] = np.arange(len(places))
+    return numbers.take(pa.array(positions, mask=positions < 0))
+
+
+def _possible(texts: pa.StringArray) -> tuple[pa.StringArray, Flags]:
+    """These texts, which begin with a plus sign, without what stands between their digits, and which are possible."""
+    bounds, found = in_memory(texts)
+    characters = np.frombuffer(found, np.uint8)
+    if not _is_separator(characters[bounds[0] : bounds[-1]]).any():
+        return texts, _are_numbers(bounds, characters)
+    bounds, characters, well_spaced = _unspaced(bounds, characters, opening=ord("+"))
+    unspaced = pa.StringArray.from_buffers(len(texts), pa.py_buffer(bounds), pa.py_buffer(characters))
+    return unspaced, well_spaced & _are_numbers(bounds, characters)
+
+
+def _unspaced(bounds: Bounds, characters: Bytes, opening: int) -> tuple[Bounds, Bytes, Flags]:
+    """Texts without separators: their bounds, their bytes, and which were well spaced, behind an `opening` or not."""
+    first = bounds[0]
+    bounds, characters = bounds - first, characters[first : bounds[-1]]
+    separators = _is_separator(characters)
+    if not separators.any():
+        return bounds, characters, np.ones(len(bounds) - 1, np.bool_)
+    some = np.flatnonzero(np.diff(bounds) > 1)
+    behind = bounds[some] + (characters[bounds[some]] == opening)
+    well_spaced = np.zeros(len(bounds) - 1, np.bool_)
+    well_spaced[some] = (
+        ~(separators[behind] | separators[bounds[some + 1] - 1]) & _few_between(bounds, separators)[some]
+    )
+    kept = ~separators
+    before = np.r_[np.int32(0), np.cumsum(kept, dtype=np.int32)]
+    return before[bounds], characters[kept], well_spaced
+
+
+def _few_between(bounds: Bounds, separators: Flags) -> Flags:
+    """Whether no more than a few separators stand together."""
+    run = separators[_MOST_BETWEEN:].copy()
+    for back in range(1, _MOST_BETWEEN + 1):
+        run &= separators[_MOST_BETWEEN - back : len(separators) - back]
+    if not run.any():
+        return np.ones(len(bounds) - 1, np.bool_)
+    # A run ends behind where it begins: one that ends within the first characters of a text is of the text before.
+    many = np.r_[np.zeros(_MOST_BETWEEN + 1, np.int32), np.cumsum(run, dtype=np.int32)]
+    starts = bounds[:-1] + np.minimum(np.diff(bounds), _MOST_BETWEEN)
+    return np.asarray(many[bounds[1:]] == many[starts])
+
+
+def _are_numbers(bounds: Bounds, characters: Bytes) -> Flags:
+    """Which texts are a plus sign and the digits of a possible number."""
+    digits = characters - ord("0")
+    others = np.r_[np.int32(0), np.cumsum(digits > 9, dtype=np.int32)]
+    starts, sizes = bounds[:-1] + 1, np.diff(bounds) - 1
+    right: Flags = (others[bounds[1:]] - others[bounds[:-1]] == 1) & (sizes > _LONGEST_CODE) & (sizes < _MOST_DIGITS)
+    chosen = np.flatnonzero(right)
+    right[chosen] = _fit_plans(starts[chosen], sizes[chosen], digits)
+    return right
+
+
+def _fit_plans(starts: Bounds, sizes: Bounds, digits: Bytes) -> Flags:
+    """Which numbers, given by where their digits are, fit the plan of their country code."""
+    codes = _CODES[_read(starts, _LONGEST_CODE, digits)]
+    fit = np.zeros(len(starts), np.bool_)
+    for code in np.flatnonzero(np.bincount(codes)).tolist():
+        if code:
+            ours = np.flatnonzero(codes == code)
+            fit[ours] = _fit_plan(str(code), starts[ours], sizes[ours], digits)
+    return fit
+
+
+def _fit_plan(code: str, starts: Bounds, sizes: Bounds, digits: Bytes) -> Flags:
+    plan, national = _plan(code), sizes - len(code)
+    long = national >= plan.leads
+    found = np.where(long, _read(np.where(long, starts + len(code), 0), plan.leads, digits), 0)
+    return np.asarray(long & ((plan.sizes_of(found) >> np.maximum(national, 0)) & 1).astype(np.bool_))
+
+
+def _read(starts: Bounds, count: int, digits: Bytes) -> Numbers:
+    """The number that so many digits make."""
+    number = np.zeros(len(starts), np.int64)
+    for place in range(count):
+        number = number * 10 + digits[starts + place]
+    return number
+
+
+class _Plan:
+    """A country's numbering plan. How many digits a number may have depends on its first, of which so many count."""
+
+    def __init__(self, code: str) -> None:
+        self.leads = 4 if code == "1" else 3
+        self._pattern = re.compile(NATIONAL_NUMBERS[code])
+        self._sizes = [size for size in range(self.leads, _MOST_DIGITS - len(code)) if self._can_have(size)]
+        self._table = np.full(10**self.leads, -1)
+
+    def sizes_of(self, leads: Numbers) -> Numbers:
+        """Of the first digits of numbers, bit by bit, how many digits each of them may have."""
+        for lead in np.unique(leads[self._table[leads] < 0]).tolist():
+            self._table[lead] = sum(1 << size for size in self._sizes if self._fits(f"{lead:0{self.leads}d}", size))
+        return self._table[leads]
+
+    def _can_have(self, size: int) -> bool:
+        return any(self._fits(str(lead), size) for lead in range(10))
+
+    def _fits(self, first: str, size: int) -> bool:
+        return self._pattern.fullmatch(first.ljust(size, "5")) is not None
+
+
+_plan = lru_cache(len(NATIONAL_NUMBERS))(_Plan)
+
+
+def _is_separator(found: Bytes) -> Flags:
+    return np.asarray((found == ord(" ")) | (found - ord("(") < 2) | (found - ord("-") < 2))
+
+
+def _codes(plans: Mapping[str, str]) -> Numbers:
+    """By the first three digits of a number its country code, 0 where there is none."""
+    found = np.zeros(10**_LONGEST_CODE, np.int64)
+    for code in plans:
+        width = 10 ** (_LONGEST_CODE - len(code))
+        found[int(code) * width : (int(code) + 1) * width] = int(code)
+    return found
+
+
+_CODES = _codes(NATIONAL_NUMBERS)
