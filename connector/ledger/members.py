@@ -1,6 +1,6 @@
 """Who is in an audience, by digests alone: what TikTok acknowledged, what is doubtful, and what is under way."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,9 @@ from connector.ledger.tables import audiences, batches, member_changes, members,
 COUNT_BYTES = 2
 DIGEST_BYTES = 32
 _CHANGES_AT_ONCE = 50
+
+Shares = Mapping[tuple[str, int], MemberShare]
+"""By identifier type and number of the share."""
 
 
 class Members:
@@ -74,13 +77,24 @@ class Members:
             found = connection.execute(query).one_or_none()
         return MemberShare(found.digests, found.doubtful) if found else MemberShare()
 
-    def keep(self, audience: int, id_type: str, share: int, now: MemberShare) -> None:
-        """From now on these are the members of one type in one share."""
+    def all_shares(self, audience: int, most: int) -> Shares | None:
+        """Read every share in one query; return None if the audience has more than `most` identifiers."""
+        size = func.sum(func.length(members.c.digests) + func.length(members.c.doubtful))
+        query = select(members.c.id_type, members.c.share, members.c.digests, members.c.doubtful)
+        with self._database.reading() as connection:
+            stored = connection.execute(select(size).where(members.c.audience == audience)).scalar() or 0
+            if stored > most * DIGEST_BYTES:
+                return None
+            rows = connection.execute(query.where(members.c.audience == audience))
+            return {(row.id_type, row.share): MemberShare(row.digests, row.doubtful) for row in rows}
+
+    def keep(self, audience: int, shares: Shares) -> None:
+        """Replace the members of these shares."""
         with self._database.writing() as connection:
-            connection.execute(delete(members).where(*_place(audience, id_type, share)))
-            if now.digests or now.doubtful:
-                values = {"digests": now.digests, "doubtful": now.doubtful, "count": len(now.digests) // DIGEST_BYTES}
-                connection.execute(insert(members).values(audience=audience, id_type=id_type, share=share, **values))
+            for id_type, share in shares:
+                connection.execute(delete(members).where(*_place(audience, id_type, share)))
+            if rows := [_stored(audience, *place, now) for place, now in shares.items() if now.digests or now.doubtful]:
+                connection.execute(insert(members), rows)
 
     def changes(self, audience: int) -> Iterator[tuple[int, SettledChange]]:
         """What was sent and is not settled into the members yet, in the order in which it was sent, each with its
@@ -133,6 +147,11 @@ def keep_changes(connection: Connection, run_id: str, number: int, changes: Sequ
 
 def _place(audience: int, id_type: str, share: int) -> tuple[Any, ...]:
     return members.c.audience == audience, members.c.id_type == id_type, members.c.share == share
+
+
+def _stored(audience: int, id_type: str, share: int, now: MemberShare) -> dict[str, Any]:
+    place = {"audience": audience, "id_type": id_type, "share": share}
+    return {**place, "digests": now.digests, "doubtful": now.doubtful, "count": len(now.digests) // DIGEST_BYTES}
 
 
 def _record(connection: Connection, row: Row[Any]) -> AudienceRecord:

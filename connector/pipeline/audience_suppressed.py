@@ -120,7 +120,7 @@ def _forget(ledger: Ledger, audience: AudienceRecord, id_type: str, digest: Dige
     before = ledger.members.share(audience.key, id_type, share)
     kept = [digests_from(some) for some in (before.digests, before.doubtful)]
     left = [some[~gone.has(keys_of(some))].tobytes() for some in kept]
-    ledger.members.keep(audience.key, id_type, share, MemberShare(*left))
+    ledger.members.keep(audience.key, {(id_type, share): MemberShare(*left)})
 
 
 def _digests(texts: Sequence[str]) -> Digests:

@@ -5,6 +5,8 @@ member for who would add it, and a member for who would delete it. Both may be a
 """
 
 from collections.abc import Callable
+from functools import cache
+from itertools import product
 from pathlib import Path
 from shutil import rmtree
 
@@ -32,17 +34,34 @@ from connector.stage.known import KeySet
 NOTHING, IN, OUT, DOUBTFUL = 0, 1, 2, 3
 SENT = np.dtype([("digest", "u1", DIGEST_BYTES), ("fate", "u1")])
 
+SMALL_AUDIENCE = 50_000
+"""Identifiers that are read, or written, in one query: 1.6 MB. Of a larger audience each share is one query."""
+
 Known = Callable[[Copy, str, int], tuple[Digests, Digests]]
 
 
 def members_known(ledger: Ledger) -> Known:
     """How the members of a copy are looked up; of one without a key none are known."""
+    lookup = _share_lookup(ledger)
 
     def known(copy: Copy, id_type: str, share: int) -> tuple[Digests, Digests]:
-        found = ledger.members.share(copy.key, id_type, share) if copy.key is not None else MemberShare()
+        found = lookup(copy.key, id_type, share) if copy.key is not None else MemberShare()
         return digests_from(found.digests), digests_from(found.doubtful)
 
     return known
+
+
+def _share_lookup(ledger: Ledger) -> Callable[[int, str, int], MemberShare]:
+    """Return a lookup of shares, which reads a small audience in one query when it is first asked for."""
+    small = cache(lambda audience: ledger.members.all_shares(audience, SMALL_AUDIENCE))
+
+    def lookup(audience: int, id_type: str, share: int) -> MemberShare:
+        shares = small(audience)
+        if shares is None:
+            return ledger.members.share(audience, id_type, share)
+        return shares.get((id_type, share), MemberShare())
+
+    return lookup
 
 
 def settle_changes(ledger: Ledger, audience: int, folder: Path) -> None:
@@ -57,15 +76,27 @@ def settle_changes(ledger: Ledger, audience: int, folder: Path) -> None:
         _share_out(files, settled)
         last = number
     files.finish()
-    for id_type in ID_TYPES:
-        for share in range(SHARES):
-            changes = files.read(id_type, share)
-            if len(changes):
-                before = ledger.members.share(audience, id_type, share)
-                ledger.members.keep(audience, id_type, share, _after(before, changes))
+    _apply(ledger, audience, files)
     files.remove()
     if last:
         ledger.members.settled(audience, last)
+
+
+def _apply(ledger: Ledger, audience: int, files: ShareFiles) -> None:
+    lookup = _share_lookup(ledger)
+    changed: dict[tuple[str, int], MemberShare] = {}
+    size = 0
+    for id_type, share in product(ID_TYPES, range(SHARES)):
+        changes = files.read(id_type, share)
+        if not len(changes):
+            continue
+        changed[id_type, share] = after = _after(lookup(audience, id_type, share), changes)
+        size += len(after.digests) + len(after.doubtful)
+        if size >= SMALL_AUDIENCE * DIGEST_BYTES:
+            ledger.members.keep(audience, changed)
+            changed, size = {}, 0
+    if changed:
+        ledger.members.keep(audience, changed)
 
 
 def _share_out(files: ShareFiles, settled: SettledChange) -> None:
