@@ -89,16 +89,22 @@ def resume_audience(
     observer: Observer,
     stop: threading.Event,
 ) -> RunRecord:
-    """Finishes one run: from the stage where there is one, else by asking the warehouse again under its own id."""
+    """Finishes one run: from the stage where there is one, else by asking the warehouse again under its own id.
+
+    Another run takes the place of one whose stage is of no use: it is damaged, or meant for a simulator that is gone.
+    """
     with _at_work(project, record.orchestration, options, allowed, observer, stop) as (at, work):
         record = at.ledger.runs.get(record.run_id)
         try:
-            return _go_on(at, work, record)
+            if record.staged and record.api_url == work.destination.api_url == SIMULATOR:
+                _read_anew(at, record)
+            else:
+                return _go_on(at, work, record)
         except CorruptStage as corrupt:
             _abandon(at, work, record, corrupt)
-            job = audience_job_now(at.project, record.orchestration, at.ledger)
-            run_id = begin(at, job, test_event_code=None, limit=record.row_limit)
-            return _carry_out(at, work, run_id, job, record.row_limit)
+        job = audience_job_now(at.project, record.orchestration, at.ledger)
+        run_id = begin(at, job, test_event_code=None, limit=record.row_limit)
+        return _carry_out(at, work, run_id, job, record.row_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +173,7 @@ def _finish_earlier(at: Execution, work: _Work, record: RunRecord) -> None:
             f"Run {record.run_id} is staged on {record.host or 'another machine'}: this one goes on without it."
         )
     elif not record.staged or work.destination.api_url == SIMULATOR:
-        at.ledger.runs.finish(record.run_id, RunStatus.INTERRUPTED, error=READ_ANEW, resumable=False)
-        rmtree(directory, ignore_errors=True)
+        _read_anew(at, record)
     else:
         try:
             done = _go_on(at, work, record)
@@ -178,6 +183,12 @@ def _finish_earlier(at: Execution, work: _Work, record: RunRecord) -> None:
             at.observer.note(f"Run {record.run_id} failed: {failed.message}")
         else:
             at.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
+
+
+def _read_anew(at: Execution, record: RunRecord) -> None:
+    """Leave what a run read to another run."""
+    at.ledger.runs.finish(record.run_id, RunStatus.INTERRUPTED, error=READ_ANEW, resumable=False)
+    rmtree(at.directory(record.run_id), ignore_errors=True)
 
 
 def _abandon(at: Execution, work: _Work, record: RunRecord, corrupt: CorruptStage) -> None:
@@ -190,7 +201,7 @@ def _go_on(at: Execution, work: _Work, record: RunRecord) -> RunRecord:
         raise UsageError(f"Run {record.run_id} was meant for {record.api_url}, where the audience no longer goes.")
     at.ledger.runs.resume(record.run_id, holder=at.lock.holder, host=at.lock.host)
     at.observer.resumed(record.run_id, record.orchestration, record.target)
-    if not record.staged or work.destination.api_url == SIMULATOR:
+    if not record.staged:
         job = audience_job_now(at.project, record.orchestration, at.ledger)
         return _carry_out(at, work, record.run_id, job, record.row_limit)
     with concluded(at, record.run_id):
