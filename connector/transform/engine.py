@@ -1,6 +1,7 @@
 """Runs a compiled transform over slices of a query's result, on DuckDB in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -8,8 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.embedded import connect_isolated
+from connector.errors import SourceError
 from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
+from connector.transform.compiler.payload import FOUND_BY
 from connector.transform.derived import derived_in, with_derived
 from connector.transform.readable import readable
 from connector.transform.repair import with_valid_texts
@@ -25,6 +28,14 @@ RESULT_ROWS = 4_096
 """Of a result, in one buffer. Larger buffers are doubled, and so copied, until they are large enough, and given back
 to the system after each slice: fresh memory took a tenth of staging.
 """
+
+UNREADABLE = "The row holds a value that cannot be read, such as a map with the same key twice."
+MOST_RESTARTS = 1_000
+"""How often an engine is restarted for a row that it cannot read: a row takes some twenty restarts to find."""
+
+FAILURES = (duckdb.Error, pa.ArrowInvalid)
+
+_Result = TypeVar("_Result")
 
 
 class SliceEngine:
@@ -52,6 +63,28 @@ class SliceEngine:
         self._connection.close()
         self._connection, self._prepared = self._connect(), {}
         self.restarts += 1
+
+    def bisect(
+        self, chunk: pa.Table, work: Callable[[pa.Table], _Result], reject: Callable[[pa.Table], _Result]
+    ) -> list[_Result]:
+        """Do `work` on a slice in one piece, or in several if it fails for a row, which is given to `reject`.
+
+        Raises SourceError if there are too many such rows.
+        """
+        try:
+            return [work(chunk)]
+        except duckdb.NotImplementedException:
+            raise
+        except FAILURES:
+            pass
+        # Outside of the handler: the error keeps the connection busy.
+        if self.restarts >= MOST_RESTARTS:
+            raise SourceError(f"Many rows hold values that cannot be read. {UNREADABLE} Change the query.")
+        self.restart()
+        half = chunk.num_rows // 2
+        if not half:
+            return [reject(chunk)]
+        return [result for part in (chunk[:half], chunk[half:]) for result in self.bisect(part, work, reject)]
 
     def execute(self, relation: str, sql: str, table: pa.Table) -> pa.Table:
         """The result of `sql` over `table`, which it calls `relation`.
@@ -112,11 +145,41 @@ class Engine(SliceEngine):
 
     def ids(self, chunk: pa.Table) -> pa.Table:
         """Of each row of a chunk the numbers of its event's and its order's id (uint64, NULL: it has none)."""
-        return self.execute("identified", self._compiled.ids_sql, chunk)
+        columns, sql = self._compiled.id_columns, self._compiled.ids_sql
+        parts = self.bisect(chunk.select(columns), lambda part: self.execute("identified", sql, part), _no_ids)
+        return pa.concat_tables(parts)
 
     def keys(self, chunk: pa.Table) -> pa.Array:
         """The key (type KEY) of each row's event; NULL: it cannot be told which event that would be."""
+        return pa.concat_arrays(self.bisect(chunk.select(self._compiled.key_columns), self._keys, _no_keys))
+
+    def _keys(self, chunk: pa.Table) -> pa.Array:
         return key_of(self.execute("keyed", self._compiled.keys_sql, chunk)["key"].combine_chunks())
+
+    def key_of_unreadable(self, row: pa.Table) -> pa.Array:
+        """The key (type KEY) of a row that cannot be read as a whole; NULL if its key cannot be read either.
+
+        If one of the columns that the key comes from cannot be read, the others are.
+        """
+        columns = self._compiled.key_columns
+        for unread in (None, *columns):
+            try:
+                return self._keys(_only(row, {*columns} - {unread}).select(columns))
+            except FAILURES:
+                pass
+            self.restart()
+        return pa.nulls(1, KEY)
+
+    def kept_of_unreadable(self, row: pa.Table) -> str:
+        """What is kept of a row that cannot be read as a whole: its ids, and whatever else its key comes from."""
+        try:
+            kept: str = self.rejected_columns(_only(row, self._compiled.key_columns))["columns"][0].as_py()
+        except FAILURES:
+            pass
+        else:
+            return kept
+        self.restart()
+        return "{}"
 
 
 class _Slice:
@@ -135,6 +198,24 @@ class _Slice:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.table.__arrow_c_stream__(requested_schema)
+
+
+def _no_ids(rows: pa.Table) -> pa.Table:
+    return pa.table({name: pa.nulls(rows.num_rows, pa.uint64()) for name in FOUND_BY})
+
+
+def _no_keys(rows: pa.Table) -> pa.Array:
+    return pa.nulls(rows.num_rows, KEY)
+
+
+def _only(table: pa.Table, columns: Collection[str]) -> pa.Table:
+    """The table with NULL in all other columns than these and row_number."""
+    kept = {*columns, "row_number"}
+    arrays = [
+        table[name] if name in kept else pa.nulls(table.num_rows, kind)
+        for name, kind in zip(table.column_names, table.schema.types, strict=True)
+    ]
+    return pa.table(arrays, schema=table.schema)
 
 
 def _distinct(texts: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:

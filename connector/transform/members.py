@@ -1,8 +1,9 @@
 """An audience's query: from the columns of its result to the digests of each row's person."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import repeat
+from itertools import chain, repeat
 
 import numpy as np
 import pyarrow as pa
@@ -39,7 +40,7 @@ from connector.transform.sql.identity import (
 )
 from connector.transform.sql.members import device_kind, packed_device
 from connector.transform.sql.text import text_of
-from connector.transform.stream import transformed
+from connector.transform.stream import transformed, unreadable_row
 from connector.transform.stripped import Cleaning
 
 _WARNINGS = {"email": RowWarning.INVALID_EMAIL, "phone": RowWarning.INVALID_PHONE}
@@ -82,9 +83,10 @@ def hash_members(
     """Transforms a result in slices, `threads` at a time; memory does not grow with the result."""
     slices = each_slice(batches, compiled.cleaning, repeat(slice_rows))
     region = compiled.rules.default_region
-    return transformed(
-        slices, lambda: SliceEngine(region), lambda engine, chunk: _hash_chunk(engine, chunk, compiled), threads
+    hashed = transformed(
+        slices, lambda: SliceEngine(region), lambda engine, chunk: _hash_readable(engine, chunk, compiled), threads
     )
+    return chain.from_iterable(hashed)
 
 
 class _Compiler:
@@ -212,6 +214,24 @@ def _distinct(found: list[_Found]) -> str:
 
 def _as_bytes(name: str) -> str:
     return f"list_transform({name}, lambda x: unhex(x)) AS {name}"
+
+
+def _hash_readable(engine: SliceEngine, chunk: pa.Table, compiled: CompiledMembers) -> list[HashedMembers]:
+    """Hash a slice, in several pieces if the engine cannot read a row of it, which is rejected."""
+    return engine.bisect(
+        chunk, lambda part: _hash_chunk(engine, part, compiled), lambda row: _unreadable(row, compiled)
+    )
+
+
+def _unreadable(row: pa.Table, compiled: CompiledMembers) -> HashedMembers:
+    return HashedMembers(
+        read=1,
+        members=MEMBERS.empty_table(),
+        left_out=unreadable_row(row),
+        rejects=Counter({Reason.INVALID_IDENTITY.value: 1}),
+        warnings=Counter(),
+        phones=count_phones(np.zeros(0, np.uint32), compiled.phone_columns),
+    )
 
 
 def _hash_chunk(engine: SliceEngine, chunk: pa.Table, compiled: CompiledMembers) -> HashedMembers:

@@ -8,28 +8,22 @@ from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.errors import SourceError
 from connector.hashed import KEY, LEFT_OUT, HashedEvents, HashedRows
 from connector.outcomes import REASONS, Reason, Skip
 from connector.route import Route
 from connector.transform.compiler import CompiledTransform
-from connector.transform.engine import Engine, SliceEngine
+from connector.transform.engine import UNREADABLE, Engine, SliceEngine
 from connector.transform.grouping import count_phones, count_reasons, count_warnings, group, parts_of
 from connector.transform.line_items import line_warnings, undecided_events
 from connector.transform.slicing import slices_of
 
 _Engine = TypeVar("_Engine", bound=SliceEngine)
 _Hashed = TypeVar("_Hashed")
-
-UNREADABLE = "The row holds a value that cannot be read, such as a map with the same key twice."
-MOST_RESTARTS = 1_000
-"""How often an engine is restarted for a row that it cannot read: a row takes some twenty restarts to find."""
 
 _WORDS = pa.array([Skip.DUPLICATE.value, *(reason.value for reason in REASONS)])
 _OUTCOMES = pa.array(["skipped", *("rejected" for _ in REASONS)])
@@ -50,7 +44,7 @@ def hash_rows(
     """
     slices = slices_of(batches, compiled, slice_rows)
     hashed = transformed(
-        slices, lambda: Engine(compiled), lambda engine, chunk: hash_readable(engine, chunk, compiled), threads
+        slices, lambda: Engine(compiled), lambda engine, chunk: _hash_readable(engine, chunk, compiled), threads
     )
     return chain.from_iterable(hashed)
 
@@ -87,36 +81,22 @@ def transformed(
             yield under_way.popleft().result()
 
 
-def hash_readable(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> list[HashedRows]:
-    """Hash a slice in one piece, or in several where the engine cannot read a row of it, which is rejected.
-
-    Raises SourceError where there are too many such rows.
-    """
-    try:
-        return [hash_chunk(engine, chunk, compiled)]
-    except duckdb.NotImplementedException:
-        raise
-    except (duckdb.Error, pa.ArrowInvalid):
-        pass
-    # Outside of the handler: the error keeps the connection busy.
-    if engine.restarts >= MOST_RESTARTS:
-        raise SourceError(f"Many rows hold values that cannot be read. {UNREADABLE} Change the query.")
-    engine.restart()
-    half = chunk.num_rows // 2
-    if not half:
-        return [_unreadable(chunk, compiled)]
-    return [rows for part in (chunk[:half], chunk[half:]) for rows in hash_readable(engine, part, compiled)]
+def _hash_readable(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> list[HashedRows]:
+    """Hash a slice, in several pieces if the engine cannot read a row of it, which is rejected."""
+    return engine.bisect(
+        chunk, lambda part: hash_chunk(engine, part, compiled), lambda row: _unreadable(engine, row, compiled)
+    )
 
 
-def _unreadable(chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:
-    """Reject a row of which nothing can be read: not even whom it is about."""
+def _unreadable(engine: Engine, row: pa.Table, compiled: CompiledTransform) -> HashedRows:
+    """Reject a row that cannot be read as a whole, and with it its event if the row is one line of it."""
     reason = Reason.INVALID_IDENTITY.value
-    row = {"outcome": "rejected", "reason": reason, "message": UNREADABLE, "columns": "{}"}
+    barred = engine.key_of_unreadable(row).drop_null() if compiled.rules.line_items else pa.array([], KEY)
     return HashedRows(
         read=1,
         events=(),
-        left_out=pa.Table.from_pylist([{"row": chunk["row_number"][0].as_py(), **row}], LEFT_OUT),
-        barred=pa.array([], KEY),
+        left_out=unreadable_row(row, engine.kept_of_unreadable(row)),
+        barred=barred,
         undecided=pa.array([], KEY),
         rejects=Counter({reason: 1}),
         skips=Counter(),
@@ -124,6 +104,12 @@ def _unreadable(chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:
         identical_value={},
         phones=count_phones(np.zeros(0, np.uint32), compiled.phone_columns),
     )
+
+
+def unreadable_row(row: pa.Table, columns: str = "{}") -> pa.Table:
+    """What is kept (schema LEFT_OUT) of a row that cannot be read; `columns` is a JSON object."""
+    kept = {"outcome": "rejected", "reason": Reason.INVALID_IDENTITY.value, "message": UNREADABLE, "columns": columns}
+    return pa.Table.from_pylist([{"row": row["row_number"][0].as_py(), **kept}], LEFT_OUT)
 
 
 def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:

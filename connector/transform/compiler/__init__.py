@@ -4,6 +4,7 @@ The queries run over a slice of the query's result whose columns are named c0, c
 row_number. Each gives a row for each row, in the same order.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -28,8 +29,9 @@ class CompiledTransform:
     `event_columns`; `items_sql` makes of `items` what each row adds to its event, where `text_columns` stand as
     JSON strings under the names they go by, as `texts_sql` makes them of `texts`; `rejected_sql` gives what is kept
     of rejected rows, over `rejected`, `ids_sql` the ids by which rows are found again, over `identified`, and
-    `keys_sql` the keys of their events, over `keyed`. `routed` says whether rows name their own event source.
-    `cleaning` names the columns that are read, by their position, and `phone_columns` those of phone numbers.
+    `keys_sql` the keys of their events, over `keyed`; these two read `id_columns` and `key_columns` alone. `routed`
+    says whether rows name their own event source. `cleaning` names the columns that are read, by their position, and
+    `phone_columns` those of phone numbers.
     """
 
     events_sql: str
@@ -39,7 +41,9 @@ class CompiledTransform:
     text_columns: Mapping[str, str]
     rejected_sql: str
     ids_sql: str
+    id_columns: tuple[str, ...]
     keys_sql: str
+    key_columns: tuple[str, ...]
     cleaning: Mapping[int, Cleaning]
     routed: bool
     phone_columns: tuple[str, ...]
@@ -76,6 +80,8 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         "item_digest",
         _digest(["item", *properties.digested(context, of_items)], rules),
     )
+    ids_sql = context.layers.select(payload.ids(context), "identified")
+    keys_sql = context.layers.select(("key",), "keyed")
     return CompiledTransform(
         events_sql=context.layers.select((*of_events, "event_digest"), "events"),
         items_sql=context.layers.select((*_OF_ITEMS, "item_digest"), "items"),
@@ -83,13 +89,20 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         texts_sql=properties.TEXTS_SQL,
         text_columns=properties.text_columns(context),
         rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
-        ids_sql=context.layers.select(payload.ids(context), "identified"),
-        keys_sql=context.layers.select(("key",), "keyed"),
+        ids_sql=ids_sql,
+        id_columns=_columns_in(ids_sql, columns),
+        keys_sql=keys_sql,
+        key_columns=_columns_in(keys_sql, columns),
         cleaning=binding.cleaning(),
         routed=wrong_route is not None,
         phone_columns=phone_columns,
         rules=rules,
     )
+
+
+def _columns_in(sql: str, columns: list[str]) -> tuple[str, ...]:
+    """The columns that a query reads, or what is derived of them; and row_number, so that there are rows at all."""
+    return *(column for column in columns if re.search(rf"\b{column}(?![0-9])", sql)), "row_number"
 
 
 def _digest(columns: list[str], rules: EventRules) -> str:
