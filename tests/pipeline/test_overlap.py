@@ -23,7 +23,11 @@ from tests.crash.service import Gated, Place, Service, listening
 from tests.postgres import Postgres
 
 ROWS, FIRST = 125_000, 120_000
-GATE = "pg_advisory_lock_shared(7)::text = ''"
+GATE = "passed_gate()"
+GATE_FUNCTION = """
+    CREATE OR REPLACE FUNCTION passed_gate() RETURNS boolean LANGUAGE plpgsql
+    AS 'BEGIN PERFORM pg_advisory_lock_shared(7); RETURN true; END'
+"""
 BROKEN = f"{GATE} AND 1 / (n - 124000) > -9"
 QUERY = f"""
     SELECT 'e' || n AS event_id, now() - interval '1 hour' AS timestamp, n || '@example.com' AS email, 2 AS value
@@ -42,6 +46,7 @@ def place() -> Iterator[Place]:
 def shut(postgres: Postgres) -> Iterator[psycopg.Connection[Any]]:
     """Keeps the gate shut until the connection is closed."""
     with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(GATE_FUNCTION)
         connection.execute("SELECT pg_advisory_lock(7)")
         yield connection
 
