@@ -120,7 +120,7 @@ def open_result(
                 batches = first_events(batches, limit, compiled) if whole else first_rows(batches, limit)
             if chosen is not None:
                 batches = chosen.among(batches, compiled)
-            rows = hash_rows(batches, compiled, threads=transform_threads())
+            rows = hash_rows(batches, compiled, threads=transform_threads(), gather=reading is None)
             if reading and job.file and job.file.format.is_conversions and chosen is None:
                 from connector.pipeline.files import watched
 

@@ -15,6 +15,8 @@ from connector.transform.grouping import Flags, Positions, plain, summed
 from connector.transform.rules import EventRules
 
 _NOTHING = pa.scalar(0).cast(EVENTS.field("amount").type)
+_FEW_LINES = 12
+"""Of an event: up to so many are compared with each other faster than they are sorted."""
 _PLACE_MIXER = np.uint64(0xBF58476D1CE4E5B9)
 """An odd number with many bits set, so that neighbouring places differ in all of their bits."""
 
@@ -45,16 +47,32 @@ def _value_of(events: pa.Table, identical: Flags) -> dict[str, Decimal]:
 
 
 def identical_lines(events: pa.Table) -> Flags:
-    """Of each line of the events, one after the other, whether it is identical to an earlier one of its event.
-
-    Events are told apart by 64 bits of their place and the line's digest: two of n lines fall together by chance once
-    in 2^65 / n^2 times.
-    """
+    """Of each line of the events, one after the other, whether it is identical to an earlier one of its event."""
     sizes = _sizes(events)
     count = int(sizes.sum())
     if count == len(sizes):
         return np.zeros(count, np.bool_)
     digests = pc.struct_field(_lines(events), "digest").to_numpy(zero_copy_only=False)
+    if sizes.max() <= _FEW_LINES:
+        return _repeated(digests, sizes)
+    return _repeated_anywhere(digests, sizes)
+
+
+def _repeated(digests: npt.NDArray[np.uint64], sizes: Positions) -> Flags:
+    """Compare each line with those before it, of events that all have few."""
+    numbers, repeated = np.repeat(np.arange(len(sizes)), sizes), np.zeros(len(digests), np.bool_)
+    for before in range(1, int(sizes.max())):
+        repeated[before:] |= (digests[before:] == digests[:-before]) & (numbers[before:] == numbers[:-before])
+    return repeated
+
+
+def _repeated_anywhere(digests: npt.NDArray[np.uint64], sizes: Positions) -> Flags:
+    """Find equal lines by sorting them.
+
+    Events are told apart by 64 bits of their place and the line's digest: two of n lines fall together by chance once
+    in 2^65 / n^2 times.
+    """
+    count = len(digests)
     places = np.repeat(np.arange(len(sizes), dtype=np.uint64) * _PLACE_MIXER, sizes)
     together = digests ^ places
     ordered = np.sort(together)

@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -20,14 +21,14 @@ from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import UNREADABLE, Engine, SliceEngine
 from connector.transform.grouping import count_phones, count_reasons, count_warnings, group, parts_of
 from connector.transform.line_items import line_warnings, undecided_events
+from connector.transform.rejected import ENOUGH, Gathered, Rejected
 from connector.transform.slicing import slices_of
 
 _Engine = TypeVar("_Engine", bound=SliceEngine)
 _Hashed = TypeVar("_Hashed")
 
-_WORDS = pa.array([Skip.DUPLICATE.value, *(reason.value for reason in REASONS)])
-_OUTCOMES = pa.array(["skipped", *("rejected" for _ in REASONS)])
-"""By the number of a row's reason; a row that is left out without one is a duplicate."""
+Part = tuple[HashedRows, Rejected | None]
+"""What became of a slice, and rows of it that are left out, of which what is kept is still to be made."""
 
 
 def hash_rows(
@@ -36,17 +37,37 @@ def hash_rows(
     *,
     threads: int = 2,
     slice_rows: int | None = None,
+    gather: bool = False,
 ) -> Iterator[HashedRows]:
     """Transforms a result in slices, `threads` at a time; memory does not grow with the result.
 
     Slices have `slice_rows` rows, or as many as are good. Row numbers count from 1. Whatever a batch's iterator raises
-    comes through.
+    comes through. With `gather`, the rows that are left out of a slice behind the first may come with a later one, or
+    by themselves at the end: where they are few, they cost a fifth of that.
     """
     slices = slices_of(batches, compiled, slice_rows)
     hashed = transformed(
-        slices, lambda: Engine(compiled), lambda engine, chunk: _hash_readable(engine, chunk, compiled), threads
+        slices, lambda: Engine(compiled), lambda engine, chunk: _hash_readable(engine, chunk, compiled, gather), threads
     )
-    return chain.from_iterable(hashed)
+    return _gathered(chain.from_iterable(hashed), compiled)
+
+
+def _gathered(parts: Iterator[Part], compiled: CompiledTransform) -> Iterator[HashedRows]:
+    with Gathered(compiled) as left_out:
+        try:
+            for part, waiting in parts:
+                before = left_out.rest() if part.left_out.num_rows else LEFT_OUT.empty_table()
+                after = left_out.add(waiting) if waiting else LEFT_OUT.empty_table()
+                yield replace(part, left_out=pa.concat_tables([before, part.left_out, after]))
+        except Exception:
+            yield from _nothing_but(left_out.rest(), compiled)
+            raise
+        yield from _nothing_but(left_out.rest(), compiled)
+
+
+def _nothing_but(left_out: pa.Table, compiled: CompiledTransform) -> Iterator[HashedRows]:
+    if left_out.num_rows:
+        yield replace(_nothing(compiled), left_out=left_out)
 
 
 def transformed(
@@ -81,10 +102,12 @@ def transformed(
             yield under_way.popleft().result()
 
 
-def _hash_readable(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> list[HashedRows]:
+def _hash_readable(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gather: bool) -> list[Part]:
     """Hash a slice, in several pieces if the engine cannot read a row of it, which is rejected."""
     return engine.bisect(
-        chunk, lambda part: hash_chunk(engine, part, compiled), lambda row: _unreadable(engine, row, compiled)
+        chunk,
+        lambda part: hash_chunk(engine, part, compiled, gather),
+        lambda row: (_unreadable(engine, row, compiled), None),
     )
 
 
@@ -92,13 +115,18 @@ def _unreadable(engine: Engine, row: pa.Table, compiled: CompiledTransform) -> H
     """Reject a row that cannot be read as a whole, and with it its event if the row is one line of it."""
     reason = Reason.INVALID_IDENTITY.value
     barred = engine.key_of_unreadable(row).drop_null() if compiled.rules.line_items else pa.array([], KEY)
+    left_out = unreadable_row(row, engine.kept_of_unreadable(row))
+    return replace(_nothing(compiled), read=1, left_out=left_out, barred=barred, rejects=Counter({reason: 1}))
+
+
+def _nothing(compiled: CompiledTransform) -> HashedRows:
     return HashedRows(
-        read=1,
+        read=0,
         events=(),
-        left_out=unreadable_row(row, engine.kept_of_unreadable(row)),
-        barred=barred,
+        left_out=LEFT_OUT.empty_table(),
+        barred=pa.array([], KEY),
         undecided=pa.array([], KEY),
-        rejects=Counter({reason: 1}),
+        rejects=Counter(),
         skips=Counter(),
         warnings=Counter(),
         identical_value={},
@@ -112,8 +140,8 @@ def unreadable_row(row: pa.Table, columns: str = "{}") -> pa.Table:
     return pa.Table.from_pylist([{"row": row["row_number"][0].as_py(), **kept}], LEFT_OUT)
 
 
-def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> HashedRows:
-    """What becomes of one slice of the result."""
+def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gather: bool = False) -> Part:
+    """What becomes of one slice of the result; with `gather`, few rows that are left out of a later one wait."""
     rows = engine.rows(chunk)
     reasons = rows["reason"].to_numpy().copy()
     parts = parts_of(rows)
@@ -126,10 +154,12 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> 
     of_lines, identical_value = line_warnings(grouped.events)
     line_items = compiled.rules.line_items
     undecided = grouped.events["key"].filter(pa.array(undecided_events(grouped.events, compiled.rules)))
-    return HashedRows(
+    left_out = _left_out(chunk, reasons, grouped.duplicates)
+    waits = gather and left_out and left_out.rows.num_rows < ENOUGH and chunk["row_number"][0].as_py() > 1
+    hashed = HashedRows(
         read=chunk.num_rows,
         events=tuple(_by_route(rows, grouped.events, grouped.first, compiled)),
-        left_out=_left_out(engine, chunk, reasons, grouped.duplicates),
+        left_out=left_out.kept(engine) if left_out and not waits else LEFT_OUT.empty_table(),
         barred=barred if line_items else pa.array([], KEY),
         undecided=undecided.combine_chunks() if line_items else pa.array([], KEY),
         rejects=count_reasons(reasons),
@@ -138,6 +168,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform) -> 
         identical_value=identical_value,
         phones=count_phones(rows["phones"].to_numpy(), compiled.phone_columns),
     )
+    return hashed, left_out if waits else None
 
 
 def _by_route(
@@ -155,21 +186,6 @@ def _by_route(
         yield HashedEvents(Route(route["source"], route["id"]), events.filter(chosen))
 
 
-def _left_out(
-    engine: Engine, chunk: pa.Table, reasons: npt.NDArray[np.uint8], duplicates: npt.NDArray[np.int64]
-) -> pa.Table:
-    positions = np.flatnonzero(reasons)
-    left = np.sort(np.r_[positions, duplicates])
-    if not len(left):
-        return LEFT_OUT.empty_table()
-    kept = engine.rejected_columns(chunk.take(pa.array(left)))
-    nothing = pa.nulls(len(left))
-    columns = [
-        kept["row_number"],
-        _OUTCOMES.take(pa.array(reasons[left])),
-        _WORDS.take(pa.array(reasons[left])),
-        nothing.cast(pa.int32()),
-        nothing.cast(pa.string()),
-        kept["columns"],
-    ]
-    return pa.table(columns, schema=LEFT_OUT)
+def _left_out(chunk: pa.Table, reasons: npt.NDArray[np.uint8], duplicates: npt.NDArray[np.int64]) -> Rejected | None:
+    left = np.sort(np.r_[np.flatnonzero(reasons), duplicates])
+    return Rejected(chunk.take(pa.array(left)), reasons[left]) if len(left) else None
