@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where nothing compiled may be kept, each of the hundreds of processes of the tests would compile the connector anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo test thorough crash large audiences soak browser check guard bench bench-large docs constraints format clean
+.PHONY: install demo test thorough fuzz crash large audiences soak browser check guard bench bench-large docs constraints format clean
 
 install: $(STAMP)
 
@@ -27,6 +27,11 @@ test: install
 # The rest of what CI runs: more of the same cases than fit into five minutes.
 thorough: install
 	$(BIN)/pytest -n 2 --dist worksteal -q -m thorough
+
+# Each border of the product for FUZZ_SECONDS, on inputs that FUZZ_SEED makes; what fails is added to the corpus.
+fuzz: FUZZ_SECONDS ?= 60
+fuzz: install
+	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest -n 2 --dist worksteal -q tests/fuzz
 
 # Two hundred processes killed at random moments, each followed by one that goes on.
 crash: install

@@ -19,6 +19,14 @@ PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 _LONGEST_PART = 50
 
 
+def is_file(path: Path) -> bool:
+    """Tell whether there is a file; there is none of a name that is longer than names may be."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def make_private_folder(path: Path, *, exist_ok: bool = True) -> None:
     """Create a folder, and those above it that are missing, which only their owner may enter whatever the umask.
 

@@ -22,6 +22,7 @@ from connector.config.render import MissingVariables, has_placeholder, render, r
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse, within
+from connector.disk import is_file
 
 Value = TypeVar("Value")
 
@@ -129,7 +130,7 @@ class Resolver:
     def _existing(self, node: Node, file: Path) -> Path:
         """Give a file of the project by its whole path."""
         path = self._directory / file
-        if not path.is_file():
+        if not is_file(path):
             self.findings.add(node, "names a file that does not exist")
         return path
 

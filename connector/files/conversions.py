@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.conversions import COLUMNS, EMAILS, FILLED, PLACEHOLDERS, REQUIRED
-from connector.errors import FileRefused, Problem
-from connector.files.findings import SHOWN, Findings
+from connector.errors import FileRefused
+from connector.files.findings import SHOWN, Findings, problems_at
 from connector.files.rows import Lines
 
 _Flags = npt.NDArray[np.bool_]
@@ -37,7 +37,7 @@ def check_headings(names: Sequence[str], shown: str) -> None:
         order = ", ".join(COLUMNS[place] for place in sorted(places))
         wrong.append(f"the columns have to stand in this order: {order}")
     if wrong:
-        raise FileRefused([Problem(f"{shown}:1: {one}.") for one in wrong])
+        raise FileRefused(problems_at(f"{shown}:1", wrong))
 
 
 def whole(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -58,3 +58,14 @@ class Findings:
 
     def __bool__(self) -> bool:
         return bool(self.counts)
+
+
+def problems_at(place: str, sentences: Sequence[str]) -> list[Problem]:
+    """Return the first problems of a place, without characters that cannot be seen, and how many others there are."""
+    more = [f"{len(sentences) - SHOWN:,} more problems"] if len(sentences) > SHOWN else []
+    return [Problem(f"{place}: {printable(one)}.") for one in (*sentences[:SHOWN], *more)]
+
+
+def printable(text: str) -> str:
+    """Replace the characters of a text that cannot be seen."""
+    return "".join(one if one.isprintable() else "?" for one in text)

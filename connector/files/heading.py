@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from connector.catalogue import column_name
 from connector.config.file_format import DELIMITERS, FileFormat
-from connector.errors import FileRefused, Problem
+from connector.errors import FileRefused
+from connector.files.findings import printable, problems_at
 from connector.files.personal import identifies_a_person
 from connector.files.text import Text
 
@@ -130,7 +131,7 @@ def _check(names: tuple[str, ...], place: str) -> None:
     if any(map(identifies_a_person, names)):
         raise _no_names(place)
     if wrong := [*_without_name(names), *_twice(names)]:
-        raise FileRefused([Problem(f"{place}: {what}.") for what in wrong])
+        raise FileRefused(problems_at(place, wrong))
 
 
 def _without_name(names: tuple[str, ...]) -> Iterator[str]:
@@ -153,7 +154,7 @@ def _twice(names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _shown(name: str) -> str:
-    return _CONTROL.sub("?", name[:60])
+    return printable(name[:60])
 
 
 def _alternatives(form: FileFormat) -> str:

@@ -1,6 +1,7 @@
 """Tells values that identify a person from names of columns."""
 
 import re
+from contextlib import suppress
 from datetime import datetime
 
 _EMAIL = re.compile(r"[^\s@]+(?:@|%40)(?!\d+x\.)[\w\-]+(?:\.[\w\-]+)*\.[^\W\d_]{2,}", re.IGNORECASE)
@@ -33,9 +34,12 @@ def _is_phone(text: str) -> bool:
         return len(digits) <= 12
     import phonenumbers
 
-    numbers = [phonenumbers.parse(f"+{digits}", None)] if digits[0] != "0" else []
-    numbers.append(phonenumbers.parse(digits, "US"))
-    return any(map(phonenumbers.is_valid_number, numbers))
+    for written in (f"+{digits}", digits):
+        # There may be no country with such a code.
+        with suppress(phonenumbers.NumberParseException):
+            if phonenumbers.is_valid_number(phonenumbers.parse(written, "US")):
+                return True
+    return False
 
 
 def _is_date(digits: str) -> bool:

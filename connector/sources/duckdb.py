@@ -47,7 +47,9 @@ def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "D
     if path == IN_MEMORY:
         return DuckDBSource(_open(path, read_only=False), within)
     file = directory / path
-    if not file.exists():
+    with _named_errors(OPENING):
+        is_missing = not file.exists()
+    if is_missing:
         make(file, path, within)
     return DuckDBSource(_open(str(file), read_only=True), within)
 

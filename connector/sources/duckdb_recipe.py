@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from connector.disk import is_file
 from connector.embedded import connect
 from connector.errors import SourceError
 from connector.sources.duckdb_statement import RUNS_SQL
@@ -25,7 +26,7 @@ _ALLOWED = frozenset({"ALTER", "COPY", "CREATE", "DELETE", "DROP", "INSERT", "ME
 def make(file: Path, shown: str, restrict: Restrict) -> None:
     """Create the file. Raises SourceError: no SQL file beside it, SQL that fails, SQL that writes elsewhere."""
     recipe = file.with_suffix(".sql")
-    if not recipe.is_file():
+    if not is_file(recipe):
         raise SourceError(
             f'The warehouse file "{shown}" does not exist, nor a {recipe.name} beside it to make it from.'
         )

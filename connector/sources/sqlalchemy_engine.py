@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from connector.config.warehouse import Warehouse
+from connector.disk import is_file
 from connector.errors import ConfigurationError, SourceError
 
 _DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "oracle": "oracle+oracledb"}
@@ -66,7 +67,7 @@ def url_of(warehouse: Warehouse) -> URL:
 def _sqlite(directory: Path, path: str, options: Mapping[str, Any]) -> Engine:
     """A file that is opened for reading only, and not made where it is missing."""
     file = directory / path
-    if not file.is_file():
+    if not is_file(file):
         raise SourceError(f'The warehouse file "{path}" does not exist.')
     address = f"file:{quote(str(file))}?mode=ro"
     return create_engine(

@@ -85,7 +85,9 @@ class _EarlierFile:
     def batch(self, index: int) -> pa.RecordBatch:
         if index >= self.count:
             raise CorruptStage(f"{self._path} is damaged")
-        return self._batches.get_batch(index)
+        batch = self._batches.get_batch(index)
+        batch.validate(full=True)
+        return batch
 
 
 class _Open:

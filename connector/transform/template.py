@@ -15,6 +15,7 @@ from connector.catalogue import CATALOGUES, EVENTS, OWN_PROPERTY, Catalogue, Kin
 from connector.config.suggest import did_you_mean
 from connector.config.yaml import Document, read_yaml
 from connector.countries import alpha2
+from connector.disk import is_file
 from connector.errors import ConfigurationError, Problem
 from connector.transform.packed import is_placeholder
 
@@ -90,7 +91,7 @@ class _Loader:
         if name != self.catalogue.identity and name in {one.identity for one in CATALOGUES}:
             self._other_kind(name, asked)
             return DataTemplate(name)
-        if not path.is_file():
+        if not is_file(path):
             if name != self.catalogue.identity:
                 self._missing(name, asked)
             return DataTemplate(name)

@@ -176,9 +176,10 @@ def ask_everything(status: int, body: bytes) -> None:
         assert all(stored(one.name) and stored(one.advertiser_id) for one in oauth.advertisers(SecretStr("t")))
     except ConnectorError as error:
         assert stored(error.message)
-    account = AccountClient("http://127.0.0.1", TOKEN, Repeating(RetryPolicy(max_attempts=1), AdaptiveLimiter(1e9)))
-    account._transport = Played(status, body)
+    once = RetryPolicy(max_attempts=1, max_throttled_seconds=0, max_window_seconds=0)
     for call in CALLS:
+        account = AccountClient("http://127.0.0.1", TOKEN, Repeating(once, AdaptiveLimiter(1e9)))
+        account._transport = Played(status, body)
         try:
             assert stored(str(call(account)))
         except ConnectorError as error:

@@ -244,9 +244,13 @@ def _expected(text: str, delimiter: str) -> list[Row]:
     """Blank rows are none, repeated headers are skipped, and byte order marks at the start of a line come off."""
     without_marks = re.sub("(?:^|(?<=[\r\n]))\ufeff+", "", text)
     names, *rows = csv.reader(io.StringIO(without_marks, newline=""), delimiter=delimiter)
-    return [
-        dict(zip(names, (value or None for value in row), strict=True)) for row in rows if any(row) and row != names
-    ]
+    rows = [row for row in rows if any(row) and row != names and not _is_blank_line(row, names)]
+    return [dict(zip(names, (value or None for value in row), strict=True)) for row in rows]
+
+
+def _is_blank_line(row: list[str], names: list[str]) -> bool:
+    """Blanks alone are no row where there are fewer fields than columns."""
+    return len(row) < len(names) and not "".join(row).strip(" \t")
 
 
 # Damaged files -----------------------------------------------------------------------------------------------

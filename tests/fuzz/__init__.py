@@ -1,0 +1,1 @@
+"""Fuzz targets, one module for each border of the product; see CONTRIBUTING.md."""
