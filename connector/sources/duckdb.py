@@ -1,7 +1,7 @@
 """DuckDB files, opened read-only, streamed as Arrow."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from connector.errors import SourceError
 from connector.sources.conversion import converted
 from connector.sources.duckdb_access import is_restricted, restrict
 from connector.sources.duckdb_recipe import Restrict, make
-from connector.sources.duckdb_statement import check_definitions, check_plan, check_statement, views_of
+from connector.sources.duckdb_statement import check_plan, check_statement, views_of
 from connector.sources.duckdb_types import conversions, exact
 from connector.sources.failures import FAILED, OPENING, named_errors
 
@@ -45,21 +45,21 @@ def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "D
     path = warehouse.url.get_secret_value().partition("://")[2].removeprefix("/") or IN_MEMORY
     within = partial(restrict, warehouse, directory)
     if path == IN_MEMORY:
-        return DuckDBSource(_open(path, read_only=False), within)
+        return DuckDBSource(partial(_open, path, read_only=False), within)
     file = directory / path
     with _named_errors(OPENING):
         is_missing = not file.exists()
     if is_missing:
         make(file, path, within)
-    return DuckDBSource(_open(str(file), read_only=True), within)
+    return DuckDBSource(partial(_open, str(file), read_only=True), within)
 
 
 class DuckDBSource:
     """One connection; one query at a time. The first query restricts the session before it runs."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, restrict: Restrict) -> None:
-        self._connection = self._running = connection
-        self._restrict = restrict
+    def __init__(self, open_connection: Callable[[], duckdb.DuckDBPyConnection], restrict: Restrict) -> None:
+        self._open, self._restrict = open_connection, restrict
+        self._connection = self._running = open_connection()
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["DuckDBResult"]:
@@ -76,35 +76,51 @@ class DuckDBSource:
     def _result(self, sql: str, ending: str) -> Iterator["DuckDBResult"]:
         with _query_errors():
             check_statement(self._connection, sql)
-            self._prepare(sql)
-        cursor = self._connection.cursor()
-        self._running, result = cursor, None
+            self._restrict(self._connection, [sql])
+        result = None
         try:
-            result = self._started(cursor, sql, ending)
+            result = self._allowed(sql, ending)
             yield result
         finally:
             if result is not None:
                 result.close()
-            self._running = self._connection
-            cursor.close()
+            self._end_query()
 
-    def _prepare(self, sql: str) -> None:
-        views = views_of(self._connection)
-        check_definitions(views)
-        self._restrict(self._connection, [sql, *views.values()])
+    def _allowed(self, sql: str, ending: str) -> "DuckDBResult":
+        """Start the query, and if it may not read a file, once more with the patterns of the views allowed as well.
 
-    def _started(self, cursor: duckdb.DuckDBPyConnection, sql: str, ending: str) -> "DuckDBResult":
-        """The result with its first batch made: what a query has to hold in memory, it holds by then."""
+        To read the views first would take longer than to run a small query.
+        """
         with _query_errors():
-            for limit in (SMALL_MEMORY, LARGE_MEMORY):
-                cursor.execute(f"SET memory_limit = '{limit}'")
-                try:
-                    relation = _bound(cursor, f"SELECT * FROM (\n{sql}\n) AS result{ending}")
-                    return DuckDBResult(relation, relation.to_arrow_reader(BATCH_ROWS), _names(cursor, relation, sql))
-                except duckdb.OutOfMemoryException:
-                    if limit == LARGE_MEMORY:
-                        raise
+            try:
+                return self._started(sql, ending)
+            except duckdb.PermissionException:
+                # Outside of the handler: the error keeps the connection in use, which would keep its settings.
+                pass
+            self._end_query()
+            views = views_of(self._connection)
+            self._connection.close()
+            self._connection = self._running = self._open()
+            self._restrict(self._connection, [sql, *views.values()])
+            return self._started(sql, ending)
+
+    def _started(self, sql: str, ending: str) -> "DuckDBResult":
+        """The result with its first batch made: what a query has to hold in memory, it holds by then."""
+        cursor = self._running = self._connection.cursor()
+        for limit in (SMALL_MEMORY, LARGE_MEMORY):
+            cursor.execute(f"SET memory_limit = '{limit}'")
+            try:
+                relation = _bound(cursor, f"SELECT * FROM (\n{sql}\n) AS result{ending}")
+                return DuckDBResult(relation, relation.to_arrow_reader(BATCH_ROWS), _names(cursor, relation, sql))
+            except duckdb.OutOfMemoryException:
+                if limit == LARGE_MEMORY:
+                    raise
         raise AssertionError("a limit was tried last")
+
+    def _end_query(self) -> None:
+        cursor, self._running = self._running, self._connection
+        if cursor is not self._connection:
+            cursor.close()
 
     def cancel(self) -> None:
         """See `Source.cancel`."""

@@ -11,8 +11,9 @@ RUNS_SQL = "json_execute_serialized_sql"
 """The function that runs a parsed statement of any kind, wherever it is called."""
 
 _STATEMENT = re.compile(r'"type":"(?P<kind>\w+)_QUERY_NODE"')
-_CALL = re.compile(rf'"function_name":"(?P<name>{RUNS_SQL}|query|\w*external_resource\w*)"', re.IGNORECASE)
-_DEFINITION = re.compile(rf'{RUNS_SQL}|\bquery"?\s*\(', re.IGNORECASE)
+_ACTING = rf"{RUNS_SQL}|\w*external_resource\w*"
+_CALL = re.compile(rf'"function_name":"(?P<name>{_ACTING}|query)"', re.IGNORECASE)
+_OPERATOR = re.compile(rf'"name": *"(?P<name>{_ACTING}) *"', re.IGNORECASE)
 _VIEWS = "SELECT concat_ws('.', database_name, schema_name, view_name), sql FROM duckdb_views() WHERE NOT internal"
 
 
@@ -39,20 +40,18 @@ def views_of(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(connection.execute(_VIEWS).fetchall())
 
 
-def check_definitions(views: dict[str, str]) -> None:
-    """Raise SourceError for a view that can run statements of any kind."""
-    for name, text in views.items():
-        if call := _DEFINITION.search(text):
-            function = call[0].rstrip('( "')
-            raise SourceError(
-                f'The view "{name}" of the warehouse calls {function}(), which runs SQL from a text. Drop it.'
-            )
-
-
 def check_plan(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise SourceError for a query whose plan runs statements of any kind, whichever macro leads there."""
-    plan = connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchall()
-    if any(RUNS_SQL.upper() in text.upper() for row in plan for text in row):
-        raise SourceError(
-            f"The query calls {RUNS_SQL}() through a macro, which runs SQL from a text. Write the SQL itself."
-        )
+    """Raise SourceError for a query whose plan runs statements of any kind, whichever view or macro leads there."""
+    plan = "".join(text for row in connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchall() for text in row)
+    call = _OPERATOR.search(plan)
+    if call is None:
+        return
+    function = call["name"].lower()
+    for name, text in views_of(connection).items():
+        if function in text.lower():
+            raise SourceError(
+                f'The view "{name}" of the warehouse calls {function}(), which can run any statement. Drop it.'
+            )
+    raise SourceError(
+        f"The query calls {function}() through a macro, which can run any statement. Write the SQL itself instead."
+    )

@@ -1,5 +1,6 @@
 """What a query on DuckDB can reach: its file and the project's, to read; nothing to write."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
@@ -158,22 +159,71 @@ def test_nothing_is_written(folder: Path, attempt: str, shared: Source) -> None:
     refused(folder, WRITING[attempt], shared)
 
 
-@pytest.mark.parametrize("kind", ["view", "macro"])
-def test_a_view_or_a_macro_that_writes_is_refused_by_its_name(
-    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+ACTING = {
+    "json_execute_serialized_sql": SERIALIZED.replace("leak", "data/leak"),
+    "destroy_external_resource": "destroy_external_resource('checkpoint', 1)",
+}
+DEFINITIONS = {
+    "VIEW acting AS FROM {}": r'"shop\.main\.acting"',
+    "VIEW acting AS SELECT (SELECT count(*) FROM {}) AS n": r'"shop\.main\.acting"',
+    "MACRO acting() AS TABLE FROM {}": "macro",
+    "MACRO acting() AS (SELECT count(*) FROM {})": "macro",
+}
+
+
+@pytest.mark.parametrize("function", ACTING)
+@pytest.mark.parametrize("definition", DEFINITIONS)
+def test_a_view_or_a_macro_that_runs_statements_is_refused(
+    tmp_path: Path, definition: str, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
-    call = SERIALIZED.replace("leak", "data/leak")
-    body = {"view": f"VIEW writing AS FROM {call}", "macro": f"MACRO writing() AS TABLE FROM {call}"}
     with duckdb.connect(str(tmp_path / "shop.duckdb")) as made:
-        made.execute(f"CREATE TABLE t AS SELECT 1 AS n; CREATE {body[kind]}")
+        made.execute(f"CREATE TABLE t AS SELECT 1 AS n; CREATE {definition.format(ACTING[function])}")
+        made.execute("CREATE VIEW reading AS FROM t")
+    call = "acting" + ("()" if "MACRO" in definition else "")
     with opened("duckdb:///shop.duckdb", tmp_path) as source:
-        with pytest.raises(
-            SourceError, match={"view": r'"shop\.main\.writing".*json_exec', "macro": "json_exec.*macro"}[kind]
-        ):
-            rows(source, "FROM writing" + ("()" if kind == "macro" else ""))
+        for sql in (f"FROM {call}", f"SELECT * FROM reading WHERE EXISTS (FROM {call})"):
+            with pytest.raises(SourceError) as caught:
+                rows(source, sql.replace("FROM acting()", "SELECT acting()") if "AS (" in definition else sql)
+            assert re.search(DEFINITIONS[definition], caught.value.message)
+            assert function in caught.value.message
+        assert rows(source, "FROM reading") == [{"n": 1}]
     assert not list((tmp_path / "data").iterdir())
+
+
+def test_sql_that_a_macro_runs_from_a_text_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as made:
+        made.execute("CREATE TABLE t AS SELECT 1 AS n; CREATE MACRO runs(sql) AS TABLE FROM query(sql)")
+    with opened("duckdb:///shop.duckdb", tmp_path) as source:
+        for name in ("copy", "copy in a subquery", "copy in brackets", "insert", "update", "delete", "serialized"):
+            sql = WRITING[name].replace("leak", "data/leak").replace("'", "''")
+            with pytest.raises(SourceError):
+                rows(source, f"FROM runs('{sql}')")
+        assert rows(source, "FROM runs('FROM t')") == [{"n": 1}]
+    assert not list((tmp_path / "data").iterdir())
+
+
+def test_a_view_of_files_in_the_project_folder_is_read_after_other_queries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in range(2):
+        (tmp_path / f"orders_{number}.csv").write_text("n\n1\n")
+    (tmp_path / ".env").write_text("n\n1\n")
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as made:
+        made.execute("CREATE TABLE t AS SELECT 1 AS n; CREATE VIEW orders AS FROM 'orders_*.csv'")
+        made.execute("CREATE VIEW every AS FROM orders; CREATE MACRO counted() AS (SELECT count(*) FROM every)")
+    with opened("duckdb:///shop.duckdb", tmp_path) as source:
+        assert rows(source, "FROM t") == [{"n": 1}]
+        assert rows(source, "FROM every") == [{"n": 1}, {"n": 1}]
+        assert rows(source, "SELECT counted() AS n, (SELECT count(*) FROM 'orders_?.csv') AS m") == [{"n": 2, "m": 2}]
+        for sql in ("FROM read_text('.e*')", "FROM '../*.csv'", "FROM read_text('/etc/host*')"):
+            with pytest.raises(SourceError, match="may not read"):
+                rows(source, sql)
+        assert source.describe("FROM every").names == ["n"]
 
 
 def test_a_statement_that_writes_is_named(folder: Path) -> None:
