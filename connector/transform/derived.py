@@ -6,15 +6,9 @@ from collections.abc import Callable, Mapping
 import pyarrow as pa
 
 from connector.transform.international import international, north_american
-from connector.transform.plain_ids import is_plain
 from connector.transform.signs import signs_of
 
-_DERIVED = re.compile(r"\b(c[0-9]+)(_plain|_signs|_number|_national)\b")
-
-
-def plain_flag(column: str) -> str:
-    """Name the column that tells of a column of ids whether none of them can name a person; one value for all rows."""
-    return f"{column}_plain"
+_DERIVED = re.compile(r"\b(c[0-9]+)(_signs|_number|_national)\b")
 
 
 def signs_column(column: str) -> str:
@@ -44,10 +38,6 @@ def with_derived(table: pa.Table, wanted: Mapping[str, tuple[str, str]]) -> pa.T
     return table
 
 
-def _plain(ids: pa.Array) -> pa.Array:
-    return pa.repeat(is_plain(ids), len(ids))
-
-
 def _signs(values: pa.Array) -> pa.Array:
     return pa.repeat(pa.scalar(signs_of(values), pa.uint8()), len(values))
 
@@ -61,7 +51,6 @@ def _national(numbers: pa.Array) -> pa.Array:
 
 
 _MADE: Mapping[str, Callable[[pa.Array], pa.Array]] = {
-    "_plain": _plain,
     "_signs": _signs,
     "_number": _international,
     "_national": _national,

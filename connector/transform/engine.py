@@ -14,6 +14,7 @@ from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
 from connector.transform.compiler.payload import FOUND_BY
 from connector.transform.derived import derived_in, with_derived
+from connector.transform.plain_ids import is_plain
 from connector.transform.readable import readable
 from connector.transform.repair import with_valid_texts
 from connector.transform.repeats import stretches
@@ -121,10 +122,19 @@ class Engine(SliceEngine):
 
     def rows(self, chunk: pa.Table) -> pa.Table:
         """The hashed rows of `chunk`, whose columns are named as the compiler expects them."""
-        columns = self._compiled.event_columns
-        alike = stretches(chunk, columns)
-        events = self.execute("events", self._compiled.events_sql, alike.first_rows(chunk.select(columns)))
-        return alike.spread(events, self.execute("items", self._compiled.items_sql, self._with_json(chunk)))
+        alike = stretches(chunk, self._compiled.event_columns)
+        first = alike.first_rows(chunk.select(self._compiled.event_columns))
+        return alike.spread(self._events(first), self._items(self._with_json(chunk)))
+
+    def _events(self, rows: pa.Table) -> pa.Table:
+        if _are_plain(rows, self._compiled.event_ids):
+            return self.execute("usual_events", self._compiled.usual_events_sql, rows)
+        return self.execute("events", self._compiled.events_sql, rows)
+
+    def _items(self, rows: pa.Table) -> pa.Table:
+        if _are_plain(rows, self._compiled.item_ids):
+            return self.execute("usual_items", self._compiled.usual_items_sql, rows)
+        return self.execute("items", self._compiled.items_sql, rows)
 
     def _with_json(self, chunk: pa.Table) -> pa.Table:
         """The chunk with the JSON strings of its columns of texts, each made once."""
@@ -216,6 +226,11 @@ def _only(table: pa.Table, columns: Collection[str]) -> pa.Table:
         for name, kind in zip(table.column_names, table.schema.types, strict=True)
     ]
     return pa.table(arrays, schema=table.schema)
+
+
+def _are_plain(rows: pa.Table, columns: Sequence[str]) -> bool:
+    """Tell whether no id in these columns can name a person."""
+    return all(is_plain(rows[column].combine_chunks()) for column in columns)
 
 
 def _distinct(texts: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:

@@ -11,14 +11,21 @@ class Layers:
 
     def __init__(self) -> None:
         self._layers: dict[int, dict[str, str]] = {}
+        self._usual: dict[str, str] = {}
 
     def put(self, layer: int, name: str, expression: str) -> str:
         """Adds `expression AS name` to `layer` and gives the name."""
         self._layers.setdefault(layer, {})[name] = expression
         return name
 
-    def select(self, columns: Sequence[str], below: str) -> str:
+    def put_usual(self, name: str, expression: str) -> None:
+        """Let `expression` stand for what was put under a name, in queries over usual rows."""
+        self._usual[name] = expression
+
+    def select(self, columns: Sequence[str], below: str, *, usual: bool = False) -> str:
         """The query over the relation `below`, which has a column row_number: whatever `columns` come from."""
+        if usual:
+            return self._of_usual().select(columns, below)
         parts: list[str] = []
         previous, needed = below, self.read(columns)
         for number, whole in sorted(self._layers.items()):
@@ -29,6 +36,13 @@ class Layers:
             parts.append(f"layer_{number} AS (\n  SELECT\n    {body}\n  FROM {previous}\n)")
             previous = f"layer_{number}"
         return "WITH " + ",\n".join(parts) + f"\nSELECT {', '.join(columns)}\nFROM {previous}"
+
+    def _of_usual(self) -> "Layers":
+        layers = Layers()
+        for number, layer in self._layers.items():
+            for name, expression in layer.items():
+                layers.put(number, name, self._usual.get(name, expression))
+        return layers
 
     def read(self, columns: Iterable[str]) -> frozenset[str]:
         """The names that `columns` come from, be it by way of others: of expressions, and of columns below them.

@@ -27,15 +27,20 @@ _ROUTE = ("event_source", "event_source_id")
 class CompiledTransform:
     """`events_sql` makes of the relation `events` what the rows of an event have in common, from the columns
     `event_columns`; `items_sql` makes of `items` what each row adds to its event, where `text_columns` stand as
-    JSON strings under the names they go by, as `texts_sql` makes them of `texts`; `rejected_sql` gives what is kept
-    of rejected rows, over `rejected`, `ids_sql` the ids by which rows are found again, over `identified`, and
-    `keys_sql` the keys of their events, over `keyed`; these two read `id_columns` and `key_columns` alone. `routed`
-    says whether rows name their own event source. `cleaning` names the columns that are read, by their position, and
-    `phone_columns` those of phone numbers.
+    JSON strings under the names they go by, as `texts_sql` makes them of `texts`. Where all ids in the columns
+    `event_ids` are plain (see plain_ids.py), `usual_events_sql` makes the same of `usual_events`, with less to try;
+    likewise `item_ids` and `usual_items_sql`. `rejected_sql` gives what is kept of rejected rows, over `rejected`,
+    `ids_sql` the ids by which rows are found again, over `identified`, and `keys_sql` the keys of their events, over
+    `keyed`; these two read `id_columns` and `key_columns` alone. `routed` says whether rows name their own event
+    source. `cleaning` names the columns that are read, by their position, and `phone_columns` those of phone numbers.
     """
 
     events_sql: str
+    usual_events_sql: str
     items_sql: str
+    usual_items_sql: str
+    event_ids: tuple[str, ...]
+    item_ids: tuple[str, ...]
     event_columns: tuple[str, ...]
     texts_sql: str
     text_columns: Mapping[str, str]
@@ -80,11 +85,18 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         "item_digest",
         _digest(["item", *properties.digested(context, of_items)], rules),
     )
+    events, items = (*of_events, "event_digest"), (*_OF_ITEMS, "item_digest")
+    events_sql, items_sql = context.layers.select(events, "events"), context.layers.select(items, "items")
+    ids = [f"c{index}" for index in sorted(context.ids)]
     ids_sql = context.layers.select(payload.ids(context), "identified")
     keys_sql = context.layers.select(("key",), "keyed")
     return CompiledTransform(
-        events_sql=context.layers.select((*of_events, "event_digest"), "events"),
-        items_sql=context.layers.select((*_OF_ITEMS, "item_digest"), "items"),
+        events_sql=events_sql,
+        usual_events_sql=context.layers.select(events, "usual_events", usual=True),
+        items_sql=items_sql,
+        usual_items_sql=context.layers.select(items, "usual_items", usual=True),
+        event_ids=_columns_in(events_sql, ids)[:-1],
+        item_ids=_columns_in(items_sql, ids)[:-1],
         event_columns=tuple(of_event),
         texts_sql=properties.TEXTS_SQL,
         text_columns=properties.text_columns(context),

@@ -14,7 +14,7 @@ from connector.transform.binding import (
     is_list,
     is_marking,
 )
-from connector.transform.derived import plain_flag, signs_column
+from connector.transform.derived import signs_column
 from connector.transform.invisible import without_invisible
 from connector.transform.layers import Layers
 from connector.transform.packed import is_placeholder
@@ -56,6 +56,8 @@ class Context:
     given: dict[str, str] = field(default_factory=dict)
     placeholders: dict[str, str] = field(default_factory=dict)
     """By parameter, when its column holds a word that stands for nothing."""
+    ids: set[int] = field(default_factory=set)
+    """The columns of ids that are guarded; in queries over usual rows none of them can name a person."""
     inexact: dict[str, str] = field(default_factory=dict)
     """By parameter, when its column holds a number that may have lost digits."""
 
@@ -83,7 +85,11 @@ class Context:
     def json(self, name: str) -> str | None:
         """The column holding the parameter's text as a JSON string; None where nothing fills it."""
         text = self.text(name)
-        return self.layers.put(Level.JSON, f"json_{name}", json_text(text)) if text else None
+        if not text:
+            return None
+        if BY_NAME[name].plain is Plain.ID and self.fields(name):
+            self.layers.put_usual(f"json_{name}", f"'\"' || {text} || '\"'")
+        return self.layers.put(Level.JSON, f"json_{name}", json_text(text))
 
     def column_text(self, column: str, source: Field, parameter: Parameter) -> str:
         """Puts the text of a column of the result, which is stripped, and gives the name it goes by."""
@@ -124,9 +130,13 @@ class Context:
         own = self.is_own_phone(given) if plain is Plain.ID else None
         if own:
             expression = f"CASE WHEN {own} THEN {id_digest(given)} ELSE {expression} END"
-        if source and plain is Plain.ID and expression != given:
-            expression = f"CASE WHEN {plain_flag(f'c{source.index}')} THEN {given} ELSE {expression} END"
-        return self.layers.put(Level.GUARDED, f"guarded_{column}", expression) if expression != given else given
+        if expression == given:
+            return given
+        guarded_column = self.layers.put(Level.GUARDED, f"guarded_{column}", expression)
+        if source and plain is Plain.ID:
+            self.ids.add(source.index)
+            self.layers.put_usual(guarded_column, given)
+        return guarded_column
 
     def is_own_phone(self, given: str) -> str | None:
         """Return the condition that an id is a phone number of its own row; None if no column gives any."""

@@ -11,6 +11,7 @@ from connector.transform.sql.functions import ANONYMOUS
 from connector.transform.sql.json import json_text, members
 from connector.transform.sql.text import id_number, quote, redacted, without, without_addresses
 
+_EVENT_ID = json_text("event_id")
 FOUND_BY = ("event_id", "order_id")
 _TIME_LIKE = r"\d{4}-?\d{2}-?\d{2}.*|1\d{9}|1\d{12}"
 _CODED = frozenset(
@@ -40,7 +41,7 @@ def compile_head(
         """',"event_time":'""",
         "event_time",
         """',"event_id":'""",
-        json_text("event_id"),
+        _EVENT_ID,
         *([f"""CASE WHEN {limited} THEN ',"limited_data_use":true' END"""] if limited else []),
         """',"user":{'""",
         members(people),
@@ -50,7 +51,11 @@ def compile_head(
         content_type,
         *properties,
     ]
-    context.layers.put(Level.PAYLOAD, "head", f"concat({', '.join(parts)})")
+    head = f"concat({', '.join(parts)})"
+    if context.fields("event_id") or not context.text("event_id"):
+        # One that is plain, or derived, holds nothing that JSON escapes.
+        context.layers.put_usual("head", head.replace(_EVENT_ID, """'"', event_id, '"'"""))
+    context.layers.put(Level.PAYLOAD, "head", head)
 
 
 def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
