@@ -33,7 +33,8 @@ fuzz: FUZZ_SECONDS ?= 60
 fuzz: install
 	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest -n 2 --dist worksteal -q tests/fuzz
 
-# Two hundred processes killed at random moments, each followed by one that goes on.
+# Hundreds of processes killed at random moments, each followed by one that goes on. CRASH_KILLS=N is how many of each
+# scenario, CRASH_SEED=N chooses other moments.
 crash: install
 	$(BIN)/pytest -n 2 --dist worksteal -q -m slow tests/crash
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.scene import Launcher, launching
 from tests.hypothesis_settings import load_profile
 from tests.postgres import Postgres, postgres
 from tests.snowflake.account import Account, snowflake_account
@@ -28,6 +29,13 @@ def snowflake_stand_in() -> Iterator[Account]:
     """One stand-in for Snowflake for all tests of this process."""
     with snowflake_account() as account:
         yield account
+
+
+@pytest.fixture(scope="session")
+def launcher() -> Iterator[Launcher]:
+    """One process that starts commands and kills them, for all tests of this process."""
+    with launching() as process:
+        yield process
 
 
 ROOT = Path(__file__).parent

@@ -22,6 +22,7 @@ from tests.audiences.shop import ADVERTISER, NAME, OTHER, Shop, members, open_sh
 from tests.audiences.test_generations import killed_after
 from tests.audiences.test_mirror import MAPPING, person
 from tests.cli.command import inside
+from tests.crash.scene import Launcher
 
 THIRD = "7000000000000000003"
 PEOPLE = [person(number) for number in range(1, 80)]
@@ -341,7 +342,9 @@ def test_removing_people_leaves_the_accounts_as_they_are(tmp_path: Path, tiktok:
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in (1, 2))])
-def test_any_order_of_changes_and_kills_ends_with_every_account_served(tmp_path: Path, seed: int) -> None:
+def test_any_order_of_changes_and_kills_ends_with_every_account_served(
+    launcher: Launcher, tmp_path: Path, seed: int
+) -> None:
     """Accounts come and go, people change, processes are killed: in the end each account has every member."""
     chance = random.Random(seed)
     with Simulator(faults=[Fault("lost", path=MAPPING, every=9), Fault("error", path=MAPPING, every=7)]) as tiktok:
@@ -354,7 +357,7 @@ def test_any_order_of_changes_and_kills_ends_with_every_account_served(tmp_path:
             serve(shop, ADVERTISER, *chance.sample([OTHER, THIRD], chance.randint(0, 2)))
             rows = [person(number) for number in chance.sample(range(1, 120), 70)]
             shop.people(rows)
-            killed_after(shop, chance.uniform(0.9, 2.0))
+            killed_after(launcher, shop, chance.uniform(0.1, 0.8))
         serve(shop, ADVERTISER, OTHER, THIRD)
         record = shop.run()
         assert record.rows.pending == 0

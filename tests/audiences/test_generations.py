@@ -4,9 +4,6 @@ Ten generations of 100,000 people are behind `make audiences`.
 """
 
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +16,8 @@ from connector.simulator.server import Simulator
 from tests.audiences.reference import Member, digest_of
 from tests.audiences.shop import NAME, Shop, members, open_shop
 from tests.audiences.test_mirror import MAPPING
-from tests.cli.command import environment
+from tests.crash.launcher import Order
+from tests.crash.scene import KILLED, Launcher
 
 FAULTS = (
     Fault("lost", path=MAPPING, every=7),
@@ -53,25 +51,25 @@ def grow(shop: Shop, generation: int, size: int) -> set[Member]:
     return found
 
 
-def killed_after(shop: Shop, seconds: float) -> None:
-    """A run in a process of its own, killed as `kill -9` would; it may have ended before."""
-    command = [sys.executable, "-m", "connector", "run", NAME, "--yes", "--project", str(shop.directory)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(None))
-    time.sleep(seconds)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+def killed_after(launcher: Launcher, shop: Shop, seconds: float) -> None:
+    """Start a run and kill it, as `kill -9` would; it may have ended before."""
+    output = str(shop.directory / "output")
+    ended = launcher.ended(Order(str(shop.directory), ["run", NAME, "--yes"], output, seconds=seconds))
+    assert ended in {0, KILLED}, Path(output).read_text()
 
 
-def go_through(directory: Path, generations: int, size: int, rows_per_request: int, *, faults: Sequence[Fault]) -> None:
+def go_through(
+    launcher: Launcher, directory: Path, generations: int, size: int, rows_per_request: int, *, faults: Sequence[Fault]
+) -> None:
     chance = random.Random(size)
     with Simulator(faults=faults) as tiktok:
         patient = {"first_wait": 0, "longest_wait": 0.05, "timeout": 2}
         shop = open_shop(directory, tiktok.url, rows_per_request=rows_per_request, retry=patient)
-        longest = 1.5
+        longest = 0.8
         for generation in range(generations):
             wanted = grow(shop, generation, size)
             for _ in range(1 + generation % 2):
-                killed_after(shop, chance.uniform(0.5, longest))
+                killed_after(launcher, shop, chance.uniform(0.05, longest))
             began = time.monotonic()
             record = shop.run()
             longest = max(longest, time.monotonic() - began)
@@ -81,10 +79,10 @@ def go_through(directory: Path, generations: int, size: int, rows_per_request: i
 
 
 @pytest.mark.thorough
-def test_a_few_people_over_two_generations(tmp_path: Path) -> None:
-    go_through(tmp_path / "shop", generations=2, size=2_000, rows_per_request=200, faults=FAULTS[:1])
+def test_a_few_people_over_two_generations(launcher: Launcher, tmp_path: Path) -> None:
+    go_through(launcher, tmp_path / "shop", generations=2, size=2_000, rows_per_request=200, faults=FAULTS[:1])
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_people_over_ten_generations(tmp_path: Path) -> None:
-    go_through(tmp_path / "shop", generations=10, size=100_000, rows_per_request=2_000, faults=FAULTS)
+def test_a_hundred_thousand_people_over_ten_generations(launcher: Launcher, tmp_path: Path) -> None:
+    go_through(launcher, tmp_path / "shop", generations=10, size=100_000, rows_per_request=2_000, faults=FAULTS)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from tests.cli.command import checked, inside
@@ -50,7 +51,17 @@ def rejects(shop: Shop, run_id: str) -> Counter[Rejected]:
 
 def open_runs(shop: Shop) -> list[str]:
     """The ids of the runs that were begun and have not come to their end."""
+    if not has_tables(shop.state / "ledger.sqlite"):
+        return []
     return [run_id for (run_id,) in _asked(shop, "SELECT run_id FROM runs WHERE status NOT LIKE 'completed%'")]
+
+
+def has_tables(ledger: Path) -> bool:
+    """Whether a ledger has been made, to its end."""
+    if not ledger.exists():
+        return False
+    with closing(sqlite3.connect(ledger)) as connection:
+        return bool(connection.execute("SELECT * FROM sqlite_schema WHERE name = 'runs'").fetchall())
 
 
 def whole_runs(shop: Shop) -> list[str]:

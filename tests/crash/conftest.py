@@ -7,13 +7,13 @@ import pytest
 from tests.cli.command import inside
 from tests.cli.shop import NAME
 from tests.crash import market
-from tests.crash.scene import Moment, Scene, World, grown, launching
+from tests.crash.scene import Launcher, Moment, Scene, World, grown
 from tests.crash.service import listening
 
 
 @pytest.fixture(scope="session")
-def world() -> Iterator[World]:
-    with listening() as place, launching() as launcher:
+def world(launcher: Launcher) -> Iterator[World]:
+    with listening() as place:
         yield World(place, launcher)
 
 

@@ -1,9 +1,10 @@
 """Runs commands in processes of their own and kills them, as `kill -9` would, at a named or a random moment.
 
-Reads orders, one JSON object a line, and answers each with how the process ended. A process is forked from this one,
+Reads orders, one JSON object a line, and answers each with how the process ended and after how long. A process is forked from this one,
 which has loaded the product and done nothing else: loading it for every kill would take longer than all the rest.
 
-A named moment is the N-th time that a function is entered or left; a generator is entered and left at each step.
+A named moment is the N-th time that a function is entered or left; a generator is entered and left at each step. A
+random moment is so many seconds after the beginning, or the N-th call of any function that has to do with state.
 The product knows nothing of it: the interpreter tells of every call.
 """
 
@@ -14,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
@@ -23,12 +24,22 @@ from typing import Any
 EVENTS = {"before": "call", "after": "return"}
 TOO_LONG = 120
 
+STATEFUL = tuple(
+    f"connector.{name}" for name in ("delivery", "destinations", "disk", "ledger", "pipeline", "scheduler", "stage")
+)
+"""The packages that write, send and remember."""
+
+POLL_SECONDS = 0.002
+
 LOADED = (
     "connector.cli.running",
     "connector.destinations.tiktok.client",
+    "connector.pipeline.audience_run",
+    "connector.pipeline.forget",
     "connector.pipeline.resume",
     "connector.pipeline.retry",
     "connector.pipeline.run",
+    "connector.scheduler.start",
     "connector.sources.duckdb",
     "pyarrow.parquet",
     "sqlalchemy.dialects.sqlite",
@@ -38,7 +49,10 @@ LOADED = (
 
 @dataclass(frozen=True)
 class Order:
-    """`command` is run on `project`; it is killed at a moment, or after so many `seconds`."""
+    """`command` is run on `project`; it is killed at a moment, after so many `seconds`, or at so many `calls`.
+
+    With `calls` the number of calls is written beside the output where the command ends by itself; 0 only counts.
+    """
 
     project: str
     command: list[str]
@@ -47,6 +61,7 @@ class Order:
     when: str = "before"
     number: int = 1
     seconds: float | None = None
+    calls: int | None = None
 
 
 class Killer:
@@ -65,6 +80,28 @@ class Killer:
         return frame.f_globals.get("__name__") == self._module and next(self._seen) == self._number
 
 
+class Counter:
+    """Told of every call and return in every thread; kills at the N-th call of the packages that keep state."""
+
+    def __init__(self, number: int) -> None:
+        self._number, self._calls = number, itertools.count(1)
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> None:
+        stateful = event == "call" and frame.f_globals.get("__name__", "").startswith(STATEFUL)
+        if stateful and next(self._calls) == self._number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    @property
+    def calls(self) -> int:
+        """How many calls there were."""
+        return next(self._calls) - 1
+
+
+def calls_file(output: str) -> Path:
+    """Where the number of calls is written."""
+    return Path(f"{output}.calls")
+
+
 def carry_out(order: Order) -> None:
     """What the forked process does; it comes back only where the command ends by itself."""
     from connector.cli.app import app
@@ -78,12 +115,29 @@ def carry_out(order: Order) -> None:
         killer = Killer(order)
         threading.setprofile(killer)
         sys.setprofile(killer)
+    if order.calls is not None:
+        counter = Counter(order.calls)
+        threading.setprofile(counter)
+        sys.setprofile(counter)
+        try:
+            app(order.command, standalone_mode=True)
+        finally:
+            sys.setprofile(None)
+            calls_file(order.output).write_text(str(counter.calls))
     app(order.command, standalone_mode=True)
 
 
-def forked(order: Order) -> int:
-    """Starts a process; gives its exit code, or less than zero the signal that ended it."""
-    child = os.fork()
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: its exit code, or less than zero the signal that ended it; and how long it lived."""
+
+    code: int
+    seconds: float
+
+
+def forked(order: Order) -> Ended:
+    """Start a process and wait for its end; kill it after `order.seconds`."""
+    began, child = time.monotonic(), os.fork()
     if not child:
         code = 1
         try:
@@ -93,10 +147,20 @@ def forked(order: Order) -> int:
         finally:
             sys.stdout.flush()
             os._exit(code)
-    if order.seconds is not None:
-        time.sleep(order.seconds)
+    until = began + order.seconds if order.seconds is not None else None
+    return Ended(os.waitstatus_to_exitcode(_status(child, until)), time.monotonic() - began)
+
+
+def _status(child: int, until: float | None) -> int:
+    """The status that the system gives when a process has ended; it is killed when the time comes."""
+    while until is not None and time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(min(POLL_SECONDS, max(0.0, until - time.monotonic())))
+    if until is not None:
         os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return os.waitpid(child, 0)[1]
 
 
 def main() -> None:
@@ -105,7 +169,7 @@ def main() -> None:
     os.chdir(Path("/"))
     for line in sys.stdin:
         asked: dict[str, Any] = json.loads(line)
-        print(forked(Order(**asked)), flush=True)
+        print(json.dumps(asdict(forked(Order(**asked)))), flush=True)
 
 
 if __name__ == "__main__":

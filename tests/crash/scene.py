@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.cli.command import environment, inside
 from tests.cli.shop import NAME, Shop, shop
 from tests.crash import market
-from tests.crash.launcher import Order
+from tests.crash.launcher import Ended, Order
 from tests.crash.service import Place, Service, Taken
 
 POISONED = frozenset({f"e{market.POISONED}"})
@@ -40,10 +40,14 @@ class Launcher:
 
     def ended(self, order: Order) -> int:
         """The exit code of a command, or less than zero the signal that killed it."""
+        return self.outcome(order).code
+
+    def outcome(self, order: Order) -> Ended:
+        """Run a command and tell how it ended."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(asdict(order)) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        return Ended(**json.loads(self._process.stdout.readline()))
 
 
 @contextmanager
@@ -94,11 +98,6 @@ class Play:
         function = f"connector.{moment.function}"
         order = Order(*self._what(command), function=function, when=moment.when, number=moment.number)
         assert self.world.launcher.ended(order) == KILLED, f"{moment} never came: {Path(order.output).read_text()}"
-
-    def killed_after(self, seconds: float, *command: str) -> None:
-        """Runs a command whose process is killed after so long, unless it has ended well by then."""
-        order = Order(*self._what(command), seconds=seconds)
-        assert self.world.launcher.ended(order) in {0, KILLED}, Path(order.output).read_text()
 
     def ended_well(self, *command: str) -> None:
         """Runs a command to its end."""

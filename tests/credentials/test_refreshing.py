@@ -19,7 +19,7 @@ from connector.route import Route
 from connector.simulator.server import Simulator
 from tests.cli.command import environment, inside
 from tests.crash.launcher import Order
-from tests.crash.scene import Launcher, launching
+from tests.crash.scene import Launcher
 from tests.credentials.grants import (
     GRANT,
     NAME,
@@ -53,12 +53,6 @@ print(tokens.current().get_secret_value())
 def simulator() -> Iterator[Simulator]:
     with simulating() as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def launcher() -> Iterator[Launcher]:
-    with launching() as launched:
-        yield launched
 
 
 def test_threads_that_find_the_token_dead_refresh_it_once(simulator: Simulator, tmp_path: Path) -> None:

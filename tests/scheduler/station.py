@@ -1,15 +1,20 @@
 """A project with orchestrations that run by themselves, and a loop that is told what time it is."""
 
 import json
+import signal
 import sqlite3
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
 from connector.scheduler.loop import Loop
@@ -92,3 +97,43 @@ def fields(line: str) -> dict[str, str]:
             value, _, rest = rest.partition(" ")
         found[key] = value
     return found
+
+
+class Started:
+    """`connector start`, whose lines are read as they come."""
+
+    def __init__(self, at: Station) -> None:
+        command = [sys.executable, "-m", "connector", "start", "--port", "0", "--parallel", "2"]
+        self.process = subprocess.Popen(
+            command, env=environment(at.shop.directory), cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )  # fmt: skip
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr
+        self.lines += (line.rstrip() for line in iter(self.process.stderr.readline, ""))
+
+    def changes(self, kind: str) -> list[dict[str, str]]:
+        told = [line.split(" ", 1)[1] for line in list(self.lines)]
+        return [fields(line) for line in told if line.split()[0] == kind]
+
+    def wait_for(self, what: Callable[[], object], seconds: float = 60) -> None:
+        until = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < until, self.lines
+            assert self.process.poll() is None, self.lines
+            time.sleep(0.02)
+
+    def health(self) -> tuple[int, dict[str, Any]]:
+        answer = httpx.get(self.changes("up")[0]["health"])
+        return answer.status_code, answer.json()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        self._reader.join()
+        assert self.process.stderr
+        self.process.stderr.close()
+        return code

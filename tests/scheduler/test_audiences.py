@@ -10,8 +10,7 @@ from connector.errors import ConfigurationError
 from connector.simulator.server import Simulator
 from tests.audiences.shop import ADVERTISER, NAME, members
 from tests.cli.command import inside
-from tests.scheduler.station import Station, fields, station
-from tests.scheduler.test_soak import Started
+from tests.scheduler.station import Started, Station, fields, station
 
 AUDIENCE = "SELECT 'person' || n || '@example.com' AS email FROM range(20) AS t (n)"
 
