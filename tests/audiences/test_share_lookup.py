@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import Engine, event
 
 from connector.ledger.ledger import open_ledger
-from connector.ledger.records import MemberShare
 from connector.pipeline import member_changes
 from connector.simulator.server import Simulator
 from tests.audiences.shop import Shop, members, wanted
@@ -53,15 +52,3 @@ def test_an_audience_of_any_size_is_compared_and_settled_alike(
     with open_ledger(shop.project.ledger_url) as ledger:
         (audience,) = ledger.members.known()
         assert sum(audience.members.values()) == len(wanted(people))
-
-
-def test_doubtful_identifiers_count_as_members_to_be_read(shop: Shop) -> None:
-    shop.people([person(1)])
-    shop.run()
-    shares = {("email", number): MemberShare(b"a" * 32, b"b" * 64) for number in range(3)}
-    with open_ledger(shop.project.ledger_url) as ledger:
-        (audience,) = ledger.members.known()
-        before = ledger.members.all_shares(audience.key, 100) or {}
-        ledger.members.keep(audience.key, {**dict.fromkeys(before, MemberShare()), **shares})
-        assert ledger.members.all_shares(audience.key, 9) == shares
-        assert ledger.members.all_shares(audience.key, 8) is None
