@@ -169,21 +169,26 @@ class _Plan:
 
     def __init__(self, code: str) -> None:
         self.leads = 4 if code == "1" else 3
-        self._pattern = re.compile(NATIONAL_NUMBERS[code])
-        self._sizes = [size for size in range(self.leads, _MOST_DIGITS - len(code)) if self._can_have(size)]
+        self._pattern = re.compile(f"^{NATIONAL_NUMBERS[code]}$", re.MULTILINE)
+        samples = [number * 10 ** (self.leads - 1) + int("5" * (self.leads - 1)) for number in range(10)]
+        every = range(self.leads, _MOST_DIGITS - len(code))
+        self._sizes = [size for size in every if len(self._fitting(samples, size))]
         self._table = np.full(10**self.leads, -1)
 
     def sizes_of(self, leads: Numbers) -> Numbers:
         """Of the first digits of numbers, bit by bit, how many digits each of them may have."""
-        for lead in np.unique(leads[self._table[leads] < 0]).tolist():
-            self._table[lead] = sum(1 << size for size in self._sizes if self._fits(f"{lead:0{self.leads}d}", size))
+        unknown = np.unique(leads[self._table[leads] < 0])
+        sizes = np.zeros(len(unknown), np.int64)
+        for size in self._sizes if len(unknown) else ():
+            sizes[np.isin(unknown, self._fitting(unknown.tolist(), size))] |= 1 << size
+        self._table[unknown] = sizes
         return self._table[leads]
 
-    def _can_have(self, size: int) -> bool:
-        return any(self._fits(str(lead), size) for lead in range(10))
-
-    def _fits(self, first: str, size: int) -> bool:
-        return self._pattern.fullmatch(first.ljust(size, "5")) is not None
+    def _fitting(self, leads: list[int], size: int) -> Numbers:
+        """Those of these first digits with which a number of so many digits is possible: one search finds them all."""
+        rest = "5" * (size - self.leads)
+        found = self._pattern.findall("\n".join([f"{lead:0{self.leads}d}{rest}" for lead in leads]))
+        return np.array([text[: self.leads] for text in found], f"U{self.leads}").astype(np.int64)
 
 
 _plan = lru_cache(len(NATIONAL_NUMBERS))(_Plan)
