@@ -14,10 +14,10 @@ OF_A_MACHINE = re.compile(r"(?<![\w./…])/(?:work|root|tmp|home|Users|mnt)/\w")
 
 
 def texts() -> list[tuple[str, str]]:
-    """The files that git knows, by path, as text."""
+    """The files that git knows, by path, as text, be they text or not: inputs of fuzz targets are any bytes."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     paths = [ROOT / name for name in listed.split("\0") if name]
-    return [(path.relative_to(ROOT).as_posix(), path.read_text("utf-8")) for path in paths if path.is_file()]
+    return [(path.relative_to(ROOT).as_posix(), path.read_text("utf-8", "replace")) for path in paths if path.is_file()]
 
 
 @pytest.mark.parametrize("unwanted", [REGISTRY, OF_A_MACHINE], ids=["registry", "machine"])
