@@ -11,6 +11,8 @@ from tests.docs.markdown import ROOT
 REGISTRIES = ("pypi", "pythonhosted", "npmjs", "anaconda", "conda.anaconda", "crates", "rubygems", "proxy.golang")
 REGISTRY = re.compile(rf"\b(?:{'|'.join(map(re.escape, REGISTRIES))})\.(?:org|com|io)\b|index-url", re.IGNORECASE)
 OF_A_MACHINE = re.compile(r"(?<![\w./…])/(?:work|root|tmp|home|Users|mnt)/\w")
+MADE_UP = "tests/fuzz/corpus/"
+"""Inputs of fuzz targets, of which some are files of variables with nothing of anybody."""
 
 
 def texts() -> list[tuple[str, str]]:
@@ -40,5 +42,5 @@ def test_what_is_looked_for_would_be_found(unwanted: re.Pattern[str], text: str)
 
 
 def test_no_secret_and_no_state_is_kept_in_git() -> None:
-    kept = [path for path, _ in texts()]
+    kept = [path for path, _ in texts() if not path.startswith(MADE_UP)]
     assert [path for path in kept if re.search(r"(^|/)\.connector/|\.duckdb$|\.sqlite$|\.env$|\.pem$", path)] == []
