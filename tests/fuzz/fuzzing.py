@@ -59,26 +59,31 @@ def for_each(border: str) -> pytest.MarkDecorator:
 
 @dataclass
 class Tried:
-    """What was tried: how many inputs, from which seed on, when that has to end; when it failed, and the input."""
+    """What was tried: from which seed on, for how many seconds, how many inputs; when it failed, and the input.
+
+    The first input does not count among the seconds: with it much is loaded, and processes start.
+    """
 
     first_seed: int
-    ends: float
+    seconds: float
+    ends: float | None = None
     inputs: int = 0
     failed: float | None = None
     smallest: Input | None = None
 
     def check(self, case: Input, check: Check) -> None:
         """Check an input, and record whether it failed. Raises TimeIsUp."""
-        if self.failed is None and time.monotonic() > self.ends:
+        if self.failed is None and self.ends is not None and time.monotonic() > self.ends:
             raise TimeIsUp
         if self.failed and time.monotonic() > self.failed + SECONDS_TO_SHRINK and case != self.smallest:
             return
         self.inputs += 1
         try:
             check(case)
-        except BaseException:
+        except Exception:
             self.failed, self.smallest = self.failed or time.monotonic(), case
             raise
+        self.ends = self.ends or time.monotonic() + self.seconds
 
 
 @contextmanager
@@ -101,7 +106,7 @@ def fuzz(border: str, inputs: SearchStrategy[Input], check: Check, *, environ: M
     """Check inputs until the time is up. A failure is made small, and kept in the corpus when `make fuzz` finds it."""
     seconds = float(environ.get(SECONDS) or TEST_SECONDS)
     first_seed = int(environ.get(SEED) or (time.time_ns() % 10**9 if environ.get(SECONDS) else 0))
-    tried = Tried(first_seed, time.monotonic() + seconds)
+    tried = Tried(first_seed, seconds)
     seed = first_seed
     try:
         while True:
@@ -109,7 +114,7 @@ def fuzz(border: str, inputs: SearchStrategy[Input], check: Check, *, environ: M
             seed += 1
     except TimeIsUp:
         return tried
-    except BaseException as error:
+    except Exception as error:
         error.add_note(f"\n{border}: {SEED}={seed}, after {tried.inputs:,} inputs: {_kept(border, tried, environ)}")
         raise
 

@@ -16,13 +16,14 @@ ODD = (
 
 Edit = tuple[str, int, int, bytes, int]
 KINDS = ("insert", "insert", "replace", "delete", "repeat", "flip", "cut", "join", "move")
+FLIPS = ("flip",)
 
 
-def edits(words: Sequence[bytes]) -> st.SearchStrategy[list[Edit]]:
+def edits(words: Sequence[bytes], kinds: Sequence[str] = KINDS) -> st.SearchStrategy[list[Edit]]:
     """Draw edits: what is done, where, over how many bytes, with which bytes, and with which other input."""
     data = st.one_of(st.sampled_from([*words, *ODD]), st.binary(max_size=4))
     length = st.one_of(st.integers(0, 8), st.integers(0, WHOLE))
-    one = st.tuples(st.sampled_from(KINDS), st.integers(0, WHOLE - 1), length, data, st.integers(0, 255))
+    one = st.tuples(st.sampled_from(kinds), st.integers(0, WHOLE - 1), length, data, st.integers(0, 255))
     return st.lists(one, min_size=1, max_size=5)
 
 
@@ -53,11 +54,11 @@ def edited(content: bytes, changes: Sequence[Edit], others: Sequence[bytes]) -> 
     return content
 
 
-def mutated(inputs: Sequence[Input], words: Sequence[bytes]) -> st.SearchStrategy[Input]:
+def mutated(inputs: Sequence[Input], words: Sequence[bytes], kinds: Sequence[str] = KINDS) -> st.SearchStrategy[Input]:
     """Draw an input of the corpus with edits; `words` are of the language that it is written in."""
     contents = [one.content for one in inputs]
 
     def change(case: Input, changes: Sequence[Edit]) -> Input:
         return Input(case.name, edited(case.content, changes, contents))
 
-    return st.builds(change, st.sampled_from(inputs), edits(words))
+    return st.builds(change, st.sampled_from(inputs), edits(words, kinds))

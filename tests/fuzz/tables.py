@@ -28,8 +28,21 @@ TYPES: dict[str, pa.DataType] = {
         pa.struct([("a", TEXT), ("b", pa.list_(TEXT))]), pa.map_(TEXT, TEXT), pa.map_(TEXT, pa.struct([("n", pa.float64())])), pa.list_(pa.struct([("t", TEXT)])),
     )
 }  # fmt: skip
-ROWS = 40
-NAMES = ("timestamp", *USUAL_KINDS, "lead_event_source", "first_name", "last_name", "city", "note", "tags")
+ROWS = 120
+NAMES = (
+    "timestamp",
+    *USUAL_KINDS,
+    "lead_event_source",
+    "first_name",
+    "last_name",
+    "city",
+    "note",
+    "tags",
+    "idfa",
+    "maid",
+    "maid_type",
+    "phone_region",
+)
 
 
 def table_of(content: bytes) -> pa.Table | None:
@@ -152,6 +165,6 @@ def tables(draw: st.DrawFn) -> bytes:
     }
     for name in draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=True)):
         kind = draw(st.sampled_from((UTF8, *sorted(TYPES))))
-        pool, step = draw(st.lists(values_of(kind), min_size=1, max_size=8)), draw(st.integers(1, ROWS))
+        pool, step = draw(st.lists(values_of(kind), min_size=1, max_size=24)), draw(st.integers(1, ROWS))
         usual[name] = (kind, [pool[number * step // 7 % len(pool)] for number in range(ROWS)])
     return json.dumps(usual).encode()

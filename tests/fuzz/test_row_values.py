@@ -7,15 +7,24 @@ look at what is sent; what is kept of rows that are not sent is JSON too, and ho
 
 import json
 import re
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import strategies as st
 
+from connector.catalogue import AUDIENCES
 from connector.destinations.tiktok.guard import breach_of_events
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, SourceError
+from connector.transform.binding import bind
+from connector.transform.members import compile_members, hash_members
+from connector.transform.rules import MemberRules
 from connector.transform.template import Column, DataTemplate
 from tests.fuzz.conftest import Record
 from tests.fuzz.fuzzing import Input, for_each, fuzz, within
+from tests.fuzz.sqlite import through_sqlite
 from tests.fuzz.tables import table_of, tables
 from tests.reference import Settings
 from tests.transform.harness import Outcome, transformed
@@ -30,18 +39,30 @@ SETTINGS = {
 """By how an input's name begins."""
 PLAIN = re.compile(r"[a-z0-9]@example\.(?:com|org)|\+1[ .-]?\(?2125550\d{3}|212[ )-]{1,2}555-01\d\d", re.IGNORECASE)
 TEMPLATE = DataTemplate("own", sources={"properties.note": (Column("note"),), "properties.tags": (Column("tags"),)})
-PLAIN_TEMPLATE = DataTemplate("tiktok_events")
+PLAIN_TEMPLATE, PEOPLE = DataTemplate("tiktok_events"), DataTemplate("tiktok_audience")
+AUDIENCE, SQLITE = "audience", "sqlite"
 
 
-def check(case: Input) -> None:
-    """Transform a table."""
+def check(folder: Path, case: Input) -> None:
+    """Transform a table, or what SQLite makes of it."""
     table = table_of(case.content)
     if table is None:
         return
+    if name_of(case) == AUDIENCE:
+        check_members(table)
+    elif name_of(case) == SQLITE:
+        with suppress(SourceError):
+            check_events(through_sqlite(table, folder), SETTINGS["web"])
+    else:
+        check_events(table, SETTINGS[name_of(case)])
+
+
+def check_events(table: pa.Table, settings: Settings) -> None:
+    """Make events of a table."""
     template = TEMPLATE if {"note", "tags"} <= set(table.column_names) else PLAIN_TEMPLATE
     try:
         with within(60):
-            outcome = transformed(table, SETTINGS[re.split(r"[_.]", case.name)[0]], template)
+            outcome = transformed(table, settings, template)
     except ConnectorError as error:
         assert len(error.message) < 5_000 and not PLAIN.search(error.message), error.message
         return
@@ -52,6 +73,26 @@ def check(case: Input) -> None:
     for text in (*outcome.texts, *outcome.kept.values()):
         assert isinstance(json.loads(text), dict)
         assert not PLAIN.search(text), text
+
+
+def check_members(table: pa.Table) -> None:
+    """Make members of an audience of a table: each row is one, or rejected."""
+    try:
+        compiled = compile_members(bind(PEOPLE, table.schema, AUDIENCES), MemberRules("US", "lower", ("plain",)))
+        with within(60):
+            parts = list(hash_members(table.to_batches(), compiled, threads=1))
+    except ConnectorError as error:
+        assert len(error.message) < 5_000 and not PLAIN.search(error.message), error.message
+        return
+    rows = [row["row"] for part in parts for row in (*part.members.to_pylist(), *part.left_out.to_pylist())]
+    assert sorted(rows) == list(range(1, table.num_rows + 1))
+    assert sum(part.read for part in parts) == table.num_rows
+    assert not any(PLAIN.search(str(part.left_out.to_pylist())) for part in parts)
+
+
+def name_of(case: Input) -> str:
+    """How an input's name begins."""
+    return re.split(r"[_.]", case.name)[0]
 
 
 def assert_accounted(outcome: Outcome, rows: int) -> None:
@@ -68,7 +109,7 @@ def refuse(constant: str) -> None:
 
 def inputs() -> st.SearchStrategy[Input]:
     """Draw tables."""
-    return st.builds(Input, st.sampled_from([f"{name}.json" for name in SETTINGS]), tables())
+    return st.builds(Input, st.sampled_from([f"{name}.json" for name in (*SETTINGS, AUDIENCE, SQLITE)]), tables())
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -80,10 +121,10 @@ def test_a_usual_row_is_sent(name: str) -> None:
 
 
 @for_each(BORDER)
-def test_rows_of_the_corpus_are_sent_or_rejected(case: Input) -> None:
+def test_rows_of_the_corpus_are_sent_or_rejected(case: Input, tmp_path: Path) -> None:
     assert table_of(case.content) is not None
-    check(case)
+    check(tmp_path, case)
 
 
-def test_any_row_is_sent_or_rejected(record: Record) -> None:
-    record(fuzz(BORDER, inputs(), check))
+def test_any_row_is_sent_or_rejected(record: Record, tmp_path: Path) -> None:
+    record(fuzz(BORDER, inputs(), partial(check, tmp_path)))

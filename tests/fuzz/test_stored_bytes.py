@@ -26,7 +26,7 @@ from tests.cli.test_resume import REVOKED, after
 from tests.cli.tiktok import OK, TikTok, serving
 from tests.fuzz.conftest import Record
 from tests.fuzz.fuzzing import Input, corpus, for_each, fuzz
-from tests.fuzz.mutation import edited, edits, mutated
+from tests.fuzz.mutation import FLIPS, edited, edits, mutated
 from tests.fuzz.worker import Worker
 
 BORDER = "stored_bytes"
@@ -49,10 +49,16 @@ class Half:
     worker: Worker
 
 
+@pytest.fixture(name="worker", scope="module")
+def running_worker() -> Iterator[Worker]:
+    with Worker() as worker:
+        yield worker
+
+
 @pytest.fixture(name="half", scope="module")
-def half_sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Half]:
+def half_sent(tmp_path_factory: pytest.TempPathFactory, worker: Worker) -> Iterator[Half]:
     folder = tmp_path_factory.mktemp("stored")
-    with serving() as tiktok, Worker() as worker:
+    with serving() as tiktok:
         made = shop(folder / "shop", tiktok.url, "SELECT * FROM sales", tables={"sales": GOOD.format(rows=ROWS)}, destination={"max_in_flight": 1})  # fmt: skip
         assert inside("run", NAME, project=made.directory).code == 0
         expected = {event["event_id"]: event for event in tiktok.events}
@@ -120,7 +126,9 @@ def inflict(files: list[Path], damages: list[dict[str, Any]]) -> set[int]:
 
 def damages() -> st.SearchStrategy[Input]:
     """Draw damage; half of it spares the ledger."""
-    changes = edits(WORDS).map(lambda given: [(*one[:3], one[3].decode("latin-1"), one[4]) for one in given])
+    changes = st.one_of(edits(WORDS, FLIPS), edits(WORDS)).map(
+        lambda given: [(*one[:3], one[3].decode("latin-1"), one[4]) for one in given]
+    )
     number = st.one_of(st.just(0), st.integers(1, 9))
     one = st.fixed_dictionaries({"file": number, "edits": changes, "lost": st.sampled_from([False] * 9 + [True])})
     commands = st.lists(st.sampled_from(COMMANDS), min_size=1, max_size=2)
@@ -144,16 +152,19 @@ def check_staged(worker: Worker, folder: Path, case: Input) -> None:
 
 
 @for_each(BORDER)
-def test_the_corpus_is_healed_or_refused(half: Half, case: Input, tmp_path: Path) -> None:
+def test_the_corpus_is_healed_or_refused(case: Input, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     if case.name.endswith(".arrow"):
-        check_staged(half.worker, tmp_path, case)
+        check_staged(request.getfixturevalue("worker"), tmp_path, case)
     else:
-        check(half, tmp_path, case)
+        check(request.getfixturevalue("half"), tmp_path, case)
 
 
 def test_any_damage_is_healed_or_told(half: Half, tmp_path: Path, record: Record) -> None:
     record(fuzz(BORDER, damages(), lambda case: check(half, tmp_path, case)))
 
 
-def test_any_bytes_of_a_staged_file_are_what_was_written_or_refused(half: Half, tmp_path: Path, record: Record) -> None:
-    record(fuzz(BORDER, mutated(STAGED, WORDS), lambda case: check_staged(half.worker, tmp_path, case)))
+def test_any_bytes_of_a_staged_file_are_what_was_written_or_refused(
+    worker: Worker, tmp_path: Path, record: Record
+) -> None:
+    inputs = st.one_of(mutated([SOUND], WORDS, FLIPS), mutated(STAGED, WORDS, FLIPS), mutated(STAGED, WORDS))
+    record(fuzz(BORDER, inputs, lambda case: check_staged(worker, tmp_path, case)))
