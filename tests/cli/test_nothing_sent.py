@@ -111,7 +111,7 @@ def test_a_run_of_which_tiktok_refuses_every_row_fails(tmp_path: Path, tiktok: T
     assert typed(made, "retry", record["run_id"], "--json").record()["rows"]["delivered"] == 1
 
 
-@pytest.mark.parametrize("line_items", [True, False])
+@pytest.mark.parametrize("line_items", [False, True])
 def test_fewer_rows_than_min_rows_send_nothing(tmp_path: Path, tiktok: TikTok, line_items: bool) -> None:
     made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=3000), min_rows=3001, line_items=line_items)
     done = run(made)
@@ -127,6 +127,22 @@ def test_fewer_rows_than_min_rows_send_nothing(tmp_path: Path, tiktok: TikTok, l
     assert typed(made, "plan", NAME, "--json").json["would_fail"] is None
     assert run(made).code == 0
     assert len(tiktok.events) == 3001
+
+
+@pytest.mark.parametrize(
+    ("line_items", "percent", "sent"), [(False, 13, 0), (True, 13, 0), (False, 14, 20), (True, 14, 20)]
+)
+def test_more_rejected_rows_than_max_reject_percent_send_nothing(
+    tmp_path: Path, tiktok: TikTok, line_items: bool, percent: int, sent: int
+) -> None:
+    query = f"{GOOD.format(rows=20)} UNION ALL {NOBODY.format(rows=3).replace('AS email', 'AS email, 2.5 AS value')}"
+    made = shop(tmp_path / "shop", tiktok.url, query, max_reject_percent=percent, line_items=line_items)
+    done = run(made)
+    record = done.record()
+    status = "completed_with_rejects" if sent else "failed"
+    assert (done.code, record["status"]) == (0 if sent else 3, status)
+    assert record["rows"] == {"read": 23, "delivered": sent, "rejected": 3, "skipped": 0, "pending": 20 - sent}
+    assert len(tiktok.events) == sent
 
 
 @pytest.mark.parametrize(
