@@ -14,7 +14,7 @@ from connector.hashed import ID_TYPES
 from connector.transform.binding import bind
 from connector.transform.members import compile_members, hash_members, missing_columns
 from connector.transform.rules import MemberRules
-from connector.transform.template import DataTemplate
+from connector.transform.template import Constant, DataTemplate
 from tests.audiences.reference import SCHEMAS, Member, digest_of, members_of
 
 JOHN = "55e79200c1635b37ad31a378c39feb12f120f116625093a19bc32fff15041149"
@@ -148,6 +148,23 @@ def test_a_maid_goes_where_its_type_says() -> None:
     table = pa.table({"maid": [one, one, one, None], "maid_type": ["iOS", "gaid", "fridge", "ios"]})
     digest = digest_of(one.lower())
     assert hashed(table) == {1: [("IDFA_SHA256", digest)], 2: [("AAID_SHA256", digest)]}
+
+
+@pytest.mark.parametrize("kind", ["fridge", "", None])
+@pytest.mark.parametrize("is_constant", [False, True], ids=["column", "constant"])
+def test_a_maid_of_an_unknown_type_is_an_invalid_device_id(kind: str | None, is_constant: bool) -> None:
+    maids = ["EA7583CD-A667-48BC-B806-42ECB2B48606", None, "00000000-0000-0000-0000-000000000000"]
+    table = pa.table({"maid": maids, "maid_type": pa.array([kind] * 3, pa.string()), "email": ["jane@example.com"] * 3})
+    template = DataTemplate("tiktok_audience")
+    if is_constant and kind:
+        table, template = (
+            table.drop_columns("maid_type"),
+            DataTemplate("tiktok_audience", sources={"maid_type": Constant(kind)}),
+        )
+    compiled = compile_members(bind(template, table.schema, AUDIENCES), MemberRules("US", "lower", ("plain",)))
+    (part,) = hash_members(table.to_batches(), compiled, threads=1)
+    assert part.members.num_rows == 3
+    assert part.warnings == {"invalid_device_id": 1}
 
 
 @pytest.mark.parametrize("value", ["", "  ", "00000000-0000-0000-0000-000000000000", digest_of("")])

@@ -13,6 +13,7 @@ QUERY = "    query: purchases\n"
 # what is written instead of what, where it stands, and what the sentence has to say
 MISTAKES = [
     ("version: 1", "version: 2", "version: 2", ["version is 2", "must be 1"]),
+    *(("version: 1", f"version: {other}", "version:", ["must be 1"]) for other in ("true", "yes", '"1"', "[1]", "0")),
     ("version: 1", 'version: "one"', "version:", ['"one"', "must be 1"]),
     (
         "warehouses:",

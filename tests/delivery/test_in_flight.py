@@ -68,6 +68,19 @@ def test_the_second_failure_in_a_row_halves_the_places(first: Verdict, second: V
     assert in_flight.allowed == 4
 
 
+@pytest.mark.parametrize("between", [None, *sorted(set(Verdict) - {Verdict.ACCEPTED, Verdict.THROTTLED, *FAILURES})])
+def test_what_is_not_accepted_between_two_failures_does_not_part_them(between: Verdict | None) -> None:
+    """None: a place that was given back without a request."""
+    in_flight = InFlight(8, Clock())
+    answered(in_flight, Verdict.RETRY)
+    for _ in range(3):
+        assert in_flight.enter()
+        in_flight.leave(between)
+    assert in_flight.allowed == 8
+    answered(in_flight, Verdict.UNKNOWN)
+    assert in_flight.allowed == 4
+
+
 def test_single_failures_among_accepted_answers_change_nothing() -> None:
     clock = Clock()
     in_flight = InFlight(8, clock)

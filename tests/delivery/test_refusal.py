@@ -1,4 +1,7 @@
 import random
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -21,6 +24,14 @@ class Picky:
         if not bad:
             return ACCEPTED
         return replace(REFUSED, message=f"Invalid value for data.{bad[0]}.event_id: not a valid string.")
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    """Wait until something holds, ten seconds at most."""
+    end = time.monotonic() + 10
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.001)
+    return holds()
 
 
 def poisoned(size: int, *positions: int) -> list[str]:
@@ -140,3 +151,21 @@ def test_a_run_that_stops_while_halving_leaves_the_other_parts_pending() -> None
     kept = ledger.events(BatchState.PENDING) + ledger.events(BatchState.DELIVERED)
     assert len(kept) == 101
     assert not ledger.events(BatchState.REFUSED)
+
+
+def test_events_refused_alike_while_another_batch_is_accepted_do_not_stop_the_run() -> None:
+    """The other batch is accepted after the first single event was tried and before the last is answered."""
+    ledger, probing = MemoryLedger(), threading.Event()
+
+    def attempt(sent: Batch) -> Answer:
+        if sent.number == 1:
+            assert probing.wait(10)
+            return ACCEPTED
+        if sent.events == 1:
+            probing.set()
+            assert until(lambda: 1 in ledger.states())
+        return REFUSED
+
+    Run(attempt, max_in_flight=2, ledger=ledger)(batch(0, poisoned(20, *range(20))), batch(1))
+    assert len(ledger.events(BatchState.REFUSED)) == 20
+    assert ledger.events(BatchState.DELIVERED) == ["good"]

@@ -249,3 +249,18 @@ def test_what_has_no_literal_is_refused(dialect: str, value: object) -> None:
 )
 def test_names_of_the_dialects(dialect: str, name: str, sql: str) -> None:
     assert str.__str__(identifier(name, dialect_named(dialect))) == sql
+
+
+@pytest.mark.parametrize(
+    ("dialect", "name"),
+    [
+        *(("bigquery", name) for name in ("`", "a`b", "``", "a``b", "a` UNION ALL SELECT 1 -- ")),
+        *((name, "a\\b") for name in ("bigquery", "mysql", "snowflake", "databricks", "unheard_of")),
+        *((name, "") for name in ("duckdb", "bigquery")),
+        *((name, "a\0b") for name in ("duckdb", "bigquery")),
+        *((name, "a\ud800") for name in ("duckdb", "bigquery")),
+    ],
+)
+def test_a_name_that_a_dialect_cannot_quote_is_refused(dialect: str, name: str) -> None:
+    with pytest.raises(Unwritable, match="name|character"):
+        identifier(name, dialect_named(dialect))

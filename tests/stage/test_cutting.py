@@ -1,0 +1,62 @@
+"""Batches are as large as a request may be, and not larger."""
+
+import itertools
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector.hashed import EVENTS, HashedEvents
+from connector.route import Route
+from connector.stage.cutting import BATCH_BYTES, Cutter
+from connector.transform.grouping import payload
+from tests.pipeline.stages import UNHURRIED
+
+ROUTE = Route("offline", "7654321098765432109")
+Lines = list[int | None]
+"""The bytes of each element of `contents`; None for a row that has none."""
+
+
+def events_of(contents: list[Lines], head: int = 300) -> HashedEvents:
+    """An event for each of these."""
+    count = len(contents)
+    columns = {
+        "key": [bytes(16)] * count,
+        "rows": [[0] * len(lines) for lines in contents],
+        "head": ["{" * head] * count,
+        "lines": [[{"item": None if length is None else "x" * length} for length in lines] for lines in contents],
+        "amount": [Decimal("1.5")] * count,
+        "persons": [""] * count,
+    }
+    arrays = [pa.array(columns.get(field.name, [None] * count), field.type) for field in EVENTS]
+    return HashedEvents(ROUTE, pa.table(arrays, schema=EVENTS))
+
+
+def cut(cutter: Cutter, *parts: HashedEvents) -> list[tuple[int, int]]:
+    """Of each batch, its events and the bytes of its payload."""
+    full = [batch for part in parts for batch in cutter.add(part)]
+    return [(batch.num_rows, len(payload(batch))) for _, batch in itertools.chain(full, cutter.rest())]
+
+
+CONTENTS = st.lists(st.none() | st.integers(3, 300), min_size=1, max_size=12)
+
+
+@settings(UNHURRIED, max_examples=50)
+@given(st.lists(st.lists(CONTENTS, min_size=1, max_size=9), max_size=5), st.integers(500, 5_000))
+def test_no_request_is_larger_than_its_bound_unless_one_event_is(parts: list[list[Lines]], bound: int) -> None:
+    batches = cut(Cutter(batch_bytes=bound), *map(events_of, parts))
+    assert sum(count for count, _ in batches) == sum(map(len, parts))
+    assert all(size <= bound or count == 1 for count, size in batches)
+
+
+@pytest.mark.parametrize("contents", [[None], [1_000], [1_000, 2_000, 3_000], [99] * 100], ids=len)
+@pytest.mark.parametrize("head", [4_000, 40_000])
+def test_a_request_is_nearly_four_mebibytes_whether_of_contents_or_of_the_rest(contents: Lines, head: int) -> None:
+    """The events are alike, so that one more would not have fitted."""
+    *full, _ = cut(Cutter(), *[events_of([contents] * 100, head)] * 11)
+    assert full
+    for count, size in full:
+        assert size <= BATCH_BYTES == 4 << 20
+        assert count == 1_000 or size * (count + 1) / count + 100 * (count + 1) > BATCH_BYTES
