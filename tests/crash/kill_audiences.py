@@ -99,7 +99,7 @@ class KilledAudience(AudienceScenario):
     name = "audience"
     kills = 70
     seconds = 0.6
-    phases = 3
+    phases = 2
 
     def commands(self) -> Iterator[list[str]]:
         for _ in range(2 if self.chance.random() < 1 / 3 else 1):

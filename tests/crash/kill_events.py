@@ -75,7 +75,7 @@ class KilledRun(EventScenario):
     name = "run"
     kills = 80
     seconds = 1.2
-    phases = 4
+    phases = 3
 
     def prepare(self, directory: Path) -> None:
         self.scene = self.scene_called("second_day")
@@ -164,7 +164,7 @@ class KilledRetry(EventScenario):
     name = "retry"
     kills = 30
     seconds = 0.4
-    phases = 3
+    phases = 2
 
     def prepare(self, directory: Path) -> None:
         self.scene = self.scene_called("mended")

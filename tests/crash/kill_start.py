@@ -44,7 +44,7 @@ class KilledStart(EventScenario):
     name = "start"
     kills = 50
     seconds = 3.0
-    phases = 3
+    phases = 2
 
     def prepare(self, directory: Path) -> None:
         self.world.place.begin(Slow())

@@ -25,7 +25,7 @@ class KilledRefresh(Scenario):
     name = "refresh before a run"
     kills = 40
     seconds = 0.6
-    phases = 3
+    phases = 2
     accepted = (0, 1)
     command: ClassVar[list[str]] = ["run", NAME]
     made: Shop
