@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -17,13 +17,14 @@ from connector.delivery.batch import Batch
 from connector.destinations.tiktok.mapping import ADD, DELETE, RESEND, route_to
 from connector.destinations.tiktok.units import Identifiers, units
 from connector.errors import ConnectorError
-from connector.hashed import LEFT_OUT, HashedMembers
+from connector.hashed import ID_TYPES, LEFT_OUT, HashedMembers
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import AudienceRecord, MemberShare, OpenBatch, Part
 from connector.outcomes import Skip
 from connector.pipeline.audience_staging import people_of
 from connector.pipeline.audiences import destination_of_audience
 from connector.pipeline.execution import Execution
+from connector.pipeline.member_changes import settle_changes
 from connector.pipeline.observer import Silent
 from connector.pipeline.open_batches import open_events, skipped_parts
 from connector.pipeline.service import open_audience_service
@@ -68,28 +69,59 @@ def remove_from_audiences(project: Project, ledger: Ledger, digests: Sequence[st
     Gives for each what was done, or why not. Where TikTok could not be asked, a run that mirrors its query does it.
     """
     for audience in ledger.members.known(project.target):
-        found = {name: _members(ledger, audience, name, digests) for name in ("email", "phone")}
-        if count := sum(len(some) for some in found.values()):
-            said = {"audience": audience.name, "audience_id": audience.audience_id, "identifiers": count}
-            try:
-                with ledger.lock(project.state_directory, f"the audience {audience.audience_id}", project.target):
-                    for name, some in found.items():
-                        if len(some):
-                            _delete(project, ledger, audience, name, some)
-            except ConnectorError as error:
-                yield {**said, "removed": False, "error": error.message}
-            else:
-                yield {**said, "removed": True}
+        found = _found(ledger, audience, digests, sent=True)
+        if not found:
+            continue
+        try:
+            with ledger.lock(project.state_directory, f"the audience {audience.audience_id}", project.target):
+                settle_changes(ledger, audience.key, project.state_directory / "members" / str(audience.key))
+                found = _found(ledger, audience, digests)
+                for name, some in found.items():
+                    _delete(project, ledger, audience, name, some)
+        except ConnectorError as error:
+            yield {**_named(audience, found), "removed": False, "error": error.message}
+        except OSError as error:
+            fault = f"What was sent of the audience could not be settled: {error.strerror or error}."
+            yield {**_named(audience, found), "removed": False, "error": fault}
+        else:
+            if found:
+                yield {**_named(audience, found), "removed": True}
 
 
-def _members(ledger: Ledger, audience: AudienceRecord, id_type: str, digests: Sequence[str]) -> Digests:
-    """Those of the digests that are members, or may be."""
+def _named(audience: AudienceRecord, found: Mapping[str, Digests]) -> dict[str, Any]:
+    count = sum(len(some) for some in found.values())
+    return {"audience": audience.name, "audience_id": audience.audience_id, "identifiers": count}
+
+
+def _found(
+    ledger: Ledger, audience: AudienceRecord, digests: Sequence[str], *, sent: bool = False
+) -> dict[str, Digests]:
+    """By type those of the digests that are members, or may be; with `sent` also those in changes not settled yet."""
+    changed = _changed(ledger, audience, digests) if sent else frozenset()
+    found = {name: _members(ledger, audience, name, digests, changed) for name in ("email", "phone")}
+    return {name: some for name, some in found.items() if len(some)}
+
+
+def _changed(ledger: Ledger, audience: AudienceRecord, digests: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """By type those of the digests that are in what was sent and is not settled into the members yet."""
+    wanted, found = KeySet(keys_of(_digests(digests))), set()
+    for _, settled in ledger.members.changes(audience.key):
+        sent = digests_from(settled.change.digests)
+        for place in np.flatnonzero(wanted.has(keys_of(sent))):
+            found.add((ID_TYPES[settled.change.id_types[place]], sent[place].tobytes().hex()))
+    return frozenset(found)
+
+
+def _members(
+    ledger: Ledger, audience: AudienceRecord, id_type: str, digests: Sequence[str], changed: Set[tuple[str, str]]
+) -> Digests:
+    """Those of the digests that are members, or may be, or are `changed`."""
     found = []
     for digest in digests:
         one = _digests([digest])
         share = ledger.members.share(audience.key, id_type, int(one[0, 0]) >> 2)
         there = np.concatenate([digests_from(share.digests), digests_from(share.doubtful)])
-        if KeySet(keys_of(there)).has(keys_of(one)).any():
+        if (id_type, digest) in changed or KeySet(keys_of(there)).has(keys_of(one)).any():
             found.append(one)
     return np.concatenate(found) if found else _digests([])
 
