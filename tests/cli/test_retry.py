@@ -1,6 +1,7 @@
 """`connector retry` sends the rows that were left out, once their cause is fixed, and no others."""
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,34 @@ def test_what_cannot_be_retried(till: Till) -> None:
     assert "for event_too_old" in refused(till.typed("retry", run_id, "--reason", "event_too_old"))
     till.holds(sale("g3"))
     assert "nothing to retry" in refused(till.typed("retry", till.run()["run_id"]))
+
+
+def test_a_run_with_skips_alone_has_nothing_to_retry(till: Till) -> None:
+    till.holds(*GOOD_ONES)
+    till.run()
+    again = till.run()
+    assert (again["rows"]["skipped"], again["rejects"]) == (2, {})
+    for further in ([], ["--reason", "invalid_amount"]):
+        assert "nothing to retry" in refused(till.typed("retry", again["run_id"], *further))
+
+
+def test_a_retry_of_which_all_rows_are_rejected_again_is_not_resumed(till: Till) -> None:
+    till.holds(*GOOD_ONES, *BAD)
+    failed = till.retry(till.run(), code=3)
+    assert "nothing left that could still be sent" in refused(till.typed("resume", failed["run_id"]))
+    assert "no run to resume" in refused(till.typed("resume"))
+
+
+def test_a_retry_whose_rows_are_no_longer_kept_is_not_resumed_twice(till: Till) -> None:
+    till.holds(*GOOD_ONES, *BAD)
+    run = till.run()
+    till.holds(*GOOD_ONES, *MENDED)
+    till.shop.query.write_text(QUERY.replace("sales", "nothing"))
+    stopped = till.typed("retry", run["run_id"], "--json").json["run_id"]
+    shutil.rmtree(till.shop.directory / ".connector" / "runs" / run["run_id"])
+    failed = till.typed("resume", stopped)
+    assert (failed.code, "there is nothing to retry" in failed.stderr) == (2, True)
+    assert "nothing left that could still be sent" in refused(till.typed("resume", stopped))
 
 
 def test_a_run_that_is_not_finished_is_resumed_first(till: Till) -> None:

@@ -94,6 +94,26 @@ def test_a_blank_target_changes_nothing(tmp_path: Path) -> None:
     assert load(tmp_path, TARGETS, target="production").orchestration("purchases").limit is None
 
 
+@pytest.mark.parametrize("blank", ["", "null", "~"])
+@pytest.mark.parametrize(
+    "target", ["{}", "\n    destinations: {}", "\n    destinations:\n      stores: {}", "\n    notifications: {}"]
+)
+def test_a_blank_target_or_section_or_entry_changes_nothing(tmp_path: Path, target: str, blank: str) -> None:
+    project = load(tmp_path, f"{BASE}targets:\n  production: {target.format(blank)}\n")
+    expected = load(tmp_path, f"{BASE}targets:\n  production: {{}}\n")
+    assert project.orchestration("purchases") == expected.orchestration("purchases")
+    assert events(project) == events(expected) == events(load(tmp_path))
+
+
+@pytest.mark.parametrize(("name", "value"), [("timezone", "Europe/Berlin"), ("retry", "{max_attempts: 3}")])
+def test_a_setting_that_a_target_leaves_blank_has_its_default(tmp_path: Path, name: str, value: str) -> None:
+    text = BASE.replace("    event_source: offline\n", f"    event_source: offline\n    {name}: {value}\n")
+    blank = f"targets:\n  production:\n    destinations:\n      stores:\n        {name}:\n"
+    default = getattr(events(load(tmp_path)), name)
+    assert getattr(events(load(tmp_path, text)), name) != default
+    assert getattr(events(load(tmp_path, text + blank)), name) == default
+
+
 def test_an_unknown_target_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, TARGETS, target="prodution")

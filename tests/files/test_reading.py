@@ -112,6 +112,25 @@ def test_rows_are_read_in_many_blocks_and_their_lines_are_known(tmp_path: Path) 
     assert told == [f"f.csv:{line}: the row has 1 field, the header 2." for line in wrong]
 
 
+@pytest.mark.parametrize("breaks", [1, 3])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_lines_are_known_where_every_row_has_line_breaks(tmp_path: Path, breaks: int, newline: str) -> None:
+    """So has the last row of what is parsed at a time, and the row that is not rectangular."""
+    text = "".join(f'"{number}{newline * breaks}{"v" * 400}",x{newline}' for number in range(6_000))
+    assert len(text) > 2 * BLOCK
+    bad = f'"one{newline * breaks}",x,y{newline}'
+    write(tmp_path, "f.csv", f"a,b{newline}{text}{bad}last,x{newline}")
+    with opened(tmp_path, "f.csv") as source, source.execute("") as result:
+        batches = list(result.batches())
+        rows = np.array([1, 2, *range(3, 6_001, 500), 6_000, 6_001])
+        lines = [2 + (row - 1) * (breaks + 1) for row in rows.tolist()]
+        lines[-1] += breaks + 1
+        assert len(batches) > 2
+        assert source.reading.lines.places(rows) == [("f.csv", line) for line in lines]
+        told = [problem.message for problem in source.reading.found.problems()]
+    assert told == [f"f.csv:{2 + 6_000 * (breaks + 1)}: the row has 3 fields, the header 2."]
+
+
 def test_of_many_bad_rows_the_first_twenty_are_listed_and_all_are_counted(tmp_path: Path) -> None:
     write(tmp_path, "f.csv", "a,b\n" + "1\n1,2\n" * 131)
     _, problems = read(tmp_path, "f.csv")

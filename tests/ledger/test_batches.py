@@ -1,5 +1,7 @@
 """What the ledger remembers of batches whose answers were lost, and of those that were cut."""
 
+import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -88,6 +90,15 @@ def test_of_a_cut_batch_the_gaps_are_left(ledger: Ledger) -> None:
     deliver(ledger, 25, 25)
     deliver(ledger, 75, 10)
     assert only(ledger).gaps() == [(0, 25), (50, 25), (85, 15)]
+
+
+def test_parts_that_are_settled_in_any_order_leave_the_same_gaps(ledger: Ledger) -> None:
+    for part in (refused(0, 85), delivered(0, 25, 25), skipped(0, 60, 5)):
+        ledger.batches.settled(RUN, part)
+    batch = only(ledger)
+    for order in itertools.permutations(batch.settled):
+        assert replace(batch, settled=order).gaps() == [(0, 25), (50, 10), (65, 20), (86, 14)]
+    assert [part.first_event for _, left_out in ledger.batches.left_out(RUN) for part in left_out] == [60, 85]
 
 
 def test_a_batch_is_settled_once_all_its_parts_are(ledger: Ledger) -> None:

@@ -197,6 +197,16 @@ def test_a_clock_that_was_put_back_starts_nothing_twice() -> None:
     assert machine.work("14:01") == [("a", "14:00")]
 
 
+def test_a_clock_that_is_put_back_while_something_waits_starts_it_once() -> None:
+    """It was due at 13:00, and began when the clock said 12:30 again."""
+    machine = Machine({"a": cron("0 * * * *"), "b": every("1h")}, {}, parallel=0)
+    machine.work("13:01")
+    assert [record.orchestration for record in machine.table.standing(Stand.WAITING)] == ["a", "b"]
+    machine.now -= timedelta(minutes=30)
+    machine.parallel = 2
+    assert machine.work("14:01") == [("a", "12:32"), ("b", "12:32"), ("a", "14:00"), ("b", "14:00")]
+
+
 def test_records_that_are_known_and_no_longer_automatic_are_forgotten() -> None:
     table = Timetable([ScheduleRecord("gone", "every 1h", NOON)])
     assert table.take({"a": every("1h")}, NOON) == ["gone"]

@@ -42,3 +42,10 @@ def test_a_null_whose_place_holds_bytes_stays_null(hidden_text: str) -> None:
 def test_other_columns_stay_as_they_are() -> None:
     column = pa.chunked_array([[1, None]], pa.int32())
     assert stripped(column) is column
+
+
+@pytest.mark.parametrize("white", WHITE, ids=ascii)
+@pytest.mark.parametrize("form", ["{}a", "a{}"])
+def test_white_space_is_stripped_where_it_is_at_one_end_alone(white: str, form: str) -> None:
+    """No other text of the column begins or ends with any."""
+    assert stripped(pa.chunked_array([["b", form.format(white)]])).to_pylist() == ["b", "a"]
