@@ -13,7 +13,11 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from sqlalchemy import update
 
+from connector.ledger.ledger import open_ledger
+from connector.ledger.locks import RunLock
+from connector.ledger.tables import runs
 from tests.cli.command import checked, ended, inside, started
 from tests.cli.shop import GOOD, NAME, SOURCE_ID, Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
@@ -227,6 +231,29 @@ def test_a_run_with_too_many_rejects_is_not_resumed(tmp_path: Path) -> None:
         resumed = inside("resume", record["run_id"], project=made.directory)
     assert (record["status"], resumed.code, tiktok.requests) == ("failed", 2, [])
     assert "nothing left that could still be sent" in resumed.sentence
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_without_an_id_a_run_that_another_process_is_at_is_passed_over(tmp_path: Path, is_running: bool) -> None:
+    """Where the latest had ended, somebody has begun to go on with it, which is told instead."""
+    with serving(lambda body: REVOKED) as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=5))
+        settings = yaml.safe_load(made.settings.read_text())
+        settings["orchestrations"]["other"] = settings["orchestrations"][NAME]
+        made.settings.write_text(yaml.safe_dump(settings))
+        first, latest = (inside("run", name, "--json", project=made.directory).json for name in (NAME, "other"))
+        tiktok.answer = lambda body: OK
+        with open_ledger(f"sqlite:///{made.state / 'ledger.sqlite'}") as ledger:
+            if is_running:
+                with ledger.database.writing() as connection:
+                    running = update(runs).where(runs.c.run_id == latest["run_id"])
+                    connection.execute(running.values(status="running", finished_at=None))
+            with RunLock(ledger.database, made.state, "other", latest["target"]):
+                resumed = inside("resume", "--json", project=made.directory)
+    if is_running:
+        assert (resumed.code, resumed.json["run_id"]) == (0, first["run_id"])
+    else:
+        assert (resumed.code, "is being run" in resumed.sentence) == (1, True)
 
 
 def test_a_finished_run_has_nothing_to_resume(tmp_path: Path) -> None:
