@@ -313,6 +313,10 @@ def phone(plain: str, region: str) -> str | None:
         number = pn.parse(plain, region)
     except pn.NumberParseException:
         return None
+    written = re.sub("[^0-9]", "", unicodedata.normalize("NFKC", plain))
+    if written == str(number.national_number) and written.startswith(str(pn.country_code_for_region(region))):
+        with_code = pn.parse("+" + written)
+        number = with_code if pn.is_valid_number(with_code) else number
     possible = pn.is_possible_number_with_reason(number) == pn.ValidationResult.IS_POSSIBLE
     national = f"{number.national_number:010}"
     possible &= number.country_code != 1 or (national[0] not in "01" and national[3] not in "01")

@@ -8,12 +8,16 @@ tests/transform/test_phones.py holds every one of them against phonenumbers.
 import re
 from collections import defaultdict
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from connector.config.regions import REGIONS
 from connector.countries import alpha2, names
 from connector.transform.invisible import without_invisible
 from connector.transform.packed import is_digest, packed, unmarked
 from connector.transform.phone_plans import NANP_REGIONS, NATIONAL_NUMBERS
+
+if TYPE_CHECKING:
+    import phonenumbers as pn
 
 _STANDS_ALONE = 7
 """Digits that a number has at least where it is told from an extension of the one before it."""
@@ -91,17 +95,32 @@ def e164(text: str, region: str) -> str | None:
     `region` (ISO 3166, upper case) is where a number without a country code belongs. Possible means of a
     right length for the numbering plan (phonenumbers' IS_POSSIBLE); one to be dialled locally only is not. In North
     America the area code and the exchange behind it begin with 2 to 9: others are numbers of elsewhere, or made up.
+    Digits that begin with the region's country code, and are a valid number behind it, are read so.
     """
     import phonenumbers as pn
 
     try:
-        number = pn.parse(text, region)
+        number = _with_code(text, pn.parse(text, region), region)
     except pn.NumberParseException:
         return None
     if pn.is_possible_number_with_reason(number) != pn.ValidationResult.IS_POSSIBLE:
         return None
     written = str(pn.format_number(number, pn.PhoneNumberFormat.E164))
     return written if number.country_code != NANP_CODE or _NANP_NUMBER.fullmatch(written) else None
+
+
+def _with_code(text: str, number: "pn.PhoneNumber", region: str) -> "pn.PhoneNumber":
+    """The number, or the one that its digits are if the region's own country code stands before them, without a plus.
+
+    Who leaves the plus sign out writes the code first; who means a number of the region, the zero before its area.
+    """
+    import phonenumbers as pn
+
+    code, digits = str(number.country_code), str(number.national_number)
+    if not digits.startswith(code) or digits != "".join(filter(str.isdigit, text)):
+        return number
+    other = pn.parse(f"+{digits}", region)
+    return other if pn.is_valid_number(other) else number
 
 
 _e164 = lru_cache(64)(e164)

@@ -261,3 +261,33 @@ def test_duckdb_reads_the_expressions_as_python_does() -> None:
             ).fetchall()
             expected = [re.fullmatch(pattern, text) is not None for text in texts]
             assert [row[0] for row in matched] == expected, name
+
+
+@pytest.mark.parametrize("kind", [pn.PhoneNumberType.FIXED_LINE, pn.PhoneNumberType.MOBILE], ids=["fixed", "mobile"])
+def test_a_number_is_the_same_with_its_code_without_a_plus_and_as_its_region_writes_it(kind: int) -> None:
+    wrong = []
+    for region in REGIONS:
+        example = pn.example_number_for_type(region, kind)
+        number = example and pn.format_number(example, pn.PhoneNumberFormat.E164)
+        if not number or e164(number, region) != number:
+            continue
+        national = pn.format_number(example, pn.PhoneNumberFormat.NATIONAL)
+        bare = "0" * bool(example.italian_leading_zero) + str(example.national_number)
+        wrong += [(region, text) for text in (number[1:], national, bare) if e164(text, region) != number]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [
+        ("49 171 5556002", "DE", "+491715556002"),
+        ("4915112345678", "DE", "+4915112345678"),
+        ("0491 1234567", "DE", "+494911234567"),
+        ("4911234567", "DE", "+494911234567"),
+        ("+49 491 1234567", "DE", "+494911234567"),
+        ("481234567", "PL", "+48481234567"),
+        ("5511987654321", "BR", "+5511987654321"),
+    ],
+)
+def test_a_country_code_without_a_plus_is_told_from_an_area_code(text: str, region: str, number: str) -> None:
+    assert e164(text, region) == number
