@@ -4,6 +4,7 @@ Every `{{ value }}` becomes a literal, whatever it holds: a value can end neithe
 stands in, join up with a neighbour, or begin a comment with its minus sign.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +15,13 @@ from jinja2 import nodes
 
 from connector.dialects import dialect_named
 from connector.errors import ConfigurationError, Problem
+from connector.lexer import Kind, pieces
 from connector.queries.jinja import Environment, Names, Place
 from connector.queries.splice import Splice
+
+MOST_BRACKETS, MOST_SET_OPERATIONS = 250, 2_000
+_BRACKETS = re.compile(r"[][(){}]")
+_SET_OPERATIONS = re.compile(r"\b(?:UNION|INTERSECT|EXCEPT|MINUS)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,22 @@ def render_query(path: Path, *, dialect: str, parameters: Mapping[str, Any], run
     environment = Environment(splice.output, ("parameters", "run", "target"))
     environment.filters |= {"identifier": splice.identifier, "join": splice.join}
     values = {"parameters": Names(parameters), "run": run, "target": target}
-    return splice.finished(environment.render(source, splice.place, values))
+    sql = splice.finished(environment.render(source, splice.place, values))
+    _check_depth("".join(text for kind, text in pieces(sql, dialect_named(dialect)) if kind is Kind.CODE), path)
+    return sql
+
+
+def _check_depth(code: str, path: Path) -> None:
+    """Refuse what parsers take minutes for, or the whole memory."""
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(code):
+        depth += 1 if bracket in "([{" else -1
+        deepest = max(deepest, depth)
+    if deepest > MOST_BRACKETS:
+        raise ConfigurationError([Problem(f"The query nests brackets more than {MOST_BRACKETS} deep.", path)])
+    if len(_SET_OPERATIONS.findall(code)) > MOST_SET_OPERATIONS:
+        problem = f"The query joins more than {MOST_SET_OPERATIONS:,} SELECTs by UNION, INTERSECT or EXCEPT."
+        raise ConfigurationError([Problem(problem, path)])
 
 
 def render_value(text: str, *, parameters: Mapping[str, Any], target: str, place: Place) -> Any:

@@ -211,3 +211,30 @@ def test_the_shipped_queries_render() -> None:
 )
 def test_a_query_that_nests_too_deep_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
     assert "it nests too deep" in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT " + "(" * 60_000, "nests brackets more than 250 deep"),
+        ("SELECT " + "(" * 300 + "1" + ")" * 300, "nests brackets more than 250 deep"),
+        ("SELECT " + "[" * 300, "nests brackets more than 250 deep"),
+        ("SELECT 1" + " UNION ALL SELECT 1" * 60_000, "joins more than 2,000 SELECTs"),
+    ],
+    ids=["open", "closed", "lists", "unions"],
+)
+def test_a_query_that_parsers_cannot_cope_with_is_refused(tmp_path: Path, sql: str, told: str) -> None:
+    (tmp_path / "deep.sql").write_text(sql)
+    with pytest.raises(ConfigurationError, match=told):
+        render_query(
+            tmp_path / "deep.sql", dialect="duckdb", parameters={}, run=RunContext(datetime.now(UTC)), target="local"
+        )
+
+
+def test_brackets_in_texts_and_comments_are_no_nesting(tmp_path: Path) -> None:
+    sql = f"SELECT '{'(' * 300}' -- {'(' * 300}"
+    (tmp_path / "flat.sql").write_text(sql)
+    found = render_query(
+        tmp_path / "flat.sql", dialect="duckdb", parameters={}, run=RunContext(datetime.now(UTC)), target="local"
+    )
+    assert found.startswith("SELECT '(((")

@@ -268,8 +268,8 @@ def test_a_number_is_the_same_with_its_code_without_a_plus_and_as_its_region_wri
     wrong = []
     for region in REGIONS:
         example = pn.example_number_for_type(region, kind)
-        number = example and pn.format_number(example, pn.PhoneNumberFormat.E164)
-        if not number or e164(number, region) != number:
+        number = pn.format_number(example, pn.PhoneNumberFormat.E164) if example else ""
+        if not example or e164(number, region) != number:
             continue
         national = pn.format_number(example, pn.PhoneNumberFormat.NATIONAL)
         bare = "0" * bool(example.italian_leading_zero) + str(example.national_number)
