@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from connector.addresses import AT_IN_BRACKETS, addresses
 from connector.escapes import decode
 from connector.json_strings import change_strings, is_json
-from connector.typography import IN_ASCII, UNUSUAL, in_ascii
+from connector.typography import CONTROLS, IN_ASCII, UNUSUAL, in_ascii
 
 REDACTED = "[redacted]"
 
@@ -54,6 +54,8 @@ SPACED_PHONE = (
 PHONE_IN_TEXT = rf"(?:(?:\B\+|%2[Bb]){_AFTER_PLUS}|{_BEHIND_A_WORD}|{SPACED_PHONE}){_FURTHER}"
 """Any of these; in a text, the plus sign may follow a letter or a digit."""
 
+_NAMES = "commat|plus|lpar|lsqb|lbrack|percnt|bsol|num"
+"""HTML's names of the signs themselves, and of what begins another encoding of them."""
 _NUMBER_FOLLOWS = r"(?:[1-9(]|%(?:25)*(?:28|3[1-9]|[Ee][Ff]))"
 PLUS_BEFORE_ENCODED = (
     r"\+\(?(?:[1-9][0-9]*(?:%|&(?:amp;)*(?:#|nbsp|hyphen|dash)|\\+[ux])|%(?:25)*(?:28|3[1-9]|[Ee][Ff]))"
@@ -61,7 +63,7 @@ PLUS_BEFORE_ENCODED = (
 """A plus sign before digits or separators that are encoded."""
 PERCENT_ENCODED = (
     r"%(?:25)*(?:(?:4|%(?:25)*34)(?:0|%(?:25)*30)"
-    rf"|2[Bb]{_NUMBER_FOLLOWS}|23[0-9xX]|26(?:amp|#|%|commat|plus|lpar|lsqb|lbrack)|5[Cc]"
+    rf"|2[Bb]{_NUMBER_FOLLOWS}|23[0-9xX]|26(?:amp|#|%|{_NAMES})|5[Cc]"
     r"|(?:[01][0-9a-fA-F]|3[aA])\+\(?[1-9]|(?:28|5[Bb])(?:%|[+ ]|[aA][tT])"
     r"|[uU](?:00|[fF])|[Ee][Ff]%(?:25)*[Bb][9Cc])"
 )
@@ -70,10 +72,10 @@ PERCENT_ENCODED = (
 It begins with a percent sign, which is quickly found, and is short, since each slice compiles it for each column.
 """
 
-ESCAPED = r"#(?:0*(?:4[03]|6[45]|91)|[xX])|\\(?:[nrtbf]\+|[ux])"
+ESCAPED = r"#(?:0*(?:3[578]|4[03]|6[45]|9[12])|[xX])|\\(?:[nrtbf]\+|[ux])"
 """The same as an HTML entity, or as an escape of JSON."""
 
-NAMED = r"&(?:amp;)*(?:commat|plus|lpar|lsqb|lbrack);"
+NAMED = rf"&(?:amp;)*(?:{_NAMES});"
 """The same by its name in HTML."""
 
 AT = f"[@\uff20\ufe6b]|{AT_IN_BRACKETS}|[\uff08\uff3b\ufe59] ?[aA\uff21\uff41]"
@@ -98,7 +100,7 @@ _ENCODED_PLUS, _REMOVED = "\x01", "]"
 _DECODED_PHONE = re.compile(rf"(?:\B\+|{_ENCODED_PLUS}){_AFTER_PLUS}", re.ASCII)
 _NEXT_PHONE = re.compile(rf"[+ {_ENCODED_PLUS}]{_AFTER_PLUS}", re.ASCII)
 _IN_TEXTS, _DIALLED = re.compile(PHONE_IN_TEXT, re.ASCII), re.compile(DIALLED_PHONE, re.ASCII)
-_UNUSUAL, _WRITTEN = re.compile(UNUSUAL), re.compile(WRITTEN_PHONE, re.ASCII)
+_UNUSUAL, _WRITTEN = re.compile(f"{UNUSUAL}|{CONTROLS}"), re.compile(WRITTEN_PHONE, re.ASCII)
 _IN_MESSAGES = re.compile(rf"[^\s@\",:;()<>\\]*(?:@|%40)[^\s\",:;()<>\\]*|{ANY_NUMBER}|'[^']*'")
 
 
@@ -125,7 +127,7 @@ def without_written(text: str) -> str:
 
 
 def _without(phones: re.Pattern[str], text: str) -> str:
-    if text.isascii() or not _UNUSUAL.search(text):
+    if not _UNUSUAL.search(text):
         return phones.sub(REDACTED, text)
     plain, offsets = in_ascii(text)
     parts: list[str] = []

@@ -36,6 +36,11 @@ _INVISIBLE = (
 INVISIBLE = "".join(map(chr, _INVISIBLE))
 """Characters that are not seen between two digits."""
 
+CONTROLS = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\x80-\x9f]"
+"""Controls that are not seen either, but for tabs and line ends, which stand between two values. For RE2 too."""
+_CONTROL = re.compile(CONTROLS)
+_HIDING = frozenset(chr(code) for code in range(0xA0) if _CONTROL.match(chr(code)))
+
 _UNUSUAL = sorted({*IN_ASCII, *_INVISIBLE})
 
 
@@ -87,7 +92,7 @@ def fold(text: str, offsets: Offsets) -> tuple[str, Offsets]:
     `offsets` are those of its characters; the result has those of its own. Full stops of other scripts stay, unless a
     letter or a digit of ASCII follows on one.
     """
-    if text.isascii():
+    if text.isascii() and not _CONTROL.search(text):
         return text, offsets
     folded, places = _replace_each(_FULL_STOP.sub(".", text), offsets, _in_address)
     return (text, offsets) if folded == text else (folded, places)
@@ -101,7 +106,7 @@ def _replace_each(text: str, offsets: Offsets, meaning: Callable[[str], str]) ->
     parts: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
-        part = character if character < "\x80" else meaning(character)
+        part = character if character < "\x7f" and character not in _HIDING else meaning(character)
         parts.append(part)
         places += [offsets[place]] * len(part)
     return "".join(parts), [*places, offsets[len(text)]]
@@ -109,7 +114,7 @@ def _replace_each(text: str, offsets: Offsets, meaning: Callable[[str], str]) ->
 
 @lru_cache(8_192)
 def _in_number(character: str) -> str:
-    if character in INVISIBLE:
+    if character in INVISIBLE or character in _HIDING:
         return ""
     digit = decimal(character, None)
     return IN_ASCII.get(ord(character)) or (normalize("NFKC", character) if digit is None else str(digit))

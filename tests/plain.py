@@ -48,6 +48,15 @@ HIDDEN = (
         "𝐣𝐚𝐧𝐞@𝐞𝐱𝐚𝐦𝐩𝐥𝐞.𝐜𝐨𝐦",
         "jane@example\u3002com",
     ),
+    *(
+        "jane\x01@example.com",
+        "ja\x00ne@example.com",
+        "jane@exa\x1fmple.com",
+        "jane@example\x7f.com",
+        "jane\x85@example.com",
+    ),
+    *("jane&#37;40example.com", "jane&percnt;40example.com", "jane&amp;#37;40example.com", "jane&#37;2540example.com"),
+    *("jane&#37;&#52;&#48;example.com", "jane&#92;u0040example.com", "jane&bsol;u0040example.com"),
     *("jane%40example.com", "jane%2540example.com", "jane%25252540example.com", "jane%EF%BC%A0example.com"),
     *("jane%u0040example.com", "jane%2Fjoe%40example%2Ecom".replace("%2Fjoe", ""), "%6A%61%6E%65%40example.com"),
     *("jane&#64;example.com", "jane&#x40;example.com", "jane&#0064;example&#46;com", "jane&amp;amp;#64;example.com"),
@@ -100,6 +109,7 @@ DIALLED_BEYOND_ASCII = (
         "+୧୨୧୨୫୫୫୦୧୪୨",
         "\u207a12125550142",
     ),
+    *("+1\x00212\x005550142", "+1\x85212\x855550142", "&#37;2B12125550142", "&percnt;2B1%20212%205550142"),
     *(
         "&plus;12125550142",
         "&amp;plus;12125550142",

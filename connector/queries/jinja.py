@@ -1,6 +1,6 @@
 """The Jinja that queries and template values are written in: sandboxed, strict, and told where it stands."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn
@@ -16,6 +16,8 @@ from connector.queries.literals import Sql, Unwritable
 
 OUTPUT = "output of an expression"
 BLOCK = "block of SQL"
+MOST_CHARACTERS = 1 << 20
+"""Of a value that is calculated: no query is longer."""
 """Filters that no template can name, since the names have spaces."""
 
 
@@ -86,6 +88,14 @@ class Environment(SandboxedEnvironment):
 
         self.filters[OUTPUT] = output_filter
 
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Multiply and raise what comes to no more than a query can be long. Raises ValueError for what does."""
+        if _comes_to(operator, left, right) > MOST_CHARACTERS:
+            raise ValueError(f"{operator} makes a value of more than {MOST_CHARACTERS:,} characters")
+        return super().call_binop(context, operator, left, right)
+
     def call(self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Mark what is written by a macro, a block or a recursive loop."""
         result = super().call(__context, __obj, *args, **kwargs)
@@ -112,6 +122,17 @@ class Environment(SandboxedEnvironment):
         except (RecursionError, MemoryError):
             problem = _problem(place, 1, "This cannot be filled in: it nests too deep, or takes too much memory")
         raise ConfigurationError([problem])
+
+
+def _comes_to(operator: str, left: Any, right: Any) -> float:
+    """About how many characters the result of `*` or `**` has."""
+    if isinstance(left, int) and isinstance(right, int):
+        digits = len(str(abs(left))) if abs(left) < 10**100 else left.bit_length()
+        return digits * (right if operator == "**" else 1)
+    for many, times in ((left, right), (right, left)):
+        if isinstance(many, Sized) and isinstance(times, int):
+            return len(many) * times
+    return 0
 
 
 def _through_filters(tree: nodes.Template) -> nodes.Template:

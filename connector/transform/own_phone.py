@@ -9,7 +9,7 @@ _NO_DIGITS = re.compile("[^0-9]+")
 _EXTENSION = re.compile(r"(?:;? *e?xt?(?:ension)?[. :=]*|;\D*|# *)[0-9]{1,6}\s*\Z", re.IGNORECASE)
 _ZERO_DECIMALS = re.compile(r"(?<=[0-9])\.0+\s*\Z")
 _BETWEEN_NUMBERS = re.compile(r"[\n,;|&/]|\bor\b|\band\b", re.IGNORECASE)
-_MOST_DIGITS = 15
+_FEWEST_DIGITS, _MOST_DIGITS = 8, 15
 """Of a number in E.164."""
 _COUNTRY_CODE = 4
 """Digits that the one of two spellings may have more than the other: a country code, and a trunk zero."""
@@ -20,9 +20,12 @@ def is_number_in(identifier: str, phones: str) -> bool:
 
     Zeros at the front, separators, extensions and words around it make no difference. A text may hold several numbers.
     """
+    identifier = unicodedata.normalize("NFKC", identifier)
+    if identifier in unicodedata.normalize("NFKC", phones).split("\n"):
+        return len(_digits(identifier)) >= _FEWEST_DIGITS
     written = _NUMBER_LIKE.fullmatch(identifier)
     forms = {_digits(form) for form in (written[1], _ZERO_DECIMALS.sub("", written[1]))} if written else set()
-    possible = [digits for digits in forms if 8 <= len(digits) <= _MOST_DIGITS]
+    possible = [digits for digits in forms if _FEWEST_DIGITS <= len(digits) <= _MOST_DIGITS]
     return any(_has_digits(_digits(number), digits) for digits in possible for number in _numbers(phones))
 
 

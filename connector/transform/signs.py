@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from connector.transform.sql.text import DIALLED_SIGN, HIDDEN_SIGN, SPACED_SIGN, is_text
+from connector.transform.sql.text import CONTROL_SIGN, DIALLED_SIGN, HIDDEN_SIGN, SPACED_SIGN, is_text
 from connector.transform.texts import in_memory
 
+_DELETE = 0x7F
+"""A control itself; what follows are bytes beyond ASCII, of which some are parts of controls."""
 _DIALLED, _SPACED = (b"@", b"%", b"+", b"#", b"\\"), (b"-", b"(", b".")
 
 
@@ -23,7 +25,10 @@ def signs_of(column: pa.Array | pa.ChunkedArray) -> int:
 def _signs(written: bytes) -> int:
     dialled = not written.isascii() or any(sign in written for sign in _DIALLED)
     spaced = any(sign in written for sign in _SPACED)
-    return dialled * DIALLED_SIGN | _is_hidden(written) * HIDDEN_SIGN | spaced * SPACED_SIGN
+    found = np.frombuffer(written, np.uint8)
+    controls = bool(len(found)) and bool(found.min() < ord(" ") or found.max() >= _DELETE)
+    signs = dialled * DIALLED_SIGN | _is_hidden(written) * HIDDEN_SIGN | spaced * SPACED_SIGN
+    return signs | controls * CONTROL_SIGN
 
 
 def _is_hidden(written: bytes) -> bool:

@@ -238,3 +238,14 @@ def test_brackets_in_texts_and_comments_are_no_nesting(tmp_path: Path) -> None:
         tmp_path / "flat.sql", dialect="duckdb", parameters={}, run=RunContext(datetime.now(UTC)), target="local"
     )
     assert found.startswith("SELECT '(((")
+
+
+@pytest.mark.parametrize(
+    "expression", ["'x' * 1500000000", "[1] * 10**9", "10 ** (10 ** 9)", "7 ** 9999999", "9 * ('x' * 900000)"]
+)
+def test_a_value_beyond_what_a_query_can_hold_is_not_calculated(tmp_path: Path, expression: str) -> None:
+    (tmp_path / "large.sql").write_text("SELECT {{ " + expression + " }}")
+    with pytest.raises(ConfigurationError, match="makes a value of more than"):
+        render_query(
+            tmp_path / "large.sql", dialect="duckdb", parameters={}, run=RunContext(datetime.now(UTC)), target="local"
+        )

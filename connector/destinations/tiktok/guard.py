@@ -61,8 +61,8 @@ _LEADS[[0xD9, 0xDB, 0xE0, 0xE2, 0xEF]] = True
 _ESCAPED = re.compile(ESCAPED.encode())
 _NOWHERE = np.zeros(0, np.intp)
 _LAST, _BEFORE_LAST = b")];", np.zeros(256, np.bool_)
-_BEFORE_LAST[list(b"tTsbkr ")] = True
-_HIDDEN = re.compile(rb"(?:[aA][tT] {0,2}[)\]]|(?:commat|plus|lpar|lsqb|lbrack);)\Z")
+_BEFORE_LAST[list(b"tTsbkrlm ")] = True
+_HIDDEN = re.compile(rb"(?:[aA][tT] {0,2}[)\]]|(?:commat|plus|lpar|lsqb|lbrack|percnt|bsol|num);)\Z")
 """What ends an at sign in brackets, and the names of signs in HTML."""
 _UNUSUAL = re.compile(UNUSUAL_IN_BYTES)
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")

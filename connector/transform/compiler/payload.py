@@ -9,7 +9,7 @@ from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
 from connector.transform.sql.functions import ANONYMOUS
 from connector.transform.sql.json import json_text, members
-from connector.transform.sql.text import id_number, quote, redacted, without, without_addresses
+from connector.transform.sql.text import holds_control, id_number, quote, redacted, without, without_addresses
 
 _EVENT_ID = json_text("event_id")
 FOUND_BY = ("event_id", "order_id")
@@ -94,7 +94,8 @@ def _to_keep(context: Context, parameter: Parameter) -> str | None:
     if not text:
         return None
     given = f"given_{parameter.name}" if parameter.plain is Plain.TEXT else text
-    kept = f"CASE WHEN strlen({given}) <> length({given}) THEN {ANONYMOUS}({given}) ELSE {given} END"
+    unusual = f"strlen({given}) <> length({given}) OR {holds_control(given)}"
+    kept = f"CASE WHEN {unusual} THEN {ANONYMOUS}({given}) ELSE {given} END"
     return context.layers.put(Level.OUTCOME, f"to_keep_{parameter.name}", kept)
 
 

@@ -28,7 +28,7 @@ from connector.transform.sql.functions import (
     WITHOUT_DIALLED,
     WITHOUT_WRITTEN,
 )
-from connector.typography import UNUSUAL
+from connector.typography import CONTROLS, UNUSUAL
 
 _WHITE_SPACE = (
     *range(0x09, 0x0E),
@@ -115,7 +115,7 @@ def without(text: str, pattern: str) -> str:
     return f"regexp_replace({text}, {quote(pattern)}, '{REDACTED}', 'g')"
 
 
-DIALLED_SIGN, HIDDEN_SIGN, SPACED_SIGN = 1, 2, 4
+DIALLED_SIGN, HIDDEN_SIGN, SPACED_SIGN, CONTROL_SIGN = 1, 2, 4, 8
 """Bits of what stands in a column: signs of addresses and numbers, of hidden ones, of numbers without a plus sign."""
 
 
@@ -128,12 +128,15 @@ def guarded(column: str, plain: Plain, signs: str | None = None) -> str:
     if plain is Plain.AS_GIVEN:
         return column
     hidden = f"{signs} & {HIDDEN_SIGN} <> 0" if signs else "true"
-    bits = DIALLED_SIGN | HIDDEN_SIGN | (SPACED_SIGN if plain is Plain.TEXT else 0)
+    bits = DIALLED_SIGN | HIDDEN_SIGN | CONTROL_SIGN | (SPACED_SIGN if plain is Plain.TEXT else 0)
+    controls = holds_control(column)
+    if signs:
+        controls = f"CASE WHEN {signs} & {CONTROL_SIGN} <> 0 THEN {controls} ELSE false END"
     unless = f"{signs} & {bits} = 0" if signs else "false"
-    return f"CASE WHEN {unless} THEN {column} ELSE {_guarded(column, plain, hidden)} END"
+    return f"CASE WHEN {unless} THEN {column} ELSE {_guarded(column, plain, hidden, controls)} END"
 
 
-def _guarded(column: str, plain: Plain, hidden: str) -> str:
+def _guarded(column: str, plain: Plain, hidden: str, controls: str) -> str:
     if plain is Plain.ID:
         # An id has to stay distinct.
         return f"CASE WHEN {_names_somebody(column, hidden)} THEN {id_digest(column)} ELSE {column} END"
@@ -149,7 +152,7 @@ def _guarded(column: str, plain: Plain, hidden: str) -> str:
         numbered = f"(contains({column}, '+') OR {_holds_encoded_plus(column)})"
     simple = without(_without_simple(column), phones)
     return (
-        f"CASE WHEN {_is_unusual(column)} OR {_is_json(column)} THEN {every}({column})"
+        f"CASE WHEN {_is_unusual(column)} OR {_is_json(column)} OR {controls} THEN {every}({column})"
         f" WHEN {_may_hold_address(column, hidden)}"
         f" THEN CASE WHEN {_is_simple(column)} THEN {simple} ELSE {every}({column}) END"
         f" WHEN {numbered} THEN {without(column, phones)} ELSE {column} END"
@@ -199,8 +202,12 @@ def is_number_of(identifier: str, phones: str) -> str:
     schemes = " OR ".join(f"starts_with({identifier}, '{scheme}')" for scheme in ("tel:", "Tel:", "TEL:"))
     likely = f"strlen({identifier}) BETWEEN 8 AND {_LONGEST_ID} AND ({ends_alike} OR {unusual} OR {extended})"
     # Conditions that are joined by AND are tried in any order; a CASE looks at its result only where it applies.
-    asked = f"CASE WHEN {likely} THEN {IS_NUMBER_IN}({identifier}, {phones}) ELSE false END"
-    return f"CASE WHEN {identifier} < ':' OR {schemes} THEN {asked} ELSE false END"
+    asked = f"{IS_NUMBER_IN}({identifier}, {phones})"
+    unusual_id = f"contains({phones}, {identifier}) OR strlen({identifier}) <> length({identifier})"
+    return (
+        f"CASE WHEN {identifier} < ':' OR {schemes} THEN CASE WHEN {likely} THEN {asked} ELSE false END"
+        f" WHEN {unusual_id} THEN {asked} ELSE false END"
+    )
 
 
 def _without_addresses(text: str) -> str:
@@ -239,6 +246,11 @@ def _names_somebody(column: str, hidden: str) -> str:
     signs = _holds(column, "@", "%", "+", "#", _BACKSLASH)
     likely = f"{signs} OR strlen({column}) <> length({column}) OR {is_hidden}"
     return f"CASE WHEN {likely} THEN {WITHOUT_DIALLED}({column}) <> {column} ELSE false END"
+
+
+def holds_control(column: str) -> str:
+    """Return the condition that a character that is not seen may hide something in `column`."""
+    return f"regexp_matches({column}, {quote(CONTROLS)})"
 
 
 def _is_unusual(column: str) -> str:
