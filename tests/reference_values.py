@@ -10,6 +10,7 @@ import re
 import unicodedata
 import urllib.parse
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
@@ -315,8 +316,9 @@ def phone(plain: str, region: str) -> str | None:
         return None
     written = re.sub("[^0-9]", "", unicodedata.normalize("NFKC", plain))
     if written == str(number.national_number) and written.startswith(str(pn.country_code_for_region(region))):
-        with_code = pn.parse("+" + written)
-        number = with_code if pn.is_valid_number(with_code) else number
+        with suppress(pn.NumberParseException):
+            with_code = pn.parse("+" + written)
+            number = with_code if pn.is_valid_number(with_code) else number
     possible = pn.is_possible_number_with_reason(number) == pn.ValidationResult.IS_POSSIBLE
     national = f"{number.national_number:010}"
     possible &= number.country_code != 1 or (national[0] not in "01" and national[3] not in "01")

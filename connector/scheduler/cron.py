@@ -5,7 +5,7 @@ of the week are restricted, either will do; and an hour that there is twice, as 
 unless every hour is meant. A time that there is not, as the clock is put forward, is due as if it had not been.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -27,12 +27,24 @@ def next_by_cron(expression: str, timezone: str, after: datetime) -> datetime | 
 
 def _next(trigger: CronTrigger, expression: str, after: datetime) -> datetime | None:
     every_hour = expression.split()[1].startswith("*")
-    while (local := trigger.get_next_fire_time(None, after + _MOMENT)) is not None:
+    while (local := _first(trigger, after + _MOMENT)) is not None:
         due: datetime = local.astimezone(UTC)
         if every_hour or not local.fold:
             return due
         after = due
     return None
+
+
+def _first(trigger: CronTrigger, moment: datetime) -> datetime | None:
+    """The first fire time from a moment on.
+
+    APScheduler goes on from one day to the next by 24 hours, and so past the midnight that ends a shorter day: it is
+    asked from there as well.
+    """
+    next_day = moment.astimezone(trigger.timezone).date() + timedelta(days=1)
+    midnight = datetime.combine(next_day, time(), trigger.timezone)
+    found = (trigger.get_next_fire_time(None, one) for one in (moment, midnight))
+    return min((one for one in found if one is not None), default=None)
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,8 @@ import msgspec
 from connector.simulator.digests import fault
 
 _EMAIL = re.compile(
-    r"[^\s\"'<>()\[\],;:=&?/@]+(?:@|%(?:25)*40)(?:[\w-]+\.)+"
+    # From where a word begins: else a long one is gone through from each of its letters.
+    r"(?<![^\s\"'<>()\[\],;:=&?/@])[^\s\"'<>()\[\],;:=&?/@]+(?:@|%(?:25)*40)(?:[\w-]+\.)+"
     r"(?!(?:apng|avif|bmp|css|gif|ico|html?|jpe?g|js|json|min|pdf|php|png|svg|tiff?|webp)\b)[^\W\d_]{2,}[\w-]*",
     re.IGNORECASE,
 )

@@ -119,7 +119,10 @@ def _with_code(text: str, number: "pn.PhoneNumber", region: str) -> "pn.PhoneNum
     code, digits = str(number.country_code), str(number.national_number)
     if not digits.startswith(code) or digits != "".join(filter(str.isdigit, text)):
         return number
-    other = pn.parse(f"+{digits}", region)
+    try:
+        other = pn.parse(f"+{digits}", region)
+    except pn.NumberParseException:
+        return number
     return other if pn.is_valid_number(other) else number
 
 

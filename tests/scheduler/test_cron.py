@@ -7,7 +7,7 @@ UTC); Berlin on 29 March at 02:00 CET (01:00 UTC) and on 25 October at 03:00 CES
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.scheduler.cron import next_by_cron
@@ -121,6 +121,7 @@ def test_a_day_that_there_never_is_is_never_due() -> None:
     zone=st.sampled_from([NEW_YORK, BERLIN, "UTC", "Australia/Lord_Howe"]),
     after=st.integers(0, 1_500_000).map(lambda minutes: utc("2025-01-01T00:00") + timedelta(minutes=minutes)),
 )
+@example(minute=0, hour=0, zone=NEW_YORK, after=utc("2025-03-09T00:00"))
 def test_a_time_of_day_is_due_once_a_day(minute: int, hour: int, zone: str, after: datetime) -> None:
     """Always later than asked for, and 22 to 26 hours after the last, whatever the clock does."""
     first = next_by_cron(f"{minute} {hour} * * *", zone, after)
