@@ -59,8 +59,8 @@ def test_the_strategies_reach_every_reason_and_warning() -> None:
         seen.update("line_items" for event in result.events if len(event.rows) > 1)
         seen.update(event.event_source for event in result.events)
 
-    hurried = settings(UNHURRIED, derandomize=False, database=None)
-    for number in range(20):
+    hurried = settings(UNHURRIED, derandomize=False, database=None, max_examples=300)
+    for number in range(100):
         seed(number)(hurried(given(examples())(look)))()
         if set(seen) >= EXPECTED:
             break
