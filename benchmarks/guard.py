@@ -22,7 +22,8 @@ ATTEMPTS = 3
 
 MOST = Ratios(transform=2.6, last_look=0.6), PerBatch(1_350, 4_000, 6, 2), Imported(205, 1_000)
 """Ratios jitter by a tenth. Counts hardly do, but differ a little with Python and the libraries; how many writes share
-a transaction, and so wait for the disk once, depends on which thread is faster: each batch has two at most."""
+a transaction, and so wait for the disk once, depends on which thread is faster: each batch has two at most. The calls
+of staging include those that compute the checksums of batches."""
 
 _Found = TypeVar("_Found")
 

@@ -83,14 +83,14 @@ def test_a_file_that_is_there_stays_without_force(made: tuple[Shop, str], comman
 @pytest.mark.parametrize("force", [(), ("--force",)], ids=["", "force"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_link_device_pipe_or_socket_is_replaced(
-    made: tuple[Shop, str], command: str, force: tuple[str, ...], tmp_path: Path
+    made: tuple[Shop, str], command: str, force: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "real.parquet").write_text("mine")
     (tmp_path / "link.parquet").symlink_to("real.parquet")
     (tmp_path / "dangling.parquet").symlink_to("nothing")
     os.mkfifo(tmp_path / "pipe.parquet")
     with socket.socket(socket.AF_UNIX) as there:
-        os.chdir(tmp_path)
+        monkeypatch.chdir(tmp_path)
         there.bind("socket.parquet")
         for name in ("link", "dangling"):
             refused(written(made, command, tmp_path / f"{name}.parquet", *force), "is a link")

@@ -80,6 +80,7 @@ def test_digests_alone_and_in_lists_pass() -> None:
 
 def test_a_property_of_ones_own_with_the_name_of_a_hashed_parameter_passes() -> None:
     assert breach_of_events(body(event(email="yes", phone=True, zip_code=["94107"]), before=400)) is None
+    assert breach_of_events(b'{"properties":{"email":"bob"}}') is None
 
 
 @pytest.mark.parametrize("mail", MAILS)
@@ -187,10 +188,14 @@ def test_nothing_is_sent_to_an_audience_either(httpserver: HTTPServer) -> None:
     assert httpserver.log == []
 
 
-@pytest.mark.parametrize("text", [":+1+123456780958", '":+1 212', "::a%2540b", 'say \\":+1', ",:+12125550142"])
-def test_a_text_that_begins_with_a_colon_is_known_by_its_own_name(text: str) -> None:
+@pytest.mark.parametrize("text", [":+1+123456780958", ",:+12125550142", ":+12125550142"])
+def test_a_number_in_a_text_that_begins_with_a_colon_is_known_by_its_own_name(text: str) -> None:
     for value in (text, ["x", text]):
-        found = breach_of_events(body(event(description=value)))
-        assert found in {None, Breach("description", PHONE, 0)}
-    assert breach_of_events(body(event(description=":+12125550142"))) == Breach("description", PHONE, 0)
+        assert breach_of_events(body(event(description=value))) == Breach("description", PHONE, 0)
+
+
+@pytest.mark.parametrize("text", [":+1 212", "::a%2540b", 'say \\":+1'])
+def test_a_text_that_begins_with_a_colon_passes_without_a_number(text: str) -> None:
+    for value in (text, ["x", text]):
+        assert breach_of_events(body(event(description=value))) is None
     assert breach_of_events(body(event(order_id=":+1+123456780958"))) is None
