@@ -222,14 +222,15 @@ class KilledHealing(KilledResume):
 
     def begin(self, directory: Path) -> None:
         super().begin(directory)
-        self.damage()
+        assert self.damage()
 
-    def damage(self) -> None:
-        """Damage a file of the newest run's stage."""
+    def damage(self) -> bool:
+        """Damage a file of an open run's stage; gives whether there is one."""
         files = sorted(path for path in (self.play.shop.state / "runs").rglob("*.*") if path.is_file())
         files = [path for path in files if path.parent.name in open_runs(self.play.shop)]
         if files:
             self.chance.choice(DAMAGES)(self.chance.choice(files), self.chance)
+        return bool(files)
 
     def commands(self) -> Iterator[list[str]]:
         self.commands_killed += 2

@@ -105,7 +105,7 @@ class Scenario(ABC):
             self.begin(directory / name)
             lives.append(self.killed(next(self.commands()), calls=calls))
             self.resume()
-        self.check()
+            self.check()
         timed, counted = lives
         assert timed and counted
         return Life(timed.seconds, counted.calls)
