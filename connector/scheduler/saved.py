@@ -5,10 +5,10 @@ from pathlib import Path
 from shutil import copyfile, rmtree
 from urllib.parse import quote
 
+from connector.config.owned import FOLDERS
 from connector.config.project import FILE
 from connector.disk import make_private_file, make_private_folder
 
-FOLDERS = ("queries", "templates")
 FOLDER = "start"
 """Below the state folder."""
 

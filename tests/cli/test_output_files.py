@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from connector.cli.output import output_file, writing_to
+from connector.config.project import load_project
 from connector.errors import ConnectorError
 from connector.exports.parquet import ParquetFiles, files_in
 from connector.exports.sink import Part
@@ -19,6 +21,7 @@ from connector.exports.tables import SYNC_RUNS
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import serving
+from tests.config.project import write
 
 COMMANDS = {
     "rejects": ("rejects", "RUN"),
@@ -126,6 +129,28 @@ def test_nothing_of_the_project_or_its_state_is_replaced(made: tuple[Shop, str],
 def test_a_link_to_a_folder_of_the_project_leads_there(made: tuple[Shop, str], tmp_path: Path) -> None:
     (tmp_path / "elsewhere").symlink_to(made[0].directory / "queries")
     refused(written(made, "report", tmp_path / "elsewhere" / "new.html"), "belongs to the project")
+
+
+@pytest.mark.parametrize("folder", [".connector", "queries", "templates"])
+def test_a_folder_of_the_project_that_is_a_link_is_a_folder_of_the_project(tmp_path: Path, folder: str) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    write(project)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "purchases.sql").write_text("SELECT 1")
+    shutil.rmtree(project / folder, ignore_errors=True)
+    (project / folder).symlink_to(elsewhere)
+    for output in (project / folder / "purchases.sql", elsewhere / "purchases.sql", elsewhere / "new"):
+        outcome = inside("usage-report", "--month", "2026-11", "-o", str(output), "--force", project=project)
+        refused(outcome, "belongs to the project")
+    assert (elsewhere / "purchases.sql").read_text() == "SELECT 1"
+
+
+def test_a_folder_of_the_project_that_leads_to_itself_is_passed_over(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "templates").symlink_to("templates")
+    assert not load_project(tmp_path, {}).owns(tmp_path / "report.html")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
