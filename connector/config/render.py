@@ -6,9 +6,9 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Context
-from jinja2.sandbox import SandboxedEnvironment
 
 from connector.config.nodes import Node
+from connector.config.sandbox import BoundedEnvironment
 
 _MARKS = ("{{", "{%", "{#")
 
@@ -41,10 +41,8 @@ class _Missing(StrictUndefined):
         return self._undefined_name or ""
 
 
-class _Environment(SandboxedEnvironment):
-    """Settings need no arithmetic, which can take hours and gigabytes."""
-
-    intercepted_binops = frozenset({"*", "**", "%"})
+class _Environment(BoundedEnvironment):
+    """Settings need no arithmetic."""
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's
         """Refuse it."""

@@ -1,6 +1,6 @@
 """The Jinja that queries and template values are written in: sandboxed, strict, and told where it stands."""
 
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn
@@ -8,16 +8,14 @@ from typing import Any, NamedTuple, NoReturn
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes, pass_context
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import BlockReference, Context, LoopContext, Macro
-from jinja2.sandbox import SandboxedEnvironment
 
+from connector.config.sandbox import BoundedEnvironment
 from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, Problem
 from connector.queries.literals import Sql, Unwritable
 
 OUTPUT = "output of an expression"
 BLOCK = "block of SQL"
-MOST_CHARACTERS = 1 << 20
-"""Of a value that is calculated: no query is longer."""
 """Filters that no template can name, since the names have spaces."""
 
 
@@ -70,7 +68,7 @@ def _ending(hint: str, known: list[str]) -> str:
     return f".{hint}" if hint else f" (there is {', '.join(known)})" if known else ""
 
 
-class Environment(SandboxedEnvironment):
+class Environment(BoundedEnvironment):
     """What a macro or a `{% set %}` block writes is SQL already; what `{{ }}` writes goes through `output`.
 
     `output` gets the value and its line; `names` are those that the template may use.
@@ -87,14 +85,6 @@ class Environment(SandboxedEnvironment):
             return output(value, line)
 
         self.filters[OUTPUT] = output_filter
-
-    intercepted_binops = frozenset({"*", "**"})
-
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Multiply and raise what comes to no more than a query can be long. Raises ValueError for what does."""
-        if _comes_to(operator, left, right) > MOST_CHARACTERS:
-            raise ValueError(f"{operator} makes a value of more than {MOST_CHARACTERS:,} characters")
-        return super().call_binop(context, operator, left, right)
 
     def call(self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Mark what is written by a macro, a block or a recursive loop."""
@@ -122,17 +112,6 @@ class Environment(SandboxedEnvironment):
         except (RecursionError, MemoryError):
             problem = _problem(place, 1, "This cannot be filled in: it nests too deep, or takes too much memory")
         raise ConfigurationError([problem])
-
-
-def _comes_to(operator: str, left: Any, right: Any) -> float:
-    """About how many characters the result of `*` or `**` has."""
-    if isinstance(left, int) and isinstance(right, int):
-        digits = len(str(abs(left))) if abs(left) < 10**100 else left.bit_length()
-        return digits * (right if operator == "**" else 1)
-    for many, times in ((left, right), (right, left)):
-        if isinstance(many, Sized) and isinstance(times, int):
-            return len(many) * times
-    return 0
 
 
 def _through_filters(tree: nodes.Template) -> nodes.Template:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from connector.config.render import render
 from connector.errors import ConfigurationError
 from connector.queries.render import RunContext, render_query
 from tests.queries.queries import RUN, refused, rendered
@@ -249,3 +250,53 @@ def test_a_value_beyond_what_a_query_can_hold_is_not_calculated(tmp_path: Path, 
         render_query(
             tmp_path / "large.sql", dialect="duckdb", parameters={}, run=RunContext(datetime.now(UTC)), target="local"
         )
+
+
+LONG_METHODS = [
+    "'x'.ljust(1000000000)", "'x'.rjust(1000000000)", "'x'.center(1000000000)", "'x'.zfill(1000000000)", "'\\t'.expandtabs(1000000000)",
+    "'{:1000000000}'.format(1)", "'{a:1000000000}'.format_map({'a': 1})", "'x'['ljust'](1000000000)",
+    "'x'.encode().ljust(1000000000)", "(1).to_bytes(1000000000)",
+]  # fmt: skip
+LONG_FILTERS = [
+    "'%1000000000d' | format(1)", "'x' | center(1000000000)",
+    "'x' | indent(1000000000, true)", "['x'] | map('center', 1000000000) | first",
+    "[1] | tojson(indent=1000000000)", "[1] | batch(1000000000, 'x') | list", "[1] | slice(1000000000) | list",
+    "1 | round(1000000000, 'ceil')",
+]  # fmt: skip
+LONG_FORMATS = [
+    "'%1000000000d' % 1", "'%.1000000000f' % 1", "'%*d' % (1000000000, 1)", "'%(a)1000000000d' % {'a': 1}",
+    "('%s' * 1000) % ((('x' * 9000),) * 1000)", "'%1000000000d'.encode() % 1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", LONG_METHODS + LONG_FILTERS + LONG_FORMATS)
+def test_nothing_pads_to_gigabytes(tmp_path: Path, expression: str) -> None:
+    problem = refused(tmp_path, "SELECT {{ " + expression + " }}")
+    assert problem.startswith("1: This ")
+    assert "memory" not in problem
+    with pytest.raises(ValueError, match="cannot be filled in"):
+        render("{{ " + expression + " }}", {})
+
+
+@pytest.mark.parametrize(
+    ("expression", "sql"),
+    [
+        ("'%05d' % 7", "'00007'"),
+        ("'%s-%s' % ('a', 'b')", "'a-b'"),
+        ("'%(a)s' % {'a': 'x'}", "'x'"),
+        ("'%*d' % (3, 1)", "'  1'"),
+        ("7 % 4", "3"),
+        ("12345678901 % 100", "1"),
+        ("2.345 | round(2)", "2.35e0"),
+        ("[1, 2, 3] | batch(2) | list | length", "2"),
+        ("10000000 | tojson", "'10000000'"),
+    ],
+)
+def test_what_stays_short_is_calculated(tmp_path: Path, expression: str, sql: str) -> None:
+    assert rendered(tmp_path, "{{ " + expression + " }}") == sql
+
+
+def test_a_method_that_pads_is_named(tmp_path: Path) -> None:
+    assert refused(tmp_path, "{{ 'x'.zfill(5) }}") == (
+        '1: This cannot be filled in: the method "zfill" cannot be used here; format with %.'
+    )
