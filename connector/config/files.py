@@ -1,16 +1,24 @@
 """Saved queries and data templates, by name."""
 
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from connector.config.findings import Findings
 from connector.config.nodes import Node
 
 BUILT_IN_TEMPLATES = frozenset({"tiktok_events", "tiktok_audience"})
+LARGEST_QUERY = 1 << 20
+"""Bytes of a file that holds a query."""
 
 
 def query_path(directory: Path, node: Node | None, findings: Findings) -> Path | None:
     """Give the file of a saved query; None, with a finding, if there is none of that name."""
-    return _saved(directory / "queries", ".sql", "query", node, findings)
+    path = _saved(directory / "queries", ".sql", "query", node, findings)
+    if path is None or node is None or not (fault := _fault(path)):
+        return path
+    findings.add(node, f"names the query {path.name}, which {fault}")
+    return None
 
 
 def template_path(directory: Path, node: Node | None, findings: Findings) -> Path | None:
@@ -19,6 +27,17 @@ def template_path(directory: Path, node: Node | None, findings: Findings) -> Pat
     if node is not None and node.value in BUILT_IN_TEMPLATES and not (folder / f"{node.value}.yaml").is_file():
         return None
     return _saved(folder, ".yaml", "data template", node, findings)
+
+
+def _fault(path: Path) -> str | None:
+    """Return why a file is not to be read, before it is: reading a pipe or a device may never end."""
+    with suppress(OSError):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return "is not a regular file: replace it with one"
+        if status.st_size > LARGEST_QUERY:
+            return f"is larger than {LARGEST_QUERY >> 20} MiB: shorten it"
+    return None
 
 
 def _saved(folder: Path, suffix: str, kind: str, node: Node | None, findings: Findings) -> Path | None:

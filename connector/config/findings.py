@@ -10,7 +10,7 @@ from connector.errors import ConfigurationError, Problem
 
 _LONGEST_SHOWN = 60
 MOST_EXPLAINED = 100
-"""Problems that come with what was probably meant, which takes long to find."""
+"""The number of problems that get a suggestion. Finding one is slow."""
 
 
 @dataclass
@@ -31,12 +31,10 @@ class Findings:
             subject = f"{subject} is {_shown(node)}; it"
         end = "" if sentence.endswith(("?", ".")) else "."
         problem = Problem(_on_one_line(f"{subject} {sentence}{end}"), self.file, node.line)
-        self._append(problem)
+        self.record(problem)
 
-    def _append(self, problem: Problem) -> None:
-        # Problems are also added to the list itself.
-        if len(self._seen) < len(self.problems):
-            self._seen = set(self.problems)
+    def record(self, problem: Problem) -> None:
+        """Record a problem, unless it is recorded already."""
         if problem not in self._seen:
             self._seen.add(problem)
             self.problems.append(problem)

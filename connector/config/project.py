@@ -51,14 +51,17 @@ def load_project(
     document, problems = parse_yaml(file)
     if document is None:
         raise ConfigurationError(problems)
-    findings = Findings(file, list(problems))
+    findings = Findings(file)
+    for problem in problems:
+        findings.record(problem)
     if not isinstance(document.root.value, dict):
         findings.add(document.root, "must be a mapping that begins with version: 1", secret=True)
         findings.raise_any()
     check_size(document.root, findings)
     chosen = choose_target(document.root, target, findings)
     trees = merged_targets(document.root, findings)
-    findings.problems += [one for one in problems_of(file, trees, chosen) if one not in findings.problems]
+    for problem in problems_of(file, trees, chosen):
+        findings.record(problem)
     findings.raise_any()
     return Project(file, directory, target_names(document.root), chosen, trees[chosen], environ)
 

@@ -26,6 +26,9 @@ def choose_target(root: Node, asked: str | None, findings: Findings) -> str:
     """Give the target asked for, else the file's own; with a finding if there is none of that name."""
     names = target_names(root)
     written = root.child("target")
+    if not asked and written is not None and not _may_be_name(written.value):
+        # The check of the whole file says so.
+        return names[0]
     name = asked or (written.value if written else None) or (names[0] if len(names) == 1 else None)
     if name is None:
         findings.add(root, f"lacks target, the one of {', '.join(names)} to use when --target is not given")
@@ -35,10 +38,14 @@ def choose_target(root: Node, asked: str | None, findings: Findings) -> str:
     place = section(root, "targets") if asked or written is None else written
     if asked:
         hint = did_you_mean(asked, names) or f" There is {', '.join(names)}."
-        findings.problems.append(Problem(f'There is no target "{asked}".{hint}'))
+        findings.record(Problem(f'There is no target "{asked}".{hint}'))
         return names[0]
     findings.add_absent(place, "target", str(name), names, "in targets")
     return names[0]
+
+
+def _may_be_name(value: object) -> bool:
+    return value is None or (isinstance(value, str | int) and not isinstance(value, bool) and value != "")
 
 
 def merged_targets(root: Node, findings: Findings) -> Mapping[str, Node]:

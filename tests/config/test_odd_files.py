@@ -1,5 +1,6 @@
 """Project files made to be large, deep or broken: each is read or refused in a moment, in one sentence a problem."""
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.config.files import LARGEST_QUERY
+from connector.config.findings import Findings
 from connector.config.layout import MOST_ENTRIES, MOST_TARGETS
+from connector.config.nodes import Node
 from connector.config.project import load_project
 from connector.config.tree import DEEPEST, MOST_VALUES
 from connector.config.yaml import LARGEST_FILE, read_yaml
-from connector.errors import ConfigurationError
+from connector.errors import ConfigurationError, Problem
 from tests.cli.command import inside
 from tests.config.project import BASE, write
 
@@ -175,3 +179,63 @@ def read_anything(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> N
             read_yaml(file)
         except ConfigurationError as error:
             assert error.problems
+
+
+@pytest.mark.parametrize("targets", ["", "targets: {local: {}}\n", "targets: {local: {}, production: {}}\n"])
+@pytest.mark.parametrize("value", ["[local]", "[]", "{a: b}", "true", "1.5", "''"])
+def test_a_target_that_is_no_name_is_refused_in_one_sentence(tmp_path: Path, value: str, targets: str) -> None:
+    (problem,) = problems(tmp_path, f"{BASE}target: {value}\n{targets}")
+    assert "target is " in problem
+    assert "Node(" not in problem
+
+
+def test_a_problem_is_recorded_once() -> None:
+    findings = Findings(Path("orchestrations.yaml"))
+    for _ in range(2):
+        findings.record(Problem("This is wrong.", findings.file, 1))
+        findings.add(Node(1, 1, ("version",)), "must be 2")
+    assert len(findings.problems) == 2
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _link_to_pipe(path: Path) -> None:
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to("pipe")
+
+
+def _endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _large(path: Path) -> None:
+    path.write_text("SELECT 1 --" + "x" * LARGEST_QUERY)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_pipe, "is not a regular file"),
+        (_link_to_pipe, "is not a regular file"),
+        (_endless, "is not a regular file"),
+        (Path.mkdir, "is not a regular file"),
+        (_large, "is larger than 1 MiB"),
+    ],
+)
+def test_a_query_that_may_never_end_is_not_read(tmp_path: Path, make: Callable[[Path], None], words: str) -> None:
+    query = write(tmp_path) / "queries" / "purchases.sql"
+    query.unlink()
+    make(query)
+    for command in ("compile", "plan", "validate", "run"):
+        outcome = inside(command, "purchases", project=tmp_path)
+        assert outcome.code == 2
+        assert f"names the query purchases.sql, which {words}" in outcome.stderr
+
+
+def test_a_link_to_a_query_is_read(tmp_path: Path) -> None:
+    query = write(tmp_path) / "queries" / "purchases.sql"
+    query.rename(tmp_path / "elsewhere.sql")
+    query.symlink_to(tmp_path / "elsewhere.sql")
+    assert load_project(tmp_path, {}).orchestration("purchases").query_path == query
