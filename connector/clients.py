@@ -1,4 +1,4 @@
-"""What a client of a server on this machine may do: in time, and not by way of a page of somebody else's."""
+"""Limit clients of local servers: a deadline for each request, and no requests from other sites' pages."""
 
 import io
 import ipaddress
@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-FOREIGN = "Only a client on this machine may ask this, by an address of this machine and not through another site."
+FOREIGN = "Only clients on this machine may send this request, to a loopback address and not from another site's page."
 
 
 class RequestStream(io.RawIOBase):

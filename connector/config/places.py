@@ -1,12 +1,12 @@
 """Types of values that name a place or an address: time zone, region, URL."""
 
-import ipaddress
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator
 
+from connector.clients import is_loopback
 from connector.config.fields import text
 from connector.config.regions import REGIONS
 from connector.config.suggest import did_you_mean
@@ -46,7 +46,7 @@ def api_url(value: object) -> str:
         raise ValueError("must be an https:// address, or simulator")
     if url.username or url.password:
         raise ValueError("must not carry a user name or password")
-    if url.scheme == "http" and not _loopback(url.hostname):
+    if url.scheme == "http" and not is_loopback(address):
         raise ValueError("must be https:// (http:// is accepted on this machine only, as http://127.0.0.1:8080)")
     return address.rstrip("/")
 
@@ -61,13 +61,6 @@ def _split(address: str) -> SplitResult | None:
     except ValueError:
         return None
     return url
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 Zone = Annotated[str, BeforeValidator(zone)]

@@ -1,6 +1,5 @@
 """One HTTP request to TikTok. The only module that knows the HTTP library."""
 
-import ipaddress
 import re
 import threading
 import zlib
@@ -15,6 +14,7 @@ import httpx
 from pydantic import SecretStr
 
 from connector import __version__
+from connector.clients import is_loopback
 from connector.config.network import DIRECT, Network
 from connector.delivery.answer import Answer, Verdict
 from connector.destinations.tiktok.deadline import Backend, Deadline
@@ -55,7 +55,7 @@ _CHECK_PROXY = "Check the user name and password in `proxy`, and whether it may 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: of a body that is too large or cannot be decompressed, `body` is empty and `fault` says so."""
+    """An HTTP response. If the body is too large or cannot be decompressed, `body` is empty and `fault` says why."""
 
     status: int
     body: bytes
@@ -202,10 +202,8 @@ def _body(response: httpx.Response) -> tuple[bytes, str]:
         return b"", _NOT_DECOMPRESSED
     try:
         for _ in codings:
-            if (
-                len(body := zlib.decompressobj(_WINDOW_OF_ANY_FORMAT).decompress(body, LARGEST_ANSWER + 1))
-                > LARGEST_ANSWER
-            ):
+            body = zlib.decompressobj(_WINDOW_OF_ANY_FORMAT).decompress(body, LARGEST_ANSWER + 1)
+            if len(body) > LARGEST_ANSWER:
                 return b"", _TOO_LARGE
     except zlib.error:
         return b"", _NOT_DECOMPRESSED
@@ -216,15 +214,6 @@ def _untrusted(error: BaseException | None) -> SSLCertVerificationError | None:
     while error is not None and not isinstance(error, SSLCertVerificationError):
         error = error.__cause__ or error.__context__
     return error
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine."""
-    host = httpx.URL(url).host
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _trust(ca_file: Path | None) -> SSLContext:
