@@ -12,7 +12,14 @@ from pydantic import SecretStr
 
 from connector.config.network import DIRECT, Network
 from connector.delivery.answer import Answer, Verdict
-from connector.destinations.tiktok.answers import Envelope, calls_token_wrong, read_answer, read_envelope, rule_of
+from connector.destinations.tiktok.answers import (
+    Envelope,
+    calls_token_wrong,
+    read_envelope,
+    read_reply,
+    rule_of,
+    text_of,
+)
 from connector.destinations.tiktok.authorised import Authorised
 from connector.destinations.tiktok.codes import NO_PERMISSION, Rule
 from connector.destinations.tiktok.oauth import API
@@ -110,23 +117,15 @@ class AccountClient:
 
     def _read(self, reply: Reply, *secrets: SecretStr) -> Answer:
         hidden = [one.get_secret_value() for one in secrets]
-        return read_answer(
-            reply.status,
-            reply.body,
-            seconds=reply.seconds,
-            fault=reply.fault,
-            now=self._now(),
-            secrets=hidden,
-            rule_of=_rule,
-        )
+        return read_reply(reply, now=self._now(), secrets=hidden, rule_of=_rule)
 
 
 def made_id(data: Mapping[str, Any], key: str) -> str:
     """Return the id of what was created. Raises AccountRefused for an answer without one."""
-    found = data.get(key)
-    if not re.fullmatch(r"[\w-]{1,80}", written := str(found) if isinstance(found, str | int) else "", re.ASCII):
-        raise AccountRefused(f"TikTok's answer has no {key}, so that nothing is known of what was created.")
-    return written
+    created = text_of(data.get(key))
+    if not re.fullmatch(r"[\w-]{1,80}", created, re.ASCII):
+        raise AccountRefused(f"TikTok's answer has no {key}, so it is unknown what was created.")
+    return created
 
 
 def _written(value: Value) -> str:

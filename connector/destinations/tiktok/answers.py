@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector.delivery.answer import Answer, Verdict
 from connector.destinations.tiktok.codes import (
@@ -21,6 +21,9 @@ from connector.destinations.tiktok.codes import (
     rule_for_status,
 )
 from connector.destinations.tiktok.redact import LONGEST_MESSAGE, LONGEST_READ, redact
+
+if TYPE_CHECKING:
+    from connector.destinations.tiktok.transport import Reply
 
 THEN_RESUME = " Then run `connector resume`."
 
@@ -70,8 +73,8 @@ def read_envelope(body: bytes) -> Envelope | None:
     if not isinstance(parsed, dict) or not _is_code(parsed.get("code")):
         return None
     request_id, data = parsed.get("request_id"), parsed.get("data")
-    message = _text(parsed.get("message"))[:LONGEST_READ]
-    return Envelope(parsed["code"], message, _text(request_id) or None, data if isinstance(data, dict) else {})
+    message = text_of(parsed.get("message"))[:LONGEST_READ]
+    return Envelope(parsed["code"], message, text_of(request_id) or None, data if isinstance(data, dict) else {})
 
 
 def _is_code(value: object) -> bool:
@@ -79,8 +82,8 @@ def _is_code(value: object) -> bool:
     return type(value) is int and abs(value) < LARGEST_CODE
 
 
-def _text(value: object) -> str:
-    """A text, or the digits of a number; of anything else, nothing."""
+def text_of(value: object) -> str:
+    """Return a text, or the digits of a number; of anything else, nothing."""
     return value if isinstance(value, str) else str(value) if type(value) is int else ""
 
 
@@ -120,9 +123,9 @@ def read_answer(
     secrets: Iterable[str] = (),
     rule_of: Callable[[Envelope], Rule] = rule_of,
 ) -> Answer:
-    """What to do after this answer. `now` is in UTC: a limit per day ends at 00:00 UTC. No message shows `secrets`.
+    """Decide what to do after an answer. `now` is in UTC, because daily limits end at 00:00 UTC.
 
-    `fault` says why there is no body to read.
+    Messages never contain `secrets`. `fault` says why there is no body to read.
     """
     envelope = read_envelope(body)
     if envelope is None:
@@ -135,6 +138,21 @@ def read_answer(
     message = _sentence(rule, f"{said or 'no message'} (code {envelope.code})") if rule.help else said
     request_id = redact_id(envelope.request_id)
     return Answer(rule.verdict, status, envelope.code, message, request_id, seconds, wait)
+
+
+def read_reply(
+    reply: "Reply", *, now: datetime, secrets: Iterable[str] = (), rule_of: Callable[[Envelope], Rule] = rule_of
+) -> Answer:
+    """Decide what to do after an HTTP response, as `read_answer` does."""
+    return read_answer(
+        reply.status,
+        reply.body,
+        seconds=reply.seconds,
+        now=now,
+        fault=reply.fault,
+        secrets=secrets,
+        rule_of=rule_of,
+    )
 
 
 def calls_token_wrong(answer: Answer) -> bool:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from connector.config.network import DIRECT, Network
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
-from connector.destinations.tiktok.answers import THEN_RESUME, read_answer
+from connector.destinations.tiktok.answers import THEN_RESUME, read_reply
 from connector.destinations.tiktok.authorised import Authorised
 from connector.destinations.tiktok.body import request_body
 from connector.destinations.tiktok.guard import breach_of_events, withheld
@@ -61,10 +61,7 @@ class EventsClient:
         reply = self._transport.post(EVENT_TRACK, body, token)
         if not isinstance(reply, Reply):
             return reply.answer(THEN_RESUME)
-        secrets = [token.get_secret_value()]
-        return read_answer(
-            reply.status, reply.body, seconds=reply.seconds, fault=reply.fault, now=self._now(), secrets=secrets
-        )
+        return read_reply(reply, now=self._now(), secrets=[token.get_secret_value()])
 
     def close(self) -> None:
         """Close every connection."""

@@ -52,7 +52,7 @@ _SUSPICIOUS = tuple(
         (b"#", ESCAPED.encode()),
     )
 )
-"""What may be part of an address, or begin a number, however it is encoded: a byte and what begins with it."""
+"""A byte, and the pattern that begins with it: possible parts of an address, or starts of a number, in any encoding."""
 _BESIDE = np.zeros(256, np.bool_)
 _BESIDE[list(b"0123456789+()")] = True
 _LEADS = np.zeros(256, np.bool_)
@@ -63,7 +63,7 @@ _NOWHERE = np.zeros(0, np.intp)
 _LAST, _BEFORE_LAST = b")];", np.zeros(256, np.bool_)
 _BEFORE_LAST[list(b"tTsbkrlm ")] = True
 _HIDDEN = re.compile(rb"(?:[aA][tT] {0,2}[)\]]|(?:commat|plus|lpar|lsqb|lbrack|percnt|bsol|num);)\Z")
-"""What ends an at sign in brackets, and the names of signs in HTML."""
+"""The last bytes of an at sign in brackets and of HTML's names of signs."""
 _UNUSUAL = re.compile(UNUSUAL_IN_BYTES)
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")
 PART = 1 << 18

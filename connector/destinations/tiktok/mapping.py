@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from connector.config.network import DIRECT, Network
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
-from connector.destinations.tiktok.answers import THEN_RESUME, Envelope, read_answer, rule_of
+from connector.destinations.tiktok.answers import THEN_RESUME, Envelope, read_reply, rule_of
 from connector.destinations.tiktok.authorised import Authorised
 from connector.destinations.tiktok.codes import AUDIENCES_SCOPE, EVENTS_SCOPE, NO_PERMISSION, WRONG_SCOPE, Rule
 from connector.destinations.tiktok.guard import breach_of_members, withheld
@@ -95,15 +95,7 @@ class MappingClient:
         reply = self._transport.post(SEGMENT_MAPPING, body, token)
         if not isinstance(reply, Reply):
             return reply.answer(THEN_RESUME)
-        return read_answer(
-            reply.status,
-            reply.body,
-            seconds=reply.seconds,
-            fault=reply.fault,
-            now=self._now(),
-            secrets=[token.get_secret_value()],
-            rule_of=_rule,
-        )
+        return read_reply(reply, now=self._now(), secrets=[token.get_secret_value()], rule_of=_rule)
 
 
 def mapping_body(batch: Batch, advertiser_ids: Sequence[str]) -> bytes:
