@@ -48,7 +48,9 @@ def read(path: Path) -> list[Fault]:
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
-        listed = yaml.safe_load(content) if len(content) <= LARGEST_FILE else None
+        if len(content) > LARGEST_FILE:
+            raise UsageError(f"{path}: this file is larger than {LARGEST_FILE >> 20} MiB. Write fewer faults.")
+        listed = yaml.safe_load(content)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}.") from None
     except (yaml.YAMLError, ValueError, RecursionError):
