@@ -35,7 +35,7 @@ _MOST_BLANKS = 3
 _OFTEN = re.compile(r".*\.(?:com|net|org|edu|gov|mil|int|info|biz|name|email|example|[a-z]{2})", re.IGNORECASE)
 _OFTENEST = re.compile(r".*\.(?:com|net|org|edu|gov)", re.IGNORECASE)
 _TRIMMED = "!$'*^`{}~.-"
-"""What stands around an address rather than in it."""
+"""Characters around an address that are not part of it."""
 _SCHEME = re.compile(r"(?<![A-Za-z0-9+.-])(?!mailto)[A-Za-z][A-Za-z0-9+.-]*\Z", re.IGNORECASE)
 _AFTER_AUTHORITY = re.compile(r"[/?#\s\"<>]")
 _LONGEST_AUTHORITY = 300

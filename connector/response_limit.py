@@ -1,4 +1,4 @@
-"""A limit to answers that are read by `requests`, with which parts of others send."""
+"""Limit the size of answers that third-party libraries read with `requests`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -85,7 +85,7 @@ def _from_here(problem: Problem) -> Problem:
 
 
 def _damaged_ledger(folder: object) -> str | None:
-    """The sentence on the project's ledger, if it is one that no command can go by."""
+    """Return the message for a damaged ledger, or None."""
     from connector.pipeline.history import damaged_ledger
 
     with suppress(Exception):

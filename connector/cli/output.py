@@ -13,7 +13,7 @@ from connector.errors import ConnectorError, UsageError
 if TYPE_CHECKING:
     from connector.config.project import Project
 
-ForceOption = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 
 
 def check_output(output: Path, project: "Project", *, force: bool) -> None:
@@ -23,7 +23,7 @@ def check_output(output: Path, project: "Project", *, force: bool) -> None:
     except OSError as error:
         raise UsageError(f'"{output}" cannot be written: {error.strerror}. Name another file.') from None
     if mode is not None and stat.S_ISDIR(mode):
-        raise UsageError(f'"{output}" is a folder: name a file, such as {output / "report.html"}.')
+        raise UsageError(f'"{output}" is a folder: name a file in it.')
     if not output.parent.is_dir():
         raise UsageError(f'The folder "{output.parent}" does not exist: make it first.')
     if mode is not None and not stat.S_ISREG(mode):

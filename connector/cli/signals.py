@@ -27,7 +27,7 @@ def stopped_by_signals(leave_at_once: Callable[[], None]) -> Iterator[threading.
             # From a thread: where the signal comes while this one is within `stop.wait`, it would wait for itself.
             threading.Thread(target=stop.set, name="stop").start()
             if is_terminal():
-                say("Stopping; requests in flight are awaited for some seconds. Once more: stop at once.")
+                say("Stopping: waiting a few seconds for requests in flight. Press Ctrl+C again to stop at once.")
             return
         leave_at_once()
         sys.stdout.flush()

@@ -20,7 +20,7 @@ from connector.config.warehouse import DatabaseUrl, Warehouse
 
 SECTIONS = ("warehouses", "credentials", "destinations", "orchestrations")
 MOST_ENTRIES, MOST_TARGETS = 2_000, 50
-"""Of a section, and targets, each of which is checked."""
+"""The most entries of a section, and the most targets. Each target is checked separately."""
 _MODELS: Mapping[str, tuple[type[Settings], ...]] = {
     "warehouses": (Warehouse,),
     "credentials": (Credential,),

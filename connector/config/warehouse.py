@@ -49,7 +49,7 @@ def host_list(value: object) -> tuple[str, ...]:
 
 
 class ExternalAccess(Settings):
-    """What queries of a DuckDB warehouse may read beside its file and the project folder."""
+    """Files and hosts that queries of a DuckDB warehouse may read, in addition to its file and the project folder."""
 
     filled_in: ClassVar[frozenset[str]] = frozenset()
 

@@ -80,7 +80,7 @@ def _content(path: Path) -> bytes:
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes with the implicit types of this module's docstring, so many and so deep at most."""
+    """Compose nodes with the implicit types of this module's docstring, up to a number and a depth."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - the name and shape are PyYAML's
 

@@ -38,9 +38,9 @@ class _Ragged:
     breaks: int
     """Line breaks within its values."""
     joined: bool
-    """Tell whether it holds a byte order mark."""
+    """Whether it holds a byte order mark."""
     blank: bool = False
-    """Tell whether it is a line of blanks only, which is not a row."""
+    """Whether it holds only blanks and so is not a row."""
 
 
 @dataclass

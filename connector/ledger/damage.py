@@ -15,7 +15,7 @@ _TIMES = {"at", "since", "keep_until", "handled_until"}
 """Names of columns that hold times, as do all that end in `_at`."""
 
 _BYTES = {"event_keys": 16, "digests": 32, "doubtful": 32, "counts": 2}
-"""Of what size the values are that are joined in a column."""
+"""Bytes of a value in columns that join values of one size."""
 
 
 def file_of(url: str) -> Path | None:

@@ -15,12 +15,23 @@ from connector.sources.failures import named_errors
 Restrict = Callable[[duckdb.DuckDBPyConnection, list[str]], None]
 """Restricts a session; the texts are SQL that will run in it."""
 
-_ALLOWED = frozenset({"ALTER", "COPY", "CREATE", "DELETE", "DROP", "INSERT", "MERGE_INTO", "MULTI", "SELECT"}) | {
-    "SET",
-    "TRANSACTION",
-    "UPDATE",
-    "VACUUM",
-}
+_ALLOWED = frozenset(
+    {
+        "ALTER",
+        "COPY",
+        "CREATE",
+        "DELETE",
+        "DROP",
+        "INSERT",
+        "MERGE_INTO",
+        "MULTI",
+        "SELECT",
+        "SET",
+        "TRANSACTION",
+        "UPDATE",
+        "VACUUM",
+    }
+)
 
 
 def make(file: Path, shown: str, restrict: Restrict) -> None:

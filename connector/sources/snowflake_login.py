@@ -28,9 +28,9 @@ def login_of(warehouse: Warehouse, directory: Path, tag: str | None) -> dict[str
     """
     url = _url(warehouse)
     options: dict[str, Any] = {**url.query, **warehouse.options}
-    session = {**({"QUERY_TAG": tag} if tag else {}), **options.pop("session_parameters", {})}
+    tagged = {"QUERY_TAG": tag} if tag else {}
+    session = {**tagged, **options.pop("session_parameters", {}), "MULTI_STATEMENT_COUNT": 1}
     secret = _secret(warehouse, url, directory, options)
-    session |= {"MULTI_STATEMENT_COUNT": 1}
     return {**_OURS, **_place(url), "user": url.username, **options, **secret, "session_parameters": session}
 
 

@@ -117,4 +117,7 @@ def test_what_goes_to_the_simulator_of_a_run_is_told_not_to_be_kept(shop: Shop) 
         destination["api_url"] = "simulator"
     (shop.directory / "orchestrations.yaml").write_text(yaml.safe_dump(document))
     said = inside("audiences", project=shop.directory).stderr
-    assert f"What {', '.join(document['destinations'])} sends to the simulator within a run is not kept." in said
+    assert (
+        f"Audiences that {', '.join(document['destinations'])} sends to the simulator during a run are not stored."
+        in said
+    )

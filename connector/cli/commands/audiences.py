@@ -80,7 +80,7 @@ def _list(project: ProjectOption, target: TargetOption, json_output: bool) -> No
     if not found:
         say(f"No run has kept an audience yet, target {opened.target}.")
         if names := sent_to_simulator(opened):
-            say(f"What {', '.join(names)} sends to the simulator within a run is not kept.")
+            say(f"Audiences that {', '.join(names)} sends to the simulator during a run are not stored.")
         return
     heading = ("audience", "id", "ad accounts", "members", "last sync")
     for line in table([heading, *map(_row, found)]):
