@@ -251,7 +251,7 @@ def chunk_of(batches: Sequence[pa.RecordBatch], cleaning: Mapping[int, Cleaning]
     table = pa.Table.from_batches(batches)
     try:
         return _chunk(table, cleaning, first_row)
-    except (pa.ArrowInvalid, UnicodeDecodeError):
+    except pa.ArrowInvalid:
         return _chunk(with_valid_texts(table), cleaning, first_row)
 
 

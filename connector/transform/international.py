@@ -45,9 +45,7 @@ def international(texts: pa.StringArray) -> pa.StringArray:
     numbers, possible = _possible(kept)
     if len(with_code) == len(texts):
         return numbers if possible.all() else pc.if_else(pa.array(possible), numbers, _NOTHING)
-    places = np.full(len(texts), -1)
-    places[with_code[possible]] = np.flatnonzero(possible)
-    return numbers.take(pa.array(places, mask=places < 0))
+    return _placed(numbers.filter(pa.array(possible)), with_code[possible], len(texts))
 
 
 def north_american(texts: pa.StringArray) -> pa.StringArray:
@@ -58,9 +56,8 @@ def north_american(texts: pa.StringArray) -> pa.StringArray:
     bounds, found = in_memory(texts)
     bounds, characters, well_spaced = _unspaced(bounds, np.frombuffer(found, np.uint8), opening=ord("("))
     digits = characters - ord("0")
-    others = np.r_[np.int32(0), np.cumsum(digits > 9, dtype=np.int32)]
-    starts, sizes, before = bounds[:-1], np.diff(bounds), others[bounds[1:]] - others[bounds[:-1]]
-    long = well_spaced & (sizes >= _NANP_DIGITS) & (sizes <= _NANP_DIGITS + 2) & (before <= 1)
+    starts, sizes, others = bounds[:-1], np.diff(bounds), _others(digits, bounds)
+    long = well_spaced & (sizes >= _NANP_DIGITS) & (sizes <= _NANP_DIGITS + 2) & (others <= 1)
     if texts.null_count:
         long &= texts.is_valid().to_numpy(zero_copy_only=False)
     chosen = np.flatnonzero(long)
@@ -68,7 +65,7 @@ def north_american(texts: pa.StringArray) -> pa.StringArray:
         return pa.nulls(len(texts), pa.string())
     first, last = starts[chosen], bounds[1:][chosen] - _NANP_DIGITS
     lead, plus = last - first, characters[first] == ord("+")
-    right = (digits[last] - 2 < 8) & (digits[last + 3] - 2 < 8) & (before[chosen] == plus)
+    right = (digits[last] - 2 < 8) & (digits[last + 3] - 2 < 8) & (others[chosen] == plus)
     right &= np.where(lead > 0, (digits[last - 1] == 1) & (lead == 1 + plus), ~plus)
     national = np.lib.stride_tricks.sliding_window_view(characters, _NANP_DIGITS)[last[right]]
     return _with_code(len(texts), chosen[right], national)
@@ -79,10 +76,14 @@ def _with_code(count: int, places: Numbers, national: Bytes) -> pa.StringArray:
     texts = np.empty((len(places), 2 + _NANP_DIGITS), np.uint8)
     texts[:, :2], texts[:, 2:] = list(b"+1"), national
     bounds = np.arange(len(places) + 1, dtype=np.int32) * texts.shape[1]
-    numbers = pa.StringArray.from_buffers(len(places), pa.py_buffer(bounds), pa.py_buffer(texts))
+    return _placed(pa.StringArray.from_buffers(len(places), pa.py_buffer(bounds), pa.py_buffer(texts)), places, count)
+
+
+def _placed(texts: pa.StringArray, places: Numbers, count: int) -> pa.StringArray:
+    """So many texts, of which those at these places are the given ones, and the others NULL."""
     positions = np.full(count, -1)
     positions[places] = np.arange(len(places))
-    return numbers.take(pa.array(positions, mask=positions < 0))
+    return texts.take(pa.array(positions, mask=positions < 0))
 
 
 def _possible(texts: pa.StringArray) -> tuple[pa.StringArray, Flags]:
@@ -130,12 +131,17 @@ def _few_between(bounds: Bounds, separators: Flags) -> Flags:
 def _are_numbers(bounds: Bounds, characters: Bytes) -> Flags:
     """Which texts are a plus sign and the digits of a possible number."""
     digits = characters - ord("0")
-    others = np.r_[np.int32(0), np.cumsum(digits > 9, dtype=np.int32)]
     starts, sizes = bounds[:-1] + 1, np.diff(bounds) - 1
-    right: Flags = (others[bounds[1:]] - others[bounds[:-1]] == 1) & (sizes > _LONGEST_CODE) & (sizes < _MOST_DIGITS)
+    right: Flags = (_others(digits, bounds) == 1) & (sizes > _LONGEST_CODE) & (sizes < _MOST_DIGITS)
     chosen = np.flatnonzero(right)
     right[chosen] = _fit_plans(starts[chosen], sizes[chosen], digits)
     return right
+
+
+def _others(digits: Bytes, bounds: Bounds) -> Bounds:
+    """How many characters of each text are no digits."""
+    before = np.r_[np.int32(0), np.cumsum(digits > 9, dtype=np.int32)]
+    return before[bounds[1:]] - before[bounds[:-1]]
 
 
 def _fit_plans(starts: Bounds, sizes: Bounds, digits: Bytes) -> Flags:

@@ -13,12 +13,11 @@ _DELETE = 0x7F
 _DIALLED, _SPACED = (b"@", b"%", b"+", b"#", b"\\"), (b"-", b"(", b".")
 
 
-def signs_of(column: pa.Array | pa.ChunkedArray) -> int:
-    """Return which of the signs of addresses and phone numbers may stand in a column, be it of texts or nested."""
+def signs_of(values: pa.Array) -> int:
+    """Return which signs of addresses and phone numbers may stand in these values, be they texts or nested."""
     found = 0
-    for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
-        for written in _written(chunk):
-            found |= _signs(written)
+    for written in _written(values):
+        found |= _signs(written)
     return found
 
 

@@ -31,8 +31,9 @@ class CompiledTransform:
     `event_ids` are plain (see plain_ids.py), `usual_events_sql` makes the same of `usual_events`, with less to try;
     likewise `item_ids` and `usual_items_sql`. `rejected_sql` gives what is kept of rejected rows, over `rejected`,
     `ids_sql` the ids by which rows are found again, over `identified`, and `keys_sql` the keys of their events, over
-    `keyed`; these two read `id_columns` and `key_columns` alone. `routed` says whether rows name their own event
-    source. `cleaning` names the columns that are read, by their position, and `phone_columns` those of phone numbers.
+    `keyed`; these two read `id_columns` and `key_columns` alone, with row_number, so that there are rows at all.
+    `routed` says whether rows name their own event source. `cleaning` names the columns that are read, by their
+    position, and `phone_columns` those of phone numbers.
     """
 
     events_sql: str
@@ -95,16 +96,16 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         usual_events_sql=context.layers.select(events, "usual_events", usual=True),
         items_sql=items_sql,
         usual_items_sql=context.layers.select(items, "usual_items", usual=True),
-        event_ids=_columns_in(events_sql, ids)[:-1],
-        item_ids=_columns_in(items_sql, ids)[:-1],
+        event_ids=_columns_in(events_sql, ids),
+        item_ids=_columns_in(items_sql, ids),
         event_columns=tuple(of_event),
         texts_sql=properties.TEXTS_SQL,
         text_columns=properties.text_columns(context),
         rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
         ids_sql=ids_sql,
-        id_columns=_columns_in(ids_sql, columns),
+        id_columns=(*_columns_in(ids_sql, columns), "row_number"),
         keys_sql=keys_sql,
-        key_columns=_columns_in(keys_sql, columns),
+        key_columns=(*_columns_in(keys_sql, columns), "row_number"),
         cleaning=binding.cleaning(),
         routed=wrong_route is not None,
         phone_columns=phone_columns,
@@ -113,8 +114,8 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
 
 
 def _columns_in(sql: str, columns: list[str]) -> tuple[str, ...]:
-    """The columns that a query reads, or what is derived of them; and row_number, so that there are rows at all."""
-    return *(column for column in columns if re.search(rf"\b{column}(?![0-9])", sql)), "row_number"
+    """Which of these columns a query reads, or something derived from them."""
+    return tuple(column for column in columns if re.search(rf"\b{column}(?![0-9])", sql))
 
 
 def _digest(columns: list[str], rules: EventRules) -> str:

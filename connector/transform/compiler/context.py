@@ -77,7 +77,7 @@ class Context:
             column = f"given_{name}"
             value = literal(constant.value, BY_NAME[name].kind)
             given = self.layers.put(Level.GIVEN, column, self.for_web(name, value))
-            self.given[name] = self._guarded(column, given, BY_NAME[name].plain, isinstance(constant.value, str))
+            self.given[name] = self._guarded(column, given, BY_NAME[name].plain, text=isinstance(constant.value, str))
         elif fields:
             self.given[name] = self.column_text(f"given_{name}", fields[0], BY_NAME[name])
         return self.given.get(name)
@@ -101,8 +101,7 @@ class Context:
                 inexact = is_inexact(f"c{source.index}")
                 self.inexact.setdefault(parameter.name, self.for_web(parameter.name, inexact))
         given = self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, text))
-        holding = source if is_text(source.kind) and parameter.plain is not Plain.ID else is_text(source.kind)
-        return self._guarded(column, given, parameter.plain, holding, source)
+        return self._guarded(column, given, parameter.plain, text=is_text(source.kind), source=source)
 
     def source_text(self, source: Field, parameter: Parameter) -> str:
         """The text of a column, marked where it may be a placeholder and the parameter's kind asks for that."""
@@ -122,11 +121,13 @@ class Context:
         """Return the same of JSON, whose strings are texts."""
         return guarded_json(json, signs_column(f"c{source.index}"))
 
-    def _guarded(self, column: str, given: str, plain: Plain, text: Field | bool, source: Field | None = None) -> str:
-        """Put the guarded text; `text` is the column that it is of, or tells whether there is one."""
+    def _guarded(self, column: str, given: str, plain: Plain, *, text: bool, source: Field | None = None) -> str:
+        """Put the guarded value of a column of the result, or of a constant. Only texts can hold an address."""
         expression = given
         if text and plain is not Plain.AS_GIVEN:
-            expression = guarded(given, plain) if isinstance(text, bool) else self.guarded(given, plain, text)
+            # Of ids, the whole column is looked at: see `ids`.
+            seen = source if plain is not Plain.ID else None
+            expression = self.guarded(given, plain, seen) if seen else guarded(given, plain)
         own = self.is_own_phone(given) if plain is Plain.ID else None
         if own:
             expression = f"CASE WHEN {own} THEN {id_digest(given)} ELSE {expression} END"

@@ -11,7 +11,7 @@ from connector.transform.sql.functions import ANONYMOUS
 from connector.transform.sql.json import json_text, members
 from connector.transform.sql.text import holds_control, id_number, quote, redacted, without, without_addresses
 
-_EVENT_ID = json_text("event_id")
+_AS_IT_IS = ("""'"'""", "event_id", """'"'""")
 FOUND_BY = ("event_id", "order_id")
 _TIME_LIKE = r"\d{4}-?\d{2}-?\d{2}.*|1\d{9}|1\d{12}"
 _CODED = frozenset(
@@ -35,13 +35,8 @@ def compile_head(
     limited = context.on_web("true") if context.rules.limited_data_use else None
     people = [(one.name, one.json) for one in identifiers]
     people += [(_user_key(name), context.layers.put(Level.ID, f"user_{name}", json)) for name, json in user.items()]
-    parts = [
-        """'{"event":'""",
-        json_text("event"),
-        """',"event_time":'""",
-        "event_time",
-        """',"event_id":'""",
-        _EVENT_ID,
+    before = ["""'{"event":'""", json_text("event"), """',"event_time":'""", "event_time", """',"event_id":'"""]
+    after = [
         *([f"""CASE WHEN {limited} THEN ',"limited_data_use":true' END"""] if limited else []),
         """',"user":{'""",
         members(people),
@@ -51,11 +46,10 @@ def compile_head(
         content_type,
         *properties,
     ]
-    head = f"concat({', '.join(parts)})"
     if context.fields("event_id") or not context.text("event_id"):
         # One that is plain, or derived, holds nothing that JSON escapes.
-        context.layers.put_usual("head", head.replace(_EVENT_ID, """'"', event_id, '"'"""))
-    context.layers.put(Level.PAYLOAD, "head", head)
+        context.layers.put_usual("head", f"concat({', '.join([*before, *_AS_IT_IS, *after])})")
+    context.layers.put(Level.PAYLOAD, "head", f"concat({', '.join([*before, json_text('event_id'), *after])})")
 
 
 def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
