@@ -141,7 +141,7 @@ def _are_numbers(bounds: Bounds, characters: Bytes) -> Flags:
 def _others(digits: Bytes, bounds: Bounds) -> Bounds:
     """How many characters of each text are no digits."""
     before = np.r_[np.int32(0), np.cumsum(digits > 9, dtype=np.int32)]
-    return before[bounds[1:]] - before[bounds[:-1]]
+    return np.asarray(before[bounds[1:]] - before[bounds[:-1]])
 
 
 def _fit_plans(starts: Bounds, sizes: Bounds, digits: Bytes) -> Flags:

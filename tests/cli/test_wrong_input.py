@@ -140,7 +140,7 @@ def test_a_query_that_cannot_be_read_is_told(made: Shop) -> None:
     made.query.mkdir()
     outcome = run(made)
     assert outcome.code == 2
-    assert str(made.query) in outcome.sentence
+    assert f"{made.query.name}, which is not a regular file: replace it with one." in outcome.sentence
 
 
 COLUMN_MISTAKES = {
