@@ -8,26 +8,25 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-ARCHITECTURE = ROOT / "docs" / "architecture.md"
-SIMULATOR = ROOT / "docs" / "simulator.md"
-DESTINATIONS = ROOT / "docs" / "destinations.md"
-CREDENTIALS = ROOT / "docs" / "credentials.md"
+ARCHITECTURE = ROOT / "docs" / "explanation" / "architecture.md"
+SIMULATOR = ROOT / "docs" / "reference" / "simulator.md"
+DESTINATIONS = ROOT / "docs" / "how-to" / "destinations.md"
+CREDENTIALS = ROOT / "docs" / "how-to" / "credentials.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
-WAREHOUSES = ROOT / "docs" / "warehouses.md"
-FILES = ROOT / "docs" / "files.md"
-DELIVERY = ROOT / "docs" / "delivery.md"
-RUNS = ROOT / "docs" / "runs.md"
-AUDIENCES = ROOT / "docs" / "audiences.md"
-ENVIRONMENTS = ROOT / "docs" / "environments.md"
-ACCESS = ROOT / "docs" / "access.md"
-FORGET = ROOT / "docs" / "forget.md"
-SCHEDULING = ROOT / "docs" / "scheduling.md"
-NOTIFICATIONS = ROOT / "docs" / "notifications.md"
-SECURITY = ROOT / "docs" / "security.md"
-PAGES = (
-    README, TUTORIAL, DELIVERY, ARCHITECTURE, CONTRIBUTING, SIMULATOR, WAREHOUSES, FILES, CREDENTIALS, DESTINATIONS,
-    AUDIENCES, ENVIRONMENTS, ACCESS, FORGET, RUNS, SCHEDULING, NOTIFICATIONS, SECURITY,
-)  # fmt: skip
+WAREHOUSES = ROOT / "docs" / "how-to" / "warehouses.md"
+FILES = ROOT / "docs" / "how-to" / "files.md"
+DELIVERY = ROOT / "docs" / "explanation" / "delivery.md"
+RUNS = ROOT / "docs" / "how-to" / "runs.md"
+AUDIENCES = ROOT / "docs" / "how-to" / "audiences.md"
+ENVIRONMENTS = ROOT / "docs" / "how-to" / "environments.md"
+ACCESS = ROOT / "docs" / "how-to" / "access.md"
+FORGET = ROOT / "docs" / "how-to" / "forget.md"
+SCHEDULING = ROOT / "docs" / "how-to" / "scheduling.md"
+NOTIFICATIONS = ROOT / "docs" / "how-to" / "notifications.md"
+SECURITY = ROOT / "docs" / "explanation" / "security.md"
+PAGES = (README, CONTRIBUTING, *sorted((ROOT / "docs").rglob("*.md")))
+KINDS = ("how-to", "reference", "explanation")
+"""The folders of `docs`; the tutorial is the fourth kind."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,13 @@ def first_column(page: Path, heading: str) -> list[str]:
 def code(text: str) -> list[str]:
     """What stands between backticks."""
     return re.findall(r"`([^`\n]+)`", text)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub names them."""
+    outside = "".join(re.split(r"^```.*?^```$", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL))
+    headings = re.findall(r"^#+ (.+)$", outside, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def section(page: Path, heading: str) -> str:

@@ -10,7 +10,7 @@ AUDIENCE_BEGIN, AUDIENCE_END = (mark.replace("parameters", "audience parameters"
 
 
 NOT_SENT = "not sent"
-_LINKS = {"event_id": "docs/delivery.md#which-rows-are-one-event"}
+_LINKS = {"event_id": "docs/explanation/delivery.md#which-rows-are-one-event"}
 
 
 def rows() -> Iterator[tuple[str, ...]]:

@@ -137,12 +137,6 @@ def words_after(command: str, page: Path) -> set[str]:
     return set(re.findall(rf"^\s*(?:\$ )?{command} ([a-z]+(?:-[a-z]+)*)\b", typed, re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_files_that_a_page_links_to_are_there(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8"))
-    assert [link for link in links if not (page.parent / link).exists()] == []
-
-
 def test_the_pages_list_the_keys_of_a_role_and_the_kinds_of_digests() -> None:
     assert set(first_column(ACCESS, "key of a role")) == set(Role.known_keys())
     assert first_column(FORGET, "digest") == [EMAIL, AUDIENCE_EMAIL, PHONE]

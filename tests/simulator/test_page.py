@@ -1,4 +1,4 @@
-"""docs/simulator.md says what there is, and its curl commands answer as shown."""
+"""docs/reference/simulator.md says what there is, and its curl commands answer as shown."""
 
 import argparse
 import json
