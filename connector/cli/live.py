@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from connector.cli.console import is_terminal, say
 from connector.simulator.server import Simulator
-from connector.simulator.summary import view
-from connector.simulator.tally import Tally
+from connector.simulator.tally import Tally, detailed_summary
 
 SECONDS_BETWEEN_LOOKS = 0.25
 SECONDS_BETWEEN_LINES = 5.0
@@ -20,7 +19,7 @@ def watch(simulator: Simulator, stop: threading.Event, *, quiet: bool = False) -
     else:
         _tell(simulator, stop, quiet=quiet)
     if not quiet:
-        for line in view(simulator.tally):
+        for line in detailed_summary(simulator.tally):
             say(line)
 
 
@@ -31,7 +30,7 @@ def _renew(simulator: Simulator, stop: threading.Event) -> None:
 
     def screen() -> Text:
         head = Text(f"{simulator.url}  Ctrl-C ends it\n", style="bold")
-        for line in view(simulator.tally):
+        for line in detailed_summary(simulator.tally):
             head.append(f"{line}\n", style="bold red" if "VIOLATION" in line else "")
         return head
 
@@ -48,7 +47,7 @@ def _tell(simulator: Simulator, stop: threading.Event, *, quiet: bool) -> None:
             say(line)
         told.violations = tally.violations
         if not quiet and tally.requests > told.requests and time.monotonic() >= due:
-            say(next(view(tally)))
+            say(next(detailed_summary(tally)))
             told, due = tally, time.monotonic() + SECONDS_BETWEEN_LINES
 
 

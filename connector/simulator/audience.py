@@ -2,57 +2,57 @@
 
 from dataclasses import dataclass, field
 
-from connector.simulator.messages import Refused
+from connector.simulator.messages import RequestRefused
 
-SIZE_SHOWS_AFTER = 24 * 3_600
+REPORTING_DELAY = 24 * 3_600
 """Seconds; TikTok says 24 to 48 hours (one good source)."""
 
 
 @dataclass(slots=True)
 class Audience:
-    """One audience. `members` are digests by schema, `sizes` what it measured and when.
-
-    `elsewhere` are the digests that came for other ad accounts than its own, by account and schema.
-    """
+    """One audience."""
 
     audience_id: str
     name: str
     advertiser: str
     created: float
     members: dict[str, set[bytes]] = field(default_factory=dict)
-    elsewhere: dict[str, dict[str, set[bytes]]] = field(default_factory=dict)
+    """Digests by schema."""
+    other_members: dict[str, dict[str, set[bytes]]] = field(default_factory=dict)
+    """Digests sent for other ad accounts than its own, by account and schema."""
     sizes: list[tuple[float, int]] = field(default_factory=list)
+    """When it was measured, and its size."""
     history: list[tuple[float, str]] = field(default_factory=list)
-    busy_until: float = 0.0
+    locked_until: float = 0.0
 
     def size(self) -> int:
-        """How many identifiers are in it."""
+        """Count the identifiers in it."""
         return sum(map(len, self.members.values()))
 
     def change(self, action: str, schema: str, digest: bytes, advertisers: list[str]) -> None:
         """Add a digest for ad accounts, or delete it."""
-        others = (self.elsewhere.setdefault(one, {}) for one in advertisers if one != self.advertiser)
-        for members in (self.members, *others):
-            of_schema = members.setdefault(schema, set())
+        other_accounts = (self.other_members.setdefault(one, {}) for one in advertisers if one != self.advertiser)
+        for members in (self.members, *other_accounts):
+            digests = members.setdefault(schema, set())
             if action == "delete":
-                of_schema.discard(digest)
+                digests.discard(digest)
             elif digest:
-                of_schema.add(digest)
+                digests.add(digest)
 
-    def measure(self, now: float) -> None:
-        """Remember the size of now, and of older ones the last that shows already."""
-        shown = [one for one in self.sizes if one[0] <= now - SIZE_SHOWS_AFTER][-1:]
-        self.sizes = [*shown, *(one for one in self.sizes if one[0] > now - SIZE_SHOWS_AFTER), (now, self.size())]
+    def record_size(self, now: float) -> None:
+        """Record the current size; of the older ones keep those not reported yet and the last reported."""
+        reported = [one for one in self.sizes if one[0] <= now - REPORTING_DELAY][-1:]
+        self.sizes = [*reported, *(one for one in self.sizes if one[0] > now - REPORTING_DELAY), (now, self.size())]
 
-    def shown_size(self, now: float) -> int:
-        """The size that TikTok tells, which is a day old."""
-        return next((size for at, size in reversed(self.sizes) if at <= now - SIZE_SHOWS_AFTER), 0)
+    def reported_size(self, now: float) -> int:
+        """Return the size that TikTok reports, which is a day old."""
+        return next((size for at, size in reversed(self.sizes) if at <= now - REPORTING_DELAY), 0)
 
     def check_editable(self, now: float) -> None:
-        """Raises Refused with 40002 while the audience is busy."""
-        if now < self.busy_until:
-            raise Refused(40002, f"The audience {self.audience_id} is being processed and is not editable.")
+        """Raise RequestRefused with 40002 while the audience is being processed."""
+        if now < self.locked_until:
+            raise RequestRefused(40002, f"The audience {self.audience_id} is being processed and is not editable.")
 
-    def note(self, now: float, what: str) -> None:
-        """Put a change into the history, of which the last hundred are kept."""
-        self.history = [*self.history[-99:], (now, what)]
+    def record(self, now: float, action: str) -> None:
+        """Append a change to the history, which keeps the last hundred."""
+        self.history = [*self.history[-99:], (now, action)]

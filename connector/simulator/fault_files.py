@@ -1,4 +1,4 @@
-"""Faults as text: `KIND:KEY=VALUE,…` of an option, objects of a file or of the control endpoint."""
+"""Parsing of faults: `KIND:KEY=VALUE,…` of an option, objects of a file or of the control endpoint."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -7,73 +7,73 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from connector.errors import UsageError
-from connector.simulator.conduct import KINDS
+from connector.simulator.fault_effects import KINDS
 from connector.simulator.faults import Fault
 
 _TYPES = {name: set(get_args(hint) or (hint,)) - {NoneType} for name, hint in get_type_hints(Fault).items()}
-_NAMES = [one.name for one in fields(Fault) if one.name != "kind"]
+_FIELD_NAMES = [one.name for one in fields(Fault) if one.name != "kind"]
 
 
-LARGEST_FILE = 1 << 20
-_LONGEST = 60
+MAX_FILE_BYTES = 1 << 20
+_MAX_QUOTED = 60
 _A_DAY = 86_400
 
 
 def parse(text: str) -> Fault:
-    """`lost:times=2,every=3` as a fault. Raises UsageError."""
+    """Parse text such as `lost:times=2,every=3` into a fault. Raises UsageError."""
     kind, _, rest = text.partition(":")
     pairs = [pair.partition("=") for pair in rest.split(",") if pair]
     return build({"kind": kind.strip(), **{name.strip(): value for name, _, value in pairs}})
 
 
-def build(given: object) -> Fault:
-    """An object such as `{"kind": "lost", "times": 2}`, or text, as a fault. Raises UsageError."""
-    if isinstance(given, str):
-        return parse(given)
-    if not isinstance(given, Mapping):
+def build(definition: object) -> Fault:
+    """Build a fault from an object such as `{"kind": "lost", "times": 2}`, or from text. Raises UsageError."""
+    if isinstance(definition, str):
+        return parse(definition)
+    if not isinstance(definition, Mapping):
         raise UsageError("A fault is text such as 'lost:times=1' or an object, and nothing else.")
-    kind = given.get("kind")
+    kind = definition.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise UsageError(f"There is no fault {str(kind)[:_LONGEST]!r}; there are {', '.join(KINDS)}.")
-    unknown = [name for name in given if name not in _TYPES]
+        raise UsageError(f"There is no fault {str(kind)[:_MAX_QUOTED]!r}; there are {', '.join(KINDS)}.")
+    unknown = [name for name in definition if name not in _TYPES]
     if unknown:
-        raise UsageError(f"A fault has no {str(unknown[0])[:_LONGEST]!r}; it has {', '.join(_NAMES)}.")
-    return _checked(Fault(**{name: _value(name, value) for name, value in given.items()}))
+        raise UsageError(f"A fault has no {str(unknown[0])[:_MAX_QUOTED]!r}; it has {', '.join(_FIELD_NAMES)}.")
+    return _check(Fault(**{name: _convert_value(name, value) for name, value in definition.items()}))
 
 
 def read(path: Path) -> list[Fault]:
-    """The faults of a YAML or JSON file, which holds a list. Raises UsageError."""
+    """Read the list of faults in a YAML or JSON file. Raises UsageError."""
     import yaml
 
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-        if len(content) > LARGEST_FILE:
-            raise UsageError(f"{path}: this file is larger than {LARGEST_FILE >> 20} MiB. Write fewer faults.")
-        listed = yaml.safe_load(content)
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise UsageError(f"{path}: this file is larger than {MAX_FILE_BYTES >> 20} MiB. Write fewer faults.")
+        definitions = yaml.safe_load(content)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}.") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise UsageError(f"{path}: this is neither YAML nor JSON.") from None
-    if not isinstance(listed, list):
+    if not isinstance(definitions, list):
         raise UsageError(f"{path}: a list of faults is wanted, such as `- lost:times=1`.")
-    return [build(one) for one in listed]
+    return [build(one) for one in definitions]
 
 
-def _value(name: str, value: object) -> Any:
-    """A value by the type of its field; YAML may already have made a number of it."""
+def _convert_value(name: str, value: object) -> Any:
+    """Convert a value to the type of its field; YAML may already have made a number of it."""
     text = str(value)
     for kind in (int, float):
         if kind in _TYPES[name]:
             try:
                 return kind(text)
             except ValueError:
-                raise UsageError(f"{name} is a number, not {text[:_LONGEST]!r}.") from None
+                raise UsageError(f"{name} is a number, not {text[:_MAX_QUOTED]!r}.") from None
     return text
 
 
-def _checked(fault: Fault) -> Fault:
-    """Raises UsageError for what would never strike, or strike everything by mistake."""
+def _check(fault: Fault) -> Fault:
+    """Return the fault. Raises UsageError if it would never match, or match everything by mistake."""
     if fault.kind == "no_permission" and fault.event_source_id is None:
         raise UsageError("no_permission needs an event_source_id.")
     if fault.kind == "refuse" and (fault.event, fault.event_id, fault.field, fault.share) == (None,) * 4:

@@ -1,4 +1,4 @@
-"""Writes what was accepted to a file, an event a line."""
+"""A file of accepted events, one JSON object a line."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import msgspec
 
-from connector.simulator.plain import hide
+from connector.simulator.pii_scan import redact_value
 
 _EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -23,11 +23,11 @@ class Recording:
         self._file = path.open("ab")
 
     def write(self, root: dict[str, Any], data: bytes, fresh: list[bool], hashed: frozenset[str] | None) -> None:
-        """Write the events of one request. With `hashed`, plain identifiers are taken out first."""
+        """Write the events of one request. With `hashed`, plain identifiers are replaced first."""
         head = json.dumps(root, separators=(",", ":"))[:-1].encode()
         self._file.writelines(
-            b'%s,"duplicate":%s,"event":%s}\n' % (head, b"false" if new else b"true", event)
-            for event, new in zip(_lines(data, hashed), fresh, strict=True)
+            b'%s,"duplicate":%s,"event":%s}\n' % (head, b"false" if is_new else b"true", event)
+            for event, is_new in zip(_event_lines(data, hashed), fresh, strict=True)
         )
         self._file.flush()
 
@@ -44,8 +44,8 @@ class Recording:
         self.close()
 
 
-def _lines(data: bytes, hashed: frozenset[str] | None) -> list[Any]:
-    """The events as JSON, each on one line."""
+def _event_lines(data: bytes, hashed: frozenset[str] | None) -> list[Any]:
+    """Return the events as JSON, one line each."""
     if hashed is not None:
-        return [msgspec.json.encode(hide(event, hashed)) for event in msgspec.json.decode(data)]
+        return [msgspec.json.encode(redact_value(event, hashed)) for event in msgspec.json.decode(data)]
     return [bytes(one) for one in _EVENTS.decode(msgspec.json.format(data, indent=-1))]

@@ -1,4 +1,4 @@
-"""The local TikTok, in threads of this process."""
+"""The simulator: a local TikTok in threads of this process."""
 
 import threading
 import time
@@ -7,12 +7,11 @@ from types import TracebackType
 from typing import Self
 
 from connector.simulator.faults import Fault
-from connector.simulator.listener import Server
+from connector.simulator.http_server import HttpServer
 from connector.simulator.recording import Recording
 from connector.simulator.routes import answer
 from connector.simulator.strictness import STRICT, Strictness
-from connector.simulator.summary import summary
-from connector.simulator.tally import Tally
+from connector.simulator.tally import Tally, summary
 from connector.simulator.world import World
 
 
@@ -35,15 +34,15 @@ class Simulator:
         event_sources: Iterable[str] = (),
     ) -> None:
         self.world = World(clock, strictness, faults, recording)
-        self.world.accounts.list_tokens(tokens)
-        self.world.accounts.list_event_sources(event_sources)
+        self.world.accounts.restrict_tokens(tokens)
+        self.world.accounts.restrict_event_sources(event_sources)
         self._port = port
-        self._server: Server | None = None
+        self._server: HttpServer | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        """Where it listens. Raises RuntimeError before it was started."""
+        """The address it listens on. Raises RuntimeError before it was started."""
         if self._server is None:
             raise RuntimeError("the simulator was not started")
         return self._server.url
@@ -54,14 +53,14 @@ class Simulator:
         return self.world.snapshot()
 
     def lines(self) -> list[str]:
-        """What a person is told about the counts."""
+        """Summarize the counts as lines of text."""
         return list(summary(self.tally))
 
     def start(self) -> None:
-        """Listen, unless it does. Raises OSError where it cannot."""
+        """Start listening unless it already does. Raises OSError if the port is in use."""
         if self._server:
             return
-        self._server = Server(lambda request: answer(request, self.world), self._port, self.world.connected)
+        self._server = HttpServer(lambda request: answer(request, self.world), self._port, self.world.count_connection)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="simulator", daemon=True)
         self._thread.start()
 

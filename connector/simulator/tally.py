@@ -1,7 +1,8 @@
-"""The counts of what the simulator has seen."""
+"""The counts of what the simulator has received, and their summary."""
 
 import copy
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,9 +41,59 @@ class Tally:
     """Identifiers that were put into audiences and not taken out again."""
 
     def copy(self) -> "Tally":
-        """The counts as they are, which do not change any more."""
+        """Return a copy that does not change any more."""
         return copy.deepcopy(self)
 
     def as_json(self) -> dict[str, Any]:
-        """The counts by name."""
+        """Return the counts by name."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+
+def summary(tally: Tally) -> Iterator[str]:
+    """Yield lines of text: what was received, counted and wrong."""
+    start = f"The simulator got {_count_noun(tally.requests, 'request')} and refused {tally.refused:,}"
+    about_audiences = any("/segment/" in path or "/custom_audience/" in path for path in tally.endpoints)
+    if about_audiences and not tally.distinct + tally.duplicates + tally.test_events:
+        yield f"{start}; its audiences hold {_count_noun(tally.members, 'identifier')}."
+    else:
+        yield (
+            f"{start}; it counted {_count_noun(tally.distinct, 'event')} and discarded "
+            f"{_count_noun(tally.duplicates, 'duplicate')}."
+        )
+    if tally.test_events:
+        yield f"  {_count_noun(tally.test_events, 'test event')}, not counted"
+    for source, names in sorted(tally.events.items()):
+        for name, events in names.most_common():
+            yield f"  {source}  {name}  {events:,}"
+    yield from _problem_lines(tally)
+
+
+def detailed_summary(tally: Tally) -> Iterator[str]:
+    """Yield the summary with identifiers and requests by endpoint."""
+    lines = summary(tally)
+    yield next(lines)
+    for path, requests in tally.endpoints.most_common():
+        yield f"  {path}  {_count_noun(requests, 'request')}"
+    if tally.distinct:
+        carried = (f"{name} {number / tally.distinct:.0%}" for name, number in tally.identity.most_common())
+        yield f"  identity: {', '.join(carried) or 'none'}"
+    if tally.merged:
+        yield f"  {_count_noun(tally.merged, 'duplicate')} within five minutes added to the first event"
+    if tally.members:
+        yield f"  {_count_noun(tally.members, 'identifier')} in audiences"
+    yield from lines
+
+
+def _problem_lines(tally: Tally) -> Iterator[str]:
+    for code, requests in tally.refusals.most_common():
+        yield f"  refused with {code}: {_count_noun(requests, 'request')}"
+    for kind, requests in tally.faults.most_common():
+        yield f"  fault {kind}: {_count_noun(requests, 'request')}"
+    for problem, events in tally.notes.most_common():
+        yield f"  note: {problem}: {events:,}"
+    for problem, values in tally.violations.most_common():
+        yield f"  VIOLATION: {problem}: {_count_noun(values, 'value')}"
+
+
+def _count_noun(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,20 +1,47 @@
-"""Everything that the simulator knows, shared by its connections."""
+"""The simulator's state, shared by its connections, and its rate limits."""
 
 import time
 from collections.abc import Callable, Iterable
 from itertools import count
 from threading import Lock
 
-from connector.simulator.accounts import Accounts
+from connector.simulator.ad_accounts import Accounts
 from connector.simulator.audience import Audience
+from connector.simulator.dedup_window import DedupWindow
+from connector.simulator.fault_schedule import FaultSchedule
 from connector.simulator.faults import Fault
-from connector.simulator.known import KnownEvents
-from connector.simulator.messages import Ending, Response
-from connector.simulator.rates import Rates
+from connector.simulator.messages import API, Delivery, RequestRefused, Response
 from connector.simulator.recording import Recording
 from connector.simulator.strictness import STRICT, Strictness
-from connector.simulator.strikes import Faults
 from connector.simulator.tally import Tally
+
+EVENT_REQUESTS, SEGMENT_REQUESTS, OTHER_REQUESTS = 1_000, 10_000, 10
+"""Requests a second at the lowest tier, each endpoint by itself. Minute and day windows are not modelled."""
+TOO_MANY_REQUESTS = "Too many requests. Please retry in some time."
+
+
+class RateLimit:
+    """Counts the requests of the current second by endpoint. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._counts: dict[str, int] = {}
+
+    def count(self, path: str, now: float) -> None:
+        """Count a request. Raises RequestRefused with 40100 if there are too many."""
+        if int(now) != self._second:
+            self._second, self._counts = int(now), {}
+        requests = self._counts[path] = self._counts.get(path, 0) + 1
+        if requests > max_requests(path):
+            raise RequestRefused(40100, TOO_MANY_REQUESTS)
+
+
+def max_requests(path: str) -> int:
+    """Return how many requests a second an endpoint accepts."""
+    inside = path.removeprefix(API)
+    if inside == "/event/track/":
+        return EVENT_REQUESTS
+    return SEGMENT_REQUESTS if inside.startswith("/segment/") else OTHER_REQUESTS
 
 
 class World:
@@ -30,45 +57,45 @@ class World:
         self.lock = Lock()
         self.strictness = strictness
         self.recording = recording
-        self.faults = Faults(faults)
+        self.faults = FaultSchedule(faults)
         self.accounts = Accounts(self.clock)
-        self.ahead = 0.0
-        """Seconds that the simulator's clock goes before the real one."""
+        self.clock_offset = 0.0
+        """Seconds that the simulator's clock is ahead of the real one."""
         self._clock = clock
         self.started = clock()
         self._ids = count(int(self.started) * 1_000_000_000)
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Forget events, audiences and counts. Accounts and faults stay."""
+    def reset(self) -> None:
+        """Delete events, audiences and counts. Accounts and faults stay."""
         self.audiences: dict[str, Audience] = {}
-        self.known = KnownEvents()
-        self.rates = Rates()
+        self.dedup_window = DedupWindow()
+        self.rates = RateLimit()
         self.tally = Tally()
 
     def clock(self) -> float:
-        """Unix seconds."""
-        return self._clock() + self.ahead
+        """Return Unix seconds."""
+        return self._clock() + self.clock_offset
 
-    def new_id(self) -> str:
-        """An id of 19 digits that nothing else has."""
+    def next_id(self) -> str:
+        """Return a new id of 19 digits."""
         return str(next(self._ids))
 
     def snapshot(self) -> Tally:
-        """A copy of the counts."""
+        """Return a copy of the counts."""
         with self.lock:
             return self.tally.copy()
 
-    def connected(self) -> None:
-        """A client has connected."""
+    def count_connection(self) -> None:
+        """Count a client's connection."""
         with self.lock:
             self.tally.connections += 1
 
     def count_answer(self, response: Response) -> None:
-        """A request was answered, or carried out without an answer, or torn down."""
+        """Count a request that was answered, or carried out without an answer, or reset."""
         code = response.code if response.code is not None else response.status
         with self.lock:
             self.tally.requests += 1
-            if code or response.ending is Ending.RESET:
+            if code or response.delivery is Delivery.RESET:
                 self.tally.refused += 1
                 self.tally.refusals[str(code) if code else "reset"] += 1

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from connector.simulator.accounts import ADVERTISER, PIXEL
+from connector.simulator.ad_accounts import ADVERTISER, PIXEL
 from connector.simulator.fault_files import parse
 from connector.simulator.server import Simulator
-from connector.simulator.strictness import choose
+from connector.simulator.strictness import parse_strictness
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 
@@ -24,7 +24,7 @@ __all__ = ["ADVERTISER"]
 @contextmanager
 def simulating(*faults: str, sources: tuple[str, ...] = (ADVERTISER, CODE)) -> Iterator[Simulator]:
     """A simulator that has these event sources and no others, as fast as may be."""
-    strict = choose(["rates=unlimited"])
+    strict = parse_strictness(["rates=unlimited"])
     with Simulator(faults=map(parse, faults), strictness=strict, event_sources=sources) as simulator:
         yield simulator
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connector.example.files import write_example
-from connector.simulator.accounts import REPORT_EVENTS, Token
+from connector.simulator.ad_accounts import REPORT_EVENTS, Token
 from tests.account.shops import ADVERTISER, CODE, NUMBER, TRACK, WRONG, asked, selling, simulating
 from tests.cli.command import connector, inside
 from tests.cli.shop import TOKEN

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from connector.simulator.accounts import REPORT_EVENTS, Token
+from connector.simulator.ad_accounts import REPORT_EVENTS, Token
 from tests.account.shops import (
     ADVERTISER,
     CODE,
@@ -76,7 +76,7 @@ def test_a_staged_run_goes_on_once_the_event_source_is_there(tmp_path: Path) -> 
     with simulating() as tiktok:
         made = selling(tmp_path, tiktok.url, event_source_id=WRONG)
         assert run(made).code == 1
-        tiktok.world.accounts.list_event_sources([WRONG])
+        tiktok.world.accounts.restrict_event_sources([WRONG])
         done = inside("resume", "--json", project=made.directory)
     assert (done.code, done.record()["rows"]["delivered"]) == (0, 3)
 

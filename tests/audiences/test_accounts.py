@@ -44,7 +44,7 @@ def change(shop: Shop, **destination: Any) -> None:
 def reached(tiktok: Simulator, account: str, name: str = "VIP") -> set[Member]:
     """Whom an ad account beside the audience's own was told of."""
     (audience,) = [one for one in tiktok.world.audiences.values() if one.name == name]
-    found = audience.elsewhere.get(account, {})
+    found = audience.other_members.get(account, {})
     return {(schema, digest.hex()) for schema, digests in found.items() for digest in digests}
 
 

@@ -155,13 +155,13 @@ def test_an_audience_that_is_being_processed_is_waited_for(shop: Shop, tiktok: S
     shop.people([person(1)])
     shop.run()
     (audience,) = tiktok.world.audiences.values()
-    audience.busy_until = float("inf")
+    audience.locked_until = float("inf")
     asked = tiktok.tally.requests
 
     def processed() -> None:
         while tiktok.tally.requests == asked:
             time.sleep(0.01)
-        audience.busy_until = 0.0
+        audience.locked_until = 0.0
 
     shop.people([person(1), person(2)])
     with ThreadPoolExecutor(1) as threads:

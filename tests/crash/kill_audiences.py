@@ -66,7 +66,7 @@ class AudienceScenario(Scenario):
 
     def begin(self, directory: Path) -> None:
         self.shop = Shop(copied(self.prepared.directory, directory))
-        self.tiktok.world.forget()
+        self.tiktok.world.reset()
         self.tiktok.world.audiences = deepcopy(self.audiences)
         self.tiktok.world.faults.clear()
         self.tiktok.world.faults.add(self.faults)

@@ -16,7 +16,7 @@ from connector.destinations.tiktok.kept import TokenFile
 from connector.destinations.tiktok.renewal import KeptTokens
 from connector.simulator.fault_files import parse
 from connector.simulator.server import Simulator
-from connector.simulator.strictness import choose
+from connector.simulator.strictness import parse_strictness
 from tests.cli.shop import GOOD, NAME, Shop, shop
 
 APP, SECRET, REFRESH, CODE = "7100000000000000001", "app-secret-9f31", "refresh-token-77aa", "auth-code-55cc"
@@ -30,10 +30,10 @@ __all__ = ["NAME"]
 @contextmanager
 def simulating(*faults: str, strictness: Iterable[str] = (), refresh: str | None = REFRESH) -> Iterator[Simulator]:
     """A simulator that takes only what it gave; `refresh` is a refresh token that it gave before."""
-    simulator = Simulator(faults=map(parse, faults), strictness=choose(strictness), tokens=[STARTING])
+    simulator = Simulator(faults=map(parse, faults), strictness=parse_strictness(strictness), tokens=[STARTING])
     if refresh:
         accounts = simulator.world.accounts
-        accounts.refresh_tokens[refresh] = type(accounts.token(STARTING))()
+        accounts.refresh_tokens[refresh] = type(accounts.resolve_token(STARTING))()
     with simulator:
         yield simulator
 

@@ -17,7 +17,7 @@ import yaml
 
 from connector.destinations.tiktok.redirect import Redirect
 from connector.errors import AuthorisationError, UsageError
-from connector.simulator.accounts import ADVERTISER
+from connector.simulator.ad_accounts import ADVERTISER
 from connector.simulator.server import Simulator
 from tests.cli.command import Outcome, ended, environment, inside, started
 from tests.cli.shop import Shop

@@ -65,7 +65,7 @@ def spoilt(simulator: Simulator, fault: str) -> None:
 
     simulator.world.faults.clear()
     simulator.world.faults.add([parse(fault)])
-    simulator.world.accounts.list_tokens([STARTING])
+    simulator.world.accounts.restrict_tokens([STARTING])
 
 
 def says(done: Outcome, code: int, expected: tuple[str, str]) -> None:
@@ -133,7 +133,7 @@ def test_the_codes_that_the_simulator_gives_by_itself(tmp_path: Path) -> None:
         made = selling(tmp_path / "one", simulator.url)
         says(inside("auth", "refresh", "tiktok", project=made.directory), 40107, AUTH[40107])
         simulator.world.accounts.refresh_tokens[GRANT["refresh_token"]] = type(
-            simulator.world.accounts.token(STARTING)
+            simulator.world.accounts.resolve_token(STARTING)
         )(ends=0.0)
         says(inside("auth", "refresh", "tiktok", project=made.directory), 40103, AUTH[40103])
         simulator.world.accounts.secrets[GRANT["app_id"]] = "another"

@@ -57,7 +57,7 @@ def test_no_secret_is_in_the_ledger_the_stage_a_log_or_an_output(
             return said[-1]
 
         assert run("run", NAME, fault=f"revoked_token:times=1,message=Bad {STARTING}").code == 1
-        simulator.world.accounts.list_tokens([STARTING])
+        simulator.world.accounts.restrict_tokens([STARTING])
         refusal = f"code:path=/oauth2/refresh_token/,code=40101,message=Bad {SECRET} {REFRESH},times=1"
         assert run("auth", "refresh", "tiktok", "--debug", fault=refusal).code == 1
         assert run("resume", "--debug", fault="expired_token:skip=1,times=1").code == 0

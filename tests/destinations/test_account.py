@@ -13,7 +13,7 @@ from connector.delivery.repeating import Repeating
 from connector.destinations.tiktok.account import AccountClient, made_id
 from connector.destinations.tiktok.tokens import FixedToken, Tokens
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ConnectorError, NotPermitted
-from connector.simulator.accounts import ADVERTISER
+from connector.simulator.ad_accounts import ADVERTISER
 from connector.simulator.fault_files import parse
 from connector.simulator.server import Simulator
 from tests.credentials.grants import GRANT, STARTING, credential, simulating, tokens_in

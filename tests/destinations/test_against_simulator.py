@@ -17,10 +17,10 @@ from connector.destinations.tiktok.codes import RULES, rule_for_code
 from connector.destinations.tiktok.tokens import FixedToken
 from connector.errors import StopResumable
 from connector.route import Route
-from connector.simulator.conduct import KINDS
+from connector.simulator.fault_effects import KINDS
 from connector.simulator.fault_files import parse
 from connector.simulator.server import Simulator
-from connector.simulator.strictness import choose
+from connector.simulator.strictness import parse_strictness
 from tests.delivery.world import Clock, MemoryLedger
 
 ROUTE = Route("offline", "7654321098765432109")
@@ -155,7 +155,7 @@ def test_the_client_makes_of_every_code_what_its_table_says() -> None:
 
 def test_no_answer_of_the_client_repeats_what_the_simulator_echoes() -> None:
     answers: list[str] = []
-    with Simulator(strictness=choose(["echo=yes"])) as simulator:
+    with Simulator(strictness=parse_strictness(["echo=yes"])) as simulator:
         with EventsClient(simulator.url, FixedToken(SecretStr("token"))) as client:
             payload = b'{"event":"Purchase","event_time":1790000000,"user":{"email":["jane@example.com",5,{}]}}'
             answers.append(client.attempt(Batch(0, ROUTE, 1, 1, payload)).message)

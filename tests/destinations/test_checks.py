@@ -23,10 +23,10 @@ from connector.destinations.tiktok.checks import (
 from connector.destinations.tiktok.oauth import App
 from connector.destinations.tiktok.tokens import FixedToken
 from connector.route import Route
-from connector.simulator.accounts import ADVERTISER, PIXEL, READ_EVENT_SETS, REPORT_EVENTS, Token
+from connector.simulator.ad_accounts import ADVERTISER, PIXEL, READ_EVENT_SETS, REPORT_EVENTS, Token
 from connector.simulator.fault_files import parse
 from connector.simulator.server import Simulator
-from connector.simulator.strictness import choose
+from connector.simulator.strictness import parse_strictness
 
 APP = App("7100000000000000001", SecretStr("secret"))
 CODE, NUMBER = PIXEL["pixel_code"], PIXEL["pixel_id"]
@@ -35,7 +35,7 @@ OTHER, OTHER_SET = "7000000000000000555", "7111111111111111111"
 
 @pytest.fixture
 def tiktok() -> Iterator[Simulator]:
-    with Simulator(strictness=choose(["rates=unlimited"])) as simulator:
+    with Simulator(strictness=parse_strictness(["rates=unlimited"])) as simulator:
         other = {
             "advertiser_id": OTHER,
             "event_set_id": OTHER_SET,
@@ -100,7 +100,7 @@ def test_the_number_of_a_pixel_in_place_of_an_event_set_is_named_as_such(account
 def test_an_event_source_that_there_is_not_fails_with_those_that_there_are(
     tiktok: Simulator, account: AccountClient, kind: str, wrong: str
 ) -> None:
-    tiktok.world.accounts.list_event_sources([CODE, ADVERTISER])
+    tiktok.world.accounts.restrict_event_sources([CODE, ADVERTISER])
     found = source(account, kind, wrong)
     assert found.outcome is Outcome.FAILED
     assert wrong in found.sentence

@@ -13,7 +13,7 @@ import yaml
 
 from connector.delivery.policy import RetryPolicy
 from connector.pipeline.execution import REPEATABLE
-from connector.simulator.known import DUPLICATE_SECONDS
+from connector.simulator.dedup_window import DUPLICATE_SECONDS
 from tests.cli.command import Outcome, checked, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving

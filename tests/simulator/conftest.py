@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connector.simulator.server import Simulator
-from connector.simulator.strictness import choose
+from connector.simulator.strictness import parse_strictness
 from tests.simulator.client import Caller, Clock
 
 
@@ -20,7 +20,7 @@ def start(clock: Clock) -> Iterator[Callable[..., tuple[Simulator, Caller]]]:
     with ExitStack() as stack:
 
         def started(*strictness: str, **settings: Any) -> tuple[Simulator, Caller]:
-            simulator = stack.enter_context(Simulator(clock=clock, strictness=choose(strictness), **settings))
+            simulator = stack.enter_context(Simulator(clock=clock, strictness=parse_strictness(strictness), **settings))
             caller = Caller(simulator.url)
             stack.callback(caller.connection.close)
             return simulator, caller

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from connector.simulator.accounts import READ_EVENT_SETS, REPORT_EVENTS
+from connector.simulator.ad_accounts import READ_EVENT_SETS, REPORT_EVENTS
 from connector.simulator.server import Simulator
 from tests.simulator.client import ADVERTISER, PIXEL, Caller, Clock, body, event, web_body, web_event
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connector.simulator.messages import Request
 from connector.simulator.routes import CALLS, answer
-from connector.simulator.strictness import choose
+from connector.simulator.strictness import parse_strictness
 from connector.simulator.world import World
 from tests.simulator.client import HASH, TRACK, body, event, web_body, web_event
 
@@ -60,7 +60,7 @@ def test_every_call_has_an_answer_to_every_body(strictness: tuple[str, ...]) -> 
     @settings(max_examples=150, deadline=None)
     @given(bodies(), st.sampled_from(sorted(CALLS)))
     def answered(content: bytes, call: tuple[str, str]) -> None:
-        world = World(strictness=choose(["rates=unlimited", *strictness]))
+        world = World(strictness=parse_strictness(["rates=unlimited", *strictness]))
         for method, path in (("POST", TRACK), call):
             response = answer(Request(method, path, {"access-token": "t"}, content, "advertiser_id=9"), world)
             assert response.code is not None

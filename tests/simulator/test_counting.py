@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from connector.simulator.known import KnownEvents
+from connector.simulator.dedup_window import DedupWindow
 from connector.simulator.server import Simulator
-from connector.simulator.summary import summary, view
-from connector.simulator.tally import Tally
+from connector.simulator.tally import Tally, detailed_summary, summary
 from tests.simulator.client import HASH, OTHER_HASH, Caller, Clock, body, event, web_body, web_event
 
 HOUR = 3600.0
@@ -146,7 +145,7 @@ def test_no_violation_holds_the_value(start: Callable[..., tuple[Simulator, Call
     assert simulator.tally.violations
     kept = (
         *simulator.lines(),
-        *view(simulator.tally),
+        *detailed_summary(simulator.tally),
         str(caller.control("GET", "tally")),
         repr(vars(simulator.world)),
     )
@@ -178,7 +177,7 @@ def test_the_summary_tells_what_came_and_what_was_wrong() -> None:
     assert list(summary(tally)) == told
     tally.identity.update(email=2329, phone=1164)
     tally.endpoints["/x/"] = 3
-    assert list(view(tally)) == [
+    assert list(detailed_summary(tally)) == [
         told[0],
         "  /x/  3 requests",
         "  identity: email 100%, phone 50%",
@@ -187,20 +186,20 @@ def test_the_summary_tells_what_came_and_what_was_wrong() -> None:
     ]
 
 
-def admit(known: KnownEvents, keys: range, now: float) -> int:
+def admit(known: DedupWindow, keys: range, now: float) -> int:
     """How many of these were new."""
     return sum(known.admit(list(keys), [1] * len(keys), now).fresh)
 
 
 def test_events_are_known_when_they_have_been_packed() -> None:
-    known = KnownEvents(recent=100)
+    known = DedupWindow(recent=100)
     assert sum(admit(known, range(start, start + 40), 1_000_000.0 + start) for start in range(0, 4000, 40)) == 4000
     assert admit(known, range(4000), 1_010_000.0) == 0
     assert admit(known, range(3990, 4010), 1_010_000.0) == 10
 
 
 def test_a_packed_event_still_merges_and_ends_after_48_hours_from_the_first() -> None:
-    known = KnownEvents(recent=10)
+    known = DedupWindow(recent=10)
     admit(known, range(50), 1_000_000.0)
     assert known.admit([5, 7], [2, 1], 1_000_100.0).merged == [(1, 3)]
     admit(known, range(100, 200), 1_000_100.0)
@@ -210,7 +209,7 @@ def test_a_packed_event_still_merges_and_ends_after_48_hours_from_the_first() ->
 
 
 def test_what_is_older_than_48_hours_is_forgotten() -> None:
-    known = KnownEvents(recent=1000)
+    known = DedupWindow(recent=1000)
     for day in range(20):
         for start in range(0, 10_000, 1000):
             first = day * 10_000 + start

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.errors import UsageError
-from connector.simulator.fault_files import LARGEST_FILE, build, parse, read
+from connector.simulator.fault_files import MAX_FILE_BYTES, build, parse, read
 from connector.simulator.server import Simulator
 from tests.simulator.client import Caller, Clock, body, event, web_body, web_event
 
@@ -244,7 +244,7 @@ def test_a_file_that_holds_no_faults_is_refused(tmp_path: Path, text: str, messa
 
 def test_a_file_of_faults_that_is_too_large_is_said_to_be(tmp_path: Path) -> None:
     file = tmp_path / "faults.yaml"
-    file.write_text("- lost\n" + "#" * LARGEST_FILE)
+    file.write_text("- lost\n" + "#" * MAX_FILE_BYTES)
     with pytest.raises(UsageError, match="larger than 1 MiB"):
         read(file)
 

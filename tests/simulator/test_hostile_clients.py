@@ -19,7 +19,7 @@ from connector.errors import UsageError
 from connector.scheduler import health
 from connector.scheduler.board import Board
 from connector.scheduler.health import HealthServer
-from connector.simulator import listener
+from connector.simulator import http_server
 from connector.simulator.fault_files import build, read
 from connector.simulator.server import Simulator
 from tests.simulator.client import Caller, body, event
@@ -147,8 +147,8 @@ def ends(url: str, begin: bytes, piece: bytes) -> float:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients have a moment instead of a minute."""
-    monkeypatch.setattr(listener, "SECONDS_FOR_A_REQUEST", 0.3)
-    monkeypatch.setattr(listener, "SECONDS_IDLE", 0.6)
+    monkeypatch.setattr(http_server, "REQUEST_TIMEOUT", 0.3)
+    monkeypatch.setattr(http_server, "IDLE_TIMEOUT", 0.6)
     monkeypatch.setattr(health, "_SECONDS_FOR_A_REQUEST", 0.3)
     monkeypatch.setattr(redirect, "VISIT_SECONDS", 0.3)
 
@@ -175,7 +175,7 @@ def test_a_connection_lives_on_between_requests_but_not_for_ever() -> None:
 
 
 def test_there_is_room_for_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 3)
     with Simulator() as simulator:
         callers = [Caller(simulator.url) for _ in range(3)]
         for caller in callers:

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from connector.cli.commands.simulate import PORT
-from connector.simulator.conduct import KINDS
 from connector.simulator.control import COMMANDS
+from connector.simulator.fault_effects import KINDS
 from connector.simulator.fault_files import build, parse
 from connector.simulator.faults import Fault
-from connector.simulator.paths import API
+from connector.simulator.messages import API
 from connector.simulator.routes import CALLS
 from connector.simulator.strictness import Strictness
 from tests.docs.markdown import SIMULATOR, blocks, code, first_column, table

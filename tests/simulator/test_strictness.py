@@ -8,7 +8,7 @@ import pytest
 
 from connector.errors import UsageError
 from connector.simulator.server import Simulator
-from connector.simulator.strictness import STRICT, Strictness, choose
+from connector.simulator.strictness import STRICT, Strictness, parse_strictness
 from tests.simulator.client import NOW, Caller, body, event, web_body, web_event
 
 Start = Callable[..., tuple[Simulator, Caller]]
@@ -133,8 +133,8 @@ def test_the_rows_of_a_mapping_are_limited(start: Start) -> None:
 def test_the_default_of_every_choice_is_its_first_and_all_can_be_chosen() -> None:
     for field in fields(Strictness):
         for choice in field.metadata.get("choices", ()):
-            assert getattr(choose([f"{field.name}={choice}"]), field.name) == choice
-    assert choose([]) == STRICT
+            assert getattr(parse_strictness([f"{field.name}={choice}"]), field.name) == choice
+    assert parse_strictness([]) == STRICT
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,4 @@ def test_the_default_of_every_choice_is_its_first_and_all_can_be_chosen() -> Non
 )
 def test_a_choice_that_there_is_not_is_named(setting: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        choose([setting])
+        parse_strictness([setting])

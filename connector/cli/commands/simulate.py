@@ -59,12 +59,12 @@ def simulate(
     from connector.simulator.fault_files import parse, read
     from connector.simulator.recording import Recording
     from connector.simulator.server import Simulator
-    from connector.simulator.strictness import choose
+    from connector.simulator.strictness import parse_strictness
 
     spoiling = [*map(parse, fault or ()), *(read(faults) if faults else ())]
     with Recording(record) if record else nullcontext() as recording:
         simulator = Simulator(
-            port=port, strictness=choose(strictness or ()), faults=spoiling, recording=recording,
+            port=port, strictness=parse_strictness(strictness or ()), faults=spoiling, recording=recording,
             tokens=token or (), event_sources=event_source or (),
         )  # fmt: skip
         _serve(simulator, port, json_output)

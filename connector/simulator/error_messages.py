@@ -1,4 +1,4 @@
-"""TikTok's words for a field that is not as it should be.
+"""TikTok's messages for invalid fields.
 
 Source: texts of live failures; how an event is numbered in them is unknown, hence settable.
 """
@@ -16,47 +16,47 @@ _PLACE = re.compile(r"(?: - at `\$(?P<place>[^`]*)`)?$")
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _EXPECTED = re.compile(r"^Expected `([a-z]+)")
 _NOUNS = {"int": "integer", "float": "number", "bool": "boolean", "object": "object", "array": "list"}
-_MISSED = {"event_time": "integer", "user": "object"}
-_INSIDE = {"page": ".page.url", "app": ".app.app_id", "lead": ".lead.lead_id"}
-"""The field that is named when the object around it is missing."""
+_NOUNS_OF_MISSING = {"event_time": "integer", "user": "object"}
+_REQUIRED_LEAF = {"page": ".page.url", "app": ".app.app_id", "lead": ".lead.lead_id"}
+"""The field to name if the object around it is missing."""
 
 
-def refusal(error: Exception, data: bytes, strictness: Strictness) -> str:
-    """The message for the first event that is not as it should be; `error` is what parsing `data` raised."""
-    said = str(error)
+def validation_message(error: Exception, data: bytes, strictness: Strictness) -> str:
+    """Describe the first invalid event; `error` is what parsing `data` raised."""
+    error_text = str(error)
     if not isinstance(error, msgspec.ValidationError):
         return NO_JSON
-    place = (found := _PLACE.search(said)) and found["place"]
+    place = (match := _PLACE.search(error_text)) and match["place"]
     if not place:
-        return _wrong_list(said)
-    missing = _MISSING.search(said)
-    field = place + (_INSIDE.get(missing[1], f".{missing[1]}") if missing else "")
+        return _describe_list_problem(error_text)
+    missing = _MISSING.search(error_text)
+    field = place + (_REQUIRED_LEAF.get(missing[1], f".{missing[1]}") if missing else "")
     echoed = f" Got: {_value_at(place, data)}" if strictness.echo == "yes" and not missing else ""
-    return f"Invalid value for {_numbered(field, strictness)}: {_wrong(said, field)}{echoed}"
+    return f"Invalid value for {_format_place(field, strictness)}: {_describe_problem(error_text, field)}{echoed}"
 
 
-def invalid(index: int, field: str, what: str, strictness: Strictness) -> str:
-    """The message for a field of the event at `index`, counted from 0."""
-    return f"Invalid value for {_numbered(f'[{index}].{field}', strictness)}: {what}"
+def invalid_field(index: int, field: str, problem: str, strictness: Strictness) -> str:
+    """Describe a field of the event at `index`, counted from 0."""
+    return f"Invalid value for {_format_place(f'[{index}].{field}', strictness)}: {problem}"
 
 
-def _wrong_list(said: str) -> str:
-    if "<=" in said:
+def _describe_list_problem(error_text: str) -> str:
+    if "<=" in error_text:
         return "Invalid value for data: at most 1000 events are allowed."
     return NO_DATA
 
 
-def _wrong(said: str, field: str) -> str:
-    if "enum" in said:
+def _describe_problem(error_text: str, field: str) -> str:
+    if "enum" in error_text:
         return "not a standard event."
-    if "missing" in said:
-        return f"not a valid {_MISSED.get(field.rpartition('.')[2], 'string')}."
-    expected = _EXPECTED.match(said)
+    if "missing" in error_text:
+        return f"not a valid {_NOUNS_OF_MISSING.get(field.rpartition('.')[2], 'string')}."
+    expected = _EXPECTED.match(error_text)
     return f"not a valid {_NOUNS.get(expected[1], 'string') if expected else 'number'}."
 
 
-def _numbered(place: str, strictness: Strictness) -> str:
-    """`[2].user.email[0]` in the chosen form."""
+def _format_place(place: str, strictness: Strictness) -> str:
+    """Format `[2].user.email[0]` as the strictness asks."""
     first = 0 if strictness.count_from == "zero" else 1
     number, _, inside = place.removeprefix("[").partition("]")
     index, path = int(number) + first, inside.removeprefix(".")

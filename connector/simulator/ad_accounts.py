@@ -1,7 +1,7 @@
 """Apps, tokens, advertisers and event sources.
 
-Unless some are listed, every token and every event source is taken: whoever tries an orchestration need
-not set up an account first. Tokens that the simulator issued, or was told of, have their own lifetimes.
+Unless some are listed, every token and every event source is accepted: you can try an orchestration without
+setting up an account. Tokens that the simulator issued, or was given, have their own lifetimes.
 """
 
 import re
@@ -11,7 +11,7 @@ from hashlib import sha256
 from secrets import token_hex
 from typing import Any
 
-from connector.simulator.messages import Refused
+from connector.simulator.messages import RequestRefused
 
 ADVERTISER = "7654321098765432109"
 PIXEL = {"pixel_id": "7000000000000000001", "pixel_code": "C4EXAMPLE0PIXEL0CODE", "pixel_name": "Web shop"}
@@ -43,18 +43,18 @@ class Token:
     ends: float | None = None
     scopes: frozenset[int] = frozenset(SCOPES)
     advertisers: frozenset[str] | None = None
-    """Whose ad accounts it serves; None for all."""
+    """The ad accounts that it serves; None for all."""
     revoked: bool = False
 
 
 @dataclass(slots=True)
 class Accounts:
-    """Everything about who may do what. `clock` gives Unix seconds."""
+    """Who may do what. `clock` gives Unix seconds."""
 
     clock: Callable[[], float]
     tokens: dict[str, Token] = field(default_factory=dict)
-    any_token: bool = True
-    """Whether tokens are taken that nobody listed."""
+    accepts_any_token: bool = True
+    """Whether unlisted tokens are accepted."""
     event_sources: frozenset[str] | None = None
     """The event sources that tokens may write to; None for all that are not forbidden."""
     forbidden: set[str] = field(default_factory=set)
@@ -65,105 +65,112 @@ class Accounts:
     pixels: list[dict[str, Any]] = field(default_factory=lambda: [{"advertiser_id": ADVERTISER, **PIXEL}])
     event_sets: list[dict[str, Any]] = field(default_factory=lambda: [{"advertiser_id": ADVERTISER, **EVENT_SET}])
 
-    def list_tokens(self, tokens: Iterable[str]) -> None:
-        """There are these long-term tokens, and no others but those the simulator issues; nothing for none."""
+    def restrict_tokens(self, tokens: Iterable[str]) -> None:
+        """Accept these long-term tokens and those the simulator issues, and no others; do nothing if there are none."""
         listed = {value: Token() for value in tokens}
         self.tokens |= listed
-        self.any_token = self.any_token and not listed
+        self.accepts_any_token = self.accepts_any_token and not listed
 
-    def list_event_sources(self, ids: Iterable[str]) -> None:
-        """There are these event sources, and no others; nothing for none."""
+    def restrict_event_sources(self, ids: Iterable[str]) -> None:
+        """Accept these event sources and no others; do nothing if there are none."""
         self.event_sources = frozenset(ids) or self.event_sources
 
-    def token(self, value: str) -> Token:
-        """The token as it stands. Raises Refused: empty 40104, expired 40102, wrong or revoked 40105."""
+    def resolve_token(self, value: str) -> Token:
+        """Return the token's record. Raises RequestRefused: empty 40104, expired 40102, wrong or revoked 40105."""
         if not value:
-            raise Refused(40104, "Access token is empty: please specify it in the Access-Token header.")
+            raise RequestRefused(40104, "Access token is empty: please specify it in the Access-Token header.")
         token = self.tokens.get(value)
-        if token is None and self.any_token and value not in self.refresh_tokens:
+        if token is None and self.accepts_any_token and value not in self.refresh_tokens:
             return Token()
         if token is None or token.revoked:
-            raise Refused(40105, "Access token is incorrect or has been revoked.")
+            raise RequestRefused(40105, "Access token is incorrect or has been revoked.")
         if token.ends is not None and token.ends <= self.clock():
-            raise Refused(40102, "Access token has expired.")
+            raise RequestRefused(40102, "Access token has expired.")
         return token
 
-    def permit(self, value: str, *scopes: int) -> Token:
-        """The token, which has to have one of the scopes. Raises Refused: as `token`, or 40001."""
-        token = self.token(value)
+    def authorize(self, value: str, *scopes: int) -> Token:
+        """Return the token, which needs one of the scopes. Raises RequestRefused: as `resolve_token`, or 40001."""
+        token = self.resolve_token(value)
         if scopes and token.scopes.isdisjoint(scopes):
-            raise Refused(40001, f"No permission: the token lacks the scope {scopes[0]}.")
+            raise RequestRefused(40001, f"No permission: the token lacks the scope {scopes[0]}.")
         return token
 
-    def serve(self, token: Token, advertiser: str) -> None:
-        """Raises Refused with 40001 when the token does not serve the advertiser."""
+    def check_advertiser(self, token: Token, advertiser: str) -> None:
+        """Raise RequestRefused with 40001 if the token does not serve the advertiser."""
         if token.advertisers is not None and advertiser not in token.advertisers:
-            raise Refused(40001, f"No permission to operate advertiser {advertiser}.")
+            raise RequestRefused(40001, f"No permission to operate advertiser {advertiser}.")
 
-    def write_to(self, event_source: str, event_source_id: str) -> None:
-        """Raises Refused with 40001 when nobody may write to the event source (words of a live refusal).
+    def check_event_source(self, event_source: str, event_source_id: str) -> None:
+        """Raise RequestRefused with 40001 if nobody may write to the event source (words of a live refusal).
 
         A pixel's numeric id is no pixel code, which has letters (agreed by several sources).
         """
         no_code = event_source == "web" and event_source_id.isdecimal()
-        if self._is_there(event_source_id) and not no_code:
+        if self._is_available(event_source_id) and not no_code:
             return
         what = "pixel code" if event_source == "web" else "event source"
-        raise Refused(
+        raise RequestRefused(
             40001,
             f"No permission to operate {what}: {event_source_id}. "
             "You must be an admin or operator of this advertiser account.",
         )
 
     def pixels_of(self, advertiser: str, code: str | None = None) -> list[dict[str, Any]]:
-        """The pixels of an advertiser; one that is asked for by its code is there where every event source is."""
-        there = [one for one in self.pixels if one["advertiser_id"] == advertiser and self._is_there(one["pixel_code"])]
-        known = {one["pixel_code"] for one in self.pixels}
-        if code is None or code in known or not _PIXEL_CODE.fullmatch(code) or not self._is_there(code):
-            return there
-        number = str(int(sha256(code.encode()).hexdigest()[:15], 16) + 10**18)
-        made = {"advertiser_id": advertiser, "pixel_id": number, "pixel_code": code, "pixel_name": f"Pixel {code[-4:]}"}
-        return [*there, made]
-
-    def event_sets_of(self, advertiser: str, asked: Iterable[str] = ()) -> list[dict[str, Any]]:
-        """The event sets of an advertiser; one that is asked for by its id is there where every event source is."""
-        there = [one for one in self.event_sets if one["advertiser_id"] == advertiser]
-        known = {one["event_set_id"] for one in self.event_sets} | {one["pixel_id"] for one in self.pixels}
-        made = [
-            {"advertiser_id": advertiser, "event_set_id": one, "name": f"Event set {one[-4:]}"} | _PLAIN_SET
-            for one in asked
-            if one.isdecimal() and one not in known
+        """Return an advertiser's pixels; invent the one with this code if every event source is accepted."""
+        pixels = [
+            one for one in self.pixels if one["advertiser_id"] == advertiser and self._is_available(one["pixel_code"])
         ]
-        return [one for one in [*there, *made] if self._is_there(one["event_set_id"])]
+        codes = {one["pixel_code"] for one in self.pixels}
+        if code is None or code in codes or not _PIXEL_CODE.fullmatch(code) or not self._is_available(code):
+            return pixels
+        number = str(int(sha256(code.encode()).hexdigest()[:15], 16) + 10**18)
+        invented = {
+            "advertiser_id": advertiser,
+            "pixel_id": number,
+            "pixel_code": code,
+            "pixel_name": f"Pixel {code[-4:]}",
+        }
+        return [*pixels, invented]
 
-    def _is_there(self, event_source_id: str) -> bool:
-        allowed = self.event_sources is None or event_source_id in self.event_sources
-        return allowed and event_source_id not in self.forbidden
+    def event_sets_of(self, advertiser: str, requested: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """Return an advertiser's event sets; invent those with these ids if every event source is accepted."""
+        event_sets = [one for one in self.event_sets if one["advertiser_id"] == advertiser]
+        ids = {one["event_set_id"] for one in self.event_sets} | {one["pixel_id"] for one in self.pixels}
+        invented = [
+            {"advertiser_id": advertiser, "event_set_id": one, "name": f"Event set {one[-4:]}"} | _PLAIN_SET
+            for one in requested
+            if one.isdecimal() and one not in ids
+        ]
+        return [one for one in [*event_sets, *invented] if self._is_available(one["event_set_id"])]
+
+    def _is_available(self, event_source_id: str) -> bool:
+        listed = self.event_sources is None or event_source_id in self.event_sources
+        return listed and event_source_id not in self.forbidden
 
     def allow(self, event_source_id: str) -> None:
-        """Tokens may write to this event source from now on."""
+        """Let tokens write to this event source."""
         self.forbidden.discard(event_source_id)
         if self.event_sources is not None:
             self.event_sources |= {event_source_id}
 
     def forbid(self, event_source_id: str) -> None:
-        """No token may write to this event source from now on."""
+        """Let no token write to this event source."""
         self.forbidden.add(event_source_id)
 
     def issue(self, ends_in: float | None, like: Token | None = None) -> str:
-        """A new access token."""
+        """Issue an access token."""
         value = token_hex(20)
         ends = None if ends_in is None else self.clock() + ends_in
         self.tokens[value] = Token(ends, like.scopes, like.advertisers) if like else Token(ends)
         return value
 
     def issue_refresh(self) -> str:
-        """A new refresh token."""
+        """Issue a refresh token."""
         value = token_hex(20)
         self.refresh_tokens[value] = Token(self.clock() + REFRESH_SECONDS)
         return value
 
     def check_app(self, app: str, secret: str) -> None:
-        """Raises Refused with 40113 when the secret is not the app's."""
+        """Raise RequestRefused with 40113 if the secret is not the app's."""
         if self.secrets.setdefault(app, secret) != secret:
-            raise Refused(40113, "The app id and the secret do not match.")
+            raise RequestRefused(40113, "The app id and the secret do not match.")

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with keep-alive, as little of it as a fast local server needs."""
+"""A minimal HTTP/1.1 server with keep-alive."""
 
 import socket
 import socketserver
@@ -9,88 +9,88 @@ from io import BufferedIOBase, BufferedReader
 from threading import Event, Lock
 
 from connector.clients import RequestStream
-from connector.simulator.messages import Ending, Request, Response
+from connector.simulator.messages import Delivery, Request, Response
 
-LONGEST_LINE = 16_384
-MOST_HEADERS = 100
-LARGEST_BODY = 64 * 1024 * 1024
-SECONDS_FOR_A_REQUEST, SECONDS_IDLE = 60.0, 600.0
-MOST_CONNECTIONS = 500
+MAX_LINE_BYTES = 16_384
+MAX_HEADERS = 100
+MAX_BODY_BYTES = 64 * 1024 * 1024
+REQUEST_TIMEOUT, IDLE_TIMEOUT = 60.0, 600.0
+MAX_CONNECTIONS = 500
 _BUFFER = 1 << 16
 
 _PHRASES = {one.value: one.phrase for one in HTTPStatus}
 
-Answerer = Callable[[Request], Response]
+RequestHandler = Callable[[Request], Response]
 
 
 class MalformedRequestError(Exception):
-    """What came is not a request that this server reads."""
+    """The client sent something that is not a request this server reads."""
 
 
-class Server(socketserver.ThreadingTCPServer):
-    """One thread a connection; answers on loopback until `stop`."""
+class HttpServer(socketserver.ThreadingTCPServer):
+    """Serves each connection in its own thread on loopback, until `stop`."""
 
     daemon_threads = True
     allow_reuse_address = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, answer: Answerer, port: int, connected: Callable[[], None]) -> None:
+    def __init__(self, answer: RequestHandler, port: int, count_connection: Callable[[], None]) -> None:
         self.answer = answer
-        self._connected = connected
+        self._on_connect = count_connection
         self._open: set[socket.socket] = set()
         self._lock = Lock()
         self.stopping = Event()
         super().__init__(("127.0.0.1", port), Connection)
 
     def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002 - socketserver's
-        """Whether there is room for another connection."""
-        return len(self._open) < MOST_CONNECTIONS
+        """Test whether there is room for another connection."""
+        return len(self._open) < MAX_CONNECTIONS
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Whatever a client does is no fault of the server's."""
+        """Ignore the error: whatever a client does is no fault of the server's."""
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address it listens on."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def opened(self, connection: socket.socket) -> None:
-        """A client has connected."""
+    def register(self, connection: socket.socket) -> None:
+        """Register a connection."""
         with self._lock:
             self._open.add(connection)
-        self._connected()
+        self._on_connect()
 
-    def closed(self, connection: socket.socket) -> None:
-        """A client's connection is over."""
+    def unregister(self, connection: socket.socket) -> None:
+        """Unregister a connection."""
         with self._lock:
             self._open.discard(connection)
 
     def stop(self) -> None:
-        """Take no further connection and end those that are open."""
+        """Accept no further connection and end the open ones."""
         self.stopping.set()
         self.shutdown()
         self.server_close()
         with self._lock:
             for connection in self._open:
-                _end(connection)
+                _shut_down(connection)
 
 
 class Connection(socketserver.StreamRequestHandler):
     """Reads request after request from one connection."""
 
-    server: Server
+    server: HttpServer
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
-        """Prepare to read, within the time there is for a request."""
+        """Set the timeouts of the connection."""
         super().setup()
-        self._stream = RequestStream(self.connection, SECONDS_FOR_A_REQUEST, SECONDS_IDLE)
+        self._stream = RequestStream(self.connection, REQUEST_TIMEOUT, IDLE_TIMEOUT)
         self.rfile = BufferedReader(self._stream, _BUFFER)
 
     def handle(self) -> None:
-        """Answer until the client closes, or sends what is no request."""
-        self.server.opened(self.connection)
+        """Answer until the client closes the connection or sends a malformed request."""
+        self.server.register(self.connection)
         try:
             while (request := read_request(self.rfile, self.connection.sendall)) is not None:
                 if not self._send(self.server.answer(request)):
@@ -103,24 +103,24 @@ class Connection(socketserver.StreamRequestHandler):
         except OSError:
             return
         finally:
-            self.server.closed(self.connection)
+            self.server.unregister(self.connection)
 
     def _send(self, response: Response) -> bool:
-        """Whether the connection goes on."""
+        """Send the response; return whether the connection stays open."""
         if response.delay:
             self.server.stopping.wait(response.delay)
-        if response.ending is Ending.RESET:
+        if response.delivery is Delivery.RESET:
             # Closing without lingering sends RST; the reader's hold on the socket would put that off.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.rfile.close()
             self.connection.close()
-        if response.ending is not Ending.SENT:
+        if response.delivery is not Delivery.SENT:
             return False
-        self.connection.sendall(_head(response) + response.body)
+        self.connection.sendall(_response_head(response) + response.body)
         return True
 
 
-def _head(response: Response) -> bytes:
+def _response_head(response: Response) -> bytes:
     phrase = _PHRASES.get(response.status, "")
     logged = f"X-Tt-Logid: {response.log_id}\r\n" if response.log_id else ""
     return (
@@ -130,24 +130,24 @@ def _head(response: Response) -> bytes:
 
 
 def read_request(stream: BufferedIOBase, send: Callable[[bytes], None]) -> Request | None:
-    """The next request, or None when the client is done. Raises MalformedRequestError."""
-    line = _line(stream)
+    """Read the next request; None if the client has closed. Raises MalformedRequestError."""
+    line = _read_line(stream)
     if not line:
         return None
     words = line.split()
     if len(words) != 3 or not words[2].startswith("HTTP/1."):
         raise MalformedRequestError
-    headers = _headers(stream)
+    headers = _read_headers(stream)
     if headers.get("expect", "").lower() == "100-continue":
         send(b"HTTP/1.1 100 Continue\r\n\r\n")
     path, _, query = words[1].partition("?")
-    return Request(words[0], path, headers, _body(stream, headers), query)
+    return Request(words[0], path, headers, _read_body(stream, headers), query)
 
 
-def _headers(stream: BufferedIOBase) -> dict[str, str]:
+def _read_headers(stream: BufferedIOBase) -> dict[str, str]:
     headers: dict[str, str] = {}
-    for _ in range(MOST_HEADERS):
-        line = _line(stream)
+    for _ in range(MAX_HEADERS):
+        line = _read_line(stream)
         if not line:
             return headers
         name, _, value = line.partition(":")
@@ -155,9 +155,9 @@ def _headers(stream: BufferedIOBase) -> dict[str, str]:
     raise MalformedRequestError
 
 
-def _body(stream: BufferedIOBase, headers: dict[str, str]) -> bytes:
+def _read_body(stream: BufferedIOBase, headers: dict[str, str]) -> bytes:
     length = headers.get("content-length", "0")
-    if "transfer-encoding" in headers or not length.isdecimal() or int(length) > LARGEST_BODY:
+    if "transfer-encoding" in headers or not length.isdecimal() or int(length) > MAX_BODY_BYTES:
         raise MalformedRequestError
     body = stream.read(int(length))
     if len(body) < int(length):
@@ -165,14 +165,14 @@ def _body(stream: BufferedIOBase, headers: dict[str, str]) -> bytes:
     return body
 
 
-def _line(stream: BufferedIOBase) -> str:
-    line = stream.readline(LONGEST_LINE)
-    if len(line) == LONGEST_LINE:
+def _read_line(stream: BufferedIOBase) -> str:
+    line = stream.readline(MAX_LINE_BYTES)
+    if len(line) == MAX_LINE_BYTES:
         raise MalformedRequestError
     return line.decode("latin-1").rstrip("\r\n")
 
 
-def _end(connection: socket.socket) -> None:
+def _shut_down(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -1,18 +1,18 @@
-"""What each kind of fault does to a request's answer."""
+"""The effect of each kind of fault on the answer to a request."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 from connector.simulator.faults import Fault
-from connector.simulator.messages import Ending, Response, envelope
+from connector.simulator.messages import Delivery, Response, envelope
 
 BAD_GATEWAY = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
     b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
 
-Answering = Callable[[], Response]
-Conduct = Callable[[Fault, Answering], Response]
+Answer = Callable[[], Response]
+Effect = Callable[[Fault, Answer], Response]
 
 EVENT_STATUSES = {40001: 200, 40100: 401, 40102: 401, 40104: 401, 40105: 401, 40002: 400, 40062: 400}
 """HTTP statuses of `/event/track/`: 40002, 40100 and 40104 by one good source each, the others by likeness. Of
@@ -47,27 +47,27 @@ _CODES = {
 }
 
 
-def spoil(fault: Fault, answer: Answering, *, events: bool, real_statuses: bool) -> Response:
-    """The answer that the fault makes of the one that would be given; `events`: of the endpoint for events."""
+def apply_fault(fault: Fault, answer: Answer, *, events: bool, real_statuses: bool) -> Response:
+    """Turn the regular answer into the faulty one; `events` is true for the endpoint for events."""
     if fault.kind == "html":
         return Response(fault.status or 502, fault.message.encode() if fault.message else BAD_GATEWAY, "text/html")
     if fault.kind == "lost":
-        return replace(answer(), ending=Ending.CLOSED)
+        return replace(answer(), delivery=Delivery.CLOSED)
     if fault.kind == "reset":
-        return Response(0, b"", ending=Ending.RESET)
+        return Response(0, b"", delivery=Delivery.RESET)
     if fault.kind == "slow":
         return replace(answer(), delay=fault.seconds)
-    code, message = coded(fault)
-    usual = 500 if fault.kind == "error" else status_of(code, events=events, real_statuses=real_statuses)
-    return envelope(fault.status or usual, code, message)
+    code, message = code_and_message(fault)
+    default_status = 500 if fault.kind == "error" else http_status(code, events=events, real_statuses=real_statuses)
+    return envelope(fault.status or default_status, code, message)
 
 
-def coded(fault: Fault) -> tuple[int, str]:
-    """The code and message of a fault that has them."""
+def code_and_message(fault: Fault) -> tuple[int, str]:
+    """Return the code and message of a fault that has them."""
     code, message = _CODES[fault.kind]
     return fault.code or code, fault.message or message.format(fault.event_source_id or "")
 
 
-def status_of(code: int, *, events: bool, real_statuses: bool) -> int:
-    """The HTTP status of a code."""
+def http_status(code: int, *, events: bool, real_statuses: bool) -> int:
+    """Return the HTTP status of a code."""
     return EVENT_STATUSES.get(code, 200) if events and real_statuses else 200
