@@ -10,21 +10,13 @@ from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary, Table
 from connector.ledger.tables import SCHEMA_VERSION, metadata, runs, schema_version
 from connector.outcomes import RunStatus
 
-SQLITE = "sqlite:///"
 _TIMES = {"at", "since", "keep_until", "handled_until"}
 """Names of columns that hold times, as do all that end in `_at`."""
 
 _BYTES = {"event_keys": 16, "digests": 32, "doubtful": 32, "counts": 2}
 """Bytes of a value in columns that join values of one size."""
 
-
-def file_of(url: str) -> Path | None:
-    """Return the file in which the ledger at a URL is kept; None if it is in PostgreSQL."""
-    return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
-
-
 _KEYS = "SELECT event_keys, persons FROM batch_keys"
-
 
 def has_no_ledger(path: Path) -> bool:
     """Return whether a file is a database of something else; False also for a file that SQLite cannot read."""

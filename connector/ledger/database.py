@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connector.disk import make_private_file, make_private_folder, restrict, sync
 from connector.errors import ConfigurationError, ConnectorError, StopResumable
-from connector.ledger.damage import file_of, has_no_ledger
+from connector.ledger.damage import has_no_ledger
 from connector.ledger.together import Together, Work
 from connector.ledger.upgrades import bring_up_to_date
 
@@ -90,6 +90,16 @@ def open_database(url: str, *, may_be_new: bool = True) -> Database:
         raise ConnectorError(f"The ledger could not be opened: {_first_line(error)}") from None
 
 
+def file_of(url: str) -> Path | None:
+    """Return the file in which the ledger at a SQLAlchemy URL is kept; None if it is kept in none."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return None
+    is_file = parsed.drivername.partition("+")[0] == "sqlite" and not _is_in_memory(parsed)
+    return Path(parsed.database or "") if is_file else None
+
+
 @contextmanager
 def _failures(verb: str) -> Iterator[None]:
     try:
@@ -99,7 +109,7 @@ def _failures(verb: str) -> Iterator[None]:
 
 
 def _refuse_without_ledger(url: str) -> None:
-    """Of what was delivered before, an empty ledger knows nothing: it would be sent again.
+    """Raise ConnectorError if runs exist but their ledger does not: everything would be sent again.
 
     SQLite is not asked before there is something in the file: of an empty one it drops what lies beside it.
     """
@@ -124,17 +134,16 @@ def _first_line(error: Exception) -> str:
 
 def _engine(url: str) -> Engine:
     full = _with_driver(url)
-    if url.startswith("sqlite:///"):
-        _restrict_ledger(make_url(full).database or "")
-    engine = create_engine(full, pool_pre_ping=not url.startswith("sqlite"))
+    if file := file_of(full):
+        _restrict_ledger(file)
+    engine = create_engine(full, pool_pre_ping=file is None)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
     return engine
 
 
-def _restrict_ledger(path: str) -> None:
+def _restrict_ledger(file: Path) -> None:
     """Create the file before SQLite does, which gives the files beside it the same mode."""
-    file = Path(path)
     make_private_folder(file.parent)
     if not file.exists():
         make_private_file(file)
@@ -160,11 +169,16 @@ def _with_driver(url: str) -> str:
 
 
 def _check_kind(url: URL) -> None:
-    kind, in_memory = url.get_backend_name(), url.database in {None, "", ":memory:"}
-    if kind not in {"sqlite", "postgresql"} or (kind == "sqlite" and in_memory):
+    kind = url.get_backend_name()
+    if kind not in {"sqlite", "postgresql"} or (kind == "sqlite" and _is_in_memory(url)):
         raise ConfigurationError(
             "The ledger is a file (sqlite:///PATH) or PostgreSQL (postgresql://…), and nothing else."
         )
+
+
+def _is_in_memory(url: URL) -> bool:
+    """Return whether a URL of SQLite names no file, or names it by a URI, which may say that it is in memory."""
+    return not url.database or url.database == ":memory:" or url.database.startswith("file:")
 
 
 _POSTGRESQL = frozenset({"postgres", "postgresql"})

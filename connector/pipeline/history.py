@@ -11,7 +11,8 @@ from connector.config.suggest import did_you_mean
 from connector.disk import restrict_tree
 from connector.errors import UsageError
 from connector.ledger.audit import AuditLine
-from connector.ledger.damage import file_of, is_damaged
+from connector.ledger.damage import is_damaged
+from connector.ledger.database import file_of
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.records import RequestRecord, RunRecord, Scope
 from connector.outcomes import RunStatus

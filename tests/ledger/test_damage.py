@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -76,6 +77,22 @@ def test_a_lost_ledger_is_not_taken_for_a_new_one(half: Half, tmp_path: Path, na
     assert len(half.tiktok.requests) == before
     if name == "empty":
         assert ledger_of(made).read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///l.sqlite?timeout=30", "sqlite+pysqlite:///l.sqlite", "sqlite+pysqlite:///l.sqlite?timeout=9"]
+)
+def test_a_ledger_is_found_whatever_else_its_url_says(half: Half, tmp_path: Path, url: str) -> None:
+    made = half.copied(tmp_path / "shop")
+    ledger = made.directory / "l.sqlite"
+    ledger_of(made).rename(ledger)
+    with made.settings.open("a") as file:
+        file.write(f"ledger: {url}\n")
+    assert inside("run", NAME, project=made.directory).code == 0
+    assert {path.name for path in made.directory.glob("*l.sqlite*")} <= {"l.sqlite", "l.sqlite-wal", "l.sqlite-shm"}
+    assert stat.S_IMODE(ledger.stat().st_mode) == 0o600
+    ledger.unlink()
+    assert one_sentence(inside("run", NAME, project=made.directory)).startswith(f"The ledger {ledger} is missing")
 
 
 def test_an_empty_file_without_runs_is_a_new_ledger(half: Half, tmp_path: Path) -> None:

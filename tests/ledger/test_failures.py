@@ -49,6 +49,7 @@ def refused(done: Outcome, code: int = 1) -> str:
         ("sqlite://", NOT_A_LEDGER),
         ("sqlite:///", NOT_A_LEDGER),
         ("sqlite:///:memory:", NOT_A_LEDGER),
+        ("sqlite:///file:l.sqlite?uri=true", NOT_A_LEDGER),
         (f"postgresql://user:{PASSWORD}@127.0.0.1:1/x", "The ledger could not be read: .*Connection refused"),
         ("sqlite:///orchestrations.yaml", "The ledger could not be read: file is not a database"),
         ("sqlite:///orchestrations.yaml/x.sqlite", "The ledger could not be opened: .*orchestrations.yaml'"),
