@@ -4,6 +4,7 @@ Bytes are compared with their checksum before Arrow interprets them, which may c
 """
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from connector.disk import AT_ONCE, let_go
-from connector.errors import CorruptStage
+from connector.errors import CorruptStage, StopResumable
 from connector.stage.arrow_file import END, INDEX, MAGIC
 from connector.stage.checksums import checksum
 
@@ -21,7 +22,8 @@ _MOST_OPEN = 8
 _EARLIER = b"ARROW1"
 """How files begin that an earlier version wrote, without checksums."""
 
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno.EACCES)
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
+"""Error numbers of what no user can make readable again."""
 
 
 class _Batches(Protocol):
@@ -106,7 +108,7 @@ class _Open:
 
     def __init__(self, path: Path) -> None:
         self._path, self._read = path, 0
-        with _corrupt(path):
+        with reading(path):
             self._source = pa.OSFile(str(path), "rb")
             try:
                 made = _EarlierFile if self._source.read(len(_EARLIER)) == _EARLIER else _File
@@ -120,7 +122,7 @@ class _Open:
         return self._batches.count
 
     def batch(self, index: int) -> pa.RecordBatch:
-        with _corrupt(self._path):
+        with reading(self._path):
             batch = self._batches.batch(index)
         self._read += batch.get_total_buffer_size()
         if self._read >= AT_ONCE:
@@ -162,15 +164,17 @@ class OpenFiles:
 
 
 @contextmanager
-def _corrupt(path: Path) -> Iterator[None]:
-    """Raises CorruptStage where the file is not there, or is none that Arrow can read."""
+def reading(path: Path) -> Iterator[None]:
+    """Raise CorruptStage if a file is missing or is none that Arrow can read, StopResumable if it may be read later."""
     try:
         yield
     except pa.ArrowInvalid:
         raise CorruptStage(f"{path} is damaged") from None
     except OSError as error:
         # Arrow's own have no number.
-        if error.errno not in {*_GONE, None}:
-            raise
+        if error.errno is not None and error.errno not in _GONE:
+            raise StopResumable(
+                f"{path} cannot be read: {os.strerror(error.errno)}. Fix this, then run `connector resume`."
+            ) from None
         fault = "is missing" if error.errno == errno.ENOENT else "cannot be read"
         raise CorruptStage(f"{path} {fault}") from None

@@ -3,16 +3,23 @@
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
+from zlib import error
 
 import numpy as np
 import numpy.typing as npt
 
 from connector.disk import make_private_file, sync
+from connector.errors import CorruptStage
 from connector.stage.checksums import append_checksum, verify
 from connector.stage.key_file import KeyFile, Numbers
+from connector.stage.open_files import reading
 from connector.stage.writer import StagedBatch
 
-REMOVED = "removed.npz"
+REMOVED = "removed-events.npz"
+_EARLIER = "removed.npz"
+"""The file that an earlier version wrote, without a checksum."""
+
 Flags = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.integer]
 """Of events in their batch."""
@@ -66,9 +73,18 @@ def write_removed(directory: Path, batches: Iterable[StagedBatch], removed: Remo
 
 def read_removed(directory: Path) -> dict[str, Positions]:
     """By "file/index", the positions of the events that were taken out. Raises CorruptStage."""
-    path = directory / REMOVED
-    if not path.exists():
-        return {}
-    verify(path)
-    with np.load(path) as archive:
-        return {name: archive[name] for name in archive.files}
+    path, earlier = directory / REMOVED, directory / _EARLIER
+    with reading(path):
+        if path.exists():
+            verify(path)
+            return _load(path)
+    with reading(earlier):
+        return _load(earlier) if earlier.exists() else {}
+
+
+def _load(path: Path) -> dict[str, Positions]:
+    try:
+        with path.open("rb") as file, np.load(file) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, BadZipFile, error):
+        raise CorruptStage(f"{path} is damaged") from None

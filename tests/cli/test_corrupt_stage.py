@@ -90,9 +90,9 @@ BREAKS: dict[str, Break] = {
     "another file": lambda stage: events(stage).write_text("event_id,email\n"),
 }  # fmt: skip
 REMOVED: dict[str, Break] = {
-    "not told what was taken out": lambda stage: (stage / "removed.npz").unlink(),
-    "told wrong what was taken out": lambda stage: flip(stage / "removed.npz", 0.5),
-    "half told what was taken out": lambda stage: (stage / "removed.npz").write_bytes((stage / "removed.npz").read_bytes()[:99]),
+    "not told what was taken out": lambda stage: (stage / "removed-events.npz").unlink(),
+    "told wrong what was taken out": lambda stage: flip(stage / "removed-events.npz", 0.5),
+    "half told what was taken out": lambda stage: (stage / "removed-events.npz").write_bytes((stage / "removed-events.npz").read_bytes()[:99]),
 }  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def once(half: Half, outcome: Outcome, run_id: str, made: Shop, sent_before: int
 def test_what_was_not_delivered_is_read_again(half: Half, tmp_path: Path, name: str, command: str) -> None:
     made = half.copied(tmp_path / "shop")
     stage = made.state / "runs" / half.run_id
-    if name in REMOVED and not (stage / "removed.npz").exists():
+    if name in REMOVED and not (stage / "removed-events.npz").exists():
         pytest.skip("nothing was taken out")
     {**BREAKS, **REMOVED}[name](stage)
     args = {"run": ["run", NAME], "resume": ["resume"], "resume it": ["resume", half.run_id]}[command]

@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from connector.errors import CorruptStage
+from connector.errors import CorruptStage, StopResumable
 from connector.hashed import UNITS
 from connector.stage.arrow_file import ArrowFile
 from connector.stage.checksums import append_checksum, checksum, verify
@@ -127,8 +127,36 @@ def test_what_is_no_file_is_no_stage(path: Path, kind: str) -> None:
     assert read(path.parent) == [None] * 3
 
 
+@contextmanager
+def as_another_user() -> Iterator[None]:
+    """Be a user whom permissions apply to, which they do not to root."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+def test_a_file_that_may_not_be_read_is_not_given_up(path: Path) -> None:
+    path.chmod(0)
+    with as_another_user(), closing(OpenFiles(path.parent)) as files, pytest.raises(StopResumable) as refused:
+        files.batch(NAME, 0)
+    assert not isinstance(refused.value, CorruptStage)
+    assert refused.value.message == f"{path} cannot be read: Permission denied. Fix this, then run `connector resume`."
+
+
+def test_a_file_that_the_system_cannot_open_now_is_not_given_up(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+    with closing(OpenFiles(path.parent)) as files, pytest.raises(StopResumable, match="cannot be read: ") as refused:
+        files.batch(NAME, 0)
+    assert not isinstance(refused.value, CorruptStage)
+
+
 def test_a_file_with_a_checksum_at_its_end_is_as_it_was_written_or_refused(tmp_path: Path) -> None:
-    path = tmp_path / "removed.npz"
+    path = tmp_path / "removed-events.npz"
     path.write_bytes(os.urandom(300))
     append_checksum(path)
     verify(path)
