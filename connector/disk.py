@@ -20,7 +20,7 @@ _LONGEST_PART = 50
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether there is a file; there is none of a name that is longer than names may be."""
+    """Tell whether a path is a file; a name too long for the file system is not."""
     try:
         return path.is_file()
     except OSError:
@@ -61,9 +61,9 @@ def unfinished_file(path: Path) -> Path:
 
 
 def restrict(path: Path) -> None:
-    """Take from a file what PRIVATE_FILE does not allow, from a folder what PRIVATE_FOLDER does not.
+    """Remove the permissions that PRIVATE_FILE or PRIVATE_FOLDER does not grant.
 
-    A link, and what is another user's, is left as it is.
+    Links and other users' files are left alone.
     """
     with suppress(FileNotFoundError, PermissionError):
         mode = path.lstat().st_mode
@@ -83,11 +83,16 @@ def _restrict_below(folder: str | Path) -> None:
     # Without a Path for each: a state folder may hold tens of thousands of files.
     with suppress(FileNotFoundError, NotADirectoryError, PermissionError), os.scandir(folder) as entries:
         for entry in entries:
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if entry.stat(follow_symlinks=False).st_mode & ~(PRIVATE_FOLDER if is_folder else PRIVATE_FILE) & 0o7777:
-                restrict(Path(entry))
-            if is_folder:
-                _restrict_below(entry.path)
+            with suppress(FileNotFoundError):
+                _restrict_entry(entry)
+
+
+def _restrict_entry(entry: "os.DirEntry[str]") -> None:
+    is_folder = entry.is_dir(follow_symlinks=False)
+    if entry.stat(follow_symlinks=False).st_mode & ~(PRIVATE_FOLDER if is_folder else PRIVATE_FILE) & 0o7777:
+        restrict(Path(entry))
+    if is_folder:
+        _restrict_below(entry.path)
 
 
 def sync(path: Path) -> None:

@@ -1,12 +1,15 @@
-"""A file that is given to the disk while it grows."""
+"""A file that is given to the disk while it grows, and folders that change while they are restricted."""
 
 import os
+import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from connector.disk import AT_ONCE, KEPT, Growing
+from connector.disk import AT_ONCE, KEPT, Growing, restrict_tree
 from tests.resident import resident
 
 
@@ -50,3 +53,27 @@ def test_of_a_large_file_only_the_beginning_stays_in_memory(tmp_path: Path) -> N
     growing.has(KEPT + AT_ONCE)
     growing.close()
     assert (resident(path, KEPT), resident(path)) == (0, AT_ONCE)
+
+
+def test_a_file_that_vanishes_does_not_keep_the_others_from_being_restricted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an unfinished file of another process does, after its folder was listed."""
+    for name in "abc":
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(0o644)
+    real, gone = os.scandir, []
+
+    @contextmanager
+    def scandir(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with real(folder) as entries:
+            found = list(entries)
+        gone.append(found[0].name)
+        Path(found[0]).unlink()
+        yield iter(found)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    restrict_tree(tmp_path)
+    left = list(tmp_path.iterdir())
+    assert [stat.S_IMODE(path.stat().st_mode) for path in left] == [0o600, 0o600]
+    assert len(gone) == 1

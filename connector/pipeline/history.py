@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from connector.config.project import Project
@@ -118,10 +119,16 @@ def damaged_ledger(project: Project) -> Path | None:
     return path if path and path.exists() and is_damaged(path) else None
 
 
+@cache
+def restrict_once(folder: Path) -> None:
+    """Restrict a folder and everything below it to its owner, once in a process: there may be many files."""
+    restrict_tree(folder)
+
+
 @contextmanager
 def ledger_of(project: Project) -> Iterator[Ledger]:
     """The project's ledger. Raises ConnectorError where it cannot be opened."""
-    restrict_tree(project.state_directory)
+    restrict_once(project.state_directory.resolve())
     has_run = any(runs_directory(project).glob("*/"))
     ledger = open_ledger(project.ledger_url, may_be_new=not has_run)
     try:

@@ -14,6 +14,7 @@ import yaml
 
 from connector.disk import make_private_file, make_private_folder
 from connector.hashed import EVENTS
+from connector.pipeline.history import restrict_once
 from connector.stage.arrow_file import ArrowFile
 from tests.cli.command import connector, ended, inside, started
 from tests.cli.shop import GOOD, NAME, SOURCE_ID, Shop, shop
@@ -92,8 +93,27 @@ def test_what_an_older_version_left_open_to_others_is_restricted(tmp_path: Path)
         assert inside("run", NAME, project=made.directory).code == 0
         for path in [made.state, *made.state.rglob("*")]:
             path.chmod(0o777 if path.is_dir() else 0o666)
+        restrict_once.cache_clear()
         assert inside("runs", "list", project=made.directory).code == 0
     assert loose(made.state) == []
+
+
+def test_the_folder_is_searched_once_in_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[str] = []
+    real = os.scandir
+
+    def scandir(folder: Any = ".") -> Any:
+        searched.append(os.fspath(folder))
+        return real(folder)
+
+    with serving() as tiktok:
+        made = made_shop(tmp_path / "shop", tiktok)
+        assert inside("run", NAME, project=made.directory).code == 0
+        restrict_once.cache_clear()
+        monkeypatch.setattr("connector.disk.os.scandir", scandir)
+        assert inside("run", NAME, project=made.directory).code == 0
+        assert inside("runs", "list", project=made.directory).code == 0
+    assert searched.count(str(made.state.resolve() / "locks")) == 1
 
 
 def test_a_ledger_elsewhere_is_restricted_and_its_folder_is_not(tmp_path: Path) -> None:
@@ -204,6 +224,7 @@ def test_what_was_put_back_among_private_files_is_restricted(tmp_path: Path) -> 
             path.chmod(0o755)
         (made.state / "link").symlink_to(made.query)
         before = made.query.stat().st_mode
+        restrict_once.cache_clear()
         assert inside("runs", "list", project=made.directory).code == 0
     (made.state / "link").unlink()
     assert loose(made.state) == []
