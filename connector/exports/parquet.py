@@ -30,7 +30,7 @@ class ParquetFiles:
         """See `Sink.take`."""
         found = dict.fromkeys(self._files, 0)
         for name, writer in self._writers.items():
-            for batch in parts[name].batches if name in parts else ():
+            for batch in parts[name].batches:
                 writer.write_batch(batch)
                 found[name] += batch.num_rows
         return found

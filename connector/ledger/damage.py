@@ -18,6 +18,7 @@ _BYTES = {"event_keys": 16, "digests": 32, "doubtful": 32, "counts": 2}
 
 _KEYS = "SELECT event_keys, persons FROM batch_keys"
 
+
 def has_no_ledger(path: Path) -> bool:
     """Return whether a file is a database of something else; False also for a file that SQLite cannot read."""
     try:

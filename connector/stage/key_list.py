@@ -36,7 +36,7 @@ class KeyList:
         self.count = 0
         self._path = path
         self._file: BinaryIO | None = None
-        self._sums = array("L")
+        self._sums = array("I")
         """The CRC-32 of each _BLOCK keys, and of those that fill none."""
 
     def add(self, keys: Keys) -> None:
@@ -46,10 +46,10 @@ class KeyList:
         if self._file is None:
             make_private_file(self._path)
             self._file = self._path.open("w+b", buffering=0)
-        data = memoryview(keys.tobytes())
-        while data:
-            data = data[self._file.write(data) :]
-        self._sum_up(memoryview(keys.tobytes()))
+        data = rest = memoryview(keys.tobytes())
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        self._sum_up(data)
         self.count += len(keys)
 
     def _sum_up(self, data: memoryview) -> None:
@@ -118,7 +118,7 @@ def _put_in_order(keys: Keys, start: int, shares: int, file: BinaryIO) -> _Part:
     ordered = memoryview(keys[order].tobytes())
     file.write(ordered)
     places = (bounds * _KEY_BYTES).tolist()
-    return _Part(start + bounds, array("L", (checksum(ordered[a:b]) for a, b in itertools.pairwise(places))))
+    return _Part(start + bounds, array("I", (checksum(ordered[a:b]) for a, b in itertools.pairwise(places))))
 
 
 def _bytes(file: BinaryIO, start: int, end: int) -> bytes:

@@ -207,7 +207,7 @@ def _bytes(output: Path) -> None:
 def _tables(output: Path) -> None:
     rows = pa.Table.from_pylist([{"sync_run_id": os.urandom(9).hex()} for _ in range(20_000)], SYNC_RUNS)
     with writing_to(output):
-        sink = ParquetFiles(files_in(output.parent))
+        sink = ParquetFiles({"sync_runs": files_in(output.parent)["sync_runs"]})
         try:
             sink.take({"sync_runs": Part([], rows.to_batches())})
             sink.finish()
