@@ -100,17 +100,49 @@ def left_out(
 def left_out_of_runs(directories: Mapping[str, Path], outcome: str) -> Iterator[tuple[pa.Array, pa.RecordBatch]]:
     """Yield run ids and their left-out rows (schema LEFT_OUT) with one outcome, by run and row number.
 
-    `directories` are the folders of runs by their ids.
+    `directories` are the folders of runs by their ids, as `readable_folders` returns them.
     """
     from connector.embedded import connect
 
-    found = ((run_id, path) for run_id, folder in directories.items() for path in _files(folder))
-    files = [(run_id, path) for run_id, path in found if _is_whole(path)]
+    files = [(run_id, path) for run_id, folder in directories.items() for path in _files(folder)]
     with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         for some in _of_limited_size(files):
             names = pa.table({"run_id": [one for one, _ in some], "filename": [str(path) for _, path in some]})
             for batch in _query_runs(connection, names, outcome):
                 yield batch["run_id"], batch.drop_columns(["run_id"]).cast(LEFT_OUT)
+
+
+def readable_folders(directories: Mapping[str, Path]) -> dict[str, Path]:
+    """Return those of the folders of runs in which no file of left-out rows is damaged. Reads every value."""
+    from connector.embedded import connect
+
+    files = [(run_id, path) for run_id, folder in directories.items() for path in _files(folder)]
+    damaged = {run_id for run_id, path in files if not _is_whole(path)}
+    with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+        for some in _of_limited_size([(run_id, path) for run_id, path in files if run_id not in damaged]):
+            if not _can_read(connection, [path for _, path in some]):
+                damaged.update(run_id for run_id, path in some if not _can_read(connection, [path]))
+    return {run_id: folder for run_id, folder in directories.items() if run_id not in damaged}
+
+
+def _can_read(connection: "duckdb.DuckDBPyConnection", files: list[Path]) -> bool:
+    import duckdb
+
+    names = ", ".join(f'"{name}"' for name in LEFT_OUT.names)
+    sql = f"""
+        SELECT {names}, "columns" IS NULL OR json_valid("columns") AS is_valid
+        FROM read_parquet($files, union_by_name = true)
+    """
+    try:
+        rows = connection.sql(sql, params={"files": [str(path) for path in files]}).to_arrow_reader(65_536)
+        return all(_fits(batch) for batch in rows)
+    except (duckdb.Error, pa.ArrowException):
+        return False
+
+
+def _fits(batch: pa.RecordBatch) -> bool:
+    batch.drop_columns(["is_valid"]).cast(LEFT_OUT)
+    return bool(batch["is_valid"].false_count == 0)
 
 
 def _of_limited_size(files: list[tuple[str, Path]]) -> Iterator[list[tuple[str, Path]]]:

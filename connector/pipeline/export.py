@@ -19,7 +19,7 @@ from connector.exports.sink import Part, Sink
 from connector.exports.tables import SYNC_BATCHES, SYNC_CHANGELOG, SYNC_REQUESTS, SYNC_RUNS, SYNC_VALUES
 from connector.hashed import MATCHED_BY
 from connector.ledger.ledger import Ledger
-from connector.ledger.left_out import left_out_of_runs, without_members
+from connector.ledger.left_out import left_out_of_runs, readable_folders, without_members
 from connector.ledger.records import RunRecord
 from connector.outcomes import Reason
 from connector.pipeline.figures import RunFigures, added_up
@@ -136,17 +136,21 @@ def _export(project: Project, sink: Sink, since: datetime | None) -> Exported:
 
 
 def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> dict[str, Part]:
-    """Rejected rows are not among them once the run's folder has gone: what was exported of them before stays."""
+    """Rejected rows of a run are not among them once its folder has gone or a file there is damaged.
+
+    What was exported of them before stays.
+    """
     run_ids = [record.run_id for record in records]
     known = {record.run_id: record for record in records}
     figures = _figures(ledger, run_ids)
     folders = {run_id: folder for run_id in run_ids if (folder := run_directory(project, run_id)).exists()}
+    readable = readable_folders(folders)
     return {
         "sync_runs": Part(run_ids, _runs(records, figures)),
         "sync_batches": Part(run_ids, _batches(ledger, known)),
         "sync_requests": Part(run_ids, _requests(ledger, known)),
         "sync_values": Part(run_ids, _values(records, figures)),
-        "sync_changelog": Part(list(folders), _changelog(known, folders)),
+        "sync_changelog": Part(list(readable), _changelog(known, readable)),
     }
 
 

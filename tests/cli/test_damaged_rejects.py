@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.cli.command import inside
@@ -18,6 +19,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "a text": lambda whole: b"row,reason\n" * 99,
     "only its ends": lambda whole: whole[:4] + whole[-8:],
     "without its beginning": lambda whole: whole[:4] + whole[90:],
+    "a damaged middle": lambda whole: whole[:4] + bytes(60) + whole[64:],
     "another length of the end": lambda whole: whole[:-8] + b"\7\0\0\0PAR1",
 }
 
@@ -43,9 +45,26 @@ def test_a_damaged_file_is_named_and_holds_up_nothing(done: tuple[Shop, str], tm
     for command in (
         ["runs", "show", run_id],
         ["report", run_id, "-o", str(tmp_path / "report.html")],
-        ["forget", "--email", "somebody@example.com"],
         ["runs", "export", "-o", str(tmp_path / "export")],
+        ["forget", "--email", "somebody@example.com"],
     ):
         shown = inside(*command, project=made.directory)
         assert shown.code == 0, (command, shown.stderr)
     assert not file.exists()
+
+
+@pytest.mark.parametrize("name", ["a damaged middle", "half"])
+def test_an_export_skips_a_damaged_file_alone(done: tuple[Shop, str], tmp_path: Path, name: str) -> None:
+    """What was exported of its run before stays, and what the other runs have is exported."""
+    made, first = Shop(tmp_path / "shop"), done[1]
+    shutil.copytree(done[0].directory, made.directory)
+    export = ("runs", "export", "--warehouse", "own", "--schema", "sync")
+    assert inside(*export, project=made.directory).code == 0
+    (file,) = made.state.rglob("*.parquet")
+    second = inside("run", NAME, "--json", project=made.directory).json["run_id"]
+    file.write_bytes(DAMAGES[name](file.read_bytes()))
+    exported = inside(*export, "--json", project=made.directory)
+    assert (exported.code, exported.json["rows"]["sync_runs"], exported.json["rows"]["sync_changelog"]) == (0, 2, 1)
+    with duckdb.connect(str(made.warehouse), read_only=True) as warehouse:
+        rows = warehouse.execute("SELECT sync_run_id, count(*) FROM sync.sync_changelog GROUP BY ALL").fetchall()
+    assert dict(rows) == {first: 1, second: 1}
