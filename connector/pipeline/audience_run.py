@@ -95,16 +95,14 @@ def resume_audience(
     """
     with _at_work(project, record.orchestration, options, allowed, observer, stop) as (at, work):
         record = at.ledger.runs.get(record.run_id)
+        if record.staged and record.api_url == work.destination.api_url == SIMULATOR:
+            _read_anew(at, record)
+            return _start_over(at, work, record)
         try:
-            if record.staged and record.api_url == work.destination.api_url == SIMULATOR:
-                _read_anew(at, record)
-            else:
-                return _go_on(at, work, record)
+            return _go_on(at, work, record)
         except CorruptStage as corrupt:
             _abandon(at, work, record, corrupt)
-        job = audience_job_now(at.project, record.orchestration, at.ledger)
-        run_id = begin(at, job, test_event_code=None, limit=record.row_limit)
-        return _carry_out(at, work, run_id, job, record.row_limit)
+            return _start_over(at, work, record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +150,9 @@ def _arrange(at: Execution, destination: AudienceDestination, copies: Sequence[C
 
 
 def _settle(at: Execution, copies: Sequence[Copy]) -> None:
-    try:
-        for copy in copies:
-            if copy.key is not None:
-                settle_changes(at.ledger, copy.key, at.project.state_directory / "members" / str(copy.key))
-    except OSError as error:
-        raise StopResumable(
-            f"What was sent of the audience could not be settled: {error.strerror or error}. `connector resume` does "
-            "it when there is room."
-        ) from None
+    for copy in copies:
+        if copy.key is not None:
+            settle_changes(at.ledger, copy.key, at.project.state_directory)
 
 
 def _finish_earlier(at: Execution, work: _Work, record: RunRecord) -> None:
@@ -194,6 +186,13 @@ def _read_anew(at: Execution, record: RunRecord) -> None:
 def _abandon(at: Execution, work: _Work, record: RunRecord, corrupt: CorruptStage) -> None:
     abandon(at, record, corrupt)
     _settle(at, work.copies)
+
+
+def _start_over(at: Execution, work: _Work, record: RunRecord) -> RunRecord:
+    """Compare the audience again, as another run."""
+    job = audience_job_now(at.project, record.orchestration, at.ledger)
+    run_id = begin(at, job, test_event_code=None, limit=record.row_limit)
+    return _carry_out(at, work, run_id, job, record.row_limit)
 
 
 def _go_on(at: Execution, work: _Work, record: RunRecord) -> RunRecord:

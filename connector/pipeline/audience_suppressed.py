@@ -74,15 +74,12 @@ def remove_from_audiences(project: Project, ledger: Ledger, digests: Sequence[st
             continue
         try:
             with ledger.lock(project.state_directory, f"the audience {audience.audience_id}", project.target):
-                settle_changes(ledger, audience.key, project.state_directory / "members" / str(audience.key))
+                settle_changes(ledger, audience.key, project.state_directory)
                 found = _found(ledger, audience, digests)
                 for name, some in found.items():
                     _delete(project, ledger, audience, name, some)
         except ConnectorError as error:
             yield {**_named(audience, found), "removed": False, "error": error.message}
-        except OSError as error:
-            fault = f"What was sent of the audience could not be settled: {error.strerror or error}."
-            yield {**_named(audience, found), "removed": False, "error": fault}
         else:
             if found:
                 yield {**_named(audience, found), "removed": True}

@@ -1,8 +1,7 @@
 """The audiences that runs keep, as the ledger knows them and as TikTok tells."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import repeat
 from typing import Any
 
 from connector.config.destination import AnyDestination, AudienceDestination
@@ -94,12 +93,15 @@ def _with_size(project: Project, view: AudienceView) -> AudienceView:
 
 def sent_to_simulator(project: Project) -> list[str]:
     """The destinations whose audiences go to the simulator within a run, and are gone after it."""
-    found = dict.fromkeys(
-        one.name
-        for one in map(_destination_of, repeat(project), project.orchestrations)
-        if isinstance(one, AudienceDestination) and one.api_url == SIMULATOR
-    )
-    return list(found)
+    return list(dict.fromkeys(one.name for one in _audience_destinations(project) if one.api_url == SIMULATOR))
+
+
+def _audience_destinations(project: Project) -> Iterator[AudienceDestination]:
+    """Yield the audience destination of each orchestration that has one and can be read."""
+    for name in project.orchestrations:
+        destination = _destination_of(project, name)
+        if isinstance(destination, AudienceDestination):
+            yield destination
 
 
 def _destination_of(project: Project, name: str) -> AnyDestination | None:
@@ -111,12 +113,8 @@ def _destination_of(project: Project, name: str) -> AnyDestination | None:
 
 def destination_of_audience(project: Project, record: AudienceRecord) -> AudienceDestination | None:
     """A destination of the project that goes to the audience's ad accounts, if one is left."""
-    for name in project.orchestrations:
-        destination = _destination_of(project, name)
-        if destination is None:
-            continue
-        ids = {one for group in getattr(destination, "advertiser_ids", ()) for one in group}
-        same = destination.api_url == record.api_url and bool(ids & set(record.advertiser_ids))
-        if isinstance(destination, AudienceDestination) and same:
+    for destination in _audience_destinations(project):
+        ids = {one for group in destination.advertiser_ids for one in group}
+        if destination.api_url == record.api_url and ids & set(record.advertiser_ids):
             return destination
     return None

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from connector.destinations.tiktok.mapping import ADD
+from connector.errors import CorruptStage, StopResumable
 from connector.hashed import ID_TYPES
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import MemberShare, SettledChange
@@ -64,12 +65,22 @@ def _share_lookup(ledger: Ledger) -> Callable[[int, str, int], MemberShare]:
     return lookup
 
 
-def settle_changes(ledger: Ledger, audience: int, folder: Path) -> None:
-    """Takes what was sent to the audience into its members; `folder` is used meanwhile.
+def settle_changes(ledger: Ledger, audience: int, state_directory: Path) -> None:
+    """Apply what was sent to an audience to its members, using a folder of the state directory meanwhile.
 
     A process that dies within it loses nothing: the next one does all of it again, to the same end. Whoever calls it
-    holds the audience's lock.
+    holds the audience's lock. Raises StopResumable where the disk fails: it is no fault of a run's stage.
     """
+    try:
+        _settle(ledger, audience, state_directory / "members" / str(audience))
+    except (OSError, CorruptStage) as error:
+        fault = error.fault if isinstance(error, CorruptStage) else error.strerror or error
+        raise StopResumable(
+            f"What was sent of the audience could not be settled: {fault}. Fix this, then run `connector run`."
+        ) from None
+
+
+def _settle(ledger: Ledger, audience: int, folder: Path) -> None:
     rmtree(folder, ignore_errors=True)
     files, last = ShareFiles(folder, SENT), 0
     for number, settled in ledger.members.changes(audience):

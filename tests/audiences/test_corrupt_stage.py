@@ -1,11 +1,14 @@
 """A stage of an audience's changes that is missing or damaged is no dead end: the audience is compared again."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connector.ledger.members import Members
+from connector.ledger.records import SettledChange
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.shop import NAME, Shop, members, open_shop, wanted
@@ -66,3 +69,31 @@ def test_what_was_not_acknowledged_is_compared_again(
     records = inside("runs", "--json", project=shop.directory).json["runs"]
     assert all(map(adds_up, records))
     assert {one["run_id"] for one in records if one["status"] == "failed"} == {run_id}
+
+
+@pytest.mark.parametrize("damage", ["flipped", "missing"])
+def test_a_run_is_not_given_up_when_only_what_it_sent_cannot_be_settled(
+    tmp_path: Path, tiktok: Simulator, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    """The disk damages the scratch files while they are written, after all was delivered."""
+    shop, run_id = half_sent(tmp_path / "shop", tiktok)
+    real, calls = Members.changes, []
+
+    def changes(self: Members, audience: int) -> Iterator[tuple[int, SettledChange]]:
+        calls.append(audience)
+        yield from real(self, audience)
+        if len(calls) > 1:  # the first time, what the earlier command sent is settled
+            for path in (shop.directory / ".connector" / "members").glob("*/*"):
+                path.write_bytes(b"damaged") if damage == "flipped" else path.unlink()
+
+    monkeypatch.setattr(Members, "changes", changes)
+    failed = inside("resume", run_id, project=shop.directory)
+    assert (failed.code, len(calls)) == (1, 2), failed.stderr
+    assert "\nWhat was sent of the audience could not be settled: " in failed.stderr
+    assert "is given up" not in failed.stderr
+    monkeypatch.undo()
+    assert members(tiktok) == wanted(AFTER)
+    again = shop.run()
+    assert (again.members.added, again.members.removed) == (0, 0) if again.members else False
+    (run,) = (one for one in inside("runs", "--json", project=shop.directory).json["runs"] if one["run_id"] == run_id)
+    assert run["status"] == "completed"
