@@ -9,7 +9,7 @@
 | `SourceError`        | fix the query, or try again                       | 1         |
 | `NothingSent`        | fix the data, or the limit that it names          | 3         |
 | `StopResumable`      | fix the cause, then `connector resume`            | 1         |
-| `CorruptStage`       | run it again: what was not delivered is read anew | 1         |
+| `CorruptStage`       | run it again; it reads what was not delivered     | 1         |
 | `RefusedAlike`       | fix what it names; `run` or `resume` goes on      | 1         |
 | `AnswersLost`        | `--resend-unknown`, or leave them                 | 1         |
 | `AuthorisationError` | authorise again, or as it says                    | 1         |
@@ -108,13 +108,13 @@ class RefusedAlike(StopResumable):
 
 
 class CorruptStage(StopResumable):
-    """What is staged of a run is missing or damaged. `fault` says which file, and what is wrong with it."""
+    """Staged data of a run is missing or damaged. `fault` names the file and the problem."""
 
     def __init__(self, fault: str) -> None:
         self.fault = fault
         super().__init__(
-            f"{fault}, so that what is staged cannot be sent: the next `connector run` or `connector resume` reads "
-            "again what was not delivered."
+            f"{fault}: the staged events cannot be sent. Run `connector run` or `connector resume` to read again what "
+            "was not delivered."
         )
 
 

@@ -20,7 +20,7 @@ class Verdict(StrEnum):
     STOP = "stop"
     """Every other batch would be answered alike."""
     WITHHELD = "withheld"
-    """It was not sent: something in this very batch may not leave."""
+    """It was not sent: this batch holds data that must not be sent."""
     UNKNOWN = "unknown"
     """No answer came: the batch may have been taken."""
 

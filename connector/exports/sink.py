@@ -1,4 +1,4 @@
-"""What takes the tables of runs, some runs after the others."""
+"""The interface that exported tables are written to, several runs at a time."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What some runs have to go into a table."""
+    """The rows of some runs for one table."""
 
     run_ids: Sequence[str]
     batches: Iterable[pa.RecordBatch]

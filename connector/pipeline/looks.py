@@ -81,7 +81,7 @@ class Preview:
     warnings: Mapping[str, int] = field(default_factory=dict)
     identical_value: Mapping[str, str] = field(default_factory=dict)
     is_whole: bool = False
-    """Tell whether the rows read are all of the result."""
+    """Whether the rows read are the whole result."""
 
     def as_json(self) -> dict[str, Any]:
         """The object that `connector preview --json` prints."""

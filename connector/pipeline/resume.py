@@ -103,7 +103,7 @@ def _finish(at: Execution, record: RunRecord, job: Job, *, resend_unknown: bool)
 
 
 def abandon(at: Execution, record: RunRecord, corrupt: CorruptStage) -> None:
-    """Ends a run of which nothing more can be sent, and tells why; what is pending of it is left to another run."""
+    """End a run whose stage cannot be used, and report why; another run reads its pending rows."""
     at.ledger.runs.give_up(record.run_id)
     reduce_stage(at.directory(record.run_id))
     at.observer.note(f"Run {record.run_id} is given up: {corrupt.fault}. What it did not deliver is read again.")

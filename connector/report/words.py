@@ -14,7 +14,7 @@ REASONS = {
     "conflicting_currency": "belongs to an event whose rows name several currencies",
     "invalid_amount": "has a price, quantity or value that cannot be one",
     "invalid_event_channel": "has a channel that TikTok does not know",
-    "invalid_id": "has an id that is a number with digits lost",
+    "invalid_id": "has an id that lost digits when it was stored as a number",
     "missing_page_url": "is a web event without its page",
     "missing_identity": "gives nobody to match",
     "invalid_identity": "gives somebody, but nothing valid to match",
@@ -44,7 +44,7 @@ WARNINGS = {
     "incomplete_amount": "has no price or no quantity, while other rows of its event have both",
     "placeholder_value": "has a word that stands for no value, such as null, where an identifier belongs; not sent",
     "unknown_country": "has a country that is not known; not sent, nor used for its phone numbers",
-    "invalid_external_id": "an external id that is a number with digits lost was left out",
+    "invalid_external_id": "an external id that lost digits as a number was left out",
 }
 
 MATCHED_BY = {
