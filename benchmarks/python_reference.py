@@ -96,6 +96,7 @@ class Group:
     rows: int = 0
     conflicting: int = 0
     priced: int = 0
+    unvalued: int = 0
     identical: int = 0
     several_currencies: bool = False
     seen: set[tuple[Any, ...]] = field(default_factory=set)
@@ -144,7 +145,7 @@ def _events(groups: Iterable[Group], counts: Counter[str]) -> Iterator[dict[str,
             continue
         counts["conflicting_rows"] += group.conflicting
         counts["identical_rows"] += group.identical
-        counts["incomplete_amount"] += group.rows - group.priced if group.priced else 0
+        counts["incomplete_amount"] += group.rows - group.priced if group.priced else group.unvalued
         properties = group.event["properties"]
         if group.contents:
             properties["contents"] = group.contents
@@ -230,6 +231,7 @@ def _join(group: Group, row: dict[str, Any], event: dict[str, Any], amounts: dic
     group.identical += mapped in group.seen
     group.seen.add(mapped)
     content, amount = _content(row, amounts), _amount(amounts)
+    group.unvalued += amount is None and bool(amounts)
     negative = _is_negative(amounts)
     if content and not negative:
         group.contents.append(content)

@@ -32,7 +32,8 @@ LINE = pa.struct(
 
 item: its element of `contents`, NULL where it has none; amount: what it adds to the event's value; digest: 64 bits of
 all its mapped columns, equal for rows that say the same in all; head_digest: 64 bits of what the row says of its
-event, the event's `head` if it is the first of its rows; priced: whether price and quantity are given.
+event, the event's `head` if it is the first of its rows; priced: whether price and quantity are given, NULL
+where one of them is and nothing that gives an amount.
 """
 
 EVENTS = pa.schema(

@@ -164,8 +164,8 @@ def _warn_of_lines(rows: list["Row"], result: Result) -> None:
             result.identical_value[row.currency] = values.EXACT.add(so_far, row.amount)
     result.identical_value = {currency: value for currency, value in result.identical_value.items() if value}
     priced = sum(row.priced for row in rows)
-    if 0 < priced < len(rows):
-        result.warnings["incomplete_amount"] += len(rows) - priced
+    incomplete = sum(not row.priced and (priced > 0 or row.lacks_amount) for row in rows)
+    result.warnings.update({"incomplete_amount": incomplete} if incomplete else {})
 
 
 def _each(read: list["Row"], result: Result) -> None:
@@ -179,6 +179,7 @@ def _each(read: list["Row"], result: Result) -> None:
             continue
         seen.add(row.key)
         result.events.append(_event([row]))
+        _warn_of_lines([row], result)
 
 
 def _event(rows: list["Row"]) -> Event:
@@ -319,6 +320,11 @@ class Row:
             negative = amount < 0
             self.amounts_are_valid &= may_be_negative or not (negative and used)
             self.is_negative |= negative and used
+
+    @property
+    def lacks_amount(self) -> bool:
+        """Whether price or quantity is given, and nothing that gives an amount."""
+        return (self._is_given("price") or self._is_given("quantity")) and self._unsigned is None
 
     def _is_given(self, parameter: str) -> bool:
         """Whether something stands there that is no blank text: a number that is none is given, too."""

@@ -41,7 +41,7 @@ WARNINGS = {
     "missing_ip_for_ldu": "limited data use, which has no effect without an ip",
     "invalid_device_id": "a device's advertising id that is not valid was left out",
     "identical_rows": "is identical to an earlier row of its event, and adds to its value",
-    "incomplete_amount": "has no price or no quantity, while other rows of its event have both",
+    "incomplete_amount": "has price or quantity alone and no value, or lacks what other rows of its event have",
     "placeholder_value": "has a word that stands for no value, such as null, where an identifier belongs; not sent",
     "unknown_country": "has a country that is not known; not sent, nor used for its phone numbers",
     "invalid_external_id": "an external id that lost digits as a number was left out",

@@ -164,13 +164,18 @@ def _conflicting_lines(events: pa.Table) -> int:
 
 
 def _incomplete_lines(events: pa.Table) -> int:
-    """How many lines lack price or quantity in events of which another line has both."""
-    sizes = _sizes(events)
-    priced = pc.struct_field(_lines(events), "priced").to_numpy(zero_copy_only=False).astype(np.bool_)
-    if len(priced) == len(sizes) or priced.all() or not priced.any():
-        return 0
-    found = np.add.reduceat(priced.astype(np.int64), np.cumsum(sizes) - sizes)
-    return int((sizes - found)[found > 0].sum())
+    """Count the lines of which price or quantity gives no amount without the other.
+
+    Also count those that lack one of them in events of which another line has both.
+    """
+    sizes, column = _sizes(events), pc.struct_field(_lines(events), "priced")
+    if len(column) == len(sizes):
+        return int(column.null_count)
+    priced = pc.fill_null(column, fill_value=False).to_numpy(zero_copy_only=False).astype(np.bool_)
+    if priced.all() or not priced.any():
+        return int(column.null_count)
+    incomplete = np.repeat(_any_of_event(priced, sizes), sizes) & ~priced
+    return int(np.count_nonzero(incomplete | np.asarray(column.is_null().to_numpy(zero_copy_only=False))))
 
 
 def _any_of_event(flags: Flags, sizes: Positions) -> Flags:

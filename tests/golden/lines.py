@@ -262,9 +262,21 @@ CASES: list[Case] = [
         warnings={"incomplete_amount": 2},
     ),
     several(
-        "lines of which none is complete are not told",
-        2,
-        {"content_id": ["A", "B"], "price": (FLOAT, [1, 2])},
-        [{"properties": {"contents": [{"content_id": "A", "price": 1}, {"content_id": "B", "price": 2}]}}],
+        "lines of which none is complete are told",
+        3,
+        {"content_id": ["A", "B", "C"], "price": (FLOAT, [1, 2, None]), "value": (FLOAT, [None, 3, None])},
+        [
+            {
+                "properties": {
+                    "contents": [
+                        {"content_id": "A", "price": 1},
+                        {"content_id": "B", "price": 2},
+                        {"content_id": "C"},
+                    ],
+                    "value": 3,
+                }
+            }
+        ],
+        warnings={"incomplete_amount": 1},
     ),
 ]

@@ -117,7 +117,22 @@ CASES: list[Case] = [
         {"quantity": 2, "value": 5},
         {"properties": {"contents": [{"quantity": 2}], "value": 5}},
     ),
-    offline("a price alone gives no value", {"price": 2}, {"properties": {"contents": [{"price": 2}]}}),
+    *(
+        offline(
+            f"a {name} alone gives no value, which is told",
+            {name: 2, **beside},
+            {"properties": {"contents": [{name: 2}]}},
+            warnings={"incomplete_amount": 1},
+        )
+        for name, other in (("price", "quantity"), ("quantity", "price"))
+        for beside in ({}, {other: ""}, {other: "", "value": " "})
+    ),
+    offline(
+        "a price alone beside a value",
+        {"price": 2, "value": 5},
+        {"properties": {"contents": [{"price": 2}], "value": 5}},
+    ),
+    offline("neither price nor quantity", {"price": "", "quantity": ""}, {"properties": {}}),
     offline(
         "a bad value does not count where it is not used",
         {"price": 2, "quantity": 3, "value": "x"},
@@ -136,12 +151,14 @@ CASES: list[Case] = [
         "the highest price",
         {"price": "99999999999999"},
         {"properties": {"contents": [{"price": 99999999999999}]}},
+        warnings={"incomplete_amount": 1},
     ),
     refused("a price of 10^14", {"price": "100000000000000"}, "invalid_amount"),
     offline(
         "the highest quantity",
         {"quantity": 999999999999},
         {"properties": {"contents": [{"quantity": 999999999999}]}},
+        warnings={"incomplete_amount": 1},
     ),
     refused("a quantity of 10^12", {"quantity": 1000000000000}, "invalid_amount"),
     several(

@@ -69,7 +69,7 @@ def compile_channel(context: Context) -> dict[Reason, str]:
 
 
 def compile_amounts(context: Context) -> None:
-    """Put amount, what the row adds to the event's value; bad_amount, a reason to reject it; and priced.
+    """Put amount, what the row adds to the event's value; bad_amount, a reason to reject it; and priced (see LINE).
 
     A `value` counts only where it is used: price x quantity stands before it unless the template puts it first.
     """
@@ -84,9 +84,11 @@ def compile_amounts(context: Context) -> None:
         sources.reverse()
     known = [source for source in sources if source]
     put = context.layers.put
-    put(Level.DIGEST, "priced", priced)
     put(Level.DIGEST, "amount", f"coalesce({', '.join(known)}, NULL)" if known else f"NULL::{WIDE}")
-    used = dict.fromkeys(read, "true") | ({"value": "NOT priced"} if pair and not first else {})
+    alone = " OR ".join(f"{read[name]}_given IS NOT NULL" for name in ("price", "quantity") if name in read)
+    unvalued = f" WHEN ({alone}) AND amount IS NULL THEN NULL" if alone else ""
+    put(Level.OUTCOME, "priced", f"CASE WHEN {priced} THEN true{unvalued} ELSE false END" if unvalued else "false")
+    used = dict.fromkeys(read, "true") | ({"value": f"NOT {priced}"} if pair and not first else {})
     bad = [f"({used[name]} AND {_is_bad(context, name, column)})" for name, column in read.items() if name in used]
     put(Level.OUTCOME, "bad_amount", f"coalesce({' OR '.join(bad)}, false)" if bad else "false")
 
