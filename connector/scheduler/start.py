@@ -20,8 +20,8 @@ from connector.scheduler.health import Figures, HealthServer
 from connector.scheduler.journal import Change, Clock, Journal, Say
 from connector.scheduler.loop import Loop, Unheard
 from connector.scheduler.saved import let_go
-from connector.telemetry.prometheus import Snapshot, as_text, check_installed
-from connector.telemetry.standing import Standing, sending
+from connector.telemetry.gauges import Gauges, export_gauges
+from connector.telemetry.prometheus import Snapshot, render_metrics, require_prometheus
 
 PORT = 8788
 PARALLEL = 4
@@ -37,18 +37,18 @@ class StartOptions:
     metrics: bool = False
 
 
-def _standing(board: Board, clock: Clock) -> Standing:
+def _standing(board: Board, clock: Clock) -> Gauges:
     view = board.view
     if view is None:
-        return Standing(clock())
+        return Gauges(clock())
     waiting, running = view.standing(Stand.WAITING), view.standing(Stand.RUNNING)
-    return Standing(clock(), len(waiting), len(running), view.completed)
+    return Gauges(clock(), len(waiting), len(running), view.completed)
 
 
 def _figures(ledger: Ledger, board: Board, clock: Clock) -> Figures:
     def now() -> tuple[str, bytes]:
         runs, rows = ledger.totals.of_runs(board.target), ledger.totals.of_rows(board.target)
-        return as_text(Snapshot(board.target, runs, rows, _standing(board, clock)))
+        return render_metrics(Snapshot(board.target, runs, rows, _standing(board, clock)))
 
     return now
 
@@ -80,7 +80,7 @@ def starting(
     none can, LockedError where another process is at it already, UsageError where the port is taken.
     """
     if options.metrics:
-        check_installed()
+        require_prometheus()
     files, journal = Files(directory, environ, target, clock()), Journal(say, clock)
     if not files.plan.automatic:
         raise ConfigurationError(
@@ -95,7 +95,7 @@ def starting(
         loop = Loop(files, ledger, lock, options.parallel, journal, clock, _telling(say))
         figures = _figures(ledger, loop.board, clock) if options.metrics else None
         server = stack.enter_context(HealthServer(loop.board, options.host, options.port, figures))
-        stack.enter_context(sending(environ, loop.board.target, lambda: _standing(loop.board, clock), say))
+        stack.enter_context(export_gauges(environ, loop.board.target, lambda: _standing(loop.board, clock), say))
         for name, problems in files.plan.broken.items():
             for problem in problems:
                 journal(Change.REFUSED, orchestration=name, problem=problem)

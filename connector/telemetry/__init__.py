@@ -1,1 +1,1 @@
-"""Figures and traces for whoever watches: OpenTelemetry, and Prometheus. Off unless asked for."""
+"""Metrics and traces of runs, for OpenTelemetry and Prometheus. Off unless configured."""

@@ -1,4 +1,4 @@
-"""A span for a run, and what it adds to the sums, sent by OTLP over HTTP."""
+"""Export of ended runs by OTLP over HTTP: a span and counter increments for each."""
 
 import logging
 import math
@@ -15,74 +15,74 @@ from connector.ledger.records import RunRecord
 from connector.outcomes import RunStatus
 from connector.pipeline.history import ledger_of
 from connector.response_limit import limited_answers
-from connector.telemetry.wanted import Wanted, wanted
+from connector.telemetry.otel_env import Signals, signals_from
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.resources import Resource
 
-SECONDS_TO_SEND = 5.0
-"""The run is over by then, and nothing of it depends on this."""
+EXPORT_TIMEOUT = 5.0
+"""For one export. The run is over by then, and nothing of it depends on this."""
 
-MISSING = "OpenTelemetry is not installed: pip install 'connector[metrics]'."
+NOT_INSTALLED = "OpenTelemetry is not installed: pip install 'connector[metrics]'."
 
 
-def send_runs(
+def export_runs(
     project: Project, run_ids: Sequence[str], environ: Mapping[str, str], note: Callable[[str], None]
 ) -> None:
-    """Sends what the environment asks for about runs that have ended. What fails is noted, and not raised."""
+    """Export the signals that the environment asks for about ended runs. Notes failures and raises nothing."""
     try:
-        asked = wanted(environ)
-        if not asked:
+        signals = signals_from(environ)
+        if not signals:
             return
         with ledger_of(project) as ledger:
             records = [run for run_id in run_ids if (run := ledger.runs.find(run_id))]
     except ConnectorError as error:
         note(error.message)
     else:
-        _send_in_time(records, asked, note)
+        _export_with_deadline(records, signals, note)
 
 
-def _send_in_time(records: Sequence[RunRecord], asked: Wanted, note: Callable[[str], None]) -> None:
-    said: list[str] = []
+def _export_with_deadline(records: Sequence[RunRecord], signals: Signals, note: Callable[[str], None]) -> None:
+    problems: list[str] = []
 
     def send() -> None:
         try:
-            with complaints() as heard, limited_answers():
-                _send(records, asked)
-            if heard:
-                said.append("The metrics and traces of the run could not be sent to the collector.")
+            with captured_warnings() as warnings, limited_answers():
+                _export(records, signals)
+            if warnings:
+                problems.append("The metrics and traces of the run could not be sent to the collector.")
         except ImportError:
-            said.append(MISSING)
+            problems.append(NOT_INSTALLED)
         except Exception as error:
             # Nothing that a collector, or a setting meant for it, does may reach the run.
-            said.append(f"The metrics and traces of the run were not sent: {type(error).__name__}.")
+            problems.append(f"The metrics and traces of the run were not sent: {type(error).__name__}.")
 
     thread = threading.Thread(target=send, name="telemetry", daemon=True)
     thread.start()
-    thread.join(SECONDS_TO_SEND)
+    thread.join(EXPORT_TIMEOUT)
     if thread.is_alive():
-        said.append(f"The collector did not take the metrics and traces of the run within {SECONDS_TO_SEND:g} s.")
-    for sentence in said[:1]:
+        problems.append(f"The collector did not take the metrics and traces of the run within {EXPORT_TIMEOUT:g} s.")
+    for sentence in problems[:1]:
         note(sentence)
 
 
-def _send(records: Sequence[RunRecord], asked: Wanted) -> None:
-    if asked.traces:
-        _send_spans(records)
-    if asked.metrics:
-        _send_sums(records)
+def _export(records: Sequence[RunRecord], signals: Signals) -> None:
+    if signals.traces:
+        _export_spans(records)
+    if signals.metrics:
+        _export_sums(records)
 
 
-def _send_spans(records: Sequence[RunRecord]) -> None:
+def _export_spans(records: Sequence[RunRecord]) -> None:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.trace import Status, StatusCode
 
     provider = TracerProvider(resource=resource(), shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(timeout=SECONDS_TO_SEND)))
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(timeout=EXPORT_TIMEOUT)))
     tracer = provider.get_tracer("connector", __version__)
     for record in records:
         span = tracer.start_span(
@@ -93,47 +93,49 @@ def _send_spans(records: Sequence[RunRecord]) -> None:
     provider.shutdown()
 
 
-def _send_sums(records: Sequence[RunRecord]) -> None:
+def _export_sums(records: Sequence[RunRecord]) -> None:
     from opentelemetry.sdk.metrics import MeterProvider
 
-    provider = MeterProvider([_reader()], resource=resource(), shutdown_on_exit=False)
+    provider = MeterProvider([_delta_reader()], resource=resource(), shutdown_on_exit=False)
     for record in records:
-        _add(record, provider)
-    provider.force_flush(int(SECONDS_TO_SEND * 1000))
+        _add_run(record, provider)
+    provider.force_flush(int(EXPORT_TIMEOUT * 1000))
     provider.shutdown()
 
 
-def _reader() -> "MetricReader":
-    """A process that ends sends what it adds to a sum, not the sum since its beginning."""
+def _delta_reader() -> "MetricReader":
+    """Build a reader that sends increments, since a process that ends has no sum since its beginning."""
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.sdk.metrics import Counter, Histogram
     from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
 
-    added: dict[type, AggregationTemporality] = dict.fromkeys((Counter, Histogram), AggregationTemporality.DELTA)
-    exporter = OTLPMetricExporter(timeout=SECONDS_TO_SEND, preferred_temporality=added)
+    temporalities: dict[type, AggregationTemporality] = dict.fromkeys(
+        (Counter, Histogram), AggregationTemporality.DELTA
+    )
+    exporter = OTLPMetricExporter(timeout=EXPORT_TIMEOUT, preferred_temporality=temporalities)
     return PeriodicExportingMetricReader(exporter, export_interval_millis=math.inf)
 
 
-def _add(record: RunRecord, provider: "MeterProvider") -> None:
+def _add_run(record: RunRecord, provider: "MeterProvider") -> None:
     meter = provider.get_meter("connector", __version__)
-    named = {"connector.orchestration": record.orchestration, "connector.target": record.target}
-    meter.create_counter("connector.runs", "{run}").add(1, {**named, "connector.status": record.status.value})
-    meter.create_histogram("connector.run.duration", "s").record(record.seconds, named)
-    if _can_still_go_on(record):
+    labels = {"connector.orchestration": record.orchestration, "connector.target": record.target}
+    meter.create_counter("connector.runs", "{run}").add(1, {**labels, "connector.status": record.status.value})
+    meter.create_histogram("connector.run.duration", "s").record(record.seconds, labels)
+    if _can_resume(record):
         return
     rows = meter.create_counter("connector.rows", "{row}")
     for outcome, count in _outcomes(record).items():
-        rows.add(count, {**named, "connector.outcome": outcome})
-    meter.create_counter("connector.requests", "{request}").add(record.requests_sent, named)
+        rows.add(count, {**labels, "connector.outcome": outcome})
+    meter.create_counter("connector.requests", "{request}").add(record.requests_sent, labels)
 
 
-def _can_still_go_on(record: RunRecord) -> bool:
-    """Its rows and requests are counted when it has come to its end, once for all times that it was begun."""
+def _can_resume(record: RunRecord) -> bool:
+    """Test whether the run may still resume: rows and requests are counted once, at its end."""
     return record.resumable and record.status not in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS}
 
 
 def attributes(record: RunRecord) -> dict[str, str | int]:
-    """What a span says of a run: names and counts, nothing of a row."""
+    """Return the attributes of a run's span: names and counts, nothing of a row."""
     return {
         "connector.run_id": record.run_id,
         "connector.orchestration": record.orchestration,
@@ -156,7 +158,7 @@ def _outcomes(record: RunRecord) -> dict[str, int]:
 
 
 def resource() -> "Resource":
-    """Who sends; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before."""
+    """Describe the sender; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence."""
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
     ours = Resource({"service.name": "connector", "service.version": __version__})
@@ -164,19 +166,19 @@ def resource() -> "Resource":
 
 
 @contextmanager
-def complaints() -> Iterator[list[str]]:
-    """What OpenTelemetry says is wrong, which would otherwise be printed, and may quote an address."""
-    heard: list[str] = []
+def captured_warnings() -> Iterator[list[str]]:
+    """Capture OpenTelemetry's warnings, which would otherwise be printed and may quote an address."""
+    levels: list[str] = []
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            heard[:] = [record.levelname]
+            levels[:] = [record.levelname]
 
     logger, listener = logging.getLogger("opentelemetry"), Listener(logging.WARNING)
     logger.addHandler(listener)
     logger.propagate = False
     try:
-        yield heard
+        yield levels
     finally:
         logger.removeHandler(listener)
 

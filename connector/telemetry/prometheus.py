@@ -1,4 +1,4 @@
-"""What `/metrics` answers: sums over the runs in the ledger, and what waits and runs now."""
+"""The answer of `/metrics`: sums over the runs in the ledger, and the scheduler's gauges."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,34 +6,34 @@ from typing import TYPE_CHECKING
 
 from connector.errors import UsageError
 from connector.ledger.totals import RowFigures, RunFigures
-from connector.telemetry.standing import Standing
+from connector.telemetry.gauges import Gauges
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-MISSING = "/metrics needs prometheus_client: pip install 'connector[metrics]'."
+NOT_INSTALLED = "/metrics needs prometheus_client: pip install 'connector[metrics]'."
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known at one moment under a target."""
+    """The metrics of a target at one moment."""
 
     target: str
     runs: Iterable[RunFigures]
     rows: Iterable[RowFigures]
-    standing: Standing
+    gauges: Gauges
 
 
-def check_installed() -> None:
-    """Raises UsageError where the part that writes Prometheus's text is not there."""
+def require_prometheus() -> None:
+    """Raise UsageError if prometheus_client is not installed."""
     try:
         import prometheus_client  # noqa: F401
     except ImportError:
-        raise UsageError(MISSING) from None
+        raise UsageError(NOT_INSTALLED) from None
 
 
-def as_text(snapshot: Snapshot) -> tuple[str, bytes]:
-    """The type and the text that Prometheus reads."""
+def render_metrics(snapshot: Snapshot) -> tuple[str, bytes]:
+    """Return the content type and the text that Prometheus reads."""
     from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
     from prometheus_client.registry import Collector
 
@@ -49,38 +49,38 @@ def as_text(snapshot: Snapshot) -> tuple[str, bytes]:
 def _metrics(snapshot: Snapshot) -> Iterator["Metric"]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-    by = ["target", "orchestration"]
-    runs = GaugeMetricFamily("connector_runs", "Runs in the ledger by their status.", labels=[*by, "status"])
-    rows = CounterMetricFamily("connector_rows", "Rows by what became of them.", labels=[*by, "outcome"])
-    pending = GaugeMetricFamily("connector_rows_pending", "Rows that are still to be sent.", labels=by)
-    requests = CounterMetricFamily("connector_requests", "Requests that were answered.", labels=by)
-    seconds = CounterMetricFamily("connector_run_seconds", "Seconds that runs took.", labels=by)
-    since = GaugeMetricFamily("connector_seconds_since_success", "Since a run last completed.", labels=by)
+    labels = ["target", "orchestration"]
+    runs = GaugeMetricFamily("connector_runs", "Runs in the ledger by their status.", labels=[*labels, "status"])
+    rows = CounterMetricFamily("connector_rows", "Rows by what became of them.", labels=[*labels, "outcome"])
+    pending = GaugeMetricFamily("connector_rows_pending", "Rows that are still to be sent.", labels=labels)
+    requests = CounterMetricFamily("connector_requests", "Requests that were answered.", labels=labels)
+    seconds = CounterMetricFamily("connector_run_seconds", "Seconds that runs took.", labels=labels)
+    since = GaugeMetricFamily("connector_seconds_since_success", "Since a run last completed.", labels=labels)
     for name, figures in _by_name(snapshot.runs).items():
-        at = [snapshot.target, name]
+        label_values = [snapshot.target, name]
         for one in figures:
-            runs.add_metric([*at, one.status], one.runs)
-        rows.add_metric([*at, "rejected"], sum(one.rejected for one in figures))
-        rows.add_metric([*at, "skipped"], sum(one.skipped for one in figures))
-        requests.add_metric(at, sum(one.requests_sent for one in figures))
-        seconds.add_metric(at, sum(one.seconds for one in figures))
+            runs.add_metric([*label_values, one.status], one.runs)
+        rows.add_metric([*label_values, "rejected"], sum(one.rejected for one in figures))
+        rows.add_metric([*label_values, "skipped"], sum(one.skipped for one in figures))
+        requests.add_metric(label_values, sum(one.requests_sent for one in figures))
+        seconds.add_metric(label_values, sum(one.seconds for one in figures))
     for row in snapshot.rows:
         rows.add_metric([snapshot.target, row.orchestration, "delivered"], row.delivered)
         pending.add_metric([snapshot.target, row.orchestration], row.pending)
-    for name, passed in snapshot.standing.seconds_since_success().items():
-        since.add_metric([snapshot.target, name], passed)
+    for name, elapsed in snapshot.gauges.seconds_since_success().items():
+        since.add_metric([snapshot.target, name], elapsed)
     yield from (runs, rows, pending, requests, seconds, since)
-    for key, count, says in (
-        ("waiting", snapshot.standing.waiting, "Orchestrations that wait to start."),
-        ("running", snapshot.standing.running, "Orchestrations that run."),
+    for key, count, help_text in (
+        ("waiting", snapshot.gauges.waiting, "Orchestrations that wait to start."),
+        ("running", snapshot.gauges.running, "Orchestrations that run."),
     ):
-        gauge = GaugeMetricFamily(f"connector_{key}", says, labels=["target"])
+        gauge = GaugeMetricFamily(f"connector_{key}", help_text, labels=["target"])
         gauge.add_metric([snapshot.target], count)
         yield gauge
 
 
 def _by_name(figures: Iterable[RunFigures]) -> dict[str, list[RunFigures]]:
-    found: dict[str, list[RunFigures]] = {}
+    by_name: dict[str, list[RunFigures]] = {}
     for one in figures:
-        found.setdefault(one.orchestration, []).append(one)
-    return found
+        by_name.setdefault(one.orchestration, []).append(one)
+    return by_name

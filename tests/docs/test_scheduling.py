@@ -26,8 +26,8 @@ from connector.config.schedule import five_fields
 from connector.example.files import write_example
 from connector.ledger.totals import RowFigures, RunFigures
 from connector.scheduler.journal import Change
-from connector.telemetry.prometheus import Snapshot, as_text
-from connector.telemetry.standing import Standing
+from connector.telemetry.gauges import Gauges
+from connector.telemetry.prometheus import Snapshot, render_metrics
 from tests.docs.markdown import NOTIFICATIONS, ROOT, SCHEDULING, blocks, first_column
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -63,9 +63,9 @@ def test_the_page_lists_the_metrics_that_prometheus_finds() -> None:
         "t",
         [RunFigures("a", "failed", 1, 1.0, 1, 0, 1, 1)],
         [RowFigures("a", 1, 1)],
-        Standing(NOW, completed={"a": NOW}),
+        Gauges(NOW, completed={"a": NOW}),
     )
-    families = text_string_to_metric_families(as_text(snapshot)[1].decode())
+    families = text_string_to_metric_families(render_metrics(snapshot)[1].decode())
     assert first_column(SCHEDULING, "metric") == list(
         dict.fromkeys(one.name for family in families for one in family.samples)
     )

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from connector.errors import UsageError
 from connector.ledger.ledger import open_ledger
 from connector.scheduler.start import StartOptions, starting
-from connector.telemetry.wanted import Wanted, wanted
+from connector.telemetry.otel_env import Signals, signals_from
 from tests.cli.command import Outcome, environment, inside
 from tests.cli.shop import NAME, Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
@@ -100,12 +100,12 @@ def test_a_collector_that_cannot_be_reached_is_noted_and_changes_nothing(project
     ],
 )
 def test_the_variables_of_opentelemetry_decide(environ: dict[str, str], expected: tuple[bool, bool]) -> None:
-    assert wanted(environ) == Wanted(*expected)
+    assert signals_from(environ) == Signals(*expected)
 
 
 def test_another_protocol_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match='OTEL_EXPORTER_OTLP_PROTOCOL is "grpc"; only http/protobuf'):
-        wanted({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+        signals_from({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
 
 
 def test_prometheus_finds_the_sums_of_the_ledger(project: Shop, tiktok: TikTok) -> None:

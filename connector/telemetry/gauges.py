@@ -1,4 +1,4 @@
-"""How many orchestrations wait and run, and how long ago each completed, sent by OTLP as long as `start` goes on."""
+"""The scheduler's gauges, exported by OTLP while `start` runs: waiting, running, time since success."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -7,69 +7,73 @@ from datetime import datetime
 
 from connector import __version__
 from connector.errors import UsageError
-from connector.telemetry.otlp import MISSING, SECONDS_TO_SEND, complaints, resource
-from connector.telemetry.wanted import wanted
+from connector.telemetry.otel_env import signals_from
+from connector.telemetry.otlp import EXPORT_TIMEOUT, NOT_INSTALLED, captured_warnings, resource
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What is known at one moment. `completed` is when each orchestration last did."""
+class Gauges:
+    """The values at one moment."""
 
     now: datetime
     waiting: int = 0
     running: int = 0
     completed: Mapping[str, datetime] = field(default_factory=dict)
+    """When each orchestration last completed."""
 
     def seconds_since_success(self) -> dict[str, float]:
-        """By orchestration."""
+        """Return the seconds since each orchestration completed."""
         return {name: max(0.0, (self.now - moment).total_seconds()) for name, moment in self.completed.items()}
 
 
 @contextmanager
-def sending(
-    environ: Mapping[str, str], target: str, standing: Callable[[], Standing], note: Callable[[str], None]
+def export_gauges(
+    environ: Mapping[str, str], target: str, read_gauges: Callable[[], Gauges], note: Callable[[str], None]
 ) -> Iterator[None]:
-    """Sends from entry to exit, if the environment asks for metrics, each minute or as OTEL_METRIC_EXPORT_INTERVAL
-    says. What keeps it from sending is noted.
+    """Export from entry to exit, each minute or as OTEL_METRIC_EXPORT_INTERVAL says, if the environment asks for it.
+
+    Notes what prevents the export; raises nothing.
     """
     try:
-        if not wanted(environ).metrics:
+        if not signals_from(environ).metrics:
             yield
             return
     except UsageError as error:
         note(error.message)
         yield
         return
-    with complaints():
-        shut_down = _begin(target, standing, note)
+    with captured_warnings():
+        shut_down = _start_exporting(target, read_gauges, note)
         try:
             yield
         finally:
             shut_down()
 
 
-def _begin(target: str, standing: Callable[[], Standing], note: Callable[[str], None]) -> Callable[[], object]:
+def _start_exporting(
+    target: str, read_gauges: Callable[[], Gauges], note: Callable[[str], None]
+) -> Callable[[], object]:
     try:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.metrics import CallbackOptions, Observation
         from opentelemetry.sdk.metrics import MeterProvider
         from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
     except ImportError:
-        note(MISSING)
+        note(NOT_INSTALLED)
         return lambda: None
-    at = {"connector.target": target}
+    labels = {"connector.target": target}
 
     def waiting(_: CallbackOptions) -> Iterator[Observation]:
-        yield Observation(standing().waiting, at)
+        yield Observation(read_gauges().waiting, labels)
 
     def running(_: CallbackOptions) -> Iterator[Observation]:
-        yield Observation(standing().running, at)
+        yield Observation(read_gauges().running, labels)
 
     def since_success(_: CallbackOptions) -> Iterator[Observation]:
-        for name, seconds in standing().seconds_since_success().items():
-            yield Observation(seconds, {**at, "connector.orchestration": name})
+        for name, seconds in read_gauges().seconds_since_success().items():
+            yield Observation(seconds, {**labels, "connector.orchestration": name})
 
-    reader = PeriodicExportingMetricReader(OTLPMetricExporter(timeout=SECONDS_TO_SEND))
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(timeout=EXPORT_TIMEOUT))
     provider = MeterProvider([reader], resource=resource(), shutdown_on_exit=False)
     meter = provider.get_meter("connector", __version__)
     meter.create_observable_gauge("connector.waiting", [waiting], "{orchestration}")

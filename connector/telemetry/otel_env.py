@@ -1,4 +1,4 @@
-"""What OpenTelemetry's own environment variables ask for.
+"""OpenTelemetry's environment variables: which signals to export.
 
 Source: OpenTelemetry specification, "Environment Variable Specification" and "OpenTelemetry Protocol Exporter".
 """
@@ -12,8 +12,8 @@ _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which signals are sent."""
+class Signals:
+    """The signals to export."""
 
     traces: bool
     metrics: bool
@@ -22,20 +22,20 @@ class Wanted:
         return self.traces or self.metrics
 
 
-def wanted(environ: Mapping[str, str]) -> Wanted:
-    """A signal is sent where an address for it, or for all of them, is set, and its exporter is not `none`.
+def signals_from(environ: Mapping[str, str]) -> Signals:
+    """Read which signals to export: those with an address, their own or the common one, and the exporter `otlp`.
 
-    Raises UsageError where another protocol than OTLP over HTTP is asked for.
+    Raises UsageError for a protocol other than OTLP over HTTP.
     """
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return Wanted(traces=False, metrics=False)
-    found = Wanted(traces=_is_sent("TRACES", environ), metrics=_is_sent("METRICS", environ))
+        return Signals(traces=False, metrics=False)
+    signals = Signals(traces=_is_enabled("TRACES", environ), metrics=_is_enabled("METRICS", environ))
     protocol = environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "").strip()
-    if found and protocol not in {"", "http/protobuf"}:
+    if signals and protocol not in {"", "http/protobuf"}:
         raise UsageError(f'OTEL_EXPORTER_OTLP_PROTOCOL is "{protocol}"; only http/protobuf is sent.')
-    return found
+    return signals
 
 
-def _is_sent(signal: str, environ: Mapping[str, str]) -> bool:
+def _is_enabled(signal: str, environ: Mapping[str, str]) -> bool:
     address = environ.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT") or environ.get(_ENDPOINT)
     return bool(address) and environ.get(f"OTEL_{signal}_EXPORTER", "otlp").strip().lower() == "otlp"
