@@ -76,9 +76,9 @@ bench: install
 bench-large: install
 	$(BIN)/python -m benchmarks.run --sizes 100000,1000000,10000000,50000000 --audience 1000000,10000000
 
-# Writes the README's table of parameters from the catalogue.
+# Writes the generated pages of docs/reference.
 docs: install
-	$(BIN)/python -m tests.docs.parameters
+	$(BIN)/python -m tests.docs.generated
 
 # The newest versions that pyproject.toml allows, by name and number only.
 constraints:

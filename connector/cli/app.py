@@ -9,7 +9,7 @@ from connector.cli.console import out
 
 app = typer.Typer(
     name="connector",
-    help="Sends the result of a SQL query to TikTok, and accounts for every row.",
+    help="Send SQL query results to TikTok and report the outcome of every row.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -35,4 +35,4 @@ def _version(wanted: bool) -> None:
 def options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """Sends the result of a SQL query to TikTok, and accounts for every row."""
+    """Send SQL query results to TikTok and report the outcome of every row."""

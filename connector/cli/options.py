@@ -11,26 +11,29 @@ if TYPE_CHECKING:
 
 ProjectOption = Annotated[
     Path | None,
-    typer.Option("--project", metavar="DIR", envvar="CONNECTOR_PROJECT", help="The project folder (default: here)."),
+    typer.Option(
+        "--project", metavar="DIR", envvar="CONNECTOR_PROJECT", help="The project folder (default: the current folder)."
+    ),
 ]
 TargetOption = Annotated[
-    str | None, typer.Option("--target", metavar="T", help="The target to use, instead of the file's own.")
+    str | None, typer.Option("--target", metavar="T", help="The target to use (default: the file's `target`).")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the stack trace of an error.")]
 ResendOption = Annotated[
     bool,
     typer.Option(
-        "--resend-unknown", help="Send again what may have been taken more than 48 hours ago, its answer being lost."
+        "--resend-unknown",
+        help="Resend events that TikTok may have accepted more than 48 hours ago, because its answer was lost.",
     ),
 ]
 SinceOption = Annotated[
     str | None,
-    typer.Option("--since", metavar="WHEN", help="Only runs begun since: 12h, 7d, a date or a time (UTC)."),
+    typer.Option("--since", metavar="WHEN", help="Only runs that started since: 12h, 7d, a date or a time (UTC)."),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", help="Agree to changes at TikTok, instead of being asked.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Confirm changes at TikTok in advance.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestration.")]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The run, as `connector runs` lists it.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The id of the run, as `connector runs` lists it.")]
 
 
 def open_project(directory: Path | None, target: str | None = None) -> "Project":

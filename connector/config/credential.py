@@ -16,12 +16,18 @@ class Credential(Settings):
 
     name: str
     description: Text | None = None
+    """A text for people."""
     access_token: SecretToken | None = None
+    """The token that requests are sent with. A long-term token, as made in Events Manager or granted to an app, does
+    not expire."""
     app_id: Token | None = None
+    """The id of the app at TikTok. Needs `app_secret`."""
     app_secret: SecretToken | None = None
+    """The secret of the app."""
     refresh_token: SecretToken | None = None
+    """Gets new access tokens. Needs the app."""
     refresh_path: Text | None = None
-    """Where under `api_url` the grant is refreshed, if not where TikTok has it today."""
+    """The path below `api_url` at which tokens are refreshed, if not `/open_api/v1.3/oauth2/refresh_token/`."""
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:

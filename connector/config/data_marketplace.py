@@ -41,10 +41,15 @@ class DataMarketplace(Settings):
     filled_in: ClassVar[frozenset[str]] = frozenset()
 
     party: Annotated[Literal["buyer", "seller"], one_of("buyer", "seller")]
+    """Who you are. Only a buyer may send such data."""
     data_usage_reporting_requirement: Agreement
+    """You agree to report impressions and spend every month."""
     payment_model: Agreement
+    """You agree that the data costs a share of the spend that you report."""
     payment_requirement: Agreement
+    """You agree to pay for it as the data agreement says."""
     reporting_contact_email: Annotated[tuple[str, ...], BeforeValidator(_addresses)]
+    """Who sends the usage reports."""
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:

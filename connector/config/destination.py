@@ -48,11 +48,15 @@ class RetrySettings(Settings):
     filled_in: ClassVar[frozenset[str]] = frozenset()
 
     max_attempts: Annotated[int, whole(1, 1000)] = 12
+    """The most attempts for a batch. Throttling does not count."""
     max_minutes: Annotated[float, number(0, 1440)] = 15
+    """The most minutes for a batch. Throttling does not count."""
     first_wait: Annotated[float, number(0, 3600)] = 0.5
+    """Seconds before the second attempt. Each further wait is longer, with full jitter."""
     longest_wait: Annotated[float, number(0, 3600)] = 10
+    """The longest wait between two attempts, in seconds."""
     timeout: Annotated[float, number(0.1, 3600)] = 60
-    """For an answer to come."""
+    """Seconds that an attempt may take, from connecting to the last byte of the answer."""
 
 
 class Destination(Settings):
@@ -63,17 +67,29 @@ class Destination(Settings):
 
     name: str
     description: Text | None = None
+    """A text for people."""
     credential: Credential
+    """The credential that opens the TikTok account."""
     default_region: Region = REGION
+    """The country of phone numbers without a country code."""
     max_in_flight: Annotated[int, whole(1)] = 8
+    """The most requests at the same time."""
     api_url: ApiUrl = TIKTOK
+    """Where requests go: TikTok, `simulator` for a simulator within the run, or the address of a
+    `connector simulate`."""
     proxy: ProxyUrl | None = None
+    """The HTTP proxy between this machine and TikTok, with its user name and password. Without it, `HTTPS_PROXY` and
+    `NO_PROXY` count."""
     ca_file: File | None = None
+    """A PEM file of certificates to trust in addition to the usual authorities."""
     retry: RetrySettings = RetrySettings()
+    """How often, and how long, to retry a request."""
     admin_only: Switch = False
+    """If `true`, only admins may use the destination. Needs `roles`."""
     pii: Switch = False
+    """If `true`, users without the right to see personal data may send to the destination as well."""
     destination_account_name: Text | None = None
-    """For people: what an activation form calls the destination account."""
+    """The name of the destination account on an activation form, for people."""
 
     @property
     def network(self) -> Network:
@@ -90,18 +106,32 @@ class EventsDestination(Destination):
     aliases: ClassVar[Mapping[str, str]] = {**Destination.aliases, "event_set_id": "event_source_id"}
 
     type: Literal["tiktok_events"]
+    """Selects this type."""
     destination_account_name: Annotated[str, pattern("(?s).{1,50}", "at most 50 characters long")] | None = None
+    """The name of the destination account on an activation form, for people."""
     advertiser_id: AdvertiserId
+    """The ad account, usually 19 digits."""
     event_source: Annotated[Literal["web", "offline"], one_of("web", "offline")]
+    """`web` for a pixel, `offline` for an offline event set."""
     event_source_id: Text | None = None
+    """Web: the code of the pixel, not its number. Offline: the id of the event set. Required unless `event_set_name` is
+    given."""
     event_set_name: Text | None = None
+    """Offline: the name of the event set, which a run finds or creates. With an id as well, both are compared."""
     auto_tracking: Switch | None = None
+    """Offline: turns the auto-tracking of the event set on or off. Without it, it stays as it is."""
     fixed_event_name: Text | None = None
+    """The event of rows that name none."""
     limited_data_use: Switch = False
+    """If `true`, asks TikTok for limited data use. It has no effect on events without an `ip`."""
     custom_events: Words = ()
+    """Web: your own event names to accept in addition to TikTok's."""
     timezone: Zone = "UTC"
+    """The time zone of times without an offset."""
     max_age_days: Annotated[int, whole(1, 3650)] = 28
+    """How many days old an event may be, and for how many days a delivered event is skipped."""
     requests_per_second: Annotated[int, whole(1, 1000)] = 1000
+    """The most requests a second."""
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
@@ -163,19 +193,31 @@ class AudienceDestination(Destination):
     aliases: ClassVar[Mapping[str, str]] = {**Destination.aliases, "advertiser_id": "advertiser_ids"}
 
     type: Literal["tiktok_audience"]
+    """Selects this type."""
     destination_account_name: Annotated[str, pattern("(?s).{1,150}", "at most 150 characters long")] | None = None
+    """The name of the destination account on an activation form, for people."""
     advertiser_ids: Annotated[tuple[tuple[str, ...], ...], BeforeValidator(businesses)]
+    """The ad accounts of one business, or a list of ad accounts for each business."""
     audience: Annotated[str, pattern("(?s).{1,70}", "at most 70 characters long; TikTok would cut it short")] | None = (
         None
     )
+    """The name of the audience, which a run finds or creates. Required unless `audience_id` is given."""
     audience_id: Annotated[str, pattern(_DIGITS, "digits only")] | None = None
+    """The id of the audience, if several have the name."""
     mode: Annotated[Literal["mirror", "add", "remove"], one_of("mirror", "add", "remove")] = "mirror"
+    """`mirror` makes the audience equal to the result, `add` only adds people, `remove` only deletes them."""
     max_change_percent: Annotated[float, number(0, 100)] = 25
+    """The share of the members that a run may change without confirmation."""
     device_id_case: Annotated[Literal["lower", "upper"], one_of("lower", "upper")] = "lower"
+    """The case of an advertising id when it is hashed."""
     email_rule: Annotated[tuple[str, ...], some_of(*EMAIL_RULES)] = EMAIL_RULES[:1]
+    """How e-mail addresses are normalised before they are hashed. With several rules, each gives an identifier."""
     rows_per_request: Annotated[int, whole(1, 10_000)] = 10_000
+    """The most rows in a request."""
     requests_per_second: Annotated[int, whole(1, 1000)] = 10
+    """The most requests a second."""
     data_marketplace: DataMarketplace | None = None
+    """The agreements on third-party data. Only for data bought on a marketplace."""
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:

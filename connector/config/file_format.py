@@ -26,9 +26,13 @@ class FileFormat(Settings):
     filled_in: ClassVar[frozenset[str]] = frozenset()
 
     name: Annotated[Literal["delimited", "liveramp_conversions"], one_of(_PLAIN, NAME)] = "delimited"
+    """The format: any delimited file, or a conversions file of LiveRamp's program."""
     delimiter: Annotated[Literal["comma", "tab", "pipe", "semicolon"], one_of(*DELIMITERS)] | None = None
+    """What separates values. Without it, the file name and the header line decide."""
     transaction_category: Words = ()
+    """LiveRamp only: the declared transaction categories. Without them, any is accepted."""
     files_a_day: Annotated[int, whole(1)] = FILES_A_DAY
+    """LiveRamp only: how many files you may send in a day."""
 
     @property
     def delimiters(self) -> tuple[str, ...]:

@@ -35,12 +35,19 @@ class Top(Settings):
     filled_in: ClassVar[frozenset[str]] = frozenset()
 
     version: Any = None
+    """The version of the file format: `1`."""
     target: Text | None = None
+    """The target to use if a command has no `--target`. Required if the file has more than one target."""
     targets: Any = None
+    """For each target, the settings that differ, merged over the rest of the file."""
     ledger: DatabaseUrl | None = None
+    """The SQLAlchemy URL of the ledger: PostgreSQL, or another SQLite file. Without it: `.connector/ledger.sqlite`."""
     retention_days: Annotated[int, whole(1, 36500)] = 30
+    """How many days to keep the folder of a finished run, with its excluded rows."""
     roles: dict[str, Role] = Field(default_factory=dict)
+    """Who may send and who may see personal data. Without roles, everybody may do everything."""
     notifications: Mapped = Field(default_factory=dict, repr=False)
+    """Services and webhooks that `notify` of an orchestration refers to."""
 
     @classmethod
     def known_keys(cls) -> list[str]:

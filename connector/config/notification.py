@@ -57,8 +57,11 @@ class Notification(Settings):
 
     name: str
     description: Text | None = None
+    """A text for people."""
     url: Annotated[tuple[Annotated[SecretStr, BeforeValidator(service_url)], ...], BeforeValidator(words)] = ()
+    """One or several services, as apprise writes their addresses."""
     webhook: Annotated[SecretStr, BeforeValidator(web_address)] | None = None
+    """An address that gets the JSON of each run by POST."""
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:

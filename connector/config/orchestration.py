@@ -31,28 +31,50 @@ class Orchestration(Settings):
     name: str
     target: str
     description: Text | None = None
+    """A text for people."""
     query: FileName | None = None
+    """The query, as a file of `queries/` without its ending. Required unless `file` is given."""
     query_path: Path | None = None
     file: Text | None = Field(default=None, repr=False)
+    """A delimited file to read in place of a query: a path, `s3://`, `gs://` or `sftp://`, also with wildcards."""
     format: Format = None
+    """How the file is written."""
     warehouse: Warehouse | None = None
+    """The warehouse that the query runs on. Required with `query`."""
     dialect: Text | None = None
+    """The SQL dialect that the query is written in, if not that of the warehouse."""
     destination: EventsDestination | AudienceDestination
+    """Where the result goes."""
     template: FileName | None = None
+    """The data template: a file of `templates/` without its ending, or a built-in one. Without it, columns are mapped
+    by their names."""
     template_path: Path | None = None
     parameters: Mapped = Field(default_factory=dict)
+    """Values for `{{ parameters.NAME }}` in the query and the template."""
     workflow: Annotated[Literal["manual", "automatic"], one_of("manual", "automatic")] = "manual"
+    """`automatic` lets `connector start` run it on its schedule."""
     schedule: Schedule | None = None
+    """When it runs. Required with `workflow: automatic`."""
     line_items: Switch = True
+    """If `false`, each row is an event. If `true`, rows with the same event id are line items of one event."""
     identical_rows: Annotated[IdenticalRows, one_of("keep", "drop", "reject")] = "keep"
+    """What to do with rows of an event that are equal in every mapped column: send all, send one, or reject
+    the event."""
     negative_lines: Annotated[NegativeLines, one_of("subtract", "reject")] = "subtract"
+    """What to do with a line of negative price, quantity or value: subtract it from the event's value, or reject the
+    event."""
     max_reject_percent: Annotated[float, number(0, 100)] | None = None
+    """Send nothing if a larger share of the rows is rejected."""
     min_rows: Annotated[int, whole(1)] | None = None
-    """Rows that the result must have at least; with fewer, nothing is sent."""
+    """Send nothing if the result has fewer rows."""
     tags: Words = ()
+    """Labels for people."""
     limit: Annotated[int, whole(1)] | None = None
+    """Read only so many rows of the result."""
     test_event_code: Text | None = None
+    """Send test events, with the code of the Test Events tab in TikTok's Events Manager."""
     notify: Notify = Field(default_factory=dict)
+    """Which notifications to send when a run ends."""
 
     @property
     def sql_dialect(self) -> str | None:

@@ -22,8 +22,11 @@ class Role(Settings):
     filled_in: ClassVar[frozenset[str]] = frozenset()
 
     users: Words = ()
+    """Users of the operating system. `"*"` is everybody, `"#1234"` a user id without a name."""
     admin: Switch = False
+    """If `true`: everything, including `pii` and destinations with `admin_only`."""
     pii: Switch = False
+    """If `true`: to send, and to see what identifies people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,9 +68,13 @@ class Schedule(Settings):
     filled_in: ClassVar[frozenset[str]] = frozenset()
 
     cron: Annotated[str, BeforeValidator(five_fields)] | None = None
+    """The five fields of cron: minute, hour, day of the month, month, day of the week."""
     every: Annotated[str, BeforeValidator(length)] | None = None
+    """An interval, counted from midnight UTC."""
     after: Text | None = None
+    """Another orchestration. A run is due when one of its runs has completed."""
     timezone: Zone = "UTC"
+    """The time zone of `cron`."""
 
     def __str__(self) -> str:
         """The schedule in words, such as `every 15m` or `cron 15 6 * * * America/New_York`."""

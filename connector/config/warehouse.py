@@ -54,9 +54,9 @@ class ExternalAccess(Settings):
     filled_in: ClassVar[frozenset[str]] = frozenset()
 
     folders: Words = ()
-    """Relative to the project folder."""
+    """Folders that queries may read, relative to the project folder."""
     hosts: Annotated[tuple[str, ...], BeforeValidator(host_list)] = ()
-    """A host without a scheme is reached by https."""
+    """Hosts and buckets that queries may read. A host without a scheme is reached by `https://`."""
 
 
 class Warehouse(Settings):
@@ -66,15 +66,22 @@ class Warehouse(Settings):
 
     name: str
     description: Text | None = None
+    """A text for people."""
     url: DatabaseUrl
+    """Where the database is. The path of a database file is relative to the project folder."""
     password: Secret | None = None
+    """The user's password, in place of one in the URL."""
     token: Secret | None = None
+    """Snowflake: an OAuth token, or another token with `authenticator` in `options`. Other databases: a password, such
+    as a short-lived one of RDS."""
     private_key_file: Annotated[Path, BeforeValidator(text)] | None = None
+    """Snowflake: the private key of a key pair, as a PEM file."""
     private_key_passphrase: Secret | None = None
+    """The passphrase of `private_key_file`."""
     options: Mapped = Field(default_factory=dict, repr=False)
-    """Passed on to the driver when it connects."""
+    """Options passed to the driver when it connects."""
     external_access: ExternalAccess = ExternalAccess()
-    """DuckDB only."""
+    """DuckDB only: what queries may read in addition to the warehouse file and the project folder."""
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:

@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial.md"
+INSTALL = ROOT / "docs" / "how-to" / "install.md"
 ARCHITECTURE = ROOT / "docs" / "explanation" / "architecture.md"
 SIMULATOR = ROOT / "docs" / "reference" / "simulator.md"
 DESTINATIONS = ROOT / "docs" / "how-to" / "destinations.md"

@@ -5,7 +5,6 @@ from pathlib import Path
 import yaml
 
 from connector.config.project import load_project
-from connector.config.warehouse import Warehouse
 from connector.queries.transpile import transpiled
 from connector.sources.registry import MODULES, WITH_SQLALCHEMY
 from tests.docs.markdown import WAREHOUSES, blocks, first_column
@@ -21,10 +20,6 @@ def examples() -> list[dict[str, dict[str, dict[str, str]]]]:
 
 def test_the_page_lists_the_kinds_of_warehouses() -> None:
     assert first_column(WAREHOUSES, "URL begins with") == [f"{name}://" for name in (*MODULES, *WITH_SQLALCHEMY)]
-
-
-def test_the_page_lists_the_settings() -> None:
-    assert set(first_column(WAREHOUSES, "setting")) == set(Warehouse.model_fields) - {"name"}
 
 
 def test_the_examples_of_warehouses_are_read_as_they_stand(tmp_path: Path) -> None:

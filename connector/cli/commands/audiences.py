@@ -17,7 +17,7 @@ NameOrId = Annotated[str, typer.Argument(metavar="NAME", help="The name of the a
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     audiences = typer.Typer(
-        help="List the audiences that runs keep, or show one.", invoke_without_command=True, rich_markup_mode=None
+        help="List the audiences that runs sync, or show one.", invoke_without_command=True, rich_markup_mode=None
     )
     audiences.callback()(audiences_without_command)
     audiences.command("list")(list_)
@@ -33,7 +33,7 @@ def audiences_without_command(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List the audiences that runs keep, or show one."""
+    """List the audiences that runs sync, or show one."""
     if context.invoked_subcommand is None:
         _list(project, target, json_output)
 
@@ -45,7 +45,7 @@ def list_(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List the audiences that runs keep: ids, ad accounts, members by type, last sync; TikTok is not asked."""
+    """List the audiences that runs sync: ids, ad accounts, members by type, last sync. Does not ask TikTok."""
     _list(project, target, json_output)
 
 
@@ -57,7 +57,7 @@ def show(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show one audience, with the size that TikTok tells."""
+    """Show one audience, with its size at TikTok."""
     from connector.pipeline.audiences import show_audience
 
     found = show_audience(open_project(project, target), name)

@@ -21,15 +21,22 @@ PORT = 8789
 
 CredentialArgument = Annotated[str, typer.Argument(metavar="CREDENTIAL", help="The credential.")]
 PortOption = Annotated[
-    int, typer.Option("--port", metavar="P", min=0, max=65535, help="Where to wait for the code; 0: anywhere.")
+    int,
+    typer.Option(
+        "--port", metavar="P", min=0, max=65535, help="The port to wait on for the code; 0 takes any free port."
+    ),
 ]
 CodeOption = Annotated[
     str | None,
-    typer.Option("--code", metavar="C", help="The code that TikTok's page led back with; -: read it, or the address."),
+    typer.Option(
+        "--code", metavar="C", help="The code from TikTok's page; - reads the code, or the page's address, from stdin."
+    ),
 ]
 RedirectOption = Annotated[
     str | None,
-    typer.Option("--redirect-uri", metavar="URL", help="The address registered with the app, where it is another."),
+    typer.Option(
+        "--redirect-uri", metavar="URL", help="The redirect address registered with the app, if it is a different one."
+    ),
 ]
 
 _KINDS = {
@@ -42,7 +49,7 @@ _KINDS = {
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     auth = typer.Typer(
-        help="Ask for, look at or refresh what opens a TikTok account.", no_args_is_help=True, rich_markup_mode=None
+        help="Authorize with TikTok, and show or refresh what was granted.", no_args_is_help=True, rich_markup_mode=None
     )
     auth.command("login")(login)
     auth.command("status")(status)
@@ -61,7 +68,7 @@ def login(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Authorise the credential's app on TikTok's page, keep what it grants, and list the ad accounts it may use."""
+    """Authorize the credential's app on TikTok's page, store the grant, and list the ad accounts it may use."""
     from connector.pipeline.authorisation import log_in
 
     access = _access(project, target, credential, changing="auth login")
@@ -77,7 +84,7 @@ def status(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Tell what is known of a credential; shows no secret and asks TikTok nothing."""
+    """Show the state of a credential: kind, source, last refresh, expiry. Shows no secret and does not ask TikTok."""
     from connector.pipeline.credentials import standing
 
     _tell(standing(_access(project, target, credential)), json_output)

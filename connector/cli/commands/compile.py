@@ -27,7 +27,7 @@ def compile_(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Print the SQL that will run: the query on the warehouse, and the transform of its result."""
+    """Print the SQL of a run: the query, and the transform of its result. Asks the warehouse for the columns."""
     from connector.pipeline.validate import compiled_sql
 
     opened = open_project(project, target)

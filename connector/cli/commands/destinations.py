@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 DestinationArgument = Annotated[str, typer.Argument(metavar="NAME", help="The destination.")]
 CodeOption = Annotated[
     str | None,
-    typer.Option("--test-event-code", metavar="C", help="Also send one test event, with the code of Test Events."),
+    typer.Option(
+        "--test-event-code", metavar="C", help="Also send one test event, with the code of the Test Events tab."
+    ),
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    destinations = typer.Typer(
-        help="List the destinations, or ask TikTok about one.", no_args_is_help=True, rich_markup_mode=None
-    )
+    destinations = typer.Typer(help="List the destinations, or test one.", no_args_is_help=True, rich_markup_mode=None)
     destinations.command("list")(list_)
     destinations.command("test")(test)
     app.add_typer(destinations, name="destinations")
@@ -35,7 +35,7 @@ def list_(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List the destinations, and where each of them goes; asks TikTok nothing."""
+    """List the destinations, and where each sends to. Does not ask TikTok."""
     from connector.pipeline.destinations import listed_destinations
 
     opened = open_project(project, target)
@@ -61,7 +61,7 @@ def test(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Ask TikTok whether the token is good, may write, and whether ad account and event source are the right ones."""
+    """Ask TikTok whether the token, the ad account and the event source are right, and whether the token may write."""
     from connector.pipeline.destination_checks import tested_destination
 
     tested = tested_destination(open_project(project, target), name, test_event_code)

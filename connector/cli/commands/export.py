@@ -15,15 +15,17 @@ from connector.errors import UsageError
 OutputOption = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="DIR", help="A folder, for a file a table; or FILE.parquet, for runs alone."
+        "-o", "--output", metavar="DIR", help="A folder for one file per table, or FILE.parquet for the runs alone."
     ),
 ]
-FormatOption = Annotated[Literal["parquet"], typer.Option("--format", help="How files are written: parquet.")]
+FormatOption = Annotated[
+    Literal["parquet"], typer.Option("--format", metavar="FORMAT", help="The format of files: parquet.")
+]
 WarehouseOption = Annotated[
-    str | None, typer.Option("--warehouse", metavar="NAME", help="Write into this warehouse of the project instead.")
+    str | None, typer.Option("--warehouse", metavar="NAME", help="Write to this warehouse of the project instead.")
 ]
 SchemaOption = Annotated[
-    str | None, typer.Option("--schema", metavar="SCHEMA", help="The warehouse's schema that the tables are in.")
+    str | None, typer.Option("--schema", metavar="SCHEMA", help="The schema of the tables in the warehouse.")
 ]
 
 
@@ -40,7 +42,7 @@ def export(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Write runs, batches, requests, rejected rows and values as tables: Parquet files, or into a warehouse."""
+    """Export runs, batches, requests, rejected rows and values as tables: to Parquet files, or to a warehouse."""
     from connector.cli.since import moment
     from connector.pipeline.export import export_to_files, export_to_warehouse, files_for
 

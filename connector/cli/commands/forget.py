@@ -13,19 +13,21 @@ from connector.cli.options import DebugOption, JsonOption, ProjectOption, Target
 from connector.cli.output import ForceOption, check_output, output_file
 
 EmailOption = Annotated[
-    str | None, typer.Option("--email", metavar="E", help="The e-mail address; -: read it from stdin.")
+    str | None, typer.Option("--email", metavar="E", help="The e-mail address; - reads it from stdin.")
 ]
 PhoneOption = Annotated[
-    str | None, typer.Option("--phone", metavar="P", help="The phone number; -: read it from stdin.")
+    str | None, typer.Option("--phone", metavar="P", help="The phone number; - reads it from stdin.")
 ]
 RegionOption = Annotated[
     str | None,
     typer.Option(
-        "--region", metavar="R", help="Where a number without a country code belongs (default: as destinations say)."
+        "--region",
+        metavar="R",
+        help="The country of a number without a country code (default: `default_region` of the destinations).",
     ),
 ]
 ReceiptOption = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="RECEIPT", help="Also write the receipt here, as JSON.")
+    Path | None, typer.Option("-o", "--output", metavar="RECEIPT", help="Also write the receipt to this file, as JSON.")
 ]
 
 
@@ -46,7 +48,7 @@ def forget(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Keep somebody from being sent again, find what was sent of them, and write a receipt without their address."""
+    """Suppress a person in all future runs, find the events that were sent about them, and write a receipt."""
     from connector.pipeline.forget import Person, forget_person
 
     opened = open_project(project, target)

@@ -13,9 +13,9 @@ from connector.cli.options import DebugOption
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The new file: .csv, .tsv, .psv or .txt.")]
 CategoriesOption = Annotated[
     list[str] | None,
-    typer.Option("--category", metavar="NAME", help="A transaction category of the made-up rows; repeatable."),
+    typer.Option("--category", metavar="NAME", help="A transaction category of the sample rows; can be repeated."),
 ]
-RowsOption = Annotated[int, typer.Option("--rows", min=0, help="Add so many made-up rows, such as a sample needs.")]
+RowsOption = Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many sample rows to add.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def headers(
     file: FileArgument, rows: RowsOption = 0, categories: CategoriesOption = None, debug: DebugOption = False
 ) -> None:
-    """Write a conversions file of LiveRamp's program with its headers, and no rows unless they are asked for."""
+    """Create a conversions file for LiveRamp's program, with all headers."""
     from connector.example.conversions import write_conversions
 
     declared = tuple(categories or ())

@@ -9,7 +9,7 @@ from connector.cli.console import out, say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption
 
-DirectoryArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder; made where it is not there.")]
+DirectoryArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder; created if it does not exist.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 @reported
 def init(directory: DirectoryArgument = Path(), debug: DebugOption = False) -> None:
-    """Write a new project folder that runs as it is."""
+    """Create a project folder that runs as it is. Overwrites nothing."""
     from connector.example.files import write_example
 
     written = write_example(directory)

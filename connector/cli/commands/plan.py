@@ -32,7 +32,7 @@ def plan(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Count the rows, events, requests and rejects of a run, and its minutes; sends nothing."""
+    """Read and check the whole result, and count what a run would send. Sends nothing."""
     from connector.pipeline.plan import plan_orchestration
 
     planned = plan_orchestration(open_project(project, target), name)

@@ -16,7 +16,10 @@ from connector.cli.options import (
     open_project,
 )
 
-RowsOption = Annotated[int, typer.Option("--rows", min=1, help="How many events, or people, and rejected rows.")]
+RowsOption = Annotated[
+    int,
+    typer.Option("--rows", metavar="N", min=1, help="How many events or people to show, and how many excluded rows."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +36,7 @@ def preview(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show the payloads as TikTok would get them, and rejected rows; sends nothing."""
+    """Show the first requests as TikTok would get them, and the first excluded rows. Sends nothing."""
     from connector.pipeline.preview import preview_orchestration
 
     shown = preview_orchestration(open_project(project, target), name, rows)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from connector.pipeline.looks import Plan
     from connector.pipeline.promote import Promotion
 
-FromOption = Annotated[str, typer.Option("--from", metavar="T", help="The target where it was tried.")]
-ToOption = Annotated[str, typer.Option("--to", metavar="T", help="The target where it is to run.")]
+FromOption = Annotated[str, typer.Option("--from", metavar="T", help="The target to compare from.")]
+ToOption = Annotated[str, typer.Option("--to", metavar="T", help="The target to compare with.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,9 +30,9 @@ def promote(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show what differs between two targets, what is wrong in either, and what would be sent; changes nothing.
+    """Compare an orchestration under two targets: settings, problems and plans. Changes and sends nothing.
 
-    It ends with the command that runs the orchestration under the second target. Nothing is sent.
+    The last line is the command that runs the orchestration under the second target.
     """
     from connector.pipeline.promote import compare_targets
 

@@ -11,10 +11,12 @@ from connector.cli.failures import reported
 from connector.cli.options import DebugOption, ProjectOption, RunArgument, open_project
 from connector.cli.output import ForceOption, check_output, output_file
 
-ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="R", help="Only rows with this reason.")]
-FormatOption = Annotated[Literal["csv", "parquet", "json"], typer.Option("--format", help="csv, parquet or json.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="R", help="Only rows with this reason or skip.")]
+FormatOption = Annotated[
+    Literal["csv", "parquet", "json"], typer.Option("--format", metavar="FORMAT", help="csv, parquet or json.")
+]
 OutputOption = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (default: stdout).")
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write (default: stdout).")
 ]
 
 
@@ -33,7 +35,7 @@ def rejects(
     project: ProjectOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Write out the rows of a run that were not sent, with reasons and without identifiers."""
+    """Write the rejected rows of a run, with their reasons and without identifiers."""
     from connector.pipeline.history import run_named
     from connector.pipeline.rejects import write_rejects
 

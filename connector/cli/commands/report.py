@@ -13,7 +13,7 @@ from connector.cli.options import DebugOption, ProjectOption, RunArgument, open_
 from connector.cli.output import ForceOption, check_output, output_file
 
 OutputOption = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write here (default: stdout).")
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write (default: stdout).")
 ]
 
 
@@ -30,7 +30,7 @@ def report(
     project: ProjectOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Write one run as a page of HTML that needs nothing else: no script, nothing from elsewhere, no identifiers."""
+    """Write one run as a self-contained HTML page with plots, without identifiers."""
     from connector.pipeline.insight import insight_of
     from connector.report.page import page
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from connector.ledger.records import RunRecord
 
 RunOrLast = Annotated[
-    str | None, typer.Argument(metavar="[RUN_ID]", help="The run; without it, the last that can be resumed.")
+    str | None, typer.Argument(metavar="[RUN_ID]", help="The run (default: the last run that can be resumed).")
 ]
 
 
@@ -31,7 +31,7 @@ def resume(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Finish what an interrupted run left: send what is staged; the warehouse is asked only where nothing was."""
+    """Finish a failed, interrupted or killed run: send what is staged, and query the warehouse only if nothing is."""
     with loading():
         from connector.cli.running import carry_out
         from connector.pipeline.resume import resume_run

@@ -31,7 +31,7 @@ def retry(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Ask the warehouse again for the rows that a run rejected, or TikTok refused, and send those that pass now."""
+    """Query the rejected rows of a run again, and send those that are valid now, as a new run."""
     with loading():
         from connector.cli.running import carry_out
         from connector.pipeline.retry import retry_run

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from connector.cli.progress import Watcher
     from connector.ledger.records import RunRecord
 
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, help="Read only so many rows of the result.")]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="Read only the first N rows of the result.")
+]
 TestEventOption = Annotated[
     str | None,
     typer.Option("--test-event-code", metavar="C", help="Send test events, with the code of TikTok's Test Events tab."),
 ]
-AllowEmptyOption = Annotated[
-    bool, typer.Option("--allow-empty", help="A result that names nobody may empty the audience that mirrors it.")
-]
+AllowEmptyOption = Annotated[bool, typer.Option("--allow-empty", help="Let an empty result empty the audience.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +50,7 @@ def run(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Run an orchestration: finish what earlier runs left, then read, check, hash, send, and account for every row."""
+    """Run an orchestration: finish earlier runs, then read, check, hash and send the result, and report every row."""
     with loading():
         from connector.cli.running import carry_out
         from connector.pipeline.consent import Consent

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from connector.outcomes import RunStatus
     from connector.pipeline.trend import Trend
 
-LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many runs to list.")]
-LinesOption = Annotated[int, typer.Option("--limit", min=1, help="How many lines to show.")]
+LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs to list.")]
+LinesOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many lines to show.")]
 OrchestrationOption = Annotated[
-    str | None, typer.Option("--orchestration", metavar="NAME", help="Only the runs of this one.")
+    str | None, typer.Option("--orchestration", metavar="NAME", help="Only runs of this orchestration.")
 ]
 StatusOption = Annotated[
-    list[str] | None, typer.Option("--status", metavar="S", help="Only runs of this status; may be repeated.")
+    list[str] | None, typer.Option("--status", metavar="S", help="Only runs with this status; can be repeated.")
 ]
 RequestsOption = Annotated[bool, typer.Option("--requests", help="Also list every request with TikTok's answer.")]
 
@@ -67,7 +67,7 @@ def list_(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """List past runs, latest first."""
+    """List past runs, latest first, and how their rows and duration compare with earlier runs."""
     from datetime import UTC, datetime
 
     from connector.cli.since import moment
@@ -134,7 +134,7 @@ def show(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show one run: its course, what became of its rows, its requests, and what its events come to."""
+    """Show one run: rows by outcome, timeline, rejected rows, requests, match coverage, freshness and value."""
     from connector.cli.sections import sections
     from connector.pipeline.history import requests_of
     from connector.pipeline.insight import insight_of
@@ -190,7 +190,7 @@ def audit(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show who used the connector for what, and who was refused, latest first."""
+    """List who used which command, and who was refused, latest first."""
     from connector.pipeline.history import audit_lines
 
     lines = audit_lines(open_project(nearest(context, project)), limit)

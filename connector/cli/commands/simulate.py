@@ -16,25 +16,33 @@ if TYPE_CHECKING:
 
 PORT = 8787
 
-PortOption = Annotated[int, typer.Option("--port", metavar="P", min=0, max=65535, help="Where to listen; 0: anywhere.")]
+PortOption = Annotated[
+    int, typer.Option("--port", metavar="P", min=0, max=65535, help="The port to listen on; 0 takes any free port.")
+]
 FaultOption = Annotated[
     list[str] | None,
-    typer.Option("--fault", metavar="F", help="What goes wrong, as KIND:KEY=VALUE,…; may be repeated."),
+    typer.Option("--fault", metavar="F", help="A fault to inject, as KIND:KEY=VALUE,…; can be repeated."),
 ]
 FaultsOption = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="A YAML or JSON list of faults.")]
 RecordOption = Annotated[
-    Path | None, typer.Option("--record", metavar="FILE", help="Append every accepted event to a file, one a line.")
+    Path | None,
+    typer.Option(
+        "--record", metavar="FILE", help="Append every accepted event to this file, one JSON object per line."
+    ),
 ]
 StrictnessOption = Annotated[
     list[str] | None,
-    typer.Option("--strictness", metavar="NAME=VALUE", help="Choose where TikTok's pages are unsure; repeatable."),
+    typer.Option(
+        "--strictness", metavar="NAME=VALUE", help="Choose a behaviour that TikTok's pages leave open; can be repeated."
+    ),
 ]
 TokenOption = Annotated[
-    list[str] | None, typer.Option("--token", metavar="T", help="A token that there is; without one, any is taken.")
+    list[str] | None,
+    typer.Option("--token", metavar="T", help="A valid token; can be repeated (default: any token is valid)."),
 ]
 EventSourceOption = Annotated[
     list[str] | None,
-    typer.Option("--event-source", metavar="ID", help="An event source that there is; without one, any is taken."),
+    typer.Option("--event-source", metavar="ID", help="A valid event source; can be repeated (default: any)."),
 ]
 
 
@@ -55,7 +63,7 @@ def simulate(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Be TikTok on this machine until Ctrl-C: for trying orchestrations, and what goes wrong."""
+    """Simulate TikTok's API on this machine until Ctrl-C, with the faults that you ask for."""
     from connector.simulator.fault_files import parse, read
     from connector.simulator.recording import Recording
     from connector.simulator.server import Simulator

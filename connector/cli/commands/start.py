@@ -10,12 +10,14 @@ from connector.cli.console import say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, ProjectOption, TargetOption
 
-ParallelOption = Annotated[int, typer.Option("--parallel", metavar="N", min=1, help="How many runs at a time.")]
-HostOption = Annotated[str, typer.Option("--host", metavar="H", help="Where to listen: 0.0.0.0 within a container.")]
-PortOption = Annotated[
-    int, typer.Option("--port", metavar="P", min=0, max=65535, help="Where /healthz answers; 0: anywhere.")
+ParallelOption = Annotated[int, typer.Option("--parallel", metavar="N", min=1, help="How many runs at the same time.")]
+HostOption = Annotated[
+    str, typer.Option("--host", metavar="H", help="The address to listen on; 0.0.0.0 in a container.")
 ]
-MetricsOption = Annotated[bool, typer.Option("--metrics", help="Answer /metrics, for Prometheus, as well.")]
+PortOption = Annotated[
+    int, typer.Option("--port", metavar="P", min=0, max=65535, help="The port of /healthz; 0 takes any free port.")
+]
+MetricsOption = Annotated[bool, typer.Option("--metrics", help="Also serve /metrics for Prometheus.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +35,7 @@ def start(
     project: ProjectOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Run every automatic orchestration on its schedule until stopped, a line for each change of state."""
+    """Run every automatic orchestration on its schedule until stopped. Prints a line for each change of state."""
     from connector.cli.signals import stopped_by_signals
     from connector.scheduler.start import StartOptions, starting
 

@@ -12,8 +12,10 @@ from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
 from connector.cli.output import ForceOption, check_output, output_file
 
-MonthOption = Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month, by UTC.")]
-FileOption = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.")]
+MonthOption = Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month, in UTC.")]
+FileOption = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write (default: stdout).")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +33,7 @@ def usage_report(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Write what was delivered of marketplace data in a month, as CSV; impressions and spend are yours to fill in."""
+    """Write what was delivered of marketplace data in a month, as CSV. Fill in impressions and spend yourself."""
     from connector.pipeline.usage import COLUMNS
     from connector.pipeline.usage import usage_report as report
 

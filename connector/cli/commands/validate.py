@@ -8,11 +8,11 @@ from connector.cli.console import out, out_json, say, table
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
 
-NameOrAll = Annotated[str | None, typer.Argument(metavar="[NAME]", help="The orchestration; without it, all.")]
+NameOrAll = Annotated[str | None, typer.Argument(metavar="[NAME]", help="The orchestration (default: all).")]
 ConnectOption = Annotated[
     bool,
     typer.Option(
-        "--connect", help="Also ask the warehouse for the columns, and TikTok for event sets that have a name."
+        "--connect", help="Also ask the warehouse for the columns, and TikTok for event sets that have only a name."
     ),
 ]
 
@@ -31,7 +31,7 @@ def validate(
     json_output: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Check the project's files; connects to nothing unless --connect is given."""
+    """Check the project's files and list every mistake. Opens no connection without --connect."""
     from connector.notifications.check import check_notifications
     from connector.pipeline.validate import validate_orchestrations
 

@@ -1,22 +1,17 @@
-"""Writes the tables of parameters into the README: `python -m tests.docs.parameters`."""
+"""The page of parameters, from the catalogue."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from connector.catalogue import AUDIENCE_PARAMETERS, PARAMETERS, Kind, Parameter
-from tests.docs.markdown import README
-
-BEGIN, END = "<!-- parameters: begin -->\n", "<!-- parameters: end -->\n"
-AUDIENCE_BEGIN, AUDIENCE_END = (mark.replace("parameters", "audience parameters") for mark in (BEGIN, END))
-
+from tests.docs.generated.tables import table
 
 NOT_SENT = "not sent"
-_LINKS = {"event_id": "docs/explanation/delivery.md#which-rows-are-one-event"}
+_LINKS = {"event_id": "../explanation/delivery.md#events-and-line-items"}
 
 
 def rows() -> Iterator[tuple[str, ...]]:
     """The heading, then a row for each parameter of events, in the catalogue's order."""
     yield ("column, and other accepted names", "goes to", "event sources", "hashed", "default", "rule")
-    yield ("---",) * 6
     for parameter in PARAMETERS:
         yield _row(parameter)
 
@@ -24,7 +19,6 @@ def rows() -> Iterator[tuple[str, ...]]:
 def audience_rows() -> Iterator[tuple[str, ...]]:
     """The heading, then a row for each parameter of audiences."""
     yield ("column, and other accepted names", "goes to", "rule")
-    yield ("---",) * 3
     for parameter in AUDIENCE_PARAMETERS:
         names, goes_to, *_, rule = _row(parameter)
         yield names, goes_to, rule
@@ -34,7 +28,7 @@ def _row(parameter: Parameter) -> tuple[str, ...]:
     own, *others = (f"`{name}`" for name in parameter.columns)
     names = own + (f" ({', '.join(others)})" if others else "")
     several = "; several columns or a list" if parameter.many else ""
-    link = f" ([how]({_LINKS[parameter.name]}))" if parameter.name in _LINKS else ""
+    link = f" ([more]({_LINKS[parameter.name]}))" if parameter.name in _LINKS else ""
     return (
         names,
         f"`{place(parameter)}`" if is_sent(parameter) else NOT_SENT,
@@ -58,22 +52,13 @@ def place(parameter: Parameter) -> str:
     return path.replace("properties.contents.", "properties.contents[].")
 
 
-def generated(cells: Iterable[tuple[str, ...]]) -> str:
-    """The lines of a table."""
-    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
-
-
-def written(text: str) -> str:
-    """The page with the tables as they should be."""
-    text = _between(text, BEGIN, END, generated(rows()))
-    return _between(text, AUDIENCE_BEGIN, AUDIENCE_END, generated(audience_rows()))
-
-
-def _between(text: str, begin: str, end: str, lines: str) -> str:
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    return before + begin + lines + end + after
-
-
-if __name__ == "__main__":
-    README.write_text(written(README.read_text("utf-8")), "utf-8")
+def page() -> str:
+    """Return the page."""
+    events, audience = map(list, (rows(), audience_rows()))
+    return (
+        f"# Parameters\n\n"
+        "A column with one of the accepted names fills a parameter, or a data template names the column. In a template, "
+        "`properties.NAME` is a property of your own. Text is sent as it is, unless a rule says otherwise.\n\n"
+        f"## Parameters of events\n\n{table(events[0], events[1:])}\n"
+        f"## Parameters of audiences\n\n{table(audience[0], audience[1:])}"
+    )
