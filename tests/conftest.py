@@ -41,10 +41,10 @@ def launcher() -> Iterator[Launcher]:
 ROOT = Path(__file__).parent
 EVERY_NTH = {
     "audiences/test_corrupt_stage.py": 3,
+    "audiences/test_doubtful.py": 3,
     "audiences/test_rivals.py": 2,
     "cases/test_identity.py": 3,
     "cli/test_closed_streams.py": 3,
-    "cli/test_corrupt_stage.py": 4,
     "cli/test_nothing_sent.py": 2,
     "cli/test_unused_parameters.py": 2,
     "files/test_variants.py": 2,

@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from connector.ledger.members import Members
 from connector.ledger.records import SettledChange
+from connector.simulator.audience import Audience
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.shop import NAME, Shop, members, open_shop, wanted
@@ -35,8 +38,28 @@ def adds_up(record: dict[str, Any]) -> bool:
     return bool(rows.pop("read") == sum(rows.values()))
 
 
-def half_sent(folder: Path, tiktok: Simulator) -> tuple[Shop, str]:
+@dataclass(frozen=True)
+class Half:
     """An audience of which some changes were acknowledged, some refused, and some are still to come."""
+
+    shop: Shop
+    run_id: str
+    tiktok: Simulator
+    audiences: dict[str, Audience]
+
+    def copied(self, to: Path) -> Shop:
+        """The same in a folder of its own, with the audience as it was."""
+        self.tiktok.world.audiences = deepcopy(self.audiences)
+        return Shop(shutil.copytree(self.shop.directory, to))
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Half]:
+    with Simulator() as tiktok:
+        yield half_sent(tmp_path_factory.mktemp("half") / "shop", tiktok)
+
+
+def half_sent(folder: Path, tiktok: Simulator) -> Half:
     retry = {"first_wait": 0, "longest_wait": 0.01, "max_attempts": 1}
     shop = open_shop(folder, tiktok.url, rows_per_request=10, max_in_flight=1, retry=retry, max_change_percent=100)
     shop.people(BEFORE)
@@ -47,15 +70,13 @@ def half_sent(folder: Path, tiktok: Simulator) -> tuple[Shop, str]:
     tiktok.world.faults.clear()
     assert (failed.code, adds_up(failed.json)) == (1, True)
     assert members(tiktok) not in (wanted(BEFORE), wanted(AFTER))
-    return shop, failed.json["run_id"]
+    return Half(shop, failed.json["run_id"], tiktok, deepcopy(tiktok.world.audiences))
 
 
 @pytest.mark.parametrize("command", ["run", "resume"])
 @pytest.mark.parametrize("name", BREAKS)
-def test_what_was_not_acknowledged_is_compared_again(
-    tmp_path: Path, tiktok: Simulator, name: str, command: str
-) -> None:
-    shop, run_id = half_sent(tmp_path / "shop", tiktok)
+def test_what_was_not_acknowledged_is_compared_again(half: Half, tmp_path: Path, name: str, command: str) -> None:
+    shop, run_id, tiktok = half.copied(tmp_path / "shop"), half.run_id, half.tiktok
     state = shop.directory / ".connector"
     BREAKS[name](state / "runs" / run_id)
     args = ["run", NAME, "--yes"] if command == "run" else ["resume", run_id]
@@ -73,10 +94,10 @@ def test_what_was_not_acknowledged_is_compared_again(
 
 @pytest.mark.parametrize("damage", ["flipped", "missing"])
 def test_a_run_is_not_given_up_when_only_what_it_sent_cannot_be_settled(
-    tmp_path: Path, tiktok: Simulator, monkeypatch: pytest.MonkeyPatch, damage: str
+    half: Half, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
     """The disk damages the scratch files while they are written, after all was delivered."""
-    shop, run_id = half_sent(tmp_path / "shop", tiktok)
+    shop, run_id, tiktok = half.copied(tmp_path / "shop"), half.run_id, half.tiktok
     real, calls = Members.changes, []
 
     def changes(self: Members, audience: int) -> Iterator[tuple[int, SettledChange]]:

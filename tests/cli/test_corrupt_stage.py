@@ -3,8 +3,9 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,13 @@ def half_sent(folder: Path, tiktok: TikTok, **orchestration: Any) -> Half:
     return Half(made.directory, tiktok, record["run_id"])
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["staged", "sent while it was read"])
+WAYS = ("staged", "sent while it was read")
+
+
+@pytest.fixture(scope="module", params=WAYS)
 def half(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Half]:
     with serving() as tiktok:
-        yield half_sent(tmp_path_factory.mktemp("half") / "shop", tiktok, line_items=request.param)
+        yield half_sent(tmp_path_factory.mktemp("half") / "shop", tiktok, line_items=request.param == WAYS[0])
 
 
 def flip(path: Path, place: float) -> None:
@@ -111,15 +115,22 @@ def once(half: Half, outcome: Outcome, run_id: str, made: Shop, sent_before: int
     assert {record["status"] for record in records.values()} == {"completed"}
 
 
-@pytest.mark.parametrize("command", ["run", "resume", "resume it"])
-@pytest.mark.parametrize("name", BREAKS)
+COMMANDS = {"run": ["run", NAME], "resume": ["resume"], "resume it": ["resume", "ID"]}
+
+
+def cases(ways: Sequence[str], breaks: Iterable[str]) -> Iterator[object]:
+    """Yield every break with every command; `make test` has each break once."""
+    for way, (number, name), command in product(ways, enumerate(breaks), COMMANDS):
+        first = ways[number % len(ways)], list(COMMANDS)[number % len(COMMANDS)]
+        yield pytest.param(way, name, command, marks=[] if (way, command) == first else pytest.mark.thorough)
+
+
+@pytest.mark.parametrize(("half", "name", "command"), list(cases(WAYS, BREAKS)), indirect=["half"])
 def test_what_was_not_delivered_is_read_again(half: Half, tmp_path: Path, name: str, command: str) -> None:
     _check_read_again(half, tmp_path, BREAKS[name], command)
 
 
-@pytest.mark.parametrize("half", [True], indirect=True, ids=["staged"])
-@pytest.mark.parametrize("command", ["run", "resume", "resume it"])
-@pytest.mark.parametrize("name", REMOVED)
+@pytest.mark.parametrize(("half", "name", "command"), list(cases(WAYS[:1], REMOVED)), indirect=["half"])
 def test_a_damaged_list_of_removed_events_is_read_again(half: Half, tmp_path: Path, name: str, command: str) -> None:
     _check_read_again(half, tmp_path, REMOVED[name], command)
 
@@ -127,7 +138,7 @@ def test_a_damaged_list_of_removed_events_is_read_again(half: Half, tmp_path: Pa
 def _check_read_again(half: Half, tmp_path: Path, break_stage: Break, command: str) -> None:
     made = half.copied(tmp_path / "shop")
     break_stage(made.state / "runs" / half.run_id)
-    args = {"run": ["run", NAME], "resume": ["resume"], "resume it": ["resume", half.run_id]}[command]
+    args = [half.run_id if word == "ID" else word for word in COMMANDS[command]]
     before = len(half.tiktok.accepted)
     once(half, inside(*args, project=made.directory), half.run_id, made, before)
 
@@ -145,6 +156,7 @@ def test_a_run_of_test_events_is_read_again_as_such(tmp_path: Path) -> None:
         assert {request.body["test_event_code"] for request in tiktok.accepted} == {"TEST1"}
 
 
+@pytest.mark.parametrize("half", [WAYS[0], pytest.param(WAYS[1], marks=pytest.mark.thorough)], indirect=True)
 def test_somebody_is_forgotten_although_a_stage_is_broken(half: Half, tmp_path: Path) -> None:
     made = half.copied(tmp_path / "shop")
     flip(events(made.state / "runs" / half.run_id), 0.9)

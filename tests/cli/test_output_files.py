@@ -83,8 +83,11 @@ def test_a_file_that_is_there_stays_without_force(made: tuple[Shop, str], comman
     assert names(tmp_path) == ["out.parquet"]
 
 
-@pytest.mark.parametrize("force", [(), ("--force",)], ids=["", "force"])
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("command", "force"),
+    [*((command, ()) for command in COMMANDS), ("rejects", ("--force",)), ("export", ("--force",))],
+    ids=[*COMMANDS, "rejects --force", "export --force"],
+)
 def test_no_link_device_pipe_or_socket_is_replaced(
     made: tuple[Shop, str], command: str, force: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 import yaml
 
-from tests.cli.command import connector, inside
+from tests.cli.command import inside
 from tests.cli.shop import GOOD, NAME, SOURCE_ID, Shop, shop
 from tests.cli.tiktok import serving
 
@@ -24,13 +24,16 @@ def contents(project: Shop) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(("command", "aim"), [(one, AIMS[i % len(AIMS)]) for i, one in enumerate(COMMANDS)])
-def test_no_command_lets_a_query_write(tmp_path: Path, command: tuple[str, ...], aim: str) -> None:
+def test_no_command_lets_a_query_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], aim: str
+) -> None:
     with serving() as tiktok:
         tables = {"t": "SELECT 'jo@example.com' AS email"}
         query = f"WITH x AS (COPY t TO '{aim}' (FORMAT csv)) {GOOD.format(rows=3)}"
         project = shop(tmp_path / "shop", tiktok.url, query, tables=tables)
         before = contents(project)
-        outcome = connector(*command, project=project.directory, cwd=project.directory)
+        monkeypatch.chdir(project.directory)
+        outcome = inside(*command, project=project.directory)
         assert not tiktok.accepted
     assert outcome.code == 1
     assert "COPY" in outcome.stderr + outcome.stdout
@@ -40,7 +43,9 @@ def test_no_command_lets_a_query_write(tmp_path: Path, command: tuple[str, ...],
     assert not ledger.exists() or ledger.read_bytes().startswith(b"SQLite format 3")
 
 
-def test_files_of_the_project_are_read_and_a_comment_may_end_the_query(tmp_path: Path) -> None:
+def test_files_of_the_project_are_read_and_a_comment_may_end_the_query(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with serving() as tiktok:
         query = "SELECT * FROM 'data/*.csv' AS a POSITIONAL JOIN 'ids.parquet' AS b -- it's the end"
         project = shop(tmp_path / "shop", tiktok.url, query)
@@ -50,8 +55,9 @@ def test_files_of_the_project_are_read_and_a_comment_may_end_the_query(tmp_path:
                 f"COPY (SELECT * EXCLUDE event_id FROM ({GOOD.format(rows=3)})) TO '{project.directory}/data/a.csv'"
             )
             made.execute(f"COPY (SELECT 'e' || range AS event_id FROM range(3)) TO '{project.directory}/ids.parquet'")
+        monkeypatch.chdir(project.directory)
         for command in COMMANDS:
-            outcome = connector(*command, project=project.directory, cwd=project.directory)
+            outcome = inside(*command, project=project.directory)
             assert (outcome.code, "Unexpected" in outcome.stderr) == (0, False), outcome
         assert len(tiktok.events) == 3
 

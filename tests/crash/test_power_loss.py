@@ -18,7 +18,7 @@ from tests.crash.power import Disk, Loss, recorded
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the name of a descriptor is found in /proc")
 
 ROWS, BATCH = 3_100, 1_000
-EVERY = 8
+EVERY = 16
 """Of the moments that are tried by default; all of them by `make thorough`."""
 
 
@@ -74,7 +74,7 @@ def after(story: Story, loss: Loss, folder: Path, *, names_are_kept: bool) -> No
 )
 def test_every_row_is_accounted_for(story: Story, tmp_path: Path, first: int, names_are_kept: bool) -> None:
     losses = story.disk.losses
-    assert len(losses) > 3 * EVERY
+    assert len(losses) > 2 * EVERY
     for number in range(first, len(losses), EVERY):
         after(story, losses[number], tmp_path / f"shop{number}", names_are_kept=names_are_kept)
 

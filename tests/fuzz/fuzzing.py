@@ -22,7 +22,7 @@ from hypothesis.strategies import SearchStrategy
 FOLDER = Path(__file__).parent / "corpus"
 SECONDS, SEED = "FUZZ_SECONDS", "FUZZ_SEED"
 """Variables of `make fuzz`."""
-TEST_SECONDS = 1.5
+TEST_SECONDS = 1.0
 """What a target gets in `make test`, which tries the same inputs each time."""
 INPUTS_A_SEED = 1_000
 SECONDS_TO_SHRINK = 30

@@ -69,7 +69,7 @@ def test_batches_are_read_by_their_place_or_in_order(path: Path) -> None:
 
 def test_flipped_bits_anywhere_are_found(path: Path) -> None:
     whole = bytearray(path.read_bytes())
-    for place in range(8, len(whole), 3):
+    for place in range(8, len(whole), 7):
         whole[place] ^= 1 << place % 8
         path.write_bytes(whole)
         assert any(as_written_or_nothing(path)), place
@@ -96,8 +96,8 @@ def _swapped(whole: bytes) -> Iterator[bytes]:
 
 
 CHANGES: dict[str, Callable[[bytes], Iterator[bytes]]] = {
-    "cut": lambda whole: (whole[:size] for size in range(0, len(whole), 7)),
-    "its beginning is missing": lambda whole: (whole[size:] for size in range(1, len(whole), 7)),
+    "cut": lambda whole: (whole[:size] for size in range(0, len(whole), 13)),
+    "its beginning is missing": lambda whole: (whole[size:] for size in range(1, len(whole), 13)),
     "zeros": lambda whole: (
         whole[:at] + bytes(min(64, len(whole) - at)) + whole[at + 64 :] for at in range(8, len(whole), 32)
     ),
