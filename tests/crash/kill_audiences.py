@@ -65,7 +65,7 @@ class AudienceScenario(Scenario):
         self.audiences = deepcopy(self.tiktok.world.audiences)
 
     def begin(self, directory: Path) -> None:
-        self.shop = Shop(copied(self.prepared.directory, directory))
+        self.shop = Shop(shutil.copytree(self.prepared.directory, directory))
         self.tiktok.world.reset()
         self.tiktok.world.audiences = deepcopy(self.audiences)
         self.tiktok.world.faults.clear()
@@ -87,12 +87,6 @@ class AudienceScenario(Scenario):
             assert connection.execute("SELECT * FROM locks").fetchall() == []
 
 
-def copied(prepared: Path, directory: Path) -> Path:
-    """A copy of a project folder."""
-    shutil.copytree(prepared, directory)
-    return directory
-
-
 class KilledAudience(AudienceScenario):
     """A run that adds members and deletes others; every third time, what goes on is killed as well."""
 
@@ -102,8 +96,7 @@ class KilledAudience(AudienceScenario):
     phases = 2
 
     def commands(self) -> Iterator[list[str]]:
-        for _ in range(2 if self.chance.random() < 1 / 3 else 1):
-            yield ["run", NAME, "--yes"]
+        return self.once_or_twice("run", NAME, "--yes")
 
     def phase(self) -> str:
         return run_phase(self.ledger, since=1)

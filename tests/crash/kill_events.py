@@ -13,7 +13,7 @@ from tests.cli.command import checked, inside
 from tests.cli.shop import NAME, Shop, shop
 from tests.crash import market, test_early
 from tests.crash.account import check, check_runs, has_tables, open_runs, rejects, requests_known, whole_runs
-from tests.crash.kills import Scenario
+from tests.crash.kills import Life, Scenario
 from tests.crash.launcher import Order
 from tests.crash.scene import Play, Scene
 from tests.crash.service import Service
@@ -76,6 +76,8 @@ class KilledRun(EventScenario):
     kills = 80
     seconds = 1.2
     phases = 3
+    killed_before = 0
+    """How many commands were killed in the scene that it begins with."""
 
     def prepare(self, directory: Path) -> None:
         self.scene = self.scene_called("second_day")
@@ -84,12 +86,14 @@ class KilledRun(EventScenario):
         super().begin(directory)
         settings = self.play.shop.settings
         settings.write_text(settings.read_text().replace("max_in_flight: 1", f"max_in_flight: {IN_FLIGHT}"))
-        self.commands_killed = 0
+        self.commands_killed = self.killed_before
+
+    def killed(self, command: list[str], *, seconds: float | None = None, calls: int | None = None) -> Life | None:
+        self.commands_killed += 1
+        return super().killed(command, seconds=seconds, calls=calls)
 
     def commands(self) -> Iterator[list[str]]:
-        for _ in range(2 if self.chance.random() < 1 / 3 else 1):
-            self.commands_killed += 1
-            yield ["run", NAME]
+        return self.once_or_twice("run", NAME)
 
     def check(self) -> None:
         assert open_runs(self.play.shop) == []
@@ -116,8 +120,7 @@ class KilledStream(EventScenario):
         self.play = self.scene.copied(directory, Service())
 
     def commands(self) -> Iterator[list[str]]:
-        for _ in range(2 if self.chance.random() < 1 / 3 else 1):
-            yield ["run", NAME]
+        return self.once_or_twice("run", NAME)
 
     def check(self) -> None:
         self.done("run", NAME)
@@ -146,15 +149,14 @@ class KilledResume(KilledRun):
     kills = 40
     seconds = 0.5
     phases = 2
+    killed_before = 1
 
     def prepare(self, directory: Path) -> None:
         self.scene = self.scene_called("halved")
 
     def commands(self) -> Iterator[list[str]]:
-        self.commands_killed += 1
         for _ in range(2):
             if open_runs(self.play.shop):
-                self.commands_killed += 1
                 yield ["resume"]
 
 
@@ -175,8 +177,7 @@ class KilledRetry(EventScenario):
         self.play = self.scene.copied(directory, Service())
 
     def commands(self) -> Iterator[list[str]]:
-        for _ in range(2 if self.chance.random() < 1 / 3 else 1):
-            yield ["retry", self.retried]
+        return self.once_or_twice("retry", self.retried)
 
     def phase(self) -> str:
         return run_phase(self.play.shop.state / "ledger.sqlite", since=2)
@@ -233,11 +234,9 @@ class KilledHealing(KilledResume):
         return bool(files)
 
     def commands(self) -> Iterator[list[str]]:
-        self.commands_killed += 2
         yield ["run", NAME]
         if self.chance.random() < 1 / 3:
             self.damage()
-            self.commands_killed += 1
             yield ["run", NAME]
 
     def resume(self) -> None:

@@ -47,8 +47,7 @@ class KilledForget(EventScenario):
         self.play = self.scene.copied(directory, Service())
 
     def commands(self) -> Iterator[list[str]]:
-        for _ in range(2 if self.chance.random() < 1 / 3 else 1):
-            yield ["forget", "--email", JANE]
+        return self.once_or_twice("forget", "--email", JANE)
 
     def phase(self) -> str:
         return forget_phase(self.play.shop.state / "ledger.sqlite")

@@ -56,8 +56,7 @@ class KilledStart(EventScenario):
         self.play = self.scene.copied(directory, Slow())
 
     def commands(self) -> Iterator[list[str]]:
-        for _ in range(2 if self.chance.random() < 1 / 4 else 1):
-            yield START
+        return self.once_or_twice(*START, chance=1 / 4)
 
     def life(self, directory: Path) -> Life:
         """It lives until both orchestrations ran, and is only killed by time."""

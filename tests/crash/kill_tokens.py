@@ -1,6 +1,7 @@
 """A grant that is refreshed, when each refresh token can be used once."""
 
 import json
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,6 @@ from connector.simulator.server import Simulator
 from tests.cli.command import checked, inside
 from tests.cli.shop import NAME, Shop
 from tests.crash.account import open_runs
-from tests.crash.kill_audiences import copied
 from tests.crash.kill_events import run_phase
 from tests.crash.kills import Scenario
 from tests.credentials.grants import REFRESHING, Folder, selling, simulating
@@ -47,14 +47,13 @@ class KilledRefresh(Scenario):
     def begin(self, directory: Path) -> None:
         self.services.close()
         self.tiktok = self.services.enter_context(simulating("slow:path=/oauth2/refresh_token/,seconds=0.15"))
-        self.made = Shop(copied(self.prepared.directory, directory))
+        self.made = Shop(shutil.copytree(self.prepared.directory, directory))
         self.made.settings.write_text(
             self.made.settings.read_text().replace("http://127.0.0.1:1\n", f"{self.tiktok.url}\n")
         )
 
     def commands(self) -> Iterator[list[str]]:
-        for _ in range(2 if self.chance.random() < 1 / 3 else 1):
-            yield self.command
+        return self.once_or_twice(*self.command)
 
     def phase(self) -> str:
         if self.file is None:

@@ -69,6 +69,11 @@ class Scenario(ABC):
     def commands(self) -> Iterator[list[str]]:
         """Give the commands that are killed one after the other: the first certainly, others if they live so long."""
 
+    def once_or_twice(self, *command: str, chance: float = 1 / 3) -> Iterator[list[str]]:
+        """Yield a command, and sometimes the same again."""
+        for _ in range(2 if self.chance.random() < chance else 1):
+            yield list(command)
+
     @abstractmethod
     def phase(self) -> str:
         """Tell how far the first command had come when it was killed."""
