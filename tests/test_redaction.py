@@ -2,8 +2,8 @@
 
 import json
 import string
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import cache
 from time import process_time
 from urllib.parse import quote
 
@@ -213,17 +213,17 @@ PIECES = st.sampled_from(
 WOVEN = st.lists(PIECES, max_size=14).map("".join)
 
 
-@contextmanager
-def engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={"threads": 1}) as connection:
-        register_redaction(connection)
-        yield connection
+@cache
+def engine() -> duckdb.DuckDBPyConnection:
+    """Open one database for all tests of this process."""
+    connection = duckdb.connect(config={"threads": 1})
+    register_redaction(connection)
+    return connection
 
 
 def by_sql(expression: str, texts: list[str]) -> list[str | None]:
-    with engine() as connection:
-        connection.register("given", pa.table({"x": texts}))
-        return [value for (value,) in connection.sql(f"SELECT {expression} FROM given").fetchall()]
+    engine().register("given", pa.table({"x": texts}))
+    return [value for (value,) in engine().sql(f"SELECT {expression} FROM given").fetchall()]
 
 
 @settings(max_examples=40, deadline=None)

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from typer import testing
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +21,9 @@ RUN_KEYS = [
 """The keys of what is printed by `connector run NAME --json`, in its order."""
 
 LEFT_OUT = ("CONNECTOR_", "TIKTOK_", "COV_")
+
+testing._get_command = cache(testing._get_command)  # type: ignore[attr-defined]
+"""The commands and their options are built once, not for each command that is run."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -23,14 +24,20 @@ INFINITY = 2**63 - 1
 QUIETLY = settings(max_examples=60, deadline=None, derandomize=True)
 
 
+@cache
+def engine() -> duckdb.DuckDBPyConnection:
+    """Open one database for all tests of this process."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
 def read(column: pa.Array, zone: str) -> list[tuple[int | None, bool | None]]:
     """The seconds of each value, and whether it is a day."""
-    table = pa.table({"c": readable(pa.chunked_array([column]))})
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("slice", table)
-        seconds, day = unix_seconds("c", column.type, zone), is_day("c", column.type)
-        return connection.sql(f"SELECT {seconds}, {day} FROM slice").fetchall()
+    connection = engine()
+    connection.register("slice", pa.table({"c": readable(pa.chunked_array([column]))}))
+    seconds, day = unix_seconds("c", column.type, zone), is_day("c", column.type)
+    return connection.sql(f"SELECT {seconds}, {day} FROM slice").fetchall()
 
 
 def expected(value: object, zone: str) -> int | None:
