@@ -12,14 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from connector.cli.app import app
-from connector.config.layout import _MODELS as MODELS
-from connector.config.layout import SECTIONS, Top
-from connector.config.settings import Settings
 from connector.example.files import write_example
 from connector.simulator.server import Simulator
 from tests.docs.generated.json_objects import OBJECTS, Printed
 from tests.docs.generated.pages import GENERATED, text_of
-from tests.docs.generated.settings import keys, settings_in
+from tests.docs.generated.settings import keys, models
 from tests.docs.generated.tables import attribute_docs
 
 CLOSED = {
@@ -65,20 +62,11 @@ def test_a_generated_page_is_up_to_date(page: Path) -> None:
     assert page.read_text("utf-8") == text_of(page)
 
 
-def models(model: type[Settings]) -> Iterator[type[Settings]]:
-    yield model
-    for name in keys(model):
-        if part := settings_in(model.model_fields[name].annotation):
-            yield from models(part)
-
-
 def test_every_setting_has_a_docstring_and_is_on_the_page() -> None:
     text = next(text_of(page) for page in GENERATED if page.name == "settings.md")
-    tops: list[type[Settings]] = [Top, *(model for section in SECTIONS for model in MODELS[section])]
-    for top in tops:
-        for model in models(top):
-            assert [name for name in keys(model) if name not in attribute_docs(model)] == [], model
-            assert [name for name in keys(model) if f"`{name}`" not in text] == [], model
+    for model in models():
+        assert [name for name in keys(model) if name not in attribute_docs(model)] == [], model
+        assert [name for name in keys(model) if f"`{name}`" not in text] == [], model
 
 
 @pytest.fixture(scope="module")

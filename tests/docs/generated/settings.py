@@ -134,6 +134,19 @@ def keys(model: type[Settings]) -> list[str]:
     return [name for name in model.model_fields if name not in model.filled_in]
 
 
+def models() -> list[type[Settings]]:
+    """Return every model of settings, those in others after them."""
+    tops: list[type[Settings]] = [Top, *chain.from_iterable(MODELS.values())]
+    return list(dict.fromkeys(found for top in tops for found in _with_nested(top)))
+
+
+def _with_nested(model: type[Settings]) -> Iterator[type[Settings]]:
+    yield model
+    for name in keys(model):
+        if part := settings_in(model.model_fields[name].annotation):
+            yield from _with_nested(part)
+
+
 def settings_in(annotation: Any) -> type[Settings] | None:
     """Return the model that an annotation names."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
