@@ -130,7 +130,8 @@ class HashedRows:
     """What became of one slice of the query's result.
 
     `left_out` has the schema LEFT_OUT; `barred` are the keys of rejected rows (type KEY, distinct): no event
-    of such a key may be sent. `undecided` are the keys of events that can only be judged once all their rows are
+    of such a key may be sent; `orphans` are the numbers (uint64, distinct) of rejected rows without a key, see
+    transform/orphans.py. `undecided` are the keys of events that can only be judged once all their rows are
     known. `rejects`, `skips` and `warnings` count rows; `identical_value` is what rows that are counted as
     `identical_rows` add to values, by currency.
     """
@@ -140,6 +141,7 @@ class HashedRows:
     left_out: pa.Table
     barred: pa.Array
     undecided: pa.Array
+    orphans: pa.Array
     rejects: Counter[str]
     skips: Counter[str]
     warnings: Counter[str]

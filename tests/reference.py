@@ -118,8 +118,9 @@ def _group(read: list["Row"], result: Result, settings: Settings) -> None:
     for row in read:
         if row.key:
             groups.setdefault(row.key, []).append(row)
+    orphans = [row for row in read if not row.key and row.routed]
     for rows in groups.values():
-        if any(row.reason for row in rows):
+        if any(row.reason for row in rows) or any(_may_belong(orphan, rows[0]) for orphan in orphans):
             result.rejected.update({row.number: "incomplete_event" for row in rows if not row.reason})
             continue
         rows = _without_identical(rows, result) if settings.identical_rows == "drop" else rows
@@ -131,6 +132,17 @@ def _group(read: list["Row"], result: Result, settings: Settings) -> None:
         first = values.json_text(rows[0].shared)
         conflicting = sum(values.json_text(row.shared) != first for row in rows)
         result.warnings.update({"conflicting_rows": conflicting} if conflicting else {})
+
+
+def _may_belong(orphan: "Row", row: "Row") -> bool:
+    """Whether a row that does not say which event it is a line of may be one of this row's event."""
+    if (orphan.source, orphan.source_id) != (row.source, row.source_id) or orphan.event not in (None, row.event):
+        return False
+    if orphan.given_id or row.given_id:
+        return orphan.given_id == row.given_id
+    order = orphan.order_id, orphan.an_id("shop_id")
+    same_order = orphan.order_id is not None and order == (row.order_id, row.an_id("shop_id"))
+    return same_order and orphan.day in (None, row.day)
 
 
 def _without_identical(rows: list["Row"], result: Result) -> list["Row"]:
@@ -215,7 +227,9 @@ class Row:
         self._surroundings()
         self.content_id = self.an_id("content_id")
         self.properties = self._properties()
-        self.id = self.an_id("event_id") or self._derived_id()
+        self.given_id = self.an_id("event_id")
+        self.order_id = None if self.option("order_id", "value") is not None else self.an_id("order_id")
+        self.id = self.given_id or self._derived_id()
         self.shared = self._shared()
         self.mapped |= {"shown": values.json_text([self.shared, self.properties, self.content])}
         self.reason = next(self._reasons(), None)
@@ -434,13 +448,18 @@ class Row:
         order = (value, product) if self.option("value", "first") else (product, value)
         return next((amount for amount in order if amount is not None), None)
 
+    @property
+    def day(self) -> str | None:
+        """The day of the row's time in the destination's time zone."""
+        if self.time is None:
+            return None
+        return datetime.fromtimestamp(self.time, ZoneInfo(self.settings.timezone)).strftime("%Y-%m-%d")
+
     def _derived_id(self) -> str | None:
         if self.time is None or self.event is None:
             return None
-        order = None if self.option("order_id", "value") is not None else self.an_id("order_id")
-        if order is not None:
-            day = datetime.fromtimestamp(self.time, ZoneInfo(self.settings.timezone)).strftime("%Y-%m-%d")
-            return _digest(["order", self.event, day, order, self.an_id("shop_id")])
+        if self.order_id is not None:
+            return _digest(["order", self.event, self.day, self.order_id, self.an_id("shop_id")])
         identity = [sorted(self.emails), sorted(self.phones), sorted(self.external_ids)]
         without_content = not _columns_of(self.sources, "content_id", [self.columns])
         amount = [self._unsigned] if without_content else []

@@ -26,6 +26,7 @@ from connector.stage.writer import StagedBatch
 from connector.transform.changes import EventChanges
 from connector.transform.grouping import group
 from connector.transform.line_items import decide
+from connector.transform.orphans import OrphanSearch
 from connector.transform.rules import EventRules
 
 Positions = npt.NDArray[np.int64]
@@ -66,6 +67,16 @@ def settle(
         for some, barred in zip(parts.read(), barring, strict=True):
             for route, of_route in _by_route(some, routes):
                 yield _settled(route, of_route, barred, rules, earlier)
+
+
+def bar_incomplete(directory: Path, keys: KeyFile, batches: list[StagedBatch], timezone: str) -> None:
+    """Bar the events to which rows without a key may belong: they are not known to be whole."""
+    for orphans in keys.orphans():
+        with StageReader(directory) as stage, OrphanSearch(timezone) as search:
+            for batch in batches:
+                table = pa.table(stage.whole(batch.file, batch.index))
+                lacking = search.may_lack_rows(HashedEvents(batch.route, table), orphans)
+                keys.bar(table["key"].filter(pa.array(lacking)))
 
 
 def _marked(keys: KeyFile, barred: KeyList) -> tuple[Seen, int]:

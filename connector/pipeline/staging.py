@@ -17,7 +17,7 @@ from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
 from connector.pipeline.early import Early
 from connector.pipeline.known import Known, leave_out_known, nothing_known
-from connector.pipeline.settle import Settlement, settle
+from connector.pipeline.settle import Settlement, bar_incomplete, settle
 from connector.pipeline.sparse import is_sparse, left_of
 from connector.pipeline.suppressed import leave_out_forgotten
 from connector.stage.key_file import KeyFile
@@ -135,6 +135,7 @@ class _Staging:
                 self.left_out.add(self.forgotten.without(part.left_out))
                 self.keys.bar(part.barred)
                 self.keys.add_undecided(part.undecided)
+                self.keys.add_orphans(part.orphans)
                 for events in part.events:
                     file.add(self.early.rest(events, self.forgotten) if self.early else events)
                 if self.early:
@@ -149,6 +150,7 @@ class _Staging:
         """See `settle`."""
         before = self.early.batches if self.early else []
         earlier = self.early.earlier_events if self.early else 0
+        bar_incomplete(self.directory, self.keys, self.batches, rules.timezone)
         return settle(self.directory, self.keys, before + self.batches, rules, earlier=earlier)
 
     def settle(self, steps: Iterator[Settlement]) -> None:

@@ -39,6 +39,7 @@ class KeyFile:
     def __init__(self, directory: Path) -> None:
         self._events, self._barred = KeyList(directory / "event-keys"), KeyList(directory / "barred-keys")
         self._undecided = KeyList(directory / "undecided-keys")
+        self._orphans = KeyList(directory / "orphan-numbers")
         self._places: dict[str, array[int]] = {}
 
     @property
@@ -58,6 +59,16 @@ class KeyFile:
     def add_undecided(self, keys: pa.Array) -> None:
         """Add keys (type KEY) of events that are judged once they are whole."""
         self._undecided.add(halves(keys))
+
+    def add_orphans(self, numbers: pa.Array) -> None:
+        """Add numbers (uint64) of rows without a key."""
+        low = numbers.to_numpy()
+        self._orphans.add(np.column_stack([low, np.zeros_like(low)]))
+
+    def orphans(self, numbers_at_once: int = 8 * KEYS_AT_ONCE) -> Iterator[Halves]:
+        """Yield the numbers of rows without a key, sorted and each once, so many at a time or some more."""
+        with self._orphans.in_shares(shares_for(self._orphans.count, numbers_at_once)) as shares:
+            yield from (without_repetition(np.sort(some[:, 0])) for some in shares if len(some))
 
     def first(self, file: str, index: int) -> int:
         """The number of the first event of a batch that was added."""
@@ -102,3 +113,4 @@ class KeyFile:
         self._events.remove()
         self._barred.remove()
         self._undecided.remove()
+        self._orphans.remove()

@@ -1,7 +1,7 @@
 """What changes once all rows of an event are known: events rejected or put together, and the counts of their rows."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ from connector.hashed import HashedEvents, HashedRows
 from connector.outcomes import Reason, Skip
 from connector.transform.events import left_out_rows
 from connector.transform.line_items import decide, line_warnings
+from connector.transform.orphans import OrphanSearch
 from connector.transform.rules import EventRules
 
 
@@ -64,7 +65,9 @@ def judged_as_whole(hashed: HashedRows, rules: EventRules) -> HashedRows:
         return hashed
     changes = EventChanges(rejects=+hashed.rejects, skips=+hashed.skips, warnings=+hashed.warnings)
     add_values(changes.identical_value, hashed.identical_value)
-    for events in hashed.events:
+    for events, incomplete in _without_incomplete(hashed, rules.timezone):
+        changes.leave_out(incomplete, Reason.INCOMPLETE_EVENT)
+        changes.take_back(incomplete)
         decided = decide(events.table, rules)
         changes.take_back(events.table)
         changes.send(HashedEvents(events.route, decided.events))
@@ -79,3 +82,17 @@ def judged_as_whole(hashed: HashedRows, rules: EventRules) -> HashedRows:
         warnings=+changes.warnings,
         identical_value={name: value for name, value in changes.identical_value.items() if value},
     )
+
+
+def _without_incomplete(hashed: HashedRows, timezone: str) -> Iterator[tuple[HashedEvents, pa.Table]]:
+    """Yield the events of each route that no orphan row may belong to, and the others."""
+    if not len(hashed.orphans):
+        yield from ((events, events.table.slice(0, 0)) for events in hashed.events)
+        return
+    with OrphanSearch(timezone) as search:
+        for events in hashed.events:
+            lacking = search.may_lack_rows(events, hashed.orphans.to_numpy())
+            yield (
+                HashedEvents(events.route, events.table.filter(pa.array(~lacking))),
+                events.table.filter(pa.array(lacking)),
+            )

@@ -166,19 +166,37 @@ class Engine(SliceEngine):
     def _keys(self, chunk: pa.Table) -> pa.Array:
         return key_of(self.execute("keyed", self._compiled.keys_sql, chunk)["key"].combine_chunks())
 
+    def orphans(self, chunk: pa.Table) -> pa.Array:
+        """Return the distinct numbers (uint64) of rows without a key, of which it is known what they may belong to."""
+        if not self._compiled.orphans_sql or not chunk.num_rows:
+            return pa.array([], pa.uint64())
+        rows = chunk.select(self._compiled.orphan_columns)
+        numbers = self.execute("orphans", self._compiled.orphans_sql, rows)["orphan"].combine_chunks()
+        return pc.unique(numbers.drop_null())
+
     def key_of_unreadable(self, row: pa.Table) -> pa.Array:
         """The key (type KEY) of a row that cannot be read as a whole; NULL if its key cannot be read either.
 
         If one of the columns that the key comes from cannot be read, the others are.
         """
-        columns = self._compiled.key_columns
+        keys = self._of_unreadable(row, self._compiled.key_columns, self._keys)
+        return pa.nulls(1, KEY) if keys is None else keys
+
+    def orphan_of_unreadable(self, row: pa.Table) -> pa.Array:
+        """Return the same as `orphans` of a row that cannot be read as a whole, likewise."""
+        numbers = self._of_unreadable(row, self._compiled.orphan_columns, self.orphans)
+        return pa.array([], pa.uint64()) if numbers is None else numbers
+
+    def _of_unreadable(
+        self, row: pa.Table, columns: Sequence[str], work: Callable[[pa.Table], _Result]
+    ) -> _Result | None:
         for unread in (None, *columns):
             try:
-                return self._keys(_only(row, {*columns} - {unread}).select(columns))
+                return work(_only(row, {*columns} - {unread}).select(columns))
             except FAILURES:
                 pass
             self.restart()
-        return pa.nulls(1, KEY)
+        return None
 
     def kept_of_unreadable(self, row: pa.Table) -> str:
         """What is kept of a row that cannot be read as a whole: its ids, and whatever else its key comes from."""

@@ -114,9 +114,12 @@ def _hash_readable(engine: Engine, chunk: pa.Table, compiled: CompiledTransform,
 def _unreadable(engine: Engine, row: pa.Table, compiled: CompiledTransform) -> HashedRows:
     """Reject a row that cannot be read as a whole, and with it its event if the row is one line of it."""
     reason = Reason.INVALID_IDENTITY.value
-    barred = engine.key_of_unreadable(row).drop_null() if compiled.rules.line_items else pa.array([], KEY)
-    left_out = unreadable_row(row, engine.kept_of_unreadable(row))
-    return replace(_nothing(compiled), read=1, left_out=left_out, barred=barred, rejects=Counter({reason: 1}))
+    nothing = replace(_nothing(compiled), read=1, rejects=Counter({reason: 1}))
+    if compiled.rules.line_items:
+        barred = engine.key_of_unreadable(row).drop_null()
+        orphans = nothing.orphans if len(barred) else engine.orphan_of_unreadable(row)
+        nothing = replace(nothing, barred=barred, orphans=orphans)
+    return replace(nothing, left_out=unreadable_row(row, engine.kept_of_unreadable(row)))
 
 
 def _nothing(compiled: CompiledTransform) -> HashedRows:
@@ -126,6 +129,7 @@ def _nothing(compiled: CompiledTransform) -> HashedRows:
         left_out=LEFT_OUT.empty_table(),
         barred=pa.array([], KEY),
         undecided=pa.array([], KEY),
+        orphans=pa.array([], pa.uint64()),
         rejects=Counter(),
         skips=Counter(),
         warnings=Counter(),
@@ -162,6 +166,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gat
         left_out=left_out.kept(engine) if left_out and not waits else LEFT_OUT.empty_table(),
         barred=barred if line_items else pa.array([], KEY),
         undecided=undecided.combine_chunks() if line_items else pa.array([], KEY),
+        orphans=engine.orphans(chunk.filter(parts["key"].is_null())),
         rejects=count_reasons(reasons),
         skips=skips,
         warnings=warnings + of_lines,

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,29 @@ def test_what_an_orchestration_may_say_of_lines_is_checked(
     assert (refused.code, tiktok.requests) == (2, [])
     assert f'"{next(iter(wrong.values()))}"' in refused.stderr
     assert allowed in refused.stderr
+
+
+LINE_WITHOUT_TIME = """
+    SELECT order_id, timestamp, 'a@example.com' AS email, value
+    FROM (VALUES ('o1', '2026-01-01', 10), ('o1', {time}, 5), ('o2', '2026-01-01', 20)) AS t (order_id, timestamp, value)
+"""
+
+
+@pytest.mark.parametrize("time", ["NULL", "'soon'"])
+def test_an_order_of_which_a_line_has_no_time_leaves_once_it_is_whole(
+    tmp_path: Path, tiktok: TikTok, time: str
+) -> None:
+    reason = "missing_timestamp" if time == "NULL" else "invalid_timestamp"
+    query = LINE_WITHOUT_TIME.format(time=time).replace("2026-01-01", f"{datetime.now(UTC) - timedelta(1):%Y-%m-%d}")
+    made = shop(tmp_path / "shop", tiktok.url, query)
+    preview = inside("preview", NAME, "--json", project=made.directory).json
+    assert [row["reason"] for row in preview["left_out"]] == ["incomplete_event", reason]
+    assert [event["properties"]["order_id"] for event in preview["requests"][0]["data"]] == ["o2"]
+    plan, record = inside("plan", NAME, "--json", project=made.directory).json, run(made)
+    assert plan["rejects"] == record["rejects"] == {"incomplete_event": 1, reason: 1}
+    made.query.write_text(query.replace(f"'o1', {time}", f"'o1', '{datetime.now(UTC) - timedelta(1):%Y-%m-%d}'"))
+    assert run(made)["skips"] == {"already_delivered": 1}
+    assert [(one["properties"]["order_id"], one["properties"]["value"]) for one in events_of(tiktok)] == [
+        ("o2", 20),
+        ("o1", 15),
+    ]

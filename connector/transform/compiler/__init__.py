@@ -30,8 +30,9 @@ class CompiledTransform:
     JSON strings under the names they go by, as `texts_sql` makes them of `texts`. Where all ids in the columns
     `event_ids` are plain (see plain_ids.py), `usual_events_sql` makes the same of `usual_events`, with less to try;
     likewise `item_ids` and `usual_items_sql`. `rejected_sql` gives what is kept of rejected rows, over `rejected`,
-    `ids_sql` the ids by which rows are found again, over `identified`, and `keys_sql` the keys of their events, over
-    `keyed`; these two read `id_columns` and `key_columns` alone, with row_number, so that there are rows at all.
+    `ids_sql` the ids by which rows are found again, over `identified`, `keys_sql` the keys of their events, over
+    `keyed`, and `orphans_sql` the numbers of orphan rows, over `orphans`, empty where no row can be one; these read
+    `id_columns`, `key_columns` and `orphan_columns` alone, with row_number, so that there are rows at all.
     `routed` says whether rows name their own event source. `cleaning` names the columns that are read, by their
     position, and `phone_columns` those of phone numbers.
     """
@@ -50,6 +51,8 @@ class CompiledTransform:
     id_columns: tuple[str, ...]
     keys_sql: str
     key_columns: tuple[str, ...]
+    orphans_sql: str
+    orphan_columns: tuple[str, ...]
     cleaning: Mapping[int, Cleaning]
     routed: bool
     phone_columns: tuple[str, ...]
@@ -91,6 +94,8 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     ids = [f"c{index}" for index in sorted(context.ids)]
     ids_sql = context.layers.select(payload.ids(context), "identified")
     keys_sql = context.layers.select(("key",), "keyed")
+    has_orphans = outcome.compile_orphan(context, wrong_route)
+    orphans_sql = context.layers.select(("orphan",), "orphans") if has_orphans else ""
     return CompiledTransform(
         events_sql=events_sql,
         usual_events_sql=context.layers.select(events, "usual_events", usual=True),
@@ -106,6 +111,8 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         id_columns=(*_columns_in(ids_sql, columns), "row_number"),
         keys_sql=keys_sql,
         key_columns=(*_columns_in(keys_sql, columns), "row_number"),
+        orphans_sql=orphans_sql,
+        orphan_columns=(*_columns_in(orphans_sql, columns), "row_number"),
         cleaning=binding.cleaning(),
         routed=wrong_route is not None,
         phone_columns=phone_columns,

@@ -6,8 +6,10 @@ from connector.catalogue import PARAMETERS, Kind
 from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
+from connector.transform.orphans import number_by_event_id, number_by_order
 from connector.transform.sql.json import json_text
 from connector.transform.sql.text import ID_LENGTH, number_text, quote
+from connector.transform.sql.times import local_day
 
 _SEPARATOR = "chr(31)"
 
@@ -38,13 +40,8 @@ def _derived(parts: list[str]) -> str:
 def _order_parts(context: Context) -> list[str]:
     order, shop = context.text("order_id") or "NULL", context.text("shop_id")
     shop_json = f"coalesce({json_text(shop)}, 'null')" if shop else "'null'"
-    return ["'\"order\"'", json_text("event"), _day(context.rules.timezone), json_text(order), shop_json]
-
-
-def _day(zone: str) -> str:
-    moment = "make_timestamp(event_time * 1000000)"
-    local = moment if zone == "UTC" else f"timezone({quote(zone)}, timezone('UTC', {moment}))"
-    return f"'\"' || strftime({local}, '%Y-%m-%d') || '\"'"
+    day = f"'\"' || {local_day('event_time', context.rules.timezone)} || '\"'"
+    return ["'\"order\"'", json_text("event"), day, json_text(order), shop_json]
 
 
 def _person_parts(context: Context, identifiers: list[Identifier]) -> list[str]:
@@ -56,12 +53,30 @@ def _person_parts(context: Context, identifiers: list[Identifier]) -> list[str]:
 
 def compile_key(context: Context, wrong_route: str | None) -> None:
     """Puts key: 128 bits of (event source, event source id, event, event_id), NULL where one is missing."""
-    rules = context.rules
-    source = "event_source" if wrong_route else quote(rules.event_source)
-    source_id = "event_source_id" if wrong_route else quote(rules.event_source_id)
-    text = f"concat({source}, {_SEPARATOR}, {source_id}, {_SEPARATOR}, event, {_SEPARATOR}, event_id)"
+    text = f"concat({f', {_SEPARATOR}, '.join((*_route(context, wrong_route), 'event', 'event_id'))})"
     known = "event IS NOT NULL AND event_id IS NOT NULL" + (f" AND NOT {wrong_route}" if wrong_route else "")
     context.layers.put(Level.PAYLOAD, "key", f"CASE WHEN {known} THEN md5_number({text}) END")
+
+
+def compile_orphan(context: Context, wrong_route: str | None) -> bool:
+    """Put orphan: the number of a row without a key by what is known of its event; tell whether any can have one."""
+    given, shop = context.text("event_id"), context.text("shop_id") or "NULL"
+    order = context.text("order_id") if context.fields("order_id") else None
+    place = _route(context, wrong_route)
+    branches = [f"WHEN {wrong_route} THEN NULL"] if wrong_route else []
+    branches += [f"WHEN {given} IS NOT NULL THEN {number_by_event_id(*place, given)}"] if given else []
+    if order:
+        number = number_by_order(*place, "event", local_day("event_time", context.rules.timezone), order, shop)
+        branches.append(f"WHEN {order} IS NOT NULL THEN {number}")
+    known = context.rules.line_items and bool(given or order)
+    context.layers.put(Level.PAYLOAD, "orphan", f"CASE {' '.join(branches)} END" if known else "NULL::UBIGINT")
+    return known
+
+
+def _route(context: Context, wrong_route: str | None) -> tuple[str, str]:
+    if wrong_route:
+        return "event_source", "event_source_id"
+    return quote(context.rules.event_source), quote(context.rules.event_source_id)
 
 
 def compile_reason(context: Context, conditions: Mapping[Reason, str]) -> None:

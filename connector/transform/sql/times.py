@@ -49,6 +49,13 @@ def unix_seconds(column: str, kind: pa.DataType, zone: str) -> str:
     return f"CASE WHEN {seconds} BETWEEN {_YEAR_1} AND {_YEAR_9999} THEN {seconds} END"
 
 
+def local_day(seconds: str, zone: str) -> str:
+    """Return the day, as YYYY-MM-DD, on which so many Unix seconds lie in the zone."""
+    moment = f"make_timestamp({seconds} * 1000000)"
+    local = moment if zone == "UTC" else f"timezone({quote(zone)}, timezone('UTC', {moment}))"
+    return f"strftime({local}, '%Y-%m-%d')"
+
+
 def is_day(column: str, kind: pa.DataType) -> str:
     """Return the condition that the time in `column` is a whole day: a date, its text, or its eight digits."""
     if pa.types.is_timestamp(kind):
