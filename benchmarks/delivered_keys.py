@@ -109,7 +109,7 @@ def _random(seed: int, number: int) -> Keys:
 
 def _batches(first: int, keys: Keys) -> Iterator[tuple[dict[str, object], dict[str, object]]]:
     now, later = datetime.now(UTC), datetime.now(UTC) + timedelta(days=28)
-    route = {"event_source": "offline", "event_source_id": "1", "file": "events.arrow", "place": 0}
+    route = {"resource_type": "offline", "resource_id": "1", "file": "events.arrow", "place": 0}
     moments = {"sent_at": now.isoformat(), "settled_at": now.isoformat()}
     for number, start in enumerate(range(0, len(keys), BATCH), first):
         some = keys[start : start + BATCH]

@@ -1,16 +1,41 @@
-"""Where events go."""
+"""Which resource of a destination a request goes to, and what it does there."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What a request does with what it holds."""
+
+    SEND = "send"
+    """Send events."""
+    ADD = "add"
+    """Add members."""
+    DELETE = "delete"
+    """Delete members."""
+    RESEND = "resend"
+    """Add members again, for an account that was added to their audience."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An action, and the identifier types of the members that it changes."""
+
+    action: Action
+    id_types: tuple[str, ...] = ()
+    """Names from ID_TYPES, in the order in which a request names them; empty for events."""
+
+
+SEND = Operation(Action.SEND)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """TikTok's event_source and event_source_id, which all events of a request share."""
+    """What all that is sent in one request has in common: batches are partitioned by it."""
 
-    event_source: str
-    event_source_id: str
-
-    @property
-    def is_audience(self) -> bool:
-        """Tell whether identifiers go to an audience; `event_source` is then the action and their types."""
-        return " " in self.event_source
+    resource_type: str
+    """The kind of resource in the words of the destination, such as `web`, `offline` or `audience`."""
+    resource_id: str
+    """The id that the destination gives the resource."""
+    operation: Operation = SEND
+    """What the request does with the resource."""

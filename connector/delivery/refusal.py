@@ -14,6 +14,7 @@ from connector.delivery.batch import Batch, BatchState
 from connector.delivery.courier import Courier, Fate
 from connector.delivery.split import Split
 from connector.errors import RefusedAlike
+from connector.route import Action
 
 PROBES = 8
 """How many single events have to be refused alike before the run stops."""
@@ -93,14 +94,14 @@ def _all_refused(batch: Batch, answer: Answer) -> str:
     route = batch.route
     if answer.verdict is Verdict.WITHHELD:
         return answer.message
-    if route.is_audience:
+    if route.operation.action is not Action.SEND:
         return (
             "Every identifier tried was refused and none was taken. Check first the audience "
-            f"({route.event_source_id}) and the ad accounts (advertiser_ids), then run `connector resume`. The service "
+            f"({route.resource_id}) and the ad accounts (advertiser_ids), then run `connector resume`. The service "
             f"said: {answer.message}"
         )
     return (
         "Every event tried was refused and none was taken. Check first the event source id "
-        f"({route.event_source} {route.event_source_id}), the advertiser id and the event name, "
+        f"({route.resource_type} {route.resource_id}), the advertiser id and the event name, "
         f"then run `connector resume`. The service said: {answer.message}"
     )

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from connector.ledger.database import Database
 from connector.ledger.records import AccountState
 from connector.ledger.tables import audience_accounts, batches
+from connector.route import Action
 
 States = Mapping[str, AccountState]
 
@@ -55,7 +56,7 @@ class AudienceAccounts:
         Where TikTok refused every member that was sent again, they go on waiting.
         """
         sums = func.sum(batches.c.members), func.sum(batches.c.delivered_members)
-        again = batches.c.event_source.like("resend %") & (batches.c.event_source_id == audience_id)
+        again = (batches.c.action == Action.RESEND) & (batches.c.resource_id == audience_id)
         waits = _of(audience) & (audience_accounts.c.state == AccountState.WAITING)
         waits &= audience_accounts.c.run_id == run_id
         with self._database.writing() as connection:

@@ -26,7 +26,7 @@ from connector.ledger.members import keep_changes
 from connector.ledger.records import BatchKeys, BatchRecord, MemberChange, OpenBatch, Part, RequestRecord, Scope
 from connector.ledger.runs import add_to_counts, as_text
 from connector.ledger.tables import batch_keys, batches, parts, requests, runs
-from connector.route import Route
+from connector.route import Action, Operation, Route
 
 WITHHELD = "withheld"
 """The verdict on a request that did not leave."""
@@ -99,12 +99,12 @@ class Batches:
         self._database.together(lambda connection: _add_request(connection, run_id, record, now))
 
     def ever_delivered(self, destination: str, scope: Scope, route: Route) -> bool:
-        """Whether anything that was meant for a destination was ever taken by this event source."""
+        """Return whether the resource of a route ever took anything that was meant for a destination."""
         query = (
             select(batches.c.number)
             .join(runs, runs.c.run_id == batches.c.run_id)
             .where(runs.c.destination == destination, runs.c.target == scope.target, runs.c.api_url == scope.api_url)
-            .where(batches.c.event_source == route.event_source, batches.c.event_source_id == route.event_source_id)
+            .where(batches.c.resource_type == route.resource_type, batches.c.resource_id == route.resource_id)
             .where(batches.c.delivered_events > 0)
             .limit(1)
         )
@@ -145,9 +145,9 @@ class Batches:
                 found.setdefault(_batch(row), []).append(part)
         return list(found.items())
 
-    def event_sources(self, run_id: str) -> frozenset[str]:
-        """The kinds of event source that a run's events go to."""
-        query = select(batches.c.event_source).where(batches.c.run_id == run_id).distinct()
+    def resource_types(self, run_id: str) -> frozenset[str]:
+        """Return the kinds of resource that a run sends to."""
+        query = select(batches.c.resource_type).where(batches.c.run_id == run_id).distinct()
         with self._database.reading() as connection:
             return frozenset(connection.execute(query).scalars())
 
@@ -231,7 +231,8 @@ def _count_request() -> Update:
 
 
 def _batch(row: Row[Any]) -> BatchRecord:
-    route = Route(row.event_source, row.event_source_id)
+    operation = Operation(Action(row.action), tuple(row.id_types or ()))
+    route = Route(row.resource_type, row.resource_id, operation)
     return BatchRecord(row.number, route, row.file, row.place, row.events, row.rows, row.members)
 
 

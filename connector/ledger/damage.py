@@ -1,20 +1,29 @@
 """Find out whether a ledger in a file holds what no connector writes, as after bits were flipped on its disk."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary, Table
 
-from connector.ledger.tables import SCHEMA_VERSION, metadata, runs, schema_version
+from connector.hashed import ID_TYPES
+from connector.ledger.tables import SCHEMA_VERSION, batches, member_changes, metadata, runs, schema_version
 from connector.outcomes import RunStatus
+from connector.route import Action
 
 _TIMES = {"at", "since", "keep_until", "handled_until"}
 """Names of columns that hold times, as do all that end in `_at`."""
 
 _BYTES = {"event_keys": 16, "digests": 32, "doubtful": 32, "counts": 2}
 """Bytes of a value in columns that join values of one size."""
+
+_WORDS: Mapping["Column[object]", Iterable[str]] = {
+    runs.c.status: RunStatus,
+    batches.c.action: Action,
+    member_changes.c.action: Action,
+}
+"""The words that a column may hold."""
 
 _KEYS = "SELECT event_keys, persons FROM batch_keys"
 
@@ -58,12 +67,18 @@ def _sound(table: Table, column: "Column[object]") -> str:
     """The condition that a value can be one of the column."""
     name = f'"{column.name}"'
     condition = _of_type(column, name)
-    if table is runs and column.name == "status":
-        known = ", ".join(f"'{status}'" for status in RunStatus)
-        condition = f"{name} IN ({known})"
+    if column in _WORDS:
+        condition = f"{name} IN ({_joined(_WORDS[column])})"
+    if column is batches.c.id_types:
+        others = f"SELECT 1 FROM json_each({name}) WHERE value NOT IN ({_joined(ID_TYPES)})"
+        condition += f" AND json_type({name}) = 'array' AND NOT EXISTS ({others})"
     if table is runs and column.name in {"rejects", "skips", "warnings"}:
         condition += f" AND NOT EXISTS (SELECT 1 FROM json_each({name}) WHERE type <> 'integer')"
     return f"{name} IS NULL OR {condition}" if column.nullable else condition
+
+
+def _joined(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
 
 
 def _of_type(column: "Column[object]", name: str) -> str:

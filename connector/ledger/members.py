@@ -10,6 +10,7 @@ from connector.ledger.database import Database
 from connector.ledger.records import AudienceRecord, DeliveredMembers, MemberChange, MemberShare, Scope, SettledChange
 from connector.ledger.runs import as_text
 from connector.ledger.tables import audiences, batches, member_changes, members, parts, runs
+from connector.route import Action
 
 COUNT_BYTES = 2
 DIGEST_BYTES = 32
@@ -49,17 +50,17 @@ class Members:
         same = batches.c.run_id == runs.c.run_id
         query = (
             select(
-                batches.c.event_source_id,
+                batches.c.resource_id,
                 func.count(func.distinct(runs.c.run_id)),
                 func.sum(batches.c.delivered_rows),
                 func.sum(batches.c.delivered_members),
                 func.max(batches.c.settled_at),
             )
             .join(runs, same)
-            .where(runs.c.destination == destination, runs.c.target == target, batches.c.event_source.like("add %"))
+            .where(runs.c.destination == destination, runs.c.target == target, batches.c.action == Action.ADD)
             .where(batches.c.settled_at >= begin, batches.c.settled_at < end, batches.c.delivered_members > 0)
-            .group_by(batches.c.event_source_id)
-            .order_by(batches.c.event_source_id)
+            .group_by(batches.c.resource_id)
+            .order_by(batches.c.resource_id)
         )
         with self._database.reading() as connection:
             return [DeliveredMembers(*row) for row in connection.execute(query).all()]
@@ -124,7 +125,7 @@ class Members:
             return list(connection.execute(query))
 
     def _settled(self, row: Row[Any]) -> SettledChange:
-        change = MemberChange(row.audience, row.first_unit, row.action, row.counts, row.id_types, row.digests)
+        change = MemberChange(row.audience, row.first_unit, Action(row.action), row.counts, row.id_types, row.digests)
         of_batch = (parts.c.run_id == row.run_id) & (parts.c.batch == row.number)
         with self._database.reading() as connection:
             known = connection.execute(select(parts.c.first_event, parts.c.events, parts.c.state).where(of_batch)).all()

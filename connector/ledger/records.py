@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from connector.outcomes import RunStatus
-from connector.route import Route
+from connector.route import Action, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class MemberChange:
 
     audience: int
     first_unit: int
-    action: str
+    action: Action
     counts: bytes
     id_types: bytes
     digests: bytes

@@ -1,5 +1,6 @@
 """The runs in the ledger."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ from connector.ledger.records import (
 )
 from connector.ledger.tables import batches, moments, parts, runs
 from connector.outcomes import RunStatus
+from connector.route import Action
 
 _BATCHES_AT_ONCE = 1_000
 REACHED_THEIR_END = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
@@ -253,8 +255,10 @@ def _batch_values(run_id: str, one: BatchRecord) -> dict[str, object]:
     return {
         "run_id": run_id,
         "number": one.number,
-        "event_source": one.route.event_source,
-        "event_source_id": one.route.event_source_id,
+        "resource_type": one.route.resource_type,
+        "resource_id": one.route.resource_id,
+        "action": one.route.operation.action,
+        "id_types": one.route.operation.id_types or None,
         "file": one.file,
         "place": one.place,
         "events": one.events,
@@ -277,11 +281,9 @@ def _sums(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str,
 def _members(connection: Connection, run: Row[Any]) -> MemberCounts | None:
     if run.unchanged_members is None:
         return None
-    query = select(batches.c.event_source, func.sum(batches.c.delivered_members)).where(batches.c.run_id == run.run_id)
-    found = {"add": 0, "delete": 0, "resend": 0}
-    for source, count in connection.execute(query.group_by(batches.c.event_source)):
-        found[source.partition(" ")[0]] += int(count)
-    return MemberCounts(found["add"], found["delete"], run.unchanged_members, found["resend"])
+    query = select(batches.c.action, func.sum(batches.c.delivered_members)).where(batches.c.run_id == run.run_id)
+    counts = Counter({action: int(count) for action, count in connection.execute(query.group_by(batches.c.action))})
+    return MemberCounts(counts[Action.ADD], counts[Action.DELETE], run.unchanged_members, counts[Action.RESEND])
 
 
 def _all_records(connection: Connection, found: Sequence[Row[Any]]) -> list[RunRecord]:

@@ -17,7 +17,9 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 5
+from connector.route import Action
+
+SCHEMA_VERSION = 6
 """`upgrades` takes a ledger of an earlier version to this one."""
 
 _NONE = text("0")
@@ -86,8 +88,10 @@ batches = Table(
     metadata,
     Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("event_source", String, nullable=False),
-    Column("event_source_id", String, nullable=False),
+    Column("resource_type", String, nullable=False),
+    Column("resource_id", String, nullable=False),
+    Column("action", String, nullable=False, server_default=Action.SEND.value),
+    Column("id_types", JSON(none_as_null=True)),
     Column("file", String, nullable=False),
     Column("place", Integer, nullable=False),
     Column("events", Integer, nullable=False),
@@ -105,7 +109,10 @@ batches = Table(
     Column("settled_at", String),
     Column("figures", JSON(none_as_null=True)),
 )
-"""`sent_at` is when its first request left, `settled_at` when the fate of some of it last became known; `figures` is
+"""`resource_type` and `resource_id` name the resource of the destination that the batch goes to; `action` is what its
+requests do there; `id_types` are the identifier types of the members that they change, in order, NULL for events.
+
+`sent_at` is when its first request left, `settled_at` when the fate of some of it last became known; `figures` is
 what was learnt of its events, where it was delivered whole.
 """
 

@@ -96,7 +96,20 @@ def _to_version_5(connection: Connection) -> None:
             connection.execute(audience_accounts.insert().values(values))
 
 
-_STEPS = (_to_version_2, _to_version_3, _to_version_4, _to_version_5)
+def _to_version_6(connection: Connection) -> None:
+    """Split what batches of an audience do, which was one text such as "add EMAIL_SHA256,PHONE_SHA256"."""
+    for before, after in (("event_source", "resource_type"), ("event_source_id", "resource_id")):
+        connection.execute(text(f"ALTER TABLE {batches.name} RENAME COLUMN {before} TO {after}"))
+    _add(connection, batches, "action", "id_types")
+    joined = select(batches.c.resource_type).where(batches.c.resource_type.like("% %")).distinct()
+    for operation in connection.execute(joined).scalars().all():
+        action, _, schemas = operation.partition(" ")
+        id_types = [schema.removesuffix("_SHA256").lower() for schema in schemas.split(",")]
+        values = {"resource_type": "audience", "action": action, "id_types": id_types}
+        connection.execute(update(batches).where(batches.c.resource_type == operation).values(values))
+
+
+_STEPS = (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6)
 """The step from each version to the next, from version 1 on."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from connector.config.project import Project
-from connector.destinations.tiktok.mapping import ADD, DELETE, SCHEMAS
+from connector.destinations.tiktok.mapping import SCHEMAS
 from connector.destinations.tiktok.units import units
 from connector.disk import make_private_folder
 from connector.errors import TooManyRejects
@@ -35,6 +35,7 @@ from connector.pipeline.member_changes import members_known
 from connector.pipeline.phone_regions import region_questions
 from connector.pipeline.reject_limit import failure_of, failure_of_slice, min_rows_note
 from connector.pipeline.result import open_members
+from connector.route import Action
 
 UNKNOWN_AUDIENCE = "that of the audience, not known yet"
 
@@ -149,7 +150,7 @@ def _body(job: AudienceJob, copy: Copy, first: HashedMembers, rows: int) -> dict
     lines = ",".join(made.table["payload"].to_pylist())
     return {
         "advertiser_ids": list(copy.advertiser_ids),
-        "action": DELETE if job.destination.mode == "remove" else ADD,
+        "action": (Action.DELETE if job.destination.mode == "remove" else Action.ADD).value,
         "id_schema": list(SCHEMAS.values()),
         "batch_data": json.loads(f"[{lines}]"),
     }

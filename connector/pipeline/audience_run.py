@@ -307,7 +307,7 @@ def large_change(destination: AudienceDestination, staged: StagedMembers) -> str
 def _send(at: Execution, work: _Work, run_id: str, open_batches: list[OpenBatch]) -> None:
     keys = {copy.audience_id: copy.key for copy in work.copies}
     advertisers = {copy.audience_id: copy.advertiser_ids for copy in work.copies}
-    if gone := {batch.record.route.event_source_id for batch in open_batches} - keys.keys():
+    if gone := {batch.record.route.resource_id for batch in open_batches} - keys.keys():
         raise StopResumable(
             f"Run {run_id} was staged for the audience {min(gone)}, which is no longer that of this destination."
         )

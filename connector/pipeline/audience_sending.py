@@ -14,13 +14,14 @@ from connector.delivery.answer import Answer
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.sender import deliver
-from connector.destinations.tiktok.mapping import RESEND, MappingClient
+from connector.destinations.tiktok.mapping import MappingClient
 from connector.hashed import ID_TYPES, LEFT_OUT
 from connector.ledger.records import MemberChange, OpenBatch, Part
 from connector.pipeline.execution import Execution
 from connector.pipeline.observer import IDENTIFIER
 from connector.pipeline.sending import LedgerRecorder, StagedBatches
 from connector.pipeline.service import retry_policy
+from connector.route import Action
 
 Audiences = Mapping[str, int | None]
 """By id at TikTok, the number of an audience in the ledger; None where nothing is kept of its members."""
@@ -44,9 +45,9 @@ class StagedChanges(StagedBatches):
         return pc.sum(pc.list_value_length(units["digests"])).as_py() or 0
 
     def _note(self, batch: OpenBatch, events: pa.RecordBatch) -> None:
-        audience = self._audiences.get(batch.record.route.event_source_id)
-        action = batch.record.route.event_source.partition(" ")[0]
-        if audience is None or action == RESEND:
+        route = batch.record.route
+        audience, action = self._audiences.get(route.resource_id), route.operation.action
+        if audience is None or action is Action.RESEND:
             return
         self._changes[batch.record.number] = [
             _change(audience, action, first, events.slice(first, count)) for first, count in batch.gaps()
@@ -125,7 +126,7 @@ def _kept(kinds: list[int], digests: list[bytes]) -> str:
     return json.dumps(found)
 
 
-def _change(audience: int, action: str, first: int, units: pa.RecordBatch) -> MemberChange:
+def _change(audience: int, action: Action, first: int, units: pa.RecordBatch) -> MemberChange:
     counts = pc.list_value_length(units["digests"]).to_numpy().astype("<u2").tobytes()
     kinds = units["id_types"].flatten().to_numpy().tobytes()
     flat = units["digests"].flatten()

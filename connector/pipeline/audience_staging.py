@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.destinations.tiktok.mapping import ADD, DELETE, RESEND, route_to
+from connector.destinations.tiktok.mapping import route_to
 from connector.destinations.tiktok.units import Identifiers, units
 from connector.disk import make_private_file, make_private_folder, sync
 from connector.errors import CorruptStage
@@ -28,6 +28,7 @@ from connector.ledger.records import BatchRecord
 from connector.outcomes import Skip
 from connector.pipeline.audience_copies import Copy
 from connector.pipeline.staging import Read
+from connector.route import Action
 from connector.stage.arrow_file import ArrowFile
 from connector.stage.checksums import checksum
 from connector.stage.digests import (
@@ -234,14 +235,14 @@ class _Staging:
             gone = every[~among.has(keys_of(every))]
             stay = members[among.has(keys_of(members))]
             counts.removed += len(gone)
-            _put_alone(deleted, DELETE, copy, name, gone)
+            _put_alone(deleted, Action.DELETE, copy, name, gone)
         if number in self.intent.refill:
             stay = self._not_suppressed(stay)
             counts.resent += len(stay)
-            _put_alone(resent, RESEND, copy, name, stay)
+            _put_alone(resent, Action.RESEND, copy, name, stay)
             more = self._not_suppressed(more[~among.has(keys_of(more)) & ~KeySet(keys_of(members)).has(keys_of(more))])
             counts.added += len(more)
-            _put_alone(resent, ADD, copy, name, more)
+            _put_alone(resent, Action.ADD, copy, name, more)
 
     def _members_elsewhere(self, number: int, name: str, share: int, known: Known) -> Digests:
         """Members of the first copy that a copy in another business has to get, although no row names them."""
@@ -271,7 +272,7 @@ class _Staging:
         self.files = [added, *self.files]
 
     def _put(self, added: UnitsFile, rows: pa.Array, people: dict[str, Identifiers], flags: dict[str, Flags]) -> None:
-        action = DELETE if self.intent.mode == "remove" else ADD
+        action = Action.DELETE if self.intent.mode == "remove" else Action.ADD
         chosen = [
             {name: _where(some, flags[name][number] == NEW) for name, some in people.items()}
             for number in range(len(self.copies))
@@ -284,7 +285,7 @@ class _Staging:
             if made.table.num_rows:
                 added.add(route_to(action, ID_TYPES, copy.audience_id), made.table, made.weights)
             count = sum(len(some.digests) for some in new.values())
-            if action == ADD:
+            if action is Action.ADD:
                 self.staged.by_copy[number].added += count
             else:
                 self.staged.by_copy[number].removed += count
@@ -335,7 +336,7 @@ class _Staging:
             yield from files.batches(PEOPLE)
 
 
-def _put_alone(file: UnitsFile, action: str, copy: Copy, name: str, digests: Digests) -> None:
+def _put_alone(file: UnitsFile, action: Action, copy: Copy, name: str, digests: Digests) -> None:
     """Stages identifiers of one type, each by itself and of no row."""
     for start in range(0, len(digests), ALONE_AT_ONCE):
         some = digests[start : start + ALONE_AT_ONCE]

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from connector.config.project import Project
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
-from connector.destinations.tiktok.mapping import ADD, DELETE, RESEND, route_to
+from connector.destinations.tiktok.mapping import route_to
 from connector.destinations.tiktok.units import Identifiers, units
 from connector.errors import ConnectorError
 from connector.hashed import ID_TYPES, LEFT_OUT, HashedMembers
@@ -28,6 +28,7 @@ from connector.pipeline.member_changes import settle_changes
 from connector.pipeline.observer import Silent
 from connector.pipeline.open_batches import open_events, skipped_parts
 from connector.pipeline.service import open_audience_service
+from connector.route import Action
 from connector.stage.digests import Digests, digests_from, keys_of
 from connector.stage.known import KeySet
 from connector.stage.reader import StageReader
@@ -58,7 +59,7 @@ def skip_suppressed(at: Execution, run_id: str) -> None:
         return
     with StageReader(at.directory(run_id)) as stage:
         for batch in at.ledger.batches.open(run_id):
-            if batch.record.route.event_source.startswith((ADD, RESEND)):
+            if batch.record.route.operation.action is not Action.DELETE:
                 for part in _skipped(stage, batch, suppressed):
                     at.ledger.batches.settled(run_id, part)
 
@@ -140,7 +141,7 @@ def _delete(project: Project, ledger: Ledger, audience: AudienceRecord, id_type:
 def _batch(audience: AudienceRecord, id_type: str, digests: Digests) -> Batch:
     alone = {id_type: Identifiers(np.array([len(digests)]), digests)}
     made = units(alone, NO_ROWS, audience.audience_id, (id_type,))
-    route = route_to(DELETE, (id_type,), audience.audience_id)
+    route = route_to(Action.DELETE, (id_type,), audience.audience_id)
     return Batch(0, route, 1, 0, made.table["payload"][0].as_py().encode())
 
 

@@ -56,7 +56,7 @@ def check_writing(
         answer = repeat(lambda: client.attempt(batch))
     if answer.verdict is Verdict.ACCEPTED:
         with ledger_of(project) as ledger:
-            ledger.named.keep(proof_of(destination, project.target, route), route.event_source_id)
+            ledger.named.keep(proof_of(destination, project.target, route), route.resource_id)
         sentence = f"TikTok took one test event ({name}, code {code}); it shows under Test Events."
         return Check(WRITING, Outcome.PASSED, sentence)
     passing = answer.verdict in {Verdict.RETRY, Verdict.THROTTLED, Verdict.UNKNOWN}

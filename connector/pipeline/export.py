@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from connector.config.project import Project
 from connector.config.warehouse import Warehouse
+from connector.destinations.tiktok.mapping import SCHEMAS
 from connector.errors import SourceError, UsageError
 from connector.exports.parquet import ParquetFiles, files_in
 from connector.exports.sink import Part, Sink
@@ -25,6 +26,7 @@ from connector.outcomes import Reason
 from connector.pipeline.figures import RunFigures, added_up
 from connector.pipeline.history import ledger_of, run_directory
 from connector.pipeline.insight import PERSONAL
+from connector.route import Action
 from connector.sources.failures import said, secrets_of
 from connector.sources.registry import check_driver
 from connector.sources.sqlalchemy_engine import url_of
@@ -204,8 +206,8 @@ def _batch(record: RunRecord, row: "RowMapping") -> dict[str, Any]:
     return {
         **_of(record),
         "batch_id": row["number"],
-        "event_source": row["event_source"],
-        "event_source_id": row["event_source_id"],
+        "event_source": _event_source(row),
+        "event_source_id": row["resource_id"],
         "status": row["state"],
         "batch_started_at": _moment(row["sent_at"]),
         "batch_completed_at": _moment(row["settled_at"]),
@@ -215,6 +217,13 @@ def _batch(record: RunRecord, row: "RowMapping") -> dict[str, Any]:
         "num_failed_add": row["refused_rows"],
         "num_skipped": row["skipped_rows"],
     }
+
+
+def _event_source(row: "RowMapping") -> str:
+    """Return the kind of event source, or for an audience the action and what TikTok calls the identifier types."""
+    if row["action"] == Action.SEND:
+        return str(row["resource_type"])
+    return f"{row['action']} {','.join(SCHEMAS[name] for name in row['id_types'])}"
 
 
 def _requests(ledger: Ledger, records: Mapping[str, RunRecord]) -> Iterator[pa.RecordBatch]:

@@ -37,7 +37,7 @@ def check_first(at: Execution, destination: EventsDestination, batches: Iterable
 
 def proof_of(destination: EventsDestination, target: str, route: Route) -> NamedPlace:
     """Where it is kept that an event source took a test event, whatever TikTok lists."""
-    name = f"{route.event_source} {route.event_source_id}"
+    name = f"{route.resource_type} {route.resource_id}"
     return NamedPlace(PROVEN, target, destination.api_url, destination.advertiser_id, name)
 
 

@@ -126,7 +126,7 @@ def _insight(project: Project, ledger: Ledger, record: RunRecord) -> RunInsight:
         examples=examples_of(run_directory(project, record.run_id)),
         requests=ledger.requests.summary(record.run_id),
         figures=added_up(ledger.figures.of(record.run_id)),
-        event_sources=ledger.batches.event_sources(record.run_id),
+        event_sources=ledger.batches.resource_types(record.run_id),
         trend=trend_of(ledger, record),
         shown_by=shown_by(record),
         users=tuple(f"{line.use.os_user}@{line.use.host}" for line in worked_on_by(ledger, record.run_id)),

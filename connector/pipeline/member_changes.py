@@ -13,12 +13,12 @@ from shutil import rmtree
 import numpy as np
 import numpy.typing as npt
 
-from connector.destinations.tiktok.mapping import ADD
 from connector.errors import CorruptStage, StopResumable
 from connector.hashed import ID_TYPES
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import MemberShare, SettledChange
 from connector.pipeline.audience_copies import Copy
+from connector.route import Action
 from connector.stage.digests import (
     DIGEST_BYTES,
     SHARES,
@@ -126,7 +126,7 @@ def _share_out(files: ShareFiles, settled: SettledChange) -> None:
 
 def _fates(settled: SettledChange, count: int) -> npt.NDArray[np.uint8]:
     """What became of each unit of the change."""
-    done = IN if settled.change.action == ADD else OUT
+    done = IN if settled.change.action is Action.ADD else OUT
     codes = {"delivered": done, "unknown": DOUBTFUL, "nothing": NOTHING}
     fates, first = np.zeros(count, np.uint8), settled.change.first_unit
     for start, units, fate in settled.fates:

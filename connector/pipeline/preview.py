@@ -84,10 +84,10 @@ def _bodies(first: list[HashedEvents], rows: int, test_event_code: str | None) -
         data = [json.loads(text) for text in payloads(events.table.slice(0, rows)).to_pylist()]
         rows -= len(data)
         if data:
-            known = events.route.event_source_id != UNKNOWN_EVENT_SET
+            known = events.route.resource_id != UNKNOWN_EVENT_SET
             route = {
-                "event_source": events.route.event_source,
-                "event_source_id": events.route.event_source_id if known else "that of the event set, not known yet",
+                "event_source": events.route.resource_type,
+                "event_source_id": events.route.resource_id if known else "that of the event set, not known yet",
             }
             test = {"test_event_code": test_event_code} if test_event_code else {}
             bodies.append({**route, **test, "data": data})

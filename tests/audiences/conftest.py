@@ -5,6 +5,9 @@ import pytest
 
 from connector.simulator.server import Simulator
 from tests.audiences.shop import Shop, open_shop
+from tests.ledger.conftest import new_url
+
+__all__ = ["new_url"]
 
 
 @pytest.fixture

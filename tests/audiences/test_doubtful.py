@@ -129,6 +129,6 @@ def test_additions_are_staged_before_deletions(shop: Shop) -> None:
     shop.people(AFTER)
     run_id = shop.run().run_id
     with open_ledger(shop.project.ledger_url) as ledger:
-        actions = [batch.route.event_source.split()[0] for batch in ledger.batches.all(run_id)]
+        actions = [batch.route.operation.action for batch in ledger.batches.all(run_id)]
     assert actions == sorted(actions)
     assert set(actions) == {"add", "delete"}

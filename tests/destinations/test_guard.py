@@ -26,7 +26,7 @@ from connector.destinations.tiktok.guard import (
 )
 from connector.destinations.tiktok.mapping import MappingClient, route_to
 from connector.destinations.tiktok.tokens import FixedToken
-from connector.route import Route
+from connector.route import Action, Route
 from tests.plain import BEHIND_LETTERS, DIALLED, HARMLESS, IN_ADDRESSES, SPACED, UNUSUAL, UNUSUAL_SPACED
 
 HASHED = [one.path[-1] for one in PARAMETERS if one.hashed]
@@ -182,7 +182,7 @@ def test_nothing_is_sent_of_such_a_request_and_the_message_names_the_place_but_n
 
 
 def test_nothing_is_sent_to_an_audience_either(httpserver: HTTPServer) -> None:
-    batch = Batch(1, route_to("add", ["email"], "71"), 1, 1, b'[{"id":"bob@example.com","audience_ids":["71"]}]')
+    batch = Batch(1, route_to(Action.ADD, ["email"], "71"), 1, 1, b'[{"id":"bob@example.com","audience_ids":["71"]}]')
     with MappingClient(httpserver.url_for(""), FixedToken(SecretStr("t")), {"71": ["1"]}) as client:
         assert client.attempt(batch).verdict is Verdict.WITHHELD
     assert httpserver.log == []

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 
 SCRIPT = Path(__file__).with_name("version_1.sql")
 FINISHED, INTERRUPTED = "20260301T110000-8b35a4", "20260301T120000-0f7471"
@@ -13,6 +13,9 @@ FINISHED_2, STOPPED_2 = "20260301T110000-c0ba4a", "20260301T120000-a82473"
 
 SENT_3 = "20261129T201855-8622b2"
 """The run in version_3.sql that sent the file f.csv."""
+
+MIRRORED_5, REMOVED_5 = "20261130T023539-cc3bcf", "20261130T023540-bc532e"
+"""The runs in version_5.sql that stopped half-way. What they staged is in tests/audiences/version_5."""
 
 API_URL = "http://api.example"
 _BEGAN = "2026-03-01T12:00:00.244+00:00"
@@ -36,8 +39,22 @@ def version_3(url: str) -> None:
     _later(url, "version_3.sql")
 
 
-def _later(url: str, name: str) -> None:
-    script = SCRIPT.with_name(name).read_text()
+def version_5(url: str, *, api_url: str = API_URL) -> None:
+    """Makes it at a URL. Its runs go to `api_url`."""
+    _later(url, "version_5.sql", api_url)
+
+
+def without_operations(connection: Connection) -> None:
+    """Makes the table `batches` that of version 5."""
+    for statement in (
+        "RENAME COLUMN resource_type TO event_source", "RENAME COLUMN resource_id TO event_source_id",
+        "DROP COLUMN action", "DROP COLUMN id_types",
+    ):  # fmt: skip
+        connection.exec_driver_sql(f"ALTER TABLE batches {statement}")
+
+
+def _later(url: str, name: str, api_url: str = API_URL) -> None:
+    script = SCRIPT.with_name(name).read_text().replace(API_URL, api_url)
     if url.startswith("postgresql"):
         script = re.sub(r"X'([0-9A-F]*)'", r"'\\x\1'", script).replace(" BLOB", " BYTEA")
         script = script.replace("CREATE TABLE moments (\n    id INTEGER", "CREATE TABLE moments (\n    id BIGSERIAL")

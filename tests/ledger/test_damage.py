@@ -116,6 +116,7 @@ def test_a_sound_ledger_is_not_called_damaged(half: Half, tmp_path: Path) -> Non
 CHANGES = {
     "runs": "status = 'runing'", "runs ": "started_at = 'x'", "runs  ": "rejects = '{'", "runs   ": """skips = '{"a": "b"}'""",
     "batches": "events = 'x'", "batches ": "sent_at = 1", "batch_keys": "event_keys = x'00'",
+    "batches  ": "action = 'sand'", "batches   ": """id_types = '["email", "emial"]'""", "batches    ": """id_types = '"email"'""",
     "batch_keys ": "persons = x'0100'", "batch_keys  ": "keep_until = ''", "audit": "allowed = 7",
 }  # fmt: skip
 

@@ -14,19 +14,24 @@ from sqlalchemy import inspect, select, update
 from connector.errors import ConnectorError
 from connector.ledger.delivered import Since
 from connector.ledger.ledger import Ledger, open_ledger
-from connector.ledger.records import AccountState, Scope
+from connector.ledger.records import AccountState, MemberCounts, Scope
 from connector.ledger.tables import SCHEMA_VERSION, audience_accounts, metadata, schema_version
+from connector.route import Action, Operation, Route
 from connector.transform.forgotten import Forgotten
 from tests.ledger.old import (
     API_URL,
     FINISHED,
     FINISHED_2,
     INTERRUPTED,
+    MIRRORED_5,
+    REMOVED_5,
     SENT_3,
     STOPPED_2,
     version_1,
     version_2,
     version_3,
+    version_5,
+    without_operations,
 )
 from tests.ledger.runs import delivered, keys, request, writing
 
@@ -70,7 +75,7 @@ def test_a_new_ledger_is_as_the_tables_are_described(ledger: Ledger) -> None:
     assert version(ledger) == [SCHEMA_VERSION]
 
 
-@pytest.mark.parametrize("old", [version_1, version_2, version_3])
+@pytest.mark.parametrize("old", [version_1, version_2, version_3, version_5])
 def test_an_old_ledger_becomes_as_a_new_one(new_url: Callable[[], str], old: Callable[[str], None]) -> None:
     url = new_url()
     old(url)
@@ -185,6 +190,7 @@ def test_the_accounts_of_an_audience_of_version_4_are_taken_to_have_its_members(
         other = ledger.members.audience(scope, "102", "VIP (3)", ["3"])
         with ledger.database.writing() as connection:
             audience_accounts.drop(connection)
+            without_operations(connection)
             connection.execute(update(schema_version).values(version=4))
     with open_ledger(url) as ledger:
         assert (version(ledger), differences(ledger)) == ([SCHEMA_VERSION], [])
@@ -194,3 +200,28 @@ def test_the_accounts_of_an_audience_of_version_4_are_taken_to_have_its_members(
             "1": AccountState.LEFT, "2": AccountState.SERVED, "4": AccountState.WAITING
         }  # fmt: skip
         assert ledger.accounts.states(other.key) == {"3": AccountState.SERVED}
+
+
+def test_operations_of_an_old_ledger_have_columns_of_their_own(url: str) -> None:
+    version_5(url)
+    whole = ("email", "phone", "idfa", "aaid")
+    mirrored = [
+        *[(Action.ADD, whole)] * 2,
+        *[(Action.RESEND, (name,)) for name in ("email", "email", "phone", "idfa")],
+        *[(Action.DELETE, (name,)) for name in ("email", "email", "phone", "idfa")],
+    ]
+    with open_ledger(url) as ledger:
+        routes = {run_id: [one.route for one in ledger.batches.all(run_id)] for run_id in (MIRRORED_5, REMOVED_5)}
+        counts = [ledger.runs.get(run_id).members for run_id in (MIRRORED_5, REMOVED_5)]
+    assert routes[MIRRORED_5] == [Route("audience", "1796006137000000000", Operation(*one)) for one in mirrored]
+    assert routes[REMOVED_5] == [Route("audience", "1796006137000000001", Operation(Action.DELETE, whole))] * 4
+    assert counts == [MemberCounts(added=7, removed=0, unchanged=14), MemberCounts(added=0, removed=15, unchanged=0)]
+
+
+def test_batches_of_events_of_an_old_ledger_send(url: str) -> None:
+    version_3(url)
+    with open_ledger(url) as ledger:
+        (batch,) = ledger.batches.all(SENT_3)
+        assert ledger.batches.resource_types(SENT_3) == {"offline"}
+        assert ledger.batches.ever_delivered("d", Scope("default", API_URL), batch.route)
+    assert batch.route == Route("offline", "7654321098765432109", Operation(Action.SEND))

@@ -78,8 +78,7 @@ def events_by_batch(directory: Path, staged: Staged) -> list[list[Sent]]:
     """What would be sent, batch by batch, in order."""
     batches = StagedBatches(directory, [OpenBatch(batch) for batch in staged.batches])
     found = [
-        [(batch.route.event_source_id, bytes(one.payload).decode()) for one in singly(batches, batch)]
-        for batch in batches
+        [(batch.route.resource_id, bytes(one.payload).decode()) for one in singly(batches, batch)] for batch in batches
     ]
     batches.close()
     return found

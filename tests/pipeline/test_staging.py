@@ -67,7 +67,7 @@ def test_more_events_in_several_slices_than_are_looked_at_together(tmp_path: Pat
     )
     with StageReader(directory) as stage:
         sent = Counter(
-            (batch.route.event_source_id, text)
+            (batch.route.resource_id, text)
             for batch in staged.batches
             for text in payloads(stage.events(batch.file, batch.place)).to_pylist()
         )

@@ -125,7 +125,7 @@ def is_in_order(directory: Path, staged: Staged) -> None:
     with StageReader(directory) as stage:
         for batch in staged.batches:
             rows = stage.events(batch.file, batch.place)["rows"].to_pylist()
-            places.setdefault((batch.file, batch.route.event_source_id), []).extend(own[0] for own in rows)
+            places.setdefault((batch.file, batch.route.resource_id), []).extend(own[0] for own in rows)
     for (file, _), first_rows in places.items():
         backwards = sum(second < first for first, second in pairwise(first_rows))
         assert backwards <= (1 if file == "rest.arrow" else 0)

@@ -74,7 +74,7 @@ def transformed(table: pa.Table, settings: Settings, template: DataTemplate, *, 
             outcome.kept[row["row"]] = row["columns"]
         assert hashed.rejects.total() + hashed.skips.total() == hashed.left_out.num_rows
         for part in hashed.events:
-            route = (part.route.event_source, part.route.event_source_id)
+            route = (part.route.resource_type, part.route.resource_id)
             rows, persons = part.table["rows"].to_pylist(), part.table["persons"].to_pylist()
             texts = payloads(part.table).to_pylist()
             events += [(own[0], text, route, own, whom) for own, text, whom in zip(rows, texts, persons, strict=True)]

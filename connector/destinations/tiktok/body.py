@@ -11,7 +11,7 @@ def request_body(batch: Batch, test_event_code: str | None = None) -> bytes:
     `test_event_code` stands at the root, beside `event_source` (TikTok's "verify setup" page; agreed
     by several sources).
     """
-    root = {"event_source": batch.route.event_source, "event_source_id": batch.route.event_source_id}
+    root = {"event_source": batch.route.resource_type, "event_source_id": batch.route.resource_id}
     if test_event_code is not None:
         root["test_event_code"] = test_event_code
     head = json.dumps(root, ensure_ascii=False, separators=(",", ":"))[:-1]

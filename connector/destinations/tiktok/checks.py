@@ -126,8 +126,8 @@ def check_audiences(account: AccountClient, advertiser_id: str) -> Check:
 def check_event_source(account: AccountClient, advertiser_id: str, route: Route) -> Check:
     """Whether the ad account has the event source, and whether it is of the kind that the events are for."""
     sources = EventSources(account, advertiser_id)
-    look = _web if route.event_source == "web" else _offline
-    return checked(EVENT_SOURCE, lambda: look(sources, advertiser_id, route.event_source_id))
+    look = _web if route.resource_type == "web" else _offline
+    return checked(EVENT_SOURCE, lambda: look(sources, advertiser_id, route.resource_id))
 
 
 def _web(sources: EventSources, advertiser_id: str, code: str) -> Check:

@@ -23,15 +23,15 @@ from connector.destinations.tiktok.codes import AUDIENCES_SCOPE, EVENTS_SCOPE, N
 from connector.destinations.tiktok.guard import breach_of_members, withheld
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
-from connector.route import Route
+from connector.route import Action, Operation, Route
 
 SEGMENT_MAPPING = "/open_api/v1.3/segment/mapping/"
 SCHEMAS = {"email": "EMAIL_SHA256", "phone": "PHONE_SHA256", "idfa": "IDFA_SHA256", "aaid": "AAID_SHA256"}
 """By the names of identifiers. That AAID_SHA256 stands for Android's id is agreed by several sources."""
 
-ADD, DELETE = "add", "delete"
-RESEND = "resend"
-"""Members that are in the audience already are added again, for an ad account that was added to it."""
+AUDIENCE = "audience"
+"""The resource type of routes to audiences."""
+
 MOST_ROWS = 10_000
 """Rows of `batch_data` in a request: one vendor's figure, TikTok's own is not known."""
 
@@ -48,9 +48,9 @@ _RULES = {
 _BUSY = re.compile(r"\b(being processed|in process|processing|not editable)\b", re.IGNORECASE)
 
 
-def route_to(action: str, id_types: Sequence[str], audience_id: str) -> Route:
-    """Where units go: what all of a request have in common."""
-    return Route(f"{action} {','.join(SCHEMAS[name] for name in id_types)}", audience_id)
+def route_to(action: Action, id_types: Sequence[str], audience_id: str) -> Route:
+    """Return the route of units with these identifier types to an audience."""
+    return Route(AUDIENCE, audience_id, Operation(action, tuple(id_types)))
 
 
 class MappingClient:
@@ -76,7 +76,7 @@ class MappingClient:
 
     def attempt(self, batch: Batch) -> Answer:
         """Send the batch once, unless it holds what may not leave. Raises for nothing that anybody answers."""
-        body = mapping_body(batch, self._advertiser_ids[batch.route.event_source_id])
+        body = mapping_body(batch, self._advertiser_ids[batch.route.resource_id])
         if breach := breach_of_members(body):
             return Answer(Verdict.WITHHELD, message=withheld(breach, batch))
         return self._authorised.ask(lambda token: self._asked(body, token))
@@ -100,9 +100,10 @@ class MappingClient:
 
 def mapping_body(batch: Batch, advertiser_ids: Sequence[str]) -> bytes:
     """The batch's rows in their envelope; the payload is joined in, never encoded again."""
-    action, _, schemas = batch.route.event_source.partition(" ")
-    done = ADD if action == RESEND else action
-    root = {"advertiser_ids": list(advertiser_ids), "action": done, "id_schema": schemas.split(",")}
+    operation = batch.route.operation
+    action = Action.ADD if operation.action is Action.RESEND else operation.action
+    id_schema = [SCHEMAS[name] for name in operation.id_types]
+    root = {"advertiser_ids": list(advertiser_ids), "action": action.value, "id_schema": id_schema}
     head = json.dumps(root, separators=(",", ":"))[:-1]
     return b"".join((head.encode(), b',"batch_data":[', batch.payload, b"]}"))
 

@@ -22,6 +22,6 @@ def trial_batch(route: Route, event_name: str, now: datetime) -> Batch:
         "user": {"email": sha256(NOBODY.encode()).hexdigest()},
         "properties": {"currency": "USD", "value": 1},
     }
-    if route.event_source == "web":
+    if route.resource_type == "web":
         event["page"] = {"url": "https://example.com/"}
     return Batch(0, route, 1, 1, json.dumps(event, separators=(",", ":")).encode())
