@@ -42,7 +42,7 @@ def _number(*parts: str) -> str:
 
 def _numbers_sql(route: Route, timezone: str) -> str:
     """The numbers that rows have which may be lines of an event, from the `text` of its head."""
-    place = quote(route.event_source), quote(route.event_source_id)
+    place = quote(route.resource_type), quote(route.resource_id)
     day, order = local_day("event_time::BIGINT", timezone), ("order_id", "shop_id")
     orders = (number_by_order(*place, *known, *order) for known in (("event", _ANY), (_ANY, day), (_ANY, _ANY)))
     numbers = [number_by_event_id(*place, "event_id"), *(f"CASE WHEN {_IS_DERIVED} THEN {one} END" for one in orders)]
