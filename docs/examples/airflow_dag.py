@@ -1,4 +1,4 @@
-"""An Airflow task for an orchestration. What may pass is tried again, what has to be mended is not."""
+"""Run an orchestration as an Airflow task, and retry only what can succeed later."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ def conversions_to_tiktok() -> None:
 
     @task(retries=3, retry_delay=pendulum.duration(minutes=10))
     def store_purchases() -> dict[str, int]:
-        """Give the counts of the run's rows to whoever comes next."""
+        """Return the row counts of the run."""
         command = ["connector", "run", "store_purchases", "--project", PROJECT, "--target", TARGET, "--json"]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         record = json.loads(done.stdout)

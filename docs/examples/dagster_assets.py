@@ -1,4 +1,4 @@
-"""A Dagster asset for each orchestration: its counts are the asset's metadata, and a schedule that runs them."""
+"""Define a Dagster asset for each orchestration, with the row counts as metadata, and a schedule."""
 
 import json
 import os
@@ -9,12 +9,12 @@ from dagster import AssetsDefinition, Definitions, Failure, MaterializeResult, R
 
 PROJECT = os.environ.get("CONNECTOR_PROJECT", ".")
 TARGET = os.environ.get("CONNECTOR_TARGET", "local")
-CANNOT_BE_TRIED_AGAIN = {2, 3}
-"""The files cannot be right; more rejected rows than are allowed."""
+NOT_RETRYABLE = {2, 3}
+"""The files are not valid, or nothing was sent because of the rows."""
 
 
 def orchestration(name: str, upstream: list[str] | None = None) -> AssetsDefinition:
-    """Give the asset that `connector run NAME` makes, after those that it is made from."""
+    """Return the asset that `connector run NAME` materializes."""
 
     @asset(name=name, deps=upstream or [], group_name="tiktok", retry_policy=RetryPolicy(max_retries=2, delay=60))
     def run() -> MaterializeResult[Any]:
@@ -22,7 +22,7 @@ def orchestration(name: str, upstream: list[str] | None = None) -> AssetsDefinit
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         record = json.loads(done.stdout)
         if done.returncode:
-            raise Failure(record["error"], allow_retries=done.returncode not in CANNOT_BE_TRIED_AGAIN)
+            raise Failure(record["error"], allow_retries=done.returncode not in NOT_RETRYABLE)
         return MaterializeResult(metadata={"run": record["run_id"], "status": record["status"], **record["rows"]})
 
     return run
