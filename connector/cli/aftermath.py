@@ -12,11 +12,11 @@ def follow_up(project: Project, run_ids: Sequence[str]) -> None:
 
     Raises nothing; Ctrl-C leaves the rest untold.
     """
-    from connector.notifications.tell import tell_of_runs
+    from connector.notifications.dispatch import notify_of_runs
     from connector.telemetry.otlp import export_runs
 
     try:
-        tell_of_runs(project, run_ids, say)
+        notify_of_runs(project, run_ids, say)
         export_runs(project, run_ids, os.environ, say)
     except KeyboardInterrupt:
         say("Not everybody was notified.")

@@ -1,1 +1,1 @@
-"""Tables of what happened, written as Parquet files or into a warehouse, for dashboards."""
+"""Export of tables about runs, as Parquet files or into a warehouse, for dashboards."""

@@ -1,4 +1,4 @@
-"""The interface that exported tables are written to, several runs at a time."""
+"""The interface of everything that tables of runs are written to."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The rows of some runs for one table."""
+class TableRows:
+    """The rows of some runs in one table."""
 
     run_ids: Sequence[str]
     batches: Iterable[pa.RecordBatch]
 
 
-Parts = Mapping[str, Part]
+TableBatches = Mapping[str, TableRows]
 """By table."""
 
 
 class Sink(Protocol):
-    """Somewhere the tables are written to."""
+    """A place that the tables are written to, some runs after the others."""
 
-    def take(self, parts: Parts) -> dict[str, int]:
-        """Writes what runs have, in place of what was there of them in these tables; gives how many rows of each."""
+    def write(self, parts: TableBatches) -> dict[str, int]:
+        """Replace the rows of these runs in the tables; return the number of rows by table."""
 
     def finish(self) -> None:
-        """Everything was taken."""
+        """Complete the export after the last part."""
 
     def close(self) -> None:
-        """Lets go; what was not finished may be lost."""
+        """Release resources; an unfinished export may be lost."""

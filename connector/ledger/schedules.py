@@ -12,7 +12,7 @@ from connector.ledger.tables import runs, schedules
 from connector.outcomes import RunStatus
 
 
-class Stand(StrEnum):
+class ScheduleState(StrEnum):
     """How far an automatic orchestration is."""
 
     IDLE = "idle"
@@ -30,7 +30,7 @@ class ScheduleRecord:
     orchestration: str
     schedule: str
     handled_until: datetime
-    stand: Stand = Stand.IDLE
+    state: ScheduleState = ScheduleState.IDLE
     due_at: datetime | None = None
     started_at: datetime | None = None
 
@@ -58,7 +58,7 @@ class Schedules:
                     target=target,
                     schedule=record.schedule,
                     handled_until=as_text(record.handled_until),
-                    state=record.stand,
+                    state=record.state,
                     due_at=as_text(record.due_at) if record.due_at else None,
                     started_at=as_text(record.started_at) if record.started_at else None,
                 )
@@ -99,7 +99,7 @@ def _record(row: Row[tuple[object, ...]]) -> ScheduleRecord:
         orchestration=row.orchestration,
         schedule=row.schedule,
         handled_until=datetime.fromisoformat(row.handled_until),
-        stand=Stand(row.state),
+        state=ScheduleState(row.state),
         due_at=datetime.fromisoformat(row.due_at) if row.due_at else None,
         started_at=datetime.fromisoformat(row.started_at) if row.started_at else None,
     )

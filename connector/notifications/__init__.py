@@ -1,1 +1,1 @@
-"""Tells people and programs how a run ended. Nothing here fails or holds up a run."""
+"""Notifications of people and programs about how a run ended. Never fails or delays a run."""

@@ -1,4 +1,4 @@
-"""What is told of a run: counts, its id and what to do; never a value of a row."""
+"""The text of a notification: counts, the run's id and what to do; never a value of a row."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from connector.ledger.records import RunRecord
 from connector.outcomes import RunStatus
 
 Note = Callable[[str], None]
-"""Takes a sentence for the user."""
+"""Shows a sentence to the user."""
 
-_IN_WORDS = {
+_ENDING_LABELS = {
     "failed": "failed",
     "too_many_rejects": "sent nothing because of its rows",
     "completed": "completed",
@@ -19,9 +19,10 @@ _IN_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A text of a title and a body, and the object that a webhook gets. `endings` are the words it is told under."""
+    """A title and a body, and the JSON object for a webhook."""
 
     endings: tuple[str, ...]
+    """The endings under which subscribers get it, the most specific first."""
     title: str
     body: str
     json: Mapping[str, object]
@@ -32,28 +33,28 @@ class Message:
         return "completed" in self.endings
 
 
-def message_of(record: RunRecord, *, was_failing: bool, no_rows: str | None = None) -> Message | None:
-    """What is told of a run that has ended; None where it was interrupted, which somebody asked for.
+def run_message(record: RunRecord, *, recovers: bool, no_rows: str | None = None) -> Message | None:
+    """Build the message about an ended run; None if it was interrupted, which somebody asked for.
 
     `no_rows` says why it read no rows, if it read none.
     """
-    endings = _endings(record, was_failing=was_failing)
+    endings = _endings(record, recovers=recovers)
     if not endings:
         return None
-    title = f"{record.orchestration} {_IN_WORDS[endings[0]]} (target {record.target})"
+    title = f"{record.orchestration} {_ENDING_LABELS[endings[0]]} (target {record.target})"
     return Message(endings, title, "\n".join(_body(record, no_rows)), {"ending": endings[0], **record.as_json()})
 
 
-def message_without_run(orchestration: str, target: str, why: str) -> Message:
-    """What is told of an orchestration that was due, and of whose run nothing is known."""
-    title = f"{orchestration} {_IN_WORDS['failed']} (target {target})"
-    known = {"orchestration": orchestration, "target": target, "status": RunStatus.FAILED.value, "error": why}
-    return Message(("failed",), title, why, {"ending": "failed", "run_id": None, **known})
+def missing_run_message(orchestration: str, target: str, reason: str) -> Message:
+    """Build the message about an orchestration that was due and whose run is unknown."""
+    title = f"{orchestration} {_ENDING_LABELS['failed']} (target {target})"
+    fields = {"orchestration": orchestration, "target": target, "status": RunStatus.FAILED.value, "error": reason}
+    return Message(("failed",), title, reason, {"ending": "failed", "run_id": None, **fields})
 
 
-def _endings(record: RunRecord, *, was_failing: bool) -> tuple[str, ...]:
+def _endings(record: RunRecord, *, recovers: bool) -> tuple[str, ...]:
     if record.status in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS}:
-        return ("recovered", "completed") if was_failing else ("completed",)
+        return ("recovered", "completed") if recovers else ("completed",)
     if record.status is not RunStatus.FAILED:
         return ()
     # Of all failures this alone cannot be resumed, and only where nothing was sent.
@@ -69,8 +70,8 @@ def _body(record: RunRecord, no_rows: str | None) -> list[str]:
         f"{rows.pending:,} pending.",
     ]
     if record.rejects:
-        ordered = sorted(record.rejects.items(), key=lambda item: (-item[1], item[0]))
-        lines.append("Rejected: " + ", ".join(f"{count:,} {reason}" for reason, count in ordered) + ".")
+        reasons = sorted(record.rejects.items(), key=lambda item: (-item[1], item[0]))
+        lines.append("Rejected: " + ", ".join(f"{count:,} {reason}" for reason, count in reasons) + ".")
     if no_rows:
         lines.append(no_rows)
     if record.error:

@@ -15,9 +15,9 @@ from connector.config.project import Project
 from connector.config.warehouse import Warehouse
 from connector.destinations.tiktok.mapping import SCHEMAS
 from connector.errors import SourceError, UsageError
-from connector.exports.parquet import ParquetFiles, files_in
-from connector.exports.sink import Part, Sink
-from connector.exports.tables import SYNC_BATCHES, SYNC_CHANGELOG, SYNC_REQUESTS, SYNC_RUNS, SYNC_VALUES
+from connector.exports.parquet_sink import ParquetSink, table_files
+from connector.exports.sink import Sink, TableRows
+from connector.exports.table_schemas import SYNC_BATCHES, SYNC_CHANGELOG, SYNC_REQUESTS, SYNC_RUNS, SYNC_VALUES
 from connector.hashed import MATCHED_BY
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import left_out_of_runs, readable_folders, without_members
@@ -62,12 +62,12 @@ def files_for(project: Project, output: Path) -> dict[str, Path]:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f'The folder "{output}" cannot be made: {error.strerror}. Name another.') from None
-    return files_in(output)
+    return table_files(output)
 
 
 def export_to_files(project: Project, files: Mapping[str, Path], *, since: datetime | None = None) -> Exported:
     """Write tables as Parquet files, by name. Raises OSError where the disk fails."""
-    with closing(ParquetFiles(files)) as sink:
+    with closing(ParquetSink(files)) as sink:
         return _export(project, sink, since)
 
 
@@ -97,12 +97,12 @@ def _database_errors() -> tuple[type[Exception], ...]:
 
 def _tables_in(warehouse: Warehouse, directory: Path, schema: str) -> Sink:
     if warehouse.dialect == "duckdb":
-        from connector.exports.duckdb import DuckDBTables
+        from connector.exports.duckdb_sink import DuckDBSink
 
-        return DuckDBTables(_file(warehouse, directory), schema)
-    from connector.exports.sqlalchemy import DatabaseTables
+        return DuckDBSink(_file(warehouse, directory), schema)
+    from connector.exports.database_sink import DatabaseSink
 
-    return DatabaseTables(_writing_url(warehouse, directory, schema), warehouse.options, schema)
+    return DatabaseSink(_writing_url(warehouse, directory, schema), warehouse.options, schema)
 
 
 def _file(warehouse: Warehouse, directory: Path) -> Path:
@@ -132,12 +132,12 @@ def _export(project: Project, sink: Sink, since: datetime | None) -> Exported:
         run_ids = ledger.pages.run_ids(since)
         for start in range(0, len(run_ids), _RUNS_AT_ONCE):
             records = ledger.runs.several(run_ids[start : start + _RUNS_AT_ONCE])
-            total.update(sink.take(_parts(ledger, records, project)))
+            total.update(sink.write(_parts(ledger, records, project)))
         sink.finish()
     return Exported(len(run_ids), total)
 
 
-def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> dict[str, Part]:
+def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> dict[str, TableRows]:
     """Rejected rows of a run are not among them once its folder has gone or a file there is damaged.
 
     What was exported of them before stays.
@@ -148,11 +148,11 @@ def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> di
     folders = {run_id: folder for run_id in run_ids if (folder := run_directory(project, run_id)).exists()}
     readable = readable_folders(folders)
     return {
-        "sync_runs": Part(run_ids, _runs(records, figures)),
-        "sync_batches": Part(run_ids, _batches(ledger, known)),
-        "sync_requests": Part(run_ids, _requests(ledger, known)),
-        "sync_values": Part(run_ids, _values(records, figures)),
-        "sync_changelog": Part(list(readable), _changelog(known, readable)),
+        "sync_runs": TableRows(run_ids, _runs(records, figures)),
+        "sync_batches": TableRows(run_ids, _batches(ledger, known)),
+        "sync_requests": TableRows(run_ids, _requests(ledger, known)),
+        "sync_values": TableRows(run_ids, _values(records, figures)),
+        "sync_changelog": TableRows(list(readable), _changelog(known, readable)),
     }
 
 

@@ -1,1 +1,1 @@
-"""One run as one page of HTML that needs nothing else: no script, no font, no picture from elsewhere."""
+"""A run as one self-contained HTML page: no script, no font, no picture from elsewhere."""

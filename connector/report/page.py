@@ -1,4 +1,4 @@
-"""Writes the page: the template beside this file, filled with what is known of a run."""
+"""Rendering of the page: the template beside this file, filled with the details of a run."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,30 +11,30 @@ from markupsafe import Markup
 from connector import __version__
 from connector.pipeline.figures import AGE_NAMES, plain_text
 from connector.pipeline.insight import RunInsight
-from connector.report import words
-from connector.report.series import Series, days_of, pace_of, past_of
+from connector.report import labels
+from connector.report.series import Series, daily_values, history, throughput
 
 EXAMPLE_COLUMNS = 5
 _HERE = Path(__file__).parent
 
 
 def page(insight: RunInsight, made_at: datetime) -> str:
-    """The run as HTML5, complete in itself; every value of a run is escaped."""
+    """Render the run as self-contained HTML5; every value of a run is escaped."""
     figures, record = insight.figures, insight.record
-    days = days_of(figures) if figures else []
+    days = daily_values(figures) if figures else []
     return _template().render(
         run=record,
         insight=insight,
-        words=words,
+        labels=labels,
         made_at=made_at,
         version=__version__,
         style=(_HERE / "page.css").read_text("utf-8"),
-        course=_course(insight),
+        timeline=_timeline(insight),
         ages=[(name, figures.ages[name]) for name in AGE_NAMES] if figures else [],
         totals=[(one.title, figures.totals[one.title]) for one in days] if figures else [],
         days=days,
-        pace=pace_of(insight.requests),
-        past=past_of(insight.trend),
+        throughput=throughput(insight.requests),
+        history=history(insight.trend),
         example_columns=EXAMPLE_COLUMNS,
     )
 
@@ -64,12 +64,12 @@ def _template() -> Template:
 
 
 def number(value: float) -> str:
-    """With its thousands marked."""
+    """Format a number with thousands separators."""
     return f"{value:,.0f}"
 
 
 def share(part: int, whole: int) -> str:
-    """In per cent; what is not quite nothing or all does not look like it."""
+    """Format a percentage; less than 0.1 or more than 99.9 is not rounded to nothing or all."""
     if not whole:
         return "–"
     percent = 100 * part / whole
@@ -81,7 +81,7 @@ def share(part: int, whole: int) -> str:
 
 
 def amount(value: Decimal | None) -> str:
-    """With its thousands marked and two places at least."""
+    """Format an amount with thousands separators and at least two decimals."""
     if value is None:
         return "–"
     whole, _, places = plain_text(value).partition(".")
@@ -89,23 +89,23 @@ def amount(value: Decimal | None) -> str:
 
 
 def headline(value: Decimal) -> str:
-    """A sum as a headline has it: whole from a thousand on."""
+    """Format an amount for a headline: whole from a thousand on."""
     return f"{value:,.0f}" if value >= 1_000 else amount(value)
 
 
 def breakable(text: str) -> Markup:
-    """A word of the code, which may be broken behind an underscore."""
+    """Allow line breaks behind the underscores of an identifier."""
     return Markup("_<wbr>").join(text.split("_"))
 
 
 def with_commands(sentence: str) -> Markup:
-    """A sentence in which commands stand between backticks."""
+    """Mark up commands between backticks in a sentence."""
     parts = enumerate(sentence.split("`"))
     return Markup("").join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in parts)
 
 
 def seconds(value: float) -> str:
-    """As a person says it: 25 ms, 0.25 s, 12 s, 3 min 20 s, 2 h 5 min."""
+    """Format a duration: 25 ms, 0.25 s, 12 s, 3 min 20 s, 2 h 5 min."""
     if value < 0.1:
         return f"{1_000 * value:.0f} ms"
     if value < 10:
@@ -119,29 +119,29 @@ def seconds(value: float) -> str:
 
 
 def moment(value: str | datetime | None) -> str:
-    """UTC, to the second."""
+    """Format a time in UTC, to the second."""
     if value is None:
         return "–"
-    at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def height(value: float, series: Series) -> str:
-    """Of a column, out of 100; what is not nothing can be seen."""
+    """Return a column's height out of 100; a value above 0 stays visible."""
     return f"{max(100 * value / series.most, 1.5) if value and series.most else 0:.2f}"
 
 
 def largest_first(counts: dict[str, int]) -> list[tuple[str, int]]:
-    """Counts by name, the largest first."""
+    """Sort counts by name, the largest first."""
     return sorted(counts.items(), key=lambda one: (-one[1], one[0]))
 
 
-def _course(insight: RunInsight) -> list[tuple[str, str, float]]:
-    """When, what, and after how many seconds since the step before."""
-    found, before = [], None
-    for one in insight.timeline:
-        at = datetime.fromisoformat(one.at)
-        after = (at - before).total_seconds() if before else 0.0
-        found.append((one.at, words.COURSE.get(one.what, one.what), after))
-        before = at
-    return found
+def _timeline(insight: RunInsight) -> list[tuple[str, str, float]]:
+    """Return when each step was, what it was, and the seconds since the step before."""
+    steps, previous = [], None
+    for entry in insight.timeline:
+        at = datetime.fromisoformat(entry.at)
+        elapsed = (at - previous).total_seconds() if previous else 0.0
+        steps.append((entry.at, labels.TIMELINE.get(entry.what, entry.what), elapsed))
+        previous = at
+    return steps

@@ -1,4 +1,4 @@
-"""Numbers along time, as the page draws them: a column each."""
+"""Time series that the page draws as columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,59 +12,64 @@ from connector.pipeline.trend import Trend
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`label` says when, `value` how high; `events` is what a table says beside it; `now` marks this very run."""
+    """One column of a series."""
 
     label: str
+    """The time."""
     value: float
+    """The height."""
     events: int = 0
+    """What a table shows beside it."""
     exact: Decimal | None = None
+    """The value without rounding, if it is an amount."""
     now: bool = False
+    """Whether it is the run of the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Columns under one title; `most` is the highest of them."""
+    """Columns under one title."""
 
     title: str
     columns: Sequence[Column]
 
     @property
     def most(self) -> float:
-        """The highest column."""
+        """The height of the highest column."""
         return max((one.value for one in self.columns), default=0.0)
 
     @property
     def highest(self) -> Decimal | None:
-        """The largest of the exact values, where there are some."""
+        """The largest exact value, if there are any."""
         return max((one.exact for one in self.columns if one.exact is not None), default=None)
 
 
-def days_of(figures: RunFigures) -> list[Series]:
-    """For each currency what was sent for each day, days without events included, the largest currency by events first.
+def daily_values(figures: RunFigures) -> list[Series]:
+    """Return for each currency the value sent for each day, the currency with most events first.
 
-    Currencies of which no event had a value are not among them.
+    Days without events are included, currencies of which no event had a value are not.
     """
     by_currency: dict[str, list[DayValue]] = {}
     for one in figures.values:
         by_currency.setdefault(one.currency, []).append(one)
     ordered = sorted(by_currency.items(), key=lambda item: -sum(one.events for one in item[1]))
-    return [Series(name, _every_day(days)) for name, days in ordered if any(one.value is not None for one in days)]
+    return [Series(name, _fill_days(days)) for name, days in ordered if any(one.value is not None for one in days)]
 
 
-def _every_day(days: Sequence[DayValue]) -> list[Column]:
-    known = {one.day: one for one in days}
-    first, last = min(known), max(known)
-    found = []
-    for place in range((last - first).days + 1):
-        day = first + timedelta(days=place)
-        one = known.get(day)
-        value = one.value if one else None
-        found.append(Column(day.isoformat(), float(value or 0), one.events if one else 0, value))
-    return found
+def _fill_days(days: Sequence[DayValue]) -> list[Column]:
+    by_day = {entry.day: entry for entry in days}
+    first, last = min(by_day), max(by_day)
+    columns = []
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        entry = by_day.get(day)
+        value = entry.value if entry else None
+        columns.append(Column(day.isoformat(), float(value or 0), entry.events if entry else 0, value))
+    return columns
 
 
-def pace_of(requests: RequestSummary) -> Series | None:
-    """Events taken, step by step from the first answer to the last; None where there are too few answers to draw."""
+def throughput(requests: RequestSummary) -> Series | None:
+    """Return the accepted events from the first answer to the last; None if there are too few answers to draw."""
     if len(requests.steps) < 3:
         return None
     columns = [
@@ -74,8 +79,8 @@ def pace_of(requests: RequestSummary) -> Series | None:
     return Series("Events taken", columns)
 
 
-def past_of(trend: Trend | None) -> tuple[Series, Series] | None:
-    """Rows and seconds of the runs that this one is compared with, oldest first, and of itself, last."""
+def history(trend: Trend | None) -> tuple[Series, Series] | None:
+    """Return rows and seconds of the runs that this one is compared with, oldest first, itself last."""
     if trend is None:
         return None
     size = len(trend.history)

@@ -1,8 +1,8 @@
-"""When a cron expression is due: as cron has it, with the arithmetic of APScheduler.
+"""Due times of cron expressions: cron's semantics on APScheduler's arithmetic.
 
-Three things are cron's own and not APScheduler's: 0 and 7 are both Sunday; where both the day of the month and the day
-of the week are restricted, either will do; and an hour that there is twice, as the clock is put back, counts once
-unless every hour is meant. A time that there is not, as the clock is put forward, is due as if it had not been.
+Three things are cron's own and not APScheduler's: 0 and 7 are both Sunday; if both the day of the month and the day
+of the week are restricted, either matches; and an hour that occurs twice, as the clock is put back, counts once
+unless every hour is meant. A time that does not exist, as the clock is put forward, is due as if it did.
 """
 
 from datetime import UTC, datetime, time, timedelta
@@ -12,22 +12,22 @@ from zoneinfo import ZoneInfo
 from apscheduler.triggers.cron import CronTrigger
 
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_MOMENT = timedelta(microseconds=1)
+_INSTANT = timedelta(microseconds=1)
 
 
 @lru_cache(maxsize=4096)
-def next_by_cron(expression: str, timezone: str, after: datetime) -> datetime | None:
-    """The first due time later than `after`, in UTC; None where there is none.
+def next_cron_time(expression: str, timezone: str, after: datetime) -> datetime | None:
+    """Return the first due time later than `after`, in UTC; None if there is none.
 
     `expression` has the five fields that `orchestrations.yaml` allows, `timezone` is an IANA name.
     """
-    found = [one for trigger in _triggers(expression, timezone) if (one := _next(trigger, expression, after))]
-    return min(found, default=None)
+    times = [one for trigger in _triggers(expression, timezone) if (one := _next_due(trigger, expression, after))]
+    return min(times, default=None)
 
 
-def _next(trigger: CronTrigger, expression: str, after: datetime) -> datetime | None:
+def _next_due(trigger: CronTrigger, expression: str, after: datetime) -> datetime | None:
     every_hour = expression.split()[1].startswith("*")
-    while (local := _first(trigger, after + _MOMENT)) is not None:
+    while (local := _first_fire_time(trigger, after + _INSTANT)) is not None:
         due: datetime = local.astimezone(UTC)
         if every_hour or not local.fold:
             return due
@@ -35,44 +35,44 @@ def _next(trigger: CronTrigger, expression: str, after: datetime) -> datetime | 
     return None
 
 
-def _first(trigger: CronTrigger, moment: datetime) -> datetime | None:
-    """The first fire time from a moment on.
+def _first_fire_time(trigger: CronTrigger, moment: datetime) -> datetime | None:
+    """Return the first fire time from a moment on.
 
-    APScheduler goes on from one day to the next by 24 hours, and so past the midnight that ends a shorter day: it is
-    asked from there as well.
+    APScheduler steps from one day to the next by 24 hours, and so past the midnight that ends a shorter day: ask it
+    from that midnight as well.
     """
     next_day = moment.astimezone(trigger.timezone).date() + timedelta(days=1)
     midnight = datetime.combine(next_day, time(), trigger.timezone)
-    found = (trigger.get_next_fire_time(None, one) for one in (moment, midnight))
-    return min((one for one in found if one is not None), default=None)
+    times = (trigger.get_next_fire_time(None, one) for one in (moment, midnight))
+    return min((one for one in times if one is not None), default=None)
 
 
 @lru_cache(maxsize=256)
 def _triggers(expression: str, timezone: str) -> tuple[CronTrigger, ...]:
     minute, hour, day, month, weekday = expression.lower().split()
-    zone, named = ZoneInfo(timezone), _named_days(weekday)
-    days = [(day, named)] if "*" in {day[0], weekday[0]} else [(day, "*"), ("*", named)]
+    zone, weekdays = ZoneInfo(timezone), _weekday_names(weekday)
+    days = [(day, weekdays)] if "*" in {day[0], weekday[0]} else [(day, "*"), ("*", weekdays)]
     return tuple(
-        CronTrigger(minute=minute, hour=hour, day=one, month=month, day_of_week=of_week, timezone=zone)
-        for one, of_week in days
+        CronTrigger(minute=minute, hour=hour, day=one, month=month, day_of_week=weekday_field, timezone=zone)
+        for one, weekday_field in days
     )
 
 
-def _named_days(field: str) -> str:
-    """The days of the week by name, since APScheduler counts them from Monday."""
-    numbers = sorted({number for item in field.split(",") for number in _numbers(item)})
+def _weekday_names(field: str) -> str:
+    """Convert days of the week to names, since APScheduler counts them from Monday."""
+    numbers = sorted({number for item in field.split(",") for number in _weekday_range(item)})
     return ",".join(dict.fromkeys(_DAYS[number] for number in numbers))
 
 
-def _numbers(item: str) -> range:
-    span, _, step = item.partition("/")
-    first, _, last = span.partition("-")
-    if span == "*":
+def _weekday_range(item: str) -> range:
+    days, _, step = item.partition("/")
+    first, _, last = days.partition("-")
+    if days == "*":
         return range(0, 7, int(step or 1))
-    least = _number(first)
-    most = _number(last) if last else 6 if step else least
-    return range(least, most + 1, int(step or 1))
+    start = _weekday_number(first)
+    end = _weekday_number(last) if last else 6 if step else start
+    return range(start, end + 1, int(step or 1))
 
 
-def _number(written: str) -> int:
-    return int(written) if written.isdigit() else _DAYS.index(written)
+def _weekday_number(text: str) -> int:
+    return int(text) if text.isdigit() else _DAYS.index(text)

@@ -1,4 +1,4 @@
-"""Answers over HTTP how `connector start` is, and, if asked to, with its figures."""
+"""The HTTP server of `connector start`: `/healthz`, and `/metrics` if asked for."""
 
 import json
 import threading
@@ -9,24 +9,24 @@ from typing import Self
 
 from connector.clients import FOREIGN, RequestStream, is_foreign, is_loopback
 from connector.errors import ConnectorError, UsageError
-from connector.scheduler.board import Board
+from connector.scheduler.status import SchedulerStatus
 
-Figures = Callable[[], tuple[str, bytes]]
-"""Gives the type and the text of what `/metrics` answers. Raises ConnectorError where it cannot be found out."""
+MetricsSource = Callable[[], tuple[str, bytes]]
+"""Returns the content type and the text of `/metrics`. Raises ConnectorError if the ledger cannot be read."""
 
 _JSON = "application/json; charset=utf-8"
-_SECONDS_FOR_A_REQUEST = 10
+_REQUEST_TIMEOUT = 10
 
 
 class HealthServer:
-    """Listens from entry to exit. Raises UsageError on entry where it cannot."""
+    """Listens from entry to exit. Raises UsageError on entry if it cannot."""
 
-    def __init__(self, board: Board, host: str, port: int, figures: Figures | None = None) -> None:
-        self._board, self._host, self._port, self._figures = board, host, port, figures
+    def __init__(self, status: SchedulerStatus, host: str, port: int, metrics: MetricsSource | None = None) -> None:
+        self._status, self._host, self._port, self._metrics = status, host, port, metrics
 
     def __enter__(self) -> Self:
         try:
-            self._server = _Server(self._board, (self._host, self._port), self._figures)
+            self._server = _Server(self._status, (self._host, self._port), self._metrics)
         except OSError as error:
             raise UsageError(
                 f"{self._host}:{self._port} cannot be listened on: {error.strerror or error}. "
@@ -41,59 +41,59 @@ class HealthServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address it listens on."""
         return f"http://{self._host}:{self._server.server_port}"
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, board: Board, address: tuple[str, int], figures: Figures | None) -> None:
-        self.board, self.figures = board, figures
+    def __init__(self, status: SchedulerStatus, address: tuple[str, int], metrics: MetricsSource | None) -> None:
+        self.status, self.metrics = status, metrics
         self.is_local = is_loopback(f"//{address[0]}")
         super().__init__(address, _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Whoever asks and goes away is no fault of the server's."""
+        """Ignore the error: a client that disconnects is no fault of the server's."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def setup(self) -> None:
-        """Prepare to read, within the time there is for a request."""
+        """Set the timeouts of the connection."""
         super().setup()
-        self.rfile = BufferedReader(RequestStream(self.connection, _SECONDS_FOR_A_REQUEST, _SECONDS_FOR_A_REQUEST))
+        self.rfile = BufferedReader(RequestStream(self.connection, _REQUEST_TIMEOUT, _REQUEST_TIMEOUT))
 
     def do_GET(self) -> None:
-        """Answers with the health, the figures, or that there is nothing of that name."""
+        """Answer with the health, the metrics, or 404."""
         path = self.path.partition("?")[0]
         if self.server.is_local and is_foreign({name.lower(): value for name, value in self.headers.items()}):
             self._answer(403, _JSON, json.dumps({"error": FOREIGN}).encode())
         elif path == "/healthz":
-            board = self.server.board
+            status = self.server.status
             self._answer(
-                503 if board.is_stuck else 200, _JSON, json.dumps(board.as_json(), ensure_ascii=False).encode()
+                503 if status.is_stuck else 200, _JSON, json.dumps(status.as_json(), ensure_ascii=False).encode()
             )
-        elif path == "/metrics" and self.server.figures:
-            self._figures(self.server.figures)
+        elif path == "/metrics" and self.server.metrics:
+            self._metrics(self.server.metrics)
         else:
             self._answer(404, _JSON, b'{"error": "There is /healthz, and with --metrics /metrics."}')
 
-    def _figures(self, figures: Figures) -> None:
+    def _metrics(self, metrics: MetricsSource) -> None:
         try:
-            kind, text = figures()
+            content_type, text = metrics()
         except ConnectorError:
             self._answer(503, _JSON, b'{"error": "The ledger cannot be read."}')
         else:
-            self._answer(200, kind, text)
+            self._answer(200, content_type, text)
 
-    def _answer(self, status: int, kind: str, body: bytes) -> None:
+    def _answer(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", kind)
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing: probes come every few seconds."""
+        """Log nothing: probes come every few seconds."""

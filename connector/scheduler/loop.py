@@ -1,4 +1,4 @@
-"""Looks, again and again, at what has ended, what has changed and what is due."""
+"""The scheduler's loop: collects exits, reloads changed files and starts what is due, tick by tick."""
 
 import threading
 import time
@@ -10,132 +10,139 @@ from connector.config.project import SAVED_FILES, Project
 from connector.errors import ConnectorError, LockedError
 from connector.ledger.ledger import Ledger
 from connector.ledger.locks import RunLock
-from connector.ledger.schedules import ScheduleRecord, Stand
+from connector.ledger.schedules import ScheduleRecord, ScheduleState
 from connector.outcomes import RunStatus
-from connector.scheduler.board import Board, View
-from connector.scheduler.child import Child, End, Record, run_command, run_environment
-from connector.scheduler.files import Files
 from connector.scheduler.journal import Change, Clock, Journal
-from connector.scheduler.timetable import Timetable
+from connector.scheduler.project_watcher import ProjectWatcher
+from connector.scheduler.run_process import Record, RunExit, RunProcess, run_command, run_environment
+from connector.scheduler.schedule_tracker import ScheduleTracker
+from connector.scheduler.status import Observation, SchedulerStatus
 
-SECONDS_BETWEEN_LOOKS = 0.5
-SECONDS_TO_STOP = 25.0
-"""For runs to end in once they are asked to: less than the 30 that containers are commonly given."""
+TICK_SECONDS = 0.5
+STOP_TIMEOUT = 25.0
+"""Seconds for interrupted runs to end: less than the 30 that containers are commonly given."""
 
-Unheard = Callable[[Project, str, Notify, str], None]
-"""Is told of an orchestration of a project of whose run nothing is known, whom to tell of it, and why."""
+OnMissingRun = Callable[[Project, str, Notify, str], None]
+"""Takes the project, the orchestration whose run is unknown, its notifications, and the reason."""
 
 
-class Loop:
-    """Starts what is due, at most `parallel` runs at a time, each as a process of its own."""
+class SchedulerLoop:
+    """Starts due orchestrations, at most `parallel` runs at a time, each as a process of its own."""
 
     def __init__(
         self,
-        files: Files,
+        watcher: ProjectWatcher,
         ledger: Ledger,
         lock: RunLock,
         parallel: int,
         journal: Journal,
         clock: Clock,
-        unheard: Unheard,
+        on_missing_run: OnMissingRun,
     ) -> None:
-        self._files, self._ledger, self._lock, self._parallel = files, ledger, lock, parallel
-        self._journal, self._clock, self._unheard = journal, clock, unheard
-        self._target = files.project.target
-        self.board = Board(self._target)
-        self._children: dict[str, Child] = {}
+        self._watcher, self._ledger, self._lock, self._parallel = watcher, ledger, lock, parallel
+        self._journal, self._clock, self._on_missing_run = journal, clock, on_missing_run
+        self._target = watcher.project.target
+        self.status = SchedulerStatus(self._target)
+        self._processes: dict[str, RunProcess] = {}
         known = ledger.schedules.all(self._target)
-        self._timetable = Timetable(known)
-        self._written = {record.orchestration: record for record in known}
-        self._said_to_wait: set[str] = set()
-        self._in_trouble = False
+        self._tracker = ScheduleTracker(known)
+        self._saved_records = {record.orchestration: record for record in known}
+        self._logged_waiting: set[str] = set()
+        self._is_failing = False
 
     def run(self, stop: threading.Event) -> None:
-        """Goes on until `stop` is set, and ends what runs. Raises LockedError where another process took over."""
-        self.take(self._clock())
+        """Tick until `stop` is set, then end the runs. Raises LockedError if another process took over."""
+        self.apply_plan(self._clock())
         try:
             while not stop.is_set():
-                self._look_and_tell()
-                stop.wait(SECONDS_BETWEEN_LOOKS)
+                self._tick_and_log()
+                stop.wait(TICK_SECONDS)
         finally:
             self._stop()
 
-    def look(self, now: datetime) -> None:
-        """Does whatever is to be done now. Raises ConnectorError where the ledger fails; the next look may succeed."""
+    def tick(self, now: datetime) -> None:
+        """Do everything that is due now. Raises ConnectorError if the ledger fails; the next tick may succeed."""
         if not self._lock.is_kept():
             raise LockedError("Another `connector start` has taken over, since this one showed no sign of life.")
-        self._reap(now)
-        if self._files.reread(now, self._journal):
-            self.take(now)
-        self._settle_those_left()
+        self._collect_exits(now)
+        if self._watcher.reload(now, self._journal):
+            self.apply_plan(now)
+        self._recover_orphans()
         completed = self._ledger.schedules.completed(self._target)
-        self._timetable.look(now, completed)
-        self._start_those_that_wait(now)
-        self._write()
-        due = {one.orchestration: self._timetable.next_due(one.orchestration, completed) for one in self._timetable}
-        broken = list(self._files.plan.broken)
-        self.board.show(View(now, list(self._timetable), due, completed, self._files.refused, broken))
+        self._tracker.mark_due(now, completed)
+        self._start_waiting(now)
+        self._save_records()
+        due = {one.orchestration: self._tracker.next_due(one.orchestration, completed) for one in self._tracker}
+        broken = list(self._watcher.plan.broken)
+        self.status.update(Observation(now, list(self._tracker), due, completed, self._watcher.is_rejected, broken))
 
     def kill(self) -> None:
-        """Ends all runs at once; they can be resumed, and whoever starts next does so."""
-        while self._children:
-            self._children.popitem()[1].let_go()
+        """Kill all runs at once; the next process resumes them."""
+        while self._processes:
+            self._processes.popitem()[1].discard()
 
-    def _look_and_tell(self) -> None:
+    def _tick_and_log(self) -> None:
         try:
-            self.look(self._clock())
+            self.tick(self._clock())
         except LockedError:
             raise
         except (ConnectorError, OSError) as error:
-            if not self._in_trouble:
+            if not self._is_failing:
                 self._journal(Change.TROUBLE, error=error)
-            self._in_trouble = True
+            self._is_failing = True
         else:
-            self._in_trouble = False
+            self._is_failing = False
 
-    def take(self, now: datetime) -> None:
-        """Goes by the files as they were last taken."""
-        for name in self._timetable.take(self._files.plan.schedules, now):
+    def apply_plan(self, now: datetime) -> None:
+        """Replace the schedules by those of the files as they were last loaded."""
+        for name in self._tracker.replace_schedules(self._watcher.plan.schedules, now):
             self._ledger.schedules.forget(self._target, name)
-            self._written.pop(name, None)
-        self._write()
+            self._saved_records.pop(name, None)
+        self._save_records()
 
-    def _write(self) -> None:
-        for record in self._timetable:
-            if self._written.get(record.orchestration) != record:
+    def _save_records(self) -> None:
+        for record in self._tracker:
+            if self._saved_records.get(record.orchestration) != record:
                 self._ledger.schedules.write(self._target, record)
-                self._written[record.orchestration] = record
+                self._saved_records[record.orchestration] = record
 
-    def _leave_as_written(self, name: str) -> None:
-        """What is not finished is not written to be: whoever starts next goes on with it."""
-        if record := self._timetable.get(name):
-            self._written[name] = record
+    def _keep_saved_record(self, name: str) -> None:
+        """Do not save an unfinished run's record: the next process resumes it."""
+        if record := self._tracker.get(name):
+            self._saved_records[name] = record
 
-    def _reap(self, now: datetime) -> None:
-        for name, child in list(self._children.items()):
-            if end := child.end():
-                del self._children[name]
-                self._ended(name, end, now)
+    def _collect_exits(self, now: datetime) -> None:
+        for name, process in list(self._processes.items()):
+            if exit_status := process.poll():
+                del self._processes[name]
+                self._handle_exit(name, exit_status, now)
 
-    def _ended(self, name: str, end: End, now: datetime) -> None:
-        for said in end.notes:
-            self._journal(Change.NOTED, orchestration=name, said=said)
-        if end.record is not None:
-            self._tell_end(name, end.record)
-        elif end.was_killed:
-            again = self._timetable.kill(name, now) if not self.board.stopping else None
-            self._leave_as_written(name)
-            self._journal(Change.KILLED, orchestration=name, signal=-end.code, again=again)
+    def _handle_exit(self, name: str, exit_status: RunExit, now: datetime) -> None:
+        retry_at = None
+        if exit_status.was_killed:
+            retry_at = self._tracker.record_kill(name, now) if not self.status.stopping else None
+            self._keep_saved_record(name)
+        self._log_exit(name, exit_status, retry_at)
+        entry = self._watcher.plan.automatic.get(name)
+        if exit_status.record is None and entry and not self.status.stopping:
+            self._on_missing_run(self._watcher.project, name, entry.orchestration.notify, exit_status.reason)
+        was_interrupted = (
+            self.status.stopping and (exit_status.record or {"status": "interrupted"})["status"] == "interrupted"
+        )
+        if not (exit_status.was_killed or was_interrupted):
+            self._tracker.finish(name)
+
+    def _log_exit(self, name: str, exit_status: RunExit, retry_at: datetime | None) -> None:
+        for note in exit_status.notes:
+            self._journal(Change.NOTED, orchestration=name, said=note)
+        if exit_status.record is not None:
+            self._log_end(name, exit_status.record)
+        elif exit_status.was_killed:
+            self._journal(Change.KILLED, orchestration=name, signal=-exit_status.code, again=retry_at)
         else:
-            self._journal(Change.FAILED, orchestration=name, exit_code=end.code, error=end.error)
-        planned = self._files.plan.automatic.get(name)
-        if end.record is None and planned and not self.board.stopping:
-            self._unheard(self._files.project, name, planned.orchestration.notify, _why(end))
-        was_cut_off = self.board.stopping and (end.record or {"status": "interrupted"})["status"] == "interrupted"
-        if not (end.was_killed or was_cut_off):
-            self._timetable.end(name)
+            self._journal(Change.FAILED, orchestration=name, exit_code=exit_status.code, error=exit_status.error)
 
-    def _tell_end(self, name: str, record: Record) -> None:
+    def _log_end(self, name: str, record: Record) -> None:
         self._journal(
             Change.ENDED,
             orchestration=name,
@@ -148,72 +155,66 @@ class Loop:
             error=record["error"],
         )
 
-    def _settle_those_left(self) -> None:
-        """What an earlier process started and did not see the end of goes on, has ended, or is due again."""
-        for record in self._timetable.standing(Stand.RUNNING):
+    def _recover_orphans(self) -> None:
+        """Keep, finish or requeue the runs that an earlier process started and whose end it did not record."""
+        for record in self._tracker.in_state(ScheduleState.RUNNING):
             name, since = record.orchestration, record.started_at
-            if name in self._children or self._is_held(name):
+            if name in self._processes or self._is_held(name):
                 continue
             if since and self._ledger.schedules.reached_an_end(self._target, name, since):
-                self._timetable.end(name)
+                self._tracker.finish(name)
             else:
-                self._timetable.wait(name)
+                self._tracker.requeue(name)
 
-    def _start_those_that_wait(self, now: datetime) -> None:
-        for record in self._timetable.standing(Stand.WAITING):
+    def _start_waiting(self, now: datetime) -> None:
+        for record in self._tracker.in_state(ScheduleState.WAITING):
             name = record.orchestration
-            if len(self._children) >= self._parallel:
-                self._say_why_it_waits(record, f"{self._parallel} others run")
-            elif name in self._children or self._is_held(name):
-                self._say_why_it_waits(record, "it is being run already")
+            if len(self._processes) >= self._parallel:
+                self._log_waiting(record, f"{self._parallel} others run")
+            elif name in self._processes or self._is_held(name):
+                self._log_waiting(record, "it is being run already")
             else:
                 self._start(name, now)
 
-    def _say_why_it_waits(self, record: ScheduleRecord, why: str) -> None:
-        if record.orchestration not in self._said_to_wait:
+    def _log_waiting(self, record: ScheduleRecord, reason: str) -> None:
+        if record.orchestration not in self._logged_waiting:
             label = RunStatus.WAITING.label
             self._journal(
-                Change.WAITING, orchestration=record.orchestration, shown=label, due=record.due_at, because=why
+                Change.WAITING, orchestration=record.orchestration, shown=label, due=record.due_at, because=reason
             )
-        self._said_to_wait.add(record.orchestration)
+        self._logged_waiting.add(record.orchestration)
 
     def _start(self, name: str, now: datetime) -> None:
-        record = self._timetable.start(name, now)
-        self._write()
-        project = self._files.project
-        kept = {SAVED_FILES: str(self._files.kept)} if self._files.refused else {}
+        record = self._tracker.start(name, now)
+        self._save_records()
+        project = self._watcher.project
+        snapshot = {SAVED_FILES: str(self._watcher.snapshot)} if self._watcher.is_rejected else {}
         try:
-            child = Child(run_command(project.directory, name, self._target), run_environment(kept))
+            process = RunProcess(run_command(project.directory, name, self._target), run_environment(snapshot))
         except OSError:
-            self._timetable.wait(name)
+            self._tracker.requeue(name)
             raise
-        self._children[name] = child
-        self._said_to_wait.discard(name)
-        self._journal(Change.STARTED, orchestration=name, due=record.due_at, process=child.process_id)
+        self._processes[name] = process
+        self._logged_waiting.discard(name)
+        self._journal(Change.STARTED, orchestration=name, due=record.due_at, process=process.process_id)
 
     def _is_held(self, name: str) -> bool:
-        return self._ledger.is_held(self._files.project.state_directory, name, self._target)
+        return self._ledger.is_held(self._watcher.project.state_directory, name, self._target)
 
     def _stop(self) -> None:
-        self.board.stopping = True
-        self._journal(Change.STOPPING, running=len(self._children))
-        for child in self._children.values():
-            child.interrupt()
-        until = time.monotonic() + SECONDS_TO_STOP
-        while self._children and time.monotonic() < until:
-            self._reap(self._clock())
+        self.status.stopping = True
+        self._journal(Change.STOPPING, running=len(self._processes))
+        for process in self._processes.values():
+            process.interrupt()
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while self._processes and time.monotonic() < deadline:
+            self._collect_exits(self._clock())
             time.sleep(0.05)
-        for child in self._children.values():
-            child.kill()
-        self._reap(self._clock())
+        for process in self._processes.values():
+            process.kill()
+        self._collect_exits(self._clock())
         try:
-            self._write()
+            self._save_records()
         except ConnectorError as error:
             self._journal(Change.TROUBLE, error=error)
         self._journal(Change.DOWN)
-
-
-def _why(end: End) -> str:
-    if end.was_killed:
-        return f"The run was ended by signal {-end.code}; it goes on by itself, from what it had staged."
-    return end.error or f"The run could not begin (exit code {end.code})."

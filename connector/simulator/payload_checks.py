@@ -23,7 +23,7 @@ _ACCEPTED_CURRENCIES = frozenset((*LISTED_CURRENCIES, UNSET))
 _TIME, _CURRENCY = attrgetter("event_time"), attrgetter("properties.currency")
 
 
-class DoubtfulField(NamedTuple):
+class QuestionableField(NamedTuple):
     """A field that TikTok might refuse."""
 
     event: int
@@ -46,14 +46,14 @@ class PayloadReport:
     unhashed: bool = False
     """Whether an identifier field is not hashed; a plain identifier in another text does not count."""
     notes: Counter[str] = field(default_factory=Counter)
-    doubt: DoubtfulField | None = None
+    doubt: QuestionableField | None = None
     """The first event that a note is about."""
 
     def record(self, problem: str, field: str, positions: list[int]) -> None:
         """Note the events at these positions."""
         if positions:
             self.notes[problem] += len(positions)
-            self.doubt = self.doubt or DoubtfulField(positions[0], field, problem)
+            self.doubt = self.doubt or QuestionableField(positions[0], field, problem)
 
 
 def check_payload(body: TrackBody, world: World) -> PayloadReport:
@@ -71,7 +71,7 @@ def check_payload(body: TrackBody, world: World) -> PayloadReport:
     report.unhashed = bool(report.violations)
     if may_contain_pii(body.content):
         report.violations.update(count_pii(decode_events(body.data()), hashed))
-    _note_doubtful_events(report, events, body.event_source, world.clock())
+    _note_questionable_events(report, events, body.event_source, world.clock())
     return report
 
 
@@ -96,7 +96,7 @@ def _values(column: list[Any]) -> list[Any]:
     return [one for value in given for one in (value if isinstance(value, list) else (value,))]
 
 
-def _note_doubtful_events(report: PayloadReport, events: list[Any], source: str, now: float) -> None:
+def _note_questionable_events(report: PayloadReport, events: list[Any], source: str, now: float) -> None:
     times = list(map(_TIME, events))
     if source == "offline" and min(times) < now - ATTRIBUTION_SECONDS:
         old = [index for index, time in enumerate(times) if time < now - ATTRIBUTION_SECONDS]

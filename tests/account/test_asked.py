@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.example.files import write_example
+from connector.example.example_project import write_example
 from connector.simulator.ad_accounts import REPORT_EVENTS, Token
 from tests.account.shops import ADVERTISER, CODE, NUMBER, TRACK, WRONG, asked, selling, simulating
 from tests.cli.command import connector, inside

@@ -47,7 +47,7 @@ NOT_FOR_EVENTS_OF_A_QUERY = {
     "statistics",
     "connector.exports",
     "connector.files",
-    "connector.notifications.sending",
+    "connector.notifications.notifier",
     "connector.pipeline.audience_run",
     "connector.pipeline.audience_staging",
     "connector.report",

@@ -9,7 +9,7 @@ from pytest_httpserver import HTTPServer
 
 from connector.config.project import load_project
 from connector.errors import NothingSent, StopResumable
-from connector.example.files import write_example
+from connector.example.example_project import write_example
 from connector.pipeline import authorisation
 from connector.pipeline.credentials import access_of
 from connector.pipeline.run import run_orchestration

@@ -15,9 +15,9 @@ import yaml
 from connector.cli.output import output_file, writing_to
 from connector.config.project import load_project
 from connector.errors import ConnectorError
-from connector.exports.parquet import ParquetFiles, files_in
-from connector.exports.sink import Part
-from connector.exports.tables import SYNC_RUNS
+from connector.exports.parquet_sink import ParquetSink, table_files
+from connector.exports.sink import TableRows
+from connector.exports.table_schemas import SYNC_RUNS
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import serving
@@ -210,9 +210,9 @@ def _bytes(output: Path) -> None:
 def _tables(output: Path) -> None:
     rows = pa.Table.from_pylist([{"sync_run_id": os.urandom(9).hex()} for _ in range(20_000)], SYNC_RUNS)
     with writing_to(output):
-        sink = ParquetFiles({"sync_runs": files_in(output.parent)["sync_runs"]})
+        sink = ParquetSink({"sync_runs": table_files(output.parent)["sync_runs"]})
         try:
-            sink.take({"sync_runs": Part([], rows.to_batches())})
+            sink.write({"sync_runs": TableRows([], rows.to_batches())})
             sink.finish()
         finally:
             sink.close()

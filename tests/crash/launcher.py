@@ -39,7 +39,7 @@ LOADED = (
     "connector.pipeline.resume",
     "connector.pipeline.retry",
     "connector.pipeline.run",
-    "connector.scheduler.start",
+    "connector.scheduler.daemon",
     "connector.sources.duckdb",
     "pyarrow.parquet",
     "sqlalchemy.dialects.sqlite",

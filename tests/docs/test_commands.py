@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.example.files import write_example
+from connector.example.example_project import write_example
 from tests.docs.markdown import FILES, README, ROOT, SCHEDULING, TUTORIAL, Block, blocks
 from tests.docs.session import Session, steps, unlike
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from connector.cli.app import app
-from connector.example.files import write_example
+from connector.example.example_project import write_example
 from connector.simulator.server import Simulator
 from tests.docs.generated.json_objects import OBJECTS, Printed
 from tests.docs.generated.pages import GENERATED, text_of

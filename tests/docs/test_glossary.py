@@ -28,13 +28,13 @@ PRIVATE = frozenset(
 
 TO_RENAME = frozenset(
     """
-    Bar Before Board ChosenRows Courier Cutter DoubtfulField Early End EventShares Execution Failing Fate Figures
-    Forgotten Found Gathered Growing Held Intended Kept KeptTokens KnownKeys LeftOut LeftOutRow LeftOutWriter
-    MemberShare Named NamedIds NamedPlace Part Piece Removed Repeating RowFigures RunFigures Seen SettledChange
-    Settlement ShareFiles Sieve Stand Standing Stored Stretches Timetable Together Units UnitsFile Wanted
-    WantedEventSet Written aftermath anew audience_look board cautions chosen courier early event_shares
-    execution failing figures forgotten kept known left_out looks named overlap removed repeating saved seen
-    settle shown sparse tell timetable together trial units written
+    Bar Before ChosenRows Courier Cutter Early EventShares Execution Failing Fate Figures Forgotten Found
+    Gathered Growing Held Intended Kept KeptTokens KnownKeys LeftOut LeftOutRow LeftOutWriter MemberShare
+    Named NamedIds NamedPlace Part Piece Removed Repeating RowFigures RunFigures Seen SettledChange Settlement
+    ShareFiles Sieve Standing Stored Stretches Together Units UnitsFile Wanted WantedEventSet Written
+    aftermath anew audience_look cautions chosen courier early event_shares execution failing figures
+    forgotten kept known left_out looks named overlap removed repeating seen settle shown sparse together
+    trial units written
     """.split()
 )
 """Classes, modules and keys that break the glossary still. Take out what you rename; add nothing."""

@@ -23,7 +23,7 @@ from connector.cli.app import app
 from connector.config.notification import ENDINGS
 from connector.config.project import load_project
 from connector.config.schedule import five_fields
-from connector.example.files import write_example
+from connector.example.example_project import write_example
 from connector.ledger.totals import RowFigures, RunFigures
 from connector.scheduler.journal import Change
 from connector.telemetry.gauges import Gauges

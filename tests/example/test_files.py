@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 
 from connector.errors import UsageError
-from connector.example.files import example_files, write_example
+from connector.example.example_project import example_files, write_example
 from tests.example.project import ROOT
 
 SHIPPED = {
@@ -98,7 +98,7 @@ def test_the_wheel_carries_the_example_and_no_built_warehouse(wheel: Path) -> No
 def test_an_installed_wheel_writes_the_same_project_as_the_checkout(wheel: Path, tmp_path: Path) -> None:
     with ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
-    program = "from pathlib import Path; from connector.example.files import write_example; write_example(Path('new'))"
+    program = "from pathlib import Path; from connector.example.example_project import write_example; write_example(Path('new'))"
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed")}
     subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path, env=environment)
     files = {name: (tmp_path / "new" / name).read_bytes() for name in tree(tmp_path / "new")}

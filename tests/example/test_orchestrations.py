@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from connector.example.files import example_files
+from connector.example.example_project import example_files
 from connector.transform.template import load_template
 from tests.example.project import ROOT
 

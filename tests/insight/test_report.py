@@ -12,7 +12,7 @@ import pytest
 
 from connector.hashed import MATCHED_BY
 from connector.outcomes import Reason, RowWarning, RunStatus, Skip
-from connector.report import words
+from connector.report import labels
 from connector.report.page import headline, seconds, share, with_commands
 from tests.cli.command import Outcome, inside
 from tests.cli.people import People
@@ -170,11 +170,11 @@ def test_what_cannot_be_written_is_refused(
 
 
 def test_everything_that_can_become_of_a_run_has_words() -> None:
-    assert list(words.REASONS) == list(Reason)
-    assert list(words.SKIPS) == list(Skip)
-    assert list(words.WARNINGS) == list(RowWarning)
-    assert list(words.STATUSES) == list(RunStatus)
-    assert tuple(words.MATCHED_BY) == MATCHED_BY
+    assert list(labels.REASONS) == list(Reason)
+    assert list(labels.SKIPS) == list(Skip)
+    assert list(labels.WARNINGS) == list(RowWarning)
+    assert list(labels.STATUSES) == list(RunStatus)
+    assert tuple(labels.MATCHED_BY) == MATCHED_BY
 
 
 def test_numbers_are_said_as_people_say_them() -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import text
 from connector.cli.since import moment
 from connector.cli.trends import bars
 from connector.errors import UsageError
-from connector.exports.tables import TABLES
+from connector.exports.table_schemas import TABLES
 from connector.ledger.ledger import open_ledger
 from tests.cli.command import inside
 from tests.cli.shop import GOOD, NAME, Shop, shop

@@ -13,7 +13,7 @@ import requests
 
 from connector.config.notification import Notification
 from connector.notifications.message import Message
-from connector.notifications.sending import send
+from connector.notifications.notifier import send
 from connector.response_limit import LARGEST_ANSWER, limited_answers
 from tests.cli.command import inside
 from tests.cli.shop import GOOD, NAME, shop

@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 import yaml
 
-from connector.scheduler.loop import Loop
-from connector.scheduler.start import StartOptions, starting
+from connector.scheduler.daemon import StartOptions, open_scheduler
+from connector.scheduler.loop import SchedulerLoop
 from tests.cli.command import environment
 from tests.cli.shop import GOOD, NAME, Shop, shop
 
@@ -37,12 +37,12 @@ class Station:
     )
 
     @contextmanager
-    def loop(self, target: str | None = None, *, parallel: int = 4) -> Iterator[Loop]:
+    def loop(self, target: str | None = None, *, parallel: int = 4) -> Iterator[SchedulerLoop]:
         options = StartOptions(parallel=parallel, port=0)
-        with starting(
+        with open_scheduler(
             self.shop.directory, environment(None), target, options, self.lines.append, clock=lambda: self.now
         ) as loop:
-            loop.take(self.now)
+            loop.apply_plan(self.now)
             yield loop
 
     def later(self, **length: float) -> datetime:
@@ -54,13 +54,13 @@ class Station:
         told = [line.split(" ", 1)[1] for line in self.lines]
         return [line for line in told if not kinds or line.split()[0] in kinds]
 
-    def wait_for(self, loop: Loop, kind: str) -> str:
+    def wait_for(self, loop: SchedulerLoop, kind: str) -> str:
         """Looks, at one and the same time, until something has happened, and gives the last line about it."""
         before, until = len(self.changes(kind)), time.monotonic() + SECONDS_A_RUN_MAY_TAKE
         while len(self.changes(kind)) == before:
             assert time.monotonic() < until, self.lines
             time.sleep(0.02)
-            loop.look(self.now)
+            loop.tick(self.now)
         return self.changes(kind)[-1]
 
     def asked(self, sql: str) -> list[Any]:

@@ -133,8 +133,8 @@ def test_one_that_may_not_be_run_is_refused_at_the_start(tmp_path: Path) -> None
         (refused,) = at.changes("refused")
         assert fields(refused)["orchestration"] == "b"
         assert "for admins only" in refused
-        loop.look(at.now)
-        assert set(loop.board.as_json()["next_due"]) == {"a"}
+        loop.tick(at.now)
+        assert set(loop.status.as_json()["next_due"]) == {"a"}
 
 
 def test_a_right_that_is_taken_away_counts_at_once(tmp_path: Path) -> None:
@@ -143,11 +143,11 @@ def test_a_right_that_is_taken_away_counts_at_once(tmp_path: Path) -> None:
     with at.loop() as loop:
         give_roles(at, MAY_NOT)
         for _ in range(2):
-            loop.look(at.now)
+            loop.tick(at.now)
         assert 'changed what="a may not be run any more"' in at.changes("changed")
         (refused,) = at.changes("refused")
         assert "no role names them" in refused
-        assert loop.board.as_json()["next_due"] == {}
+        assert loop.status.as_json()["next_due"] == {}
 
 
 def test_a_change_is_taken_although_another_orchestration_has_been_broken_from_the_start(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_change_is_taken_although_another_orchestration_has_been_broken_from_t
         def looked() -> list[str]:
             at.lines.clear()
             for _ in range(2):
-                loop.look(at.now)
+                loop.tick(at.now)
             return at.changes("changed", "refused")
 
         with at.loop() as loop:
@@ -169,10 +169,10 @@ def test_a_change_is_taken_although_another_orchestration_has_been_broken_from_t
             break_one(at, "a", query="nothing_of_this_name_either")
             (refused,) = looked()
             assert "nothing_of_this_name_either" in refused
-            assert loop.board.as_json()["files"] == "refused"
+            assert loop.status.as_json()["files"] == "refused"
             at.shop.settings.write_text(good)
             assert sorted(looked()) == [
                 'changed what="a runs every 1h now, before every 3h"',
                 'changed what="b is automatic now (every 1h)"',
             ]
-            assert loop.board.as_json()["broken"] == []
+            assert loop.status.as_json()["broken"] == []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.scheduler.cron import next_by_cron
+from connector.scheduler.cron import next_cron_time
 
 NEW_YORK, BERLIN = "America/New_York", "Europe/Berlin"
 
@@ -22,7 +22,7 @@ def utc(text: str) -> datetime:
 def due(expression: str, zone: str, after: str, times: int) -> list[str]:
     found, at = [], utc(after)
     for _ in range(times):
-        following = next_by_cron(expression, zone, at)
+        following = next_cron_time(expression, zone, at)
         assert following is not None
         at = following
         found.append(f"{at:%m-%d %H:%M}")
@@ -112,7 +112,7 @@ def test_where_both_kinds_of_day_are_restricted_either_will_do() -> None:
 
 
 def test_a_day_that_there_never_is_is_never_due() -> None:
-    assert next_by_cron("0 0 30 2 *", "UTC", utc("2026-07-22T00:00")) is None
+    assert next_cron_time("0 0 30 2 *", "UTC", utc("2026-07-22T00:00")) is None
 
 
 @given(
@@ -124,9 +124,9 @@ def test_a_day_that_there_never_is_is_never_due() -> None:
 @example(minute=0, hour=0, zone=NEW_YORK, after=utc("2025-03-09T00:00"))
 def test_a_time_of_day_is_due_once_a_day(minute: int, hour: int, zone: str, after: datetime) -> None:
     """Always later than asked for, and 22 to 26 hours after the last, whatever the clock does."""
-    first = next_by_cron(f"{minute} {hour} * * *", zone, after)
+    first = next_cron_time(f"{minute} {hour} * * *", zone, after)
     assert first is not None
-    second = next_by_cron(f"{minute} {hour} * * *", zone, first)
+    second = next_cron_time(f"{minute} {hour} * * *", zone, first)
     assert second is not None
     assert first > after
     assert timedelta(hours=22) <= second - first <= timedelta(hours=26)

@@ -14,7 +14,7 @@ import yaml
 
 from connector.errors import ConfigurationError, LockedError
 from connector.ledger.ledger import open_ledger
-from connector.scheduler.loop import SECONDS_BETWEEN_LOOKS
+from connector.scheduler.loop import TICK_SECONDS
 from tests.cli.tiktok import OK, Reply, TikTok, serving
 from tests.notifications.service import listening
 from tests.scheduler.station import Station, fields, station
@@ -47,18 +47,18 @@ def test_a_restart_in_the_middle_of_a_run_goes_on_with_it_and_sends_nothing_twic
     tiktok.answer = lambda body: answered(asked, go_on)
     at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "1h"}})
     with at.loop() as first:
-        first.look(at.later(hours=1))
+        first.tick(at.later(hours=1))
         assert asked.wait(30)
     at.lines.clear()
     with at.loop() as loop:
-        loop.look(at.now)
+        loop.tick(at.now)
         assert at.changes("started", "waiting") == [], "it is under way: whoever started it is gone, and it is not"
         first.kill()
         go_on.set()
         ended = fields(at.wait_for(loop, "ended"))
         assert (ended["status"], ended["read"], ended["delivered"]) == ("completed", "3", "3")
         assert [(ended["resumed"],), (ended["run"],)] == at.asked("SELECT run_id FROM runs ORDER BY started_at")
-        loop.look(at.later(minutes=1))
+        loop.tick(at.later(minutes=1))
         assert len(at.changes("started")) == 1
     assert at.asked("SELECT status FROM runs") == [("completed",), ("completed",)]
     ids = [event["event_id"] for event in tiktok.events]
@@ -70,11 +70,11 @@ def test_those_that_find_no_room_wait_and_say_so(tmp_path: Path, tiktok: TikTok)
     tiktok.answer = lambda body: answered(asked, go_on)
     at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "1h"}, "b": {"every": "1h"}, "c": {"after": "b"}})
     with at.loop(parallel=1) as loop:
-        loop.look(at.later(hours=1))
-        loop.look(at.now)
+        loop.tick(at.later(hours=1))
+        loop.tick(at.now)
         assert [fields(line)["orchestration"] for line in at.changes("started")] == ["a"]
         assert [fields(line)["because"] for line in at.changes("waiting")] == ["1 others run"]
-        shown: dict[str, Any] = loop.board.as_json()
+        shown: dict[str, Any] = loop.status.as_json()
         assert [(one["orchestration"], one["status"], one["shown"]) for one in shown["waiting"]] == [
             ("b", "waiting", "Waiting to start…")
         ]
@@ -98,7 +98,7 @@ def test_one_that_another_process_took_over_starts_nothing_more(tmp_path: Path, 
         with ledger.database.writing() as connection:
             connection.exec_driver_sql("UPDATE locks SET holder = 'another'")
         with pytest.raises(LockedError, match="taken over"):
-            loop.look(at.later(hours=1))
+            loop.tick(at.later(hours=1))
     assert at.changes("started") == []
 
 
@@ -106,9 +106,9 @@ def test_an_orchestration_that_is_run_by_hand_is_waited_for(tmp_path: Path, tikt
     at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "1h"}})
     with at.loop() as loop, open_ledger(f"sqlite:///{at.shop.state / 'ledger.sqlite'}") as ledger:
         with ledger.lock(at.shop.state, "a", "default"):
-            loop.look(at.later(hours=1))
+            loop.tick(at.later(hours=1))
             assert [fields(line)["because"] for line in at.changes("waiting")] == ["it is being run already"]
-        loop.look(at.now)
+        loop.tick(at.now)
         assert len(at.changes("started")) == 1
         loop.kill()
 
@@ -119,7 +119,7 @@ def test_changed_files_are_taken_and_broken_ones_refused(tmp_path: Path, tiktok:
     def looked() -> list[str]:
         at.lines.clear()
         for _ in range(2):
-            loop.look(at.now)
+            loop.tick(at.now)
         return at.changes("changed", "refused")
 
     with at.loop() as loop:
@@ -129,9 +129,9 @@ def test_changed_files_are_taken_and_broken_ones_refused(tmp_path: Path, tiktok:
         reschedule(at, "every: 3h", "every: 3x")
         (refused,) = looked()
         assert "must be a number of seconds, minutes, hours or days" in refused
-        assert loop.board.as_json()["files"] == "refused"
+        assert loop.status.as_json()["files"] == "refused"
         assert looked() == [], "a problem is told once"
-        loop.look(at.later(hours=3))
+        loop.tick(at.later(hours=3))
         assert len(at.changes("started")) == 1
         assert fields(at.wait_for(loop, "ended"))["status"] == "completed", "the last good files count"
         reschedule(at, "every: 3x", "every: 3h")
@@ -142,7 +142,7 @@ def test_changed_files_are_taken_and_broken_ones_refused(tmp_path: Path, tiktok:
         first, second = text.split("  b:\n")
         at.shop.settings.write_text(f"{first}  b:\n{second.replace('workflow: automatic', 'workflow: manual')}")
         assert looked() == ['changed what="b is manual now"']
-        assert list(loop.board.as_json()["next_due"]) == ["a"]
+        assert list(loop.status.as_json()["next_due"]) == ["a"]
         at.shop.settings.write_text(text)
         assert looked() == ['changed what="b is automatic now (every 4d)"']
 
@@ -161,11 +161,11 @@ def test_a_ledger_that_fails_is_told_once_and_work_goes_on_when_it_is_back(tmp_p
         ledger.execute("ALTER TABLE locks RENAME TO away")
         thread = threading.Thread(target=loop.run, args=(stop,))
         thread.start()
-        time.sleep(2.5 * SECONDS_BETWEEN_LOOKS)
-        assert loop.board.as_json()["last_look"] is None
+        time.sleep(2.5 * TICK_SECONDS)
+        assert loop.status.as_json()["last_look"] is None
         ledger.execute("ALTER TABLE away RENAME TO locks")
-        time.sleep(1.5 * SECONDS_BETWEEN_LOOKS)
-        assert loop.board.as_json()["last_look"] is not None
+        time.sleep(1.5 * TICK_SECONDS)
+        assert loop.status.as_json()["last_look"] is not None
         stop.set()
         thread.join()
     assert [line.split()[0] for line in at.changes()] == ["up", "trouble", "stopping", "down"]
@@ -182,14 +182,14 @@ def test_what_could_not_begin_is_said_and_told_and_is_due_again_at_its_next_time
         with at.loop() as loop:
             query = at.shop.query.read_text()
             at.shop.query.unlink()
-            loop.look(at.later(hours=1))
+            loop.tick(at.later(hours=1))
             failed = fields(at.wait_for(loop, "failed"))
             assert (failed["orchestration"], failed["exit_code"]) == ("a", "2")
             until = time.monotonic() + 20
             while not service.got and time.monotonic() < until:
                 time.sleep(0.02)
             at.shop.query.write_text(query)
-            loop.look(at.now)
+            loop.tick(at.now)
             assert len(at.changes("started")) == 1
     ((_, body),) = service.got
     assert (body["ending"], body["orchestration"], body["run_id"], body["error"]) == (

@@ -17,8 +17,8 @@ from connector.destinations.tiktok import redirect
 from connector.destinations.tiktok.redirect import Redirect
 from connector.errors import UsageError
 from connector.scheduler import health
-from connector.scheduler.board import Board
 from connector.scheduler.health import HealthServer
+from connector.scheduler.status import SchedulerStatus
 from connector.simulator import http_server
 from connector.simulator.fault_files import build, read
 from connector.simulator.server import Simulator
@@ -61,7 +61,7 @@ def test_clients_on_this_machine_control_the_simulator(simulator: Simulator, hea
 
 @contextmanager
 def healthy(host: str = "127.0.0.1") -> Iterator[str]:
-    with HealthServer(Board("local"), host, 0) as server:
+    with HealthServer(SchedulerStatus("local"), host, 0) as server:
         yield server.url.replace("0.0.0.0", "127.0.0.1")
 
 
@@ -149,7 +149,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients have a moment instead of a minute."""
     monkeypatch.setattr(http_server, "REQUEST_TIMEOUT", 0.3)
     monkeypatch.setattr(http_server, "IDLE_TIMEOUT", 0.6)
-    monkeypatch.setattr(health, "_SECONDS_FOR_A_REQUEST", 0.3)
+    monkeypatch.setattr(health, "_REQUEST_TIMEOUT", 0.3)
     monkeypatch.setattr(redirect, "VISIT_SECONDS", 0.3)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connector.config.project import load_project
-from connector.example.files import write_example
+from connector.example.example_project import write_example
 from connector.ledger.records import RunRecord
 from connector.outcomes import RunStatus
 from connector.pipeline.run import run_orchestration

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connector.errors import UsageError
 from connector.ledger.ledger import open_ledger
-from connector.scheduler.start import StartOptions, starting
+from connector.scheduler.daemon import StartOptions, open_scheduler
 from connector.telemetry.otel_env import Signals, signals_from
 from tests.cli.command import Outcome, environment, inside
 from tests.cli.shop import NAME, Shop, shop
@@ -112,9 +112,9 @@ def test_prometheus_finds_the_sums_of_the_ledger(project: Shop, tiktok: TikTok) 
     assert inside("run", NAME, project=project.directory).code == 0
     options = StartOptions(port=0, metrics=True)
     lines: list[str] = []
-    with starting(project.directory, environment(None), None, options, lines.append) as loop:
-        loop.take(datetime.now().astimezone())
-        loop.look(datetime.now().astimezone())
+    with open_scheduler(project.directory, environment(None), None, options, lines.append) as loop:
+        loop.apply_plan(datetime.now().astimezone())
+        loop.tick(datetime.now().astimezone())
         url = lines[0].split("health=")[1].removesuffix("/healthz")
         answer = httpx.get(f"{url}/metrics")
         assert answer.status_code == 200
@@ -153,9 +153,9 @@ def test_start_sends_what_waits_and_runs(project: Shop, collector: Collector) ->
     environ = {**environment(None), "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
-        with starting(project.directory, environ, None, StartOptions(port=0), lambda line: None) as loop:
-            loop.take(datetime.now().astimezone())
-            loop.look(datetime.now().astimezone())
+        with open_scheduler(project.directory, environ, None, StartOptions(port=0), lambda line: None) as loop:
+            loop.apply_plan(datetime.now().astimezone())
+            loop.tick(datetime.now().astimezone())
     metrics = collector.metrics()
     for name in ("connector.waiting", "connector.running"):
         assert [point.as_int for metric in metrics[name] for point in metric.gauge.data_points] == [0]

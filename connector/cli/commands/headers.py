@@ -28,7 +28,7 @@ def headers(
     file: FileArgument, rows: RowsOption = 0, categories: CategoriesOption = None, debug: DebugOption = False
 ) -> None:
     """Create a conversions file for LiveRamp's program, with all headers."""
-    from connector.example.conversions import write_conversions
+    from connector.example.sample_conversions import write_conversions
 
     declared = tuple(categories or ())
     write_conversions(file, rows, declared)

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 @reported
 def init(directory: DirectoryArgument = Path(), debug: DebugOption = False) -> None:
     """Create a project folder that runs as it is. Overwrites nothing."""
-    from connector.example.files import write_example
+    from connector.example.example_project import write_example
 
     written = write_example(directory)
     for path in written:

@@ -37,11 +37,11 @@ def start(
 ) -> None:
     """Run every automatic orchestration on its schedule until stopped. Prints a line for each change of state."""
     from connector.cli.signals import stopped_by_signals
-    from connector.scheduler.start import StartOptions, starting
+    from connector.scheduler.daemon import StartOptions, open_scheduler
 
     options = StartOptions(parallel, host, port, metrics)
     with (
-        starting(project or Path.cwd(), os.environ, target, options, say) as loop,
+        open_scheduler(project or Path.cwd(), os.environ, target, options, say) as loop,
         stopped_by_signals(loop.kill) as stop,
     ):
         loop.run(stop)

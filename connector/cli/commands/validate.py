@@ -32,7 +32,7 @@ def validate(
     debug: DebugOption = False,
 ) -> None:
     """Check the project's files and list every mistake. Opens no connection without --connect."""
-    from connector.notifications.check import check_notifications
+    from connector.notifications.notifier import check_notifications
     from connector.pipeline.validate import validate_orchestrations
 
     opened = open_project(project, target)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector.config.schedule import Schedule
-from connector.ledger.schedules import ScheduleRecord, Stand
-from connector.scheduler.timetable import FIRST_PAUSE, LONGEST_PAUSE, Timetable
+from connector.ledger.schedules import ScheduleRecord, ScheduleState
+from connector.scheduler.schedule_tracker import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, ScheduleTracker
 
 MINUTE = timedelta(minutes=1)
 NOON = datetime(2026, 7, 22, 12, tzinfo=UTC)
@@ -34,20 +34,20 @@ class Machine:
     minutes: Mapping[str, int]
     parallel: int = 9
     now: datetime = NOON
-    table: Timetable = field(default_factory=lambda: Timetable(()))
+    table: ScheduleTracker = field(default_factory=lambda: ScheduleTracker(()))
     ends: dict[str, datetime] = field(default_factory=dict)
     completed: dict[str, datetime] = field(default_factory=dict)
     started: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.table.take(self.schedules, self.now)
+        self.table.replace_schedules(self.schedules, self.now)
 
     def look(self) -> None:
         for name in [name for name, end in self.ends.items() if end <= self.now]:
             self.completed[name] = self.ends.pop(name)
-            self.table.end(name)
-        self.table.look(self.now, self.completed)
-        for record in self.table.standing(Stand.WAITING)[: self.parallel - len(self.ends)]:
+            self.table.finish(name)
+        self.table.mark_due(self.now, self.completed)
+        for record in self.table.in_state(ScheduleState.WAITING)[: self.parallel - len(self.ends)]:
             name = record.orchestration
             assert name not in self.ends
             self.table.start(name, self.now)
@@ -69,7 +69,9 @@ class Machine:
     def restarted(self) -> "Machine":
         """The same machine with a new process, which knows what the ledger does."""
         known = [record for record in self.table if record is not None]
-        return Machine(self.schedules, self.minutes, self.parallel, self.now, Timetable(known), {}, self.completed)
+        return Machine(
+            self.schedules, self.minutes, self.parallel, self.now, ScheduleTracker(known), {}, self.completed
+        )
 
 
 def test_a_schedule_is_first_due_after_it_was_first_seen() -> None:
@@ -85,7 +87,7 @@ def test_schedules_that_overlap_run_side_by_side_each_at_most_once_at_a_time() -
 def test_more_than_there_is_room_for_wait_in_the_order_in_which_they_were_due() -> None:
     machine = Machine({"a": every("10m"), "b": every("10m"), "c": cron("9 12 * * *")}, {"a": 4, "b": 4, "c": 4}, 1)
     assert machine.work("12:19") == [("c", "12:09"), ("a", "12:13"), ("b", "12:17")]
-    assert [record.orchestration for record in machine.table.standing(Stand.WAITING)] == []
+    assert [record.orchestration for record in machine.table.in_state(ScheduleState.WAITING)] == []
 
 
 def test_a_run_that_is_longer_than_its_interval_is_followed_by_one_at_once_and_not_by_all_that_it_missed() -> None:
@@ -118,9 +120,9 @@ def test_what_ran_when_the_process_died_is_known_as_running_by_the_next() -> Non
     machine = Machine({"a": cron("0 * * * *")}, {"a": 30})
     machine.work("13:10")
     later = machine.restarted()
-    (left,) = later.table.standing(Stand.RUNNING)
+    (left,) = later.table.in_state(ScheduleState.RUNNING)
     assert (left.orchestration, left.due_at) == ("a", NOON + timedelta(hours=1))
-    later.table.wait("a")
+    later.table.requeue("a")
     assert later.work("13:12") == [("a", "13:11")]
 
 
@@ -143,15 +145,15 @@ def test_what_follows_another_runs_once_for_several_that_completed_while_it_ran(
 def test_another_schedule_counts_from_when_it_was_taken() -> None:
     machine = Machine({"a": cron("0 * * * *")}, {})
     machine.sleep("15:30")
-    machine.table.take({"a": every("2h")}, machine.now)
+    machine.table.replace_schedules({"a": every("2h")}, machine.now)
     assert machine.work("16:01") == [("a", "16:00")]
 
 
 def test_one_that_is_manual_for_a_while_has_missed_nothing() -> None:
     machine = Machine({"a": cron("0 * * * *")}, {})
-    assert machine.table.take({}, machine.now) == ["a"]
+    assert machine.table.replace_schedules({}, machine.now) == ["a"]
     machine.sleep("15:30")
-    machine.table.take(machine.schedules, machine.now)
+    machine.table.replace_schedules(machine.schedules, machine.now)
     assert machine.work("16:01") == [("a", "16:00")]
 
 
@@ -160,16 +162,16 @@ def test_a_run_that_is_killed_goes_on_after_a_minute_and_later_each_time() -> No
     machine.work("13:00")
     pauses = []
     for _ in range(9):
-        again = machine.table.kill("a", machine.now)
+        again = machine.table.record_kill("a", machine.now)
         pauses.append(again - machine.now)
-        machine.table.look(again - timedelta(seconds=1), {})
-        assert machine.table.standing(Stand.WAITING) == []
+        machine.table.mark_due(again - timedelta(seconds=1), {})
+        assert machine.table.in_state(ScheduleState.WAITING) == []
         machine.now = again
-        machine.table.look(machine.now, {})
+        machine.table.mark_due(machine.now, {})
         machine.table.start("a", machine.now)
     assert pauses == [MINUTE * n for n in (1, 2, 4, 8, 16, 32, 60, 60, 60)]
-    assert (pauses[0], pauses[-1]) == (FIRST_PAUSE, LONGEST_PAUSE)
-    machine.table.end("a")
+    assert (pauses[0], pauses[-1]) == (FIRST_RETRY_DELAY, MAX_RETRY_DELAY)
+    machine.table.finish("a")
     assert machine.table.next_due("a", {}) == datetime(2026, 7, 23, 13, tzinfo=UTC)
 
 
@@ -201,13 +203,13 @@ def test_a_clock_that_is_put_back_while_something_waits_starts_it_once() -> None
     """It was due at 13:00, and began when the clock said 12:30 again."""
     machine = Machine({"a": cron("0 * * * *"), "b": every("1h")}, {}, parallel=0)
     machine.work("13:01")
-    assert [record.orchestration for record in machine.table.standing(Stand.WAITING)] == ["a", "b"]
+    assert [record.orchestration for record in machine.table.in_state(ScheduleState.WAITING)] == ["a", "b"]
     machine.now -= timedelta(minutes=30)
     machine.parallel = 2
     assert machine.work("14:01") == [("a", "12:32"), ("b", "12:32"), ("a", "14:00"), ("b", "14:00")]
 
 
 def test_records_that_are_known_and_no_longer_automatic_are_forgotten() -> None:
-    table = Timetable([ScheduleRecord("gone", "every 1h", NOON)])
-    assert table.take({"a": every("1h")}, NOON) == ["gone"]
+    table = ScheduleTracker([ScheduleRecord("gone", "every 1h", NOON)])
+    assert table.replace_schedules({"a": every("1h")}, NOON) == ["gone"]
     assert [record.orchestration for record in table] == ["a"]

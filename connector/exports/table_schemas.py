@@ -1,7 +1,7 @@
-"""The tables and their columns, named as the sync logs of other tools name them.
+"""Schemas of the exported tables, named as the sync logs of other tools name them.
 
 `sync_runs`, `sync_changelog`, `sync_id`, `sync_run_id`, `row_id`, `op_type`, `failure_reason`, `fields` and `num_…_add`
-are Hightouch's words (its dbt package for sync logs), `status_message`, `batch_started_at` and `batch_completed_at`
+are Hightouch's terms (its dbt package for sync logs), `status_message`, `batch_started_at` and `batch_completed_at`
 those of Fivetran Activations (its records API). A sync is an orchestration, an operation is always `add`.
 """
 
@@ -42,8 +42,8 @@ SYNC_RUNS = pa.schema(
         ("test_event_code", pa.string()),
     ]
 )
-"""A row a run. Of rows: planned are those read but not skipped, attempted those that TikTok took or refused, succeeded
-those delivered, failed those rejected for whatever reason. `num_with_…` count delivered events.
+"""A row a run. Planned rows are those read but not skipped, attempted those that TikTok accepted or refused, succeeded
+those delivered, failed those rejected for any reason. `num_with_…` count delivered events.
 """
 
 SYNC_BATCHES = pa.schema(
@@ -81,7 +81,7 @@ SYNC_REQUESTS = pa.schema(
         ("elapsed_seconds", pa.float64()),
     ]
 )
-"""A row a request, `status` being the verdict on it and `error_code` TikTok's, 0 where it took all."""
+"""A row a request, `status` being the verdict on it and `error_code` TikTok's, 0 if it accepted all."""
 
 SYNC_CHANGELOG = pa.schema(
     [

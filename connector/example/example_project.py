@@ -1,4 +1,4 @@
-"""The files of the example project, and writing them into a new folder.
+"""The files of the example project, and `connector init`, which writes them to a new folder.
 
 A wheel carries them beside this module (`force-include` in pyproject.toml); an editable checkout has them at
 the repository's root, where they are the shipped examples.
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from connector.errors import UsageError
-from connector.example.conversions import DELIMITERS, conversions
+from connector.example.sample_conversions import DELIMITERS, conversions_text
 
 _IN_WHEEL = Path(__file__).parent / "files"
 _IN_CHECKOUT = Path(__file__).parents[2]
@@ -45,34 +45,33 @@ Nothing leaves this machine until you choose another target than `local`:
 
 
 def example_files() -> dict[str, bytes]:
-    """Every file of a new project: path relative to its folder, with forward slashes -> content."""
+    """Return every file of a new project: path relative to its folder, with forward slashes -> content."""
     root = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_CHECKOUT
-    found = sorted(path for pattern in _PATTERNS for path in root.glob(pattern))
-    shipped = {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
-    made_up = conversions(_ROWS, datetime.now(UTC).date(), DELIMITERS[".psv"], dirty=True)
-    written = {_CONVERSIONS: made_up, ".gitignore": _GITIGNORE, "README.md": _README}
-    return shipped | {name: text.encode() for name, text in written.items()}
+    paths = sorted(path for pattern in _PATTERNS for path in root.glob(pattern))
+    shipped = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    sample = conversions_text(_ROWS, datetime.now(UTC).date(), DELIMITERS[".psv"], dirty=True)
+    generated = {_CONVERSIONS: sample, ".gitignore": _GITIGNORE, "README.md": _README}
+    return shipped | {name: text.encode() for name, text in generated.items()}
 
 
 def write_example(directory: Path) -> list[Path]:
-    """Write the example project into `directory`, which is created if need be; gives the files written.
+    """Write the example project into `directory`, which is created if need be; return the files written.
 
-    Raises UsageError, with nothing written, if any of the files is already there; also if the folder cannot
-    be written.
+    Raises UsageError, with nothing written, if any of the files exists; also if the folder cannot be written.
     """
     files = example_files()
-    _refuse_to_overwrite(directory, files)
+    _check_no_overwrite(directory, files)
     try:
         return [_write(directory / name, content) for name, content in files.items()]
     except OSError as error:
         raise UsageError(f"Cannot write to {directory}: {error.strerror}. Choose another folder.") from error
 
 
-def _refuse_to_overwrite(directory: Path, files: Mapping[str, bytes]) -> None:
-    taken = [name for name in files if (directory / name).exists()]
-    if taken:
+def _check_no_overwrite(directory: Path, files: Mapping[str, bytes]) -> None:
+    existing = [name for name in files if (directory / name).exists()]
+    if existing:
         advice = "Nothing was written: choose an empty folder, or move them."
-        raise UsageError(f"{directory} already has {', '.join(taken)}. {advice}")
+        raise UsageError(f"{directory} already has {', '.join(existing)}. {advice}")
 
 
 def _write(path: Path, content: bytes) -> Path:

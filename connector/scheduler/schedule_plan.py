@@ -1,4 +1,4 @@
-"""What a project would have run by itself, and how that differs from what it was before."""
+"""The plan of automatic orchestrations of a project, and how it differs from the previous one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.schedule import Schedule
 from connector.errors import AccessRefused, ConfigurationError, Problem
-from connector.notifications.check import check_notifications
+from connector.notifications.notifier import check_notifications
 from connector.pipeline.access import check_access
 from connector.pipeline.audience_job import is_audience, prepare_audience
 from connector.pipeline.prepare import prepare
@@ -16,54 +16,54 @@ from connector.queries.render import RunContext
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """An automatic orchestration; `fingerprint` differs once its query or template does."""
+class ScheduledOrchestration:
+    """An automatic orchestration."""
 
     orchestration: Orchestration
     schedule: Schedule
     fingerprint: str
+    """Changes with its query and its template."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Every orchestration of a project by name; None for those that are started by hand.
+class SchedulePlan:
+    """The orchestrations of a project."""
 
-    `broken` are those that may be automatic and cannot run, each with its problems; they are None as well.
-    """
-
-    orchestrations: Mapping[str, Planned | None]
+    orchestrations: Mapping[str, ScheduledOrchestration | None]
+    """Every orchestration by name; None for manual and broken ones."""
     broken: Mapping[str, Sequence[Problem]]
+    """The problems of automatic orchestrations that cannot run."""
     forbidden: frozenset[str] = frozenset()
-    """Those of the broken that the roles do not let this user run."""
+    """Those of the broken that this user's roles do not allow."""
 
     @property
-    def automatic(self) -> dict[str, Planned]:
-        """Those that run by their schedules."""
-        return {name: planned for name, planned in self.orchestrations.items() if planned}
+    def automatic(self) -> dict[str, ScheduledOrchestration]:
+        """The orchestrations that run on a schedule."""
+        return {name: entry for name, entry in self.orchestrations.items() if entry}
 
     @property
     def schedules(self) -> dict[str, Schedule]:
-        """When they do."""
-        return {name: planned.schedule for name, planned in self.automatic.items()}
+        """Their schedules."""
+        return {name: entry.schedule for name, entry in self.automatic.items()}
 
 
-def plan(project: Project, now: datetime) -> Plan:
-    """Checks each orchestration that would run by itself; what is wrong with one concerns no other."""
-    found: dict[str, Planned | None] = {}
+def build_plan(project: Project, now: datetime) -> SchedulePlan:
+    """Check each automatic orchestration by itself; a broken one does not affect others."""
+    orchestrations: dict[str, ScheduledOrchestration | None] = {}
     broken: dict[str, Sequence[Problem]] = {}
     forbidden: set[str] = set()
     for name in project.orchestrations:
         try:
-            found[name] = _planned(project, name, now) if project.is_automatic(name) else None
+            orchestrations[name] = _scheduled_orchestration(project, name, now) if project.is_automatic(name) else None
         except ConfigurationError as error:
-            found[name], broken[name] = None, error.problems
+            orchestrations[name], broken[name] = None, error.problems
         except AccessRefused as error:
-            found[name], broken[name] = None, [Problem(error.message)]
+            orchestrations[name], broken[name] = None, [Problem(error.message)]
             forbidden.add(name)
-    return Plan(found, broken, frozenset(forbidden))
+    return SchedulePlan(orchestrations, broken, frozenset(forbidden))
 
 
-def _planned(project: Project, name: str, now: datetime) -> Planned:
+def _scheduled_orchestration(project: Project, name: str, now: datetime) -> ScheduledOrchestration:
     run = RunContext(started_at=now)
     job = prepare_audience(project, name, run) if is_audience(project, name) else prepare(project, name, run)
     schedule = job.orchestration.schedule
@@ -71,23 +71,25 @@ def _planned(project: Project, name: str, now: datetime) -> Planned:
         raise ConfigurationError(f'The orchestration "{name}" is automatic and has no schedule.')
     check_notifications(project, [name])
     check_access(project, "start", name)
-    return Planned(job.orchestration, schedule, job.fingerprint)
+    return ScheduledOrchestration(job.orchestration, schedule, job.fingerprint)
 
 
-def differences(before: Plan, after: Plan) -> Iterator[str]:
-    """What is otherwise, one orchestration at a time."""
+def differences(before: SchedulePlan, after: SchedulePlan) -> Iterator[str]:
+    """Describe the differences, one orchestration at a time."""
     for name in before.orchestrations.keys() - after.orchestrations.keys():
         yield f"{name} is gone"
-    for name, now in after.orchestrations.items():
+    for name, current in after.orchestrations.items():
         if name not in before.orchestrations:
-            yield f"{name} is new" + (f" and automatic ({now.schedule})" if now else "")
+            yield f"{name} is new" + (f" and automatic ({current.schedule})" if current else "")
         elif name in after.forbidden - before.forbidden:
             yield f"{name} may not be run any more"
         else:
-            yield from _difference(name, before.orchestrations[name], now)
+            yield from _describe_difference(name, before.orchestrations[name], current)
 
 
-def _difference(name: str, before: Planned | None, after: Planned | None) -> Iterator[str]:
+def _describe_difference(
+    name: str, before: ScheduledOrchestration | None, after: ScheduledOrchestration | None
+) -> Iterator[str]:
     if before is None and after is not None:
         yield f"{name} is automatic now ({after.schedule})"
     elif before is not None and after is None:
@@ -95,8 +97,8 @@ def _difference(name: str, before: Planned | None, after: Planned | None) -> Ite
     elif before is not None and after is not None and before.schedule != after.schedule:
         yield f"{name} runs {after.schedule} now, before {before.schedule}"
     elif before is not None and after is not None and before != after:
-        what = _changed_keys(before.orchestration, after.orchestration) or ["its query or template"]
-        yield f"{name} has changed: {', '.join(what)}"
+        keys = _changed_keys(before.orchestration, after.orchestration) or ["its query or template"]
+        yield f"{name} has changed: {', '.join(keys)}"
 
 
 def _changed_keys(before: Orchestration, after: Orchestration) -> list[str]:

@@ -1,4 +1,4 @@
-"""What reasons, skips, warnings and the course of a run are called in front of people who did not build it."""
+"""Labels of reasons, skips, warnings and steps for readers who do not know their identifiers."""
 
 from connector import outcomes
 
@@ -56,7 +56,7 @@ MATCHED_BY = {
     "ip": "IP address",
 }
 
-COURSE = {
+TIMELINE = {
     "started": "Started",
     "asked": "Query asked",
     "staged": "Staged: all rows read, checked and hashed",

@@ -1,4 +1,4 @@
-"""Tables in any database that SQLAlchemy knows."""
+"""A sink for any database that SQLAlchemy supports."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -27,14 +27,14 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateColumn, CreateSchema
 from sqlalchemy.types import TypeEngine
 
-from connector.exports.sink import Parts
-from connector.exports.tables import TABLES
+from connector.exports.sink import TableBatches
+from connector.exports.table_schemas import TABLES
 
-_ROWS_AT_ONCE = 2_000
+_ROWS_PER_INSERT = 2_000
 
 
-class DatabaseTables:
-    """The tables in a schema of a database, which are made, or given new columns, where need be."""
+class DatabaseSink:
+    """Writes the tables to a schema of a database; creates missing tables and columns."""
 
     def __init__(self, url: URL, options: Mapping[str, Any], schema: str) -> None:
         self._engine = create_engine(url, poolclass=NullPool, connect_args=dict(options))
@@ -46,20 +46,20 @@ class DatabaseTables:
                 connection.execute(CreateSchema(schema))
             metadata.create_all(connection)
             for table in self._tables.values():
-                _add_missing(connection, table)
+                _add_missing_columns(connection, table)
 
-    def take(self, parts: Parts) -> dict[str, int]:
-        """See `Sink.take`."""
-        found: dict[str, int] = {}
+    def write(self, parts: TableBatches) -> dict[str, int]:
+        """See `Sink.write`."""
+        row_counts: dict[str, int] = {}
         with self._engine.begin() as connection:
             for name, part in parts.items():
-                table, found[name] = self._tables[name], 0
+                table, row_counts[name] = self._tables[name], 0
                 connection.execute(delete(table).where(table.c.sync_run_id.in_(part.run_ids)))
                 for batch in part.batches:
-                    for start in range(0, batch.num_rows, _ROWS_AT_ONCE):
-                        connection.execute(insert(table), self._rows(batch.slice(start, _ROWS_AT_ONCE)))
-                    found[name] += batch.num_rows
-        return found
+                    for start in range(0, batch.num_rows, _ROWS_PER_INSERT):
+                        connection.execute(insert(table), self._rows(batch.slice(start, _ROWS_PER_INSERT)))
+                    row_counts[name] += batch.num_rows
+        return row_counts
 
     def finish(self) -> None:
         """See `Sink.finish`."""
@@ -94,10 +94,10 @@ def _type(kind: pa.DataType) -> TypeEngine[Any]:
     return BigInteger() if pa.types.is_integer(kind) else String()
 
 
-def _add_missing(connection: Connection, table: Table) -> None:
-    there = {column["name"] for column in inspect(connection).get_columns(table.name, schema=table.schema)}
+def _add_missing_columns(connection: Connection, table: Table) -> None:
+    existing = {column["name"] for column in inspect(connection).get_columns(table.name, schema=table.schema)}
     name = connection.dialect.identifier_preparer.format_table(table)
     for column in table.columns:
-        if column.name not in there:
+        if column.name not in existing:
             definition = CreateColumn(column).compile(dialect=connection.dialect)
             connection.execute(text(f"ALTER TABLE {name} ADD COLUMN {definition}"))

@@ -1,4 +1,4 @@
-"""Parquet files, one a table; all of them are there, whole, or as they were before."""
+"""A sink for Parquet files, one a table; either all of them are replaced or none."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -7,12 +7,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from connector.disk import unfinished_file
-from connector.exports.sink import Parts
-from connector.exports.tables import TABLES
+from connector.exports.sink import TableBatches
+from connector.exports.table_schemas import TABLES
 
 
-class ParquetFiles:
-    """Writes `files`, by table; raises OSError where the disk fails."""
+class ParquetSink:
+    """Writes a file for each table. Raises OSError if the disk fails."""
 
     def __init__(self, files: Mapping[str, Path]) -> None:
         self._files = dict(files)
@@ -26,14 +26,14 @@ class ParquetFiles:
             self.close()
             raise
 
-    def take(self, parts: Parts) -> dict[str, int]:
-        """See `Sink.take`."""
-        found = dict.fromkeys(self._files, 0)
+    def write(self, parts: TableBatches) -> dict[str, int]:
+        """See `Sink.write`."""
+        row_counts = dict.fromkeys(self._files, 0)
         for name, writer in self._writers.items():
             for batch in parts[name].batches:
                 writer.write_batch(batch)
-                found[name] += batch.num_rows
-        return found
+                row_counts[name] += batch.num_rows
+        return row_counts
 
     def finish(self) -> None:
         """See `Sink.finish`."""
@@ -51,6 +51,6 @@ class ParquetFiles:
             path.unlink(missing_ok=True)
 
 
-def files_in(folder: Path) -> dict[str, Path]:
-    """The file of every table in a folder."""
+def table_files(folder: Path) -> dict[str, Path]:
+    """Return the file of every table in a folder."""
     return {name: folder / f"{name}.parquet" for name in TABLES}

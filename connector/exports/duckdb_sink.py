@@ -1,14 +1,14 @@
-"""Tables in a DuckDB file."""
+"""A sink for a DuckDB file."""
 
 from pathlib import Path
 
 from connector.embedded import connect
-from connector.exports.sink import Parts
-from connector.exports.tables import TABLES
+from connector.exports.sink import TableBatches
+from connector.exports.table_schemas import TABLES
 
 
-class DuckDBTables:
-    """The tables in a schema of a DuckDB file, which are made, or given new columns, where need be."""
+class DuckDBSink:
+    """Writes the tables to a schema of a DuckDB file; creates missing tables and columns."""
 
     def __init__(self, file: Path, schema: str) -> None:
         self._schema = _quoted(schema)
@@ -16,23 +16,23 @@ class DuckDBTables:
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
         for name, columns in TABLES.items():
-            self._make(name, columns.empty_table())
+            self._create_table(name, columns.empty_table())
 
-    def take(self, parts: Parts) -> dict[str, int]:
-        """See `Sink.take`."""
-        found: dict[str, int] = {}
+    def write(self, parts: TableBatches) -> dict[str, int]:
+        """See `Sink.write`."""
+        row_counts: dict[str, int] = {}
         self._connection.begin()
         for name, part in parts.items():
-            table, found[name] = f"{self._schema}.{name}", 0
+            table, row_counts[name] = f"{self._schema}.{name}", 0
             self._connection.execute(
                 f"DELETE FROM {table} WHERE sync_run_id IN (SELECT unnest(?))", [list(part.run_ids)]
             )
             for batch in part.batches:
                 self._connection.register("batch", batch)
                 self._connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM batch")
-                found[name] += batch.num_rows
+                row_counts[name] += batch.num_rows
         self._connection.commit()
-        return found
+        return row_counts
 
     def finish(self) -> None:
         """See `Sink.finish`."""
@@ -41,7 +41,7 @@ class DuckDBTables:
         """See `Sink.close`."""
         self._connection.close()
 
-    def _make(self, name: str, empty: object) -> None:
+    def _create_table(self, name: str, empty: object) -> None:
         table = f"{self._schema}.{name}"
         self._connection.register("empty", empty)
         self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table} AS SELECT * FROM empty")

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from connector.config.project import load_project
-from connector.notifications.message import message_without_run
-from connector.notifications.sending import send
-from connector.notifications.tell import tell_of_none
+from connector.notifications.dispatch import notify_of_missing_run
+from connector.notifications.message import missing_run_message
+from connector.notifications.notifier import send
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import Reply, TikTok, serving
@@ -176,7 +176,7 @@ def test_services_that_do_not_answer_are_not_waited_for_longer_than_said(project
     changed(project, lambda settings: settings.update(notifications=hooks))
     orchestration(project, notify=[])
     opened = load_project(project.directory, {})
-    message = message_without_run(NAME, "default", "It could not begin.")
+    message = missing_run_message(NAME, "default", "It could not begin.")
     notes: list[str] = []
     began = time.monotonic()
     send([(opened.notification(name), message) for name in hooks], notes.append, 0.3)
@@ -186,7 +186,7 @@ def test_services_that_do_not_answer_are_not_waited_for_longer_than_said(project
 
 def test_what_could_not_begin_is_told_and_recovers(project: Shop, service: Service) -> None:
     notes: list[str] = []
-    tell_of_none(
+    notify_of_missing_run(
         load_project(project.directory, {}), NAME, {"team": ("failed",)}, "The run was ended by signal 9.", notes.append
     )
     assert run(project).code == 0
