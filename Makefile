@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where nothing compiled may be kept, each of the hundreds of processes of the tests would compile the connector anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo test thorough fuzz crash large audiences soak browser check guard bench bench-large docs constraints format clean
+.PHONY: install demo test thorough fuzz mutants crash large audiences soak browser check guard bench bench-large docs constraints format clean
 
 install: $(STAMP)
 
@@ -32,6 +32,10 @@ thorough: install
 fuzz: FUZZ_SECONDS ?= 60
 fuzz: install
 	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/pytest -n 2 --dist worksteal -q tests/fuzz
+
+# MUTANTS changes of the product, chosen by MUTANTS_SEED, and which of them no test notices.
+mutants: install
+	MUTANTS=$(MUTANTS) MUTANTS_SEED=$(MUTANTS_SEED) $(BIN)/python -m tests.mutants
 
 # Hundreds of processes killed at random moments, each followed by one that goes on. CRASH_KILLS=N is how many of each
 # scenario, CRASH_SEED=N chooses other moments.
