@@ -101,7 +101,17 @@ _DECODED_PHONE = re.compile(rf"(?:\B\+|{_ENCODED_PLUS}){_AFTER_PLUS}", re.ASCII)
 _NEXT_PHONE = re.compile(rf"[+ {_ENCODED_PLUS}]{_AFTER_PLUS}", re.ASCII)
 _IN_TEXTS, _DIALLED = re.compile(PHONE_IN_TEXT, re.ASCII), re.compile(DIALLED_PHONE, re.ASCII)
 _UNUSUAL, _WRITTEN = re.compile(f"{UNUSUAL}|{CONTROLS}"), re.compile(WRITTEN_PHONE, re.ASCII)
-_IN_MESSAGES = re.compile(rf"[^\s@\",:;()<>\\]*(?:@|%40)[^\s\",:;()<>\\]*|{ANY_NUMBER}|'[^']*'")
+_IN_MESSAGES = re.compile(rf"[^\s@\",:;()<>\\]*(?:@|%40)[^\s\",:;()<>\\]*|{ANY_NUMBER}")
+
+_LETTER = "[A-Za-z\u00c0-\u024f]"
+_IN_WORD = rf"(?<={_LETTER}{_LETTER})['\u2019](?={_LETTER})"
+"""An apostrophe, as in `can't`; behind a single letter it may begin a value, as in `b'…'`."""
+_APOSTROPHE = re.compile(_IN_WORD)
+_QUOTES = "'\"`\u00ab\u00b4\u00bb\u2018-\u201f\u2032\u2033\u2039\u203a\u300c-\u300f\uff02\uff07"
+_QUOTE = re.compile(rf"(?!{_IN_WORD})[{_QUOTES}]")
+_WORD = re.compile("[A-Za-z0-9]")
+_INSIDE_VALUE = re.compile(rf"(?!['\u2019][st]\b){_IN_WORD}")
+_LITERAL = re.compile(rf"(?!{_IN_WORD})'[^']*(?:'|\Z)")
 
 
 def anonymous(text: str) -> str:
@@ -139,11 +149,36 @@ def _without(phones: re.Pattern[str], text: str) -> str:
 
 
 def redact(text: str, longest: int = 500) -> str:
-    """Shorten a warehouse's message, which likes to quote what it could not read, to one line.
+    """Shorten a message that may quote data to one line without quoted values, addresses and numbers.
 
-    Quoted values and everything around an @ go too; at most `longest` characters stay.
+    Nobody escapes quotation marks in values, so everything from the first one to the last one is removed. At most
+    `longest` characters stay.
     """
+    span = quoted_span(text)
+    return _on_one_line(f"{text[: span[0]]}{REDACTED}{text[span[1] :]}" if span else text, longest)
+
+
+def redact_literals(text: str, longest: int = 500) -> str:
+    """Shorten a message about a statement, not about data: names in double quotation marks stay."""
+    return _on_one_line(_LITERAL.sub(REDACTED, text), longest)
+
+
+def _on_one_line(text: str, longest: int) -> str:
     return _IN_MESSAGES.sub(REDACTED, " ".join(without_addresses(text).split()))[:longest]
+
+
+def quoted_span(text: str, start: int = 0) -> tuple[int, int] | None:
+    """Return where quoted values begin and end in a text: at its end if it was shortened or nothing closes them."""
+    marks = [match.start() for match in _QUOTE.finditer(text, start)]
+    if not marks:
+        return None
+    if len(marks) == 1:
+        # It may close a value that begins right behind a word.
+        apostrophe = _APOSTROPHE.search(text, start, marks[0])
+        return (apostrophe.start() if apostrophe else marks[0]), len(text)
+    end = marks[-1] + 1
+    is_closed = not text.endswith(("...", "…")) and not _WORD.match(text, end) and not _INSIDE_VALUE.search(text, end)
+    return marks[0], end if is_closed else len(text)
 
 
 def holds_address(text: str) -> bool:

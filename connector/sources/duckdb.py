@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +14,11 @@ from connector.embedded import connect as open_database
 from connector.errors import SourceError
 from connector.sources.conversion import converted
 from connector.sources.duckdb_access import is_restricted, restrict
+from connector.sources.duckdb_errors import named_errors
 from connector.sources.duckdb_recipe import Restrict, make
 from connector.sources.duckdb_statement import check_plan, check_statement, views_of
 from connector.sources.duckdb_types import conversions, exact
-from connector.sources.failures import FAILED, OPENING, named_errors
+from connector.sources.failures import FAILED, OPENING
 
 BATCH_ROWS = 65_536
 IN_MEMORY = ":memory:"
@@ -47,7 +48,7 @@ def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "D
     if path == IN_MEMORY:
         return DuckDBSource(partial(_open, path, read_only=False), within)
     file = directory / path
-    with _named_errors(OPENING):
+    with named_errors(OPENING):
         is_missing = not file.exists()
     if is_missing:
         make(file, path, within)
@@ -181,7 +182,7 @@ def _names(cursor: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation,
 
 
 def _open(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    with _named_errors(OPENING):
+    with named_errors(OPENING):
         connection = open_database(path, read_only=read_only)
         if is_restricted(connection):
             return connection
@@ -194,7 +195,7 @@ def _open(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 @contextmanager
 def _query_errors() -> Iterator[None]:
     """Errors of a query in one sentence, with what to do about a file or an extension that is out of its reach."""
-    with _named_errors():
+    with named_errors(FAILED):
         try:
             yield
         except duckdb.PermissionException as error:
@@ -210,7 +211,3 @@ def _query_errors() -> Iterator[None]:
                 message = f'{FAILED}: it needs DuckDB\'s extension "{name}", and queries run without extensions.'
                 raise SourceError(message) from None
             raise
-
-
-def _named_errors(what: str = FAILED) -> AbstractContextManager[None]:
-    return named_errors(what, (duckdb.Error, pa.ArrowException, OSError))

@@ -9,8 +9,8 @@ import duckdb
 from connector.disk import is_file
 from connector.embedded import connect
 from connector.errors import SourceError
+from connector.sources.duckdb_errors import named_errors
 from connector.sources.duckdb_statement import RUNS_SQL
-from connector.sources.failures import named_errors
 
 Restrict = Callable[[duckdb.DuckDBPyConnection, list[str]], None]
 """Restricts a session; the texts are SQL that will run in it."""
@@ -42,10 +42,9 @@ def make(file: Path, shown: str, restrict: Restrict) -> None:
             f'The warehouse file "{shown}" does not exist, nor a {recipe.name} beside it to make it from.'
         )
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    errors = (duckdb.Error, OSError, UnicodeDecodeError)
     try:
         with (
-            named_errors(f"{recipe.name} could not make the warehouse", errors),
+            named_errors(f"{recipe.name} could not make the warehouse"),
             connect(str(unfinished)) as connection,
         ):
             sql = recipe.read_text(encoding="utf-8")

@@ -1,13 +1,10 @@
 """A driver's errors in one sentence, without what they quote."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import unquote
 
 from connector.config.warehouse import Warehouse
-from connector.errors import SourceError
-from connector.redaction import REDACTED, redact
+from connector.redaction import REDACTED, redact, redact_literals
 
 OPENING = "The warehouse could not be opened"
 FAILED = "The query failed"
@@ -23,18 +20,12 @@ def secrets_of(warehouse: Warehouse) -> tuple[str, ...]:
     return tuple(sorted(secrets - {""}, key=len, reverse=True))
 
 
-def said(error: BaseException | str, secrets: tuple[str, ...] = ()) -> str:
-    """An error's words on one line, without the secrets and without what looks like an identifier."""
+def said(error: BaseException | str, secrets: tuple[str, ...] = (), *, quotes_data: bool = True) -> str:
+    """Return an error's words on one line, without the secrets and without what looks like an identifier.
+
+    Names in double quotation marks stay if the error does not quote data.
+    """
     text = str(error)
     for secret in secrets:
         text = text.replace(secret, REDACTED)
-    return redact(text)
-
-
-@contextmanager
-def named_errors(what: str, kinds: tuple[type[BaseException], ...], secrets: tuple[str, ...] = ()) -> Iterator[None]:
-    """Errors of these kinds become a SourceError that begins with `what`."""
-    try:
-        yield
-    except kinds as error:
-        raise SourceError(f"{what}: {said(error, secrets)}") from None
+    return redact(text) if quotes_data else redact_literals(text)

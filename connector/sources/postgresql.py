@@ -15,7 +15,6 @@ from sqlalchemy.exc import ArgumentError
 
 from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError, SourceError
-from connector.redaction import REDACTED
 from connector.sources.failures import FAILED, OPENING, said, secrets_of
 from connector.sources.opaque import PlainTypes
 from connector.sources.statement import refuse_other_statements
@@ -28,7 +27,8 @@ _TEXT_TYPES = "SELECT typname::text FROM pg_catalog.pg_type WHERE typtype = 'e' 
 _MONEY_UNIT = "SELECT 1::pg_catalog.money AS unit"
 _ERRORS = (adbc_driver_manager.Error, pa.ArrowException, OSError)
 _PRIMARY = re.compile(r"(?:ERROR|FATAL):\s+(?P<said>[^\n]*)")
-_ABOUT_DATA = "22"
+_ABOUT_NAMES = ("08", "28", "3D", "3F", "42", "53", "55", "57")
+"""Classes of errors whose messages quote names and no values."""
 """The class of SQLSTATEs whose messages quote values, as others quote names."""
 
 
@@ -166,13 +166,13 @@ def _named_errors(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
     try:
         yield
     except _ERRORS as error:
-        raise SourceError(f"{what}: {_sentence(error, secrets)}") from None
+        raise SourceError(f"{what}: {_sentence(error, secrets, quotes_data=what != OPENING)}") from None
 
 
-def _sentence(error: BaseException, secrets: tuple[str, ...]) -> str:
+def _sentence(error: BaseException, secrets: tuple[str, ...], *, quotes_data: bool) -> str:
     """What the server said, without the query that the driver repeats; else what the driver said."""
     found, state = _PRIMARY.search(str(error)), getattr(error, "sqlstate", None)
     if found is None:
-        return said(str(error).partition("[libpq] ")[2] or error, secrets)
-    text = re.sub('"[^"]*"', REDACTED, found["said"]) if (state or "").startswith(_ABOUT_DATA) else found["said"]
-    return said(text, secrets) + (f" ({state})" if state else "")
+        return said(str(error).partition("[libpq] ")[2] or error, secrets, quotes_data=quotes_data)
+    quotes_data = quotes_data and not (state or "").startswith(_ABOUT_NAMES)
+    return said(found["said"], secrets, quotes_data=quotes_data) + (f" ({state})" if state else "")

@@ -124,16 +124,18 @@ def _named_errors(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
     try:
         yield
     except Error as error:
-        raise SourceError(f"{what}: {_sentence(error, secrets)}") from None
+        raise SourceError(f"{what}: {_sentence(error, secrets, quotes_data=what != OPENING)}") from None
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{what}: {said(error, secrets)}") from None
 
 
-def _sentence(error: Error, secrets: tuple[str, ...]) -> str:
+def _sentence(error: Error, secrets: tuple[str, ...], *, quotes_data: bool) -> str:
     """Snowflake's code, its words, and the query's id, by which its history tells more."""
     text = re.sub(r"^(?:\d{6} \(\w{5}\): )+", "", error.raw_msg)
     if (error.sqlstate or "").startswith(_ABOUT_NAMES):
+        quotes_data = False
         text = re.sub(r"'([A-Za-z_][\w.$]*)'", r'"\1"', text)
     state = f" ({error.sqlstate})" if error.sqlstate else ""
     code = f"{error.errno:06d}{state}: " if error.errno and error.errno > 0 else ""
-    return f"{code}{said(text, secrets)}" + (f" (query {error.sfqid})" if error.sfqid else "")
+    words = said(text, secrets, quotes_data=quotes_data)
+    return f"{code}{words}" + (f" (query {error.sfqid})" if error.sfqid else "")

@@ -1,5 +1,6 @@
 """Every database that has no faster way: through SQLAlchemy, streamed by the server where its driver can."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import CursorResult, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from connector.config.warehouse import Warehouse
 from connector.errors import SourceError
@@ -25,6 +26,9 @@ _READ_ONLY = {
     "oracle": "SET TRANSACTION READ ONLY",
 }
 """For databases that can be told to. With the others, what a statement did is rolled back."""
+
+_ABOUT_NAMES = re.compile('near "|no such |ambiguous column |unable to open ')
+"""How SQLite's messages begin that quote no values; SQLite has one kind of error for all of them."""
 
 _MYSQL = frozenset({"mysql", "mariadb"})
 
@@ -140,4 +144,6 @@ def _named_errors(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise SourceError(f"{what}: {said(getattr(error, 'orig', None) or error, secrets)}") from None
+        words = getattr(error, "orig", None) or error
+        is_about_names = what == OPENING or isinstance(error, ProgrammingError) or _ABOUT_NAMES.match(str(words))
+        raise SourceError(f"{what}: {said(words, secrets, quotes_data=not is_about_names)}") from None

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connector.destinations.tiktok.redact import redact
 
@@ -33,6 +35,9 @@ def test_what_could_name_a_person_is_taken_out(message: str, secret: str) -> Non
         "Missing required field(s): data.12.event_time.",
         "Invalid value for data[3].event_id: not a valid string.",
         "Field 'event_id' is not valid.",
+        "Field `data[3].properties.contents.0.content_id` is not valid.",
+        "Event “CompletePayment” of 'web' needs \"page.url\".".replace("'web'", "web"),
+        "It can't be read: Bob's token doesn't allow it.",
         "Too many requests. Please retry in some time.",
         "App reaches the QPS limit: 1000.",
         "No permission to operate pixel code: C4ABCDEFGHIJKLMNOPQR. You must be an admin or operator.",
@@ -40,6 +45,29 @@ def test_what_could_name_a_person_is_taken_out(message: str, secret: str) -> Non
 )
 def test_what_helps_stays(message: str) -> None:
     assert redact(message) == message
+
+
+MARKS = ["''", '""', "``", "“”", "„“", "‘’", "«»", "‹›", "＂＂"]
+PIECES = st.sampled_from([*"".join(MARKS), *" .,:;=()\n", "Xq", "O'", "n't ", "event_id", "jo@x.co", "https://x.co/"])
+
+
+@given(
+    marks=st.sampled_from(MARKS),
+    pieces=st.lists(PIECES, max_size=10),
+    frame=st.sampled_from(["Field 'user.city': {} isn't valid.", "{} is unknown.", "data.3.order_id: got {}"]),
+)
+def test_what_is_quoted_is_taken_out_whatever_it_holds(marks: str, pieces: list[str], frame: str) -> None:
+    value = "".join(["Xq", *pieces, "Xq"])
+    said = redact(frame.format(f"{marks[0]}{value}{marks[1]}"))
+    assert said == frame.format("[value]")
+
+
+@pytest.mark.parametrize("name", ["Jane", "O'Brien", "jane_doe", "Jane.Doe"])
+@pytest.mark.parametrize("marks", MARKS)
+def test_a_name_of_one_word_is_no_name_of_a_field(marks: str, name: str) -> None:
+    assert redact(f"Invalid value {marks[0]}{name}{marks[1]} for data.3.user.city.") == (
+        "Invalid value [value] for data.3.user.city."
+    )
 
 
 def test_a_message_is_one_line_of_at_most_500_characters() -> None:

@@ -1,0 +1,56 @@
+"""DuckDB's errors without the values that they quote, which may hold any quotation mark or line break."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import pyarrow as pa
+
+from connector.errors import SourceError
+from connector.redaction import REDACTED, redact, redact_literals
+
+_ABOUT_STATEMENT = re.compile(r"(?:Parser|Syntax|Binder|Catalog|Permission|IO|Out of Memory|Dependency) Error: ")
+_PLACE = re.compile(r"\n\n(?P<line>LINE \d+: [^\n]*)\n *\^+\s*\Z")
+"""Where the error is in the query. Behind a value that looks alike there is more, at least its quotation mark."""
+_CSV = re.compile(r"[^\n]*CSV Error on Line: \d+(?=\n)")
+_CSV_FAULT = re.compile(
+    r"\n(Column [^\n]* is being converted as type [^\n]*|Expected Number of Columns: \d+ Found: \d+|"
+    r"Value with unterminated quote found\.|Maximum line size of \d+ bytes exceeded[^\n]*)(?=\n)"
+)
+_UNQUOTED = re.compile(
+    r"((?:Could not cast|with) value )(?!['\"]).*(?= to [A-Z]| can't be cast )|(Could not parse string ).*", re.DOTALL
+)
+"""A number, list or struct, and a text that is repeated."""
+
+_BREAK, _LONGEST = "\x00", 500
+
+
+@contextmanager
+def named_errors(what: str) -> Iterator[None]:
+    """Raise SourceError, which begins with `what`, for errors of DuckDB and of files that it reads."""
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{what}: {words_of(error)}") from None
+
+
+def words_of(error: BaseException) -> str:
+    """Return an error's words on one line, without values."""
+    # DuckDB shortens long messages, be it within a character.
+    text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+    if _ABOUT_STATEMENT.match(text):
+        return redact_literals(text)
+    if csv := _CSV.match(text):
+        # The line itself comes first, as it is in the file.
+        faults = _CSV_FAULT.findall(text)
+        return redact(f"{csv[0]}: {faults[-1]}" if faults else csv[0])
+    place = _PLACE.search(text)
+    value = _UNQUOTED.sub(rf"\1\2{REDACTED}", text[: place.start()] if place else text)
+    return _first_line(value) + (f" {redact_literals(place['line'])}" if place else "")
+
+
+def _first_line(text: str) -> str:
+    """Return the line on which an error's last value ends; further ones may repeat the value."""
+    words = redact(text.replace("\n", _BREAK), longest=len(text) + len(REDACTED))
+    return words.partition(_BREAK)[0].strip()[:_LONGEST]
