@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fuzz.fuzzing import Tried
+from tests.fuzz.fuzzing import SEED, Input, Tried, keep
+from tests.fuzz.under_way import take_fatal
 
 Record = Callable[[Tried], None]
 _TRIED = "tried"
@@ -22,7 +23,11 @@ def record_tried(record_property: Callable[[str, object], None], request: pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print a line for each target that found nothing."""
+    """Print a line for each target that found nothing, and for each input whose process died."""
+    if not hasattr(terminalreporter.config, "workerinput"):
+        for border, name, content, seed in take_fatal():
+            kept = keep(border, Input(name, content))
+            terminalreporter.write_line(f"The process died: {border}, {SEED}={seed}, {kept}", red=True)
     for report in terminalreporter.getreports("passed"):
         for name, line in report.user_properties:
             if name == _TRIED:

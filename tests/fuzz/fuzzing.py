@@ -19,6 +19,8 @@ import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis.strategies import SearchStrategy
 
+from tests.fuzz.under_way import UnderWay
+
 FOLDER = Path(__file__).parent / "corpus"
 SECONDS, SEED = "FUZZ_SECONDS", "FUZZ_SEED"
 """Variables of `make fuzz`."""
@@ -66,6 +68,8 @@ class Tried:
 
     first_seed: int
     seconds: float
+    under_way: UnderWay
+    seed: int = 0
     ends: float | None = None
     inputs: int = 0
     failed: float | None = None
@@ -78,6 +82,7 @@ class Tried:
         if self.failed and time.monotonic() > self.failed + SECONDS_TO_SHRINK and case != self.smallest:
             return
         self.inputs += 1
+        self.under_way.write(case.name, case.content, self.seed)
         try:
             check(case)
         except Exception:
@@ -106,21 +111,23 @@ def fuzz(border: str, inputs: SearchStrategy[Input], check: Check, *, environ: M
     """Check inputs until the time is up. A failure is made small, and kept in the corpus when `make fuzz` finds it."""
     seconds = float(environ.get(SECONDS) or TEST_SECONDS)
     first_seed = int(environ.get(SEED) or (time.time_ns() % 10**9 if environ.get(SECONDS) else 0))
-    tried = Tried(first_seed, seconds)
-    seed = first_seed
+    tried = Tried(first_seed, seconds, UnderWay(border), first_seed)
     try:
         while True:
-            _round(inputs, check, tried, seed)
-            seed += 1
+            _round(inputs, check, tried)
+            tried.seed += 1
     except TimeIsUp:
         return tried
     except Exception as error:
-        error.add_note(f"\n{border}: {SEED}={seed}, after {tried.inputs:,} inputs: {_kept(border, tried, environ)}")
+        kept = _kept(border, tried, environ)
+        error.add_note(f"\n{border}: {SEED}={tried.seed}, after {tried.inputs:,} inputs: {kept}")
         raise
+    finally:
+        tried.under_way.remove()
 
 
-def _round(inputs: SearchStrategy[Input], check: Check, tried: Tried, seed: int) -> None:
-    @hypothesis.seed(seed)
+def _round(inputs: SearchStrategy[Input], check: Check, tried: Tried) -> None:
+    @hypothesis.seed(tried.seed)
     @hypothesis.settings(
         max_examples=INPUTS_A_SEED,
         database=None,
@@ -141,7 +148,12 @@ def _kept(border: str, tried: Tried, environ: Mapping[str, str]) -> str:
     case = tried.smallest
     if case is None or not environ.get(SECONDS):
         return f"{case!r}"
+    return keep(border, case)
+
+
+def keep(border: str, case: Input, folder: Path = FOLDER) -> str:
+    """Add an input to the corpus of its border, and tell where."""
     begin, dot, suffixes = case.name.partition(".")
     name = f"{begin.partition('_')[0]}_{sha256(case.content).hexdigest()[:8]}{dot}{suffixes}"
-    (FOLDER / border / name).write_bytes(case.content)
+    (folder / border / name).write_bytes(case.content)
     return f"kept as corpus/{border}/{name}"
