@@ -233,8 +233,8 @@ def addressed(text: str) -> list[str]:
         found.append(before[: ends[-1]] if ends else "")
         inside, _, before = piece.partition(">")
         found.append(inside)
-    outside = {*found[::2]}
-    return [one for one in [*found, before] if "@" in one or one not in {*outside, before}]
+    found.append(before)
+    return [one for place, one in enumerate(found) if "@" in one or place % 2]
 
 
 def bare(word: str) -> str:
