@@ -70,6 +70,8 @@ class Reason(StrEnum):
     INVALID_ID = "invalid_id"
     """An id (`event_id`, `order_id`, `shop_id`, `content_id`, a click or cookie id) is a floating-point number of 2^53
     or more, which may have lost digits."""
+    INVALID_VALUE = "invalid_value"
+    """A parameter does not take the value, or a required one has none. No parameter of today gives this reason."""
     MISSING_PAGE_URL = "missing_page_url"
     """A web event has no `page_url`."""
     MISSING_IDENTITY = "missing_identity"

@@ -15,6 +15,7 @@ REASONS = {
     "invalid_amount": "has a price, quantity or value that cannot be one",
     "invalid_event_channel": "has a channel that TikTok does not know",
     "invalid_id": "has an id that lost digits when it was stored as a number",
+    "invalid_value": "has a value that its parameter does not take, or lacks a required one",
     "missing_page_url": "is a web event without its page",
     "missing_identity": "gives nobody to match",
     "invalid_identity": "gives somebody, but nothing valid to match",

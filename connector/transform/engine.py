@@ -12,7 +12,7 @@ from connector.embedded import connect_isolated
 from connector.errors import SourceError
 from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
-from connector.transform.compiler.payload import FOUND_BY
+from connector.transform.compiler.rejected_columns import FOUND_BY
 from connector.transform.derived import derived_in, with_derived
 from connector.transform.plain_ids import is_plain
 from connector.transform.readable import readable

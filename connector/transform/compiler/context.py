@@ -1,11 +1,12 @@
-"""What every part of the compiler works with: the layers, the binding and the rules."""
+"""What every part of the compiler works with: the layers, the binding, the rules, and what is found of a row."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 import pyarrow as pa
 
-from connector.catalogue import BY_NAME, Kind, Parameter, Plain
+from connector.catalogue import BY_NAME, PARAMETERS, Kind, Parameter, Plain
+from connector.outcomes import Reason, RowWarning
 from connector.transform.binding import (
     WITHOUT_PLACEHOLDERS,
     Binding,
@@ -27,7 +28,7 @@ from connector.transform.template import Scalar
 
 
 class Level(IntEnum):
-    """The layers, bottom up: an expression may use what stands on lower ones."""
+    """The layers, bottom up: an expression may use what is on lower ones."""
 
     ROUTE = 0
     TEXT = 1
@@ -45,13 +46,18 @@ class Level(IntEnum):
     LAST = 13
 
 
+PHONES = tuple(one.name for one in PARAMETERS if one.kind is Kind.PHONE)
+_WEB, _OFFLINE = frozenset({"web"}), frozenset({"offline"})
+
+
 @dataclass
 class Context:
-    """One compilation. `web` is None where each row says for itself whether it is a web event."""
+    """One compilation."""
 
     binding: Binding
     rules: EventRules
     web: bool | None
+    """Whether the rows are web events; None: each row says so itself, in the column `is_web`."""
     layers: Layers = field(default_factory=Layers)
     given: dict[str, str] = field(default_factory=dict)
     placeholders: dict[str, str] = field(default_factory=dict)
@@ -60,30 +66,49 @@ class Context:
     """The columns of ids that are guarded; in queries over usual rows none of them can name a person."""
     inexact: dict[str, str] = field(default_factory=dict)
     """By parameter, when its column holds a number that may have lost digits."""
+    reasons: dict[Reason, list[str]] = field(default_factory=dict)
+    """The conditions on which a row is rejected."""
+    warnings: dict[RowWarning, list[str]] = field(default_factory=dict)
+    """The conditions on which a row has a warning."""
+
+    def reject(self, reason: Reason, condition: str | None) -> None:
+        """Reject the rows for which the condition holds, if there are any."""
+        self.reasons.setdefault(reason, []).extend(filter(None, [condition]))
+
+    def warn(self, warning: RowWarning, condition: str | None) -> None:
+        """Give the rows for which the condition holds a warning, if there are any."""
+        self.warnings.setdefault(warning, []).extend(filter(None, [condition]))
+
+    def takes(self, parameter: Parameter) -> bool:
+        """Tell whether any row's event source takes the parameter."""
+        if self.web is None:
+            return bool(parameter.sources & (_WEB | _OFFLINE))
+        return ("web" if self.web else "offline") in parameter.sources
+
+    def is_for_all(self, parameter: Parameter) -> bool:
+        """Tell whether every row's event source takes the parameter."""
+        return self.takes(parameter) and self._is_taken(parameter) is None
 
     def fields(self, name: str) -> tuple[Field, ...]:
-        """The columns that fill the parameter, none where it does not go with the event source."""
-        if BY_NAME[name].sources == {"web"} and self.web is False:
-            return ()
-        return self.binding.fields.get(name, ())
+        """Return the columns that fill the parameter, none if it does not go with the event source."""
+        return self.binding.fields.get(name, ()) if self.takes(BY_NAME[name]) else ()
 
     def text(self, name: str) -> str | None:
-        """The column holding the parameter's text, stripped and NULL where blank; None where nothing fills it."""
+        """Return the column holding the parameter's text, stripped and NULL if blank; None if nothing fills it."""
         if name in self.given:
             return self.given[name]
-        constant = self.binding.constants.get(name)
-        fields = self.fields(name)
-        if constant is not None and (self.web is not False or "offline" in BY_NAME[name].sources):
+        parameter, constant, fields = BY_NAME[name], self.binding.constants.get(name), self.fields(name)
+        if constant is not None and self.takes(parameter):
             column = f"given_{name}"
-            value = literal(constant.value, BY_NAME[name].kind)
-            given = self.layers.put(Level.GIVEN, column, self.for_web(name, value))
-            self.given[name] = self._guarded(column, given, BY_NAME[name].plain, text=isinstance(constant.value, str))
+            value = literal(constant.value, parameter.kind)
+            given = self.layers.put(Level.GIVEN, column, self.for_source(parameter, value))
+            self.given[name] = self._guarded(column, given, parameter.plain, text=isinstance(constant.value, str))
         elif fields:
-            self.given[name] = self.column_text(f"given_{name}", fields[0], BY_NAME[name])
+            self.given[name] = self.column_text(f"given_{name}", fields[0], parameter)
         return self.given.get(name)
 
     def json(self, name: str) -> str | None:
-        """The column holding the parameter's text as a JSON string; None where nothing fills it."""
+        """Return the column holding the parameter's text as a JSON string; None if nothing fills it."""
         text = self.text(name)
         if not text:
             return None
@@ -92,19 +117,19 @@ class Context:
         return self.layers.put(Level.JSON, f"json_{name}", json_text(text))
 
     def column_text(self, column: str, source: Field, parameter: Parameter) -> str:
-        """Puts the text of a column of the result, which is stripped, and gives the name it goes by."""
+        """Put the text of a column of the result, which is stripped, and return the name it goes by."""
         text = self.source_text(source, parameter)
         if is_marking(parameter.kind) and can_be_marked(source.kind):
-            self.placeholders.setdefault(parameter.name, self.for_web(parameter.name, f"{text} < {UNMARKED}"))
+            self.placeholders.setdefault(parameter.name, self.for_source(parameter, f"{text} < {UNMARKED}"))
             text = f"CASE WHEN {text} >= {UNMARKED} THEN {text} END"
             if parameter.kind is Kind.ID and pa.types.is_floating(source.kind):
                 inexact = is_inexact(f"c{source.index}")
-                self.inexact.setdefault(parameter.name, self.for_web(parameter.name, inexact))
-        given = self.layers.put(Level.GIVEN, column, self.for_web(parameter.name, text))
+                self.inexact.setdefault(parameter.name, self.for_source(parameter, inexact))
+        given = self.layers.put(Level.GIVEN, column, self.for_source(parameter, text))
         return self._guarded(column, given, parameter.plain, text=is_text(source.kind), source=source)
 
     def source_text(self, source: Field, parameter: Parameter) -> str:
-        """The text of a column, marked where it may be a placeholder and the parameter's kind asks for that."""
+        """Return the text of a column, marked if it may be a placeholder and the parameter's kind asks for that."""
         column = f"c{source.index}"
         if not is_marking(parameter.kind):
             text = text_of(column, source.kind)
@@ -141,11 +166,10 @@ class Context:
 
     def is_own_phone(self, given: str) -> str | None:
         """Return the condition that an id is a phone number of its own row; None if no column gives any."""
-        conditions = [
-            self._is_one_of(given, f"own_phone_{number}", field) for number, field in enumerate(self.fields("phone"))
-        ]
-        constant = self.binding.constants.get("phone")
-        conditions += [is_number_of(given, literal(constant.value))] if constant is not None else []
+        columns = [field for name in PHONES for field in self.fields(name)]
+        conditions = [self._is_one_of(given, f"own_phone_{number}", field) for number, field in enumerate(columns)]
+        constants = [constant for name in PHONES if (constant := self.binding.constants.get(name)) is not None]
+        conditions += [is_number_of(given, literal(constant.value)) for constant in constants]
         return f"({' OR '.join(conditions)})" if conditions else None
 
     def _is_one_of(self, given: str, column: str, field: Field) -> str:
@@ -155,21 +179,31 @@ class Context:
         texts = f"list_transform({source}, lambda x: {text_of('x', field.kind.value_type)})"
         return is_number_of(given, self.layers.put(Level.GIVEN, column, f"array_to_string({texts}, chr(10))"))
 
-    def for_web(self, name: str, expression: str) -> str:
-        """`expression`, NULL on offline rows where the parameter is for the web only."""
-        if self.web is None and BY_NAME[name].sources == {"web"}:
-            return f"CASE WHEN is_web THEN {expression} END"
-        return expression
+    def for_source(self, parameter: Parameter, expression: str) -> str:
+        """Return `expression`, NULL for rows whose event source does not take the parameter."""
+        condition = self._is_taken(parameter)
+        return f"CASE WHEN {condition} THEN {expression} END" if condition else expression
+
+    def on_source(self, parameter: Parameter, condition: str) -> str | None:
+        """Return `condition`, asked of rows whose event source takes the parameter; None if there are none."""
+        taken = self._is_taken(parameter)
+        return f"({taken} AND {condition})" if taken else condition if self.takes(parameter) else None
 
     def on_web(self, condition: str) -> str | None:
-        """`condition`, asked of web rows only; None where there are none."""
+        """Return `condition`, asked of web rows only; None if there are none."""
         if self.web is None:
             return f"(is_web AND {condition})"
         return condition if self.web else None
 
+    def _is_taken(self, parameter: Parameter) -> str | None:
+        """Return the condition that a row's event source takes the parameter; None if that is the same for all rows."""
+        if self.web is not None or not self.takes(parameter) or parameter.sources >= _WEB | _OFFLINE:
+            return None
+        return "is_web" if parameter.sources >= _WEB else "NOT is_web"
+
 
 def literal(value: Scalar, kind: Kind = Kind.TEXT) -> str:
-    """A template's constant as the SQL text of a stripped value, NULL where it is blank, or a placeholder."""
+    """Return a template's constant as the SQL text of a stripped value, NULL if it is blank, or a placeholder."""
     if isinstance(value, bool):
         return quote(str(value).lower())
     text = str(value).strip()

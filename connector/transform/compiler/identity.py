@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from connector.catalogue import BY_NAME, PARAMETERS, Kind, Parameter
+from connector.catalogue import IDENTIFIERS, PARAMETERS, Kind, Parameter
 from connector.hashed import PERSON_DIGITS
 from connector.outcomes import Reason, RowWarning
 from connector.transform.binding import WITHOUT_PLACEHOLDERS, Binding, Field, is_list
@@ -29,10 +29,12 @@ from connector.transform.sql.identity import (
 )
 from connector.transform.sql.text import is_text, lower, text_of
 
-_NAMES = ("email", "phone", "external_id")
 _REGIONS = ("phone_region", "country")
-OF_ITEMS = frozenset({"content_id"})
-"""Ids that lines of one event need not share."""
+_WARNINGS = {
+    Kind.EMAIL: RowWarning.INVALID_EMAIL,
+    Kind.PHONE: RowWarning.INVALID_PHONE,
+    Kind.EXTERNAL_ID: RowWarning.INVALID_EXTERNAL_ID,
+}
 
 MOST_COLUMNS = 16
 """Of phone numbers, for which it is counted how many are invalid."""
@@ -40,22 +42,30 @@ MOST_COLUMNS = 16
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """The columns and conditions of one identifier: its JSON value, its sorted digests as a JSON array,
-    whether something was given, whether a digest came of it, whether something given was invalid or stands for
-    nothing, and the first digits of its digests, one after the other.
+    """The columns and conditions of one identifier."""
 
-    `columns`: by column of the result, whether it gave something, and something invalid.
-    """
-
-    name: str
+    parameter: Parameter
     json: str
+    """Its JSON: a digest, or an array of digests."""
     sorted_json: str
+    """Its sorted digests as a JSON array."""
     given: str
+    """The condition that something was given."""
     present: str
+    """The condition that there is a digest."""
     invalid: str
+    """The condition that something invalid was given."""
     placeholder: str
+    """The condition that something given stands for no value."""
     persons: str
+    """The first digits of its digests, one after the other."""
     columns: dict[str, tuple[str, str]]
+    """By column of the result, the conditions that it gave something, and something invalid."""
+
+    @property
+    def name(self) -> str:
+        """The parameter's name."""
+        return self.parameter.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +83,37 @@ class _Packed:
 
 
 def compile_identities(context: Context) -> list[Identifier]:
-    """Puts the digests of every identifier that something fills."""
-    return [found for name in _NAMES if (found := _identifier(context, BY_NAME[name]))]
+    """Put the digests of every identifier that something fills."""
+    found = [
+        one for parameter in PARAMETERS if parameter.kind in IDENTIFIERS and (one := _identifier(context, parameter))
+    ]
+    given = " OR ".join(one.given for one in found) or "false"
+    present = " OR ".join(one.present for one in found) or "false"
+    context.reject(Reason.MISSING_IDENTITY, f"NOT ({given})")
+    context.reject(Reason.INVALID_IDENTITY, f"NOT ({present})")
+    _warn(context, found)
+    return found
 
 
 def compile_persons(context: Context, identifiers: list[Identifier]) -> None:
-    """Puts persons: the first 16 digits of every digest, by which a person can be found again and forgotten."""
+    """Put persons: the first 16 digits of every digest, by which a person can be found again and forgotten."""
     parts = [one.persons for one in identifiers]
     context.layers.put(Level.LAST, "persons", f"concat({', '.join(parts)})" if parts else "''")
 
 
 def compile_phones(context: Context, identifiers: list[Identifier]) -> tuple[str, ...]:
-    """Puts phones: for column n, bit 2n is set where it gives a number, bit 2n + 1 where an invalid one.
+    """Put phones: for column n, bit 2n is set if it gives a number, bit 2n + 1 if an invalid one.
 
-    Gives the names of the columns.
+    Return the names of the columns.
     """
-    columns = {name: found for one in identifiers if one.name == "phone" for name, found in one.columns.items()}
+    phones = (one for one in identifiers if one.parameter.kind is Kind.PHONE)
+    columns = {name: found for one in phones for name, found in one.columns.items()}
     context.layers.put(Level.OUTCOME, "phones", phone_bits(columns))
     return tuple(columns)[:MOST_COLUMNS]
 
 
 def phone_bits(columns: Mapping[str, tuple[str, str]]) -> str:
-    """The bits of columns of phone numbers, by whether each gives one, and an invalid one."""
+    """Return the bits of columns of phone numbers, by whether each gives one, and an invalid one."""
     bits = [
         f"CASE WHEN {condition} THEN {1 << 2 * number + place} ELSE 0 END"
         for number, conditions in enumerate([*columns.values()][:MOST_COLUMNS])
@@ -103,47 +122,46 @@ def phone_bits(columns: Mapping[str, tuple[str, str]]) -> str:
     return f"({' + '.join(bits) or '0'})::UINTEGER"
 
 
-def reasons(identifiers: list[Identifier]) -> dict[Reason, str]:
-    """When a row says nothing of whom it is about, or nothing valid."""
-    given = " OR ".join(one.given for one in identifiers) or "false"
-    present = " OR ".join(one.present for one in identifiers) or "false"
-    return {Reason.MISSING_IDENTITY: f"NOT ({given})", Reason.INVALID_IDENTITY: f"NOT ({present})"}
-
-
-def warnings(context: Context, identifiers: list[Identifier]) -> dict[RowWarning, str]:
-    """When an identifier was given and dropped, and when phone numbers stand beside a country that is not known."""
-    words = {"email": RowWarning.INVALID_EMAIL, "phone": RowWarning.INVALID_PHONE}
-    if any(_is_floating(field.kind) for field in context.fields("external_id")):
-        words["external_id"] = RowWarning.INVALID_EXTERNAL_ID
-    found = {words[one.name]: one.invalid for one in identifiers if one.name in words}
-    given = [one.given for one in identifiers if one.name == "phone"]
+def _warn(context: Context, identifiers: list[Identifier]) -> None:
+    """Warn of an identifier that was dropped, and of phone numbers beside a country that is not known."""
+    for one in identifiers:
+        fields = context.fields(one.name)
+        if one.parameter.kind is not Kind.EXTERNAL_ID or any(_is_floating(field.kind) for field in fields):
+            context.warn(_WARNINGS[one.parameter.kind], one.invalid)
+    given = [one.given for one in identifiers if one.parameter.kind is Kind.PHONE]
     # The country of a web event warns by itself.
     is_sent = context.web is True and not context.binding.has("phone_region")
     if given and not is_sent and (unknown := put_unknown_country(context.layers, context.binding)):
-        found[RowWarning.UNKNOWN_COUNTRY] = f"({unknown} AND {given[0]})"
-    return found
+        context.warn(RowWarning.UNKNOWN_COUNTRY, f"({unknown} AND {given[0] if len(given) == 1 else _any(given)})")
+
+
+def _any(conditions: list[str]) -> str:
+    return f"({' OR '.join(conditions)})"
 
 
 def _is_floating(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind.value_type if is_list(kind) else kind))
 
 
-def placeholders(context: Context, identifiers: list[Identifier]) -> dict[RowWarning, str]:
-    """When a word that stands for nothing was given as an identifier, an id of the event, a place or a page."""
-    others = {one.name for one in PARAMETERS if one.kind in WITHOUT_PLACEHOLDERS and context.text(one.name)}
-    of_others = [context.placeholders[name] for name in sorted(others - OF_ITEMS) if name in context.placeholders]
-    found = [*(one.placeholder for one in identifiers), *of_others]
+def compile_placeholders(context: Context, identifiers: list[Identifier]) -> None:
+    """Warn of a word that stands for no value, given as an identifier, an id of the event, a place or a page.
+
+    Put item_placeholder, the same of the ids of the row's item, which lines of one event need not share.
+    """
+    others = [one for one in PARAMETERS if one.kind in WITHOUT_PLACEHOLDERS and context.text(one.name)]
+    names = sorted(one.name for one in others if one.name in context.placeholders)
+    of_items = {one.name for one in others if one.in_contents}
+    for one in identifiers:
+        context.warn(RowWarning.PLACEHOLDER_VALUE, one.placeholder)
+    for name in names:
+        if name not in of_items:
+            context.warn(RowWarning.PLACEHOLDER_VALUE, context.placeholders[name])
     if context.web is not True and context.binding.has("phone"):
-        found += region_placeholders(context.binding)
-    return {RowWarning.PLACEHOLDER_VALUE: " OR ".join(found)} if found else {}
-
-
-def compile_item_placeholder(context: Context) -> None:
-    """Puts item_placeholder: whether such a word was given as an id of the row's item."""
-    found = [context.placeholders[name] for name in sorted(OF_ITEMS) if name in context.placeholders]
-    context.layers.put(
-        Level.OUTCOME, "item_placeholder", f"coalesce({' OR '.join(found)}, false)" if found else "false"
-    )
+        for condition in region_placeholders(context.binding):
+            context.warn(RowWarning.PLACEHOLDER_VALUE, condition)
+    found = [context.placeholders[name] for name in names if name in of_items]
+    item_placeholder = f"coalesce({' OR '.join(found)}, false)" if found else "false"
+    context.layers.put(Level.OUTCOME, "item_placeholder", item_placeholder)
 
 
 def _identifier(context: Context, parameter: Parameter) -> Identifier | None:
@@ -158,7 +176,7 @@ def _identifier(context: Context, parameter: Parameter) -> Identifier | None:
     texts = {f"given_{parameter.name}_{number}": field for number, field in enumerate(fields)}
     for name, field in texts.items():
         text = context.source_text(field, parameter)
-        context.layers.put(Level.GIVEN, name, context.for_web(parameter.name, text))
+        context.layers.put(Level.GIVEN, name, context.for_source(parameter, text))
     return _of_scalars(context, parameter, texts)
 
 
@@ -173,7 +191,7 @@ def _of_scalars(context: Context, parameter: Parameter, texts: "dict[str, Field]
         one = digests[0]
         json = layers.put(Level.LIST, f"json_{name}", _scalar_json(one))
         return Identifier(
-            name,
+            parameter,
             json,
             _sorted_json(one, json),
             every[0].given,
@@ -194,11 +212,11 @@ def _of_scalars(context: Context, parameter: Parameter, texts: "dict[str, Field]
             [one.placeholder for one in every],
         )
     )
-    return _of_digest_list(context, name, _Packed("", invalid, placeholder), given, columns)
+    return _of_digest_list(context, parameter, _Packed("", invalid, placeholder), given, columns)
 
 
 def _put_packed(context: Context, name: str, packed: str) -> _Packed:
-    """Puts a packed text and what it comes to, once for each row."""
+    """Put a packed text and what it comes to, once for each row."""
     put, column = context.layers.put, f"{name}_packed"
     put(Level.DIGEST, column, packed)
     return _Packed(
@@ -211,7 +229,7 @@ def _put_packed(context: Context, name: str, packed: str) -> _Packed:
 def _of_lists(context: Context, parameter: Parameter, fields: tuple[Field, ...]) -> Identifier:
     layers, name = context.layers, parameter.name
     lists = ", ".join(_as_list(field, parameter) for field in fields)
-    texts = layers.put(Level.GIVEN, f"texts_{name}", context.for_web(name, f"flatten([{lists}])"))
+    texts = layers.put(Level.GIVEN, f"texts_{name}", context.for_source(parameter, f"flatten([{lists}])"))
     packed = f"array_to_string(list_transform({texts}, lambda x: {_packed_expression(context, parameter, 'x')}), '')"
     column = layers.put(Level.DIGEST, f"{name}_packed", packed)
     invalid = layers.put(Level.PACKED, f"{name}_invalid", f"coalesce(contains({column}, '{INVALID}'), false)")
@@ -221,7 +239,7 @@ def _of_lists(context: Context, parameter: Parameter, fields: tuple[Field, ...])
     layers.put(Level.LIST, f"digests_{name}", digest_list(column))
     given = f"(coalesce(len(digests_{name}), 0) > 0 OR {invalid})"
     columns = {", ".join(field.name for field in fields): (given, invalid)}
-    return _of_digest_list(context, name, _Packed(column, invalid, placeholder), given, columns)
+    return _of_digest_list(context, parameter, _Packed(column, invalid, placeholder), given, columns)
 
 
 def _as_list(field: Field, parameter: Parameter) -> str:
@@ -233,9 +251,10 @@ def _as_list(field: Field, parameter: Parameter) -> str:
 
 
 def _of_digest_list(
-    context: Context, name: str, packed: _Packed, given: str, columns: dict[str, tuple[str, str]]
+    context: Context, parameter: Parameter, packed: _Packed, given: str, columns: dict[str, tuple[str, str]]
 ) -> Identifier:
-    layers, distinct = context.layers, f"distinct_{name}"
+    layers, name = context.layers, parameter.name
+    distinct = f"distinct_{name}"
     every = f"digests_{name}"
     layers.put(Level.JSON, distinct, f"list_filter({every}, lambda x, i: list_position({every}, x) = i)")
     json = layers.put(
@@ -246,12 +265,12 @@ def _of_digest_list(
     sorted_json = f"CASE WHEN len({distinct}) > 0 THEN {_array(f'list_sort({distinct})')} ELSE '[]' END"
     present = f"coalesce(len({every}), 0) > 0"
     return Identifier(
-        name, json, sorted_json, given, present, packed.invalid, packed.placeholder, _starts(distinct), columns
+        parameter, json, sorted_json, given, present, packed.invalid, packed.placeholder, _starts(distinct), columns
     )
 
 
 def _scalar_json(digests: str) -> str:
-    """The JSON of the digests in a packed text: nearly all have one."""
+    """Return the JSON of the digests in a packed text: nearly all have one."""
     array = _array(split_digests(digests))
     return f"CASE WHEN strlen({digests}) > {DIGEST_LENGTH} THEN {array} ELSE '\"' || {digests} || '\"' END"
 
@@ -274,7 +293,7 @@ def _starts(digests: str) -> str:
 
 
 def _pack(context: Context, parameter: Parameter, text: str, field: Field | None) -> str:
-    """The packed digests of `text`, which comes of a column of the result, or is a constant."""
+    """Return the packed digests of `text`, which comes from a column of the result, or is a constant."""
     if parameter.kind is not Kind.PHONE or not field:
         return _packed_expression(context, parameter, text)
     country = put_country_of_phones(context.layers, context.binding)
@@ -292,7 +311,7 @@ def _packed_expression(context: Context, parameter: Parameter, text: str) -> str
 
 
 def put_unknown_country(layers: Layers, binding: Binding) -> str | None:
-    """Put whether the text that says where a row's phone numbers belong is no country; None where nothing says it."""
+    """Put whether the text that says where a row's phone numbers belong is no country; None if nothing says it."""
     if (country := put_country_of_phones(layers, binding)) is None:
         return None
     small = layers.put(Level.NORMAL, "region_small", lower(country))
@@ -300,13 +319,13 @@ def put_unknown_country(layers: Layers, binding: Binding) -> str | None:
 
 
 def put_country_of_phones(layers: Layers, binding: Binding) -> str | None:
-    """Put the text that says where a row's phone numbers belong, the first there is; None where nothing says it."""
+    """Put the text that says where a row's phone numbers belong, the first there is; None if nothing says it."""
     texts = [text for name in _REGIONS for text in _region_texts(binding, name)]
     return layers.put(Level.GIVEN, "region_of_phones", f"coalesce({', '.join(texts)})") if texts else None
 
 
 def region_placeholders(binding: Binding) -> list[str]:
-    """When a word that stands for nothing was given for where a row's phone numbers belong."""
+    """Return the conditions that a word for no value was given for where a row's phone numbers belong."""
     fields = (field for name in _REGIONS for field in binding.fields.get(name, ())[:1])
     return [f"c{field.index} < {UNMARKED}" for field in fields if is_text(field.kind)]
 

@@ -1,50 +1,40 @@
-"""The JSON of an event without its closing part, and what is kept of a rejected row."""
+"""The JSON of an event, each value in the place that the catalogue gives it, without the closing part."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from connector.catalogue import BY_NAME, PARAMETERS, Parameter, Plain
-from connector.redaction import ANY_NUMBER, DIALLED_PHONE, REDACTED, SPACED_PHONE, TIME_OR_AMOUNT, WRITTEN_PHONE
-from connector.transform.compiler.context import Context, Level
+import pyarrow as pa
+
+from connector.catalogue import CONTENTS, PARAMETERS, PROPERTIES, USER, Kind, Parameter, Plain
+from connector.redaction import anonymous
+from connector.transform.binding import Field
+from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.compiler.identity import Identifier
-from connector.transform.sql.functions import ANONYMOUS
-from connector.transform.sql.json import json_text, members
-from connector.transform.sql.text import holds_control, id_number, quote, redacted, without, without_addresses
+from connector.transform.compiler.values import ELSEWHERE, Value
+from connector.transform.sql.json import json_text, later_members, members
+from connector.transform.sql.text import guarded, is_text, quote, text_of
+from connector.transform.template import Constant
 
 _AS_IT_IS = ("""'"'""", "event_id", """'"'""")
-FOUND_BY = ("event_id", "order_id")
-_TIME_LIKE = r"\d{4}-?\d{2}-?\d{2}.*|1\d{9}|1\d{12}"
-_CODED = frozenset(
-    ("event_source", "event", "timestamp", "phone_region", "country", "currency", "event_channel", "content_type")
-)
-"""Columns of times and of words that are on a list: what stands there instead has to be seen."""
-_NUMBERED = frozenset(
-    ("event_source_id", "event_id", "order_id", "shop_id", "content_id", "price", "quantity", "value")
-)
+
+TEXTS_SQL = f"SELECT {json_text('guarded')} AS json FROM (SELECT {guarded('text', Plain.TEXT)} AS guarded FROM texts)"
+"""The JSON strings of plain texts."""
 
 
-def compile_head(
-    context: Context,
-    identifiers: list[Identifier],
-    user: dict[str, str],
-    page: str | None,
-    content_type: str,
-    properties: list[str],
-) -> None:
-    """Puts head: the event's JSON object up to where `contents` and `value` are added, still open."""
+def compile_head(context: Context, identifiers: list[Identifier], values: Mapping[str, Value]) -> None:
+    """Put head: the event's JSON object up to where `contents` and `value` are added, still open."""
     limited = context.on_web("true") if context.rules.limited_data_use else None
-    people = [(one.name, one.json) for one in identifiers]
-    people += [(_user_key(name), context.layers.put(Level.ID, f"user_{name}", json)) for name, json in user.items()]
+    user = {one.name: one.json for one in identifiers} | {name: value.json for name, value in values.items()}
     before = ["""'{"event":'""", json_text("event"), """',"event_time":'""", "event_time", """',"event_id":'"""]
     after = [
         *([f"""CASE WHEN {limited} THEN ',"limited_data_use":true' END"""] if limited else []),
-        """',"user":{'""",
-        members(people),
+        f"""',"{USER}":{{'""",
+        members((one.path[-1], user[one.name]) for one in _members_of(USER) if one.name in user),
         "'}'",
-        *([page] if page else []),
-        """',"properties":{"content_type":'""",
-        content_type,
-        *properties,
+        *later_members((one.path[0], values[one.name].json) for one in _members_of() if one.name in values),
+        *_objects(context, values),
+        f"""',"{PROPERTIES}":{{'""",
+        *_properties(context, values),
     ]
     if context.fields("event_id") or not context.text("event_id"):
         # One that is plain, or derived, holds nothing that JSON escapes.
@@ -52,90 +42,100 @@ def compile_head(
     context.layers.put(Level.PAYLOAD, "head", f"concat({', '.join([*before, json_text('event_id'), *after])})")
 
 
-def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
-    """The JSON object kept of a rejected row: parameters that identify nobody as they were given, and digests.
-
-    Text that looks like an e-mail address or a phone number is taken out wherever it stands. Where long numbers
-    are at home, such as an order's id, a number counts as a phone number only when it is written like one. Where no
-    free text is at home, a date, a time or an amount stays.
-    """
-    found = [(one.name, one.json) for one in identifiers]
-    texts = [(one.name, text) for one in PARAMETERS if not one.personal and (text := _to_keep(context, one))]
-    numbered, coded = ([one for one in texts if one[0] in names] for names in (_NUMBERED, _CODED))
-    free = [one for one in texts if one not in numbered + coded]
-    kept = _kept(
-        context,
-        {
-            without("x", WRITTEN_PHONE): numbered,
-            _without_phones("x"): coded,
-            without("x", ANY_NUMBER): free,
-        },
-    )
-    if "timestamp" in kept:
-        kept["timestamp"] = _kept_time(context, dict(texts)["timestamp"], kept["timestamp"])
-    found += [(name, kept[name]) for name, _ in texts]
-    # Conditions for each comma, as in `members`, take longer to be made ready than a few rejected rows to be written.
-    parts = ", ".join(f"{quote(json.dumps(name) + ':')} || {value}" for name, value in found)
-    return f"'{{' || coalesce(array_to_string([{parts}]::VARCHAR[], ','), '') || '}}'"
+def _members_of(*place: str) -> Iterator[Parameter]:
+    """The parameters that are members of an object of the event, or of the event itself."""
+    return (one for one in PARAMETERS if one.path and one.path[:-1] == place and one.name not in ELSEWHERE)
 
 
-def _to_keep(context: Context, parameter: Parameter) -> str | None:
-    """Put what is kept of a parameter's text, which the patterns of `_kept` then redact; None where nothing fills it.
+def _objects(context: Context, values: Mapping[str, Value]) -> Iterator[str]:
+    """Put the objects beside `user` and `properties`, such as `page`; each is absent if it has no member."""
+    names = dict.fromkeys(one.path[0] for one in PARAMETERS if len(one.path) == 2)
+    for name in (name for name in names if name not in {USER, PROPERTIES}):
+        filled = [one for one in _members_of(name) if one.name in values]
+        columns = [(one.path[-1], values[one.name].json) for one in filled]
+        begin = f',"{name}":{{'
+        if not columns:
+            continue
+        if filled[0].missing:
+            (key, first), *others = columns
+            pieces = [quote(f'{begin}"{key}":'), first, *later_members(others), "'}'"]
+            written = f"CASE WHEN {first} IS NOT NULL THEN concat({', '.join(pieces)}) END"
+        else:
+            empty = quote(begin + "}")
+            written = f"nullif(concat({quote(begin)}, {members(columns)}, '}}'), {empty})"
+        yield context.layers.put(Level.OUTCOME, f"object_{name}", written)
 
-    Free text is taken before it was guarded, since here all of it is redacted. The patterns know ASCII alone.
-    """
-    text = context.text(parameter.name)
-    if not text:
+
+def _properties(context: Context, values: Mapping[str, Value]) -> Iterator[str]:
+    """Pieces of JSON, or NULL. The first property has a value in every event, so that others follow a comma."""
+    comma = ""
+    for one in _members_of(PROPERTIES):
+        value = values.get(one.name)
+        if value is None:
+            continue
+        key, comma = f'{comma}"{one.path[-1]}":', ","
+        if value.code:
+            yield from (quote(key + '"'), value.code, quote('"'))
+        elif one.default is not None and context.is_for_all(one):
+            constant = json.dumps(one.default)
+            yield from [quote(key + constant)] if value.json == quote(constant) else [quote(key), value.json]
+        else:
+            yield from later_members([(one.path[-1], value.json)])
+    for number, item in enumerate(context.binding.own.items()):
+        yield from _own(context, number, *item)
+
+
+def compile_item(context: Context, values: Mapping[str, Value]) -> None:
+    """Put item: this row's element of `contents`, NULL if it has nothing for one."""
+    texts = {one.name: column for one in _members_of(*CONTENTS) if (column := _json_of_texts(context, one))}
+    filled = {**{name: value.json for name, value in values.items()}, **texts}
+    columns = [(one.path[-1], filled[one.name]) for one in _members_of(*CONTENTS) if one.name in filled]
+    item = f"nullif(concat('{{', {members(columns)}, '}}'), '{{}}')" if columns else "NULL::VARCHAR"
+    context.layers.put(Level.OUTCOME, "item", item)
+
+
+def text_columns(context: Context) -> dict[str, str]:
+    """Return, by the name under which `items` has the JSON strings of a column of texts, that column."""
+    texts = {column: one.name for one in _members_of(*CONTENTS) if (column := _json_of_texts(context, one))}
+    return {column: f"c{context.fields(name)[0].index}" for column, name in texts.items()}
+
+
+def _json_of_texts(context: Context, parameter: Parameter) -> str | None:
+    """Name the JSON strings of a parameter's column if it holds texts, most of them time and again, as names do."""
+    fields = context.fields(parameter.name)
+    is_free = parameter.kind is Kind.TEXT and parameter.plain is Plain.TEXT and parameter.default is None
+    if not is_free or not context.is_for_all(parameter) or parameter.name in context.binding.constants or not fields:
         return None
-    given = f"given_{parameter.name}" if parameter.plain is Plain.TEXT else text
-    unusual = f"strlen({given}) <> length({given}) OR {holds_control(given)}"
-    kept = f"CASE WHEN {unusual} THEN {ANONYMOUS}({given}) ELSE {given} END"
-    return context.layers.put(Level.OUTCOME, f"to_keep_{parameter.name}", kept)
+    return f"json_of_c{fields[0].index}" if is_text(fields[0].kind) else None
 
 
-def ids(context: Context) -> tuple[str, ...]:
-    """The ids of a row's event and order, as numbers of what is kept of them where a row is rejected; NULL: none."""
-    texts = ((name, _to_keep(context, BY_NAME[name])) for name in FOUND_BY)
-    kept = ((name, redacted(text, WRITTEN_PHONE) if text else "NULL::VARCHAR") for name, text in texts)
-    return tuple(f"{id_number(text)} AS {name}" for name, text in kept)
+def _own(context: Context, number: int, key: str, source: Field | Constant) -> list[str]:
+    if isinstance(source, Constant):
+        return [quote(f",{json.dumps(key, ensure_ascii=False)}:{_constant_json(source)}")] if _says(source) else []
+    column, kind = f"c{source.index}", source.kind
+    if (
+        pa.types.is_boolean(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_floating(kind)
+    ):
+        value = text_of(column, kind)
+    elif pa.types.is_nested(kind):
+        nested = context.layers.put(Level.TEXT, f"own_{number}", f"to_json({column})::VARCHAR")
+        value = context.layers.put(Level.GUARDED, f"own_{number}_text", context.guarded_json(nested, source))
+    else:
+        text = context.layers.put(Level.TEXT, f"own_{number}", text_of(column, kind))
+        value = json_text(
+            context.layers.put(Level.GUARDED, f"own_{number}_text", context.guarded(text, Plain.TEXT, source))
+        )
+    kept = context.layers.put(Level.NORMAL, f"own_{number}_json", value)
+    return later_members([(key, kept)])
 
 
-def _kept(context: Context, texts: Mapping[str, list[tuple[str, str]]]) -> dict[str, str]:
-    """Puts what is kept of texts as JSON strings, and gives where each is found.
-
-    They are without addresses, and without the phone numbers that are taken out by the expression on `x` that they are
-    listed under. All stand in one list, so that a pattern is made ready once for all of them: on a few rejected rows
-    that is most of the work.
-    """
-    every = [one for alike in texts.values() for one in alike]
-    given = ", ".join(text for _, text in every)
-    put, first = context.layers.put, 1
-    put(Level.PAYLOAD, "kept", f"list_transform([{given}]::VARCHAR[], lambda x: {without_addresses('x')})")
-    parts = []
-    for expression, alike in texts.items():
-        parts.append(f"list_transform(kept[{first}:{first + len(alike) - 1}], lambda x: {expression})")
-        first += len(alike)
-    as_json = f"list_transform(flatten([{', '.join(parts)}]), lambda x: {json_text('x')})"
-    put(Level.LAST, "json_of_kept", as_json)
-    return {name: f"json_of_kept[{number}]" for number, (name, _) in enumerate(every, 1)}
+def _says(source: Constant) -> bool:
+    return literal(source.value) != "NULL::VARCHAR"
 
 
-def _kept_time(context: Context, given: str, kept: str) -> str:
-    is_time = f"(event_time IS NOT NULL AND regexp_full_match({given}, '{_TIME_LIKE}')"
-    is_time += f" OR translate({given}, '0123456789', '') IN ('', '-'))"
-    if own := context.is_own_phone(given):
-        is_time += f" AND NOT coalesce({own}, false)"
-    as_given = context.layers.put(Level.PAYLOAD, "json_of_time", f"CASE WHEN {is_time} THEN {json_text(given)} END")
-    return f"coalesce({as_given}, {kept})"
-
-
-def _without_phones(text: str) -> str:
-    """What cannot be a phone number stays, where no address was and nothing is that can hardly be anything else."""
-    patterns = quote(TIME_OR_AMOUNT), quote(f"@|%|#|{DIALLED_PHONE}|{SPACED_PHONE}")
-    is_readable = "regexp_matches({0}, {1}) AND NOT regexp_matches({0}, {2})".format(text, *patterns)
-    is_readable += f" AND NOT contains({text}, '{REDACTED}')"
-    return f"CASE WHEN {is_readable} THEN {text} ELSE {without(text, ANY_NUMBER)} END"
-
-
-def _user_key(name: str) -> str:
-    return next(parameter.path[-1] for parameter in PARAMETERS if parameter.name == name)
+def _constant_json(source: Constant) -> str:
+    value = anonymous(source.value.strip()) if isinstance(source.value, str) else source.value
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,71 @@
+"""The parameter catalogues: one entry for each parameter, from which everything else that is done with it follows.
+
+Mapping, validation, the compiler, the simulator's checks and the docs' tables read them.
+"""
+
+from dataclasses import dataclass
+
+from connector.catalogue.audiences import AUDIENCE_PARAMETERS
+from connector.catalogue.events import PARAMETERS
+from connector.catalogue.parameter import (
+    CONTENTS,
+    IDENTIFIERS,
+    NUMBERS,
+    PROPERTIES,
+    USER,
+    Kind,
+    Parameter,
+    Plain,
+    column_name,
+)
+
+__all__ = [
+    "AUDIENCES",
+    "AUDIENCE_PARAMETERS",
+    "BY_NAME",
+    "CATALOGUES",
+    "CONTENTS",
+    "EVENTS",
+    "IDENTIFIERS",
+    "NUMBERS",
+    "OWN_PROPERTY",
+    "PARAMETERS",
+    "PROPERTIES",
+    "USER",
+    "Catalogue",
+    "Kind",
+    "Parameter",
+    "Plain",
+    "column_name",
+]
+
+OWN_PROPERTY = "properties."
+"""A template key that starts so names a property of the user's own, passed through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The parameters of one kind of destination."""
+
+    identity: str
+    """The name of the template that maps each parameter by its own name."""
+    parameters: tuple[Parameter, ...]
+    own_properties: bool
+    """Whether a template may pass properties of the user's own."""
+
+    def named(self, word: str) -> Parameter | None:
+        """Return the parameter whose name or accepted column name is `word` (in any case), if there is one."""
+        lowered = word.lower()
+        return next((p for p in self.parameters if lowered == p.name or lowered in p.columns), None)
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters' own names."""
+        return [parameter.name for parameter in self.parameters]
+
+
+EVENTS = Catalogue("tiktok_events", PARAMETERS, own_properties=True)
+AUDIENCES = Catalogue("tiktok_audience", AUDIENCE_PARAMETERS, own_properties=False)
+CATALOGUES = (EVENTS, AUDIENCES)
+
+BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
