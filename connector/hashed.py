@@ -130,9 +130,9 @@ class HashedRows:
     """What became of one slice of the query's result.
 
     `left_out` has the schema LEFT_OUT; `barred` are the keys of rejected rows (type KEY, distinct): no event
-    of such a key may be sent; `orphans` are the numbers (uint64, distinct) of rejected rows without a key, see
-    transform/orphans.py. `undecided` are the keys of events that can only be judged once all their rows are
-    known. `rejects`, `skips` and `warnings` count rows; `identical_value` is what rows that are counted as
+    of such a key may be sent; `orphans` are the numbers (uint64, distinct) of orders of which a rejected row is of
+    no known day, see transform/orphans.py. `undecided` are the keys of events that can only be judged once all their
+    rows are known. `rejects`, `skips` and `warnings` count rows; `identical_value` is what rows that are counted as
     `identical_rows` add to values, by currency.
     """
 

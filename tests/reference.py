@@ -135,14 +135,11 @@ def _group(read: list["Row"], result: Result, settings: Settings) -> None:
 
 
 def _may_belong(orphan: "Row", row: "Row") -> bool:
-    """Whether a row that does not say which event it is a line of may be one of this row's event."""
-    if (orphan.source, orphan.source_id) != (row.source, row.source_id) or orphan.event not in (None, row.event):
+    """Whether a row of an order, of which no day is known, may be a line of this row's event."""
+    if orphan.time is not None or orphan.event is None or orphan.order_id is None or row.given_id:
         return False
-    if orphan.given_id or row.given_id:
-        return orphan.given_id == row.given_id
-    order = orphan.order_id, orphan.an_id("shop_id")
-    same_order = orphan.order_id is not None and order == (row.order_id, row.an_id("shop_id"))
-    return same_order and orphan.day in (None, row.day)
+    orders = ((one.source, one.source_id, one.event, one.order_id, one.an_id("shop_id")) for one in (orphan, row))
+    return len({*orders}) == 1
 
 
 def _without_identical(rows: list["Row"], result: Result) -> list["Row"]:
@@ -337,8 +334,9 @@ class Row:
 
     @property
     def lacks_amount(self) -> bool:
-        """Whether price or quantity is given, and nothing that gives an amount."""
-        return (self._is_given("price") or self._is_given("quantity")) and self._unsigned is None
+        """Whether a column gives price or quantity, and nothing gives an amount."""
+        given = (self._is_given(name) and self.option(name, "value") is None for name in ("price", "quantity"))
+        return any(given) and self._unsigned is None
 
     def _is_given(self, parameter: str) -> bool:
         """Whether something stands there that is no blank text: a number that is none is given, too."""

@@ -320,9 +320,17 @@ def phone(plain: str, region: str) -> str | None:
             with_code = pn.parse("+" + written)
             number = with_code if pn.is_valid_number(with_code) else number
     possible = pn.is_possible_number_with_reason(number) == pn.ValidationResult.IS_POSSIBLE
+    possible &= pn.is_valid_number(number) or not lacks_area_code(number)
     national = f"{number.national_number:010}"
     possible &= number.country_code != 1 or (national[0] not in "01" and national[3] not in "01")
     return sha256(pn.format_number(number, pn.PhoneNumberFormat.E164)) if possible else None
+
+
+def lacks_area_code(number: pn.PhoneNumber) -> bool:
+    """By its length: neither a fixed line nor a mobile, but for some who call from nearby."""
+    kinds = pn.PhoneNumberType.FIXED_LINE, pn.PhoneNumberType.MOBILE
+    lengths = {pn.is_possible_number_for_type_with_reason(number, kind) for kind in kinds}
+    return pn.ValidationResult.IS_POSSIBLE_LOCAL_ONLY in lengths and pn.ValidationResult.IS_POSSIBLE not in lengths
 
 
 def distinct(values: Iterable[str]) -> list[str]:

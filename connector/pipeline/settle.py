@@ -69,10 +69,10 @@ def settle(
                 yield _settled(route, of_route, barred, rules, earlier)
 
 
-def bar_incomplete(directory: Path, keys: KeyFile, batches: list[StagedBatch], timezone: str) -> None:
-    """Bar the events to which rows without a key may belong: they are not known to be whole."""
+def bar_incomplete(directory: Path, keys: KeyFile, batches: list[StagedBatch]) -> None:
+    """Bar the events to which orphan rows may belong: they are not known to be whole."""
     for orphans in keys.orphans():
-        with StageReader(directory) as stage, OrphanSearch(timezone) as search:
+        with StageReader(directory) as stage, OrphanSearch() as search:
             for batch in batches:
                 table = pa.table(stage.whole(batch.file, batch.index))
                 lacking = search.may_lack_rows(HashedEvents(batch.route, table), orphans)

@@ -150,7 +150,7 @@ class _Staging:
         """See `settle`."""
         before = self.early.batches if self.early else []
         earlier = self.early.earlier_events if self.early else 0
-        bar_incomplete(self.directory, self.keys, self.batches, rules.timezone)
+        bar_incomplete(self.directory, self.keys, self.batches)
         return settle(self.directory, self.keys, before + self.batches, rules, earlier=earlier)
 
     def settle(self, steps: Iterator[Settlement]) -> None:

@@ -61,12 +61,12 @@ class KeyFile:
         self._undecided.add(halves(keys))
 
     def add_orphans(self, numbers: pa.Array) -> None:
-        """Add numbers (uint64) of rows without a key."""
+        """Add the numbers (uint64) of the orders of orphan rows."""
         low = numbers.to_numpy()
         self._orphans.add(np.column_stack([low, np.zeros_like(low)]))
 
     def orphans(self, numbers_at_once: int = 8 * KEYS_AT_ONCE) -> Iterator[Halves]:
-        """Yield the numbers of rows without a key, sorted and each once, so many at a time or some more."""
+        """Yield the numbers of the orders of orphan rows, sorted and each once, so many at a time or some more."""
         with self._orphans.in_shares(shares_for(self._orphans.count, numbers_at_once)) as shares:
             yield from (without_repetition(np.sort(some[:, 0])) for some in shares if len(some))
 

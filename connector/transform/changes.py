@@ -65,7 +65,7 @@ def judged_as_whole(hashed: HashedRows, rules: EventRules) -> HashedRows:
         return hashed
     changes = EventChanges(rejects=+hashed.rejects, skips=+hashed.skips, warnings=+hashed.warnings)
     add_values(changes.identical_value, hashed.identical_value)
-    for events, incomplete in _without_incomplete(hashed, rules.timezone):
+    for events, incomplete in _without_incomplete(hashed):
         changes.leave_out(incomplete, Reason.INCOMPLETE_EVENT)
         changes.take_back(incomplete)
         decided = decide(events.table, rules)
@@ -84,12 +84,12 @@ def judged_as_whole(hashed: HashedRows, rules: EventRules) -> HashedRows:
     )
 
 
-def _without_incomplete(hashed: HashedRows, timezone: str) -> Iterator[tuple[HashedEvents, pa.Table]]:
+def _without_incomplete(hashed: HashedRows) -> Iterator[tuple[HashedEvents, pa.Table]]:
     """Yield the events of each route that no orphan row may belong to, and the others."""
     if not len(hashed.orphans):
         yield from ((events, events.table.slice(0, 0)) for events in hashed.events)
         return
-    with OrphanSearch(timezone) as search:
+    with OrphanSearch() as search:
         for events in hashed.events:
             lacking = search.may_lack_rows(events, hashed.orphans.to_numpy())
             yield (

@@ -167,7 +167,7 @@ class Engine(SliceEngine):
         return key_of(self.execute("keyed", self._compiled.keys_sql, chunk)["key"].combine_chunks())
 
     def orphans(self, chunk: pa.Table) -> pa.Array:
-        """Return the distinct numbers (uint64) of rows without a key, of which it is known what they may belong to."""
+        """Return the distinct numbers (uint64) of the orders of rows whose day is not known."""
         if not self._compiled.orphans_sql or not chunk.num_rows:
             return pa.array([], pa.uint64())
         rows = chunk.select(self._compiled.orphan_columns)

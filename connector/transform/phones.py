@@ -93,9 +93,10 @@ def e164(text: str, region: str) -> str | None:
     """The number in E.164 with its plus sign, or None when `text` is no possible number.
 
     `region` (ISO 3166, upper case) is where a number without a country code belongs. Possible means of a
-    right length for the numbering plan (phonenumbers' IS_POSSIBLE); one to be dialled locally only is not. In North
-    America the area code and the exchange behind it begin with 2 to 9: others are numbers of elsewhere, or made up.
-    Digits that begin with the region's country code, and are a valid number behind it, are read so.
+    right length for the numbering plan (phonenumbers' IS_POSSIBLE). A number without its area code is none, unless it
+    is a valid special number, such as a toll-free one, of the same length. In North America the area code and the
+    exchange behind it begin with 2 to 9: others are numbers of elsewhere, or made up. Digits that begin with the
+    region's country code, and are a valid number behind it, are read so.
     """
     import phonenumbers as pn
 
@@ -103,10 +104,21 @@ def e164(text: str, region: str) -> str | None:
         number = _with_code(text, pn.parse(text, region), region)
     except pn.NumberParseException:
         return None
-    if pn.is_possible_number_with_reason(number) != pn.ValidationResult.IS_POSSIBLE:
+    if pn.is_possible_number_with_reason(number) != pn.ValidationResult.IS_POSSIBLE or _lacks_area_code(number):
         return None
     written = str(pn.format_number(number, pn.PhoneNumberFormat.E164))
     return written if number.country_code != NANP_CODE or _NANP_NUMBER.fullmatch(written) else None
+
+
+def _lacks_area_code(number: "pn.PhoneNumber") -> bool:
+    """Tell whether a number can be dialled within its area only: it is too short for others, and no special number."""
+    import phonenumbers as pn
+
+    kinds = (pn.PhoneNumberType.FIXED_LINE, pn.PhoneNumberType.MOBILE)
+    results = [pn.is_possible_number_for_type_with_reason(number, kind) for kind in kinds]
+    if pn.ValidationResult.IS_POSSIBLE_LOCAL_ONLY not in results or pn.ValidationResult.IS_POSSIBLE in results:
+        return False
+    return not pn.is_valid_number(number)
 
 
 def _with_code(text: str, number: "pn.PhoneNumber", region: str) -> "pn.PhoneNumber":

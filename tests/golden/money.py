@@ -119,13 +119,17 @@ CASES: list[Case] = [
     ),
     *(
         offline(
-            f"a {name} alone gives no value, which is told",
+            f"a {name} alone gives no value, which is told{way}",
             {name: 2, **beside},
             {"properties": {"contents": [{name: 2}]}},
             warnings={"incomplete_amount": 1},
         )
         for name, other in (("price", "quantity"), ("quantity", "price"))
-        for beside in ({}, {other: ""}, {other: "", "value": " "})
+        for way, beside in (
+            ("", {}),
+            (f" beside a blank {other}", {other: ""}),
+            (" beside a blank value", {other: "", "value": " "}),
+        )
     ),
     offline(
         "a price alone beside a value",

@@ -58,7 +58,6 @@ def table_of(rows: list[Row]) -> pa.Table:
 @example([LINE, {**LINE, "timestamp": None}], 1, Settings(started_at=NOW))
 @example([{**LINE, "timestamp": "soon"}, LINE], 2, Settings(started_at=NOW))
 @example([{**LINE, "event": None}, {**LINE, "timestamp": YESTERDAY}, LINE], 1, Settings(started_at=NOW))
-@example([{**LINE, "event_id": "e1"}, {**LINE, "event_id": "e1", "event": None}], 1, Settings(started_at=NOW))
 @given(st.lists(ROWS, min_size=1, max_size=12), st.integers(1, 5), HOW)
 def test_no_event_leaves_to_which_a_rejected_row_may_belong(rows: list[Row], slice_rows: int, how: Settings) -> None:
     table = table_of(rows)

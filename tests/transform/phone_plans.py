@@ -1,7 +1,7 @@
 """Works out connector/transform/phone_plans.py from phonenumbers' metadata: `python -m tests.transform.phone_plans`.
 
-A text `+<calling code><national number>` is its own E.164 form when the national number's length is a possible one
-and phonenumbers takes no national prefix or carrier code off its front. For each calling code and each length this
+A text `+<calling code><national number>` is its own E.164 form when the national number's length is a possible one,
+with its area code, and phonenumbers takes no national prefix or carrier code off its front. For each calling code and each length this
 runs the plan's prefix expression, as an automaton, over every three leading digits with any digits after them.
 Leading digits after which the expression might match something are left out.
 """
@@ -101,13 +101,21 @@ def national_number(metadata: Any) -> str | None:
     if metadata.country_code == 1:
         # The metadata does not say that area codes and exchanges begin with 2 to 9.
         return "[2-9][0-9]{2}[2-9][0-9]{6}"
-    lengths = [length for length in metadata.general_desc.possible_length if length > 3]
+    local = lengths_without_area_code(metadata)
+    lengths = [length for length in metadata.general_desc.possible_length if length > 3 and length not in local]
     by_leads: defaultdict[frozenset[str], list[int]] = defaultdict(list)
     for length in lengths:
         if leads := safe_leads(metadata.national_prefix_for_parsing, length):
             by_leads[leads].append(length)
     parts = [_numbers(leads, sizes) for leads, sizes in by_leads.items()]
     return _either(parts) if parts else None
+
+
+def lengths_without_area_code(metadata: Any) -> set[int]:
+    """The lengths of numbers that lack their area code, which some special numbers may have nevertheless."""
+    usual = [plan for plan in (metadata.fixed_line, metadata.mobile) if plan]
+    local = {length for plan in usual for length in plan.possible_length_local_only}
+    return local - {length for plan in usual for length in plan.possible_length}
 
 
 def _numbers(leads: frozenset[str], lengths: list[int]) -> str:

@@ -239,6 +239,13 @@ def test_digits_of_any_script_are_left_to_phonenumbers(text: str) -> None:
         ("1-800-FLOWERS", "US", "+18003569377"),
         ("٢٠٦٥٥٥٠١٠٠", "US", "+12065550100"),
         ("555-0100", "US", None),
+        ("5555-6002", "BR", None),
+        ("95555-6002", "BR", None),
+        ("+55 5555-6002", "BR", None),
+        ("(11) 5555-6002", "BR", "+551155556002"),
+        ("(11) 95555-6002", "BR", "+5511955556002"),
+        ("4004-1234", "BR", "+5540041234"),
+        ("0800 1111", "GB", "+448001111"),
         ("12", "US", None),
         ("+999123456", "US", None),
         ("+1206555010", "US", None),
@@ -291,3 +298,23 @@ def test_a_number_is_the_same_with_its_code_without_a_plus_and_as_its_region_wri
 )
 def test_a_country_code_without_a_plus_is_told_from_an_area_code(text: str, region: str, number: str) -> None:
     assert e164(text, region) == number
+
+
+def test_a_number_that_lacks_its_area_code_is_none_unless_it_is_a_special_one() -> None:
+    wrong, found = [], 0
+    for region in REGIONS:
+        plans, code = pn.PhoneMetadata.metadata_for_region(region), pn.country_code_for_region(region)
+        for length in phone_plans.lengths_without_area_code(plans):
+            texts = [
+                lead + "5" * (length - len(lead)) for lead in ("2", "3", "4", "5", "6", "7", "8", "9", "20"[:length])
+            ]
+            found += len(texts)
+            local = (f"+{code}{text}" for text in texts for _ in ("with the code", "without it"))
+            read = (e164(text, region) for one in texts for text in (f"+{code}{one}", one))
+            wrong += [
+                number
+                for number, as_written in zip(read, local, strict=True)
+                if number == as_written and not pn.is_valid_number(pn.parse(number))
+            ]
+    assert wrong == []
+    assert found > 1_000

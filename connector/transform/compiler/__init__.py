@@ -61,7 +61,7 @@ class CompiledTransform:
     key_columns: tuple[str, ...]
     """With row_number likewise."""
     orphans_sql: str
-    """Over `orphans`: the numbers of rows without a key, from `orphan_columns`; empty if no row can be one."""
+    """Over `orphans`: the orders of orphan rows (see orphans.py), from `orphan_columns`; empty if no row can be one."""
     orphan_columns: tuple[str, ...]
     """With row_number likewise."""
     cleaning: Mapping[int, Cleaning]

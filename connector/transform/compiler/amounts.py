@@ -37,7 +37,7 @@ def compile_amounts(context: Context) -> None:
     known = [source for source in sources if source]
     put = context.layers.put
     put(Level.DIGEST, "amount", f"coalesce({', '.join(known)}, NULL)" if known else f"NULL::{WIDE}")
-    alone = " OR ".join(f"{read[name]}_given IS NOT NULL" for name in ("price", "quantity") if name in read)
+    alone = " OR ".join(f"{read[name]}_given IS NOT NULL" for name in ("price", "quantity") if context.fields(name))
     unvalued = f" WHEN ({alone}) AND amount IS NULL THEN NULL" if alone else ""
     put(Level.OUTCOME, "priced", f"CASE WHEN {priced} THEN true{unvalued} ELSE false END" if unvalued else "false")
     used = dict.fromkeys(read, "true") | ({"value": f"NOT {priced}"} if pair and not first else {})

@@ -7,7 +7,7 @@ from connector.outcomes import Reason, RowWarning
 from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.compiler.identity import Identifier
 from connector.transform.compiler.values import read_of
-from connector.transform.orphans import number_by_event_id, number_by_order
+from connector.transform.orphans import order_number
 from connector.transform.sql.identity import is_inexact
 from connector.transform.sql.json import json_text
 from connector.transform.sql.text import ID_LENGTH, is_one_of, is_text, number_text, quote, text_of
@@ -132,18 +132,16 @@ def compile_key(context: Context, wrong_route: str | None) -> None:
 
 
 def compile_orphan(context: Context, wrong_route: str | None) -> bool:
-    """Put orphan: the number of a row without a key by what is known of its event; tell whether any can have one."""
-    given, shop = context.text("event_id"), context.text("shop_id") or "NULL"
-    order = context.text("order_id") if context.fields("order_id") else None
-    place = _route(context, wrong_route)
-    branches = [f"WHEN {wrong_route} THEN NULL"] if wrong_route else []
-    branches += [f"WHEN {given} IS NOT NULL THEN {number_by_event_id(*place, given)}"] if given else []
-    if order:
-        number = number_by_order(*place, "event", local_day("event_time", context.rules.timezone), order, shop)
-        branches.append(f"WHEN {order} IS NOT NULL THEN {number}")
-    known = context.rules.line_items and bool(given or order)
-    context.layers.put(Level.PAYLOAD, "orphan", f"CASE {' '.join(branches)} END" if known else "NULL::UBIGINT")
-    return known
+    """Put orphan: the number of a row's order if its day is not known, see orphans.py; tell if any can be."""
+    order, given = context.text("order_id") if context.fields("order_id") else None, context.text("event_id")
+    if not order or not context.rules.line_items:
+        return False
+    number = order_number(*_route(context, wrong_route), "event", order, context.text("shop_id") or "NULL")
+    conditions = ["event_time IS NULL", "event IS NOT NULL", f"{order} IS NOT NULL"]
+    conditions += [f"{given} IS NULL"] if given else []
+    conditions += [f"NOT {wrong_route}"] if wrong_route else []
+    context.layers.put(Level.PAYLOAD, "orphan", f"CASE WHEN {' AND '.join(conditions)} THEN {number} END")
+    return True
 
 
 def _route(context: Context, wrong_route: str | None) -> tuple[str, str]:
