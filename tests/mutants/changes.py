@@ -23,7 +23,7 @@ SQL = {
 CALLS = {"min": "max", "max": "min", "any": "all", "all": "any"}
 _OPERATOR = re.compile(r"not\s+in|is\s+not|is|in|[<>=!]=|[<>]")
 _ARITHMETIC = re.compile(r"\*\*|//|<<|>>|[-+*/%&|]")
-_SQL = re.compile("|".join(map(re.escape, sorted(SQL, key=len, reverse=True))))
+_SQL = re.compile(f"({'|'.join(map(re.escape, sorted(SQL, key=len, reverse=True)))})(?!true|false)")
 _STATEMENT = re.compile(r"\b(SELECT|WHERE|CASE|FROM|COALESCE|regexp_|list_)|[(]\{")
 
 
@@ -117,7 +117,8 @@ class _Finder:
             if isinstance(node, ast.JoinedStr):
                 continue  # Its parts have no positions of their own before Python 3.12.
             for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST):
+                # `zip(…, strict=True)` is an assertion.
+                if isinstance(child, ast.AST) and not (isinstance(child, ast.keyword) and child.arg == "strict"):
                     yield from self._visit(child)
 
     def _at(self, line: int, column: int) -> int:
@@ -161,7 +162,8 @@ class _Finder:
             yield self._change("not", start, start + 1, "")
 
     def _negate(self, node: ast.If | ast.IfExp | ast.While) -> Iterator[Change]:
-        if not isinstance(node.test, ast.Compare | ast.UnaryOp | ast.BoolOp):
+        is_for_types = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        if not isinstance(node.test, ast.Compare | ast.UnaryOp | ast.BoolOp) and not is_for_types:
             start, end = self._span(node.test)
             yield self._change("condition", start, end, f"(not ({self._text[start:end]}))")
 
@@ -172,7 +174,10 @@ class _Finder:
             yield self._change("constant", *self._span(node), repr(node.value + 1))
 
     def _drop(self, node: ast.Expr | ast.AugAssign) -> Iterator[Change]:
-        if isinstance(node, ast.AugAssign) or isinstance(node.value, ast.Call):
+        called = node.value.func if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+        # What `close` frees is freed by the garbage collector too.
+        is_close = isinstance(called, ast.Attribute) and called.attr == "close"
+        if (called or isinstance(node, ast.AugAssign)) and not is_close:
             yield self._change("statement", *self._span(node), "pass")
 
     def _with(self, node: ast.With) -> Iterator[Change]:

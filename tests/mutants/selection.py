@@ -14,10 +14,13 @@ from tests.mutants.coverage_map import CoverageMap
 def covering_tests(known: CoverageMap, root: Path, change: Change) -> list[str]:
     """Return the tests that run the statement of a change, or what reads the name that it defines."""
     text = (root / change.file).read_text()
-    statement, in_function = _statement(ast.parse(text), change.line)
+    statement, function = _statement(ast.parse(text), change.line)
     lines = known.current_lines(root, change.file)
     tests: set[str] = set().union(*(lines.get(line, set()) for line in _own_lines(statement)))
-    if not in_function:
+    if function:
+        # A line that was written since the lines were recorded is covered by those around it.
+        tests = tests or tests.union(*(lines.get(line, set()) for line in _own_lines(function)))
+    else:
         # It runs once, when its module is imported.
         tests = tests.union(*_readers(known, root, statement)) or tests.union(*lines.values())
     package = change.file.split("/")[1]
@@ -33,18 +36,18 @@ def in_order(tests: Iterable[str], seconds: Mapping[str, float], package: str) -
     return [test for test in chain(*zip_longest(*(modules[module] for module in near))) if test]
 
 
-def _statement(tree: ast.Module, line: int) -> tuple[ast.stmt | ast.ExceptHandler, bool]:
-    """Return the innermost statement at a line, and whether it belongs to the body of a function."""
-    found, in_function, node = None, False, tree
-    body: list[ast.AST] = list(ast.iter_child_nodes(tree))
-    while body:
-        child = body.pop()
+def _statement(tree: ast.Module, line: int) -> tuple[ast.stmt | ast.ExceptHandler, ast.FunctionDef | None]:
+    """Return the innermost statement at a line, and the function in whose body it is."""
+    found: ast.stmt | ast.ExceptHandler | None = None
+    function = None
+    children = list(ast.iter_child_nodes(tree))
+    while children:
+        child = children.pop()
         if isinstance(child, ast.stmt | ast.ExceptHandler) and child.lineno <= line <= (child.end_lineno or 0):
-            in_function = in_function or isinstance(node, ast.FunctionDef)
-            found = node = child  # type: ignore[assignment]
-            body = [one for one in ast.iter_child_nodes(child) if isinstance(one, ast.stmt | ast.ExceptHandler)]
-    assert isinstance(found, ast.stmt | ast.ExceptHandler)
-    return found, in_function
+            function = found if isinstance(found, ast.FunctionDef) else function
+            found, children = child, list(ast.iter_child_nodes(child))
+    assert found is not None
+    return found, function
 
 
 def _own_lines(statement: ast.stmt | ast.ExceptHandler) -> range:
