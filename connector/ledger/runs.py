@@ -20,7 +20,7 @@ from connector.ledger.records import (
     Scope,
     StagedRows,
 )
-from connector.ledger.tables import batches, moments, parts, runs
+from connector.ledger.tables import batches, moments, parts, requests, runs
 from connector.outcomes import RunStatus
 from connector.route import Action
 
@@ -96,9 +96,19 @@ class Runs:
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(rows_read=rows))
 
     def resume(self, run_id: str, *, holder: str, host: str) -> None:
-        """A run goes on, worked on by another process; the answers to what it was sending when it ended are lost."""
-        again = {"status": RunStatus.RUNNING, "finished_at": None, "error": None, "holder": holder, "host": host}
+        """A run goes on, worked on by another process; the answers to what it was sending when it ended are lost.
+
+        The time that a killed process worked on it, of which it recorded no end, counts among its seconds.
+        """
         with self._database.writing() as connection:
+            again = {
+                "status": RunStatus.RUNNING,
+                "finished_at": None,
+                "error": None,
+                "holder": holder,
+                "host": host,
+                "seconds": func.coalesce(runs.c.seconds, 0.0) + _open_seconds(connection, run_id),
+            }
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(again))
             _happened(connection, run_id, "resumed")
             sending = (batches.c.run_id == run_id) & (batches.c.state == "sending")
@@ -109,18 +119,21 @@ class Runs:
         run_id: str,
         status: RunStatus,
         *,
-        seconds: float = 0.0,
+        seconds: float | None = None,
         error: str | None = None,
         resumable: bool = True,
         holder: str | None = None,
     ) -> None:
         """The run has ended, for good or until it is resumed; `seconds` are added to those it has taken before.
 
+        Without `seconds`, those are added for which a process was seen to work on it.
+
         With `holder`, LockedError is raised where another process has taken the run over.
         """
         with self._database.writing() as connection:
             if holder is not None:
                 check_holder(connection, run_id, holder, changing=True)
+            seconds = _open_seconds(connection, run_id) if seconds is None else seconds
             connection.execute(
                 update(runs)
                 .where(runs.c.run_id == run_id)
@@ -245,6 +258,22 @@ def _happened(connection: Connection, run_id: str, what: str) -> None:
     connection.execute(insert(moments).values(values))
 
 
+_BEGINNINGS = ("started", "resumed")
+_ENDS = frozenset(RunStatus) - {RunStatus.WAITING, RunStatus.RUNNING}
+
+
+def _open_seconds(connection: Connection, run_id: str) -> float:
+    """Return the seconds from the start of the process at work on a run to its last sign of life; 0 if it ended."""
+    query = select(moments.c.at, moments.c.what).where(moments.c.run_id == run_id).order_by(moments.c.id)
+    steps = connection.execute(query).all()
+    began = max((place for place, step in enumerate(steps) if step.what in _BEGINNINGS), default=None)
+    if began is None or any(step.what in _ENDS for step in steps[began:]):
+        return 0.0
+    answered = select(func.max(requests.c.answered_at)).where(requests.c.run_id == run_id)
+    last = max(steps[-1].at, connection.execute(answered).scalar_one() or "")
+    return max(0.0, (datetime.fromisoformat(last) - datetime.fromisoformat(steps[began].at)).total_seconds())
+
+
 def _add_batches(connection: Connection, run_id: str, some: Sequence[BatchRecord]) -> None:
     for start in range(0, len(some), _BATCHES_AT_ONCE):
         values = [_batch_values(run_id, one) for one in some[start : start + _BATCHES_AT_ONCE]]
@@ -292,12 +321,18 @@ def _all_records(connection: Connection, found: Sequence[Row[Any]]) -> list[RunR
         some = found[start : start + _BATCHES_AT_ONCE]
         sums = _sums(connection, [run.run_id for run in some])
         records += [
-            _record(run, sums.get(run.run_id, dict.fromkeys(_SUMS, 0)), _members(connection, run)) for run in some
+            _record(
+                run,
+                sums.get(run.run_id, dict.fromkeys(_SUMS, 0)),
+                _members(connection, run),
+                _open_seconds(connection, run.run_id) if run.status == RunStatus.RUNNING else 0.0,
+            )
+            for run in some
         ]
     return records
 
 
-def _record(run: Row[Any], sums: Mapping[str, int], members: MemberCounts | None) -> RunRecord:
+def _record(run: Row[Any], sums: Mapping[str, int], members: MemberCounts | None, open_seconds: float) -> RunRecord:
     settled = sums["delivered_rows"] + sums["refused_rows"] + sums["skipped_rows"]
     return RunRecord(
         run_id=run.run_id,
@@ -307,7 +342,7 @@ def _record(run: Row[Any], sums: Mapping[str, int], members: MemberCounts | None
         status=RunStatus(run.status),
         started_at=run.started_at,
         finished_at=run.finished_at,
-        seconds=round(run.seconds or 0.0, 3),
+        seconds=round((run.seconds or 0.0) + open_seconds, 3),
         rows=RowCounts(
             read=run.rows_read,
             delivered=sums["delivered_rows"],

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,11 @@ def test_a_batch_that_was_cut_goes_on_with_what_is_left_of_it(tmp_path: Path) ->
     assert [row["columns"]["event_id"] for row in rejects] == ["e1777"]
 
 
+def duration(record: dict[str, Any]) -> float:
+    started, finished = (datetime.fromisoformat(record[name]) for name in ("started_at", "finished_at"))
+    return (finished - started).total_seconds()
+
+
 @pytest.mark.parametrize("named", [True, False], ids=["by its id", "the last one"])
 def test_a_run_that_was_killed_goes_on(tmp_path: Path, named: bool) -> None:
     held = threading.Event()
@@ -130,9 +136,13 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, named: bool) -> None:
         held.set()
         (run,) = inside("runs", "--json", project=made.directory).json["runs"]
         assert run["status"] == "running"
+        time.sleep(1)
         tiktok.answer = lambda body: OK
         resumed = inside("resume", *([run["run_id"]] if named else []), "--json", project=made.directory)
     record = checked(resumed.json)
+    # It took both processes' time, without that in between.
+    assert record["seconds"] > run["seconds"] > 0
+    assert duration(record) - record["seconds"] > 1
     assert (resumed.code, record["rows"]["delivered"]) == (0, ROWS)
     assert set(deliveries(tiktok)) == {f"e{n}" for n in range(ROWS)}
 

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, update
 
 from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import Scope, StagedRows
+from connector.ledger.tables import moments
 from connector.outcomes import RunStatus
 from tests.ledger.runs import HOLDER, RUN, SCOPE, delivered, staged_run, started_run
 
@@ -80,6 +82,19 @@ def test_the_seconds_of_all_times_that_a_run_went_on_are_added(ledger: Ledger) -
     assert (failed.status, failed.error, failed.finished_at is None) == ("failed", "The token is dead.", False)
     assert (resumed.status, resumed.error, resumed.finished_at, resumed.host) == ("running", None, None, "elsewhere")
     assert (completed.status, completed.error, completed.seconds) == ("completed", None, 3.75)
+
+
+def test_the_seconds_of_a_process_that_was_killed_are_those_until_its_last_sign_of_life(ledger: Ledger) -> None:
+    started_run(ledger)
+    with ledger.database.writing() as connection:
+        connection.execute(update(moments).values(at="2026-03-01T12:00:00.000+00:00"))
+        steps = [("asked", "12:00:01.000"), ("staged", "12:00:06.500")]
+        values = [{"run_id": RUN, "what": what, "at": f"2026-03-01T{at}+00:00"} for what, at in steps]
+        connection.execute(insert(moments), values)
+    killed = ledger.runs.get(RUN)
+    ledger.runs.resume(RUN, holder="another", host="elsewhere")
+    ledger.runs.finish(RUN, RunStatus.COMPLETED, seconds=2.25)
+    assert (killed.status, killed.seconds, ledger.runs.get(RUN).seconds) == ("running", 6.5, 8.75)
 
 
 def test_the_last_runs_come_latest_first(ledger: Ledger) -> None:
