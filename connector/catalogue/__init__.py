@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from connector.catalogue.audiences import AUDIENCE_PARAMETERS
 from connector.catalogue.events import PARAMETERS
 from connector.catalogue.parameter import (
+    BOTH,
     CONTENTS,
     IDENTIFIERS,
     NUMBERS,
@@ -52,6 +53,11 @@ class Catalogue:
     parameters: tuple[Parameter, ...]
     own_properties: bool
     """Whether a template may pass properties of the user's own."""
+
+    def __post_init__(self) -> None:
+        properties = [one for one in self.parameters if one.path[:1] == (PROPERTIES,) and len(one.path) == 2]
+        if properties and (properties[0].default is None or properties[0].sources < BOTH):
+            raise ValueError(f"{properties[0].name}, the first property, needs a default: others follow its comma.")
 
     def named(self, word: str) -> Parameter | None:
         """Return the parameter whose name or accepted column name is `word` (in any case), if there is one."""

@@ -86,6 +86,7 @@ _REASONS = {
     Kind.EVENT: Reason.UNKNOWN_EVENT,
     Kind.ID: Reason.INVALID_ID,
     Kind.CURRENCY: Reason.INVALID_CURRENCY,
+    **dict.fromkeys([Kind.CHOICE, Kind.TIMESTAMP, *sorted(NUMBERS)], Reason.INVALID_VALUE),
 }
 
 
@@ -156,6 +157,7 @@ class Parameter:
             "the path leads to no place of an event": depth > 3 or (depth == 3 and self.path[:2] != CONTENTS),
             f"a {self.kind} has to be hashed": self.kind in _ALWAYS_HASHED and not self.hashed,
             f"a {self.kind} cannot be hashed": self.hashed and self.kind not in _CAN_BE_HASHED,
+            "what is hashed is personal": self.hashed and not self.personal,
             "only members of user can be hashed": self.hashed and depth > 1 and self.path[0] != USER,
             "nothing personal belongs in properties": self.personal and self.path[:1] == (PROPERTIES,),
             "plain has to say what is done with an address in it": (
@@ -174,3 +176,8 @@ class Parameter:
     def invalid(self) -> Reason:
         """Why a row is rejected in which its value is invalid."""
         return self.reason or _REASONS.get(self.kind, Reason.INVALID_VALUE)
+
+    @property
+    def reasons(self) -> frozenset[Reason]:
+        """What a row can be rejected for because of its value."""
+        return frozenset(filter(None, (self.missing, self.reason or _REASONS.get(self.kind))))

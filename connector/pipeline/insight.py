@@ -15,7 +15,7 @@ from connector.ledger.left_out import first_of_each_reason
 from connector.ledger.moments import Moment
 from connector.ledger.records import RunRecord
 from connector.ledger.requests import RequestSummary
-from connector.outcomes import Reason
+from connector.outcomes import REASONS, Reason
 from connector.pipeline.figures import RunFigures, added_up
 from connector.pipeline.history import ledger_of, run_directory, run_named, worked_on_by
 from connector.pipeline.shown import no_rows, shown_by
@@ -24,16 +24,10 @@ from connector.pipeline.trend import Trend, trend_of
 EXAMPLES = 3
 
 _ABOUT: dict[str, tuple[str, ...]] = {
-    Reason.INVALID_EVENT_SOURCE_ID: ("event_source", "event_source_id"),
-    Reason.UNKNOWN_EVENT: ("event",),
-    Reason.INVALID_TIMESTAMP: ("timestamp",),
-    Reason.EVENT_TOO_OLD: ("timestamp",),
-    Reason.EVENT_IN_FUTURE: ("timestamp",),
-    Reason.INVALID_CURRENCY: ("currency",),
-    Reason.INVALID_AMOUNT: ("price", "quantity", "value"),
-    Reason.INVALID_EVENT_CHANNEL: ("event_channel",),
-    Reason.INVALID_ID: ("event_id", "order_id", "shop_id", "content_id"),
+    **{reason: tuple(one.name for one in PARAMETERS if reason in one.reasons) for reason in REASONS},
+    **dict.fromkeys((Reason.EVENT_TOO_OLD, Reason.EVENT_IN_FUTURE), ("timestamp",)),
 }
+"""By reason: the parameters whose values it is about."""
 _FOUND_BY = ("order_id", "event_id", "shop_id", "content_id")
 PERSONAL = frozenset({*ID_TYPES, *(one.name for one in PARAMETERS if one.personal)})
 """Columns of a rejected row that are of a person's, if only as digests."""

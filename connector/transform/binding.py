@@ -5,15 +5,24 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from connector.catalogue import BY_NAME, EVENTS, OWN_PROPERTY, Catalogue, Kind, Parameter, column_name
+from connector.catalogue import (
+    BY_NAME,
+    EVENTS,
+    IDENTIFIERS,
+    NUMBERS,
+    OWN_PROPERTY,
+    PARAMETERS,
+    Catalogue,
+    Kind,
+    Parameter,
+    column_name,
+)
 from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, Problem
 from connector.transform.sql.text import is_text
 from connector.transform.stripped import NO_CLEANING, Cleaning
 from connector.transform.template import Column, Constant, DataTemplate
 
-_IDENTIFIERS = frozenset({Kind.EMAIL, Kind.PHONE, Kind.EXTERNAL_ID, Kind.DEVICE})
-_NUMBERS = frozenset({Kind.AMOUNT, Kind.QUANTITY})
 _EXACT = frozenset({Kind.ID, Kind.ROUTE, Kind.ZIP})
 """Beside identifiers and times, what is compared digit by digit."""
 
@@ -163,7 +172,7 @@ def _readable(parameter: Parameter, kind: pa.DataType) -> tuple[bool, str]:
     number, exact = _is_number(kind), _is_exact(kind)
     moment = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
     nothing = pa.types.is_null(kind)
-    if parameter.kind in _IDENTIFIERS:
+    if parameter.kind in IDENTIFIERS:
         inner = kind.value_type if is_list(kind) else kind
         plain = not _unreadable(inner) if parameter.kind is Kind.EXTERNAL_ID else is_text(inner) or _is_number(inner)
         return nothing or (plain and _is_exact(inner)), "text, a number that is exact, or a list of them"
@@ -172,7 +181,7 @@ def _readable(parameter: Parameter, kind: pa.DataType) -> tuple[bool, str]:
         return readable, "a timestamp, a date, text, or a number that is exact"
     if parameter.kind in _EXACT and not exact:
         return False, "text, or a number that is exact"
-    if parameter.kind in _NUMBERS:
+    if parameter.kind in NUMBERS:
         return nothing or number or is_text(kind), "a number or text"
     return nothing or not _unreadable(kind), "text, a number, true or false, or a date"
 
@@ -225,17 +234,16 @@ def is_list(kind: pa.DataType) -> bool:
 
 
 def missing_requirements(binding: Binding, *, event_source: str, fixed_event_name: str | None) -> list[Problem]:
-    """What the query lacks for every one of its rows to be rejected: said before anything is sent.
+    """Return what the query lacks, without which each of its rows would be rejected: said before anything is sent.
 
     A result that chooses the event source row by row is left to the rows.
     """
     if binding.has("event_source"):
         return []
-    wanted = [("timestamp",), ("email", "phone")] if event_source == "offline" else []
-    if event_source == "web":
-        wanted = [("timestamp",), ("page_url",), ("email", "phone", "external_id")]
-    if fixed_event_name is None:
-        wanted.insert(0, ("event",))
+    taken = [one for one in PARAMETERS if event_source in one.sources]
+    required = [one for one in taken if one.missing and (one.kind is not Kind.EVENT or fixed_event_name is None)]
+    identifiers = tuple(one.name for one in taken if one.kind in IDENTIFIERS)
+    wanted = [*((one.name,) for one in required), identifiers]
     return [Problem(_lacking(names)) for names in wanted if not binding.has(*names)]
 
 

@@ -2,21 +2,19 @@
 
 import pyarrow as pa
 
+from connector.catalogue import IDENTIFIERS, PARAMETERS
 from connector.embedded import connect_isolated
 from connector.hashed import LEFT_OUT
 from connector.transform.grouping import payloads
 from connector.transform.sql.functions import register_redaction
 from connector.transform.sql.text import redacted_json
 
-_MEMBERS = {
-    "email": "$.user.email",
-    "phone": "$.user.phone",
-    "external_id": "$.user.external_id",
-    "event": "$.event",
-    "event_time": "$.event_time",
-    "event_id": "$.event_id",
-    "properties": "$.properties",
-}
+_IDENTIFIERS = (one.path for one in PARAMETERS if one.kind in IDENTIFIERS)
+_OF_EVENTS = (one.path for one in PARAMETERS if len(one.path) == 1 and not one.personal)
+_PERSONAL = {one.path[0] for one in PARAMETERS if one.path and one.personal}
+_OBJECTS = ((one.path[0],) for one in PARAMETERS if len(one.path) > 1 and one.path[0] not in _PERSONAL)
+_MEMBERS = {path[-1]: ".".join(("$", *path)) for path in (*_IDENTIFIERS, *_OF_EVENTS, *_OBJECTS)}
+"""What is stored of an event: digests, and objects in which nothing identifies a person."""
 _AFTER_ID = ',"user":{'
 """What follows upon event, time and id in a head. Within a text its quotation marks would be escaped."""
 

@@ -206,7 +206,7 @@ class _Loader:
         name, zone, first = item.get("column"), item.get("timezone"), item.get("first", False)
         if not isinstance(name, str):
             self._problem(place, f"{key} lacks the column's name: {{column: …}}.")
-        elif zone is not None and (self._canonical(key) != "timestamp" or not _is_zone(zone)):
+        elif zone is not None and not (self._is_time(key) and _is_zone(zone)):
             self._problem(place, self._zone_message(key, zone))
         elif first is not False and (key != "value" or first is not True):
             self._problem(place, f"{key}: first is true or false, and goes with value only.")
@@ -239,10 +239,15 @@ class _Loader:
             return f'{key} is the parameter "{taken[own]}": map that.'
         return None if own else f'"{key}" lacks the property\'s name.'
 
+    def _is_time(self, key: str) -> bool:
+        parameter = self.catalogue.named(key)
+        return parameter is not None and parameter.kind is Kind.TIMESTAMP
+
     def _zone_message(self, key: str, zone: object) -> str:
-        if self._canonical(key) != "timestamp":
-            return f"{key}: timezone goes with timestamp only."
-        return f'timestamp: "{zone}" is no IANA time zone, such as America/New_York.'
+        if not self._is_time(key):
+            times = " and ".join(one.name for one in self.catalogue.parameters if one.kind is Kind.TIMESTAMP)
+            return f"{key}: timezone goes with {times or 'times'} only."
+        return f'{self._canonical(key)}: "{zone}" is no IANA time zone, such as America/New_York.'
 
 
 def _is_zone(zone: object) -> bool:

@@ -56,7 +56,7 @@ def _objects(context: Context, values: Mapping[str, Value]) -> Iterator[str]:
         begin = f',"{name}":{{'
         if not columns:
             continue
-        if filled[0].missing:
+        if filled[0].missing and all(one.sources <= filled[0].sources for one in filled):
             (key, first), *others = columns
             pieces = [quote(f'{begin}"{key}":'), first, *later_members(others), "'}'"]
             written = f"CASE WHEN {first} IS NOT NULL THEN concat({', '.join(pieces)}) END"
