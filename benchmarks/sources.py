@@ -21,8 +21,8 @@ from benchmarks.data import TABLE
 from benchmarks.timing import Timing, median, timed
 from connector.config.file_format import FileFormat
 from connector.config.warehouse import Warehouse
-from connector.files.reading import Input
-from connector.files.source import open_files
+from connector.files.file_source import open_files
+from connector.files.scan_report import FileInput
 from connector.sources.registry import open_source
 from tests.postgres import postgres
 from tests.snowflake.account import snowflake_account
@@ -73,12 +73,12 @@ def _measure_file(warehouse: Path, repetitions: int) -> SourceResult:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             target = f"'{folder}/bench.psv' (DELIMITER '|', HEADER)"
             connection.execute(f"COPY ({QUERY} LIMIT {MOST_ROWS}) TO {target}")
-        wanted = Input(f"{folder}/bench.psv", FileFormat(), Path(folder))
+        wanted = FileInput(f"{folder}/bench.psv", FileFormat(), Path(folder))
         measured = [timed(partial(_read_file, wanted)) for _ in range(repetitions)]
     return SourceResult("a pipe-delimited file", measured[0][1], median([timing for timing, _ in measured]))
 
 
-def _read_file(wanted: Input) -> int:
+def _read_file(wanted: FileInput) -> int:
     with open_files(wanted) as source, source.execute("") as result:
         return sum(batch.num_rows for batch in result.batches())
 

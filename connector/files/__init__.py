@@ -1,1 +1,1 @@
-"""Delimited files, here or elsewhere, become a stream of Arrow record batches; what is wrong with them, by line."""
+"""Delimited files, local or remote, as a stream of Arrow record batches; problems are reported by line."""

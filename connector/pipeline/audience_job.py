@@ -21,7 +21,7 @@ from connector.transform.rules import MemberRules
 from connector.transform.template import DataTemplate
 
 if TYPE_CHECKING:
-    from connector.files.reading import Input
+    from connector.files.scan_report import FileInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class AudienceJob:
     sql: str
     template: DataTemplate
     rules: MemberRules
-    file: "Input | None" = None
+    file: "FileInput | None" = None
 
     @property
     def fingerprint(self) -> str:

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from connector.errors import FileRefused, Problem
-from connector.files.findings import SHOWN
-from connector.files.places import Found
-from connector.files.reading import LastSent, Reading
-from connector.files.source import FileSource
+from connector.files.file_source import FileSource
+from connector.files.file_store import FileInfo
+from connector.files.problem_log import MAX_LISTED
+from connector.files.scan_report import PreviousFile, ScanReport
 from connector.hashed import HashedRows
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import FileRecord, Scope, SentFile
@@ -29,9 +29,9 @@ class Before:
     files: Mapping[tuple[int, str], SentFile]
     fingerprint: str
     timezone: str
-    last: LastSent | None = None
+    last: PreviousFile | None = None
 
-    def of(self, source: FileSource, file: Found) -> SentFile | None:
+    def of(self, source: FileSource, file: FileInfo) -> SentFile | None:
         """The same file, where it was sent before. Only one of which the size is known is gone through for that."""
         if all(size != file.size for size, _ in self.files):
             return None
@@ -52,12 +52,12 @@ def files_before(ledger: Ledger, job: Job, target: str, test_event_code: str | N
     return Before(files, job.fingerprint, job.destination.timezone, last_sent(ledger, job, target))
 
 
-def last_sent(ledger: Ledger, job: Job | AudienceJob, target: str) -> LastSent | None:
+def last_sent(ledger: Ledger, job: Job | AudienceJob, target: str) -> PreviousFile | None:
     """Return the file that the orchestration sent last; None for a query, or when its columns were not recorded."""
     if job.file is None:
         return None
     found = ledger.files.last_columns(job.orchestration.name, Scope(target, job.destination.api_url))
-    return LastSent(found.name, found.run_id, found.columns) if found else None
+    return PreviousFile(found.name, found.run_id, found.columns) if found else None
 
 
 def leave_out_sent(source: FileSource, job: Job, before: Before, *, limit: int | None) -> None:
@@ -69,19 +69,19 @@ def leave_out_sent(source: FileSource, job: Job, before: Before, *, limit: int |
     known = {file: before.of(source, file) for file in source.files}
     gone = [file for file, sent in known.items() if sent and sent.fingerprint == before.fingerprint]
     new = sum(sent is None for sent in known.values())
-    source.keep(lambda file: file not in gone)
+    source.select(lambda file: file not in gone)
     source.compare_with(before.last)
     if gone:
         source.reading.notes.append(_sent_before([(file, known[file]) for file in gone]))
     if job.file and job.file.format.is_conversions and new and limit is None:
-        source.reading.refused += _too_many(new, before, job.file.format.files_a_day)
+        source.reading.refusals += _too_many(new, before, job.file.format.files_a_day)
 
 
-def _sent_before(gone: list[tuple[Found, SentFile | None]]) -> str:
+def _sent_before(gone: list[tuple[FileInfo, SentFile | None]]) -> str:
     file, sent = gone[0]
     if len(gone) > 1:
-        return f"{len(gone):,} files were sent before and are not read again, among them {file.shown}."
-    return f"{file.shown} was sent before, by run {sent.run_id if sent else '?'}, and is not read again."
+        return f"{len(gone):,} files were sent before and are not read again, among them {file.display_name}."
+    return f"{file.display_name} was sent before, by run {sent.run_id if sent else '?'}, and is not read again."
 
 
 def _too_many(new: int, before: Before, allowed: int) -> Iterator[Problem]:
@@ -94,7 +94,7 @@ def _too_many(new: int, before: Before, allowed: int) -> Iterator[Problem]:
         )
 
 
-def watched(rows: Iterable[HashedRows], reading: Reading, limit: int | None = None) -> Iterator[HashedRows]:
+def watched(rows: Iterable[HashedRows], reading: ScanReport, limit: int | None = None) -> Iterator[HashedRows]:
     """The rows as they come; notes on which lines of the files those stand that are rejected for their own sake.
 
     Rows beyond a `limit` are no neighbours in the files, so that it cannot be told on which lines they stand.
@@ -108,34 +108,34 @@ def watched(rows: Iterable[HashedRows], reading: Reading, limit: int | None = No
             numbers = rejected.filter(pc.equal(rejected["reason"], reason))["row"].to_numpy()
             _note(reading, reason, numbers)
         read += part.read
-        reading.lines.forget(read)
+        reading.lines.discard_until(read)
         yield part
 
 
-def _note(reading: Reading, reason: str, numbers: npt.NDArray[np.int64]) -> None:
-    places = reading.lines.places(numbers)
+def _note(reading: ScanReport, reason: str, numbers: npt.NDArray[np.int64]) -> None:
+    places = reading.lines.locate(numbers)
     for file in dict.fromkeys(file for file, _ in places):
         lines = [line for name, line in places if name == file]
-        first = lines[:SHOWN]
+        first = lines[:MAX_LISTED]
         told = [f"the row is rejected: {reason}." for _ in first]
-        reading.rejected.add(file, f"rows rejected as {reason}", first, told, len(lines))
+        reading.rejections.add(file, f"rows rejected as {reason}", first, told, len(lines))
 
 
-def refuse_wrong(reading: Reading) -> None:
+def refuse_wrong(reading: ScanReport) -> None:
     """Raises FileRefused where the files are not as they have to be, with what is wrong with single rows as well."""
-    if reading.found or reading.refused:
-        raise FileRefused([*reading.refused, *reading.found.problems(), *reading.rejected.problems()])
+    if reading.problems or reading.refusals:
+        raise FileRefused([*reading.refusals, *reading.problems.entries(), *reading.rejections.entries()])
 
 
-def rejected_lines(reading: Reading) -> Iterator[str]:
+def rejected_lines(reading: ScanReport) -> Iterator[str]:
     """For each reason on which lines rows are rejected."""
-    for (file, kind), count in reading.rejected.counts.items():
-        lines = reading.rejected.lines(file, kind)
+    for (file, kind), count in reading.rejections.counts.items():
+        lines = reading.rejections.lines(file, kind)
         more = f" and {count - len(lines):,} more" if count > len(lines) else ""
         yield f"{file}: {kind}: line{'s' * (count > 1)} {', '.join(map(str, lines))}{more}."
 
 
-def unchanged(ledger: Ledger, job: AudienceJob, target: str, reading: Reading) -> Iterator[str]:
+def unchanged(ledger: Ledger, job: AudienceJob, target: str, reading: ScanReport) -> Iterator[str]:
     """A sentence on each file of an audience that was sent before. It is compared again: the audience may differ."""
     sent = ledger.files.sent(job.orchestration.name, Scope(target, job.destination.api_url))
     known = {(one.size, one.digest): one.run_id for one in sent}
@@ -147,6 +147,6 @@ def unchanged(ledger: Ledger, job: AudienceJob, target: str, reading: Reading) -
             )
 
 
-def records(reading: Reading) -> list[FileRecord]:
+def records(reading: ScanReport) -> list[FileRecord]:
     """The files that were read to their ends, for the ledger."""
     return [FileRecord(one.name, one.size, one.digest, reading.columns) for one in reading.files]

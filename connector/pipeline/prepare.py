@@ -28,7 +28,7 @@ from connector.transform.template import DataTemplate, load_template
 from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 if TYPE_CHECKING:
-    from connector.files.reading import Input
+    from connector.files.scan_report import FileInput
 
 TEMPLATES = "templates"
 
@@ -51,7 +51,7 @@ class Job:
     sql: str
     template: DataTemplate
     rules: EventRules
-    file: "Input | None" = None
+    file: "FileInput | None" = None
 
     @property
     def fingerprint(self) -> str:
@@ -138,10 +138,10 @@ def job_and_changes(project: Project, name: str) -> tuple[Job, list[str]]:
     return job_now(project, name, event_set_id=known), found.changes
 
 
-def file_of(project: Project, orchestration: Orchestration) -> "Input":
+def file_of(project: Project, orchestration: Orchestration) -> "FileInput":
     """The file that the orchestration reads. Raises ConfigurationError."""
-    from connector.files.places import check_address
-    from connector.files.reading import Input
+    from connector.files.file_address import check_address
+    from connector.files.scan_report import FileInput
 
     if orchestration.file is None:
         raise AssertionError("no file is named")
@@ -150,7 +150,7 @@ def file_of(project: Project, orchestration: Orchestration) -> "Input":
     except ConfigurationError as error:
         place = project.place("orchestrations", orchestration.name, "file")
         raise ConfigurationError([Problem(error.message, *place)]) from None
-    return Input(orchestration.file, orchestration.format or FileFormat(), project.directory)
+    return FileInput(orchestration.file, orchestration.format or FileFormat(), project.directory)
 
 
 def warehouse_of(project: Project, orchestration: Orchestration) -> Warehouse:

@@ -25,8 +25,8 @@ from connector.transform.limit import first_events, first_rows
 from connector.transform.stream import hash_rows
 
 if TYPE_CHECKING:
-    from connector.files.reading import LastSent, Reading
-    from connector.files.source import FileSource
+    from connector.files.file_source import FileSource
+    from connector.files.scan_report import PreviousFile, ScanReport
     from connector.pipeline.files import Before
     from connector.transform.members import CompiledMembers
 
@@ -42,7 +42,7 @@ class OpenResult:
     compiled: CompiledTransform
     rows: Iterator[HashedRows]
     query_id: str | None = None
-    reading: "Reading | None" = None
+    reading: "ScanReport | None" = None
     schema: pa.Schema | None = None
     """The columns of the result."""
 
@@ -53,7 +53,7 @@ class OpenMembers:
 
     rows: Iterator[HashedMembers]
     query_id: str | None = None
-    reading: "Reading | None" = None
+    reading: "ScanReport | None" = None
     schema: pa.Schema | None = None
     """The columns of the result."""
 
@@ -66,7 +66,7 @@ def open_members(
     limit: int | None = None,
     stop: Event | None = None,
     run_id: str | None = None,
-    last: "LastSent | None" = None,
+    last: "PreviousFile | None" = None,
 ) -> Iterator[OpenMembers]:
     """Runs the query of an audience's people until `stop` is set; at most its first `limit` rows are read.
 
@@ -138,7 +138,7 @@ def delimiters(job: Job | AudienceJob) -> list[tuple[str, str]]:
     """The job's files, and the characters between their values; none for a query. Raises SourceError, FileRefused."""
     if job.file is None:
         return []
-    from connector.files.source import open_files
+    from connector.files.file_source import open_files
 
     with open_files(job.file) as source:
         return source.delimiters()
@@ -149,7 +149,7 @@ def _opened(job: Job | AudienceJob, directory: Path, tag: str) -> AbstractContex
         return open_source(job.warehouse, directory, tag)
     if job.file is None:
         raise AssertionError("neither a query nor a file")
-    from connector.files.source import open_files
+    from connector.files.file_source import open_files
 
     return open_files(job.file)
 
@@ -157,12 +157,12 @@ def _opened(job: Job | AudienceJob, directory: Path, tag: str) -> AbstractContex
 def _files(source: Source, job: Job | AudienceJob) -> "FileSource | None":
     if job.file is None:
         return None
-    from connector.files.source import FileSource
+    from connector.files.file_source import FileSource
 
     return source if isinstance(source, FileSource) else None
 
 
-def _reading(source: Source, job: Job, before: "Before | None", limit: int | None) -> "Reading | None":
+def _reading(source: Source, job: Job, before: "Before | None", limit: int | None) -> "ScanReport | None":
     """What is learnt of the files of a source that has some; those sent before are left out."""
     files = _files(source, job)
     if files and before is not None:
@@ -173,7 +173,7 @@ def _reading(source: Source, job: Job, before: "Before | None", limit: int | Non
 
 
 @contextmanager
-def _telling_changes(reading: "Reading | None") -> Iterator[None]:
+def _telling_changes(reading: "ScanReport | None") -> Iterator[None]:
     """Add to what is wrong with the columns of files how they have changed."""
     try:
         yield
@@ -221,5 +221,5 @@ def _checked(build: Callable[[], Binding], job: Job | AudienceJob) -> Binding:
 def _placed(problem: Problem, job: Job | AudienceJob) -> Problem:
     """A problem with the columns, with what they are columns of."""
     if job.file:
-        return Problem(f"{job.file.shown}: {problem.message}")
+        return Problem(f"{job.file.display_name}: {problem.message}")
     return Problem(problem.message, job.orchestration.query_path)

@@ -28,13 +28,12 @@ PRIVATE = frozenset(
 
 TO_RENAME = frozenset(
     """
-    Bar Before ChosenRows Courier Cutter Early EventShares Execution Failing Fate Figures Forgotten Found
-    Gathered Growing Held Intended Kept KeptTokens KnownKeys LeftOut LeftOutRow LeftOutWriter MemberShare
-    Named NamedIds NamedPlace Part Piece Removed Repeating RowFigures RunFigures Seen SettledChange Settlement
-    ShareFiles Sieve Standing Stored Stretches Together Units UnitsFile Wanted WantedEventSet Written
-    aftermath anew audience_look cautions chosen courier early event_shares execution failing figures
-    forgotten kept known left_out looks named overlap removed repeating seen settle shown sparse together
-    trial units written
+    Bar Before ChosenRows Courier Cutter Early EventShares Execution Failing Fate Figures Forgotten Gathered
+    Growing Held Intended Kept KeptTokens KnownKeys LeftOut LeftOutRow LeftOutWriter MemberShare Named
+    NamedIds NamedPlace Part Piece Removed Repeating RowFigures RunFigures Seen SettledChange Settlement
+    ShareFiles Sieve Standing Stretches Together Units UnitsFile Wanted WantedEventSet Written aftermath anew
+    audience_look cautions chosen courier early event_shares execution failing figures forgotten kept known
+    left_out looks named overlap removed repeating seen settle shown sparse together trial units written
     """.split()
 )
 """Classes, modules and keys that break the glossary still. Take out what you rename; add nothing."""

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector.files.changes import column_changes
+from connector.files.scan_report import column_changes
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import NAME, Shop
 from tests.cli.tiktok import TikTok, serving

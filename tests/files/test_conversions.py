@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from connector.conversions import COLUMNS
 from connector.errors import FileRefused
-from connector.files.findings import SHOWN
-from connector.files.reading import Limits
+from connector.files.problem_log import MAX_LISTED
+from connector.files.scan_report import SizeLimits
 from tests.files.page import ALL, NEEDED, wrong_fields, wrong_headers
 from tests.files.written import opened, read, refusal, write
 from tests.strategies import ODD, WHITE
@@ -94,8 +94,10 @@ def test_what_is_wrong_with_rows_is_what_a_plain_reading_finds(
     listed = Counter(told([one for one in problems if " in all; " not in one]))
     expected = Counter(wrong_fields(out.getvalue(), "|", declared))
     assert listed <= expected
-    assert by_kind(listed) == {kind: min(SHOWN, count) for kind, count in by_kind(expected).items()}
-    assert sum(" in all; " in one for one in problems) == sum(count > SHOWN for count in by_kind(expected).values())
+    assert by_kind(listed) == {kind: min(MAX_LISTED, count) for kind, count in by_kind(expected).items()}
+    assert sum(" in all; " in one for one in problems) == sum(
+        count > MAX_LISTED for count in by_kind(expected).values()
+    )
 
 
 @given(st.one_of(st.permutations(NEEDED), st.lists(st.sampled_from([*ALL, "Email_1", "email", " zip"]), unique=True)))
@@ -138,7 +140,7 @@ def test_of_each_kind_the_first_twenty_are_listed_and_all_are_counted(tmp_path: 
     rows = [f"a@example.com | x|2014-03-31|{number}" for number in range(1_000)]
     write(tmp_path, "f.psv", "\n".join([HEADER, *rows, "a@example.com|N/A|1|1"]))
     _, problems = read(tmp_path, "f.psv", name=FORMAT)
-    assert len(problems) == SHOWN + 1 + 1
+    assert len(problems) == MAX_LISTED + 1 + 1
     assert problems[-1].startswith("f.psv: 2,000 fields that begin or end with white space")
     assert "f.psv:1002: transaction_category says N/A or null: leave it blank." in problems
 
@@ -159,7 +161,7 @@ def test_the_templates_row_of_instructions_is_left_out_with_a_note(tmp_path: Pat
         rows = [row for batch in result.batches() for row in batch.to_pylist()]
         assert [row["transaction_amount"] for row in rows] == ["99.99"]
         assert source.reading.notes == ["f.psv:2: the template's row of instructions is left out."]
-        assert not source.reading.found
+        assert not source.reading.problems
 
 
 @pytest.mark.parametrize("row", [GOOD, "x@example.com|a|soon|much", "|a|31 March|9", "x|a|today|1.5", "|||"])
@@ -178,9 +180,9 @@ def test_instructions_further_down_are_not_looked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "refused"), [(Limits(3, 1_000), False), (Limits(2, 1_000), True), (Limits(3, 150), True)]
+    ("limits", "refused"), [(SizeLimits(3, 1_000), False), (SizeLimits(2, 1_000), True), (SizeLimits(3, 150), True)]
 )
-def test_a_file_above_the_programs_limits_is_refused(tmp_path: Path, limits: Limits, refused: bool) -> None:
+def test_a_file_above_the_programs_limits_is_refused(tmp_path: Path, limits: SizeLimits, refused: bool) -> None:
     write(tmp_path, "f.psv.gz", "\n".join([HEADER, *[GOOD] * 3]))
     if refused:
         with pytest.raises(FileRefused, match="is larger than a file of the program may be"):
@@ -197,4 +199,4 @@ def test_a_file_of_more_than_fifty_gigabytes_is_refused_before_it_is_read(tmp_pa
 
 def test_limits_are_not_those_of_other_files(tmp_path: Path) -> None:
     write(tmp_path, "f.csv", "a,b\n1,2\n3,4\n")
-    assert len(read(tmp_path, "f.csv", Limits(1, 1))[0]) == 2
+    assert len(read(tmp_path, "f.csv", SizeLimits(1, 1))[0]) == 2

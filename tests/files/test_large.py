@@ -39,8 +39,8 @@ import json, re, sys, time
 from pathlib import Path
 from connector.config.file_format import FileFormat
 from connector.config.project import load_project
-from connector.files.reading import Input
-from connector.files.source import open_files
+from connector.files.scan_report import Input
+from connector.files.file_source import open_files
 from connector.pipeline.plan import plan_orchestration
 
 def read(folder):

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import ConfigurationError, FileRefused, SourceError
-from connector.files.places import check_address
-from connector.files.rows import BLOCK, MOST_RAGGED
+from connector.files.file_address import check_address
+from connector.files.row_parser import BLOCK_BYTES, MAX_RAGGED
 from tests.files.written import opened, read, refusal, rows_of, write
 
 ROWS = [{"a": "1", "b": "x"}, {"a": "2", "b": None}]
@@ -99,16 +99,16 @@ def test_rows_are_read_in_many_blocks_and_their_lines_are_known(tmp_path: Path) 
             lines.append(f"{number},{'v' * 40}")
             expected.append((good := good + 1, line))
     text = "\n".join(lines)
-    assert len(text) > 2 * BLOCK
+    assert len(text) > 2 * BLOCK_BYTES
     write(tmp_path, "f.csv", text)
     with opened(tmp_path, "f.csv") as source, source.execute("") as result:
         batches = list(result.batches())
         assert len(batches) > 2
         assert sum(batch.num_rows for batch in batches) == good
         some = expected[:: len(expected) // 50]
-        places = source.reading.lines.places(np.array([row for row, _ in some]))
+        places = source.reading.lines.locate(np.array([row for row, _ in some]))
         assert places == [("f.csv", line) for _, line in some]
-        told = [problem.message for problem in source.reading.found.problems()]
+        told = [problem.message for problem in source.reading.problems.entries()]
     assert told == [f"f.csv:{line}: the row has 1 field, the header 2." for line in wrong]
 
 
@@ -117,7 +117,7 @@ def test_rows_are_read_in_many_blocks_and_their_lines_are_known(tmp_path: Path) 
 def test_lines_are_known_where_every_row_has_line_breaks(tmp_path: Path, breaks: int, newline: str) -> None:
     """So has the last row of what is parsed at a time, and the row that is not rectangular."""
     text = "".join(f'"{number}{newline * breaks}{"v" * 400}",x{newline}' for number in range(6_000))
-    assert len(text) > 2 * BLOCK
+    assert len(text) > 2 * BLOCK_BYTES
     bad = f'"one{newline * breaks}",x,y{newline}'
     write(tmp_path, "f.csv", f"a,b{newline}{text}{bad}last,x{newline}")
     with opened(tmp_path, "f.csv") as source, source.execute("") as result:
@@ -126,8 +126,8 @@ def test_lines_are_known_where_every_row_has_line_breaks(tmp_path: Path, breaks:
         lines = [2 + (row - 1) * (breaks + 1) for row in rows.tolist()]
         lines[-1] += breaks + 1
         assert len(batches) > 2
-        assert source.reading.lines.places(rows) == [("f.csv", line) for line in lines]
-        told = [problem.message for problem in source.reading.found.problems()]
+        assert source.reading.lines.locate(rows) == [("f.csv", line) for line in lines]
+        told = [problem.message for problem in source.reading.problems.entries()]
     assert told == [f"f.csv:{2 + 6_000 * (breaks + 1)}: the row has 3 fields, the header 2."]
 
 
@@ -140,7 +140,7 @@ def test_of_many_bad_rows_the_first_twenty_are_listed_and_all_are_counted(tmp_pa
 
 
 def test_a_file_of_which_hardly_a_row_fits_is_given_up(tmp_path: Path) -> None:
-    write(tmp_path, "f.csv", "a,b\n1,2\n" + "1\n" * (MOST_RAGGED + 10))
+    write(tmp_path, "f.csv", "a,b\n1,2\n" + "1\n" * (MAX_RAGGED + 10))
     assert "f.csv:3: from here on more than" in refusal(FileRefused, tmp_path, "f.csv")
 
 

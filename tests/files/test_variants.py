@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.errors import FileRefused
-from connector.files.personal import identifies_a_person
+from connector.files.header import identifies_person
 from tests.files.written import Row, opened, read, refusal, rows_of, write
 
 ROWS: list[Row] = [{"a": "1", "b": "x"}, {"a": "2", "b": "ß"}]
@@ -170,7 +170,7 @@ def test_what_identifies_a_person_is_no_name(tmp_path: Path, value: str, beside:
         "f.csv:1: the first line has what looks like an e-mail address, a phone number or a digest"
     )
     assert value not in message
-    assert identifies_a_person(value)
+    assert identifies_person(value)
 
 
 # Anything that Python writes ---------------------------------------------------------------------------------

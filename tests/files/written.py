@@ -10,8 +10,8 @@ import pytest
 
 from connector.config.file_format import FileFormat
 from connector.errors import ConnectorError
-from connector.files.reading import Input, Limits
-from connector.files.source import FileSource, open_files
+from connector.files.file_source import FileSource, open_files
+from connector.files.scan_report import FileInput, SizeLimits
 
 Row = dict[str, str | None]
 
@@ -25,17 +25,17 @@ def write(folder: Path, name: str, text: str | bytes) -> Path:
 
 
 @contextmanager
-def opened(folder: Path, pattern: str, limits: Limits | None = None, **form: Any) -> Iterator[FileSource]:
+def opened(folder: Path, pattern: str, limits: SizeLimits | None = None, **form: Any) -> Iterator[FileSource]:
     """The files of a folder, in a format."""
-    with open_files(Input(str(folder / pattern), FileFormat(**form), folder), limits) as source:
+    with open_files(FileInput(str(folder / pattern), FileFormat(**form), folder), limits) as source:
         yield source
 
 
-def read(folder: Path, pattern: str, limits: Limits | None = None, **form: Any) -> tuple[list[Row], list[str]]:
+def read(folder: Path, pattern: str, limits: SizeLimits | None = None, **form: Any) -> tuple[list[Row], list[str]]:
     """All rows, and what is wrong with the files."""
     with opened(folder, pattern, limits, **form) as source, source.execute("") as result:
         rows = [row for batch in result.batches() for row in batch.to_pylist()]
-        return rows, [problem.message for problem in source.reading.found.problems()]
+        return rows, [problem.message for problem in source.reading.problems.entries()]
 
 
 def rows_of(folder: Path, pattern: str, **form: Any) -> list[Row]:

@@ -75,11 +75,11 @@ def read(folder: Path, name: str) -> tuple[int, np.ndarray, int, bool]:
     with opened(folder, name, **form) as source, source.execute("") as result:
         rows = sum(batch.num_rows for batch in result.batches())
         reading = source.reading
-    for problem in reading.found.problems():
+    for problem in reading.problems.entries():
         assert problem.message.startswith(name) and problem.message.isprintable(), problem.message
-    lines = np.array([line for _, line in reading.lines.places(np.arange(1, rows + 1))], np.int64)
+    lines = np.array([line for _, line in reading.lines.locate(np.arange(1, rows + 1))], np.int64)
     repeated = any("header" in note for note in reading.notes)
-    return rows, lines, sum(reading.found.counts.values()), repeated
+    return rows, lines, sum(reading.problems.counts.values()), repeated
 
 
 def is_simple(case: Input) -> bool:

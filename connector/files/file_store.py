@@ -1,0 +1,111 @@
+"""Where files are stored: on this machine or, through `remote_store`, elsewhere."""
+
+import os
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+from typing import IO, Protocol
+
+from connector.errors import FileRefused
+from connector.files.file_address import WILDCARDS, check_address, check_name, display_address, display_path, scheme_of
+from connector.files.file_errors import translate_errors
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A file as it was found."""
+
+    path: str
+    display_name: str
+    size: int
+    """In bytes, as stored."""
+    stamp: Hashable
+    """Differs once the file has changed."""
+
+
+class FileStore(Protocol):
+    """A place that contains files."""
+
+    def find(self, pattern: str) -> list[str]:
+        """Return the paths that match a path or a glob."""
+
+    def stat(self, path: str) -> tuple[int, Hashable]:
+        """Return a file's current size and stamp."""
+
+    def open(self, path: str) -> IO[bytes]:
+        """Open a file for reading from its start to its end."""
+
+    def close(self) -> None:
+        """Close connections."""
+
+
+@contextmanager
+def open_store(pattern: str, directory: Path) -> Iterator[FileStore]:
+    """Open the store of an address.
+
+    Raises what `check_address` raises, and SourceError if the store cannot be reached.
+    """
+    check_address(pattern, directory)
+    store = LocalStore() if scheme_of(pattern) is None else _remote_store(pattern)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def find_files(store: FileStore, pattern: str, directory: Path) -> list[FileInfo]:
+    """Return the files that match a pattern, by name; local paths are shown relative to `directory`.
+
+    Raises FileRefused if there is none, or one of another type, SourceError if the store fails.
+    """
+    name = display_path(pattern, directory)
+    with translate_errors(name):
+        paths = sorted(store.find(pattern))
+    if not paths:
+        what = "file that matches" if WILDCARDS & set(pattern) else "file"
+        raise FileRefused(f"There is no {what} {name}.")
+    return [_file_info(store, path, display_path(path, directory)) for path in paths]
+
+
+def stat_again(store: FileStore, file: FileInfo) -> FileInfo:
+    """Return the current state of a file. Raises as `find_files` does."""
+    return _file_info(store, file.path, file.display_name)
+
+
+def _file_info(store: FileStore, path: str, name: str) -> FileInfo:
+    check_name(path, name)
+    with translate_errors(name):
+        return FileInfo(path, name, *store.stat(path))
+
+
+def _remote_store(pattern: str) -> FileStore:
+    from connector.files.remote_store import RemoteStore
+
+    with translate_errors(display_address(pattern)):
+        return RemoteStore(pattern)
+
+
+class LocalStore:
+    """Files of this machine; see `FileStore`."""
+
+    def find(self, pattern: str) -> list[str]:
+        """See `FileStore.find`."""
+        if Path(pattern).exists():
+            return [pattern]
+        return [path for path in glob(pattern, recursive=True) if Path(path).is_file()]  # noqa: PTH207
+
+    def stat(self, path: str) -> tuple[int, Hashable]:
+        """See `FileStore.stat`."""
+        if Path(path).is_dir():
+            raise IsADirectoryError
+        status = os.stat(path)  # noqa: PTH116
+        return status.st_size, (status.st_size, status.st_mtime_ns, status.st_ino)
+
+    def open(self, path: str) -> IO[bytes]:
+        """See `FileStore.open`."""
+        return Path(path).open("rb", buffering=0)
+
+    def close(self) -> None:
+        """See `FileStore.close`."""
