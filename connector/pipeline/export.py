@@ -27,9 +27,9 @@ from connector.pipeline.figures import RunFigures, added_up
 from connector.pipeline.history import ledger_of, run_directory
 from connector.pipeline.insight import PERSONAL
 from connector.route import Action
-from connector.sources.failures import said, secrets_of
+from connector.sources.driver_errors import error_text, secrets_of
 from connector.sources.registry import check_driver
-from connector.sources.sqlalchemy_engine import url_of
+from connector.sources.sqlalchemy_engine import warehouse_url
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, RowMapping
@@ -84,7 +84,7 @@ def export_to_warehouse(project: Project, name: str, schema: str, *, since: date
         with closing(_tables_in(warehouse, project.directory, schema)) as sink:
             return _export(project, sink, since)
     except _database_errors() as error:
-        words = said(getattr(error, "orig", None) or error, secrets_of(warehouse))
+        words = error_text(getattr(error, "orig", None) or error, secrets_of(warehouse))
         raise SourceError(f'The tables could not be written to the warehouse "{name}": {words}') from None
 
 
@@ -118,7 +118,7 @@ def _there(warehouse: Warehouse, directory: Path, path: str) -> Path:
 
 
 def _writing_url(warehouse: Warehouse, directory: Path, schema: str) -> "URL":
-    url = url_of(warehouse)
+    url = warehouse_url(warehouse)
     if url.get_backend_name() == "sqlite":
         if schema != "main":
             raise UsageError(f'SQLite has no schema "{schema}": its one schema is called main.')

@@ -15,7 +15,7 @@ from connector.errors import ConfigurationError, Problem
 from connector.hashed import HashedMembers, HashedRows
 from connector.pipeline.audience_job import AudienceJob
 from connector.pipeline.prepare import Job
-from connector.sources.background import read_in_background
+from connector.sources.background_reader import read_in_background
 from connector.sources.registry import open_source
 from connector.sources.source import Source
 from connector.transform.binding import Binding, bind, missing_requirements

@@ -1,1 +1,1 @@
-"""A query's SQL becomes a stream of Arrow record batches. One file a warehouse, loaded by name."""
+"""Queries as streams of Arrow record batches. One module a warehouse, loaded by name."""

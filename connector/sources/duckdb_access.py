@@ -1,4 +1,4 @@
-"""Restrict what a DuckDB session can reach: the warehouse file, the project folder, and what the settings name."""
+"""Restriction of a DuckDB session to the warehouse file, the project folder, and what the settings name."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _SCHEME = re.compile(r"\w+://")
 
 
 def is_restricted(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Tell whether `restrict` was called for the database of this connection, perhaps through another one."""
+    """Test whether `restrict` was called for the database of this connection, perhaps through another one."""
     ((locked,),) = connection.execute("SELECT current_setting('lock_configuration')").fetchall()
     return bool(locked)
 
@@ -33,15 +33,15 @@ def restrict(
     """
     if is_restricted(connection):
         return
-    folders, files = visible(directory)
+    folders, files = readable_paths(directory)
     access = warehouse.external_access
     if access.hosts:
         _load_httpfs(connection)
     folders += [str((directory / folder).resolve()) for folder in access.folders]
     hosts = [host if _SCHEME.match(host) else f"https://{host}" for host in access.hosts]
     settings = {
-        "allowed_directories": _list([*folders, *hosts]),
-        "allowed_paths": _list([*files, *_patterns(directory.resolve(), texts)]),
+        "allowed_directories": _sql_list([*folders, *hosts]),
+        "allowed_paths": _sql_list([*files, *_patterns(directory.resolve(), texts)]),
         "allowed_configs": "['memory_limit']",
         "python_enable_replacements": "false",
         "enable_external_access": "false",
@@ -51,10 +51,10 @@ def restrict(
         connection.execute(f"SET {name} = {value}")
 
 
-def visible(directory: Path) -> tuple[list[str], list[str]]:
+def readable_paths(directory: Path) -> tuple[list[str], list[str]]:
     """List the folders and the files of the project folder that queries may read.
 
-    Names that begin with a dot, such as `.connector` and `.env`, and the project file are left out; so are links to
+    Names that begin with a dot, such as `.connector` and `.env`, and the project file are excluded; so are links to
     them and to what is outside.
     """
     root = directory.resolve()
@@ -62,38 +62,42 @@ def visible(directory: Path) -> tuple[list[str], list[str]]:
     files: list[str] = []
     for entry in os.scandir(root):
         path = Path(entry.path).resolve() if entry.is_symlink() else Path(entry.path)
-        if not path.is_relative_to(root) or path == root or not all(map(_is_open, (entry.name, _top(path, root)))):
+        if (
+            not path.is_relative_to(root)
+            or path == root
+            or not all(map(_is_readable, (entry.name, _top_name(path, root))))
+        ):
             continue
         (folders if path.is_dir() else files).append(str(path))
     return folders, files
 
 
-def _top(path: Path, root: Path) -> str:
+def _top_name(path: Path, root: Path) -> str:
     return path.relative_to(root).parts[0]
 
 
-def _is_open(name: str) -> bool:
+def _is_readable(name: str) -> bool:
     return not name.startswith(".") and name != FILE
 
 
 def _patterns(root: Path, texts: Iterable[str]) -> list[str]:
     """List the patterns that match names in the project folder itself.
 
-    Whatever stands between two quotation marks and has a wildcard counts: each file that matches is checked too.
+    Every text between two quotation marks with a wildcard counts: each file that matches is checked too.
     """
     quoted = {text for sql in texts for text in _QUOTE.split(sql) if _WILDCARD.search(text)}
-    found = {_resolved(text) for text in quoted}
-    return sorted(str(path) for path in found if path.is_relative_to(root) and _is_open(_top(path, root)))
+    patterns = {_resolve_pattern(text) for text in quoted}
+    return sorted(str(path) for path in patterns if path.is_relative_to(root) and _is_readable(_top_name(path, root)))
 
 
-def _resolved(pattern: str) -> Path:
-    """Make a pattern absolute, without links in front of the first name with a wildcard."""
+def _resolve_pattern(pattern: str) -> Path:
+    """Make a pattern absolute and resolve the links before its first wildcard."""
     parts = (Path.cwd() / pattern).parts
     first = next(number for number, part in enumerate(parts) if _WILDCARD.search(part))
     return Path(*parts[:first]).resolve().joinpath(*parts[first:])
 
 
-def _list(texts: Iterable[str]) -> str:
+def _sql_list(texts: Iterable[str]) -> str:
     return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"
 
 

@@ -1,4 +1,4 @@
-"""DuckDB's errors without the values that they quote, which may hold any quotation mark or line break."""
+"""DuckDB's errors without the values that they quote, which may contain any quotation mark or line break."""
 
 import re
 from collections.abc import Iterator
@@ -18,25 +18,25 @@ _CSV_FAULT = re.compile(
     r"\n(Column [^\n]* is being converted as type [^\n]*|Expected Number of Columns: \d+ Found: \d+|"
     r"Value with unterminated quote found\.|Maximum line size of \d+ bytes exceeded[^\n]*)(?=\n)"
 )
-_UNQUOTED = re.compile(
+_UNQUOTED_VALUE = re.compile(
     r"((?:Could not cast|with) value )(?!['\"]).*(?= to [A-Z]| can't be cast )|(Could not parse string ).*", re.DOTALL
 )
 """A number, list or struct, and a text that is repeated."""
 
-_BREAK, _LONGEST = "\x00", 500
+_LINE_BREAK_MARK, _MAX_LENGTH = "\x00", 500
 
 
 @contextmanager
-def named_errors(what: str) -> Iterator[None]:
-    """Raise SourceError, which begins with `what`, for errors of DuckDB and of files that it reads."""
+def translate_errors(failure: str) -> Iterator[None]:
+    """Raise SourceError, which begins with `failure`, for errors of DuckDB and of files that it reads."""
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{what}: {words_of(error)}") from None
+        raise SourceError(f"{failure}: {error_words(error)}") from None
 
 
-def words_of(error: BaseException) -> str:
-    """Return an error's words on one line, without values."""
+def error_words(error: BaseException) -> str:
+    """Return an error's text on one line, without values."""
     # DuckDB shortens long messages, be it within a character.
     text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
     if _ABOUT_STATEMENT.match(text):
@@ -46,11 +46,11 @@ def words_of(error: BaseException) -> str:
         faults = _CSV_FAULT.findall(text)
         return redact(f"{csv[0]}: {faults[-1]}" if faults else csv[0])
     place = _PLACE.search(text)
-    value = _UNQUOTED.sub(rf"\1\2{REDACTED}", text[: place.start()] if place else text)
+    value = _UNQUOTED_VALUE.sub(rf"\1\2{REDACTED}", text[: place.start()] if place else text)
     return _first_line(value) + (f" {redact_literals(place['line'])}" if place else "")
 
 
 def _first_line(text: str) -> str:
     """Return the line on which an error's last value ends; further ones may repeat the value."""
-    words = redact(text.replace("\n", _BREAK), longest=len(text) + len(REDACTED))
-    return words.partition(_BREAK)[0].strip()[:_LONGEST]
+    words = redact(text.replace("\n", _LINE_BREAK_MARK), longest=len(text) + len(REDACTED))
+    return words.partition(_LINE_BREAK_MARK)[0].strip()[:_MAX_LENGTH]

@@ -1,19 +1,19 @@
-"""Refuse queries that do more than read: a statement that DuckDB calls a SELECT can write files."""
+"""Checks of a query's parse tree and plan: what DuckDB calls a SELECT can write files."""
 
 import re
 
 import duckdb
 
 from connector.errors import SourceError
-from connector.sources.statement import not_one_query
+from connector.sources.statement import single_select_error
 
 RUNS_SQL = "json_execute_serialized_sql"
 """The function that runs a parsed statement of any kind, wherever it is called."""
 
 _STATEMENT = re.compile(r'"type":"(?P<kind>\w+)_QUERY_NODE"')
-_ACTING = rf"{RUNS_SQL}|\w*external_resource\w*"
-_CALL = re.compile(rf'"function_name":"(?P<name>{_ACTING}|query)"', re.IGNORECASE)
-_OPERATOR = re.compile(rf'"name": *"(?P<name>{_ACTING}) *"', re.IGNORECASE)
+_RISKY_FUNCTIONS = rf"{RUNS_SQL}|\w*external_resource\w*"
+_CALL = re.compile(rf'"function_name":"(?P<name>{_RISKY_FUNCTIONS}|query)"', re.IGNORECASE)
+_OPERATOR = re.compile(rf'"name": *"(?P<name>{_RISKY_FUNCTIONS}) *"', re.IGNORECASE)
 _VIEWS = "SELECT concat_ws('.', database_name, schema_name, view_name), sql FROM duckdb_views() WHERE NOT internal"
 
 
@@ -21,11 +21,11 @@ def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Check the parse tree of a query. Raises SourceError unless it is one SELECT, duckdb.Error for other SQL."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise not_one_query()
+        raise single_select_error()
     ((tree,),) = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
-    # Quotation marks within a JSON string are escaped, so what is found are keys of the tree.
+    # Quotation marks within a JSON string are escaped, so matches are keys of the tree.
     if not tree.startswith('{"error":false'):
-        raise not_one_query()
+        raise single_select_error()
     if statement := _STATEMENT.search(tree):
         kind = statement["kind"].upper().replace("_", " ")
         raise SourceError(f"The query contains a {kind} statement, which writes. Remove it: a query only reads.")
@@ -36,12 +36,12 @@ def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 
 
 def views_of(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Map the views of the warehouse to their SQL."""
+    """Return the SQL of the warehouse's views by name."""
     return dict(connection.execute(_VIEWS).fetchall())
 
 
 def check_plan(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise SourceError for a query whose plan runs statements of any kind, whichever view or macro leads there."""
+    """Raise SourceError for a plan that runs arbitrary statements, through whichever view or macro."""
     plan = "".join(text for row in connection.execute(f"EXPLAIN (FORMAT JSON) {sql}").fetchall() for text in row)
     call = _OPERATOR.search(plan)
     if call is None:

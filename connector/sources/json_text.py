@@ -1,17 +1,17 @@
-"""Columns of JSON values as columns of text."""
+"""Conversion of JSON columns to text."""
 
 import json
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.sources.conversion import Conversion
+from connector.sources.array_conversion import Conversion
 
 _WHITE_SPACE = " \t\r\n"
 
 
 def json_texts(array: pa.Array) -> pa.Array:
-    """JSON strings as their text, JSON null as NULL, other values (numbers, objects, …) as JSON."""
+    """Convert JSON strings to their text, JSON null to NULL, other values (numbers, objects, …) to JSON."""
     texts = pc.utf8_trim(array.cast(pa.string()), _WHITE_SPACE)
     texts = pc.if_else(pc.equal(texts, "null"), pa.scalar(None, pa.string()), texts)
     is_string = pc.fill_null(pc.starts_with(texts, '"'), False)
@@ -19,20 +19,20 @@ def json_texts(array: pa.Array) -> pa.Array:
         return texts
     texts = pc.if_else(is_string, pc.utf8_slice_codeunits(texts, 1, -1), texts)
     is_escaped = pc.and_(is_string, pc.fill_null(pc.match_substring(texts, "\\"), False))
-    return _unescaped(texts, is_escaped) if pc.any(is_escaped).as_py() else texts
+    return _unescape(texts, is_escaped) if pc.any(is_escaped).as_py() else texts
 
 
 JSON = Conversion(pa.string(), json_texts)
 
 
-def _unescaped(texts: pa.StringArray, is_escaped: pa.BooleanArray) -> pa.StringArray:
+def _unescape(texts: pa.StringArray, is_escaped: pa.BooleanArray) -> pa.StringArray:
     escaped = texts.filter(is_escaped).dictionary_encode()
-    plain = pa.array([_text(one) for one in escaped.dictionary.to_pylist()], pa.string())
+    plain = pa.array([_decode_string(one) for one in escaped.dictionary.to_pylist()], pa.string())
     return pc.replace_with_mask(texts, is_escaped, plain.take(escaped.indices))
 
 
-def _text(escaped: str) -> str:
-    """The text of a JSON string without its quotation marks; as it is where it is no text, as half a surrogate."""
+def _decode_string(escaped: str) -> str:
+    """Decode a JSON string without its quotation marks; return an invalid one, such as half a surrogate, unchanged."""
     try:
         text: str = json.loads(f'"{escaped}"', strict=False)
         text.encode()

@@ -1,4 +1,4 @@
-"""Which module opens which kind of warehouse; nothing is imported before it is needed."""
+"""The registry of warehouse types: the module that opens each, imported when it is needed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,21 +22,21 @@ MODULES = {
 }
 """URL scheme (without the driver behind a plus sign) to the module that has `connect(warehouse, directory, tag)`."""
 
-OTHERS = "connector.sources.sqlalchemy"
-WITH_SQLALCHEMY = ("sqlite", "mysql", "mariadb", "mssql", "oracle")
-"""What SQLAlchemy knows by itself; dialects that are installed beside it come on top."""
+SQLALCHEMY_MODULE = "connector.sources.sqlalchemy"
+SQLALCHEMY_DIALECTS = ("sqlite", "mysql", "mariadb", "mssql", "oracle")
+"""SQLAlchemy's own dialects; installed dialects are accepted as well."""
 
 _EXTRAS = {
     "connector.sources.snowflake": ("snowflake.connector", "snowflake"),
     _POSTGRESQL: ("adbc_driver_postgresql", "postgres"),
 }
-"""By module: the driver that it needs, and the extra that installs it."""
+"""The driver of each module, and the extra that installs it."""
 
 
-def scheme_of(url: str) -> str:
-    """The kind of warehouse that a URL names. Raises ConfigurationError for one that cannot be read."""
+def warehouse_scheme(url: str) -> str:
+    """Return the type of warehouse of a URL. Raises ConfigurationError for an unknown one."""
     scheme = url.partition(":")[0].partition("+")[0].lower()
-    known = (*MODULES, *WITH_SQLALCHEMY)
+    known = (*MODULES, *SQLALCHEMY_DIALECTS)
     if scheme in known or scheme in _installed_dialects():
         return scheme
     raise ConfigurationError(
@@ -46,29 +46,29 @@ def scheme_of(url: str) -> str:
 
 
 def check_driver(warehouse: Warehouse) -> None:
-    """Looks whether what reads this kind of warehouse is installed, without loading more than it has to.
+    """Check that the driver of a warehouse is installed, loading as little as possible.
 
-    Raises ConfigurationError with what to install; also for an unknown kind of warehouse.
+    Raises ConfigurationError with what to install; also for an unknown type of warehouse.
     """
     url = warehouse.url.get_secret_value()
-    module = MODULES.get(scheme_of(url), OTHERS)
+    module = MODULES.get(warehouse_scheme(url), SQLALCHEMY_MODULE)
     if module in _EXTRAS:
         driver, extra = _EXTRAS[module]
         if not _is_installed(driver):
-            raise ConfigurationError(f"{_named(warehouse)} needs {driver}: pip install 'connector[{extra}]'.")
-    elif module == OTHERS:
-        import_module(f"{OTHERS}_engine").check_driver(warehouse)
+            raise ConfigurationError(f"{_describe(warehouse)} needs {driver}: pip install 'connector[{extra}]'.")
+    elif module == SQLALCHEMY_MODULE:
+        import_module(f"{SQLALCHEMY_MODULE}_engine").check_driver(warehouse)
 
 
 @contextmanager
 def open_source(warehouse: Warehouse, directory: Path, tag: str | None = None) -> Iterator[Source]:
-    """A connection to a warehouse; file paths are relative to `directory`.
+    """Connect to a warehouse; file paths are relative to `directory`.
 
-    `tag` names what asks, where the warehouse's history has a place for it. Raises ConfigurationError for an unknown
-    kind of warehouse and for a driver that is not installed, SourceError where it cannot be opened.
+    `tag` names the application in the warehouse's history, if it has one. Raises ConfigurationError for an unknown
+    type of warehouse or a missing driver, SourceError if it cannot be opened.
     """
     check_driver(warehouse)
-    module = MODULES.get(scheme_of(warehouse.url.get_secret_value()), OTHERS)
+    module = MODULES.get(warehouse_scheme(warehouse.url.get_secret_value()), SQLALCHEMY_MODULE)
     source: Source = import_module(module).connect(warehouse, directory, tag)
     try:
         yield source
@@ -76,7 +76,7 @@ def open_source(warehouse: Warehouse, directory: Path, tag: str | None = None) -
         source.close()
 
 
-def _named(warehouse: Warehouse) -> str:
+def _describe(warehouse: Warehouse) -> str:
     return f'The warehouse "{warehouse.name}"'
 
 

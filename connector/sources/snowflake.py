@@ -1,4 +1,4 @@
-"""Snowflake, through its own driver: results come as Arrow, chunk by chunk."""
+"""Snowflake, through its own driver: results arrive as Arrow, chunk by chunk."""
 
 import logging
 import re
@@ -15,31 +15,31 @@ from snowflake.connector.errors import Error
 
 from connector.config.warehouse import Warehouse
 from connector.errors import SourceError
-from connector.sources.conversion import converted
-from connector.sources.failures import FAILED, OPENING, said, secrets_of
-from connector.sources.snowflake_login import login_of
-from connector.sources.snowflake_types import conversions_of, schema_of
-from connector.sources.statement import refuse_other_statements
+from connector.sources.array_conversion import convert_batch
+from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_text, secrets_of
+from connector.sources.snowflake_login import login_arguments
+from connector.sources.snowflake_types import column_conversions, result_schema
+from connector.sources.statement import check_read_only
 
-# Python would print what the driver warns of, such as a proxy that it uses, between our own lines.
+# Without a handler Python would print the driver's warnings, such as about a proxy, between our own lines.
 logging.getLogger("snowflake.connector").addHandler(logging.NullHandler())
 
 BATCH_ROWS = 65_536
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0
-"""Seconds between questions whether a query is done."""
-_UNKNOWN_AT_MOST = 60
-"""So many times in a row the server may know nothing of a query that it has just taken."""
+_MIN_WAIT, _MAX_WAIT = 0.02, 1.0
+"""Seconds between polls of a query's status."""
+_MAX_UNKNOWN = 60
+"""Polls in a row for which the server may not know a query that it has just accepted."""
 
-_ABOUT_NAMES = "42"
-"""The class of SQLSTATEs whose messages quote names, as others quote values."""
+_NAME_ERRORS = "42"
+"""The SQLSTATE class whose messages quote names; others quote values."""
 
 
 def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "SnowflakeSource":
-    """Logs in; the tag becomes the query tag of the session. Raises ConfigurationError, SourceError."""
+    """Log in; the tag becomes the query tag of the session. Raises ConfigurationError, SourceError."""
     secrets = secrets_of(warehouse)
-    login = login_of(warehouse, directory, tag)
-    with _named_errors(OPENING, secrets):
+    login = login_arguments(warehouse, directory, tag)
+    with _translate_errors(OPEN_FAILED, secrets):
         return SnowflakeSource(SnowflakeConnection(**login), secrets)
 
 
@@ -48,54 +48,54 @@ class SnowflakeSource:
 
     def __init__(self, connection: SnowflakeConnection, secrets: tuple[str, ...]) -> None:
         self._connection, self._secrets = connection, secrets
-        self._running: str | None = None
+        self._running_query_id: str | None = None
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["SnowflakeResult"]:
-        """See `Source.execute`. Snowflake makes the whole result before it gives the first of it."""
-        refuse_other_statements(sql, "snowflake")
+        """See `Source.execute`. Snowflake completes the result before it returns the first rows."""
+        check_read_only(sql, "snowflake")
         with self._connection.cursor() as cursor:
-            with _named_errors(FAILED, self._secrets):
-                result = SnowflakeResult(cursor, self._done(cursor, sql), self._secrets)
+            with _translate_errors(QUERY_FAILED, self._secrets):
+                result = SnowflakeResult(cursor, self._run(cursor, sql), self._secrets)
             yield result
 
     def describe(self, sql: str) -> pa.Schema:
         """See `Source.describe`: Snowflake compiles the query and does not run it."""
-        refuse_other_statements(sql, "snowflake")
-        with _named_errors(FAILED, self._secrets), self._connection.cursor() as cursor:
-            return schema_of(cursor.describe(sql) or [])
+        check_read_only(sql, "snowflake")
+        with _translate_errors(QUERY_FAILED, self._secrets), self._connection.cursor() as cursor:
+            return result_schema(cursor.describe(sql) or [])
 
     def cancel(self) -> None:
         """See `Source.cancel`."""
-        if self._running is not None:
+        if self._running_query_id is not None:
             with suppress(Error), self._connection.cursor() as cursor:
-                cursor.abort_query(self._running)
+                cursor.abort_query(self._running_query_id)
 
     def close(self) -> None:
         """See `Source.close`."""
         with suppress(Error):
             self._connection.close()
 
-    def _done(self, cursor: SnowflakeCursor, sql: str) -> str:
-        """Submits the query and waits for its end, its id being known meanwhile; gives the id."""
-        number = str(cursor.execute_async(sql)["queryId"])
-        self._running = number
+    def _run(self, cursor: SnowflakeCursor, sql: str) -> str:
+        """Submit the query and wait for its end, storing its id meanwhile; return the id."""
+        query_id = str(cursor.execute_async(sql)["queryId"])
+        self._running_query_id = query_id
         try:
-            self._wait(number)
+            self._wait(query_id)
         finally:
-            self._running = None
-        cursor.query_result(number)
-        return number
+            self._running_query_id = None
+        cursor.query_result(query_id)
+        return query_id
 
-    def _wait(self, number: str) -> None:
-        wait, unknown = _FIRST_WAIT, 0
-        while unknown < _UNKNOWN_AT_MOST:
-            status = self._connection.get_query_status(number)
+    def _wait(self, query_id: str) -> None:
+        wait, unknown = _MIN_WAIT, 0
+        while unknown < _MAX_UNKNOWN:
+            status = self._connection.get_query_status(query_id)
             if not self._connection.is_still_running(status):
                 return
             unknown = unknown + 1 if status is QueryStatus.NO_DATA else 0
             time.sleep(wait)
-            wait = min(wait * 1.5, _LONGEST_WAIT)
+            wait = min(wait * 1.5, _MAX_WAIT)
 
 
 class SnowflakeResult:
@@ -103,39 +103,39 @@ class SnowflakeResult:
 
     def __init__(self, cursor: SnowflakeCursor, query_id: str, secrets: tuple[str, ...]) -> None:
         self.query_id = query_id
-        self.schema = schema_of(cursor.description or [])
-        self._conversions = conversions_of(cursor.description or [], self.schema)
+        self.schema = result_schema(cursor.description or [])
+        self._conversions = column_conversions(cursor.description or [], self.schema)
         self._chunks = cursor.get_result_batches() or []
         self._secrets = secrets
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """See `Result.batches`."""
         for chunk in self._chunks:
-            with _named_errors(FAILED, self._secrets):
+            with _translate_errors(QUERY_FAILED, self._secrets):
                 # Without these, decimals would become floating-point numbers, and the year 9999 overflow.
                 table = chunk.to_arrow(number_to_decimal=True, force_microsecond_precision=True)
                 batches = [] if table is None else table.to_batches(BATCH_ROWS)
             for batch in batches:
-                yield converted(batch, self._conversions, self.schema)
+                yield convert_batch(batch, self._conversions, self.schema)
 
 
 @contextmanager
-def _named_errors(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
+def _translate_errors(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
     try:
         yield
     except Error as error:
-        raise SourceError(f"{what}: {_sentence(error, secrets, quotes_data=what != OPENING)}") from None
+        raise SourceError(f"{what}: {_error_sentence(error, secrets, quotes_data=what != OPEN_FAILED)}") from None
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{what}: {said(error, secrets)}") from None
+        raise SourceError(f"{what}: {error_text(error, secrets)}") from None
 
 
-def _sentence(error: Error, secrets: tuple[str, ...], *, quotes_data: bool) -> str:
-    """Snowflake's code, its words, and the query's id, by which its history tells more."""
+def _error_sentence(error: Error, secrets: tuple[str, ...], *, quotes_data: bool) -> str:
+    """Return Snowflake's code, its message, and the query's id for its history."""
     text = re.sub(r"^(?:\d{6} \(\w{5}\): )+", "", error.raw_msg)
-    if (error.sqlstate or "").startswith(_ABOUT_NAMES):
+    if (error.sqlstate or "").startswith(_NAME_ERRORS):
         quotes_data = False
         text = re.sub(r"'([A-Za-z_][\w.$]*)'", r'"\1"', text)
     state = f" ({error.sqlstate})" if error.sqlstate else ""
     code = f"{error.errno:06d}{state}: " if error.errno and error.errno > 0 else ""
-    words = said(text, secrets, quotes_data=quotes_data)
-    return f"{code}{words}" + (f" (query {error.sfqid})" if error.sfqid else "")
+    message = error_text(text, secrets, quotes_data=quotes_data)
+    return f"{code}{message}" + (f" (query {error.sfqid})" if error.sfqid else "")

@@ -1,4 +1,4 @@
-"""How a Snowflake warehouse's settings say who logs in, and where to."""
+"""The login of a Snowflake warehouse: the driver's arguments from the settings."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +10,10 @@ from sqlalchemy.exc import ArgumentError
 from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError
 
-_HOSTS = ".snowflakecomputing.com"
+_HOST_SUFFIX = ".snowflakecomputing.com"
 _LOGIN_SECONDS = 60
 
-_OURS = {
+_DEFAULTS = {
     # Tokens are not written to this machine's disk, and a session's queries end with it.
     "client_store_temporary_credential": False,
     "enable_server_session_keep_alive_auto_detection": False,
@@ -21,8 +21,8 @@ _OURS = {
 }
 
 
-def login_of(warehouse: Warehouse, directory: Path, tag: str | None) -> dict[str, Any]:
-    """The driver's arguments. What the URL says goes before ours, and `options` before the URL.
+def login_arguments(warehouse: Warehouse, directory: Path, tag: str | None) -> dict[str, Any]:
+    """Return the driver's arguments. The URL overrides the defaults, and `options` override the URL.
 
     Raises ConfigurationError for a URL that cannot be read or names no user and account.
     """
@@ -30,8 +30,8 @@ def login_of(warehouse: Warehouse, directory: Path, tag: str | None) -> dict[str
     options: dict[str, Any] = {**url.query, **warehouse.options}
     tagged = {"QUERY_TAG": tag} if tag else {}
     session = {**tagged, **options.pop("session_parameters", {}), "MULTI_STATEMENT_COUNT": 1}
-    secret = _secret(warehouse, url, directory, options)
-    return {**_OURS, **_place(url), "user": url.username, **options, **secret, "session_parameters": session}
+    secret = _authentication(warehouse, url, directory, options)
+    return {**_DEFAULTS, **_account(url), "user": url.username, **options, **secret, "session_parameters": session}
 
 
 def _url(warehouse: Warehouse) -> URL:
@@ -47,20 +47,20 @@ def _url(warehouse: Warehouse) -> URL:
     return url
 
 
-def _place(url: URL) -> dict[str, Any]:
+def _account(url: URL) -> dict[str, Any]:
     database, _, schema = (url.database or "").partition("/")
-    account = str(url.host).removesuffix(_HOSTS)
-    given = {"account": account, "port": url.port, "database": database, "schema": schema}
-    return {key: value for key, value in given.items() if value}
+    account = str(url.host).removesuffix(_HOST_SUFFIX)
+    fields = {"account": account, "port": url.port, "database": database, "schema": schema}
+    return {key: value for key, value in fields.items() if value}
 
 
-def _secret(warehouse: Warehouse, url: URL, directory: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The strongest of what the settings give: a private key, a token, a password."""
+def _authentication(warehouse: Warehouse, url: URL, directory: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the strongest authentication of the settings: a private key, a token, a password."""
     if warehouse.private_key_file:
         phrase = warehouse.private_key_passphrase
-        given = {"private_key_password": phrase.get_secret_value()} if phrase else {}
+        passphrase = {"private_key_password": phrase.get_secret_value()} if phrase else {}
         file = str(directory / warehouse.private_key_file)
-        return {"authenticator": "SNOWFLAKE_JWT", "private_key_file": file, **given}
+        return {"authenticator": "SNOWFLAKE_JWT", "private_key_file": file, **passphrase}
     if warehouse.token:
         return {"authenticator": options.get("authenticator", "oauth"), "token": warehouse.token.get_secret_value()}
     password = warehouse.password.get_secret_value() if warehouse.password else url.password

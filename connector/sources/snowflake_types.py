@@ -1,10 +1,10 @@
-"""Snowflake's types as Arrow's."""
+"""Conversion of Snowflake's types to Arrow types."""
 
 import pyarrow as pa
 from snowflake.connector.cursor import ResultMetadata
 
 from connector.errors import SourceError
-from connector.sources.conversion import Conversion
+from connector.sources.array_conversion import Conversion
 from connector.sources.json_text import JSON
 
 _UTC = pa.timestamp("us", "UTC")
@@ -20,10 +20,10 @@ _TYPES = {
     "BOOLEAN": pa.bool_(),
     "BINARY": pa.binary(),
 }
-"""By Snowflake's name; others are text."""
+"""By Snowflake's name; other types are text."""
 _JSON_TYPES = frozenset({5, 9, 10})
 """VARIANT, OBJECT and ARRAY come as JSON."""
-_NAMES = {
+_TYPE_NAMES = {
     0: "FIXED",
     1: "REAL",
     3: "DATE",
@@ -35,22 +35,22 @@ _NAMES = {
     12: "TIME",
     13: "BOOLEAN",
 }
-"""By the number that DB API 2.0's description has for them."""
+"""By the type code of DB API 2.0's description."""
 _INT64_DIGITS = 18
 
 
-def schema_of(description: list[ResultMetadata]) -> pa.Schema:
-    """The columns of a result, the same whichever integers a chunk has room for."""
-    return pa.schema([(column.name, _type(column)) for column in description])
+def result_schema(description: list[ResultMetadata]) -> pa.Schema:
+    """Return the columns of a result, independent of the integers of each chunk."""
+    return pa.schema([(column.name, _arrow_type(column)) for column in description])
 
 
-def conversions_of(description: list[ResultMetadata], schema: pa.Schema) -> list[Conversion]:
-    """What becomes of each column: each chunk has the smallest integers that hold its values, and JSON is its text."""
+def column_conversions(description: list[ResultMetadata], schema: pa.Schema) -> list[Conversion]:
+    """Return the conversion of each column: chunks have the smallest integers that fit, and JSON is its text."""
     columns = zip(description, schema, strict=True)
-    return [JSON if column.type_code in _JSON_TYPES else _cast(field) for column, field in columns]
+    return [JSON if column.type_code in _JSON_TYPES else _cast_conversion(field) for column, field in columns]
 
 
-def _cast(field: pa.Field) -> Conversion:
+def _cast_conversion(field: pa.Field) -> Conversion:
     def convert(array: pa.Array) -> pa.Array:
         try:
             return array if array.type == field.type else array.cast(field.type)
@@ -63,8 +63,8 @@ def _cast(field: pa.Field) -> Conversion:
     return Conversion(field.type, convert)
 
 
-def _type(column: ResultMetadata) -> pa.DataType:
-    name = _NAMES.get(column.type_code, "")
+def _arrow_type(column: ResultMetadata) -> pa.DataType:
+    name = _TYPE_NAMES.get(column.type_code, "")
     if name == "FIXED":
         digits, scale = column.precision or 38, column.scale or 0
         return pa.int64() if not scale and digits <= _INT64_DIGITS else pa.decimal128(38, scale)

@@ -1,4 +1,4 @@
-"""What every warehouse gives: the result of a query, in batches, with its schema known at once."""
+"""The interface of every warehouse: a query's result in batches, with its schema known first."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -16,23 +16,23 @@ class Result(Protocol):
 
     @property
     def query_id(self) -> str | None:
-        """By what the warehouse's own history names the query; None where it has no such name."""
+        """The query's id in the warehouse's own history; None if it has none."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows in the order of the result, once. Raises SourceError where the warehouse fails."""
+        """Yield the rows in the order of the result, once. Raises SourceError if the warehouse fails."""
 
 
 class Source(Protocol):
-    """An open connection to a warehouse, which is only read."""
+    """An open connection to a warehouse, for reading only."""
 
     def execute(self, sql: str) -> AbstractContextManager[Result]:
-        """Runs the query; leaving the context ends it. Raises SourceError."""
+        """Run the query; leaving the context ends it. Raises SourceError."""
 
     def describe(self, sql: str) -> pa.Schema:
-        """The columns that the query would return, without running it where the warehouse can. Raises SourceError."""
+        """Return the columns of the result, without running the query if possible. Raises SourceError."""
 
     def cancel(self) -> None:
-        """Stops what runs; safe to call from another thread, and when nothing runs."""
+        """Cancel the running query, if any; safe to call from another thread."""
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Close the connection."""

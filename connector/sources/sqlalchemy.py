@@ -1,4 +1,4 @@
-"""Every database that has no faster way: through SQLAlchemy, streamed by the server where its driver can."""
+"""Every other database: through SQLAlchemy, streamed by the server if its driver can."""
 
 import re
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from connector.config.warehouse import Warehouse
 from connector.errors import SourceError
-from connector.sources.columns import Columns
-from connector.sources.failures import FAILED, OPENING, said, secrets_of
-from connector.sources.sqlalchemy_engine import engine_of
-from connector.sources.statement import not_one_query, refuse_other_statements
+from connector.sources.column_builder import ColumnBuilder
+from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_text, secrets_of
+from connector.sources.sqlalchemy_engine import read_only_engine
+from connector.sources.statement import check_read_only, single_select_error
 
 BATCH_ROWS = 8_192
 
@@ -25,54 +25,54 @@ _READ_ONLY = {
     "mariadb": "START TRANSACTION READ ONLY",
     "oracle": "SET TRANSACTION READ ONLY",
 }
-"""For databases that can be told to. With the others, what a statement did is rolled back."""
+"""Statements that make a session read-only. Other databases roll back what a statement did."""
 
-_ABOUT_NAMES = re.compile('near "|no such |ambiguous column |unable to open ')
-"""How SQLite's messages begin that quote no values; SQLite has one kind of error for all of them."""
+_NAME_ERRORS = re.compile('near "|no such |ambiguous column |unable to open ')
+"""Beginnings of SQLite's messages that quote no values; SQLite has one type of error for all."""
 
 _MYSQL = frozenset({"mysql", "mariadb"})
 
 
 def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "SQLAlchemySource":  # noqa: ARG001
-    """Connects. Such databases keep no history that the tag could go into. Raises SourceError."""
+    """Connect. Such databases have no history for the tag. Raises SourceError."""
     secrets = secrets_of(warehouse)
-    with _named_errors(OPENING, secrets):
-        return SQLAlchemySource(engine_of(warehouse, directory), secrets)
+    with _translate_errors(OPEN_FAILED, secrets):
+        return SQLAlchemySource(read_only_engine(warehouse, directory), secrets)
 
 
 class SQLAlchemySource:
-    """One connection; one query at a time. Whatever a statement did is never committed."""
+    """One connection; one query at a time. Nothing is ever committed."""
 
     def __init__(self, engine: Engine, secrets: tuple[str, ...]) -> None:
         self._engine, self._secrets = engine, secrets
         self._connection = engine.connect()
         self._driver: Any = self._connection.connection.driver_connection
         self._cursor: Any = None
-        self._number: int | None = None
+        self._connection_id: int | None = None
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["SQLAlchemyResult"]:
         """See `Source.execute`."""
-        refuse_other_statements(sql, self._engine.dialect.name)
+        check_read_only(sql, self._engine.dialect.name)
         result = None
         try:
-            with _named_errors(FAILED, self._secrets):
-                result = SQLAlchemyResult(self._started(sql), self._secrets)
+            with _translate_errors(QUERY_FAILED, self._secrets):
+                result = SQLAlchemyResult(self._start(sql), self._secrets)
             yield result
         finally:
-            self._end(result)
+            self._end_query(result)
 
     def describe(self, sql: str) -> pa.Schema:
-        """See `Source.describe`: of most of these databases only the first rows tell the types."""
+        """See `Source.describe`: most of these databases tell the types only with the first rows."""
         with self.execute(sql) as result:
             return result.schema
 
     def cancel(self) -> None:
-        """See `Source.cancel`. Drivers call it by different names, and MySQL wants it said on another connection."""
+        """See `Source.cancel`. Drivers have different methods for it, and MySQL needs another connection."""
         with suppress(Exception):
-            if self._number is not None:
+            if self._connection_id is not None:
                 with self._engine.connect() as other:
-                    other.exec_driver_sql(f"KILL QUERY {self._number}")
+                    other.exec_driver_sql(f"KILL QUERY {self._connection_id}")
         for stop in ((self._driver, "interrupt"), (self._driver, "cancel"), (self._cursor, "cancel")):
             with suppress(Exception):
                 getattr(*stop)()
@@ -83,41 +83,41 @@ class SQLAlchemySource:
             self._connection.close()
         self._engine.dispose()
 
-    def _started(self, sql: str) -> CursorResult[Any]:
+    def _start(self, sql: str) -> CursorResult[Any]:
         name = self._engine.dialect.name
         if name in _READ_ONLY:
             self._connection.exec_driver_sql(_READ_ONLY[name])
         if name in _MYSQL:
-            self._number = self._connection.exec_driver_sql("SELECT connection_id()").scalar_one()
+            self._connection_id = self._connection.exec_driver_sql("SELECT connection_id()").scalar_one()
         options = {"stream_results": True, "max_row_buffer": BATCH_ROWS, "no_parameters": True}
         result = self._connection.exec_driver_sql(sql, execution_options=options)
         if not result.returns_rows:
-            raise not_one_query()
+            raise single_select_error()
         self._cursor = result.cursor
         return result
 
-    def _end(self, result: "SQLAlchemyResult | None") -> None:
+    def _end_query(self, result: "SQLAlchemyResult | None") -> None:
         if result is not None and not result.is_finished:
-            # Some drivers read what is left of a result before they let go of it.
+            # Some drivers read the rest of a result before they close it.
             self.cancel()
         with suppress(SQLAlchemyError):
             if result is not None:
                 result.close()
             self._connection.rollback()
-        self._cursor = self._number = None
+        self._cursor = self._connection_id = None
 
 
 class SQLAlchemyResult:
-    """A result that is read as it is made; its first rows decide on the types."""
+    """A result read as it is produced; its first rows decide the types."""
 
     query_id = None
 
     def __init__(self, result: CursorResult[Any], secrets: tuple[str, ...]) -> None:
         self._result, self._secrets = result, secrets
         description = result.cursor.description
-        self._first = result.fetchmany(BATCH_ROWS)
-        self._columns = Columns(description, self._first)
-        self.is_finished = not self._first
+        self._first_rows = result.fetchmany(BATCH_ROWS)
+        self._columns = ColumnBuilder(description, self._first_rows)
+        self.is_finished = not self._first_rows
 
     @property
     def schema(self) -> pa.Schema:
@@ -126,24 +126,24 @@ class SQLAlchemyResult:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """See `Result.batches`."""
-        rows = self._first
+        rows = self._first_rows
         while rows:
             yield self._columns.batch(rows)
-            with _named_errors(FAILED, self._secrets):
+            with _translate_errors(QUERY_FAILED, self._secrets):
                 rows = self._result.fetchmany(BATCH_ROWS)
         self.is_finished = True
 
     def close(self) -> None:
-        """Lets go of the rest."""
+        """Close the result."""
         self._result.close()
 
 
 @contextmanager
-def _named_errors(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
-    """What the database said, without the statement and its values, which SQLAlchemy puts around it."""
+def _translate_errors(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
+    """Raise SourceError with the database's message, without the statement and values that SQLAlchemy adds."""
     try:
         yield
     except SQLAlchemyError as error:
-        words = getattr(error, "orig", None) or error
-        is_about_names = what == OPENING or isinstance(error, ProgrammingError) or _ABOUT_NAMES.match(str(words))
-        raise SourceError(f"{what}: {said(words, secrets, quotes_data=not is_about_names)}") from None
+        cause = getattr(error, "orig", None) or error
+        is_about_names = what == OPEN_FAILED or isinstance(error, ProgrammingError) or _NAME_ERRORS.match(str(cause))
+        raise SourceError(f"{what}: {error_text(cause, secrets, quotes_data=not is_about_names)}") from None

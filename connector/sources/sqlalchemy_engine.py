@@ -1,4 +1,4 @@
-"""How a warehouse's settings become a connection of SQLAlchemy's, and what it takes to make one."""
+"""SQLAlchemy engines from a warehouse's settings, and SQLite's restriction to reading."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -15,24 +15,24 @@ from connector.disk import is_file
 from connector.errors import ConfigurationError, SourceError
 
 _DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "oracle": "oracle+oracledb"}
-"""Drivers that install without a compiler, for URLs that name none."""
+"""Drivers that install without a compiler, for URLs without a driver."""
 
 
 _SQLITE_FORBIDDEN = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
 _SQLITE_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", "eval", "fsdir"})
-"""Functions that some builds of SQLite have, and that reach files and programs."""
+"""Functions of some builds of SQLite that access files and programs."""
 
-_SQLITE_LOOKS = frozenset(
+_SQLITE_READ_PRAGMAS = frozenset(
     {"data_version", "table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"}
 )
 _SQLITE_SETTINGS = frozenset({("query_only", "ON"), ("read_uncommitted", None), ("page_size", None)})
-"""What is asked of a connection that is restricted already: by us, by SQLAlchemy and by full-text tables."""
+"""Settings used after the restriction: by us, by SQLAlchemy and by full-text tables."""
 
 
 def check_driver(warehouse: Warehouse) -> None:
-    """Raises ConfigurationError for a URL that is none, and for a driver that is not installed, with its name."""
+    """Raise ConfigurationError for an invalid URL, and for a missing driver, with its name."""
     try:
-        url_of(warehouse).get_dialect().import_dbapi()
+        warehouse_url(warehouse).get_dialect().import_dbapi()
     except ModuleNotFoundError as error:
         message = f'The warehouse "{warehouse.name}" needs {error.name}: pip install {error.name}.'
         raise ConfigurationError(message) from None
@@ -43,20 +43,20 @@ def check_driver(warehouse: Warehouse) -> None:
         ) from None
 
 
-def engine_of(warehouse: Warehouse, directory: Path) -> Engine:
-    """What connects; nothing is kept between connections. Raises SourceError for a SQLite file that is not there."""
-    url, options = url_of(warehouse), warehouse.options
+def read_only_engine(warehouse: Warehouse, directory: Path) -> Engine:
+    """Create an engine without pooled connections. Raises SourceError for a missing SQLite file."""
+    url, options = warehouse_url(warehouse), warehouse.options
     if url.get_backend_name() != "sqlite":
         return create_engine(url, poolclass=NullPool, connect_args=dict(options))
     if url.database in {None, "", ":memory:"}:
         return create_engine(
-            "sqlite://", creator=lambda: _reading(sqlite3.connect(":memory:", check_same_thread=False, **options))
+            "sqlite://", creator=lambda: _restrict(sqlite3.connect(":memory:", check_same_thread=False, **options))
         )
-    return _sqlite(directory, str(url.database), options)
+    return _sqlite_engine(directory, str(url.database), options)
 
 
-def url_of(warehouse: Warehouse) -> URL:
-    """The warehouse's URL with its password. Raises ArgumentError, a ValueError among others, for one that is none."""
+def warehouse_url(warehouse: Warehouse) -> URL:
+    """Return the warehouse's URL with its password. Raises ArgumentError, ValueError or others for an invalid one."""
     url = make_url(warehouse.url.get_secret_value())
     secret = warehouse.password or warehouse.token
     if secret:
@@ -64,8 +64,8 @@ def url_of(warehouse: Warehouse) -> URL:
     return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
 
 
-def _sqlite(directory: Path, path: str, options: Mapping[str, Any]) -> Engine:
-    """A file that is opened for reading only, and not made where it is missing."""
+def _sqlite_engine(directory: Path, path: str, options: Mapping[str, Any]) -> Engine:
+    """Create an engine for an existing file, opened for reading only."""
     file = directory / path
     if not is_file(file):
         raise SourceError(f'The warehouse file "{path}" does not exist.')
@@ -73,12 +73,12 @@ def _sqlite(directory: Path, path: str, options: Mapping[str, Any]) -> Engine:
     return create_engine(
         "sqlite://",
         poolclass=NullPool,
-        creator=lambda: _reading(sqlite3.connect(address, uri=True, check_same_thread=False, **options)),
+        creator=lambda: _restrict(sqlite3.connect(address, uri=True, check_same_thread=False, **options)),
     )
 
 
-def _reading(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Restrict a connection to reading; what it sorts stays in memory."""
+def _restrict(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Restrict a connection to reading; sorting stays in memory."""
     for setting in ("temp_store = MEMORY", "query_only = ON"):
         connection.execute(f"PRAGMA {setting}")
     connection.set_authorizer(_authorize)
@@ -93,6 +93,10 @@ def _authorize(action: int, name: str | None, value: str | None, *_: str | None)
     forbidden = (
         action in _SQLITE_FORBIDDEN
         or (action == sqlite3.SQLITE_FUNCTION and str(value).lower() in _SQLITE_FUNCTIONS)
-        or (action == sqlite3.SQLITE_PRAGMA and name not in _SQLITE_LOOKS and (name, value) not in _SQLITE_SETTINGS)
+        or (
+            action == sqlite3.SQLITE_PRAGMA
+            and name not in _SQLITE_READ_PRAGMAS
+            and (name, value) not in _SQLITE_SETTINGS
+        )
     )
     return sqlite3.SQLITE_DENY if forbidden else sqlite3.SQLITE_OK

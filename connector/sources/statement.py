@@ -1,4 +1,4 @@
-"""Refuse what is not a query, and what a query can do beyond reading, before a warehouse carries it out."""
+"""Checks that a text is one query, and has no side effects, before a warehouse runs it."""
 
 import re
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from connector.errors import SourceError
 from connector.lexer import Kind, Piece, pieces
 
 _FIRST_WORD = re.compile(r"[\s(]*(?P<word>\w*)")
-_QUERIES = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
+_QUERY_KEYWORDS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
 _SECOND_STATEMENT = re.compile(r";\s*[^\s;]")
 _EXECUTABLE_COMMENT = re.compile(r"/\*M?!")
-"""MySQL and MariaDB run what stands in such a comment."""
+"""MySQL and MariaDB run the content of such a comment."""
 
 _POSTGRESQL_FUNCTIONS = (
     r"pg_(?:terminate|cancel)_backend", "pg_reload_conf", "pg_rotate_logfile", "pg_promote", r"pg_switch_(?:wal|xlog)",
@@ -31,19 +31,19 @@ stops few of them."""
 _SNOWFLAKE_READS = r"typeof|clustering_\w+|stream_has_data|get_tag\w*|estimate_\w+|explain_\w+"
 
 
-def _calls(*names: str) -> str:
+def _call_pattern(*names: str) -> str:
     return rf"(?<![\w$])(?:{'|'.join(names)})(?![\w$])(?=[\"`\]]?\s*\()"
 
 
-_POSTGRESQL = (_calls(*_POSTGRESQL_FUNCTIONS), r"\bU&\"")
+_POSTGRESQL = (_call_pattern(*_POSTGRESQL_FUNCTIONS), r"\bU&\"")
 _MYSQL = (
     r"\bINTO\s+(?:OUTFILE|DUMPFILE)\b",
-    _calls("load_file", "get_lock", r"release_\w*locks?", r"sys_(?:exec|eval)"),
+    _call_pattern("load_file", "get_lock", r"release_\w*locks?", r"sys_(?:exec|eval)"),
 )
-_BEYOND_READING: Mapping[str, tuple[str, ...]] = {
+_SIDE_EFFECTS: Mapping[str, tuple[str, ...]] = {
     "postgresql": _POSTGRESQL,
     "redshift": _POSTGRESQL,
-    "cockroachdb": (*_POSTGRESQL, _calls(r"crdb_internal\.\w+")),
+    "cockroachdb": (*_POSTGRESQL, _call_pattern(r"crdb_internal\.\w+")),
     "snowflake": ("->>", r"\bAS\s+PROCEDURE\b", rf"\bsystem\$(?!(?:{_SNOWFLAKE_READS})\b)\w+"),
     "mysql": _MYSQL,
     "mariadb": _MYSQL,
@@ -57,35 +57,35 @@ _BEYOND_READING: Mapping[str, tuple[str, ...]] = {
         r"\bdbms_(?:lock|scheduler|job|pipe|alert|sql|xmlquery|xmlgen|xslprocessor|java|ldap)\s*\.\s*\w+",
     ),
 }
-"""By dialect: patterns of what a statement that begins as a query can do beyond reading."""
+"""By dialect: patterns of side effects of statements that begin as a query."""
 
 
-def not_one_query() -> SourceError:
-    """The error for anything but one SELECT statement."""
+def single_select_error() -> SourceError:
+    """Build the error for anything but one SELECT statement."""
     return SourceError("The query has to be one SELECT statement and nothing else.")
 
 
-def refuse_other_statements(sql: str, dialect: str) -> None:
+def check_read_only(sql: str, dialect: str) -> None:
     """Check the words of a query, comments and quoted text aside. Raises SourceError.
 
-    This stands on top of what the session forbids, such as a read-only transaction.
+    This adds to what the session forbids, such as a read-only transaction.
     """
     parts = list(pieces(sql, dialect_named(dialect)))
     code = "".join(map(_code, parts))
-    first = _FIRST_WORD.match(code)
-    if first is None or first["word"].upper() not in _QUERIES or _SECOND_STATEMENT.search(code):
-        raise not_one_query()
-    for pattern in _BEYOND_READING.get(dialect, ()):
-        if found := re.search(pattern, code, re.IGNORECASE):
+    first_word = _FIRST_WORD.match(code)
+    if first_word is None or first_word["word"].upper() not in _QUERY_KEYWORDS or _SECOND_STATEMENT.search(code):
+        raise single_select_error()
+    for pattern in _SIDE_EFFECTS.get(dialect, ()):
+        if match := re.search(pattern, code, re.IGNORECASE):
             raise SourceError(
-                f'The query contains "{" ".join(found[0].split())}", which does more than read. Remove it.'
+                f'The query contains "{" ".join(match[0].split())}", which does more than read. Remove it.'
             )
     if dialect in {"mysql", "mariadb"} and any(_EXECUTABLE_COMMENT.match(part.text) for part in parts):
         raise SourceError('The query contains "/*!", a comment that is run as SQL. Write the SQL itself.')
 
 
 def _code(piece: Piece) -> str:
-    """Give code as it is, and names that are one word; a blank for a comment, an empty text for what is quoted."""
+    """Return code and names of one word unchanged, a blank for a comment, an empty text for anything quoted."""
     if piece.kind is Kind.CODE or (piece.kind is Kind.QUOTED_NAME and not re.search(r"\s", piece.text)):
         return piece.text
     return "''" if piece.kind in {Kind.QUOTED_TEXT, Kind.QUOTED_NAME} else " "

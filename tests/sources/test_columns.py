@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from connector.errors import SourceError
-from connector.sources.columns import Columns
+from connector.sources.column_builder import ColumnBuilder
 
 ZONE = timezone(timedelta(hours=2))
 NOON = datetime(2026, 11, 20, 12)  # noqa: DTZ001
@@ -17,7 +17,7 @@ NOON = datetime(2026, 11, 20, 12)  # noqa: DTZ001
 
 def column(values: list[Any], described: object = None, then: list[Any] | None = None) -> tuple[pa.DataType, list[Any]]:
     """The type that these values decide, and what comes of them and of further ones."""
-    columns = Columns([("v", described)], [(value,) for value in values])
+    columns = ColumnBuilder([("v", described)], [(value,) for value in values])
     batches = [columns.batch([(value,) for value in some]) for some in (values, then or []) if some]
     return columns.schema.types[0], [value for batch in batches for value in batch.column(0).to_pylist()]
 

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from connector.errors import ConfigurationError, Interrupted, SourceError
-from connector.sources.background import read_in_background
+from connector.sources.background_reader import read_in_background
 from tests.sources.warehouses import opened
 
 ENDLESS = "SELECT max(hash(a.range::VARCHAR || b.range)) FROM range(1000000) AS a, range(100000) AS b"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.redaction import redact
-from connector.sources.duckdb_errors import words_of
+from connector.sources.duckdb_errors import error_words
 
 NEEDLES = ("Xq1", "Xq2", "Xq3")
 MARKS = "'\"`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a\uff07\uff02"
@@ -89,7 +89,7 @@ def database() -> duckdb.DuckDBPyConnection:
 @settings(deadline=None)
 @given(kind=st.sampled_from(CASTS), value=VALUES)
 def test_duckdb_names_the_column_and_no_value(kind: str, value: str) -> None:
-    said = words_of(error_of(f"SELECT spent::{kind} FROM (SELECT $1 || '' AS spent)", value))
+    said = error_words(error_of(f"SELECT spent::{kind} FROM (SELECT $1 || '' AS spent)", value))
     assert not holds_needle(said), said
     assert said.startswith("Conversion Error: ")
     assert " when casting from source column spent" in said
@@ -112,7 +112,7 @@ def test_duckdb_names_the_column_and_no_value(kind: str, value: str) -> None:
     value=VALUES,
 )
 def test_duckdb_shows_no_value_of_a_function(expression: str, value: str) -> None:
-    assert not holds_needle(words_of(error_of(f"SELECT {expression} FROM (SELECT $1 || '' AS x)", value)))
+    assert not holds_needle(error_words(error_of(f"SELECT {expression} FROM (SELECT $1 || '' AS x)", value)))
 
 
 @settings(deadline=None)
@@ -120,7 +120,7 @@ def test_duckdb_shows_no_value_of_a_function(expression: str, value: str) -> Non
 def test_a_line_of_a_delimited_file_is_not_shown(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
     path = tmp_path_factory.mktemp("csv") / "people.csv"
     path.write_text(f"age,spent\n1,2\n3,Xq {value} Xq\n")
-    said = words_of(
+    said = error_words(
         error_of(f"SELECT * FROM read_csv('{path}', columns = {{'age': 'INT', 'spent': 'INT'}}, quote = '')")
     )
     assert said == "Conversion Error: CSV Error on Line: 3: Column spent is being converted as type INTEGER"
@@ -128,7 +128,7 @@ def test_a_line_of_a_delimited_file_is_not_shown(tmp_path_factory: pytest.TempPa
 
 def test_a_message_that_duckdb_shortens_within_a_character_is_read() -> None:
     error = error_of("SELECT spent::JSON FROM (SELECT $1 || '' AS spent)", "\u2018" * 400)
-    assert words_of(error).startswith("Conversion Error: Malformed JSON at byte 0 of input: ")
+    assert error_words(error).startswith("Conversion Error: Malformed JSON at byte 0 of input: ")
 
 
 @pytest.mark.parametrize(
@@ -144,5 +144,5 @@ def test_a_message_that_duckdb_shortens_within_a_character_is_read() -> None:
     ],
 )
 def test_what_duckdb_says_of_a_query_stays(sql: str, names: list[str]) -> None:
-    said = words_of(error_of(sql))
+    said = error_words(error_of(sql))
     assert all(name in said for name in names), said

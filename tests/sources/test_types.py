@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from connector.errors import ConfigurationError, SourceError
-from connector.sources.opaque import PlainTypes
+from connector.sources.postgresql_types import PostgreSQLTypes
 from connector.sources.source import Source
 from tests.postgres import Postgres
 from tests.reference import Settings
@@ -281,7 +281,7 @@ def test_postgresql(database: str, case: Type, tmp_path: Path) -> None:
 def test_money_has_the_places_of_the_servers_locale(places: int) -> None:
     """PostgreSQL sends whole numbers; in Japan and Kuwait there are no or three digits behind the point."""
     sent = pa.schema([pa.field("x", pa.int64(), metadata={"POSTGRESQL:type": "money"})])
-    types = PlainTypes(sent, frozenset(), places)
+    types = PostgreSQLTypes(sent, frozenset(), places)
     (found,) = types.batch(pa.record_batch([pa.array([1234567, None, -5])], schema=sent)).to_pydict().values()
     assert found == [Decimal(1234567).scaleb(-places), None, Decimal(-5).scaleb(-places)]
 
@@ -289,7 +289,7 @@ def test_money_has_the_places_of_the_servers_locale(places: int) -> None:
 def test_money_of_unknown_places_is_refused_by_name() -> None:
     sent = pa.schema([pa.field("x", pa.list_(pa.int64()), metadata={"POSTGRESQL:type": "_money"})])
     with pytest.raises(SourceError, match=r'The column "x" is of type money.*::numeric'):
-        PlainTypes(sent, frozenset(), None)
+        PostgreSQLTypes(sent, frozenset(), None)
 
 
 @pytest.mark.parametrize("literal", ["ROW(1, 'x')", "ARRAY[ROW(1, 2)]"])

@@ -1,4 +1,4 @@
-"""How a column becomes one of another type, its nested values included."""
+"""Conversion of Arrow arrays between types, nested values included."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Convert = Callable[[pa.Array], pa.Array]
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """Converts arrays to `kind`. Without `convert` they stay as they are."""
+    """Converts arrays to `kind`; without `convert` it returns them unchanged."""
 
     kind: pa.DataType
     convert: Convert | None = None
@@ -20,47 +20,47 @@ class Conversion:
         return self.convert(array) if self.convert else array
 
 
-def conversion_of(field: pa.Field, leaf: Callable[[pa.Field], Conversion]) -> Conversion:
-    """The conversion of a field; `leaf` gives that of a field that is no list and no struct."""
+def build_conversion(field: pa.Field, leaf: Callable[[pa.Field], Conversion]) -> Conversion:
+    """Build the conversion of a field; `leaf` builds that of a field that is neither a list nor a struct."""
     kind = field.type
     if pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
-        inner = kind.value_field.with_metadata({**(kind.value_field.metadata or {}), **_element(field)})
-        return list_conversion(kind, conversion_of(inner, leaf))
+        inner = kind.value_field.with_metadata({**(kind.value_field.metadata or {}), **_element_metadata(field)})
+        return list_conversion(kind, build_conversion(inner, leaf))
     if pa.types.is_struct(kind):
-        return struct_conversion(kind, [conversion_of(child, leaf) for child in kind])
+        return struct_conversion(kind, [build_conversion(child, leaf) for child in kind])
     return leaf(field)
 
 
-def converted(batch: pa.RecordBatch, conversions: Sequence[Conversion], schema: pa.Schema) -> pa.RecordBatch:
-    """The rows with each column converted."""
+def convert_batch(batch: pa.RecordBatch, conversions: Sequence[Conversion], schema: pa.Schema) -> pa.RecordBatch:
+    """Convert each column of a batch."""
     arrays = [conversion(column) for column, conversion in zip(batch.columns, conversions, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _element(field: pa.Field) -> dict[bytes, bytes]:
-    """What is said of a list is meant of its values: `_money` is a list of `money`."""
+def _element_metadata(field: pa.Field) -> dict[bytes, bytes]:
+    """Derive the metadata of a list's values from the list's: `_money` is a list of `money`."""
     return {key: value.removeprefix(b"_") for key, value in (field.metadata or {}).items()}
 
 
 def list_conversion(kind: pa.DataType, values: Conversion) -> Conversion:
-    """The conversion of lists by that of their values."""
+    """Build the conversion of lists from that of their values."""
     if values.convert is None:
         return Conversion(kind)
-    wanted = pa.list_(values.kind)
+    result_type = pa.list_(values.kind)
 
     def convert(array: pa.Array) -> pa.Array:
         if pa.types.is_fixed_size_list(array.type):
             array = array.cast(pa.list_(array.type.value_type))
         inner = values(array.values)
         return pa.ListArray.from_buffers(
-            wanted, len(array), array.buffers()[:2], array.null_count, array.offset, [inner]
+            result_type, len(array), array.buffers()[:2], array.null_count, array.offset, [inner]
         )
 
-    return Conversion(wanted, convert)
+    return Conversion(result_type, convert)
 
 
 def struct_conversion(kind: pa.DataType, children: Sequence[Conversion]) -> Conversion:
-    """The conversion of structs by those of their fields."""
+    """Build the conversion of structs from those of their fields."""
     if all(child.convert is None for child in children):
         return Conversion(kind)
     fields = [pa.field(field.name, child.kind) for field, child in zip(kind, children, strict=True)]

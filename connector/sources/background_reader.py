@@ -1,6 +1,6 @@
-"""Reads a result in a thread of its own, a few batches ahead.
+"""Reading of a result in a background thread, a few batches ahead.
 
-The warehouse works while what it gave is transformed, and the main thread stays free to hear Ctrl-C.
+The warehouse works while its rows are transformed, and the main thread stays free to receive Ctrl-C.
 """
 
 from collections.abc import Iterator
@@ -14,35 +14,35 @@ import pyarrow as pa
 from connector.errors import Interrupted
 from connector.sources.source import Source
 
-_AHEAD = 4
-_LOOKS_EVERY = 0.1
-"""Seconds after which a wait looks at whether it is still wanted."""
+_QUEUE_BATCHES = 4
+_POLL_SECONDS = 0.1
+"""Seconds between checks of a wait for cancellation."""
 
 
 class BackgroundResult:
-    """The result of a query that runs in another thread. `schema`, `query_id` and `batches` as in `Result`."""
+    """The result of a query that runs in another thread; see `Result`."""
 
     def __init__(self, source: Source, sql: str, stop: Event) -> None:
         self._source, self._sql, self._stop = source, sql, stop
-        self._queue: Queue[Any] = Queue(_AHEAD)
-        self._given_up = Event()
+        self._queue: Queue[Any] = Queue(_QUEUE_BATCHES)
+        self._cancelled = Event()
         self._thread = Thread(target=self._read, name="source", daemon=True)
         self._thread.start()
         self.schema: pa.Schema
         self.query_id: str | None
-        self.schema, self.query_id = self._next()
+        self.schema, self.query_id = self._take()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """See `Result.batches`. Raises Interrupted when the run is to stop."""
-        while (batch := self._next()) is not None:
+        """See `Result.batches`. Raises Interrupted if the run is to stop."""
+        while (batch := self._take()) is not None:
             yield batch
 
     def close(self) -> None:
-        """Stops the query where it still runs, and waits for its thread."""
-        self._given_up.set()
+        """Cancel the query if it still runs, and wait for its thread."""
+        self._cancelled.set()
         while self._thread.is_alive():
             self._source.cancel()
-            self._thread.join(_LOOKS_EVERY)
+            self._thread.join(_POLL_SECONDS)
 
     def _read(self) -> None:
         try:
@@ -51,33 +51,33 @@ class BackgroundResult:
                 for batch in result.batches():
                     self._put(batch)
             self._put(None)
-        except _GivenUpError:
+        except _CancelledError:
             pass
         except BaseException as error:
             self._put_last(error)
 
     def _put(self, item: object) -> None:
-        while not self._given_up.is_set():
+        while not self._cancelled.is_set():
             try:
-                return self._queue.put(item, timeout=_LOOKS_EVERY)
+                return self._queue.put(item, timeout=_POLL_SECONDS)
             except Full:
                 continue
-        raise _GivenUpError
+        raise _CancelledError
 
     def _put_last(self, error: BaseException) -> None:
         try:
             self._put(error)
-        except _GivenUpError:
+        except _CancelledError:
             return
 
-    def _next(self) -> Any:
-        """What comes next of: the schema with the query's id, the batches, None at the end."""
+    def _take(self) -> Any:
+        """Return the next item: the schema with the query's id, the batches, None at the end."""
         while True:
             if self._stop.is_set():
                 self.close()
                 raise Interrupted("Interrupted before anything was sent.")
             try:
-                item = self._queue.get(timeout=_LOOKS_EVERY)
+                item = self._queue.get(timeout=_POLL_SECONDS)
             except Empty:
                 continue
             if isinstance(item, BaseException):
@@ -85,13 +85,13 @@ class BackgroundResult:
             return item
 
 
-class _GivenUpError(Exception):
-    """Nobody wants the rest of the result."""
+class _CancelledError(Exception):
+    """The rest of the result is not needed."""
 
 
 @contextmanager
 def read_in_background(source: Source, sql: str, stop: Event) -> Iterator[BackgroundResult]:
-    """Runs a query in the background; leaving the context ends it. Raises what `Source.execute` raises."""
+    """Run a query in the background; leaving the context ends it. Raises what `Source.execute` raises."""
     result = BackgroundResult(source, sql, stop)
     try:
         yield result

@@ -1,4 +1,4 @@
-"""Create a DuckDB file from the SQL file of the same name, which writes to that file only."""
+"""Creation of a DuckDB file from the SQL file of the same name, which may write to that file only."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,13 +9,13 @@ import duckdb
 from connector.disk import is_file
 from connector.embedded import connect
 from connector.errors import SourceError
-from connector.sources.duckdb_errors import named_errors
+from connector.sources.duckdb_errors import translate_errors
 from connector.sources.duckdb_statement import RUNS_SQL
 
 Restrict = Callable[[duckdb.DuckDBPyConnection, list[str]], None]
 """Restricts a session; the texts are SQL that will run in it."""
 
-_ALLOWED = frozenset(
+_ALLOWED_STATEMENTS = frozenset(
     {
         "ALTER",
         "COPY",
@@ -34,21 +34,21 @@ _ALLOWED = frozenset(
 )
 
 
-def make(file: Path, shown: str, restrict: Restrict) -> None:
+def build_database(file: Path, display_name: str, restrict: Restrict) -> None:
     """Create the file. Raises SourceError: no SQL file beside it, SQL that fails, SQL that writes elsewhere."""
-    recipe = file.with_suffix(".sql")
-    if not is_file(recipe):
+    sql_file = file.with_suffix(".sql")
+    if not is_file(sql_file):
         raise SourceError(
-            f'The warehouse file "{shown}" does not exist, nor a {recipe.name} beside it to make it from.'
+            f'The warehouse file "{display_name}" does not exist, nor a {sql_file.name} beside it to make it from.'
         )
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with (
-            named_errors(f"{recipe.name} could not make the warehouse"),
+            translate_errors(f"{sql_file.name} could not make the warehouse"),
             connect(str(unfinished)) as connection,
         ):
-            sql = recipe.read_text(encoding="utf-8")
-            _check(connection, sql, recipe.name)
+            sql = sql_file.read_text(encoding="utf-8")
+            _check_statements(connection, sql, sql_file.name)
             restrict(connection, [sql])
             connection.execute(sql)
         unfinished.replace(file)
@@ -56,22 +56,22 @@ def make(file: Path, shown: str, restrict: Restrict) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _check(connection: duckdb.DuckDBPyConnection, sql: str, name: str) -> None:
+def _check_statements(connection: duckdb.DuckDBPyConnection, sql: str, name: str) -> None:
     for statement in connection.extract_statements(sql):
-        kind, words = statement.type.name, set(_words(statement.query))
+        kind, words = statement.type.name, set(_keywords(statement.query))
         copies_out = "COPY" in words and (kind != "COPY" or "TO" in words)
-        if kind not in _ALLOWED or copies_out or any(RUNS_SQL.upper() in word for word in words):
+        if kind not in _ALLOWED_STATEMENTS or copies_out or any(RUNS_SQL.upper() in word for word in words):
             raise SourceError(
                 f"{name} contains a statement ({kind}) that reaches beyond the warehouse file. Keep to tables, views, "
                 "macros and COPY … FROM."
             )
 
 
-def _words(sql: str) -> Iterator[str]:
-    """Yield the keywords and the names, in capitals; names in quotes keep these."""
+def _keywords(sql: str) -> Iterator[str]:
+    """Yield the keywords and the names in upper case; names in quotes keep the quotes."""
     text = sql.encode()
     tokens = duckdb.tokenize(sql)
-    ends = [place for place, _ in tokens[1:]] + [len(text)]
-    for (place, kind), end in zip(tokens, ends, strict=True):
+    ends = [start for start, _ in tokens[1:]] + [len(text)]
+    for (start, kind), end in zip(tokens, ends, strict=True):
         if kind in {duckdb.token_type.keyword, duckdb.token_type.identifier}:
-            yield text[place:end].decode().strip().upper()
+            yield text[start:end].decode().strip().upper()

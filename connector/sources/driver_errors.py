@@ -1,0 +1,31 @@
+"""Errors of database drivers as one sentence, without the values they quote."""
+
+import re
+from urllib.parse import unquote
+
+from connector.config.warehouse import Warehouse
+from connector.redaction import REDACTED, redact, redact_literals
+
+OPEN_FAILED = "The warehouse could not be opened"
+QUERY_FAILED = "The query failed"
+
+_PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:([^@\s]*)@")
+
+
+def secrets_of(warehouse: Warehouse) -> tuple[str, ...]:
+    """Return what no message may repeat: the warehouse's password, token and passphrase, also from its URL."""
+    settings = (warehouse.password, warehouse.token, warehouse.private_key_passphrase)
+    in_url = _PASSWORD_IN_URL.findall(warehouse.url.get_secret_value())
+    secrets = {secret.get_secret_value() for secret in settings if secret} | set(in_url) | set(map(unquote, in_url))
+    return tuple(sorted(secrets - {""}, key=len, reverse=True))
+
+
+def error_text(error: BaseException | str, secrets: tuple[str, ...] = (), *, quotes_data: bool = True) -> str:
+    """Return an error's text on one line, without secrets and without what looks like an identifier.
+
+    Names in double quotation marks stay if the error does not quote data.
+    """
+    text = str(error)
+    for secret in secrets:
+        text = text.replace(secret, REDACTED)
+    return redact(text) if quotes_data else redact_literals(text)
