@@ -15,7 +15,7 @@ from connector.delivery.batch import Batch
 from connector.destinations.tiktok.body import request_body
 from connector.pipeline.prepare import prepare
 from connector.pipeline.result import compile_job
-from connector.queries.render import RunContext
+from connector.queries.query_template import RunVariables
 from connector.route import Route
 from connector.stage.cutting import Cutter
 from connector.transform.compiler import CompiledTransform
@@ -33,7 +33,7 @@ def arrow_table(file: Path) -> pa.Table:
 
 def compiled_for(directory: Path, schema: pa.Schema) -> CompiledTransform:
     """The transform that a run of the project would use."""
-    job = prepare(load(directory), ORCHESTRATION, RunContext(started_at=datetime.now(UTC), last_success_at=None))
+    job = prepare(load(directory), ORCHESTRATION, RunVariables(started_at=datetime.now(UTC), last_success_at=None))
     return compile_job(job, schema)
 
 

@@ -16,7 +16,7 @@ from connector.ledger.records import Scope
 from connector.pipeline.audience_rivals import refuse_rivals
 from connector.pipeline.history import last_success
 from connector.pipeline.prepare import attempt, file_of, rendered, template_of, warehouse_of
-from connector.queries.render import RunContext
+from connector.queries.query_template import RunVariables
 from connector.transform.rules import MemberRules
 from connector.transform.template import DataTemplate
 
@@ -53,7 +53,7 @@ def is_audience(project: Project, name: str) -> bool:
     return isinstance(project.orchestration(name).destination, AudienceDestination)
 
 
-def prepare_audience(project: Project, name: str, run: RunContext) -> AudienceJob:
+def prepare_audience(project: Project, name: str, run: RunVariables) -> AudienceJob:
     """The job of an orchestration that keeps an audience. Raises ConfigurationError with every problem found."""
     orchestration = project.orchestration(name)
     problems: list[Problem] = []
@@ -71,10 +71,10 @@ def prepare_audience(project: Project, name: str, run: RunContext) -> AudienceJo
 def audience_job_now(project: Project, name: str, ledger: Ledger | None = None) -> AudienceJob:
     """The job that a run would do if it began now. Raises ConfigurationError."""
     started_at = datetime.now(UTC)
-    job = prepare_audience(project, name, RunContext(started_at=started_at))
+    job = prepare_audience(project, name, RunVariables(started_at=started_at))
     scope = Scope(project.target, job.destination.api_url)
     last = ledger.runs.last_success(name, scope) if ledger else last_success(project, name, scope)
-    return prepare_audience(project, name, RunContext(started_at=started_at, last_success_at=last)) if last else job
+    return prepare_audience(project, name, RunVariables(started_at=started_at, last_success_at=last)) if last else job
 
 
 def _destination(project: Project, orchestration: Orchestration) -> AudienceDestination:

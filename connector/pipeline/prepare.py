@@ -19,9 +19,9 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.records import Scope
 from connector.pipeline.event_set import intended_for, kept_id
 from connector.pipeline.history import last_success
-from connector.queries.jinja import Place
-from connector.queries.render import RunContext, render_query, render_value
-from connector.queries.transpile import transpiled
+from connector.queries.query_environment import TemplateLocation
+from connector.queries.query_template import RunVariables, render_query, render_value
+from connector.queries.transpile import transpile_query
 from connector.sources.registry import check_driver
 from connector.transform.rules import EventRules
 from connector.transform.template import DataTemplate, load_template
@@ -69,7 +69,7 @@ class Job:
         return sha256(repr((*parts, *written)).encode()).hexdigest()
 
 
-def prepare(project: Project, name: str, run: RunContext, event_set_id: str | None = None) -> Job:
+def prepare(project: Project, name: str, run: RunVariables, event_set_id: str | None = None) -> Job:
     """The job of an orchestration; `event_set_id` is that of an event set which has only a name in the file.
 
     Raises ConfigurationError with every problem found.
@@ -112,13 +112,13 @@ def job_now(project: Project, name: str, ledger: Ledger | None = None, event_set
     the project's, if there is one yet.
     """
     started_at = datetime.now(UTC)
-    job = prepare(project, name, RunContext(started_at=started_at))
+    job = prepare(project, name, RunVariables(started_at=started_at))
     scope = Scope(project.target, job.destination.api_url)
     last = ledger.runs.last_success(name, scope) if ledger else last_success(project, name, scope)
     event_set_id = event_set_id or kept_id(project, job.destination, ledger)
     if not last and not event_set_id:
         return job
-    return prepare(project, name, RunContext(started_at=started_at, last_success_at=last), event_set_id)
+    return prepare(project, name, RunVariables(started_at=started_at, last_success_at=last), event_set_id)
 
 
 def job_and_changes(project: Project, name: str) -> tuple[Job, list[str]]:
@@ -166,7 +166,7 @@ def warehouse_of(project: Project, orchestration: Orchestration) -> Warehouse:
     return warehouse
 
 
-def rendered(orchestration: Orchestration, run: RunContext) -> str:
+def rendered(orchestration: Orchestration, run: RunVariables) -> str:
     """The orchestration's query. Raises ConfigurationError."""
     if orchestration.query_path is None:
         raise AssertionError("a query without a path")
@@ -180,7 +180,7 @@ def rendered(orchestration: Orchestration, run: RunContext) -> str:
     if orchestration.dialect is None or orchestration.warehouse is None:
         return sql
     runs_on = orchestration.warehouse.dialect
-    return transpiled(sql, written_for=orchestration.dialect, runs_on=runs_on, file=orchestration.query_path)
+    return transpile_query(sql, written_for=orchestration.dialect, runs_on=runs_on, file=orchestration.query_path)
 
 
 def template_of(project: Project, orchestration: Orchestration, catalogue: Catalogue = EVENTS) -> DataTemplate:
@@ -188,7 +188,10 @@ def template_of(project: Project, orchestration: Orchestration, catalogue: Catal
 
     def render(text: str, file: Path, line: int) -> object:
         return render_value(
-            text, parameters=orchestration.parameters, target=orchestration.target, place=Place(file, line)
+            text,
+            parameters=orchestration.parameters,
+            target=orchestration.target,
+            location=TemplateLocation(file, line),
         )
 
     return load_template(orchestration.template, project.saved_in / TEMPLATES, render, catalogue)
@@ -198,7 +201,7 @@ def _rules(
     project: Project,
     destination: EventsDestination,
     orchestration: Orchestration,
-    run: RunContext,
+    run: RunVariables,
     event_set_id: str | None,
 ) -> EventRules:
     check_event_name(project, destination)

@@ -18,7 +18,7 @@ from connector.pipeline.observer import Observer, Silent
 from connector.pipeline.prepare import job_now, prepare
 from connector.pipeline.reading import Run
 from connector.pipeline.resume import finish_interrupted
-from connector.queries.render import RunContext
+from connector.queries.query_template import RunVariables
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def run_orchestration(
     allowed = check_access(project, command, name)
     if is_audience(project, name):
         return _run_audience(project, name, options, allowed, observer, stop)
-    now = prepare(project, name, RunContext(started_at=datetime.now(UTC)))
+    now = prepare(project, name, RunVariables(started_at=datetime.now(UTC)))
     with execution(project, name, observer, stop) as at:
         line = allowed.written(at.ledger)
         settle_event_set(at, now.destination, options.consent)

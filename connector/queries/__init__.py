@@ -1,1 +1,1 @@
-"""A saved query to SQL text: `render_query` in `connector.queries.render`."""
+"""Saved queries as SQL text."""

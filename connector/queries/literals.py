@@ -1,4 +1,4 @@
-"""Values as SQL literals, and names as quoted identifiers."""
+"""SQL literals of values, and quoted identifiers."""
 
 import math
 from collections.abc import Sequence
@@ -9,82 +9,82 @@ from types import GeneratorType
 from connector.dialects import Dialect
 
 
-class Unwritable(ValueError):
+class LiteralError(ValueError):
     """The value has no SQL literal; the message is the end of a sentence."""
 
 
-class Sql(str):
-    """Text that is SQL already: a macro's output, a quoted name. What is done to it gives ordinary text."""
+class SqlText(str):
+    """Text that is SQL already: a macro's output, a quoted name. Its methods return ordinary text."""
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        # What joins texts asks for this; the result would be taken for a value, and quoted as a whole.
-        raise Unwritable("joins SQL with text; write them one after the other, as {{ a }}.{{ b }}")
+        # Joining texts calls this; the result would be treated as a value, and quoted as a whole.
+        raise LiteralError("joins SQL with text; write them one after the other, as {{ a }}.{{ b }}")
 
-    def strip(self, chars: str | None = None) -> "Sql":
-        """Give the SQL without white space at its ends."""
-        return Sql(super().strip(chars))
+    def strip(self, chars: str | None = None) -> "SqlText":
+        """Return the SQL without white space at its ends."""
+        return SqlText(super().strip(chars))
 
     def text(self) -> str:
-        """Give the SQL as ordinary text."""
+        """Return the SQL as ordinary text."""
         return str.__str__(self)
 
 
 def literal(value: object, dialect: Dialect) -> str:
-    """Write a value as a literal that stays whole wherever it stands.
+    """Write a value as a literal that is safe at any position.
 
-    Lists become `(1, 2)`. A datetime with a time zone is written in UTC, with its offset where the
-    dialect has a place for it. Raises Unwritable: not finite, an empty list, text with a NUL, any other type.
+    Lists become `(1, 2)`. A datetime with a time zone is written in UTC, with its offset if the dialect has one.
+    Raises LiteralError: not finite, an empty list, text with a NUL, any other type.
     """
     if value is None:
         return "NULL"
     if isinstance(value, bool):
         return dialect.booleans[value]
     if isinstance(value, int | float | Decimal):
-        return _number(value)
+        return _number_literal(value)
     if isinstance(value, str):
-        return _text(str.__str__(value), dialect)
+        return _text_literal(str.__str__(value), dialect)
     if isinstance(value, date):
-        return _time(value, dialect)
+        return _time_literal(value, dialect)
     if isinstance(value, list | tuple | GeneratorType):
-        return _list(tuple(value), dialect)
-    raise Unwritable("is no text, number, date or list, so there is no SQL literal for it")
+        return _list_literal(tuple(value), dialect)
+    raise LiteralError("is no text, number, date or list, so there is no SQL literal for it")
 
 
-def identifier(name: object, dialect: Dialect) -> Sql:
-    """Quote a name. Raises Unwritable for what is no name."""
-    if not isinstance(name, str) or isinstance(name, Sql):
-        raise Unwritable("is no text, so it cannot be a name")
-    word = _checked(str.__str__(name))
+def identifier(name: object, dialect: Dialect) -> SqlText:
+    """Quote a name. Raises LiteralError for an invalid name."""
+    if not isinstance(name, str) or isinstance(name, SqlText):
+        raise LiteralError("is no text, so it cannot be a name")
+    word = _check_text(str.__str__(name))
     if not word:
-        raise Unwritable("is empty, so it cannot be a name")
+        raise LiteralError("is empty, so it cannot be a name")
     quote = dialect.name_quote
     if dialect.backslash is not False and "\\" in word:
-        raise Unwritable("holds a backslash, so it cannot be a name")
+        raise LiteralError("holds a backslash, so it cannot be a name")
     if dialect.name == "bigquery" and quote in word:
-        raise Unwritable("holds a backtick, so it cannot be a name in BigQuery")
-    return Sql(f"{quote}{word.replace(quote, quote * 2)}{quote}")
+        raise LiteralError("holds a backtick, so it cannot be a name in BigQuery")
+    return SqlText(f"{quote}{word.replace(quote, quote * 2)}{quote}")
 
 
-def _number(value: float | Decimal) -> str:
-    """Negative numbers get parentheses: after a minus sign they would begin a comment."""
+def _number_literal(value: float | Decimal) -> str:
+    """Write a number, negative ones in parentheses: after a minus sign they would begin a comment."""
     if not math.isfinite(value):
-        raise Unwritable("is not a finite number")
+        raise LiteralError("is not a finite number")
     if isinstance(value, Decimal):
-        written = f"{value:f}"
+        text = f"{value:f}"
     elif isinstance(value, int):
-        written = int.__repr__(value)
+        text = int.__repr__(value)
     else:
-        written = float.__repr__(value)
-        written = written if "e" in written else f"{written}e0"
-    return f"({written})" if written.startswith("-") else written
+        text = float.__repr__(value)
+        text = text if "e" in text else f"{text}e0"
+    return f"({text})" if text.startswith("-") else text
 
 
-def _text(value: str, dialect: Dialect) -> str:
-    if "\\" in _checked(value):
+def _text_literal(value: str, dialect: Dialect) -> str:
+    if "\\" in _check_text(value):
         if dialect.backslash is None:
-            raise Unwritable(f'holds a backslash, and how "{dialect.name}" reads one is not known; set dialect')
+            raise LiteralError(f'holds a backslash, and how "{dialect.name}" reads one is not known; set dialect')
         value = value.replace("\\", "\\\\") if dialect.backslash else value
     value = value.replace("'", dialect.quote_in_text)
     if dialect.triple_quotes:
@@ -92,35 +92,35 @@ def _text(value: str, dialect: Dialect) -> str:
     return f"'{value}'"
 
 
-def _checked(value: str) -> str:
+def _check_text(value: str) -> str:
     if "\0" in value:
-        raise Unwritable("holds a NUL character, which SQL text cannot have")
+        raise LiteralError("holds a NUL character, which SQL text cannot have")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise Unwritable("holds half of a character (a lone surrogate)") from None
+        raise LiteralError("holds half of a character (a lone surrogate)") from None
     return value
 
 
-def _time(value: date, dialect: Dialect) -> str:
+def _time_literal(value: date, dialect: Dialect) -> str:
     aware = isinstance(value, datetime) and value.utcoffset() is not None
     if isinstance(value, datetime):
         kind = "TIMESTAMP"
-        written = (value.astimezone(UTC) if aware else value).replace(tzinfo=None).isoformat(" ")
+        text = (value.astimezone(UTC) if aware else value).replace(tzinfo=None).isoformat(" ")
     else:
-        kind, written = "DATE", value.isoformat()
+        kind, text = "DATE", value.isoformat()
     if dialect.times == "text":
-        return f"'{written}'"
-    written += "+00:00" if aware else ""
+        return f"'{text}'"
+    text += "+00:00" if aware else ""
     if aware and dialect.moments == "TIMESTAMP_TZ":
-        return f"CAST('{written}' AS TIMESTAMP_TZ)"
+        return f"CAST('{text}' AS TIMESTAMP_TZ)"
     if dialect.times == "cast":
         kind = "DATETIMEOFFSET" if aware else "DATETIME2" if kind == "TIMESTAMP" else kind
-        return f"CAST('{written}' AS {kind})"
-    return f"{dialect.moments if aware else kind} '{written}'"
+        return f"CAST('{text}' AS {kind})"
+    return f"{dialect.moments if aware else kind} '{text}'"
 
 
-def _list(values: Sequence[object], dialect: Dialect) -> str:
+def _list_literal(values: Sequence[object], dialect: Dialect) -> str:
     if not values:
-        raise Unwritable("is an empty list, and IN () is not SQL; leave the condition out with {% if %}")
+        raise LiteralError("is an empty list, and IN () is not SQL; leave the condition out with {% if %}")
     return f"({', '.join(literal(value, dialect) for value in values)})"

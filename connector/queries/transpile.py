@@ -1,4 +1,4 @@
-"""A query written for one database, in the words of another."""
+"""Transpilation of a query between SQL dialects, with sqlglot."""
 
 from pathlib import Path
 
@@ -15,24 +15,24 @@ _SQLGLOT_NAMES = {
     "teradatasql": "teradata",
     "impala": "hive",
 }
-"""By SQLAlchemy's names, which are those of warehouse URLs."""
+"""By SQLAlchemy's names, as in warehouse URLs."""
 
 
-def transpiled(sql: str, *, written_for: str, runs_on: str, file: Path) -> str:
-    """The query in the SQL of the database that it runs on; as it is where that is the one it was written for.
+def transpile_query(sql: str, *, written_for: str, runs_on: str, file: Path) -> str:
+    """Translate a query into the SQL of the database that it runs on; return it unchanged if that is its own.
 
-    Names of dialects are SQLAlchemy's or sqlglot's. Raises ConfigurationError with the file: a dialect that is not
-    known, SQL that the dialect does not have, a construct for which the other has nothing.
+    Names of dialects are SQLAlchemy's or sqlglot's. Raises ConfigurationError with the file: an unknown dialect, SQL
+    that is invalid in the dialect, a construct without an equivalent.
     """
-    source, aim = (_SQLGLOT_NAMES.get(name.lower(), name.lower()) for name in (written_for, runs_on))
-    if source == aim:
+    source, target = (_SQLGLOT_NAMES.get(name.lower(), name.lower()) for name in (written_for, runs_on))
+    if source == target:
         return sql
-    for name in (source, aim):
-        _check_known(name, file)
-    return _written(sql, source, aim, file)
+    for name in (source, target):
+        _check_dialect(name, file)
+    return _transpile(sql, source, target, file)
 
 
-def _check_known(name: str, file: Path) -> None:
+def _check_dialect(name: str, file: Path) -> None:
     from sqlglot.dialects import Dialects
 
     known = [dialect.value for dialect in Dialects if dialect.value]
@@ -42,18 +42,18 @@ def _check_known(name: str, file: Path) -> None:
         raise ConfigurationError([Problem(message, file)])
 
 
-def _written(sql: str, source: str, aim: str, file: Path) -> str:
+def _transpile(sql: str, source: str, target: str, file: Path) -> str:
     from sqlglot import ErrorLevel, transpile
     from sqlglot.errors import ParseError, SqlglotError, UnsupportedError
 
     try:
-        statements = transpile(sql, read=source, write=aim, pretty=True, unsupported_level=ErrorLevel.RAISE)
+        statements = transpile(sql, read=source, write=target, pretty=True, unsupported_level=ErrorLevel.RAISE)
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         message = f"This is not SQL as {source} has it: {first.get('description', 'it cannot be read')}."
         raise ConfigurationError([Problem(message, file, first.get("line"))]) from None
     except UnsupportedError as error:
-        message = f"The query cannot be said in the SQL of {aim}: {str(error).splitlines()[0]}."
+        message = f"The query cannot be said in the SQL of {target}: {str(error).splitlines()[0]}."
         raise ConfigurationError([Problem(message, file)]) from None
     except RecursionError:
         raise ConfigurationError([Problem("The query nests too deep to be translated.", file)]) from None

@@ -12,7 +12,7 @@ from connector.notifications.notifier import check_notifications
 from connector.pipeline.access import check_access
 from connector.pipeline.audience_job import is_audience, prepare_audience
 from connector.pipeline.prepare import prepare
-from connector.queries.render import RunContext
+from connector.queries.query_template import RunVariables
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def build_plan(project: Project, now: datetime) -> SchedulePlan:
 
 
 def _scheduled_orchestration(project: Project, name: str, now: datetime) -> ScheduledOrchestration:
-    run = RunContext(started_at=now)
+    run = RunVariables(started_at=now)
     job = prepare_audience(project, name, run) if is_audience(project, name) else prepare(project, name, run)
     schedule = job.orchestration.schedule
     if schedule is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from connector.config.project import load_project
-from connector.queries.transpile import transpiled
+from connector.queries.transpile import transpile_query
 from connector.sources.registry import MODULES, SQLALCHEMY_DIALECTS
 from tests.docs.markdown import WAREHOUSES, blocks, first_column
 
@@ -38,4 +38,4 @@ def test_the_example_of_external_access_is_read_as_it_stands(tmp_path: Path) -> 
 
 def test_the_example_of_a_dialect_names_one_that_is_known() -> None:
     (orchestration,) = examples()[2]["orchestrations"].values()
-    assert transpiled("SELECT 1", written_for=orchestration["dialect"], runs_on="duckdb", file=WAREHOUSES)
+    assert transpile_query("SELECT 1", written_for=orchestration["dialect"], runs_on="duckdb", file=WAREHOUSES)

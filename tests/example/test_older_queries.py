@@ -5,7 +5,7 @@ from hashlib import sha256
 import duckdb
 import pytest
 
-from connector.queries.transpile import transpiled
+from connector.queries.transpile import transpile_query
 from tests.example.project import ROOT, utc, warehouse_at
 
 NOW = utc(2026, 11, 19, 23, 59, 59)
@@ -52,7 +52,7 @@ def warehouse() -> duckdb.DuckDBPyConnection:
 
 def ran(warehouse: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
     """The result on the day that the warehouse is at."""
-    on_duckdb = transpiled(sql, written_for="presto", runs_on="duckdb", file=ROOT / "queries" / "older.sql")
+    on_duckdb = transpile_query(sql, written_for="presto", runs_on="duckdb", file=ROOT / "queries" / "older.sql")
     return warehouse.sql(on_duckdb.replace("CURRENT_DATE", f"DATE '{NOW:%Y-%m-%d}'"))
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from connector.errors import ConfigurationError
-from connector.queries.render import RunContext, render_query
+from connector.queries.query_template import RunVariables, render_query
 
-RUN = RunContext(started_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+RUN = RunVariables(started_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 
 
-def rendered(directory: Path, text: str, dialect: str = "duckdb", run: RunContext = RUN, **parameters: Any) -> str:
+def rendered(directory: Path, text: str, dialect: str = "duckdb", run: RunVariables = RUN, **parameters: Any) -> str:
     (directory / "q.sql").write_text(text, encoding="utf-8", newline="")
     return render_query(directory / "q.sql", dialect=dialect, parameters=parameters, run=run, target="local")
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from connector.dialects import dialect_named
 from connector.lexer import Kind, pieces
-from connector.queries.literals import Unwritable, identifier, literal
+from connector.queries.literals import LiteralError, identifier, literal
 from tests.postgres import Postgres
 from tests.queries.queries import rendered
 
@@ -234,7 +234,7 @@ def test_literals_of_the_dialects(dialect: str, value: object, sql: str) -> None
     ],
 )
 def test_what_has_no_literal_is_refused(dialect: str, value: object) -> None:
-    with pytest.raises(Unwritable):
+    with pytest.raises(LiteralError):
         literal(value, dialect_named(dialect))
 
 
@@ -262,5 +262,5 @@ def test_names_of_the_dialects(dialect: str, name: str, sql: str) -> None:
     ],
 )
 def test_a_name_that_a_dialect_cannot_quote_is_refused(dialect: str, name: str) -> None:
-    with pytest.raises(Unwritable, match="name|character"):
+    with pytest.raises(LiteralError, match="name|character"):
         identifier(name, dialect_named(dialect))

@@ -6,7 +6,7 @@ import pytest
 
 from connector.config.render import render
 from connector.errors import ConfigurationError
-from connector.queries.render import RunContext, render_query
+from connector.queries.query_template import RunVariables, render_query
 from tests.queries.queries import RUN, refused, rendered
 
 ADVANCED = [
@@ -181,7 +181,7 @@ def test_a_value_in_a_comment_cannot_leave_it(tmp_path: Path) -> None:
 
 
 def test_the_last_success_is_written_in_utc(tmp_path: Path) -> None:
-    run = RunContext(RUN.started_at, datetime.fromisoformat("2026-01-01T23:30:00.5-05:00"))
+    run = RunVariables(RUN.started_at, datetime.fromisoformat("2026-01-01T23:30:00.5-05:00"))
     assert rendered(tmp_path, "{{ run.last_success_at }}", run=run) == "TIMESTAMPTZ '2026-01-02 04:30:00.500000+00:00'"
 
 
@@ -199,7 +199,7 @@ def test_an_error_carries_no_other_error(tmp_path: Path) -> None:
 
 def test_the_shipped_queries_render() -> None:
     folder = Path(__file__).parents[2] / "queries"
-    run = RunContext(datetime(2026, 1, 1, tzinfo=UTC))
+    run = RunVariables(datetime(2026, 1, 1, tzinfo=UTC))
     parameters = {"days": 7, "event_set_id": "1", "minimum_value": 100}
     for path in folder.glob("*.sql"):
         sql = render_query(path, dialect="duckdb", parameters=parameters, run=run, target="local")
@@ -228,7 +228,7 @@ def test_a_query_that_parsers_cannot_cope_with_is_refused(tmp_path: Path, sql: s
     (tmp_path / "deep.sql").write_text(sql)
     with pytest.raises(ConfigurationError, match=told):
         render_query(
-            tmp_path / "deep.sql", dialect="duckdb", parameters={}, run=RunContext(datetime.now(UTC)), target="local"
+            tmp_path / "deep.sql", dialect="duckdb", parameters={}, run=RunVariables(datetime.now(UTC)), target="local"
         )
 
 
@@ -236,7 +236,7 @@ def test_brackets_in_texts_and_comments_are_no_nesting(tmp_path: Path) -> None:
     sql = f"SELECT '{'(' * 300}' -- {'(' * 300}"
     (tmp_path / "flat.sql").write_text(sql)
     found = render_query(
-        tmp_path / "flat.sql", dialect="duckdb", parameters={}, run=RunContext(datetime.now(UTC)), target="local"
+        tmp_path / "flat.sql", dialect="duckdb", parameters={}, run=RunVariables(datetime.now(UTC)), target="local"
     )
     assert found.startswith("SELECT '(((")
 
@@ -248,7 +248,7 @@ def test_a_value_beyond_what_a_query_can_hold_is_not_calculated(tmp_path: Path, 
     (tmp_path / "large.sql").write_text("SELECT {{ " + expression + " }}")
     with pytest.raises(ConfigurationError, match="makes a value of more than"):
         render_query(
-            tmp_path / "large.sql", dialect="duckdb", parameters={}, run=RunContext(datetime.now(UTC)), target="local"
+            tmp_path / "large.sql", dialect="duckdb", parameters={}, run=RunVariables(datetime.now(UTC)), target="local"
         )
 
 

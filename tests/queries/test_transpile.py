@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 
 from connector.errors import ConfigurationError
-from connector.queries.transpile import transpiled
+from connector.queries.transpile import transpile_query
 
 FILE = Path("queries/purchases.sql")
 
 
 def on(runs_on: str, sql: str, written_for: str = "snowflake") -> str:
-    return " ".join(transpiled(sql, written_for=written_for, runs_on=runs_on, file=FILE).split())
+    return " ".join(transpile_query(sql, written_for=written_for, runs_on=runs_on, file=FILE).split())
 
 
 def test_a_query_for_the_warehouse_that_it_runs_on_stays_as_it_is() -> None:
     sql = "SELECT  a -- as it was\nFROM t"
-    assert transpiled(sql, written_for="postgresql", runs_on="postgres", file=FILE) == sql
+    assert transpile_query(sql, written_for="postgresql", runs_on="postgres", file=FILE) == sql
 
 
 def test_functions_are_called_by_their_other_names() -> None:

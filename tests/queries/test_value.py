@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from connector.errors import ConfigurationError
-from connector.queries.jinja import Place
-from connector.queries.render import render_value
+from connector.queries.query_environment import TemplateLocation
+from connector.queries.query_template import render_value
 
-PLACE = Place(Path("t.yaml"), 7)
+PLACE = TemplateLocation(Path("t.yaml"), 7)
 
 
 def value_of(text: str, /, **parameters: Any) -> Any:
-    return render_value(text, parameters=parameters, target="local", place=PLACE)
+    return render_value(text, parameters=parameters, target="local", location=PLACE)
 
 
 @pytest.mark.parametrize(
