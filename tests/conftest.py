@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test
 
 from tests.crash.scene import Launcher, launching
-from tests.hypothesis_settings import load_profile
+from tests.hypothesis_settings import is_thorough, load_profile
 from tests.postgres import Postgres, postgres
 from tests.snowflake.account import Account, snowflake_account
 
@@ -44,11 +45,9 @@ EVERY_NTH = {
     "audiences/test_doubtful.py": 3,
     "audiences/test_rivals.py": 2,
     "cases/test_identity.py": 3,
-    "cli/test_closed_streams.py": 3,
     "cli/test_nothing_sent.py": 2,
     "cli/test_unused_parameters.py": 2,
     "files/test_variants.py": 2,
-    "sources/test_types.py": 2,
 }
 """Long tables of neighbours, each case of which takes a process, a file or a compiled query: `make test` takes every nth
 case of each test, CI and `make thorough` the others too."""
@@ -56,9 +55,11 @@ case of each test, CI and `make thorough` the others too."""
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark all but every nth case of a test in EVERY_NTH as thorough."""
+    """Mark all but every nth case of a test in EVERY_NTH as thorough, and properties where all examples are drawn."""
     seen: Counter[str] = Counter()
     for item in items:
+        if is_thorough() and is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.thorough)
         name = item.nodeid.partition("[")[0]
         nth = EVERY_NTH.get(item.path.relative_to(ROOT).as_posix(), 1)
         if seen[name] % nth:

@@ -19,6 +19,7 @@ from connector.redaction import REDACTED, anonymous, holds_address, redact, with
 from connector.simulator.pii_scan import count_pii
 from connector.transform.sql.functions import register_redaction
 from connector.transform.sql.text import guarded, redacted
+from tests.hypothesis_settings import scaled
 
 ADDRESSES = [
     "jane@example.com",
@@ -226,7 +227,7 @@ def by_sql(expression: str, texts: list[str]) -> list[str | None]:
     return [value for (value,) in engine().sql(f"SELECT {expression} FROM given").fetchall()]
 
 
-@settings(max_examples=40, deadline=None)
+@scaled(settings(deadline=None), 40)
 @given(texts=st.lists(WOVEN, min_size=60, max_size=60))
 def test_sql_and_python_agree(texts: list[str]) -> None:
     assert by_sql(guarded("x", Plain.TEXT), texts) == list(map(anonymous, texts))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import yaml
 
@@ -19,6 +18,7 @@ from connector.pipeline.observer import Silent
 from connector.pipeline.run import RunOptions, run_orchestration
 from connector.simulator.server import Simulator
 from tests.audiences.reference import Member, members_of
+from tests.duckdb_file import writing
 
 NAME = "vips"
 ADVERTISER = "7654321098765432109"
@@ -37,7 +37,7 @@ class Shop:
     def people(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Puts these people into the warehouse, in place of all others."""
         table = pa.Table.from_pylist([{name: row.get(name) for name in PEOPLE.names} for row in rows], PEOPLE)
-        with duckdb.connect(str(self.directory / "people.duckdb")) as connection:
+        with writing(self.directory / "people.duckdb") as connection:
             connection.register("given", table)
             connection.execute("CREATE OR REPLACE TABLE people AS FROM given")
 

@@ -16,6 +16,7 @@ from connector.transform.members import compile_members, hash_members, missing_c
 from connector.transform.rules import MemberRules
 from connector.transform.template import Constant, DataTemplate
 from tests.audiences.reference import SCHEMAS, Member, digest_of, members_of
+from tests.hypothesis_settings import scaled
 
 JOHN = "55e79200c1635b37ad31a378c39feb12f120f116625093a19bc32fff15041149"
 """Of John.Doe+promo@example.com, as a vendor restates TikTok's own section on audiences."""
@@ -200,7 +201,7 @@ ROWS = st.fixed_dictionaries({"email": st.lists(EMAILS, max_size=3), "phone": PH
 SCHEMA = pa.schema([("email", pa.list_(pa.string())), *((name, pa.string()) for name in ("phone", "idfa", "aaid"))])
 
 
-@settings(max_examples=60, deadline=None)
+@scaled(settings(deadline=None), 60)
 @given(st.lists(ROWS, max_size=12), st.integers(1, 5))
 def test_the_transform_says_what_the_reference_says(rows: list[dict[str, Any]], slice_rows: int) -> None:
     table = pa.Table.from_pylist(rows, SCHEMA)

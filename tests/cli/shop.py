@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import duckdb
 import yaml
+
+from tests.duckdb_file import writing
 
 TOKEN = "token-of-the-shop-that-never-prints"
 SOURCE_ID = "7654321098765432109"
@@ -64,21 +63,10 @@ def shop(
         (directory / "templates" / "own.yaml").write_text(yaml.safe_dump(dict(template)))
         orchestration["template"] = "own"
     made.settings.write_text(yaml.safe_dump(settings(api_url, destination or {}, orchestration)))
-    made.warehouse.write_bytes(empty_warehouse())
-    if tables:
-        with duckdb.connect(str(made.warehouse)) as warehouse:
-            for name, sql in tables.items():
-                warehouse.execute(f"CREATE TABLE {name} AS {sql}")
+    with writing(made.warehouse) as warehouse:
+        for name, sql in (tables or {}).items():
+            warehouse.execute(f"CREATE TABLE {name} AS {sql}")
     return made
-
-
-@cache
-def empty_warehouse() -> bytes:
-    """Make a DuckDB file without tables, which takes longer than to copy it."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "empty.duckdb"
-        duckdb.connect(str(file)).close()
-        return file.read_bytes()
 
 
 def settings(api_url: str, destination: Mapping[str, Any], orchestration: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tests.cli.command import inside
 from tests.cli.shop import NAME, Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
 
-ROWS, EVENTS = 210_000, 21_001
+ROWS, EVENTS = 140_000, 14_001
 TABLE = f"""
 SELECT
     row_number() OVER (ORDER BY hash(n), n) AS place

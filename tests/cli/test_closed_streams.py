@@ -3,10 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -22,6 +22,18 @@ CLOSING = (">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-")
 def tiktok() -> Iterator[TikTok]:
     with serving() as server:
         yield server
+
+
+T = TypeVar("T")
+
+
+def quick(cases: Sequence[T], *numbers: int) -> list[Any]:
+    """Leave all but some of the cases to `make thorough`."""
+    thorough = pytest.mark.thorough
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else [case]), marks=[] if n in numbers else thorough)
+        for n, case in enumerate(cases)
+    ]
 
 
 @pytest.fixture
@@ -65,19 +77,23 @@ def statuses(made: Shop) -> list[tuple[str, int]]:
     return [(one["status"], one["rows"]["delivered"]) for one in listed]
 
 
-@pytest.mark.parametrize("redirected", CLOSING)
+@pytest.mark.parametrize("redirected", quick(CLOSING, 0, 3))
 def test_a_run_with_closed_descriptors_ends_as_any(made: Shop, redirected: str) -> None:
     done = in_shell(made, redirected, "run", NAME)
     assert (done.returncode, statuses(made)) == (0, [("completed_with_rejects", 3)])
     assert "Traceback" not in done.stdout + done.stderr
     assert ("delivered" in done.stdout) is (">&-" not in redirected.replace("2>&-", ""))
     # Nothing was written into a file that got the number of a closed stream.
-    assert connector("runs", "show", "latest", project=made.directory).code in {0, 2}
+    assert inside("runs", "show", "latest", project=made.directory).code in {0, 2}
     assert (made.state / "ledger.sqlite").read_bytes().startswith(b"SQLite format 3")
 
 
-@pytest.mark.parametrize(("stdout", "stderr"), [(True, True), (True, False), (False, True)])
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+GONE = [(True, True, ""), (True, False, "1"), (False, True, "")]
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "unbuffered"), quick([*GONE, *((*one[:2], "" if one[2] else "1") for one in GONE)], 0, 1, 2)
+)
 def test_a_run_whose_readers_are_gone_ends_as_any(made: Shop, stdout: bool, stderr: bool, unbuffered: str) -> None:
     code, told = with_readers_gone(made, "run", NAME, stdout=stdout, stderr=stderr, PYTHONUNBUFFERED=unbuffered)
     assert (code, statuses(made)) == (0, [("completed_with_rejects", 3)])
@@ -122,7 +138,7 @@ ENDINGS: list[tuple[tuple[str, ...], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("args", "code"), ENDINGS)
+@pytest.mark.parametrize(("args", "code"), quick(ENDINGS, 0, 4, 5, 8))
 def test_every_command_ends_with_the_same_exit_code(made: Shop, args: tuple[str, ...], code: int) -> None:
     run = inside("run", NAME, "--json", project=made.directory).json["run_id"]
     args = tuple(run if word == "RUN" else word for word in args)
@@ -130,9 +146,7 @@ def test_every_command_ends_with_the_same_exit_code(made: Shop, args: tuple[str,
     assert ended == code, args
 
 
-@pytest.mark.parametrize(
-    "redirected", [*(pytest.param(one, marks=pytest.mark.thorough) for one in CLOSING[:-1]), CLOSING[-1]]
-)
+@pytest.mark.parametrize("redirected", quick(CLOSING, 3))
 def test_every_exit_code_of_a_run_stays(made: Shop, tiktok: TikTok, redirected: str) -> None:
     made.query.write_text(BAD)
     assert in_shell(made, redirected, "run", NAME).returncode == 3
@@ -183,7 +197,8 @@ FULL: list[tuple[tuple[str, ...], int]] = [
 
 
 @pytest.mark.parametrize(
-    ("args", "code", "unbuffered"), [*((*one, "") for one in FULL), *((*one, "1") for one in FULL[:2])]
+    ("args", "code", "unbuffered"),
+    quick([*((*one, "") for one in FULL), *((*one, "1") for one in FULL[:2])], 0, 2, 4, 10, 18),
 )
 def test_a_full_disk_below_stdout_is_told_in_one_sentence(
     made: Shop, args: tuple[str, ...], code: int, unbuffered: str

@@ -55,7 +55,7 @@ def test_run_does_what_plan_counted_and_prints_one_object(name: str, project: Pa
     before = len(tiktok.requests)
     plan = inside("plan", name, "--target", "here", "--json", project=project)
     assert len(tiktok.requests) == before
-    run = connector("run", name, "--target", "here", "--json", project=project)
+    run = inside("run", name, "--target", "here", "--json", project=project)
     record, planned, got = run.record(), plan.json, tiktok.requests[before:]
     assert (plan.code, run.code, run.stderr) == (0, 0, "")
     assert record["orchestration"] == planned["orchestration"] == name

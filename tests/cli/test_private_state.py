@@ -59,7 +59,7 @@ def test_a_run_leaves_nothing_that_others_may_read(tmp_path: Path) -> None:
     with serving(answer) as tiktok:
         made = made_shop(tmp_path / "shop", tiktok)
         run = connector("run", NAME, "--json", project=made.directory)
-        plan = connector("plan", NAME, project=made.directory)
+        plan = inside("plan", NAME, project=made.directory)
     assert (run.code, plan.code) == (0, 0), run.stderr
     assert run.record()["rejects"] == {"invalid_amount": 1}
     assert list((made.state / "runs").rglob("*.parquet"))
@@ -83,7 +83,7 @@ def test_a_run_that_is_killed_leaves_nothing_that_others_may_read(tmp_path: Path
         held.set()
         assert list(made.state.rglob("*.arrow"))
         assert loose(made.state) == []
-        assert connector("resume", project=made.directory).code == 0
+        assert inside("resume", project=made.directory).code == 0
     assert loose(made.state) == []
 
 

@@ -182,7 +182,7 @@ UNREACHABLE = {
 def test_a_warehouse_that_cannot_be_opened_exits_with_1_and_is_a_failed_run(made: Shop, what: str) -> None:
     settings, told = UNREACHABLE[what]
     on(made, settings)
-    outcome = connector("run", NAME, "--json", project=made.directory)
+    outcome = inside("run", NAME, "--json", project=made.directory)
     assert outcome.code == 1
     assert "The warehouse" in outcome.sentence
     assert told in outcome.sentence

@@ -73,7 +73,7 @@ def went_wrong(run: Outcome, shop: Shop, said: str) -> dict[str, Any]:
     return record
 
 
-@pytest.mark.parametrize("kilobytes", [200, 2_500])
+@pytest.mark.parametrize("kilobytes", [200, pytest.param(2_500, marks=pytest.mark.thorough)])
 def test_a_file_that_may_not_grow_while_staging_stops_the_run(
     tmp_path: Path, second_day: Scene, kilobytes: int
 ) -> None:
@@ -84,7 +84,7 @@ def test_a_file_that_may_not_grow_while_staging_stops_the_run(
     nothing_was_sent_and_the_next_run_sends_all(play, failed)
 
 
-@pytest.mark.parametrize("size", ["400k", "2m"])
+@pytest.mark.parametrize("size", [pytest.param("400k", marks=pytest.mark.thorough), "2m"])
 def test_a_disk_that_fills_up_while_staging_stops_the_run(tmp_path: Path, second_day: Scene, size: str) -> None:
     play = second_day.copied(tmp_path / "shop")
     failed = on_a_small_disk(play.shop, size, "run", NAME, "--json")

@@ -108,17 +108,17 @@ def go_on(play: Play, how: str) -> Outcome:
     return outcome
 
 
-def named(cases: list[Case]) -> pytest.MarkDecorator:
-    """One case in three is always tried, the others are `thorough`."""
+def named(cases: list[Case], nth: int = 3) -> pytest.MarkDecorator:
+    """Try one case in `nth` always; the others are `thorough`."""
     ids = [f"{when} {function.rpartition(':')[2]} {number}" for function, when, number, *_ in cases]
     params = [
-        pytest.param(case, id=name, marks=[pytest.mark.thorough] if place % 3 else [])
+        pytest.param(case, id=name, marks=[pytest.mark.thorough] if place % nth else [])
         for place, (case, name) in enumerate(zip(cases, ids, strict=True))
     ]
     return pytest.mark.parametrize("case", params)
 
 
-@named(RUN)
+@named(RUN, 5)
 def test_a_run_that_is_killed_goes_on_to_the_whole(tmp_path: Path, second_day: Scene, case: Case) -> None:
     function, when, number, how, lost = case
     play = second_day.copied(tmp_path / "shop")

@@ -61,7 +61,7 @@ def _row(number: int) -> dict[str, str | None]:
     }
 
 
-ROWS = [{name: _row(number).get(name) for name in COLUMNS} for number in range(2_500)]
+ROWS = [{name: row.get(name) for name in COLUMNS} for row in map(_row, range(2_500))]
 TYPED = ("CAST(transaction_timestamp AS TIMESTAMP) AS transaction_timestamp, CAST(transaction_amount AS DECIMAL(10, 2))"
          " AS transaction_amount, CAST(quantity AS INTEGER) AS quantity")  # fmt: skip
 

@@ -51,7 +51,7 @@ def of(changes: list[dict[str, str]], name: str, **values: str) -> list[dict[str
 
 def test_an_audience_is_run_like_any_other_and_what_is_to_be_agreed_to_fails_its_run_alone(tmp_path: Path) -> None:
     with Simulator() as tiktok:
-        at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "1s"}, "broken": {"every": "1s"}})
+        at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "3s"}, "broken": {"every": "1s"}})
         query = with_audience(at, tiktok.url)
         break_one(at, "broken", query="{{ env.NOBODY_SETS_THIS }}")
         started = Started(at)

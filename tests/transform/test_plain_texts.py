@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from connector.destinations.tiktok.guard import breach_of_events
 from connector.transform.template import Column, Constant, DataTemplate, Source
+from tests.hypothesis_settings import scaled
 from tests.plain import BEHIND_LETTERS, DIALLED, HARMLESS, IN_ADDRESSES, SPACED, UNSEEN, UNUSUAL, UNUSUAL_SPACED
 from tests.reference import Settings
 from tests.transform.harness import Outcome, transformed
@@ -194,7 +195,7 @@ PIECES = st.sampled_from(
 WOVEN = st.lists(PIECES, min_size=1, max_size=14).map("".join)
 
 
-@settings(max_examples=12, deadline=None)
+@scaled(settings(deadline=None), 30)
 @given(written=st.lists(WOVEN, min_size=40, max_size=40))
 def test_whatever_the_text_what_comes_out_is_let_through_on_its_way_to_tiktok(written: list[str]) -> None:
     """The transform takes out no less than the guard of the destination finds: no text stops a run."""
@@ -284,7 +285,7 @@ def test_an_id_that_is_a_number_is_compared_with_phones_that_are_numbers_too() -
     assert found == [digest_of("12125550142"), digest_of("2125550142"), "2125550141", "2125550142"]
 
 
-@settings(max_examples=20, deadline=None)
+@scaled(settings(deadline=None), 40)
 @given(
     numbers=st.lists(
         st.integers(10**9, 10**10 - 1).filter(lambda one: len(set(str(one))) > 2), min_size=30, max_size=30, unique=True

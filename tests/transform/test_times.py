@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from connector.transform.readable import readable
 from connector.transform.sql.times import is_day, unix_seconds
 from tests import reference_values as values
+from tests.hypothesis_settings import scaled
 from tests.strategies import ZONES
 
 YEARS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30))  # noqa: DTZ001
 NEAR = st.datetimes(datetime(1960, 1, 1), datetime(2040, 1, 1))  # noqa: DTZ001
 MOMENTS = st.one_of(NEAR, NEAR, YEARS)
 INFINITY = 2**63 - 1
-QUIETLY = settings(max_examples=60, deadline=None, derandomize=True)
+QUIETLY = scaled(settings(deadline=None, derandomize=True), 60)
 
 
 @cache
