@@ -1,5 +1,6 @@
 """Services that tests of several packages need."""
 
+import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,11 +12,20 @@ from tests.crash.scene import Launcher, launching
 from tests.hypothesis_settings import is_thorough, load_profile
 from tests.postgres import Postgres, postgres
 from tests.snowflake.account import Account, snowflake_account
+from tests.statements import share_compiled_statements
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Draw all examples of long properties in `make thorough`."""
     load_profile(config.option.markexpr)
+    share_compiled_statements()
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from now on, but never look through what stays: the modules and thousands of tests."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", name="postgres")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 _Test = TypeVar("_Test", bound=Callable[..., Any])
 
@@ -12,9 +12,13 @@ THOROUGH, QUICK = "thorough", "quick"
 
 
 def load_profile(marker_expression: str) -> None:
-    """Choose between few and all examples by pytest's `-m`, before the tests are imported."""
-    settings.register_profile(THOROUGH, settings())
-    settings.register_profile(QUICK, settings(max_examples=30))
+    """Choose between few and all examples by pytest's `-m`, before the tests are imported.
+
+    How busy the machine is decides nothing.
+    """
+    patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile(THOROUGH, patient)
+    settings.register_profile(QUICK, patient, max_examples=30)
     settings.load_profile(THOROUGH if marker_expression == THOROUGH else QUICK)
 
 
