@@ -224,7 +224,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         ("currency",),
         ("properties", "currency"),
         Kind.CURRENCY,
-        "ISO 4217, upper-cased",
+        "ISO 4217, upper-cased; blank: `USD`, without a warning",
         default="USD",
     ),
     Parameter("order_id", ("order_id",), ("properties", "order_id"), Kind.ID, "text", plain=Plain.ID),

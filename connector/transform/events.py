@@ -1,22 +1,22 @@
-"""What is kept of an event that, once built, is not sent."""
+"""What is stored of an event that, once built, is not sent: the same parameters as of a row that is rejected."""
 
 import pyarrow as pa
 
-from connector.catalogue import IDENTIFIERS, PARAMETERS
+from connector.catalogue import CONTENTS, IDENTIFIERS, PARAMETERS
 from connector.embedded import connect_isolated
 from connector.hashed import LEFT_OUT
-from connector.transform.grouping import payloads
 from connector.transform.sql.functions import register_redaction
-from connector.transform.sql.text import redacted_json
+from connector.transform.sql.text import number_text, redacted_json
 
-_IDENTIFIERS = (one.path for one in PARAMETERS if one.kind in IDENTIFIERS)
-_OF_EVENTS = (one.path for one in PARAMETERS if len(one.path) == 1 and not one.personal)
 _PERSONAL = {one.path[0] for one in PARAMETERS if one.path and one.personal}
-_OBJECTS = ((one.path[0],) for one in PARAMETERS if len(one.path) > 1 and one.path[0] not in _PERSONAL)
-_MEMBERS = {path[-1]: ".".join(("$", *path)) for path in (*_IDENTIFIERS, *_OF_EVENTS, *_OBJECTS)}
-"""What is stored of an event: digests, and objects in which nothing identifies a person."""
+_STORED = [one for one in PARAMETERS if one.path and one.path[0] not in _PERSONAL and one.name != "content_type"]
+"""Parameters in which nothing identifies a person. Every event has a content type, though hardly any row says one."""
+_IDENTIFIERS = {one.name: ".".join(("$", *one.path)) for one in PARAMETERS if one.kind in IDENTIFIERS}
+_OF_EVENT = {one.name: ".".join(("$", *one.path)) for one in _STORED if one.path[:2] != CONTENTS}
+_OF_ITEM = {one.name: f"$.{one.path[-1]}" for one in _STORED if one.path[:2] == CONTENTS}
 _AFTER_ID = ',"user":{'
-"""What follows upon event, time and id in a head. Within a text its quotation marks would be escaped."""
+"""What follows after event, time and id in a head. Within a text its quotation marks would be escaped."""
+_TIME = """'"event_time":(-?[0-9]+)', '"timestamp":"\\1"'"""
 
 
 ANSWER = pa.schema([pa.field("code", pa.int32()), pa.field("message", pa.string())])
@@ -33,12 +33,14 @@ def left_out_rows(
     """
     if not events.num_rows:
         return LEFT_OUT.empty_table()
-    kept = f"split_part(text, '{_AFTER_ID}', 1) || '}}'" if brief else _members()
-    kept = f"SELECT rows, {kept} AS columns, code, message FROM events"
-    sql = f"SELECT unnest(rows) AS row, {redacted_json('columns')} AS columns, code, message FROM ({kept})"
-    texts = events["head"] if brief else payloads(events)
+    columns = "shared" if brief else f"concat('{{', concat_ws(',', nullif(shared, ''), nullif({_own()}, '')), '}}')"
+    made = f"{_brief()} AS shared" if brief else f"unnest(lines) AS line, {_shared()} AS shared"
+    each = f"SELECT unnest(rows) AS row, {made}, code, message FROM events"
+    every = f"SELECT row, {columns} AS columns, code, message FROM ({each})"
+    sql = f"SELECT row, {redacted_json('columns')} AS columns, code, message FROM ({every})"
     said = answers or pa.table([pa.nulls(events.num_rows, field.type) for field in ANSWER], schema=ANSWER)
-    named = {"rows": events["rows"], "text": texts, "code": said["code"], "message": said["message"]}
+    given = {"rows": events["rows"], "lines": events["lines"], "head": events["head"]}
+    named = given | {"code": said["code"], "message": said["message"]}
     with connect_isolated() as connection:
         register_redaction(connection)
         connection.register("events", pa.table(named))
@@ -48,6 +50,24 @@ def left_out_rows(
     return pa.table([rows["row"], *same, rows["code"], rows["message"], rows["columns"]], schema=LEFT_OUT)
 
 
-def _members() -> str:
-    members = ", ".join(f"'\"{name}\":' || json_extract(text, '{path}')" for name, path in _MEMBERS.items())
-    return f"CASE WHEN json_valid(text) THEN concat('{{', concat_ws(',', {members}), '}}') ELSE '{{}}' END"
+def _brief() -> str:
+    return f"regexp_replace(split_part(head, '{_AFTER_ID}', 1), {_TIME}) || '}}'"
+
+
+def _shared() -> str:
+    """The members that all rows of an event have in common; none where its head is no JSON."""
+    digests = [f"'\"{name}\":' || json_extract(head || '}}}}', '{path}')" for name, path in _IDENTIFIERS.items()]
+    members = ", ".join([*digests, *(_text(name, "head || '}}'", path) for name, path in _OF_EVENT.items())])
+    return f"CASE WHEN json_valid(head || '}}}}') THEN concat_ws(',', {members}) ELSE '' END"
+
+
+def _own() -> str:
+    """The members of a row's own: those of its item, and its amount where price and quantity do not give it."""
+    members = [_text(name, "line.item", path) for name, path in _OF_ITEM.items()]
+    amount = f"'\"value\":\"' || {number_text('line.amount')} || '\"'"
+    members.append(f"CASE WHEN line.priced THEN NULL ELSE {amount} END")
+    return f"CASE WHEN json_valid(coalesce(line.item, '{{}}')) THEN concat_ws(',', {', '.join(members)}) END"
+
+
+def _text(name: str, json: str, path: str) -> str:
+    return f"'\"{name}\":' || to_json(json_extract_string({json}, '{path}'))::VARCHAR"
