@@ -3,8 +3,9 @@
 Source of the fields: TikTok's `/event/track/` reference page (agreed by several sources) and the column names that two
 vendors' pages use for the same fields.
 
-The compiler writes the members of an object in this order. The limits of price and quantity keep price x quantity
-within DECIMAL(38, 6); a value is within it if it can be read at all.
+The compiler writes the members of an object in this order. What makes an event what it is has a part of its own in the
+compiler: its source, name, time and id, and its value, which is computed from price, quantity and value. The limits of
+price and quantity keep price x quantity within DECIMAL(38, 6); a value is within it if it can be read at all.
 """
 
 from connector.catalogue.parameter import WEB, Kind, Parameter, Plain

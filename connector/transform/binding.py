@@ -43,35 +43,42 @@ _CLEANING = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column of the result: its position, its Arrow type, and how the template reads it."""
+    """A column of the result, and how the template reads it."""
 
     index: int
+    """Its position."""
     name: str
     kind: pa.DataType
+    """Its Arrow type."""
     timezone: str | None = None
+    """The IANA name of the zone of times without an offset; None: that of the destination."""
     first: bool = False
+    """A `value` that counts even if there are price and quantity."""
 
 
 @dataclass(frozen=True)
 class Binding:
     """What each parameter, and each property of the user's own, is filled from.
 
-    A name is absent where nothing fills it. `own` is keyed by the property's name, in template order, `kinds` by the
-    name of each parameter there is.
+    A name is absent if nothing fills it.
     """
 
     fields: Mapping[str, tuple[Field, ...]]
+    """The columns of each parameter."""
     constants: Mapping[str, Constant]
+    """The constants of parameters."""
     own: Mapping[str, Field | Constant]
+    """The user's own properties by their names, in the order of the template."""
     kinds: Mapping[str, Kind]
+    """The kind of each parameter there is."""
 
     def indices(self) -> list[int]:
-        """The positions of all columns that are read, ascending."""
+        """Return the positions of all columns that are read, ascending."""
         own = (field for field in self.own.values() if isinstance(field, Field))
         return sorted({field.index for fields in self.fields.values() for field in fields} | {f.index for f in own})
 
     def cleaning(self) -> dict[int, Cleaning]:
-        """What is done to the text of each column that is read, ascending by position."""
+        """Return how the text of each column that is read is cleaned, ascending by position."""
         wanted = dict.fromkeys(self.indices(), NO_CLEANING)
         for name, fields in self.fields.items():
             for field in fields:
@@ -84,12 +91,12 @@ class Binding:
         return found and is_text(field.kind)
 
     def has(self, *names: str) -> bool:
-        """Whether any of the parameters is filled from something."""
+        """Tell whether any of the parameters is filled from something."""
         return any(name in self.fields or name in self.constants for name in names)
 
 
 def bind(template: DataTemplate, schema: pa.Schema, catalogue: Catalogue = EVENTS) -> Binding:
-    """The template's sources found among the columns of `schema`, names compared in any case and without blanks around.
+    """Find the template's sources among the columns of `schema`, by their names in any case and without blanks around.
 
     Raises ConfigurationError for columns that are not there, are there twice, or are of a type
     that the parameter cannot be read from.
@@ -219,7 +226,7 @@ def _has_json(kind: pa.DataType) -> bool:
 
 
 def cleaning_of(kind: Kind) -> Cleaning:
-    """What is done to the text of a column that fills a parameter of this kind."""
+    """Return how the text of a column that fills a parameter of this kind is cleaned."""
     return _CLEANING.get(kind, NO_CLEANING)
 
 
@@ -229,7 +236,7 @@ def is_marking(kind: Kind) -> bool:
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Whether a column of this type holds lists."""
+    """Tell whether a column of this type holds lists."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 

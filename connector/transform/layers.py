@@ -14,7 +14,7 @@ class Layers:
         self._usual: dict[str, str] = {}
 
     def put(self, layer: int, name: str, expression: str) -> str:
-        """Adds `expression AS name` to `layer` and gives the name."""
+        """Add `expression AS name` to `layer` and return the name."""
         self._layers.setdefault(layer, {})[name] = expression
         return name
 
@@ -23,7 +23,7 @@ class Layers:
         self._usual[name] = expression
 
     def select(self, columns: Sequence[str], below: str, *, usual: bool = False) -> str:
-        """The query over the relation `below`, which has a column row_number: whatever `columns` come from."""
+        """Return the query for `columns` over the relation `below`, which has a column row_number."""
         if usual:
             return self._of_usual().select(columns, below)
         parts: list[str] = []
@@ -45,7 +45,7 @@ class Layers:
         return layers
 
     def read(self, columns: Iterable[str]) -> frozenset[str]:
-        """The names that `columns` come from, be it by way of others: of expressions, and of columns below them.
+        """Return the names of all expressions, and of the columns below them, that `columns` are computed from.
 
         Words in literals count as names: at worst an expression too many is kept.
         """

@@ -13,13 +13,8 @@ from connector.hashed import DIGEST, ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
 from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.binding import Binding, Field, is_list
 from connector.transform.compiler.context import Level, literal
-from connector.transform.compiler.identity import (
-    MOST_COLUMNS,
-    phone_bits,
-    put_country_of_phones,
-    put_unknown_country,
-    region_placeholders,
-)
+from connector.transform.compiler.identity import MOST_COLUMNS, phone_bits
+from connector.transform.compiler.phone_regions import put_country_of_phones, put_unknown_country, region_placeholders
 from connector.transform.engine import SliceEngine
 from connector.transform.grouping import count_phones, count_reasons, count_warnings
 from connector.transform.layers import Layers

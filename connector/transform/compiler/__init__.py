@@ -79,6 +79,12 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     context = Context(binding, rules, _web(binding, rules))
     event.put_is_web(context)
     wrong_route = event.compile_route(context)
+    phone_columns = _put_columns(context, wrong_route)
+    return _compiled(context, wrong_route, phone_columns)
+
+
+def _put_columns(context: Context, wrong_route: str | None) -> tuple[str, ...]:
+    """Put all columns that the queries select; return the names of the columns of phone numbers."""
     identifiers, values = identity.compile_identities(context), compile_values(context)
     event.compile_name(context)
     event.compile_time(context)
@@ -92,9 +98,13 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
     payload.compile_head(context, identifiers, values)
     payload.compile_item(context, values)
     identity.compile_persons(context, identifiers)
-    phone_columns = identity.compile_phones(context, identifiers)
     _put_figures(context, identifiers, values)
-    rejected = f"{rejected_columns.rejected_columns(context, identifiers)} AS columns"
+    rejected_columns.compile_rejected(context, identifiers)
+    return identity.compile_phones(context, identifiers)
+
+
+def _compiled(context: Context, wrong_route: str | None, phone_columns: tuple[str, ...]) -> CompiledTransform:
+    binding, rules = context.binding, context.rules
     of_events = (*_OF_EVENTS, *_OF_FIGURES, *(_ROUTE if wrong_route else ()))
     context.layers.put(Level.LAST, "head_digest", "hash(head)" if rules.line_items else "0::UBIGINT")
     read = context.layers.read(of_events)
@@ -122,7 +132,7 @@ def compile_events(binding: Binding, rules: EventRules) -> CompiledTransform:
         event_columns=tuple(of_event),
         texts_sql=payload.TEXTS_SQL,
         text_columns=payload.text_columns(context),
-        rejected_sql=context.layers.select(("row_number", rejected), "rejected"),
+        rejected_sql=context.layers.select(("row_number", "columns"), "rejected"),
         ids_sql=ids_sql,
         id_columns=(*_columns_in(ids_sql, columns), "row_number"),
         keys_sql=keys_sql,

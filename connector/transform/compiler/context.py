@@ -44,6 +44,7 @@ class Level(IntEnum):
     OUTCOME = 11
     PAYLOAD = 12
     LAST = 13
+    REJECTED = 14
 
 
 PHONES = tuple(one.name for one in PARAMETERS if one.kind is Kind.PHONE)

@@ -1,6 +1,6 @@
 """Who an event is about: e-mail, phone and external id, each of several columns or lists."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -8,13 +8,11 @@ import pyarrow as pa
 from connector.catalogue import IDENTIFIERS, PARAMETERS, Kind, Parameter
 from connector.hashed import PERSON_DIGITS
 from connector.outcomes import Reason, RowWarning
-from connector.transform.binding import WITHOUT_PLACEHOLDERS, Binding, Field, is_list
-from connector.transform.compiler.context import Context, Level, literal
-from connector.transform.layers import Layers
+from connector.transform.binding import WITHOUT_PLACEHOLDERS, Field, is_list
+from connector.transform.compiler.context import Context, Level
+from connector.transform.compiler.phone_regions import put_country_of_phones, put_unknown_country, region_placeholders
 from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.sql.identity import (
-    UNMARKED,
-    country_code,
     digest_list,
     digests_in,
     has_invalid,
@@ -27,9 +25,7 @@ from connector.transform.sql.identity import (
     phone_number,
     split_digests,
 )
-from connector.transform.sql.text import is_text, lower, text_of
 
-_REGIONS = ("phone_region", "country")
 _WARNINGS = {
     Kind.EMAIL: RowWarning.INVALID_EMAIL,
     Kind.PHONE: RowWarning.INVALID_PHONE,
@@ -308,31 +304,3 @@ def _packed_expression(context: Context, parameter: Parameter, text: str) -> str
         country = put_country_of_phones(context.layers, context.binding)
         return packed_phone(text, f"({phone_number(text, context.rules.default_region, country)})", country)
     return packed_text(text)
-
-
-def put_unknown_country(layers: Layers, binding: Binding) -> str | None:
-    """Put whether the text that says where a row's phone numbers belong is no country; None if nothing says it."""
-    if (country := put_country_of_phones(layers, binding)) is None:
-        return None
-    small = layers.put(Level.NORMAL, "region_small", lower(country))
-    return layers.put(Level.CLEAN, "region_unknown", f"({small} IS NOT NULL AND {country_code(small)} IS NULL)")
-
-
-def put_country_of_phones(layers: Layers, binding: Binding) -> str | None:
-    """Put the text that says where a row's phone numbers belong, the first there is; None if nothing says it."""
-    texts = [text for name in _REGIONS for text in _region_texts(binding, name)]
-    return layers.put(Level.GIVEN, "region_of_phones", f"coalesce({', '.join(texts)})") if texts else None
-
-
-def region_placeholders(binding: Binding) -> list[str]:
-    """Return the conditions that a word for no value was given for where a row's phone numbers belong."""
-    fields = (field for name in _REGIONS for field in binding.fields.get(name, ())[:1])
-    return [f"c{field.index} < {UNMARKED}" for field in fields if is_text(field.kind)]
-
-
-def _region_texts(binding: Binding, name: str) -> Iterator[str]:
-    if constant := binding.constants.get(name):
-        yield literal(constant.value, Kind.REGION)
-    for field in binding.fields.get(name, ())[:1]:
-        text = text_of(f"c{field.index}", field.kind)
-        yield f"CASE WHEN {text} >= {UNMARKED} THEN {text} END" if is_text(field.kind) else text

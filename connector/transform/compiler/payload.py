@@ -43,7 +43,7 @@ def compile_head(context: Context, identifiers: list[Identifier], values: Mappin
 
 
 def _members_of(*place: str) -> Iterator[Parameter]:
-    """The parameters that are members of an object of the event, or of the event itself."""
+    """Yield the parameters that are members of an object of the event, or of the event itself."""
     return (one for one in PARAMETERS if one.path and one.path[:-1] == place and one.name not in ELSEWHERE)
 
 

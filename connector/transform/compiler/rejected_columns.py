@@ -17,8 +17,8 @@ _CODED = frozenset({Kind.EVENT, Kind.TIMESTAMP, Kind.REGION, Kind.COUNTRY, Kind.
 _NUMBERED = NUMBERS | {Kind.ID, Kind.ROUTE}
 
 
-def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
-    """Return the JSON object stored of a rejected row: parameters that identify nobody as given, and digests.
+def compile_rejected(context: Context, identifiers: list[Identifier]) -> None:
+    """Put columns, the JSON object stored of a rejected row: parameters that identify nobody as given, and digests.
 
     Text that looks like an e-mail address or a phone number is removed everywhere. Where long numbers are usual, such
     as in an order's id, a number counts as a phone number only if it is written like one. Where no free text is usual,
@@ -43,7 +43,8 @@ def rejected_columns(context: Context, identifiers: list[Identifier]) -> str:
     found += [(name, kept[name]) for name, _ in named]
     # Conditions for each comma, as in `members`, take longer to be made ready than a few rejected rows to be written.
     parts = ", ".join(f"{quote(json.dumps(name) + ':')} || {value}" for name, value in found)
-    return f"'{{' || coalesce(array_to_string([{parts}]::VARCHAR[], ','), '') || '}}'"
+    columns = f"'{{' || coalesce(array_to_string([{parts}]::VARCHAR[], ','), '') || '}}'"
+    context.layers.put(Level.REJECTED, "columns", columns)
 
 
 def _is_coded(parameter: Parameter) -> bool:
