@@ -6,7 +6,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from connector.countries import ALPHA2, alpha2, names
 from connector.transform.emails import parts_of
 from connector.transform.template import DataTemplate
 from tests.cli.command import Outcome, inside
+from tests.duckdb_file import writing
 from tests.hypothesis_settings import scaled
 from tests.reference import Settings
 from tests.transform.harness import Outcome as Transformed
@@ -54,7 +54,8 @@ def command(directory: Path, sql: str, *args: str, source: str = "offline") -> O
     (directory / "queries").mkdir(parents=True, exist_ok=True)
     (directory / "queries" / "q.sql").write_text(sql)
     (directory / "orchestrations.yaml").write_text(SETTINGS.replace("SOURCE", source).replace("ID", SOURCES[source]))
-    duckdb.connect(str(directory / "wh.duckdb")).close()
+    with writing(directory / "wh.duckdb"):
+        pass
     return inside(*args, project=directory)
 
 

@@ -6,11 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import yaml
 
 from tests.cli.command import inside
+from tests.duckdb_file import writing
 from tests.postgres import Postgres
 
 ADVERTISER = "7654321098765432109"
@@ -47,7 +47,8 @@ def project(directory: Path, url: str, query: str, **destination: Any) -> Path:
 def embedded(directory: Path, query: str) -> Path:
     """The same on DuckDB."""
     directory.mkdir(exist_ok=True)
-    duckdb.connect(str(directory / "wh.duckdb")).close()
+    with writing(directory / "wh.duckdb"):
+        pass
     return project(directory, "duckdb:///wh.duckdb", query)
 
 

@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.cli.command import Outcome, connector
+from tests.cli.command import Outcome, connector, inside
 from tests.cli.shop import NAME, Shop
 from tests.cli.tiktok import serving
 from tests.files.servers import Server, gcs, s3, sftp
@@ -52,7 +52,7 @@ def sent_locally(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list
     """The requests that come of the same files in a folder."""
     with serving() as tiktok:
         made = shop_of(tmp_path_factory.mktemp("local") / "shop", tiktok.url, f"{folder}/*.psv*")
-        run(made, Server("", {}, folder)).record()
+        inside("run", NAME, "--json", project=made.directory).record()
     return sorted(request.raw for request in tiktok.requests)
 
 
@@ -171,7 +171,10 @@ def test_a_server_or_a_user_that_is_not_known_ends_the_run_with_1(
     assert "so-secret" not in outcome.stderr + outcome.stdout
 
 
-@pytest.mark.parametrize(("scheme", "driver"), [("s3", "s3fs"), ("gs", "gcsfs"), ("sftp", "sshfs")])
+@pytest.mark.parametrize(
+    ("scheme", "driver"),
+    [("s3", "s3fs"), *(pytest.param(*one, marks=pytest.mark.thorough) for one in (("gs", "gcsfs"), ("sftp", "sshfs")))],
+)
 def test_a_driver_that_is_missing_is_named_with_its_extra(tmp_path: Path, scheme: str, driver: str) -> None:
     """The command is started in a Python that does not find the driver."""
     made = file_shop(tmp_path / "shop", "http://127.0.0.1:9", f"{scheme}://somewhere/f.csv")
