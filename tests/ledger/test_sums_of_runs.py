@@ -1,0 +1,60 @@
+"""What the ledger counts over runs and requests, in both databases."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from connector.ledger.ledger import Ledger
+from connector.ledger.records import StagedRows
+from connector.outcomes import RunStatus
+from tests.ledger.runs import HOLDER, RUN, SCOPE, delivered, request, staged_run, staged_rows, started_run
+
+
+def test_runs_are_summed_by_orchestration_status_and_target(ledger: Ledger) -> None:
+    for number, orchestration in enumerate(("o", "o", "p")):
+        started_run(ledger, f"run{number}", orchestration=orchestration)
+    started_run(ledger, "elsewhere", scope=replace(SCOPE, target="other"))
+    counted = StagedRows(7, {"invalid_email": 2, "missing_timestamp": 1}, {"duplicate": 2}, {}, [])
+    ledger.runs.staged("run0", counted, holder=HOLDER)
+    ledger.runs.staged("elsewhere", counted, holder=HOLDER)
+    found = {one.orchestration: one for one in ledger.totals.of_runs(SCOPE.target)}
+    assert (found["o"].runs, found["o"].rejected, found["o"].skipped) == (2, 3, 2)
+    assert (found["p"].runs, found["p"].rejected, found["p"].skipped) == (1, 0, 0)
+    assert {(one.requests_sent, one.requests_retried, one.seconds) for one in found.values()} == {(0, 0, 0.0)}
+
+
+def test_rows_are_summed_over_the_batches_of_their_own_runs(ledger: Ledger) -> None:
+    staged_run(ledger, batches=[3, 4])
+    started_run(ledger, "second", orchestration="p")
+    ledger.runs.staged("second", staged_rows([10]), holder=HOLDER)
+    ledger.batches.settled(RUN, delivered(0, 0, 3, whole=True))
+    found = {one.orchestration: (one.delivered, one.pending) for one in ledger.totals.of_rows(SCOPE.target)}
+    assert found == {"o": (3, 4), "p": (0, 10)}
+    assert ledger.totals.of_rows("other") == []
+
+
+def test_percentiles_are_those_of_the_run(ledger: Ledger) -> None:
+    staged_run(ledger, batches=[20])
+    for number in range(1, 21):
+        ledger.batches.request(RUN, replace(request(0, attempt=number), seconds=float(number)))
+    summary = ledger.requests.summary(RUN)
+    assert (summary.median, summary.ninety_five, summary.retried) == (11.0, 20.0, 19)
+    assert [one.seconds for one in summary.slowest][:2] == [20.0, 19.0]
+
+
+def test_the_last_answer_is_that_of_the_run_itself(ledger: Ledger) -> None:
+    staged_run(ledger, batches=[1])
+    started_run(ledger, "second", orchestration="p")
+    ledger.batches.request(RUN, request(0))
+    assert [one.what for one in ledger.moments.of(RUN)][-1] == "last_answer"
+    assert "last_answer" not in [one.what for one in ledger.moments.of("second")]
+
+
+def test_several_runs_since_a_moment_may_have_reached_their_end(ledger: Ledger) -> None:
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    for run_id in ("first", "second"):
+        started_run(ledger, run_id)
+        assert ledger.schedules.reached_an_end(SCOPE.target, "o", since) is (run_id == "second")
+        ledger.runs.finish(run_id, RunStatus.FAILED, error="It failed.", resumable=False)
+    assert ledger.schedules.reached_an_end(SCOPE.target, "o", since)
+    assert not ledger.schedules.reached_an_end(SCOPE.target, "p", since)
+    assert not ledger.schedules.reached_an_end(SCOPE.target, "o", since + timedelta(minutes=2))
