@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import StagedRows
 from connector.outcomes import RunStatus
-from tests.ledger.runs import HOLDER, RUN, SCOPE, delivered, request, staged_run, staged_rows, started_run
+from tests.ledger.runs import HOLDER, RUN, SCOPE, delivered, request, staged_rows, staged_run, started_run
 
 
 def test_runs_are_summed_by_orchestration_status_and_target(ledger: Ledger) -> None:
