@@ -32,7 +32,7 @@ def check_output(output: Path, project: "Project", *, force: bool) -> None:
     if project.owns(output):
         raise UsageError(f'"{output}" belongs to the project: name a file that it does not use.')
     if mode is not None and not force:
-        raise UsageError(f'"{output}" is there already: name another file, or write over it with --force.')
+        raise UsageError(f'"{output}" exists: name another file, or overwrite it with --force.')
 
 
 def _mode(path: Path) -> int | None:

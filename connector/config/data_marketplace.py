@@ -16,7 +16,7 @@ _ADDRESS = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 
 def _agreement(value: object) -> object:
     if value != AGREED:
-        raise ValueError(f'must be "{AGREED}", in so many words')
+        raise ValueError(f'must be "{AGREED}", word for word')
     return value
 
 

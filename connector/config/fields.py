@@ -41,7 +41,7 @@ def words(value: object) -> Any:
     try:
         return tuple(text(item) for item in (value if isinstance(value, tuple | list) else (value,)))
     except ValueError:
-        raise ValueError("must be a list of texts, as [one, two], of which none is empty") from None
+        raise ValueError("must be a list of texts that are not empty, as [one, two]") from None
 
 
 def switch(value: object) -> bool:

@@ -90,6 +90,6 @@ class Orchestration(Settings):
         if query and given.get("warehouse") is None:
             yield "", "needs warehouse, to run its query on"
         if query and given.get("format") is not None:
-            yield "format", "goes with file, and there is a query"
+            yield "format", "is only for file, and there is a query"
         if given.get("workflow") == "automatic" and given.get("schedule") is None:
-            yield "", "needs schedule (cron, every or after), since its workflow is automatic"
+            yield "", "needs schedule (cron, every or after), because its workflow is automatic"

@@ -10,9 +10,7 @@ from connector.config.settings import Settings
 
 EVERYBODY = "*"
 
-WITHOUT_ROLES = (
-    "restricts nobody, since the project has no roles; write roles with a role that has admin: true, or remove it"
-)
+WITHOUT_ROLES = "restricts nobody, because the project has no roles; add a role with admin: true, or remove it"
 """The problem with `admin_only` in a project without roles."""
 
 

@@ -124,23 +124,23 @@ def _syntax_problem(path: Path, error: yaml.MarkedYAMLError, content: bytes) -> 
 
 _BARE_PLACEHOLDER = re.compile(rb"[:-]\s*\{\{")
 _ADVICE: Sequence[tuple[str, str]] = (
-    ("\\t", "has a tab where YAML wants spaces"),
+    ("\\t", "has a tab where YAML requires spaces"),
     ("found duplicate anchor", "gives an anchor (&name) a second time"),
-    ("found undefined alias", "uses *name where no &name stands before; if it is text, put it in quotes"),
-    ("while scanning an alias", "begins a value with *; put the value in quotes"),
-    ("while scanning an anchor", "begins a value with &; put the value in quotes"),
+    ("found undefined alias", "uses *name without an earlier &name; if it is text, put it in quotes"),
+    ("while scanning an alias", "starts a value with *; put the value in quotes"),
+    ("while scanning an anchor", "starts a value with &; put the value in quotes"),
     (
         "cannot start any token",
-        "begins a value with a character that YAML keeps for itself (@ % or `); put it in quotes",
+        "starts a value with a character that YAML reserves (@ % or `); put it in quotes",
     ),
     (
         "mapping values are not allowed",
-        "has a colon where none can be; check the indentation, or put the value in quotes",
+        "has a colon in a wrong place; check the indentation, or put the value in quotes",
     ),
     ("while scanning a quoted scalar", "opens a quotation mark that is never closed"),
     ("while parsing a flow", "has a { or [ that is not closed"),
     ("could not find expected ':'", "has a key without a colon, or a line that is indented wrongly"),
-    ("while parsing a block", "is indented otherwise than the lines it belongs with"),
+    ("while parsing a block", "is indented differently from the lines that it belongs to"),
     ("expected a single document", "holds a second document (---); only one is read"),
 )
 

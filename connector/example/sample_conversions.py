@@ -52,13 +52,13 @@ def write_conversions(path: Path, rows: int, categories: Sequence[str] = ()) -> 
     """
     _check_categories(categories, rows)
     if path.suffix not in DELIMITERS:
-        raise UsageError(f"{path} cannot be a conversions file: its name has to end in {', '.join(DELIMITERS)}.")
+        raise UsageError(f"{path} cannot be a conversions file: its name must end in {', '.join(DELIMITERS)}.")
     text = conversions_text(rows, datetime.now(UTC).date(), DELIMITERS[path.suffix], categories=categories)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} is there already, and is left as it is.") from None
+        raise UsageError(f"{path} exists and is not changed.") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
 

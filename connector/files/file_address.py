@@ -46,7 +46,7 @@ def check_name(path: str, display_name: str) -> None:
     if suffix_of(path) not in SUFFIXES:
         known = ", ".join(SUFFIXES)
         raise FileRefused(
-            f"{display_name} is of no type that is read: its name has to end in {known}, or one of them and .gz."
+            f"{display_name} has a type that is not supported: its name must end in {known}, or one of them and .gz."
         )
 
 

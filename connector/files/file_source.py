@@ -130,7 +130,7 @@ class FileSource:
             if self._is_conversions:
                 if not count and batch.num_rows and is_instruction_row(with_all_columns(batch)):
                     batch, lines = batch.slice(1), lines[1:]  # noqa: PLW2901
-                    self.reading.notes.append(f"{file.display_name}:2: the template's row of instructions is left out.")
+                    self.reading.notes.append(f"{file.display_name}:2: the template's row of instructions is skipped.")
                 checks.check(batch, lines)
                 batch = with_all_columns(batch)  # noqa: PLW2901
             count += batch.num_rows

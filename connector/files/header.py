@@ -42,13 +42,13 @@ def read_header(text: TextReader, path: str, display_name: str, form: FileFormat
     """
     first_line, character, place = text.read_line(), None, f"{display_name}:1"
     if first_line is None:
-        raise FileRefused(f"{display_name} is empty: its first line has to name the columns.")
+        raise FileRefused(f"{display_name} is empty: its first line must name the columns.")
     line: str | None = first_line
     if excel_line := _EXCELS.fullmatch(first_line):
         character = _excel_delimiter(excel_line[1], place, form)
         line, place = text.read_line(), f"{display_name}:2"
     if line is None or not column_name(line):
-        raise FileRefused(f"{place}: the file has no header line: a line has to name the columns.")
+        raise FileRefused(f"{place}: the file has no header line: the first line must name the columns.")
     names = [DELIMITERS[name] for name in form.delimiters]
     declared = DELIMITERS[form.delimiter] if form.delimiter else None
     character = declared or character or _detect_delimiter(line, path, names)
@@ -61,7 +61,7 @@ def read_header(text: TextReader, path: str, display_name: str, form: FileFormat
 
 def _excel_delimiter(character: str, place: str, form: FileFormat) -> str:
     if form.is_conversions:
-        raise FileRefused(f"{place}: a line for Excel (sep=), where the program wants the headers: delete it.")
+        raise FileRefused(f"{place}: a line for Excel (sep=) in place of the headers: delete it.")
     character = "\t" if character == "\\t" else character
     if character not in DELIMITERS.values():
         raise FileRefused(f"{place}: the line for Excel names a delimiter that is not {_alternatives(form)}.")

@@ -164,7 +164,7 @@ def _with_driver(url: str) -> str:
     except ModuleNotFoundError as error:
         raise ConnectorError(f"The ledger needs {error.name}: pip install 'connector[postgres]'.") from None
     except (ArgumentError, NoSuchModuleError, ValueError):
-        raise ConfigurationError("The ledger's URL is none that SQLAlchemy knows.") from None
+        raise ConfigurationError("SQLAlchemy does not know the ledger's URL.") from None
     return name.render_as_string(hide_password=False)
 
 

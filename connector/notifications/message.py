@@ -77,7 +77,7 @@ def _body(record: RunRecord, no_rows: str | None) -> list[str]:
     if record.error:
         lines.append(record.error)
     if record.status is RunStatus.FAILED and record.resumable:
-        lines.append(f"To go on once the cause is fixed: connector resume {record.run_id}")
+        lines.append(f"When the cause is fixed: connector resume {record.run_id}")
     elif rows.rejected:
         lines.append(f"Which rows, and why: connector rejects {record.run_id}")
     return lines

@@ -86,7 +86,7 @@ def _notify_services(notification: Notification, message: Message) -> str | None
     services = apprise.Apprise()
     accepted = [services.add(url.get_secret_value()) for url in notification.url]
     if not all(accepted):
-        return "its url is none that apprise understands; https://github.com/caronc/apprise lists them."
+        return "apprise does not understand its url; https://github.com/caronc/apprise lists them."
     notify_type = apprise.NotifyType.SUCCESS if message.is_good else apprise.NotifyType.FAILURE
     with limited_answers():
         sent = services.notify(

@@ -35,7 +35,7 @@ def taken_away(ledger: Ledger, copy: Copy, to_come: States) -> list[str]:
     """A sentence on each ad account that served the audience until now."""
     before = ledger.accounts.states(copy.key) if copy.key is not None else {}
     gone = [one for one, state in to_come.items() if state is AccountState.LEFT and before.get(one) is not state]
-    return [f'The ad account {one} was taken away from the audience "{copy.name}": it {STAYS}.' for one in gone]
+    return [f'The ad account {one} was removed from the audience "{copy.name}": it {STAYS}.' for one in gone]
 
 
 def to_refill(states: Sequence[States], mode: str) -> frozenset[int]:

@@ -101,7 +101,7 @@ def _notes(job: AudienceJob, staged: StagedMembers, limit: int | None) -> list[s
     found = large_change(job.destination, staged)
     notes = [f"{found} A run asks, or needs `--yes`."] if found else []
     if is_emptied(job.destination, staged, limit):
-        notes.append("The result names nobody: a run needs `--allow-empty`.")
+        notes.append("The result is empty and would empty the audience: a run needs `--allow-empty`.")
     if note := min_rows_note(job.orchestration, limit):
         notes.append(note)
     return notes

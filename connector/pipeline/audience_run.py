@@ -162,7 +162,7 @@ def _finish_earlier(at: Execution, work: _Work, record: RunRecord) -> None:
     directory = at.directory(record.run_id)
     if at.ledger.database.is_shared and record.staged and not directory.exists():
         at.observer.note(
-            f"Run {record.run_id} is staged on {record.host or 'another machine'}: this one goes on without it."
+            f"Run {record.run_id} is staged on {record.host or 'another machine'}: this run continues without it."
         )
     elif not record.staged or work.destination.api_url == SIMULATOR:
         _read_anew(at, record)
@@ -275,8 +275,7 @@ def _agree(work: _Work, staged: StagedMembers, limit: int | None) -> None:
     """Raises UsageError where the change is one that somebody has to agree to, and nobody does."""
     if is_emptied(work.destination, staged, limit) and not work.options.allow_empty:
         raise UsageError(
-            "The result names nobody, which would empty the audience. Nothing was sent; `--allow-empty` says that it "
-            "is meant so."
+            "The result is empty and would empty the audience. Nothing was sent. Pass `--allow-empty` to confirm."
         )
     if too_much := large_change(work.destination, staged):
         work.options.consent.require([too_much])
@@ -318,7 +317,7 @@ def _send(at: Execution, work: _Work, run_id: str, open_batches: list[OpenBatch]
     finally:
         write_left_out(at.ledger, run_id, at.directory(run_id), refused_rows)
     if at.stop.is_set():
-        raise Interrupted("Interrupted; `connector resume` goes on with what was not sent.")
+        raise Interrupted("Interrupted. `connector resume` sends the rest.")
 
 
 def _ended(at: Execution, work: _Work, run_id: str) -> RunRecord:

@@ -47,7 +47,7 @@ def send_as_they_come(at: Execution, delivery: Delivery, open_batches: Iterator[
         raise
     _write_left_out(at, delivery.run_id)
     if at.stop.is_set():
-        raise Interrupted("Interrupted; `connector resume` goes on with what was not sent.")
+        raise Interrupted("Interrupted. `connector resume` sends the rest.")
 
 
 def _checked_together(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> Iterator[OpenBatch]:

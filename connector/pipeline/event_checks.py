@@ -26,7 +26,7 @@ def check_name_of_events(destination: EventsDestination) -> Check:
     """Whose name the events have that rows do not name."""
     name = destination.fixed_event_name
     if name is None:
-        return Check(EVENT_NAME, Outcome.PASSED, "There is no `fixed_event_name`: each row names its own event.")
+        return Check(EVENT_NAME, Outcome.PASSED, "No `fixed_event_name`: each row names its own event.")
     if name in LEGACY_EVENTS:
         new = LEGACY_EVENTS[name]
         becomes = f"TikTok turns it into {new}" if new else "TikTok retires it in 2027"

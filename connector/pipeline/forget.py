@@ -76,11 +76,11 @@ def digests_of(project: Project, person: Person) -> list[PersonDigest]:
     if person.email is not None:
         found += digests_of_email(person.email)
         if not found:
-            raise UsageError("What was given as e-mail address is none: it needs one @, and a domain with a dot.")
+            raise UsageError("Not a valid e-mail address: it needs one @, and a domain with a dot.")
     if person.phone is not None:
         found += _of_phone(person.phone, _regions(project, person.region))
     if not found:
-        raise UsageError("Whom to forget is to be said: --email E, --phone P, or both; - reads it from stdin.")
+        raise UsageError("Specify --email, --phone or both; - reads the value from stdin.")
     return found
 
 
@@ -103,7 +103,7 @@ def _of_phone(number: str, regions: tuple[str, ...]) -> list[PersonDigest]:
             "--region."
         )
     if not found:
-        raise UsageError(f"What was given as phone number is no possible one in {', '.join(regions)}.")
+        raise UsageError(f"Not a valid phone number in {', '.join(regions)}.")
     return list(found.pop())
 
 

@@ -78,7 +78,7 @@ def min_rows_note(orchestration: Orchestration, limit: int | None) -> str | None
     wanted = orchestration.min_rows
     if wanted is None or limit is None or limit >= wanted:
         return None
-    return f"min_rows ({wanted:,}) is not applied, since the limit of {limit:,} reads fewer rows."
+    return f"min_rows ({wanted:,}) is not applied, because the limit of {limit:,} reads fewer rows."
 
 
 def refuse_all_rejected(read: int, rejects: Mapping[str, int], effect: str = _UNDELIVERED) -> None:

@@ -59,7 +59,7 @@ def resume_run(
         except LockedError:
             if record.status is not RunStatus.RUNNING:
                 raise
-    raise UsageError("There is no run to resume: none was interrupted or stopped before all was sent.")
+    raise UsageError("There is no run to resume: none was interrupted or stopped.")
 
 
 def finish_interrupted(at: Execution, job: Job, *, resend_unknown: bool) -> None:
@@ -230,7 +230,7 @@ def destination_of(project: Project, record: RunRecord) -> EventsDestination:
         return destination
     raise ConfigurationError(
         f'Run {record.run_id} was meant for {record.api_url}, but "{record.orchestration}" goes to '
-        f"{destination.api_url} now: what was meant for one place is not sent to another."
+        f"{destination.api_url} now: a stage is not sent to another destination."
     )
 
 

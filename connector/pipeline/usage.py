@@ -72,4 +72,4 @@ def _month(text: str) -> date:
     try:
         return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
     except ValueError:
-        raise UsageError(f'"{text}" is no month: it is written as 2026-11.') from None
+        raise UsageError(f'Invalid month "{text}": use YYYY-MM, such as 2026-11.') from None

@@ -49,7 +49,7 @@ def literal(value: object, dialect: Dialect) -> str:
         return _time_literal(value, dialect)
     if isinstance(value, list | tuple | GeneratorType):
         return _list_literal(tuple(value), dialect)
-    raise LiteralError("is no text, number, date or list, so there is no SQL literal for it")
+    raise LiteralError("has no SQL literal: it must be text, a number, a date or a list")
 
 
 def identifier(name: object, dialect: Dialect) -> SqlText:

@@ -17,7 +17,7 @@ REASONS = {
     "invalid_id": "has an id that lost digits when it was stored as a number",
     "invalid_value": "has a value that its parameter does not take, or lacks a required one",
     "missing_page_url": "is a web event without its page",
-    "missing_identity": "gives nobody to match",
+    "missing_identity": "has no identifier",
     "invalid_identity": "gives somebody, but nothing valid to match",
     "identical_rows": "belongs to an event with identical rows, which the orchestration rejects",
     "incomplete_event": "belongs to an event of which another row was rejected",
@@ -29,23 +29,23 @@ SKIPS = {
     "already_member": "names identifiers that are all in the audience already",
     "duplicate": "repeats an earlier row",
     "answer_lost": "may have been delivered, its answer being lost",
-    "suppressed": "is about a person to be forgotten",
+    "suppressed": "is about a suppressed person",
 }
 
 WARNINGS = {
-    "invalid_email": "an e-mail address that is not valid was left out",
-    "invalid_phone": "a phone number that is not valid was left out",
-    "invalid_ip": "an ip that is not valid, or private, was left out",
+    "invalid_email": "an e-mail address is not valid; not sent",
+    "invalid_phone": "a phone number is not valid; not sent",
+    "invalid_ip": "an ip is not valid, or private; not sent",
     "legacy_event_name": "one of TikTok's old event names, sent as given",
     "currency_not_listed": "a currency that is not on TikTok's list, sent as given",
-    "conflicting_rows": "says otherwise of its event than the first row, which stands",
+    "conflicting_rows": "differs from the first row of its event, which counts",
     "missing_ip_for_ldu": "limited data use, which has no effect without an ip",
-    "invalid_device_id": "a device's advertising id that is not valid was left out",
+    "invalid_device_id": "an advertising id is not valid; not sent",
     "identical_rows": "is identical to an earlier row of its event, and adds to its value",
     "incomplete_amount": "has price or quantity alone and no value, or lacks what other rows of its event have",
-    "placeholder_value": "has a word that stands for no value, such as null, where an identifier belongs; not sent",
+    "placeholder_value": "has a word for no value, such as null, as an identifier; not sent",
     "unknown_country": "has a country that is not known; not sent, nor used for its phone numbers",
-    "invalid_external_id": "an external id that lost digits as a number was left out",
+    "invalid_external_id": "an external id lost digits as a number; not sent",
 }
 
 MATCHED_BY = {

@@ -40,8 +40,8 @@ class RunExit:
     def reason(self) -> str:
         """Why nothing is known of its run."""
         if self.was_killed:
-            return f"The run was ended by signal {-self.code}; it goes on by itself, from what it had staged."
-        return self.error or f"The run could not begin (exit code {self.code})."
+            return f"The run was ended by signal {-self.code}; it continues from its stage."
+        return self.error or f"The run could not start (exit code {self.code})."
 
 
 class RunProcess:

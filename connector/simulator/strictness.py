@@ -61,7 +61,7 @@ def parse_strictness(settings: Iterable[str]) -> Strictness:
 def _value(name: str, value: str) -> Any:
     settings = {one.name: one for one in fields(Strictness)}
     if name not in settings:
-        raise UsageError(f"There is no strictness called {name!r}; there are {', '.join(settings)}.")
+        raise UsageError(f"Unknown strictness {name!r}; there are {', '.join(settings)}.")
     choices = settings[name].metadata.get("choices")
     if choices is None:
         if not value.isdecimal() or int(value) < 1:

@@ -105,7 +105,7 @@ def _build_array(values: Sequence[Any], field: pa.Field, accepted: frozenset[typ
 
 def _mixed_types_error(field: pa.Field) -> SourceError:
     return SourceError(
-        f'The column "{field.name}" begins with values of type {field.type}, and holds others further on: '
+        f'The column "{field.name}" starts with values of type {field.type}, and holds others further on: '
         "cast it to one type in the query."
     )
 

@@ -147,7 +147,7 @@ def _connection_string(warehouse: Warehouse, tag: str | None) -> str:
         url = make_url(warehouse.url.get_secret_value())
     except (ArgumentError, ValueError):
         raise ConfigurationError(
-            f'The URL of the warehouse "{warehouse.name}" cannot be read: it has to look like '
+            f'The URL of the warehouse "{warehouse.name}" cannot be read: it must look like '
             "postgresql://user@host:5432/database, special characters in the password as %XX."
         ) from None
     secret = warehouse.password or warehouse.token

@@ -38,7 +38,7 @@ def check_driver(warehouse: Warehouse) -> None:
         raise ConfigurationError(message) from None
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise ConfigurationError(
-            f'The URL of the warehouse "{warehouse.name}" is none that SQLAlchemy knows: it has to look like '
+            f'The URL of the warehouse "{warehouse.name}" is not known to SQLAlchemy: it must look like '
             "mysql+pymysql://user@host/database, special characters in the password as %XX."
         ) from None
 

@@ -168,7 +168,7 @@ class _Binder:
     def _wrong_type(self, key: str, field: Field, wanted: str) -> None:
         metadata = self.schema.field(field.index).metadata or {}
         kind = metadata.get(b"type", str(field.kind).encode()).decode()
-        self._problem(key, f'{key}: the column "{field.name}" is of type {kind}, but has to be {wanted}: cast it.')
+        self._problem(key, f'{key}: the column "{field.name}" is of type {kind}, but must be {wanted}: cast it.')
 
     def _problem(self, key: str, message: str) -> None:
         place = self.template.places.get(key)

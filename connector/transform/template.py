@@ -188,7 +188,7 @@ class _Loader:
         is_country = parameter is not None and parameter.kind in {Kind.COUNTRY, Kind.REGION}
         if not is_country or not written or is_placeholder(written) or alpha2(written):
             return None
-        return f'{key} is "{written}", which is no country: write its code or its name, as DE or Germany.'
+        return f'{key} is "{written}", which is not a country: write its code or its name, such as DE or Germany.'
 
     def _column(self, key: str, item: object, place: Place) -> Column | None:
         if isinstance(item, str) and item.strip():
@@ -209,7 +209,7 @@ class _Loader:
         elif zone is not None and not (self._is_time(key) and _is_zone(zone)):
             self._problem(place, self._zone_message(key, zone))
         elif first is not False and (key != "value" or first is not True):
-            self._problem(place, f"{key}: first is true or false, and goes with value only.")
+            self._problem(place, f"{key}: first is true or false, and only for value.")
         else:
             return Column(name, zone if isinstance(zone, str) else None, first is True)
         return None
@@ -247,7 +247,7 @@ class _Loader:
         if not self._is_time(key):
             times = " and ".join(one.name for one in self.catalogue.parameters if one.kind is Kind.TIMESTAMP)
             return f"{key}: timezone goes with {times or 'times'} only."
-        return f'{self._canonical(key)}: "{zone}" is no IANA time zone, such as America/New_York.'
+        return f'{self._canonical(key)}: "{zone}" is not an IANA time zone: write one such as America/New_York.'
 
 
 def _is_zone(zone: object) -> bool:

@@ -108,7 +108,7 @@ def test_an_account_that_is_taken_away_is_told_and_keeps_what_it_has(shop: Shop,
     serve(shop, ADVERTISER)
     shop.people(PEOPLE[:70])
     said = (
-        f'The ad account {OTHER} was taken away from the audience "VIP": it keeps the identifiers that it has and gets no '
+        f'The ad account {OTHER} was removed from the audience "VIP": it keeps the identifiers that it has and gets no '
         "later change; nothing is deleted there."
     )
     assert said in plan_audience(shop.project, NAME).notes

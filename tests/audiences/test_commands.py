@@ -56,7 +56,7 @@ def run_id_of(shop: Shop) -> str:
     [
         (("audiences", "show", "VIPs"), 'Did you mean "VIP"'),
         (("run", NAME, "--test-event-code", "TEST1"), "no test mode"),
-        (("usage-report", "--month", "2026-13"), "is no month"),
+        (("usage-report", "--month", "2026-13"), "Invalid month"),
     ],
 )
 def test_wrong_input_gets_one_sentence(run_once: Shop, arguments: tuple[str, ...], said: str) -> None:

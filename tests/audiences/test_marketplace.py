@@ -44,7 +44,7 @@ def test_without_such_data_there_is_nothing_to_report(shop: Shop) -> None:
 
 def test_a_month_is_written_as_one(tmp_path: Any, tiktok: Simulator) -> None:
     shop = open_shop(tmp_path / "shop", tiktok.url, data_marketplace=AGREED)
-    with pytest.raises(UsageError, match='"November" is no month'):
+    with pytest.raises(UsageError, match='Invalid month "November"'):
         usage_report(shop.project, "November")
 
 
@@ -52,7 +52,7 @@ def test_a_month_is_written_as_one(tmp_path: Any, tiktok: Simulator) -> None:
     ("change", "said"),
     [
         ({"party": "seller"}, "a seller of data may not send it"),
-        ({"payment_requirement": "yes"}, '"I Agree", in so many words'),
+        ({"payment_requirement": "yes"}, '"I Agree", word for word'),
         ({"Payment Model (type I Agree)": None}, "Payment Model"),
         ({"Reporting Contact Email": "somebody"}, "must be an e-mail address"),
         ({"contact": "a@b.co"}, "contact"),

@@ -147,10 +147,10 @@ def test_both_are_read_from_stdin(keeper: Shopkeeper) -> None:
 
 
 WRONG = {
-    (): "--email E",
-    ("--email", "jane.example.com"): "e-mail address is none",
-    ("--email", ""): "e-mail address is none",
-    ("--phone", "12"): "no possible one in US",
+    (): "Specify --email",
+    ("--email", "jane.example.com"): "Not a valid e-mail address",
+    ("--email", ""): "Not a valid e-mail address",
+    ("--phone", "12"): "Not a valid phone number in US",
     ("--phone", PHONE, "--region", "Germnay"): "it must be a country's code or name, as DE or Germany",
     ("--email", JANE, "--target", "prod"): 'There is no target "prod"',
 }

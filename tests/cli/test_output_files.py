@@ -73,7 +73,7 @@ def refused(outcome: Outcome, words: str) -> None:
 def test_a_file_that_is_there_stays_without_force(made: tuple[Shop, str], command: str, tmp_path: Path) -> None:
     output = tmp_path / "out.parquet"
     output.write_text("mine")
-    refused(written(made, command, output), "is there already")
+    refused(written(made, command, output), "exists: name another file")
     assert output.read_text() == "mine"
     if command == "usage-report":
         # There is nothing to report here; tests/audiences has what is.
@@ -186,7 +186,7 @@ def test_a_folder_that_takes_no_file_is_named_in_one_sentence(made: tuple[Shop, 
 def test_an_earlier_export_is_replaced_with_force_alone(made: tuple[Shop, str], tmp_path: Path) -> None:
     assert written(made, "export", tmp_path / "tables").code == 0
     before = {path: path.stat().st_ino for path in (tmp_path / "tables").iterdir()}
-    refused(written(made, "export", tmp_path / "tables"), "is there already")
+    refused(written(made, "export", tmp_path / "tables"), "exists: name another file")
     assert {path: path.stat().st_ino for path in (tmp_path / "tables").iterdir()} == before
     assert written(made, "export", tmp_path / "tables", "--force").code == 0
 

@@ -48,4 +48,4 @@ def test_a_wrong_list_of_texts_is_told(tmp_path: Path, key: str, words: str) -> 
         old = '    event_source: offline\n    event_source_id: "7654321098765432110"\n'
         new = "    event_source: web\n    event_source_id: C4EXAMPLE0PIXEL0CODE\n    custom_events: "
     (told,) = problems(tmp_path, changed(old, f"{new}{words}\n"))
-    assert told.endswith("it must be a list of texts, as [one, two], of which none is empty.")
+    assert told.endswith("it must be a list of texts that are not empty, as [one, two].")

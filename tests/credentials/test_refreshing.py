@@ -255,7 +255,7 @@ def test_a_file_that_is_no_grant_is_named(simulator: Simulator, tmp_path: Path) 
 def test_where_nothing_can_be_kept_nothing_is_asked(simulator: Simulator, tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text("in the way")
     tokens: KeptTokens | None = None
-    with pytest.raises(AuthorisationError, match="cannot be kept"):
+    with pytest.raises(AuthorisationError, match="cannot be stored"):
         tokens = tokens_in(tmp_path, simulator.url)
         tokens.current()
     assert simulator.tally.requests == 0

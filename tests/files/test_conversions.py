@@ -160,7 +160,7 @@ def test_the_templates_row_of_instructions_is_left_out_with_a_note(tmp_path: Pat
     with opened(tmp_path, "f.psv", name=FORMAT) as source, source.execute("") as result:
         rows = [row for batch in result.batches() for row in batch.to_pylist()]
         assert [row["transaction_amount"] for row in rows] == ["99.99"]
-        assert source.reading.notes == ["f.psv:2: the template's row of instructions is left out."]
+        assert source.reading.notes == ["f.psv:2: the template's row of instructions is skipped."]
         assert not source.reading.problems
 
 

@@ -145,7 +145,7 @@ def test_a_file_of_which_hardly_a_row_fits_is_given_up(tmp_path: Path) -> None:
 
 
 REFUSED: Mapping[str, tuple[str, str | bytes, str]] = {
-    "empty": ("f.csv", "", "f.csv is empty: its first line has to name the columns."),
+    "empty": ("f.csv", "", "f.csv is empty: its first line must name the columns."),
     "a byte order mark alone": ("f.csv", "\ufeff", "f.csv is empty"),
     "blank header line": ("f.csv", "\n1,2\n", "f.csv:1: the file has no header line"),
     "blanks as header line": ("f.csv", " \u00a0\n1,2\n", "f.csv:1: the file has no header line"),
@@ -191,7 +191,7 @@ REFUSED: Mapping[str, tuple[str, str | bytes, str]] = {
     "open quote, then much": ("f.csv", 'a,b\n1,2\n"3,4\n' + "5,6\n" * 400_000, "a quotation mark is opened"),
     "long header": ("f.csv", "a" * 1_100_000 + ",b\n1,2\n", "f.csv:1: the header line is longer than 65,536 bytes"),
     "header over two lines": ("f.csv", '"a\nb",c\n1,2\n', "f.csv:1: the header line opens a quotation mark"),
-    "another type": ("f.xlsx", "a,b\n1,2\n", "f.xlsx is of no type that is read"),
+    "another type": ("f.xlsx", "a,b\n1,2\n", "f.xlsx has a type that is not supported"),
 }
 
 

@@ -359,7 +359,7 @@ WRONG: Mapping[str, tuple[dict[str, Any] | None, str, int]] = {
     "not UTF-8": ({"name": "f.csv", "content": b"email,value\n\xff,1\n"}, "f.csv:2: not UTF-8 text", 2),
     "duplicate headers": ({"name": "f.csv", "content": b"email,email\n"}, 'columns 1 and 2 are both named "email"', 2),
     "carets": ({"name": "f.csv", "content": b"email^value\n1^2\n"}, "the delimiter has to be", 2),
-    "another type": ({"name": "f.parquet", "content": b"PAR1"}, "f.parquet is of no type that is read", 2),
+    "another type": ({"name": "f.parquet", "content": b"PAR1"}, "f.parquet has a type that is not supported", 2),
     "no time": (
         {"name": "f.csv", "content": b"email_1,value\n1,2\n"},
         'timestamp: there is no column "transaction_timestamp"',
@@ -397,7 +397,7 @@ SETTINGS: Mapping[str, tuple[dict[str, Any], str]] = {
     "another's key": ({"format": {"files_a_day": 3}}, "goes with the format liveramp_conversions only"),
     "no files a day": ({"format": {"name": CONVERSIONS, "files_a_day": 0}}, "whole number"),
     "unknown scheme": ({"file": "s4://bucket/x.csv"}, 'No file can be read from "s4://"'),
-    "unknown type": ({"file": "x.json"}, "x.json is of no type that is read"),
+    "unknown type": ({"file": "x.json"}, "x.json has a type that is not supported"),
     "both": ({"query": NAME}, "has both query and file"),
 }
 
@@ -415,7 +415,7 @@ def test_a_mistake_in_the_settings_is_told_before_anything_is_opened(made: Shop,
 
 def test_format_goes_with_a_file_only(tmp_path: Path) -> None:
     project = shop(tmp_path / "shop", "http://127.0.0.1:9", "SELECT 1", format=CONVERSIONS)
-    assert "format goes with file" in inside("validate", NAME, project=project.directory).stderr
+    assert "format is only for file" in inside("validate", NAME, project=project.directory).stderr
 
 
 def test_validate_looks_at_the_file_only_with_connect(made: Shop) -> None:
@@ -499,7 +499,7 @@ def test_categories_that_no_file_can_have_are_refused(made: Shop, options: list[
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("f.psv", "is there already"), ("n.json", "has to end in"), ("no/n.csv", "cannot be written")]
+    ("name", "told"), [("f.psv", "exists and is not changed"), ("n.json", "must end in"), ("no/n.csv", "cannot be written")]
 )
 def test_headers_overwrites_nothing(made: Shop, name: str, told: str) -> None:
     before = (made.directory / "f.psv").read_bytes()

@@ -147,7 +147,7 @@ def test_a_file_that_is_there_stays_unless_it_is_forced(made: Shop, tmp_path: Pa
     file.write_text("mine")
     refused = report(made, run_id(made), "-o", str(file))
     assert (refused.code, file.read_text()) == (2, "mine")
-    assert refused.sentence.endswith("is there already: name another file, or write over it with --force.")
+    assert refused.sentence.endswith("exists: name another file, or overwrite it with --force.")
     assert report(made, run_id(made), "-o", str(file), "--force").code == 0
     assert file.read_text("utf-8").startswith("<!DOCTYPE html>")
 

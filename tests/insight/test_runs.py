@@ -272,9 +272,9 @@ def test_sqlite_takes_the_same_in_its_one_schema(made: Shop, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ((), "Say where to: either -o DIR, or --warehouse NAME and --schema SCHEMA."),
-        (("--warehouse", "own"), "Say where to: either -o DIR, or --warehouse NAME and --schema SCHEMA."),
-        (("-o", "orchestrations.yaml", "--schema", "s"), "Say where to:"),
+        ((), "Specify where to export: -o DIR, or --warehouse NAME and --schema SCHEMA."),
+        (("--warehouse", "own"), "Specify where to export: -o DIR, or --warehouse NAME and --schema SCHEMA."),
+        (("-o", "orchestrations.yaml", "--schema", "s"), "Specify where to export:"),
         (("-o", "no-such-folder/runs.parquet"), 'The folder "no-such-folder" does not exist: make it first.'),
         (("--warehouse", "mine", "--schema", "s"), 'There is no warehouse "mine".'),
     ],

@@ -16,7 +16,7 @@ from tests.postgres import Postgres
 
 PASSWORD = "opensesame"
 NOT_A_LEDGER = re.escape("The ledger is a file (sqlite:///PATH) or PostgreSQL (postgresql://…), and nothing else.")
-NOT_KNOWN = "The ledger's URL is none that SQLAlchemy knows."
+NOT_KNOWN = "SQLAlchemy does not know the ledger's URL."
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_with_json_the_counts_are_the_one_thing_on_stdout() -> None:
     [
         (["--fault", "meteor"], "There is no fault 'meteor'"),
         (["--faults", "nowhere.yaml"], "nowhere.yaml: No such file or directory."),
-        (["--strictness", "loud"], "There is no strictness called 'loud'"),
+        (["--strictness", "loud"], "Unknown strictness 'loud'"),
         (["--port", "70000"], "Invalid value for '--port'"),
     ],
 )

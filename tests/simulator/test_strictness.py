@@ -140,7 +140,7 @@ def test_the_default_of_every_choice_is_its_first_and_all_can_be_chosen() -> Non
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("loud=yes", "There is no strictness called 'loud'"),
+        ("loud=yes", "Unknown strictness 'loud'"),
         ("rates=fast", "rates is enforced or unlimited, not 'fast'"),
         ("rates", "rates is enforced or unlimited, not ''"),
         ("mapping_rows=0", "mapping_rows is a number of at least 1, not '0'"),

@@ -86,6 +86,6 @@ LOSING = [
 def test_a_later_value_that_would_lose_something_stops_the_query_and_is_not_quoted(
     first: list[Any], later: Any
 ) -> None:
-    with pytest.raises(SourceError, match='The column "v" begins with values of type .* cast it') as caught:
+    with pytest.raises(SourceError, match='The column "v" starts with values of type .* cast it') as caught:
         column(first, None, [later])
     assert caught.value.__suppress_context__ or caught.value.__context__ is None

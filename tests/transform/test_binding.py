@@ -39,7 +39,7 @@ def test_a_constant_that_is_no_country_is_refused_once(tmp_path: Path, catalogue
         plain = str(written).strip().replace("{{ country }}", "Germnay")
         assert (
             problem.message
-            == f'{name} is "{plain}", which is no country: write its code or its name, as DE or Germany.'
+            == f'{name} is "{plain}", which is not a country: write its code or its name, such as DE or Germany.'
         )
         assert problem.line
 

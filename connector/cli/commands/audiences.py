@@ -78,7 +78,7 @@ def _list(project: ProjectOption, target: TargetOption, json_output: bool) -> No
         out_json({"target": opened.target, "audiences": [one.as_json() for one in found]})
         return
     if not found:
-        say(f"No run has kept an audience yet, target {opened.target}.")
+        say(f"No run has synced an audience yet, target {opened.target}.")
         if names := sent_to_simulator(opened):
             say(f"Audiences that {', '.join(names)} sends to the simulator during a run are not stored.")
         return

@@ -148,7 +148,7 @@ def _tell_login(done: "Login", json_output: bool) -> None:
         for line in table(("advertiser", one.advertiser_id, one.name) for one in listed or ()):
             out(line)
     if listed is None:
-        say(f"The grant is kept; which ad accounts it opens could not be found out. {done.why_not}")
+        say(f"The grant is stored. Its ad accounts could not be listed. {done.why_not}")
 
 
 def _tell(standing: "Standing", json_output: bool) -> None:

@@ -57,7 +57,7 @@ def export(
     elif output is None and warehouse is not None and schema is not None:
         done, where = export_to_warehouse(opened, warehouse, schema, since=begun), f"{warehouse}, schema {schema}"
     else:
-        raise UsageError("Say where to: either -o DIR, or --warehouse NAME and --schema SCHEMA.")
+        raise UsageError("Specify where to export: -o DIR, or --warehouse NAME and --schema SCHEMA.")
     if json_output:
         out_json({"runs": done.runs, "rows": dict(done.rows)})
         return

@@ -83,7 +83,7 @@ def _tell(receipt: dict[str, Any]) -> None:
     for run in receipt["sent"]:
         out(f"sent      {run['run_id']}  {run['orchestration']}, target {run['target']}: {_events(run)}")
     for run in receipt["staged"]:
-        out(f"skipped   {run['run_id']}  {run['orchestration']}, target {run['target']}: {_events(run)}, if it goes on")
+        out(f"skipped   {run['run_id']}  {run['orchestration']}, target {run['target']}: {_events(run)}, if resumed")
     for run in receipt["left_out"]:
         out(f"left out  {run['run_id']}  {counted(run['rows'], 'row')}, now without digests")
     for audience in receipt["audiences"]:

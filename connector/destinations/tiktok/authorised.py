@@ -11,7 +11,7 @@ from connector.destinations.tiktok.redact import LONGEST_MESSAGE
 from connector.destinations.tiktok.tokens import Tokens
 from connector.errors import AuthorisationError
 
-RENEWED = "The access token was dead; the request is sent again with the one that took its place."
+RENEWED = "The access token had expired; the request is sent again with the new one."
 
 Asked = Callable[[SecretStr], Answer]
 """One request with an access token."""

@@ -73,6 +73,6 @@ def _by_name(sources: EventSources, name: str | None) -> EventSet | None:
     if len(there) > 1:
         raise ConfigurationError(
             f'The ad account has {len(there)} offline event sets that are called "{name}": '
-            f"{', '.join(one.event_set_id for one in there)}. Write the one that is meant as `event_source_id`."
+            f"{', '.join(one.event_set_id for one in there)}. Write the id of yours as `event_source_id`."
         )
     return there[0] if there else None

@@ -130,7 +130,7 @@ class TokenFile:
         restrict(self.folder)
 
     def _unusable(self, error: OSError) -> AuthorisationError:
-        return AuthorisationError(f"Tokens cannot be kept in {self.folder}: {error.strerror or error}.")
+        return AuthorisationError(f"Tokens cannot be stored in {self.folder}: {error.strerror or error}.")
 
 
 def _put_in_place(unfinished: Path, path: Path) -> None:

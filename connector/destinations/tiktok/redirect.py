@@ -17,7 +17,7 @@ from connector.errors import AuthorisationError, UsageError
 VISIT_SECONDS = 10.0
 """For how long a visitor may take to ask."""
 
-_DONE = "The code has arrived. You can close this window; the command goes on."
+_DONE = "The code has arrived. You can close this window; the command continues."
 _DENIED = "TikTok gave no code: access was not granted. You can close this window; the command has ended."
 _OTHER = (
     "This address belongs to another login: its state is missing or is not the one that the command waits for. "
