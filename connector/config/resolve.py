@@ -103,14 +103,16 @@ class Resolver:
         built = cast("AnyDestination | None", self._built(model, node, filled))
         if built is None or built.ca_file is None:
             return built
-        return built.model_copy(update={"ca_file": self._existing(node.at(("ca_file",)), built.ca_file)})
+        return built.model_copy(update={"ca_file": self._certificates(node.at(("ca_file",)), built.ca_file)})
 
     def network(self, name: str) -> Network:
         """Give the way to a destination, and look at nothing else of it."""
         proxy = self.written("destinations", name, "proxy", proxy_url, secret=True)
         node = section(self._root, "destinations").at((name, "ca_file"))
         ca_file = self.written("destinations", name, "ca_file", text)
-        return Network(SecretStr(proxy) if proxy else None, self._existing(node, Path(ca_file)) if ca_file else None)
+        return Network(
+            SecretStr(proxy) if proxy else None, self._certificates(node, Path(ca_file)) if ca_file else None
+        )
 
     def credential(self, name: str, stand_in: str | None = None) -> Credential | None:
         """Build a credential."""
@@ -132,6 +134,20 @@ class Resolver:
         path = self._directory / file
         if not is_file(path):
             self.findings.add(node, "names a file that does not exist")
+        return path
+
+    def _certificates(self, node: Node, file: Path) -> Path:
+        """Give a file of certificates by its whole path."""
+        from ssl import PROTOCOL_TLS_CLIENT, SSLContext, SSLError
+
+        path = self._existing(node, file)
+        try:
+            SSLContext(PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        except SSLError:
+            self.findings.add(node, "names a file that holds no certificate in PEM")
+        except OSError as error:
+            if is_file(path):
+                self.findings.add(node, f"names a file that cannot be read: {error.strerror}")
         return path
 
     def _built(self, model: type[Model], node: Node, filled: Mapping[str, Any]) -> Model | None:

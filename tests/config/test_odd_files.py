@@ -81,6 +81,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a line break in a warehouse": (BASE.replace("warehouse.duckdb", r"w\r\n.duckdb"), "must not hold line breaks"),
     "a line break in the ledger": (BASE + 'ledger: "sqlite:///l\\nx"\n', "must not hold line breaks"),
     "no such ca_file": (with_setting("ca_file: missing.pem"), "ca_file names a file that does not exist"),
+    "a ca_file without a certificate": (with_setting("ca_file: queries/purchases.sql"), "holds no certificate in PEM"),
     "a deep placeholder": (parameters('{a: "{{ ' + "(" * 5_000 + ")" * 5_000 + ' }}"}'), "has a placeholder"),
 }  # fmt: skip
 
