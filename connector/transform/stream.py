@@ -166,7 +166,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gat
         left_out=left_out.kept(engine) if left_out and not waits else LEFT_OUT.empty_table(),
         barred=barred if line_items else pa.array([], KEY),
         undecided=undecided.combine_chunks() if line_items else pa.array([], KEY),
-        orphans=engine.orphans(chunk.filter(parts["key"].is_null())),
+        orphans=engine.orphans(chunk.filter(parts["key"].is_null()) if parts["key"].null_count else chunk[:0]),
         rejects=count_reasons(reasons),
         skips=skips,
         warnings=warnings + of_lines,
