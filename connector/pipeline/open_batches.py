@@ -90,7 +90,7 @@ def skipped_parts(batch: OpenBatch, events: pa.RecordBatch, reason: Skip, flags:
     rows = pc.list_value_length(events["rows"]).to_numpy()
     for first, count in _stretches(flags):
         some = int(rows[first : first + count].sum())
-        yield Part(batch.record.number, first, count, some, "skipped", reason, whole=count == batch.record.events)
+        yield Part(batch.record.number, first, count, some, "skipped", reason)
 
 
 def _stretches(flags: _Flags) -> list[tuple[int, int]]:

@@ -32,13 +32,18 @@ def main(count: int, seed: int) -> int:
         mutants = Mutants(clean, known.seconds)
 
         def noticed(change: Change) -> bool:
-            tests, tree = covering_tests(known, clean.root, change), free.get()
+            covering, tree = covering_tests(known, clean.root, change), free.get()
+            tests = mutants.affordable(covering)
             try:
                 found = mutants.noticed_by(tree, change, tests)
             finally:
                 free.put(tree)
             text = (clean.root / change.file).read_text()
-            ending = f"  noticed by {found}" if found else f"  UNSEEN by the {len(tests)} tests that cover it"
+            ending = (
+                f"  noticed by {found}"
+                if found
+                else f"  UNSEEN by {len(tests)} of the {len(covering)} tests that cover it"
+            )
             print(f"{change.describe(text)}\n{ending}", flush=True)
             return found is not None
 

@@ -101,17 +101,19 @@ class Mutants:
     seconds: Mapping[str, float]
     passing: dict[str, bool] = field(default_factory=dict)
 
+    def affordable(self, tests: Sequence[str], seconds: float = MOST_SECONDS) -> Sequence[str]:
+        """Return the first tests that take so many seconds together, one at least."""
+        total = 0.0
+        for number, test in enumerate(tests):
+            total += self.seconds[test]
+            if total > seconds:
+                return tests[: max(number, 1)]
+        return tests
+
     def noticed_by(self, tree: Tree, change: Change, tests: Sequence[str]) -> str | None:
         """Return the test that notices a change, or the other sign of it."""
-        first, total = [], 0.0
-        for test in tests:
-            if total < FIRST_SECONDS:
-                first.append(test)
-                total += self.seconds[test]
-        most = list(tests)
-        while len(most) > len(first) and sum(self.seconds[test] for test in most) > MOST_SECONDS:
-            most.pop()
-        return self._failing(tree, change, first) or self._failing(tree, change, most[len(first) :])
+        first = self.affordable(tests, FIRST_SECONDS)
+        return self._failing(tree, change, first) or self._failing(tree, change, tests[len(first) :])
 
     def _failing(self, tree: Tree, change: Change, tests: Sequence[str]) -> str | None:
         """Return the first test that fails with the change and passes without it."""

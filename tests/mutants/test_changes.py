@@ -8,6 +8,7 @@ import pytest
 from tests.mutants.__main__ import PACKAGES, ROOT
 from tests.mutants.changes import Change, changes, sample
 from tests.mutants.coverage_map import CoverageMap
+from tests.mutants.runner import Mutants, Tree
 from tests.mutants.selection import covering_tests, in_order
 
 
@@ -74,6 +75,14 @@ def test_the_tests_that_run_a_statement_or_read_its_name_are_chosen(
     tests = {"tests/x/test_x.py::f": 0.1, "tests/x/test_x.py::g": 0.1}
     known = CoverageMap(sources={"connector/x.py": SOURCE}, seconds=tests, lines={"connector/x.py": lines})
     assert covering_tests(known, tmp_path, Change("connector/x.py", "constant", 0, 0, "", line + 1)) == expected
+
+
+def test_tests_run_up_to_a_time_and_one_at_least() -> None:
+    mutants = Mutants(Tree(ROOT), {"a": 2.0, "b": 1.0, "c": 3.0})
+    assert [mutants.affordable(["a", "b", "c"], seconds) for seconds in (1, 3, 5.5, 6)] == [
+        ["a"], ["a", "b"], ["a", "b"], ["a", "b", "c"],
+    ]  # fmt: skip
+    assert mutants.affordable([]) == []
 
 
 def test_the_quickest_tests_of_each_module_come_first_in_turn() -> None:
