@@ -60,7 +60,7 @@ class ShareFiles:
     """
 
     def __init__(self, directory: Path, record: np.dtype[np.void]) -> None:
-        self._sums: dict[Path, int] = {}
+        self._sums: dict[tuple[str, int], int] = {}
         self._directory, self._record = directory, record
         self._open: dict[Path, BinaryIO] = {}
         make_private_folder(directory)
@@ -70,9 +70,9 @@ class ShareFiles:
         order, bounds = in_share_order(records["digest"][:, 0] >> 2, SHARES)
         for share in np.flatnonzero(np.diff(bounds)):
             data = records[order[bounds[share] : bounds[share + 1]]].tobytes()
-            self._file(id_type, int(share)).write(data)
-            path = self._path(id_type, int(share))
-            self._sums[path] = checksum(data, self._sums.get(path, 0))
+            key = (id_type, int(share))
+            self._file(*key).write(data)
+            self._sums[key] = checksum(data, self._sums.get(key, 0))
 
     def finish(self) -> None:
         """Nothing more is added."""
@@ -91,9 +91,11 @@ class ShareFiles:
 
     def read(self, id_type: str, share: int) -> npt.NDArray[np.void]:
         """The records of a share."""
+        if (id_type, share) not in self._sums:
+            return np.empty(0, self._record)
         path = self._path(id_type, share)
         data = path.read_bytes() if path.exists() else b""
-        if checksum(data) != self._sums.get(path, 0):
+        if checksum(data) != self._sums[id_type, share]:
             raise CorruptStage(f"{path} is {'damaged' if data else 'missing'}")
         return np.frombuffer(data, self._record)
 
