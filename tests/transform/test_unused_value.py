@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -17,7 +18,7 @@ FIRST = {"value": {"column": "value", "first": True}, "timestamp": "timestamp", 
 @pytest.mark.parametrize("value", ["abc", "-5", "7", None])
 @pytest.mark.parametrize("is_first", [False, True])
 def test_a_bad_value_rejects_a_row_only_if_it_is_used(tmp_path: Path, value: str | None, is_first: bool) -> None:
-    columns = {
+    columns: dict[str, tuple[pa.DataType, list[Any]]] = {
         "event": (pa.string(), ["Purchase"]),
         "timestamp": (pa.int64(), [NOW]),
         "email": (pa.string(), ["jane@example.com"]),
