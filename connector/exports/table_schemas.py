@@ -95,7 +95,7 @@ SYNC_CHANGELOG = pa.schema(
         ("fields", pa.string()),
     ]
 )
-"""A row for each rejected row: its number in the result, the reason, and, as a JSON object, what identifies nobody."""
+"""A row for each rejected row: its number in the result, the reason, and the fields that identify nobody, as JSON."""
 
 SYNC_VALUES = pa.schema(
     [

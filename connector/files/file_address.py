@@ -44,9 +44,9 @@ def check_address(pattern: str, directory: Path) -> None:
 def check_name(path: str, display_name: str) -> None:
     """Raise FileRefused if the type of a file is not supported."""
     if suffix_of(path) not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
+        suffixes = ", ".join(SUFFIXES)
         raise FileRefused(
-            f"{display_name} has a type that is not supported: its name must end in {known}, or one of them and .gz."
+            f"{display_name} has a type that is not supported: its name must end in {suffixes}, or one of them and .gz."
         )
 
 

@@ -64,8 +64,8 @@ def find_files(store: FileStore, pattern: str, directory: Path) -> list[FileInfo
     with translate_errors(name):
         paths = sorted(store.find(pattern))
     if not paths:
-        what = "file that matches" if WILDCARDS & set(pattern) else "file"
-        raise FileRefused(f"There is no {what} {name}.")
+        noun = "file that matches" if WILDCARDS & set(pattern) else "file"
+        raise FileRefused(f"There is no {noun} {name}.")
     return [_file_info(store, path, display_path(path, directory)) for path in paths]
 
 

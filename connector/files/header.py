@@ -30,7 +30,7 @@ class Header:
     """The columns' names in their order."""
     delimiter: str
     """The character between them."""
-    written: tuple[str, ...]
+    raw_names: tuple[str, ...]
     """The names as written in the file."""
     line: int = 1
 
@@ -52,11 +52,11 @@ def read_header(text: TextReader, path: str, display_name: str, form: FileFormat
     names = [DELIMITERS[name] for name in form.delimiters]
     declared = DELIMITERS[form.delimiter] if form.delimiter else None
     character = declared or character or _detect_delimiter(line, path, names)
-    written = _split(line, character, place)
-    trimmed = tuple(map(column_name, written))
+    raw_names = _split(line, character, place)
+    trimmed = tuple(map(column_name, raw_names))
     _check_single_column(trimmed, line, place, form)
     _check_names(trimmed, place)
-    return Header(written if form.is_conversions else trimmed, character, written, int(place.rpartition(":")[2]))
+    return Header(raw_names if form.is_conversions else trimmed, character, raw_names, int(place.rpartition(":")[2]))
 
 
 def _excel_delimiter(character: str, place: str, form: FileFormat) -> str:
@@ -142,7 +142,7 @@ def _alternatives(form: FileFormat) -> str:
 
 
 _EMAIL = re.compile(r"[^\s@]+(?:@|%40)(?!\d+x\.)[\w\-]+(?:\.[\w\-]+)*\.[^\W\d_]{2,}", re.IGNORECASE)
-"""An address; `logo@2x.png` is none."""
+"""An e-mail address; not `logo@2x.png`."""
 _INTERNATIONAL_PHONE = re.compile(r"(?<![\w])\+\(?\d(?:[ ().\-/]{0,2}\d){7,14}(?!\d)")
 _NUMBER = re.compile(r"\(?\d[\d ().\-/]*\d")
 _DIGITS = re.compile(r"\D")
@@ -171,10 +171,10 @@ def _is_phone(text: str) -> bool:
         return len(digits) <= 12
     import phonenumbers
 
-    for written in (f"+{digits}", digits):
+    for number in (f"+{digits}", digits):
         # There may be no country with such a code.
         with suppress(phonenumbers.NumberParseException):
-            if phonenumbers.is_valid_number(phonenumbers.parse(written, "US")):
+            if phonenumbers.is_valid_number(phonenumbers.parse(number, "US")):
                 return True
     return False
 

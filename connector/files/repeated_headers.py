@@ -16,8 +16,8 @@ class RepeatedHeaders:
     """Removes repeated header lines from the rows of one file."""
 
     def __init__(self, heading: Header, display_name: str, problems: ProblemLog) -> None:
-        self._names_in_file, self._display_name, self._problems = heading.written, display_name, problems
-        self._names = pa.array(heading.written)
+        self._names_in_file, self._display_name, self._problems = heading.raw_names, display_name, problems
+        self._names = pa.array(heading.raw_names)
         self._lines: list[int] = []
         self._count = 0
 

@@ -77,19 +77,21 @@ class RowParser:
 
     def _parse(self) -> Iterator[pa.RecordBatch]:
         names = list(self.heading.names)
-        read = pa.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, column_names=names)
-        parse = pa.csv.ParseOptions(
+        read_options = pa.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, column_names=names)
+        parse_options = pa.csv.ParseOptions(
             delimiter=self.heading.delimiter,
             newlines_in_values=True,
             ignore_empty_lines=False,
             invalid_row_handler=self._record_ragged,
         )
         # The text was validated as UTF-8 before.
-        convert = pa.csv.ConvertOptions(
+        convert_options = pa.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), check_utf8=False, strings_can_be_null=True, null_values=[""]
         )
         try:
-            for batch in pa.csv.open_csv(pa.PythonFile(self.text, mode="r"), read, parse, convert):
+            for batch in pa.csv.open_csv(
+                pa.PythonFile(self.text, mode="r"), read_options, parse_options, convert_options
+            ):
                 if batch.num_rows:
                     yield batch
         except pa.ArrowInvalid:

@@ -114,9 +114,9 @@ class TextReader:
         """Do nothing: the handle belongs to whoever opened it."""
 
     def _next_chunk(self, size: int = -1) -> bytes:
-        while read := self._decode(size):
+        while decoded := self._decode(size):
             # A mark may be cut in two by the end of a chunk.
-            chunk = self._partial_mark + read
+            chunk = self._partial_mark + decoded
             cut = next((part for part in (_BOM[:2], _BOM[:1]) if chunk.endswith(part)), b"")
             chunk, self._partial_mark = chunk[: len(chunk) - len(cut)], cut
             if chunk := self._clean(chunk):

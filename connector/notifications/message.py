@@ -57,7 +57,7 @@ def _endings(record: RunRecord, *, recovers: bool) -> tuple[str, ...]:
         return ("recovered", "completed") if recovers else ("completed",)
     if record.status is not RunStatus.FAILED:
         return ()
-    # Of all failures this alone cannot be resumed, and only where nothing was sent.
+    # The only failure that cannot be resumed although nothing was sent.
     has_too_many_rejects = not record.resumable and not record.requests_sent
     return ("too_many_rejects", "failed") if has_too_many_rejects else ("failed",)
 

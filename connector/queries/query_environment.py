@@ -58,14 +58,14 @@ class UndefinedName(StrictUndefined):
             return self._undefined_hint
         name = str(self._undefined_name)
         if isinstance(self._undefined_obj, ParameterNamespace):
-            known = list(self._undefined_obj)
-            return f'The parameter "{name}" is not set{_suggestion(did_you_mean(name, known), known)}'
-        known = [*getattr(self._undefined_obj, "__match_args__", self.root)]
-        return f'"{name}" is not defined{_suggestion(did_you_mean(name, known), known)}'
+            names = list(self._undefined_obj)
+            return f'The parameter "{name}" is not set{_suggestion(did_you_mean(name, names), names)}'
+        names = [*getattr(self._undefined_obj, "__match_args__", self.root)]
+        return f'"{name}" is not defined{_suggestion(did_you_mean(name, names), names)}'
 
 
-def _suggestion(hint: str, known: list[str]) -> str:
-    return f".{hint}" if hint else f" (there is {', '.join(known)})" if known else ""
+def _suggestion(hint: str, names: list[str]) -> str:
+    return f".{hint}" if hint else f" (there is {', '.join(names)})" if names else ""
 
 
 class QueryEnvironment(BoundedEnvironment):

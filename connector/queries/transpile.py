@@ -35,9 +35,9 @@ def transpile_query(sql: str, *, written_for: str, runs_on: str, file: Path) -> 
 def _check_dialect(name: str, file: Path) -> None:
     from sqlglot.dialects import Dialects
 
-    known = [dialect.value for dialect in Dialects if dialect.value]
-    if name not in known:
-        hint = did_you_mean(name, known) or f" There is {', '.join(known)}."
+    dialects = [dialect.value for dialect in Dialects if dialect.value]
+    if name not in dialects:
+        hint = did_you_mean(name, dialects) or f" There is {', '.join(dialects)}."
         message = f'The SQL dialect "{name}" is not known.{hint}'
         raise ConfigurationError([Problem(message, file)])
 

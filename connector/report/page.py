@@ -140,8 +140,8 @@ def _timeline(insight: RunInsight) -> list[tuple[str, str, float]]:
     """Return when each step was, what it was, and the seconds since the step before."""
     steps, previous = [], None
     for entry in insight.timeline:
-        at = datetime.fromisoformat(entry.at)
-        elapsed = (at - previous).total_seconds() if previous else 0.0
+        time = datetime.fromisoformat(entry.at)
+        elapsed = (time - previous).total_seconds() if previous else 0.0
         steps.append((entry.at, labels.TIMELINE.get(entry.what, entry.what), elapsed))
-        previous = at
+        previous = time
     return steps

@@ -22,7 +22,7 @@ class Column:
     """What a table shows beside it."""
     exact: Decimal | None = None
     """The value without rounding, if it is an amount."""
-    now: bool = False
+    is_current: bool = False
     """Whether it is the run of the page."""
 
 
@@ -50,10 +50,14 @@ def daily_values(figures: RunFigures) -> list[Series]:
     Days without events are included, currencies of which no event had a value are not.
     """
     by_currency: dict[str, list[DayValue]] = {}
-    for one in figures.values:
-        by_currency.setdefault(one.currency, []).append(one)
-    ordered = sorted(by_currency.items(), key=lambda item: -sum(one.events for one in item[1]))
-    return [Series(name, _fill_days(days)) for name, days in ordered if any(one.value is not None for one in days)]
+    for day_value in figures.values:
+        by_currency.setdefault(day_value.currency, []).append(day_value)
+    ordered = sorted(by_currency.items(), key=lambda item: -sum(day_value.events for day_value in item[1]))
+    return [
+        Series(name, _fill_days(days))
+        for name, days in ordered
+        if any(day_value.value is not None for day_value in days)
+    ]
 
 
 def _fill_days(days: Sequence[DayValue]) -> list[Column]:
@@ -84,6 +88,6 @@ def history(trend: Trend | None) -> tuple[Series, Series] | None:
     if trend is None:
         return None
     size = len(trend.history)
-    rows = [Column(one.run_id, one.rows, now=place == size - 1) for place, one in enumerate(trend.history)]
-    seconds = [Column(one.run_id, one.seconds, now=place == size - 1) for place, one in enumerate(trend.history)]
+    rows = [Column(one.run_id, one.rows, is_current=place == size - 1) for place, one in enumerate(trend.history)]
+    seconds = [Column(one.run_id, one.seconds, is_current=place == size - 1) for place, one in enumerate(trend.history)]
     return Series("Rows read", rows), Series("Seconds", seconds)

@@ -44,9 +44,9 @@ class SchedulerLoop:
         self._target = watcher.project.target
         self.status = SchedulerStatus(self._target)
         self._processes: dict[str, RunProcess] = {}
-        known = ledger.schedules.all(self._target)
-        self._tracker = ScheduleTracker(known)
-        self._saved_records = {record.orchestration: record for record in known}
+        records = ledger.schedules.all(self._target)
+        self._tracker = ScheduleTracker(records)
+        self._saved_records = {record.orchestration: record for record in records}
         self._logged_waiting: set[str] = set()
         self._is_failing = False
 

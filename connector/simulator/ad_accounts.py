@@ -16,7 +16,7 @@ from connector.simulator.messages import RequestRefused
 ADVERTISER = "7654321098765432109"
 PIXEL = {"pixel_id": "7000000000000000001", "pixel_code": "C4EXAMPLE0PIXEL0CODE", "pixel_name": "Web shop"}
 EVENT_SET = {"event_set_id": "7654321098765432109", "name": "Stores", "description": "", "auto_tracking": False}
-"""What there is from the start; the ids are those of the example project."""
+"""The event set that exists at the start; all ids are those of the example project."""
 
 _PLAIN_SET: dict[str, Any] = {"description": "", "auto_tracking": False}
 _PIXEL_CODE = re.compile("[CD][0-9A-Z]{15,24}")
@@ -60,7 +60,7 @@ class Accounts:
     forbidden: set[str] = field(default_factory=set)
     refresh_tokens: dict[str, Token] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
-    """Secrets by app id; of an app that is not there the first secret that comes is its own."""
+    """Secrets by app id; the first secret received for an unknown app is accepted."""
     used_codes: set[str] = field(default_factory=set)
     pixels: list[dict[str, Any]] = field(default_factory=lambda: [{"advertiser_id": ADVERTISER, **PIXEL}])
     event_sets: list[dict[str, Any]] = field(default_factory=lambda: [{"advertiser_id": ADVERTISER, **EVENT_SET}])
@@ -108,10 +108,10 @@ class Accounts:
         no_code = event_source == "web" and event_source_id.isdecimal()
         if self._is_available(event_source_id) and not no_code:
             return
-        what = "pixel code" if event_source == "web" else "event source"
+        noun = "pixel code" if event_source == "web" else "event source"
         raise RequestRefused(
             40001,
-            f"No permission to operate {what}: {event_source_id}. "
+            f"No permission to operate {noun}: {event_source_id}. "
             "You must be an admin or operator of this advertiser account.",
         )
 

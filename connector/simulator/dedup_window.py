@@ -84,15 +84,15 @@ class DedupWindow:
 
     def _look_up(self, keys: list[int | None]) -> None:
         """Copy the packed entries of these keys to the recent ones."""
-        wanted = np.array([key for key in keys if key is not None] if None in keys else keys, np.int64)
-        wanted.sort()
+        sorted_keys = np.array([key for key in keys if key is not None] if None in keys else keys, np.int64)
+        sorted_keys.sort()
         entries: dict[int, int] = {}
         for packed, stamps in self._packed:
-            positions = np.minimum(np.searchsorted(packed, wanted), len(packed) - 1)
-            hits = packed[positions] == wanted
+            positions = np.minimum(np.searchsorted(packed, sorted_keys), len(packed) - 1)
+            hits = packed[positions] == sorted_keys
             if hits.any():
                 # The newest piece comes last, so it has the last word.
-                entries.update(zip(wanted[hits].tolist(), stamps[positions[hits]].tolist(), strict=True))
+                entries.update(zip(sorted_keys[hits].tolist(), stamps[positions[hits]].tolist(), strict=True))
         for key, stamp in entries.items():
             self._recent.setdefault(key, stamp)
 

@@ -86,8 +86,8 @@ class _SchemaCompiler:
             return StandardName if self._source == "offline" else NonEmptyText
         if not self._all_types and parameter.path[-1] not in _STRICT_FIELDS:
             return Any
-        one = _BY_KIND.get(parameter.kind, str)
-        return one | list[one] if parameter.many else one  # type: ignore[valid-type]
+        value_type = _BY_KIND.get(parameter.kind, str)
+        return value_type | list[value_type] if parameter.many else value_type  # type: ignore[valid-type]
 
     def _object(self, place: Path) -> type[Struct]:
         depth = len(place)

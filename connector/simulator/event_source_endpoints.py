@@ -16,11 +16,11 @@ def create_event_set(request: Request, world: World) -> Response:
     body = json_body(request)
     _authorize(request, body, world, MANAGE_EVENT_SETS)
     require(body, "name", "description")
-    now = _format_now(world)
+    created_at = _format_now(world)
     created: dict[str, Any] = {
         "advertiser_id": string(body, "advertiser_id"), "event_set_id": world.next_id(), "name": string(body, "name"),
         "description": string(body, "description"), "auto_tracking": _flag(body, "auto_tracking"),
-        "create_time": now, "update_time": now,
+        "create_time": created_at, "update_time": created_at,
     }  # fmt: skip
     world.accounts.event_sets.append(created)
     world.accounts.allow(created["event_set_id"])

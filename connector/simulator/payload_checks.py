@@ -90,10 +90,10 @@ def _values(column: list[Any]) -> list[Any]:
     kinds = set(map(type, column))
     if kinds == {list}:
         return list(chain.from_iterable(column))
-    given = [value for value in column if value is not UNSET]
+    present = [value for value in column if value is not UNSET]
     if list not in kinds:
-        return given
-    return [one for value in given for one in (value if isinstance(value, list) else (value,))]
+        return present
+    return [one for value in present for one in (value if isinstance(value, list) else (value,))]
 
 
 def _note_questionable_events(report: PayloadReport, events: list[Any], source: str, now: float) -> None:

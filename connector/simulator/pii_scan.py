@@ -37,7 +37,7 @@ def digest_problem(value: Any, digits: int = 64) -> str | None:
 
 def digest_problems(field: str, values: Iterable[Any]) -> list[str]:
     """Describe each value that is not a digest."""
-    return [f"{field} {what}" for value in values if (what := digest_problem(value))]
+    return [f"{field} {problem}" for value in values if (problem := digest_problem(value))]
 
 
 _EMAIL = re.compile(
@@ -110,8 +110,8 @@ def _texts(value: Any, place: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield place, value
     elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one, place)
+        for item in value:
+            yield from _texts(item, place)
     elif isinstance(value, dict):
         for key, inner in value.items():
             # A field name chosen by a client may itself be an address.

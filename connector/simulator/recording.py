@@ -14,9 +14,9 @@ _EVENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 class Recording:
     """Appends a JSON object for each accepted event: `received_at`, `event_source`, `event_source_id`,
-    `test_event_code` where there is one, `duplicate`, and `event` as it came, without plain identifiers.
+    `test_event_code` if there is one, `duplicate`, and `event` as received, without plain identifiers.
 
-    Not thread-safe. Raises OSError where the file cannot be written.
+    Not thread-safe. Raises OSError if the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:

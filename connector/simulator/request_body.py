@@ -55,10 +55,10 @@ def _parse_fast(content: bytes, strictness: Strictness) -> TrackBody | None:
         return None
     schema = event_schema(source[1].decode(), strictness)
     try:
-        read: Any = schema.bodies.decode(content)
+        body: Any = schema.bodies.decode(content)
     except (ValueError, RecursionError):
         return None
-    return _build_body(content, read, schema, read.data) if _is_source_id(read) else None
+    return _build_body(content, body, schema, body.data) if _is_source_id(body) else None
 
 
 def _parse_stepwise(content: bytes, strictness: Strictness) -> TrackBody:

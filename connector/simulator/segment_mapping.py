@@ -31,8 +31,8 @@ def map_segments(request: Request, world: World) -> Response:
     token = world.accounts.authorize(request.token, CHANGE_AUDIENCES, AUDIENCES)
     require(body, "advertiser_ids", "id_schema", "batch_data")
     advertisers, action = strings(body, "advertiser_ids"), choice(body, "action", "add", "delete")
-    for one in advertisers:
-        world.accounts.check_advertiser(token, one)
+    for advertiser in advertisers:
+        world.accounts.check_advertiser(token, advertiser)
     violations: Counter[str] = Counter()
     changes = _parse_changes(body, world.strictness.mapping_rows, violations)
     audiences = _find_audiences(changes, advertisers, world)
@@ -64,15 +64,15 @@ def _apply_changes(
     changes: list[Change], audiences: dict[str, Audience], advertisers: list[str], action: str, world: World
 ) -> None:
     now = world.clock()
-    for one in audiences.values():
-        one.check_editable(now)
-    before = sum(one.size() for one in audiences.values())
+    for audience in audiences.values():
+        audience.check_editable(now)
+    before = sum(audience.size() for audience in audiences.values())
     for audience_id, schema, digest in changes:
         audiences[audience_id].change(action, schema, digest, advertisers)
-    for one in audiences.values():
-        one.record(now, action.upper())
-        one.record_size(now)
-    world.tally.members += sum(one.size() for one in audiences.values()) - before
+    for audience in audiences.values():
+        audience.record(now, action.upper())
+        audience.record_size(now)
+    world.tally.members += sum(audience.size() for audience in audiences.values()) - before
 
 
 def _parse_changes(body: Parameters, most_rows: int, violations: Counter[str]) -> list[Change]:

@@ -18,7 +18,7 @@ from connector.simulator.world import World
 class Simulator:
     """A context manager around a local TikTok; `url` is its `api_url`.
 
-    `port` 0 takes a free one; entering it raises OSError where it is taken. `clock` gives Unix seconds.
+    `port` 0 chooses a free one; entering raises OSError if it is in use. `clock` gives Unix seconds.
     `tokens` and `event_sources` are the only ones that there are; without them every one is taken.
     """
 

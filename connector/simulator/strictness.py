@@ -22,7 +22,7 @@ class Strictness:
     doubtful: str = _choice("note", "refuse")
     """Old or future times, currencies off the list, limited data use without ip: no page says that they are refused."""
     types: str = _choice("all", "known")
-    """Fields of a wrong type: all that the catalogue knows, or those alone that were refused to somebody."""
+    """Checked types: of all fields in the catalogue, or only of fields with a live refusal."""
     web_needs: str = _choice("page_and_user", "page", "nothing")
     """TikTok's pages contradict each other on what a web event requires."""
     statuses: str = _choice("real", "always_200")

@@ -17,7 +17,7 @@ class Tally:
     requests: int = 0
     refused: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
-    """Requests not answered with code 0, by code (or HTTP status where there was no envelope)."""
+    """Requests not answered with code 0, by code (or HTTP status without an envelope)."""
     endpoints: Counter[str] = field(default_factory=Counter)
     """Requests by path, of the paths that there are."""
     faults: Counter[str] = field(default_factory=Counter)

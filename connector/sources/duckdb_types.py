@@ -22,11 +22,11 @@ _UNREADABLE = Decimal(-(2**127))
 def cast_lossy_columns(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     """Cast the columns whose values would change over Arrow."""
     kinds = [(kind, _cast_type(kind)) for kind in relation.types]
-    if all(wanted is None for _, wanted in kinds):
+    if all(cast_type is None for _, cast_type in kinds):
         return relation
     columns = (
-        f"#{number}" if wanted is None else f"CAST(#{number} AS {wanted})"
-        for number, (_, wanted) in enumerate(kinds, 1)
+        f"#{number}" if cast_type is None else f"CAST(#{number} AS {cast_type})"
+        for number, (_, cast_type) in enumerate(kinds, 1)
     )
     names = map(_quote, relation.columns)
     return relation.project(", ".join(f"{column} AS {name}" for column, name in zip(columns, names, strict=True)))
@@ -64,10 +64,10 @@ def _cast_type(kind: Any) -> str | None:
     if kind.id == "variant":
         return _JSON
     children = dict(kind.children) if kind.id in {"list", "array", "struct", "map"} else {}
-    wanted = {name: _cast_type(child) for name, child in children.items() if name != "size"}
-    if not any(wanted.values()):
+    cast_types = {name: _cast_type(child) for name, child in children.items() if name != "size"}
+    if not any(cast_types.values()):
         return None
-    inner = {name: wanted[name] or str(children[name]) for name in wanted}
+    inner = {name: cast_types[name] or str(children[name]) for name in cast_types}
     if kind.id == "struct":
         return f"STRUCT({', '.join(f'{_quote(name)} {one}' for name, one in inner.items())})"
     if kind.id == "map":

@@ -163,11 +163,11 @@ def _escape(value: str) -> str:
 
 
 @contextmanager
-def _translate_errors(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
+def _translate_errors(failure: str, secrets: tuple[str, ...]) -> Iterator[None]:
     try:
         yield
     except _DRIVER_ERRORS as error:
-        raise SourceError(f"{what}: {_error_sentence(error, secrets, quotes_data=what != OPEN_FAILED)}") from None
+        raise SourceError(f"{failure}: {_error_sentence(error, secrets, quotes_data=failure != OPEN_FAILED)}") from None
 
 
 def _error_sentence(error: BaseException, secrets: tuple[str, ...], *, quotes_data: bool) -> str:

@@ -36,12 +36,12 @@ _EXTRAS = {
 def warehouse_scheme(url: str) -> str:
     """Return the type of warehouse of a URL. Raises ConfigurationError for an unknown one."""
     scheme = url.partition(":")[0].partition("+")[0].lower()
-    known = (*MODULES, *SQLALCHEMY_DIALECTS)
-    if scheme in known or scheme in _installed_dialects():
+    schemes = (*MODULES, *SQLALCHEMY_DIALECTS)
+    if scheme in schemes or scheme in _installed_dialects():
         return scheme
     raise ConfigurationError(
-        f'No warehouse of type "{scheme}" can be read: use one of {", ".join(f"{name}://" for name in known)}, '
-        f"or install the SQLAlchemy dialect for it.{did_you_mean(scheme, known)}"
+        f'No warehouse of type "{scheme}" can be read: use one of {", ".join(f"{name}://" for name in schemes)}, '
+        f"or install the SQLAlchemy dialect for it.{did_you_mean(scheme, schemes)}"
     )
 
 

@@ -120,13 +120,13 @@ class SnowflakeResult:
 
 
 @contextmanager
-def _translate_errors(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
+def _translate_errors(failure: str, secrets: tuple[str, ...]) -> Iterator[None]:
     try:
         yield
     except Error as error:
-        raise SourceError(f"{what}: {_error_sentence(error, secrets, quotes_data=what != OPEN_FAILED)}") from None
+        raise SourceError(f"{failure}: {_error_sentence(error, secrets, quotes_data=failure != OPEN_FAILED)}") from None
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{what}: {error_text(error, secrets)}") from None
+        raise SourceError(f"{failure}: {error_text(error, secrets)}") from None
 
 
 def _error_sentence(error: Error, secrets: tuple[str, ...], *, quotes_data: bool) -> str:

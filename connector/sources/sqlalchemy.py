@@ -139,11 +139,11 @@ class SQLAlchemyResult:
 
 
 @contextmanager
-def _translate_errors(what: str, secrets: tuple[str, ...]) -> Iterator[None]:
+def _translate_errors(failure: str, secrets: tuple[str, ...]) -> Iterator[None]:
     """Raise SourceError with the database's message, without the statement and values that SQLAlchemy adds."""
     try:
         yield
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        is_about_names = what == OPEN_FAILED or isinstance(error, ProgrammingError) or _NAME_ERRORS.match(str(cause))
-        raise SourceError(f"{what}: {error_text(cause, secrets, quotes_data=not is_about_names)}") from None
+        is_about_names = failure == OPEN_FAILED or isinstance(error, ProgrammingError) or _NAME_ERRORS.match(str(cause))
+        raise SourceError(f"{failure}: {error_text(cause, secrets, quotes_data=not is_about_names)}") from None

@@ -15,7 +15,7 @@ from connector.telemetry.otlp import EXPORT_TIMEOUT, NOT_INSTALLED, captured_war
 class Gauges:
     """The values at one moment."""
 
-    now: datetime
+    time: datetime
     waiting: int = 0
     running: int = 0
     completed: Mapping[str, datetime] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class Gauges:
 
     def seconds_since_success(self) -> dict[str, float]:
         """Return the seconds since each orchestration completed."""
-        return {name: max(0.0, (self.now - moment).total_seconds()) for name, moment in self.completed.items()}
+        return {name: max(0.0, (self.time - moment).total_seconds()) for name, moment in self.completed.items()}
 
 
 @contextmanager

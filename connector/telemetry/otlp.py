@@ -161,8 +161,8 @@ def resource() -> "Resource":
     """Describe the sender; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence."""
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
-    ours = Resource({"service.name": "connector", "service.version": __version__})
-    return ours.merge(OTELResourceDetector().detect())
+    defaults = Resource({"service.name": "connector", "service.version": __version__})
+    return defaults.merge(OTELResourceDetector().detect())
 
 
 @contextmanager

@@ -58,12 +58,12 @@ def _metrics(snapshot: Snapshot) -> Iterator["Metric"]:
     since = GaugeMetricFamily("connector_seconds_since_success", "Since a run last completed.", labels=labels)
     for name, figures in _by_name(snapshot.runs).items():
         label_values = [snapshot.target, name]
-        for one in figures:
-            runs.add_metric([*label_values, one.status], one.runs)
-        rows.add_metric([*label_values, "rejected"], sum(one.rejected for one in figures))
-        rows.add_metric([*label_values, "skipped"], sum(one.skipped for one in figures))
-        requests.add_metric(label_values, sum(one.requests_sent for one in figures))
-        seconds.add_metric(label_values, sum(one.seconds for one in figures))
+        for run_figures in figures:
+            runs.add_metric([*label_values, run_figures.status], run_figures.runs)
+        rows.add_metric([*label_values, "rejected"], sum(run_figures.rejected for run_figures in figures))
+        rows.add_metric([*label_values, "skipped"], sum(run_figures.skipped for run_figures in figures))
+        requests.add_metric(label_values, sum(run_figures.requests_sent for run_figures in figures))
+        seconds.add_metric(label_values, sum(run_figures.seconds for run_figures in figures))
     for row in snapshot.rows:
         rows.add_metric([snapshot.target, row.orchestration, "delivered"], row.delivered)
         pending.add_metric([snapshot.target, row.orchestration], row.pending)
@@ -81,6 +81,6 @@ def _metrics(snapshot: Snapshot) -> Iterator["Metric"]:
 
 def _by_name(figures: Iterable[RunFigures]) -> dict[str, list[RunFigures]]:
     by_name: dict[str, list[RunFigures]] = {}
-    for one in figures:
-        by_name.setdefault(one.orchestration, []).append(one)
+    for entry in figures:
+        by_name.setdefault(entry.orchestration, []).append(entry)
     return by_name
