@@ -30,7 +30,7 @@ _FIRST_NON_ASCII = 0x80
 def check_columns(names: Sequence[str], display_name: str) -> None:
     """Raise FileRefused with all problems of the names and the order of the columns."""
     problems = [
-        f'"{name[:60]}" is none of the program\'s columns{_suggestion(name)}' for name in names if name not in COLUMNS
+        f'"{name[:60]}" is not a column of the program{_suggestion(name)}' for name in names if name not in COLUMNS
     ]
     problems += [f'the column "{name}" is needed' for name in REQUIRED if name not in names]
     positions = [COLUMNS.index(name) for name in names if name in COLUMNS]

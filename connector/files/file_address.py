@@ -24,9 +24,9 @@ def scheme_of(pattern: str) -> str | None:
         return None
     if scheme in DRIVERS:
         return scheme
-    known = ", ".join(f"{name}://" for name in DRIVERS)
+    schemes = ", ".join(f"{name}://" for name in DRIVERS)
     hint = did_you_mean(scheme, DRIVERS)
-    raise ConfigurationError(f'No file can be read from "{scheme}://": use a path, or one of {known}.{hint}')
+    raise ConfigurationError(f'Unknown scheme "{scheme}://": use a path, or one of {schemes}.{hint}')
 
 
 def check_address(pattern: str, directory: Path) -> None:

@@ -100,8 +100,8 @@ def _check_single_column(names: tuple[str, ...], line: str, place: str, form: Fi
 
 def _not_a_header(place: str) -> FileRefused:
     return FileRefused(
-        f"{place}: the first line has what looks like an e-mail address, a phone number or a digest, no names: put a "
-        "line that names the columns before it."
+        f"{place}: the first line has what looks like an e-mail address, a phone number or a digest, not column names: "
+        "put a line with the column names before it."
     )
 
 

@@ -51,7 +51,7 @@ class RepeatedHeaders:
             return None
         more = f" and {self._count - len(self._lines):,} more" if self._count > len(self._lines) else ""
         positions = f"line{'s' * (self._count > 1)} {', '.join(map(str, self._lines))}{more}"
-        return f"{self._display_name}: the header line stands again on {positions}, and is skipped there."
+        return f"{self._display_name}: the header line is repeated on {positions}, and is skipped there."
 
     def _header_rows(self, batch: pa.RecordBatch) -> LineNumbers:
         """Return the rows in which every value is a column's name."""

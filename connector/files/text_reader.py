@@ -169,8 +169,7 @@ class TextReader:
         if self._escaped_quote and b"\\" in chunk and (match := self._escaped_quote.search(chunk)):
             line += line_breaks(chunk[: match.start()])
             raise FileRefused(
-                f"{self._display_name}:{line}: a quotation mark stands behind a backslash: within "
-                "quotes it is written twice."
+                f"{self._display_name}:{line}: a quotation mark follows a backslash: within quotes, write it twice."
             )
 
 

@@ -92,7 +92,7 @@ def _notify_services(notification: Notification, message: Message) -> str | None
         sent = services.notify(
             message.body, title=message.title, notify_type=notify_type, body_format=apprise.NotifyFormat.TEXT
         )
-    return None if sent else "the service did not take it, or could not be reached."
+    return None if sent else "the service refused it, or could not be reached."
 
 
 def check_notifications(project: Project, orchestrations: Iterable[str]) -> None:

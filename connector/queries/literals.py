@@ -55,7 +55,7 @@ def literal(value: object, dialect: Dialect) -> str:
 def identifier(name: object, dialect: Dialect) -> SqlText:
     """Quote a name. Raises LiteralError for an invalid name."""
     if not isinstance(name, str) or isinstance(name, SqlText):
-        raise LiteralError("is no text, so it cannot be a name")
+        raise LiteralError("is not text, so it cannot be a name")
     word = _check_text(str.__str__(name))
     if not word:
         raise LiteralError("is empty, so it cannot be a name")
@@ -122,5 +122,5 @@ def _time_literal(value: date, dialect: Dialect) -> str:
 
 def _list_literal(values: Sequence[object], dialect: Dialect) -> str:
     if not values:
-        raise LiteralError("is an empty list, and IN () is not SQL; leave the condition out with {% if %}")
+        raise LiteralError("is an empty list, and IN () is not SQL; omit the condition with {% if %}")
     return f"({', '.join(literal(value, dialect) for value in values)})"

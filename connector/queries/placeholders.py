@@ -55,7 +55,7 @@ class Placeholders:
         if not any(isinstance(item, SqlText) for item in items):
             return separator.join(map(str, items))
         if not _SEPARATOR.fullmatch(separator):
-            raise LiteralError("joins SQL with something that is no comma, operator, AND, OR or UNION")
+            raise LiteralError("joins SQL with something other than a comma, operator, AND, OR or UNION")
         return SqlText(separator.join(self.output(item, 0) for item in items))
 
     def substitute(self, rendered: str) -> str:

@@ -102,7 +102,7 @@ class QueryEnvironment(BoundedEnvironment):
             )
             return template.render(**values)
         except TemplateSyntaxError as error:
-            problem = _build_problem(location, error.lineno, f"This is not Jinja as it stands: {error.message}")
+            problem = _build_problem(location, error.lineno, f"This is not valid Jinja: {error.message}")
         except UndefinedError as error:
             problem = _build_problem(location, _template_line(error.__traceback__, location), str(error.message))
         except LiteralError as error:

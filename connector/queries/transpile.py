@@ -50,13 +50,13 @@ def _transpile(sql: str, source: str, target: str, file: Path) -> str:
         statements = transpile(sql, read=source, write=target, pretty=True, unsupported_level=ErrorLevel.RAISE)
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
-        message = f"This is not SQL as {source} has it: {first.get('description', 'it cannot be read')}."
+        message = f"This is not valid {source} SQL: {first.get('description', 'it cannot be read')}."
         raise ConfigurationError([Problem(message, file, first.get("line"))]) from None
     except UnsupportedError as error:
-        message = f"The query cannot be said in the SQL of {target}: {str(error).splitlines()[0]}."
+        message = f"The query cannot be translated to the SQL of {target}: {str(error).splitlines()[0]}."
         raise ConfigurationError([Problem(message, file)]) from None
     except RecursionError:
         raise ConfigurationError([Problem("The query nests too deep to be translated.", file)]) from None
     except SqlglotError:
-        raise ConfigurationError([Problem(f"This is not SQL as {source} has it.", file)]) from None
+        raise ConfigurationError([Problem(f"This is not valid {source} SQL.", file)]) from None
     return ";\n".join(statements)

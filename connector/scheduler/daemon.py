@@ -87,7 +87,7 @@ def open_scheduler(
     if not watcher.plan.automatic:
         raise ConfigurationError(
             f'No orchestration is automatic under the target "{watcher.project.target}": write `workflow: automatic` '
-            "where one has a schedule."
+            "for one that has a schedule."
         )
     with ExitStack() as stack:
         ledger = stack.enter_context(ledger_of(watcher.project))

@@ -30,7 +30,7 @@ class HealthServer:
         except OSError as error:
             raise UsageError(
                 f"{self._host}:{self._port} cannot be listened on: {error.strerror or error}. "
-                "`--port` chooses another, 0 any that is free."
+                "Choose another `--port`; 0 picks a free one."
             ) from None
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="health", daemon=True).start()
         return self

@@ -170,9 +170,9 @@ class SchedulerLoop:
         for record in self._tracker.in_state(ScheduleState.WAITING):
             name = record.orchestration
             if len(self._processes) >= self._parallel:
-                self._log_waiting(record, f"{self._parallel} others run")
+                self._log_waiting(record, f"{self._parallel} others are running")
             elif name in self._processes or self._is_held(name):
-                self._log_waiting(record, "it is being run already")
+                self._log_waiting(record, "it is already running")
             else:
                 self._start(name, now)
 

@@ -31,13 +31,14 @@ def build(definition: object) -> Fault:
     if isinstance(definition, str):
         return parse(definition)
     if not isinstance(definition, Mapping):
-        raise UsageError("A fault is text such as 'lost:times=1' or an object, and nothing else.")
+        raise UsageError("A fault is text such as 'lost:times=1' or an object.")
     kind = definition.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise UsageError(f"There is no fault {str(kind)[:_MAX_QUOTED]!r}; there are {', '.join(KINDS)}.")
+        raise UsageError(f"Unknown fault {str(kind)[:_MAX_QUOTED]!r}: use one of {', '.join(KINDS)}.")
     unknown = [name for name in definition if name not in _TYPES]
     if unknown:
-        raise UsageError(f"A fault has no {str(unknown[0])[:_MAX_QUOTED]!r}; it has {', '.join(_FIELD_NAMES)}.")
+        name = str(unknown[0])[:_MAX_QUOTED]
+        raise UsageError(f"Unknown field {name!r} of a fault: use one of {', '.join(_FIELD_NAMES)}.")
     return _check(Fault(**{name: _convert_value(name, value) for name, value in definition.items()}))
 
 
@@ -56,7 +57,7 @@ def read(path: Path) -> list[Fault]:
     except (yaml.YAMLError, ValueError, RecursionError):
         raise UsageError(f"{path}: this is neither YAML nor JSON.") from None
     if not isinstance(definitions, list):
-        raise UsageError(f"{path}: a list of faults is wanted, such as `- lost:times=1`.")
+        raise UsageError(f"{path}: write a list of faults, such as `- lost:times=1`.")
     return [build(one) for one in definitions]
 
 

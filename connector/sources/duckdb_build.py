@@ -39,7 +39,7 @@ def build_database(file: Path, display_name: str, restrict: Restrict) -> None:
     sql_file = file.with_suffix(".sql")
     if not is_file(sql_file):
         raise SourceError(
-            f'The warehouse file "{display_name}" does not exist, nor a {sql_file.name} beside it to make it from.'
+            f'The warehouse file "{display_name}" does not exist, nor a {sql_file.name} beside it to build it from.'
         )
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:

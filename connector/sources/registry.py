@@ -40,7 +40,7 @@ def warehouse_scheme(url: str) -> str:
     if scheme in schemes or scheme in _installed_dialects():
         return scheme
     raise ConfigurationError(
-        f'No warehouse of type "{scheme}" can be read: use one of {", ".join(f"{name}://" for name in schemes)}, '
+        f'Unknown type of warehouse "{scheme}": use one of {", ".join(f"{name}://" for name in schemes)}, '
         f"or install the SQLAlchemy dialect for it.{did_you_mean(scheme, schemes)}"
     )
 

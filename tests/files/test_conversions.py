@@ -120,8 +120,8 @@ def test_headers_are_right_where_a_plain_reading_finds_them_so(
 def test_all_that_is_wrong_with_headers_is_told_at_once(tmp_path: Path) -> None:
     write(tmp_path, "f.psv", "transaction_amount|email_1|Zip|colour|transaction_category\n")
     assert refusal(FileRefused, tmp_path, "f.psv", name=FORMAT).splitlines() == [
-        'f.psv:1: "Zip" is none of the program\'s columns: write it as "zip".',
-        'f.psv:1: "colour" is none of the program\'s columns.',
+        'f.psv:1: "Zip" is not a column of the program: write it as "zip".',
+        'f.psv:1: "colour" is not a column of the program.',
         'f.psv:1: the column "transaction_timestamp" is needed.',
         "f.psv:1: the columns have to stand in this order: email_1, transaction_category, transaction_amount.",
     ]

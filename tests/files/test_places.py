@@ -91,7 +91,7 @@ def test_what_is_wrong_is_told_with_the_whole_address(tmp_path: Path, servers: d
     outcome = run(made, server)
     assert outcome.code == 2
     assert outcome.record()["status"] == "failed"
-    assert outcome.stderr.splitlines()[0].startswith(f'{server.address}/bad.csv:1: "email" is none of')
+    assert outcome.stderr.splitlines()[0].startswith(f'{server.address}/bad.csv:1: "email" is not a column')
 
 
 def _joined(lines: list[str]) -> str:
@@ -105,7 +105,7 @@ def test_a_file_elsewhere_is_read_however_it_is_written(tmp_path: Path, servers:
     outcome = connector("run", NAME, project=made.directory, environ=server.environ)
     assert outcome.code == 0
     assert outcome.stdout.splitlines()[2].split()[:2] == ["delivered", "100"]
-    told = f"{server.address}/joined.csv: the header line stands again on line 51, and is skipped there."
+    told = f"{server.address}/joined.csv: the header line is repeated on line 51, and is skipped there."
     assert told in outcome.stderr.splitlines()
 
 

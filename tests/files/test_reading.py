@@ -178,7 +178,7 @@ REFUSED: Mapping[str, tuple[str, str | bytes, str]] = {
     "Excel's line, another delimiter": ("f.csv", "sep=^\na^b\n", "f.csv:1: the line for Excel names a delimiter"),
     "Excel's line alone": ("f.csv", "sep=;\n", "f.csv:2: the file has no header line"),
     "Excel's line, then no names": ("f.csv", "sep=;\njo@example.com;1\n", "f.csv:2: the first line has what looks"),
-    "quotes with backslashes": ("f.csv", 'a,b\n1,2\n"say \\"hi\\"",4\n', "f.csv:3: a quotation mark stands behind a"),
+    "quotes with backslashes": ("f.csv", 'a,b\n1,2\n"say \\"hi\\"",4\n', "f.csv:3: a quotation mark follows a"),
     "a quote in a name": ("f.csv", '"a"b,c\n1,2\n', "f.csv:1: the header line opens a quotation mark and has text"),
     "a row of more than a megabyte": (
         "f.csv",
@@ -226,7 +226,7 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_an_address_of_another_kind_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r'from "sfpt://".*Did you mean "sftp"') as caught:
+    with pytest.raises(ConfigurationError, match=r'Unknown scheme "sfpt://".*Did you mean "sftp"') as caught:
         check_address("sfpt://host/f.csv", tmp_path)
     assert caught.value.exit_code == 2
 

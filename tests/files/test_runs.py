@@ -334,7 +334,7 @@ def test_preview_tells_of_repeated_header_lines(made: Shop) -> None:
     lines = (made.directory / "f.psv").read_text().splitlines()
     put(made, "f.psv", [lines[0], lines[1], lines[0], *lines[2:]])
     notes = inside("preview", NAME, "--json", project=made.directory).json["notes"]
-    assert any("f.psv: the header line stands again on line 3" in note for note in notes), notes
+    assert any("f.psv: the header line is repeated on line 3" in note for note in notes), notes
 
 
 def test_rows_that_are_rejected_are_told_with_their_lines_and_the_others_are_sent(made: Shop, tiktok: TikTok) -> None:
@@ -396,7 +396,7 @@ SETTINGS: Mapping[str, tuple[dict[str, Any], str]] = {
     "unknown key": ({"format": {"delimeter": "tab"}}, 'Did you mean "delimiter"?'),
     "another's key": ({"format": {"files_a_day": 3}}, "goes with the format liveramp_conversions only"),
     "no files a day": ({"format": {"name": CONVERSIONS, "files_a_day": 0}}, "whole number"),
-    "unknown scheme": ({"file": "s4://bucket/x.csv"}, 'No file can be read from "s4://"'),
+    "unknown scheme": ({"file": "s4://bucket/x.csv"}, 'Unknown scheme "s4://"'),
     "unknown type": ({"file": "x.json"}, "x.json has a type that is not supported"),
     "both": ({"query": NAME}, "has both query and file"),
 }
@@ -423,7 +423,7 @@ def test_validate_looks_at_the_file_only_with_connect(made: Shop) -> None:
     assert inside("validate", NAME, project=made.directory).code == 0
     outcome = inside("validate", NAME, "--connect", project=made.directory)
     assert outcome.code == 2
-    assert '"colour" is none of the program\'s columns' in outcome.stderr
+    assert '"colour" is not a column of the program' in outcome.stderr
     put(made, "f.psv", [HEADER])
     shown = inside("validate", NAME, "--connect", project=made.directory)
     assert shown.code == 0

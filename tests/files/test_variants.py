@@ -67,7 +67,7 @@ def test_header_lines_further_down_are_told_with_their_lines(tmp_path: Path) -> 
     with opened(tmp_path, "f.csv") as source, source.execute("") as result:
         assert sum(batch.num_rows for batch in result.batches()) == 2
         assert source.reading.notes == [
-            "f.csv: the header line stands again on lines 4, 6, 7, 8, 9 and 2 more, and is skipped there."
+            "f.csv: the header line is repeated on lines 4, 6, 7, 8, 9 and 2 more, and is skipped there."
         ]
 
 

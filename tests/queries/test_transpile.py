@@ -35,12 +35,12 @@ def test_a_dialect_that_is_not_known_is_named(written_for: str, runs_on: str) ->
 
 
 def test_sql_that_the_dialect_does_not_have_is_refused_with_its_line() -> None:
-    with pytest.raises(ConfigurationError, match=r"purchases\.sql:2: This is not SQL as presto has it"):
+    with pytest.raises(ConfigurationError, match=r"purchases\.sql:2: This is not valid presto SQL"):
         on("duckdb", "SELECT a\nFROM (t", "presto")
 
 
 def test_what_the_other_database_cannot_say_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="cannot be said in the SQL of duckdb"):
+    with pytest.raises(ConfigurationError, match="cannot be translated to the SQL of duckdb"):
         on("duckdb", "SELECT a FROM t FOR UPDATE", "postgresql")
 
 

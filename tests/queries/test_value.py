@@ -43,7 +43,7 @@ def test_a_value_is_plain_and_keeps_its_type(text: str, value: object) -> None:
         ("{{ parameters.evnt }}", ['"evnt"', 'Did you mean "event"?']),
         ("a {{ parameters.evnt }}", ['"evnt"']),
         ("{{ run.started_at }}", ['"run" is not defined', "parameters, target"]),
-        ("{{ parameters.event", ["not Jinja"]),
+        ("{{ parameters.event", ["not valid Jinja"]),
     ],
 )
 def test_what_cannot_be_filled_in_is_told_with_the_place(text: str, words: list[str]) -> None:

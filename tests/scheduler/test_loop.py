@@ -73,7 +73,7 @@ def test_those_that_find_no_room_wait_and_say_so(tmp_path: Path, tiktok: TikTok)
         loop.tick(at.later(hours=1))
         loop.tick(at.now)
         assert [fields(line)["orchestration"] for line in at.changes("started")] == ["a"]
-        assert [fields(line)["because"] for line in at.changes("waiting")] == ["1 others run"]
+        assert [fields(line)["because"] for line in at.changes("waiting")] == ["1 others are running"]
         shown: dict[str, Any] = loop.status.as_json()
         assert [(one["orchestration"], one["status"], one["shown"]) for one in shown["waiting"]] == [
             ("b", "waiting", "Waiting to start…")
@@ -107,7 +107,7 @@ def test_an_orchestration_that_is_run_by_hand_is_waited_for(tmp_path: Path, tikt
     with at.loop() as loop, open_ledger(f"sqlite:///{at.shop.state / 'ledger.sqlite'}") as ledger:
         with ledger.lock(at.shop.state, "a", "default"):
             loop.tick(at.later(hours=1))
-            assert [fields(line)["because"] for line in at.changes("waiting")] == ["it is being run already"]
+            assert [fields(line)["because"] for line in at.changes("waiting")] == ["it is already running"]
         loop.tick(at.now)
         assert len(at.changes("started")) == 1
         loop.kill()

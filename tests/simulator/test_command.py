@@ -77,7 +77,7 @@ def test_with_json_the_counts_are_the_one_thing_on_stdout() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--fault", "meteor"], "There is no fault 'meteor'"),
+        (["--fault", "meteor"], "Unknown fault 'meteor'"),
         (["--faults", "nowhere.yaml"], "nowhere.yaml: No such file or directory."),
         (["--strictness", "loud"], "Unknown strictness 'loud'"),
         (["--port", "70000"], "Invalid value for '--port'"),
