@@ -499,7 +499,8 @@ def test_categories_that_no_file_can_have_are_refused(made: Shop, options: list[
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("f.psv", "exists and is not changed"), ("n.json", "must end in"), ("no/n.csv", "cannot be written")]
+    ("name", "told"),
+    [("f.psv", "exists and is not changed"), ("n.json", "must end in"), ("no/n.csv", "cannot be written")],
 )
 def test_headers_overwrites_nothing(made: Shop, name: str, told: str) -> None:
     before = (made.directory / "f.psv").read_bytes()
