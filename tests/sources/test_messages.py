@@ -1,6 +1,7 @@
 """Messages of warehouses keep names of columns and types, and nothing of the values that they quote."""
 
 import string
+from collections.abc import Iterator
 from functools import cache
 
 import duckdb
@@ -84,6 +85,13 @@ def error_of(sql: str, *values: str) -> Exception:
 @cache
 def database() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"threads": 1})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def closed_database() -> Iterator[None]:
+    yield
+    database().close()
+    database.cache_clear()
 
 
 @settings(deadline=None)
