@@ -41,7 +41,7 @@ def can_be_marked(kind: pa.DataType) -> bool:
     return is_text(kind) or pa.types.is_floating(kind)
 
 
-def identifier_text(column: str, kind: pa.DataType, *, number: bool = False) -> str:
+def identifier_text(column: str, kind: pa.DataType, *, number: bool) -> str:
     """The text of a column of identifiers, marked likewise; INEXACT where it may have lost digits."""
     text = marked_text(column, kind, number=number)
     return f"CASE WHEN {is_inexact(column)} THEN {INEXACT} ELSE {text} END" if pa.types.is_floating(kind) else text
