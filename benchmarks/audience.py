@@ -11,9 +11,9 @@ import duckdb
 from benchmarks.one_run import OneRun, one_run
 from benchmarks.project import ORCHESTRATION, load
 from benchmarks.sink import running_sink
+from connector.destinations.tiktok.audience.copies import KIND
+from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import NamedPlace, Scope
-from connector.pipeline.audience_copies import KIND
-from connector.pipeline.history import ledger_of
 
 ADVERTISER = "7654321098765432109"
 AUDIENCE = "bench"

@@ -28,13 +28,13 @@ from connector.ledger.delivered import Since
 from connector.ledger.ledger import open_ledger
 from connector.ledger.records import NewRun, Scope
 from connector.ledger.tables import batch_keys, batches
-from connector.pipeline.known import leave_out_known
 from connector.route import Route
 from connector.stage.key_file import KeyFile
 from connector.stage.open_files import OpenFiles
 from connector.stage.reader import StageReader
 from connector.stage.removed import Removed
 from connector.stage.writer import EventsFile, StagedBatch
+from connector.staging.skip_delivered import leave_out_known
 
 BATCH = 1_000
 _AT_ONCE = 1_000_000

@@ -36,18 +36,18 @@ CALLS = {
     ],
     "send: stage read": ["connector.stage.reader:StageReader.events"],
     "send: JSON joined": [
-        "connector.pipeline.sending:payload",
+        "connector.staging.sending:payload",
         "connector.destinations.tiktok.client:request_body",
     ],
-    "send: keys and figures to keep": ["connector.pipeline.sending:keys_of", "connector.pipeline.sending:figures_of"],
+    "send: keys and figures to keep": ["connector.staging.sending:keys_of", "connector.staging.sending:figures_of"],
     "send: last look at each body": ["connector.destinations.tiktok.client:breach_of_events"],
     "send: HTTP": ["connector.destinations.tiktok.transport:Transport.post"],
     "modules imported meanwhile": ["builtins:__import__"],
 }
 STEPS = {
     READ: ["connector.sources.duckdb:DuckDBResult.batches"],
-    "stage: events in several slices settled": ["connector.pipeline.staging:settle"],
-    "stage: events delivered before found": ["connector.pipeline.staging:leave_out_known"],
+    "stage: events in several slices settled": ["connector.staging.stage:settle"],
+    "stage: events delivered before found": ["connector.staging.stage:leave_out_known"],
 }
 LEDGER = ("connector.ledger.batches:Batches", "connector.ledger.runs:Runs", "connector.ledger.files:Files")
 _THREADS = "threading:Thread.run"

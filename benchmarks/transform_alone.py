@@ -13,10 +13,10 @@ from benchmarks.project import ORCHESTRATION, load
 from benchmarks.python_reference import Settings, rows_to_bodies
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.body import request_body
-from connector.pipeline.prepare import prepare
-from connector.pipeline.result import compile_job
 from connector.queries.query_template import RunVariables
 from connector.route import Route
+from connector.runs.job import prepare
+from connector.runs.result import compile_job
 from connector.stage.cutting import Cutter
 from connector.transform.compiler import CompiledTransform
 from connector.transform.grouping import payload

@@ -86,7 +86,7 @@ def _from_here(problem: Problem) -> Problem:
 
 def _damaged_ledger(folder: object) -> str | None:
     """Return the message for a damaged ledger, or None."""
-    from connector.pipeline.history import damaged_ledger
+    from connector.ledger.project_ledger import damaged_ledger
 
     with suppress(Exception):
         path = damaged_ledger(open_project(folder if isinstance(folder, Path) else None))

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Event, Lock
 
 from connector.cli.console import can_be_asked, counted, is_terminal, say, yes
-from connector.pipeline.observer import EVENT, Silent
+from connector.observer import EVENT, Silent
 
 SECONDS_BETWEEN_LINES = 5.0
 

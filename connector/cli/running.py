@@ -13,8 +13,9 @@ from connector.cli.signals import stopped_by_signals
 from connector.cli.summary import summary
 from connector.config.project import Project
 from connector.errors import ConnectorError, NothingSent
+from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord
-from connector.pipeline.history import abandon_run, find_run, ledger_of
+from connector.pipeline.history import abandon_run, find_run
 from connector.pipeline.shown import no_rows
 
 Work = Callable[[Watcher, threading.Event], RunRecord]

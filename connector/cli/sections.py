@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from connector.cli.console import counted, table
 from connector.cli.summary import summary
-from connector.pipeline.figures import AGE_NAMES, plain_text
 from connector.pipeline.insight import Example, RunInsight
+from connector.staging.event_metrics import AGE_NAMES, plain_text
 
 Section = Callable[[RunInsight], Iterator[str]]
 

@@ -16,7 +16,7 @@ class Figures:
         self._database = database
 
     def of(self, run_id: str) -> Iterator[Mapping[str, Any]]:
-        """Those of everything of a run that was delivered and has some, as `connector.pipeline.figures` made them."""
+        """Those of everything of a run that was delivered and has some, made by `staging.event_metrics`."""
         yield from (one for _, one in self.of_several([run_id]))
 
     def of_several(self, run_ids: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:

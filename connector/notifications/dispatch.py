@@ -6,10 +6,10 @@ from connector.config.notification import Notification, Notify
 from connector.config.project import Project
 from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
+from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord
 from connector.notifications.message import Message, Note, missing_run_message, run_message
 from connector.outcomes import RunStatus
-from connector.pipeline.history import ledger_of
 from connector.pipeline.shown import no_rows
 
 

@@ -9,6 +9,7 @@ from connector.config.places import SIMULATOR
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.destinations.tiktok.audiences import Audiences
+from connector.destinations.tiktok.service import brief_policy, open_account
 from connector.errors import (
     AccountRefused,
     AccountUnreachable,
@@ -17,10 +18,9 @@ from connector.errors import (
     NotPermitted,
     UsageError,
 )
+from connector.ledger.project_ledger import known_ledger
 from connector.ledger.records import AccountState, AudienceRecord
-from connector.pipeline.access import is_for_others
-from connector.pipeline.history import known_ledger
-from connector.pipeline.service import brief_policy, open_account
+from connector.runs.access import is_for_others
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,15 +21,15 @@ from connector.destinations.tiktok.checks import (
 )
 from connector.destinations.tiktok.endpoint import SIMULATOR, app_of
 from connector.destinations.tiktok.event_sets import Intended
+from connector.destinations.tiktok.events.event_set import forget_what_is_gone, is_wanted, look_for, place_of
+from connector.destinations.tiktok.service import brief_policy, open_account
 from connector.errors import ConfigurationError
-from connector.pipeline.access import check_destination
+from connector.ledger.project_ledger import known_ledger
 from connector.pipeline.event_checks import check_name_of_events, check_writing
-from connector.pipeline.event_set import forget_what_is_gone, is_wanted, look_for, place_of
-from connector.pipeline.history import known_ledger
-from connector.pipeline.prepare import check_event_name
-from connector.pipeline.run import refuse_blank_code
-from connector.pipeline.service import brief_policy, open_account
 from connector.route import Route
+from connector.runs.access import check_destination
+from connector.runs.job import check_event_name
+from connector.runs.run import refuse_blank_code
 
 EVENT_NAME, WRITING = "event name", "writing"
 TRIAL_EVENT = "Purchase"

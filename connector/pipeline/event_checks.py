@@ -9,11 +9,11 @@ from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.repeating import Repeating
 from connector.destinations.tiktok.answers import THEN_RESUME
 from connector.destinations.tiktok.checks import Check, Outcome
+from connector.destinations.tiktok.events.preflight import proof_of
+from connector.destinations.tiktok.service import brief_policy, open_service
 from connector.destinations.tiktok.trial import trial_batch
-from connector.pipeline.first_run import proof_of
-from connector.pipeline.history import ledger_of
-from connector.pipeline.observer import Silent
-from connector.pipeline.service import brief_policy, open_service
+from connector.ledger.project_ledger import ledger_of
+from connector.observer import Silent
 from connector.route import Route
 from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 

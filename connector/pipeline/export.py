@@ -21,15 +21,15 @@ from connector.exports.table_schemas import SYNC_BATCHES, SYNC_CHANGELOG, SYNC_R
 from connector.hashed import MATCHED_BY
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import left_out_of_runs, readable_folders, without_members
+from connector.ledger.project_ledger import ledger_of, run_directory
 from connector.ledger.records import RunRecord
 from connector.outcomes import Reason
-from connector.pipeline.figures import RunFigures, added_up
-from connector.pipeline.history import ledger_of, run_directory
 from connector.pipeline.insight import PERSONAL
 from connector.route import Action
 from connector.sources.driver_errors import error_text, secrets_of
 from connector.sources.registry import check_driver
 from connector.sources.sqlalchemy_engine import warehouse_url
+from connector.staging.event_metrics import RunFigures, added_up
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, RowMapping

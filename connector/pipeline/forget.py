@@ -12,14 +12,14 @@ import numpy as np
 from connector.config.project import Project
 from connector.config.regions import REGIONS
 from connector.countries import alpha2
+from connector.destinations.tiktok.audience.suppression import remove_from_audiences
 from connector.errors import CorruptStage, UsageError
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import change_left_out
+from connector.ledger.project_ledger import ledger_of, run_directory, runs_directory
 from connector.ledger.records import RunRecord
 from connector.outcomes import RunStatus
-from connector.pipeline.access import check_access
-from connector.pipeline.audience_suppressed import remove_from_audiences
-from connector.pipeline.history import ledger_of, run_directory, runs_directory
+from connector.runs.access import check_access
 from connector.stage.reader import StageReader
 from connector.transform.forgotten import Forgotten
 from connector.transform.person import PersonDigest, digests_of_email, digests_of_phone

@@ -13,13 +13,14 @@ from connector.hashed import ID_TYPES, MATCHED_BY
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import first_of_each_reason
 from connector.ledger.moments import Moment
+from connector.ledger.project_ledger import ledger_of, run_directory, run_named
 from connector.ledger.records import RunRecord
 from connector.ledger.requests import RequestSummary
 from connector.outcomes import REASONS, Reason
-from connector.pipeline.figures import RunFigures, added_up
-from connector.pipeline.history import ledger_of, run_directory, run_named, worked_on_by
+from connector.pipeline.history import worked_on_by
 from connector.pipeline.shown import no_rows, shown_by
 from connector.pipeline.trend import Trend, trend_of
+from connector.staging.event_metrics import RunFigures, added_up
 
 EXAMPLES = 3
 

@@ -4,24 +4,24 @@ import tempfile
 from pathlib import Path
 
 from connector.config.project import Project
+from connector.destinations.tiktok.audience.job import is_audience
+from connector.destinations.tiktok.audience.look import plan_audience
 from connector.disk import make_private_folder
 from connector.errors import TooManyRejects
+from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import Scope
-from connector.pipeline.audience_job import is_audience
-from connector.pipeline.audience_look import plan_audience
-from connector.pipeline.cautions import cautions
-from connector.pipeline.execution import known_keys
-from connector.pipeline.figures import plain_texts
-from connector.pipeline.files import files_before, refuse_wrong, rejected_lines
-from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Plan
-from connector.pipeline.phone_regions import region_questions
-from connector.pipeline.prepare import job_and_changes
-from connector.pipeline.reading import has_input
-from connector.pipeline.reject_limit import failure_of, min_rows_note
-from connector.pipeline.result import OpenResult, open_result
-from connector.pipeline.staging import stage
-from connector.pipeline.suppressed import forgotten_by
+from connector.runs.cautions import cautions
+from connector.runs.context import known_keys
+from connector.runs.extract import has_input
+from connector.runs.files import files_before, refuse_wrong, rejected_lines
+from connector.runs.job import job_and_changes
+from connector.runs.phone_regions import region_questions
+from connector.runs.result import OpenResult, open_result
+from connector.runs.row_limits import failure_of, min_rows_note
+from connector.staging.event_metrics import plain_texts
+from connector.staging.skip_suppressed import forgotten_by
+from connector.staging.stage import stage
 
 
 def plan_orchestration(project: Project, name: str) -> Plan:

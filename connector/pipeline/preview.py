@@ -6,20 +6,20 @@ from typing import Any
 import pyarrow as pa
 
 from connector.config.project import Project
+from connector.destinations.tiktok.audience.job import is_audience
+from connector.destinations.tiktok.audience.look import preview_audience
 from connector.hashed import HashedEvents, HashedRows
+from connector.ledger.project_ledger import ledger_of
 from connector.outcomes import Skip
-from connector.pipeline.access import check_access
-from connector.pipeline.audience_job import is_audience
-from connector.pipeline.audience_look import preview_audience
-from connector.pipeline.cautions import cautions
-from connector.pipeline.figures import plain_texts
-from connector.pipeline.files import refuse_wrong
-from connector.pipeline.history import ledger_of
 from connector.pipeline.looks import Preview
-from connector.pipeline.prepare import UNKNOWN_EVENT_SET, job_now
-from connector.pipeline.reject_limit import failure_of_slice
-from connector.pipeline.result import open_result
-from connector.pipeline.suppressed import forgotten_by
+from connector.runs.access import check_access
+from connector.runs.cautions import cautions
+from connector.runs.files import refuse_wrong
+from connector.runs.job import UNKNOWN_EVENT_SET, job_now
+from connector.runs.result import open_result
+from connector.runs.row_limits import failure_of_slice
+from connector.staging.event_metrics import plain_texts
+from connector.staging.skip_suppressed import forgotten_by
 from connector.transform.changes import judged_as_whole
 from connector.transform.events import left_out_rows
 from connector.transform.forgotten import Forgotten

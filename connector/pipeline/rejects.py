@@ -14,10 +14,10 @@ from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, UsageError
 from connector.hashed import LEFT_OUT
 from connector.ledger.left_out import left_out
+from connector.ledger.project_ledger import ledger_of, run_directory, run_named
 from connector.ledger.records import RunRecord
 from connector.outcomes import Reason, RowWarning, Skip
-from connector.pipeline.access import check_access
-from connector.pipeline.history import ledger_of, run_directory, run_named
+from connector.runs.access import check_access
 
 Rows = Iterable[pa.RecordBatch]
 

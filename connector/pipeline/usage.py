@@ -8,8 +8,8 @@ from connector.config.destination import AudienceDestination
 from connector.config.project import Project
 from connector.errors import UsageError
 from connector.ledger.ledger import Ledger
+from connector.ledger.project_ledger import ledger_of
 from connector.ledger.runs import as_text
-from connector.pipeline.history import ledger_of
 
 COLUMNS = (
     "month", "advertiser_ids", "destination", "audience", "audience_id", "runs", "rows_delivered",

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from connector.catalogue import AUDIENCES, PARAMETERS, Kind, Parameter
 from connector.config.project import Project
+from connector.destinations.tiktok.audience.job import AudienceJob, audience_job_now, is_audience
 from connector.errors import ConfigurationError, Problem
-from connector.pipeline.audience_job import AudienceJob, audience_job_now, is_audience
-from connector.pipeline.cautions import cautions
-from connector.pipeline.prepare import Job, job_and_changes, job_now
-from connector.pipeline.reject_limit import min_rows_note
-from connector.pipeline.result import compile_audience, compile_job, delimiters, describe
+from connector.runs.cautions import cautions
+from connector.runs.job import Job, job_and_changes, job_now
+from connector.runs.result import compile_audience, compile_job, delimiters, describe
+from connector.runs.row_limits import min_rows_note
 from connector.transform.binding import Binding, bind
 from connector.transform.template import Constant, DataTemplate, Source
 

@@ -9,10 +9,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from connector import __version__
-from connector.pipeline.figures import AGE_NAMES, plain_text
 from connector.pipeline.insight import RunInsight
 from connector.report import labels
 from connector.report.series import Series, daily_values, history, throughput
+from connector.staging.event_metrics import AGE_NAMES, plain_text
 
 EXAMPLE_COLUMNS = 5
 _HERE = Path(__file__).parent

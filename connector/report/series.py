@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from connector.ledger.requests import RequestSummary
-from connector.pipeline.figures import DayValue, RunFigures
 from connector.pipeline.trend import Trend
+from connector.staging.event_metrics import DayValue, RunFigures
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from datetime import datetime
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.schedule import Schedule
+from connector.destinations.tiktok.audience.job import is_audience, prepare_audience
 from connector.errors import AccessRefused, ConfigurationError, Problem
 from connector.notifications.notifier import check_notifications
-from connector.pipeline.access import check_access
-from connector.pipeline.audience_job import is_audience, prepare_audience
-from connector.pipeline.prepare import prepare
 from connector.queries.query_template import RunVariables
+from connector.runs.access import check_access
+from connector.runs.job import prepare
 
 
 @dataclass(frozen=True, slots=True)

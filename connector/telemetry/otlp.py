@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from connector import __version__
 from connector.config.project import Project
 from connector.errors import ConnectorError
+from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord
 from connector.outcomes import RunStatus
-from connector.pipeline.history import ledger_of
 from connector.response_limit import limited_answers
 from connector.telemetry.otel_env import Signals, signals_from
 

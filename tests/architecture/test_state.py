@@ -12,7 +12,7 @@ from connector.errors import NothingSent, StopResumable
 from connector.example.example_project import write_example
 from connector.pipeline import authorisation
 from connector.pipeline.credentials import access_of
-from connector.pipeline.run import run_orchestration
+from connector.runs.run import run_orchestration
 from tests.docs.markdown import ARCHITECTURE, first_column
 
 REFUSED, REVOKED = 40002, 40105

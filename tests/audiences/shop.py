@@ -11,11 +11,11 @@ import pyarrow as pa
 import yaml
 
 from connector.config.project import Project, load_project
+from connector.destinations.confirmation import Consent
 from connector.errors import UsageError
 from connector.ledger.records import RunRecord
-from connector.pipeline.consent import Consent
-from connector.pipeline.observer import Silent
-from connector.pipeline.run import RunOptions, run_orchestration
+from connector.observer import Silent
+from connector.runs.run import RunOptions, run_orchestration
 from connector.simulator.server import Simulator
 from tests.audiences.reference import Member, members_of
 from tests.duckdb_file import writing

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from connector.destinations.confirmation import Consent
+from connector.destinations.tiktok.audience.look import plan_audience
 from connector.errors import StopResumable
 from connector.ledger.ledger import open_ledger
 from connector.ledger.records import RunRecord
-from connector.pipeline.audience_look import plan_audience
 from connector.pipeline.audiences import known_audiences
-from connector.pipeline.consent import Consent
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.reference import Member

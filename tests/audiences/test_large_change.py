@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from connector.config.destination import AudienceDestination
+from connector.destinations.tiktok.audience.membership import settle_changes
+from connector.destinations.tiktok.audience.run import large_change
+from connector.destinations.tiktok.audience.stage import CopyCounts, StagedMembers
 from connector.errors import StopResumable
 from connector.ledger.ledger import open_ledger
-from connector.pipeline.audience_run import large_change
-from connector.pipeline.audience_staging import CopyCounts, StagedMembers
-from connector.pipeline.member_changes import settle_changes
 from tests.audiences.shop import NAME, open_shop
 
 Counts = tuple[int, int, int]

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from connector.config.places import SIMULATOR
+from connector.destinations.confirmation import Consent
 from connector.errors import Interrupted
 from connector.ledger.ledger import open_ledger
+from connector.observer import Silent
 from connector.outcomes import RunStatus
-from connector.pipeline.consent import Consent
-from connector.pipeline.observer import Silent
-from connector.pipeline.resume import resume_run
-from connector.pipeline.run import RunOptions, run_orchestration
+from connector.runs.resume import resume_run
+from connector.runs.run import RunOptions, run_orchestration
 from tests.audiences.shop import NAME, open_shop, wanted
 from tests.audiences.test_mirror import person
 

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from connector.config.project import load_project
+from connector.destinations.confirmation import Consent
+from connector.destinations.tiktok.audience.look import plan_audience
 from connector.errors import AllRejected, ConfigurationError, SourceError, TooFewRows
-from connector.pipeline.audience_look import plan_audience
-from connector.pipeline.consent import Consent
 from connector.simulator.server import Simulator
 from tests.audiences.shop import ADVERTISER, NAME, OTHER, Shop, members, open_shop, refusal, wanted
 from tests.audiences.test_mirror import person

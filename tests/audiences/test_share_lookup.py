@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from connector.destinations.tiktok.audience import membership as member_changes
 from connector.ledger.ledger import open_ledger
-from connector.pipeline import member_changes
 from connector.simulator.server import Simulator
 from tests.audiences.shop import Shop, members, wanted
 from tests.audiences.test_mirror import person

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from connector.destinations.confirmation import Consent
 from connector.outcomes import RunStatus
 from connector.pipeline.audiences import known_audiences
-from connector.pipeline.consent import Consent
-from connector.pipeline.resume import resume_run
-from connector.pipeline.run import RunOptions, run_orchestration
+from connector.runs.resume import resume_run
+from connector.runs.run import RunOptions, run_orchestration
 from tests.audiences.shop import ADVERTISER, NAME, OTHER, Shop, open_shop
 from tests.audiences.test_mirror import person
 from tests.cli.command import inside

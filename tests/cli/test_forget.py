@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from connector.config.project import load_project
-from connector.pipeline.history import ledger_of
+from connector.ledger.project_ledger import ledger_of
 from tests.cli.command import Outcome, checked, environment, inside
 from tests.cli.people import People, everything_below
 from tests.cli.shop import NAME, SOURCE_ID, Shop, shop

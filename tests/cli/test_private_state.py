@@ -14,7 +14,7 @@ import yaml
 
 from connector.disk import make_private_file, make_private_folder
 from connector.hashed import EVENTS
-from connector.pipeline.history import restrict_once
+from connector.ledger.project_ledger import restrict_once
 from connector.stage.arrow_file import ArrowFile
 from tests.cli.command import connector, ended, inside, started
 from tests.cli.shop import GOOD, NAME, SOURCE_ID, Shop, shop

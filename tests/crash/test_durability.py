@@ -15,10 +15,10 @@ from pydantic import SecretStr
 from connector.destinations.tiktok.kept import Kept, TokenFile
 from connector.ledger.database import open_database
 from connector.ledger.records import BatchRecord
-from connector.pipeline.early import Early
-from connector.pipeline.staging import stage
 from connector.simulator.server import Simulator
 from connector.stage.removed import REMOVED
+from connector.staging.stage import stage
+from connector.staging.streaming import Early
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
 from tests.audiences.shop import Shop as AudienceShop

@@ -12,7 +12,7 @@ from connector.cli.failures import FAILED, INTERRUPTED
 from connector.config.roles import Role
 from connector.delivery.batch import TRANSITIONS
 from connector.outcomes import Reason, RowWarning, RunStatus, Skip
-from connector.pipeline.access import SENDING
+from connector.runs.access import SENDING
 from connector.transform.person import AUDIENCE_EMAIL, EMAIL, PHONE
 from tests.docs.generated.commands import commands
 from tests.docs.generated.outcomes import EXIT_CODES

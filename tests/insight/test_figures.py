@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.hashed import AMOUNT, MATCHED_BY
-from connector.pipeline.figures import AGE_NAMES, added_up, figures_of
+from connector.staging.event_metrics import AGE_NAMES, added_up, figures_of
 from tests.cli.command import inside
 from tests.cli.shop import Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from connector.delivery.batch import Batch
 from connector.ledger.records import OpenBatch
-from connector.pipeline.known import Known, nothing_known
-from connector.pipeline.sending import StagedBatches
-from connector.pipeline.staging import Staged, stage
+from connector.staging.sending import StagedBatches
+from connector.staging.skip_delivered import Known, nothing_known
+from connector.staging.stage import Staged, stage
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
 from tests.reference import Event, Settings, event_json

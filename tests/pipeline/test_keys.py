@@ -10,7 +10,7 @@ import pytest
 
 from connector.hashed import EVENTS
 from connector.ledger.records import OpenBatch
-from connector.pipeline.sending import StagedBatches, keys_of
+from connector.staging.sending import StagedBatches, keys_of
 from tests.pipeline.stages import NOW, plain_row, staged_in, table_of
 from tests.reference import Settings
 

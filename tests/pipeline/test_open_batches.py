@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from connector.delivery.policy import RetryPolicy
-from connector.pipeline.execution import REPEATABLE
+from connector.runs.context import REPEATABLE
 from connector.simulator.dedup_window import DUPLICATE_SECONDS
 from tests.cli.command import Outcome, checked, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.ledger.left_out import left_out
-from connector.pipeline.staging import stage
+from connector.staging.stage import stage
 from connector.transform.limit import first_events
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate

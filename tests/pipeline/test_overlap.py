@@ -12,11 +12,11 @@ import yaml
 
 from connector.config.project import load_project
 from connector.errors import Interrupted, SourceError, StopResumable
+from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord
-from connector.pipeline.history import ledger_of
-from connector.pipeline.observer import Silent
-from connector.pipeline.resume import resume_run
-from connector.pipeline.run import run_orchestration
+from connector.observer import Silent
+from connector.runs.resume import resume_run
+from connector.runs.run import run_orchestration
 from tests.cli.shop import NAME, Shop, shop
 from tests.cli.tiktok import Reply
 from tests.crash.service import Gated, Place, Service, listening

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from connector.ledger.records import OpenBatch
-from connector.pipeline.sending import StagedBatches
 from connector.stage.reader import StageReader
+from connector.staging.sending import StagedBatches
 from tests.pipeline.stages import NOW, plain_row, staged_in, table_of
 from tests.reference import Settings
 

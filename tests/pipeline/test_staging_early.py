@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from connector.hashed import HashedRows
 from connector.ledger.left_out import left_out
 from connector.ledger.records import BatchRecord
-from connector.pipeline.early import Early
-from connector.pipeline.known import Known, nothing_known
-from connector.pipeline.staging import Staged, stage
 from connector.stage.seen import Seen
+from connector.staging.skip_delivered import Known, nothing_known
+from connector.staging.stage import Staged, stage
+from connector.staging.streaming import Early
 from connector.transform.forgotten import Forgotten
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate

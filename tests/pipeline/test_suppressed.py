@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connector.hashed import LEFT_OUT
 from connector.ledger.left_out import left_out
-from connector.pipeline.staging import stage
+from connector.staging.stage import stage
 from connector.transform.forgotten import Forgotten
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate

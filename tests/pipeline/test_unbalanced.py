@@ -9,7 +9,7 @@ from connector.errors import StopResumable
 from connector.ledger.ledger import open_ledger
 from connector.ledger.tables import runs
 from connector.outcomes import RunStatus
-from connector.pipeline.delivering import _final_status
+from connector.runs.deliver import _final_status
 from tests.ledger.runs import RUN, delivered, staged_run
 
 

@@ -8,7 +8,7 @@ from connector.config.project import load_project
 from connector.example.example_project import write_example
 from connector.ledger.records import RunRecord
 from connector.outcomes import RunStatus
-from connector.pipeline.run import run_orchestration
+from connector.runs.run import run_orchestration
 from connector.simulator.fault_files import parse
 from connector.simulator.server import Simulator
 

@@ -105,8 +105,8 @@ def refresh(
 
 
 def _access(project: Path | None, target: str | None, credential: str, changing: str | None = None) -> "Access":
-    from connector.pipeline.access import check_credential
     from connector.pipeline.credentials import access_of
+    from connector.runs.access import check_credential
 
     opened = open_project(project, target)
     access = access_of(opened, credential)

@@ -36,7 +36,7 @@ def rejects(
     debug: DebugOption = False,
 ) -> None:
     """Write the rejected rows of a run, with their reasons and without identifiers."""
-    from connector.pipeline.history import run_named
+    from connector.ledger.project_ledger import run_named
     from connector.pipeline.rejects import write_rejects
 
     opened = open_project(project)

@@ -34,7 +34,7 @@ def resume(
     """Finish a failed, interrupted or killed run: send what is staged, and query the warehouse only if nothing is."""
     with loading():
         from connector.cli.running import carry_out
-        from connector.pipeline.resume import resume_run
+        from connector.runs.resume import resume_run
 
     opened = open_project(project)
 

@@ -34,7 +34,7 @@ def retry(
     """Query the rejected rows of a run again, and send those that are valid now, as a new run."""
     with loading():
         from connector.cli.running import carry_out
-        from connector.pipeline.retry import retry_run
+        from connector.runs.retry import retry_run
 
     opened = open_project(project)
 

@@ -53,8 +53,8 @@ def run(
     """Run an orchestration: finish earlier runs, then read, check, hash and send the result, and report every row."""
     with loading():
         from connector.cli.running import carry_out
-        from connector.pipeline.consent import Consent
-        from connector.pipeline.run import RunOptions, run_orchestration
+        from connector.destinations.confirmation import Consent
+        from connector.runs.run import RunOptions, run_orchestration
 
     opened = open_project(project, target)
 

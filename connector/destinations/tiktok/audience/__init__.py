@@ -1,0 +1,1 @@
+"""A TikTok audience as a destination: its members become what the query returns."""

@@ -1,0 +1,126 @@
+"""The audience of a destination at TikTok, and its copies in other businesses: found or created before a run sends."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector.config.destination import AudienceDestination, copy_name
+from connector.destinations.confirmation import Consent
+from connector.destinations.tiktok.account import AccountClient
+from connector.destinations.tiktok.audiences import Audience, Audiences
+from connector.destinations.tiktok.endpoint import SIMULATOR
+from connector.errors import ConfigurationError
+from connector.ledger.ledger import Ledger
+from connector.ledger.records import NamedPlace, Scope
+
+KIND = "audience"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The audience in one business: its number in the ledger (None: nothing is known of its members there), its id at
+    TikTok (empty: there is none yet), its name, and the ad accounts that it serves.
+    """
+
+    key: int | None
+    audience_id: str
+    name: str
+    advertiser_ids: tuple[str, ...]
+
+
+def known_copies(ledger: Ledger | None, destination: AudienceDestination, target: str) -> list[Copy]:
+    """The copies as far as they are known; asks nobody."""
+    found = []
+    for name, ids in destination.copies():
+        kept = _kept_id(ledger, destination, target, name, ids)
+        audience_id = destination.audience_id or (kept[1] if kept else "")
+        known = Audience(audience_id, kept[0] if kept and name else name)
+        found.append(_copy(ledger, destination, target, known, ids))
+    return found
+
+
+def _kept_id(
+    ledger: Ledger | None, destination: AudienceDestination, target: str, name: str, ids: tuple[str, ...]
+) -> tuple[str, str] | None:
+    """Name and id under which the audience is known, whichever of its ad accounts was the first when it was made."""
+    is_first, base = name == (destination.audience or ""), destination.audience or ""
+    tried = ((name if is_first else copy_name(base, of), of) for of in ids)
+    for one, of in tried if ledger else ():
+        if ledger and (kept := ledger.named.find(_place(destination, target, one, (of,)))):
+            return one, kept.id
+    return None
+
+
+def settle_copies(
+    ledger: Ledger, account: AccountClient, destination: AudienceDestination, target: str, consent: Consent
+) -> list[Copy]:
+    """Every copy with its id, which is looked for once and then kept; what is not there is created.
+
+    Raises UsageError where that is not agreed to, ConfigurationError where a name is that of several, or the id is none
+    of the ad account's, and what `AccountClient` raises.
+    """
+    settled, missing = [], []
+    for copy in known_copies(ledger, destination, target):
+        audiences = Audiences(account, copy.advertiser_ids[0])
+        found = _found(audiences, copy, destination)
+        settled.append((copy, audiences, found))
+        missing += [f'A run creates the audience "{copy.name}".'] if found is None else []
+    if destination.api_url != SIMULATOR:
+        consent.require(missing)
+    return [_kept(ledger, destination, target, *one) for one in settled]
+
+
+def changes_to_come(copies: Sequence[Copy]) -> list[str]:
+    """What a run may first do to the ad accounts, as far as it is known without asking."""
+    unknown = [copy.name for copy in copies if not copy.audience_id]
+    return [f'A run looks for the audience "{name}" and creates it if there is none.' for name in unknown]
+
+
+def _found(audiences: Audiences, copy: Copy, destination: AudienceDestination) -> Audience | None:
+    if copy.key is not None:
+        return Audience(copy.audience_id, copy.name)
+    if destination.audience_id:
+        found = audiences.with_id(destination.audience_id)
+        if found is None:
+            raise ConfigurationError(
+                f"The ad account {copy.advertiser_ids[0]} has no audience {destination.audience_id}. "
+                f'Check `audience_id` of "{destination.name}".'
+            )
+        return found
+    named = audiences.named(copy.name)
+    if len(named) > 1:
+        ids = ", ".join(one.audience_id for one in named)
+        raise ConfigurationError(
+            f'{len(named)} audiences are called "{copy.name}" ({ids}): say which with `audience_id` in '
+            f'"{destination.name}".'
+        )
+    return named[0] if named else None
+
+
+def _kept(
+    ledger: Ledger,
+    destination: AudienceDestination,
+    target: str,
+    copy: Copy,
+    audiences: Audiences,
+    found: Audience | None,
+) -> Copy:
+    audience = found or audiences.create(copy.name)
+    if not audience.audience_id:
+        raise ConfigurationError(f'TikTok created the audience "{copy.name}" but gave no id for it: look for it there.')
+    if destination.api_url != SIMULATOR:
+        ledger.named.keep(_place(destination, target, copy.name, copy.advertiser_ids), audience.audience_id)
+        name = copy.name or audience.name
+        ledger.members.audience(Scope(target, destination.api_url), audience.audience_id, name, copy.advertiser_ids)
+    return _copy(ledger, destination, target, audience, copy.advertiser_ids)
+
+
+def _copy(
+    ledger: Ledger | None, destination: AudienceDestination, target: str, audience: Audience, ids: tuple[str, ...]
+) -> Copy:
+    known = ledger.members.known(target) if ledger and audience.audience_id else []
+    same = (one.key for one in known if (one.api_url, one.audience_id) == (destination.api_url, audience.audience_id))
+    return Copy(next(same, None), audience.audience_id, audience.name, ids)
+
+
+def _place(destination: AudienceDestination, target: str, name: str, ids: tuple[str, ...]) -> NamedPlace:
+    return NamedPlace(KIND, target, destination.api_url, ids[0], name or destination.audience_id or "")

@@ -1,0 +1,1 @@
+"""TikTok's Events API as a destination: web and offline conversions."""

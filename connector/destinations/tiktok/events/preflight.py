@@ -1,0 +1,69 @@
+"""Before the first events go to an event source, TikTok is asked whether it is there and of the right kind."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from connector.config.destination import EventsDestination
+from connector.destinations.tiktok.checks import Check, Outcome, check_event_source
+from connector.destinations.tiktok.endpoint import SIMULATOR
+from connector.destinations.tiktok.service import brief_policy, open_account
+from connector.errors import RefusedAlike, StopResumable
+from connector.ledger.records import NamedPlace, OpenBatch
+from connector.route import Route
+from connector.runs.context import Execution
+
+PROVEN = "event_source"
+
+MOST_ROUTES = 20
+"""Rows may name any number of event sources: so many of a run are looked at."""
+
+ATTEMPTS, SECONDS = 2, 10.0
+"""What cannot be found out within moments is left to the first batch, which is sent more patiently."""
+
+
+def check_first(at: Execution, destination: EventsDestination, batches: Iterable[OpenBatch]) -> None:
+    """Looks at the event sources to which nothing was ever delivered; of all others nobody is asked.
+
+    Raises RefusedAlike where an event source cannot be the right one, StopResumable where TikTok takes no token.
+    What stays open is a note. The simulator in this process takes every event source, and is not asked.
+    """
+    if destination.api_url == SIMULATOR:
+        return
+    routes = islice(dict.fromkeys(batch.record.route for batch in batches), MOST_ROUTES)
+    new = [route for route in routes if not _is_proven(at, destination, route)]
+    if new:
+        _check(at, destination, new)
+
+
+def proof_of(destination: EventsDestination, target: str, route: Route) -> NamedPlace:
+    """Where it is kept that an event source took a test event, whatever TikTok lists."""
+    name = f"{route.resource_type} {route.resource_id}"
+    return NamedPlace(PROVEN, target, destination.api_url, destination.advertiser_id, name)
+
+
+def _is_proven(at: Execution, destination: EventsDestination, route: Route) -> bool:
+    if at.ledger.batches.ever_delivered(destination.name, at.scope(destination), route):
+        return True
+    return at.ledger.named.find(proof_of(destination, at.project.target, route)) is not None
+
+
+def _check(at: Execution, destination: EventsDestination, routes: list[Route]) -> None:
+    policy = brief_policy(destination, attempts=ATTEMPTS, seconds=SECONDS)
+    timeout = min(SECONDS, destination.retry.timeout)
+    with open_account(destination, at.project.state_directory, policy=policy, timeout=timeout, stop=at.stop) as account:
+        for route in routes:
+            check = check_event_source(account, destination.advertiser_id, route)
+            if check.outcome is Outcome.FAILED:
+                raise _stopped(destination, check)
+            if check.outcome is Outcome.INCONCLUSIVE and not at.stop.is_set():
+                at.observer.note(f"Whether the event source is the right one is not known. {check.sentence}")
+                return
+
+
+def _stopped(destination: EventsDestination, check: Check) -> StopResumable:
+    if check.about_token:
+        return StopResumable(f"{check.sentence} Nothing was sent: fix that. Then run `connector resume`.")
+    return RefusedAlike(
+        f"{check.sentence} Nothing was sent. If it is right all the same, `connector destinations test "
+        f"{destination.name} --test-event-code C` sends one test event, and once that is taken runs go on."
+    )

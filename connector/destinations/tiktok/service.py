@@ -1,0 +1,183 @@
+"""The service that events are sent to: TikTok, or the simulator inside this process."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from connector.config.destination import AnyDestination, AudienceDestination, EventsDestination
+from connector.delivery.limiter import AdaptiveLimiter
+from connector.delivery.policy import REAL_TIME, RetryPolicy, Timing
+from connector.delivery.repeating import Repeating
+from connector.destinations.tiktok.account import CALLS_PER_SECOND, AccountClient
+from connector.destinations.tiktok.client import EventsClient
+from connector.destinations.tiktok.endpoint import SIMULATOR, connect, tokens_of
+from connector.destinations.tiktok.mapping import MappingClient
+from connector.destinations.tiktok.tokens import Tokens
+from connector.observer import Observer
+
+
+@contextmanager
+def open_service(
+    destination: EventsDestination,
+    test_event_code: str | None,
+    observer: Observer,
+    state_directory: Path,
+    stop: threading.Event | None = None,
+) -> Iterator[EventsClient]:
+    """A client for the destination. The simulator, where it is asked for, lives as long as the client.
+
+    Once `stop` is set, attempts under way end within seconds. Tokens are kept in the state folder. Raises
+    ConfigurationError or AuthorisationError where there is none to use.
+    """
+    if destination.api_url != SIMULATOR:
+        with _client(destination, test_event_code, None, state_directory, stop) as client:
+            yield client
+        return
+    from connector.simulator.server import Simulator
+
+    with Simulator() as simulator:
+        with _client(destination, test_event_code, simulator.url, state_directory, stop) as client:
+            yield client
+        observer.simulated(simulator.lines())
+
+
+@contextmanager
+def open_account(
+    destination: AnyDestination,
+    state_directory: Path,
+    *,
+    policy: RetryPolicy | None = None,
+    timeout: float | None = None,
+    timing: Timing = REAL_TIME,
+    stop: threading.Event | None = None,
+) -> Iterator[AccountClient]:
+    """The ad account behind a destination, to be asked as patiently as the destination says unless told otherwise.
+
+    The simulator, where it is asked for, lives as long as the client and begins anew each time. Raises
+    ConfigurationError or AuthorisationError where there is no token to use.
+    """
+    repeat = Repeating(
+        policy or retry_policy(destination),
+        AdaptiveLimiter(CALLS_PER_SECOND, timing.clock),
+        timing,
+        stop or threading.Event(),
+    )
+    with _address(destination) as url:
+        simulator_url = url if destination.api_url == SIMULATOR else None
+        tokens = _tokens(destination, state_directory, simulator_url)
+        patience = timeout or destination.retry.timeout
+        with AccountClient(
+            url, tokens, repeat, timeout=patience, network=destination.network, stop=repeat.stop
+        ) as account:
+            yield account
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceService:
+    """Who is asked about an audience, and who changes it."""
+
+    account: AccountClient
+    mapping: Callable[[Mapping[str, Sequence[str]]], MappingClient]
+    """A client that changes audiences, by the ad accounts of each."""
+    repeat: Repeating
+    """Makes a request until its answer is final."""
+
+
+@contextmanager
+def open_audience_service(
+    destination: AudienceDestination, state_directory: Path, observer: Observer, stop: threading.Event
+) -> Iterator[AudienceService]:
+    """The ad account and its audiences. The simulator, where it is asked for, lives as long as this.
+
+    Raises ConfigurationError or AuthorisationError where there is no token to use.
+    """
+    repeat = Repeating(retry_policy(destination), AdaptiveLimiter(CALLS_PER_SECOND), REAL_TIME, stop)
+    with _address(destination, observer) as url:
+        simulator_url = url if destination.api_url == SIMULATOR else None
+        tokens = _tokens(destination, state_directory, simulator_url)
+        timeout, connections, network = destination.retry.timeout, destination.max_in_flight, destination.network
+
+        def mapping(advertiser_ids: Mapping[str, Sequence[str]]) -> MappingClient:
+            return MappingClient(
+                url, tokens, advertiser_ids, connections=connections, timeout=timeout, network=network, stop=stop
+            )
+
+        with AccountClient(url, tokens, repeat, timeout=timeout, network=network, stop=stop) as account:
+            yield AudienceService(account, mapping, repeat)
+
+
+@contextmanager
+def _address(destination: AnyDestination, observer: Observer | None = None) -> Iterator[str]:
+    """Where the destination is; `observer` is told what the simulator received, where that is it."""
+    if destination.api_url != SIMULATOR:
+        yield destination.api_url
+        return
+    from connector.simulator.server import Simulator
+
+    with Simulator() as simulator:
+        yield simulator.url
+        if observer:
+            observer.simulated(simulator.lines())
+
+
+def retry_policy(destination: AnyDestination) -> RetryPolicy:
+    """How patiently a batch is sent again, as the destination says."""
+    retry = destination.retry
+    return RetryPolicy(
+        max_attempts=retry.max_attempts,
+        max_seconds=retry.max_minutes * 60,
+        first_wait=retry.first_wait,
+        longest_wait=retry.longest_wait,
+    )
+
+
+def brief_policy(destination: AnyDestination, *, attempts: int, seconds: float) -> RetryPolicy:
+    """How patiently something is asked that somebody waits for, or that nothing depends on: never longer than a batch
+    is sent again, and not until a limit per minute or day is over.
+    """
+    patient = retry_policy(destination)
+    return replace(
+        patient,
+        max_attempts=min(attempts, patient.max_attempts),
+        max_seconds=min(seconds, patient.max_seconds),
+        longest_wait=min(1.0, patient.longest_wait),
+        max_throttled_seconds=seconds,
+        max_window_seconds=0.0,
+    )
+
+
+def rate_limiter(destination: EventsDestination) -> AdaptiveLimiter:
+    """How fast requests may leave, as the destination says."""
+    return AdaptiveLimiter(destination.requests_per_second)
+
+
+def _client(
+    destination: EventsDestination,
+    test_event_code: str | None,
+    simulator_url: str | None,
+    state_directory: Path,
+    stop: threading.Event | None,
+) -> EventsClient:
+    api_url = destination.api_url
+    return connect(
+        api_url,
+        _tokens(destination, state_directory, simulator_url),
+        max_in_flight=destination.max_in_flight,
+        timeout=destination.retry.timeout,
+        test_event_code=test_event_code,
+        simulator_url=simulator_url,
+        network=destination.network,
+        stop=stop,
+    )
+
+
+def _tokens(destination: AnyDestination, state_directory: Path, simulator_url: str | None) -> Tokens:
+    return tokens_of(
+        destination.credential,
+        destination.api_url,
+        state_directory,
+        simulator_url=simulator_url,
+        network=destination.network,
+    )

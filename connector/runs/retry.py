@@ -1,0 +1,65 @@
+"""Rows that were refused or rejected are gone through again, after the cause was fixed."""
+
+import threading
+
+from connector.config.project import Project
+from connector.config.suggest import did_you_mean
+from connector.destinations.tiktok.audience.job import is_audience
+from connector.errors import UsageError
+from connector.ledger.project_ledger import run_named
+from connector.ledger.records import RunRecord
+from connector.observer import Observer
+from connector.outcomes import Reason, RunStatus
+from connector.runs.access import check_access
+from connector.runs.context import execution
+from connector.runs.engine import begin, carry_out
+from connector.runs.extract import Run
+from connector.runs.job import job_now
+from connector.runs.resume import destination_of
+from connector.runs.row_selection import chosen_rows
+
+
+def retry_run(
+    project: Project, run_id: str, reason: str | None, observer: Observer, stop: threading.Event
+) -> RunRecord:
+    """Asks the warehouse again for the rows that a run left out, and sends those that pass now, in a run of its own.
+
+    Raises UsageError where there is nothing to retry, or the run is not finished, AccessRefused, and what a run raises.
+    """
+    _check_reason(reason)
+    record = run_named(project, run_id)
+    _check_finished(record)
+    project = project.under(record.target)
+    allowed = check_access(project, "retry", record.orchestration)
+    if is_audience(project, record.orchestration):
+        raise UsageError(
+            f"An audience is not retried: `connector run {record.orchestration}` compares it with its query again."
+        )
+    destination_of(project, record)
+    with execution(project, record.orchestration, observer, stop) as at:
+        chosen = chosen_rows(at, run_id, reason)
+        job = job_now(at.project, record.orchestration, at.ledger)
+        line = allowed.written(at.ledger)
+        code, limit = record.test_event_code, record.row_limit
+        new = begin(at, job, test_event_code=code, limit=limit, retry_of=run_id, retry_reason=reason)
+        at.ledger.audit.began(line, new)
+        return carry_out(at, new, lambda: Run(new, job, code, limit, chosen=chosen))
+
+
+def _check_finished(record: RunRecord) -> None:
+    was_rejected = record.status is RunStatus.FAILED and not record.resumable and bool(record.rows.read)
+    if record.status in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS}:
+        return
+    if was_rejected and record.rows.rejected == record.rows.read:
+        return
+    if record.resumable:
+        advice = f"`connector resume {record.run_id}` comes first"
+    else:
+        advice = f"`connector run {record.orchestration}` reads everything again"
+    raise UsageError(f"Run {record.run_id} ({record.status}) was not finished: {advice}.")
+
+
+def _check_reason(reason: str | None) -> None:
+    if reason is not None and reason not in list(Reason):
+        known = ", ".join(Reason)
+        raise UsageError(f'There is no reason "{reason}".{did_you_mean(reason, list(Reason))} There is {known}.')

@@ -1,0 +1,18 @@
+"""Which rows a retried run left out."""
+
+from connector.errors import UsageError
+from connector.ledger.left_out import left_out
+from connector.runs.context import Execution
+from connector.transform.chosen import ChosenRows
+
+
+def chosen_rows(at: Execution, run_id: str, reason: str | None) -> ChosenRows:
+    """The rows that a run rejected, or was refused, for `reason` (None: any). Raises UsageError where none are kept."""
+    directory = at.directory(run_id)
+    chosen = ChosenRows.like(left_out(directory, reason=reason, outcome="rejected"))
+    if not len(chosen.ids) and not chosen.nameless:
+        why = f" for {reason}" if reason else ""
+        raise UsageError(
+            f"Run {run_id} has no rejected rows{why} that are kept in this folder: there is nothing to retry."
+        )
+    return chosen
