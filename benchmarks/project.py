@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.data import TABLE
-from connector.config.destination import EventsDestination
+from connector.config.destination import EventsSettings
 from connector.config.project import Project, load_project
 
 ORCHESTRATION = "bench"
@@ -35,7 +35,7 @@ orchestrations:
   {name}: {{query: {name}, warehouse: bench, destination: sink, line_items: {line_items}}}
 """
 
-IN_FLIGHT: int = EventsDestination.model_fields["max_in_flight"].default
+IN_FLIGHT: int = EventsSettings.model_fields["max_in_flight"].default
 """Requests that a destination has on their way at once unless it says otherwise."""
 
 

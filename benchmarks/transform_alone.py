@@ -34,7 +34,8 @@ def arrow_table(file: Path) -> pa.Table:
 def compiled_for(directory: Path, schema: pa.Schema) -> CompiledTransform:
     """The transform that a run of the project would use."""
     job = prepare(load(directory), ORCHESTRATION, RunVariables(started_at=datetime.now(UTC), last_success_at=None))
-    return compile_job(job, schema)
+    compiled: CompiledTransform = compile_job(job, schema).compiled
+    return compiled
 
 
 def columnar(table: pa.Table, compiled: CompiledTransform, threads: int) -> int:

@@ -163,3 +163,4 @@ class HashedMembers:
     warnings: Counter[str]
     skips: Counter[str] = field(default_factory=Counter)
     phones: PhoneCounts = field(default_factory=PhoneCounts)
+    identical_value: Mapping[str, Decimal] = field(default_factory=dict)

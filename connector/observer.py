@@ -7,32 +7,32 @@ EVENT, IDENTIFIER = "event", "identifier"
 
 
 class Observer(Protocol):
-    """Called as things happen, some of them from several threads."""
+    """Is called as things happen, from several threads."""
 
     def started(self, run_id: str, orchestration: str, target: str) -> None:
-        """The run has begun."""
+        """Report that a run has started."""
 
     def resumed(self, run_id: str, orchestration: str, target: str) -> None:
-        """An earlier run goes on."""
+        """Report that an earlier run is resumed."""
 
     def read(self, rows: int) -> None:
-        """So many rows have been read, checked and staged so far."""
+        """Report how many rows were read, checked and staged so far."""
 
     def staged(self, events: int, requests: int, noun: str = EVENT) -> None:
-        """Everything is staged: so many events will be sent in at least so many requests; `noun` is what else it is."""
+        """Report that all is staged: how many events will be sent in at least how many requests; `noun` names them."""
 
     def settled(self, events: int, noun: str = EVENT) -> None:
-        """So many more events were delivered or refused; `noun` is what else it is."""
+        """Report that so many more events were delivered or refused; `noun` names them."""
 
     def note(self, sentence: str) -> None:
-        """Something that the user should know although the run goes on."""
+        """Report a sentence that the user should know although the run continues."""
 
     def simulated(self, lines: list[str]) -> None:
-        """What the simulator inside the process received."""
+        """Report what the simulator inside the process received."""
 
 
 class Silent:
-    """Listens to nothing."""
+    """Ignore every call."""
 
     def started(self, run_id: str, orchestration: str, target: str) -> None:
         """See `Observer.started`."""

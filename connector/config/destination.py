@@ -59,13 +59,14 @@ class RetrySettings(Settings):
     """Seconds that an attempt may take, from connecting to the last byte of the answer."""
 
 
-class Destination(Settings):
+class DestinationSettings(Settings):
     """What both types have in common."""
 
     references: ClassVar[Mapping[str, str]] = {"credential": "credentials"}
     aliases: ClassVar[Mapping[str, str]] = {"pii_setting": "pii", "account_id": "advertiser_id"}
 
     name: str
+    type: str
     description: Text | None = None
     """A text for people."""
     credential: Credential
@@ -74,6 +75,8 @@ class Destination(Settings):
     """The country of phone numbers without a country code."""
     max_in_flight: Annotated[int, whole(1)] = 8
     """The most requests at the same time."""
+    requests_per_second: Annotated[int, whole(1, 1000)] = 1000
+    """The most requests a second."""
     api_url: ApiUrl = TIKTOK
     """Where requests go: TikTok, `simulator` for a simulator within the run, or the address of a
     `connector simulate`."""
@@ -97,13 +100,13 @@ class Destination(Settings):
         return Network(self.proxy, self.ca_file)
 
 
-class EventsDestination(Destination):
+class EventsSettings(DestinationSettings):
     """An event source of TikTok: a pixel (web) or an offline event set.
 
     `event_source_id` is None only for an offline event set that is found or created by its name.
     """
 
-    aliases: ClassVar[Mapping[str, str]] = {**Destination.aliases, "event_set_id": "event_source_id"}
+    aliases: ClassVar[Mapping[str, str]] = {**DestinationSettings.aliases, "event_set_id": "event_source_id"}
 
     type: Literal["tiktok_events"]
     """Selects this type."""
@@ -130,8 +133,6 @@ class EventsDestination(Destination):
     """The time zone of times without an offset."""
     max_age_days: Annotated[int, whole(1, 3650)] = 28
     """How many days old an event may be, and for how many days a delivered event is skipped."""
-    requests_per_second: Annotated[int, whole(1, 1000)] = 1000
-    """The most requests a second."""
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
@@ -183,14 +184,14 @@ def _is_written(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool) and not has_placeholder(value)
 
 
-class AudienceDestination(Destination):
+class AudienceSettings(DestinationSettings):
     """An audience, found by its id, or found or created by its name. `advertiser_ids` are tuples, one a business.
 
     `max_change_percent` is the share of its members beyond which a change has to be agreed to; `rows_per_request` and
     `requests_per_second` bound what TikTok is sent, whose own limits are not known for sure.
     """
 
-    aliases: ClassVar[Mapping[str, str]] = {**Destination.aliases, "advertiser_id": "advertiser_ids"}
+    aliases: ClassVar[Mapping[str, str]] = {**DestinationSettings.aliases, "advertiser_id": "advertiser_ids"}
 
     type: Literal["tiktok_audience"]
     """Selects this type."""
@@ -250,8 +251,8 @@ def copy_name(name: str, advertiser_id: str) -> str:
     return f"{name} ({advertiser_id})"
 
 
-AnyDestination = EventsDestination | AudienceDestination
-BY_TYPE: Mapping[str, type[EventsDestination] | type[AudienceDestination]] = {
-    "tiktok_events": EventsDestination,
-    "tiktok_audience": AudienceDestination,
+AnyDestination = EventsSettings | AudienceSettings
+BY_TYPE: Mapping[str, type[EventsSettings] | type[AudienceSettings]] = {
+    "tiktok_events": EventsSettings,
+    "tiktok_audience": AudienceSettings,
 }

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from pydantic import SecretStr
 
 from connector.config.credential import Credential
-from connector.config.destination import BY_TYPE, AnyDestination, EventsDestination
+from connector.config.destination import BY_TYPE, AnyDestination, EventsSettings
 from connector.config.examine import Model, examine
 from connector.config.fields import text
 from connector.config.files import local_path, query_path, template_path
@@ -99,7 +99,7 @@ class Resolver:
         simulated = node.at(("api_url",)).value == SIMULATOR
         credential = self._referred(node, "credential", SIMULATOR if simulated else None)
         filled = {"name": name, "credential": credential}
-        model = BY_TYPE.get(str(node.at(("type",)).value), EventsDestination)
+        model = BY_TYPE.get(str(node.at(("type",)).value), EventsSettings)
         built = cast("AnyDestination | None", self._built(model, node, filled))
         if built is None or built.ca_file is None:
             return built

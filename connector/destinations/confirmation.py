@@ -14,7 +14,7 @@ def nobody(_: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
+class Confirmation:
     """Who may agree: whoever typed `--yes`, or whoever sits at the terminal."""
 
     yes: bool = False

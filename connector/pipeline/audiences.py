@@ -4,17 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connector.config.destination import AnyDestination, AudienceDestination
+from connector.config.destination import AudienceSettings
 from connector.config.places import SIMULATOR
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
+from connector.destinations.policy import brief_policy
+from connector.destinations.tiktok.audience.copies import destination_of_audience, settings_of
 from connector.destinations.tiktok.audiences import Audiences
-from connector.destinations.tiktok.service import brief_policy, open_account
+from connector.destinations.tiktok.service import open_account
 from connector.errors import (
     AccountRefused,
     AccountUnreachable,
     AuthorisationError,
-    ConnectorError,
     NotPermitted,
     UsageError,
 )
@@ -96,25 +97,9 @@ def sent_to_simulator(project: Project) -> list[str]:
     return list(dict.fromkeys(one.name for one in _audience_destinations(project) if one.api_url == SIMULATOR))
 
 
-def _audience_destinations(project: Project) -> Iterator[AudienceDestination]:
+def _audience_destinations(project: Project) -> Iterator[AudienceSettings]:
     """Yield the audience destination of each orchestration that has one and can be read."""
     for name in project.orchestrations:
-        destination = _destination_of(project, name)
-        if isinstance(destination, AudienceDestination):
+        destination = settings_of(project, name)
+        if isinstance(destination, AudienceSettings):
             yield destination
-
-
-def _destination_of(project: Project, name: str) -> AnyDestination | None:
-    try:
-        return project.orchestration(name).destination
-    except ConnectorError:
-        return None
-
-
-def destination_of_audience(project: Project, record: AudienceRecord) -> AudienceDestination | None:
-    """A destination of the project that goes to the audience's ad accounts, if one is left."""
-    for destination in _audience_destinations(project):
-        ids = {one for group in destination.advertiser_ids for one in group}
-        if destination.api_url == record.api_url and ids & set(record.advertiser_ids):
-            return destination
-    return None

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from connector.config.destination import AnyDestination, AudienceDestination
 from connector.config.project import Project
+from connector.destinations.registry import destination_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,13 @@ def listed_destinations(project: Project) -> list[Listed]:
     """Every destination, in the order of the file. Raises ConfigurationError where a variable is not set."""
     found = map(project.destination, project.destinations)
     return [
-        Listed(one.name, one.type, _goes_to(one), one.credential.name, one.api_url, one.destination_account_name)
+        Listed(
+            one.name,
+            one.type,
+            destination_of(one).goes_to,
+            one.credential.name,
+            one.api_url,
+            one.destination_account_name,
+        )
         for one in found
     ]
-
-
-def _goes_to(destination: AnyDestination) -> str:
-    if isinstance(destination, AudienceDestination):
-        return f"audience {destination.audience_id or destination.audience}"
-    return f"{destination.event_source} {destination.event_source_id or destination.event_set_name}"

@@ -2,34 +2,28 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from connector.config.project import Project
-from connector.destinations.tiktok.audience.job import is_audience
-from connector.destinations.tiktok.audience.look import plan_audience
+from connector.destinations.base import StageContext
 from connector.disk import make_private_folder
 from connector.errors import TooManyRejects
+from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of
-from connector.ledger.records import Scope
 from connector.pipeline.looks import Plan
-from connector.runs.cautions import cautions
-from connector.runs.context import known_keys
-from connector.runs.extract import has_input
-from connector.runs.files import files_before, refuse_wrong, rejected_lines
-from connector.runs.job import job_and_changes
+from connector.runs.extract import cautions, has_input
+from connector.runs.files import file_notes, files_before
+from connector.runs.job import Job, job_and_changes
 from connector.runs.phone_regions import region_questions
 from connector.runs.result import OpenResult, open_result
 from connector.runs.row_limits import failure_of, min_rows_note
 from connector.staging.event_metrics import plain_texts
-from connector.staging.skip_suppressed import forgotten_by
-from connector.staging.stage import stage
+from connector.staging.staged import Staged
 
 
 def plan_orchestration(project: Project, name: str) -> Plan:
-    """Stages the result in a folder that is gone afterwards, and counts."""
-    if is_audience(project, name):
-        return plan_audience(project, name)
+    """Stage the result in a folder that is deleted afterwards, and count."""
     job, changes = job_and_changes(project, name)
-    code, scope = job.orchestration.test_event_code, Scope(project.target, job.destination.api_url)
     make_private_folder(project.state_directory)
     with (
         ledger_of(project) as ledger,
@@ -38,48 +32,57 @@ def plan_orchestration(project: Project, name: str) -> Plan:
             job,
             project.directory,
             limit=job.orchestration.limit,
-            test_event_code=code,
-            before=files_before(ledger, job, project.target, code),
+            test_event_code=job.orchestration.test_event_code,
+            before=files_before(ledger, job, project.target, job.orchestration.test_event_code),
         ) as result,
     ):
-        known = known_keys(ledger, scope, job.destination, test_event_code=code)
-        staged = stage(
-            result.rows,
+        targets = job.destination.forecast(project, ledger)
+        context = StageContext(
+            ledger,
             Path(folder) / "stage",
-            result.compiled.rules,
-            known=known,
-            forgotten=forgotten_by(ledger),
+            result.compiler,
+            test_event_code=job.orchestration.test_event_code,
+            limit=job.orchestration.limit,
         )
-        questions = region_questions(staged.phones, job.destination)
-        notes = [*cautions(project, job, result.schema), *_notes(result), *questions]
-        failure = failure_of(job.orchestration, staged, has_input=has_input(result, staged))
-    if note := min_rows_note(job.orchestration, job.orchestration.limit):
+        staged = job.destination.stage(result.rows, targets, context)
+        notes = _notes(project, ledger, job, targets, result, staged)
+        staged.has_input = has_input(result, staged)
+    return _plan(project, job, staged, notes, changes)
+
+
+def _notes(project: Project, ledger: Ledger, job: Job, targets: Any, result: OpenResult, staged: Staged) -> list[str]:
+    limit = job.orchestration.limit
+    notes = cautions(project, job, result.schema)
+    if result.reading is not None:
+        notes += file_notes(ledger, job, project.target, result.reading)
+    notes += region_questions(staged.phones, job.settings)
+    notes += job.destination.plan_notes(project, ledger, targets, staged, limit)
+    if note := min_rows_note(job.orchestration, limit):
         notes.append(note)
-    requests = len(staged.batches)
+    return [*notes, *staged.notes]
+
+
+def _plan(project: Project, job: Job, staged: Staged, notes: list[str], changes: list[str]) -> Plan:
+    failure = failure_of(job.orchestration, staged, has_input=staged.has_input)
+    requests, members = len(staged.batches), staged.changes()
     return Plan(
-        orchestration=name,
-        destination=job.destination.name,
+        orchestration=job.orchestration.name,
+        destination=job.settings.name,
         target=project.target,
         limit=job.orchestration.limit,
-        test_event_code=code,
+        test_event_code=job.orchestration.test_event_code,
         read=staged.read,
         to_send=sum(batch.rows for batch in staged.batches),
-        events=sum(batch.events for batch in staged.batches),
+        events=staged.events,
         requests=requests,
         rejects=dict(staged.rejects),
         skips=dict(staged.skips),
         warnings=dict(staged.warnings),
         identical_value=plain_texts(staged.identical_value),
-        minutes=round(requests / job.destination.requests_per_second / 60, 4),
+        minutes=round(requests / job.settings.requests_per_second / 60, 4),
         too_many_rejects=failure.message if isinstance(failure, TooManyRejects) else None,
         would_fail=failure.message if failure else None,
         notes=notes,
         changes=changes,
+        members=dict(members) if members is not None else None,
     )
-
-
-def _notes(result: OpenResult) -> list[str]:
-    if result.reading is None:
-        return []
-    refuse_wrong(result.reading)
-    return [*result.reading.notes, *rejected_lines(result.reading)]

@@ -4,7 +4,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from connector.config.destination import AudienceDestination
+from connector.config.destination import AudienceSettings
 from connector.config.project import Project
 from connector.errors import UsageError
 from connector.ledger.ledger import Ledger
@@ -40,16 +40,16 @@ def usage_report(project: Project, month: str) -> UsageReport:
     return UsageReport(month, lines)
 
 
-def _destinations(project: Project) -> list[AudienceDestination]:
+def _destinations(project: Project) -> list[AudienceSettings]:
     found = {}
     for name in project.orchestrations:
         destination = project.orchestration(name).destination
-        if isinstance(destination, AudienceDestination):
+        if isinstance(destination, AudienceSettings):
             found[destination.name] = destination
     return list(found.values())
 
 
-def _lines(project: Project, ledger: Ledger, destination: AudienceDestination, first: date) -> list[dict[str, object]]:
+def _lines(project: Project, ledger: Ledger, destination: AudienceSettings, first: date) -> list[dict[str, object]]:
     begin = datetime(first.year, first.month, 1, tzinfo=UTC)
     end = begin + timedelta(days=monthrange(first.year, first.month)[1])
     delivered = ledger.members.delivered_between(destination.name, project.target, as_text(begin), as_text(end))

@@ -2,21 +2,15 @@
 
 from dataclasses import dataclass
 
-from connector.catalogue import AUDIENCES, PARAMETERS, Kind, Parameter
+from connector.catalogue import Kind, Parameter
 from connector.config.project import Project
-from connector.destinations.tiktok.audience.job import AudienceJob, audience_job_now, is_audience
 from connector.errors import ConfigurationError, Problem
-from connector.runs.cautions import cautions
-from connector.runs.job import Job, job_and_changes, job_now
-from connector.runs.result import compile_audience, compile_job, delimiters, describe
+from connector.runs.extract import cautions
+from connector.runs.job import Job, current_job, job_and_changes
+from connector.runs.result import compile_job, delimiters, describe
 from connector.runs.row_limits import min_rows_note
 from connector.transform.binding import Binding, bind
 from connector.transform.template import Constant, DataTemplate, Source
-
-HASHED_EMAILS = (
-    "An e-mail address that is hashed already is taken as it is: it must have the form that email_rule says before it "
-    "is hashed."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +54,7 @@ def validate_orchestrations(project: Project, names: list[str], *, connect: bool
     checked: list[Checked] = []
     for name in names:
         try:
-            if is_audience(project, name):
-                checked.append(_checked_audience(project, name, connect=connect))
-                continue
-            job, changes = job_and_changes(project, name) if connect else (job_now(project, name), [])
+            job, changes = job_and_changes(project, name) if connect else (current_job(project, name), [])
             checked.append(_checked(project, job, changes, connect=connect))
         except ConfigurationError as error:
             problems += [problem for problem in error.problems if problem not in problems]
@@ -83,14 +74,9 @@ class Compiled:
 
 def compiled_sql(project: Project, name: str) -> Compiled:
     """What will run. Raises ConfigurationError, SourceError."""
-    if is_audience(project, name):
-        audience = audience_job_now(project, name)
-        people = compile_audience(audience, describe(audience, project.directory)).sql
-        return Compiled(None if audience.file else audience.sql, delimiters(audience), people)
-    job = job_now(project, name)
-    compiled = compile_job(job, describe(job, project.directory))
-    transform = f"{compiled.events_sql};\n\n{compiled.items_sql}"
-    return Compiled(None if job.file else job.sql, delimiters(job), transform)
+    job = current_job(project, name)
+    compiler = compile_job(job, describe(job, project.directory))
+    return Compiled(None if job.file else job.sql, delimiters(job), compiler.sql)
 
 
 def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -> Checked:
@@ -98,37 +84,17 @@ def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -
     if connect:
         schema = describe(job, project.directory)
         compile_job(job, schema)
-        binding = bind(job.template, schema)
-    source = job.destination.event_source
+        binding = bind(job.template, schema, job.destination.catalogue)
     rows = [
         (parameter.name, columns, _place(parameter), parameter.rule)
-        for parameter in PARAMETERS
-        if source in parameter.sources and (columns := _columns(job.template, parameter, binding))
-    ]
-    notes = _notes(job)
-    warnings = tuple(cautions(project, job, schema))
-    return Checked(job.orchestration.name, job.destination.name, source, rows, changes, notes, warnings)
-
-
-def _checked_audience(project: Project, name: str, *, connect: bool) -> Checked:
-    job, binding, schema = audience_job_now(project, name), None, None
-    if connect:
-        schema = describe(job, project.directory)
-        compile_audience(job, schema)
-        binding = bind(job.template, schema, AUDIENCES)
-    rows = [
-        (parameter.name, columns, _place(parameter), parameter.rule)
-        for parameter in AUDIENCES.parameters
+        for parameter in job.destination.parameters()
         if (columns := _columns(job.template, parameter, binding))
     ]
-    hashed = (HASHED_EMAILS,) if any(row[0] == "email" for row in rows) else ()
-    notes = (*hashed, *_notes(job))
-    return Checked(name, job.destination.name, "audience", rows, [], notes, tuple(cautions(project, job, schema)))
-
-
-def _notes(job: Job | AudienceJob) -> tuple[str, ...]:
     note = min_rows_note(job.orchestration, job.orchestration.limit)
-    return (note,) if note else ()
+    notes = (*job.destination.notes([row[0] for row in rows]), *((note,) if note else ()))
+    warnings = tuple(cautions(project, job, schema))
+    name, destination = job.orchestration.name, job.settings.name
+    return Checked(name, destination, job.destination.kind, rows, changes, notes, warnings)
 
 
 def _place(parameter: Parameter) -> str:

@@ -1,95 +1,109 @@
-"""Sends what is open of a staged run, and says how the run stands afterwards."""
+"""Send what is open of a staged run, and record how the run ended."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from time import perf_counter
+from typing import Any
 
-from connector.config.destination import EventsDestination
+from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.sender import deliver
-from connector.destinations.tiktok.events.preflight import MOST_ROUTES, check_first
-from connector.destinations.tiktok.service import open_service, rate_limiter, retry_policy
+from connector.destinations.base import Destination
+from connector.destinations.context import RunContext
+from connector.destinations.policy import retry_policy
 from connector.errors import ConnectorError, Interrupted, LockedError, NothingSent, StopResumable, UsageError
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import OpenBatch
 from connector.outcomes import RunStatus
 from connector.route import Route
-from connector.runs.context import Execution, keep_until
 from connector.runs.row_limits import refuse_all_rejected
 from connector.staging.sending import LedgerRecorder, StagedBatches, write_left_out
+
+MOST_ROUTES = 20
+"""Rows may name any number of event sources: so many of a run are checked before the first batch leaves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A staged run, and where its events go."""
+    """A staged run, and where its batches go."""
 
     run_id: str
-    destination: EventsDestination
+    destination: Destination[Any]
+    targets: Any
     test_event_code: str | None
 
 
-def send(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> None:
-    """Sends batches until the fate of each is known. Raises StopResumable, LockedError, Interrupted."""
-    send_as_they_come(at, delivery, _checked_together(at, delivery, open_batches))
+def send(context: RunContext, delivery: Delivery, open_batches: list[OpenBatch]) -> None:
+    """Send batches until the outcome of each is known. Raises StopResumable, LockedError, Interrupted."""
+    send_streamed(context, delivery, _checked_together(context, delivery, open_batches))
 
 
-def send_as_they_come(at: Execution, delivery: Delivery, open_batches: Iterator[OpenBatch]) -> None:
-    """The same of batches that are still being staged. The service is opened once there is the first of them."""
+def send_streamed(context: RunContext, delivery: Delivery, open_batches: Iterator[OpenBatch]) -> None:
+    """Send batches while staging continues; open the platform once there is the first of them."""
     try:
         first = next(open_batches, None)
         if first is not None:
-            _send(at, delivery, chain([first], open_batches))
+            _send(context, delivery, chain([first], open_batches))
     except BaseException:
         # What stopped it is what is told; what cannot be written now is written when the run goes on.
         with suppress(ConnectorError):
-            _write_left_out(at, delivery.run_id)
+            _write_left_out(context, delivery)
         raise
-    _write_left_out(at, delivery.run_id)
-    if at.stop.is_set():
+    _write_left_out(context, delivery)
+    if context.stop.is_set():
         raise Interrupted("Interrupted. `connector resume` sends the rest.")
 
 
-def _checked_together(at: Execution, delivery: Delivery, open_batches: list[OpenBatch]) -> Iterator[OpenBatch]:
+def _checked_together(context: RunContext, delivery: Delivery, open_batches: list[OpenBatch]) -> Iterator[OpenBatch]:
     if open_batches:
-        check_first(at, delivery.destination, open_batches)
+        _preflight(context, delivery, open_batches)
     yield from open_batches
 
 
-def checked_as_they_come(at: Execution, delivery: Delivery, open_batches: Iterable[OpenBatch]) -> Iterator[OpenBatch]:
-    """The batches; before the first for an event source leaves, TikTok is asked about that where it is new."""
+def checked_as_they_come(
+    context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBatch]
+) -> Iterator[OpenBatch]:
+    """Yield the batches; before the first for a route leaves, the destination checks it."""
     known: set[Route] = set()
     for batch in open_batches:
         if batch.record.route not in known and len(known) < MOST_ROUTES:
             known.add(batch.record.route)
-            check_first(at, delivery.destination, [batch])
+            _preflight(context, delivery, [batch])
         yield batch
 
 
-def _send(at: Execution, delivery: Delivery, open_batches: Iterable[OpenBatch]) -> None:
-    destination, code = delivery.destination, delivery.test_event_code
-    batches = StagedBatches(at.directory(delivery.run_id), open_batches, keep_until=keep_until(destination, code))
-    recorder = LedgerRecorder(at.ledger, delivery.run_id, batches, at.lock.holder, at.observer.settled)
-    with open_service(destination, code, at.observer, at.project.state_directory, at.stop) as client:
+def _preflight(context: RunContext, delivery: Delivery, batches: list[OpenBatch]) -> None:
+    delivery.destination.preflight(context, delivery.targets, delivery.run_id, batches)
+
+
+def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBatch]) -> None:
+    destination, settings = delivery.destination, delivery.destination.settings
+    codec = destination.codec(delivery.targets, delivery.test_event_code)
+    batches = StagedBatches(context.directory(delivery.run_id), open_batches, codec)
+    settled = partial(context.observer.settled, noun=destination.capabilities.unit)
+    recorder = LedgerRecorder(context.ledger, delivery.run_id, batches, context.lock.holder, settled)
+    with destination.open(context, delivery.targets, delivery.test_event_code) as attempt:
         try:
             deliver(
                 batches,
-                client.attempt,
-                policy=retry_policy(destination),
-                limiter=rate_limiter(destination),
-                max_in_flight=destination.max_in_flight,
+                attempt,
+                policy=retry_policy(settings),
+                limiter=AdaptiveLimiter(settings.requests_per_second),
+                max_in_flight=settings.max_in_flight,
                 record=recorder,
-                stop=at.stop,
+                stop=context.stop,
                 split=batches.split,
             )
         finally:
             batches.close()
 
 
-def _write_left_out(at: Execution, run_id: str) -> None:
-    directory = at.directory(run_id)
+def _write_left_out(context: RunContext, delivery: Delivery) -> None:
+    directory = context.directory(delivery.run_id)
     try:
-        write_left_out(at.ledger, run_id, directory)
+        write_left_out(context.ledger, delivery.run_id, directory, delivery.destination.excluded)
     except OSError as error:
         raise StopResumable(
             f"The rows that were left out could not be written in {directory}: {error.strerror or error}. "
@@ -98,7 +112,7 @@ def _write_left_out(at: Execution, run_id: str) -> None:
 
 
 @contextmanager
-def concluded(at: Execution, run_id: str) -> Iterator[None]:
+def concluded(context: RunContext, run_id: str) -> Iterator[None]:
     """Whatever ends the block, the ledger says how the run ended, and for how long it went on.
 
     Where the ledger itself fails, what went wrong first is still what is raised; the run is found as one that died.
@@ -106,12 +120,12 @@ def concluded(at: Execution, run_id: str) -> Iterator[None]:
     began = perf_counter()
 
     def finish(status: RunStatus, error: str | None, *, resumable: bool = True) -> None:
-        seconds, holder = perf_counter() - began, at.lock.holder
-        at.ledger.runs.finish(run_id, status, seconds=seconds, error=error, resumable=resumable, holder=holder)
+        seconds, holder = perf_counter() - began, context.lock.holder
+        context.ledger.runs.finish(run_id, status, seconds=seconds, error=error, resumable=resumable, holder=holder)
 
     try:
         yield
-        status = _final_status(at.ledger, run_id)
+        status = _final_status(context.ledger, run_id)
     except LockedError:
         # Whoever has taken the run over says how it ends.
         raise

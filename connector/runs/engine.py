@@ -1,121 +1,165 @@
-"""Reads the result and sends it: a new run, or one that died before it was staged."""
+"""The engine of runs: hold an orchestration, finish what earlier runs left, read, stage, send, conclude."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import token_hex
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import Any
 
+from connector.destinations.base import Destination
+from connector.destinations.confirmation import Confirmation
+from connector.destinations.context import RunContext
 from connector.disk import make_private_folder
-from connector.errors import NothingSent, SourceError, StopResumable
+from connector.errors import NothingSent, SourceError, UsageError
 from connector.ledger.records import BatchRecord, NewRun, OpenBatch, RunRecord
 from connector.runs.background_staging import while_reading
-from connector.runs.context import Execution
-from connector.runs.deliver import Delivery, checked_as_they_come, concluded, send, send_as_they_come
+from connector.runs.deliver import Delivery, checked_as_they_come, concluded, send, send_streamed
 from connector.runs.extract import Run, read_and_stage
-from connector.runs.job import UNKNOWN_EVENT_SET, Job
+from connector.runs.job import Job
 from connector.runs.retention import reduce_stage
 from connector.runs.row_limits import min_rows_note, refuse_rows
-from connector.staging.streaming import Early, HandOn
-
-if TYPE_CHECKING:
-    from connector.destinations.tiktok.audience.job import AudienceJob
+from connector.staging.streaming import HandOn, StreamingStage
 
 
-def begin(
-    at: Execution,
-    job: "Job | AudienceJob",
-    *,
-    test_event_code: str | None,
-    limit: int | None,
-    retry_of: str | None = None,
-    retry_reason: str | None = None,
-) -> str:
-    """Writes down that a run begins, and gives its id."""
-    started_at = datetime.now(UTC)
-    run_id = f"{started_at:%Y%m%dT%H%M%S}-{token_hex(3)}"
-    new = NewRun(
-        run_id=run_id,
-        orchestration=job.orchestration.name,
-        target=at.project.target,
-        workflow=job.orchestration.workflow,
-        destination=job.destination.name,
-        api_url=job.destination.api_url,
-        test_event_code=test_event_code,
-        started_at=started_at,
-        row_limit=limit,
-        retry_of=retry_of,
-        retry_reason=retry_reason,
-        fingerprint=job.fingerprint,
-    )
-    at.ledger.runs.start(new, holder=at.lock.holder, host=at.lock.host)
-    at.observer.started(run_id, job.orchestration.name, at.project.target)
-    return run_id
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line asks for beyond the file."""
+
+    limit: int | None = None
+    """Rows to read at most; None: as the file says."""
+    test_event_code: str | None = None
+    """None: as the file says."""
+    resend_unknown: bool = False
+    """Send again events whose answer was lost, even after the destination has forgotten their ids."""
+    allow_empty: bool = False
+    """Let an empty result empty an audience."""
+    confirmation: Confirmation = field(default_factory=Confirmation)
+    """Who confirms changes at the platform."""
 
 
-def carry_out(at: Execution, run_id: str, prepared: Callable[[], Run]) -> RunRecord:
-    """Reads, stages and sends a run that the ledger knows; gives its record. What `prepared` raises ends the run.
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An orchestration that is held, with what it sends to: where one run after another is executed."""
 
-    Raises NothingSent because of the rows, StopResumable, Interrupted, LockedError or SourceError; what happened
-    until then is in the ledger.
-    """
-    try:
-        with concluded(at, run_id):
+    context: RunContext
+    destination: Destination[Any]
+    targets: Any
+    options: RunOptions
+
+    def create(
+        self,
+        job: Job,
+        *,
+        test_event_code: str | None,
+        limit: int | None,
+        retry_of: str | None = None,
+        retry_reason: str | None = None,
+    ) -> str:
+        """Record that a run begins, and return its id."""
+        context, started_at = self.context, datetime.now(UTC)
+        run_id = f"{started_at:%Y%m%dT%H%M%S}-{token_hex(3)}"
+        new = NewRun(
+            run_id=run_id,
+            orchestration=job.orchestration.name,
+            target=context.project.target,
+            workflow=job.orchestration.workflow,
+            destination=job.settings.name,
+            api_url=job.settings.api_url,
+            test_event_code=test_event_code,
+            started_at=started_at,
+            row_limit=limit,
+            retry_of=retry_of,
+            retry_reason=retry_reason,
+            fingerprint=job.fingerprint,
+        )
+        context.ledger.runs.start(new, holder=context.lock.holder, host=context.lock.host)
+        context.observer.started(run_id, job.orchestration.name, context.project.target)
+        return run_id
+
+    def execute(self, run_id: str, prepared: Callable[[], Run]) -> RunRecord:
+        """Read, stage and send a run that the ledger knows; return its record. What `prepared` raises ends the run.
+
+        Raises NothingSent because of the rows, UsageError if it is not confirmed, StopResumable, Interrupted,
+        LockedError or SourceError; what happened until then is in the ledger.
+        """
+        with self.concluding(run_id):
             run = prepared()
-            _refuse_unknown_event_set(run.job)
-            delivery = Delivery(run_id, run.job.destination, run.test_event_code)
-            if _need_not_wait(run):
-                _send_while_reading(at, run, delivery)
+            run.job.destination.refuse_unready(run.job.orchestration.name, run.job.rules)
+            if _can_stream(run):
+                self._send_while_reading(run)
             else:
-                _stage_then_send(at, run, delivery)
-    except NothingSent:
-        reduce_stage(at.directory(run_id))
-        raise
-    reduce_stage(at.directory(run_id))
-    return at.ledger.runs.get(run_id)
+                self._stage_then_send(run)
+        return self.conclude(run_id)
+
+    @contextmanager
+    def concluding(self, run_id: str) -> Iterator[None]:
+        """Record how the block ended; a run that must not go on keeps no stage."""
+        try:
+            with concluded(self.context, run_id):
+                yield
+        except (NothingSent, UsageError):
+            reduce_stage(self.context.directory(run_id))
+            raise
+
+    def conclude(self, run_id: str) -> RunRecord:
+        """Conclude a run of which everything was sent; return its record."""
+        self.destination.finish(self.context, self.targets, run_id)
+        reduce_stage(self.context.directory(run_id))
+        return self.context.ledger.runs.get(run_id)
+
+    def delivery(self, run_id: str, test_event_code: str | None) -> Delivery:
+        """Return where the batches of a run go."""
+        return Delivery(run_id, self.destination, self.targets, test_event_code)
+
+    def _stage_then_send(self, run: Run) -> None:
+        context, orchestration = self.context, run.job.orchestration
+        staged = read_and_stage(context, run, self.targets, context.stop)
+        if run.chosen is None:
+            refuse_rows(orchestration, staged, run.limit, has_input=staged.has_input)
+            if note := min_rows_note(orchestration, run.limit):
+                context.observer.note(note)
+        run.job.destination.confirm(staged, run.limit, self.options.confirmation, allow_empty=self.options.allow_empty)
+        delivery = self.delivery(run.run_id, run.test_event_code)
+        send(context, delivery, [OpenBatch(batch) for batch in staged.batches])
+
+    def _send_while_reading(self, run: Run) -> None:
+        context = self.context
+        delivery = self.delivery(run.run_id, run.test_event_code)
+
+        def stage(hand_on: HandOn, unwanted: Event) -> None:
+            earlier = context.ledger.batches.all(run.run_id)
+
+            def publish(batches: Sequence[BatchRecord]) -> None:
+                context.ledger.runs.staged_early(run.run_id, batches, holder=context.lock.holder)
+                hand_on(batches)
+
+            directory = context.directory(run.run_id)
+            make_private_folder(directory)
+            streaming = StreamingStage(directory, publish, earlier)
+            hand_on(read_and_stage(context, run, self.targets, unwanted, streaming).batches)
+
+        with _telling_what_was_sent(context, run), while_reading(stage, context.stop) as batches:
+            send_streamed(context, delivery, checked_as_they_come(context, delivery, batches))
 
 
-def _need_not_wait(run: Run) -> bool:
-    """Whether events may leave before all rows are known: no later row can change them, or forbid to send them."""
-    job = run.job
-    limits = (job.orchestration.max_reject_percent, job.orchestration.min_rows)
-    may_be_forbidden = limits != (None, None) or job.file is not None
-    return not (job.rules.line_items or may_be_forbidden or run.chosen is not None)
-
-
-def _stage_then_send(at: Execution, run: Run, delivery: Delivery) -> None:
-    staged = read_and_stage(at, run, at.stop)
-    if run.chosen is None:
-        refuse_rows(run.job.orchestration, staged, run.limit, has_input=staged.has_input)
-        if note := min_rows_note(run.job.orchestration, run.limit):
-            at.observer.note(note)
-    send(at, delivery, [OpenBatch(batch) for batch in staged.batches])
-
-
-def _send_while_reading(at: Execution, run: Run, delivery: Delivery) -> None:
-    def stage(hand_on: HandOn, unwanted: Event) -> None:
-        earlier = at.ledger.batches.all(run.run_id)
-
-        def told(some: Sequence[BatchRecord]) -> None:
-            at.ledger.runs.staged_early(run.run_id, some, holder=at.lock.holder)
-            hand_on(some)
-
-        directory = at.directory(run.run_id)
-        make_private_folder(directory)
-        hand_on(read_and_stage(at, run, unwanted, Early(directory, told, earlier)).batches)
-
-    with _saying_what_was_sent(at, run), while_reading(stage, at.stop) as batches:
-        send_as_they_come(at, delivery, checked_as_they_come(at, delivery, batches))
+def _can_stream(run: Run) -> bool:
+    """Return whether events may leave before all rows are known: no later row can change or forbid them."""
+    orchestration = run.job.orchestration
+    limits = (orchestration.max_reject_percent, orchestration.min_rows)
+    may_be_forbidden = limits != (None, None) or run.job.file is not None
+    is_able = run.job.destination.capabilities.streaming and not orchestration.line_items
+    return is_able and not may_be_forbidden and run.chosen is None
 
 
 @contextmanager
-def _saying_what_was_sent(at: Execution, run: Run) -> Iterator[None]:
-    """In the block a result is read and sent. Where reading fails half way, the error tells what was delivered."""
+def _telling_what_was_sent(context: RunContext, run: Run) -> Iterator[None]:
+    """While a result is read and sent: if reading fails half way, the error tells what was delivered."""
     try:
         yield
     except SourceError as error:
-        delivered = at.ledger.runs.get(run.run_id).rows.delivered
+        delivered = context.ledger.runs.get(run.run_id).rows.delivered
         if not delivered:
             raise
         raise SourceError(
@@ -124,9 +168,16 @@ def _saying_what_was_sent(at: Execution, run: Run) -> Iterator[None]:
         ) from None
 
 
-def _refuse_unknown_event_set(job: Job) -> None:
-    if job.rules.event_source_id == UNKNOWN_EVENT_SET:
-        raise StopResumable(
-            f'The id of the offline event set "{job.destination.event_set_name}" is not known. Nothing was sent; '
-            f"`connector run {job.orchestration.name}` finds or creates it first."
-        )
+def refuse_blank_code(code: str | None) -> None:
+    """Raise UsageError for an empty code, such as that of a variable that is not set: it would send real events."""
+    if code is not None and (not code or not code.isascii() or not code.isalnum()):
+        raise UsageError(f'The test event code "{code}" is not one: it is letters and digits, such as TEST12345.')
+
+
+@contextmanager
+def open_engine(
+    context: RunContext, destination: Destination[Any], options: RunOptions, *, resuming: bool = False
+) -> Iterator[Engine]:
+    """Resolve what a destination sends to, and hold it until the block ends."""
+    with destination.resolve(context, options.confirmation, resuming=resuming) as targets:
+        yield Engine(context, destination, targets, options)

@@ -1,25 +1,27 @@
-"""Asks the warehouse, and stages the result."""
+"""Read the result of a run, and stage it."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
+from connector.config.project import Project
+from connector.destinations.base import StageContext
+from connector.destinations.context import RunContext
 from connector.ledger.records import StagedRows
-from connector.runs.cautions import cautions
-from connector.runs.context import Execution, known_keys
 from connector.runs.job import Job
 from connector.runs.phone_regions import region_questions
 from connector.runs.result import OpenResult, open_result
 from connector.runs.retention import staged_or_not_at_all
 from connector.staging.event_metrics import plain_texts
-from connector.staging.skip_delivered import Known
-from connector.staging.skip_suppressed import forgotten_by
-from connector.staging.stage import Staged, stage
-from connector.staging.streaming import Early
+from connector.staging.staged import Staged
+from connector.staging.streaming import StreamingStage
 from connector.transform.chosen import ChosenRows
 
 if TYPE_CHECKING:
+    from connector.files.scan_report import ScanReport
     from connector.runs.files import Before
 
 
@@ -35,41 +37,30 @@ class Run:
     chosen: ChosenRows | None = None
 
 
-def read_and_stage(at: Execution, run: Run, stop: Event, early: Early | None = None) -> Staged:
-    """Stages the result of a run that the ledger knows, until `stop` is set, and writes down how many rows it has.
+def read_and_stage(
+    context: RunContext, run: Run, targets: Any, stop: Event, streaming: StreamingStage | None = None
+) -> Staged:
+    """Stage the result of a run that the ledger knows, until `stop` is set, and record how many rows it has.
 
-    With `early`, batches are handed on meanwhile. Raises as `open_result` does, and StopResumable where the disk fails.
+    With `streaming`, batches are handed on meanwhile. Raises as `open_result` does, and StopResumable if the disk
+    fails.
     """
-    directory, begun = at.directory(run.run_id), early.batches if early else []
-    with staged_or_not_at_all(directory, begun), _result(at, run, stop) as result:
-        at.ledger.runs.asked(run.run_id, result.query_id)
-        for caution in cautions(at.project, run.job, result.schema):
-            at.observer.note(caution)
-        staged = stage(
-            result.rows,
-            directory,
-            result.compiled.rules,
-            known=_known(at, run),
-            forgotten=forgotten_by(at.ledger),
-            read=at.observer.read,
-            early=early,
-        )
-        _conclude_files(at, run.run_id, result)
+    directory, begun = context.directory(run.run_id), streaming.batches if streaming else []
+    with staged_or_not_at_all(directory, begun), _result(context, run, stop) as result:
+        context.ledger.runs.asked(run.run_id, result.query_id)
+        for caution in cautions(context.project, run.job, result.schema):
+            context.observer.note(caution)
+        staged = run.job.destination.stage(result.rows, targets, _stage_context(context, run, result, streaming))
+        if result.reading is not None:
+            _record_files(context, run, result.reading)
         staged.has_input = has_input(result, staged)
-    for question in region_questions(staged.phones, run.job.destination):
-        at.observer.note(question)
-    rows = StagedRows(
-        staged.read,
-        staged.rejects,
-        staged.skips,
-        staged.warnings,
-        staged.batches,
-        kept=staged.kept,
-        identical_value=plain_texts(staged.identical_value),
-    )
-    at.ledger.runs.staged(run.run_id, rows, holder=at.lock.holder)
-    events = [*(batch.events for batch in begun), *(batch.events for batch in staged.batches)]
-    at.observer.staged(sum(events), len(events))
+    for question in region_questions(staged.phones, run.job.settings):
+        context.observer.note(question)
+    context.ledger.runs.staged(run.run_id, _rows(staged), holder=context.lock.holder)
+    for note in staged.notes:
+        context.observer.note(note)
+    units, requests = sum(batch.events for batch in begun) + staged.units, len(begun) + len(staged.batches)
+    context.observer.staged(units, requests, run.job.destination.capabilities.unit)
     return staged
 
 
@@ -78,45 +69,63 @@ def has_input(result: OpenResult, staged: Staged) -> bool:
     return result.reading is None or bool(staged.read or result.reading.files)
 
 
-def _result(at: Execution, run: Run, stop: Event) -> AbstractContextManager[OpenResult]:
+def cautions(project: Project, job: Job, schema: pa.Schema | None) -> list[str]:
+    """Return a sentence for each setting, or column of the `schema`, that is probably not meant."""
+    return job.destination.cautions(project, job.template, schema, prescribed=job.has_prescribed_columns)
+
+
+def _result(context: RunContext, run: Run, stop: Event) -> AbstractContextManager[OpenResult]:
     return open_result(
         run.job,
-        at.project.directory,
+        context.project.directory,
         limit=run.limit,
         test_event_code=run.test_event_code,
         chosen=run.chosen,
         stop=stop,
         run_id=run.run_id,
-        before=_before(at, run),
+        before=_before(context, run),
     )
 
 
-def _known(at: Execution, run: Run) -> Known:
-    return known_keys(
-        at.ledger,
-        at.scope(run.job.destination),
-        run.job.destination,
+def _stage_context(context: RunContext, run: Run, result: OpenResult, streaming: StreamingStage | None) -> StageContext:
+    return StageContext(
+        ledger=context.ledger,
+        directory=context.directory(run.run_id),
+        compiler=result.compiler,
+        run_id=run.run_id,
         test_event_code=run.test_event_code,
+        limit=run.limit,
         resend_unknown=run.resend_unknown,
-        but=run.run_id,
+        on_read=context.observer.read,
+        streaming=streaming,
     )
 
 
-def _before(at: Execution, run: Run) -> "Before | None":
-    """The files that need not be read again, unless it is about rows that were left out of them."""
+def _rows(staged: Staged) -> StagedRows:
+    return StagedRows(
+        staged.read,
+        staged.rejects,
+        staged.skips,
+        staged.warnings,
+        staged.batches,
+        unchanged_members=None if staged.changes() is None else staged.unchanged,
+        kept=staged.kept,
+        identical_value=plain_texts(staged.identical_value),
+    )
+
+
+def _before(context: RunContext, run: Run) -> "Before | None":
+    """Return the files that need not be read again, unless the run is about rows that were excluded of them."""
     if run.job.file is None or run.chosen is not None or run.resend_unknown:
         return None
     from connector.runs.files import files_before
 
-    return files_before(at.ledger, run.job, at.project.target, run.test_event_code)
+    return files_before(context.ledger, run.job, context.project.target, run.test_event_code)
 
 
-def _conclude_files(at: Execution, run_id: str, result: OpenResult) -> None:
-    if result.reading is None:
-        return
-    from connector.runs.files import records, refuse_wrong, rejected_lines
+def _record_files(context: RunContext, run: Run, reading: "ScanReport") -> None:
+    from connector.runs.files import file_notes, records
 
-    refuse_wrong(result.reading)
-    for sentence in (*result.reading.notes, *rejected_lines(result.reading)):
-        at.observer.note(sentence)
-    at.ledger.files.read(run_id, records(result.reading))
+    for sentence in file_notes(context.ledger, run.job, context.project.target, reading):
+        context.observer.note(sentence)
+    context.ledger.files.read(run.run_id, records(reading))

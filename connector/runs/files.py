@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from connector.destinations.tiktok.audience.job import AudienceJob
 from connector.errors import FileRefused, Problem
 from connector.files.file_source import FileSource
 from connector.files.file_store import FileInfo
@@ -30,6 +29,8 @@ class Before:
     fingerprint: str
     timezone: str
     last: PreviousFile | None = None
+    is_skipped: bool = True
+    """Whether files that were sent are skipped: a destination that mirrors its result compares them again."""
 
     def of(self, source: FileSource, file: FileInfo) -> SentFile | None:
         """The same file, where it was sent before. Only one of which the size is known is gone through for that."""
@@ -47,16 +48,17 @@ def files_before(ledger: Ledger, job: Job, target: str, test_event_code: str | N
     """What earlier runs sent; None where that does not matter, as for a query, and for test events."""
     if job.file is None or test_event_code is not None:
         return None
-    sent = ledger.files.sent(job.orchestration.name, Scope(target, job.destination.api_url))
+    sent = ledger.files.sent(job.orchestration.name, Scope(target, job.settings.api_url))
     files = {(one.size, one.digest): one for one in sent}
-    return Before(files, job.fingerprint, job.destination.timezone, last_sent(ledger, job, target))
+    skipped = job.destination.capabilities.deduplication
+    return Before(files, job.fingerprint, job.destination.timezone, last_sent(ledger, job, target), skipped)
 
 
-def last_sent(ledger: Ledger, job: Job | AudienceJob, target: str) -> PreviousFile | None:
+def last_sent(ledger: Ledger, job: Job, target: str) -> PreviousFile | None:
     """Return the file that the orchestration sent last; None for a query, or when its columns were not recorded."""
     if job.file is None:
         return None
-    found = ledger.files.last_columns(job.orchestration.name, Scope(target, job.destination.api_url))
+    found = ledger.files.last_columns(job.orchestration.name, Scope(target, job.settings.api_url))
     return PreviousFile(found.name, found.run_id, found.columns) if found else None
 
 
@@ -66,6 +68,9 @@ def leave_out_sent(source: FileSource, job: Job, before: Before, *, limit: int |
     One that was sent under other settings is read again: what was delivered of it is known row by row. More files of
     the program's than it takes in a day are `refused`, once it is known what else is wrong with them.
     """
+    if not before.is_skipped:
+        source.compare_with(before.last)
+        return
     known = {file: before.of(source, file) for file in source.files}
     gone = [file for file, sent in known.items() if sent and sent.fingerprint == before.fingerprint]
     new = sum(sent is None for sent in known.values())
@@ -135,9 +140,17 @@ def rejected_lines(reading: ScanReport) -> Iterator[str]:
         yield f"{file}: {kind}: line{'s' * (count > 1)} {', '.join(map(str, lines))}{more}."
 
 
-def unchanged(ledger: Ledger, job: AudienceJob, target: str, reading: ScanReport) -> Iterator[str]:
+def file_notes(ledger: Ledger, job: Job, target: str, reading: ScanReport) -> list[str]:
+    """Return what is worth knowing about the files that were read. Raises FileRefused if one is wrong."""
+    refuse_wrong(reading)
+    is_compared = job.destination.capabilities.mirrors
+    sent_before = _unchanged(ledger, job, target, reading) if is_compared else ()
+    return [*sent_before, *reading.notes, *rejected_lines(reading)]
+
+
+def _unchanged(ledger: Ledger, job: Job, target: str, reading: ScanReport) -> Iterator[str]:
     """A sentence on each file of an audience that was sent before. It is compared again: the audience may differ."""
-    sent = ledger.files.sent(job.orchestration.name, Scope(target, job.destination.api_url))
+    sent = ledger.files.sent(job.orchestration.name, Scope(target, job.settings.api_url))
     known = {(one.size, one.digest): one.run_id for one in sent}
     for file in reading.files:
         if run_id := known.get((file.size, file.digest)):

@@ -1,13 +1,13 @@
 """The question whether phone numbers without a country code are read with the right region."""
 
-from connector.config.destination import Destination
+from connector.config.destination import DestinationSettings
 from connector.hashed import PhoneCounts
 
 LEAST = 10
 """Phone numbers that a column gives before its invalid ones say something of the region."""
 
 
-def region_questions(phones: PhoneCounts, destination: Destination) -> list[str]:
+def region_questions(phones: PhoneCounts, destination: DestinationSettings) -> list[str]:
     """A sentence for each column that gives more invalid phone numbers than valid ones."""
     return [
         f'{invalid:,} of {given:,} phone numbers in the column "{column}" are invalid. Is default_region: '

@@ -1,11 +1,14 @@
-"""Goes on with runs that ended before all of their events were sent."""
+"""Resume runs that ended before all of their batches were sent."""
 
 import threading
 from datetime import UTC, datetime
+from shutil import rmtree
+from typing import Any
 
-from connector.config.destination import EventsDestination
+from connector.config.places import SIMULATOR
 from connector.config.project import Project
-from connector.destinations.tiktok.audience.job import is_audience
+from connector.destinations.base import Destination
+from connector.destinations.registry import destination_of
 from connector.errors import (
     AnswersLost,
     ConfigurationError,
@@ -21,18 +24,19 @@ from connector.ledger.records import OpenBatch, RunRecord
 from connector.observer import Observer
 from connector.outcomes import RunStatus
 from connector.runs.access import check_access
-from connector.runs.context import REPEATABLE, Execution, execution
-from connector.runs.deliver import Delivery, concluded, send
-from connector.runs.engine import begin, carry_out
+from connector.runs.context import run_context
+from connector.runs.deliver import send
+from connector.runs.engine import Engine, RunOptions, open_engine
 from connector.runs.extract import Run
-from connector.runs.job import Job, job_now
+from connector.runs.job import Job, current_job
 from connector.runs.retention import reduce_stage
 from connector.runs.row_limits import refuse_recorded_rows
 from connector.runs.row_selection import chosen_rows
-from connector.staging.recheck import leave_out_delivered, leave_out_suppressed
 
 DIED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED})
 """A run of which nothing was staged is read again by itself where it was cut off, not where an error ended it."""
+
+SUPERSEDED = "Interrupted before anything was sent; the next run reads the result again."
 
 
 def resume_run(
@@ -43,70 +47,94 @@ def resume_run(
     *,
     resend_unknown: bool = False,
 ) -> RunRecord:
-    """Finishes the run with this id, else the last one that can be finished. The record is as after `connector run`.
+    """Finish the run with this id, else the last one that can be finished. The record is as after `connector run`.
 
-    Raises UsageError where there is none, AccessRefused, LockedError where it is under way, ConfigurationError where
-    the destination has changed since, StopResumable and Interrupted as a run does.
+    Raises UsageError if there is none, AccessRefused, LockedError if it is under way, ConfigurationError if the
+    destination has changed since, StopResumable and Interrupted as a run does.
     """
+    options = RunOptions(resend_unknown=resend_unknown)
     if run_id is not None:
         record = run_named(project, run_id)
         if not _can_go_on(record, named=True):
             raise UsageError(f"Run {run_id} ({record.status}) has nothing left that could still be sent.")
-        return _resume(project, record, observer, stop, resend_unknown=resend_unknown)
+        return _resume(project, record, observer, stop, options)
     for record in _candidates(project):
         try:
-            return _resume(project, record, observer, stop, resend_unknown=resend_unknown)
+            return _resume(project, record, observer, stop, options)
         except LockedError:
             if record.status is not RunStatus.RUNNING:
                 raise
     raise UsageError("There is no run to resume: none was interrupted or stopped.")
 
 
-def finish_interrupted(at: Execution, job: Job, *, resend_unknown: bool) -> None:
-    """Finishes what earlier runs of the orchestration left, oldest first; `job` is what it would do now.
+def finish_interrupted(engine: Engine, job: Job) -> None:
+    """Finish what earlier runs of the orchestration left, oldest first; `job` is what it would do now.
 
     What is staged on another machine is left to it, and events that may have been taken too long ago are left
-    pending. Raises what a run raises where one cannot be finished, unless it was another job.
+    pending. Raises what a run raises if one cannot be finished, unless it was another job.
     """
-    for record in at.ledger.runs.unfinished(job.orchestration.name, at.scope(job.destination)):
-        if not _can_go_on(record, named=False):
+    context = engine.context
+    for record in context.ledger.runs.unfinished(job.orchestration.name, context.scope(job.settings)):
+        if _is_superseded(engine, record):
+            _supersede(engine, record)
+        elif not _can_go_on(record, named=False):
             continue
-        if _is_elsewhere(at, record):
-            at.observer.note(_elsewhere(record))
-        elif record.staged and not (resend_unknown or _worth_it(at, record)):
-            at.observer.note(f"Run {record.run_id}: {_uncertain(at.ledger.batches.open(record.run_id))}")
+        elif _is_elsewhere(engine, record):
+            context.observer.note(_elsewhere(record))
+        elif record.staged and not (engine.options.resend_unknown or _can_change(engine, record)):
+            open_batches = context.ledger.batches.open(record.run_id)
+            context.observer.note(f"Run {record.run_id}: {_uncertain(open_batches)}")
         else:
-            _finish(at, record, job, resend_unknown=resend_unknown)
+            _finish(engine, record, job)
 
 
-def _finish(at: Execution, record: RunRecord, job: Job, *, resend_unknown: bool) -> None:
-    """A run that is refused as it is staged, and would be staged otherwise now, holds up no other."""
+def _is_superseded(engine: Engine, record: RunRecord) -> bool:
+    """Return whether the next run of a destination that mirrors its result does what this one left to do.
+
+    It does where nothing was staged, or was staged for a simulator that is gone.
+    """
+    if not (record.resumable and engine.destination.capabilities.mirrors):
+        return False
+    return not record.staged or (engine.destination.settings.api_url == SIMULATOR and not _is_elsewhere(engine, record))
+
+
+def _supersede(engine: Engine, record: RunRecord) -> None:
+    """Leave what a run read to another run."""
+    engine.context.ledger.runs.finish(record.run_id, RunStatus.INTERRUPTED, error=SUPERSEDED, resumable=False)
+    rmtree(engine.context.directory(record.run_id), ignore_errors=True)
+
+
+def _finish(engine: Engine, record: RunRecord, job: Job) -> None:
+    """Resume a run; one that is refused as it is staged, and would be staged otherwise now, holds up no other."""
+    context = engine.context
     try:
-        done = _go_on(at, record, resend_unknown=resend_unknown)
+        done = _go_on(engine, record)
     except RefusedAlike as refused:
         if record.fingerprint == job.fingerprint:
             raise
-        at.ledger.runs.give_up(record.run_id)
-        reduce_stage(at.directory(record.run_id))
-        at.observer.note(
+        context.ledger.runs.give_up(record.run_id)
+        reduce_stage(context.directory(record.run_id))
+        context.observer.note(
             f"Run {record.run_id} is given up, since the orchestration has changed and what was staged for it is "
             f"refused: {refused.message}"
         )
     except NothingSent as failed:
-        at.observer.note(f"Run {record.run_id} failed: {failed.message}")
+        context.observer.note(f"Run {record.run_id} failed: {failed.message}")
     except CorruptStage as corrupt:
-        abandon(at, record, corrupt)
+        _abandon(engine, record, corrupt)
     except AnswersLost as lost:
-        at.observer.note(f"Run {record.run_id}: {lost.message}")
+        context.observer.note(f"Run {record.run_id}: {lost.message}")
     else:
-        at.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
+        context.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
 
 
-def abandon(at: Execution, record: RunRecord, corrupt: CorruptStage) -> None:
+def _abandon(engine: Engine, record: RunRecord, corrupt: CorruptStage) -> None:
     """End a run whose stage cannot be used, and report why; another run reads its pending rows."""
-    at.ledger.runs.give_up(record.run_id)
-    reduce_stage(at.directory(record.run_id))
-    at.observer.note(f"Run {record.run_id} is given up: {corrupt.fault}. What it did not deliver is read again.")
+    context = engine.context
+    context.ledger.runs.give_up(record.run_id)
+    reduce_stage(context.directory(record.run_id))
+    context.observer.note(f"Run {record.run_id} is given up: {corrupt.fault}. What it did not deliver is read again.")
+    engine.destination.acknowledge(context, engine.targets)
 
 
 def _candidates(project: Project) -> list[RunRecord]:
@@ -118,88 +146,88 @@ def _candidates(project: Project) -> list[RunRecord]:
 
 
 def _resume(
-    project: Project, record: RunRecord, observer: Observer, stop: threading.Event, *, resend_unknown: bool
+    project: Project, record: RunRecord, observer: Observer, stop: threading.Event, options: RunOptions
 ) -> RunRecord:
     project = project.under(record.target)
     allowed = check_access(project, "resume", record.orchestration, record.run_id)
-    if is_audience(project, record.orchestration):
-        from connector.destinations.tiktok.audience.run import AudienceOptions, resume_audience
+    with run_context(project, record.orchestration, observer, stop) as context:
+        allowed.written(context.ledger)
+        destination = same_destination(project, record)
+        with open_engine(context, destination, options, resuming=True) as engine:
+            record = context.ledger.runs.get(record.run_id)
+            if record.staged and _is_superseded(engine, record):
+                _supersede(engine, record)
+                return _start_over(engine, record)
+            try:
+                return _go_on(engine, record)
+            except CorruptStage as corrupt:
+                _abandon(engine, record, corrupt)
+                return _start_over(engine, record)
 
-        return resume_audience(project, record, AudienceOptions(), allowed, observer, stop)
-    with execution(project, record.orchestration, observer, stop) as at:
-        allowed.written(at.ledger)
-        record = at.ledger.runs.get(record.run_id)
-        try:
-            return _go_on(at, record, resend_unknown=resend_unknown)
-        except CorruptStage as corrupt:
-            abandon(at, record, corrupt)
-            return _start_over(at, record, resend_unknown=resend_unknown)
 
-
-def _go_on(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunRecord:
-    destination = destination_of(at.project, record)
-    if _is_elsewhere(at, record):
+def _go_on(engine: Engine, record: RunRecord) -> RunRecord:
+    context = engine.context
+    if _is_elsewhere(engine, record):
         raise StopResumable(_elsewhere(record))
-    at.ledger.runs.resume(record.run_id, holder=at.lock.holder, host=at.lock.host)
-    at.observer.resumed(record.run_id, record.orchestration, record.target)
+    context.ledger.runs.resume(record.run_id, holder=context.lock.holder, host=context.lock.host)
+    context.observer.resumed(record.run_id, record.orchestration, record.target)
     if not record.staged:
-        return _read_again(at, record, resend_unknown=resend_unknown)
-    try:
-        with concluded(at, record.run_id):
-            refuse_recorded_rows(at.project.orchestration(record.orchestration), record)
-            _send_open(at, record, destination, resend_unknown=resend_unknown)
-    except NothingSent:
-        reduce_stage(at.directory(record.run_id))
-        raise
-    reduce_stage(at.directory(record.run_id))
-    return at.ledger.runs.get(record.run_id)
+        return _read_again(engine, record)
+    with engine.concluding(record.run_id):
+        refuse_recorded_rows(context.project.orchestration(record.orchestration), record)
+        _send_open(engine, record)
+    return engine.conclude(record.run_id)
 
 
-def _read_again(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunRecord:
+def _read_again(engine: Engine, record: RunRecord) -> RunRecord:
+    context = engine.context
+
     def prepared() -> Run:
-        if at.ledger.batches.open(record.run_id):
-            _send_open(at, record, destination_of(at.project, record), resend_unknown=resend_unknown)
-        job = job_now(at.project, record.orchestration, at.ledger)
-        return _same(at, record, record.run_id, job, resend_unknown=resend_unknown)
+        if context.ledger.batches.open(record.run_id):
+            _send_open(engine, record)
+        job = current_job(context.project, record.orchestration, context.ledger)
+        return _same(engine, record, record.run_id, job)
 
-    return carry_out(at, record.run_id, prepared)
+    return engine.execute(record.run_id, prepared)
 
 
-def _start_over(at: Execution, record: RunRecord, *, resend_unknown: bool) -> RunRecord:
-    """Reads what a run read again, as another run: what the first delivered is skipped like that of any other."""
-    job = job_now(at.project, record.orchestration, at.ledger)
-    run_id = begin(
-        at,
+def _start_over(engine: Engine, record: RunRecord) -> RunRecord:
+    """Read what a run read again, as another run: what the first delivered is skipped like that of any other."""
+    job = current_job(engine.context.project, record.orchestration, engine.context.ledger)
+    run_id = engine.create(
         job,
         test_event_code=record.test_event_code,
         limit=record.row_limit,
         retry_of=record.retry_of,
         retry_reason=record.retry_reason,
     )
-    return carry_out(at, run_id, lambda: _same(at, record, run_id, job, resend_unknown=resend_unknown))
+    return engine.execute(run_id, lambda: _same(engine, record, run_id, job))
 
 
-def _same(at: Execution, record: RunRecord, run_id: str, job: Job, *, resend_unknown: bool) -> Run:
-    """A run of what another one read."""
-    chosen = chosen_rows(at, record.retry_of, record.retry_reason) if record.retry_of else None
+def _same(engine: Engine, record: RunRecord, run_id: str, job: Job) -> Run:
+    """Return a run of what another one read."""
+    chosen = chosen_rows(engine.context, record.retry_of, record.retry_reason) if record.retry_of else None
+    resend_unknown = engine.options.resend_unknown
     return Run(run_id, job, record.test_event_code, record.row_limit, resend_unknown, chosen)
 
 
-def _send_open(at: Execution, record: RunRecord, destination: EventsDestination, *, resend_unknown: bool) -> None:
-    leave_out_suppressed(at, record)
-    leave_out_delivered(at, record, destination, resend_unknown=resend_unknown)
-    known = at.ledger.batches.open(record.run_id)
-    safe = [batch for batch in known if resend_unknown or not _too_late(batch)]
-    at.observer.staged(sum(events for batch in safe for _, events in batch.gaps()), len(safe))
-    send(at, Delivery(record.run_id, destination, record.test_event_code), safe)
+def _send_open(engine: Engine, record: RunRecord) -> None:
+    context, destination, resend_unknown = engine.context, engine.destination, engine.options.resend_unknown
+    destination.recheck(context, engine.targets, record, resend_unknown=resend_unknown)
+    known = context.ledger.batches.open(record.run_id)
+    safe = [batch for batch in known if resend_unknown or not _is_too_late(engine, batch)]
+    units = sum(batch.record.members or sum(events for _, events in batch.gaps()) for batch in safe)
+    context.observer.staged(units, len(safe), destination.capabilities.unit)
+    send(context, engine.delivery(record.run_id, record.test_event_code), safe)
     if left := [batch for batch in known if batch not in safe]:
         raise AnswersLost(_uncertain(left))
 
 
-def _worth_it(at: Execution, record: RunRecord) -> bool:
-    """Whether going on with a staged run can change anything."""
-    known = at.ledger.batches.open(record.run_id)
-    return not known or record.status is RunStatus.RUNNING or any(not _too_late(batch) for batch in known)
+def _can_change(engine: Engine, record: RunRecord) -> bool:
+    """Return whether resuming a staged run can change anything."""
+    known = engine.context.ledger.batches.open(record.run_id)
+    is_running = record.status is RunStatus.RUNNING
+    return not known or is_running or any(not _is_too_late(engine, batch) for batch in known)
 
 
 def _uncertain(late: list[OpenBatch]) -> str:
@@ -210,9 +238,10 @@ def _uncertain(late: list[OpenBatch]) -> str:
     )
 
 
-def _is_elsewhere(at: Execution, record: RunRecord) -> bool:
-    """Whether another machine may have the stage of a run; where none can, what is not here is lost."""
-    return at.ledger.database.is_shared and record.begun and not at.directory(record.run_id).exists()
+def _is_elsewhere(engine: Engine, record: RunRecord) -> bool:
+    """Return whether another machine may have the stage of a run; if none can, what is not here is lost."""
+    context = engine.context
+    return context.ledger.database.is_shared and record.begun and not context.directory(record.run_id).exists()
 
 
 def _elsewhere(record: RunRecord) -> str:
@@ -223,19 +252,19 @@ def _elsewhere(record: RunRecord) -> str:
     )
 
 
-def destination_of(project: Project, record: RunRecord) -> EventsDestination:
-    """Where a run's orchestration goes now. Raises ConfigurationError where that is another place."""
-    destination = project.orchestration(record.orchestration).destination
-    if isinstance(destination, EventsDestination) and destination.api_url == record.api_url:
-        return destination
+def same_destination(project: Project, record: RunRecord) -> Destination[Any]:
+    """Return where a run's orchestration goes now. Raises ConfigurationError if that is another place."""
+    settings = project.orchestration(record.orchestration).destination
+    if settings.api_url == record.api_url:
+        return destination_of(settings)
     raise ConfigurationError(
         f'Run {record.run_id} was meant for {record.api_url}, but "{record.orchestration}" goes to '
-        f"{destination.api_url} now: a stage is not sent to another destination."
+        f"{settings.api_url} now: a stage is not sent to another destination."
     )
 
 
 def _can_go_on(run: RunRecord, *, named: bool) -> bool:
-    """Whether something is left to do, be it only to end the run.
+    """Return whether something is left to do, be it only to end the run.
 
     One that an error ended before anything of it was staged goes on only if it is named.
     """
@@ -246,5 +275,8 @@ def _can_go_on(run: RunRecord, *, named: bool) -> bool:
     return named or run.begun or run.status in DIED
 
 
-def _too_late(batch: OpenBatch) -> bool:
-    return batch.uncertain and batch.sent_at is not None and datetime.now(UTC) - batch.sent_at > REPEATABLE
+def _is_too_late(engine: Engine, batch: OpenBatch) -> bool:
+    window = engine.destination.capabilities.resend_window
+    if window is None or not batch.uncertain or batch.sent_at is None:
+        return False
+    return datetime.now(UTC) - batch.sent_at > window

@@ -4,18 +4,17 @@ import threading
 
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
-from connector.destinations.tiktok.audience.job import is_audience
 from connector.errors import UsageError
 from connector.ledger.project_ledger import run_named
 from connector.ledger.records import RunRecord
 from connector.observer import Observer
 from connector.outcomes import Reason, RunStatus
 from connector.runs.access import check_access
-from connector.runs.context import execution
-from connector.runs.engine import begin, carry_out
+from connector.runs.context import run_context
+from connector.runs.engine import RunOptions, open_engine
 from connector.runs.extract import Run
-from connector.runs.job import job_now
-from connector.runs.resume import destination_of
+from connector.runs.job import current_job
+from connector.runs.resume import same_destination
 from connector.runs.row_selection import chosen_rows
 
 
@@ -31,19 +30,20 @@ def retry_run(
     _check_finished(record)
     project = project.under(record.target)
     allowed = check_access(project, "retry", record.orchestration)
-    if is_audience(project, record.orchestration):
+    destination = same_destination(project, record)
+    if not destination.capabilities.deduplication:
         raise UsageError(
             f"An audience is not retried: `connector run {record.orchestration}` compares it with its query again."
         )
-    destination_of(project, record)
-    with execution(project, record.orchestration, observer, stop) as at:
-        chosen = chosen_rows(at, run_id, reason)
-        job = job_now(at.project, record.orchestration, at.ledger)
-        line = allowed.written(at.ledger)
+    with run_context(project, record.orchestration, observer, stop) as context:
+        chosen = chosen_rows(context, run_id, reason)
+        job = current_job(context.project, record.orchestration, context.ledger)
+        line = allowed.written(context.ledger)
         code, limit = record.test_event_code, record.row_limit
-        new = begin(at, job, test_event_code=code, limit=limit, retry_of=run_id, retry_reason=reason)
-        at.ledger.audit.began(line, new)
-        return carry_out(at, new, lambda: Run(new, job, code, limit, chosen=chosen))
+        with open_engine(context, destination, RunOptions(), resuming=True) as engine:
+            new = engine.create(job, test_event_code=code, limit=limit, retry_of=run_id, retry_reason=reason)
+            context.ledger.audit.began(line, new)
+            return engine.execute(new, lambda: Run(new, job, code, limit, chosen=chosen))
 
 
 def _check_finished(record: RunRecord) -> None:

@@ -1,12 +1,12 @@
 """Which rows a retried run left out."""
 
+from connector.destinations.context import RunContext
 from connector.errors import UsageError
 from connector.ledger.left_out import left_out
-from connector.runs.context import Execution
 from connector.transform.chosen import ChosenRows
 
 
-def chosen_rows(at: Execution, run_id: str, reason: str | None) -> ChosenRows:
+def chosen_rows(at: RunContext, run_id: str, reason: str | None) -> ChosenRows:
     """The rows that a run rejected, or was refused, for `reason` (None: any). Raises UsageError where none are kept."""
     directory = at.directory(run_id)
     chosen = ChosenRows.like(left_out(directory, reason=reason, outcome="rejected"))

@@ -7,7 +7,6 @@ from datetime import datetime
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.schedule import Schedule
-from connector.destinations.tiktok.audience.job import is_audience, prepare_audience
 from connector.errors import AccessRefused, ConfigurationError, Problem
 from connector.notifications.notifier import check_notifications
 from connector.queries.query_template import RunVariables
@@ -64,8 +63,7 @@ def build_plan(project: Project, now: datetime) -> SchedulePlan:
 
 
 def _scheduled_orchestration(project: Project, name: str, now: datetime) -> ScheduledOrchestration:
-    run = RunVariables(started_at=now)
-    job = prepare_audience(project, name, run) if is_audience(project, name) else prepare(project, name, run)
+    job = prepare(project, name, RunVariables(started_at=now))
     schedule = job.orchestration.schedule
     if schedule is None:
         raise ConfigurationError(f'The orchestration "{name}" is automatic and has no schedule.')

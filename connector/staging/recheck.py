@@ -1,21 +1,21 @@
 """What is open of a run, compared with what other runs have delivered meanwhile."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.config.destination import EventsDestination
-from connector.ledger.records import OpenBatch, Part, RunRecord
+from connector.ledger.ledger import Ledger
+from connector.ledger.records import OpenBatch, Part
 from connector.outcomes import Skip
-from connector.runs.context import Execution, known_keys
 from connector.stage.cutting import BATCH_EVENTS
 from connector.stage.keys import Keys, halves
 from connector.stage.known import KeySet, Sieve
 from connector.stage.reader import StageReader
-from connector.staging.skip_delivered import KEYS_AT_ONCE, likely_known
+from connector.staging.skip_delivered import KEYS_AT_ONCE, Known, likely_known
 from connector.staging.skip_suppressed import forgotten_by
 
 _BATCHES_AT_ONCE = KEYS_AT_ONCE // BATCH_EVENTS
@@ -23,20 +23,10 @@ _BATCHES_AT_ONCE = KEYS_AT_ONCE // BATCH_EVENTS
 _Flags = npt.NDArray[np.bool_]
 
 
-def leave_out_delivered(
-    at: Execution, record: RunRecord, destination: EventsDestination, *, resend_unknown: bool
-) -> None:
-    """Skips the open events of a staged run that another run has delivered since, or may have."""
-    batches = at.ledger.batches.open(record.run_id)
-    known = known_keys(
-        at.ledger,
-        at.scope(destination),
-        destination,
-        test_event_code=record.test_event_code,
-        resend_unknown=resend_unknown,
-        but=record.run_id,
-    )
-    with StageReader(at.directory(record.run_id)) as stage:
+def leave_out_delivered(ledger: Ledger, run_id: str, directory: Path, known: Known) -> None:
+    """Skip the open events of a staged run that another run has delivered since, or may have."""
+    batches = ledger.batches.open(run_id)
+    with StageReader(directory) as stage:
         for start in range(0, len(batches), _BATCHES_AT_ONCE):
             some = batches[start : start + _BATCHES_AT_ONCE]
             keys = np.concatenate([_keys(stage, batch) for batch in some])
@@ -44,20 +34,20 @@ def leave_out_delivered(
             sets = KeySet(delivered), KeySet(lost)
             for batch in some if len(delivered) or len(lost) else ():
                 for part in _skipped(stage, batch, *sets):
-                    at.ledger.batches.settled(record.run_id, part)
+                    ledger.batches.settled(run_id, part)
 
 
-def leave_out_suppressed(at: Execution, record: RunRecord) -> None:
-    """Skips the open events of a staged run about people who are to be forgotten since."""
-    forgotten = forgotten_by(at.ledger)
+def leave_out_suppressed(ledger: Ledger, run_id: str, directory: Path) -> None:
+    """Skip the open events of a staged run about people who are to be forgotten since."""
+    forgotten = forgotten_by(ledger)
     if not forgotten:
         return
-    with StageReader(at.directory(record.run_id)) as stage:
-        for batch in at.ledger.batches.open(record.run_id):
+    with StageReader(directory) as stage:
+        for batch in ledger.batches.open(run_id):
             events = _events(stage, batch)
             about = forgotten.among(events) & open_events(batch, events.num_rows)
             for part in skipped_parts(batch, events, Skip.SUPPRESSED, about):
-                at.ledger.batches.settled(record.run_id, part)
+                ledger.batches.settled(run_id, part)
 
 
 def _keys(stage: StageReader, batch: OpenBatch) -> Keys:

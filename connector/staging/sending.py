@@ -1,7 +1,8 @@
-"""Staged batches leave for the service; the ledger is told of each before and after."""
+"""Read staged batches for delivery, and record in the ledger each before it leaves and after it was answered."""
 
 from binascii import unhexlify
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -15,33 +16,73 @@ from connector.delivery.batch import Batch, BatchState
 from connector.hashed import PERSON_DIGITS
 from connector.ledger.ledger import Ledger
 from connector.ledger.left_out import LeftOutWriter
-from connector.ledger.records import BatchKeys, BatchRecord, OpenBatch, Part, RequestRecord
+from connector.ledger.records import BatchKeys, BatchRecord, MemberChange, OpenBatch, Part, RequestRecord
 from connector.outcomes import Reason
 from connector.stage.keys import halves
 from connector.stage.reader import StageReader
 from connector.staging.event_metrics import figures_of
 from connector.staging.skip_suppressed import forgotten_by
-from connector.transform.events import ANSWER, left_out_rows
+from connector.transform.events import ANSWER
 from connector.transform.grouping import payload
 from connector.transform.texts import in_memory
 
-Delivered = Callable[[int], None]
-"""Told of each number of events that were just delivered."""
+OnSettled = Callable[[int], None]
+"""Called with each number of units that were just delivered or refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the ledger keeps of a batch before it leaves: the keys of its events, or what it does to an audience."""
+
+    keys: BatchKeys | None = None
+    changes: Sequence[MemberChange] = ()
+
+
+NO_RECEIPT = Receipt()
+
+
+class BatchCodec(Protocol):
+    """What a destination makes of staged events."""
+
+    def encode(self, events: pa.RecordBatch) -> memoryview:
+        """Return events as they stand in a request, joined by commas."""
+
+    def receipt(self, batch: OpenBatch, events: pa.RecordBatch) -> Receipt:
+        """Return what the ledger keeps of a batch; `events` are all of it."""
+
+    def members(self, events: pa.RecordBatch) -> int | None:
+        """Return the identifiers of events; None for a destination that counts events."""
+
+
+class EventCodec:
+    """Events (schema EVENTS), whose keys are kept until a moment; None: not at all."""
+
+    def __init__(self, keep_until: datetime | None = None) -> None:
+        self._keep_until = keep_until
+
+    def encode(self, events: pa.RecordBatch) -> memoryview:
+        """Return the JSON of events, joined by commas."""
+        return payload(events)
+
+    def receipt(self, _: OpenBatch, events: pa.RecordBatch) -> Receipt:
+        """Return the keys of all events of a batch."""
+        return Receipt(keys_of(events, self._keep_until)) if self._keep_until else NO_RECEIPT
+
+    def members(self, _: pa.RecordBatch) -> None:
+        """Return None: events are counted."""
 
 
 class StagedBatches:
     """What is open of a stage, as delivery takes it: batches, and parts of those that were cut before.
 
-    With `keep_until` the keys of each batch are handed out once, to be kept for so long.
+    The receipt of each batch is handed out once.
     """
 
-    def __init__(
-        self, directory: Path, open_batches: Iterable[OpenBatch], *, keep_until: datetime | None = None
-    ) -> None:
+    def __init__(self, directory: Path, open_batches: Iterable[OpenBatch], codec: BatchCodec) -> None:
         self._coming, self._open = open_batches, dict[int, OpenBatch]()
         self._stage = StageReader(directory)
-        self._keep_until = keep_until
-        self._keys: dict[int, BatchKeys] = {}
+        self._codec = codec
+        self._receipts: dict[int, Receipt] = {}
         self._figures: dict[tuple[int, int, int], Mapping[str, Any] | None] = {}
         self._lock = Lock()
 
@@ -49,13 +90,17 @@ class StagedBatches:
         for batch in self._coming:
             self._open[batch.record.number] = batch
             events = self.events(batch.record.number)
-            self._note(batch, events)
+            self._receipts[batch.record.number] = self._codec.receipt(batch, events)
             for first, count in batch.gaps():
                 yield self._batch(batch.record, events.slice(first, count), first)
 
-    def keys(self, number: int) -> BatchKeys | None:
-        """The keys of a batch; None where they are not kept, or were handed out."""
-        return self._keys.pop(number, None)
+    def receipt(self, number: int) -> Receipt:
+        """Return what the ledger keeps of a batch, once; then nothing."""
+        return self._receipts.pop(number, NO_RECEIPT)
+
+    def members(self, batch: Batch) -> int | None:
+        """Return the identifiers of a batch, or a part of one; None for a destination that counts events."""
+        return self._codec.members(self.events(batch.number).slice(batch.offset, batch.events))
 
     def figures(self, batch: Batch) -> Mapping[str, Any] | None:
         """What is learnt of a batch, or a part of one, once it is delivered; handed out once."""
@@ -85,16 +130,6 @@ class StagedBatches:
         """Closes the files."""
         self._stage.close()
 
-    def _note(self, batch: OpenBatch, events: pa.RecordBatch) -> None:
-        """Takes down what has to be kept of a batch before it leaves."""
-        if self._keep_until:
-            self._keys[batch.record.number] = keys_of(events, self._keep_until)
-
-    @staticmethod
-    def _payload(events: pa.RecordBatch) -> memoryview:
-        """The JSON of all events, joined by commas."""
-        return payload(events)
-
     def _batch(self, record: BatchRecord, events: pa.RecordBatch, offset: int) -> Batch:
         self._figures[record.number, offset, events.num_rows] = figures_of(events, datetime.now(UTC))
         ends = events["rows"].offsets
@@ -105,7 +140,7 @@ class StagedBatches:
             record.route,
             events.num_rows,
             rows,
-            self._payload(events),
+            self._codec.encode(events),
             offset,
             lambda event: row_numbers[event].as_py() or [],
         )
@@ -117,14 +152,17 @@ class LedgerRecorder:
     What is written is that of the process that holds the run; once another does, LockedError is raised.
     """
 
-    def __init__(self, ledger: Ledger, run_id: str, batches: StagedBatches, holder: str, told: Delivered) -> None:
-        self._ledger, self._run_id, self._batches, self._holder, self._told = ledger, run_id, batches, holder, told
+    def __init__(self, ledger: Ledger, run_id: str, batches: StagedBatches, holder: str, on_settled: OnSettled) -> None:
+        self._ledger, self._run_id, self._batches, self._holder = ledger, run_id, batches, holder
+        self._on_settled = on_settled
         self._settling: dict[tuple[int, int], RequestRecord] = {}
 
     def sending(self, batch: Batch) -> None:
         """See `Recorder.sending`."""
-        keys = self._batches.keys(batch.number)
-        self._ledger.batches.sending(self._run_id, batch.number, holder=self._holder, keys=keys)
+        receipt = self._batches.receipt(batch.number)
+        self._ledger.batches.sending(
+            self._run_id, batch.number, holder=self._holder, keys=receipt.keys, changes=receipt.changes
+        )
 
     def answered(self, batch: Batch, answer: Answer, attempts: int) -> None:
         """See `Recorder.answered`."""
@@ -152,14 +190,11 @@ class LedgerRecorder:
             self._ledger.batches.not_settled(self._run_id, batch.number, state)
             return
         request = self._settling.pop((batch.number, batch.offset), None)
-        self._ledger.batches.settled(self._run_id, self._part(batch, state, answer), request)
-        self._told(self._size(batch))
+        members = self._batches.members(batch)
+        self._ledger.batches.settled(self._run_id, self._part(batch, state, answer, members or 0), request)
+        self._on_settled(batch.events if members is None else members)
 
-    def _size(self, batch: Batch) -> int:
-        """How much of what the user is told of a batch holds."""
-        return batch.events
-
-    def _part(self, batch: Batch, state: BatchState, answer: Answer | None) -> Part:
+    def _part(self, batch: Batch, state: BatchState, answer: Answer | None, members: int) -> Part:
         refused = answer if state is BatchState.REFUSED else None
         figures = self._batches.figures(batch)
         return Part(
@@ -173,6 +208,7 @@ class LedgerRecorder:
             message=refused.message if refused else None,
             whole=not self._batches.is_part(batch),
             figures=figures if state is BatchState.DELIVERED else None,
+            members=members,
         )
 
 
@@ -191,7 +227,7 @@ class LeftOut(Protocol):
         """A row for each row of each event; `answers` are those to each event."""
 
 
-def write_left_out(ledger: Ledger, run_id: str, directory: Path, rows: LeftOut = left_out_rows) -> None:
+def write_left_out(ledger: Ledger, run_id: str, directory: Path, rows: LeftOut) -> None:
     """Writes the rows that were left out since the run was staged, as the ledger knows them."""
     writer, forgotten = LeftOutWriter(directory, "sending"), forgotten_by(ledger)
     with StageReader(directory) as stage:

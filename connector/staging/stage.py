@@ -1,10 +1,8 @@
 """The query's result, hashed, onto disk: after this the warehouse is needed no more."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.disk import make_private_folder, sync
-from connector.hashed import HashedEvents, HashedRows, PhoneCounts
+from connector.hashed import HashedEvents, HashedRows
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
 from connector.stage.key_file import KeyFile
@@ -23,7 +21,8 @@ from connector.staging.compaction import is_sparse, left_of
 from connector.staging.deduplicate import Settlement, bar_incomplete, settle
 from connector.staging.skip_delivered import Known, leave_out_known, nothing_known
 from connector.staging.skip_suppressed import leave_out_forgotten
-from connector.staging.streaming import Early
+from connector.staging.staged import Staged
+from connector.staging.streaming import StreamingStage
 from connector.transform.changes import add_values
 from connector.transform.forgotten import Forgotten
 from connector.transform.rules import EventRules
@@ -34,36 +33,6 @@ Read = Callable[[int], None]
 """Told how many rows have been read so far."""
 
 
-@dataclass
-class Staged:
-    """What staging counted, in rows, and the batches it cut."""
-
-    read: int = 0
-    rejects: Counter[str] = field(default_factory=Counter)
-    skips: Counter[str] = field(default_factory=Counter)
-    warnings: Counter[str] = field(default_factory=Counter)
-    phones: PhoneCounts = field(default_factory=PhoneCounts)
-    identical_value: dict[str, Decimal] = field(default_factory=dict)
-    """What rows counted as `identical_rows` add to values, by currency."""
-    batches: list[BatchRecord] = field(default_factory=list)
-    kept: int = 0
-    """Batches that were handed on before; those in `batches` are numbered after them."""
-    has_input: bool = True
-    """False if there was nothing to read: every file was sent before."""
-
-    @property
-    def rejected(self) -> int:
-        """Rows that were rejected, for whatever reason."""
-        return self.rejects.total()
-
-    def count(self, part: HashedRows | Settlement) -> None:
-        """Adds the counts of one step."""
-        self.rejects.update(part.rejects)
-        self.skips.update(part.skips)
-        self.warnings.update(part.warnings)
-        add_values(self.identical_value, part.identical_value)
-
-
 def stage(
     rows: Iterable[HashedRows],
     directory: Path,
@@ -72,7 +41,7 @@ def stage(
     known: Known = nothing_known,
     forgotten: Forgotten = NOBODY,
     read: Read = lambda _: None,
-    early: Early | None = None,
+    early: StreamingStage | None = None,
 ) -> Staged:
     """Stages a whole result in the folder `directory`, which is made; events that are known are left out.
 
@@ -118,19 +87,25 @@ class _Staging:
     left_out: LeftOutWriter
     forgotten: Forgotten
     keys: KeyFile
-    early: Early | None = None
+    early: StreamingStage | None = None
     batches: list[StagedBatch] = field(default_factory=list)
     removed: Removed = field(init=False)
 
     def __post_init__(self) -> None:
         self.removed = Removed(self.keys)
 
+    def _count(self, part: HashedRows | Settlement) -> None:
+        self.staged.rejects.update(part.rejects)
+        self.staged.skips.update(part.skips)
+        self.staged.warnings.update(part.warnings)
+        add_values(self.staged.identical_value, part.identical_value)
+
     def read(self, rows: Iterable[HashedRows], told: Read) -> None:
         """Writes the events of the result, as it comes."""
         with EventsFile(self.directory, "events.arrow", self.keys) as file:
             for part in rows:
                 self.staged.read += part.read
-                self.staged.count(part)
+                self._count(part)
                 self.staged.phones.update(part.phones)
                 self.left_out.add(self.forgotten.without(part.left_out))
                 self.keys.bar(part.barred)
@@ -179,7 +154,7 @@ class _Staging:
             self.batches = self.batches + file.finish()
 
     def _taken_out(self, step: Settlement) -> list[HashedEvents]:
-        self.staged.count(step)
+        self._count(step)
         self.staged.read -= step.read_before
         for table in step.left_out:
             self.left_out.add(self.forgotten.without(table))

@@ -25,7 +25,7 @@ HandOn = Callable[[Sequence[BatchRecord]], None]
 
 
 @dataclass
-class Early:
+class StreamingStage:
     """The part of a stage that is sent while the rest is read. `earlier` are batches of an earlier reading."""
 
     directory: Path

@@ -1,7 +1,7 @@
 """The page on destinations names what there is."""
 
 from connector.destinations.tiktok.checks import ADVERTISER, EVENT_SOURCE, TOKEN
-from connector.pipeline.event_checks import EVENT_NAME, WRITING
+from connector.destinations.tiktok.events.checks import EVENT_NAME, WRITING
 from tests.docs.markdown import DESTINATIONS, first_column
 
 

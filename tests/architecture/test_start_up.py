@@ -48,7 +48,7 @@ NOT_FOR_EVENTS_OF_A_QUERY = {
     "connector.exports",
     "connector.files",
     "connector.notifications.notifier",
-    "connector.destinations.tiktok.audience.run",
+    "connector.destinations.tiktok.audience.destination",
     "connector.destinations.tiktok.audience.stage",
     "connector.report",
     "connector.scheduler",

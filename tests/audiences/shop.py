@@ -11,11 +11,12 @@ import pyarrow as pa
 import yaml
 
 from connector.config.project import Project, load_project
-from connector.destinations.confirmation import Consent
+from connector.destinations.confirmation import Confirmation
 from connector.errors import UsageError
 from connector.ledger.records import RunRecord
 from connector.observer import Silent
-from connector.runs.run import RunOptions, run_orchestration
+from connector.runs.engine import RunOptions
+from connector.runs.run import run_orchestration
 from connector.simulator.server import Simulator
 from tests.audiences.reference import Member, members_of
 from tests.duckdb_file import writing
@@ -43,7 +44,7 @@ class Shop:
 
     def run(self, **options: Any) -> RunRecord:
         """One run in this process; every row is accounted for."""
-        wanted = RunOptions(**{"consent": Consent(yes=True), **options})
+        wanted = RunOptions(**{"confirmation": Confirmation(yes=True), **options})
         record = run_orchestration(self.project, NAME, wanted, observer=self.listener, stop=threading.Event())
         assert record.rows.balanced, record
         return record

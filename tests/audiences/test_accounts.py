@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from connector.destinations.confirmation import Consent
-from connector.destinations.tiktok.audience.look import plan_audience
+from connector.destinations.confirmation import Confirmation
 from connector.errors import StopResumable
 from connector.ledger.ledger import open_ledger
 from connector.ledger.records import RunRecord
 from connector.pipeline.audiences import known_audiences
+from connector.pipeline.plan import plan_orchestration as plan_audience
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.reference import Member
@@ -26,7 +26,7 @@ from tests.crash.scene import Launcher
 
 THIRD = "7000000000000000003"
 PEOPLE = [person(number) for number in range(1, 80)]
-ALONE = Consent()
+ALONE = Confirmation()
 
 
 def serve(shop: Shop, *advertiser_ids: Any) -> None:
@@ -61,7 +61,7 @@ def test_an_added_account_gets_the_members_and_every_later_change(tmp_path: Path
     rows = [*PEOPLE[3:], person(500)]
     shop.people(rows)
     planned = plan_audience(shop.project, NAME)
-    record = shop.run(consent=ALONE)
+    record = shop.run(confirmation=ALONE)
     now = wanted(rows) if mode == "mirror" else wanted([*PEOPLE, *rows])
     assert members(tiktok) == reached(tiktok, OTHER) == now
     stayed = len(now) - len(wanted([person(500)]))
@@ -94,7 +94,7 @@ def test_an_account_that_is_written_first_makes_no_second_audience(shop: Shop, t
     shop.people(PEOPLE)
     shop.run()
     serve(shop, OTHER, ADVERTISER)
-    shop.run(consent=ALONE)
+    shop.run(confirmation=ALONE)
     assert members(tiktok) == reached(tiktok, OTHER) == wanted(PEOPLE)
     assert len(known_audiences(shop.project)) == 1
     shown = inside("audiences", "show", "VIP", project=shop.directory)
@@ -113,7 +113,7 @@ def test_an_account_that_is_taken_away_is_told_and_keeps_what_it_has(shop: Shop,
     )
     assert said in plan_audience(shop.project, NAME).notes
     assert standing(shop) == [("VIP", {ADVERTISER: "served", OTHER: "served"})], "a plan changes nothing"
-    shop.run(consent=ALONE)
+    shop.run(confirmation=ALONE)
     assert shop.notes.count(said) == 1
     assert members(tiktok) == wanted(PEOPLE[:70])
     assert reached(tiktok, OTHER) == wanted(PEOPLE)
@@ -293,10 +293,10 @@ def test_a_further_business_asks_for_the_audience_and_for_no_change(shop: Shop, 
     shop.people(PEOPLE)
     shop.run()
     serve(shop, [ADVERTISER], [OTHER])
-    assert f'creates the audience "VIP ({OTHER})"' in refusal(shop, consent=ALONE)
+    assert f'creates the audience "VIP ({OTHER})"' in refusal(shop, confirmation=ALONE)
     assert plan_audience(shop.project, NAME).notes == []
     answers = iter([True])
-    shop.run(consent=Consent(ask=lambda _: next(answers)))
+    shop.run(confirmation=Confirmation(ask=lambda _: next(answers)))
     assert members(tiktok, f"VIP ({OTHER})") == wanted(PEOPLE)
 
 
@@ -305,7 +305,7 @@ def test_an_account_added_to_a_copy_gets_the_members_of_the_copy(shop: Shop, tik
     shop.people(PEOPLE)
     shop.run()
     serve(shop, [ADVERTISER], [THIRD, OTHER])
-    record = shop.run(consent=ALONE)
+    record = shop.run(confirmation=ALONE)
     assert reached(tiktok, THIRD, f"VIP ({OTHER})") == wanted(PEOPLE)
     assert record.members.sent_again == len(wanted(PEOPLE))  # type: ignore[union-attr]
     assert len(tiktok.world.audiences) == 2

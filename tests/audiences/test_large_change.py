@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.config.destination import AudienceDestination
+from connector.config.destination import AudienceSettings
+from connector.destinations.tiktok.audience.confirm import large_change
 from connector.destinations.tiktok.audience.membership import settle_changes
-from connector.destinations.tiktok.audience.run import large_change
 from connector.destinations.tiktok.audience.stage import CopyCounts, StagedMembers
 from connector.errors import StopResumable
 from connector.ledger.ledger import open_ledger
@@ -18,7 +18,7 @@ Counts = tuple[int, int, int]
 
 def said(folder: Path, *copies: Counts) -> str | None:
     destination = open_shop(folder, "http://127.0.0.1:9").project.orchestration(NAME).destination
-    assert isinstance(destination, AudienceDestination) and destination.max_change_percent == 25
+    assert isinstance(destination, AudienceSettings) and destination.max_change_percent == 25
     return large_change(destination, StagedMembers(by_copy=dict(enumerate(CopyCounts(*one) for one in copies))))
 
 

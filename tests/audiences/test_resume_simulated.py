@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from connector.config.places import SIMULATOR
-from connector.destinations.confirmation import Consent
+from connector.destinations.confirmation import Confirmation
 from connector.errors import Interrupted
 from connector.ledger.ledger import open_ledger
 from connector.observer import Silent
 from connector.outcomes import RunStatus
+from connector.runs.engine import RunOptions
 from connector.runs.resume import resume_run
-from connector.runs.run import RunOptions, run_orchestration
+from connector.runs.run import run_orchestration
 from tests.audiences.shop import NAME, open_shop, wanted
 from tests.audiences.test_mirror import person
 
@@ -33,7 +34,7 @@ def test_rows_of_a_staged_run_are_counted_once(tmp_path: Path, times: int) -> No
     shop = open_shop(tmp_path / "shop", SIMULATOR)
     people = [person(number) for number in range(1, 20)]
     shop.people([*people, people[0], {"email": "nobody"}])
-    observer, options = StopOnceStaged(), RunOptions(consent=Consent(yes=True))
+    observer, options = StopOnceStaged(), RunOptions(confirmation=Confirmation(yes=True))
     with pytest.raises(Interrupted):
         run_orchestration(shop.project, NAME, options, observer=observer, stop=observer.stop)
     for _ in range(times - 1):

@@ -7,7 +7,7 @@ import pytest
 from connector.errors import UsageError
 from connector.ledger.ledger import open_ledger
 from connector.ledger.records import Scope
-from connector.pipeline.resume import resume_run
+from connector.runs.resume import resume_run
 from connector.simulator.server import Simulator
 from tests.audiences.shop import NAME, Shop, members, wanted
 from tests.audiences.test_mirror import person

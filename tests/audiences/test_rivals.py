@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from connector.destinations.tiktok.audience.look import plan_audience
 from connector.errors import ConfigurationError
+from connector.pipeline.plan import plan_orchestration as plan_audience
 from connector.simulator.server import Simulator
 from tests.audiences.shop import ADVERTISER, NAME, OTHER, Shop, members, open_shop
 from tests.cli.command import inside

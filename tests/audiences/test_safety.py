@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from connector.config.project import load_project
-from connector.destinations.confirmation import Consent
-from connector.destinations.tiktok.audience.look import plan_audience
+from connector.destinations.confirmation import Confirmation
 from connector.errors import AllRejected, ConfigurationError, SourceError, TooFewRows
+from connector.pipeline.plan import plan_orchestration as plan_audience
 from connector.simulator.server import Simulator
 from tests.audiences.shop import ADVERTISER, NAME, OTHER, Shop, members, open_shop, refusal, wanted
 from tests.audiences.test_mirror import person
@@ -79,12 +79,12 @@ def test_a_large_change_has_to_be_agreed_to(shop: Shop, tiktok: Simulator) -> No
     shop.people(HUNDRED)
     shop.run()
     shop.people(HUNDRED[:50])
-    said = refusal(shop, consent=Consent())
+    said = refusal(shop, confirmation=Confirmation())
     assert "learning phase" in said
     assert "max_change_percent: 25" in said
     assert members(tiktok) == wanted(HUNDRED)
     asked: list[str] = []
-    shop.run(consent=Consent(ask=agreeing(asked)))
+    shop.run(confirmation=Confirmation(ask=agreeing(asked)))
     assert len(asked) == 1
     assert members(tiktok) == wanted(HUNDRED[:50])
 
@@ -92,9 +92,9 @@ def test_a_large_change_has_to_be_agreed_to(shop: Shop, tiktok: Simulator) -> No
 def test_the_first_filling_of_an_audience_is_no_change(shop: Shop, tiktok: Simulator) -> None:
     shop.people(HUNDRED)
     creates = "A run creates the audience"
-    assert creates in refusal(shop, consent=Consent())
+    assert creates in refusal(shop, confirmation=Confirmation())
     said: list[str] = []
-    shop.run(consent=Consent(ask=agreeing(said)))
+    shop.run(confirmation=Confirmation(ask=agreeing(said)))
     assert [creates in one for one in said] == [True]
 
 

@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from connector.destinations.confirmation import Consent
+from connector.destinations.confirmation import Confirmation
 from connector.outcomes import RunStatus
 from connector.pipeline.audiences import known_audiences
+from connector.runs.engine import RunOptions
 from connector.runs.resume import resume_run
-from connector.runs.run import RunOptions, run_orchestration
+from connector.runs.run import run_orchestration
 from tests.audiences.shop import ADVERTISER, NAME, OTHER, Shop, open_shop
 from tests.audiences.test_mirror import person
 from tests.cli.command import inside
@@ -60,7 +61,11 @@ def resumed(shop: Shop, _: str, run_id: str) -> None:
 def finished_by_the_next_run(shop: Shop, name: str, run_id: str) -> None:
     shop.people(PEOPLE if name == NAME else [])
     run_orchestration(
-        shop.project, name, RunOptions(consent=Consent(yes=True)), observer=shop.listener, stop=threading.Event()
+        shop.project,
+        name,
+        RunOptions(confirmation=Confirmation(yes=True)),
+        observer=shop.listener,
+        stop=threading.Event(),
     )
     assert f"Run {run_id} is completed_with_rejects: " in shop.notes
 

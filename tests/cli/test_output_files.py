@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import certifi
 import pyarrow as pa
 import pytest
 import yaml
@@ -45,7 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, str]]
         written["warehouses"]["other"] = {"url": "sqlite:///lake/other.sqlite"}
         written["destinations"]["stores"]["ca_file"] = "ours.pem"
         made.settings.write_text(yaml.safe_dump({**written, "ledger": "sqlite:///kept/ledger.db"}))
-        (made.directory / "ours.pem").write_text("")
+        (made.directory / "ours.pem").write_bytes(Path(certifi.where()).read_bytes())
         for folder in ("lake", "kept"):
             (made.directory / folder).mkdir()
         outcome = inside("run", NAME, "--json", project=made.directory)

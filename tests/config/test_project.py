@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.config.destination import AudienceDestination, EventsDestination
+from connector.config.destination import AudienceSettings, EventsSettings
 from connector.config.project import Project
 from connector.errors import ConfigurationError
 from tests.config.project import BASE, changed, line_of, load, problems
@@ -23,9 +23,9 @@ targets:
 )
 
 
-def events(project: Project) -> EventsDestination:
+def events(project: Project) -> EventsSettings:
     destination = project.orchestration("purchases").destination
-    assert isinstance(destination, EventsDestination)
+    assert isinstance(destination, EventsSettings)
     return destination
 
 
@@ -231,7 +231,7 @@ def test_an_audience_is_modelled(tmp_path: Path) -> None:
     destination = (
         load(tmp_path, text.replace("orchestrations:\n", vips + "orchestrations:\n")).orchestration("vips").destination
     )
-    assert isinstance(destination, AudienceDestination)
+    assert isinstance(destination, AudienceSettings)
     assert destination.advertiser_ids == (("7654321098765432109",),)
     assert destination.mode == "mirror"
 

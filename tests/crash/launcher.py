@@ -25,7 +25,8 @@ EVENTS = {"before": "call", "after": "return"}
 TOO_LONG = 120
 
 STATEFUL = tuple(
-    f"connector.{name}" for name in ("delivery", "destinations", "disk", "ledger", "pipeline", "scheduler", "stage")
+    f"connector.{name}"
+    for name in ("delivery", "destinations", "disk", "ledger", "pipeline", "runs", "scheduler", "stage", "staging")
 )
 """The packages that write, send and remember."""
 
@@ -34,7 +35,7 @@ POLL_SECONDS = 0.002
 LOADED = (
     "connector.cli.running",
     "connector.destinations.tiktok.client",
-    "connector.destinations.tiktok.audience.run",
+    "connector.destinations.tiktok.audience.destination",
     "connector.pipeline.forget",
     "connector.runs.resume",
     "connector.runs.retry",

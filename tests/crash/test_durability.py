@@ -18,7 +18,7 @@ from connector.ledger.records import BatchRecord
 from connector.simulator.server import Simulator
 from connector.stage.removed import REMOVED
 from connector.staging.stage import stage
-from connector.staging.streaming import Early
+from connector.staging.streaming import StreamingStage
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
 from tests.audiences.shop import Shop as AudienceShop
@@ -93,7 +93,7 @@ def test_a_batch_that_is_sent_while_rows_are_read_is_on_the_disk_before(director
 
         directory.mkdir()
         parts = hash_rows(table_of(rows).to_batches(), transform, threads=1, slice_rows=500)
-        stage(parts, directory, transform.rules, early=Early(directory, hand_on))
+        stage(parts, directory, transform.rules, early=StreamingStage(directory, hand_on))
     assert len({batch.file for batch in handed_on}) > 1
 
 

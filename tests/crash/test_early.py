@@ -27,7 +27,7 @@ CASES = [
     ("stage.segments:Segments.flush", "after", 3, "resume"),
     ("ledger.runs:Runs.staged_early", "before", 3, "run"),
     ("ledger.batches:Batches.settled", "before", 2, "resume"),
-    ("pipeline.settle:_marked", "before", 1, "run"),
+    ("staging.deduplicate:_marked", "before", 1, "run"),
     ("ledger.runs:Runs.staged", "before", 1, "resume"),
     ("ledger.runs:Runs.staged", "after", 1, "run"),
     ("destinations.tiktok.client:EventsClient.attempt", "after", 9, "resume"),

@@ -11,10 +11,9 @@ from pytest_httpserver import HTTPServer
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
 from connector.delivery.repeating import Repeating
+from connector.destinations.checks import Check, Outcome
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.checks import (
-    Check,
-    Outcome,
     advertisers_of,
     check_event_source,
     check_listed,

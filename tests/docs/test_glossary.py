@@ -28,7 +28,7 @@ PRIVATE = frozenset(
 
 TO_RENAME = frozenset(
     """
-    Bar Before ChosenRows Courier Cutter Early EventShares Execution Failing Fate Figures Forgotten Gathered
+    Bar Before ChosenRows Courier Cutter EventShares Failing Fate Figures Forgotten Gathered
     Growing Held Intended Kept KeptTokens KnownKeys LeftOut LeftOutRow LeftOutWriter MemberShare Named
     NamedIds NamedPlace Part Piece Removed Repeating RowFigures RunFigures Seen SettledChange Settlement
     ShareFiles Sieve Standing Stretches Together Units UnitsFile Wanted WantedEventSet Written aftermath anew

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from connector.delivery.batch import Batch
 from connector.ledger.records import OpenBatch
-from connector.staging.sending import StagedBatches
+from connector.staging.sending import EventCodec, StagedBatches
 from connector.staging.skip_delivered import Known, nothing_known
-from connector.staging.stage import Staged, stage
+from connector.staging.stage import stage
+from connector.staging.staged import Staged
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
 from tests.reference import Event, Settings, event_json
@@ -76,7 +77,7 @@ def staged_events(directory: Path, staged: Staged) -> Counter[Sent]:
 
 def events_by_batch(directory: Path, staged: Staged) -> list[list[Sent]]:
     """What would be sent, batch by batch, in order."""
-    batches = StagedBatches(directory, [OpenBatch(batch) for batch in staged.batches])
+    batches = StagedBatches(directory, [OpenBatch(batch) for batch in staged.batches], EventCodec())
     found = [
         [(batch.route.resource_id, bytes(one.payload).decode()) for one in singly(batches, batch)] for batch in batches
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from connector.hashed import EVENTS
 from connector.ledger.records import OpenBatch
-from connector.staging.sending import StagedBatches, keys_of
+from connector.staging.sending import EventCodec, StagedBatches, keys_of
 from tests.pipeline.stages import NOW, plain_row, staged_in, table_of
 from tests.reference import Settings
 
@@ -56,18 +56,18 @@ def test_keys_and_then_a_number_for_each_event_and_then_the_beginnings_of_digest
 def test_a_stage_hands_the_keys_of_a_batch_out_once(tmp_path: Path) -> None:
     rows = [plain_row(f"x{number}") for number in range(3)]
     staged = staged_in(tmp_path / "run", table_of(rows), Settings(started_at=NOW), 9)
-    batches = StagedBatches(tmp_path / "run", map(OpenBatch, staged.batches), keep_until=UNTIL)
+    batches = StagedBatches(tmp_path / "run", map(OpenBatch, staged.batches), EventCodec(UNTIL))
     assert len(list(batches)) == 1
-    kept = batches.keys(0)
+    kept = batches.receipt(0).keys
     assert kept is not None
     assert kept.persons == struct.pack("<3H", 1, 1, 1) + 3 * bytes.fromhex(digest("jane@example.com"))[:8]
-    assert batches.keys(0) is None
+    assert batches.receipt(0).keys is None
     batches.close()
 
 
 def test_a_stage_of_test_events_has_no_keys(tmp_path: Path) -> None:
     staged = staged_in(tmp_path / "run", table_of([plain_row("x")]), Settings(started_at=NOW), 9)
-    batches = StagedBatches(tmp_path / "run", map(OpenBatch, staged.batches))
+    batches = StagedBatches(tmp_path / "run", map(OpenBatch, staged.batches), EventCodec())
     assert len(list(batches)) == 1
-    assert batches.keys(0) is None
+    assert batches.receipt(0).keys is None
     batches.close()

@@ -8,7 +8,8 @@ import pyarrow as pa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.staging.stage import Staged, stage
+from connector.staging.stage import stage
+from connector.staging.staged import Staged
 from connector.transform.limit import first_events, first_rows
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate

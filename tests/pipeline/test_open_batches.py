@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from connector.delivery.policy import RetryPolicy
-from connector.runs.context import REPEATABLE
+from connector.destinations.tiktok.events.destination import RESEND_WINDOW as REPEATABLE
 from connector.simulator.dedup_window import DUPLICATE_SECONDS
 from tests.cli.command import Outcome, checked, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop

@@ -9,7 +9,7 @@ import pytest
 
 from connector.ledger.records import OpenBatch
 from connector.stage.reader import StageReader
-from connector.staging.sending import StagedBatches
+from connector.staging.sending import EventCodec, StagedBatches
 from tests.pipeline.stages import NOW, plain_row, staged_in, table_of
 from tests.reference import Settings
 
@@ -22,7 +22,7 @@ def test_the_events_of_different_batches_are_read_by_one_thread_at_a_time(
     """A stage's reader is not for several threads at once; here it is so slow that all would be in it."""
     rows = [plain_row(f"x{number}", str(number % BATCHES + 1)) for number in range(BATCHES * 20)]
     staged = staged_in(tmp_path / "run", table_of(rows), Settings(started_at=NOW), 1000)
-    batches = StagedBatches(tmp_path / "run", [OpenBatch(batch) for batch in staged.batches])
+    batches = StagedBatches(tmp_path / "run", [OpenBatch(batch) for batch in staged.batches], EventCodec())
     expected = {batch.number: batches.events(batch.number) for batch in batches}
     read, inside, most = StageReader.events, 0, 0
 

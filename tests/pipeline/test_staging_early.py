@@ -15,8 +15,9 @@ from connector.ledger.left_out import left_out
 from connector.ledger.records import BatchRecord
 from connector.stage.seen import Seen
 from connector.staging.skip_delivered import Known, nothing_known
-from connector.staging.stage import Staged, stage
-from connector.staging.streaming import Early
+from connector.staging.stage import stage
+from connector.staging.staged import Staged
+from connector.staging.streaming import StreamingStage
 from connector.transform.forgotten import Forgotten
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
@@ -35,7 +36,7 @@ class Reading:
 
     def __init__(self, directory: Path, earlier: Sequence[BatchRecord] = ()) -> None:
         self.directory, self.told = directory, list(earlier)
-        self.early = Early(directory, self.told.extend, earlier)
+        self.early = StreamingStage(directory, self.told.extend, earlier)
 
     def of(
         self,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from connector.ledger.left_out import left_out
 from connector.ledger.records import KnownKeys
 from connector.stage.reader import StageReader
-from connector.staging.stage import Staged
+from connector.staging.staged import Staged
 from tests import reference
 from tests.hypothesis_settings import scaled
 from tests.pipeline.stages import (

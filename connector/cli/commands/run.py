@@ -53,14 +53,19 @@ def run(
     """Run an orchestration: finish earlier runs, then read, check, hash and send the result, and report every row."""
     with loading():
         from connector.cli.running import carry_out
-        from connector.destinations.confirmation import Consent
-        from connector.runs.run import RunOptions, run_orchestration
+        from connector.destinations.confirmation import Confirmation
+        from connector.runs.engine import RunOptions
+        from connector.runs.run import run_orchestration
 
     opened = open_project(project, target)
 
     def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
         options = RunOptions(
-            limit, test_event_code, resend_unknown, allow_empty, Consent(yes, lambda text: observer.asked(text, stop))
+            limit,
+            test_event_code,
+            resend_unknown,
+            allow_empty,
+            Confirmation(yes, lambda text: observer.asked(text, stop)),
         )
         return run_orchestration(opened, name, options, observer=observer, stop=stop)
 

@@ -1,12 +1,13 @@
 """Whether a destination can be written to, as far as TikTok says so to the token."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from typing import TypeVar
 
+from connector.config.destination import DestinationSettings
+from connector.destinations.checks import Check, Outcome
 from connector.destinations.tiktok.account import AccountClient
+from connector.destinations.tiktok.endpoint import app_of
 from connector.destinations.tiktok.event_sources import EventSources
 from connector.destinations.tiktok.oauth import Advertiser, App
 from connector.destinations.tiktok.redact import redact
@@ -19,26 +20,6 @@ SHOWN = 5
 """How many event sources or ad accounts a sentence names."""
 
 ADVERTISER_CODES = frozenset({40300, 40301})
-
-
-class Outcome(StrEnum):
-    """What came of a check."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    INCONCLUSIVE = "inconclusive"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at, and what was found, as a sentence; `about_token`: TikTok takes no such token."""
-
-    name: str
-    outcome: Outcome
-    sentence: str
-    about_token: bool = False
-    code: int | None = None
-
 
 TOKEN, ADVERTISER, EVENT_SOURCE = "token", "advertiser", "event source"
 
@@ -187,3 +168,19 @@ def _some(names: Iterable[str]) -> str:
     every = list(names)
     more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
     return ", ".join(every[:SHOWN]) + more
+
+
+def check_advertiser(
+    account: AccountClient,
+    settings: DestinationSettings,
+    advertiser_id: str,
+    accepted: Check,
+    source: str | None = None,
+) -> Check:
+    """By the list of ad accounts, where the credential's app may have it; else by what TikTok said to another call."""
+    listed = advertisers_of(account, app_of(settings.credential))
+    if listed is not None:
+        return check_listed(advertiser_id, listed, account, source)
+    if accepted.name == ADVERTISER or accepted.outcome is Outcome.INCONCLUSIVE:
+        return Check(ADVERTISER, accepted.outcome, accepted.sentence)
+    return Check(ADVERTISER, Outcome.PASSED, f"TikTok answers the token about the ad account {advertiser_id}.")

@@ -80,7 +80,7 @@ class _Stream(httpcore.NetworkStream):
         self._stream, self._deadline, self._is_nested = stream, deadline, is_nested
         self._socket: socket.socket = stream.get_extra_info("socket")
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - httpcore's signature
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return the next bytes. Raises ReadTimeout at the deadline."""
         while True:
             wait = self._deadline.wait(httpcore.ReadTimeout)
@@ -89,7 +89,7 @@ class _Stream(httpcore.NetworkStream):
             except httpcore.ReadTimeout:
                 continue
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - httpcore's signature
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of the buffer. Raises WriteTimeout at the deadline."""
         left = memoryview(buffer)
         while left:

@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from connector.config.destination import AnyDestination, AudienceDestination, EventsDestination
+from connector.config.destination import AnyDestination, AudienceSettings, EventsSettings
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import REAL_TIME, RetryPolicy, Timing
 from connector.delivery.repeating import Repeating
+from connector.destinations.policy import retry_policy
 from connector.destinations.tiktok.account import CALLS_PER_SECOND, AccountClient
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.endpoint import SIMULATOR, connect, tokens_of
@@ -20,7 +21,7 @@ from connector.observer import Observer
 
 @contextmanager
 def open_service(
-    destination: EventsDestination,
+    destination: EventsSettings,
     test_event_code: str | None,
     observer: Observer,
     state_directory: Path,
@@ -87,7 +88,7 @@ class AudienceService:
 
 @contextmanager
 def open_audience_service(
-    destination: AudienceDestination, state_directory: Path, observer: Observer, stop: threading.Event
+    destination: AudienceSettings, state_directory: Path, observer: Observer, stop: threading.Event
 ) -> Iterator[AudienceService]:
     """The ad account and its audiences. The simulator, where it is asked for, lives as long as this.
 
@@ -122,39 +123,8 @@ def _address(destination: AnyDestination, observer: Observer | None = None) -> I
             observer.simulated(simulator.lines())
 
 
-def retry_policy(destination: AnyDestination) -> RetryPolicy:
-    """How patiently a batch is sent again, as the destination says."""
-    retry = destination.retry
-    return RetryPolicy(
-        max_attempts=retry.max_attempts,
-        max_seconds=retry.max_minutes * 60,
-        first_wait=retry.first_wait,
-        longest_wait=retry.longest_wait,
-    )
-
-
-def brief_policy(destination: AnyDestination, *, attempts: int, seconds: float) -> RetryPolicy:
-    """How patiently something is asked that somebody waits for, or that nothing depends on: never longer than a batch
-    is sent again, and not until a limit per minute or day is over.
-    """
-    patient = retry_policy(destination)
-    return replace(
-        patient,
-        max_attempts=min(attempts, patient.max_attempts),
-        max_seconds=min(seconds, patient.max_seconds),
-        longest_wait=min(1.0, patient.longest_wait),
-        max_throttled_seconds=seconds,
-        max_window_seconds=0.0,
-    )
-
-
-def rate_limiter(destination: EventsDestination) -> AdaptiveLimiter:
-    """How fast requests may leave, as the destination says."""
-    return AdaptiveLimiter(destination.requests_per_second)
-
-
 def _client(
-    destination: EventsDestination,
+    destination: EventsSettings,
     test_event_code: str | None,
     simulator_url: str | None,
     state_directory: Path,

@@ -37,7 +37,7 @@ class FixedToken:
     def accepted(self, token: SecretStr) -> None:
         """See `Tokens.accepted`."""
 
-    def replaced(self, token: SecretStr, *, expired: bool) -> bool:  # noqa: ARG002 - it is the same for all
+    def replaced(self, token: SecretStr, *, expired: bool) -> bool:
         """See `Tokens.replaced`."""
         return False
 

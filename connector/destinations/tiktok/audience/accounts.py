@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from connector.config.destination import AudienceDestination
+from connector.config.destination import AudienceSettings
 from connector.config.project import Project
 from connector.destinations.tiktok.audience.copies import Copy
 from connector.destinations.tiktok.audience.stage import StagedMembers
@@ -58,7 +58,7 @@ def sent_again(copies: Sequence[Copy], states: Sequence[States], staged: StagedM
 
 
 def businesses_left(
-    project: Project, ledger: Ledger, destination: AudienceDestination, copies: Sequence[Copy]
+    project: Project, ledger: Ledger, destination: AudienceSettings, copies: Sequence[Copy]
 ) -> list[AudienceRecord]:
     """Copies of the audience that served ad accounts until now and that no destination goes to any more."""
     keys, name = {copy.key for copy in copies}, destination.audience
@@ -98,7 +98,7 @@ def _has_destination(project: Project, record: AudienceRecord) -> bool:
             destination = project.orchestration(name).destination
         except ConfigurationError:
             continue
-        if isinstance(destination, AudienceDestination) and destination.api_url == record.api_url:
+        if isinstance(destination, AudienceSettings) and destination.api_url == record.api_url:
             for copy_name, ids in destination.copies():
                 named = copy_name == record.name or destination.audience_id == record.audience_id
                 if named and set(ids) & set(record.advertiser_ids):

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector.config.destination import AudienceDestination, copy_name
-from connector.destinations.confirmation import Consent
+from connector.config.destination import AudienceSettings, DestinationSettings, copy_name
+from connector.config.project import Project
+from connector.destinations.confirmation import Confirmation
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.audiences import Audience, Audiences
 from connector.destinations.tiktok.endpoint import SIMULATOR
-from connector.errors import ConfigurationError
+from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import NamedPlace, Scope
+from connector.ledger.records import AudienceRecord, NamedPlace, Scope
 
 KIND = "audience"
 
@@ -27,7 +28,7 @@ class Copy:
     advertiser_ids: tuple[str, ...]
 
 
-def known_copies(ledger: Ledger | None, destination: AudienceDestination, target: str) -> list[Copy]:
+def known_copies(ledger: Ledger | None, destination: AudienceSettings, target: str) -> list[Copy]:
     """The copies as far as they are known; asks nobody."""
     found = []
     for name, ids in destination.copies():
@@ -39,7 +40,7 @@ def known_copies(ledger: Ledger | None, destination: AudienceDestination, target
 
 
 def _kept_id(
-    ledger: Ledger | None, destination: AudienceDestination, target: str, name: str, ids: tuple[str, ...]
+    ledger: Ledger | None, destination: AudienceSettings, target: str, name: str, ids: tuple[str, ...]
 ) -> tuple[str, str] | None:
     """Name and id under which the audience is known, whichever of its ad accounts was the first when it was made."""
     is_first, base = name == (destination.audience or ""), destination.audience or ""
@@ -51,7 +52,7 @@ def _kept_id(
 
 
 def settle_copies(
-    ledger: Ledger, account: AccountClient, destination: AudienceDestination, target: str, consent: Consent
+    ledger: Ledger, account: AccountClient, destination: AudienceSettings, target: str, consent: Confirmation
 ) -> list[Copy]:
     """Every copy with its id, which is looked for once and then kept; what is not there is created.
 
@@ -75,7 +76,7 @@ def changes_to_come(copies: Sequence[Copy]) -> list[str]:
     return [f'A run looks for the audience "{name}" and creates it if there is none.' for name in unknown]
 
 
-def _found(audiences: Audiences, copy: Copy, destination: AudienceDestination) -> Audience | None:
+def _found(audiences: Audiences, copy: Copy, destination: AudienceSettings) -> Audience | None:
     if copy.key is not None:
         return Audience(copy.audience_id, copy.name)
     if destination.audience_id:
@@ -98,7 +99,7 @@ def _found(audiences: Audiences, copy: Copy, destination: AudienceDestination) -
 
 def _kept(
     ledger: Ledger,
-    destination: AudienceDestination,
+    destination: AudienceSettings,
     target: str,
     copy: Copy,
     audiences: Audiences,
@@ -115,12 +116,32 @@ def _kept(
 
 
 def _copy(
-    ledger: Ledger | None, destination: AudienceDestination, target: str, audience: Audience, ids: tuple[str, ...]
+    ledger: Ledger | None, destination: AudienceSettings, target: str, audience: Audience, ids: tuple[str, ...]
 ) -> Copy:
     known = ledger.members.known(target) if ledger and audience.audience_id else []
     same = (one.key for one in known if (one.api_url, one.audience_id) == (destination.api_url, audience.audience_id))
     return Copy(next(same, None), audience.audience_id, audience.name, ids)
 
 
-def _place(destination: AudienceDestination, target: str, name: str, ids: tuple[str, ...]) -> NamedPlace:
+def _place(destination: AudienceSettings, target: str, name: str, ids: tuple[str, ...]) -> NamedPlace:
     return NamedPlace(KIND, target, destination.api_url, ids[0], name or destination.audience_id or "")
+
+
+def settings_of(project: Project, name: str) -> DestinationSettings | None:
+    """Return the destination of an orchestration; None if its settings are wrong."""
+    try:
+        return project.orchestration(name).destination
+    except ConnectorError:
+        return None
+
+
+def destination_of_audience(project: Project, record: AudienceRecord) -> AudienceSettings | None:
+    """Return a destination of the project that goes to the audience's ad accounts, if one is left."""
+    for name in project.orchestrations:
+        settings = settings_of(project, name)
+        if not isinstance(settings, AudienceSettings) or settings.api_url != record.api_url:
+            continue
+        ids = {one for business in settings.advertiser_ids for one in business}
+        if ids & set(record.advertiser_ids):
+            return settings
+    return None

@@ -3,17 +3,17 @@
 import json
 from collections.abc import Iterator
 
-from connector.config.destination import AudienceDestination
+from connector.config.destination import AudienceSettings
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.errors import ConfigurationError, Problem
 
 MIRROR, REMOVE = "mirror", "remove"
 
-_Bound = tuple[Orchestration, AudienceDestination]
+_Bound = tuple[Orchestration, AudienceSettings]
 
 
-def refuse_rivals(project: Project, orchestration: Orchestration, destination: AudienceDestination) -> None:
+def refuse_rivals(project: Project, orchestration: Orchestration, destination: AudienceSettings) -> None:
     """Raise ConfigurationError where another orchestration would undo what this one does, or repeat it elsewhere."""
     for other, to in _others(project, orchestration):
         # In the order of the file, so that both are told alike, and once where all are checked.
@@ -24,7 +24,7 @@ def refuse_rivals(project: Project, orchestration: Orchestration, destination: A
             raise ConfigurationError([Problem(problem, *place)])
 
 
-def _others(project: Project, orchestration: Orchestration) -> Iterator[tuple[Orchestration, AudienceDestination]]:
+def _others(project: Project, orchestration: Orchestration) -> Iterator[tuple[Orchestration, AudienceSettings]]:
     """The other orchestrations that keep an audience; one that cannot run is in nobody's way."""
     for name in project.orchestrations:
         if name == orchestration.name:
@@ -33,11 +33,11 @@ def _others(project: Project, orchestration: Orchestration) -> Iterator[tuple[Or
             other = project.orchestration(name)
         except ConfigurationError:
             continue
-        if isinstance(other.destination, AudienceDestination):
+        if isinstance(other.destination, AudienceSettings):
             yield other, other.destination
 
 
-def _undone(asked: AudienceDestination, first: _Bound, last: _Bound) -> str | None:
+def _undone(asked: AudienceSettings, first: _Bound, last: _Bound) -> str | None:
     """Two queries that mirror one audience would each delete whom the other adds."""
     (one, destination), (other, to) = first, last
     same = _has_same_name(destination, to) and accounts(destination) & accounts(to)
@@ -67,16 +67,16 @@ def _repeated(first: _Bound, last: _Bound) -> str | None:
     )
 
 
-def accounts(destination: AudienceDestination) -> frozenset[str]:
+def accounts(destination: AudienceSettings) -> frozenset[str]:
     """Every ad account of a destination, whatever its business."""
     return frozenset(one for business in destination.advertiser_ids for one in business)
 
 
-def _has_same_name(one: AudienceDestination, other: AudienceDestination) -> bool:
+def _has_same_name(one: AudienceSettings, other: AudienceSettings) -> bool:
     return _identity(one) == _identity(other) and one.api_url == other.api_url
 
 
-def _identity(destination: AudienceDestination) -> str:
+def _identity(destination: AudienceSettings) -> str:
     """Return the id of the audience, or its name without white space around it, with which nobody tells names apart."""
     return destination.audience_id or (destination.audience or "").strip()
 

@@ -1,106 +1,43 @@
-"""Staged changes of an audience leave for TikTok; the ledger is told of each before and after."""
+"""Staged changes of an audience as TikTok gets them, and as the ledger keeps them."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.config.destination import AudienceDestination
-from connector.delivery.answer import Answer
-from connector.delivery.batch import Batch, BatchState
-from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.sender import deliver
-from connector.destinations.tiktok.mapping import MappingClient
-from connector.destinations.tiktok.service import retry_policy
 from connector.hashed import ID_TYPES, LEFT_OUT
-from connector.ledger.records import MemberChange, OpenBatch, Part
-from connector.observer import IDENTIFIER
+from connector.ledger.records import MemberChange, OpenBatch
 from connector.route import Action
-from connector.runs.context import Execution
-from connector.staging.sending import LedgerRecorder, StagedBatches
+from connector.staging.sending import NO_RECEIPT, Receipt
 
 Audiences = Mapping[str, int | None]
 """By id at TikTok, the number of an audience in the ledger; None where nothing is kept of its members."""
 
 
-class StagedChanges(StagedBatches):
-    """What is open of a stage of units (schema UNITS), and what each batch does to its audience."""
+class ChangeCodec:
+    """Units of an audience (schema UNITS), and what each batch of them does to its members."""
 
-    def __init__(self, directory: Path, open_batches: Iterable[OpenBatch], audiences: Audiences) -> None:
-        super().__init__(directory, open_batches)
+    def __init__(self, audiences: Audiences) -> None:
         self._audiences = audiences
-        self._changes: dict[int, list[MemberChange]] = {}
 
-    def changes(self, number: int) -> list[MemberChange]:
-        """What a batch does; nothing once it was handed out."""
-        return self._changes.pop(number, [])
-
-    def members(self, batch: Batch) -> int:
-        """How many identifiers a batch, or a part of one, holds."""
-        units = self.events(batch.number).slice(batch.offset, batch.events)
-        return pc.sum(pc.list_value_length(units["digests"])).as_py() or 0
-
-    def _note(self, batch: OpenBatch, events: pa.RecordBatch) -> None:
-        route = batch.record.route
-        audience, action = self._audiences.get(route.resource_id), route.operation.action
-        if audience is None or action is Action.RESEND:
-            return
-        self._changes[batch.record.number] = [
-            _change(audience, action, first, events.slice(first, count)) for first, count in batch.gaps()
-        ]
-
-    @staticmethod
-    def _payload(events: pa.RecordBatch) -> memoryview:
+    def encode(self, events: pa.RecordBatch) -> memoryview:
+        """Return the rows of `batch_data`, joined by commas."""
         rows = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], events["payload"]), ",")
         return memoryview(rows[0].as_buffer())
 
+    def receipt(self, batch: OpenBatch, events: pa.RecordBatch) -> Receipt:
+        """Return what the open parts of a batch do to the members that the ledger keeps."""
+        route = batch.record.route
+        audience, action = self._audiences.get(route.resource_id), route.operation.action
+        if audience is None or action is Action.RESEND:
+            return NO_RECEIPT
+        parts = ((first, events.slice(first, count)) for first, count in batch.gaps())
+        return Receipt(changes=[_change(audience, action, first, units) for first, units in parts])
 
-class ChangeRecorder(LedgerRecorder):
-    """Writes down what delivery tells of changes."""
-
-    _batches: StagedChanges
-
-    def sending(self, batch: Batch) -> None:
-        """See `Recorder.sending`."""
-        changes = self._batches.changes(batch.number)
-        self._ledger.batches.sending(self._run_id, batch.number, holder=self._holder, changes=changes)
-
-    def _size(self, batch: Batch) -> int:
-        return self._batches.members(batch)
-
-    def _part(self, batch: Batch, state: BatchState, answer: Answer | None) -> Part:
-        part = super()._part(batch, state, answer)
-        return replace(part, members=self._batches.members(batch))
-
-
-def send_changes(
-    at: Execution,
-    run_id: str,
-    destination: AudienceDestination,
-    client: MappingClient,
-    open_batches: list[OpenBatch],
-    audiences: Audiences,
-) -> None:
-    """Sends batches until the fate of each is known. Raises StopResumable, LockedError."""
-    batches = StagedChanges(at.directory(run_id), open_batches, audiences)
-    told = partial(at.observer.settled, noun=IDENTIFIER)
-    try:
-        deliver(
-            batches,
-            client.attempt,
-            policy=retry_policy(destination),
-            limiter=AdaptiveLimiter(destination.requests_per_second),
-            max_in_flight=destination.max_in_flight,
-            record=ChangeRecorder(at.ledger, run_id, batches, at.lock.holder, told),
-            stop=at.stop,
-            split=batches.split,
-        )
-    finally:
-        batches.close()
+    def members(self, events: pa.RecordBatch) -> int:
+        """Return how many identifiers units hold."""
+        return pc.sum(pc.list_value_length(events["digests"])).as_py() or 0
 
 
 def refused_rows(events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:

@@ -8,8 +8,7 @@
 Memory does not grow with the number of people; digests only are on the disk.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from connector.destinations.tiktok.mapping import route_to
 from connector.destinations.tiktok.units import Identifiers, units
 from connector.disk import make_private_file, make_private_folder, sync
 from connector.errors import CorruptStage
-from connector.hashed import ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers, PhoneCounts
+from connector.hashed import ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
 from connector.ledger.left_out import LeftOutWriter
 from connector.ledger.records import BatchRecord
 from connector.outcomes import Skip
@@ -44,6 +43,7 @@ from connector.stage.known import KeySet
 from connector.stage.open_files import OpenFiles
 from connector.stage.units import ADDED, DELETED, RESENT, UnitsFile
 from connector.staging.stage import Read
+from connector.staging.staged import Staged
 
 ALONE_AT_ONCE = 100_000
 """Identifiers that are put into requests together: 12 MB of JSON."""
@@ -86,18 +86,21 @@ class CopyCounts:
 
 
 @dataclass
-class StagedMembers:
-    """What staging counted: rows, and identifiers; `by_copy` are those of each copy, by its number."""
+class StagedMembers(Staged):
+    """What staging counted: rows, people, and the identifiers of each copy, by its number."""
 
-    read: int = 0
     people: int = 0
-    rejects: Counter[str] = field(default_factory=Counter)
-    skips: Counter[str] = field(default_factory=Counter)
-    warnings: Counter[str] = field(default_factory=Counter)
-    phones: PhoneCounts = field(default_factory=PhoneCounts)
-    batches: list[BatchRecord] = field(default_factory=list)
-    unchanged: int = 0
     by_copy: dict[int, CopyCounts] = field(default_factory=dict)
+
+    @property
+    def events(self) -> int:
+        """An audience takes no events."""
+        return 0
+
+    @property
+    def units(self) -> int:
+        """Identifiers to send."""
+        return sum(batch.members for batch in self.batches)
 
     @property
     def added(self) -> int:
@@ -119,10 +122,14 @@ class StagedMembers:
         """The copies that have members; filling another for the first time is no change of the audience."""
         return [one for one in self.by_copy.values() if one.members]
 
-    @property
-    def rejected(self) -> int:
-        """Rows that were rejected, for whatever reason."""
-        return self.rejects.total()
+    def changes(self) -> Mapping[str, int]:
+        """Return identifiers by what becomes of them."""
+        return {
+            "added": self.added,
+            "removed": self.removed,
+            "unchanged": self.unchanged,
+            "sent_again": self.resent,
+        }
 
 
 def stage_members(

@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 from connector.config.project import Project
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
+from connector.destinations.context import RunContext
+from connector.destinations.tiktok.audience.copies import destination_of_audience
 from connector.destinations.tiktok.audience.membership import settle_changes
 from connector.destinations.tiktok.audience.stage import people_of
 from connector.destinations.tiktok.mapping import route_to
@@ -25,9 +27,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.records import AudienceRecord, MemberShare, OpenBatch, Part
 from connector.observer import Silent
 from connector.outcomes import Skip
-from connector.pipeline.audiences import destination_of_audience
 from connector.route import Action
-from connector.runs.context import Execution
 from connector.stage.digests import Digests, digests_from, keys_of
 from connector.stage.known import KeySet
 from connector.stage.reader import StageReader
@@ -52,7 +52,7 @@ def without_suppressed(rows: Iterable[HashedMembers], suppressed: KeySet | None)
         yield _split(part, about) if about.any() else part
 
 
-def skip_suppressed(at: Execution, run_id: str) -> None:
+def skip_suppressed(at: RunContext, run_id: str) -> None:
     """Skips the open additions of a staged run that are about people who are to be forgotten since."""
     suppressed = suppressed_by(at.ledger)
     if suppressed is None:

@@ -1,12 +1,14 @@
 """The offline event set of a destination that names one: found or created, and switched, before anything is sent."""
 
-from connector.config.destination import EventsDestination
+from connector.config.destination import EventsSettings
 from connector.config.project import Project
-from connector.destinations.confirmation import Consent
+from connector.destinations.confirmation import Confirmation
+from connector.destinations.context import RunContext
+from connector.destinations.policy import brief_policy
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.event_sets import Intended, WantedEventSet, intended
 from connector.destinations.tiktok.event_sources import EventSources
-from connector.destinations.tiktok.service import brief_policy, open_account
+from connector.destinations.tiktok.service import open_account
 from connector.errors import (
     AccountRefused,
     AccountUnreachable,
@@ -19,22 +21,21 @@ from connector.errors import (
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import known_ledger
 from connector.ledger.records import Named, NamedPlace
-from connector.runs.context import Execution
 
 KIND = "event_set"
 
 
-def is_wanted(destination: EventsDestination) -> bool:
+def is_wanted(destination: EventsSettings) -> bool:
     """Whether the destination says more of its event set than the id."""
     return destination.event_set_name is not None or destination.auto_tracking is not None
 
 
-def wanted_of(destination: EventsDestination) -> WantedEventSet:
+def wanted_of(destination: EventsSettings) -> WantedEventSet:
     """The event set as the destination has it."""
     return WantedEventSet(destination.event_source_id, destination.event_set_name, destination.auto_tracking)
 
 
-def place_of(destination: EventsDestination, target: str) -> NamedPlace:
+def place_of(destination: EventsSettings, target: str) -> NamedPlace:
     """Where the id of the event set is kept; one without a name is kept by its id."""
     name = destination.event_set_name or destination.event_source_id or ""
     return NamedPlace(KIND, target, destination.api_url, destination.advertiser_id, name)
@@ -47,7 +48,7 @@ def forget_what_is_gone(ledger: Ledger, place: NamedPlace, found: Intended) -> N
         ledger.named.forget(place)
 
 
-def kept_id(project: Project, destination: EventsDestination, ledger: Ledger | None = None) -> str | None:
+def kept_id(project: Project, destination: EventsSettings, ledger: Ledger | None = None) -> str | None:
     """The id of an event set that has only a name, where a run has found or created it; asks nobody."""
     if destination.event_source_id is not None or destination.event_set_name is None:
         return None
@@ -56,7 +57,7 @@ def kept_id(project: Project, destination: EventsDestination, ledger: Ledger | N
     return found.id if found else None
 
 
-def settle_event_set(at: Execution, destination: EventsDestination, consent: Consent) -> None:
+def settle_event_set(at: RunContext, destination: EventsSettings, consent: Confirmation) -> None:
     """Makes the ad account's event set what the destination says, and keeps its id; nothing once that is done.
 
     Raises UsageError where changes are not agreed to, ConfigurationError where id and name do not fit or the name is
@@ -78,7 +79,7 @@ def settle_event_set(at: Execution, destination: EventsDestination, consent: Con
             at.observer.note(f"The offline event set {destination.event_source_id} is used as it is. {error.message}")
 
 
-def intended_for(project: Project, destination: EventsDestination) -> Intended | None:
+def intended_for(project: Project, destination: EventsSettings) -> Intended | None:
     """What a run would do first; None where nothing is left to be done. Changes nothing, raises as settling does."""
     if not is_wanted(destination):
         return None
@@ -92,7 +93,7 @@ def intended_for(project: Project, destination: EventsDestination) -> Intended |
         return look_for(project, account, destination)
 
 
-def look_for(project: Project, account: AccountClient, destination: EventsDestination) -> Intended:
+def look_for(project: Project, account: AccountClient, destination: EventsSettings) -> Intended:
     """What there is, and what would be changed. Raises ConfigurationError, and what `AccountClient` raises."""
     try:
         return intended(EventSources(account, destination.advertiser_id), wanted_of(destination))
@@ -102,13 +103,13 @@ def look_for(project: Project, account: AccountClient, destination: EventsDestin
         raise ConfigurationError([Problem(error.message, *place)]) from None
 
 
-def _is_settled(known: Named | None, destination: EventsDestination) -> bool:
+def _is_settled(known: Named | None, destination: EventsSettings) -> bool:
     if known is None or destination.event_source_id not in {None, known.id}:
         return False
     return destination.auto_tracking in {None, known.auto_tracking}
 
 
-def _settle(at: Execution, destination: EventsDestination, place: NamedPlace, consent: Consent) -> None:
+def _settle(at: RunContext, destination: EventsSettings, place: NamedPlace, consent: Confirmation) -> None:
     with open_account(destination, at.project.state_directory, stop=at.stop) as account:
         found = look_for(at.project, account, destination)
         consent.require(found.changes)
@@ -118,7 +119,7 @@ def _settle(at: Execution, destination: EventsDestination, place: NamedPlace, co
         at.observer.note(f"The offline event set {event_set} is ready.")
 
 
-def _unknown(destination: EventsDestination, error: ConnectorError) -> ConnectorError:
+def _unknown(destination: EventsSettings, error: ConnectorError) -> ConnectorError:
     said = (
         f'The offline event set "{destination.event_set_name}" cannot be found or created, and nothing was sent. '
         f"{error.message} Its id, written as `event_source_id`, does as well."

@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 from itertools import islice
 
-from connector.config.destination import EventsDestination
-from connector.destinations.tiktok.checks import Check, Outcome, check_event_source
+from connector.config.destination import EventsSettings
+from connector.destinations.checks import Check, Outcome
+from connector.destinations.context import RunContext
+from connector.destinations.policy import brief_policy
+from connector.destinations.tiktok.checks import check_event_source
 from connector.destinations.tiktok.endpoint import SIMULATOR
-from connector.destinations.tiktok.service import brief_policy, open_account
+from connector.destinations.tiktok.service import open_account
 from connector.errors import RefusedAlike, StopResumable
 from connector.ledger.records import NamedPlace, OpenBatch
 from connector.route import Route
-from connector.runs.context import Execution
 
 PROVEN = "event_source"
 
@@ -21,7 +23,7 @@ ATTEMPTS, SECONDS = 2, 10.0
 """What cannot be found out within moments is left to the first batch, which is sent more patiently."""
 
 
-def check_first(at: Execution, destination: EventsDestination, batches: Iterable[OpenBatch]) -> None:
+def check_first(at: RunContext, destination: EventsSettings, batches: Iterable[OpenBatch]) -> None:
     """Looks at the event sources to which nothing was ever delivered; of all others nobody is asked.
 
     Raises RefusedAlike where an event source cannot be the right one, StopResumable where TikTok takes no token.
@@ -35,19 +37,19 @@ def check_first(at: Execution, destination: EventsDestination, batches: Iterable
         _check(at, destination, new)
 
 
-def proof_of(destination: EventsDestination, target: str, route: Route) -> NamedPlace:
+def proof_of(destination: EventsSettings, target: str, route: Route) -> NamedPlace:
     """Where it is kept that an event source took a test event, whatever TikTok lists."""
     name = f"{route.resource_type} {route.resource_id}"
     return NamedPlace(PROVEN, target, destination.api_url, destination.advertiser_id, name)
 
 
-def _is_proven(at: Execution, destination: EventsDestination, route: Route) -> bool:
+def _is_proven(at: RunContext, destination: EventsSettings, route: Route) -> bool:
     if at.ledger.batches.ever_delivered(destination.name, at.scope(destination), route):
         return True
     return at.ledger.named.find(proof_of(destination, at.project.target, route)) is not None
 
 
-def _check(at: Execution, destination: EventsDestination, routes: list[Route]) -> None:
+def _check(at: RunContext, destination: EventsSettings, routes: list[Route]) -> None:
     policy = brief_policy(destination, attempts=ATTEMPTS, seconds=SECONDS)
     timeout = min(SECONDS, destination.retry.timeout)
     with open_account(destination, at.project.state_directory, policy=policy, timeout=timeout, stop=at.stop) as account:
@@ -60,7 +62,7 @@ def _check(at: Execution, destination: EventsDestination, routes: list[Route]) -
                 return
 
 
-def _stopped(destination: EventsDestination, check: Check) -> StopResumable:
+def _stopped(destination: EventsSettings, check: Check) -> StopResumable:
     if check.about_token:
         return StopResumable(f"{check.sentence} Nothing was sent: fix that. Then run `connector resume`.")
     return RefusedAlike(

@@ -1,0 +1,250 @@
+"""The interface between runs and a destination: everything a run knows of the platform that it sends to.
+
+A destination type is one package that implements `Destination` for its settings, and one entry point of the group
+`connector.destinations` that names it. The interface is stable from version 1.0 of the distribution on; until then a
+minor version may change it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import pyarrow as pa
+
+from connector.catalogue import Catalogue, Parameter
+from connector.config.destination import DestinationSettings
+from connector.config.orchestration import Orchestration
+from connector.config.project import Project
+from connector.delivery.answer import Answer
+from connector.delivery.batch import Batch
+from connector.destinations.checks import CheckedDestination
+from connector.destinations.confirmation import Confirmation
+from connector.destinations.context import RunContext
+from connector.hashed import PhoneCounts
+from connector.ledger.ledger import Ledger
+from connector.ledger.records import OpenBatch, RunRecord
+from connector.staging.sending import BatchCodec
+from connector.staging.staged import Staged
+from connector.staging.streaming import StreamingStage
+from connector.transform.binding import Binding
+from connector.transform.chosen import ChosenRows
+from connector.transform.template import DataTemplate
+
+TargetsT = TypeVar("TargetsT")
+Attempt = Callable[[Batch], Answer]
+OnRead = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a type of destination can do, as data that runs decide by."""
+
+    unit: str
+    """What is sent, as people count it: `event`, or `identifier`."""
+    test_mode: bool = False
+    """Take a test event code; what is sent with one counts nowhere."""
+    streaming: bool = False
+    """Take batches while the result is still being read."""
+    deduplication: bool = False
+    """Skip what was delivered before: each event has a key, which is kept."""
+    deletions: bool = False
+    """Delete at the platform what the result no longer holds."""
+    mirrors: bool = False
+    """Send the difference between the result and what the platform holds: a result of which nothing was staged is
+    superseded by the next one."""
+    resend_window: timedelta | None = None
+    """For how long a batch whose answer was lost may be sent again; None: always."""
+
+
+class HashedSlice(Protocol):
+    """The outcome of one slice of a result: hashed rows of some kind, and what every kind has."""
+
+    @property
+    def read(self) -> int:
+        """Rows of the slice."""
+
+    @property
+    def left_out(self) -> pa.Table:
+        """Excluded rows (schema LEFT_OUT)."""
+
+    @property
+    def rejects(self) -> Mapping[str, int]:
+        """Rejected rows by reason."""
+
+    @property
+    def warnings(self) -> Mapping[str, int]:
+        """Rows by warning."""
+
+    @property
+    def phones(self) -> PhoneCounts:
+        """Phone numbers given, and invalid, by column."""
+
+
+class RowCompiler(Protocol):
+    """A data template compiled for the columns of a result: rows in, hashed rows out."""
+
+    @property
+    def sql(self) -> str:
+        """The SQL of the transform, for people."""
+
+    def first(self, batches: Iterable[pa.RecordBatch], limit: int, *, test: bool) -> Iterator[pa.RecordBatch]:
+        """Yield the first `limit` rows, and those that cannot be sent apart from them unless this is a `test`."""
+
+    def select(self, batches: Iterable[pa.RecordBatch], selection: ChosenRows) -> Iterator[pa.RecordBatch]:
+        """Yield the rows that a retry selects."""
+
+    def hash(self, batches: Iterable[pa.RecordBatch], *, threads: int, gather: bool) -> Iterator[Any]:
+        """Yield a `HashedSlice` for each slice; with `gather`, few excluded rows may come with a later slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """What staging works with; a plan stages in a folder that is deleted, under no run."""
+
+    ledger: Ledger
+    directory: Path
+    """The folder of the stage, which staging makes."""
+    compiler: Any
+    run_id: str | None = None
+    test_event_code: str | None = None
+    limit: int | None = None
+    resend_unknown: bool = False
+    on_read: OnRead = lambda _: None
+    """Called with the rows that were read so far."""
+    streaming: StreamingStage | None = None
+    """Takes batches while the result is read, for destinations that can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a destination shows of the first slice of a result."""
+
+    bodies: list[dict[str, Any]]
+    """Requests, as the platform would get them."""
+    left_out: pa.Table
+    """Excluded rows (schema LEFT_OUT)."""
+
+
+class Destination(Protocol[TargetsT]):
+    """One destination of a project: its settings, and what its type makes of them."""
+
+    @property
+    def settings(self) -> DestinationSettings:
+        """The destination as the project file has it."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The parameters of its rows."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
+
+    @property
+    def kind(self) -> str:
+        """What it is, in one word of the platform: `web`, `offline`, `audience`."""
+
+    @property
+    def goes_to(self) -> str:
+        """What is sent to, for a list of destinations."""
+
+    @property
+    def timezone(self) -> str:
+        """The time zone in which days count."""
+
+    def validate(self, project: Project, orchestration: Orchestration) -> None:
+        """Check all that can be checked before anything is opened. Raises ConfigurationError."""
+
+    def check(self, project: Project, test_event_code: str | None) -> CheckedDestination:
+        """Ask the platform whether it would take what is sent; with a code, send one test event."""
+
+    def parameters(self) -> Sequence[Parameter]:
+        """Return the parameters of the catalogue that its rows can carry."""
+
+    def notes(self, parameters: Sequence[str]) -> tuple[str, ...]:
+        """Return sentences worth knowing about rows that carry these parameters."""
+
+    def cautions(
+        self, project: Project, template: DataTemplate, schema: pa.Schema | None, *, prescribed: bool
+    ) -> list[str]:
+        """Return a sentence for each setting or column that is probably not meant.
+
+        With `prescribed`, the columns are those of a program, and nobody chose them.
+        """
+
+    def rules(self, orchestration: Orchestration, started_at: int, known_id: str | None) -> Any:
+        """Return what shapes the rows of a run that starts at a moment (Unix seconds)."""
+
+    def identity(self, rules: Any) -> tuple[object, ...]:
+        """Return what makes two runs send the same, of rules and settings: a part of the run's fingerprint."""
+
+    def compile(self, binding: Binding, rules: Any) -> Any:
+        """Compile a bound template into a `RowCompiler`.
+
+        Raises ConfigurationError with every requirement that the columns lack.
+        """
+
+    def known_id(self, project: Project, ledger: Ledger | None) -> str | None:
+        """Return the platform's id of what the settings name, if a run has found it; ask nobody."""
+
+    def changes(self, project: Project) -> tuple[str | None, list[str]]:
+        """Return the platform's id of what the settings name, and a sentence for each change that a run makes first."""
+
+    def resolve(
+        self, context: RunContext, confirmation: Confirmation, *, resuming: bool
+    ) -> AbstractContextManager[TargetsT]:
+        """Find or create what is sent to, and hold it until the block ends.
+
+        Raises UsageError if a change is not confirmed, ConfigurationError, LockedError, and what the platform answers.
+        """
+
+    def forecast(self, project: Project, ledger: Ledger) -> TargetsT:
+        """Return what is sent to as far as it is known; ask nobody and change nothing."""
+
+    def stage(self, rows: Iterable[Any], targets: TargetsT, context: StageContext) -> Staged:
+        """Stage what has to be sent of hashed rows. Raises OSError if the disk fails; then nothing written counts."""
+
+    def confirm(self, staged: Staged, limit: int | None, confirmation: Confirmation, *, allow_empty: bool) -> None:
+        """Raise UsageError if what is staged has to be confirmed and is not."""
+
+    def plan_notes(
+        self, project: Project, ledger: Ledger, targets: TargetsT, staged: Staged, limit: int | None
+    ) -> list[str]:
+        """Return what a run would say or ask about what is staged."""
+
+    def recheck(self, context: RunContext, targets: TargetsT, record: RunRecord, *, resend_unknown: bool) -> None:
+        """Skip the open events of a staged run that must not be sent any more."""
+
+    def refuse_unready(self, orchestration: str, rules: Any) -> None:
+        """Raise StopResumable if nothing can be sent under these rules yet."""
+
+    def preflight(self, context: RunContext, targets: TargetsT, run_id: str, batches: Sequence[OpenBatch]) -> None:
+        """Check before the first of these batches leaves that it can arrive. Raises StopResumable."""
+
+    def open(
+        self, context: RunContext, targets: TargetsT, test_event_code: str | None
+    ) -> AbstractContextManager[Attempt]:
+        """Open the platform for requests; each attempt is one request and the meaning of its answer."""
+
+    def codec(self, targets: TargetsT, test_event_code: str | None) -> BatchCodec:
+        """Return what makes requests of staged events, and says what the ledger keeps of them."""
+
+    def excluded(self, events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
+        """Return a row (schema LEFT_OUT) for each row of staged events that were not delivered."""
+
+    def acknowledge(self, context: RunContext, targets: TargetsT) -> None:
+        """Apply what the platform acknowledged to what is known of it. Raises StopResumable if the disk fails."""
+
+    def finish(self, context: RunContext, targets: TargetsT, run_id: str) -> None:
+        """Conclude a run of which everything was sent."""
+
+    def judge(self, first: Any, compiler: Any) -> Any:
+        """Judge a slice as if it were the whole result."""
+
+    def preview(
+        self, ledger: Ledger, project: Project, first: Any, compiler: Any, rows: int, code: str | None
+    ) -> Preview:
+        """Return the requests with the first `rows` events of a slice, and what of it would be excluded."""

@@ -1,0 +1,33 @@
+"""What the steps of a run share: the project, its ledger, the lock that is held, and who observes."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from connector.config.destination import DestinationSettings
+from connector.config.project import Project
+from connector.ledger.ledger import Ledger
+from connector.ledger.locks import RunLock
+from connector.ledger.project_ledger import run_directory
+from connector.ledger.records import Scope
+from connector.observer import Observer
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The right to run one orchestration of a project under its target."""
+
+    project: Project
+    ledger: Ledger
+    lock: RunLock
+    observer: Observer
+    stop: threading.Event
+    """Set when the run must end as soon as the requests in flight are answered."""
+
+    def directory(self, run_id: str) -> Path:
+        """Return the folder of a run's stage and its excluded rows."""
+        return run_directory(self.project, run_id)
+
+    def scope(self, settings: DestinationSettings) -> Scope:
+        """Return where what is delivered now counts."""
+        return Scope(self.project.target, settings.api_url)

@@ -1,0 +1,45 @@
+"""Changes of an audience that somebody has to confirm: many members at once, and all of them."""
+
+from connector.config.destination import AudienceSettings
+from connector.destinations.confirmation import Confirmation
+from connector.destinations.tiktok.audience.stage import StagedMembers
+from connector.errors import UsageError
+
+
+def refuse_unconfirmed(
+    settings: AudienceSettings,
+    staged: StagedMembers,
+    limit: int | None,
+    confirmation: Confirmation,
+    *,
+    allow_empty: bool,
+) -> None:
+    """Raise UsageError if the staged change has to be confirmed and is not."""
+    if is_emptied(settings, staged, limit) and not allow_empty:
+        raise UsageError(
+            "The result is empty and would empty the audience. Nothing was sent. Pass `--allow-empty` to confirm."
+        )
+    if too_much := large_change(settings, staged):
+        confirmation.require([too_much])
+
+
+def is_emptied(settings: AudienceSettings, staged: StagedMembers, limit: int | None) -> bool:
+    """Return whether the result names nobody, and the audience mirrors it."""
+    return settings.mode == "mirror" and limit is None and not staged.people and bool(staged.removed)
+
+
+def large_change(settings: AudienceSettings, staged: StagedMembers) -> str | None:
+    """Return the sentence on a change of more members than `max_change_percent`.
+
+    The first filling of an audience, or of a copy of it, is none, nor is what an added ad account gets.
+    """
+    members = sum(one.members for one in staged.filled)
+    added, removed = sum(one.added for one in staged.filled), sum(one.removed for one in staged.filled)
+    percent = 100 * max(added, removed) / members if members else 0
+    if percent <= settings.max_change_percent:
+        return None
+    return (
+        f"{added:,} identifiers are added and {removed:,} removed, of {members:,} known "
+        f"({percent:.0f} %, more than max_change_percent: {settings.max_change_percent:g}): an audience that "
+        "changes much goes through TikTok's learning phase again."
+    )

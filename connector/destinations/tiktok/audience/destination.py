@@ -1,0 +1,332 @@
+"""A TikTok audience behind the interface of destinations."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+
+from connector.catalogue import AUDIENCES, Catalogue, Parameter
+from connector.config.destination import AudienceSettings
+from connector.config.orchestration import Orchestration
+from connector.config.places import SIMULATOR
+from connector.config.project import Project
+from connector.destinations.base import Attempt, Capabilities, Preview, StageContext
+from connector.destinations.cautions import unmapped_columns
+from connector.destinations.checks import CheckedDestination
+from connector.destinations.confirmation import Confirmation
+from connector.destinations.context import RunContext
+from connector.destinations.tiktok.audience.accounts import (
+    arrange_accounts,
+    businesses_left,
+    left_sentence,
+    sent_again,
+    states_to_come,
+    taken_away,
+    to_refill,
+)
+from connector.destinations.tiktok.audience.checks import check_audience
+from connector.destinations.tiktok.audience.confirm import is_emptied, large_change, refuse_unconfirmed
+from connector.destinations.tiktok.audience.copies import Copy, changes_to_come, known_copies, settle_copies
+from connector.destinations.tiktok.audience.membership import members_known, settle_changes
+from connector.destinations.tiktok.audience.rivals import refuse_rivals
+from connector.destinations.tiktok.audience.sending import ChangeCodec, refused_rows
+from connector.destinations.tiktok.audience.stage import Intent, StagedMembers, people_of, stage_members
+from connector.destinations.tiktok.audience.suppression import skip_suppressed, suppressed_by, without_suppressed
+from connector.destinations.tiktok.audience.transform import MemberCompiler, compile_rows
+from connector.destinations.tiktok.cautions import id_cautions
+from connector.destinations.tiktok.mapping import SCHEMAS
+from connector.destinations.tiktok.service import AudienceService, open_audience_service
+from connector.destinations.tiktok.units import units
+from connector.errors import ConfigurationError, Problem, StopResumable
+from connector.hashed import HashedMembers
+from connector.ledger.accounts import States
+from connector.ledger.ledger import Ledger
+from connector.ledger.project_ledger import known_ledger
+from connector.ledger.records import OpenBatch, RunRecord
+from connector.route import Action
+from connector.stage.known import KeySet
+from connector.staging.sending import BatchCodec
+from connector.staging.staged import Staged
+from connector.transform.binding import Binding
+from connector.transform.rules import MemberRules
+from connector.transform.template import DataTemplate
+
+LEAST_USED = 1_000
+"""TikTok shows no ads to an audience that matches fewer people (agreed by several sources)."""
+
+MIRROR = "mirror"
+UNKNOWN_AUDIENCE = "that of the audience, not known yet"
+HASHED_EMAILS = (
+    "An e-mail address that is hashed already is taken as it is: it must have the form that email_rule says before it "
+    "is hashed."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceTargets:
+    """The copies of the audience, and the open service; None in a forecast, which asks nobody."""
+
+    copies: Sequence[Copy]
+    service: AudienceService | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TikTokAudience:
+    """Implements `Destination` for an audience, and its copies in other businesses."""
+
+    settings: AudienceSettings
+    catalogue: Catalogue = AUDIENCES
+    capabilities: Capabilities = field(default=Capabilities("identifier", deletions=True, mirrors=True))
+
+    @property
+    def kind(self) -> str:
+        """`audience`."""
+        return "audience"
+
+    @property
+    def goes_to(self) -> str:
+        """See `Destination.goes_to`."""
+        return f"audience {self.settings.audience_id or self.settings.audience}"
+
+    @property
+    def timezone(self) -> str:
+        """UTC."""
+        return "UTC"
+
+    def validate(self, project: Project, orchestration: Orchestration) -> None:
+        """See `Destination.validate`."""
+        if orchestration.test_event_code is not None:
+            place = project.place("orchestrations", orchestration.name, "test_event_code")
+            raise ConfigurationError([Problem("test_event_code is for events; an audience has no test mode.", *place)])
+        refuse_rivals(project, orchestration, self.settings)
+
+    def check(self, project: Project, test_event_code: str | None) -> CheckedDestination:
+        """See `Destination.check`."""
+        return check_audience(project, self.settings)
+
+    def parameters(self) -> Sequence[Parameter]:
+        """See `Destination.parameters`."""
+        return AUDIENCES.parameters
+
+    def notes(self, parameters: Sequence[str]) -> tuple[str, ...]:
+        """See `Destination.notes`."""
+        return (HASHED_EMAILS,) if "email" in parameters else ()
+
+    def cautions(
+        self, project: Project, template: DataTemplate, schema: pa.Schema | None, *, prescribed: bool
+    ) -> list[str]:
+        """See `Destination.cautions`."""
+        found = list(id_cautions(project, self.settings, ["audience_id", "advertiser_ids"]))
+        if schema is not None and not prescribed:
+            found += unmapped_columns(project, template, schema, AUDIENCES)
+        return found
+
+    def rules(self, orchestration: Orchestration, started_at: int, known_id: str | None) -> MemberRules:
+        """See `Destination.rules`."""
+        settings = self.settings
+        return MemberRules(settings.default_region, settings.device_id_case, settings.email_rule)
+
+    def identity(self, rules: MemberRules) -> tuple[object, ...]:
+        """See `Destination.identity`."""
+        return (rules, self.settings.mode, self.settings.audience, self.settings.audience_id)
+
+    def compile(self, binding: Binding, rules: MemberRules) -> MemberCompiler:
+        """See `Destination.compile`."""
+        return compile_rows(binding, rules)
+
+    def known_id(self, project: Project, ledger: Ledger | None) -> None:
+        """See `Destination.known_id`: rows name no audience."""
+
+    def changes(self, project: Project) -> tuple[None, list[str]]:
+        """See `Destination.changes`; TikTok is not asked."""
+        with known_ledger(project) as ledger:
+            return None, changes_to_come(known_copies(ledger, self.settings, project.target))
+
+    @contextmanager
+    def resolve(
+        self,
+        context: RunContext,
+        confirmation: Confirmation,
+        *,
+        resuming: bool,
+    ) -> Iterator[AudienceTargets]:
+        """See `Destination.resolve`: find or create the audience in each business, and lock it there."""
+        project, ledger, settings = context.project, context.ledger, self.settings
+        with ExitStack() as stack:
+            service = stack.enter_context(
+                open_audience_service(settings, project.state_directory, context.observer, context.stop)
+            )
+            copies = settle_copies(ledger, service.account, settings, project.target, confirmation)
+            for copy in copies:
+                held = f"the audience {copy.audience_id}"
+                stack.enter_context(ledger.lock(project.state_directory, held, project.target))
+            targets = AudienceTargets(copies, service)
+            self._arrange(context, copies)
+            self.acknowledge(context, targets)
+            yield targets
+
+    def _arrange(self, context: RunContext, copies: Sequence[Copy]) -> None:
+        """Record which ad accounts are served from now on, before anything is sent, and report the others."""
+        for sentence in arrange_accounts(context.ledger, copies, self.settings.mode):
+            context.observer.note(sentence)
+        for record in businesses_left(context.project, context.ledger, self.settings, copies):
+            context.ledger.accounts.leave(record.key)
+            context.observer.note(left_sentence(record))
+
+    def forecast(self, project: Project, ledger: Ledger) -> AudienceTargets:
+        """See `Destination.forecast`."""
+        return AudienceTargets(known_copies(ledger, self.settings, project.target))
+
+    def stage(self, rows: Iterable[HashedMembers], targets: AudienceTargets, context: StageContext) -> Staged:
+        """See `Destination.stage`: compare people with the members known, and stage the difference."""
+        ledger, copies = context.ledger, targets.copies
+        states = states_to_come(ledger, copies, self.settings.mode)
+        suppressed = suppressed_by(ledger)
+        intent = _intent(self.settings, context.limit, states, suppressed)
+        people = without_suppressed(rows, suppressed)
+        members = members_known(ledger)
+        staged = stage_members(people, context.directory, copies, members, intent, read=context.on_read)
+        staged.notes += sent_again(copies, states, staged)
+        if context.run_id is not None:
+            for key in _keys(copies):
+                ledger.accounts.assign(key, context.run_id)
+        return staged
+
+    def confirm(self, staged: Staged, limit: int | None, confirmation: Confirmation, *, allow_empty: bool) -> None:
+        """See `Destination.confirm`: a change of many members, and one that empties the audience."""
+        refuse_unconfirmed(self.settings, _members(staged), limit, confirmation, allow_empty=allow_empty)
+
+    def plan_notes(
+        self, project: Project, ledger: Ledger, targets: AudienceTargets, staged: Staged, limit: int | None
+    ) -> list[str]:
+        """See `Destination.plan_notes`."""
+        found = large_change(self.settings, _members(staged))
+        notes = [f"{found} A run asks, or needs `--yes`."] if found else []
+        if is_emptied(self.settings, _members(staged), limit):
+            notes.append("The result is empty and would empty the audience: a run needs `--allow-empty`.")
+        states = states_to_come(ledger, targets.copies, self.settings.mode)
+        notes += [left_sentence(one) for one in businesses_left(project, ledger, self.settings, targets.copies)]
+        notes += chain.from_iterable(map(lambda *one: taken_away(ledger, *one), targets.copies, states))
+        return notes
+
+    def recheck(
+        self,
+        context: RunContext,
+        targets: AudienceTargets,
+        record: RunRecord,
+        *,
+        resend_unknown: bool,
+    ) -> None:
+        """See `Destination.recheck`: skip additions of people who were suppressed since."""
+        skip_suppressed(context, record.run_id)
+
+    def preflight(
+        self, context: RunContext, targets: AudienceTargets, run_id: str, batches: Sequence[OpenBatch]
+    ) -> None:
+        """See `Destination.preflight`: the audience must still be that of this destination."""
+        known = {copy.audience_id for copy in targets.copies}
+        if gone := {batch.record.route.resource_id for batch in batches} - known:
+            raise StopResumable(
+                f"Run {run_id} was staged for the audience {min(gone)}, which is no longer that of this destination."
+            )
+
+    def refuse_unready(self, orchestration: str, rules: MemberRules) -> None:
+        """See `Destination.refuse_unready`: an audience is resolved before anything is read."""
+
+    @contextmanager
+    def open(self, context: RunContext, targets: AudienceTargets, test_event_code: str | None) -> Iterator[Attempt]:
+        """See `Destination.open`."""
+        if targets.service is None:
+            raise AssertionError("a forecast sends nothing")
+        advertisers = {copy.audience_id: copy.advertiser_ids for copy in targets.copies}
+        with targets.service.mapping(advertisers) as client:
+            yield client.attempt
+
+    def codec(self, targets: AudienceTargets, test_event_code: str | None) -> BatchCodec:
+        """See `Destination.codec`."""
+        return ChangeCodec({copy.audience_id: copy.key for copy in targets.copies})
+
+    def excluded(self, events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
+        """See `Destination.excluded`."""
+        return refused_rows(events, outcome=outcome, reason=reason, answers=answers)
+
+    def acknowledge(self, context: RunContext, targets: AudienceTargets) -> None:
+        """See `Destination.acknowledge`: what was sent becomes what is known of the members."""
+        for key in _keys(targets.copies):
+            settle_changes(context.ledger, key, context.project.state_directory)
+
+    def finish(self, context: RunContext, targets: AudienceTargets, run_id: str) -> None:
+        """See `Destination.finish`."""
+        self.acknowledge(context, targets)
+        for copy in targets.copies:
+            if copy.key is not None:
+                context.ledger.members.synced(copy.key)
+                context.ledger.accounts.served(copy.key, copy.audience_id, run_id)
+        for sentence in _worth_knowing(context, targets, context.ledger.runs.get(run_id)):
+            context.observer.note(sentence)
+
+    def judge(self, first: HashedMembers, compiler: MemberCompiler) -> HashedMembers:
+        """See `Destination.judge`: a person is judged by one row."""
+        return first
+
+    def preview(
+        self,
+        ledger: Ledger,
+        project: Project,
+        first: HashedMembers,
+        compiler: MemberCompiler,
+        rows: int,
+        code: str | None,
+    ) -> Preview:
+        """See `Destination.preview`: the first people, whoever is in the audience."""
+        copies = known_copies(ledger, self.settings, project.target)
+        return Preview([_body(self.settings, copies[0], first, rows)], first.left_out.slice(0, rows))
+
+
+def _members(staged: Staged) -> StagedMembers:
+    if not isinstance(staged, StagedMembers):
+        raise TypeError("an audience stages members")
+    return staged
+
+
+def _keys(copies: Sequence[Copy]) -> Iterator[int]:
+    return (copy.key for copy in copies if copy.key is not None)
+
+
+def _intent(
+    settings: AudienceSettings, limit: int | None, states: Sequence[States], suppressed: KeySet | None
+) -> Intent:
+    """Return what a run may do: a limited one sees some of the people only, so it deletes none."""
+    deletes, refill = settings.mode == MIRROR and limit is None, to_refill(states, settings.mode)
+    return Intent(settings.mode, deletes, settings.rows_per_request, refill, suppressed)
+
+
+def _worth_knowing(context: RunContext, targets: AudienceTargets, record: RunRecord) -> Iterator[str]:
+    changed = record.members and (record.members.added or record.members.removed)
+    if changed and record.api_url != SIMULATOR:
+        yield "TikTok shows what has changed in an audience within 10 hours, and its size after a day or two."
+    keys = {copy.key for copy in targets.copies}
+    for audience in context.ledger.members.known(record.target):
+        size = sum(audience.members.values())
+        if audience.key in keys and size < LEAST_USED:
+            yield (
+                f'The audience "{audience.name}" has {size:,} identifiers: TikTok shows no ads to an audience that '
+                f"matches fewer than {LEAST_USED:,} people."
+            )
+
+
+def _body(settings: AudienceSettings, copy: Copy, first: HashedMembers, rows: int) -> dict[str, Any]:
+    some = first.members.slice(0, rows).combine_chunks()
+    nobody = pa.ListArray.from_arrays(pa.array([0] * (some.num_rows + 1), pa.int32()), pa.array([], pa.int64()))
+    made = units(people_of(some), nobody, copy.audience_id or UNKNOWN_AUDIENCE)
+    lines = ",".join(made.table["payload"].to_pylist())
+    return {
+        "advertiser_ids": list(copy.advertiser_ids),
+        "action": (Action.DELETE if settings.mode == "remove" else Action.ADD).value,
+        "id_schema": list(SCHEMAS.values()),
+        "batch_data": json.loads(f"[{lines}]"),
+    }

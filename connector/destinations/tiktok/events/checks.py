@@ -1,0 +1,136 @@
+"""Check an event source before anything is sent to it: token, ad account, event names, and one test event."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from connector.config.destination import EventsSettings
+from connector.config.project import Project
+from connector.delivery.answer import Verdict
+from connector.delivery.limiter import AdaptiveLimiter
+from connector.delivery.repeating import Repeating
+from connector.destinations.checks import Check, CheckedDestination, Outcome
+from connector.destinations.policy import brief_policy
+from connector.destinations.tiktok.account import AccountClient
+from connector.destinations.tiktok.answers import THEN_RESUME
+from connector.destinations.tiktok.checks import (
+    ADVERTISER,
+    EVENT_SOURCE,
+    check_advertiser,
+    check_event_source,
+    check_token,
+    checked,
+)
+from connector.destinations.tiktok.endpoint import SIMULATOR
+from connector.destinations.tiktok.event_sets import Intended
+from connector.destinations.tiktok.events.event_set import forget_what_is_gone, is_wanted, look_for, place_of
+from connector.destinations.tiktok.events.preflight import proof_of
+from connector.destinations.tiktok.service import open_account, open_service
+from connector.destinations.tiktok.trial import trial_batch
+from connector.errors import ConfigurationError
+from connector.ledger.project_ledger import known_ledger, ledger_of
+from connector.observer import Silent
+from connector.route import Route
+from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
+
+EVENT_NAME, WRITING = "event name", "writing"
+TRIAL_EVENT = "Purchase"
+"""What is sent to try where rows name their events."""
+
+
+def check_events(project: Project, settings: EventsSettings, test_event_code: str | None) -> CheckedDestination:
+    """Ask TikTok about the token, the ad account and the event source; with a code, send one test event."""
+    with open_account(
+        settings, project.state_directory, policy=brief_policy(settings, attempts=4, seconds=30)
+    ) as account:
+        token = check_token(account)
+        if token.outcome is Outcome.FAILED:
+            return CheckedDestination([token, check_name_of_events(settings)])
+        source, event_set_id, changes = _event_source(project, account, settings)
+        advertiser = check_advertiser(account, settings, settings.advertiser_id, source, settings.event_source_id)
+    writing = check_writing(project, settings, event_set_id, test_event_code)
+    source = _all_the_same(source) if writing.outcome is Outcome.PASSED else source
+    checks = [token, advertiser, source] if source.name != ADVERTISER else [token, source]
+    return CheckedDestination([*checks, check_name_of_events(settings), writing], changes)
+
+
+def check_name_of_events(destination: EventsSettings) -> Check:
+    """Whose name the events have that rows do not name."""
+    name = destination.fixed_event_name
+    if name is None:
+        return Check(EVENT_NAME, Outcome.PASSED, "No `fixed_event_name`: each row names its own event.")
+    if name in LEGACY_EVENTS:
+        new = LEGACY_EVENTS[name]
+        becomes = f"TikTok turns it into {new}" if new else "TikTok retires it in 2027"
+        return Check(EVENT_NAME, Outcome.PASSED, f"{name} is one of TikTok's old names: {becomes}.")
+    kind = "one of TikTok's standard events" if name in STANDARD_EVENTS else "one of `custom_events`"
+    return Check(EVENT_NAME, Outcome.PASSED, f"{name} is {kind}.")
+
+
+def check_writing(project: Project, destination: EventsSettings, event_set_id: str | None, code: str | None) -> Check:
+    """Whether an event is taken. Only one that is sent shows it; without a code none is."""
+    if event_set_id is None:
+        return Check(WRITING, Outcome.INCONCLUSIVE, "There is nothing to write to yet.")
+    if code is None:
+        return Check(
+            WRITING,
+            Outcome.INCONCLUSIVE,
+            "Only an event shows whether the token may write: `--test-event-code C` sends one, with the code of the "
+            "Test Events tab in TikTok's Events Manager.",
+        )
+    policy = brief_policy(destination, attempts=4, seconds=30)
+    route, name = Route(destination.event_source, event_set_id), destination.fixed_event_name or TRIAL_EVENT
+    batch = trial_batch(route, name, datetime.now(UTC))
+    repeat = Repeating(policy, AdaptiveLimiter(destination.requests_per_second))
+    with open_service(destination, code, Silent(), project.state_directory) as client:
+        answer = repeat(lambda: client.attempt(batch))
+    if answer.verdict is Verdict.ACCEPTED:
+        with ledger_of(project) as ledger:
+            ledger.named.keep(proof_of(destination, project.target, route), route.resource_id)
+        sentence = f"TikTok took one test event ({name}, code {code}); it shows under Test Events."
+        return Check(WRITING, Outcome.PASSED, sentence)
+    passing = answer.verdict in {Verdict.RETRY, Verdict.THROTTLED, Verdict.UNKNOWN}
+    outcome = Outcome.INCONCLUSIVE if passing else Outcome.FAILED
+    return Check(WRITING, outcome, f"One test event was sent, and not taken. {answer.message.replace(THEN_RESUME, '')}")
+
+
+def _all_the_same(source: Check) -> Check:
+    """What takes an event is there, though another ad account may share it (inferred)."""
+    if source.outcome is not Outcome.FAILED:
+        return source
+    sentence = f"{source.sentence} It takes events all the same: it may be another ad account's that shares it."
+    return replace(source, outcome=Outcome.INCONCLUSIVE, sentence=sentence)
+
+
+def _event_source(
+    project: Project, account: AccountClient, destination: EventsSettings
+) -> tuple[Check, str | None, list[str]]:
+    """The check, the id of the event source (None: there is none yet), and what a run would change first."""
+    known, changes = destination.event_source_id, list[str]()
+    route = Route(destination.event_source, known or "")
+    check = check_event_source(account, destination.advertiser_id, route) if known else None
+    if is_wanted(destination) and (check is None or check.outcome is not Outcome.FAILED):
+        found: list[Intended] = []
+        check = checked(EVENT_SOURCE, lambda: _event_set(project, account, destination, found))
+        if not found:
+            return check, known, changes
+        there, changes = found[0].found, found[0].changes
+        known = there.event_set_id if there else None
+        return check, known, changes
+    if check is None:
+        raise AssertionError("an event source with neither id nor name")
+    return check, known, changes
+
+
+def _event_set(project: Project, account: AccountClient, destination: EventsSettings, found: list[Intended]) -> Check:
+    try:
+        here = look_for(project, account, destination)
+    except ConfigurationError as error:
+        return Check(EVENT_SOURCE, Outcome.FAILED, " ".join(one.message for one in error.problems))
+    found.append(here)
+    with known_ledger(project) as ledger:
+        if ledger and destination.api_url != SIMULATOR:
+            forget_what_is_gone(ledger, place_of(destination, project.target), here)
+    if here.found:
+        return Check(EVENT_SOURCE, Outcome.PASSED, f"The ad account has the offline event set {here.found}.")
+    name = destination.event_set_name
+    return Check(EVENT_SOURCE, Outcome.PASSED, f'No offline event set is called "{name}" yet, so one can be created.')

@@ -1,0 +1,56 @@
+"""The outcome of staging a result: counts of rows, and the batches that will be sent."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from connector.hashed import PhoneCounts
+from connector.ledger.records import BatchRecord
+
+
+@dataclass
+class Staged:
+    """What every kind of stage counts; a destination may count more."""
+
+    read: int = 0
+    """Rows read."""
+    rejects: Counter[str] = field(default_factory=Counter)
+    """Rejected rows by reason."""
+    skips: Counter[str] = field(default_factory=Counter)
+    """Skipped rows by reason."""
+    warnings: Counter[str] = field(default_factory=Counter)
+    """Rows by warning."""
+    phones: PhoneCounts = field(default_factory=PhoneCounts)
+    """Phone numbers given, and invalid, by column."""
+    identical_value: dict[str, Decimal] = field(default_factory=dict)
+    """What rows counted as `identical_rows` add to values, by currency."""
+    batches: list[BatchRecord] = field(default_factory=list)
+    """Batches to send, in order."""
+    kept: int = 0
+    """Batches that were handed on before; those in `batches` are numbered after them."""
+    unchanged: int = 0
+    """Units that the destination has already."""
+    has_input: bool = True
+    """False if there was nothing to read: every file was sent before."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences on what is staged, for whoever runs it."""
+
+    @property
+    def rejected(self) -> int:
+        """Rows that were rejected, for whatever reason."""
+        return self.rejects.total()
+
+    @property
+    def events(self) -> int:
+        """Events to send; 0 for a destination that takes no events."""
+        return sum(batch.events for batch in self.batches)
+
+    @property
+    def units(self) -> int:
+        """What is to be sent, as people count it."""
+        return self.events
+
+    def changes(self) -> Mapping[str, int] | None:
+        """Return by how much the destination's members change; None for a destination that has none."""
+        return None
