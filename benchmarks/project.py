@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.data import TABLE
-from connector.config.destination import EventsSettings
 from connector.config.project import Project, load_project
+from connector.destinations.tiktok.settings import EventsSettings
 
 ORCHESTRATION = "bench"
 EVENT_SET_ID = "7654321098765432109"

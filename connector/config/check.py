@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from connector.config.credential import Credential
-from connector.config.destination import BY_TYPE
+from connector.config.destination_types import destination_types, settings_model
 from connector.config.examine import examine
 from connector.config.fields import switch
 from connector.config.findings import Findings
@@ -134,11 +134,12 @@ def _model(name: str, entry: Node, findings: Findings) -> type[Settings] | None:
         return _MODELS[name]
     kind = entry.child("type")
     if kind is None or kind.value is None:
-        findings.add(entry, f"lacks type ({' or '.join(BY_TYPE)})")
-    elif str(kind.value) not in BY_TYPE:
-        findings.add(kind, f"must be {' or '.join(BY_TYPE)}.{did_you_mean(str(kind.value), BY_TYPE)}".removesuffix("."))
+        findings.add(entry, f"lacks type ({' or '.join(destination_types())})")
+    elif (model := settings_model(kind.value)) is None:
+        known = list(destination_types())
+        findings.add(kind, f"must be {' or '.join(known)}.{did_you_mean(str(kind.value), known)}".removesuffix("."))
     else:
-        return BY_TYPE[str(kind.value)]
+        return model
     return None
 
 

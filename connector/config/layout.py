@@ -1,6 +1,6 @@
 """The shape of `orchestrations.yaml`: its sections, and the spellings that its keys may have."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from connector.config.credential import Credential
 from connector.config.data_marketplace import spelt
-from connector.config.destination import BY_TYPE
+from connector.config.destination_types import BUILT_IN, settings_model
 from connector.config.fields import Mapped, Text, whole
 from connector.config.findings import Findings
 from connector.config.nodes import Node
@@ -21,11 +21,10 @@ from connector.config.warehouse import DatabaseUrl, Warehouse
 SECTIONS = ("warehouses", "credentials", "destinations", "orchestrations")
 MOST_ENTRIES, MOST_TARGETS = 2_000, 50
 """The most entries of a section, and the most targets. Each target is checked separately."""
-_MODELS: Mapping[str, tuple[type[Settings], ...]] = {
-    "warehouses": (Warehouse,),
-    "credentials": (Credential,),
-    "destinations": tuple(BY_TYPE.values()),
-    "orchestrations": (Orchestration,),
+_MODELS: Mapping[str, type[Settings]] = {
+    "warehouses": Warehouse,
+    "credentials": Credential,
+    "orchestrations": Orchestration,
 }
 
 
@@ -86,7 +85,7 @@ def _with_sections(root: Node, findings: Findings) -> Node:
 
 
 def _entries(name: str, node: Node, findings: Findings) -> Node:
-    spellings = _spellings(name)
+    spellings = dict(_spelling_pairs(_models(name, node)))
     return _with(node, {key: _respelt(entry, spellings, findings) for key, entry in node.entries()})
 
 
@@ -98,7 +97,7 @@ def typed(root: Node, findings: Findings) -> Node:
 
 
 def _of_type(entry: Node, findings: Findings) -> Node:
-    model = BY_TYPE.get(str(entry.at(("type",)).value))
+    model = settings_model(entry.at(("type",)).value)
     return _with_marketplace(_respelt(entry, model.aliases, findings)) if model else entry
 
 
@@ -123,16 +122,21 @@ def _respelt(entry: Node, spellings: Mapping[str, str], findings: Findings) -> N
     return replace(entry, value=children)
 
 
-def _spellings(name: str) -> dict[str, str]:
-    return dict(_spelling_pairs(name))
-
-
-def _spelling_pairs(name: str) -> Iterator[tuple[str, str]]:
-    for model in _MODELS[name]:
+def _spelling_pairs(models: Sequence[type[Settings]]) -> Iterator[tuple[str, str]]:
+    for model in models:
         yield from model.aliases.items()
-    for model in _MODELS[name]:
+    for model in models:
         yield from ((key, key) for key in model.known_keys())
 
 
 def _with(node: Node, children: Mapping[str, Node]) -> Node:
     return replace(node, value={**node.value, **children}) if isinstance(node.value, dict) else node
+
+
+def _models(name: str, node: Node) -> Sequence[type[Settings]]:
+    """Return the models that entries of a section may have: for destinations, those of each type that is named."""
+    if name != "destinations":
+        return [_MODELS[name]]
+    named = [str(entry.at(("type",)).value) for _, entry in node.entries()]
+    found = (settings_model(one) for one in dict.fromkeys([*BUILT_IN, *named]))
+    return [model for model in found if model]

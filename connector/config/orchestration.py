@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from connector.config.destination import AudienceSettings, EventsSettings
+from connector.config.destination import DestinationSettings
 from connector.config.fields import Mapped, Switch, Text, Words, number, one_of, pattern, whole
 from connector.config.file_format import Format
 from connector.config.notification import Notify
@@ -43,7 +43,7 @@ class Orchestration(Settings):
     """The warehouse that the query runs on. Required with `query`."""
     dialect: Text | None = None
     """The SQL dialect that the query is written in, if not that of the warehouse."""
-    destination: EventsSettings | AudienceSettings
+    destination: DestinationSettings
     """Where the result goes."""
     template: FileName | None = None
     """The data template: a file of `templates/` without its ending, or a built-in one. Without it, columns are mapped

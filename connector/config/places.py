@@ -12,6 +12,7 @@ from connector.config.regions import REGIONS
 from connector.config.suggest import did_you_mean
 
 SIMULATOR = "simulator"
+TIKTOK = "https://business-api.tiktok.com"
 _COMMONLY_MEANT = {"UK": "GB", "EN": "GB", "USA": "US"}
 
 

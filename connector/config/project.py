@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from connector.config.check import problems_of
 from connector.config.credential import Credential
-from connector.config.destination import REGION, TIKTOK, AnyDestination
+from connector.config.destination import REGION, DestinationSettings
 from connector.config.fields import switch, text
 from connector.config.findings import Findings
 from connector.config.layout import Top, check_size, section
@@ -16,7 +16,7 @@ from connector.config.nodes import Node
 from connector.config.notification import Notification
 from connector.config.orchestration import Orchestration
 from connector.config.owned import FOLDERS, is_owned
-from connector.config.places import api_url, region
+from connector.config.places import TIKTOK, api_url, region
 from connector.config.resolve import Resolver
 from connector.config.roles import WITHOUT_ROLES, Restrictions, Role, has_roles
 from connector.config.suggest import did_you_mean
@@ -139,10 +139,10 @@ class Project:
         workflow = resolver.fill(written).value if written else None
         return bool(self._settled(resolver, str(workflow)) == "automatic")
 
-    def destination(self, name: str) -> AnyDestination:
+    def destination(self, name: str) -> DestinationSettings:
         """Give a destination with its credential. Raises ConfigurationError as `orchestration` does."""
         resolver = self._resolver("destinations", name)
-        return cast("AnyDestination", self._settled(resolver, resolver.destination(name)))
+        return self._settled(resolver, resolver.destination(name))
 
     def credential(self, name: str) -> Credential:
         """Give a credential. Raises ConfigurationError as `orchestration` does."""

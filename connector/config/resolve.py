@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
 from connector.config.credential import Credential
-from connector.config.destination import BY_TYPE, AnyDestination, EventsSettings
+from connector.config.destination import DestinationSettings
+from connector.config.destination_types import settings_model
 from connector.config.examine import Model, examine
 from connector.config.fields import text
 from connector.config.files import local_path, query_path, template_path
@@ -93,17 +94,18 @@ class Resolver:
         url = SecretStr(within(self._directory, built.url.get_secret_value()))
         return built.model_copy(update={"url": url, "private_key_file": key_file})
 
-    def destination(self, name: str) -> AnyDestination | None:
+    def destination(self, name: str) -> DestinationSettings | None:
         """Build a destination with its credential; the simulator asks for no variable of a credential."""
         node = self.fill(section(self._root, "destinations").at((name,)))
-        simulated = node.at(("api_url",)).value == SIMULATOR
-        credential = self._referred(node, "credential", SIMULATOR if simulated else None)
-        filled = {"name": name, "credential": credential}
-        model = BY_TYPE.get(str(node.at(("type",)).value), EventsSettings)
-        built = cast("AnyDestination | None", self._built(model, node, filled))
-        if built is None or built.ca_file is None:
+        model = settings_model(node.at(("type",)).value) or DestinationSettings
+        stand_in = SIMULATOR if node.at(("api_url",)).value == SIMULATOR else None
+        referred = {key: self._referred(node, key, stand_in) for key in model.references}
+        built = self._built(model, node, {"name": name, **referred})
+        named = {key: path for key in model.certificates if built and (path := getattr(built, key))}
+        if built is None or not named:
             return built
-        return built.model_copy(update={"ca_file": self._certificates(node.at(("ca_file",)), built.ca_file)})
+        found = {key: self._certificates(node.at((key,)), path) for key, path in named.items()}
+        return built.model_copy(update=found)
 
     def network(self, name: str) -> Network:
         """Give the way to a destination, and look at nothing else of it."""

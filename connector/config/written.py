@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.config.credential import Credential
-from connector.config.destination import BY_TYPE, DestinationSettings
+from connector.config.destination import DestinationSettings
+from connector.config.destination_types import settings_model
 from connector.config.examine import is_secret
 from connector.config.layout import Top, section
 from connector.config.nodes import Node, plain
@@ -35,7 +36,7 @@ def settings_used(root: Node, orchestration: str, fill: Fill) -> dict[str, Writt
     """By name, such as `destination.api_url`, what is written for an orchestration, and for all that it refers to."""
     entry = section(root, "orchestrations").at((orchestration,))
     destination = _referred(root, entry, "destination", fill)
-    kind = BY_TYPE.get(str(destination.at(("type",)).value), DestinationSettings)
+    kind = settings_model(destination.at(("type",)).value) or DestinationSettings
     parts: tuple[tuple[str, type[Settings], Node], ...] = (
         ("orchestration", Orchestration, entry),
         ("warehouse", Warehouse, _referred(root, entry, "warehouse", fill)),
@@ -56,7 +57,7 @@ def default_of(name: str, found: Mapping[str, Written]) -> Written:
     models: dict[str, type[Settings]] = {
         "orchestration": Orchestration,
         "warehouse": Warehouse,
-        "destination": BY_TYPE.get(str(kind), DestinationSettings),
+        "destination": settings_model(kind) or DestinationSettings,
         "credential": Credential,
     }
     field = models.get(part, Top).model_fields.get(key or part)

@@ -30,4 +30,4 @@ class RunContext:
 
     def scope(self, settings: DestinationSettings) -> Scope:
         """Return where what is delivered now counts."""
-        return Scope(self.project.target, settings.api_url)
+        return Scope(self.project.target, settings.address)

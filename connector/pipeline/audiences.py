@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connector.config.destination import AudienceSettings
 from connector.config.places import SIMULATOR
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
@@ -12,6 +11,7 @@ from connector.destinations.policy import brief_policy
 from connector.destinations.tiktok.audience.copies import destination_of_audience, settings_of
 from connector.destinations.tiktok.audiences import Audiences
 from connector.destinations.tiktok.service import open_account
+from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import (
     AccountRefused,
     AccountUnreachable,

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from connector.config.credential import Credential
-from connector.config.destination import TIKTOK
 from connector.config.network import DIRECT, Network
+from connector.config.places import TIKTOK
 from connector.config.project import Project
 from connector.destinations.tiktok.endpoint import app_of, as_written
 from connector.destinations.tiktok.kept import Kept, TokenFile

@@ -52,4 +52,4 @@ def tested_destination(project: Project, name: str, test_event_code: str | None 
     check_destination(project, name)
     settings = project.destination(name)
     found = destination_of(settings).check(project, test_event_code)
-    return Tested(name, settings.type, project.target, settings.api_url, found.checks, found.changes)
+    return Tested(name, settings.type, project.target, settings.address, found.checks, found.changes)

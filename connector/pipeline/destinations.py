@@ -14,7 +14,7 @@ class Listed:
     name: str
     type: str
     goes_to: str
-    credential: str
+    credential: str | None
     api_url: str
     destination_account_name: str | None = None
 
@@ -31,8 +31,8 @@ def listed_destinations(project: Project) -> list[Listed]:
             one.name,
             one.type,
             destination_of(one).goes_to,
-            one.credential.name,
-            one.api_url,
+            one.credential_name,
+            one.address,
             one.destination_account_name,
         )
         for one in found

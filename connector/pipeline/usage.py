@@ -4,8 +4,8 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from connector.config.destination import AudienceSettings
 from connector.config.project import Project
+from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import UsageError
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of

@@ -66,7 +66,7 @@ class Engine:
             target=context.project.target,
             workflow=job.orchestration.workflow,
             destination=job.settings.name,
-            api_url=job.settings.api_url,
+            api_url=job.settings.address,
             test_event_code=test_event_code,
             started_at=started_at,
             row_limit=limit,

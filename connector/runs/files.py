@@ -48,7 +48,7 @@ def files_before(ledger: Ledger, job: Job, target: str, test_event_code: str | N
     """What earlier runs sent; None where that does not matter, as for a query, and for test events."""
     if job.file is None or test_event_code is not None:
         return None
-    sent = ledger.files.sent(job.orchestration.name, Scope(target, job.settings.api_url))
+    sent = ledger.files.sent(job.orchestration.name, Scope(target, job.settings.address))
     files = {(one.size, one.digest): one for one in sent}
     skipped = job.destination.capabilities.deduplication
     return Before(files, job.fingerprint, job.destination.timezone, last_sent(ledger, job, target), skipped)
@@ -58,7 +58,7 @@ def last_sent(ledger: Ledger, job: Job, target: str) -> PreviousFile | None:
     """Return the file that the orchestration sent last; None for a query, or when its columns were not recorded."""
     if job.file is None:
         return None
-    found = ledger.files.last_columns(job.orchestration.name, Scope(target, job.settings.api_url))
+    found = ledger.files.last_columns(job.orchestration.name, Scope(target, job.settings.address))
     return PreviousFile(found.name, found.run_id, found.columns) if found else None
 
 
@@ -150,7 +150,7 @@ def file_notes(ledger: Ledger, job: Job, target: str, reading: ScanReport) -> li
 
 def _unchanged(ledger: Ledger, job: Job, target: str, reading: ScanReport) -> Iterator[str]:
     """A sentence on each file of an audience that was sent before. It is compared again: the audience may differ."""
-    sent = ledger.files.sent(job.orchestration.name, Scope(target, job.settings.api_url))
+    sent = ledger.files.sent(job.orchestration.name, Scope(target, job.settings.address))
     known = {(one.size, one.digest): one.run_id for one in sent}
     for file in reading.files:
         if run_id := known.get((file.size, file.digest)):

@@ -109,7 +109,7 @@ def current_job(project: Project, name: str, ledger: Ledger | None = None, known
     """
     started_at = datetime.now(UTC)
     job = prepare(project, name, RunVariables(started_at=started_at))
-    scope = Scope(project.target, job.settings.api_url)
+    scope = Scope(project.target, job.settings.address)
     last = ledger.runs.last_success(name, scope) if ledger else last_success(project, name, scope)
     known_id = known_id or job.destination.known_id(project, ledger)
     if not last and not known_id:

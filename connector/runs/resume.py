@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from shutil import rmtree
 from typing import Any
 
-from connector.config.places import SIMULATOR
 from connector.config.project import Project
 from connector.destinations.base import Destination
 from connector.destinations.registry import destination_of
@@ -95,7 +94,7 @@ def _is_superseded(engine: Engine, record: RunRecord) -> bool:
     """
     if not (record.resumable and engine.destination.capabilities.mirrors):
         return False
-    return not record.staged or (engine.destination.settings.api_url == SIMULATOR and not _is_elsewhere(engine, record))
+    return not record.staged or (engine.destination.settings.is_ephemeral and not _is_elsewhere(engine, record))
 
 
 def _supersede(engine: Engine, record: RunRecord) -> None:
@@ -255,11 +254,11 @@ def _elsewhere(record: RunRecord) -> str:
 def same_destination(project: Project, record: RunRecord) -> Destination[Any]:
     """Return where a run's orchestration goes now. Raises ConfigurationError if that is another place."""
     settings = project.orchestration(record.orchestration).destination
-    if settings.api_url == record.api_url:
+    if settings.address == record.api_url:
         return destination_of(settings)
     raise ConfigurationError(
         f'Run {record.run_id} was meant for {record.api_url}, but "{record.orchestration}" goes to '
-        f"{settings.api_url} now: a stage is not sent to another destination."
+        f"{settings.address} now: a stage is not sent to another destination."
     )
 
 

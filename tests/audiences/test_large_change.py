@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from connector.config.destination import AudienceSettings
 from connector.destinations.tiktok.audience.confirm import large_change
 from connector.destinations.tiktok.audience.membership import settle_changes
 from connector.destinations.tiktok.audience.stage import CopyCounts, StagedMembers
+from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import StopResumable
 from connector.ledger.ledger import open_ledger
 from tests.audiences.shop import NAME, open_shop

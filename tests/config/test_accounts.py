@@ -39,7 +39,7 @@ def told(made: Shop, *args: str) -> str:
 @pytest.mark.parametrize("key", ["account_id", "Account ID", "Advertiser ID"])
 def test_an_ad_account_by_the_names_of_the_pages(tmp_path: Path, key: str) -> None:
     text = changed("advertiser_id:", f"{key}:")
-    assert load(tmp_path, text).destination("stores").advertiser_id == "7654321098765432109"  # type: ignore[union-attr]
+    assert load(tmp_path, text).destination("stores").advertiser_id == "7654321098765432109"  # type: ignore[attr-defined]
     made = audience(tmp_path, **{key: SOURCE_ID})
     assert "ok (an audience" in inside("validate", project=made.directory).stdout
 

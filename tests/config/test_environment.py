@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from connector.config.project import Project
+from connector.destinations.tiktok.settings import TikTokSettings
 from connector.errors import ConfigurationError
 from tests.config.project import BASE, changed, line_of, load, problems
 
@@ -20,11 +21,9 @@ def refused(project: Project) -> ConfigurationError:
 
 
 def test_a_secret_comes_from_the_environment(tmp_path: Path) -> None:
-    token = (
-        load(tmp_path, FROM_ENV, environ={"TOKEN": SECRET})
-        .orchestration("purchases")
-        .destination.credential.access_token
-    )
+    destination = load(tmp_path, FROM_ENV, environ={"TOKEN": SECRET}).orchestration("purchases").destination
+    assert isinstance(destination, TikTokSettings)
+    token = destination.credential.access_token
     assert token is not None
     assert token.get_secret_value() == SECRET
 
@@ -53,7 +52,9 @@ def test_every_missing_variable_is_named_at_once(tmp_path: Path) -> None:
 
 def test_the_simulator_needs_no_credential_from_the_environment(tmp_path: Path) -> None:
     text = FROM_ENV.replace("    type: tiktok_events\n", "    type: tiktok_events\n    api_url: simulator\n")
-    token = load(tmp_path, text).orchestration("purchases").destination.credential.access_token
+    destination = load(tmp_path, text).orchestration("purchases").destination
+    assert isinstance(destination, TikTokSettings)
+    token = destination.credential.access_token
     assert token is not None
     assert token.get_secret_value() == "simulator"
 

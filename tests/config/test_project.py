@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.config.destination import AudienceSettings, EventsSettings
 from connector.config.project import Project
+from connector.destinations.tiktok.settings import AudienceSettings, EventsSettings, TikTokSettings
 from connector.errors import ConfigurationError
 from tests.config.project import BASE, changed, line_of, load, problems
 
@@ -43,6 +43,7 @@ def test_an_orchestration_comes_with_all_that_it_refers_to(tmp_path: Path) -> No
     assert orchestration.warehouse is not None
     assert orchestration.warehouse.dialect == orchestration.sql_dialect == "duckdb"
     assert orchestration.warehouse.url.get_secret_value() == f"duckdb:///{tmp_path}/demo/warehouse.duckdb"
+    assert isinstance(orchestration.destination, TikTokSettings)
     token = orchestration.destination.credential.access_token
     assert token is not None
     assert token.get_secret_value() == "token-that-never-prints"

@@ -45,7 +45,7 @@ def list_(
         return
     heading = ("destination", "type", "goes to", "credential", "api_url", "account name")
     rows = [
-        (one.name, one.type, one.goes_to, one.credential, one.api_url, one.destination_account_name or "-")
+        (one.name, one.type, one.goes_to, one.credential or "", one.api_url, one.destination_account_name or "-")
         for one in listed
     ]
     for line in table([heading, *rows]):

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
-from connector.config.destination import DestinationSettings
 from connector.destinations.checks import Check, Outcome
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.endpoint import app_of
 from connector.destinations.tiktok.event_sources import EventSources
 from connector.destinations.tiktok.oauth import Advertiser, App
 from connector.destinations.tiktok.redact import redact
+from connector.destinations.tiktok.settings import TikTokSettings
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, NotPermitted
 from connector.route import Route
 
@@ -172,7 +172,7 @@ def _some(names: Iterable[str]) -> str:
 
 def check_advertiser(
     account: AccountClient,
-    settings: DestinationSettings,
+    settings: TikTokSettings,
     advertiser_id: str,
     accepted: Check,
     source: str | None = None,

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from connector.config.destination import AnyDestination, AudienceSettings, EventsSettings
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import REAL_TIME, RetryPolicy, Timing
 from connector.delivery.repeating import Repeating
@@ -15,6 +14,7 @@ from connector.destinations.tiktok.account import CALLS_PER_SECOND, AccountClien
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.endpoint import SIMULATOR, connect, tokens_of
 from connector.destinations.tiktok.mapping import MappingClient
+from connector.destinations.tiktok.settings import AudienceSettings, EventsSettings, TikTokSettings
 from connector.destinations.tiktok.tokens import Tokens
 from connector.observer import Observer
 
@@ -46,7 +46,7 @@ def open_service(
 
 @contextmanager
 def open_account(
-    destination: AnyDestination,
+    destination: TikTokSettings,
     state_directory: Path,
     *,
     policy: RetryPolicy | None = None,
@@ -110,7 +110,7 @@ def open_audience_service(
 
 
 @contextmanager
-def _address(destination: AnyDestination, observer: Observer | None = None) -> Iterator[str]:
+def _address(destination: TikTokSettings, observer: Observer | None = None) -> Iterator[str]:
     """Where the destination is; `observer` is told what the simulator received, where that is it."""
     if destination.api_url != SIMULATOR:
         yield destination.api_url
@@ -143,7 +143,7 @@ def _client(
     )
 
 
-def _tokens(destination: AnyDestination, state_directory: Path, simulator_url: str | None) -> Tokens:
+def _tokens(destination: TikTokSettings, state_directory: Path, simulator_url: str | None) -> Tokens:
     return tokens_of(
         destination.credential,
         destination.api_url,

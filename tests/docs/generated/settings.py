@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -10,7 +9,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from connector.config.destination import BY_TYPE
+from connector.config.destination import DestinationSettings
+from connector.config.destination_types import destination_types
 from connector.config.layout import _MODELS as MODELS
 from connector.config.layout import SECTIONS, Top
 from connector.config.notification import ENDINGS, TOLD_BY_DEFAULT, Notification
@@ -22,7 +22,8 @@ from tests.docs.generated.tables import attribute_docs, table
 UNLIKELY = "\0" * 200
 """A text that every type refuses which does not take any text; the refusal says what it takes."""
 
-LINKED = {Top, *chain.from_iterable(MODELS.values())}
+BY_TYPE: dict[str, type[DestinationSettings]] = {name: one.settings for name, one in destination_types().items()}
+LINKED = {Top, *MODELS.values(), *BY_TYPE.values()}
 """The models whose settings have links; the names of others mean other things."""
 HEADING = ("setting, and other spellings", "value", "default", "meaning")
 BY_NAME = {
@@ -82,8 +83,8 @@ def _sections() -> Iterator[str]:
         (f"`{name}`", f"mapping: name to [{name[:-1]}](#{name})", "", SECTION_MEANINGS[name]) for name in SECTIONS
     )
     yield f"## Top level\n\n{table(HEADING, [*rows(Top), *sections])}"
-    yield f"## Warehouses\n\nBelow `warehouses`, for each name:\n\n{_of(*MODELS['warehouses'])}"
-    yield f"## Credentials\n\nBelow `credentials`, for each name:\n\n{_of(*MODELS['credentials'])}"
+    yield f"## Warehouses\n\nBelow `warehouses`, for each name:\n\n{_of(MODELS['warehouses'])}"
+    yield f"## Credentials\n\nBelow `credentials`, for each name:\n\n{_of(MODELS['credentials'])}"
     yield from _destinations()
     yield f"## Orchestrations\n\nBelow `orchestrations`, for each name:\n\n{_of(Orchestration)}"
     yield f"### notify\n\nThe words for when a notification is sent. Default: {_words(TOLD_BY_DEFAULT)}.\n\n" + table(
@@ -136,7 +137,7 @@ def keys(model: type[Settings]) -> list[str]:
 
 def models() -> list[type[Settings]]:
     """Return every model of settings, those in others after them."""
-    tops: list[type[Settings]] = [Top, *chain.from_iterable(MODELS.values())]
+    tops: list[type[Settings]] = [Top, *MODELS.values(), *BY_TYPE.values()]
     return list(dict.fromkeys(found for top in tops for found in _with_nested(top)))
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from connector.config.destination import AudienceSettings
 from connector.config.project import Project
 from connector.destinations.tiktok.audience.copies import Copy
 from connector.destinations.tiktok.audience.stage import StagedMembers
+from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import ConfigurationError
 from connector.ledger.accounts import States, arranged
 from connector.ledger.ledger import Ledger

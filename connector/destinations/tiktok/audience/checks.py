@@ -1,11 +1,11 @@
 """Check an audience's ad accounts before anything is sent to them."""
 
-from connector.config.destination import AudienceSettings
 from connector.config.project import Project
 from connector.destinations.checks import CheckedDestination, Outcome
 from connector.destinations.policy import brief_policy
 from connector.destinations.tiktok.checks import check_advertiser, check_audiences, check_token
 from connector.destinations.tiktok.service import open_account
+from connector.destinations.tiktok.settings import AudienceSettings
 
 
 def check_audience(project: Project, settings: AudienceSettings) -> CheckedDestination:

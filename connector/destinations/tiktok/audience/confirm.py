@@ -1,8 +1,8 @@
 """Changes of an audience that somebody has to confirm: many members at once, and all of them."""
 
-from connector.config.destination import AudienceSettings
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.tiktok.audience.stage import StagedMembers
+from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import UsageError
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector.config.destination import AudienceSettings, DestinationSettings, copy_name
+from connector.config.destination import DestinationSettings
 from connector.config.project import Project
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.audiences import Audience, Audiences
 from connector.destinations.tiktok.endpoint import SIMULATOR
+from connector.destinations.tiktok.settings import AudienceSettings, copy_name
 from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import AudienceRecord, NamedPlace, Scope

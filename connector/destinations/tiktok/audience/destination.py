@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 
 from connector.catalogue import AUDIENCES, Catalogue, Parameter
-from connector.config.destination import AudienceSettings
 from connector.config.orchestration import Orchestration
 from connector.config.places import SIMULATOR
 from connector.config.project import Project
@@ -40,6 +39,7 @@ from connector.destinations.tiktok.audience.transform import MemberCompiler, com
 from connector.destinations.tiktok.cautions import id_cautions
 from connector.destinations.tiktok.mapping import SCHEMAS
 from connector.destinations.tiktok.service import AudienceService, open_audience_service
+from connector.destinations.tiktok.settings import AudienceSettings
 from connector.destinations.tiktok.units import units
 from connector.errors import ConfigurationError, Problem, StopResumable
 from connector.hashed import HashedMembers

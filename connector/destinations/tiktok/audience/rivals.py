@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterator
 
-from connector.config.destination import AudienceSettings
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
+from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import ConfigurationError, Problem
 
 MIRROR, REMOVE = "mirror", "remove"

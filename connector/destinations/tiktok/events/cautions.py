@@ -6,10 +6,10 @@ from functools import partial
 import pyarrow as pa
 
 from connector.catalogue import BY_NAME, EVENTS, Parameter
-from connector.config.destination import EventsSettings
 from connector.config.project import Project
 from connector.destinations.cautions import shown_place, unmapped_columns
 from connector.destinations.tiktok.cautions import id_cautions, pixel_cautions
+from connector.destinations.tiktok.settings import EventsSettings
 from connector.transform.binding import bind
 from connector.transform.template import Constant, DataTemplate
 

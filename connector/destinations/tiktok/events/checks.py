@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from connector.config.destination import EventsSettings
 from connector.config.project import Project
 from connector.delivery.answer import Verdict
 from connector.delivery.limiter import AdaptiveLimiter
@@ -25,6 +24,7 @@ from connector.destinations.tiktok.event_sets import Intended
 from connector.destinations.tiktok.events.event_set import forget_what_is_gone, is_wanted, look_for, place_of
 from connector.destinations.tiktok.events.preflight import proof_of
 from connector.destinations.tiktok.service import open_account, open_service
+from connector.destinations.tiktok.settings import EventsSettings
 from connector.destinations.tiktok.trial import trial_batch
 from connector.errors import ConfigurationError
 from connector.ledger.project_ledger import known_ledger, ledger_of

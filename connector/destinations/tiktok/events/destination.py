@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 
 from connector.catalogue import EVENTS, PARAMETERS, Catalogue, Parameter
-from connector.config.destination import EventsSettings
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
@@ -24,6 +23,7 @@ from connector.destinations.tiktok.events.event_set import intended_for, kept_id
 from connector.destinations.tiktok.events.preflight import check_first
 from connector.destinations.tiktok.events.transform import EventCompiler, compile_rows
 from connector.destinations.tiktok.service import open_service
+from connector.destinations.tiktok.settings import EventsSettings
 from connector.errors import (
     AccountRefused,
     AccountUnreachable,
@@ -164,7 +164,7 @@ class TikTokEvents:
 
     def forecast(self, project: Project, ledger: Ledger) -> EventTargets:
         """See `Destination.forecast`."""
-        return EventTargets(Scope(project.target, self.settings.api_url))
+        return EventTargets(Scope(project.target, self.settings.address))
 
     def stage(self, rows: Iterable[HashedRows], targets: EventTargets, context: StageContext) -> Staged:
         """See `Destination.stage`. Events that were delivered before, or are about suppressed people, are skipped."""

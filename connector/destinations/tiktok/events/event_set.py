@@ -1,6 +1,5 @@
 """The offline event set of a destination that names one: found or created, and switched, before anything is sent."""
 
-from connector.config.destination import EventsSettings
 from connector.config.project import Project
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
@@ -9,6 +8,7 @@ from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.event_sets import Intended, WantedEventSet, intended
 from connector.destinations.tiktok.event_sources import EventSources
 from connector.destinations.tiktok.service import open_account
+from connector.destinations.tiktok.settings import EventsSettings
 from connector.errors import (
     AccountRefused,
     AccountUnreachable,

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from itertools import islice
 
-from connector.config.destination import EventsSettings
 from connector.destinations.checks import Check, Outcome
 from connector.destinations.context import RunContext
 from connector.destinations.policy import brief_policy
 from connector.destinations.tiktok.checks import check_event_source
 from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.destinations.tiktok.service import open_account
+from connector.destinations.tiktok.settings import EventsSettings
 from connector.errors import RefusedAlike, StopResumable
 from connector.ledger.records import NamedPlace, OpenBatch
 from connector.route import Route

@@ -1,0 +1,7 @@
+"""TikTok's types of destinations, as the entry points name them."""
+
+from connector.config.destination_types import DestinationType
+from connector.destinations.tiktok.settings import AudienceSettings, EventsSettings
+
+EVENTS = DestinationType(EventsSettings, "connector.destinations.tiktok.events.destination:TikTokEvents")
+AUDIENCE = DestinationType(AudienceSettings, "connector.destinations.tiktok.audience.destination:TikTokAudience")

@@ -1,0 +1,81 @@
+"""Types of destinations are found as entry points, those of this distribution as those of any other."""
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from connector.config.destination_types import BUILT_IN, GROUP, destination_types, settings_model
+from connector.destinations.registry import destination_of
+from tests.config.project import load
+
+PACKAGE = """
+from typing import Literal
+from connector.config.destination import DestinationSettings
+from connector.config.destination_types import DestinationType
+
+class Settings(DestinationSettings):
+    type: Literal["carrier_pigeon"]
+    loft: str
+
+    @property
+    def address(self) -> str:
+        return self.loft
+
+class Pigeon:
+    def __init__(self, settings):
+        self.settings = settings
+    goes_to = "a loft"
+
+TYPE = DestinationType(Settings, "pigeon:Pigeon")
+"""
+PROJECT = """
+version: 1
+destinations:
+  birds: {type: carrier_pigeon, loft: roof, Max In Flight: 2}
+"""
+
+
+def test_the_own_types_are_the_entry_points_of_this_distribution() -> None:
+    found = {entry.name: entry.value for entry in entry_points(group=GROUP) if entry.value.startswith("connector.")}
+    assert found == dict(BUILT_IN)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_type_has_settings_of_its_own(name: str) -> None:
+    model = settings_model(name)
+    assert model is destination_types()[name].settings
+    assert model is not None and model.model_fields["type"].annotation is not None
+
+
+def test_a_destination_has_the_implementation_of_its_type(tmp_path: Path) -> None:
+    settings = load(tmp_path).destination("stores")
+    destination = destination_of(settings)
+    assert destination.settings is settings
+    assert destination.capabilities.unit == "event"
+
+
+def test_a_type_that_is_not_installed_has_no_settings() -> None:
+    assert settings_model("carrier_pigeon") is None
+
+
+def test_another_distribution_brings_a_type_of_its_own(tmp_path: Path) -> None:
+    """Its settings are read from a project file, spelt in any way, and listed by the command."""
+    (tmp_path / "pigeon.py").write_text(PACKAGE)
+    info = tmp_path / "pigeon-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pigeon\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\ncarrier_pigeon = pigeon:TYPE\n")
+    (tmp_path / "orchestrations.yaml").write_text(PROJECT)
+    done = subprocess.run(
+        [sys.executable, "-m", "connector", "destinations", "list", "--json", "--project", str(tmp_path)],
+        env={"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done
+    assert '"type": "carrier_pigeon"' in done.stdout
+    assert '"goes_to": "a loft"' in done.stdout
