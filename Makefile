@@ -21,12 +21,13 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/connector run store_purchases
 
+# Three at once on two cores: many tests wait for a process or a server.
 test: install
-	$(BIN)/pytest -n 2 --dist worksteal -q
+	$(BIN)/pytest -n 3 --dist worksteal -q
 
 # The rest of what CI runs: more of the same cases than fit into five minutes.
 thorough: install
-	$(BIN)/pytest -n 2 --dist worksteal -q -m thorough
+	$(BIN)/pytest -n 3 --dist worksteal -q -m thorough
 
 # Each border of the product for FUZZ_SECONDS, on inputs that FUZZ_SEED makes; what fails is added to the corpus.
 fuzz: FUZZ_SECONDS ?= 60

@@ -50,17 +50,75 @@ def launcher() -> Iterator[Launcher]:
 
 
 ROOT = Path(__file__).parent
-EVERY_NTH = {
-    "audiences/test_corrupt_stage.py": 3,
-    "audiences/test_doubtful.py": 3,
+EVERY_NTH: dict[str, int | dict[str, int]] = {
+    "audiences/test_accounts.py": {
+        "test_a_further_business_gets_the_members_in_its_own_copy": 2,
+        "test_what_was_half_sent_is_sent_to_its_end": 2,
+    },
+    "audiences/test_corrupt_stage.py": 5,
+    "audiences/test_disk.py": 2,
+    "audiences/test_doubtful.py": 4,
     "audiences/test_rivals.py": 2,
+    "audiences/test_share_lookup.py": {"test_an_audience_of_any_size_is_compared_and_settled_alike": 2},
+    "audiences/test_version_5.py": {"test_they_send_what_they_would_have_sent_then": 3},
+    "audiences/test_words.py": {"test_whatever_stops_a_run_and_resumes_it": 5},
     "cases/test_identity.py": 3,
+    "cases/test_types.py": {"test_a_date_that_is_no_time_is_rejected_alone": 3},
+    "cli/test_closed_streams.py": {
+        "test_a_full_disk_below_stdout_is_told_in_one_sentence": 3,
+        "test_a_run_whose_readers_are_gone_ends_as_any": 2,
+        "test_a_run_with_closed_descriptors_ends_as_any": 2,
+        "test_every_command_ends_with_the_same_exit_code": 2,
+    },
+    "cli/test_corrupt_stage.py": 2,
+    "cli/test_line_items.py": {"test_an_order_of_which_a_line_has_no_time_leaves_once_it_is_whole": 2},
     "cli/test_nothing_sent.py": 2,
-    "cli/test_unused_parameters.py": 2,
+    "cli/test_process_end.py": {"test_whoever_waits_for_the_end_is_told_and_the_code_is_the_commands": 2},
+    "cli/test_privacy.py": {"test_a_run_that_fails_while_sending_names_nobody": 3},
+    "cli/test_resume.py": {
+        "test_a_run_that_was_killed_goes_on": 2,
+        "test_a_run_that_was_stopped_when_all_was_delivered_comes_to_its_end": 2,
+    },
+    "cli/test_sending.py": {"test_a_service_that_takes_nothing_leaves_all_rows_pending": 2},
+    "cli/test_unreadable_rows.py": {"test_an_event_is_sent_whole_once_all_of_its_lines_can_be_read": 2},
+    "cli/test_unused_parameters.py": 4,
+    "cli/test_warehouses.py": {"test_a_warehouse_that_cannot_be_opened_exits_with_1_and_is_a_failed_run": 2},
+    "cli/test_wrong_input.py": {
+        "test_a_mistake_in_the_settings_is_told_in_one_sentence_before_anything_is_opened": 2,
+        "test_a_wrong_column_is_named": 4,
+    },
+    "config/test_accounts.py": {"test_an_id_that_is_not_nineteen_digits_is_a_warning": 2},
+    "crash/test_disk.py": 2,
+    "crash/test_early.py": {"test_a_run_that_is_killed_is_read_again_under_its_own_id": 2},
+    "crash/test_moments.py": 2,
+    "crash/test_power_loss.py": 3,
+    "crash/test_two_at_once.py": {"test_when_the_one_at_work_is_killed_the_next_goes_on_at_once": 2},
+    "credentials/test_codes.py": {"test_a_run_that_meets_the_code_says_what_helps_and_how_to_go_on": 4},
+    "credentials/test_refreshing.py": {
+        "test_a_process_killed_during_a_refresh_leaves_what_the_next_one_goes_on_with": 2
+    },
+    "example/test_outcomes.py": {"test_rejects_stay_under_the_limit_of_the_example": 2},
+    "files/test_places.py": {
+        "test_a_damaged_file_elsewhere_is_refused_in_one_sentence": 2,
+        "test_a_server_or_a_user_that_is_not_known_ends_the_run_with_1": 2,
+    },
+    "files/test_runs.py": {"test_a_file_that_was_tried_only_is_read_again": 2},
     "files/test_variants.py": 2,
+    "ledger/test_failures.py": {"test_a_url_that_leads_nowhere": 2},
+    "simulator/test_hostile_clients.py": {"test_a_client_that_drips_is_given_up": 2},
+    "sources/test_contract.py": {"test_memory_does_not_grow_with_the_result": 4},
+    "sources/test_types.py": 2,
+    "transform/test_golden.py": 2,
+    "transform/test_plain_texts.py": {"test_an_id_that_is_the_rows_own_phone_number_becomes_a_digest": 4},
 }
-"""Long tables of neighbours, each case of which takes a process, a file or a compiled query: `make test` takes every nth
-case of each test, CI and `make thorough` the others too."""
+"""Long tables of neighbours, each case of which takes a process, a file or a compiled query: of the cases that are not
+marked themselves, `make test` takes every nth of each test, or of the named tests; CI and `make thorough` the others."""
+
+
+def every_nth(path: str, test: str) -> int:
+    """Tell how many cases of a test there are to one that `make test` takes."""
+    nth = EVERY_NTH.get(path, 1)
+    return nth if isinstance(nth, int) else nth.get(test, 1)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,8 +128,9 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         if is_thorough() and is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.thorough)
+        if item.get_closest_marker("thorough"):
+            continue
         name = item.nodeid.partition("[")[0]
-        nth = EVERY_NTH.get(item.path.relative_to(ROOT).as_posix(), 1)
-        if seen[name] % nth:
+        if seen[name] % every_nth(item.path.relative_to(ROOT).as_posix(), name.rpartition("::")[2]):
             item.add_marker(pytest.mark.thorough)
         seen[name] += 1

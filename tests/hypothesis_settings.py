@@ -27,11 +27,11 @@ def is_thorough() -> bool:
     return settings.get_current_profile_name() == THOROUGH
 
 
-def scaled(base: settings, max_examples: int) -> Callable[[_Test], _Test]:
-    """Draw a fifth of `max_examples` in `make test`, and all of them in `make thorough`."""
+def scaled(base: settings, max_examples: int, share: int = SHARE) -> Callable[[_Test], _Test]:
+    """Draw a fifth (or another share) of `max_examples` in `make test`, and all of them in `make thorough`."""
 
     def decorate(test: _Test) -> _Test:
-        examples = max_examples if is_thorough() else -(-max_examples // SHARE)
+        examples = max_examples if is_thorough() else -(-max_examples // share)
         limited: _Test = settings(base, max_examples=examples)(test)
         return limited
 

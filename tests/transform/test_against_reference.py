@@ -21,7 +21,7 @@ UNHURRIED = settings(
 )
 
 
-@scaled(UNHURRIED, 300)
+@scaled(UNHURRIED, 300, share=10)
 @given(examples())
 def test_both_say_the_same_of_every_row(tmp_path_factory: object, example: Example) -> None:
     mapping = present(example.mapping, example.columns)
