@@ -17,7 +17,7 @@ SCENARIOS: tuple[type[Scenario], ...] = (
     KilledRun, KilledStream, KilledResume, KilledRetry, KilledHealing, FlippedLedger, KilledAudience, KilledForget,
     KilledForgetting, KilledRefresh, KilledAuthRefresh, KilledStart,
 )  # fmt: skip
-QUICK = (KilledStream, KilledHealing, KilledAudience, KilledAuthRefresh)
+QUICK = (KilledRun, KilledStream, KilledHealing, KilledAudience, KilledAuthRefresh)
 """What `make test` kills once; `make thorough` the others."""
 
 
