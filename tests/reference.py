@@ -515,8 +515,9 @@ def _present(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _comparable(given: list[object]) -> list[object]:
-    """Values as they are compared: texts stripped, blank ones nothing."""
-    return [values.text(value) if isinstance(value, str) else value for value in given]
+    """Values as they are compared: texts stripped, blank ones and empty lists nothing."""
+    some = [None if value == [] else value for value in given]
+    return [values.text(value) if isinstance(value, str) else value for value in some]
 
 
 def _few(digests: list[str]) -> object:

@@ -124,6 +124,7 @@ def _settled(route: Route, some: pa.Table, barred: Keys, rules: EventRules, earl
         duplicates = parts.take(pa.array(np.setdiff1d(grouped.duplicates, again)))
         step = Settlement(removed=number[grouped.duplicates], read_before=len(again))
         step.leave_out(duplicates, Skip.DUPLICATE)
+        step.take_back(duplicates)
         return step
     decided = decide(grouped.events, rules)
     changed = _is_repeated(parts["key"]) | stopped | _is_among(numbers, halves(decided.changed))
