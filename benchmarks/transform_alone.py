@@ -13,6 +13,7 @@ from benchmarks.project import ORCHESTRATION, load
 from benchmarks.python_reference import Settings, rows_to_bodies
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.body import request_body
+from connector.destinations.tiktok.events.transform import EventCompiler
 from connector.queries.query_template import RunVariables
 from connector.route import Route
 from connector.runs.job import prepare
@@ -34,8 +35,9 @@ def arrow_table(file: Path) -> pa.Table:
 def compiled_for(directory: Path, schema: pa.Schema) -> CompiledTransform:
     """The transform that a run of the project would use."""
     job = prepare(load(directory), ORCHESTRATION, RunVariables(started_at=datetime.now(UTC), last_success_at=None))
-    compiled: CompiledTransform = compile_job(job, schema).compiled
-    return compiled
+    compiler = compile_job(job, schema)
+    assert isinstance(compiler, EventCompiler)
+    return compiler.compiled
 
 
 def columnar(table: pa.Table, compiled: CompiledTransform, threads: int) -> int:

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What a request does with what it holds."""
+    """The action of a request on its events or members."""
 
     SEND = "send"
     """Send events."""
@@ -31,11 +31,11 @@ SEND = Operation(Action.SEND)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What all that is sent in one request has in common: batches are partitioned by it."""
+    """The partition key of batches: one request has one route."""
 
     resource_type: str
     """The kind of resource in the words of the destination, such as `web`, `offline` or `audience`."""
     resource_id: str
     """The id that the destination gives the resource."""
     operation: Operation = SEND
-    """What the request does with the resource."""
+    """The operation of the request on the resource."""

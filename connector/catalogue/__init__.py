@@ -52,7 +52,7 @@ class Catalogue:
     """The name of the template that maps each parameter by its own name."""
     parameters: tuple[Parameter, ...]
     own_properties: bool
-    """Whether a template may pass properties of the user's own."""
+    """Templates may pass custom properties."""
 
     def __post_init__(self) -> None:
         properties = [one for one in self.parameters if one.path[:1] == (PROPERTIES,) and len(one.path) == 2]

@@ -91,7 +91,7 @@ _REASONS = {
 
 
 class Plain(StrEnum):
-    """What happens to an e-mail address or a phone number in the text of a parameter that is not an identifier.
+    """The treatment of an e-mail address or a phone number in a text that is not an identifier.
 
     A phone number is known by its plus sign; in a TEXT by brackets and hyphens too, which elsewhere are at home; and an
     ID by being the phone number of its row.
@@ -135,12 +135,12 @@ class Parameter:
     many: bool = False
     """It takes several columns, or a list. Identifiers only."""
     default: str | None = None
-    """What is sent if there is no value."""
+    """The value to send if the row has none."""
     plain: Plain = Plain.AS_GIVEN
     choices: tuple[str, ...] = ()
     """The values that there are. Of the kind CHOICE, another one rejects the row."""
     below: int | None = None
-    """Of a number: the smallest one that is too large."""
+    """The exclusive upper limit of a number."""
     missing: Reason | None = None
     """Why a row without a value is rejected; None: the parameter is optional."""
     reason: Reason | None = None
@@ -169,7 +169,7 @@ class Parameter:
 
     @property
     def in_contents(self) -> bool:
-        """Whether it is a member of each item, so that it may differ from line to line of an event."""
+        """True for a member of an item, which can differ between the line items of an event."""
         return self.path[:2] == CONTENTS
 
     @property
@@ -179,5 +179,5 @@ class Parameter:
 
     @property
     def reasons(self) -> frozenset[Reason]:
-        """What a row can be rejected for because of its value."""
+        """The reasons for which its value can reject a row."""
         return frozenset(filter(None, (self.missing, self.reason or _REASONS.get(self.kind))))

@@ -1,4 +1,4 @@
-"""What the settings of every type of destination have in common."""
+"""Settings that every type of destination has."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
@@ -28,7 +28,7 @@ class RetrySettings(Settings):
 
 
 class DestinationSettings(Settings):
-    """What runs need of any destination. A type adds its own settings, and says where they go (`address`)."""
+    """Settings that runs read. A type adds its own, and defines `address`."""
 
     aliases: ClassVar[Mapping[str, str]] = {"pii_setting": "pii"}
     certificates: ClassVar[tuple[str, ...]] = ()
@@ -56,15 +56,15 @@ class DestinationSettings(Settings):
 
     @property
     def address(self) -> str:
-        """Where it is: what was delivered at one address counts there alone."""
+        """The address to which delivered events and locks are scoped."""
         raise NotImplementedError
 
     @property
     def credential_name(self) -> str | None:
-        """The credential that opens it, if there is one."""
+        """The name of its credential, if it has one."""
         return None
 
     @property
     def is_ephemeral(self) -> bool:
-        """Whether what it receives is gone after the run, as with the simulator inside the process."""
+        """True if the destination keeps nothing after the run, such as the simulator inside the process."""
         return False

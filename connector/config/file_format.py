@@ -28,7 +28,7 @@ class FileFormat(Settings):
     name: Annotated[Literal["delimited", "liveramp_conversions"], one_of(_PLAIN, NAME)] = "delimited"
     """The format: any delimited file, or a conversions file of LiveRamp's program."""
     delimiter: Annotated[Literal["comma", "tab", "pipe", "semicolon"], one_of(*DELIMITERS)] | None = None
-    """What separates values. Without it, the file name and the header line decide."""
+    """The character between values. Default: detected from the file name and the header line."""
     transaction_category: Words = ()
     """LiveRamp only: the declared transaction categories. Without them, any is accepted."""
     files_a_day: Annotated[int, whole(1)] = FILES_A_DAY

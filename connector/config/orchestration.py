@@ -58,10 +58,10 @@ class Orchestration(Settings):
     line_items: Switch = True
     """If `false`, each row is an event. If `true`, rows with the same event id are line items of one event."""
     identical_rows: Annotated[IdenticalRows, one_of("keep", "drop", "reject")] = "keep"
-    """What to do with rows of an event that are equal in every mapped column: send all, send one, or reject
+    """Rows of an event that are equal in every mapped column: send all, send one, or reject
     the event."""
     negative_lines: Annotated[NegativeLines, one_of("subtract", "reject")] = "subtract"
-    """What to do with a line of negative price, quantity or value: subtract it from the event's value, or reject the
+    """Lines with a negative price, quantity or value: subtract them from the event's value, or reject the
     event."""
     max_reject_percent: Annotated[float, number(0, 100)] | None = None
     """Send nothing if a larger share of the rows is rejected."""

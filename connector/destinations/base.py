@@ -34,24 +34,25 @@ from connector.transform.chosen import ChosenRows
 from connector.transform.template import DataTemplate
 
 TargetsT = TypeVar("TargetsT")
+MOST_ROUTES = 20
+"""The number of routes of a run to check before it sends; rows may name any number of event sources."""
+
 Attempt = Callable[[Batch], Answer]
 OnRead = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a type of destination can do, as data that runs decide by."""
+    """Features of a destination type. Runs read them instead of the type."""
 
     unit: str
-    """What is sent, as people count it: `event`, or `identifier`."""
+    """The noun for counts in messages: `event` or `identifier`."""
     test_mode: bool = False
     """Take a test event code; what is sent with one counts nowhere."""
     streaming: bool = False
     """Take batches while the result is still being read."""
     deduplication: bool = False
     """Skip what was delivered before: each event has a key, which is kept."""
-    deletions: bool = False
-    """Delete at the platform what the result no longer holds."""
     mirrors: bool = False
     """Send the difference between the result and what the platform holds: a result of which nothing was staged is
     superseded by the next one."""
@@ -102,7 +103,7 @@ class RowCompiler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StageContext:
-    """What staging works with; a plan stages in a folder that is deleted, under no run."""
+    """The input of staging besides rows. A plan stages without a run, in a temporary folder."""
 
     ledger: Ledger
     directory: Path
@@ -120,7 +121,7 @@ class StageContext:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a destination shows of the first slice of a result."""
+    """Requests and excluded rows of the first slice of a result."""
 
     bodies: list[dict[str, Any]]
     """Requests, as the platform would get them."""
@@ -141,15 +142,15 @@ class Destination(Protocol[TargetsT]):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """The features of its type."""
 
     @property
     def kind(self) -> str:
-        """What it is, in one word of the platform: `web`, `offline`, `audience`."""
+        """The platform's word for it: `web`, `offline` or `audience`."""
 
     @property
     def goes_to(self) -> str:
-        """What is sent to, for a list of destinations."""
+        """The resource that it sends to, for a list of destinations."""
 
     @property
     def timezone(self) -> str:
@@ -181,11 +182,8 @@ class Destination(Protocol[TargetsT]):
     def identity(self, rules: Any) -> tuple[object, ...]:
         """Return what makes two runs send the same, of rules and settings: a part of the run's fingerprint."""
 
-    def compile(self, binding: Binding, rules: Any) -> Any:
-        """Compile a bound template into a `RowCompiler`.
-
-        Raises ConfigurationError with every requirement that the columns lack.
-        """
+    def compile(self, binding: Binding, rules: Any) -> RowCompiler:
+        """Compile a bound template. Raises ConfigurationError with every requirement that the columns lack."""
 
     def known_id(self, project: Project, ledger: Ledger | None) -> str | None:
         """Return the platform's id of what the settings name, if a run has found it; ask nobody."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What a check found."""
+    """The result of a check."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -31,4 +31,4 @@ class CheckedDestination:
 
     checks: Sequence[Check]
     changes: Sequence[str] = ()
-    """What a run would first change at the platform."""
+    """The changes at the platform that a run makes first."""

@@ -51,7 +51,7 @@ def check_access(project: Project, command: str, orchestration: str | None, run_
 
 
 def check_destination(project: Project, destination: str) -> None:
-    """Tell whether the user may ask TikTok about a destination: one with `admin_only` is for admins.
+    """Tell whether the user may check a destination: one with `admin_only` is for admins.
 
     Raises AccessRefused, having written that down; ConfigurationError where there is no such destination.
     """

@@ -10,7 +10,7 @@ from typing import Any
 
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.sender import deliver
-from connector.destinations.base import Destination
+from connector.destinations.base import MOST_ROUTES, Destination
 from connector.destinations.context import RunContext
 from connector.destinations.policy import retry_policy
 from connector.errors import ConnectorError, Interrupted, LockedError, NothingSent, StopResumable, UsageError
@@ -20,9 +20,6 @@ from connector.outcomes import RunStatus
 from connector.route import Route
 from connector.runs.row_limits import refuse_all_rejected
 from connector.staging.sending import LedgerRecorder, StagedBatches, write_left_out
-
-MOST_ROUTES = 20
-"""Rows may name any number of event sources: so many of a run are checked before the first batch leaves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from connector.staging.streaming import HandOn, StreamingStage
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the command line asks for beyond the file."""
+    """Command-line options that override or extend the project file."""
 
     limit: int | None = None
     """Rows to read at most; None: as the file says."""

@@ -55,7 +55,7 @@ class Job:
 
     @property
     def has_prescribed_columns(self) -> bool:
-        """Whether these are files of a program: who sends them does not choose their columns."""
+        """True for files of a program, whose columns the sender does not choose."""
         return self.file is not None and self.file.format.is_conversions
 
     @property

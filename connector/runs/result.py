@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from connector.destinations.base import RowCompiler
 from connector.errors import ConfigurationError, Problem
 from connector.runs.job import Job
 from connector.sources.background_reader import read_in_background
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
 class OpenResult:
     """The rows of a running query, or of files, hashed, once."""
 
-    compiler: Any
-    """The `RowCompiler` of these columns."""
+    compiler: RowCompiler
+    """The data template compiled for these columns."""
     rows: Iterator[Any]
-    """A `HashedSlice` for each slice."""
+    """The hashed rows of each slice (a `HashedSlice`)."""
     query_id: str | None = None
     """What the warehouse's own history calls the query, if it keeps one."""
     reading: "ScanReport | None" = None
@@ -134,7 +135,7 @@ def _tag(job: Job, run_id: str | None = None) -> str:
     return ":".join(("connector", job.orchestration.name, *((run_id,) if run_id else ())))
 
 
-def compile_job(job: Job, schema: pa.Schema) -> Any:
+def compile_job(job: Job, schema: pa.Schema) -> RowCompiler:
     """Return the `RowCompiler` for these columns. Raises ConfigurationError with every problem found."""
     try:
         binding = bind(job.template, schema, job.destination.catalogue)

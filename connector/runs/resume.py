@@ -233,7 +233,7 @@ def _uncertain(late: list[OpenBatch]) -> str:
     events = sum(count for batch in late for _, count in batch.gaps())
     return (
         f"{events:,} events may have been taken about 48 hours ago or longer, their answers being lost: sent again, "
-        "TikTok could count them twice. They stay pending; `--resend-unknown` sends them nevertheless."
+        "they could be counted twice. They stay pending; `--resend-unknown` sends them nevertheless."
     )
 
 

@@ -42,7 +42,7 @@ NO_RECEIPT = Receipt()
 
 
 class BatchCodec(Protocol):
-    """What a destination makes of staged events."""
+    """Converts staged events to requests and receipts."""
 
     def encode(self, events: pa.RecordBatch) -> memoryview:
         """Return events as they stand in a request, joined by commas."""

@@ -11,7 +11,7 @@ from connector.ledger.records import BatchRecord
 
 @dataclass
 class Staged:
-    """What every kind of stage counts; a destination may count more."""
+    """Counts and batches of a stage. A destination can add counts of its own."""
 
     read: int = 0
     """Rows read."""
@@ -48,7 +48,7 @@ class Staged:
 
     @property
     def units(self) -> int:
-        """What is to be sent, as people count it."""
+        """The number of events or identifiers to send."""
         return self.events
 
     def changes(self) -> Mapping[str, int] | None:

@@ -84,3 +84,13 @@ def test_batches_hold_a_thousand_events_at_the_most(tmp_path: Path) -> None:
 def test_a_result_without_rows_has_no_batches(tmp_path: Path) -> None:
     staged = staged_in(tmp_path / "run", table_of([]), Settings(started_at=NOW), 9)
     assert (staged.read, staged.batches) == (0, [])
+
+
+@pytest.mark.parametrize("slice_rows", [1, 2, 3])
+@pytest.mark.parametrize("alone", ["price", "quantity"])
+def test_a_duplicate_in_another_slice_has_no_warning(tmp_path: Path, alone: str, slice_rows: int) -> None:
+    """The row that is sent has a value; its duplicate has a price or a quantity alone."""
+    rows = [{**plain_row("e"), "value": "1.10", "currency": "USD"}, plain_row("other"), {**plain_row("e"), alone: "1"}]
+    how = Settings(started_at=NOW, line_items=False)
+    staged = staged_in(tmp_path / "run", table_of(rows), how, slice_rows)
+    assert (staged.skips, +staged.warnings) == (Counter({"duplicate": 1}), Counter())

@@ -42,7 +42,7 @@ def businesses(value: object) -> object:
 
 
 class TikTokSettings(DestinationSettings):
-    """What both types have in common."""
+    """Settings of both TikTok types."""
 
     references: ClassVar[Mapping[str, str]] = {"credential": "credentials"}
     aliases: ClassVar[Mapping[str, str]] = {**DestinationSettings.aliases, "account_id": "advertiser_id"}
@@ -76,7 +76,7 @@ class TikTokSettings(DestinationSettings):
 
     @property
     def is_ephemeral(self) -> bool:
-        """Whether `api_url` is the simulator inside the process."""
+        """True if `api_url` is the simulator inside the process."""
         return self.api_url == SIMULATOR
 
 

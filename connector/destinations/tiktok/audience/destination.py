@@ -80,7 +80,7 @@ class TikTokAudience:
 
     settings: AudienceSettings
     catalogue: Catalogue = AUDIENCES
-    capabilities: Capabilities = field(default=Capabilities("identifier", deletions=True, mirrors=True))
+    capabilities: Capabilities = field(default=Capabilities("identifier", mirrors=True))
 
     @property
     def kind(self) -> str:

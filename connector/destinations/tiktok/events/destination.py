@@ -39,6 +39,7 @@ from connector.outcomes import Skip
 from connector.staging.delivered_keys import keep_until, known_keys
 from connector.staging.recheck import leave_out_delivered, leave_out_suppressed
 from connector.staging.sending import BatchCodec, EventCodec
+from connector.staging.skip_delivered import Known
 from connector.staging.skip_suppressed import forgotten_by
 from connector.staging.stage import stage
 from connector.staging.staged import Staged
@@ -168,20 +169,13 @@ class TikTokEvents:
 
     def stage(self, rows: Iterable[HashedRows], targets: EventTargets, context: StageContext) -> Staged:
         """See `Destination.stage`. Events that were delivered before, or are about suppressed people, are skipped."""
-        known = known_keys(
-            context.ledger,
-            targets.scope,
-            max_age_days=self.settings.max_age_days,
-            resend_window=RESEND_WINDOW,
-            test_event_code=context.test_event_code,
-            resend_unknown=context.resend_unknown,
-            but=context.run_id,
-        )
         return stage(
             rows,
             context.directory,
             context.compiler.compiled.rules,
-            known=known,
+            known=self._known(
+                context.ledger, targets, context.run_id, context.test_event_code, resend_unknown=context.resend_unknown
+            ),
             forgotten=forgotten_by(context.ledger),
             read=context.on_read,
             early=context.streaming,
@@ -200,16 +194,23 @@ class TikTokEvents:
         """See `Destination.recheck`: skip what another run delivered since, and people suppressed since."""
         directory = context.directory(record.run_id)
         leave_out_suppressed(context.ledger, record.run_id, directory)
-        known = known_keys(
-            context.ledger,
+        code = record.test_event_code
+        known = self._known(context.ledger, targets, record.run_id, code, resend_unknown=resend_unknown)
+        leave_out_delivered(context.ledger, record.run_id, directory, known)
+
+    def _known(
+        self, ledger: Ledger, targets: EventTargets, run_id: str | None, code: str | None, *, resend_unknown: bool
+    ) -> Known:
+        """Return the keys that other runs than this delivered, or may have."""
+        return known_keys(
+            ledger,
             targets.scope,
             max_age_days=self.settings.max_age_days,
             resend_window=RESEND_WINDOW,
-            test_event_code=record.test_event_code,
+            test_event_code=code,
             resend_unknown=resend_unknown,
-            but=record.run_id,
+            but=run_id,
         )
-        leave_out_delivered(context.ledger, record.run_id, directory, known)
 
     def refuse_unready(self, orchestration: str, rules: EventRules) -> None:
         """See `Destination.refuse_unready`: events need the id of their event set."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import islice
 
+from connector.destinations.base import MOST_ROUTES
 from connector.destinations.checks import Check, Outcome
 from connector.destinations.context import RunContext
 from connector.destinations.policy import brief_policy
@@ -15,9 +16,6 @@ from connector.ledger.records import NamedPlace, OpenBatch
 from connector.route import Route
 
 PROVEN = "event_source"
-
-MOST_ROUTES = 20
-"""Rows may name any number of event sources: so many of a run are looked at."""
 
 ATTEMPTS, SECONDS = 2, 10.0
 """What cannot be found out within moments is left to the first batch, which is sent more patiently."""
