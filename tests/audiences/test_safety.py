@@ -1,5 +1,6 @@
 """What keeps an audience from being emptied or turned over by mistake."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +9,11 @@ import yaml
 
 from connector.config.project import load_project
 from connector.destinations.confirmation import Confirmation
-from connector.errors import AllRejected, ConfigurationError, SourceError, TooFewRows
+from connector.errors import AllRejected, ConfigurationError, SourceError, TooFewRows, UsageError
+from connector.ledger.project_ledger import ledger_of
+from connector.observer import Silent
 from connector.pipeline.plan import plan_orchestration as plan_audience
+from connector.runs.resume import resume_run
 from connector.simulator.server import Simulator
 from tests.audiences.shop import ADVERTISER, NAME, OTHER, Shop, members, open_shop, refusal, wanted
 from tests.audiences.test_mirror import person
@@ -205,3 +209,27 @@ def test_two_queries_do_not_mirror_one_audience(shop: Shop) -> None:
 def test_an_audience_has_no_test_events(shop: Shop) -> None:
     shop.people(HUNDRED)
     assert "no test mode" in refusal(shop, test_event_code="TEST12345")
+
+
+@pytest.mark.parametrize("how", ["run", "resume", "resume it"])
+def test_what_nobody_confirmed_is_not_sent_by_a_later_command(shop: Shop, tiktok: Simulator, how: str) -> None:
+    """Whoever was asked went away with all of the change staged."""
+
+    def leave(_: str) -> bool:
+        raise KeyboardInterrupt
+
+    shop.people(HUNDRED)
+    shop.run()
+    shop.people(HUNDRED[:10])
+    with pytest.raises(KeyboardInterrupt):
+        shop.run(confirmation=Confirmation(ask=leave))
+    with ledger_of(shop.project) as ledger:
+        left = ledger.runs.latest(1)[0].run_id
+    with pytest.raises(UsageError, match="max_change_percent"):
+        if how == "run":
+            shop.run(confirmation=Confirmation())
+        else:
+            resume_run(shop.project, left if how == "resume it" else None, Silent(), threading.Event())
+    assert members(tiktok) == wanted(HUNDRED)
+    shop.run()
+    assert members(tiktok) == wanted(HUNDRED[:10])
