@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from secrets import token_hex
 from threading import Event
 from typing import Any
@@ -20,6 +21,7 @@ from connector.runs.extract import Run, read_and_stage
 from connector.runs.job import Job
 from connector.runs.retention import reduce_stage
 from connector.runs.row_limits import min_rows_note, refuse_rows
+from connector.staging.staged import Staged
 from connector.staging.streaming import HandOn, StreamingStage
 
 
@@ -114,15 +116,19 @@ class Engine:
         return Delivery(run_id, self.destination, self.targets, test_event_code)
 
     def _stage_then_send(self, run: Run) -> None:
-        context, orchestration = self.context, run.job.orchestration
-        staged = read_and_stage(context, run, self.targets, context.stop)
+        context, approve = self.context, partial(self._approve, run)
+        staged = read_and_stage(context, run, self.targets, context.stop, approve=approve)
+        delivery = self.delivery(run.run_id, run.test_event_code)
+        send(context, delivery, [OpenBatch(batch) for batch in staged.batches])
+
+    def _approve(self, run: Run, staged: Staged) -> None:
+        """Raise NothingSent because of the rows, UsageError if the change is not confirmed."""
+        orchestration, options = run.job.orchestration, self.options
         if run.chosen is None:
             refuse_rows(orchestration, staged, run.limit, has_input=staged.has_input)
             if note := min_rows_note(orchestration, run.limit):
-                context.observer.note(note)
-        run.job.destination.confirm(staged, run.limit, self.options.confirmation, allow_empty=self.options.allow_empty)
-        delivery = self.delivery(run.run_id, run.test_event_code)
-        send(context, delivery, [OpenBatch(batch) for batch in staged.batches])
+                self.context.observer.note(note)
+        self.destination.confirm(staged, run.limit, options.confirmation, allow_empty=options.allow_empty)
 
     def _send_while_reading(self, run: Run) -> None:
         context = self.context
@@ -138,7 +144,7 @@ class Engine:
             directory = context.directory(run.run_id)
             make_private_folder(directory)
             streaming = StreamingStage(directory, publish, earlier)
-            hand_on(read_and_stage(context, run, self.targets, unwanted, streaming).batches)
+            hand_on(read_and_stage(context, run, self.targets, unwanted, streaming=streaming).batches)
 
         with _telling_what_was_sent(context, run), while_reading(stage, context.stop) as batches:
             send_streamed(context, delivery, checked_as_they_come(context, delivery, batches))

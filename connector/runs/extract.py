@@ -1,5 +1,6 @@
 """Read the result of a run, and stage it."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Event
@@ -10,6 +11,7 @@ import pyarrow as pa
 from connector.config.project import Project
 from connector.destinations.base import StageContext
 from connector.destinations.context import RunContext
+from connector.errors import NothingSent, UsageError
 from connector.ledger.records import StagedRows
 from connector.runs.job import Job
 from connector.runs.phone_regions import region_questions
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from connector.runs.files import Before
 
 
+Approve = Callable[[Staged], None]
+"""Raises NothingSent or UsageError if what is staged must not be sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run whose result is to be read, as far as its `limit` goes, and of it only the rows that are `chosen`."""
@@ -38,12 +44,18 @@ class Run:
 
 
 def read_and_stage(
-    context: RunContext, run: Run, targets: Any, stop: Event, streaming: StreamingStage | None = None
+    context: RunContext,
+    run: Run,
+    targets: Any,
+    stop: Event,
+    *,
+    approve: Approve = lambda _: None,
+    streaming: StreamingStage | None = None,
 ) -> Staged:
     """Stage the result of a run that the ledger knows, until `stop` is set, and record how many rows it has.
 
-    With `streaming`, batches are handed on meanwhile. Raises as `open_result` does, and StopResumable if the disk
-    fails.
+    The run counts as staged once `approve` returns: what nobody approved, no later command sends. With `streaming`,
+    batches are handed on meanwhile. Raises as `open_result` and `approve` do, and StopResumable if the disk fails.
     """
     directory, begun = context.directory(run.run_id), streaming.batches if streaming else []
     with staged_or_not_at_all(directory, begun), _result(context, run, stop) as result:
@@ -56,12 +68,21 @@ def read_and_stage(
         staged.has_input = has_input(result, staged)
     for question in region_questions(staged.phones, run.job.settings):
         context.observer.note(question)
-    context.ledger.runs.staged(run.run_id, _rows(staged), holder=context.lock.holder)
     for note in staged.notes:
         context.observer.note(note)
     units, requests = sum(batch.events for batch in begun) + staged.units, len(begun) + len(staged.batches)
     context.observer.staged(units, requests, run.job.destination.capabilities.unit)
+    try:
+        approve(staged)
+    except (NothingSent, UsageError):
+        _record(context, run, staged)
+        raise
+    _record(context, run, staged)
     return staged
+
+
+def _record(context: RunContext, run: Run, staged: Staged) -> None:
+    context.ledger.runs.staged(run.run_id, _rows(staged), holder=context.lock.holder)
 
 
 def has_input(result: OpenResult, staged: Staged) -> bool:

@@ -90,15 +90,11 @@ def finish_interrupted(engine: Engine, job: Job) -> None:
 def _is_superseded(engine: Engine, record: RunRecord) -> bool:
     """Return whether the next run of a destination that mirrors its result does what this one left to do.
 
-    It does if nothing was staged, or nothing of the stage was sent: nobody may have confirmed the change yet. It also
-    does if the stage was for a simulator that is gone.
+    It does if nothing was staged, or the stage was for a simulator that is gone.
     """
     if not (record.resumable and engine.destination.capabilities.mirrors):
         return False
-    if not record.staged:
-        return True
-    is_unsent = not record.requests_sent or engine.destination.settings.is_ephemeral
-    return is_unsent and not _is_elsewhere(engine, record)
+    return not record.staged or (engine.destination.settings.is_ephemeral and not _is_elsewhere(engine, record))
 
 
 def _supersede(engine: Engine, record: RunRecord) -> None:
