@@ -13,7 +13,7 @@ from benchmarks.project import ORCHESTRATION, load
 from benchmarks.sink import running_sink
 from connector.destinations.tiktok.audience.copies import KIND
 from connector.ledger.project_ledger import ledger_of
-from connector.ledger.records import NamedPlace, Scope
+from connector.ledger.records import RemoteKey, Scope
 
 ADVERTISER = "7654321098765432109"
 AUDIENCE = "bench"
@@ -81,6 +81,6 @@ def _project(data: Path, url: str) -> Iterator[Path]:
         (directory / "orchestrations.yaml").write_text(settings)
         project = load(directory)
         with ledger_of(project) as ledger:
-            ledger.named.keep(NamedPlace(KIND, project.target, url, ADVERTISER, AUDIENCE), "77")
+            ledger.named.keep(RemoteKey(KIND, project.target, url, ADVERTISER, AUDIENCE), "77")
             ledger.members.audience(Scope(project.target, url), "77", AUDIENCE, [ADVERTISER])
         yield directory

@@ -23,18 +23,18 @@ import pyarrow.parquet as pq
 from sqlalchemy import insert
 
 from benchmarks.process import peak_bytes
-from connector.hashed import EVENTS, KEY, LINE, HashedEvents
+from connector.core.hashed import EVENTS, KEY, LINE, HashedEvents
+from connector.core.route import Route
 from connector.ledger.delivered import Since
 from connector.ledger.ledger import open_ledger
 from connector.ledger.records import NewRun, Scope
 from connector.ledger.tables import batch_keys, batches
-from connector.route import Route
-from connector.stage.key_file import KeyFile
-from connector.stage.open_files import OpenFiles
-from connector.stage.reader import StageReader
-from connector.stage.removed import Removed
-from connector.stage.writer import EventsFile, StagedBatch
 from connector.staging.skip_delivered import leave_out_known
+from connector.staging.storage.deletion_mask import DeletionMask
+from connector.staging.storage.key_file import KeyFile
+from connector.staging.storage.open_files import OpenFiles
+from connector.staging.storage.reader import StageReader
+from connector.staging.storage.writer import EventsFile, StagedBatch
 
 BATCH = 1_000
 _AT_ONCE = 1_000_000
@@ -165,7 +165,9 @@ def find(place: Path) -> dict[str, float]:
     since = Since(datetime.now(UTC) - timedelta(days=28), None)
     started = perf_counter()
     with open_ledger(f"sqlite:///{place / 'ledger.sqlite'}") as ledger:
-        steps = leave_out_known(directory, keys, batches_, Removed(keys), lambda: ledger.delivered.known(_SCOPE, since))
+        steps = leave_out_known(
+            directory, keys, batches_, DeletionMask(keys), lambda: ledger.delivered.known(_SCOPE, since)
+        )
         found = sum(step.skips.total() for step in steps)
     seconds, peak = perf_counter() - started, peak_bytes()
     keys.remove()

@@ -23,18 +23,21 @@ CALLS = {
     "transform: DuckDB set up": ["connector.transform.engine:SliceEngine.__init__"],
     "transform: rows that repeat the row before": [
         "connector.transform.engine:stretches",
-        "connector.transform.repeats:Stretches.first_rows",
-        "connector.transform.repeats:Stretches.spread",
+        "connector.transform.row_runs:RowRuns.first_rows",
+        "connector.transform.row_runs:RowRuns.spread",
     ],
     "transform: rows joined to events": ["connector.transform.stream:parts_of", "connector.transform.stream:group"],
     "transform: everything else": ["connector.transform.stream:hash_chunk"],
-    "stage: cut and written": ["connector.stage.writer:EventsFile.add", "connector.stage.writer:EventsFile.finish"],
-    "stage: keys written": ["connector.stage.key_file:KeyFile.add"],
-    "stage: rows that are left out written": [
-        "connector.ledger.left_out:LeftOutWriter.add",
-        "connector.ledger.left_out:LeftOutWriter.close",
+    "stage: cut and written": [
+        "connector.staging.storage.writer:EventsFile.add",
+        "connector.staging.storage.writer:EventsFile.finish",
     ],
-    "send: stage read": ["connector.stage.reader:StageReader.events"],
+    "stage: keys written": ["connector.staging.storage.key_file:KeyFile.add"],
+    "stage: rows that are left out written": [
+        "connector.ledger.excluded_rows:ExcludedRowWriter.add",
+        "connector.ledger.excluded_rows:ExcludedRowWriter.close",
+    ],
+    "send: stage read": ["connector.staging.storage.reader:StageReader.events"],
     "send: JSON joined": [
         "connector.staging.sending:payload",
         "connector.destinations.tiktok.client:request_body",

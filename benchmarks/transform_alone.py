@@ -11,14 +11,14 @@ import pyarrow as pa
 from benchmarks.data import TABLE
 from benchmarks.project import ORCHESTRATION, load
 from benchmarks.python_reference import Settings, rows_to_bodies
+from connector.core.route import Route
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.body import request_body
 from connector.destinations.tiktok.events.transform import EventCompiler
 from connector.queries.query_template import RunVariables
-from connector.route import Route
 from connector.runs.job import prepare
 from connector.runs.result import compile_job
-from connector.stage.cutting import Cutter
+from connector.staging.storage.batcher import Batcher
 from connector.transform.compiler import CompiledTransform
 from connector.transform.grouping import payload
 from connector.transform.stream import hash_rows
@@ -47,7 +47,7 @@ def columnar(table: pa.Table, compiled: CompiledTransform, threads: int) -> int:
 
 def bodies(table: pa.Table, compiled: CompiledTransform, threads: int) -> Iterator[bytes]:
     """The bodies of all requests, one after the other."""
-    cutter = Cutter()
+    cutter = Batcher()
     for part in hash_rows(table.to_batches(BATCH_ROWS), compiled, threads=threads):
         for events in part.events:
             yield from map(_body, cutter.add(events))

@@ -8,10 +8,10 @@
 | `FileRefused`        | fix the file that was to be read; nothing sent    | 2         |
 | `SourceError`        | fix the query, or try again                       | 1         |
 | `NothingSent`        | fix the data, or the limit that it names          | 3         |
-| `StopResumable`      | fix the cause, then `connector resume`            | 1         |
+| `ResumableError`      | fix the cause, then `connector resume`            | 1         |
 | `CorruptStage`       | run it again; it reads what was not delivered     | 1         |
-| `RefusedAlike`       | fix what it names; `run` or `resume` goes on      | 1         |
-| `AnswersLost`        | `--resend-unknown`, or leave them                 | 1         |
+| `RejectedUniformly`       | fix what it names; `run` or `resume` goes on      | 1         |
+| `InDoubt`        | `--resend-unknown`, or leave them                 | 1         |
 | `AuthorisationError` | authorise again, or as it says                    | 1         |
 | `AccountRefused`     | fix what it names                                 | 1         |
 | `NotPermitted`       | give the token the permission                     | 1         |
@@ -99,15 +99,15 @@ class TooFewRows(NothingSent):
     """Fewer rows were read than `min_rows` asks for; nothing was sent."""
 
 
-class StopResumable(ConnectorError):
+class ResumableError(ConnectorError):
     """The run had to stop; what is staged stays staged and `connector resume` goes on with it."""
 
 
-class RefusedAlike(StopResumable):
+class RejectedUniformly(ResumableError):
     """The service would answer every request of the run alike: as it is staged, none of it will be taken."""
 
 
-class CorruptStage(StopResumable):
+class CorruptStage(ResumableError):
     """Staged data of a run is missing or damaged. `fault` names the file and the problem."""
 
     def __init__(self, fault: str) -> None:
@@ -118,7 +118,7 @@ class CorruptStage(StopResumable):
         )
 
 
-class AnswersLost(StopResumable):
+class InDoubt(ResumableError):
     """All but events that may have been taken too long ago to be sent again without being told to."""
 
 

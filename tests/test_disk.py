@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from connector.disk import AT_ONCE, KEPT, Growing, restrict_tree
+from connector.core.disk import AT_ONCE, KEPT, SteadySync, restrict_tree
 from tests.resident import resident
 
 
 def test_what_the_disk_says_of_a_piece_is_not_lost() -> None:
     """Of an error the system tells whoever asks first, and nobody after."""
     for more in ([], [3 * AT_ONCE], [3 * AT_ONCE, 3 * AT_ONCE + 1]):
-        growing = Growing(Path(os.devnull))
+        growing = SteadySync(Path(os.devnull))
         growing.has(2 * AT_ONCE)
         with pytest.raises(OSError, match="Invalid argument"):
             _go_on(growing, more)
 
 
-def _go_on(growing: Growing, sizes: list[int]) -> None:
+def _go_on(growing: SteadySync, sizes: list[int]) -> None:
     try:
         for size in sizes:
             growing.has(size)
@@ -33,7 +33,7 @@ def _go_on(growing: Growing, sizes: list[int]) -> None:
 def test_a_file_grows_on_while_a_piece_is_on_its_way(tmp_path: Path) -> None:
     path, piece = tmp_path / "events", bytes(AT_ONCE // 2 + 1)
     with path.open("wb", buffering=0) as file:
-        growing = Growing(path)
+        growing = SteadySync(path)
         for number in range(1, 8):
             file.write(piece)
             growing.has(number * len(piece))
@@ -49,7 +49,7 @@ def test_of_a_large_file_only_the_beginning_stays_in_memory(tmp_path: Path) -> N
         file.seek(KEPT)
         file.write(piece)
     assert resident(path, KEPT) == AT_ONCE
-    growing = Growing(path)
+    growing = SteadySync(path)
     growing.has(KEPT + AT_ONCE)
     growing.close()
     assert (resident(path, KEPT), resident(path)) == (0, AT_ONCE)

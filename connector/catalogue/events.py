@@ -9,8 +9,8 @@ price and quantity keep price x quantity within DECIMAL(38, 6); a value is withi
 """
 
 from connector.catalogue.parameter import WEB, Kind, Parameter, Plain
-from connector.outcomes import Reason
-from connector.vocabulary import EVENT_CHANNELS
+from connector.core.outcomes import Reason
+from connector.core.vocabulary import EVENT_CHANNELS
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter(

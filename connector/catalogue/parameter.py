@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from connector.outcomes import Reason
+from connector.core.outcomes import Reason
 
 WEB = frozenset({"web"})
 BOTH = frozenset({"web", "offline"})

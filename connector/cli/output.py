@@ -45,7 +45,7 @@ def _mode(path: Path) -> int | None:
 @contextmanager
 def output_file(output: Path) -> Iterator[IO[bytes]]:
     """Write a file that was checked; it takes its name once it is whole. Raises ConnectorError where that fails."""
-    from connector.disk import unfinished_file
+    from connector.core.disk import unfinished_file
 
     with writing_to(output):
         unfinished = unfinished_file(output)

@@ -86,7 +86,7 @@ class Lines(Watcher):
             say(line)
 
 
-class Bar(Lines):
+class ProgressBar(Lines):
     """A progress bar with the rate and what is left."""
 
     def __init__(self) -> None:
@@ -158,7 +158,7 @@ def watching(*, quiet: bool) -> Iterator[Watcher]:
     if quiet:
         yield Watcher()
     elif is_terminal():
-        bar = Bar()
+        bar = ProgressBar()
         bar.start()
         try:
             yield bar

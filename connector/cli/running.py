@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from connector.cli.aftermath import follow_up
 from connector.cli.console import out, out_json
 from connector.cli.failures import AlreadyPrinted, afterwards
+from connector.cli.post_run import follow_up
 from connector.cli.process import make_output_optional
 from connector.cli.progress import Watcher, watching
 from connector.cli.signals import stopped_by_signals
@@ -15,8 +15,8 @@ from connector.config.project import Project
 from connector.errors import ConnectorError, NothingSent
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord
-from connector.pipeline.history import abandon_run, find_run
-from connector.pipeline.shown import no_rows
+from connector.reporting.run_history import abandon_run, find_run
+from connector.reporting.visibility import no_rows
 
 Work = Callable[[Watcher, threading.Event], RunRecord]
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from connector.cli.console import counted, table
 from connector.cli.summary import summary
-from connector.pipeline.insight import Example, RunInsight
+from connector.reporting.run_details import Example, RunDetails
 from connector.staging.event_metrics import AGE_NAMES, plain_text
 
-Section = Callable[[RunInsight], Iterator[str]]
+Section = Callable[[RunDetails], Iterator[str]]
 
 WIDTH = 40
 """Characters of a value, and of a bar, at most."""
@@ -24,7 +24,7 @@ _WORDS = {
 }
 
 
-def sections(insight: RunInsight) -> Iterator[str]:
+def sections(insight: RunDetails) -> Iterator[str]:
     """All sections, with an empty line between two."""
     for number, section in enumerate(SECTIONS):
         lines = list(section(insight))
@@ -33,7 +33,7 @@ def sections(insight: RunInsight) -> Iterator[str]:
         yield from lines
 
 
-def _summary(insight: RunInsight) -> Iterator[str]:
+def _summary(insight: RunDetails) -> Iterator[str]:
     yield from summary(insight.record, insight.no_rows)
     if insight.users:
         yield f"By {', then '.join(dict.fromkeys(insight.users))}."
@@ -41,7 +41,7 @@ def _summary(insight: RunInsight) -> Iterator[str]:
         yield f"The warehouse's history has its query as {insight.record.query_id}."
 
 
-def _timeline(insight: RunInsight) -> Iterator[str]:
+def _timeline(insight: RunDetails) -> Iterator[str]:
     if not insight.timeline:
         return
     yield "timeline (UTC)"
@@ -55,7 +55,7 @@ def _timeline(insight: RunInsight) -> Iterator[str]:
     yield from table(rows, right=frozenset({1}))
 
 
-def _rejects(insight: RunInsight) -> Iterator[str]:
+def _rejects(insight: RunDetails) -> Iterator[str]:
     if not insight.examples:
         return
     yield "rejected rows, the first of each reason"
@@ -67,7 +67,7 @@ def _rejects(insight: RunInsight) -> Iterator[str]:
     yield from table(rows, right=frozenset({1}))
 
 
-def _requests(insight: RunInsight) -> Iterator[str]:
+def _requests(insight: RunDetails) -> Iterator[str]:
     found = insight.requests
     if not found.sent:
         return
@@ -83,7 +83,7 @@ def _requests(insight: RunInsight) -> Iterator[str]:
     yield f"  each of them: connector runs show {insight.record.run_id} --requests"
 
 
-def _coverage(insight: RunInsight) -> Iterator[str]:
+def _coverage(insight: RunDetails) -> Iterator[str]:
     if insight.figures is None:
         return
     whole = insight.figures.events
@@ -97,7 +97,7 @@ def _coverage(insight: RunInsight) -> Iterator[str]:
     )
 
 
-def _freshness(insight: RunInsight) -> Iterator[str]:
+def _freshness(insight: RunDetails) -> Iterator[str]:
     if insight.figures is None:
         return
     ages, whole = insight.figures.ages, insight.figures.events
@@ -112,7 +112,7 @@ def _freshness(insight: RunInsight) -> Iterator[str]:
     )
 
 
-def _value(insight: RunInsight) -> Iterator[str]:
+def _value(insight: RunDetails) -> Iterator[str]:
     if insight.figures is None or not insight.figures.values:
         return
     yield "value sent, by currency and day (UTC)"

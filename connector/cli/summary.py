@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from connector.cli.console import added_value, amber, counted, table
-from connector.config.places import SIMULATOR
+from connector.config.addresses import SIMULATOR
 from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
 from connector.ledger.records import MemberCounts, RunRecord
-from connector.pipeline.shown import shown_by
+from connector.reporting.visibility import shown_by
 
 
 def summary(record: RunRecord, no_rows: str | None = None) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from connector.pipeline.trend import Change
+from connector.reporting.trend import Change
 
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 SMALL = 2.0

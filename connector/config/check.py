@@ -6,18 +6,18 @@ from pathlib import Path
 
 from connector.config.credential import Credential
 from connector.config.destination_types import destination_types, settings_model
-from connector.config.examine import examine
 from connector.config.fields import switch
-from connector.config.findings import Findings
 from connector.config.layout import SECTIONS, Top, section
 from connector.config.nodes import Node
 from connector.config.notification import Notification, in_full
 from connector.config.orchestration import Orchestration
+from connector.config.problems import ProblemList
 from connector.config.references import check_references
 from connector.config.render import has_placeholder, template_fault
 from connector.config.roles import WITHOUT_ROLES, has_roles
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean, nearest
+from connector.config.validate_entry import examine
 from connector.config.warehouse import Warehouse
 from connector.errors import Problem
 
@@ -43,7 +43,7 @@ def problems_of(file: Path, trees: Mapping[str, Node], chosen: str) -> list[Prob
 
 
 def _check_tree(file: Path, root: Node) -> list[Problem]:
-    findings = Findings(file)
+    findings = ProblemList(file)
     _check_top(root, findings)
     for name in SECTIONS:
         _check_section(name, section(root, name), findings)
@@ -54,7 +54,7 @@ def _check_tree(file: Path, root: Node) -> list[Problem]:
     return findings.problems
 
 
-def _check_top(root: Node, findings: Findings) -> None:
+def _check_top(root: Node, findings: ProblemList) -> None:
     examine(
         Top,
         replace(root, value={key: node for key, node in root.entries() if key not in SECTIONS}),
@@ -69,7 +69,7 @@ def _check_top(root: Node, findings: Findings) -> None:
         findings.add(version, f"must be {_VERSION}, the only version there is")
 
 
-def _check_section(name: str, node: Node, findings: Findings) -> None:
+def _check_section(name: str, node: Node, findings: ProblemList) -> None:
     if not isinstance(node.value, dict):
         findings.add(node, "must be a mapping of names to settings")
     defined = [key for key, entry in node.entries() if entry.origin[:1] != ("targets",)]
@@ -82,7 +82,7 @@ def _check_section(name: str, node: Node, findings: Findings) -> None:
             findings.add(entry, "must be a mapping of settings", secret=True)
 
 
-def _check_notifications(root: Node, findings: Findings) -> None:
+def _check_notifications(root: Node, findings: ProblemList) -> None:
     for key, node in section(root, "notifications").entries():
         entry = in_full(node)
         if isinstance(entry.value, dict):
@@ -91,7 +91,7 @@ def _check_notifications(root: Node, findings: Findings) -> None:
             findings.add(entry, "must be an address, a list of addresses, or a mapping with webhook", secret=True)
 
 
-def _check_admin_only(root: Node, findings: Findings) -> None:
+def _check_admin_only(root: Node, findings: ProblemList) -> None:
     for _, entry in section(root, "destinations").entries():
         node = entry.child("admin_only") if isinstance(entry.value, dict) else None
         if node is not None and _is_on(node.value) and not has_roles(root):
@@ -109,7 +109,7 @@ def _usable(name: str) -> bool:
     return bool(name.strip()) and name[0] not in ".-" and name.isprintable() and not set(name) & set("/\\")
 
 
-def _check_entry(name: str, key: str, entry: Node, defined: Sequence[str], findings: Findings) -> None:
+def _check_entry(name: str, key: str, entry: Node, defined: Sequence[str], findings: ProblemList) -> None:
     if entry.origin[:1] == ("targets",) and nearest(key, defined) and _is_partial(name, entry):
         findings.add(entry, f"is in this target only, and incomplete.{did_you_mean(key, defined)}")
         return
@@ -129,7 +129,7 @@ def _is_partial(name: str, entry: Node) -> bool:
     return needed is not None and entry.child(needed) is None
 
 
-def _model(name: str, entry: Node, findings: Findings) -> type[Settings] | None:
+def _model(name: str, entry: Node, findings: ProblemList) -> type[Settings] | None:
     if name != "destinations":
         return _MODELS[name]
     kind = entry.child("type")
@@ -143,7 +143,7 @@ def _model(name: str, entry: Node, findings: Findings) -> type[Settings] | None:
     return None
 
 
-def _check_templates(node: Node, findings: Findings) -> None:
+def _check_templates(node: Node, findings: ProblemList) -> None:
     for child in node.children():
         _check_templates(child, findings)
     if isinstance(node.value, str) and has_placeholder(node.value) and (fault := template_fault(node.value)):

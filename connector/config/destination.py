@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
+from connector.config.addresses import Region
 from connector.config.fields import Switch, Text, number, whole
-from connector.config.places import Region
 from connector.config.settings import Settings
 
 REGION = "US"

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator
 
 from connector.config.fields import Words, one_of, whole
 from connector.config.settings import Complaint, Settings
-from connector.conversions import FILES_A_DAY, NAME
+from connector.core.conversions import FILES_A_DAY, NAME
 
 DELIMITERS = {"comma": ",", "tab": "\t", "pipe": "|", "semicolon": ";"}
 OF_CONVERSIONS = ("comma", "tab", "pipe")

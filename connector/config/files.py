@@ -4,15 +4,15 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from connector.config.findings import Findings
 from connector.config.nodes import Node
+from connector.config.problems import ProblemList
 
 BUILT_IN_TEMPLATES = frozenset({"tiktok_events", "tiktok_audience"})
 LARGEST_QUERY = 1 << 20
 """Bytes of a file that holds a query."""
 
 
-def query_path(directory: Path, node: Node | None, findings: Findings) -> Path | None:
+def query_path(directory: Path, node: Node | None, findings: ProblemList) -> Path | None:
     """Give the file of a saved query; None, with a finding, if there is none of that name."""
     path = _saved(directory / "queries", ".sql", "query", node, findings)
     if path is None or node is None or not (fault := _fault(path)):
@@ -21,7 +21,7 @@ def query_path(directory: Path, node: Node | None, findings: Findings) -> Path |
     return None
 
 
-def template_path(directory: Path, node: Node | None, findings: Findings) -> Path | None:
+def template_path(directory: Path, node: Node | None, findings: ProblemList) -> Path | None:
     """Give the file of a data template; None for a built-in one that the project does not replace."""
     folder = directory / "templates"
     if node is not None and node.value in BUILT_IN_TEMPLATES and not (folder / f"{node.value}.yaml").is_file():
@@ -40,7 +40,7 @@ def _fault(path: Path) -> str | None:
     return None
 
 
-def _saved(folder: Path, suffix: str, kind: str, node: Node | None, findings: Findings) -> Path | None:
+def _saved(folder: Path, suffix: str, kind: str, node: Node | None, findings: ProblemList) -> Path | None:
     if node is None or not isinstance(node.value, str | int):
         return None
     known = sorted(path.stem for path in folder.glob(f"*{suffix}"))

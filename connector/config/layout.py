@@ -10,9 +10,9 @@ from connector.config.credential import Credential
 from connector.config.data_marketplace import spelt
 from connector.config.destination_types import BUILT_IN, settings_model
 from connector.config.fields import Mapped, Text, whole
-from connector.config.findings import Findings
 from connector.config.nodes import Node
 from connector.config.orchestration import Orchestration
+from connector.config.problems import ProblemList
 from connector.config.roles import Role
 from connector.config.settings import Settings
 from connector.config.suggest import fold
@@ -62,7 +62,7 @@ def section(root: Node, name: str) -> Node:
     return node
 
 
-def check_size(root: Node, findings: Findings) -> None:
+def check_size(root: Node, findings: ProblemList) -> None:
     """Refuse more entries and targets than can be checked within seconds. Raises ConfigurationError."""
     limits = {**dict.fromkeys((*SECTIONS, "notifications", "roles"), MOST_ENTRIES), "targets": MOST_TARGETS}
     for name, most in limits.items():
@@ -72,31 +72,31 @@ def check_size(root: Node, findings: Findings) -> None:
             findings.raise_any()
 
 
-def canonical(root: Node, findings: Findings) -> Node:
+def canonical(root: Node, findings: ProblemList) -> Node:
     """Give the tree with every key of an entry as its model spells it: `Advertiser ID` is `advertiser_id`."""
     renamed = _with_sections(root, findings)
     targets = {name: _with_sections(target, findings) for name, target in section(renamed, "targets").entries()}
     return _with(renamed, {"targets": replace(section(renamed, "targets"), value=targets)}) if targets else renamed
 
 
-def _with_sections(root: Node, findings: Findings) -> Node:
+def _with_sections(root: Node, findings: ProblemList) -> Node:
     sections = {name: root.child(name) for name in SECTIONS}
     return _with(root, {name: _entries(name, node, findings) for name, node in sections.items() if node is not None})
 
 
-def _entries(name: str, node: Node, findings: Findings) -> Node:
+def _entries(name: str, node: Node, findings: ProblemList) -> Node:
     spellings = dict(_spelling_pairs(_models(name, node)))
     return _with(node, {key: _respelt(entry, spellings, findings) for key, entry in node.entries()})
 
 
-def typed(root: Node, findings: Findings) -> Node:
+def typed(root: Node, findings: ProblemList) -> Node:
     """Give the tree with the keys of each destination as its own type spells them."""
     destinations = section(root, "destinations")
     respelt = {name: _of_type(entry, findings) for name, entry in destinations.entries()}
     return _with(root, {"destinations": replace(destinations, value=respelt)}) if respelt else root
 
 
-def _of_type(entry: Node, findings: Findings) -> Node:
+def _of_type(entry: Node, findings: ProblemList) -> Node:
     model = settings_model(entry.at(("type",)).value)
     return _with_marketplace(_respelt(entry, model.aliases, findings)) if model else entry
 
@@ -109,7 +109,7 @@ def _with_marketplace(entry: Node) -> Node:
     return _with(entry, {"data_marketplace": replace(market, value=respelt)})
 
 
-def _respelt(entry: Node, spellings: Mapping[str, str], findings: Findings) -> Node:
+def _respelt(entry: Node, spellings: Mapping[str, str], findings: ProblemList) -> Node:
     if not isinstance(entry.value, dict):
         return entry
     children: dict[str, Node] = {}

@@ -13,7 +13,7 @@ from connector.config.notification import Notify
 from connector.config.schedule import Schedule
 from connector.config.settings import Complaint, Settings
 from connector.config.warehouse import Warehouse
-from connector.outcomes import IdenticalRows, NegativeLines
+from connector.core.outcomes import IdenticalRows, NegativeLines
 
 FileName = Annotated[str, pattern(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*", "the name of a saved file, without a folder")]
 

@@ -5,24 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from connector.config.addresses import TIKTOK, api_url, region
 from connector.config.check import problems_of
 from connector.config.credential import Credential
 from connector.config.destination import REGION, DestinationSettings
 from connector.config.fields import switch, text
-from connector.config.findings import Findings
 from connector.config.layout import Top, check_size, section
 from connector.config.network import Network
 from connector.config.nodes import Node
 from connector.config.notification import Notification
 from connector.config.orchestration import Orchestration
-from connector.config.owned import FOLDERS, is_owned
-from connector.config.places import TIKTOK, api_url, region
+from connector.config.problems import ProblemList
+from connector.config.project_files import FOLDERS, is_owned
 from connector.config.resolve import Resolver
 from connector.config.roles import WITHOUT_ROLES, Restrictions, Role, has_roles
+from connector.config.setting_diff import SettingText, settings_used
 from connector.config.suggest import did_you_mean
 from connector.config.targets import choose_target, merged_targets, target_names
 from connector.config.warehouse import Warehouse, within
-from connector.config.written import Written, settings_used
 from connector.config.yaml import parse_yaml
 from connector.errors import ConfigurationError, Problem
 
@@ -51,7 +51,7 @@ def load_project(
     document, problems = parse_yaml(file)
     if document is None:
         raise ConfigurationError(problems)
-    findings = Findings(file)
+    findings = ProblemList(file)
     for problem in problems:
         findings.record(problem)
     if not isinstance(document.root.value, dict):
@@ -165,7 +165,7 @@ class Project:
 
     def networks(self, credential: str) -> tuple[Network, ...]:
         """Give the ways on which destinations reach TikTok with a credential, each once. Raises ConfigurationError."""
-        resolver = Resolver(self.directory, self._root, self._environ, Findings(self.file))
+        resolver = Resolver(self.directory, self._root, self._environ, ProblemList(self.file))
         found = [resolver.network(name) for name in self._using(credential)]
         resolver.findings.raise_any()
         return tuple(dict.fromkeys(found))
@@ -222,14 +222,14 @@ class Project:
         resolver.findings.raise_any()
         return Restrictions(destination, admin_only, pii)
 
-    def settings_used(self, orchestration: str) -> dict[str, Written]:
+    def settings_used(self, orchestration: str) -> dict[str, SettingText]:
         """Give what is written for an orchestration and all that it refers to, variables filled in that are set."""
         return settings_used(self._root, orchestration, self._resolver("orchestrations", orchestration).fill)
 
     @property
     def default_regions(self) -> tuple[str, ...]:
         """Where destinations take a phone number without a country code to belong, each once."""
-        resolver = Resolver(self.directory, self._root, self._environ, Findings(self.file))
+        resolver = Resolver(self.directory, self._root, self._environ, ProblemList(self.file))
         written = [resolver.written("destinations", name, "default_region", region) for name in self.destinations]
         resolver.findings.raise_any()
         return tuple(dict.fromkeys(one or REGION for one in written))
@@ -263,7 +263,7 @@ class Project:
         return self._reading()
 
     def _reading(self) -> Resolver:
-        return Resolver(self.directory, self._root, self._environ, Findings(self.file))
+        return Resolver(self.directory, self._root, self._environ, ProblemList(self.file))
 
     def _settled(self, resolver: Resolver, entry: _Entry | None) -> _Entry:
         resolver.findings.raise_any()

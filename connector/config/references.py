@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from connector.config.findings import Findings
 from connector.config.layout import section
 from connector.config.nodes import Node
+from connector.config.problems import ProblemList
 from connector.config.render import has_placeholder
 
 _KINDS = {
@@ -22,7 +22,7 @@ class _Reference(NamedTuple):
     section: str
 
 
-def check_references(root: Node, findings: Findings) -> None:
+def check_references(root: Node, findings: ProblemList) -> None:
     """Find names that nothing has, and orchestrations that wait for themselves."""
     for reference in _references(root):
         _check(reference, root, findings)
@@ -40,7 +40,7 @@ def _references(root: Node) -> Iterator[_Reference]:
         yield _Reference(entry, ("schedule", "after"), "orchestrations")
 
 
-def _check(reference: _Reference, root: Node, findings: Findings) -> None:
+def _check(reference: _Reference, root: Node, findings: ProblemList) -> None:
     node = _leaf(reference.entry, reference.key)
     if node is None:
         return
@@ -53,7 +53,7 @@ def _check(reference: _Reference, root: Node, findings: Findings) -> None:
         findings.add(node, f"must be the name of one of the {reference.section}")
 
 
-def _check_told(entry: Node, root: Node, findings: Findings) -> None:
+def _check_told(entry: Node, root: Node, findings: ProblemList) -> None:
     """Find names in `notify` that are not in `notifications`."""
     notify = _leaf(entry, ("notify",))
     if notify is None:
@@ -73,7 +73,7 @@ def _leaf(entry: Node, key: tuple[str, ...]) -> Node | None:
     return node if node is not None and node.value is not None else None
 
 
-def _check_circles(root: Node, findings: Findings) -> None:
+def _check_circles(root: Node, findings: ProblemList) -> None:
     orchestrations = dict(section(root, "orchestrations").entries())
     follows = {name: _leaf(entry, ("schedule", "after")) for name, entry in orchestrations.items()}
     for name, after in follows.items():

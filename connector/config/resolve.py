@@ -6,24 +6,24 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from connector.config.addresses import SIMULATOR
 from connector.config.credential import Credential
 from connector.config.destination import DestinationSettings
 from connector.config.destination_types import settings_model
-from connector.config.examine import Model, examine
 from connector.config.fields import text
 from connector.config.files import local_path, query_path, template_path
-from connector.config.findings import Findings
 from connector.config.layout import Top, section
 from connector.config.network import Network, proxy_url
 from connector.config.nodes import Node, plain
 from connector.config.notification import Notification, in_full
 from connector.config.orchestration import Orchestration
-from connector.config.places import SIMULATOR
+from connector.config.problems import ProblemList
 from connector.config.render import MissingVariables, has_placeholder, render, render_tree
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean
+from connector.config.validate_entry import Model, examine
 from connector.config.warehouse import Warehouse, within
-from connector.disk import is_file
+from connector.core.disk import is_file
 
 Value = TypeVar("Value")
 
@@ -31,7 +31,7 @@ Value = TypeVar("Value")
 class Resolver:
     """Builds the settings of entries by name, and collects what keeps it from doing so."""
 
-    def __init__(self, directory: Path, root: Node, environ: Mapping[str, str], findings: Findings) -> None:
+    def __init__(self, directory: Path, root: Node, environ: Mapping[str, str], findings: ProblemList) -> None:
         self.findings = findings
         self._directory = directory
         self._saved_in = findings.file.parent

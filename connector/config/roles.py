@@ -1,12 +1,16 @@
 """Who may do what, by the names that the operating system knows people by."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from connector.config.fields import Switch, Words
 from connector.config.nodes import Node
 from connector.config.settings import Settings
+
+if TYPE_CHECKING:
+    from connector.config.project import Project
 
 EVERYBODY = "*"
 
@@ -58,3 +62,20 @@ def rights_of(user: str, roles: Mapping[str, Role]) -> Rights:
     own = [role for role in roles.values() if user in role.users or EVERYBODY in role.users]
     admin = any(role.admin for role in own)
     return Rights(bool(own), admin, admin or any(role.pii for role in own))
+
+
+def is_for_others(project: "Project", destinations: Sequence[str]) -> bool:
+    """Return whether all these destinations are for admins, and the user of this process is none."""
+    asked = [project.restrictions_of(name).admin_only for name in destinations]
+    return bool(asked) and all(asked) and not rights_of(os_user(), project.roles).admin
+
+
+def os_user() -> str:
+    """Return who runs this process, by its real user id, whatever the environment says; `#1234` if it has no name."""
+    import pwd
+
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"

@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
 
+from connector.config.addresses import Zone
 from connector.config.fields import Text, text
-from connector.config.places import Zone
 from connector.config.settings import Complaint, Settings
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

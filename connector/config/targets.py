@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from connector.config.findings import Findings
 from connector.config.layout import SECTIONS, Top, canonical, section, typed
 from connector.config.nodes import Node
+from connector.config.problems import ProblemList
 from connector.config.suggest import did_you_mean
 from connector.errors import Problem
 
@@ -22,7 +22,7 @@ def target_names(root: Node) -> tuple[str, ...]:
     return (chosen if isinstance(chosen, str) and chosen else DEFAULT,)
 
 
-def choose_target(root: Node, asked: str | None, findings: Findings) -> str:
+def choose_target(root: Node, asked: str | None, findings: ProblemList) -> str:
     """Give the target asked for, else the file's own; with a finding if there is none of that name."""
     names = target_names(root)
     written = root.child("target")
@@ -48,7 +48,7 @@ def _may_be_name(value: object) -> bool:
     return value is None or (isinstance(value, str | int) and not isinstance(value, bool) and value != "")
 
 
-def merged_targets(root: Node, findings: Findings) -> Mapping[str, Node]:
+def merged_targets(root: Node, findings: ProblemList) -> Mapping[str, Node]:
     """Give the whole file as it is under each target."""
     root = canonical(root, findings)
     base = replace(root, value={key: node for key, node in root.entries() if key != "targets"})
@@ -61,7 +61,7 @@ def merged_targets(root: Node, findings: Findings) -> Mapping[str, Node]:
     return {name: typed(tree, findings) for name, tree in trees.items()}
 
 
-def _refuse_misplaced(target: Node, findings: Findings) -> None:
+def _refuse_misplaced(target: Node, findings: ProblemList) -> None:
     if target.value is not None and not isinstance(target.value, dict):
         findings.add(target, "must be a mapping of sections, as {destinations: {}}")
     for key, node in target.entries():

@@ -10,7 +10,7 @@ class Verdict(StrEnum):
     ACCEPTED = "accepted"
     RETRY = "retry"
     """Certainly not taken; a later attempt may be."""
-    AGAIN = "again"
+    RETRY_NOW = "again"
     """Certainly not taken, and what stood in the way is gone: send it at once, and count no attempt."""
     THROTTLED = "throttled"
     """Too many requests: wait, and count no attempt."""
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
     EXPIRED_TOKEN = "expired_token"  # noqa: S105 - a word, not a secret
     STOP = "stop"
     """Every other batch would be answered alike."""
-    WITHHELD = "withheld"
+    BLOCKED = "withheld"
     """It was not sent: this batch holds data that must not be sent."""
     UNKNOWN = "unknown"
     """No answer came: the batch may have been taken."""

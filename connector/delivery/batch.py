@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from connector.route import Route
+from connector.core.route import Route
 
 
 class BatchState(StrEnum):

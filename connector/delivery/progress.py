@@ -2,7 +2,7 @@
 
 from threading import Event, Lock
 
-from connector.errors import StopResumable
+from connector.errors import ResumableError
 
 
 class Progress:
@@ -34,7 +34,7 @@ class Progress:
     def halt(self, error: Exception) -> None:
         """Stop, for a reason; the first one given stands, but a fault of ours outranks it."""
         with self._lock:
-            outranked = isinstance(self._error, StopResumable) and not isinstance(error, StopResumable)
+            outranked = isinstance(self._error, ResumableError) and not isinstance(error, ResumableError)
             if self._error is None or outranked:
                 self._error = error
 

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from connector.delivery.batch import Batch, BatchState
-from connector.delivery.courier import Attempt, Courier
-from connector.delivery.in_flight import InFlight
+from connector.delivery.batch_sender import Attempt, BatchSender
+from connector.delivery.bisect import resolve_refusal
+from connector.delivery.concurrency import InFlight
 from connector.delivery.limiter import Limiter
 from connector.delivery.policy import REAL_TIME, RetryPolicy, Timing
 from connector.delivery.progress import Progress
 from connector.delivery.recorder import Recorder
-from connector.delivery.refusal import resolve_refusal
 from connector.delivery.split import Split, split_by_event
 
 READY = 2
@@ -38,13 +38,13 @@ def deliver(
     Batches are pulled lazily, in order, by the calling thread; at most `max_in_flight` + 2 are alive.
     When `stop` is set no further batch is taken, requests in flight are awaited, and it returns.
 
-    Raises StopResumable when the service would answer every batch alike (the answer's sentence),
+    Raises ResumableError when the service would answer every batch alike (the answer's sentence),
     when one batch exhausted its policy, or when everything is refused; after the requests in flight.
     What `batches`, `record`, `split` or `attempt` raise is raised likewise.
     """
     progress = Progress(stop)
     in_flight = InFlight(max_in_flight, timing.clock)
-    courier = Courier(attempt, policy, limiter, in_flight, record, progress, timing)
+    courier = BatchSender(attempt, policy, limiter, in_flight, record, progress, timing)
     sender = _Sender(courier, split, threading.BoundedSemaphore(max_in_flight + READY))
     with ThreadPoolExecutor(max_in_flight, thread_name_prefix="delivery") as threads:
         try:
@@ -57,7 +57,7 @@ def deliver(
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    courier: Courier
+    courier: BatchSender
     split: Split
     places: threading.BoundedSemaphore
 

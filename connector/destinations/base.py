@@ -18,19 +18,19 @@ from connector.catalogue import Catalogue, Parameter
 from connector.config.destination import DestinationSettings
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
+from connector.core.hashed import PhoneCounts
 from connector.delivery.answer import Answer
 from connector.delivery.batch import Batch
 from connector.destinations.checks import CheckedDestination
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
-from connector.hashed import PhoneCounts
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.staging.sending import BatchCodec
 from connector.staging.staged import Staged
 from connector.staging.streaming import StreamingStage
 from connector.transform.binding import Binding
-from connector.transform.chosen import ChosenRows
+from connector.transform.row_choice import RowChoice
 from connector.transform.template import DataTemplate
 
 TargetsT = TypeVar("TargetsT")
@@ -69,7 +69,7 @@ class HashedSlice(Protocol):
 
     @property
     def left_out(self) -> pa.Table:
-        """Excluded rows (schema LEFT_OUT)."""
+        """Excluded rows (schema EXCLUDED_ROW)."""
 
     @property
     def rejects(self) -> Mapping[str, int]:
@@ -94,7 +94,7 @@ class RowCompiler(Protocol):
     def first(self, batches: Iterable[pa.RecordBatch], limit: int, *, test: bool) -> Iterator[pa.RecordBatch]:
         """Yield the first `limit` rows, and those that cannot be sent apart from them unless this is a `test`."""
 
-    def select(self, batches: Iterable[pa.RecordBatch], selection: ChosenRows) -> Iterator[pa.RecordBatch]:
+    def select(self, batches: Iterable[pa.RecordBatch], selection: RowChoice) -> Iterator[pa.RecordBatch]:
         """Yield the rows that a retry selects."""
 
     def hash(self, batches: Iterable[pa.RecordBatch], *, threads: int, gather: bool) -> Iterator[Any]:
@@ -126,7 +126,7 @@ class Preview:
     bodies: list[dict[str, Any]]
     """Requests, as the platform would get them."""
     left_out: pa.Table
-    """Excluded rows (schema LEFT_OUT)."""
+    """Excluded rows (schema EXCLUDED_ROW)."""
 
 
 class Destination(Protocol[TargetsT]):
@@ -217,10 +217,10 @@ class Destination(Protocol[TargetsT]):
         """Skip the open events of a staged run that must not be sent any more."""
 
     def refuse_unready(self, orchestration: str, rules: Any) -> None:
-        """Raise StopResumable if nothing can be sent under these rules yet."""
+        """Raise ResumableError if nothing can be sent under these rules yet."""
 
     def preflight(self, context: RunContext, targets: TargetsT, run_id: str, batches: Sequence[OpenBatch]) -> None:
-        """Check before the first of these batches leaves that it can arrive. Raises StopResumable."""
+        """Check before the first of these batches leaves that it can arrive. Raises ResumableError."""
 
     def open(
         self, context: RunContext, targets: TargetsT, test_event_code: str | None
@@ -231,10 +231,10 @@ class Destination(Protocol[TargetsT]):
         """Return what makes requests of staged events, and says what the ledger keeps of them."""
 
     def excluded(self, events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
-        """Return a row (schema LEFT_OUT) for each row of staged events that were not delivered."""
+        """Return a row (schema EXCLUDED_ROW) for each row of staged events that were not delivered."""
 
     def acknowledge(self, context: RunContext, targets: TargetsT) -> None:
-        """Apply what the platform acknowledged to what is known of it. Raises StopResumable if the disk fails."""
+        """Apply what the platform acknowledged to what is known of it. Raises ResumableError if the disk fails."""
 
     def finish(self, context: RunContext, targets: TargetsT, run_id: str) -> None:
         """Conclude a run of which everything was sent."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from connector.core.redaction import redact
 from connector.errors import ConnectorError, FileRefused, SourceError
-from connector.redaction import redact
 
 
 @contextmanager

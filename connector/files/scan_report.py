@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from connector.config.file_format import FileFormat
-from connector.conversions import MOST_BYTES, MOST_ROWS
+from connector.core.conversions import MOST_BYTES, MOST_ROWS
 from connector.errors import Problem
 from connector.files.file_address import display_path
 from connector.files.problem_log import ProblemLog

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from connector.core.route import Action
 from connector.ledger.database import Database
 from connector.ledger.records import AccountState
 from connector.ledger.tables import audience_accounts, batches
-from connector.route import Action
 
 States = Mapping[str, AccountState]
 

@@ -20,15 +20,15 @@ from sqlalchemy import (
     update,
 )
 
+from connector.core.route import Action, Operation, Route
 from connector.ledger.database import Database
-from connector.ledger.holding import check_holder
+from connector.ledger.lease import check_holder
 from connector.ledger.members import keep_changes
-from connector.ledger.records import BatchKeys, BatchRecord, MemberChange, OpenBatch, Part, RequestRecord, Scope
+from connector.ledger.records import BatchKeys, BatchRecord, BatchSlice, MemberChange, OpenBatch, RequestRecord, Scope
 from connector.ledger.runs import add_to_counts, as_text
 from connector.ledger.tables import batch_keys, batches, parts, requests, runs
-from connector.route import Action, Operation, Route
 
-WITHHELD = "withheld"
+BLOCKED = "withheld"
 """The verdict on a request that did not leave."""
 _THE_RUN, _THE_NUMBER = bindparam("the_run", type_=String), bindparam("the_number", type_=Integer)
 """Statements that are made for every batch are built once, with places for their values: building takes as long as the
@@ -75,7 +75,7 @@ class Batches:
             the_batch = update(batches).where(batches.c.run_id == run_id, batches.c.number == number)
             connection.execute(the_batch.where(batches.c.state != "unknown").values(state=state))
 
-    def settled(self, run_id: str, part: Part, request: RequestRecord | None = None) -> None:
+    def settled(self, run_id: str, part: BatchSlice, request: RequestRecord | None = None) -> None:
         """The fate of a part of a batch is known, by the answer to `request` (None: that is written already).
 
         The batch's state becomes the part's once the fate of its last event is known; `delivered` outranks.
@@ -127,7 +127,7 @@ class Batches:
         with self._database.reading() as connection:
             return [_batch(row) for row in connection.execute(query)]
 
-    def left_out(self, run_id: str) -> list[tuple[BatchRecord, list[Part]]]:
+    def left_out(self, run_id: str) -> list[tuple[BatchRecord, list[BatchSlice]]]:
         """The parts that were refused or skipped, by batch, both in order."""
         query = (
             select(batches, parts.c.first_event, parts.c.events.label("part_events"), parts.c.state.label("fate"))
@@ -136,10 +136,10 @@ class Batches:
             .where(batches.c.run_id == run_id, parts.c.reason.is_not(None))
             .order_by(batches.c.number, parts.c.first_event)
         )
-        found: dict[BatchRecord, list[Part]] = {}
+        found: dict[BatchRecord, list[BatchSlice]] = {}
         with self._database.reading() as connection:
             for row in connection.execute(query):
-                part = Part(
+                part = BatchSlice(
                     row.number, row.first_event, row.part_events, 0, row.fate, row.reason, row.code, row.message
                 )
                 found.setdefault(_batch(row), []).append(part)
@@ -177,7 +177,7 @@ def _leaving() -> Update:
     return _the_batch().values(state=state, sent_at=first)
 
 
-def _go_on(connection: Connection, run_id: str, part: Part, now: str) -> None:
+def _go_on(connection: Connection, run_id: str, part: BatchSlice, now: str) -> None:
     """Adds a part whose fate is known to its batch."""
     kept = {"figures_of_it": part.figures} if part.whole and part.figures else {}
     counts = {"more_events": part.events, "more_rows": part.rows, "more_members": part.members, "now": now}
@@ -202,7 +202,7 @@ def _progress(fate: str, *, with_figures: bool) -> Update:
     return _the_batch().values({**kept, **values, **members})
 
 
-def _part_values(run_id: str, part: Part) -> dict[str, object]:
+def _part_values(run_id: str, part: BatchSlice) -> dict[str, object]:
     return {
         "run_id": run_id,
         "batch": part.number,
@@ -219,7 +219,7 @@ def _part_values(run_id: str, part: Part) -> dict[str, object]:
 def _add_request(connection: Connection, run_id: str, record: RequestRecord, now: str) -> None:
     values = {name: getattr(record, name) for name in RequestRecord.__slots__}
     connection.execute(insert(requests), {"run_id": run_id, "answered_at": now, **values})
-    counts = {"left": int(record.verdict != WITHHELD), "repeated": int(record.attempt > 1)}
+    counts = {"left": int(record.verdict != BLOCKED), "repeated": int(record.attempt > 1)}
     connection.execute(_count_request(), {"the_run": run_id, **counts})
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary, Table
 
-from connector.hashed import ID_TYPES
+from connector.core.hashed import ID_TYPES
+from connector.core.outcomes import RunStatus
+from connector.core.route import Action
 from connector.ledger.tables import SCHEMA_VERSION, batches, member_changes, metadata, runs, schema_version
-from connector.outcomes import RunStatus
-from connector.route import Action
 
 _TIMES = {"at", "since", "keep_until", "handled_until"}
 """Names of columns that hold times, as do all that end in `_at`."""

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from connector.disk import make_private_file, make_private_folder, restrict, sync
-from connector.errors import ConfigurationError, ConnectorError, StopResumable
+from connector.core.disk import make_private_file, make_private_folder, restrict, sync
+from connector.errors import ConfigurationError, ConnectorError, ResumableError
 from connector.ledger.damage import has_no_ledger
-from connector.ledger.together import Together, Work
+from connector.ledger.group_commit import GroupCommit, Work
 from connector.ledger.upgrades import bring_up_to_date
 
 
@@ -26,7 +26,7 @@ class Database:
             _refuse_without_ledger(url)
         self._engine = _engine(url)
         self._lock = RLock()
-        self._together = Together(self.writing)
+        self._together = GroupCommit(self.writing)
         try:
             bring_up_to_date(self.reading, self.writing)
         except BaseException:
@@ -35,7 +35,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads. Raises StopResumable where the database fails."""
+        """A transaction that only reads. Raises ResumableError where the database fails."""
         with _failures("read"), self._engine.connect() as connection:
             self._begin(connection, "BEGIN")
             yield connection
@@ -44,7 +44,7 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """A transaction that is the only one to write; what it reads stays as it is until its end.
 
-        Raises StopResumable where the database fails.
+        Raises ResumableError where the database fails.
         """
         with _failures("written"), self._lock, self._engine.begin() as connection:
             # At once: a writer that read first would fail when another came between.
@@ -59,7 +59,7 @@ class Database:
     def together(self, work: Work) -> None:
         """Does `work` in a transaction that writes, with what other threads ask for meanwhile; see `Together`.
 
-        Raises StopResumable where the database fails.
+        Raises ResumableError where the database fails.
         """
         self._together.do(work)
 
@@ -105,7 +105,7 @@ def _failures(verb: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, UnicodeDecodeError) as error:
-        raise StopResumable(f"The ledger could not be {verb}: {_first_line(error)}") from None
+        raise ResumableError(f"The ledger could not be {verb}: {_first_line(error)}") from None
 
 
 def _refuse_without_ledger(url: str) -> None:

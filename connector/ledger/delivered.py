@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Row, Select, String, bindparam, delete, exists, false, select
 
 from connector.ledger.database import Database
-from connector.ledger.records import KnownKeys, Scope
+from connector.ledger.records import Scope, SentKeys
 from connector.ledger.runs import as_text
 from connector.ledger.tables import batch_keys, batches, parts, runs
 
@@ -32,7 +32,7 @@ class DeliveredKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def known(self, scope: Scope, since: Since, *, but: str | None = None) -> Iterator[KnownKeys]:
+    def known(self, scope: Scope, since: Since, *, but: str | None = None) -> Iterator[SentKeys]:
         """The keys of all events of a scope that count as delivered, or whose answers are lost, some at a time.
 
         Events of the run `but` are left out. Memory does not grow with their number.
@@ -85,12 +85,12 @@ class DeliveredKeys:
             return list(connection.execute(next_batches, {"the_run": run_id, "after": after}))
 
     @staticmethod
-    def _whole(rows: list[Row[Any]]) -> Iterator[KnownKeys]:
+    def _whole(rows: list[Row[Any]]) -> Iterator[SentKeys]:
         delivered = [row.event_keys for row in rows if row.delivered_events == row.events]
         if delivered:
-            yield KnownKeys(b"".join(delivered), lost=False)
+            yield SentKeys(b"".join(delivered), lost=False)
 
-    def _cut(self, run_id: str, rows: list[Row[Any]]) -> Iterator[KnownKeys]:
+    def _cut(self, run_id: str, rows: list[Row[Any]]) -> Iterator[SentKeys]:
         """Of batches that did not fare alike: what was delivered of them, and what is open and may have been."""
         cut = [row for row in rows if row.delivered_events != row.events]
         stretches = self._stretches(run_id) if cut else {}
@@ -99,9 +99,9 @@ class DeliveredKeys:
             delivered = [
                 _slice(row.event_keys, first, events) for first, events, state in known if state == "delivered"
             ]
-            yield KnownKeys(b"".join(delivered), lost=False)
+            yield SentKeys(b"".join(delivered), lost=False)
             if row.lost:
-                yield KnownKeys(_without(row.event_keys, known), lost=True)
+                yield SentKeys(_without(row.event_keys, known), lost=True)
 
     def _stretches(self, run_id: str) -> dict[int, list[tuple[int, int, str]]]:
         found: dict[int, list[tuple[int, int, str]]] = {}

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Select, delete, insert, select
 
+from connector.core.outcomes import RunStatus
 from connector.ledger.database import Database
 from connector.ledger.records import FileRecord, Scope, SentColumns, SentFile
 from connector.ledger.tables import files, runs
-from connector.outcomes import RunStatus
 
 _SENT = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
 

@@ -9,18 +9,18 @@ from connector.ledger.audit import Audit
 from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
 from connector.ledger.delivered import DeliveredKeys
-from connector.ledger.failing import Failing
-from connector.ledger.figures import Figures
 from connector.ledger.files import Files
 from connector.ledger.locks import START, RunLock, holder_of
 from connector.ledger.members import Members
-from connector.ledger.moments import Moments
-from connector.ledger.named import NamedIds
+from connector.ledger.metrics import StoredMetrics
+from connector.ledger.open_failures import OpenFailures
 from connector.ledger.pages import Pages
+from connector.ledger.remote_ids import RemoteIds
 from connector.ledger.requests import Requests
 from connector.ledger.runs import Runs
 from connector.ledger.schedules import Schedules
 from connector.ledger.suppressed import SuppressedPersons
+from connector.ledger.timeline import Moments
 from connector.ledger.totals import Totals
 
 
@@ -32,17 +32,17 @@ class Ledger:
     batches: Batches
     delivered: DeliveredKeys
     files: Files
-    figures: Figures
+    figures: StoredMetrics
     moments: Moments
     requests: Requests
     pages: Pages
-    named: NamedIds
+    named: RemoteIds
     members: Members
     accounts: AudienceAccounts
     audit: Audit
     suppressed: SuppressedPersons
     schedules: Schedules
-    failing: Failing
+    failing: OpenFailures
     totals: Totals
     database: Database
 
@@ -80,17 +80,17 @@ def open_ledger(url: str, *, may_be_new: bool = True) -> Ledger:
         batches=Batches(database),
         delivered=DeliveredKeys(database),
         files=Files(database),
-        figures=Figures(database),
+        figures=StoredMetrics(database),
         moments=Moments(database),
         requests=Requests(database),
         pages=Pages(database),
-        named=NamedIds(database),
+        named=RemoteIds(database),
         members=Members(database),
         accounts=AudienceAccounts(database),
         audit=Audit(database),
         suppressed=SuppressedPersons(database),
         schedules=Schedules(database),
-        failing=Failing(database),
+        failing=OpenFailures(database),
         totals=Totals(database),
         database=database,
     )

@@ -20,8 +20,8 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 from sqlalchemy import Row, delete, insert, select, text, update
 
-from connector.disk import PRIVATE_FILE, make_private_file, make_private_folder, sync
-from connector.errors import ConnectorError, LockedError, StopResumable
+from connector.core.disk import PRIVATE_FILE, make_private_file, make_private_folder, sync
+from connector.errors import ConnectorError, LockedError, ResumableError
 from connector.ledger.database import Database
 from connector.ledger.runs import as_text
 from connector.ledger.tables import locks, runs
@@ -40,7 +40,7 @@ _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Lease:
     """Who holds an orchestration under a target."""
 
     orchestration: str
@@ -103,7 +103,7 @@ class RunLock:
         try:
             with self._database.writing() as connection:
                 connection.execute(delete(locks).where(self._mine, locks.c.holder == self.holder))
-        except StopResumable:
+        except ResumableError:
             # The entry of a lock whose file is free holds nobody back for long.
             pass
         finally:
@@ -143,7 +143,7 @@ class RunLock:
     def _locked(self, held: Row[Any] | None) -> LockedError:
         if held is None:
             return LockedError(f"{self._orchestration} (target {self._target}) is being run by another process.")
-        return LockedError(str(Held(self._orchestration, self._target, held.host, held.process, held.since)))
+        return LockedError(str(Lease(self._orchestration, self._target, held.host, held.process, held.since)))
 
     def _give_signs(self) -> None:
         while not self._gone.wait(self._seconds_between_signs):
@@ -156,7 +156,7 @@ class RunLock:
                 continue
 
 
-def holder_of(database: Database, state_directory: Path, orchestration: str, target: str) -> Held | None:
+def holder_of(database: Database, state_directory: Path, orchestration: str, target: str) -> Lease | None:
     """Who works on an orchestration under a target; None where nobody does, or who did is dead."""
     query = select(locks).where(locks.c.orchestration == orchestration, locks.c.target == target)
     with database.reading() as connection:
@@ -167,7 +167,7 @@ def holder_of(database: Database, state_directory: Path, orchestration: str, tar
         is_alive = now - held.alive_at < SECONDS_UNTIL_DEAD
     else:
         is_alive = not _is_free(state_directory / FOLDER / f"{_file_name(target, orchestration)}.lock")
-    return Held(orchestration, target, held.host, held.process, held.since) if is_alive else None
+    return Lease(orchestration, target, held.host, held.process, held.since) if is_alive else None
 
 
 def _is_free(file: Path) -> bool:

@@ -6,17 +6,24 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from connector.core.route import Action
 from connector.ledger.database import Database
-from connector.ledger.records import AudienceRecord, DeliveredMembers, MemberChange, MemberShare, Scope, SettledChange
+from connector.ledger.records import (
+    AcknowledgedChange,
+    AudienceRecord,
+    DeliveredMembers,
+    MemberChange,
+    MemberPartition,
+    Scope,
+)
 from connector.ledger.runs import as_text
 from connector.ledger.tables import audiences, batches, member_changes, members, parts, runs
-from connector.route import Action
 
 COUNT_BYTES = 2
 DIGEST_BYTES = 32
 _CHANGES_AT_ONCE = 50
 
-Shares = Mapping[tuple[str, int], MemberShare]
+Shares = Mapping[tuple[str, int], MemberPartition]
 """By identifier type and number of the share."""
 
 
@@ -71,12 +78,12 @@ class Members:
         with self._database.writing() as connection:
             connection.execute(update(audiences).where(audiences.c.id == audience).values(synced_at=now))
 
-    def share(self, audience: int, id_type: str, share: int) -> MemberShare:
+    def share(self, audience: int, id_type: str, share: int) -> MemberPartition:
         """The members of one type in one share."""
         query = select(members.c.digests, members.c.doubtful).where(*_place(audience, id_type, share))
         with self._database.reading() as connection:
             found = connection.execute(query).one_or_none()
-        return MemberShare(found.digests, found.doubtful) if found else MemberShare()
+        return MemberPartition(found.digests, found.doubtful) if found else MemberPartition()
 
     def all_shares(self, audience: int, most: int) -> Shares | None:
         """Read every share in one query; return None if the audience has more than `most` identifiers."""
@@ -87,7 +94,7 @@ class Members:
             if stored > most * DIGEST_BYTES:
                 return None
             rows = connection.execute(query.where(members.c.audience == audience))
-            return {(row.id_type, row.share): MemberShare(row.digests, row.doubtful) for row in rows}
+            return {(row.id_type, row.share): MemberPartition(row.digests, row.doubtful) for row in rows}
 
     def keep(self, audience: int, shares: Shares) -> None:
         """Replace the members of these shares."""
@@ -97,7 +104,7 @@ class Members:
             if rows := [_stored(audience, *place, now) for place, now in shares.items() if now.digests or now.doubtful]:
                 connection.execute(insert(members), rows)
 
-    def changes(self, audience: int) -> Iterator[tuple[int, SettledChange]]:
+    def changes(self, audience: int) -> Iterator[tuple[int, AcknowledgedChange]]:
         """What was sent and is not settled into the members yet, in the order in which it was sent, each with its
         number; memory does not grow with it.
         """
@@ -124,7 +131,7 @@ class Members:
         with self._database.reading() as connection:
             return list(connection.execute(query))
 
-    def _settled(self, row: Row[Any]) -> SettledChange:
+    def _settled(self, row: Row[Any]) -> AcknowledgedChange:
         change = MemberChange(row.audience, row.first_unit, Action(row.action), row.counts, row.id_types, row.digests)
         of_batch = (parts.c.run_id == row.run_id) & (parts.c.batch == row.number)
         with self._database.reading() as connection:
@@ -133,7 +140,7 @@ class Members:
         open_ = "unknown" if row.state in {"sending", "unknown"} else "nothing"
         fates = [(0, row.events, whole or open_)]
         fates += [(one.first_event, one.events, one.state if one.state == "delivered" else "nothing") for one in known]
-        return SettledChange(change, tuple(fates))
+        return AcknowledgedChange(change, tuple(fates))
 
 
 def keep_changes(connection: Connection, run_id: str, number: int, changes: Sequence[MemberChange]) -> None:
@@ -150,7 +157,7 @@ def _place(audience: int, id_type: str, share: int) -> tuple[Any, ...]:
     return members.c.audience == audience, members.c.id_type == id_type, members.c.share == share
 
 
-def _stored(audience: int, id_type: str, share: int, now: MemberShare) -> dict[str, Any]:
+def _stored(audience: int, id_type: str, share: int, now: MemberPartition) -> dict[str, Any]:
     place = {"audience": audience, "id_type": id_type, "share": share}
     return {**place, "digests": now.digests, "doubtful": now.doubtful, "count": len(now.digests) // DIGEST_BYTES}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
-from connector.disk import restrict_tree
+from connector.core.disk import restrict_tree
 from connector.errors import UsageError
 from connector.ledger.damage import is_damaged
 from connector.ledger.database import file_of

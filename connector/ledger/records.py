@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from connector.outcomes import RunStatus
-from connector.route import Action, Route
+from connector.core.outcomes import RunStatus
+from connector.core.route import Action, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedPlace:
+class RemoteKey:
     """A name at TikTok, and where it counts: `kind` is `event_set`, `audience` or `event_source`."""
 
     kind: str
@@ -95,7 +95,7 @@ class NamedPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class RemoteId:
     """The id behind a name, since when it is known, and of an event set whether it tracks automatically."""
 
     id: str
@@ -148,7 +148,7 @@ class BatchKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownKeys:
+class SentKeys:
     """Keys, 16 bytes each, of events that were delivered, or (`lost`) of which no answer ever came."""
 
     keys: bytes
@@ -156,7 +156,7 @@ class KnownKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BatchSlice:
     """A stretch of a batch and what became of it: `delivered`, `refused` or `skipped`.
 
     `reason` is that of the rows where they were left out, `code` and `message` the service's. `whole` says
@@ -222,7 +222,7 @@ class MemberChange:
 
 
 @dataclass(frozen=True, slots=True)
-class SettledChange:
+class AcknowledgedChange:
     """A change, and what became of the units of its batch: stretches as (first unit, units, fate), later ones standing
     over earlier ones; a fate is `delivered`, `unknown` or `nothing`.
     """
@@ -232,7 +232,7 @@ class SettledChange:
 
 
 @dataclass(frozen=True, slots=True)
-class MemberShare:
+class MemberPartition:
     """A share of an audience's members of one type, 32 bytes each: acknowledged ones, and doubtful ones."""
 
     digests: bytes = b""

@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from connector.core.outcomes import RunStatus
+from connector.core.route import Action
 from connector.errors import ConnectorError
 from connector.ledger.database import Database
-from connector.ledger.holding import check_holder
+from connector.ledger.lease import check_holder
 from connector.ledger.records import (
     BatchRecord,
     MemberCounts,
@@ -21,8 +23,6 @@ from connector.ledger.records import (
     StagedRows,
 )
 from connector.ledger.tables import batches, moments, parts, requests, runs
-from connector.outcomes import RunStatus
-from connector.route import Action
 
 _BATCHES_AT_ONCE = 1_000
 REACHED_THEIR_END = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from sqlalchemy import Row, delete, func, insert, select
 
+from connector.core.outcomes import RunStatus
 from connector.ledger.database import Database
 from connector.ledger.runs import REACHED_THEIR_END, as_text
 from connector.ledger.tables import runs, schedules
-from connector.outcomes import RunStatus
 
 
 class ScheduleState(StrEnum):

@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from connector.route import Action
+from connector.core.route import Action
 
 SCHEMA_VERSION = 6
 """`upgrades` takes a ledger of an earlier version to this one."""

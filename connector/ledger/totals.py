@@ -10,7 +10,7 @@ from connector.ledger.tables import batches, runs
 
 
 @dataclass(frozen=True, slots=True)
-class RunFigures:
+class RunTotals:
     """The runs of an orchestration that have this status."""
 
     orchestration: str
@@ -24,7 +24,7 @@ class RunFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class RowFigures:
+class RowTotals:
     """Of all runs of an orchestration: rows that were delivered, and that are still to be."""
 
     orchestration: str
@@ -38,7 +38,7 @@ class Totals:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of_runs(self, target: str) -> list[RunFigures]:
+    def of_runs(self, target: str) -> list[RunTotals]:
         """The runs under a target, by orchestration and status."""
         kinds = (self._sum_of("rejects"), self._sum_of("skips"))
         counted = (runs.c.seconds, runs.c.requests_sent, runs.c.requests_retried, *kinds)
@@ -50,11 +50,11 @@ class Totals:
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return [
-            RunFigures(name, status, count, float(seconds), *map(int, counts))
+            RunTotals(name, status, count, float(seconds), *map(int, counts))
             for name, status, count, seconds, *counts in rows
         ]
 
-    def of_rows(self, target: str) -> list[RowFigures]:
+    def of_rows(self, target: str) -> list[RowTotals]:
         """The rows of all runs under a target, by orchestration."""
         settled = batches.c.delivered_rows + batches.c.refused_rows + batches.c.skipped_rows
         query = (
@@ -64,7 +64,7 @@ class Totals:
             .group_by(runs.c.orchestration)
         )
         with self._database.reading() as connection:
-            return [RowFigures(name, int(done), int(left)) for name, done, left in connection.execute(query).all()]
+            return [RowTotals(name, int(done), int(left)) for name, done, left in connection.execute(query).all()]
 
     def _sum_of(self, kind: str) -> ColumnElement[Any]:
         """The sum of a run's counts by reason."""

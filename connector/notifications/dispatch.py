@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from connector.config.notification import Notification, Notify
 from connector.config.project import Project
+from connector.core.outcomes import RunStatus
 from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord
 from connector.notifications.message import Message, Note, missing_run_message, run_message
-from connector.outcomes import RunStatus
-from connector.pipeline.shown import no_rows
+from connector.reporting.visibility import no_rows
 
 
 def notify_of_runs(project: Project, run_ids: Sequence[str], note: Note) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from connector.core.outcomes import RunStatus
 from connector.ledger.records import RunRecord
-from connector.outcomes import RunStatus
 
 Note = Callable[[str], None]
 """Shows a sentence to the user."""

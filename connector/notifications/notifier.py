@@ -11,9 +11,9 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from connector import __version__
 from connector.config.notification import Notification
 from connector.config.project import Project
+from connector.core.response_limit import limited_answers
 from connector.errors import ConfigurationError, Problem
 from connector.notifications.message import Message, Note
-from connector.response_limit import limited_answers
 
 SEND_TIMEOUT = 10.0
 """Seconds for all messages of a run together, which is over by then."""

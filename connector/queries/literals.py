@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import GeneratorType
 
-from connector.dialects import Dialect
+from connector.core.dialects import Dialect
 
 
 class LiteralError(ValueError):

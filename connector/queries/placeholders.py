@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from jinja2 import Undefined
 
-from connector.dialects import Dialect
-from connector.lexer import Kind, pieces
+from connector.core.dialects import Dialect
+from connector.core.lexer import Kind, pieces
 from connector.queries.literals import LiteralError, SqlText, identifier, literal
 from connector.queries.query_environment import TemplateLocation, raise_problem
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from jinja2 import nodes
 
-from connector.dialects import dialect_named
+from connector.core.dialects import dialect_named
+from connector.core.lexer import Kind, pieces
 from connector.errors import ConfigurationError, Problem
-from connector.lexer import Kind, pieces
 from connector.queries.placeholders import Placeholders
 from connector.queries.query_environment import ParameterNamespace, QueryEnvironment, TemplateLocation
 

@@ -8,16 +8,16 @@ from itertools import chain
 from time import perf_counter
 from typing import Any
 
+from connector.core.outcomes import RunStatus
+from connector.core.route import Route
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.sender import deliver
 from connector.destinations.base import MOST_ROUTES, Destination
 from connector.destinations.context import RunContext
 from connector.destinations.policy import retry_policy
-from connector.errors import ConnectorError, Interrupted, LockedError, NothingSent, StopResumable, UsageError
+from connector.errors import ConnectorError, Interrupted, LockedError, NothingSent, ResumableError, UsageError
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import OpenBatch
-from connector.outcomes import RunStatus
-from connector.route import Route
 from connector.runs.row_limits import refuse_all_rejected
 from connector.staging.sending import LedgerRecorder, StagedBatches, write_left_out
 
@@ -33,7 +33,7 @@ class Delivery:
 
 
 def send(context: RunContext, delivery: Delivery, open_batches: list[OpenBatch]) -> None:
-    """Send batches until the outcome of each is known. Raises StopResumable, LockedError, Interrupted."""
+    """Send batches until the outcome of each is known. Raises ResumableError, LockedError, Interrupted."""
     send_streamed(context, delivery, _checked_together(context, delivery, open_batches))
 
 
@@ -102,7 +102,7 @@ def _write_left_out(context: RunContext, delivery: Delivery) -> None:
     try:
         write_left_out(context.ledger, delivery.run_id, directory, delivery.destination.excluded)
     except OSError as error:
-        raise StopResumable(
+        raise ResumableError(
             f"The rows that were left out could not be written in {directory}: {error.strerror or error}. "
             "`connector resume` writes them when there is room."
         ) from None
@@ -144,10 +144,10 @@ def concluded(context: RunContext, run_id: str) -> Iterator[None]:
 def _final_status(ledger: Ledger, run_id: str) -> RunStatus:
     record = ledger.runs.get(run_id)
     if not record.rows.balanced:
-        raise StopResumable(f"The rows of run {record.run_id} do not add up: {record.rows}. Please report this.")
+        raise ResumableError(f"The rows of run {record.run_id} do not add up: {record.rows}. Please report this.")
     if record.rows.pending:
-        raise StopResumable(f"{record.rows.pending:,} rows could not be sent; `connector resume` tries them again.")
+        raise ResumableError(f"{record.rows.pending:,} rows could not be sent; `connector resume` tries them again.")
     if ledger.batches.open(run_id):
-        raise StopResumable("Not every change of the audience was taken; `connector resume` tries the others again.")
+        raise ResumableError("Not every change of the audience was taken; `connector resume` tries the others again.")
     refuse_all_rejected(record.rows.read, record.rejects)
     return RunStatus.COMPLETED_WITH_REJECTS if record.rows.rejected else RunStatus.COMPLETED

@@ -9,10 +9,10 @@ from secrets import token_hex
 from threading import Event
 from typing import Any
 
+from connector.core.disk import make_private_folder
 from connector.destinations.base import Destination
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
-from connector.disk import make_private_folder
 from connector.errors import NothingSent, SourceError, UsageError
 from connector.ledger.records import BatchRecord, NewRun, OpenBatch, RunRecord
 from connector.runs.background_staging import while_reading
@@ -83,7 +83,7 @@ class Engine:
     def execute(self, run_id: str, prepared: Callable[[], Run]) -> RunRecord:
         """Read, stage and send a run that the ledger knows; return its record. What `prepared` raises ends the run.
 
-        Raises NothingSent because of the rows, UsageError if it is not confirmed, StopResumable, Interrupted,
+        Raises NothingSent because of the rows, UsageError if it is not confirmed, ResumableError, Interrupted,
         LockedError or SourceError; what happened until then is in the ledger.
         """
         with self.concluding(run_id):

@@ -20,11 +20,11 @@ from connector.runs.retention import staged_or_not_at_all
 from connector.staging.event_metrics import plain_texts
 from connector.staging.staged import Staged
 from connector.staging.streaming import StreamingStage
-from connector.transform.chosen import ChosenRows
+from connector.transform.row_choice import RowChoice
 
 if TYPE_CHECKING:
     from connector.files.scan_report import ScanReport
-    from connector.runs.files import Before
+    from connector.runs.files import SentFiles
 
 
 Approve = Callable[[Staged], None]
@@ -40,7 +40,7 @@ class Run:
     test_event_code: str | None
     limit: int | None
     resend_unknown: bool = False
-    chosen: ChosenRows | None = None
+    chosen: RowChoice | None = None
 
 
 def read_and_stage(
@@ -55,7 +55,7 @@ def read_and_stage(
     """Stage the result of a run that the ledger knows, until `stop` is set, and record how many rows it has.
 
     The run counts as staged once `approve` returns: what nobody approved, no later command sends. With `streaming`,
-    batches are handed on meanwhile. Raises as `open_result` and `approve` do, and StopResumable if the disk fails.
+    batches are handed on meanwhile. Raises as `open_result` and `approve` do, and ResumableError if the disk fails.
     """
     directory, begun = context.directory(run.run_id), streaming.batches if streaming else []
     with staged_or_not_at_all(directory, begun), _result(context, run, stop) as result:
@@ -135,7 +135,7 @@ def _rows(staged: Staged) -> StagedRows:
     )
 
 
-def _before(context: RunContext, run: Run) -> "Before | None":
+def _before(context: RunContext, run: Run) -> "SentFiles | None":
     """Return the files that need not be read again, unless the run is about rows that were excluded of them."""
     if run.job.file is None or run.chosen is not None or run.resend_unknown:
         return None

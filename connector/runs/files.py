@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
+from connector.core.hashed import HashedRows
+from connector.core.outcomes import Reason
 from connector.errors import FileRefused, Problem
 from connector.files.file_source import FileSource
 from connector.files.file_store import FileInfo
 from connector.files.problem_log import MAX_LISTED
 from connector.files.scan_report import PreviousFile, ScanReport
-from connector.hashed import HashedRows
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import FileRecord, Scope, SentFile
-from connector.outcomes import Reason
 from connector.runs.job import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class SentFiles:
     """The files that an orchestration has sent, by size and digest, and the day on which more would be sent."""
 
     files: Mapping[tuple[int, str], SentFile]
@@ -44,14 +44,14 @@ class Before:
         return file.sent_at.astimezone(zone).date() == datetime.now(UTC).astimezone(zone).date()
 
 
-def files_before(ledger: Ledger, job: Job, target: str, test_event_code: str | None) -> Before | None:
+def files_before(ledger: Ledger, job: Job, target: str, test_event_code: str | None) -> SentFiles | None:
     """What earlier runs sent; None where that does not matter, as for a query, and for test events."""
     if job.file is None or test_event_code is not None:
         return None
     sent = ledger.files.sent(job.orchestration.name, Scope(target, job.settings.address))
     files = {(one.size, one.digest): one for one in sent}
     skipped = job.destination.capabilities.deduplication
-    return Before(files, job.fingerprint, job.destination.timezone, last_sent(ledger, job, target), skipped)
+    return SentFiles(files, job.fingerprint, job.destination.timezone, last_sent(ledger, job, target), skipped)
 
 
 def last_sent(ledger: Ledger, job: Job, target: str) -> PreviousFile | None:
@@ -62,7 +62,7 @@ def last_sent(ledger: Ledger, job: Job, target: str) -> PreviousFile | None:
     return PreviousFile(found.name, found.run_id, found.columns) if found else None
 
 
-def leave_out_sent(source: FileSource, job: Job, before: Before, *, limit: int | None) -> None:
+def leave_out_sent(source: FileSource, job: Job, before: SentFiles, *, limit: int | None) -> None:
     """Leaves out the files that were sent before, and says so.
 
     One that was sent under other settings is read again: what was delivered of it is known row by row. More files of
@@ -89,7 +89,7 @@ def _sent_before(gone: list[tuple[FileInfo, SentFile | None]]) -> str:
     return f"{file.display_name} was sent before, by run {sent.run_id if sent else '?'}, and is not read again."
 
 
-def _too_many(new: int, before: Before, allowed: int) -> Iterator[Problem]:
+def _too_many(new: int, before: SentFiles, allowed: int) -> Iterator[Problem]:
     today = sum(map(before.is_of_today, before.files.values()))
     if today + new > allowed:
         already = f"besides {today} that went today" if today else "at once"

@@ -1,7 +1,7 @@
 """The question whether phone numbers without a country code are read with the right region."""
 
 from connector.config.destination import DestinationSettings
-from connector.hashed import PhoneCounts
+from connector.core.hashed import PhoneCounts
 
 LEAST = 10
 """Phone numbers that a column gives before its invalid ones say something of the region."""

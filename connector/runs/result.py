@@ -17,12 +17,12 @@ from connector.sources.background_reader import read_in_background
 from connector.sources.registry import open_source
 from connector.sources.source import Source
 from connector.transform.binding import bind
-from connector.transform.chosen import ChosenRows
+from connector.transform.row_choice import RowChoice
 
 if TYPE_CHECKING:
     from connector.files.file_source import FileSource
     from connector.files.scan_report import ScanReport
-    from connector.runs.files import Before
+    from connector.runs.files import SentFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,10 @@ def open_result(
     *,
     limit: int | None = None,
     test_event_code: str | None = None,
-    chosen: ChosenRows | None = None,
+    chosen: RowChoice | None = None,
     stop: Event | None = None,
     run_id: str | None = None,
-    before: "Before | None" = None,
+    before: "SentFiles | None" = None,
 ) -> Iterator[OpenResult]:
     """Run the job's query until `stop` is set; of a `limit` the first rows are read, of them the chosen.
 
@@ -112,7 +112,7 @@ def _files(source: Source, job: Job) -> "FileSource | None":
     return source if isinstance(source, FileSource) else None
 
 
-def _reading(source: Source, job: Job, before: "Before | None", limit: int | None) -> "ScanReport | None":
+def _reading(source: Source, job: Job, before: "SentFiles | None", limit: int | None) -> "ScanReport | None":
     """What is learnt of the files of a source that has some; those sent before are left out."""
     files = _files(source, job)
     if files and before is not None:

@@ -6,23 +6,23 @@ from shutil import rmtree
 from typing import Any
 
 from connector.config.project import Project
+from connector.core.outcomes import RunStatus
 from connector.destinations.base import Destination
 from connector.destinations.registry import destination_of
 from connector.errors import (
-    AnswersLost,
     ConfigurationError,
     CorruptStage,
+    InDoubt,
     LockedError,
     NothingSent,
-    RefusedAlike,
-    StopResumable,
+    RejectedUniformly,
+    ResumableError,
     UsageError,
 )
 from connector.ledger.project_ledger import ledger_of, run_directory, run_named
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.observer import Observer
-from connector.outcomes import RunStatus
-from connector.runs.access import check_access
+from connector.privacy.access import check_access
 from connector.runs.context import run_context
 from connector.runs.deliver import send
 from connector.runs.engine import Engine, RunOptions, open_engine
@@ -49,7 +49,7 @@ def resume_run(
     """Finish the run with this id, else the last one that can be finished. The record is as after `connector run`.
 
     Raises UsageError if there is none, AccessRefused, LockedError if it is under way, ConfigurationError if the
-    destination has changed since, StopResumable and Interrupted as a run does.
+    destination has changed since, ResumableError and Interrupted as a run does.
     """
     options = RunOptions(resend_unknown=resend_unknown)
     if run_id is not None:
@@ -108,7 +108,7 @@ def _finish(engine: Engine, record: RunRecord, job: Job) -> None:
     context = engine.context
     try:
         done = _go_on(engine, record)
-    except RefusedAlike as refused:
+    except RejectedUniformly as refused:
         if record.fingerprint == job.fingerprint:
             raise
         context.ledger.runs.give_up(record.run_id)
@@ -121,7 +121,7 @@ def _finish(engine: Engine, record: RunRecord, job: Job) -> None:
         context.observer.note(f"Run {record.run_id} failed: {failed.message}")
     except CorruptStage as corrupt:
         _abandon(engine, record, corrupt)
-    except AnswersLost as lost:
+    except InDoubt as lost:
         context.observer.note(f"Run {record.run_id}: {lost.message}")
     else:
         context.observer.note(f"Run {done.run_id} is {done.status}: {done.rows.delivered:,} rows delivered.")
@@ -167,7 +167,7 @@ def _resume(
 def _go_on(engine: Engine, record: RunRecord) -> RunRecord:
     context = engine.context
     if _is_elsewhere(engine, record):
-        raise StopResumable(_elsewhere(record))
+        raise ResumableError(_elsewhere(record))
     context.ledger.runs.resume(record.run_id, holder=context.lock.holder, host=context.lock.host)
     context.observer.resumed(record.run_id, record.orchestration, record.target)
     if not record.staged:
@@ -219,7 +219,7 @@ def _send_open(engine: Engine, record: RunRecord) -> None:
     context.observer.staged(units, len(safe), destination.capabilities.unit)
     send(context, engine.delivery(record.run_id, record.test_event_code), safe)
     if left := [batch for batch in known if batch not in safe]:
-        raise AnswersLost(_uncertain(left))
+        raise InDoubt(_uncertain(left))
 
 
 def _can_change(engine: Engine, record: RunRecord) -> bool:

@@ -7,11 +7,11 @@ from pathlib import Path
 from shutil import rmtree
 
 from connector.config.project import Project
-from connector.errors import ConnectorError, StopResumable
+from connector.core.outcomes import RunStatus
+from connector.errors import ConnectorError, ResumableError
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import run_directory, runs_directory
-from connector.outcomes import RunStatus
-from connector.stage.writer import StagedBatch
+from connector.staging.storage.writer import StagedBatch
 
 _OVER = frozenset({RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS})
 
@@ -32,7 +32,7 @@ def _files(directory: Path) -> list[Path]:
 def staged_or_not_at_all(directory: Path, but: Sequence[StagedBatch] = ()) -> Iterator[None]:
     """In the block a stage is made. An error leaves nothing of it but the files of those batches that are handed on.
 
-    Raises StopResumable where the disk fails.
+    Raises ResumableError where the disk fails.
     """
     clear_stage(directory, but)
     try:
@@ -41,7 +41,7 @@ def staged_or_not_at_all(directory: Path, but: Sequence[StagedBatch] = ()) -> It
         clear_stage(directory, but)
         if isinstance(error, OSError):
             sent = "What had been staged by then was not lost" if but else "Nothing was sent"
-            raise StopResumable(
+            raise ResumableError(
                 f"The result could not be staged in {directory}: {error.strerror or error}. {sent}; "
                 "run it again when there is room."
             ) from None

@@ -4,12 +4,12 @@ import threading
 
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
+from connector.core.outcomes import Reason, RunStatus
 from connector.errors import UsageError
 from connector.ledger.project_ledger import run_named
 from connector.ledger.records import RunRecord
 from connector.observer import Observer
-from connector.outcomes import Reason, RunStatus
-from connector.runs.access import check_access
+from connector.privacy.access import check_access
 from connector.runs.context import run_context
 from connector.runs.engine import RunOptions, open_engine
 from connector.runs.extract import Run

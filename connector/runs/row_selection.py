@@ -2,14 +2,14 @@
 
 from connector.destinations.context import RunContext
 from connector.errors import UsageError
-from connector.ledger.left_out import left_out
-from connector.transform.chosen import ChosenRows
+from connector.ledger.excluded_rows import left_out
+from connector.transform.row_choice import RowChoice
 
 
-def chosen_rows(at: RunContext, run_id: str, reason: str | None) -> ChosenRows:
+def chosen_rows(at: RunContext, run_id: str, reason: str | None) -> RowChoice:
     """The rows that a run rejected, or was refused, for `reason` (None: any). Raises UsageError where none are kept."""
     directory = at.directory(run_id)
-    chosen = ChosenRows.like(left_out(directory, reason=reason, outcome="rejected"))
+    chosen = RowChoice.like(left_out(directory, reason=reason, outcome="rejected"))
     if not len(chosen.ids) and not chosen.nameless:
         why = f" for {reason}" if reason else ""
         raise UsageError(

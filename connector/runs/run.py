@@ -7,8 +7,8 @@ from connector.config.project import Project
 from connector.errors import UsageError
 from connector.ledger.records import RunRecord
 from connector.observer import Observer, Silent
+from connector.privacy.access import check_access
 from connector.queries.query_template import RunVariables
-from connector.runs.access import check_access
 from connector.runs.context import run_context
 from connector.runs.engine import Engine, RunOptions, open_engine, refuse_blank_code
 from connector.runs.extract import Run
@@ -30,7 +30,7 @@ def run_orchestration(
 
     Setting `stop` ends it as soon as the requests in flight are answered. `command` is what the audit calls it.
     Raises ConfigurationError or AccessRefused before anything is opened, UsageError if a change at the platform is not
-    confirmed, LockedError if it is being run, NothingSent because of the rows, StopResumable, Interrupted or
+    confirmed, LockedError if it is being run, NothingSent because of the rows, ResumableError, Interrupted or
     SourceError; what happened until then is in the ledger.
     """
     options, observer, stop = options or RunOptions(), observer or Silent(), stop or threading.Event()

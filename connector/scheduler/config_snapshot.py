@@ -5,9 +5,9 @@ from pathlib import Path
 from shutil import copyfile, rmtree
 from urllib.parse import quote
 
-from connector.config.owned import FOLDERS
 from connector.config.project import FILE
-from connector.disk import make_private_file, make_private_folder
+from connector.config.project_files import FOLDERS
+from connector.core.disk import make_private_file, make_private_folder
 
 FOLDER = "start"
 """The folder for copies, below the state folder."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from connector.redaction import redact
+from connector.core.redaction import redact
 
 Record = Mapping[str, Any]
 """What `connector run --json` prints."""

@@ -9,8 +9,8 @@ from connector.config.project import Project
 from connector.config.schedule import Schedule
 from connector.errors import AccessRefused, ConfigurationError, Problem
 from connector.notifications.notifier import check_notifications
+from connector.privacy.access import check_access
 from connector.queries.query_template import RunVariables
-from connector.runs.access import check_access
 from connector.runs.job import prepare
 
 

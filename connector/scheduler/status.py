@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from connector.core.outcomes import RunStatus
 from connector.ledger.schedules import ScheduleRecord, ScheduleState
-from connector.outcomes import RunStatus
 from connector.scheduler.journal import format_time
 
 STUCK_AFTER = 60.0

@@ -18,7 +18,7 @@ _BITS = 12
 _LOW = (1 << _BITS) - 1
 
 Int64Array = NDArray[np.int64]
-Piece = tuple[Int64Array, Int64Array]
+SqlToken = tuple[Int64Array, Int64Array]
 """Keys in order, each once, and their stamps."""
 
 
@@ -41,7 +41,7 @@ class DedupWindow:
     def __init__(self, recent: int = MAX_RECENT) -> None:
         self._max_recent = recent
         self._recent: dict[int, int] = {}
-        self._packed: list[Piece] = []
+        self._packed: list[SqlToken] = []
 
     def __len__(self) -> int:
         """Count the stored events; some may have expired or be stored twice."""
@@ -114,7 +114,7 @@ def _keys_if_complete(keys: list[int | None]) -> list[int]:
     return [] if None in keys else cast(list[int], keys)
 
 
-def _join_pieces(older: Piece, newer: Piece) -> Piece:
+def _join_pieces(older: SqlToken, newer: SqlToken) -> SqlToken:
     """Join two pieces, neither of which is empty; the newer one wins for keys in both."""
     (keys, stamps), (added, added_stamps) = older, newer
     positions = np.searchsorted(keys, added)
@@ -124,6 +124,6 @@ def _join_pieces(older: Piece, newer: Piece) -> Piece:
     return np.insert(keys, positions, added), np.insert(stamps, positions, added_stamps)
 
 
-def _drop_expired(keys: Int64Array, stamps: Int64Array, now: float) -> Piece:
+def _drop_expired(keys: Int64Array, stamps: Int64Array, now: float) -> SqlToken:
     current = stamps >> _BITS > int((now - DUPLICATE_SECONDS) * 1_000)
     return (keys, stamps) if current.all() else (keys[current], stamps[current])

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from connector.catalogue import PARAMETERS, Kind, Parameter
+from connector.core.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.simulator.strictness import Strictness
-from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 EVENT_SOURCES = ("web", "app", "offline", "crm")
 MAX_EVENTS = 1_000

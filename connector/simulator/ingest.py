@@ -7,13 +7,13 @@ from typing import Any
 
 from msgspec import UNSET
 
+from connector.core.vocabulary import LEGACY_EVENTS
 from connector.simulator.dedup_window import MERGE_SECONDS, Admission
 from connector.simulator.payload_checks import PayloadReport
 from connector.simulator.pii_scan import redact_text
 from connector.simulator.request_body import TrackBody
 from connector.simulator.tally import Tally
 from connector.simulator.world import World
-from connector.vocabulary import LEGACY_EVENTS
 
 _EVENT_NAME, _EVENT_ID = attrgetter("event"), attrgetter("event_id")
 _CURRENT_NAMES = {old: new for old, new in LEGACY_EVENTS.items() if new}

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
+from connector.core.vocabulary import LISTED_CURRENCIES
 from connector.simulator.pii_scan import all_digests, count_pii, decode_events, digest_problems, may_contain_pii
 from connector.simulator.request_body import TrackBody
 from connector.simulator.world import World
-from connector.vocabulary import LISTED_CURRENCIES
 
 ATTRIBUTION_SECONDS = 28 * 24 * 3_600
 """Older offline events are not matched (TikTok's offline page and a vendor's); nothing says that they are refused."""

@@ -4,7 +4,7 @@ import re
 from urllib.parse import unquote
 
 from connector.config.warehouse import Warehouse
-from connector.redaction import REDACTED, redact, redact_literals
+from connector.core.redaction import REDACTED, redact, redact_literals
 
 OPEN_FAILED = "The warehouse could not be opened"
 QUERY_FAILED = "The query failed"

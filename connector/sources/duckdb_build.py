@@ -6,8 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from connector.disk import is_file
-from connector.embedded import connect
+from connector.core.disk import is_file
+from connector.core.embedded import connect
 from connector.errors import SourceError
 from connector.sources.duckdb_errors import translate_errors
 from connector.sources.duckdb_statement import RUNS_SQL

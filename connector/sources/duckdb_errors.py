@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 
+from connector.core.redaction import REDACTED, redact, redact_literals
 from connector.errors import SourceError
-from connector.redaction import REDACTED, redact, redact_literals
 
 _ABOUT_STATEMENT = re.compile(r"(?:Parser|Syntax|Binder|Catalog|Permission|IO|Out of Memory|Dependency) Error: ")
 _PLACE = re.compile(r"\n\n(?P<line>LINE \d+: [^\n]*)\n *\^+\s*\Z")

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from connector.config.warehouse import Warehouse
-from connector.disk import is_file
+from connector.core.disk import is_file
 from connector.errors import ConfigurationError, SourceError
 
 _DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "oracle": "oracle+oracledb"}

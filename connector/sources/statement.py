@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from connector.dialects import dialect_named
+from connector.core.dialects import dialect_named
+from connector.core.lexer import Kind, SqlToken, pieces
 from connector.errors import SourceError
-from connector.lexer import Kind, Piece, pieces
 
 _FIRST_WORD = re.compile(r"[\s(]*(?P<word>\w*)")
 _QUERY_KEYWORDS = frozenset({"SELECT", "WITH", "VALUES", "TABLE"})
@@ -84,7 +84,7 @@ def check_read_only(sql: str, dialect: str) -> None:
         raise SourceError('The query contains "/*!", a comment that is run as SQL. Write the SQL itself.')
 
 
-def _code(piece: Piece) -> str:
+def _code(piece: SqlToken) -> str:
     """Return code and names of one word unchanged, a blank for a comment, an empty text for anything quoted."""
     if piece.kind is Kind.CODE or (piece.kind is Kind.QUOTED_NAME and not re.search(r"\s", piece.text)):
         return piece.text

@@ -13,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.hashed import EVENTS, HashedEvents
-from connector.outcomes import Reason, Skip
-from connector.route import Route
-from connector.stage.event_shares import EventShares
-from connector.stage.key_file import KeyFile, Numbers
-from connector.stage.key_list import KeyList, shares_for
-from connector.stage.keys import Keys, halves, in_share_order
-from connector.stage.reader import StageReader
-from connector.stage.seen import BITS, Seen
-from connector.stage.writer import StagedBatch
+from connector.core.hashed import EVENTS, HashedEvents
+from connector.core.outcomes import Reason, Skip
+from connector.core.route import Route
+from connector.staging.storage.bloom_filter import BITS, BloomFilter
+from connector.staging.storage.event_partitions import EventPartitions
+from connector.staging.storage.key_file import KeyFile, Numbers
+from connector.staging.storage.key_list import KeyList, shares_for
+from connector.staging.storage.keys import Keys, halves, in_share_order
+from connector.staging.storage.reader import StageReader
+from connector.staging.storage.writer import StagedBatch
 from connector.transform.changes import EventChanges
 from connector.transform.grouping import group
 from connector.transform.line_items import decide
@@ -35,7 +35,7 @@ _BITS_PER_EVENT = 16
 
 
 @dataclass(slots=True, kw_only=True)
-class Settlement(EventChanges):
+class StageEdit(EventChanges):
     """One step: events taken out of staged batches, what became of them, and how counts change.
 
     `removed` are their numbers, as `KeyFile` gives them; `events` are staged anew. `read_before` rows were read by an
@@ -48,7 +48,7 @@ class Settlement(EventChanges):
 
 def settle(
     directory: Path, keys: KeyFile, batches: list[StagedBatch], rules: EventRules, *, earlier: int = 0
-) -> Iterator[Settlement]:
+) -> Iterator[StageEdit]:
     """What has to change in the staged `batches` so that every key stands in them once, and no barred one.
 
     Events that were undecided are judged as `decide` does. The first `earlier` events are those of an earlier reading:
@@ -61,7 +61,7 @@ def settle(
         if not count:
             return
         shares = shares_for(count, EVENTS_AT_ONCE)
-        parts = stack.enter_context(EventShares(directory, shares))
+        parts = stack.enter_context(EventPartitions(directory, shares))
         barring = stack.enter_context(found.in_shares(shares))
         routes = _collect(directory, keys, batches, repeated, parts)
         for some, barred in zip(parts.read(), barring, strict=True):
@@ -79,12 +79,12 @@ def bar_incomplete(directory: Path, keys: KeyFile, batches: list[StagedBatch]) -
                 keys.bar(table["key"].filter(pa.array(lacking)))
 
 
-def _marked(keys: KeyFile, barred: KeyList) -> tuple[Seen, int]:
+def _marked(keys: KeyFile, barred: KeyList) -> tuple[BloomFilter, int]:
     """Mark all keys that a stage has more than once, or that are barred or undecided, and count their events.
 
     The barred ones are added to `barred`.
     """
-    marks, events = Seen(min(1 << (_BITS_PER_EVENT * keys.count + 8).bit_length(), BITS)), 0
+    marks, events = BloomFilter(min(1 << (_BITS_PER_EVENT * keys.count + 8).bit_length(), BITS)), 0
     for some in keys.repeated():
         marks.add(some.halves)
         barred.add(some.barred)
@@ -93,7 +93,7 @@ def _marked(keys: KeyFile, barred: KeyList) -> tuple[Seen, int]:
 
 
 def _collect(
-    directory: Path, keys: KeyFile, batches: list[StagedBatch], repeated: Seen, parts: EventShares
+    directory: Path, keys: KeyFile, batches: list[StagedBatch], repeated: BloomFilter, parts: EventPartitions
 ) -> list[Route]:
     """Takes the events that may be repeated together; gives the routes by which they are numbered."""
     routes: dict[Route, int] = {}
@@ -114,7 +114,7 @@ def _by_route(some: pa.Table, routes: list[Route]) -> Iterator[tuple[Route, pa.T
         yield routes[number], ordered.slice(bounds[number], bounds[number + 1] - bounds[number])
 
 
-def _settled(route: Route, some: pa.Table, barred: Keys, rules: EventRules, earlier: int) -> Settlement:
+def _settled(route: Route, some: pa.Table, barred: Keys, rules: EventRules, earlier: int) -> StageEdit:
     parts, number = some.select(EVENTS.names), some["number"].to_numpy()
     numbers = halves(parts["key"])
     stopped = _is_among(numbers, barred)
@@ -122,13 +122,13 @@ def _settled(route: Route, some: pa.Table, barred: Keys, rules: EventRules, earl
     if not rules.line_items:
         again = _read_again(numbers, grouped.duplicates, int(np.count_nonzero(number < earlier)))
         duplicates = parts.take(pa.array(np.setdiff1d(grouped.duplicates, again)))
-        step = Settlement(removed=number[grouped.duplicates], read_before=len(again))
+        step = StageEdit(removed=number[grouped.duplicates], read_before=len(again))
         step.leave_out(duplicates, Skip.DUPLICATE)
         step.take_back(duplicates)
         return step
     decided = decide(grouped.events, rules)
     changed = _is_repeated(parts["key"]) | stopped | _is_among(numbers, halves(decided.changed))
-    step = Settlement(removed=number[changed])
+    step = StageEdit(removed=number[changed])
     step.leave_out(parts.filter(pa.array(stopped)), Reason.INCOMPLETE_EVENT)
     for reason, events in decided.left_out.items():
         step.leave_out(events, reason)

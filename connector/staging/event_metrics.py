@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.hashed import MATCHED_BY
+from connector.core.hashed import MATCHED_BY
 
 HOUR, DAY = 3_600, 86_400
 MILLION = 6
@@ -102,7 +102,7 @@ class DayValue:
 
 
 @dataclass
-class RunFigures:
+class EventMetrics:
     """The figures of all delivered events of a run; `events` of them are known of."""
 
     events: int = 0
@@ -140,9 +140,9 @@ class RunFigures:
         }
 
 
-def added_up(parts: Iterable[Mapping[str, Any]]) -> RunFigures | None:
+def added_up(parts: Iterable[Mapping[str, Any]]) -> EventMetrics | None:
     """The figures of a run from those of its parts; None where there are none."""
-    run, sums, counts = RunFigures(), dict[tuple[str, int], int | None](), Counter[tuple[str, int]]()
+    run, sums, counts = EventMetrics(), dict[tuple[str, int], int | None](), Counter[tuple[str, int]]()
     for part in parts:
         run.events += part["events"]
         run.matched.update(dict(zip(MATCHED_BY, part["marks"], strict=True)))

@@ -8,15 +8,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connector.core.outcomes import Skip
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import OpenBatch, Part
-from connector.outcomes import Skip
-from connector.stage.cutting import BATCH_EVENTS
-from connector.stage.keys import Keys, halves
-from connector.stage.known import KeySet, Sieve
-from connector.stage.reader import StageReader
+from connector.ledger.records import BatchSlice, OpenBatch
 from connector.staging.skip_delivered import KEYS_AT_ONCE, Known, likely_known
 from connector.staging.skip_suppressed import forgotten_by
+from connector.staging.storage.batcher import BATCH_EVENTS
+from connector.staging.storage.keys import Keys, halves
+from connector.staging.storage.prefix_filter import KeySet, PrefixFilter
+from connector.staging.storage.reader import StageReader
 
 _BATCHES_AT_ONCE = KEYS_AT_ONCE // BATCH_EVENTS
 
@@ -30,7 +30,7 @@ def leave_out_delivered(ledger: Ledger, run_id: str, directory: Path, known: Kno
         for start in range(0, len(batches), _BATCHES_AT_ONCE):
             some = batches[start : start + _BATCHES_AT_ONCE]
             keys = np.concatenate([_keys(stage, batch) for batch in some])
-            delivered, lost = likely_known(Sieve(np.unique(keys[:, 0])), known())
+            delivered, lost = likely_known(PrefixFilter(np.unique(keys[:, 0])), known())
             sets = KeySet(delivered), KeySet(lost)
             for batch in some if len(delivered) or len(lost) else ():
                 for part in _skipped(stage, batch, *sets):
@@ -58,7 +58,7 @@ def _events(stage: StageReader, batch: OpenBatch) -> pa.RecordBatch:
     return stage.events(batch.record.file, batch.record.place, batch.record.events)
 
 
-def _skipped(stage: StageReader, batch: OpenBatch, delivered: KeySet, lost: KeySet) -> Iterator[Part]:
+def _skipped(stage: StageReader, batch: OpenBatch, delivered: KeySet, lost: KeySet) -> Iterator[BatchSlice]:
     events = _events(stage, batch)
     keys = halves(events["key"])
     open_ = open_events(batch, len(keys))
@@ -75,12 +75,12 @@ def open_events(batch: OpenBatch, events: int) -> _Flags:
     return flags
 
 
-def skipped_parts(batch: OpenBatch, events: pa.RecordBatch, reason: Skip, flags: _Flags) -> Iterator[Part]:
+def skipped_parts(batch: OpenBatch, events: pa.RecordBatch, reason: Skip, flags: _Flags) -> Iterator[BatchSlice]:
     """The stretches of a batch that are skipped."""
     rows = pc.list_value_length(events["rows"]).to_numpy()
     for first, count in _stretches(flags):
         some = int(rows[first : first + count].sum())
-        yield Part(batch.record.number, first, count, some, "skipped", reason)
+        yield BatchSlice(batch.record.number, first, count, some, "skipped", reason)
 
 
 def _stretches(flags: _Flags) -> list[tuple[int, int]]:

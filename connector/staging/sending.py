@@ -11,17 +11,17 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from connector.core.hashed import PERSON_DIGITS
+from connector.core.outcomes import Reason
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
-from connector.hashed import PERSON_DIGITS
+from connector.ledger.excluded_rows import ExcludedRowWriter
 from connector.ledger.ledger import Ledger
-from connector.ledger.left_out import LeftOutWriter
-from connector.ledger.records import BatchKeys, BatchRecord, MemberChange, OpenBatch, Part, RequestRecord
-from connector.outcomes import Reason
-from connector.stage.keys import halves
-from connector.stage.reader import StageReader
+from connector.ledger.records import BatchKeys, BatchRecord, BatchSlice, MemberChange, OpenBatch, RequestRecord
 from connector.staging.event_metrics import figures_of
 from connector.staging.skip_suppressed import forgotten_by
+from connector.staging.storage.keys import halves
+from connector.staging.storage.reader import StageReader
 from connector.transform.events import ANSWER
 from connector.transform.grouping import payload
 from connector.transform.texts import in_memory
@@ -194,10 +194,10 @@ class LedgerRecorder:
         self._ledger.batches.settled(self._run_id, self._part(batch, state, answer, members or 0), request)
         self._on_settled(batch.events if members is None else members)
 
-    def _part(self, batch: Batch, state: BatchState, answer: Answer | None, members: int) -> Part:
+    def _part(self, batch: Batch, state: BatchState, answer: Answer | None, members: int) -> BatchSlice:
         refused = answer if state is BatchState.REFUSED else None
         figures = self._batches.figures(batch)
-        return Part(
+        return BatchSlice(
             number=batch.number,
             first_event=batch.offset,
             events=batch.events,
@@ -220,16 +220,16 @@ def keys_of(events: pa.RecordBatch, keep_until: datetime) -> BatchKeys:
     return BatchKeys(halves(events["key"]).tobytes(), found, keep_until)
 
 
-class LeftOut(Protocol):
-    """Makes rows (schema LEFT_OUT) of what is not sent."""
+class ExcludedRows(Protocol):
+    """Makes rows (schema EXCLUDED_ROW) of what is not sent."""
 
     def __call__(self, events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
         """A row for each row of each event; `answers` are those to each event."""
 
 
-def write_left_out(ledger: Ledger, run_id: str, directory: Path, rows: LeftOut) -> None:
+def write_left_out(ledger: Ledger, run_id: str, directory: Path, rows: ExcludedRows) -> None:
     """Writes the rows that were left out since the run was staged, as the ledger knows them."""
-    writer, forgotten = LeftOutWriter(directory, "sending"), forgotten_by(ledger)
+    writer, forgotten = ExcludedRowWriter(directory, "sending"), forgotten_by(ledger)
     with StageReader(directory) as stage:
         for record, parts in ledger.batches.left_out(run_id):
             events = pa.Table.from_batches([stage.events(record.file, record.place, record.events)])
@@ -240,7 +240,7 @@ def write_left_out(ledger: Ledger, run_id: str, directory: Path, rows: LeftOut) 
     writer.close()
 
 
-def _left_out(events: pa.Table, parts: list[Part], outcome: str, reason: str, rows: LeftOut) -> pa.Table:
+def _left_out(events: pa.Table, parts: list[BatchSlice], outcome: str, reason: str, rows: ExcludedRows) -> pa.Table:
     places = [place for part in parts for place in range(part.first_event, part.first_event + part.events)]
     said = [{"code": part.code, "message": part.message} for part in parts for _ in range(part.events)]
     answers = pa.Table.from_pylist(said, schema=ANSWER)

@@ -8,24 +8,24 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.ledger.records import KnownKeys
-from connector.outcomes import Skip
-from connector.stage.key_file import KeyFile, Numbers
-from connector.stage.keys import Keys, keys_from
-from connector.stage.known import KeySet, Sieve
-from connector.stage.reader import StageReader
-from connector.stage.removed import Removed
-from connector.stage.writer import StagedBatch
-from connector.staging.deduplicate import Settlement
+from connector.core.outcomes import Skip
+from connector.ledger.records import SentKeys
+from connector.staging.deduplicate import StageEdit
+from connector.staging.storage.deletion_mask import DeletionMask
+from connector.staging.storage.key_file import KeyFile, Numbers
+from connector.staging.storage.keys import Keys, keys_from
+from connector.staging.storage.prefix_filter import KeySet, PrefixFilter
+from connector.staging.storage.reader import StageReader
+from connector.staging.storage.writer import StagedBatch
 
-Known = Callable[[], Iterable[KnownKeys]]
+Known = Callable[[], Iterable[SentKeys]]
 """All keys that are known from before; asked for more than once where a result is large."""
 
 KEYS_AT_ONCE = 4_000_000
 BATCHES_AT_ONCE = 50
 
 
-def nothing_known() -> Iterable[KnownKeys]:
+def nothing_known() -> Iterable[SentKeys]:
     """Where no event counts as delivered."""
     return ()
 
@@ -34,15 +34,15 @@ def leave_out_known(
     directory: Path,
     keys: KeyFile,
     batches: list[StagedBatch],
-    removed: Removed,
+    removed: DeletionMask,
     known: Known,
-) -> Iterator[Settlement]:
+) -> Iterator[StageEdit]:
     """What has to change in the staged `batches`, of which some events are `removed` already."""
     if next(iter(known()), None) is None:
         return
     found: dict[StagedBatch, _Found] = {}
     for wanted in keys.shares(KEYS_AT_ONCE):
-        delivered, lost = likely_known(Sieve(wanted), known())
+        delivered, lost = likely_known(PrefixFilter(wanted), known())
         if len(delivered) or len(lost):
             _find(keys, batches, KeySet(delivered), KeySet(lost), found)
     some = list(found.items())
@@ -59,7 +59,7 @@ class _Found:
     lost: list[npt.NDArray[np.uint16]] = field(default_factory=list)
 
 
-def likely_known(sieve: Sieve, known: Iterable[KnownKeys]) -> tuple[Keys, Keys]:
+def likely_known(sieve: PrefixFilter, known: Iterable[SentKeys]) -> tuple[Keys, Keys]:
     """Of the known keys those that are likely wanted: delivered ones, and lost ones."""
     delivered, lost = [np.empty((0, 2), np.uint64)], [np.empty((0, 2), np.uint64)]
     for some in known:
@@ -84,7 +84,7 @@ def _find(
                 one.lost.append(np.flatnonzero(perhaps).astype(np.uint16))
 
 
-def _taken_out(stage: StageReader, found: list[tuple[StagedBatch, _Found]], removed: Removed) -> Settlement:
+def _taken_out(stage: StageReader, found: list[tuple[StagedBatch, _Found]], removed: DeletionMask) -> StageEdit:
     gone: list[Numbers] = []
     skipped: dict[Skip, list[pa.RecordBatch]] = {Skip.ALREADY_DELIVERED: [], Skip.ANSWER_LOST: []}
     for batch, one in found:
@@ -95,7 +95,7 @@ def _taken_out(stage: StageReader, found: list[tuple[StagedBatch, _Found]], remo
         skipped[Skip.ALREADY_DELIVERED].append(events.filter(pa.array(delivered)))
         skipped[Skip.ANSWER_LOST].append(events.filter(pa.array(lost)))
         gone.append(removed.numbers(batch, delivered | lost))
-    step = Settlement(removed=np.concatenate(gone))
+    step = StageEdit(removed=np.concatenate(gone))
     for reason, parts in skipped.items():
         events = pa.Table.from_batches(parts)
         step.leave_out(events, reason, brief=True)

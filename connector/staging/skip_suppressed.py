@@ -6,24 +6,24 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from connector.core.outcomes import Skip
 from connector.ledger.ledger import Ledger
-from connector.outcomes import Skip
-from connector.stage.reader import StageReader
-from connector.stage.removed import Removed
-from connector.stage.writer import StagedBatch
-from connector.staging.deduplicate import Settlement
+from connector.staging.deduplicate import StageEdit
 from connector.staging.skip_delivered import BATCHES_AT_ONCE
-from connector.transform.forgotten import Forgotten
+from connector.staging.storage.deletion_mask import DeletionMask
+from connector.staging.storage.reader import StageReader
+from connector.staging.storage.writer import StagedBatch
+from connector.transform.suppression import SuppressionFilter
 
 
-def forgotten_by(ledger: Ledger) -> Forgotten:
+def forgotten_by(ledger: Ledger) -> SuppressionFilter:
     """Those on the ledger's list."""
-    return Forgotten(ledger.suppressed.digests())
+    return SuppressionFilter(ledger.suppressed.digests())
 
 
 def leave_out_forgotten(
-    directory: Path, batches: list[StagedBatch], removed: Removed, forgotten: Forgotten
-) -> Iterator[Settlement]:
+    directory: Path, batches: list[StagedBatch], removed: DeletionMask, forgotten: SuppressionFilter
+) -> Iterator[StageEdit]:
     """What has to change in the staged `batches`, of which some events are `removed` already."""
     if not forgotten:
         return
@@ -37,7 +37,7 @@ def leave_out_forgotten(
                     gone.append(removed.numbers(batch, about))
                     found.append(events.filter(pa.array(about)))
             if found:
-                step = Settlement(removed=np.concatenate(gone))
+                step = StageEdit(removed=np.concatenate(gone))
                 events = pa.Table.from_batches(found)
                 step.leave_out(events, Skip.SUPPRESSED, brief=True)
                 step.take_back(events)

@@ -9,25 +9,25 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.disk import make_private_folder, sync
-from connector.hashed import HashedEvents, HashedRows
-from connector.ledger.left_out import LeftOutWriter
+from connector.core.disk import make_private_folder, sync
+from connector.core.hashed import HashedEvents, HashedRows
+from connector.ledger.excluded_rows import ExcludedRowWriter
 from connector.ledger.records import BatchRecord
-from connector.stage.key_file import KeyFile
-from connector.stage.reader import StageReader
-from connector.stage.removed import Removed, write_removed
-from connector.stage.writer import EventsFile, StagedBatch
 from connector.staging.compaction import is_sparse, left_of
-from connector.staging.deduplicate import Settlement, bar_incomplete, settle
+from connector.staging.deduplicate import StageEdit, bar_incomplete, settle
 from connector.staging.skip_delivered import Known, leave_out_known, nothing_known
 from connector.staging.skip_suppressed import leave_out_forgotten
 from connector.staging.staged import Staged
+from connector.staging.storage.deletion_mask import DeletionMask, write_removed
+from connector.staging.storage.key_file import KeyFile
+from connector.staging.storage.reader import StageReader
+from connector.staging.storage.writer import EventsFile, StagedBatch
 from connector.staging.streaming import StreamingStage
 from connector.transform.changes import add_values
-from connector.transform.forgotten import Forgotten
 from connector.transform.rules import EventRules
+from connector.transform.suppression import SuppressionFilter
 
-NOBODY = Forgotten()
+NOBODY = SuppressionFilter()
 
 Read = Callable[[int], None]
 """Told how many rows have been read so far."""
@@ -39,7 +39,7 @@ def stage(
     rules: EventRules,
     *,
     known: Known = nothing_known,
-    forgotten: Forgotten = NOBODY,
+    forgotten: SuppressionFilter = NOBODY,
     read: Read = lambda _: None,
     early: StreamingStage | None = None,
 ) -> Staged:
@@ -56,7 +56,7 @@ def stage(
         _sync(directory.parent, directory.parent.parent)
     keys = early.keys if early else KeyFile(directory)
     with ExitStack() as stack:
-        left_out = LeftOutWriter(directory, "staging")
+        left_out = ExcludedRowWriter(directory, "staging")
         stack.callback(left_out.discard)
         stack.callback(keys.remove)
         staging = _Staging(directory, Staged(early.earlier_rows if early else 0), left_out, forgotten, keys, early)
@@ -84,17 +84,17 @@ class _Staging:
 
     directory: Path
     staged: Staged
-    left_out: LeftOutWriter
-    forgotten: Forgotten
+    left_out: ExcludedRowWriter
+    forgotten: SuppressionFilter
     keys: KeyFile
     early: StreamingStage | None = None
     batches: list[StagedBatch] = field(default_factory=list)
-    removed: Removed = field(init=False)
+    removed: DeletionMask = field(init=False)
 
     def __post_init__(self) -> None:
-        self.removed = Removed(self.keys)
+        self.removed = DeletionMask(self.keys)
 
-    def _count(self, part: HashedRows | Settlement) -> None:
+    def _count(self, part: HashedRows | StageEdit) -> None:
         self.staged.rejects.update(part.rejects)
         self.staged.skips.update(part.skips)
         self.staged.warnings.update(part.warnings)
@@ -121,18 +121,18 @@ class _Staging:
             self.early.finish()
             self.staged.kept = len(self.early.batches)
 
-    def repeated(self, rules: EventRules) -> Iterator[Settlement]:
+    def repeated(self, rules: EventRules) -> Iterator[StageEdit]:
         """See `settle`."""
         before = self.early.batches if self.early else []
         earlier = self.early.earlier_events if self.early else 0
         bar_incomplete(self.directory, self.keys, self.batches)
         return settle(self.directory, self.keys, before + self.batches, rules, earlier=earlier)
 
-    def settle(self, steps: Iterator[Settlement]) -> None:
+    def settle(self, steps: Iterator[StageEdit]) -> None:
         """Takes events out, and writes those that are staged anew to a further file."""
         self._write("joined.arrow", (events for step in steps for events in self._taken_out(step)))
 
-    def leave_out(self, steps: Iterator[Settlement]) -> None:
+    def leave_out(self, steps: Iterator[StageEdit]) -> None:
         """Takes events out, and stages none anew."""
         for step in steps:
             self._taken_out(step)
@@ -153,7 +153,7 @@ class _Staging:
                 file.add(events)
             self.batches = self.batches + file.finish()
 
-    def _taken_out(self, step: Settlement) -> list[HashedEvents]:
+    def _taken_out(self, step: StageEdit) -> list[HashedEvents]:
         self._count(step)
         self.staged.read -= step.read_before
         for table in step.left_out:
@@ -169,7 +169,7 @@ class _Staging:
         self.staged.identical_value = {name: value for name, value in self.staged.identical_value.items() if value}
 
 
-def _numbered(batches: list[StagedBatch], removed: Removed, directory: Path, first: int) -> Iterator[BatchRecord]:
+def _numbered(batches: list[StagedBatch], removed: DeletionMask, directory: Path, first: int) -> Iterator[BatchRecord]:
     with StageReader(directory) as reader:
         for number, batch in enumerate(batches, first):
             rows = batch.rows

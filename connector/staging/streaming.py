@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from connector.hashed import HashedEvents
-from connector.ledger.records import BatchRecord, KnownKeys
-from connector.stage.key_file import KeyFile
-from connector.stage.keys import halves, keys_from
-from connector.stage.reader import StageReader
-from connector.stage.seen import Seen
-from connector.stage.segments import Segments
-from connector.stage.writer import StagedBatch
-from connector.transform.forgotten import Forgotten
+from connector.core.hashed import HashedEvents
+from connector.ledger.records import BatchRecord, SentKeys
+from connector.staging.storage.bloom_filter import BloomFilter
+from connector.staging.storage.key_file import KeyFile
+from connector.staging.storage.keys import halves, keys_from
+from connector.staging.storage.reader import StageReader
+from connector.staging.storage.segments import Segments
+from connector.staging.storage.writer import StagedBatch
+from connector.transform.suppression import SuppressionFilter
 
 HandOn = Callable[[Sequence[BatchRecord]], None]
 """Takes batches that are on disk: nothing of them is lost any more."""
@@ -33,7 +33,7 @@ class StreamingStage:
     earlier: Sequence[BatchRecord] = ()
     batches: list[StagedBatch] = field(init=False)
     keys: KeyFile = field(init=False)
-    _seen: Seen = field(init=False, default_factory=Seen)
+    _seen: BloomFilter = field(init=False, default_factory=BloomFilter)
     _segments: Segments = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class StreamingStage:
         """The events of the batches of an earlier reading."""
         return sum(record.events for record in self.earlier)
 
-    def begin(self, known: Iterable[KnownKeys]) -> None:
+    def begin(self, known: Iterable[SentKeys]) -> None:
         """Takes down what is known, and the keys of an earlier reading."""
         for some in known:
             self._seen.add(keys_from(some.keys)[:, 0])
@@ -63,7 +63,7 @@ class StreamingStage:
                 self._seen.add(halves(of_batch)[:, 0])
                 self.keys.add(batch.file, of_batch)
 
-    def rest(self, events: HashedEvents, forgotten: Forgotten) -> HashedEvents:
+    def rest(self, events: HashedEvents, forgotten: SuppressionFilter) -> HashedEvents:
         """Takes in what is surely new; the others are given back. No key is twice among `events`."""
         new = self._seen.are_new(halves(events.table["key"])[:, 0])
         if forgotten:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from connector import __version__
 from connector.config.project import Project
+from connector.core.outcomes import RunStatus
+from connector.core.response_limit import limited_answers
 from connector.errors import ConnectorError
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord
-from connector.outcomes import RunStatus
-from connector.response_limit import limited_answers
 from connector.telemetry.otel_env import Signals, signals_from
 
 if TYPE_CHECKING:

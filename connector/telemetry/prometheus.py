@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connector.errors import UsageError
-from connector.ledger.totals import RowFigures, RunFigures
+from connector.ledger.totals import RowTotals, RunTotals
 from connector.telemetry.gauges import Gauges
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ class Snapshot:
     """The metrics of a target at one moment."""
 
     target: str
-    runs: Iterable[RunFigures]
-    rows: Iterable[RowFigures]
+    runs: Iterable[RunTotals]
+    rows: Iterable[RowTotals]
     gauges: Gauges
 
 
@@ -79,8 +79,8 @@ def _metrics(snapshot: Snapshot) -> Iterator["Metric"]:
         yield gauge
 
 
-def _by_name(figures: Iterable[RunFigures]) -> dict[str, list[RunFigures]]:
-    by_name: dict[str, list[RunFigures]] = {}
+def _by_name(figures: Iterable[RunTotals]) -> dict[str, list[RunTotals]]:
+    by_name: dict[str, list[RunTotals]] = {}
     for entry in figures:
         by_name.setdefault(entry.orchestration, []).append(entry)
     return by_name

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from connector.hashed import HashedEvents, HashedRows
-from connector.outcomes import Reason, Skip
+from connector.core.hashed import HashedEvents, HashedRows
+from connector.core.outcomes import Reason, Skip
 from connector.transform.events import left_out_rows
 from connector.transform.line_items import decide, line_warnings
 from connector.transform.orphans import OrphanSearch
@@ -17,7 +17,7 @@ from connector.transform.rules import EventRules
 
 @dataclass(slots=True)
 class EventChanges:
-    """Events as they are sent now, the rows left out of them (schema LEFT_OUT), and how counts of rows change.
+    """Events as they are sent now, the rows left out of them (schema EXCLUDED_ROW), and how counts of rows change.
 
     Counts of warnings can be negative, where events for which they were counted are not sent as they were.
     `identical_value` is what identical rows add to values, by currency.

@@ -10,9 +10,9 @@ from itertools import pairwise
 from unicodedata import category
 from urllib.parse import unquote
 
+from connector.core.vocabulary import EMAIL_RULES
 from connector.transform.invisible import without_invisible
 from connector.transform.packed import is_digest, is_placeholder, packed, unmarked
-from connector.vocabulary import EMAIL_RULES
 
 PLAIN, WITHOUT_PLUS, WITHOUT_PLUS_AND_DOTS = EMAIL_RULES
 

@@ -8,16 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.embedded import connect_isolated
+from connector.core.embedded import connect_isolated
+from connector.core.hashed import KEY
 from connector.errors import SourceError
-from connector.hashed import KEY
 from connector.transform.compiler import CompiledTransform
 from connector.transform.compiler.rejected_columns import FOUND_BY
 from connector.transform.derived import derived_in, with_derived
 from connector.transform.plain_ids import is_plain
 from connector.transform.readable import readable
 from connector.transform.repair import with_valid_texts
-from connector.transform.repeats import stretches
+from connector.transform.row_runs import stretches
 from connector.transform.sql.functions import register
 from connector.transform.stripped import Cleaning, stripped
 

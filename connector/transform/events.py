@@ -3,8 +3,8 @@
 import pyarrow as pa
 
 from connector.catalogue import CONTENTS, IDENTIFIERS, PARAMETERS
-from connector.embedded import connect_isolated
-from connector.hashed import LEFT_OUT
+from connector.core.embedded import connect_isolated
+from connector.core.hashed import EXCLUDED_ROW
 from connector.transform.sql.functions import register_redaction
 from connector.transform.sql.text import number_text, redacted_json
 
@@ -26,13 +26,13 @@ ANSWER = pa.schema([pa.field("code", pa.int32()), pa.field("message", pa.string(
 def left_out_rows(
     events: pa.Table, *, outcome: str, reason: str, answers: pa.Table | None = None, brief: bool = False
 ) -> pa.Table:
-    """A row (schema LEFT_OUT) for each row of each event (schema EVENTS), saying why it is not sent.
+    """A row (schema EXCLUDED_ROW) for each row of each event (schema EVENTS), saying why it is not sent.
 
     `answers` (schema ANSWER) are those to each event; `brief` keeps of it only what says which event it is, and
     is much faster.
     """
     if not events.num_rows:
-        return LEFT_OUT.empty_table()
+        return EXCLUDED_ROW.empty_table()
     columns = "shared" if brief else f"concat('{{', concat_ws(',', nullif(shared, ''), nullif({_own()}, '')), '}}')"
     made = f"{_brief()} AS shared" if brief else f"unnest(lines) AS line, {_shared()} AS shared"
     each = f"SELECT unnest(rows) AS row, {made}, code, message FROM events"
@@ -47,7 +47,7 @@ def left_out_rows(
         rows = connection.sql(sql).to_arrow_table()
     count = rows.num_rows
     same = [pa.repeat(outcome, count), pa.repeat(reason, count)]
-    return pa.table([rows["row"], *same, rows["code"], rows["message"], rows["columns"]], schema=LEFT_OUT)
+    return pa.table([rows["row"], *same, rows["code"], rows["message"], rows["columns"]], schema=EXCLUDED_ROW)
 
 
 def _brief() -> str:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.hashed import EVENTS, KEY, SEVERAL_CURRENCIES
-from connector.outcomes import REASONS, Reason, RowWarning, Skip
+from connector.core.hashed import EVENTS, KEY, SEVERAL_CURRENCIES
+from connector.core.outcomes import REASONS, Reason, RowWarning, Skip
 from connector.transform.grouping import Flags, Positions, plain, summed
 from connector.transform.rules import EventRules
 

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.hashed import DIGEST, ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
-from connector.outcomes import REASONS, WARNINGS, Reason, RowWarning
+from connector.core.hashed import DIGEST, EXCLUDED_ROW, ID_TYPES, MEMBERS, HashedMembers
+from connector.core.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.binding import Binding, Field, is_list
 from connector.transform.compiler.context import Level, literal
 from connector.transform.compiler.identity import MOST_COLUMNS, phone_bits
@@ -265,7 +265,7 @@ def _left_out(numbers: pa.ChunkedArray, reasons: np.ndarray) -> pa.Table:
         pa.nulls(count, pa.string()),
         pa.repeat("{}", count),
     ]
-    return pa.table(columns, schema=LEFT_OUT)
+    return pa.table(columns, schema=EXCLUDED_ROW)
 
 
 def missing_columns(binding: Binding) -> str | None:

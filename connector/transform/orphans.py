@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.embedded import connect_isolated
-from connector.hashed import HashedEvents
-from connector.route import Route
+from connector.core.embedded import connect_isolated
+from connector.core.hashed import HashedEvents
+from connector.core.route import Route
 from connector.transform.sql.text import ID_LENGTH, quote
 
 Numbers = npt.NDArray[np.uint64]

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from connector.config.regions import REGIONS
-from connector.countries import alpha2, names
+from connector.core.countries import alpha2, names
 from connector.transform.invisible import without_invisible
 from connector.transform.packed import is_digest, packed, unmarked
 from connector.transform.phone_plans import NANP_REGIONS, NATIONAL_NUMBERS

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from connector.outcomes import IdenticalRows, NegativeLines
+from connector.core.outcomes import IdenticalRows, NegativeLines
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import chunk_of
-from connector.transform.repeats import stretches
+from connector.transform.row_runs import stretches
 from connector.transform.stripped import Cleaning
 
 SLICE_ROWS = 32_768

@@ -14,20 +14,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.hashed import KEY, LEFT_OUT, HashedEvents, HashedRows
-from connector.outcomes import REASONS, Reason, Skip
-from connector.route import Route
+from connector.core.hashed import EXCLUDED_ROW, KEY, HashedEvents, HashedRows
+from connector.core.outcomes import REASONS, Reason, Skip
+from connector.core.route import Route
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import UNREADABLE, Engine, SliceEngine
+from connector.transform.excluded import ENOUGH, ExcludedCollector, Rejected
 from connector.transform.grouping import count_phones, count_reasons, count_warnings, group, parts_of
 from connector.transform.line_items import line_warnings, undecided_events
-from connector.transform.rejected import ENOUGH, Gathered, Rejected
 from connector.transform.slicing import slices_of
 
 _Engine = TypeVar("_Engine", bound=SliceEngine)
 _Hashed = TypeVar("_Hashed")
 
-Part = tuple[HashedRows, Rejected | None]
+BatchSlice = tuple[HashedRows, Rejected | None]
 """What became of a slice, and rows of it that are left out, of which what is kept is still to be made."""
 
 
@@ -52,12 +52,12 @@ def hash_rows(
     return _gathered(chain.from_iterable(hashed), compiled)
 
 
-def _gathered(parts: Iterator[Part], compiled: CompiledTransform) -> Iterator[HashedRows]:
-    with Gathered(compiled) as left_out:
+def _gathered(parts: Iterator[BatchSlice], compiled: CompiledTransform) -> Iterator[HashedRows]:
+    with ExcludedCollector(compiled) as left_out:
         try:
             for part, waiting in parts:
-                before = left_out.rest() if part.left_out.num_rows else LEFT_OUT.empty_table()
-                after = left_out.add(waiting) if waiting else LEFT_OUT.empty_table()
+                before = left_out.rest() if part.left_out.num_rows else EXCLUDED_ROW.empty_table()
+                after = left_out.add(waiting) if waiting else EXCLUDED_ROW.empty_table()
                 yield replace(part, left_out=pa.concat_tables([before, part.left_out, after]))
         except Exception:
             yield from _nothing_but(left_out.rest(), compiled)
@@ -102,7 +102,7 @@ def transformed(
             yield under_way.popleft().result()
 
 
-def _hash_readable(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gather: bool) -> list[Part]:
+def _hash_readable(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gather: bool) -> list[BatchSlice]:
     """Hash a slice, in several pieces if the engine cannot read a row of it, which is rejected."""
     return engine.bisect(
         chunk,
@@ -126,7 +126,7 @@ def _nothing(compiled: CompiledTransform) -> HashedRows:
     return HashedRows(
         read=0,
         events=(),
-        left_out=LEFT_OUT.empty_table(),
+        left_out=EXCLUDED_ROW.empty_table(),
         barred=pa.array([], KEY),
         undecided=pa.array([], KEY),
         orphans=pa.array([], pa.uint64()),
@@ -139,12 +139,12 @@ def _nothing(compiled: CompiledTransform) -> HashedRows:
 
 
 def unreadable_row(row: pa.Table, columns: str = "{}") -> pa.Table:
-    """What is kept (schema LEFT_OUT) of a row that cannot be read; `columns` is a JSON object."""
+    """What is kept (schema EXCLUDED_ROW) of a row that cannot be read; `columns` is a JSON object."""
     kept = {"outcome": "rejected", "reason": Reason.INVALID_IDENTITY.value, "message": UNREADABLE, "columns": columns}
-    return pa.Table.from_pylist([{"row": row["row_number"][0].as_py(), **kept}], LEFT_OUT)
+    return pa.Table.from_pylist([{"row": row["row_number"][0].as_py(), **kept}], EXCLUDED_ROW)
 
 
-def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gather: bool = False) -> Part:
+def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gather: bool = False) -> BatchSlice:
     """What becomes of one slice of the result; with `gather`, few rows that are left out of a later one wait."""
     rows = engine.rows(chunk)
     reasons = rows["reason"].to_numpy().copy()
@@ -163,7 +163,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gat
     hashed = HashedRows(
         read=chunk.num_rows,
         events=tuple(_by_route(rows, grouped.events, grouped.first, compiled)),
-        left_out=left_out.kept(engine) if left_out and not waits else LEFT_OUT.empty_table(),
+        left_out=left_out.kept(engine) if left_out and not waits else EXCLUDED_ROW.empty_table(),
         barred=barred if line_items else pa.array([], KEY),
         undecided=undecided.combine_chunks() if line_items else pa.array([], KEY),
         orphans=engine.orphans(chunk.filter(parts["key"].is_null()) if parts["key"].null_count else chunk[:0]),

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from connector.catalogue import CATALOGUES, EVENTS, OWN_PROPERTY, Catalogue, Kind
 from connector.config.suggest import did_you_mean
 from connector.config.yaml import Document, read_yaml
-from connector.countries import alpha2
-from connector.disk import is_file
+from connector.core.countries import alpha2
+from connector.core.disk import is_file
 from connector.errors import ConfigurationError, Problem
 from connector.transform.packed import is_placeholder
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.hashed import HashedRows
+from connector.core.hashed import HashedRows
 from tests.architecture.modules import ROOT, modules, parsed, paths
 
 PRINTING = {"print", "sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
@@ -23,7 +23,7 @@ def test_only_the_transform_makes_hashed_rows() -> None:
     assert {one.room for one in modules() if HashedRows.__name__ in one.calls} == {"transform"}
 
 
-@pytest.mark.parametrize(("room", "users"), [("sources", {"runs", "pipeline"}), ("files", {"runs"})])
+@pytest.mark.parametrize(("room", "users"), [("sources", {"runs", "reporting"}), ("files", {"runs"})])
 def test_only_runs_open_what_hands_out_rows_as_they_are(room: str, users: set[str]) -> None:
     """`runs export` writes to a warehouse, for which it looks up its driver in `sources`."""
     importing = {one.room for one in modules() if any(name.startswith(f"connector.{room}") for name in one.imports)}
@@ -36,4 +36,4 @@ def test_no_test_uses_mocks() -> None:
 
 
 def test_duckdb_is_opened_in_one_place_which_keeps_it_from_downloading_extensions() -> None:
-    assert [one.path for one in modules() if "duckdb.connect" in one.names] == ["connector/embedded.py"]
+    assert [one.path for one in modules() if "duckdb.connect" in one.names] == ["connector/core/embedded.py"]

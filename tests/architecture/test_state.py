@@ -8,10 +8,10 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from connector.config.project import load_project
-from connector.errors import NothingSent, StopResumable
+from connector.destinations.tiktok import login as authorisation
+from connector.destinations.tiktok.credential_status import access_of
+from connector.errors import NothingSent, ResumableError
 from connector.example.example_project import write_example
-from connector.pipeline import authorisation
-from connector.pipeline.credentials import access_of
 from connector.runs.run import run_orchestration
 from tests.docs.markdown import ARCHITECTURE, first_column
 
@@ -39,7 +39,7 @@ def run(project: Path, tiktok: HTTPServer, code: int, rows: int) -> None:
     answer = {"code": code, "message": "No." if code else "OK"}
     tiktok.expect_request("/open_api/v1.3/event/track/").respond_with_json(answer)
     (project / "queries" / "store_purchases.sql").write_text(FAR_APART.replace("66001", str(rows)))
-    with suppress(StopResumable, NothingSent):
+    with suppress(ResumableError, NothingSent):
         run_orchestration(load_project(project, {"TIKTOK_ACCESS_TOKEN": "token"}, "here"), "store_purchases")
 
 

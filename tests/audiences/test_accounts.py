@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from connector.destinations.confirmation import Confirmation
-from connector.errors import StopResumable
+from connector.destinations.tiktok.audience.status import known_audiences
+from connector.errors import ResumableError
+from connector.inspection.plan import plan_orchestration as plan_audience
 from connector.ledger.ledger import open_ledger
 from connector.ledger.records import RunRecord
-from connector.pipeline.audiences import known_audiences
-from connector.pipeline.plan import plan_orchestration as plan_audience
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.reference import Member
@@ -137,7 +137,7 @@ def half_sent(shop: Shop, tiktok: Simulator) -> None:
     shop.run()
     tiktok.world.faults.add([stopping(2)])
     serve(shop, ADVERTISER, OTHER)
-    with pytest.raises(StopResumable):
+    with pytest.raises(ResumableError):
         shop.run()
     tiktok.world.faults.clear()
     assert 0 < len(reached(tiktok, OTHER)) < len(wanted(PEOPLE))
@@ -193,7 +193,7 @@ def test_an_account_that_is_taken_away_while_a_run_is_half_sent_gets_all_once_it
 def test_additions_that_were_half_sent_before_an_account_was_added_reach_it(small: Shop, tiktok: Simulator) -> None:
     small.people(PEOPLE)
     tiktok.world.faults.add([stopping(3)])
-    with pytest.raises(StopResumable):
+    with pytest.raises(ResumableError):
         small.run()
     tiktok.world.faults.clear()
     serve(small, ADVERTISER, OTHER)
@@ -224,7 +224,7 @@ def test_members_whose_answer_was_lost_stay_members(tmp_path: Path, tiktok: Simu
     shop.run()
     tiktok.world.faults.add([Fault("lost", path=MAPPING)])
     serve(shop, ADVERTISER, OTHER)
-    with pytest.raises(StopResumable):
+    with pytest.raises(ResumableError):
         shop.run()
     tiktok.world.faults.clear()
     assert known_audiences(shop.project)[0].record.members == {
@@ -241,7 +241,7 @@ def test_an_account_for_which_tiktok_refuses_every_member_goes_on_waiting(shop: 
     serve(shop, ADVERTISER, OTHER)
     digests = [digest for _, digest in wanted(PEOPLE[:2])]
     tiktok.world.faults.add(Fault("refuse", path=MAPPING, event_id=digest) for digest in digests)
-    with suppress(StopResumable):
+    with suppress(ResumableError):
         shop.run()
     assert standing(shop)[0][1][OTHER] == "waiting"
     tiktok.world.faults.clear()
@@ -276,7 +276,7 @@ def test_a_further_business_gets_the_members_in_its_own_copy(
     serve(shop, [ADVERTISER], [OTHER])
     if stop:
         tiktok.world.faults.add([stopping(2)])
-        with pytest.raises(StopResumable):
+        with pytest.raises(ResumableError):
             shop.run()
         tiktok.world.faults.clear()
         shop.project.state_directory.joinpath("runs").rename(shop.directory / "gone")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from connector.ledger.members import Members
-from connector.ledger.records import SettledChange
+from connector.ledger.records import AcknowledgedChange
 from connector.simulator.audience import Audience
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
@@ -100,7 +100,7 @@ def test_a_run_is_not_given_up_when_only_what_it_sent_cannot_be_settled(
     shop, run_id, tiktok = half.copied(tmp_path / "shop"), half.run_id, half.tiktok
     real, calls = Members.changes, []
 
-    def changes(self: Members, audience: int) -> Iterator[tuple[int, SettledChange]]:
+    def changes(self: Members, audience: int) -> Iterator[tuple[int, AcknowledgedChange]]:
         calls.append(audience)
         yield from real(self, audience)
         if len(calls) > 1:  # the first time, what the earlier command sent is settled

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from connector.errors import StopResumable
+from connector.errors import ResumableError
 from connector.ledger.ledger import open_ledger
 from connector.ledger.tables import batches
 from connector.simulator.faults import Fault
@@ -33,7 +33,7 @@ def shop(tmp_path: Path, tiktok: Simulator) -> Shop:
 def spoilt(tiktok: Simulator, *faults: Fault) -> Iterator[None]:
     """In the block requests go wrong, and the run stops."""
     tiktok.world.faults.add(faults)
-    with pytest.raises(StopResumable):
+    with pytest.raises(ResumableError):
         yield
     tiktok.world.faults.clear()
 

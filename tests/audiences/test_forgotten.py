@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from connector.errors import StopResumable
-from connector.pipeline.forget import Person, forget_person
+from connector.errors import ResumableError
+from connector.privacy.forget import Person, forget_person
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.shop import Shop, members, open_shop, wanted
@@ -42,7 +42,7 @@ def test_what_was_staged_before_leaves_without_them(tmp_path: Path) -> None:
     with Simulator(faults=[Fault("code", path=MAPPING, code=40105, times=1)]) as tiktok:
         shop = open_shop(tmp_path / "shop", tiktok.url)
         shop.people(PEOPLE)
-        with pytest.raises(StopResumable):
+        with pytest.raises(ResumableError):
             shop.run()
         assert forget(shop)["audiences"] == []
         shop.run()

@@ -8,7 +8,7 @@ from connector.destinations.tiktok.audience.confirm import large_change
 from connector.destinations.tiktok.audience.membership import settle_changes
 from connector.destinations.tiktok.audience.stage import CopyCounts, StagedMembers
 from connector.destinations.tiktok.settings import AudienceSettings
-from connector.errors import StopResumable
+from connector.errors import ResumableError
 from connector.ledger.ledger import open_ledger
 from tests.audiences.shop import NAME, open_shop
 
@@ -57,6 +57,6 @@ def test_a_disk_that_fails_is_named_where_members_are_settled(tmp_path: Path) ->
     (tmp_path / "members").write_text("not a folder")
     with (
         open_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger,
-        pytest.raises(StopResumable, match=r"could not be settled: (Not a directory|File exists)\. Fix this"),
+        pytest.raises(ResumableError, match=r"could not be settled: (Not a directory|File exists)\. Fix this"),
     ):
         settle_changes(ledger, 1, tmp_path)

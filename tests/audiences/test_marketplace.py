@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connector.config.project import load_project
+from connector.destinations.tiktok.audience.usage_report import COLUMNS, usage_report
 from connector.errors import ConfigurationError, UsageError
-from connector.pipeline.usage import COLUMNS, usage_report
 from connector.simulator.server import Simulator
 from tests.audiences.shop import Shop, open_shop, wanted
 from tests.audiences.test_mirror import person

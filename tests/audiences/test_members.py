@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.catalogue import AUDIENCES
+from connector.core.hashed import ID_TYPES
 from connector.errors import ConfigurationError
-from connector.hashed import ID_TYPES
 from connector.transform.binding import bind
 from connector.transform.members import compile_members, hash_members, missing_columns
 from connector.transform.rules import MemberRules

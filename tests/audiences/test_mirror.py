@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from connector.errors import StopResumable
+from connector.core.outcomes import RunStatus
+from connector.errors import ResumableError
 from connector.ledger.ledger import open_ledger
 from connector.ledger.records import NewRun
-from connector.outcomes import RunStatus
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.reference import members_of
@@ -91,7 +91,7 @@ def test_an_answer_that_never_came_is_never_taken_for_the_truth(tmp_path: Any) -
     with Simulator(faults=[lost]) as tiktok:
         shop = open_shop(tmp_path / "shop", tiktok.url, retry={"max_attempts": 1, "timeout": 0.3})
         shop.people([person(1), person(2)])
-        with pytest.raises(StopResumable):
+        with pytest.raises(ResumableError):
             shop.run()
         assert members(tiktok) == wanted([person(1), person(2)])
         tiktok.world.faults.clear()
@@ -107,7 +107,7 @@ def test_an_interrupted_run_is_finished_before_the_next(tmp_path: Any) -> None:
         shop = open_shop(tmp_path / "shop", tiktok.url, rows_per_request=10, max_in_flight=1)
         rows = [person(number) for number in range(1, 80)]
         shop.people(rows)
-        with pytest.raises(StopResumable):
+        with pytest.raises(ResumableError):
             shop.run()
         assert 0 < len(members(tiktok)) < len(wanted(rows))
         tiktok.world.faults.clear()

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from connector.config.places import SIMULATOR
+from connector.config.addresses import SIMULATOR
+from connector.core.outcomes import RunStatus
 from connector.destinations.confirmation import Confirmation
 from connector.errors import Interrupted
 from connector.ledger.ledger import open_ledger
 from connector.observer import Silent
-from connector.outcomes import RunStatus
 from connector.runs.engine import RunOptions
 from connector.runs.resume import resume_run
 from connector.runs.run import run_orchestration

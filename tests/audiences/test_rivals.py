@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from connector.errors import ConfigurationError
-from connector.pipeline.plan import plan_orchestration as plan_audience
+from connector.inspection.plan import plan_orchestration as plan_audience
 from connector.simulator.server import Simulator
 from tests.audiences.shop import ADVERTISER, NAME, OTHER, Shop, members, open_shop
 from tests.cli.command import inside

@@ -10,9 +10,9 @@ import yaml
 from connector.config.project import load_project
 from connector.destinations.confirmation import Confirmation
 from connector.errors import AllRejected, ConfigurationError, SourceError, TooFewRows, UsageError
+from connector.inspection.plan import plan_orchestration as plan_audience
 from connector.ledger.project_ledger import ledger_of
 from connector.observer import Silent
-from connector.pipeline.plan import plan_orchestration as plan_audience
 from connector.runs.resume import resume_run
 from connector.simulator.server import Simulator
 from tests.audiences.shop import ADVERTISER, NAME, OTHER, Shop, members, open_shop, refusal, wanted

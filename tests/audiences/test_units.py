@@ -5,9 +5,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.core.hashed import ID_TYPES
+from connector.destinations.tiktok.batch_data import Identifiers, units
 from connector.destinations.tiktok.mapping import SCHEMAS
-from connector.destinations.tiktok.units import Identifiers, units
-from connector.hashed import ID_TYPES
 from tests.audiences.shop import units_of
 
 DIGESTS = st.binary(min_size=32, max_size=32)

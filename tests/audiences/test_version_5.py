@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from connector.core.outcomes import RunStatus
 from connector.destinations.confirmation import Confirmation
-from connector.outcomes import RunStatus
-from connector.pipeline.audiences import known_audiences
+from connector.destinations.tiktok.audience.status import known_audiences
 from connector.runs.engine import RunOptions
 from connector.runs.resume import resume_run
 from connector.runs.run import run_orchestration

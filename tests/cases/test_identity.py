@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.countries import ALPHA2, alpha2, names
+from connector.core.countries import ALPHA2, alpha2, names
 from connector.transform.emails import parts_of
 from connector.transform.template import DataTemplate
 from tests.cli.command import Outcome, inside

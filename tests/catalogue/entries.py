@@ -4,7 +4,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from connector.catalogue.parameter import CONTENTS, WEB, Kind, Parameter, Plain
-from connector.outcomes import Reason
+from connector.core.outcomes import Reason
 
 PLACES: dict[str, tuple[str, ...]] = {
     "event": (),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connector.catalogue.parameter import CONTENTS, USER, Kind, Parameter, Plain
-from connector.outcomes import Reason
+from connector.core.outcomes import Reason
 from tests.catalogue.entries import DEFAULTS, ENTRIES, OF_ONE_SOURCE, WRONG, Example
 from tests.cli.command import ROOT, environment
 

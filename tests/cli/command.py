@@ -20,7 +20,7 @@ RUN_KEYS = [
 ]  # fmt: skip
 """The keys of what is printed by `connector run NAME --json`, in its order."""
 
-LEFT_OUT = ("CONNECTOR_", "TIKTOK_", "COV_")
+EXCLUDED_ROW = ("CONNECTOR_", "TIKTOK_", "COV_")
 
 testing._get_command = cache(testing._get_command)  # type: ignore[attr-defined]
 """The commands and their options are built once, not for each command that is run."""
@@ -108,13 +108,13 @@ def inside(*args: str, project: Path, environ: Mapping[str, str] | None = None) 
     """Runs the command within this process: quicker, for what ends before anything is opened."""
     from connector.cli.app import app
 
-    unset = {name: None for name in os.environ if name.startswith(LEFT_OUT)}
+    unset = {name: None for name in os.environ if name.startswith(EXCLUDED_ROW)}
     done = CliRunner().invoke(app, args, env={**unset, "CONNECTOR_PROJECT": str(project), **(environ or {})})
     return Outcome(done.exit_code, done.stdout, done.stderr)
 
 
 def environment(project: Path | None, further: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without what would change the command's behaviour."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(EXCLUDED_ROW)}
     named = {"CONNECTOR_PROJECT": str(project)} if project else {}
     return {**kept, "PYTHONPATH": str(ROOT), **named, **(further or {})}

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from connector.stage.arrow_file import MAGIC
-from connector.stage.open_files import OpenFiles
+from connector.staging.storage.arrow_file import MAGIC
+from connector.staging.storage.open_files import OpenFiles
 
 SHORTEST_PHONE = 10
 _AT = re.compile(r"@|\(at\)|%40| at ")

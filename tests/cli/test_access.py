@@ -14,8 +14,9 @@ import pytest
 import yaml
 
 from connector.config.project import load_project
+from connector.config.roles import os_user
 from connector.errors import AccessRefused
-from connector.runs.access import check_access, os_user
+from connector.privacy.access import check_access
 from tests.cli.command import ROOT, Outcome, connector, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
@@ -263,7 +264,7 @@ def test_a_mistake_in_the_roles_is_told(tmp_path: Path, mistake: str) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_a_user_without_a_name_is_known_by_number() -> None:
-    script = "import os; from connector.runs.access import os_user; os.setuid(54321); print(os_user())"
+    script = "import os; from connector.config.roles import os_user; os.setuid(54321); print(os_user())"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "#54321\n"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connector.stage.open_files import OpenFiles
+from connector.staging.storage.open_files import OpenFiles
 from tests.cli.command import RUN_KEYS, checked, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.test_resume import REVOKED, deliveries

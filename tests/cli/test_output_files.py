@@ -16,9 +16,9 @@ import yaml
 from connector.cli.output import output_file, writing_to
 from connector.config.project import load_project
 from connector.errors import ConnectorError
-from connector.exports.parquet_sink import ParquetSink, table_files
-from connector.exports.sink import TableRows
-from connector.exports.table_schemas import SYNC_RUNS
+from connector.reporting.export.parquet_sink import ParquetSink, table_files
+from connector.reporting.export.sink import TableRows
+from connector.reporting.export.table_schemas import SYNC_RUNS
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import serving

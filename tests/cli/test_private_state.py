@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from connector.disk import make_private_file, make_private_folder
-from connector.hashed import EVENTS
+from connector.core.disk import make_private_file, make_private_folder
+from connector.core.hashed import EVENTS
 from connector.ledger.project_ledger import restrict_once
-from connector.stage.arrow_file import ArrowFile
+from connector.staging.storage.arrow_file import ArrowFile
 from tests.cli.command import connector, ended, inside, started
 from tests.cli.shop import GOOD, NAME, SOURCE_ID, Shop, shop
 from tests.cli.test_resume import wait_until
@@ -110,7 +110,7 @@ def test_the_folder_is_searched_once_in_a_process(tmp_path: Path, monkeypatch: p
         made = made_shop(tmp_path / "shop", tiktok)
         assert inside("run", NAME, project=made.directory).code == 0
         restrict_once.cache_clear()
-        monkeypatch.setattr("connector.disk.os.scandir", scandir)
+        monkeypatch.setattr("connector.core.disk.os.scandir", scandir)
         assert inside("run", NAME, project=made.directory).code == 0
         assert inside("runs", "list", project=made.directory).code == 0
     assert searched.count(str(made.state.resolve() / "locks")) == 1

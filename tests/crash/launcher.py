@@ -36,7 +36,7 @@ LOADED = (
     "connector.cli.running",
     "connector.destinations.tiktok.client",
     "connector.destinations.tiktok.audience.destination",
-    "connector.pipeline.forget",
+    "connector.privacy.forget",
     "connector.runs.resume",
     "connector.runs.retry",
     "connector.runs.run",

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from connector.destinations.tiktok.kept import Kept, TokenFile
+from connector.destinations.tiktok.token_store import Grant, TokenFile
 from connector.ledger.database import open_database
 from connector.ledger.records import BatchRecord
 from connector.simulator.server import Simulator
-from connector.stage.removed import REMOVED
 from connector.staging.stage import stage
+from connector.staging.storage.deletion_mask import REMOVED
 from connector.staging.streaming import StreamingStage
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
@@ -182,9 +182,9 @@ def test_an_audience_is_equal_to_its_query_whenever_the_power_goes(
         assert members(simulator) == wanted(AFTER), (loss.when, names_are_kept)
 
 
-def grant(number: int) -> Kept:
+def grant(number: int) -> Grant:
     token = SecretStr(f"access-token-{number}")
-    return Kept(token, SecretStr(f"refresh-token-{number}"), kept_at=datetime(2026, 1, 1 + number, tzinfo=UTC))
+    return Grant(token, SecretStr(f"refresh-token-{number}"), kept_at=datetime(2026, 1, 1 + number, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("names_are_kept", [False, True], ids=["no names", "names without content"])

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from connector.config.credential import Credential
 from connector.destinations.tiktok.endpoint import kept_tokens
-from connector.destinations.tiktok.kept import TokenFile
-from connector.destinations.tiktok.renewal import KeptTokens
+from connector.destinations.tiktok.token_refresh import RefreshingTokens
+from connector.destinations.tiktok.token_store import TokenFile
 from connector.simulator.fault_files import parse
 from connector.simulator.server import Simulator
 from connector.simulator.strictness import parse_strictness
@@ -77,7 +77,7 @@ def credential(**given: str) -> Credential:
     return Credential.model_validate({"name": "tiktok", **(given or GRANT)})
 
 
-def tokens_in(state: Path, url: str, given: Credential | None = None, **options: Any) -> KeptTokens:
+def tokens_in(state: Path, url: str, given: Credential | None = None, **options: Any) -> RefreshingTokens:
     """The grant as one process has it."""
     given = given or credential()
     tokens = kept_tokens(given, TokenFile(state, given, url), url)

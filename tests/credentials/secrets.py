@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from secrets import token_hex
 
-from connector.config.examine import is_secret
 from connector.config.settings import Settings
+from connector.config.validate_entry import is_secret
 
 
 class Secrets:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from connector.core.route import Route
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.codes import RULES
 from connector.destinations.tiktok.tokens import FixedToken
-from connector.route import Route
 from connector.simulator.server import Simulator
 from tests.cli.command import Outcome, inside
 from tests.credentials.grants import APP_ONLY, CODE, GRANT, NAME, STARTING, selling, simulating

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from connector.core.route import Route
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.client import EventsClient
-from connector.destinations.tiktok.renewal import KeptTokens
+from connector.destinations.tiktok.token_refresh import RefreshingTokens
 from connector.errors import AuthorisationError
-from connector.route import Route
 from connector.simulator.server import Simulator
 from tests.cli.command import environment, inside
 from tests.crash.launcher import Order
@@ -34,7 +34,7 @@ from tests.credentials.grants import (
     tokens_in,
 )
 
-KEPT = "connector.destinations.tiktok.kept"
+KEPT = "connector.destinations.tiktok.token_store"
 KILLED = -signal.SIGKILL
 WRITTEN = {"name": "tiktok", **GRANT, "access_token": STARTING}
 
@@ -131,7 +131,7 @@ def test_a_batch_whose_token_was_revoked_leaves_again_with_the_one_that_another_
         simulator.world.accounts.tokens[STARTING].revoked = True
         assert client.attempt(batch).verdict is Verdict.STOP
         one.refresh()
-        assert [client.attempt(batch).verdict for _ in range(2)] == [Verdict.AGAIN, Verdict.ACCEPTED]
+        assert [client.attempt(batch).verdict for _ in range(2)] == [Verdict.RETRY_NOW, Verdict.ACCEPTED]
 
 
 def test_a_token_is_refreshed_shortly_before_it_ends(simulator: Simulator, tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_file_that_is_no_grant_is_named(simulator: Simulator, tmp_path: Path) 
 
 def test_where_nothing_can_be_kept_nothing_is_asked(simulator: Simulator, tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text("in the way")
-    tokens: KeptTokens | None = None
+    tokens: RefreshingTokens | None = None
     with pytest.raises(AuthorisationError, match="cannot be stored"):
         tokens = tokens_in(tmp_path, simulator.url)
         tokens.current()

@@ -5,8 +5,8 @@ import pytest
 
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
-from connector.delivery.courier import LONGEST_SLEEP, Attempt, Courier, Fate
-from connector.delivery.in_flight import InFlight
+from connector.delivery.batch_sender import LONGEST_SLEEP, Attempt, BatchOutcome, BatchSender
+from connector.delivery.concurrency import InFlight
 from connector.delivery.policy import RetryPolicy, Timing
 from connector.delivery.progress import Progress
 from tests.delivery.world import ACCEPTED, BUSY, LOST, THROTTLED, Clock, CountingLimiter, MemoryLedger, batch, script
@@ -24,9 +24,9 @@ class Office:
         self.in_flight = InFlight(1, self.clock)
         self.timing = self.clock.timing
 
-    def send(self, attempt: Attempt) -> Fate:
+    def send(self, attempt: Attempt) -> BatchOutcome:
         policy, progress = RetryPolicy(max_seconds=60), Progress(self.stop)
-        courier = Courier(attempt, policy, self.limiter, self.in_flight, MemoryLedger(), progress, self.timing)
+        courier = BatchSender(attempt, policy, self.limiter, self.in_flight, MemoryLedger(), progress, self.timing)
         return courier.send(batch())
 
 
@@ -76,7 +76,7 @@ def test_an_attempt_that_raises_gives_its_place_back() -> None:
 
 def test_the_users_stop_ends_the_wait_for_a_place() -> None:
     office = CrowdedOffice(stops=True)
-    assert office.send(script()) == Fate(BatchState.PENDING, None)
+    assert office.send(script()) == BatchOutcome(BatchState.PENDING, None)
 
 
 def test_who_has_no_place_uses_up_nothing_of_the_rate_limit() -> None:
@@ -128,7 +128,7 @@ def test_the_others_know_of_an_answer_before_its_place_is_free() -> None:
 
 def test_what_is_to_be_sent_again_at_once_costs_neither_time_nor_an_attempt() -> None:
     office = Office()
-    again = Answer(Verdict.AGAIN, 401, 40102, "Again")
+    again = Answer(Verdict.RETRY_NOW, 401, 40102, "Again")
     fate = office.send(script(*[again] * 20, ACCEPTED))
     assert (fate.state, office.limiter.places) == (BatchState.DELIVERED, 21)
     assert office.clock.now <= 21 / 1000

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.delivery.answer import Verdict
-from connector.delivery.in_flight import InFlight
+from connector.delivery.concurrency import InFlight
 from tests.delivery.world import Clock
 
 FAILURES = [Verdict.RETRY, Verdict.UNKNOWN]

@@ -8,7 +8,7 @@ import pytest
 
 from connector.delivery.answer import Answer
 from connector.delivery.batch import Batch, BatchState
-from connector.errors import StopResumable
+from connector.errors import ResumableError
 from tests.delivery.world import ACCEPTED, BUSY, REFUSED, REVOKED, MemoryLedger, Run, batch, names
 
 
@@ -77,7 +77,7 @@ def test_a_refused_event_is_reported_with_its_own_answer() -> None:
 def test_when_everything_is_refused_alike_the_run_stops_soon_and_says_what_to_check() -> None:
     service, ledger = Picky(), MemoryLedger()
     batches = [batch(n, poisoned(1000, *range(1000))) for n in range(50)]
-    with pytest.raises(StopResumable, match=r"event source id \(offline 7654321098765432109\)") as caught:
+    with pytest.raises(ResumableError, match=r"event source id \(offline 7654321098765432109\)") as caught:
         Run(service, ledger=ledger)(*batches)
     assert "advertiser id" in str(caught.value)
     assert "event name" in str(caught.value)
@@ -93,14 +93,14 @@ def test_the_single_events_that_are_tried_are_spread_evenly_over_the_batch() -> 
         tried.append(sent.offset)
         return REFUSED
 
-    with pytest.raises(StopResumable):
+    with pytest.raises(ResumableError):
         Run(attempt)(batch(0, poisoned(1000, *range(1000))))
     assert tried == [0, 0, 125, 250, 375, 500, 625, 750, 875]
 
 
 def test_threads_that_are_refused_at_once_do_not_all_try_single_events() -> None:
     service, ledger = Picky(), MemoryLedger()
-    with pytest.raises(StopResumable):
+    with pytest.raises(ResumableError):
         Run(service, max_in_flight=8, ledger=ledger)(*(batch(n, poisoned(100, *range(100))) for n in range(50)))
     assert service.requests <= 8 + 8
     assert set(ledger.states().values()) == {BatchState.PENDING}
@@ -146,7 +146,7 @@ def test_a_run_that_stops_while_halving_leaves_the_other_parts_pending() -> None
         return REVOKED if picky.requests >= 4 else picky(sent)
 
     ledger = MemoryLedger()
-    with pytest.raises(StopResumable, match="revoked"):
+    with pytest.raises(ResumableError, match="revoked"):
         Run(attempt, ledger=ledger)(batch(0, ["good"]), batch(1, poisoned(100, 0)))
     kept = ledger.events(BatchState.PENDING) + ledger.events(BatchState.DELIVERED)
     assert len(kept) == 101

@@ -6,10 +6,10 @@ import pytest
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
-from connector.delivery.repeating import Repeating
+from connector.delivery.retry_loop import RetryLoop
 from tests.delivery.world import ACCEPTED, BUSY, LOST, REFUSED, THROTTLED, Clock
 
-AGAIN = Answer(Verdict.AGAIN)
+RETRY_NOW = Answer(Verdict.RETRY_NOW)
 
 
 class Service:
@@ -23,8 +23,8 @@ class Service:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-def repeating(clock: Clock, policy: RetryPolicy | None = None, stop: threading.Event | None = None) -> Repeating:
-    return Repeating(policy or RetryPolicy(), AdaptiveLimiter(10, clock), clock.timing, stop or threading.Event())
+def repeating(clock: Clock, policy: RetryPolicy | None = None, stop: threading.Event | None = None) -> RetryLoop:
+    return RetryLoop(policy or RetryPolicy(), AdaptiveLimiter(10, clock), clock.timing, stop or threading.Event())
 
 
 @pytest.mark.parametrize("final", [ACCEPTED, REFUSED])
@@ -33,7 +33,7 @@ def test_a_final_answer_is_given_at_once(final: Answer) -> None:
     assert (repeating(clock)(service), len(service.asked_at)) == (final, 1)
 
 
-@pytest.mark.parametrize("passing", [BUSY, LOST, THROTTLED, AGAIN])
+@pytest.mark.parametrize("passing", [BUSY, LOST, THROTTLED, RETRY_NOW])
 def test_what_may_pass_is_asked_again(passing: Answer) -> None:
     service = Service(clock := Clock(), passing, passing, ACCEPTED)
     assert (repeating(clock)(service), len(service.asked_at)) == (ACCEPTED, 3)

@@ -12,7 +12,7 @@ from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
 from connector.delivery.sender import READY
-from connector.errors import StopResumable
+from connector.errors import ResumableError
 from tests.delivery.world import (
     ACCEPTED,
     BUSY,
@@ -96,7 +96,7 @@ def test_a_window_that_the_service_names_is_waited_for() -> None:
 
 def test_exhausted_retries_leave_the_batch_pending_and_stop_the_run() -> None:
     ledger = MemoryLedger()
-    with pytest.raises(StopResumable, match="System error"):
+    with pytest.raises(ResumableError, match="System error"):
         Run(lambda _: BUSY, policy=RetryPolicy(max_attempts=3), ledger=ledger)(*map(batch, range(9)))
     assert ledger.attempts == [1, 2, 3]
     assert BatchState.PENDING in ledger.states().values()
@@ -105,14 +105,14 @@ def test_exhausted_retries_leave_the_batch_pending_and_stop_the_run() -> None:
 
 def test_a_batch_whose_answers_are_all_lost_is_unknown() -> None:
     ledger = MemoryLedger()
-    with pytest.raises(StopResumable, match="No answer"):
+    with pytest.raises(ResumableError, match="No answer"):
         Run(lambda _: LOST, policy=RetryPolicy(max_attempts=3), ledger=ledger)(batch())
     assert ledger.states() == {0: BatchState.UNKNOWN}
 
 
 def test_one_lost_answer_outweighs_later_failures() -> None:
     ledger = MemoryLedger()
-    with pytest.raises(StopResumable):
+    with pytest.raises(ResumableError):
         Run(script(LOST, BUSY, BUSY), policy=RetryPolicy(max_attempts=3), ledger=ledger)(batch())
     assert ledger.states() == {0: BatchState.UNKNOWN}
 
@@ -138,7 +138,7 @@ def test_the_run_goes_on_when_only_one_batch_gets_no_answer() -> None:
 @pytest.mark.parametrize("verdict", [Verdict.STOP, Verdict.EXPIRED_TOKEN])
 def test_an_answer_that_holds_for_every_batch_stops_the_run_at_once(verdict: Verdict) -> None:
     ledger = MemoryLedger()
-    with pytest.raises(StopResumable, match=r"^The access token was revoked\.$"):
+    with pytest.raises(ResumableError, match=r"^The access token was revoked\.$"):
         Run(lambda _: replace(REVOKED, verdict=verdict), ledger=ledger)(*map(batch, range(1000)))
     assert ledger.log.count(("sending", 0)) == 1
     assert len(ledger.log) == 2
@@ -158,7 +158,7 @@ def test_requests_in_flight_are_awaited_when_the_run_stops() -> None:
         return REVOKED
 
     ledger = MemoryLedger()
-    with pytest.raises(StopResumable):
+    with pytest.raises(ResumableError):
         Run(attempt, max_in_flight=2, ledger=ledger)(batch(0), batch(1))
     assert ledger.states() == {0: BatchState.DELIVERED, 1: BatchState.PENDING}
 

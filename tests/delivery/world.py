@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from connector.core.route import Route
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter, Limiter
 from connector.delivery.policy import RetryPolicy, Timing
 from connector.delivery.sender import deliver
-from connector.route import Route
 
 ROUTE = Route("offline", "7654321098765432109")
 ACCEPTED = Answer(Verdict.ACCEPTED, 200, 0, "OK")

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
-from connector.delivery.repeating import Repeating
+from connector.delivery.retry_loop import RetryLoop
 from connector.destinations.tiktok.account import AccountClient, made_id
 from connector.destinations.tiktok.tokens import FixedToken, Tokens
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ConnectorError, NotPermitted
@@ -25,7 +25,7 @@ QUICK = RetryPolicy(max_attempts=3, first_wait=0.001, longest_wait=0.002)
 
 @contextmanager
 def asking(url: str, tokens: Tokens | None = None, *, rate: float = 1_000) -> Iterator[AccountClient]:
-    repeat = Repeating(QUICK, AdaptiveLimiter(rate))
+    repeat = RetryLoop(QUICK, AdaptiveLimiter(rate))
     with AccountClient(url, tokens or FixedToken(SecretStr(TOKEN)), repeat, timeout=5) as client:
         yield client
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
+from connector.core.route import Route
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter
@@ -15,8 +16,7 @@ from connector.delivery.sender import deliver
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.codes import RULES, rule_for_code
 from connector.destinations.tiktok.tokens import FixedToken
-from connector.errors import StopResumable
-from connector.route import Route
+from connector.errors import ResumableError
 from connector.simulator.fault_effects import KINDS
 from connector.simulator.fault_files import parse
 from connector.simulator.server import Simulator
@@ -106,7 +106,7 @@ def test_an_answer_that_comes_too_late_is_asked_for_again_and_counts_once() -> N
 
 @pytest.mark.parametrize(("fault", "message"), STOPPING.items())
 def test_what_would_be_the_same_for_every_batch_stops_with_what_to_do(fault: str, message: str) -> None:
-    with Simulator(faults=[parse(fault)]) as simulator, pytest.raises(StopResumable, match=message):
+    with Simulator(faults=[parse(fault)]) as simulator, pytest.raises(ResumableError, match=message):
         send(simulator)
     assert simulator.tally.requests <= 4
     assert simulator.tally.received == 0
@@ -138,7 +138,7 @@ def test_everything_at_once_still_loses_nothing_and_counts_nothing_twice() -> No
     ],
 )
 def test_a_token_or_event_source_that_there_is_not_stops_the_run(settings: dict[str, list[str]], message: str) -> None:
-    with Simulator(**settings) as simulator, pytest.raises(StopResumable, match=message):  # type: ignore[arg-type]
+    with Simulator(**settings) as simulator, pytest.raises(ResumableError, match=message):  # type: ignore[arg-type]
         send(simulator)
     assert simulator.tally.received == 0
 

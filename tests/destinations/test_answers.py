@@ -9,7 +9,7 @@ from connector.destinations.tiktok.answers import read_answer
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 # The return codes of the reference page's section 3.4, by what its column "Retry?" says.
-AGAIN = [40201, 40202, 50000, 50002, 51000, 51003, 51010, 51012, 51063, 51305, 52000, 52999, 60001]
+RETRY_NOW = [40201, 40202, 50000, 50002, 51000, 51003, 51010, 51012, 51063, 51305, 52000, 52999, 60001]
 TOO_FREQUENT = [40016, 40100, 40132, 40133, 51021, 61000]
 THIS_BATCH = [20001, 40000, 40002, 40011, 40012, 40050, 40061, 40062, 40700]
 EVERY_BATCH = [
@@ -51,7 +51,7 @@ EVERY_BATCH = [
 ]
 VERDICTS = (
     [(0, Verdict.ACCEPTED), (40102, Verdict.EXPIRED_TOKEN)]
-    + [(code, Verdict.RETRY) for code in AGAIN]
+    + [(code, Verdict.RETRY) for code in RETRY_NOW]
     + [(code, Verdict.THROTTLED) for code in TOO_FREQUENT]
     + [(code, Verdict.REFUSED) for code in THIS_BATCH]
     + [(code, Verdict.STOP) for code in EVERY_BATCH]

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from connector.core.route import Route
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.body import request_body
-from connector.route import Route
 
 EVENTS = '{"event":"Purchase","text":"caf\u00e9"},{"event":"Lead"}'.encode()
 

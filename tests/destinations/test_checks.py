@@ -8,9 +8,10 @@ import pytest
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 
+from connector.core.route import Route
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
-from connector.delivery.repeating import Repeating
+from connector.delivery.retry_loop import RetryLoop
 from connector.destinations.checks import Check, Outcome
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.checks import (
@@ -21,7 +22,6 @@ from connector.destinations.tiktok.checks import (
 )
 from connector.destinations.tiktok.oauth import App
 from connector.destinations.tiktok.tokens import FixedToken
-from connector.route import Route
 from connector.simulator.ad_accounts import ADVERTISER, PIXEL, READ_EVENT_SETS, REPORT_EVENTS, Token
 from connector.simulator.fault_files import parse
 from connector.simulator.server import Simulator
@@ -54,7 +54,7 @@ def account(tiktok: Simulator) -> Iterator[AccountClient]:
 
 @contextmanager
 def asking(url: str) -> Iterator[AccountClient]:
-    repeat = Repeating(RetryPolicy(max_attempts=2, first_wait=0.01, max_throttled_seconds=0.02), AdaptiveLimiter(1_000))
+    repeat = RetryLoop(RetryPolicy(max_attempts=2, first_wait=0.01, max_throttled_seconds=0.02), AdaptiveLimiter(1_000))
     with AccountClient(url, FixedToken(SecretStr("t")), repeat, timeout=5) as client:
         yield client
 

@@ -8,15 +8,15 @@ from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from connector.clients import is_loopback
 from connector.config.credential import Credential
+from connector.core.clients import is_loopback
+from connector.core.route import Route
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.client import EVENT_TRACK, EventsClient
 from connector.destinations.tiktok.endpoint import connect, tokens_of
 from connector.destinations.tiktok.tokens import FixedToken
 from connector.errors import ConfigurationError
-from connector.route import Route
 from tests.destinations.network import OK, read_request, reset, respond, serving
 
 TOKEN = SecretStr("an-access-token-1234567890")

@@ -7,14 +7,14 @@ import pytest
 from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 
+from connector.core.route import Route
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
 from connector.delivery.sender import deliver
 from connector.destinations.tiktok.client import EVENT_TRACK, EventsClient
 from connector.destinations.tiktok.tokens import FixedToken
-from connector.errors import StopResumable
-from connector.route import Route
+from connector.errors import ResumableError
 from connector.simulator.server import Simulator
 from tests.delivery.world import Clock, MemoryLedger
 
@@ -66,7 +66,7 @@ def test_the_good_events_of_a_refused_batch_arrive(bad: tuple[int, ...]) -> None
 
 def test_an_event_source_that_tiktok_does_not_know_stops_the_run_after_one_request() -> None:
     wrong = Batch(0, Route("offline", "C4ABCDEFGHIJKLMNOPQR"), 1, 1, batch(0, 1).payload)
-    with Simulator() as simulator, pytest.raises(StopResumable, match="event_source_id"):
+    with Simulator() as simulator, pytest.raises(ResumableError, match="event_source_id"):
         send(simulator.url, *[wrong] * 50, max_in_flight=1)
     assert simulator.tally.requests == 1
 
@@ -96,7 +96,7 @@ def test_what_can_be_retried_is_retried(
 @pytest.mark.parametrize("code", [40001, 40102, 40105])
 def test_a_token_that_does_not_serve_stops_the_run_with_what_to_do(httpserver: HTTPServer, code: int) -> None:
     httpserver.expect_request(EVENT_TRACK).respond_with_json({"code": code, "message": "No."}, status=401)
-    with pytest.raises(StopResumable, match=f"token .*code {code}"):
+    with pytest.raises(ResumableError, match=f"token .*code {code}"):
         send(httpserver.url_for(""), *(batch(number, 3) for number in range(50)), max_in_flight=1)
     assert len(httpserver.log) == 1
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from pytest_httpserver import HTTPServer
 
 from connector.catalogue import PARAMETERS
+from connector.core.route import Action, Route
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.client import EventsClient
@@ -26,7 +27,6 @@ from connector.destinations.tiktok.guard import (
 )
 from connector.destinations.tiktok.mapping import MappingClient, route_to
 from connector.destinations.tiktok.tokens import FixedToken
-from connector.route import Action, Route
 from tests.plain import BEHIND_LETTERS, DIALLED, HARMLESS, IN_ADDRESSES, SPACED, UNUSUAL, UNUSUAL_SPACED
 
 HASHED = [one.path[-1] for one in PARAMETERS if one.hashed]
@@ -173,7 +173,7 @@ def test_nothing_is_sent_of_such_a_request_and_the_message_names_the_place_but_n
     batch = Batch(4, Route("web", "C4A1"), 2, 3, json.dumps(event()).encode() + b"," + payload, 0, numbers.__getitem__)
     with EventsClient(httpserver.url_for(""), FixedToken(SecretStr("t"))) as client:
         answer = client.attempt(batch)
-    assert answer.verdict is Verdict.WITHHELD
+    assert answer.verdict is Verdict.BLOCKED
     assert answer.message.startswith(
         "Nothing was sent of a request in which description holds an e-mail address (in batch 4, rows 1,012, 1,013 of "
         "the result)."
@@ -185,7 +185,7 @@ def test_nothing_is_sent_of_such_a_request_and_the_message_names_the_place_but_n
 def test_nothing_is_sent_to_an_audience_either(httpserver: HTTPServer) -> None:
     batch = Batch(1, route_to(Action.ADD, ["email"], "71"), 1, 1, b'[{"id":"bob@example.com","audience_ids":["71"]}]')
     with MappingClient(httpserver.url_for(""), FixedToken(SecretStr("t")), {"71": ["1"]}) as client:
-        assert client.attempt(batch).verdict is Verdict.WITHHELD
+        assert client.attempt(batch).verdict is Verdict.BLOCKED
     assert httpserver.log == []
 
 

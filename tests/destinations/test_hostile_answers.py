@@ -17,24 +17,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from connector.core.route import Route
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
-from connector.delivery.repeating import Repeating
+from connector.delivery.retry_loop import RetryLoop
 from connector.destinations.tiktok import deadline
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.answers import read_answer, read_envelope
 from connector.destinations.tiktok.audiences import Audiences
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.event_sources import EventSources
-from connector.destinations.tiktok.kept import Kept
 from connector.destinations.tiktok.oauth import App, OAuth
-from connector.destinations.tiktok.renewal import grown
+from connector.destinations.tiktok.token_refresh import grown
+from connector.destinations.tiktok.token_store import Grant
 from connector.destinations.tiktok.tokens import FixedToken
 from connector.destinations.tiktok.transport import LARGEST_ANSWER, Reply, Transport
 from connector.errors import ConnectorError
-from connector.route import Route
 from tests.destinations.network import OK, read_request, serving
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -169,7 +169,7 @@ def ask_everything(status: int, body: bytes) -> None:
     oauth = OAuth(Played(status, body), App("1", SecretStr("s")))
     for ask in (oauth.exchange, oauth.refresh):
         try:
-            assert grown(Kept(), ask(SecretStr("c")), NOW).as_text().encode()
+            assert grown(Grant(), ask(SecretStr("c")), NOW).as_text().encode()
         except ConnectorError as error:
             assert stored(error.message)
     try:
@@ -178,7 +178,7 @@ def ask_everything(status: int, body: bytes) -> None:
         assert stored(error.message)
     once = RetryPolicy(max_attempts=1, max_throttled_seconds=0, max_window_seconds=0)
     for call in CALLS:
-        account = AccountClient("http://127.0.0.1", TOKEN, Repeating(once, AdaptiveLimiter(1e9)))
+        account = AccountClient("http://127.0.0.1", TOKEN, RetryLoop(once, AdaptiveLimiter(1e9)))
         account._transport = Played(status, body)
         try:
             assert stored(str(call(account)))
@@ -204,7 +204,7 @@ def test_a_lifetime_that_is_none_means_that_there_is_no_end(seconds: object) -> 
     data = {"access_token": "a", "expires_in": seconds, "refresh_token_expires_in": seconds}
     body = json.dumps({"code": 0, "data": data}).encode()
     granted = OAuth(Played(200, body), App("1", SecretStr("s"))).exchange(SecretStr("c"))
-    assert grown(Kept(), granted, NOW).expires_at is None
+    assert grown(Grant(), granted, NOW).expires_at is None
 
 
 def drip(connection: socket.socket, head: bytes, piece: bytes, over: threading.Event) -> None:

@@ -8,6 +8,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from connector.config.network import Network
+from connector.core.route import Route
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.client import EventsClient
@@ -15,7 +16,6 @@ from connector.destinations.tiktok.oauth import App, OAuth
 from connector.destinations.tiktok.tokens import FixedToken
 from connector.destinations.tiktok.transport import Transport
 from connector.errors import AuthorisationError, ConfigurationError
-from connector.route import Route
 from tests.destinations.tls import HOST, Authority, authority, proxy, tiktok_behind_tls
 
 TOKEN = "an-access-token-1234567890"

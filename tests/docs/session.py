@@ -14,7 +14,7 @@ from connector.cli.app import app
 from tests.docs.markdown import ROOT, blocks
 
 RUN_ID = re.compile(r"\b\d{8}T\d{6}-[0-9a-f]{6}\b")
-LEFT_OUT = "..."
+EXCLUDED_ROW = "..."
 ITS_OWN = ("CONNECTOR_", "TIKTOK_")
 """What the environment variables are called that the command reads."""
 
@@ -93,8 +93,8 @@ def unlike(step: Step, output: str) -> list[str]:
     """
     actual = {_form(line) for line in output.splitlines()}
     shown = {_form(line) for line in step.shown}
-    wrong = [f"not printed: {line}" for line in sorted(shown - actual - {_form(LEFT_OUT)})]
-    if LEFT_OUT not in step.shown:
+    wrong = [f"not printed: {line}" for line in sorted(shown - actual - {_form(EXCLUDED_ROW)})]
+    if EXCLUDED_ROW not in step.shown:
         wrong += [f"not shown: {line}" for line in sorted(actual - shown)]
     return wrong
 

@@ -10,9 +10,9 @@ import pytest
 from connector import errors
 from connector.cli.failures import FAILED, INTERRUPTED
 from connector.config.roles import Role
+from connector.core.outcomes import Reason, RowWarning, RunStatus, Skip
 from connector.delivery.batch import TRANSITIONS
-from connector.outcomes import Reason, RowWarning, RunStatus, Skip
-from connector.runs.access import SENDING
+from connector.privacy.access import SENDING
 from connector.transform.person import AUDIENCE_EMAIL, EMAIL, PHONE
 from tests.docs.generated.commands import commands
 from tests.docs.generated.outcomes import EXIT_CODES

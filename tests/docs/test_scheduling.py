@@ -24,7 +24,7 @@ from connector.config.notification import ENDINGS
 from connector.config.project import load_project
 from connector.config.schedule import five_fields
 from connector.example.example_project import write_example
-from connector.ledger.totals import RowFigures, RunFigures
+from connector.ledger.totals import RowTotals, RunTotals
 from connector.scheduler.journal import Change
 from connector.telemetry.gauges import Gauges
 from connector.telemetry.prometheus import Snapshot, render_metrics
@@ -61,8 +61,8 @@ def test_the_page_lists_the_words_that_are_told() -> None:
 def test_the_page_lists_the_metrics_that_prometheus_finds() -> None:
     snapshot = Snapshot(
         "t",
-        [RunFigures("a", "failed", 1, 1.0, 1, 0, 1, 1)],
-        [RowFigures("a", 1, 1)],
+        [RunTotals("a", "failed", 1, 1.0, 1, 0, 1, 1)],
+        [RowTotals("a", 1, 1)],
         Gauges(NOW, completed={"a": NOW}),
     )
     families = text_string_to_metric_families(render_metrics(snapshot)[1].decode())

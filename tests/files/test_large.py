@@ -19,7 +19,7 @@ for keys that stand in it twice.
 MAKE = """
 import sys
 import duckdb
-from connector.conversions import COLUMNS
+from connector.core.conversions import COLUMNS
 path, rows = sys.argv[1], int(sys.argv[2])
 given = {
     "first_name": "'given' || i", "email_1": "'customer.' || i || '@example.com'", "email_2": "''",
@@ -41,7 +41,7 @@ from connector.config.file_format import FileFormat
 from connector.config.project import load_project
 from connector.files.scan_report import Input
 from connector.files.file_source import open_files
-from connector.pipeline.plan import plan_orchestration
+from connector.inspection.plan import plan_orchestration
 
 def read(folder):
     with open_files(Input(str(folder / "f.psv"), FileFormat(name="liveramp_conversions"), folder)) as source:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from connector.core.outcomes import RunStatus
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import FileRecord, Scope, SentFile
-from connector.outcomes import RunStatus
 from tests.ledger.runs import RUN, SCOPE, started_run
 
 BEGAN = datetime(2026, 11, 20, 10, tzinfo=UTC)

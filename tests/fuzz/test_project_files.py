@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connector.config.project import load_project
 from connector.errors import ConfigurationError, ConnectorError
-from connector.pipeline.validate import compiled_sql, validate_orchestrations
+from connector.inspection.validate import compiled_sql, validate_orchestrations
 from tests.config.project import BASE
 from tests.fuzz.conftest import Record
 from tests.fuzz.fuzzing import Input, corpus, for_each, fuzz, within

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from connector.errors import CorruptStage
-from connector.stage.open_files import OpenFiles
+from connector.staging.storage.open_files import OpenFiles
 from tests.cli.command import ROOT, Outcome, environment, inside
 from tests.fuzz.fuzzing import within
 

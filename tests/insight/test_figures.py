@@ -11,7 +11,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.hashed import AMOUNT, MATCHED_BY
+from connector.core.hashed import AMOUNT, MATCHED_BY
 from connector.staging.event_metrics import AGE_NAMES, added_up, figures_of
 from tests.cli.command import inside
 from tests.cli.shop import Shop, shop

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from connector.hashed import MATCHED_BY
-from connector.outcomes import Reason, RowWarning, RunStatus, Skip
-from connector.report import labels
-from connector.report.page import headline, seconds, share, with_commands
+from connector.core.hashed import MATCHED_BY
+from connector.core.outcomes import Reason, RowWarning, RunStatus, Skip
+from connector.reporting.html import labels
+from connector.reporting.html.page import headline, seconds, share, with_commands
 from tests.cli.command import Outcome, inside
 from tests.cli.people import People
 from tests.cli.shop import NAME, Shop, shop

@@ -20,8 +20,8 @@ from sqlalchemy import text
 from connector.cli.since import moment
 from connector.cli.trends import bars
 from connector.errors import UsageError
-from connector.exports.table_schemas import TABLES
 from connector.ledger.ledger import open_ledger
+from connector.reporting.export.table_schemas import TABLES
 from tests.cli.command import inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import OK, Reply, serving

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
+from connector.core.route import Route
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import BatchKeys, BatchRecord, NewRun, Part, RequestRecord, Scope, StagedRows
+from connector.ledger.records import BatchKeys, BatchRecord, BatchSlice, NewRun, RequestRecord, Scope, StagedRows
 from connector.ledger.tables import locks
-from connector.route import Route
 
 RUN = "20260101T000000-abcdef"
 HOLDER = "holder"
@@ -50,19 +50,19 @@ def staged_rows(batches: Sequence[int]) -> StagedRows:
     return StagedRows(sum(batches), {}, {}, {}, records)
 
 
-def delivered(number: int, first: int, events: int, *, whole: bool = False) -> Part:
+def delivered(number: int, first: int, events: int, *, whole: bool = False) -> BatchSlice:
     """A stretch that was taken."""
-    return Part(number, first, events, events, "delivered", whole=whole)
+    return BatchSlice(number, first, events, events, "delivered", whole=whole)
 
 
-def refused(number: int, first: int) -> Part:
+def refused(number: int, first: int) -> BatchSlice:
     """An event that was refused."""
-    return Part(number, first, 1, 1, "refused", "refused_by_tiktok", 40002, "Invalid value.")
+    return BatchSlice(number, first, 1, 1, "refused", "refused_by_tiktok", 40002, "Invalid value.")
 
 
-def skipped(number: int, first: int, events: int) -> Part:
+def skipped(number: int, first: int, events: int) -> BatchSlice:
     """A stretch that another run had delivered."""
-    return Part(number, first, events, events, "skipped", "already_delivered")
+    return BatchSlice(number, first, events, events, "skipped", "already_delivered")
 
 
 def request(batch: int, *, attempt: int = 1, first: int = 0, events: int = 1) -> RequestRecord:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from connector.errors import LockedError, StopResumable
+from connector.errors import LockedError, ResumableError
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import OpenBatch, Part
+from connector.ledger.records import BatchSlice, OpenBatch
 from connector.ledger.tables import batch_keys, batches
 from tests.ledger.runs import (
     HOLDER,
@@ -140,7 +140,7 @@ def state(ledger: Ledger) -> str:
     ],
 )
 def test_the_state_of_a_batch_is_that_of_its_parts_and_delivered_outranks(
-    ledger: Ledger, parts: list[Part], final: str
+    ledger: Ledger, parts: list[BatchSlice], final: str
 ) -> None:
     goes_through(ledger, "sending")
     for part in parts[:-1]:
@@ -185,7 +185,7 @@ def test_no_keys_are_kept_for_a_process_that_may_not_send(ledger: Ledger) -> Non
 def test_what_is_settled_twice_is_an_error_and_counts_once(ledger: Ledger) -> None:
     """Counting it again would let a run end before all of it was sent."""
     deliver(ledger, 0, 10)
-    with pytest.raises(StopResumable):
+    with pytest.raises(ResumableError):
         deliver(ledger, 0, 10)
     assert ledger.runs.get(RUN).rows.delivered == 10
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from connector.ledger.delivered import Since
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import Part, Scope
+from connector.ledger.records import BatchSlice, Scope
 from connector.ledger.runs import as_text
 from connector.ledger.tables import batch_keys, batches
 from tests.ledger.runs import (
@@ -32,7 +32,7 @@ SINCE = Since(NOW - 28 * DAYS, NOW - 47 * HOURS)
 def sent(
     ledger: Ledger,
     events: Sequence[int],
-    *parts: Part,
+    *parts: BatchSlice,
     run_id: str = RUN,
     number: int = 0,
     ago: timedelta = timedelta(0),
@@ -50,7 +50,7 @@ def sent(
         )
 
 
-def a_batch(ledger: Ledger, events: Sequence[int], *parts: Part, ago: timedelta = timedelta(0)) -> None:
+def a_batch(ledger: Ledger, events: Sequence[int], *parts: BatchSlice, ago: timedelta = timedelta(0)) -> None:
     """A run of one batch that was sent."""
     staged_run(ledger, batches=[len(events)])
     sent(ledger, events, *parts, ago=ago)

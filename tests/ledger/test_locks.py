@@ -14,13 +14,13 @@ import psycopg
 import pytest
 from sqlalchemy import func, select
 
+from connector.core.outcomes import RunStatus
+from connector.core.route import Route
 from connector.errors import ConnectorError, LockedError
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.locks import FOLDER, SECONDS_UNTIL_DEAD, RunLock
 from connector.ledger.records import BatchRecord, NewRun
 from connector.ledger.tables import locks
-from connector.outcomes import RunStatus
-from connector.route import Route
 from tests.ledger.processes import Processes, killed_while
 from tests.ledger.runs import HOLDER, RUN, SCOPE, set_back, staged_rows, staged_run, writing
 from tests.postgres import Postgres

@@ -1,9 +1,9 @@
 """The members of an audience by shares: many in one query, of a small audience only."""
 
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import MemberShare, Scope
+from connector.ledger.records import MemberPartition, Scope
 
-SHARES = {("email", number): MemberShare(bytes([number]) * 32, b"b" * 64) for number in range(64)}
+SHARES = {("email", number): MemberPartition(bytes([number]) * 32, b"b" * 64) for number in range(64)}
 
 
 def audience_in(ledger: Ledger, audience_id: str = "123") -> int:
@@ -14,7 +14,7 @@ def test_doubtful_identifiers_count_for_the_size_of_an_audience(ledger: Ledger) 
     audience, other = audience_in(ledger), audience_in(ledger, "456")
     assert ledger.members.all_shares(audience, 0) == {}
     ledger.members.keep(audience, SHARES)
-    ledger.members.keep(other, {("phone", 0): MemberShare(b"c" * 32)})
+    ledger.members.keep(other, {("phone", 0): MemberPartition(b"c" * 32)})
     assert ledger.members.all_shares(audience, 3 * 64) == SHARES
     assert ledger.members.all_shares(audience, 3 * 64 - 1) is None
 
@@ -22,10 +22,10 @@ def test_doubtful_identifiers_count_for_the_size_of_an_audience(ledger: Ledger) 
 def test_shares_are_replaced_and_others_stay(ledger: Ledger) -> None:
     audience = audience_in(ledger)
     ledger.members.keep(audience, SHARES)
-    changed = {("email", 0): MemberShare(b"x" * 32), ("phone", 5): MemberShare(b"y" * 32)}
-    ledger.members.keep(audience, {**changed, ("email", 1): MemberShare()})
+    changed = {("email", 0): MemberPartition(b"x" * 32), ("phone", 5): MemberPartition(b"y" * 32)}
+    ledger.members.keep(audience, {**changed, ("email", 1): MemberPartition()})
     expected = {place: share for place, share in {**SHARES, **changed}.items() if place != ("email", 1)}
     assert ledger.members.all_shares(audience, 1_000) == expected
-    assert ledger.members.share(audience, "email", 1) == MemberShare()
+    assert ledger.members.share(audience, "email", 1) == MemberPartition()
     (record,) = ledger.members.known()
     assert record.members == {"email": 63, "phone": 1}

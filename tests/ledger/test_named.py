@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import NamedPlace
+from connector.ledger.records import RemoteKey
 
-STORES = NamedPlace("event_set", "production", "https://business-api.tiktok.com", "77", "Stores")
+STORES = RemoteKey("event_set", "production", "https://business-api.tiktok.com", "77", "Stores")
 
 
 def test_an_id_is_known_by_its_name_from_then_on(ledger: Ledger) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, update
 
+from connector.core.outcomes import RunStatus
 from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import Scope, StagedRows
 from connector.ledger.tables import moments
-from connector.outcomes import RunStatus
 from tests.ledger.runs import HOLDER, RUN, SCOPE, delivered, staged_run, started_run
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

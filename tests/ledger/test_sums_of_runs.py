@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from connector.core.outcomes import RunStatus
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import StagedRows
-from connector.outcomes import RunStatus
 from tests.ledger.runs import HOLDER, RUN, SCOPE, delivered, request, staged_rows, staged_run, started_run
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from connector.errors import LockedError, StopResumable
+from connector.errors import LockedError, ResumableError
 from connector.ledger.database import Database, open_database
 
 
@@ -73,7 +73,7 @@ def test_what_one_of_them_raises_is_raised_to_it_alone_and_undoes_nothing_of_the
     works = [_writes(1), refused, _writes(2), _writes(1), _writes(3)]
     found = _gathered(database, works)
     assert isinstance(found[1], LockedError)
-    failed = [place for place, error in enumerate(found) if isinstance(error, StopResumable)]
+    failed = [place for place, error in enumerate(found) if isinstance(error, ResumableError)]
     assert failed in ([0], [3])
     assert [place for place, error in enumerate(found) if error is None] == [
         place for place in (0, 2, 3, 4) if place not in failed

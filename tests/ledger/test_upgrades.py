@@ -11,13 +11,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, update
 
+from connector.core.route import Action, Operation, Route
 from connector.errors import ConnectorError
 from connector.ledger.delivered import Since
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.records import AccountState, MemberCounts, Scope
 from connector.ledger.tables import SCHEMA_VERSION, audience_accounts, metadata, schema_version
-from connector.route import Action, Operation, Route
-from connector.transform.forgotten import Forgotten
+from connector.transform.suppression import SuppressionFilter
 from tests.ledger.old import (
     API_URL,
     FINISHED,
@@ -133,7 +133,7 @@ def test_people_are_found_in_a_ledger_of_version_2(url: str) -> None:
         ((keys, persons),) = ledger.delivered.kept(STOPPED_2)
         events = len(keys) // 16
         counts = np.frombuffer(persons[: 2 * events], "<u2")
-        assert Forgotten([digest]).of_persons(persons[2 * events :], counts).sum() == 1
+        assert SuppressionFilter([digest]).of_persons(persons[2 * events :], counts).sum() == 1
         assert (ledger.suppressed.add([(digest, "email")]), ledger.suppressed.digests()) == (1, [digest])
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from connector.core.route import Action, Operation, Route
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import AccountState, BatchRecord, Part, StagedRows
-from connector.route import Action, Operation, Route
+from connector.ledger.records import AccountState, BatchRecord, BatchSlice, StagedRows
 from tests.ledger.runs import HOLDER, RUN, SCOPE, started_run
 
 FIRST, SECOND = "audience-1", "audience-2"
@@ -20,7 +20,7 @@ def staged(ledger: Ledger, run_id: str, *batches: tuple[Action, str, bool]) -> N
     ledger.runs.staged(run_id, StagedRows(5 * len(records), {}, {}, {}, records), holder=HOLDER)
     for number, (*_, is_delivered) in enumerate(batches):
         state, reason = ("delivered", None) if is_delivered else ("refused", "refused_by_tiktok")
-        ledger.batches.settled(run_id, Part(number, 0, 5, 5, state, reason, whole=True, members=5))
+        ledger.batches.settled(run_id, BatchSlice(number, 0, 5, 5, state, reason, whole=True, members=5))
 
 
 def waiting(ledger: Ledger, audience_id: str, run_id: str) -> int:

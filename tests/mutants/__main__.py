@@ -14,7 +14,7 @@ from tests.mutants.runner import Mutants, Tree
 from tests.mutants.selection import covering_tests
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("delivery", "ledger", "stage", "staging", "transform", "runs", "pipeline", "destinations")
+PACKAGES = ("delivery", "ledger", "staging", "transform", "runs", "inspection", "reporting", "privacy", "destinations")
 WORKERS = 2
 LEAST_NOTICED = 0.9
 MAP = Path(tempfile.gettempdir()) / f"connector-mutants-{os.getuid()}" / "coverage.pickle"

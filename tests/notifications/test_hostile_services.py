@@ -12,9 +12,9 @@ import pytest
 import requests
 
 from connector.config.notification import Notification
+from connector.core.response_limit import LARGEST_ANSWER, limited_answers
 from connector.notifications.message import Message
 from connector.notifications.notifier import send
-from connector.response_limit import LARGEST_ANSWER, limited_answers
 from tests.cli.command import inside
 from tests.cli.shop import GOOD, NAME, shop
 from tests.cli.tiktok import serving

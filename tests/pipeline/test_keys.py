@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connector.hashed import EVENTS
+from connector.core.hashed import EVENTS
 from connector.ledger.records import OpenBatch
 from connector.staging.sending import EventCodec, StagedBatches, keys_of
 from tests.pipeline.stages import NOW, plain_row, staged_in, table_of

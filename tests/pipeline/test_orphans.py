@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.ledger.left_out import left_out
+from connector.ledger.excluded_rows import left_out
 from connector.staging.stage import stage
 from connector.transform.limit import first_events
 from connector.transform.stream import hash_rows

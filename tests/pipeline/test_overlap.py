@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from connector.config.project import load_project
-from connector.errors import Interrupted, SourceError, StopResumable
+from connector.errors import Interrupted, ResumableError, SourceError
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord
 from connector.observer import Silent
@@ -134,7 +134,7 @@ def test_a_service_that_takes_no_token_ends_the_reading(tmp_path: Path, postgres
     service.gate.set()
     with shut(postgres):
         running = Running(tmp_path / "shop", postgres, place, service)
-        assert isinstance(running.outcome(), StopResumable)
+        assert isinstance(running.outcome(), ResumableError)
     record = running.record()
     assert (record.status, record.staged, record.rows.delivered) == ("failed", False, 0)
     assert record.rows.read == record.rows.pending > 0

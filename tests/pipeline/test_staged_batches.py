@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from connector.ledger.records import OpenBatch
-from connector.stage.reader import StageReader
 from connector.staging.sending import EventCodec, StagedBatches
+from connector.staging.storage.reader import StageReader
 from tests.pipeline.stages import NOW, plain_row, staged_in, table_of
 from tests.reference import Settings
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.ledger.left_out import left_out
-from connector.stage.reader import StageReader
+from connector.ledger.excluded_rows import left_out
 from connector.staging.deduplicate import EVENTS_AT_ONCE
+from connector.staging.storage.reader import StageReader
 from connector.transform.grouping import payloads
 from tests import reference
 from tests.hypothesis_settings import scaled

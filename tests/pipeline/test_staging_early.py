@@ -10,16 +10,16 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.hashed import HashedRows
-from connector.ledger.left_out import left_out
+from connector.core.hashed import HashedRows
+from connector.ledger.excluded_rows import left_out
 from connector.ledger.records import BatchRecord
-from connector.stage.seen import Seen
 from connector.staging.skip_delivered import Known, nothing_known
 from connector.staging.stage import stage
 from connector.staging.staged import Staged
+from connector.staging.storage.bloom_filter import BloomFilter
 from connector.staging.streaming import StreamingStage
-from connector.transform.forgotten import Forgotten
 from connector.transform.stream import hash_rows
+from connector.transform.suppression import SuppressionFilter
 from connector.transform.template import DataTemplate
 from tests import reference
 from tests.hypothesis_settings import scaled
@@ -44,7 +44,7 @@ class Reading:
         slice_rows: int,
         known: Known = nothing_known,
         *,
-        forgotten: Forgotten | None = None,
+        forgotten: SuppressionFilter | None = None,
         until: int | None = None,
     ) -> Staged:
         """Stages the rows; with `until` it is cut off after so many slices."""
@@ -56,7 +56,7 @@ class Reading:
             self.directory,
             transform.rules,
             known=known,
-            forgotten=forgotten or Forgotten(),
+            forgotten=forgotten or SuppressionFilter(),
             early=self.early,
         )
 
@@ -155,7 +155,7 @@ def test_what_is_left_of_a_result_that_is_read_again_costs_no_request_of_its_own
     first.of([row for number, row in enumerate(rows) if number % 4], 500)
     again = Reading(tmp_path, first.told)
     # Every event may have been seen before, and waits.
-    again.early._seen = Seen(8)
+    again.early._seen = BloomFilter(8)
     staged = again.of(rows, 500)
     assert [batch.events for batch in staged.batches] == [1_000]
     sent = staged_events(tmp_path, all_staged(again.told, staged))
@@ -165,7 +165,7 @@ def test_what_is_left_of_a_result_that_is_read_again_costs_no_request_of_its_own
 def test_nobody_who_is_to_be_forgotten_is_handed_on(tmp_path: Path) -> None:
     rows = [plain_row("e1"), {**plain_row("e2"), "email": "john@example.com"}, plain_row("e3")]
     reading = Reading(tmp_path)
-    staged = reading.of(rows, 1, forgotten=Forgotten([hashlib.sha256(b"john@example.com").hexdigest()]))
+    staged = reading.of(rows, 1, forgotten=SuppressionFilter([hashlib.sha256(b"john@example.com").hexdigest()]))
     assert sum(batch.events for batch in reading.told) == 2
     assert (staged.skips, staged.batches) == ({"suppressed": 1}, [])
 
@@ -173,7 +173,7 @@ def test_nobody_who_is_to_be_forgotten_is_handed_on(tmp_path: Path) -> None:
 @given(st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=60), st.integers(3, 12))
 def test_what_was_seen_is_never_new(numbers: list[int], power: int) -> None:
     keys = np.array(numbers, np.uint64)
-    seen = Seen(1 << power)
+    seen = BloomFilter(1 << power)
     half = len(keys) // 2
     seen.add(keys[:half])
     assert seen.may_have(keys[:half]).all()
@@ -187,6 +187,6 @@ def test_what_was_seen_is_never_new(numbers: list[int], power: int) -> None:
 
 def test_different_keys_are_nearly_all_new(tmp_path: Path) -> None:
     keys = np.random.default_rng(7).integers(0, 2**64, 200_000, np.uint64)
-    seen = Seen()
+    seen = BloomFilter()
     new = np.concatenate([seen.are_new(keys[start : start + 1_000]) for start in range(0, len(keys), 1_000)])
     assert np.count_nonzero(new) > 199_900

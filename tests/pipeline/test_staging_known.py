@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.ledger.left_out import left_out
-from connector.ledger.records import KnownKeys
-from connector.stage.reader import StageReader
+from connector.ledger.excluded_rows import left_out
+from connector.ledger.records import SentKeys
 from connector.staging.staged import Staged
+from connector.staging.storage.reader import StageReader
 from tests import reference
 from tests.hypothesis_settings import scaled
 from tests.pipeline.stages import (
@@ -51,16 +51,16 @@ def other_half(key: bytes) -> bytes:
     return key[:8] + bytes(255 - byte for byte in key[8:])
 
 
-def said_of(fates: dict[bytes, str]) -> Callable[[], Iterable[KnownKeys]]:
+def said_of(fates: dict[bytes, str]) -> Callable[[], Iterable[SentKeys]]:
     """Knows the keys, in small portions, beside others much like those that are not known."""
     delivered = [key if fate in {"delivered", "both"} else other_half(key) for key, fate in fates.items()]
     lost = [key if fate in {"lost", "both"} else other_half(key) for key, fate in fates.items()]
 
-    def known() -> Iterable[KnownKeys]:
+    def known() -> Iterable[SentKeys]:
         for start in range(0, len(fates), 5):
-            yield KnownKeys(b"".join(delivered[start : start + 5]), lost=False)
-            yield KnownKeys(b"", lost=True)
-            yield KnownKeys(b"".join(lost[start : start + 5]), lost=True)
+            yield SentKeys(b"".join(delivered[start : start + 5]), lost=False)
+            yield SentKeys(b"", lost=True)
+            yield SentKeys(b"".join(lost[start : start + 5]), lost=True)
 
     return known
 
@@ -138,7 +138,7 @@ def staged_knowing(folder: Path, rows: list[Row], is_known: Callable[[int], bool
     ids = {sent[1].split('"event_id":"')[1].split('"')[0]: key for sent, key in keys.items()}
     of_place = [ids[str(row["event_id"])] for row in rows]
     delivered = b"".join(key for place, key in enumerate(of_place) if is_known(place))
-    return staged_in(folder / "run", table, how, 999, lambda: [KnownKeys(delivered, lost=False)])
+    return staged_in(folder / "run", table, how, 999, lambda: [SentKeys(delivered, lost=False)])
 
 
 def where(staged: Staged) -> list[tuple[str, int, int]]:

@@ -11,11 +11,11 @@ import pyarrow as pa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.hashed import LEFT_OUT
-from connector.ledger.left_out import left_out
+from connector.core.hashed import EXCLUDED_ROW
+from connector.ledger.excluded_rows import left_out
 from connector.staging.stage import stage
-from connector.transform.forgotten import Forgotten
 from connector.transform.stream import hash_rows
+from connector.transform.suppression import SuppressionFilter
 from connector.transform.template import DataTemplate
 from tests import reference
 from tests.hypothesis_settings import scaled
@@ -45,7 +45,7 @@ def test_events_about_a_forgotten_person_are_skipped_whole(rows: list[Row], slic
     hashed = hash_rows(table.to_batches(max_chunksize=7), transform, threads=1, slice_rows=slice_rows)
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "run"
-        staged = stage(hashed, directory, transform.rules, forgotten=Forgotten([*OTHERS, JANE]))
+        staged = stage(hashed, directory, transform.rules, forgotten=SuppressionFilter([*OTHERS, JANE]))
         assert staged_events(directory, staged) == Counter(map(as_sent, whole.events)) - Counter(map(as_sent, gone))
         kept = [row for batch in left_out(directory) for row in batch.to_pylist()]
     suppressed = {row: "suppressed" for event in gone for row in event.rows}
@@ -64,16 +64,18 @@ def test_what_is_kept_of_the_rows_of_others_is_not_touched() -> None:
     rows = [
         {"row": n, "outcome": "rejected", "reason": "invalid_amount", "columns": text} for n, text in enumerate(kept)
     ]
-    changed = Forgotten([JANE]).without(pa.Table.from_pylist(rows, schema=LEFT_OUT))
-    assert changed.schema == LEFT_OUT
+    changed = SuppressionFilter([JANE]).without(pa.Table.from_pylist(rows, schema=EXCLUDED_ROW))
+    assert changed.schema == EXCLUDED_ROW
     assert changed["columns"].to_pylist() == [kept[0], '{"event_id":"2"}', None]
 
 
 def test_digests_that_only_begin_alike_are_told_apart_from_the_first_16_digits_on() -> None:
-    assert Forgotten([JANE]).of_persons(bytes.fromhex(NEARLY[:16] + JANE[:16]), np.array([1, 0, 1])).tolist() == [
+    assert SuppressionFilter([JANE]).of_persons(
+        bytes.fromhex(NEARLY[:16] + JANE[:16]), np.array([1, 0, 1])
+    ).tolist() == [
         False,
         False,
         True,
     ]
-    assert not Forgotten()
-    assert Forgotten().of_persons(bytes.fromhex(JANE[:16]), np.array([1])).tolist() == [False]
+    assert not SuppressionFilter()
+    assert SuppressionFilter().of_persons(bytes.fromhex(JANE[:16]), np.array([1])).tolist() == [False]

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from connector.errors import StopResumable
+from connector.core.outcomes import RunStatus
+from connector.errors import ResumableError
 from connector.ledger.ledger import open_ledger
 from connector.ledger.tables import runs
-from connector.outcomes import RunStatus
 from connector.runs.deliver import _final_status
 from tests.ledger.runs import RUN, delivered, staged_run
 
@@ -23,5 +23,5 @@ def test_a_run_of_which_a_row_is_missing_or_too_many_is_not_completed(tmp_path: 
         if not more:
             assert _final_status(ledger, RUN) is RunStatus.COMPLETED
             return
-        with pytest.raises(StopResumable, match="do not add up"):
+        with pytest.raises(ResumableError, match="do not add up"):
             _final_status(ledger, RUN)

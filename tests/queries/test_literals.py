@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.dialects import dialect_named
-from connector.lexer import Kind, pieces
+from connector.core.dialects import dialect_named
+from connector.core.lexer import Kind, pieces
 from connector.queries.literals import LiteralError, identifier, literal
 from tests.postgres import Postgres
 from tests.queries.queries import rendered

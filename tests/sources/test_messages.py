@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.redaction import redact
+from connector.core.redaction import redact
 from connector.sources.duckdb_errors import error_words
 
 NEEDLES = ("Xq1", "Xq2", "Xq3")

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from connector.errors import CorruptStage, StopResumable
-from connector.hashed import UNITS
-from connector.stage.arrow_file import ArrowFile
-from connector.stage.checksums import append_checksum, checksum, verify
-from connector.stage.open_files import OpenFiles
+from connector.core.hashed import UNITS
+from connector.errors import CorruptStage, ResumableError
+from connector.staging.storage.arrow_file import ArrowFile
+from connector.staging.storage.checksums import append_checksum, checksum, verify
+from connector.staging.storage.open_files import OpenFiles
 
 NAME = "events.arrow"
 
@@ -141,7 +141,7 @@ def as_another_user() -> Iterator[None]:
 
 def test_a_file_that_may_not_be_read_is_not_given_up(path: Path) -> None:
     path.chmod(0)
-    with as_another_user(), closing(OpenFiles(path.parent)) as files, pytest.raises(StopResumable) as refused:
+    with as_another_user(), closing(OpenFiles(path.parent)) as files, pytest.raises(ResumableError) as refused:
         files.batch(NAME, 0)
     assert not isinstance(refused.value, CorruptStage)
     assert refused.value.message == f"{path} cannot be read: Permission denied. Fix this, then run `connector resume`."
@@ -150,7 +150,7 @@ def test_a_file_that_may_not_be_read_is_not_given_up(path: Path) -> None:
 def test_a_file_that_the_system_cannot_open_now_is_not_given_up(path: Path) -> None:
     path.unlink()
     path.symlink_to(path)
-    with closing(OpenFiles(path.parent)) as files, pytest.raises(StopResumable, match="cannot be read: ") as refused:
+    with closing(OpenFiles(path.parent)) as files, pytest.raises(ResumableError, match="cannot be read: ") as refused:
         files.batch(NAME, 0)
     assert not isinstance(refused.value, CorruptStage)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.hashed import EVENTS, HashedEvents
-from connector.route import Route
-from connector.stage.cutting import BATCH_BYTES, Cutter
+from connector.core.hashed import EVENTS, HashedEvents
+from connector.core.route import Route
+from connector.staging.storage.batcher import BATCH_BYTES, Batcher
 from connector.transform.grouping import payload
 from tests.pipeline.stages import UNHURRIED
 
@@ -34,7 +34,7 @@ def events_of(contents: list[Lines], head: int = 300) -> HashedEvents:
     return HashedEvents(ROUTE, pa.table(arrays, schema=EVENTS))
 
 
-def cut(cutter: Cutter, *parts: HashedEvents) -> list[tuple[int, int]]:
+def cut(cutter: Batcher, *parts: HashedEvents) -> list[tuple[int, int]]:
     """Of each batch, its events and the bytes of its payload."""
     full = [batch for part in parts for batch in cutter.add(part)]
     return [(batch.num_rows, len(payload(batch))) for _, batch in itertools.chain(full, cutter.rest())]
@@ -46,7 +46,7 @@ CONTENTS = st.lists(st.none() | st.integers(3, 300), min_size=1, max_size=12)
 @settings(UNHURRIED, max_examples=50)
 @given(st.lists(st.lists(CONTENTS, min_size=1, max_size=9), max_size=5), st.integers(500, 5_000))
 def test_no_request_is_larger_than_its_bound_unless_one_event_is(parts: list[list[Lines]], bound: int) -> None:
-    batches = cut(Cutter(batch_bytes=bound), *map(events_of, parts))
+    batches = cut(Batcher(batch_bytes=bound), *map(events_of, parts))
     assert sum(count for count, _ in batches) == sum(map(len, parts))
     assert all(size <= bound or count == 1 for count, size in batches)
 
@@ -55,7 +55,7 @@ def test_no_request_is_larger_than_its_bound_unless_one_event_is(parts: list[lis
 @pytest.mark.parametrize("head", [4_000, 40_000])
 def test_a_request_is_nearly_four_mebibytes_whether_of_contents_or_of_the_rest(contents: Lines, head: int) -> None:
     """The events are alike, so that one more would not have fitted."""
-    *full, _ = cut(Cutter(), *[events_of([contents] * 100, head)] * 11)
+    *full, _ = cut(Batcher(), *[events_of([contents] * 100, head)] * 11)
     assert full
     for count, size in full:
         assert size <= BATCH_BYTES == 4 << 20

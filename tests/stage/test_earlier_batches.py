@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from connector.hashed import EVENTS, LINE
-from connector.stage.arrow_file import ArrowFile
-from connector.stage.reader import StageReader
+from connector.core.hashed import EVENTS, LINE
+from connector.staging.storage.arrow_file import ArrowFile
+from connector.staging.storage.reader import StageReader
 
 
 def test_the_items_of_an_event_of_an_earlier_version_are_its_one_line(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.hashed import KEY
-from connector.stage.key_file import KeyFile
-from connector.stage.keys import Keys, keys_from
-from connector.stage.known import KeySet, Sieve
+from connector.core.hashed import KEY
+from connector.staging.storage.key_file import KeyFile
+from connector.staging.storage.keys import Keys, keys_from
+from connector.staging.storage.prefix_filter import KeySet, PrefixFilter
 
 QUICK = settings(max_examples=200, deadline=None, derandomize=True)
 HALF = st.one_of(st.integers(0, 5), st.integers(0, 2**64 - 1), st.sampled_from([2**63, 2**64 - 1, 2**16, 2**32]))
@@ -46,13 +46,13 @@ def test_a_set_has_the_keys_it_was_made_of_and_no_others(inside: Pairs, asked: P
 def test_a_sieve_lets_through_what_shares_its_lower_half_in_the_order_it_came(wanted: Pairs, asked: Pairs) -> None:
     lows = {low for low, _ in wanted}
     both = asked + wanted
-    assert pairs(Sieve(halves(wanted)).among(array(both))) == [one for one in both if one[0] in lows]
+    assert pairs(PrefixFilter(halves(wanted)).among(array(both))) == [one for one in both if one[0] in lows]
 
 
 @QUICK
 @given(KEYS, KEYS)
 def test_a_set_of_what_a_sieve_let_through_is_as_good_as_one_of_all(wanted: Pairs, known: Pairs) -> None:
-    likely = KeySet(Sieve(halves(wanted)).among(array(known)))
+    likely = KeySet(PrefixFilter(halves(wanted)).among(array(known)))
     assert likely.has(array(wanted)).tolist() == [one in set(known) for one in wanted]
 
 
@@ -65,8 +65,8 @@ def test_equal_lower_halves_do_not_make_keys_equal() -> None:
 def test_nothing_is_in_nothing() -> None:
     assert KeySet(array([])).has(array([(0, 0), (1, 1)])).tolist() == [False, False]
     assert KeySet(array([(0, 0)])).has(array([])).tolist() == []
-    assert pairs(Sieve(halves([])).among(array([(0, 0)]))) == []
-    assert pairs(Sieve(halves([(0, 0)])).among(array([]))) == []
+    assert pairs(PrefixFilter(halves([])).among(array([(0, 0)]))) == []
+    assert pairs(PrefixFilter(halves([(0, 0)])).among(array([]))) == []
 
 
 def test_keys_are_read_as_they_were_written() -> None:

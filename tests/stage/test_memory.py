@@ -6,12 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connector.disk import AT_ONCE, KEPT
-from connector.hashed import EVENTS
-from connector.route import Route
-from connector.stage.key_file import KeyFile
-from connector.stage.reader import StageReader
-from connector.stage.writer import EventsFile
+from connector.core.disk import AT_ONCE, KEPT
+from connector.core.hashed import EVENTS
+from connector.core.route import Route
+from connector.staging.storage.key_file import KeyFile
+from connector.staging.storage.reader import StageReader
+from connector.staging.storage.writer import EventsFile
 from tests.resident import resident
 
 BATCH = AT_ONCE // 2

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from connector.errors import CorruptStage
-from connector.stage.removed import read_removed
+from connector.staging.storage.deletion_mask import read_removed
 
 EARLIER = "removed.npz"
 """Written by an earlier version, without a checksum."""

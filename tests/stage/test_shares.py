@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.core.hashed import EVENTS, KEY
 from connector.errors import CorruptStage
-from connector.hashed import EVENTS, KEY
-from connector.stage.digests import ShareFiles
-from connector.stage.event_shares import EventShares
-from connector.stage.key_file import KeyFile
-from connector.stage.key_list import KeyList
+from connector.staging.storage.digest_partitions import DigestPartitions
+from connector.staging.storage.event_partitions import EventPartitions
+from connector.staging.storage.key_file import KeyFile
+from connector.staging.storage.key_list import KeyList
 from tests.stage.test_known import QUICK
 
 Key = tuple[int, int]
@@ -70,7 +70,7 @@ def test_all_events_of_a_key_are_in_one_share_in_their_order(
     batches: list[list[Key]], shares: int, bytes_at_once: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        with EventShares(Path(folder), shares, bytes_at_once) as file:
+        with EventPartitions(Path(folder), shares, bytes_at_once) as file:
             first = 0
             for number, batch in enumerate(batches):
                 file.add(events(batch, first), first + pa.array(range(len(batch))).to_numpy(), number % 3)
@@ -111,7 +111,7 @@ def test_keys_that_are_not_those_that_were_written_are_not_read(tmp_path: Path, 
 def test_digests_that_are_not_those_that_were_written_are_not_read(tmp_path: Path) -> None:
     record = np.dtype([("digest", "u1", 32), ("place", "<u8")])
     records = np.zeros(50, record)
-    files = ShareFiles(tmp_path / "identifiers", record)
+    files = DigestPartitions(tmp_path / "identifiers", record)
     files.add("email", records[:20])
     files.add("email", records[20:])
     files.finish()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.core.json_strings import change_strings, is_json
 from connector.destinations.tiktok.guard import breach_of_events
-from connector.json_strings import change_strings, is_json
 from connector.transform.template import Column, DataTemplate
 from tests.plain import DIALLED_BEYOND_ASCII, HARMLESS_AT, HIDDEN
 from tests.reference import Settings

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connector.hashed import EVENTS
-from connector.ledger.left_out import left_out
+from connector.core.hashed import EVENTS
+from connector.ledger.excluded_rows import left_out
 from connector.transform.events import left_out_rows
 from tests.pipeline.stages import NOW, staged_in
 from tests.reference import Settings

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.redaction import without_dialled
+from connector.core.redaction import without_dialled
 from connector.transform.own_phone import is_number_in
 from connector.transform.plain_ids import is_plain
 

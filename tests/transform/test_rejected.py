@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from connector.hashed import HashedRows
-from connector.transform import rejected
-from connector.transform.rejected import Gathered, Rejected
+from connector.core.hashed import HashedRows
+from connector.transform import excluded as rejected
+from connector.transform.excluded import ExcludedCollector, Rejected
 from connector.transform.stream import hash_rows
 from connector.transform.template import Column, DataTemplate
 from tests.reference import Settings
@@ -81,7 +81,7 @@ def test_a_row_of_which_nothing_can_be_kept_keeps_its_reason() -> None:
     names = sorted({f"c{index}" for index in transform.cleaning})
     row = pa.table({**dict.fromkeys(names, bad), "row_number": pa.array([5], pa.int64())})
     row = row.set_column(names.index("c0"), "c0", pa.array([NOW], pa.int64()))
-    with Gathered(transform) as gathered:
+    with ExcludedCollector(transform) as gathered:
         assert gathered.add(Rejected(row, pa.array([3], pa.uint8()).to_numpy())).num_rows == 0
         kept = gathered.rest().to_pylist()
     assert [(one["row"], one["outcome"]) for one in kept] == [(5, "rejected")]

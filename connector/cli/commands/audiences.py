@@ -9,7 +9,7 @@ from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
 
 if TYPE_CHECKING:
-    from connector.pipeline.audiences import AudienceView
+    from connector.destinations.tiktok.audience.status import AudienceView
 
 NameOrId = Annotated[str, typer.Argument(metavar="NAME", help="The name of the audience, or its id.")]
 
@@ -58,7 +58,7 @@ def show(
     debug: DebugOption = False,
 ) -> None:
     """Show one audience, with its size at TikTok."""
-    from connector.pipeline.audiences import show_audience
+    from connector.destinations.tiktok.audience.status import show_audience
 
     found = show_audience(open_project(project, target), name)
     if json_output:
@@ -70,7 +70,7 @@ def show(
 
 
 def _list(project: ProjectOption, target: TargetOption, json_output: bool) -> None:
-    from connector.pipeline.audiences import known_audiences, sent_to_simulator
+    from connector.destinations.tiktok.audience.status import known_audiences, sent_to_simulator
 
     opened = open_project(project, target)
     found = known_audiences(opened)

@@ -13,8 +13,8 @@ from connector.cli.options import DebugOption, JsonOption, ProjectOption, Target
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from connector.pipeline.authorisation import Login
-    from connector.pipeline.credentials import Access, Standing
+    from connector.destinations.tiktok.credential_status import Access, CredentialStatus
+    from connector.destinations.tiktok.login import Login
 
 PORT = 8789
 """Beside those of `connector simulate`, `connector start` and `connector console`: 8787, 8788, 8790."""
@@ -69,7 +69,7 @@ def login(
     debug: DebugOption = False,
 ) -> None:
     """Authorize the credential's app on TikTok's page, store the grant, and list the ad accounts it may use."""
-    from connector.pipeline.authorisation import log_in
+    from connector.destinations.tiktok.login import log_in
 
     access = _access(project, target, credential, changing="auth login")
     given = _code(access, code, port, redirect_uri)
@@ -85,7 +85,7 @@ def status(
     debug: DebugOption = False,
 ) -> None:
     """Show the state of a credential: kind, source, last refresh, expiry. Shows no secret and does not ask TikTok."""
-    from connector.pipeline.credentials import standing
+    from connector.destinations.tiktok.credential_status import standing
 
     _tell(standing(_access(project, target, credential)), json_output)
 
@@ -99,14 +99,14 @@ def refresh(
     debug: DebugOption = False,
 ) -> None:
     """Refresh a credential's grant now."""
-    from connector.pipeline import authorisation
+    from connector.destinations.tiktok import login as authorisation
 
     _tell(authorisation.refresh(_access(project, target, credential, changing="auth refresh")), json_output)
 
 
 def _access(project: Path | None, target: str | None, credential: str, changing: str | None = None) -> "Access":
-    from connector.pipeline.credentials import access_of
-    from connector.runs.access import check_credential
+    from connector.destinations.tiktok.credential_status import access_of
+    from connector.privacy.access import check_credential
 
     opened = open_project(project, target)
     access = access_of(opened, credential)
@@ -119,7 +119,7 @@ def _code(access: "Access", code: str | None, port: int, redirect_uri: str | Non
     """As it was given; else as it is pasted, where the browser cannot lead back here; else as it arrives."""
     from pydantic import SecretStr
 
-    from connector.pipeline.authorisation import pasted_code, received_code
+    from connector.destinations.tiktok.login import pasted_code, received_code
 
     if code and code != "-":
         return SecretStr(code)
@@ -151,7 +151,7 @@ def _tell_login(done: "Login", json_output: bool) -> None:
         say(f"The grant is stored. Its ad accounts could not be listed. {done.why_not}")
 
 
-def _tell(standing: "Standing", json_output: bool) -> None:
+def _tell(standing: "CredentialStatus", json_output: bool) -> None:
     if json_output:
         out_json(standing.as_json())
         return

@@ -28,7 +28,7 @@ def compile_(
     debug: DebugOption = False,
 ) -> None:
     """Print the SQL of a run: the query, and the transform of its result. Asks the warehouse for the columns."""
-    from connector.pipeline.validate import compiled_sql
+    from connector.inspection.validate import compiled_sql
 
     opened = open_project(project, target)
     compiled = compiled_sql(opened, name)

@@ -9,7 +9,7 @@ from connector.cli.failures import FAILED, reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
 
 if TYPE_CHECKING:
-    from connector.pipeline.destination_checks import Tested
+    from connector.inspection.destinations import Tested
 
 DestinationArgument = Annotated[str, typer.Argument(metavar="NAME", help="The destination.")]
 CodeOption = Annotated[
@@ -36,7 +36,7 @@ def list_(
     debug: DebugOption = False,
 ) -> None:
     """List the destinations, and where each sends to. Does not ask TikTok."""
-    from connector.pipeline.destinations import listed_destinations
+    from connector.inspection.destinations import listed_destinations
 
     opened = open_project(project, target)
     listed = listed_destinations(opened)
@@ -62,7 +62,7 @@ def test(
     debug: DebugOption = False,
 ) -> None:
     """Ask TikTok whether the token, the ad account and the event source are right, and whether the token may write."""
-    from connector.pipeline.destination_checks import tested_destination
+    from connector.inspection.destinations import tested_destination
 
     tested = tested_destination(open_project(project, target), name, test_event_code)
     if json_output:

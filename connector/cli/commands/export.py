@@ -44,7 +44,7 @@ def export(
 ) -> None:
     """Export runs, batches, requests, rejected rows and values as tables: to Parquet files, or to a warehouse."""
     from connector.cli.since import moment
-    from connector.pipeline.export import export_to_files, export_to_warehouse, files_for
+    from connector.reporting.export.export import export_to_files, export_to_warehouse, files_for
 
     begun = moment(since, datetime.now(UTC)) if since else None
     opened = open_project(nearest(context, project))

@@ -49,7 +49,7 @@ def forget(
     debug: DebugOption = False,
 ) -> None:
     """Suppress a person in all future runs, find the events that were sent about them, and write a receipt."""
-    from connector.pipeline.forget import Person, forget_person
+    from connector.privacy.forget import Person, forget_person
 
     opened = open_project(project, target)
     if output:

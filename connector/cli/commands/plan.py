@@ -33,7 +33,7 @@ def plan(
     debug: DebugOption = False,
 ) -> None:
     """Read and check the whole result, and count what a run would send. Sends nothing."""
-    from connector.pipeline.plan import plan_orchestration
+    from connector.inspection.plan import plan_orchestration
 
     planned = plan_orchestration(open_project(project, target), name)
     if json_output:

@@ -37,7 +37,7 @@ def preview(
     debug: DebugOption = False,
 ) -> None:
     """Show the first requests as TikTok would get them, and the first excluded rows. Sends nothing."""
-    from connector.pipeline.preview import preview_orchestration
+    from connector.inspection.preview import preview_orchestration
 
     shown = preview_orchestration(open_project(project, target), name, rows)
     if json_output:

@@ -9,8 +9,8 @@ from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, NameArgument, ProjectOption, open_project
 
 if TYPE_CHECKING:
-    from connector.pipeline.looks import Plan
-    from connector.pipeline.promote import Promotion
+    from connector.inspection.plan import Plan
+    from connector.inspection.promote import Promotion
 
 FromOption = Annotated[str, typer.Option("--from", metavar="T", help="The target to compare from.")]
 ToOption = Annotated[str, typer.Option("--to", metavar="T", help="The target to compare with.")]
@@ -34,7 +34,7 @@ def promote(
 
     The last line is the command that runs the orchestration under the second target.
     """
-    from connector.pipeline.promote import compare_targets
+    from connector.inspection.promote import compare_targets
 
     compared = compare_targets(open_project(project), name, from_, to)
     if json_output:

@@ -37,7 +37,7 @@ def rejects(
 ) -> None:
     """Write the rejected rows of a run, with their reasons and without identifiers."""
     from connector.ledger.project_ledger import run_named
-    from connector.pipeline.rejects import write_rejects
+    from connector.reporting.rejects import write_rejects
 
     opened = open_project(project)
     if output is None:

@@ -31,8 +31,8 @@ def report(
     debug: DebugOption = False,
 ) -> None:
     """Write one run as a self-contained HTML page with plots, without identifiers."""
-    from connector.pipeline.insight import insight_of
-    from connector.report.page import page
+    from connector.reporting.html.page import page
+    from connector.reporting.run_details import insight_of
 
     opened = open_project(project)
     if output is not None:

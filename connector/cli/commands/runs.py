@@ -18,9 +18,9 @@ from connector.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from connector.core.outcomes import RunStatus
     from connector.ledger.records import RequestRecord, RunRecord
-    from connector.outcomes import RunStatus
-    from connector.pipeline.trend import Trend
+    from connector.reporting.trend import Trend
 
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs to list.")]
 LinesOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many lines to show.")]
@@ -71,10 +71,10 @@ def list_(
     from datetime import UTC, datetime
 
     from connector.cli.since import moment
-    from connector.pipeline.history import Wanted, latest_runs
+    from connector.reporting.run_history import RunFilter, latest_runs
 
     begun = moment(since, datetime.now(UTC)) if since else None
-    wanted = Wanted(limit, orchestration, tuple(map(_status, status or ())), begun)
+    wanted = RunFilter(limit, orchestration, tuple(map(_status, status or ())), begun)
     found = latest_runs(open_project(nearest(context, project)), wanted)
     if json_output:
         out_json({"runs": [{**record.as_json(), "trend": trend and trend.as_json()} for record, trend in found]})
@@ -116,8 +116,8 @@ def _line(record: "RunRecord", trend: "Trend | None") -> tuple[str, ...]:
 
 def _status(text: str) -> "RunStatus":
     from connector.config.suggest import did_you_mean
+    from connector.core.outcomes import RunStatus
     from connector.errors import UsageError
-    from connector.outcomes import RunStatus
 
     if text not in list(RunStatus):
         known = ", ".join(RunStatus)
@@ -136,8 +136,8 @@ def show(
 ) -> None:
     """Show one run: rows by outcome, timeline, rejected rows, requests, match coverage, freshness and value."""
     from connector.cli.sections import sections
-    from connector.pipeline.history import requests_of
-    from connector.pipeline.insight import insight_of
+    from connector.reporting.run_details import insight_of
+    from connector.reporting.run_history import requests_of
 
     opened = open_project(nearest(context, project))
     insight = insight_of(opened, run_id)
@@ -191,7 +191,7 @@ def audit(
     debug: DebugOption = False,
 ) -> None:
     """List who used which command, and who was refused, latest first."""
-    from connector.pipeline.history import audit_lines
+    from connector.reporting.run_history import audit_lines
 
     lines = audit_lines(open_project(nearest(context, project)), limit)
     if json_output:

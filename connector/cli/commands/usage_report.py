@@ -34,8 +34,8 @@ def usage_report(
     debug: DebugOption = False,
 ) -> None:
     """Write what was delivered of marketplace data in a month, as CSV. Fill in impressions and spend yourself."""
-    from connector.pipeline.usage import COLUMNS
-    from connector.pipeline.usage import usage_report as report
+    from connector.destinations.tiktok.audience.usage_report import COLUMNS
+    from connector.destinations.tiktok.audience.usage_report import usage_report as report
 
     opened = open_project(project, target)
     if output is not None:

@@ -32,8 +32,8 @@ def validate(
     debug: DebugOption = False,
 ) -> None:
     """Check the project's files and list every mistake. Opens no connection without --connect."""
+    from connector.inspection.validate import validate_orchestrations
     from connector.notifications.notifier import check_notifications
-    from connector.pipeline.validate import validate_orchestrations
 
     opened = open_project(project, target)
     names = [name] if name else list(opened.orchestrations)

@@ -20,9 +20,9 @@ from connector.destinations.tiktok.answers import (
     rule_of,
     text_of,
 )
-from connector.destinations.tiktok.authorised import Authorised
 from connector.destinations.tiktok.codes import NO_PERMISSION, Rule
 from connector.destinations.tiktok.oauth import API
+from connector.destinations.tiktok.token_auth import Authorised
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, NoReply, Reply, Transport
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ConnectorError, NotPermitted

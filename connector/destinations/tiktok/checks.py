@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
+from connector.core.route import Route
 from connector.destinations.checks import Check, Outcome
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.endpoint import app_of
@@ -12,7 +13,6 @@ from connector.destinations.tiktok.oauth import Advertiser, App
 from connector.destinations.tiktok.redact import redact
 from connector.destinations.tiktok.settings import TikTokSettings
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, NotPermitted
-from connector.route import Route
 
 _Found = TypeVar("_Found")
 

@@ -12,9 +12,9 @@ from connector.config.network import DIRECT, Network
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.answers import THEN_RESUME, read_reply
-from connector.destinations.tiktok.authorised import Authorised
 from connector.destinations.tiktok.body import request_body
 from connector.destinations.tiktok.guard import breach_of_events, withheld
+from connector.destinations.tiktok.token_auth import Authorised
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
 
@@ -54,7 +54,7 @@ class EventsClient:
             body = request_body(batch, self._test_event_code)
             breach = breach_of_events(body)
         if breach:
-            return Answer(Verdict.WITHHELD, message=withheld(breach, batch))
+            return Answer(Verdict.BLOCKED, message=withheld(breach, batch))
         return self._authorised.ask(lambda token: self._asked(body, token))
 
     def _asked(self, body: bytes, token: SecretStr) -> Answer:

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from connector.config.credential import Credential
 from connector.config.network import DIRECT, Network
 from connector.destinations.tiktok.client import EventsClient
-from connector.destinations.tiktok.kept import Kept, TokenFile
 from connector.destinations.tiktok.oauth import REFRESH_PATH, App, Granted, OAuth
-from connector.destinations.tiktok.renewal import KeptTokens
+from connector.destinations.tiktok.token_refresh import RefreshingTokens
+from connector.destinations.tiktok.token_store import Grant, TokenFile
 from connector.destinations.tiktok.tokens import FixedToken, Tokens, sendable_token
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Transport
 from connector.errors import ConfigurationError
@@ -76,20 +76,20 @@ def tokens_of(
     return FixedToken(token)
 
 
-def kept_tokens(credential: Credential, file: TokenFile, url: str, network: Network = DIRECT) -> KeptTokens:
+def kept_tokens(credential: Credential, file: TokenFile, url: str, network: Network = DIRECT) -> RefreshingTokens:
     """The grant of a credential that has an app; refreshed at `url`."""
 
     def refresh(refresh_token: SecretStr) -> Granted:
         with asking(credential, url, network) as oauth:
             return oauth.refresh(refresh_token)
 
-    return KeptTokens(as_written(credential), file, refresh)
+    return RefreshingTokens(as_written(credential), file, refresh)
 
 
-def as_written(credential: Credential) -> Kept:
+def as_written(credential: Credential) -> Grant:
     """The grant as the project file has it. Raises ConfigurationError for a token that no header can hold."""
     token = credential.access_token
-    return Kept(access_token=sendable_token(token) if token else None, refresh_token=credential.refresh_token)
+    return Grant(access_token=sendable_token(token) if token else None, refresh_token=credential.refresh_token)
 
 
 @contextmanager

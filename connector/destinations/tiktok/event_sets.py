@@ -8,7 +8,7 @@ from connector.errors import AccountRefused, ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
-class WantedEventSet:
+class EventSetSpec:
     """The event set as the project file has it: an id or a name, or both; `auto_tracking` None: as it is."""
 
     event_set_id: str | None
@@ -17,10 +17,10 @@ class WantedEventSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Intended:
+class EventSetPlan:
     """What was found (None: nothing), and what would be changed: `creates` it, or `switches` its auto_tracking."""
 
-    wanted: WantedEventSet
+    wanted: EventSetSpec
     found: EventSet | None
     switches: bool
 
@@ -43,7 +43,7 @@ class Intended:
         return replace(self.found, auto_tracking=tracks)
 
 
-def intended(sources: EventSources, wanted: WantedEventSet) -> Intended:
+def intended(sources: EventSources, wanted: EventSetSpec) -> EventSetPlan:
     """Looks for the event set and changes nothing.
 
     Raises ConfigurationError where the id belongs to another name, or the name to several; AccountRefused where the id
@@ -51,7 +51,7 @@ def intended(sources: EventSources, wanted: WantedEventSet) -> Intended:
     """
     found = _by_id(sources, wanted.event_set_id, wanted.name) if wanted.event_set_id else _by_name(sources, wanted.name)
     differs = found is not None and wanted.auto_tracking not in {None, found.auto_tracking}
-    return Intended(wanted, found, differs)
+    return EventSetPlan(wanted, found, differs)
 
 
 def _by_id(sources: EventSources, event_set_id: str, name: str | None) -> EventSet:

@@ -24,8 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.catalogue import PARAMETERS, Plain
-from connector.delivery.batch import Batch
-from connector.redaction import (
+from connector.core.redaction import (
     ESCAPED,
     PERCENT_ENCODED,
     SPACED_PHONE,
@@ -33,7 +32,8 @@ from connector.redaction import (
     holds_address,
     without_dialled,
 )
-from connector.typography import UNUSUAL_IN_BYTES
+from connector.core.typography import UNUSUAL_IN_BYTES
+from connector.delivery.batch import Batch
 
 _UNNAMED = "a property"
 EMAIL, PHONE, NO_DIGEST = "an e-mail address", "a phone number", "something else than a SHA-256"

@@ -15,15 +15,15 @@ from typing import Self
 from pydantic import SecretStr
 
 from connector.config.network import DIRECT, Network
+from connector.core.route import Action, Operation, Route
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.answers import THEN_RESUME, Envelope, read_reply, rule_of
-from connector.destinations.tiktok.authorised import Authorised
 from connector.destinations.tiktok.codes import AUDIENCES_SCOPE, EVENTS_SCOPE, NO_PERMISSION, WRONG_SCOPE, Rule
 from connector.destinations.tiktok.guard import breach_of_members, withheld
+from connector.destinations.tiktok.token_auth import Authorised
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
-from connector.route import Action, Operation, Route
 
 SEGMENT_MAPPING = "/open_api/v1.3/segment/mapping/"
 SCHEMAS = {"email": "EMAIL_SHA256", "phone": "PHONE_SHA256", "idfa": "IDFA_SHA256", "aaid": "AAID_SHA256"}
@@ -78,7 +78,7 @@ class MappingClient:
         """Send the batch once, unless it holds what may not leave. Raises for nothing that anybody answers."""
         body = mapping_body(batch, self._advertiser_ids[batch.route.resource_id])
         if breach := breach_of_members(body):
-            return Answer(Verdict.WITHHELD, message=withheld(breach, batch))
+            return Answer(Verdict.BLOCKED, message=withheld(breach, batch))
         return self._authorised.ask(lambda token: self._asked(body, token))
 
     def close(self) -> None:

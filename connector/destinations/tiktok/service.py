@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import REAL_TIME, RetryPolicy, Timing
-from connector.delivery.repeating import Repeating
+from connector.delivery.retry_loop import RetryLoop
 from connector.destinations.policy import retry_policy
 from connector.destinations.tiktok.account import CALLS_PER_SECOND, AccountClient
 from connector.destinations.tiktok.client import EventsClient
@@ -59,7 +59,7 @@ def open_account(
     The simulator, where it is asked for, lives as long as the client and begins anew each time. Raises
     ConfigurationError or AuthorisationError where there is no token to use.
     """
-    repeat = Repeating(
+    repeat = RetryLoop(
         policy or retry_policy(destination),
         AdaptiveLimiter(CALLS_PER_SECOND, timing.clock),
         timing,
@@ -82,7 +82,7 @@ class AudienceService:
     account: AccountClient
     mapping: Callable[[Mapping[str, Sequence[str]]], MappingClient]
     """A client that changes audiences, by the ad accounts of each."""
-    repeat: Repeating
+    repeat: RetryLoop
     """Makes a request until its answer is final."""
 
 
@@ -94,7 +94,7 @@ def open_audience_service(
 
     Raises ConfigurationError or AuthorisationError where there is no token to use.
     """
-    repeat = Repeating(retry_policy(destination), AdaptiveLimiter(CALLS_PER_SECOND), REAL_TIME, stop)
+    repeat = RetryLoop(retry_policy(destination), AdaptiveLimiter(CALLS_PER_SECOND), REAL_TIME, stop)
     with _address(destination, observer) as url:
         simulator_url = url if destination.api_url == SIMULATOR else None
         tokens = _tokens(destination, state_directory, simulator_url)

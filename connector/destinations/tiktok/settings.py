@@ -6,15 +6,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
+from connector.config.addresses import SIMULATOR, TIKTOK, ApiUrl, Zone
 from connector.config.credential import Credential
 from connector.config.data_marketplace import DataMarketplace
 from connector.config.destination import DestinationSettings
 from connector.config.fields import Switch, Text, Words, number, one_of, pattern, some_of, text, whole
 from connector.config.network import File, Network, ProxyUrl
-from connector.config.places import SIMULATOR, TIKTOK, ApiUrl, Zone
 from connector.config.render import has_placeholder
 from connector.config.settings import Complaint
-from connector.vocabulary import EMAIL_RULES
+from connector.core.vocabulary import EMAIL_RULES
 
 _DIGITS = "[0-9]{1,40}"
 LONGEST_AUDIENCE_NAME = 70

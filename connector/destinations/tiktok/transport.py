@@ -14,8 +14,8 @@ import httpx
 from pydantic import SecretStr
 
 from connector import __version__
-from connector.clients import is_loopback
 from connector.config.network import DIRECT, Network
+from connector.core.clients import is_loopback
 from connector.delivery.answer import Answer, Verdict
 from connector.destinations.tiktok.deadline import Backend, Deadline
 from connector.errors import ConfigurationError

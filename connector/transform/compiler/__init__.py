@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from connector.catalogue import BY_NAME, PARAMETERS, Kind
-from connector.hashed import MATCHED_BY
-from connector.outcomes import REASONS, WARNINGS, RowWarning
+from connector.core.hashed import MATCHED_BY
+from connector.core.outcomes import REASONS, WARNINGS, RowWarning
 from connector.transform.binding import Binding
 from connector.transform.compiler import amounts, event, identity, payload, rejected_columns
 from connector.transform.compiler.context import Context, Level

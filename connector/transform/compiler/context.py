@@ -6,7 +6,7 @@ from enum import IntEnum
 import pyarrow as pa
 
 from connector.catalogue import BY_NAME, PARAMETERS, Kind, Parameter, Plain
-from connector.outcomes import Reason, RowWarning
+from connector.core.outcomes import Reason, RowWarning
 from connector.transform.binding import (
     WITHOUT_PLACEHOLDERS,
     Binding,

@@ -3,7 +3,8 @@
 import pyarrow as pa
 
 from connector.catalogue import BY_NAME
-from connector.outcomes import Reason, RowWarning
+from connector.core.outcomes import Reason, RowWarning
+from connector.core.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.compiler.identity import Identifier
 from connector.transform.compiler.values import read_of
@@ -12,7 +13,6 @@ from connector.transform.sql.identity import is_inexact
 from connector.transform.sql.json import json_text
 from connector.transform.sql.text import ID_LENGTH, is_one_of, is_text, number_text, quote, text_of
 from connector.transform.sql.times import is_day, local_day, unix_seconds
-from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 _ID_FORMS = "CASE event_source WHEN 'web' THEN '[A-Za-z0-9]+' ELSE '[0-9]+' END"
 _SEPARATOR = "chr(31)"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from connector.catalogue import IDENTIFIERS, PARAMETERS, Kind, Parameter
-from connector.hashed import PERSON_DIGITS
-from connector.outcomes import Reason, RowWarning
+from connector.core.hashed import PERSON_DIGITS
+from connector.core.outcomes import Reason, RowWarning
 from connector.transform.binding import WITHOUT_PLACEHOLDERS, Field, is_list
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.phone_regions import put_country_of_phones, put_unknown_country, region_placeholders

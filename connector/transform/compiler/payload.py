@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 
 from connector.catalogue import CONTENTS, PARAMETERS, PROPERTIES, USER, Kind, Parameter, Plain
-from connector.redaction import anonymous
+from connector.core.redaction import anonymous
 from connector.transform.binding import Field
 from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.compiler.identity import Identifier

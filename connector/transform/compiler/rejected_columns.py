@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 
 from connector.catalogue import BY_NAME, NUMBERS, PARAMETERS, Kind, Parameter, Plain
-from connector.redaction import ANY_NUMBER, DIALLED_PHONE, REDACTED, SPACED_PHONE, TIME_OR_AMOUNT, WRITTEN_PHONE
+from connector.core.redaction import ANY_NUMBER, DIALLED_PHONE, REDACTED, SPACED_PHONE, TIME_OR_AMOUNT, WRITTEN_PHONE
 from connector.transform.compiler.context import Context, Level
 from connector.transform.compiler.identity import Identifier
 from connector.transform.sql.functions import ANONYMOUS

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from connector.catalogue import PARAMETERS, Kind, Parameter, Plain
-from connector.outcomes import RowWarning
+from connector.core.outcomes import RowWarning
+from connector.core.vocabulary import ISO_CURRENCIES, LISTED_CURRENCIES
 from connector.transform.compiler.context import Context, Level
 from connector.transform.sql.identity import (
     cleaned_name,
@@ -23,7 +24,6 @@ from connector.transform.sql.network import is_public, without_prefix
 from connector.transform.sql.numbers import is_bad, is_negative, json_number, narrow, wide
 from connector.transform.sql.text import guarded, is_code, is_one_of, is_text, lower, quote, strip
 from connector.transform.sql.times import unix_seconds
-from connector.vocabulary import ISO_CURRENCIES, LISTED_CURRENCIES
 
 _OFTEN_PAID = ("USD", "EUR", "GBP", "JPY", "CAD", "AUD", "BRL", "MXN", "IDR")
 

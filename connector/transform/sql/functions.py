@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb.func import ARROW, SPECIAL
 
-from connector.countries import alpha2
-from connector.redaction import anonymous, without_addresses, without_dialled, without_written
+from connector.core.countries import alpha2
+from connector.core.redaction import anonymous, without_addresses, without_dialled, without_written
 from connector.transform.emails import email_digests
 from connector.transform.own_phone import is_number_in
 from connector.transform.phones import phone_digests, phone_region

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from connector.countries import ALPHA2
+from connector.core.countries import ALPHA2
+from connector.core.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
 from connector.transform.derived import national_column, number_column
 from connector.transform.emails import LONGEST_NAME, PLAIN, WITHOUT_PLUS_AND_DOTS
 from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.phones import FAST_E164, NO_DIGIT, SEPARATORS, home_spellings, national_pattern
 from connector.transform.sql.functions import COUNTRY_CODE, EMAIL_DIGESTS, PHONE_DIGESTS, PHONE_DIGESTS_IN, POSTAL_CODE
 from connector.transform.sql.text import WHITE_SPACE_CLASS, is_code, is_text, lower, quote, text_of
-from connector.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
 
 _ATOM = "[a-zA-Z0-9_+-]+"
 _LABEL = "[a-zA-Z0-9]+(?:-+[a-zA-Z0-9]+)*"

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
-from connector.addresses import AT_IN_BRACKETS
 from connector.catalogue import Plain
-from connector.redaction import (
+from connector.core.addresses import AT_IN_BRACKETS
+from connector.core.redaction import (
     BESIDE_SIMPLE,
     DIALLED_PHONE,
     ESCAPED,
@@ -19,6 +19,7 @@ from connector.redaction import (
     SPACED_PHONE,
     WRITTEN_PHONE,
 )
+from connector.core.typography import CONTROLS, UNUSUAL
 from connector.transform.sql.functions import (
     ANONYMOUS,
     DECIMAL_TEXT,
@@ -28,7 +29,6 @@ from connector.transform.sql.functions import (
     WITHOUT_DIALLED,
     WITHOUT_WRITTEN,
 )
-from connector.typography import CONTROLS, UNUSUAL
 
 _WHITE_SPACE = (
     *range(0x09, 0x0E),

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from connector.outcomes import Reason, RowWarning, RunStatus, Skip
+from connector.core.outcomes import Reason, RowWarning, RunStatus, Skip
 from tests.docs.generated.tables import attribute_docs, table
 
 EXIT_CODES = {

@@ -12,7 +12,7 @@ from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.destinations.tiktok.settings import AudienceSettings, copy_name
 from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import AudienceRecord, NamedPlace, Scope
+from connector.ledger.records import AudienceRecord, RemoteKey, Scope
 
 KIND = "audience"
 
@@ -124,8 +124,8 @@ def _copy(
     return Copy(next(same, None), audience.audience_id, audience.name, ids)
 
 
-def _place(destination: AudienceSettings, target: str, name: str, ids: tuple[str, ...]) -> NamedPlace:
-    return NamedPlace(KIND, target, destination.api_url, ids[0], name or destination.audience_id or "")
+def _place(destination: AudienceSettings, target: str, name: str, ids: tuple[str, ...]) -> RemoteKey:
+    return RemoteKey(KIND, target, destination.api_url, ids[0], name or destination.audience_id or "")
 
 
 def settings_of(project: Project, name: str) -> DestinationSettings | None:

@@ -10,14 +10,16 @@ from typing import Any
 import pyarrow as pa
 
 from connector.catalogue import AUDIENCES, Catalogue, Parameter
+from connector.config.addresses import SIMULATOR
 from connector.config.orchestration import Orchestration
-from connector.config.places import SIMULATOR
 from connector.config.project import Project
+from connector.core.hashed import HashedMembers
+from connector.core.route import Action
 from connector.destinations.base import Attempt, Capabilities, Preview, StageContext
-from connector.destinations.cautions import unmapped_columns
 from connector.destinations.checks import CheckedDestination
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
+from connector.destinations.setting_notes import unmapped_columns
 from connector.destinations.tiktok.audience.accounts import (
     arrange_accounts,
     businesses_left,
@@ -36,21 +38,19 @@ from connector.destinations.tiktok.audience.sending import ChangeCodec, refused_
 from connector.destinations.tiktok.audience.stage import Intent, StagedMembers, people_of, stage_members
 from connector.destinations.tiktok.audience.suppression import skip_suppressed, suppressed_by, without_suppressed
 from connector.destinations.tiktok.audience.transform import MemberCompiler, compile_rows
-from connector.destinations.tiktok.cautions import id_cautions
+from connector.destinations.tiktok.batch_data import units
+from connector.destinations.tiktok.id_notes import id_cautions
 from connector.destinations.tiktok.mapping import SCHEMAS
 from connector.destinations.tiktok.service import AudienceService, open_audience_service
 from connector.destinations.tiktok.settings import AudienceSettings
-from connector.destinations.tiktok.units import units
-from connector.errors import ConfigurationError, Problem, StopResumable
-from connector.hashed import HashedMembers
+from connector.errors import ConfigurationError, Problem, ResumableError
 from connector.ledger.accounts import States
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import known_ledger
 from connector.ledger.records import OpenBatch, RunRecord
-from connector.route import Action
-from connector.stage.known import KeySet
 from connector.staging.sending import BatchCodec
 from connector.staging.staged import Staged
+from connector.staging.storage.prefix_filter import KeySet
 from connector.transform.binding import Binding
 from connector.transform.rules import MemberRules
 from connector.transform.template import DataTemplate
@@ -230,7 +230,7 @@ class TikTokAudience:
         """See `Destination.preflight`: the audience must still be that of this destination."""
         known = {copy.audience_id for copy in targets.copies}
         if gone := {batch.record.route.resource_id for batch in batches} - known:
-            raise StopResumable(
+            raise ResumableError(
                 f"Run {run_id} was staged for the audience {min(gone)}, which is no longer that of this destination."
             )
 

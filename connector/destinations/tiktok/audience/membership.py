@@ -13,24 +13,24 @@ from shutil import rmtree
 import numpy as np
 import numpy.typing as npt
 
+from connector.core.hashed import ID_TYPES
+from connector.core.route import Action
 from connector.destinations.tiktok.audience.copies import Copy
-from connector.errors import CorruptStage, StopResumable
-from connector.hashed import ID_TYPES
+from connector.errors import CorruptStage, ResumableError
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import MemberShare, SettledChange
-from connector.route import Action
-from connector.stage.digests import (
+from connector.ledger.records import AcknowledgedChange, MemberPartition
+from connector.staging.storage.digest_partitions import (
     DIGEST_BYTES,
     SHARES,
+    DigestPartitions,
     Digests,
-    ShareFiles,
     digests_from,
     distinct,
     in_order,
     keys_of,
     repeats,
 )
-from connector.stage.known import KeySet
+from connector.staging.storage.prefix_filter import KeySet
 
 NOTHING, IN, OUT, DOUBTFUL = 0, 1, 2, 3
 SENT = np.dtype([("digest", "u1", DIGEST_BYTES), ("fate", "u1")])
@@ -46,21 +46,21 @@ def members_known(ledger: Ledger) -> Known:
     lookup = _share_lookup(ledger)
 
     def known(copy: Copy, id_type: str, share: int) -> tuple[Digests, Digests]:
-        found = lookup(copy.key, id_type, share) if copy.key is not None else MemberShare()
+        found = lookup(copy.key, id_type, share) if copy.key is not None else MemberPartition()
         return digests_from(found.digests), digests_from(found.doubtful)
 
     return known
 
 
-def _share_lookup(ledger: Ledger) -> Callable[[int, str, int], MemberShare]:
+def _share_lookup(ledger: Ledger) -> Callable[[int, str, int], MemberPartition]:
     """Return a lookup of shares, which reads a small audience in one query when it is first asked for."""
     small = cache(lambda audience: ledger.members.all_shares(audience, SMALL_AUDIENCE))
 
-    def lookup(audience: int, id_type: str, share: int) -> MemberShare:
+    def lookup(audience: int, id_type: str, share: int) -> MemberPartition:
         shares = small(audience)
         if shares is None:
             return ledger.members.share(audience, id_type, share)
-        return shares.get((id_type, share), MemberShare())
+        return shares.get((id_type, share), MemberPartition())
 
     return lookup
 
@@ -69,20 +69,20 @@ def settle_changes(ledger: Ledger, audience: int, state_directory: Path) -> None
     """Apply what was sent to an audience to its members, using a folder of the state directory meanwhile.
 
     A process that dies within it loses nothing: the next one does all of it again, to the same end. Whoever calls it
-    holds the audience's lock. Raises StopResumable where the disk fails: it is no fault of a run's stage.
+    holds the audience's lock. Raises ResumableError where the disk fails: it is no fault of a run's stage.
     """
     try:
         _settle(ledger, audience, state_directory / "members" / str(audience))
     except (OSError, CorruptStage) as error:
         fault = error.fault if isinstance(error, CorruptStage) else error.strerror or error
-        raise StopResumable(
+        raise ResumableError(
             f"What was sent of the audience could not be settled: {fault}. Fix this, then run `connector run`."
         ) from None
 
 
 def _settle(ledger: Ledger, audience: int, folder: Path) -> None:
     rmtree(folder, ignore_errors=True)
-    files, last = ShareFiles(folder, SENT), 0
+    files, last = DigestPartitions(folder, SENT), 0
     for number, settled in ledger.members.changes(audience):
         _share_out(files, settled)
         last = number
@@ -93,9 +93,9 @@ def _settle(ledger: Ledger, audience: int, folder: Path) -> None:
         ledger.members.settled(audience, last)
 
 
-def _apply(ledger: Ledger, audience: int, files: ShareFiles) -> None:
+def _apply(ledger: Ledger, audience: int, files: DigestPartitions) -> None:
     lookup = _share_lookup(ledger)
-    changed: dict[tuple[str, int], MemberShare] = {}
+    changed: dict[tuple[str, int], MemberPartition] = {}
     size = 0
     for id_type, share in product(ID_TYPES, range(SHARES)):
         changes = files.read(id_type, share)
@@ -110,7 +110,7 @@ def _apply(ledger: Ledger, audience: int, files: ShareFiles) -> None:
         ledger.members.keep(audience, changed)
 
 
-def _share_out(files: ShareFiles, settled: SettledChange) -> None:
+def _share_out(files: DigestPartitions, settled: AcknowledgedChange) -> None:
     change = settled.change
     counts = np.frombuffer(change.counts, "<u2").astype(np.int64)
     fates = np.repeat(_fates(settled, len(counts)), counts)
@@ -124,7 +124,7 @@ def _share_out(files: ShareFiles, settled: SettledChange) -> None:
             files.add(id_type, some)
 
 
-def _fates(settled: SettledChange, count: int) -> npt.NDArray[np.uint8]:
+def _fates(settled: AcknowledgedChange, count: int) -> npt.NDArray[np.uint8]:
     """What became of each unit of the change."""
     done = IN if settled.change.action is Action.ADD else OUT
     codes = {"delivered": done, "unknown": DOUBTFUL, "nothing": NOTHING}
@@ -134,14 +134,14 @@ def _fates(settled: SettledChange, count: int) -> npt.NDArray[np.uint8]:
     return fates
 
 
-def _after(before: MemberShare, changes: npt.NDArray[np.void]) -> MemberShare:
+def _after(before: MemberPartition, changes: npt.NDArray[np.void]) -> MemberPartition:
     """The share after changes, of which the last of each identifier stands."""
     order = in_order(changes["digest"])
     ordered = changes[order]
     latest = ordered[np.r_[~repeats(ordered["digest"])[1:], True]]
     changed = KeySet(keys_of(latest["digest"]))
     members, doubtful = digests_from(before.digests), digests_from(before.doubtful)
-    return MemberShare(
+    return MemberPartition(
         _with(members[~changed.has(keys_of(members))], latest[latest["fate"] == IN]),
         _with(doubtful[~changed.has(keys_of(doubtful))], latest[latest["fate"] == DOUBTFUL]),
     )

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.hashed import ID_TYPES, LEFT_OUT
+from connector.core.hashed import EXCLUDED_ROW, ID_TYPES
+from connector.core.route import Action
 from connector.ledger.records import MemberChange, OpenBatch
-from connector.route import Action
 from connector.staging.sending import NO_RECEIPT, Receipt
 
 Audiences = Mapping[str, int | None]
@@ -41,7 +41,7 @@ class ChangeCodec:
 
 
 def refused_rows(events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
-    """A row (schema LEFT_OUT) for each row of each unit (schema UNITS) that TikTok refused, with its digests."""
+    """A row (schema EXCLUDED_ROW) for each row of each unit (schema UNITS) that TikTok refused, with its digests."""
     rows = [
         (number, outcome, reason, said["code"], said["message"], _kept(kinds, digests))
         for numbers, kinds, digests, said in zip(
@@ -53,7 +53,7 @@ def refused_rows(events: pa.Table, *, outcome: str, reason: str, answers: pa.Tab
         )
         for number in numbers
     ]
-    return pa.Table.from_pylist([dict(zip(LEFT_OUT.names, row, strict=True)) for row in rows], schema=LEFT_OUT)
+    return pa.Table.from_pylist([dict(zip(EXCLUDED_ROW.names, row, strict=True)) for row in rows], schema=EXCLUDED_ROW)
 
 
 def _kept(kinds: list[int], digests: list[bytes]) -> str:

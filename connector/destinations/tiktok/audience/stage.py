@@ -17,33 +17,33 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from connector.core.disk import make_private_file, make_private_folder, sync
+from connector.core.hashed import EXCLUDED_ROW, ID_TYPES, MEMBERS, HashedMembers
+from connector.core.outcomes import Skip
+from connector.core.route import Action
 from connector.destinations.tiktok.audience.copies import Copy
+from connector.destinations.tiktok.batch_data import Identifiers, units
 from connector.destinations.tiktok.mapping import route_to
-from connector.destinations.tiktok.units import Identifiers, units
-from connector.disk import make_private_file, make_private_folder, sync
 from connector.errors import CorruptStage
-from connector.hashed import ID_TYPES, LEFT_OUT, MEMBERS, HashedMembers
-from connector.ledger.left_out import LeftOutWriter
+from connector.ledger.excluded_rows import ExcludedRowWriter
 from connector.ledger.records import BatchRecord
-from connector.outcomes import Skip
-from connector.route import Action
-from connector.stage.arrow_file import ArrowFile
-from connector.stage.checksums import checksum
-from connector.stage.digests import (
+from connector.staging.stage import Read
+from connector.staging.staged import Staged
+from connector.staging.storage.arrow_file import ArrowFile
+from connector.staging.storage.change_file import ADDED, DELETED, RESENT, ChangeFile
+from connector.staging.storage.checksums import checksum
+from connector.staging.storage.digest_partitions import (
     DIGEST_BYTES,
     SHARES,
+    DigestPartitions,
     Digests,
-    ShareFiles,
     distinct,
     in_order,
     keys_of,
     repeats,
 )
-from connector.stage.known import KeySet
-from connector.stage.open_files import OpenFiles
-from connector.stage.units import ADDED, DELETED, RESENT, UnitsFile
-from connector.staging.stage import Read
-from connector.staging.staged import Staged
+from connector.staging.storage.open_files import OpenFiles
+from connector.staging.storage.prefix_filter import KeySet
 
 ALONE_AT_ONCE = 100_000
 """Identifiers that are put into requests together: 12 MB of JSON."""
@@ -147,7 +147,7 @@ def stage_members(
     """
     make_private_folder(directory, exist_ok=False)
     counts = StagedMembers(by_copy={number: CopyCounts() for number in range(len(copies))})
-    staging = _Staging(directory, copies, intent, counts, LeftOutWriter(directory, "staging"))
+    staging = _Staging(directory, copies, intent, counts, ExcludedRowWriter(directory, "staging"))
     try:
         staging.read(rows, read)
         staging.compare(known)
@@ -166,14 +166,14 @@ class _Staging:
     copies: Sequence[Copy]
     intent: Intent
     staged: StagedMembers
-    left_out: LeftOutWriter
+    left_out: ExcludedRowWriter
     identifiers: int = 0
-    files: list[UnitsFile] = field(default_factory=list)
+    files: list[ChangeFile] = field(default_factory=list)
     flags_sum: int = 0
-    shares: ShareFiles = field(init=False)
+    shares: DigestPartitions = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shares = ShareFiles(self.directory / SHARE_FOLDER, WANTED)
+        self.shares = DigestPartitions(self.directory / SHARE_FOLDER, WANTED)
 
     def read(self, rows: Iterable[HashedMembers], told: Read) -> None:
         """Writes the people, and their identifiers by share, as they come."""
@@ -191,7 +191,7 @@ class _Staging:
                 told(self.staged.read)
         self.staged.warnings = +self.staged.warnings
 
-    def _share_out(self, members: pa.Table, shares: ShareFiles) -> None:
+    def _share_out(self, members: pa.Table, shares: DigestPartitions) -> None:
         self.staged.people += members.num_rows
         for name, some in people_of(members).items():
             records = np.empty(len(some.digests), WANTED)
@@ -204,8 +204,8 @@ class _Staging:
         """Says of each identifier, for each copy, whether it is new, and stages those that are to be deleted."""
         flags = self._flags("w+")
         with (
-            UnitsFile(self.directory, RESENT, self.intent.most_rows) as resent,
-            UnitsFile(self.directory, DELETED, self.intent.most_rows) as deleted,
+            ChangeFile(self.directory, RESENT, self.intent.most_rows) as resent,
+            ChangeFile(self.directory, DELETED, self.intent.most_rows) as deleted,
         ):
             for number in range(len(self.copies)):
                 for name in ID_TYPES:
@@ -217,7 +217,7 @@ class _Staging:
         self.files = [resent, deleted]
 
     def _compare(
-        self, flags: Flags, number: int, name: str, share: int, known: Known, resent: UnitsFile, deleted: UnitsFile
+        self, flags: Flags, number: int, name: str, share: int, known: Known, resent: ChangeFile, deleted: ChangeFile
     ) -> None:
         wanted = self.shares.read(name, share)
         copy, counts = self.copies[number], self.staged.by_copy[number]
@@ -267,7 +267,7 @@ class _Staging:
         if checksum(flags) != self.flags_sum:
             raise CorruptStage(f"{self.directory / FLAGS} is damaged")
         place = 0
-        with UnitsFile(self.directory, ADDED, self.intent.most_rows) as added:
+        with ChangeFile(self.directory, ADDED, self.intent.most_rows) as added:
             for members in self._people():
                 people = people_of(members)
                 here = {}
@@ -278,7 +278,7 @@ class _Staging:
             added.finish()
         self.files = [added, *self.files]
 
-    def _put(self, added: UnitsFile, rows: pa.Array, people: dict[str, Identifiers], flags: dict[str, Flags]) -> None:
+    def _put(self, added: ChangeFile, rows: pa.Array, people: dict[str, Identifiers], flags: dict[str, Flags]) -> None:
         action = Action.DELETE if self.intent.mode == "remove" else Action.ADD
         chosen = [
             {name: _where(some, flags[name][number] == NEW) for name, some in people.items()}
@@ -317,7 +317,7 @@ class _Staging:
         self.staged.skips[reason.value] += count
         same = [pa.repeat("skipped", count), pa.repeat(reason.value, count)]
         said = [pa.nulls(count, pa.int32()), pa.nulls(count, pa.string()), pa.repeat("{}", count)]
-        self.left_out.add(pa.table([rows, *same, *said], schema=LEFT_OUT))
+        self.left_out.add(pa.table([rows, *same, *said], schema=EXCLUDED_ROW))
 
     def finish(self) -> None:
         """Numbers the batches: deletions last, so that no audience is ever smaller than it has to be."""
@@ -343,7 +343,7 @@ class _Staging:
             yield from files.batches(PEOPLE)
 
 
-def _put_alone(file: UnitsFile, action: Action, copy: Copy, name: str, digests: Digests) -> None:
+def _put_alone(file: ChangeFile, action: Action, copy: Copy, name: str, digests: Digests) -> None:
     """Stages identifiers of one type, each by itself and of no row."""
     for start in range(0, len(digests), ALONE_AT_ONCE):
         some = digests[start : start + ALONE_AT_ONCE]

@@ -12,26 +12,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.config.project import Project
+from connector.core.hashed import EXCLUDED_ROW, ID_TYPES, HashedMembers
+from connector.core.outcomes import Skip
+from connector.core.route import Action
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.context import RunContext
 from connector.destinations.tiktok.audience.copies import destination_of_audience
 from connector.destinations.tiktok.audience.membership import settle_changes
 from connector.destinations.tiktok.audience.stage import people_of
+from connector.destinations.tiktok.batch_data import Identifiers, units
 from connector.destinations.tiktok.mapping import route_to
 from connector.destinations.tiktok.service import open_audience_service
-from connector.destinations.tiktok.units import Identifiers, units
 from connector.errors import ConnectorError
-from connector.hashed import ID_TYPES, LEFT_OUT, HashedMembers
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import AudienceRecord, MemberShare, OpenBatch, Part
+from connector.ledger.records import AudienceRecord, BatchSlice, MemberPartition, OpenBatch
 from connector.observer import Silent
-from connector.outcomes import Skip
-from connector.route import Action
-from connector.stage.digests import Digests, digests_from, keys_of
-from connector.stage.known import KeySet
-from connector.stage.reader import StageReader
 from connector.staging.recheck import open_events, skipped_parts
+from connector.staging.storage.digest_partitions import Digests, digests_from, keys_of
+from connector.staging.storage.prefix_filter import KeySet
+from connector.staging.storage.reader import StageReader
 
 NO_ROWS = pa.ListArray.from_arrays(pa.array([0, 0], pa.int32()), pa.array([], pa.int64()))
 
@@ -150,7 +150,7 @@ def _forget(ledger: Ledger, audience: AudienceRecord, id_type: str, digest: Dige
     before = ledger.members.share(audience.key, id_type, share)
     kept = [digests_from(some) for some in (before.digests, before.doubtful)]
     left = [some[~gone.has(keys_of(some))].tobytes() for some in kept]
-    ledger.members.keep(audience.key, {(id_type, share): MemberShare(*left)})
+    ledger.members.keep(audience.key, {(id_type, share): MemberPartition(*left)})
 
 
 def _digests(texts: Sequence[str]) -> Digests:
@@ -170,12 +170,12 @@ def _split(part: HashedMembers, about: npt.NDArray[np.bool_]) -> HashedMembers:
     count = len(rows)
     same = [pa.repeat("skipped", count), pa.repeat(Skip.SUPPRESSED.value, count)]
     nothing = [pa.nulls(count, pa.int32()), pa.nulls(count, pa.string()), pa.repeat("{}", count)]
-    left_out = pa.concat_tables([part.left_out, pa.table([rows, *same, *nothing], schema=LEFT_OUT)])
+    left_out = pa.concat_tables([part.left_out, pa.table([rows, *same, *nothing], schema=EXCLUDED_ROW)])
     kept = part.members.filter(pa.array(~about))
     return replace(part, members=kept, left_out=left_out, skips=Counter({Skip.SUPPRESSED.value: count}))
 
 
-def _skipped(stage: StageReader, batch: OpenBatch, suppressed: KeySet) -> Iterator[Part]:
+def _skipped(stage: StageReader, batch: OpenBatch, suppressed: KeySet) -> Iterator[BatchSlice]:
     staged = stage.events(batch.record.file, batch.record.place, batch.record.events)
     counts = pc.list_value_length(staged["digests"]).to_numpy()
     digests = digests_from(b"".join(staged["digests"].flatten().to_pylist()))

@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from connector.config.project import Project
+from connector.core.route import Route
+from connector.core.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.delivery.answer import Verdict
 from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.repeating import Repeating
+from connector.delivery.retry_loop import RetryLoop
 from connector.destinations.checks import Check, CheckedDestination, Outcome
 from connector.destinations.policy import brief_policy
 from connector.destinations.tiktok.account import AccountClient
@@ -20,17 +22,15 @@ from connector.destinations.tiktok.checks import (
     checked,
 )
 from connector.destinations.tiktok.endpoint import SIMULATOR
-from connector.destinations.tiktok.event_sets import Intended
+from connector.destinations.tiktok.event_sets import EventSetPlan
 from connector.destinations.tiktok.events.event_set import forget_what_is_gone, is_wanted, look_for, place_of
 from connector.destinations.tiktok.events.preflight import proof_of
 from connector.destinations.tiktok.service import open_account, open_service
 from connector.destinations.tiktok.settings import EventsSettings
-from connector.destinations.tiktok.trial import trial_batch
+from connector.destinations.tiktok.test_event import trial_batch
 from connector.errors import ConfigurationError
 from connector.ledger.project_ledger import known_ledger, ledger_of
 from connector.observer import Silent
-from connector.route import Route
-from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 EVENT_NAME, WRITING = "event name", "writing"
 TRIAL_EVENT = "Purchase"
@@ -80,7 +80,7 @@ def check_writing(project: Project, destination: EventsSettings, event_set_id: s
     policy = brief_policy(destination, attempts=4, seconds=30)
     route, name = Route(destination.event_source, event_set_id), destination.fixed_event_name or TRIAL_EVENT
     batch = trial_batch(route, name, datetime.now(UTC))
-    repeat = Repeating(policy, AdaptiveLimiter(destination.requests_per_second))
+    repeat = RetryLoop(policy, AdaptiveLimiter(destination.requests_per_second))
     with open_service(destination, code, Silent(), project.state_directory) as client:
         answer = repeat(lambda: client.attempt(batch))
     if answer.verdict is Verdict.ACCEPTED:
@@ -109,7 +109,7 @@ def _event_source(
     route = Route(destination.event_source, known or "")
     check = check_event_source(account, destination.advertiser_id, route) if known else None
     if is_wanted(destination) and (check is None or check.outcome is not Outcome.FAILED):
-        found: list[Intended] = []
+        found: list[EventSetPlan] = []
         check = checked(EVENT_SOURCE, lambda: _event_set(project, account, destination, found))
         if not found:
             return check, known, changes
@@ -121,7 +121,9 @@ def _event_source(
     return check, known, changes
 
 
-def _event_set(project: Project, account: AccountClient, destination: EventsSettings, found: list[Intended]) -> Check:
+def _event_set(
+    project: Project, account: AccountClient, destination: EventsSettings, found: list[EventSetPlan]
+) -> Check:
     try:
         here = look_for(project, account, destination)
     except ConfigurationError as error:

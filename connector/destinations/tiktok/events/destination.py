@@ -13,14 +13,17 @@ from connector.catalogue import EVENTS, PARAMETERS, Catalogue, Parameter
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
+from connector.core.hashed import HashedEvents, HashedRows
+from connector.core.outcomes import Skip
+from connector.core.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.destinations.base import Attempt, Capabilities, Preview, StageContext
 from connector.destinations.checks import CheckedDestination
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
-from connector.destinations.tiktok.events.cautions import event_cautions
 from connector.destinations.tiktok.events.checks import check_events
 from connector.destinations.tiktok.events.event_set import intended_for, kept_id, settle_event_set
 from connector.destinations.tiktok.events.preflight import check_first
+from connector.destinations.tiktok.events.setting_notes import event_cautions
 from connector.destinations.tiktok.events.transform import EventCompiler, compile_rows
 from connector.destinations.tiktok.service import open_service
 from connector.destinations.tiktok.settings import EventsSettings
@@ -30,12 +33,10 @@ from connector.errors import (
     AuthorisationError,
     ConfigurationError,
     Problem,
-    StopResumable,
+    ResumableError,
 )
-from connector.hashed import HashedEvents, HashedRows
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import OpenBatch, RunRecord, Scope
-from connector.outcomes import Skip
 from connector.staging.delivered_keys import keep_until, known_keys
 from connector.staging.recheck import leave_out_delivered, leave_out_suppressed
 from connector.staging.sending import BatchCodec, EventCodec
@@ -46,11 +47,10 @@ from connector.staging.staged import Staged
 from connector.transform.binding import Binding
 from connector.transform.changes import judged_as_whole
 from connector.transform.events import left_out_rows
-from connector.transform.forgotten import Forgotten
 from connector.transform.grouping import payloads
 from connector.transform.rules import EventRules
+from connector.transform.suppression import SuppressionFilter
 from connector.transform.template import DataTemplate
-from connector.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 UNKNOWN_EVENT_SET = "0"
 """Stands for the id of an event set that has only a name so far. No event may be sent to it."""
@@ -215,7 +215,7 @@ class TikTokEvents:
     def refuse_unready(self, orchestration: str, rules: EventRules) -> None:
         """See `Destination.refuse_unready`: events need the id of their event set."""
         if rules.event_source_id == UNKNOWN_EVENT_SET:
-            raise StopResumable(
+            raise ResumableError(
                 f'The id of the offline event set "{self.settings.event_set_name}" is not known. Nothing was sent; '
                 f"`connector run {orchestration}` finds or creates it first."
             )
@@ -273,7 +273,7 @@ def check_event_name(project: Project, settings: EventsSettings) -> None:
     raise ConfigurationError([Problem(message, *place)])
 
 
-def _without(first: HashedRows, forgotten: Forgotten) -> tuple[list[HashedEvents], list[pa.Table]]:
+def _without(first: HashedRows, forgotten: SuppressionFilter) -> tuple[list[HashedEvents], list[pa.Table]]:
     """Return the events that would be sent, and the rows of those about suppressed people."""
     kept, left_out = [], []
     for events in first.events:

@@ -5,7 +5,7 @@ from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
 from connector.destinations.policy import brief_policy
 from connector.destinations.tiktok.account import AccountClient
-from connector.destinations.tiktok.event_sets import Intended, WantedEventSet, intended
+from connector.destinations.tiktok.event_sets import EventSetPlan, EventSetSpec, intended
 from connector.destinations.tiktok.event_sources import EventSources
 from connector.destinations.tiktok.service import open_account
 from connector.destinations.tiktok.settings import EventsSettings
@@ -20,7 +20,7 @@ from connector.errors import (
 )
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import known_ledger
-from connector.ledger.records import Named, NamedPlace
+from connector.ledger.records import RemoteId, RemoteKey
 
 KIND = "event_set"
 
@@ -30,18 +30,18 @@ def is_wanted(destination: EventsSettings) -> bool:
     return destination.event_set_name is not None or destination.auto_tracking is not None
 
 
-def wanted_of(destination: EventsSettings) -> WantedEventSet:
+def wanted_of(destination: EventsSettings) -> EventSetSpec:
     """The event set as the destination has it."""
-    return WantedEventSet(destination.event_source_id, destination.event_set_name, destination.auto_tracking)
+    return EventSetSpec(destination.event_source_id, destination.event_set_name, destination.auto_tracking)
 
 
-def place_of(destination: EventsSettings, target: str) -> NamedPlace:
+def place_of(destination: EventsSettings, target: str) -> RemoteKey:
     """Where the id of the event set is kept; one without a name is kept by its id."""
     name = destination.event_set_name or destination.event_source_id or ""
-    return NamedPlace(KIND, target, destination.api_url, destination.advertiser_id, name)
+    return RemoteKey(KIND, target, destination.api_url, destination.advertiser_id, name)
 
 
-def forget_what_is_gone(ledger: Ledger, place: NamedPlace, found: Intended) -> None:
+def forget_what_is_gone(ledger: Ledger, place: RemoteKey, found: EventSetPlan) -> None:
     """An id that is kept, and is that of the event set no longer, is kept no more."""
     known = ledger.named.find(place)
     if known and (found.found is None or found.found.event_set_id != known.id):
@@ -79,7 +79,7 @@ def settle_event_set(at: RunContext, destination: EventsSettings, consent: Confi
             at.observer.note(f"The offline event set {destination.event_source_id} is used as it is. {error.message}")
 
 
-def intended_for(project: Project, destination: EventsSettings) -> Intended | None:
+def intended_for(project: Project, destination: EventsSettings) -> EventSetPlan | None:
     """What a run would do first; None where nothing is left to be done. Changes nothing, raises as settling does."""
     if not is_wanted(destination):
         return None
@@ -93,7 +93,7 @@ def intended_for(project: Project, destination: EventsSettings) -> Intended | No
         return look_for(project, account, destination)
 
 
-def look_for(project: Project, account: AccountClient, destination: EventsSettings) -> Intended:
+def look_for(project: Project, account: AccountClient, destination: EventsSettings) -> EventSetPlan:
     """What there is, and what would be changed. Raises ConfigurationError, and what `AccountClient` raises."""
     try:
         return intended(EventSources(account, destination.advertiser_id), wanted_of(destination))
@@ -103,13 +103,13 @@ def look_for(project: Project, account: AccountClient, destination: EventsSettin
         raise ConfigurationError([Problem(error.message, *place)]) from None
 
 
-def _is_settled(known: Named | None, destination: EventsSettings) -> bool:
+def _is_settled(known: RemoteId | None, destination: EventsSettings) -> bool:
     if known is None or destination.event_source_id not in {None, known.id}:
         return False
     return destination.auto_tracking in {None, known.auto_tracking}
 
 
-def _settle(at: RunContext, destination: EventsSettings, place: NamedPlace, consent: Confirmation) -> None:
+def _settle(at: RunContext, destination: EventsSettings, place: RemoteKey, consent: Confirmation) -> None:
     with open_account(destination, at.project.state_directory, stop=at.stop) as account:
         found = look_for(at.project, account, destination)
         consent.require(found.changes)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import islice
 
+from connector.core.route import Route
 from connector.destinations.base import MOST_ROUTES
 from connector.destinations.checks import Check, Outcome
 from connector.destinations.context import RunContext
@@ -11,9 +12,8 @@ from connector.destinations.tiktok.checks import check_event_source
 from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.destinations.tiktok.service import open_account
 from connector.destinations.tiktok.settings import EventsSettings
-from connector.errors import RefusedAlike, StopResumable
-from connector.ledger.records import NamedPlace, OpenBatch
-from connector.route import Route
+from connector.errors import RejectedUniformly, ResumableError
+from connector.ledger.records import OpenBatch, RemoteKey
 
 PROVEN = "event_source"
 
@@ -24,7 +24,7 @@ ATTEMPTS, SECONDS = 2, 10.0
 def check_first(at: RunContext, destination: EventsSettings, batches: Iterable[OpenBatch]) -> None:
     """Looks at the event sources to which nothing was ever delivered; of all others nobody is asked.
 
-    Raises RefusedAlike where an event source cannot be the right one, StopResumable where TikTok takes no token.
+    Raises RejectedUniformly where an event source cannot be the right one, ResumableError where TikTok takes no token.
     What stays open is a note. The simulator in this process takes every event source, and is not asked.
     """
     if destination.api_url == SIMULATOR:
@@ -35,10 +35,10 @@ def check_first(at: RunContext, destination: EventsSettings, batches: Iterable[O
         _check(at, destination, new)
 
 
-def proof_of(destination: EventsSettings, target: str, route: Route) -> NamedPlace:
+def proof_of(destination: EventsSettings, target: str, route: Route) -> RemoteKey:
     """Where it is kept that an event source took a test event, whatever TikTok lists."""
     name = f"{route.resource_type} {route.resource_id}"
-    return NamedPlace(PROVEN, target, destination.api_url, destination.advertiser_id, name)
+    return RemoteKey(PROVEN, target, destination.api_url, destination.advertiser_id, name)
 
 
 def _is_proven(at: RunContext, destination: EventsSettings, route: Route) -> bool:
@@ -60,10 +60,10 @@ def _check(at: RunContext, destination: EventsSettings, routes: list[Route]) -> 
                 return
 
 
-def _stopped(destination: EventsSettings, check: Check) -> StopResumable:
+def _stopped(destination: EventsSettings, check: Check) -> ResumableError:
     if check.about_token:
-        return StopResumable(f"{check.sentence} Nothing was sent: fix that. Then run `connector resume`.")
-    return RefusedAlike(
+        return ResumableError(f"{check.sentence} Nothing was sent: fix that. Then run `connector resume`.")
+    return RejectedUniformly(
         f"{check.sentence} Nothing was sent. If it is right all the same, `connector destinations test "
         f"{destination.name} --test-event-code C` sends one test event, and once that is taken runs go on."
     )

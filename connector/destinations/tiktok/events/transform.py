@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from connector.core.hashed import HashedRows
 from connector.errors import ConfigurationError
-from connector.hashed import HashedRows
 from connector.transform.binding import Binding, missing_requirements
-from connector.transform.chosen import ChosenRows
 from connector.transform.compiler import CompiledTransform, compile_events
 from connector.transform.limit import first_events, first_rows
+from connector.transform.row_choice import RowChoice
 from connector.transform.rules import EventRules
 from connector.transform.stream import hash_rows
 
@@ -35,7 +35,7 @@ class EventCompiler:
             return first_events(batches, limit, self.compiled)
         return first_rows(batches, limit)
 
-    def select(self, batches: Iterable[pa.RecordBatch], selection: ChosenRows) -> Iterator[pa.RecordBatch]:
+    def select(self, batches: Iterable[pa.RecordBatch], selection: RowChoice) -> Iterator[pa.RecordBatch]:
         """Yield the rows that a retry selects."""
         return selection.among(batches, self.compiled)
 

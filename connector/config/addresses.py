@@ -1,0 +1,69 @@
+"""Types of values that name a place or an address: time zone, region, URL."""
+
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BeforeValidator
+
+from connector.config.fields import text
+from connector.config.regions import REGIONS
+from connector.config.suggest import did_you_mean
+from connector.core.clients import is_loopback
+
+SIMULATOR = "simulator"
+TIKTOK = "https://business-api.tiktok.com"
+_COMMONLY_MEANT = {"UK": "GB", "EN": "GB", "USA": "US"}
+
+
+def zone(value: object) -> str:
+    """Take the IANA name of a time zone."""
+    name = text(value)
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        hint = did_you_mean(name, available_timezones())
+        raise ValueError(f"must be an IANA time zone such as America/New_York.{hint}") from None
+    return name
+
+
+def region(value: object) -> str:
+    """Take a two-letter region that telephone numbers are known for, in upper case."""
+    code = text(value).strip().upper()
+    if code in REGIONS:
+        return code
+    meant = _COMMONLY_MEANT.get(code)
+    hint = f' Did you mean "{meant}"?' if meant else ""
+    raise ValueError(f"must be a two-letter region such as US or DE.{hint}")
+
+
+def api_url(value: object) -> str:
+    """Take `simulator`, an https address, or an http one on this machine; no slash at its end."""
+    address = text(value).strip()
+    if address == SIMULATOR:
+        return address
+    url = _split(address)
+    if url is None or not url.hostname or url.query or url.fragment or url.scheme not in {"http", "https"}:
+        raise ValueError("must be an https:// address, or simulator")
+    if url.username or url.password:
+        raise ValueError("must not carry a user name or password")
+    if url.scheme == "http" and not is_loopback(address):
+        raise ValueError("must be https:// (http:// is accepted on this machine only, as http://127.0.0.1:8080)")
+    return address.rstrip("/")
+
+
+def _split(address: str) -> SplitResult | None:
+    """Return the parts; None for what is no URL, or holds blanks, line breaks or a host that no name server knows."""
+    if not address.isprintable() or " " in address:
+        return None
+    try:
+        url = urlsplit(address)
+        _ = url.port, (url.hostname or "").encode("idna")
+    except ValueError:
+        return None
+    return url
+
+
+Zone = Annotated[str, BeforeValidator(zone)]
+Region = Annotated[str, BeforeValidator(region)]
+ApiUrl = Annotated[str, BeforeValidator(api_url)]

@@ -1,0 +1,86 @@
+"""What is wrong with a project, one sentence a finding, in our own words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connector.config.nodes import Node, dotted
+from connector.config.suggest import did_you_mean
+from connector.errors import ConfigurationError, Problem
+
+_LONGEST_SHOWN = 60
+MOST_EXPLAINED = 100
+"""The number of problems that get a suggestion. Finding one is slow."""
+
+
+@dataclass
+class ProblemList:
+    """Collects the problems of one file."""
+
+    file: Path
+    problems: list[Problem] = field(default_factory=list)
+    _seen: set[Problem] = field(default_factory=set, repr=False)
+
+    def add(self, node: Node, sentence: str, *, secret: bool = False) -> None:
+        """Record a sentence about a node, without its full stop; the value goes before one with "must".
+
+        The value is left out where it is secret, and where it came from the environment.
+        """
+        subject = dotted(node.origin) or "The file"
+        if sentence.startswith("must") and not secret:
+            subject = f"{subject} is {_shown(node)}; it"
+        end = "" if sentence.endswith(("?", ".")) else "."
+        problem = Problem(_on_one_line(f"{subject} {sentence}{end}"), self.file, node.line)
+        self.record(problem)
+
+    def record(self, problem: Problem) -> None:
+        """Record a problem, unless it is recorded already."""
+        if problem not in self._seen:
+            self._seen.add(problem)
+            self.problems.append(problem)
+
+    def add_unknown(self, node: Node, known: Iterable[str]) -> None:
+        """Record a key that there is not."""
+        word = str(node.origin[-1]) if node.origin else ""
+        if len(self.problems) >= MOST_EXPLAINED:
+            self.add(node, "is not a known key")
+            return
+        known = list(known)
+        self.add(node, f"is not a known key{_hint(word, known) or '; known are ' + ', '.join(known)}")
+
+    def add_absent(self, node: Node, kind: str, word: str, known: Iterable[str], there: str) -> None:
+        """Record a name that nothing has, as `names the warehouse "demmo", which is not in warehouses`."""
+        known = list(known) if len(self.problems) < MOST_EXPLAINED else []
+        only = f" ({', '.join(known)})" if known else ""
+        self.add(node, f'names the {kind} "{word}", which is not {there}{_hint(word, known) or only}')
+
+    def raise_any(self) -> None:
+        """Raise ConfigurationError, in the order of the file, if there is any problem."""
+        if self.problems:
+            raise ConfigurationError(sorted(self.problems, key=lambda problem: problem.line or 0))
+
+
+def _on_one_line(message: str) -> str:
+    if message.isprintable():
+        return message
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in message)
+
+
+def _hint(word: str, known: list[str]) -> str:
+    hint = did_you_mean(word, known)
+    return f".{hint}" if hint else ""
+
+
+def _shown(node: Node) -> str:
+    if node.template is not None:
+        return f'filled in from "{node.template}"'
+    value = node.value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    if value is None:
+        return "blank"
+    text = str(value)
+    text = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+    return f'"{text}"' if isinstance(value, str) else text

@@ -1,0 +1,93 @@
+"""The settings of everything that an orchestration uses, as they are written, to be compared between targets."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector.config.credential import Credential
+from connector.config.destination import DestinationSettings
+from connector.config.destination_types import settings_model
+from connector.config.layout import Top, section
+from connector.config.nodes import Node, plain
+from connector.config.orchestration import Orchestration
+from connector.config.settings import Settings
+from connector.config.validate_entry import is_secret
+from connector.config.warehouse import Warehouse
+
+NOT_SET = "not set"
+SECRET = "differs (secret)"  # noqa: S105 - it stands in for one
+
+Fill = Callable[[Node], Node]
+"""Fills in the environment, as far as it is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingText:
+    """A setting: what it comes to, and how it may be shown. It prints as that."""
+
+    value: Any
+    shown: str
+
+    def __repr__(self) -> str:
+        return self.shown
+
+
+def settings_used(root: Node, orchestration: str, fill: Fill) -> dict[str, SettingText]:
+    """By name, such as `destination.api_url`, what is written for an orchestration, and for all that it refers to."""
+    entry = section(root, "orchestrations").at((orchestration,))
+    destination = _referred(root, entry, "destination", fill)
+    kind = settings_model(destination.at(("type",)).value) or DestinationSettings
+    parts: tuple[tuple[str, type[Settings], Node], ...] = (
+        ("orchestration", Orchestration, entry),
+        ("warehouse", Warehouse, _referred(root, entry, "warehouse", fill)),
+        ("destination", kind, destination),
+        ("credential", Credential, _referred(root, destination, "credential", fill)),
+    )
+    found = {f"{name}.{key}": one for name, model, node in parts for key, one in _settings(model, node, fill)}
+    beside = Node({key: node for key, node in root.entries() if key in Top.model_fields}, root.line)
+    return found | {key: one for key, one in _settings(Top, beside, fill) if key not in {"version", "target"}}
+
+
+def default_of(name: str, found: Mapping[str, SettingText]) -> SettingText:
+    """A setting as it is; one that is not written, as its default, where that can be said in a word."""
+    if name in found:
+        return found[name]
+    part, _, key = name.partition(".")
+    kind = found["destination.type"].value if "destination.type" in found else ""
+    models: dict[str, type[Settings]] = {
+        "orchestration": Orchestration,
+        "warehouse": Warehouse,
+        "destination": settings_model(kind) or DestinationSettings,
+        "credential": Credential,
+    }
+    field = models.get(part, Top).model_fields.get(key or part)
+    default = field.default if field and isinstance(field.default, str | int | float) else None
+    return SettingText(default, NOT_SET if default is None else f"{_text(default)} (default)")
+
+
+def _referred(root: Node, entry: Node, key: str, fill: Fill) -> Node:
+    """The entry that another refers to; an empty one where there is none."""
+    reference = entry.child(key)
+    name = str(fill(reference).value) if reference else ""
+    return section(root, f"{key}s").child(name) or Node({}, entry.line)
+
+
+def _settings(model: type[Settings], node: Node, fill: Fill) -> Iterator[tuple[str, SettingText]]:
+    for key, child in node.entries():
+        for name, leaf in _leaves(key, child):
+            filled = fill(leaf)
+            shown = SECRET if is_secret(model, key) else _text(filled.template or plain(filled))
+            yield name, SettingText(plain(filled), shown)
+
+
+def _leaves(name: str, node: Node) -> Iterator[tuple[str, Node]]:
+    if not isinstance(node.value, dict):
+        yield name, node
+    for key, child in node.entries():
+        yield from _leaves(f"{name}.{key}", child)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return NOT_SET
+    return str(value).lower() if isinstance(value, bool) else str(value)

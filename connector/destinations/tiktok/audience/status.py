@@ -1,0 +1,105 @@
+"""The audiences that runs keep, as the ledger knows them and as TikTok tells."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from connector.config.addresses import SIMULATOR
+from connector.config.project import Project
+from connector.config.roles import is_for_others
+from connector.config.suggest import did_you_mean
+from connector.destinations.policy import brief_policy
+from connector.destinations.tiktok.audience.copies import destination_of_audience, settings_of
+from connector.destinations.tiktok.audiences import Audiences
+from connector.destinations.tiktok.service import open_account
+from connector.destinations.tiktok.settings import AudienceSettings
+from connector.errors import (
+    AccountRefused,
+    AccountUnreachable,
+    AuthorisationError,
+    NotPermitted,
+    UsageError,
+)
+from connector.ledger.project_ledger import known_ledger
+from connector.ledger.records import AccountState, AudienceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceView:
+    """An audience; `size` is what TikTok tells, None: it does not, and `why_not` says why.
+
+    `accounts` says of each ad account that it serves or served how that stands.
+    """
+
+    record: AudienceRecord
+    size: int | None = None
+    why_not: str = ""
+    accounts: Mapping[str, AccountState] = field(default_factory=dict)
+
+    def standing(self, state: AccountState) -> list[str]:
+        """The ad accounts that stand so."""
+        return [one for one, its in self.accounts.items() if its is state]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `connector audiences --json` prints for it."""
+        one = self.record
+        return {
+            "name": one.name,
+            "audience_id": one.audience_id,
+            "advertiser_ids": list(one.advertiser_ids),
+            "waiting_advertiser_ids": self.standing(AccountState.WAITING),
+            "left_advertiser_ids": self.standing(AccountState.LEFT),
+            "target": one.target,
+            "api_url": one.api_url,
+            "members": {**one.members, "total": sum(one.members.values())},
+            "synced_at": one.synced_at,
+        }
+
+
+def known_audiences(project: Project) -> list[AudienceView]:
+    """Every audience that runs under the project's target keep."""
+    with known_ledger(project) as ledger:
+        records = ledger.members.known(project.target) if ledger else []
+        return [AudienceView(one, accounts=ledger.accounts.states(one.key)) for one in records if ledger]
+
+
+def show_audience(project: Project, name: str) -> list[AudienceView]:
+    """The audience of this name or id, in every business, with its size. Raises UsageError where there is none."""
+    known = known_audiences(project)
+    found = [one for one in known if name in {one.record.name, one.record.audience_id}]
+    if not found:
+        hint = did_you_mean(name, [one.record.name for one in known]) or " `connector audiences` lists them."
+        raise UsageError(f'No run keeps an audience "{name}" under target {project.target}.{hint}')
+    return [_with_size(project, one) for one in found]
+
+
+def _with_size(project: Project, view: AudienceView) -> AudienceView:
+    record = view.record
+    destination = destination_of_audience(project, record)
+    if destination is None:
+        return replace(view, why_not="No destination goes there any more.")
+    if is_for_others(project, [destination.name]):
+        return replace(view, why_not=f"The destination {destination.name} is for admins only.")
+    policy = brief_policy(destination, attempts=2, seconds=10)
+    try:
+        with open_account(destination, project.state_directory, policy=policy, timeout=10) as account:
+            asked = (Audiences(account, one).with_id(record.audience_id) for one in record.advertiser_ids)
+            found = next((one for one in asked if one), None)
+    except (AccountRefused, AccountUnreachable, AuthorisationError, NotPermitted) as error:
+        return replace(view, why_not=error.message)
+    if found is None:
+        return replace(view, why_not="TikTok does not list it: it may have been deleted there.")
+    return replace(view, size=found.size)
+
+
+def sent_to_simulator(project: Project) -> list[str]:
+    """The destinations whose audiences go to the simulator within a run, and are gone after it."""
+    return list(dict.fromkeys(one.name for one in _audience_destinations(project) if one.api_url == SIMULATOR))
+
+
+def _audience_destinations(project: Project) -> Iterator[AudienceSettings]:
+    """Yield the audience destination of each orchestration that has one and can be read."""
+    for name in project.orchestrations:
+        destination = settings_of(project, name)
+        if isinstance(destination, AudienceSettings):
+            yield destination

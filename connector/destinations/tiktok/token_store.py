@@ -1,0 +1,145 @@
+"""What is kept of a grant between two processes, and the file it is kept in.
+
+A file for each way in which a credential is written: whoever writes another token or app into the project, or turns to
+another `api_url`, begins anew, and whoever goes back finds what was kept.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+from pydantic import SecretStr
+
+from connector.config.credential import Credential
+from connector.core.disk import PRIVATE_FILE, make_private_folder, restrict, sync
+from connector.errors import AuthorisationError
+
+FOLDER = "tokens"
+LOCK_SECONDS = 150.0
+"""Longer than whoever holds the lock waits for TikTok."""
+_DIGITS = 16
+_LONGEST_NAME = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant as it stands. Times are in UTC; `expires_at` is None where TikTok names no end."""
+
+    access_token: SecretStr | None = None
+    refresh_token: SecretStr | None = None
+    kept_at: datetime | None = None
+    expires_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+    refreshed_at: datetime | None = None
+    begun_at: datetime | None = None
+    """When a refresh began of which nobody wrote down how it ended."""
+    advertiser_ids: tuple[str, ...] = ()
+
+    def as_text(self) -> str:
+        """JSON, secrets included: for the file alone."""
+        return json.dumps({key: _plain(value) for key, value in asdict(self).items() if value is not None}, indent=1)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _from_text(text: str) -> Grant:
+    """Raises ValueError, TypeError or AttributeError where the text is of another form."""
+    known = {field.name for field in fields(Grant)}
+    return Grant(**{key: _typed(key, value) for key, value in json.loads(text).items() if key in known})
+
+
+def _typed(key: str, value: Any) -> Any:
+    if key == "advertiser_ids":
+        return tuple(map(str, value))
+    return datetime.fromisoformat(value) if key.endswith("_at") else SecretStr(value)
+
+
+class TokenFile:
+    """A credential's file below the state folder, which only its owner may read."""
+
+    def __init__(self, state_directory: Path, credential: Credential, api_url: str) -> None:
+        name = quote(credential.name, safe="")[:_LONGEST_NAME]
+        self.folder = state_directory / FOLDER
+        self.path = self.folder / f"{name}.{_digest(credential, api_url)}.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the file against other processes. Raises AuthorisationError where one holds it for too long."""
+        try:
+            self._make_folder()
+            lock = FileLock(self.path.with_suffix(".lock"), timeout=LOCK_SECONDS, mode=0o600)
+            lock.acquire()
+        except Timeout:
+            raise AuthorisationError(f"Another process holds {self.path.name} for too long.", passing=True) from None
+        except OSError as error:
+            raise self._unusable(error) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def read(self) -> Grant | None:
+        """What is kept; None where nothing is. Raises AuthorisationError for a file that cannot be read."""
+        try:
+            return _from_text(self.path.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unusable(error) from None
+        except (ValueError, TypeError, AttributeError):
+            raise AuthorisationError(
+                f"{self.path} does not hold what was kept in it. Remove it, then authorise again with "
+                "`connector auth login`."
+            ) from None
+
+    def write(self, kept: Grant) -> None:
+        """Keep this instead; afterwards the disk has either the one or the other, whole.
+
+        Called while the file is held. Raises AuthorisationError where it cannot be written.
+        """
+        unfinished = self.path.with_suffix(".unfinished")
+        try:
+            self._make_folder()
+            unfinished.unlink(missing_ok=True)
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                os.fchmod(descriptor, PRIVATE_FILE)
+                file.write(kept.as_text())
+                file.flush()
+                os.fsync(descriptor)
+            _put_in_place(unfinished, self.path)
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    def _make_folder(self) -> None:
+        if not self.folder.exists():
+            make_private_folder(self.folder)
+            sync(self.folder.parent)
+        restrict(self.folder)
+
+    def _unusable(self, error: OSError) -> AuthorisationError:
+        return AuthorisationError(f"Tokens cannot be stored in {self.folder}: {error.strerror or error}.")
+
+
+def _put_in_place(unfinished: Path, path: Path) -> None:
+    unfinished.replace(path)
+    sync(path.parent)
+
+
+def _digest(credential: Credential, api_url: str) -> str:
+    """What tells one way of writing a credential from another. The app's secret may change: the grant stays."""
+    secrets = (credential.access_token, credential.refresh_token)
+    written = [api_url, credential.app_id, *(one.get_secret_value() if one else None for one in secrets)]
+    return sha256(json.dumps(written).encode()).hexdigest()[:_DIGITS]

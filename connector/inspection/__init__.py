@@ -1,0 +1,1 @@
+"""Looking before sending: validate, compile, plan, preview, promote, and test destinations."""

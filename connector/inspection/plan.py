@@ -1,0 +1,147 @@
+"""What a run would do, counted by doing all of it but the sending."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connector.config.project import Project
+from connector.core.disk import make_private_folder
+from connector.destinations.base import StageContext
+from connector.errors import TooManyRejects
+from connector.ledger.ledger import Ledger
+from connector.ledger.project_ledger import ledger_of
+from connector.runs.extract import cautions, has_input
+from connector.runs.files import file_notes, files_before
+from connector.runs.job import Job, job_and_changes
+from connector.runs.phone_regions import region_questions
+from connector.runs.result import OpenResult, open_result
+from connector.runs.row_limits import failure_of, min_rows_note
+from connector.staging.event_metrics import plain_texts
+from connector.staging.staged import Staged
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Counts of rows, events and requests; `minutes` is what the rate limit alone costs, `notes` are about files.
+    `identical_value` is what the rows counted as `identical_rows` add to values: a decimal number by currency.
+
+    `would_fail` is the sentence on rows of which a run would send nothing. `changes` is what the run would first do to
+    the ad account, `members` the identifiers that an audience's run adds, removes and leaves; without events.
+    """
+
+    orchestration: str
+    destination: str
+    target: str
+    limit: int | None
+    test_event_code: str | None
+    read: int
+    to_send: int
+    events: int
+    requests: int
+    rejects: dict[str, int]
+    skips: dict[str, int]
+    warnings: dict[str, int]
+    identical_value: Mapping[str, str]
+    minutes: float
+    too_many_rejects: str | None
+    would_fail: str | None
+    notes: list[str]
+    changes: list[str]
+    members: dict[str, int] | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """The object that `connector plan --json` prints."""
+        return {
+            "orchestration": self.orchestration,
+            "destination": self.destination,
+            "target": self.target,
+            "limit": self.limit,
+            "test_event_code": self.test_event_code,
+            "rows": {
+                "read": self.read,
+                "to_send": self.to_send,
+                "rejected": sum(self.rejects.values()),
+                "skipped": sum(self.skips.values()),
+            },
+            "events": self.events,
+            "requests": self.requests,
+            "rejects": self.rejects,
+            "skips": self.skips,
+            "warnings": self.warnings,
+            **({"identical_value": self.identical_value} if self.identical_value else {}),
+            "minutes": self.minutes,
+            "too_many_rejects": self.too_many_rejects,
+            "would_fail": self.would_fail,
+            "notes": self.notes,
+            "changes": self.changes,
+            **({"members": self.members} if self.members is not None else {}),
+        }
+
+
+def plan_orchestration(project: Project, name: str) -> Plan:
+    """Stage the result in a folder that is deleted afterwards, and count."""
+    job, changes = job_and_changes(project, name)
+    make_private_folder(project.state_directory)
+    with (
+        ledger_of(project) as ledger,
+        tempfile.TemporaryDirectory(prefix="plan-", dir=project.state_directory) as folder,
+        open_result(
+            job,
+            project.directory,
+            limit=job.orchestration.limit,
+            test_event_code=job.orchestration.test_event_code,
+            before=files_before(ledger, job, project.target, job.orchestration.test_event_code),
+        ) as result,
+    ):
+        targets = job.destination.forecast(project, ledger)
+        context = StageContext(
+            ledger,
+            Path(folder) / "stage",
+            result.compiler,
+            test_event_code=job.orchestration.test_event_code,
+            limit=job.orchestration.limit,
+        )
+        staged = job.destination.stage(result.rows, targets, context)
+        notes = _notes(project, ledger, job, targets, result, staged)
+        staged.has_input = has_input(result, staged)
+    return _plan(project, job, staged, notes, changes)
+
+
+def _notes(project: Project, ledger: Ledger, job: Job, targets: Any, result: OpenResult, staged: Staged) -> list[str]:
+    limit = job.orchestration.limit
+    notes = cautions(project, job, result.schema)
+    if result.reading is not None:
+        notes += file_notes(ledger, job, project.target, result.reading)
+    notes += region_questions(staged.phones, job.settings)
+    notes += job.destination.plan_notes(project, ledger, targets, staged, limit)
+    if note := min_rows_note(job.orchestration, limit):
+        notes.append(note)
+    return [*notes, *staged.notes]
+
+
+def _plan(project: Project, job: Job, staged: Staged, notes: list[str], changes: list[str]) -> Plan:
+    failure = failure_of(job.orchestration, staged, has_input=staged.has_input)
+    requests, members = len(staged.batches), staged.changes()
+    return Plan(
+        orchestration=job.orchestration.name,
+        destination=job.settings.name,
+        target=project.target,
+        limit=job.orchestration.limit,
+        test_event_code=job.orchestration.test_event_code,
+        read=staged.read,
+        to_send=sum(batch.rows for batch in staged.batches),
+        events=staged.events,
+        requests=requests,
+        rejects=dict(staged.rejects),
+        skips=dict(staged.skips),
+        warnings=dict(staged.warnings),
+        identical_value=plain_texts(staged.identical_value),
+        minutes=round(requests / job.settings.requests_per_second / 60, 4),
+        too_many_rejects=failure.message if isinstance(failure, TooManyRejects) else None,
+        would_fail=failure.message if failure else None,
+        notes=notes,
+        changes=changes,
+        members=dict(members) if members is not None else None,
+    )

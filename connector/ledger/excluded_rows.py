@@ -1,0 +1,285 @@
+"""The rows of a run that were not sent, as Parquet files beside its stage."""
+
+import json
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from connector.core.disk import make_private_file, make_private_folder, sync
+from connector.core.hashed import EXCLUDED_ROW
+from connector.errors import ConnectorError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow.parquet as pq
+
+_FOLDER = "left-out"
+_MAGIC, _END = b"PAR1", 8
+_AT_ONCE, _FILES_AT_ONCE = 32 << 20, 2_000
+"""Bytes and files that are read with one query."""
+
+Concerned = Callable[[pa.Table], npt.NDArray[np.bool_]]
+Changed = Callable[[pa.Table], pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedRow:
+    """A rejected row: its reason and number, what the service said, and its columns as a JSON object."""
+
+    reason: str
+    row: int
+    code: int | None
+    message: str | None
+    columns: str | None
+
+
+class ExcludedRowWriter:
+    """Writes one file of excluded rows (schema EXCLUDED_ROW), which replaces any earlier one once it is closed."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        folder = directory / _FOLDER
+        make_private_folder(folder)
+        self._path = folder / f"{name}.parquet"
+        self._unfinished = folder / f".{name}.unfinished"
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, rows: pa.Table) -> None:
+        """Takes rows in."""
+        if rows.num_rows:
+            self._writer = self._writer or self._begun()
+            self._writer.write_table(rows)
+
+    def close(self) -> None:
+        """Puts the file in its place when the disk has it; with no rows there is none."""
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+            sync(self._unfinished)
+            self._unfinished.replace(self._path)
+        sync(self._path.parent)
+
+    def _begun(self) -> "pq.ParquetWriter":
+        import pyarrow.parquet as pq
+
+        make_private_file(self._unfinished)
+        return pq.ParquetWriter(self._unfinished, EXCLUDED_ROW, compression="zstd")
+
+    def discard(self) -> None:
+        """Forgets what was written."""
+        if self._writer:
+            with suppress(OSError):
+                self._writer.close()
+            self._writer = None
+            self._unfinished.unlink(missing_ok=True)
+
+
+def left_out(
+    directory: Path, *, reason: str | None = None, outcome: str | None = None, limit: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The left-out rows (schema EXCLUDED_ROW) of the run whose folder this is, by row number.
+
+    Raises ConnectorError where a file of them is damaged.
+    """
+    from connector.core.embedded import connect
+
+    files = [str(path) for path in _files(directory)]
+    if not files:
+        return
+    with _damaged(directory), connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+        for batch in _query(connection, files, reason, outcome, limit):
+            yield batch.cast(EXCLUDED_ROW)
+
+
+def excluded_rows_of_runs(directories: Mapping[str, Path], outcome: str) -> Iterator[tuple[pa.Array, pa.RecordBatch]]:
+    """Yield run ids and their left-out rows (schema EXCLUDED_ROW) with one outcome, by run and row number.
+
+    `directories` are the folders of runs by their ids, as `readable_folders` returns them.
+    """
+    from connector.core.embedded import connect
+
+    files = [(run_id, path) for run_id, folder in directories.items() for path in _files(folder)]
+    with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+        for some in _of_limited_size(files):
+            names = pa.table({"run_id": [one for one, _ in some], "filename": [str(path) for _, path in some]})
+            for batch in _query_runs(connection, names, outcome):
+                yield batch["run_id"], batch.drop_columns(["run_id"]).cast(EXCLUDED_ROW)
+
+
+def readable_folders(directories: Mapping[str, Path]) -> dict[str, Path]:
+    """Return those of the folders of runs in which no file of left-out rows is damaged. Reads every value."""
+    from connector.core.embedded import connect
+
+    files = [(run_id, path) for run_id, folder in directories.items() for path in _files(folder)]
+    damaged = {run_id for run_id, path in files if not _is_whole(path)}
+    with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+        for some in _of_limited_size([(run_id, path) for run_id, path in files if run_id not in damaged]):
+            if not _can_read(connection, [path for _, path in some]):
+                damaged.update(run_id for run_id, path in some if not _can_read(connection, [path]))
+    return {run_id: folder for run_id, folder in directories.items() if run_id not in damaged}
+
+
+def _can_read(connection: "duckdb.DuckDBPyConnection", files: list[Path]) -> bool:
+    import duckdb
+
+    names = ", ".join(f'"{name}"' for name in EXCLUDED_ROW.names)
+    sql = f"""
+        SELECT {names}, "columns" IS NULL OR json_valid("columns") AS is_valid
+        FROM read_parquet($files, union_by_name = true)
+    """
+    try:
+        rows = connection.sql(sql, params={"files": [str(path) for path in files]}).to_arrow_reader(65_536)
+        return all(_fits(batch) for batch in rows)
+    except (duckdb.Error, pa.ArrowException):
+        return False
+
+
+def _fits(batch: pa.RecordBatch) -> bool:
+    batch.drop_columns(["is_valid"]).cast(EXCLUDED_ROW)
+    return bool(batch["is_valid"].false_count == 0)
+
+
+def _of_limited_size(files: list[tuple[str, Path]]) -> Iterator[list[tuple[str, Path]]]:
+    some: list[tuple[str, Path]] = []
+    size = 0
+    for run_id, path in sorted(files):
+        if some and (size > _AT_ONCE or len(some) >= _FILES_AT_ONCE):
+            yield some
+            some, size = [], 0
+        some.append((run_id, path))
+        size += path.stat().st_size
+    if some:
+        yield some
+
+
+def _query_runs(connection: "duckdb.DuckDBPyConnection", names: pa.Table, outcome: str) -> pa.RecordBatchReader:
+    connection.register("names", names)
+    columns = ", ".join(f'"{name}"' for name in EXCLUDED_ROW.names)
+    sql = (
+        f"SELECT run_id, {columns} FROM read_parquet($files, filename = true, union_by_name = true)"
+        " JOIN names USING (filename) WHERE outcome = $outcome ORDER BY run_id, row"
+    )
+    params = {"files": names["filename"].to_pylist(), "outcome": outcome}
+    return connection.sql(sql, params=params).to_arrow_reader(65_536)
+
+
+def first_of_each_reason(directory: Path, count: int) -> Iterator[ExcludedRow]:
+    """The first so many rejected rows of each reason, by reason and row; none of files that are damaged."""
+    import duckdb
+
+    from connector.core.embedded import connect
+
+    files = [str(path) for path in _files(directory) if _is_whole(path)]
+    if not files:
+        return
+    sql = f"""
+        WITH first AS (
+            SELECT reason, arg_min(struct_pack("row", code, message, "columns"), "row", {count:d}) AS sample
+            FROM read_parquet($files) WHERE outcome = 'rejected' GROUP BY reason
+        )
+        SELECT reason, one."row", one.code, one.message, one."columns"
+        FROM (SELECT reason, unnest(sample) AS one FROM first) ORDER BY ALL
+    """
+    with suppress(duckdb.Error), connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+        for row in connection.execute(sql, {"files": files}).fetchall():
+            yield ExcludedRow(*row)
+
+
+def without_members(columns: pa.Array, names: Collection[str]) -> pa.Array:
+    """JSON objects as text, without the members of these names."""
+    from connector.core.embedded import connect_isolated
+
+    nothing = json.dumps(dict.fromkeys(names))
+    with connect_isolated() as connection:
+        connection.register("given", pa.table({"held": columns}))
+        sql = "SELECT json_merge_patch(held, $nothing)::VARCHAR AS held FROM given"
+        return connection.sql(sql, params={"nothing": nothing}).to_arrow_table()["held"].combine_chunks()
+
+
+def change_excluded_rows(directory: Path, concerned: Concerned, changed: Changed) -> int:
+    """Writes files of left-out rows anew where rows in them are concerned; gives how many those are.
+
+    A file is there as it was, or as it is now; one that is damaged is removed, since it may hold what is concerned.
+    Raises OSError where the disk fails.
+    """
+    found = 0
+    for path in _files(directory):
+        try:
+            found += _change(directory, path, concerned, changed) if _is_whole(path) else _remove(path)
+        except (pa.ArrowException, OSError) as error:
+            # What the disk says has a number, what Arrow says of the bytes has none.
+            if getattr(error, "errno", None) is not None:
+                raise
+            _remove(path)
+    return found
+
+
+def _change(directory: Path, path: Path, concerned: Concerned, changed: Changed) -> int:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        here = sum(int(concerned(pa.Table.from_batches([some])).sum()) for some in file.iter_batches())
+        if here:
+            writer = ExcludedRowWriter(directory, path.stem)
+            for some in file.iter_batches():
+                writer.add(changed(pa.Table.from_batches([some]).cast(EXCLUDED_ROW)))
+            writer.close()
+    return here
+
+
+def _remove(path: Path) -> int:
+    path.unlink()
+    return 0
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted((directory / _FOLDER).glob("*.parquet"))
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a Parquet file has its beginning and its end, and the place for what the end tells of."""
+    with suppress(OSError), path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - _END, 0))
+        end = file.read()
+        file.seek(0)
+        told = int.from_bytes(end[:4], "little")
+        return file.read(4) == end[4:] == _MAGIC and 0 < told <= size - _END - len(_MAGIC)
+    return False
+
+
+@contextmanager
+def _damaged(directory: Path) -> Iterator[None]:
+    """Raises ConnectorError where DuckDB cannot read the left-out rows of a run."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error:
+        raise ConnectorError(
+            f"Rows that were left out are kept in {directory / _FOLDER}, and a file there is damaged: which rows they "
+            f"were is lost. `connector runs show {directory.name}` tells how many, and of which reason."
+        ) from None
+
+
+def _query(
+    connection: "duckdb.DuckDBPyConnection",
+    files: list[str],
+    reason: str | None,
+    outcome: str | None,
+    limit: int | None,
+) -> pa.RecordBatchReader:
+    names = ", ".join(f'"{name}"' for name in EXCLUDED_ROW.names)
+    sql = (
+        f"SELECT {names} FROM read_parquet($files) WHERE ($reason IS NULL OR reason = $reason)"
+        " AND ($outcome IS NULL OR outcome = $outcome) ORDER BY row"
+    )
+    sql += f" LIMIT {limit:d}" if limit is not None else ""
+    params = {"files": files, "reason": reason, "outcome": outcome}
+    return connection.sql(sql, params=params).to_arrow_reader(65_536)

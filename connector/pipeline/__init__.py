@@ -1,1 +1,0 @@
-"""The story of one run, readable top to bottom."""

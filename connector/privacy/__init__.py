@@ -1,0 +1,1 @@
+"""Who may see or send what, and whom to forget."""

@@ -1,0 +1,1 @@
+"""Looking back at runs: details, trends, rejects, exports and the HTML report."""

@@ -1,0 +1,290 @@
+"""The ledger, written for dashboards: as Parquet files, or into tables of a warehouse."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connector.config.project import Project
+from connector.config.warehouse import Warehouse
+from connector.core.hashed import MATCHED_BY
+from connector.core.outcomes import Reason
+from connector.core.route import Action
+from connector.destinations.tiktok.mapping import SCHEMAS
+from connector.errors import SourceError, UsageError
+from connector.ledger.excluded_rows import excluded_rows_of_runs, readable_folders, without_members
+from connector.ledger.ledger import Ledger
+from connector.ledger.project_ledger import ledger_of, run_directory
+from connector.ledger.records import RunRecord
+from connector.reporting.export.parquet_sink import ParquetSink, table_files
+from connector.reporting.export.sink import Sink, TableRows
+from connector.reporting.export.table_schemas import SYNC_BATCHES, SYNC_CHANGELOG, SYNC_REQUESTS, SYNC_RUNS, SYNC_VALUES
+from connector.reporting.run_details import PERSONAL
+from connector.sources.driver_errors import error_text, secrets_of
+from connector.sources.registry import check_driver
+from connector.sources.sqlalchemy_engine import warehouse_url
+from connector.staging.event_metrics import EventMetrics, added_up
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, RowMapping
+
+_RUNS_AT_ONCE = 500
+_POSTGRESQL = {"postgresql", "postgres"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How many runs were written, and how many rows of each table."""
+
+    runs: int
+    rows: Mapping[str, int]
+
+
+def files_for(project: Project, output: Path) -> dict[str, Path]:
+    """Give a file for every table in the folder `output`, which is made; where its name ends with .parquet, that file
+    for the table of runs.
+
+    Raises UsageError where there is a file in place of the folder, or it cannot be made, or belongs to the project.
+    """
+    if output.suffix == ".parquet":
+        return {"sync_runs": output}
+    if output.exists() and not output.is_dir():
+        raise UsageError(f'"{output}" is a file: name a folder, or a file that ends with .parquet.')
+    if project.owns(output):
+        raise UsageError(f'"{output}" belongs to the project: name a folder that it does not use.')
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f'The folder "{output}" cannot be made: {error.strerror}. Name another.') from None
+    return table_files(output)
+
+
+def export_to_files(project: Project, files: Mapping[str, Path], *, since: datetime | None = None) -> Exported:
+    """Write tables as Parquet files, by name. Raises OSError where the disk fails."""
+    with closing(ParquetSink(files)) as sink:
+        return _export(project, sink, since)
+
+
+def export_to_warehouse(project: Project, name: str, schema: str, *, since: datetime | None = None) -> Exported:
+    """Writes the tables into a schema of a warehouse of the project; what is there of a run is replaced.
+
+    Raises ConfigurationError for a warehouse that is none, UsageError for one that cannot be written to, SourceError
+    where the database fails.
+    """
+    warehouse = project.warehouse(name)
+    check_driver(warehouse)
+    # The warehouse's driver decides which errors there are; their words may quote the password.
+    try:
+        with closing(_tables_in(warehouse, project.directory, schema)) as sink:
+            return _export(project, sink, since)
+    except _database_errors() as error:
+        words = error_text(getattr(error, "orig", None) or error, secrets_of(warehouse))
+        raise SourceError(f'The tables could not be written to the warehouse "{name}": {words}') from None
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    import duckdb
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (duckdb.Error, SQLAlchemyError)
+
+
+def _tables_in(warehouse: Warehouse, directory: Path, schema: str) -> Sink:
+    if warehouse.dialect == "duckdb":
+        from connector.reporting.export.duckdb_sink import DuckDBSink
+
+        return DuckDBSink(_file(warehouse, directory), schema)
+    from connector.reporting.export.database_sink import DatabaseSink
+
+    return DatabaseSink(_writing_url(warehouse, directory, schema), warehouse.options, schema)
+
+
+def _file(warehouse: Warehouse, directory: Path) -> Path:
+    path = warehouse.url.get_secret_value().partition("://")[2].removeprefix("/")
+    return _there(warehouse, directory, path)
+
+
+def _there(warehouse: Warehouse, directory: Path, path: str) -> Path:
+    """A file that is not there is not made: the tables that its queries read would be missing from it."""
+    if path in {"", ":memory:"} or not (directory / path).is_file():
+        raise UsageError(f'The warehouse "{warehouse.name}" has no file "{path}" to write to: make it first.')
+    return directory / path
+
+
+def _writing_url(warehouse: Warehouse, directory: Path, schema: str) -> "URL":
+    url = warehouse_url(warehouse)
+    if url.get_backend_name() == "sqlite":
+        if schema != "main":
+            raise UsageError(f'SQLite has no schema "{schema}": its one schema is called main.')
+        return url.set(database=str(_there(warehouse, directory, url.database or "")))
+    return url.set(drivername="postgresql+psycopg") if url.drivername in _POSTGRESQL else url
+
+
+def _export(project: Project, sink: Sink, since: datetime | None) -> Exported:
+    total = Counter[str]()
+    with ledger_of(project) as ledger:
+        run_ids = ledger.pages.run_ids(since)
+        for start in range(0, len(run_ids), _RUNS_AT_ONCE):
+            records = ledger.runs.several(run_ids[start : start + _RUNS_AT_ONCE])
+            total.update(sink.write(_parts(ledger, records, project)))
+        sink.finish()
+    return Exported(len(run_ids), total)
+
+
+def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> dict[str, TableRows]:
+    """Rejected rows of a run are not among them once its folder has gone or a file there is damaged.
+
+    What was exported of them before stays.
+    """
+    run_ids = [record.run_id for record in records]
+    known = {record.run_id: record for record in records}
+    figures = _figures(ledger, run_ids)
+    folders = {run_id: folder for run_id in run_ids if (folder := run_directory(project, run_id)).exists()}
+    readable = readable_folders(folders)
+    return {
+        "sync_runs": TableRows(run_ids, _runs(records, figures)),
+        "sync_batches": TableRows(run_ids, _batches(ledger, known)),
+        "sync_requests": TableRows(run_ids, _requests(ledger, known)),
+        "sync_values": TableRows(run_ids, _values(records, figures)),
+        "sync_changelog": TableRows(list(readable), _changelog(known, readable)),
+    }
+
+
+def _figures(ledger: Ledger, run_ids: Sequence[str]) -> dict[str, EventMetrics | None]:
+    parts: dict[str, list[Mapping[str, Any]]] = {run_id: [] for run_id in run_ids}
+    for run_id, one in ledger.figures.of_several(run_ids):
+        parts[run_id].append(one)
+    return {run_id: added_up(found) for run_id, found in parts.items()}
+
+
+def _runs(records: Sequence[RunRecord], figures: Mapping[str, EventMetrics | None]) -> Iterator[pa.RecordBatch]:
+    yield pa.RecordBatch.from_pylist([_run(record, figures[record.run_id]) for record in records], SYNC_RUNS)
+
+
+def _run(record: RunRecord, figures: EventMetrics | None) -> dict[str, Any]:
+    rows = record.rows
+    refused = record.rejects.get(Reason.REFUSED_BY_TIKTOK, 0)
+    return {
+        **_of(record),
+        "destination": record.destination,
+        "target": record.target,
+        "workflow": record.workflow,
+        "status": record.status.value,
+        "error": record.error,
+        "started_at": _moment(record.started_at),
+        "finished_at": _moment(record.finished_at),
+        "elapsed_seconds": record.seconds,
+        "num_rows_read": rows.read,
+        "num_planned_add": rows.read - rows.skipped,
+        "num_attempted_add": rows.delivered + refused,
+        "num_succeeded_add": rows.delivered,
+        "num_failed_add": rows.rejected,
+        "num_skipped": rows.skipped,
+        "num_pending": rows.pending,
+        "num_events_delivered": record.events_delivered,
+        "num_requests": record.requests_sent,
+        "num_requests_retried": record.requests_retried,
+        **{f"num_with_{name}": figures.matched[name] if figures else None for name in MATCHED_BY},
+        "retry_of": record.retry_of,
+        "query_id": record.query_id,
+        "test_event_code": record.test_event_code,
+    }
+
+
+def _batches(ledger: Ledger, records: Mapping[str, RunRecord]) -> Iterator[pa.RecordBatch]:
+    for page in ledger.pages.batches(list(records)):
+        yield pa.RecordBatch.from_pylist([_batch(records[row["run_id"]], row) for row in page], SYNC_BATCHES)
+
+
+def _batch(record: RunRecord, row: "RowMapping") -> dict[str, Any]:
+    return {
+        **_of(record),
+        "batch_id": row["number"],
+        "event_source": _event_source(row),
+        "event_source_id": row["resource_id"],
+        "status": row["state"],
+        "batch_started_at": _moment(row["sent_at"]),
+        "batch_completed_at": _moment(row["settled_at"]),
+        "num_events": row["events"],
+        "num_planned_add": row["rows"],
+        "num_succeeded_add": row["delivered_rows"],
+        "num_failed_add": row["refused_rows"],
+        "num_skipped": row["skipped_rows"],
+    }
+
+
+def _event_source(row: "RowMapping") -> str:
+    """Return the kind of event source, or for an audience the action and what TikTok calls the identifier types."""
+    if row["action"] == Action.SEND:
+        return str(row["resource_type"])
+    return f"{row['action']} {','.join(SCHEMAS[name] for name in row['id_types'])}"
+
+
+def _requests(ledger: Ledger, records: Mapping[str, RunRecord]) -> Iterator[pa.RecordBatch]:
+    numbers = Counter[str]()
+    for page in ledger.pages.requests(list(records)):
+        rows = []
+        for row in page:
+            numbers[row["run_id"]] += 1
+            rows.append(_request(records[row["run_id"]], row, numbers[row["run_id"]]))
+        yield pa.RecordBatch.from_pylist(rows, SYNC_REQUESTS)
+
+
+def _request(record: RunRecord, row: "RowMapping", number: int) -> dict[str, Any]:
+    return {
+        **_of(record),
+        "request_number": number,
+        "batch_id": row["batch"],
+        "first_event": row["first_event"],
+        "num_events": row["events"],
+        "attempt": row["attempt"],
+        "status": row["verdict"],
+        "http_status": row["http_status"],
+        "error_code": row["code"],
+        "status_message": row["message"],
+        "request_id": row["request_id"],
+        "completed_at": _moment(row["answered_at"]),
+        "elapsed_seconds": row["seconds"],
+    }
+
+
+def _changelog(records: Mapping[str, RunRecord], folders: Mapping[str, Path]) -> Iterator[pa.RecordBatch]:
+    run_ids = pa.array(list(records))
+    orchestrations = pa.array([record.orchestration for record in records.values()])
+    for names, batch in excluded_rows_of_runs(folders, "rejected"):
+        columns = {
+            "sync_run_id": names,
+            "sync_id": orchestrations.take(pc.index_in(names, run_ids)),
+            "op_type": pa.repeat("add", batch.num_rows),
+            "row_id": batch["row"],
+            "status": batch["outcome"],
+            "failure_reason": batch["reason"],
+            "error_code": batch["code"].cast(pa.int64()),
+            "status_message": batch["message"],
+            "fields": without_members(batch["columns"], sorted(PERSONAL)),
+        }
+        yield pa.RecordBatch.from_arrays([columns[name] for name in SYNC_CHANGELOG.names], schema=SYNC_CHANGELOG)
+
+
+def _values(records: Sequence[RunRecord], figures: Mapping[str, EventMetrics | None]) -> Iterator[pa.RecordBatch]:
+    rows = [
+        {**_of(record), "currency": one.currency, "day": one.day, "num_events": one.events, "value": one.value}
+        for record in records
+        if (known := figures[record.run_id])
+        for one in known.values
+    ]
+    yield pa.RecordBatch.from_pylist(rows, SYNC_VALUES)
+
+
+def _of(record: RunRecord) -> dict[str, Any]:
+    return {"sync_run_id": record.run_id, "sync_id": record.orchestration}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,96 @@
+"""The rows that a run left out, written for whoever mends them."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from connector.config.project import Project
+from connector.config.suggest import did_you_mean
+from connector.core.hashed import EXCLUDED_ROW
+from connector.core.outcomes import Reason, RowWarning, Skip
+from connector.errors import ConfigurationError, UsageError
+from connector.ledger.excluded_rows import left_out
+from connector.ledger.project_ledger import ledger_of, run_directory, run_named
+from connector.ledger.records import RunRecord
+from connector.privacy.access import check_access
+
+Rows = Iterable[pa.RecordBatch]
+
+
+def write_rejects(project: Project, run_id: str, sink: IO[bytes], *, reason: str | None, format_: str) -> int:
+    """Writes a run's left-out rows (schema EXCLUDED_ROW) as csv, parquet or json; gives how many.
+
+    Without a reason, the rejected rows; a reason may also be one for which rows were skipped.
+    Raises UsageError for a run or a reason that does not exist, AccessRefused.
+    """
+    _check_reason(reason)
+    _allow(project, run_named(project, run_id))
+    outcome = None if reason else "rejected"
+    counted = _Counted(left_out(run_directory(project, run_id), reason=reason, outcome=outcome))
+    _WRITERS[format_](counted, sink)
+    return counted.rows
+
+
+def _allow(project: Project, record: RunRecord) -> None:
+    """Asks for what the run's target asks; of one that the file no longer has, for what it asks now."""
+    with suppress(ConfigurationError):
+        project = project.under(record.target)
+    allowed = check_access(project, "rejects", record.orchestration, record.run_id)
+    with ledger_of(project) as ledger:
+        allowed.written(ledger)
+
+
+class _Counted:
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches, self.rows = batches, 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._batches:
+            self.rows += batch.num_rows
+            yield batch
+
+
+def _write_csv(rows: Rows, sink: IO[bytes]) -> None:
+    with pyarrow.csv.CSVWriter(sink, EXCLUDED_ROW) as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+
+
+def _write_parquet(rows: Rows, sink: IO[bytes]) -> None:
+    with pq.ParquetWriter(sink, EXCLUDED_ROW, compression="zstd") as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+
+
+def _write_json(rows: Rows, sink: IO[bytes]) -> None:
+    sink.write(b"[")
+    separator = b"\n"
+    for batch in rows:
+        for row in batch.to_pylist():
+            row["columns"] = json.loads(row["columns"]) if row["columns"] else {}
+            sink.write(separator + json.dumps(row, ensure_ascii=False).encode())
+            separator = b",\n"
+    sink.write(b"\n]\n")
+
+
+_WRITERS: dict[str, Callable[[Rows, IO[bytes]], None]] = {
+    "csv": _write_csv,
+    "parquet": _write_parquet,
+    "json": _write_json,
+}
+
+
+def _check_reason(reason: str | None) -> None:
+    known = [*Reason, *Skip]
+    if reason not in known and reason in list(RowWarning):
+        raise UsageError(
+            f'"{reason}" is a warning: rows with it were sent, unless they were rejected for a reason. '
+            f"The reasons are {', '.join(known)}."
+        )
+    if reason is not None and reason not in known:
+        raise UsageError(f'There is no reason "{reason}".{did_you_mean(reason, known)} There is {", ".join(known)}.')

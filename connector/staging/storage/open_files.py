@@ -1,0 +1,180 @@
+"""Reads files of record batches, and does not keep in memory what was read of a large one.
+
+Bytes are compared with their checksum before Arrow interprets them, which may crash over bytes that it did not write.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from connector.core.disk import AT_ONCE, let_go
+from connector.errors import CorruptStage, ResumableError
+from connector.staging.storage.arrow_file import END, INDEX, MAGIC
+from connector.staging.storage.checksums import checksum
+
+_MOST_OPEN = 8
+_EARLIER = b"ARROW1"
+"""How files begin that an earlier version wrote, without checksums."""
+
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
+"""Error numbers of what no user can make readable again."""
+
+
+class _Batches(Protocol):
+    count: int
+
+    def batch(self, index: int) -> pa.RecordBatch: ...
+
+
+class _File:
+    """A file as `ArrowFile` writes it. Raises CorruptStage for bytes that are not those that were written."""
+
+    def __init__(self, source: pa.OSFile, path: Path) -> None:
+        self._source, self._path = source, path
+        self._index = self._read_index()
+        self._schema = pa.ipc.read_schema(self._message(0))
+        self.count = len(self._index) - 1
+
+    def batch(self, index: int) -> pa.RecordBatch:
+        return pa.ipc.read_record_batch(self._message(index + 1), self._schema)
+
+    def _read_index(self) -> np.ndarray:
+        size = self._source.size()
+        count, expected, magic = END.unpack(self._read(size - END.size, END.size))
+        start = size - END.size - count * INDEX.itemsize
+        if magic != MAGIC or not count or start < 0:
+            raise self._damaged()
+        index = self._read(start, count * INDEX.itemsize)
+        if checksum(index) != expected:
+            raise self._damaged()
+        return np.frombuffer(index, INDEX)
+
+    def _message(self, number: int) -> pa.Buffer:
+        if number >= len(self._index):
+            raise self._damaged()
+        start, size, expected = self._index[number].tolist()
+        message = self._read(start, size)
+        if checksum(message) != expected:
+            raise self._damaged()
+        return message
+
+    def _read(self, start: int, size: int) -> pa.Buffer:
+        if start < 0:
+            raise self._damaged()
+        self._source.seek(start)
+        found = self._source.read_buffer(size)
+        if found.size != size:
+            raise self._damaged()
+        return found
+
+    def _damaged(self) -> CorruptStage:
+        return CorruptStage(f"{self._path} is {'damaged' if self._source.size() else 'empty'}")
+
+
+class _EarlierFile:
+    """An Arrow file, as earlier versions wrote them."""
+
+    def __init__(self, source: pa.OSFile, path: Path) -> None:
+        self._path = path
+        with self._without_checksum():
+            self._batches = pa.ipc.open_file(source)
+            self.count = self._batches.num_record_batches
+
+    def batch(self, index: int) -> pa.RecordBatch:
+        if index >= self.count:
+            raise CorruptStage(f"{self._path} is damaged")
+        with self._without_checksum():
+            batch = self._batches.get_batch(index)
+            batch.validate(full=True)
+            return batch
+
+    @contextmanager
+    def _without_checksum(self) -> Iterator[None]:
+        """Damage shows itself in any error that Arrow knows, even that memory is short."""
+        try:
+            yield
+        except (pa.ArrowException, SystemError):
+            raise CorruptStage(f"{self._path} is damaged") from None
+
+
+class _Open:
+    """An open file, and how many bytes of it were read since memory was let go."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._read = path, 0
+        with reading(path):
+            self._source = pa.OSFile(str(path), "rb")
+            try:
+                made = _EarlierFile if self._source.read(len(_EARLIER)) == _EARLIER else _File
+                self._batches: _Batches = made(self._source, path)
+            except BaseException:
+                self._source.close()
+                raise
+
+    @property
+    def count(self) -> int:
+        return self._batches.count
+
+    def batch(self, index: int) -> pa.RecordBatch:
+        with reading(self._path):
+            batch = self._batches.batch(index)
+        self._read += batch.get_total_buffer_size()
+        if self._read >= AT_ONCE:
+            let_go(self._source.fileno())
+            self._read = 0
+        return batch
+
+    def close(self) -> None:
+        self._source.close()
+
+
+class OpenFiles:
+    """Files of a stage, of which those stay open that were asked for last. Not for several threads at once."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._open: dict[str, _Open] = {}
+
+    def batch(self, file: str, index: int) -> pa.RecordBatch:
+        """A record batch of a file, by its place in it. Raises CorruptStage unless it is as it was written."""
+        return self._opened(file).batch(index)
+
+    def batches(self, file: str) -> Iterator[pa.RecordBatch]:
+        """The record batches of a file, in their order. Raises as `batch` does."""
+        for index in range(self._opened(file).count):
+            yield self.batch(file, index)
+
+    def _opened(self, file: str) -> _Open:
+        if file not in self._open:
+            self._open[file] = _Open(self._directory / file)
+            if len(self._open) > _MOST_OPEN:
+                self._open.pop(next(iter(self._open))).close()
+        return self._open[file]
+
+    def close(self) -> None:
+        """Closes the files."""
+        for file in self._open.values():
+            file.close()
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Raise CorruptStage if a file is missing or not readable by Arrow, ResumableError if it may be read later."""
+    try:
+        yield
+    except pa.ArrowInvalid:
+        raise CorruptStage(f"{path} is damaged") from None
+    except OSError as error:
+        # Arrow's own have no number.
+        if error.errno is not None and error.errno not in _GONE:
+            raise ResumableError(
+                f"{path} cannot be read: {os.strerror(error.errno)}. Fix this, then run `connector resume`."
+            ) from None
+        fault = "is missing" if error.errno == errno.ENOENT else "cannot be read"
+        raise CorruptStage(f"{path} {fault}") from None

@@ -1,0 +1,39 @@
+"""Batches that are sent while others are still being staged: a file for each few of them."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from connector.core.hashed import HashedEvents
+from connector.core.route import Route
+from connector.staging.storage.batcher import Batcher
+from connector.staging.storage.key_file import KeyFile
+from connector.staging.storage.writer import EventsFile, StagedBatch
+
+
+class Segments:
+    """Nothing is told of a batch before the disk has it. `first` is the number of the first file."""
+
+    def __init__(self, directory: Path, keys: KeyFile, first: int = 0) -> None:
+        self._directory, self._keys, self._next = directory, keys, first
+        self._cutter = Batcher()
+        self._full: list[tuple[Route, pa.RecordBatch]] = []
+
+    def add(self, events: HashedEvents) -> None:
+        """Takes events of one route in; those that do not fill a batch wait for more."""
+        self._full.extend(self._cutter.add(events))
+
+    def flush(self) -> list[StagedBatch]:
+        """Writes what is full, and gives it once the disk has it."""
+        if not self._full:
+            return []
+        with EventsFile(self._directory, f"segment-{self._next:06}.arrow", self._keys) as file:
+            for route, batch in self._full:
+                file.write(route, batch)
+            self._next, self._full = self._next + 1, []
+            return file.finish()
+
+    def finish(self) -> list[StagedBatch]:
+        """The same with what waits."""
+        self._full.extend(self._cutter.rest())
+        return self.flush()
