@@ -1,1 +1,1 @@
-"""Batches go out, each until its fate is known. Knows no particular API: one attempt is handed in."""
+"""Send batches until the outcome of each is known. Knows no particular API: the caller passes the attempt."""

@@ -1,43 +1,47 @@
-"""What one attempt brought back, in words that fit any service."""
+"""The answer to one attempt, in terms that fit any destination."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What to do next, as the destination read the answer."""
+    """What the answer to a request means for its batch, as the destination interprets it."""
 
     ACCEPTED = "accepted"
+    """Every event was accepted."""
     RETRY = "retry"
-    """Certainly not taken; a later attempt may be."""
+    """Certainly not accepted; a later attempt may be."""
     RETRY_NOW = "again"
-    """Certainly not taken, and what stood in the way is gone: send it at once, and count no attempt."""
+    """Certainly not accepted, and the obstacle is gone: send it again at once, and count no attempt."""
     THROTTLED = "throttled"
     """Too many requests: wait, and count no attempt."""
     REFUSED = "refused"
-    """Something in this very batch is wrong; nothing of it was taken."""
+    """An event of this batch is wrong; no event of it was accepted."""
     EXPIRED_TOKEN = "expired_token"  # noqa: S105 - a word, not a secret
+    """The token is no longer valid; no batch is accepted until it is renewed."""
     STOP = "stop"
-    """Every other batch would be answered alike."""
+    """Every other batch would get the same answer."""
     BLOCKED = "withheld"
-    """It was not sent: this batch holds data that must not be sent."""
+    """Not sent: the batch holds data that must not be sent."""
     UNKNOWN = "unknown"
-    """No answer came: the batch may have been taken."""
+    """No answer arrived: the batch may have been accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to one request, or what stands for it where none came.
-
-    `message` names no person (the destination redacts it) and has at most 500 characters; for a
-    verdict that stops the run it is the sentence the user is shown. `seconds` is how long the
-    request took, `wait` how many seconds the service wants to be left alone (None: it did not say).
-    """
+    """The answer to one request, or its substitute if no answer arrived."""
 
     verdict: Verdict
+    """What the answer means for the batch."""
     http_status: int | None = None
+    """The HTTP status; None if no response arrived."""
     code: int | None = None
+    """The return code of the service, if it gave one."""
     message: str = ""
+    """At most 500 characters, redacted by the destination. If the verdict stops the run, the user sees it."""
     request_id: str | None = None
+    """The id that the service gave the request, for its support."""
     seconds: float = 0.0
+    """The duration of the request."""
     wait: float | None = None
+    """Seconds until the service accepts requests again; None if it did not say."""

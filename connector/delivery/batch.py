@@ -1,4 +1,4 @@
-"""What is sent in one request, and what can become of it.
+"""A batch, which is sent in one request, and its states.
 
 ```
           a            b
@@ -9,9 +9,9 @@ pending ────► sending ────► delivered
    │             └────────► unknown ──► sending (f)
 ```
 
-a  a request is about to leave                   b  the service took every event
-c  the service refuses this one event            d  certainly not taken; the run stops
-e  no answer came: it may have been taken        f  sent again with the same ids, by a later run
+a  a request is about to be sent                 b  the service accepted every event
+c  the service refused this single event         d  certainly not accepted; the run stops
+e  no answer arrived: it may be accepted         f  a later run sends it again with the same ids
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from connector.core.route import Route
 
 
 class BatchState(StrEnum):
-    """Where a batch, or a part of one, stands."""
+    """The state of a batch, or of a part of one."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -38,22 +38,24 @@ TRANSITIONS = {
     BatchState.DELIVERED: frozenset[BatchState](),
     BatchState.REFUSED: frozenset[BatchState](),
 }
-"""The states that each state may become; the last two are final."""
+"""The states that may follow each state; the last two are final."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A fixed slice of a staged run, or a part of such a slice.
-
-    `payload` holds the events' JSON objects joined by commas, without surrounding brackets, UTF-8.
-    A part keeps the `number` of the batch it was cut from; `offset` says which event of that batch
-    is its first. `row_numbers` gives the rows of the result that an event of it was made of, where they are known.
-    """
+    """A fixed slice of a staged run, or a part of such a slice."""
 
     number: int
+    """The number of the batch in its run; a part keeps the number of the batch that it was cut from."""
     route: Route
+    """The destination's resource that the batch goes to."""
     events: int
+    """The number of its events."""
     rows: int
+    """The number of rows of the result that its events were made of."""
     payload: bytes | memoryview
+    """The JSON objects of its events in UTF-8, joined by commas, without surrounding brackets."""
     offset: int = 0
+    """The position of its first event in the batch that it was cut from."""
     row_numbers: Callable[[int], list[int]] | None = None
+    """Returns the numbers of the rows that one event was made of; None if they are unknown."""

@@ -1,107 +1,136 @@
-"""A refused batch of several events: the good ones go through, the guilty ones are found.
+"""Bisect a refused batch: deliver its good events, and find the refused ones.
 
-The service refuses a whole request for one event, so the batch is halved until each refused part
-is a single event. Where the service has taken nothing at all yet, eight single events spread over the
-batch are tried first: if all are refused alike, the fault is not in single events.
+The service refuses a whole request for one event, so the batch is halved until each refused part is a single event. If
+the service has not accepted anything yet, PROBES single events spread over the batch are tried first: if all get the
+same refusal, the cause is not in single events.
 """
 
+import json
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from connector.core.route import Action
+from connector.core.route import Route
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.batch_sender import BatchOutcome, BatchSender
-from connector.delivery.split import Split
 from connector.errors import RejectedUniformly
 
 PROBES = 8
-"""How many single events have to be refused alike before the run stops."""
+"""The number of single events that have to get the same refusal before the run stops."""
 
 Parts = Iterator[tuple[Batch, BatchOutcome]]
+Split = Callable[[Batch, int], tuple[Batch, Batch]]
+"""`split(batch, count)`: the first `count` events, and the others; 0 < count < batch.events."""
+Checklist = Callable[[Route], str]
+"""The settings to check if everything sent to a route is refused, as a noun phrase for a message."""
 
 
-def resolve_refusal(batch: Batch, answer: Answer, courier: BatchSender, split: Split) -> Parts:
-    """Yield the parts of a refused batch with their fates; they cover each of its events once.
+def name_resource(route: Route) -> str:
+    """Name the resource of a route, for a destination without a checklist of its own."""
+    return f"{route.resource_type} {route.resource_id}"
 
-    When everything seems to be refused alike the delivery is halted and the whole batch is pending.
+
+def split_payload(payload: bytes | memoryview, count: int) -> tuple[bytes, bytes]:
+    """Cut JSON objects joined by commas after the first `count` of them."""
+    text = bytes(payload).decode()
+    scan = json.JSONDecoder().raw_decode
+    end = 0
+    for _ in range(count):
+        end = scan(text, end)[1] + 1
+    return text[: end - 1].encode(), text[end:].encode()
+
+
+def split_by_event(batch: Batch, count: int) -> tuple[Batch, Batch]:
+    """Cut a batch in which each row is an event of its own.
+
+    Raises ValueError for any other: only the stage knows the rows of each event.
     """
-    if courier.progress.accepted or batch.events < PROBES:
-        yield from _halve(split(batch, batch.events // 2), courier, split)
+    if batch.rows != batch.events:
+        raise ValueError(f"{batch.events} events were made of {batch.rows} rows: only the stage can cut them")
+    head, tail = split_payload(batch.payload, count)
+    others = batch.events - count
+    return (
+        replace(batch, events=count, rows=count, payload=head),
+        replace(batch, events=others, rows=others, payload=tail, offset=batch.offset + count),
+    )
+
+
+def bisect_batch(
+    batch: Batch, answer: Answer, sender: BatchSender, split: Split, checklist: Checklist = name_resource
+) -> Parts:
+    """Yield the parts of a refused batch with their outcomes; they cover each of its events once.
+
+    If every event seems to be refused, halt the delivery and yield the whole batch as pending.
+    """
+    if sender.progress.accepted or batch.events < PROBES:
+        yield from _halve(split(batch, batch.events // 2), sender, split)
         return
-    singles, others = _spread(batch, split)
-    probed = _probe(singles, courier, _all_refused(batch, answer))
-    if all(fate.state is BatchState.PENDING for _, fate in probed):
+    probes, others = _pick_probes(batch, split)
+    probed = _probe(probes, sender, _uniform_rejection(batch, answer, checklist))
+    if all(outcome.state is BatchState.PENDING for _, outcome in probed):
         yield batch, BatchOutcome(BatchState.PENDING, answer)
         return
     yield from probed
-    yield from _halve(others, courier, split)
+    yield from _halve(others, sender, split)
 
 
-def _probe(singles: Sequence[Batch], courier: BatchSender, sentence: str) -> list[tuple[Batch, BatchOutcome]]:
-    """The fates of single events; none when the delivery stops because all are refused alike."""
-    with courier.progress.probing:
-        fates = [courier.send(single) for single in singles]
-        if courier.progress.accepted or not _alike(fates):
-            return list(zip(singles, fates, strict=True))
-        courier.progress.halt(RejectedUniformly(sentence))
+def _probe(probes: Sequence[Batch], sender: BatchSender, message: str) -> list[tuple[Batch, BatchOutcome]]:
+    """Return the outcomes of single events; nothing if the delivery stops because all get the same refusal."""
+    with sender.progress.probing:
+        outcomes = [sender.send(probe) for probe in probes]
+        if sender.progress.accepted or not _is_uniform(outcomes):
+            return list(zip(probes, outcomes, strict=True))
+        sender.progress.halt(RejectedUniformly(message))
         return []
 
 
-def _halve(parts: Sequence[Batch], courier: BatchSender, split: Split) -> Parts:
+def _halve(parts: Sequence[Batch], sender: BatchSender, split: Split) -> Parts:
     waiting = deque(parts)
     while waiting:
         part = waiting.popleft()
-        fate = courier.send(part)
-        if fate.state is BatchState.REFUSED and part.events > 1:
+        outcome = sender.send(part)
+        if outcome.state is BatchState.REFUSED and part.events > 1:
             waiting.extendleft(reversed(split(part, part.events // 2)))
         else:
-            yield part, fate
+            yield part, outcome
 
 
-def _spread(batch: Batch, split: Split) -> tuple[list[Batch], list[Batch]]:
-    """Single events spread evenly over the batch, and the stretches between them."""
-    singles, others, events = [], [], batch.events
+def _pick_probes(batch: Batch, split: Split) -> tuple[list[Batch], list[Batch]]:
+    """Return single events spread evenly over the batch, and the parts between them."""
+    probes, others, events = [], [], batch.events
     for probe in reversed(range(PROBES)):
-        at = probe * events // PROBES
-        if batch.events > at + 1:
-            batch, other = split(batch, at + 1)
+        first = probe * events // PROBES
+        if batch.events > first + 1:
+            batch, other = split(batch, first + 1)
             others.append(other)
-        if at:
-            batch, single = split(batch, at)
-            singles.append(single)
-    return [batch, *reversed(singles)], others[::-1]
+        if first:
+            batch, single = split(batch, first)
+            probes.append(single)
+    return [batch, *reversed(probes)], others[::-1]
 
 
-def _alike(fates: Sequence[BatchOutcome]) -> bool:
-    """Whether all were refused with one code and, figures aside, one message."""
-    seen = {
-        (fate.answer.verdict, fate.answer.code, re.sub(r"\d+", "#", _reason(fate.answer)))
-        if fate.answer and fate.state is BatchState.REFUSED
+def _is_uniform(outcomes: Sequence[BatchOutcome]) -> bool:
+    """Return whether all were refused with the same code and, apart from digits, the same message."""
+    refusals = {
+        (outcome.answer.verdict, outcome.answer.code, re.sub(r"\d+", "#", _comparable_message(outcome.answer)))
+        if outcome.answer and outcome.state is BatchState.REFUSED
         else None
-        for fate in fates
+        for outcome in outcomes
     }
-    return len(seen) == 1 and None not in seen
+    return len(refusals) == 1 and None not in refusals
 
 
-def _reason(answer: Answer) -> str:
-    """Return what was said of a batch; what was not sent may differ in the number of its rows."""
+def _comparable_message(answer: Answer) -> str:
+    """Return the message of an answer; nothing for a blocked batch, whose message names the number of its rows."""
     return "" if answer.verdict is Verdict.BLOCKED else answer.message
 
 
-def _all_refused(batch: Batch, answer: Answer) -> str:
-    route = batch.route
+def _uniform_rejection(batch: Batch, answer: Answer, checklist: Checklist) -> str:
     if answer.verdict is Verdict.BLOCKED:
         return answer.message
-    if route.operation.action is not Action.SEND:
-        return (
-            "Every identifier tried was refused and none was taken. Check first the audience "
-            f"({route.resource_id}) and the ad accounts (advertiser_ids), then run `connector resume`. The service "
-            f"said: {answer.message}"
-        )
     return (
-        "Every event tried was refused and none was taken. Check first the event source id "
-        f"({route.resource_type} {route.resource_id}), the advertiser id and the event name, "
-        f"then run `connector resume`. The service said: {answer.message}"
+        f"Every request was refused and none was accepted. Check {checklist(batch.route)}, then run "
+        f"`connector resume`. The service said: {answer.message}"
     )

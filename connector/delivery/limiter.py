@@ -1,4 +1,4 @@
-"""How fast requests may leave: a limiter answers how long to wait and never sleeps itself."""
+"""Limit the rate of requests. A limiter returns how long to wait and never sleeps itself."""
 
 import time
 from collections.abc import Callable
@@ -6,27 +6,28 @@ from threading import Lock
 from typing import Protocol
 
 RECOVERY_SECONDS = 10.0
-"""How long the rate takes to climb from nothing back to what was set."""
+"""The time in which the rate would climb from zero to the configured rate."""
 HALVING_SECONDS = 1.0
-"""Throttled answers closer together than this are one sign, not several: limits count by the second."""
+"""Throttled answers within this time of each other lower the rate once: services count requests by the second."""
 LOWEST_RATE = 1.0
+"""Requests a second that throttling leaves, unless the configured rate is lower."""
 
 
 class Limiter(Protocol):
-    """Asked before every attempt, the first and the repeated ones. Used from several threads."""
+    """Asked before every attempt, repeated ones included. Safe to use from several threads."""
 
     def take(self) -> float:
-        """0.0: the request may leave now, its place is taken. Else ask again after that many seconds."""
+        """Admit a request and return 0.0, or return the seconds after which to ask again."""
 
     def throttled(self, pause: float | None) -> None:
-        """The service said too many requests; `pause` is how many seconds it wants to be left alone."""
+        """Lower the rate, and admit nothing for `pause` seconds, which the service asked for (None: it did not say)."""
 
 
 class AdaptiveLimiter:
-    """A token bucket of one token, so that no second holds more requests than were set.
+    """A token bucket of one token, so that no second has more requests than configured.
 
-    Throttling halves the rate (not below one a second, or the set rate if that is lower); it then
-    climbs back evenly over ten seconds and never exceeds the set rate.
+    Throttling halves the rate, down to LOWEST_RATE or the configured rate if that is lower. The rate then climbs
+    back linearly over RECOVERY_SECONDS and never exceeds the configured rate.
     """
 
     def __init__(self, requests_per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,7 +60,7 @@ class AdaptiveLimiter:
 
     @property
     def rate(self) -> float:
-        """Requests a second that may leave at present."""
+        """The present rate in requests a second."""
         with self._lock:
             return self._rate(self._clock())
 

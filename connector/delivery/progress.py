@@ -1,4 +1,4 @@
-"""What the threads of one delivery know in common."""
+"""The state that the threads of one delivery share."""
 
 from threading import Event, Lock
 
@@ -6,7 +6,7 @@ from connector.errors import ResumableError
 
 
 class Progress:
-    """How many batches the service took, and whether to go on. Safe to use from several threads."""
+    """The number of accepted batches, and the error that stops the delivery. Safe to use from several threads."""
 
     def __init__(self, stop: Event) -> None:
         self._stop = stop
@@ -14,31 +14,31 @@ class Progress:
         self._accepted = 0
         self._error: Exception | None = None
         self.probing = Lock()
-        """Held by the one batch that finds out whether everything is refused."""
+        """Held by the batch that probes whether every event is refused."""
 
     @property
     def halted(self) -> bool:
-        """No further request may leave."""
+        """True if no further request may be sent."""
         return self._stop.is_set() or self._error is not None
 
     @property
     def accepted(self) -> int:
-        """Batches, and parts of batches, that the service took so far."""
+        """The number of batches, and parts of batches, that the service has accepted."""
         return self._accepted
 
     def count_accepted(self) -> None:
-        """The service took one more."""
+        """Count one more accepted batch, or part of one."""
         with self._lock:
             self._accepted += 1
 
     def halt(self, error: Exception) -> None:
-        """Stop, for a reason; the first one given stands, but a fault of ours outranks it."""
+        """Stop the delivery with an error. The first error stays, unless it is resumable and a later one is not."""
         with self._lock:
             outranked = isinstance(self._error, ResumableError) and not isinstance(error, ResumableError)
             if self._error is None or outranked:
                 self._error = error
 
     def raise_error(self) -> None:
-        """Raise the reason for which the delivery stopped, if there is one."""
+        """Raise the error that stopped the delivery, if there is one."""
         if self._error is not None:
             raise self._error

@@ -1,4 +1,4 @@
-"""What delivery tells the ledger, as it happens."""
+"""The interface by which delivery reports requests and outcomes as they happen."""
 
 from typing import Protocol
 
@@ -9,18 +9,18 @@ from connector.delivery.batch import Batch, BatchState
 class Recorder(Protocol):
     """Called from several threads at once; an exception raised here stops the run.
 
-    Every batch taken gets outcomes that cover each of its events exactly once: one for the whole,
-    or, where the service refused it and it was cut, one for each part (`number`, `offset`, `events`).
+    The outcomes of a batch cover each of its events exactly once: one for the whole batch or, if the service
+    refused it and it was cut, one for each part (`number`, `offset`, `events`).
     """
 
     def sending(self, batch: Batch) -> None:
-        """A request is about to leave, be it the first or a repeated one."""
+        """Record that a request, the first or a repeated one, is about to be sent."""
 
     def answered(self, batch: Batch, answer: Answer, attempts: int) -> None:
-        """An answer came, or is known not to come; `attempts` requests were made for it so far."""
+        """Record an answer, or that none will arrive, after this many attempts."""
 
     def outcome(self, batch: Batch, state: BatchState, answer: Answer | None) -> None:
-        """The fate of `batch` in this run: delivered, refused (a single event), unknown, or pending again.
+        """Record the outcome of `batch` in this run: delivered, refused (a single event), unknown or pending again.
 
-        `answer` is the last one it got; None when it was never sent.
+        `answer` is the last answer to it; None if it was never sent.
         """

@@ -1,4 +1,4 @@
-"""Batches leave side by side, never more than are alive at once."""
+"""Send the batches of a run concurrently, with a limit on those in memory."""
 
 import threading
 from collections.abc import Iterable
@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.batch_sender import Attempt, BatchSender
-from connector.delivery.bisect import resolve_refusal
+from connector.delivery.bisect import Checklist, Split, bisect_batch, name_resource, split_by_event
 from connector.delivery.concurrency import InFlight
 from connector.delivery.limiter import Limiter
 from connector.delivery.policy import REAL_TIME, RetryPolicy, Timing
 from connector.delivery.progress import Progress
 from connector.delivery.recorder import Recorder
-from connector.delivery.split import Split, split_by_event
 
-READY = 2
-"""Batches kept at hand beside those in flight."""
+READ_AHEAD = 2
+"""Batches in memory besides those that are being sent."""
 
 
 def deliver(
@@ -29,26 +28,27 @@ def deliver(
     record: Recorder,
     stop: threading.Event,
     split: Split = split_by_event,
+    checklist: Checklist = name_resource,
     timing: Timing = REAL_TIME,
 ) -> None:
-    """Send every batch until its fate is known, at most `max_in_flight` requests at once.
+    """Send every batch until its outcome is known, with at most `max_in_flight` concurrent requests.
 
-    Fewer are on their way while the service throttles or fails, see `InFlight`.
+    While the service throttles or fails there are fewer, see `InFlight`.
 
-    Batches are pulled lazily, in order, by the calling thread; at most `max_in_flight` + 2 are alive.
-    When `stop` is set no further batch is taken, requests in flight are awaited, and it returns.
+    The calling thread pulls the batches lazily and in order; at most `max_in_flight` + 2 are in memory. Once `stop` is
+    set, it takes no further batch, waits for the requests in flight and returns.
 
-    Raises ResumableError when the service would answer every batch alike (the answer's sentence),
-    when one batch exhausted its policy, or when everything is refused; after the requests in flight.
-    What `batches`, `record`, `split` or `attempt` raise is raised likewise.
+    Raises ResumableError, after the requests in flight, if the service would give every batch the same answer (its
+    message), if one batch exhausted its policy, or if everything is refused. Passes on what `batches`, `record`,
+    `split` or `attempt` raise in the same way.
     """
     progress = Progress(stop)
     in_flight = InFlight(max_in_flight, timing.clock)
-    courier = BatchSender(attempt, policy, limiter, in_flight, record, progress, timing)
-    sender = _Sender(courier, split, threading.BoundedSemaphore(max_in_flight + READY))
+    sender = BatchSender(attempt, policy, limiter, in_flight, record, progress, timing)
+    delivery = _Delivery(sender, split, checklist, threading.BoundedSemaphore(max_in_flight + READ_AHEAD))
     with ThreadPoolExecutor(max_in_flight, thread_name_prefix="delivery") as threads:
         try:
-            sender.feed(batches, threads)
+            delivery.feed(batches, threads)
         except BaseException as error:
             progress.halt(error if isinstance(error, Exception) else InterruptedError())
             raise
@@ -56,37 +56,38 @@ def deliver(
 
 
 @dataclass(frozen=True, slots=True)
-class _Sender:
-    courier: BatchSender
+class _Delivery:
+    sender: BatchSender
     split: Split
-    places: threading.BoundedSemaphore
+    checklist: Checklist
+    slots: threading.BoundedSemaphore
 
     def feed(self, batches: Iterable[Batch], threads: ThreadPoolExecutor) -> None:
-        """Hand over batch after batch, each when there is a place for it."""
+        """Submit one batch after the other, each once there is a slot for it."""
         source = iter(batches)
-        while self._find_place():
+        while self._take_slot():
             batch = next(source, None)
             if batch is None:
                 return
-            threads.submit(self._carry, batch)
+            threads.submit(self._work, batch)
             del batch
 
-    def _find_place(self) -> bool:
-        self.places.acquire()
-        return not self.courier.progress.halted
+    def _take_slot(self) -> bool:
+        self.slots.acquire()
+        return not self.sender.progress.halted
 
-    def _carry(self, batch: Batch) -> None:
+    def _work(self, batch: Batch) -> None:
         try:
             self._send(batch)
         except Exception as error:
-            self.courier.progress.halt(error)
+            self.sender.progress.halt(error)
         finally:
-            self.places.release()
+            self.slots.release()
 
     def _send(self, batch: Batch) -> None:
-        state, answer = self.courier.send(batch)
+        state, answer = self.sender.send(batch)
         if state is not BatchState.REFUSED or answer is None or batch.events == 1:
-            self.courier.record.outcome(batch, state, answer)
+            self.sender.record.outcome(batch, state, answer)
             return
-        for part, fate in resolve_refusal(batch, answer, self.courier, self.split):
-            self.courier.record.outcome(part, *fate)
+        for part, outcome in bisect_batch(batch, answer, self.sender, self.split, self.checklist):
+            self.sender.record.outcome(part, *outcome)

@@ -19,6 +19,7 @@ from connector.config.destination import DestinationSettings
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.core.hashed import PhoneCounts
+from connector.core.route import Route
 from connector.delivery.answer import Answer
 from connector.delivery.batch import Batch
 from connector.destinations.checks import CheckedDestination
@@ -229,6 +230,9 @@ class Destination(Protocol[TargetsT]):
 
     def codec(self, targets: TargetsT, test_event_code: str | None) -> BatchCodec:
         """Return what makes requests of staged events, and says what the ledger keeps of them."""
+
+    def checklist(self, route: Route) -> str:
+        """Name the settings to check if the platform refuses everything sent to a route, as a noun phrase."""
 
     def excluded(self, events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
         """Return a row (schema EXCLUDED_ROW) for each row of staged events that were not delivered."""

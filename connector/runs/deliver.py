@@ -92,6 +92,7 @@ def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBa
                 record=recorder,
                 stop=context.stop,
                 split=batches.split,
+                checklist=destination.checklist,
             )
         finally:
             batches.close()

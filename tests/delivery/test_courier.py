@@ -3,9 +3,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from connector.delivery.admission import LONGEST_SLEEP
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
-from connector.delivery.batch_sender import LONGEST_SLEEP, Attempt, BatchOutcome, BatchSender
+from connector.delivery.batch_sender import Attempt, BatchOutcome, BatchSender
 from connector.delivery.concurrency import InFlight
 from connector.delivery.policy import RetryPolicy, Timing
 from connector.delivery.progress import Progress

@@ -39,7 +39,7 @@ def test_time_held_back_by_the_rate_limit_is_not_counted() -> None:
     clock = Clock()
     budget = Budget(RetryPolicy(max_seconds=60), clock.timing)
     clock.sleep(1000)
-    budget.held_back += 1000
+    budget.admission_wait += 1000
     assert budget.wait_after(BUSY) is not None
 
 

@@ -11,7 +11,7 @@ from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
-from connector.delivery.sender import READY
+from connector.delivery.sender import READ_AHEAD
 from connector.errors import ResumableError
 from tests.delivery.world import (
     ACCEPTED,
@@ -174,7 +174,7 @@ def test_the_users_stop_takes_no_further_batch_and_returns() -> None:
     ledger = Run(attempt, stop=stop)(*map(batch, range(100)))
     delivered = [number for number, state in ledger.states().items() if state is BatchState.DELIVERED]
     assert delivered == [0, 1, 2, 3]
-    assert len(ledger.states()) <= 4 + 1 + READY
+    assert len(ledger.states()) <= 4 + 1 + READ_AHEAD
 
 
 def test_the_users_stop_ends_a_long_wait() -> None:
@@ -261,7 +261,7 @@ def test_the_number_of_batches_alive_is_constant() -> None:
 
     Run(lambda _: ACCEPTED, max_in_flight=4, ledger=Forgetful()).over(batches())
     gc.collect()
-    assert most <= 4 + READY
+    assert most <= 4 + READ_AHEAD
     assert len(alive) == 0
 
 

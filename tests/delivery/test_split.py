@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.delivery.split import split_by_event, split_payload
+from connector.delivery.bisect import split_by_event, split_payload
 from tests.delivery.world import batch, names
 
 OBJECTS = st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.dictionaries(st.text(), st.text())))

@@ -13,6 +13,13 @@ from connector.delivery.policy import RetryPolicy, Timing
 from connector.delivery.sender import deliver
 
 ROUTE = Route("offline", "7654321098765432109")
+
+
+def checklist(route: Route) -> str:
+    """What a destination for events asks to check."""
+    return f"the event source id ({route.resource_type} {route.resource_id}), the advertiser id and the event name"
+
+
 ACCEPTED = Answer(Verdict.ACCEPTED, 200, 0, "OK")
 BUSY = Answer(Verdict.RETRY, 500, 50000, "System error")
 THROTTLED = Answer(Verdict.THROTTLED, 401, 40100, "Too many requests")
@@ -124,6 +131,7 @@ class Run:
             max_in_flight=self.max_in_flight,
             record=self.ledger,
             stop=self.stop,
+            checklist=checklist,
             timing=self.clock.timing,
         )
         return self.ledger

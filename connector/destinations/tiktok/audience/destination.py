@@ -14,7 +14,7 @@ from connector.config.addresses import SIMULATOR
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.core.hashed import HashedMembers
-from connector.core.route import Action
+from connector.core.route import Action, Route
 from connector.destinations.base import Attempt, Capabilities, Preview, StageContext
 from connector.destinations.checks import CheckedDestination
 from connector.destinations.confirmation import Confirmation
@@ -249,6 +249,10 @@ class TikTokAudience:
     def codec(self, targets: AudienceTargets, test_event_code: str | None) -> BatchCodec:
         """See `Destination.codec`."""
         return ChangeCodec({copy.audience_id: copy.key for copy in targets.copies})
+
+    def checklist(self, route: Route) -> str:
+        """See `Destination.checklist`."""
+        return f"the audience ({route.resource_id}) and its ad accounts (advertiser_ids)"
 
     def excluded(self, events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
         """See `Destination.excluded`."""

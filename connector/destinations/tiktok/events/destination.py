@@ -15,6 +15,7 @@ from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.core.hashed import HashedEvents, HashedRows
 from connector.core.outcomes import Skip
+from connector.core.route import Route
 from connector.core.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.destinations.base import Attempt, Capabilities, Preview, StageContext
 from connector.destinations.checks import CheckedDestination
@@ -234,6 +235,10 @@ class TikTokEvents:
     def codec(self, targets: EventTargets, test_event_code: str | None) -> BatchCodec:
         """See `Destination.codec`."""
         return EventCodec(keep_until(self.settings.max_age_days, test_event_code))
+
+    def checklist(self, route: Route) -> str:
+        """See `Destination.checklist`."""
+        return f"the event source id ({route.resource_type} {route.resource_id}), the advertiser id and the event name"
 
     def excluded(self, events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
         """See `Destination.excluded`."""
