@@ -21,7 +21,7 @@ from connector.reporting.visibility import no_rows
 Work = Callable[[Watcher, threading.Event], RunRecord]
 
 
-def carry_out(project: Project, work: Work, json_output: bool) -> None:
+def run_and_report(project: Project, work: Work, json_output: bool) -> None:
     """Does the work of a run and prints its record. What it raises is raised, with the record printed as JSON."""
     make_output_optional()
     with watching(quiet=json_output) as observer:

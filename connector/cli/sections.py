@@ -24,30 +24,30 @@ _WORDS = {
 }
 
 
-def sections(insight: RunDetails) -> Iterator[str]:
+def sections(details: RunDetails) -> Iterator[str]:
     """All sections, with an empty line between two."""
     for number, section in enumerate(SECTIONS):
-        lines = list(section(insight))
+        lines = list(section(details))
         if lines and number:
             yield ""
         yield from lines
 
 
-def _summary(insight: RunDetails) -> Iterator[str]:
-    yield from summary(insight.record, insight.no_rows)
-    if insight.users:
-        yield f"By {', then '.join(dict.fromkeys(insight.users))}."
-    if insight.record.query_id:
-        yield f"The warehouse's history has its query as {insight.record.query_id}."
+def _summary(details: RunDetails) -> Iterator[str]:
+    yield from summary(details.record, details.no_rows)
+    if details.users:
+        yield f"By {', then '.join(dict.fromkeys(details.users))}."
+    if details.record.query_id:
+        yield f"The warehouse's history has its query as {details.record.query_id}."
 
 
-def _timeline(insight: RunDetails) -> Iterator[str]:
-    if not insight.timeline:
+def _timeline(details: RunDetails) -> Iterator[str]:
+    if not details.timeline:
         return
     yield "timeline (UTC)"
-    start = datetime.fromisoformat(insight.timeline[0].at)
+    start = datetime.fromisoformat(details.timeline[0].at)
     rows = []
-    for one in insight.timeline:
+    for one in details.timeline:
         at = datetime.fromisoformat(one.at)
         rows.append(
             (f"  {at:%Y-%m-%d %H:%M:%S}", f"+{(at - start).total_seconds():.1f} s", _WORDS.get(one.what, one.what))
@@ -55,20 +55,20 @@ def _timeline(insight: RunDetails) -> Iterator[str]:
     yield from table(rows, right=frozenset({1}))
 
 
-def _rejects(insight: RunDetails) -> Iterator[str]:
-    if not insight.examples:
+def _rejects(details: RunDetails) -> Iterator[str]:
+    if not details.examples:
         return
     yield "rejected rows, the first of each reason"
-    counts = insight.record.rejects
+    counts = details.record.rejects
     rows = []
-    for reason, some in sorted(insight.examples.items(), key=lambda item: (-counts.get(item[0], 0), item[0])):
+    for reason, some in sorted(details.examples.items(), key=lambda item: (-counts.get(item[0], 0), item[0])):
         names = [(f"  {reason}", f"{counts.get(reason, 0):,}"), *[("", "")] * (len(some) - 1)]
         rows += [(*name, f"row {one.row:,}", _held(one, reason)) for name, one in zip(names, some, strict=True)]
     yield from table(rows, right=frozenset({1}))
 
 
-def _requests(insight: RunDetails) -> Iterator[str]:
-    found = insight.requests
+def _requests(details: RunDetails) -> Iterator[str]:
+    found = details.requests
     if not found.sent:
         return
     throttled = found.verdicts.get("throttled", 0)
@@ -80,27 +80,27 @@ def _requests(insight: RunDetails) -> Iterator[str]:
     )
     for one in found.slowest[:1]:
         yield f"  slowest: {one.seconds:.3f} s, batch {one.batch}, {one.verdict}, request id {one.request_id or 'none'}"
-    yield f"  each of them: connector runs show {insight.record.run_id} --requests"
+    yield f"  each of them: connector runs show {details.record.run_id} --requests"
 
 
-def _coverage(insight: RunDetails) -> Iterator[str]:
-    if insight.figures is None:
+def _coverage(details: RunDetails) -> Iterator[str]:
+    if details.figures is None:
         return
-    whole = insight.figures.events
+    whole = details.figures.events
     yield f"match coverage of {counted(whole, 'delivered event')}"
     yield from table(
         [
             (f"  {name}", f"{count:,}", f"{100 * count / whole:.1f} %", bar(count, whole))
-            for name, count in insight.matched.items()
+            for name, count in details.matched.items()
         ],
         right=frozenset({1, 2}),
     )
 
 
-def _freshness(insight: RunDetails) -> Iterator[str]:
-    if insight.figures is None:
+def _freshness(details: RunDetails) -> Iterator[str]:
+    if details.figures is None:
         return
-    ages, whole = insight.figures.ages, insight.figures.events
+    ages, whole = details.figures.ages, details.figures.events
     yield "freshness: how old events were when they were sent"
     known = [name for name in AGE_NAMES if ages[name]]
     yield from table(
@@ -112,8 +112,8 @@ def _freshness(insight: RunDetails) -> Iterator[str]:
     )
 
 
-def _value(insight: RunDetails) -> Iterator[str]:
-    if insight.figures is None or not insight.figures.values:
+def _value(details: RunDetails) -> Iterator[str]:
+    if details.figures is None or not details.figures.values:
         return
     yield "value sent, by currency and day (UTC)"
     rows = [
@@ -123,9 +123,9 @@ def _value(insight: RunDetails) -> Iterator[str]:
             counted(one.events, "event"),
             "-" if one.value is None else amount(one.value),
         )
-        for one in insight.figures.values
+        for one in details.figures.values
     ]
-    rows += [(f"  {currency}", "all days", "", amount(total)) for currency, total in insight.figures.totals.items()]
+    rows += [(f"  {currency}", "all days", "", amount(total)) for currency, total in details.figures.totals.items()]
     yield from table(rows, right=frozenset({2, 3}))
 
 

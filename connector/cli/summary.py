@@ -7,7 +7,7 @@ from connector.cli.console import added_value, amber, counted, table
 from connector.config.addresses import SIMULATOR
 from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
 from connector.ledger.records import MemberCounts, RunRecord
-from connector.reporting.visibility import shown_by
+from connector.reporting.visibility import visible_by
 
 
 def summary(record: RunRecord, no_rows: str | None = None) -> Iterator[str]:
@@ -45,7 +45,7 @@ def summary(record: RunRecord, no_rows: str | None = None) -> Iterator[str]:
 
 def _shown_later(record: RunRecord) -> Iterator[str]:
     """When TikTok shows what it was sent, where it takes its time."""
-    if latest := shown_by(record):
+    if latest := visible_by(record):
         yield (
             f"TikTok may take up to {EVENTS_SHOW_WITHIN} hours to show events: these are to be seen by "
             f"{latest:%Y-%m-%d %H:%M} UTC at the latest."

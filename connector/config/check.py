@@ -17,7 +17,7 @@ from connector.config.render import has_placeholder, template_fault
 from connector.config.roles import WITHOUT_ROLES, has_roles
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean, nearest
-from connector.config.validate_entry import examine
+from connector.config.validate_entry import validate_entry
 from connector.config.warehouse import Warehouse
 from connector.errors import Problem
 
@@ -29,7 +29,7 @@ _MODELS: Mapping[str, type[Settings]] = {
 _VERSION = 1
 
 
-def problems_of(file: Path, trees: Mapping[str, Node], chosen: str) -> list[Problem]:
+def find_problems(file: Path, trees: Mapping[str, Node], chosen: str) -> list[Problem]:
     """Check the file under every target; what is wrong only under others than the chosen one says so."""
     found = {name: _check_tree(file, tree) for name, tree in trees.items()}
     problems = dict.fromkeys(found.get(chosen, ()))
@@ -55,7 +55,7 @@ def _check_tree(file: Path, root: Node) -> list[Problem]:
 
 
 def _check_top(root: Node, findings: ProblemList) -> None:
-    examine(
+    validate_entry(
         Top,
         replace(root, value={key: node for key, node in root.entries() if key not in SECTIONS}),
         findings,
@@ -86,7 +86,7 @@ def _check_notifications(root: Node, findings: ProblemList) -> None:
     for key, node in section(root, "notifications").entries():
         entry = in_full(node)
         if isinstance(entry.value, dict):
-            examine(Notification, entry, findings, {"name": key}, pending=True)
+            validate_entry(Notification, entry, findings, {"name": key}, pending=True)
         else:
             findings.add(entry, "must be an address, a list of addresses, or a mapping with webhook", secret=True)
 
@@ -115,7 +115,7 @@ def _check_entry(name: str, key: str, entry: Node, defined: Sequence[str], findi
         return
     model = _model(name, entry, findings)
     if model is not None:
-        examine(
+        validate_entry(
             model,
             entry,
             findings,

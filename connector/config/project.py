@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from connector.config.addresses import TIKTOK, api_url, region
-from connector.config.check import problems_of
+from connector.config.check import find_problems
 from connector.config.credential import Credential
 from connector.config.destination import REGION, DestinationSettings
 from connector.config.fields import switch, text
@@ -60,7 +60,7 @@ def load_project(
     check_size(document.root, findings)
     chosen = choose_target(document.root, target, findings)
     trees = merged_targets(document.root, findings)
-    for problem in problems_of(file, trees, chosen):
+    for problem in find_problems(file, trees, chosen):
         findings.record(problem)
     findings.raise_any()
     return Project(file, directory, target_names(document.root), chosen, trees[chosen], environ)

@@ -21,7 +21,7 @@ from connector.config.problems import ProblemList
 from connector.config.render import MissingVariables, has_placeholder, render, render_tree
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean
-from connector.config.validate_entry import Model, examine
+from connector.config.validate_entry import Model, validate_entry
 from connector.config.warehouse import Warehouse, within
 from connector.core.disk import is_file
 
@@ -153,7 +153,7 @@ class Resolver:
         return path
 
     def _built(self, model: type[Model], node: Node, filled: Mapping[str, Any]) -> Model | None:
-        return examine(model, node, self.findings, filled)
+        return validate_entry(model, node, self.findings, filled)
 
     def _referred(self, node: Node, key: str, stand_in: str | None = None) -> Settings | None:
         reference = node.child(key)

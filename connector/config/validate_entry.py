@@ -24,7 +24,7 @@ class _Fault(NamedTuple):
     sentence: str
 
 
-def examine(
+def validate_entry(
     model: type[Model], node: Node, findings: ProblemList, filled: Mapping[str, Any], *, pending: bool = False
 ) -> Model | None:
     """Build the settings of one entry with the fields that are `filled` in; None, with findings, if it fails.

@@ -12,7 +12,7 @@ from connector.runs.engine import refuse_blank_code
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class DestinationTest:
     """What was found of a destination; `changes` is what a run would do to the ad account first."""
 
     destination: str
@@ -43,7 +43,7 @@ class Tested:
         }
 
 
-def tested_destination(project: Project, name: str, test_event_code: str | None = None) -> Tested:
+def run_destination_test(project: Project, name: str, test_event_code: str | None = None) -> DestinationTest:
     """Ask the platform about a destination; with a test event code one test event is sent to it.
 
     Raises ConfigurationError if the settings cannot be right, UsageError for a code that is none, AccessRefused.
@@ -52,11 +52,11 @@ def tested_destination(project: Project, name: str, test_event_code: str | None 
     check_destination(project, name)
     settings = project.destination(name)
     found = destination_of(settings).check(project, test_event_code)
-    return Tested(name, settings.type, project.target, settings.address, found.checks, found.changes)
+    return DestinationTest(name, settings.type, project.target, settings.address, found.checks, found.changes)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class DestinationSummary:
     """A destination as the file has it; `goes_to` names the event source or the audience."""
 
     name: str
@@ -71,11 +71,11 @@ class Listed:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def listed_destinations(project: Project) -> list[Listed]:
+def list_destinations(project: Project) -> list[DestinationSummary]:
     """Every destination, in the order of the file. Raises ConfigurationError where a variable is not set."""
     found = map(project.destination, project.destinations)
     return [
-        Listed(
+        DestinationSummary(
             one.name,
             one.type,
             destination_of(one).goes_to,

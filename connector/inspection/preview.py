@@ -55,7 +55,7 @@ class Preview:
 
 def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
     """Return the first `rows` events, and as many excluded rows, of the first slice. Raises AccessRefused."""
-    allowed = check_access(project, "preview", name)
+    grant = check_access(project, "preview", name)
     job = current_job(project, name)
     limit, code = job.orchestration.limit, job.orchestration.test_event_code
     with open_result(job, project.directory, limit=limit, test_event_code=code) as result:
@@ -66,7 +66,7 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
         would_fail = failure_of_slice(job.orchestration, first, is_whole=is_whole)
         notes = _notes(project, job, result)
     with ledger_of(project) as ledger:
-        allowed.written(ledger)
+        grant.record(ledger)
         if first is None:
             return Preview(name, project.target, 0, [], [], would_fail, notes, is_whole=limit is None)
         shown = job.destination.preview(ledger, project, first, result.compiler, rows, code)

@@ -14,7 +14,7 @@ from connector.transform.template import Constant, DataTemplate, Source
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ValidatedOrchestration:
     """An orchestration in which nothing is wrong. `event_source` is `audience` where it sends no events.
 
     `parameters` are (name, columns, place in the event, rule) of what its events can carry; `changes` is what a run
@@ -45,13 +45,13 @@ class Checked:
         }
 
 
-def validate_orchestrations(project: Project, names: list[str], *, connect: bool) -> list[Checked]:
+def validate_orchestrations(project: Project, names: list[str], *, connect: bool) -> list[ValidatedOrchestration]:
     """Checks orchestrations; with `connect` also the columns that their queries return, and event sets by name.
 
     Raises ConfigurationError with the problems of all of them, SourceError where a warehouse fails.
     """
     problems: list[Problem] = []
-    checked: list[Checked] = []
+    checked: list[ValidatedOrchestration] = []
     for name in names:
         try:
             job, changes = job_and_changes(project, name) if connect else (current_job(project, name), [])
@@ -64,7 +64,7 @@ def validate_orchestrations(project: Project, names: list[str], *, connect: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledSql:
     """The query as the warehouse gets it (None: there are files), the files with their delimiters, the transform."""
 
     query: str | None
@@ -72,14 +72,14 @@ class Compiled:
     transform: str
 
 
-def compiled_sql(project: Project, name: str) -> Compiled:
+def compile_sql(project: Project, name: str) -> CompiledSql:
     """What will run. Raises ConfigurationError, SourceError."""
     job = current_job(project, name)
     compiler = compile_job(job, describe(job, project.directory))
-    return Compiled(None if job.file else job.sql, delimiters(job), compiler.sql)
+    return CompiledSql(None if job.file else job.sql, delimiters(job), compiler.sql)
 
 
-def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -> Checked:
+def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -> ValidatedOrchestration:
     binding = schema = None
     if connect:
         schema = describe(job, project.directory)
@@ -94,7 +94,7 @@ def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -
     notes = (*job.destination.notes([row[0] for row in rows]), *((note,) if note else ()))
     warnings = tuple(cautions(project, job, schema))
     name, destination = job.orchestration.name, job.settings.name
-    return Checked(name, destination, job.destination.kind, rows, changes, notes, warnings)
+    return ValidatedOrchestration(name, destination, job.destination.kind, rows, changes, notes, warnings)
 
 
 def _place(parameter: Parameter) -> str:

@@ -18,17 +18,17 @@ _GONE = Restrictions("that it had, and that the file no longer names,", admin_on
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class AccessGrant:
     """A use that the roles allow. It is written down once there is a ledger to write it in."""
 
     use: Use
 
-    def written(self, ledger: Ledger) -> int:
+    def record(self, ledger: Ledger) -> int:
         """Writes the line, and gives its number."""
         return ledger.audit.add(self.use)
 
 
-def check_access(project: Project, command: str, orchestration: str | None, run_id: str | None = None) -> Allowed:
+def check_access(project: Project, command: str, orchestration: str | None, run_id: str | None = None) -> AccessGrant:
     """Whether the user of this process may use `command` on an orchestration (None: on the whole project).
 
     Raises AccessRefused, having written that down; ConfigurationError where there is no such orchestration.
@@ -38,7 +38,7 @@ def check_access(project: Project, command: str, orchestration: str | None, run_
     refusal = _refusal(rights, asked, command)
     use = Use(user, socket.gethostname(), command, orchestration, project.target, run_id, allowed=refusal is None)
     if refusal is None:
-        return Allowed(use)
+        return AccessGrant(use)
     with ledger_of(project) as ledger:
         ledger.audit.add(use)
     about = f' on "{orchestration}"' if orchestration else ""

@@ -48,15 +48,15 @@ def forget_person(project: Project, person: Person) -> dict[str, Any]:
 
     Nothing of it holds what was given, but digests. Raises UsageError where nobody can be known by it, AccessRefused.
     """
-    allowed = check_access(project, "forget", None)
+    grant = check_access(project, "forget", None)
     digests = digests_of(project, person)
     forgotten = SuppressionFilter(one.digest for one in digests)
     with ledger_of(project) as ledger:
-        allowed.written(ledger)
+        grant.record(ledger)
         new = ledger.suppressed.add((one.digest, one.kind) for one in digests)
         receipt = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "by": {"user": allowed.use.os_user, "host": allowed.use.host},
+            "by": {"user": grant.use.os_user, "host": grant.use.host},
             "target": project.target,
             "digests": [{"kind": one.kind, "digest": one.digest} for one in digests],
             "new_on_the_list": new,

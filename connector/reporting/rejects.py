@@ -40,9 +40,9 @@ def _allow(project: Project, record: RunRecord) -> None:
     """Asks for what the run's target asks; of one that the file no longer has, for what it asks now."""
     with suppress(ConfigurationError):
         project = project.under(record.target)
-    allowed = check_access(project, "rejects", record.orchestration, record.run_id)
+    grant = check_access(project, "rejects", record.orchestration, record.run_id)
     with ledger_of(project) as ledger:
-        allowed.written(ledger)
+        grant.record(ledger)
 
 
 class _Counted:

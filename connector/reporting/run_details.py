@@ -19,7 +19,7 @@ from connector.ledger.requests import RequestSummary
 from connector.ledger.timeline import Moment
 from connector.reporting.run_history import worked_on_by
 from connector.reporting.trend import Trend, trend_of
-from connector.reporting.visibility import no_rows, shown_by
+from connector.reporting.visibility import no_rows, visible_by
 from connector.staging.event_metrics import EventMetrics, added_up
 
 EXAMPLES = 3
@@ -59,22 +59,24 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class RunDetails:
-    """One run. `event_sources` are those that its events go to; `examples` are by reason, and none once the run's
-    folder has gone; `figures` are None where no event was delivered, or the destination takes none; `shown_by` is when
-    TikTok shows the last of them at the latest.
-    """
+    """What is recorded about one run."""
 
     record: RunRecord
     timeline: list[Moment]
     examples: dict[str, list[Example]]
+    """The first rejected rows by reason. Empty once the run's folder is deleted."""
     requests: RequestSummary
     figures: EventMetrics | None
+    """None if no event was delivered, or if the destination has no events."""
     event_sources: frozenset[str]
+    """The event sources that the run's events go to."""
     trend: Trend | None
-    shown_by: datetime | None
+    visible_by: datetime | None
+    """When TikTok shows the last of the events at the latest."""
     users: tuple[str, ...] = ()
+    """The users who started or resumed the run, in their order."""
     no_rows: str | None = None
-    """Why it read no rows, if it read none."""
+    """Why the run read no rows, if it read none."""
 
     @property
     def matched(self) -> dict[str, int]:
@@ -102,11 +104,11 @@ class RunDetails:
             },
             **(self.figures.as_json() if self.figures else dict.fromkeys(("match_coverage", "freshness", "value"))),
             "trend": self.trend.as_json() if self.trend else None,
-            "shown_by": self.shown_by.isoformat() if self.shown_by else None,
+            "shown_by": self.visible_by.isoformat() if self.visible_by else None,
         }
 
 
-def insight_of(project: Project, run_id: str) -> RunDetails:
+def load_run_details(project: Project, run_id: str) -> RunDetails:
     """Everything that is known of a run. Raises UsageError where there is none with this id."""
     record = run_named(project, run_id)
     with ledger_of(project) as ledger:
@@ -123,7 +125,7 @@ def _insight(project: Project, ledger: Ledger, record: RunRecord) -> RunDetails:
         figures=added_up(ledger.figures.of(record.run_id)),
         event_sources=ledger.batches.resource_types(record.run_id),
         trend=trend_of(ledger, record),
-        shown_by=shown_by(record),
+        visible_by=visible_by(record),
         users=tuple(f"{line.use.os_user}@{line.use.host}" for line in worked_on_by(ledger, record.run_id)),
         no_rows=no_rows(project, ledger, record),
     )

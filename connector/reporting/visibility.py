@@ -24,7 +24,7 @@ def no_rows(project: Project, ledger: Ledger, record: RunRecord) -> str | None:
     return "No rows were read: the query returned no rows."
 
 
-def shown_by(record: RunRecord) -> datetime | None:
+def visible_by(record: RunRecord) -> datetime | None:
     """When TikTok shows the events of a run at the latest; None where there were none, or not for TikTok in earnest."""
     nowhere = record.test_event_code is not None or record.api_url == SIMULATOR
     if record.members or nowhere or not record.events_delivered or not record.finished_at:

@@ -148,9 +148,9 @@ def _resume(
     project: Project, record: RunRecord, observer: Observer, stop: threading.Event, options: RunOptions
 ) -> RunRecord:
     project = project.under(record.target)
-    allowed = check_access(project, "resume", record.orchestration, record.run_id)
+    grant = check_access(project, "resume", record.orchestration, record.run_id)
     with run_context(project, record.orchestration, observer, stop) as context:
-        allowed.written(context.ledger)
+        grant.record(context.ledger)
         destination = same_destination(project, record)
         with open_engine(context, destination, options, resuming=True) as engine:
             record = context.ledger.runs.get(record.run_id)

@@ -29,7 +29,7 @@ def retry_run(
     record = run_named(project, run_id)
     _check_finished(record)
     project = project.under(record.target)
-    allowed = check_access(project, "retry", record.orchestration)
+    grant = check_access(project, "retry", record.orchestration)
     destination = same_destination(project, record)
     if not destination.capabilities.deduplication:
         raise UsageError(
@@ -38,7 +38,7 @@ def retry_run(
     with run_context(project, record.orchestration, observer, stop) as context:
         chosen = chosen_rows(context, run_id, reason)
         job = current_job(context.project, record.orchestration, context.ledger)
-        line = allowed.written(context.ledger)
+        line = grant.record(context.ledger)
         code, limit = record.test_event_code, record.row_limit
         with open_engine(context, destination, RunOptions(), resuming=True) as engine:
             new = engine.create(job, test_event_code=code, limit=limit, retry_of=run_id, retry_reason=reason)

@@ -35,11 +35,11 @@ def run_orchestration(
     """
     options, observer, stop = options or RunOptions(), observer or Silent(), stop or threading.Event()
     refuse_blank_code(options.test_event_code)
-    allowed = check_access(project, command, name)
+    grant = check_access(project, command, name)
     job = prepare(project, name, RunVariables(started_at=datetime.now(UTC)))
     _refuse_test_mode(job, options)
     with run_context(project, name, observer, stop) as context:
-        line = allowed.written(context.ledger)
+        line = grant.record(context.ledger)
         with open_engine(context, job.destination, options) as engine:
             finish_interrupted(engine, job)
             record = _run_now(engine, name, line)

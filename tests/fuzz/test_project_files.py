@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connector.config.project import load_project
 from connector.errors import ConfigurationError, ConnectorError
-from connector.inspection.validate import compiled_sql, validate_orchestrations
+from connector.inspection.validate import compile_sql, validate_orchestrations
 from tests.config.project import BASE
 from tests.fuzz.conftest import Record
 from tests.fuzz.fuzzing import Input, corpus, for_each, fuzz, within
@@ -64,7 +64,7 @@ def check(folder: Path, case: Input) -> None:
             project = load_project(folder, environ)
             names = [name for name in project.orchestrations if validate_orchestrations(project, [name], connect=False)]
             for name in names if Path(case.name).suffix in {".sql", ".template"} else ():
-                assert compiled_sql(project, name).transform
+                assert compile_sql(project, name).transform
         except ConfigurationError as error:
             for problem in error.problems:
                 assert problem.file is None or problem.file.is_relative_to(folder), problem

@@ -28,10 +28,10 @@ def compile_(
     debug: DebugOption = False,
 ) -> None:
     """Print the SQL of a run: the query, and the transform of its result. Asks the warehouse for the columns."""
-    from connector.inspection.validate import compiled_sql
+    from connector.inspection.validate import compile_sql
 
     opened = open_project(project, target)
-    compiled = compiled_sql(opened, name)
+    compiled = compile_sql(opened, name)
     if json_output:
         files = [{"file": file, "delimiter": delimiter} for file, delimiter in compiled.files]
         out_json({"target": opened.target, "query": compiled.query, "files": files, "transform": compiled.transform})

@@ -9,7 +9,7 @@ from connector.cli.failures import FAILED, reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
 
 if TYPE_CHECKING:
-    from connector.inspection.destinations import Tested
+    from connector.inspection.destinations import DestinationTest
 
 DestinationArgument = Annotated[str, typer.Argument(metavar="NAME", help="The destination.")]
 CodeOption = Annotated[
@@ -36,10 +36,10 @@ def list_(
     debug: DebugOption = False,
 ) -> None:
     """List the destinations, and where each sends to. Does not ask TikTok."""
-    from connector.inspection.destinations import listed_destinations
+    from connector.inspection.destinations import list_destinations
 
     opened = open_project(project, target)
-    listed = listed_destinations(opened)
+    listed = list_destinations(opened)
     if json_output:
         out_json({"target": opened.target, "destinations": [one.as_json() for one in listed]})
         return
@@ -62,9 +62,9 @@ def test(
     debug: DebugOption = False,
 ) -> None:
     """Ask TikTok whether the token, the ad account and the event source are right, and whether the token may write."""
-    from connector.inspection.destinations import tested_destination
+    from connector.inspection.destinations import run_destination_test
 
-    tested = tested_destination(open_project(project, target), name, test_event_code)
+    tested = run_destination_test(open_project(project, target), name, test_event_code)
     if json_output:
         out_json(tested.as_json())
     else:
@@ -73,7 +73,7 @@ def test(
         raise typer.Exit(FAILED)
 
 
-def _tell(tested: "Tested") -> None:
+def _tell(tested: "DestinationTest") -> None:
     for line in table((one.name, one.outcome.value, one.sentence) for one in tested.checks):
         out(line)
     for change in tested.changes:

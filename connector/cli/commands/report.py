@@ -32,12 +32,12 @@ def report(
 ) -> None:
     """Write one run as a self-contained HTML page with plots, without identifiers."""
     from connector.reporting.html.page import page
-    from connector.reporting.run_details import insight_of
+    from connector.reporting.run_details import load_run_details
 
     opened = open_project(project)
     if output is not None:
         check_output(output, opened, force=force)
-    written = page(insight_of(opened, run_id), datetime.now(UTC)).encode()
+    written = page(load_run_details(opened, run_id), datetime.now(UTC)).encode()
     if output is None:
         sys.stdout.buffer.write(written)
         sys.stdout.flush()

@@ -33,7 +33,7 @@ def resume(
 ) -> None:
     """Finish a failed, interrupted or killed run: send what is staged, and query the warehouse only if nothing is."""
     with loading():
-        from connector.cli.running import carry_out
+        from connector.cli.running import run_and_report
         from connector.runs.resume import resume_run
 
     opened = open_project(project)
@@ -41,4 +41,4 @@ def resume(
     def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
         return resume_run(opened, run_id, observer, stop, resend_unknown=resend_unknown)
 
-    carry_out(opened, work, json_output)
+    run_and_report(opened, work, json_output)

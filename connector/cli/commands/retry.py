@@ -33,7 +33,7 @@ def retry(
 ) -> None:
     """Query the rejected rows of a run again, and send those that are valid now, as a new run."""
     with loading():
-        from connector.cli.running import carry_out
+        from connector.cli.running import run_and_report
         from connector.runs.retry import retry_run
 
     opened = open_project(project)
@@ -41,4 +41,4 @@ def retry(
     def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
         return retry_run(opened, run_id, reason, observer, stop)
 
-    carry_out(opened, work, json_output)
+    run_and_report(opened, work, json_output)

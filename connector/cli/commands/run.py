@@ -52,7 +52,7 @@ def run(
 ) -> None:
     """Run an orchestration: finish earlier runs, then read, check, hash and send the result, and report every row."""
     with loading():
-        from connector.cli.running import carry_out
+        from connector.cli.running import run_and_report
         from connector.destinations.confirmation import Confirmation
         from connector.runs.engine import RunOptions
         from connector.runs.run import run_orchestration
@@ -69,4 +69,4 @@ def run(
         )
         return run_orchestration(opened, name, options, observer=observer, stop=stop)
 
-    carry_out(opened, work, json_output)
+    run_and_report(opened, work, json_output)

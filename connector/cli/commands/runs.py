@@ -136,18 +136,18 @@ def show(
 ) -> None:
     """Show one run: rows by outcome, timeline, rejected rows, requests, match coverage, freshness and value."""
     from connector.cli.sections import sections
-    from connector.reporting.run_details import insight_of
+    from connector.reporting.run_details import load_run_details
     from connector.reporting.run_history import requests_of
 
     opened = open_project(nearest(context, project))
-    insight = insight_of(opened, run_id)
-    record = insight.record
+    details = load_run_details(opened, run_id)
+    record = details.record
     if json_output:
         log = [request.as_json() for request in requests_of(opened, run_id)]
         further = {"retry_of": record.retry_of, "query_id": record.query_id, "request_log": log}
-        out_json({**record.as_json(), **further, **insight.as_json()})
+        out_json({**record.as_json(), **further, **details.as_json()})
         return
-    for line in sections(insight):
+    for line in sections(details):
         out(line)
     if requests:
         out()

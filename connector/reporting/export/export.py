@@ -39,7 +39,7 @@ _POSTGRESQL = {"postgresql", "postgres"}
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportResult:
     """How many runs were written, and how many rows of each table."""
 
     runs: int
@@ -65,13 +65,13 @@ def files_for(project: Project, output: Path) -> dict[str, Path]:
     return table_files(output)
 
 
-def export_to_files(project: Project, files: Mapping[str, Path], *, since: datetime | None = None) -> Exported:
+def export_to_files(project: Project, files: Mapping[str, Path], *, since: datetime | None = None) -> ExportResult:
     """Write tables as Parquet files, by name. Raises OSError where the disk fails."""
     with closing(ParquetSink(files)) as sink:
         return _export(project, sink, since)
 
 
-def export_to_warehouse(project: Project, name: str, schema: str, *, since: datetime | None = None) -> Exported:
+def export_to_warehouse(project: Project, name: str, schema: str, *, since: datetime | None = None) -> ExportResult:
     """Writes the tables into a schema of a warehouse of the project; what is there of a run is replaced.
 
     Raises ConfigurationError for a warehouse that is none, UsageError for one that cannot be written to, SourceError
@@ -126,7 +126,7 @@ def _writing_url(warehouse: Warehouse, directory: Path, schema: str) -> "URL":
     return url.set(drivername="postgresql+psycopg") if url.drivername in _POSTGRESQL else url
 
 
-def _export(project: Project, sink: Sink, since: datetime | None) -> Exported:
+def _export(project: Project, sink: Sink, since: datetime | None) -> ExportResult:
     total = Counter[str]()
     with ledger_of(project) as ledger:
         run_ids = ledger.pages.run_ids(since)
@@ -134,7 +134,7 @@ def _export(project: Project, sink: Sink, since: datetime | None) -> Exported:
             records = ledger.runs.several(run_ids[start : start + _RUNS_AT_ONCE])
             total.update(sink.write(_parts(ledger, records, project)))
         sink.finish()
-    return Exported(len(run_ids), total)
+    return ExportResult(len(run_ids), total)
 
 
 def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> dict[str, TableRows]:

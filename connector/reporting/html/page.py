@@ -18,23 +18,23 @@ EXAMPLE_COLUMNS = 5
 _HERE = Path(__file__).parent
 
 
-def page(insight: RunDetails, made_at: datetime) -> str:
+def page(details: RunDetails, made_at: datetime) -> str:
     """Render the run as self-contained HTML5; every value of a run is escaped."""
-    figures, record = insight.figures, insight.record
+    figures, record = details.figures, details.record
     days = daily_values(figures) if figures else []
     return _template().render(
         run=record,
-        insight=insight,
+        details=details,
         labels=labels,
         made_at=made_at,
         version=__version__,
         style=(_HERE / "page.css").read_text("utf-8"),
-        timeline=_timeline(insight),
+        timeline=_timeline(details),
         ages=[(name, figures.ages[name]) for name in AGE_NAMES] if figures else [],
         totals=[(one.title, figures.totals[one.title]) for one in days] if figures else [],
         days=days,
-        throughput=throughput(insight.requests),
-        history=history(insight.trend),
+        throughput=throughput(details.requests),
+        history=history(details.trend),
         example_columns=EXAMPLE_COLUMNS,
     )
 
@@ -136,10 +136,10 @@ def largest_first(counts: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda one: (-one[1], one[0]))
 
 
-def _timeline(insight: RunDetails) -> list[tuple[str, str, float]]:
+def _timeline(details: RunDetails) -> list[tuple[str, str, float]]:
     """Return when each step was, what it was, and the seconds since the step before."""
     steps, previous = [], None
-    for entry in insight.timeline:
+    for entry in details.timeline:
         time = datetime.fromisoformat(entry.at)
         elapsed = (time - previous).total_seconds() if previous else 0.0
         steps.append((entry.at, labels.TIMELINE.get(entry.what, entry.what), elapsed))
