@@ -34,7 +34,7 @@ from connector.staging.event_metrics import EventMetrics, added_up
 if TYPE_CHECKING:
     from sqlalchemy import URL, RowMapping
 
-_RUNS_AT_ONCE = 500
+_RUNS_AT_ONCE = 2_000
 _POSTGRESQL = {"postgresql", "postgres"}
 
 
