@@ -15,7 +15,7 @@ FILE_SUFFIXES = frozenset(
 )
 """Ends of file names that are no top-level domains."""
 
-AT_IN_BRACKETS = r"(?:\( {0,2}[aA][tT]\)|\[ {0,2}[aA][tT] {0,2}\])"
+AT_IN_BRACKETS = r"(?:\( {0,2}[aA][tT] {0,2}\)|\[ {0,2}[aA][tT] {0,2}\]|\{ {0,2}[aA][tT] {0,2}\})"
 """An @ as people write it to hide an address from programs."""
 
 _SEPARATORS = (
@@ -24,7 +24,7 @@ _SEPARATORS = (
 )
 _LOCAL = re.compile(f"[^{_SEPARATORS}]*")
 _LABEL = rf"[^{_SEPARATORS}.!$%'*+^`{{}}~]"
-_DOT = r"(?:\.+| ?(?:\( ?[dD][oO][tT] ?\)|\[ ?[dD][oO][tT] ?\]) ?)"
+_DOT = r"(?:\.+| ?(?:\( ?[dD][oO][tT] ?\)|\[ ?[dD][oO][tT] ?\]|\{ ?[dD][oO][tT] ?\}) ?)"
 _TOP_LEVEL = rf"(?:xn--[a-z0-9-]+|(?:(?![\d_-]){_LABEL}){{2,}})"
 _DOMAIN = re.compile(
     rf"(?:(?<!@)(?P<at>@+)|{AT_IN_BRACKETS})(?P<gap>[ \t+]{{0,3}})(?P<domain>\.*(?:{_LABEL}+{_DOT})+{_TOP_LEVEL})",
@@ -90,7 +90,7 @@ def _end_of_domain(match: re.Match[str]) -> int | None:
     while (label := domain.rpartition("."))[2].lower() in FILE_SUFFIXES:
         domain = label[0].rstrip(".")
         end = match.start("domain") + len(domain)
-    return end if re.fullmatch(rf".*[.)\]] ?{_TOP_LEVEL}", domain, re.IGNORECASE) else None
+    return end if re.fullmatch(rf".*[.)\]}}] ?{_TOP_LEVEL}", domain, re.IGNORECASE) else None
 
 
 def _is_user_of_host(plain: str, at: int, end: int) -> bool:

@@ -54,7 +54,7 @@ SPACED_PHONE = (
 PHONE_IN_TEXT = rf"(?:(?:\B\+|%2[Bb]){_AFTER_PLUS}|{_BEHIND_A_WORD}|{SPACED_PHONE}){_FURTHER}"
 """Any of these; in a text, the plus sign may follow a letter or a digit."""
 
-_NAMES = "commat|plus|lpar|lsqb|lbrack|percnt|bsol|num"
+_NAMES = "commat|plus|lpar|lsqb|lbrack|lcub|lbrace|percnt|bsol|num"
 """HTML's names of the signs themselves, and of what begins another encoding of them."""
 _NUMBER_FOLLOWS = r"(?:[1-9(]|%(?:25)*(?:28|3[1-9]|[Ee][Ff]))"
 PLUS_BEFORE_ENCODED = (
@@ -64,7 +64,7 @@ PLUS_BEFORE_ENCODED = (
 PERCENT_ENCODED = (
     r"%(?:25)*(?:(?:4|%(?:25)*34)(?:0|%(?:25)*30)"
     rf"|2[Bb]{_NUMBER_FOLLOWS}|23[0-9xX]|26(?:amp|#|%|{_NAMES})|5[Cc]"
-    r"|(?:[01][0-9a-fA-F]|3[aA])\+\(?[1-9]|(?:28|5[Bb])(?:%|[+ ]|[aA][tT])"
+    r"|(?:[01][0-9a-fA-F]|3[aA])\+\(?[1-9]|(?:28|[57][Bb])(?:%|[+ ]|[aA][tT])"
     r"|[uU](?:00|[fF])|[Ee][Ff]%(?:25)*[Bb][9Cc])"
 )
 """What may be an @, or a plus sign before a number, percent-encoded any number of times, be it escaped before.
@@ -72,13 +72,13 @@ PERCENT_ENCODED = (
 It begins with a percent sign, which is quickly found, and is short, since each slice compiles it for each column.
 """
 
-ESCAPED = r"#(?:0*(?:3[578]|4[03]|6[45]|9[12])|[xX])|\\(?:[nrtbf]\+|[ux])"
+ESCAPED = r"#(?:0*(?:3[578]|4[03]|6[45]|9[12]|123)|[xX])|\\(?:[nrtbf]\+|[ux])"
 """The same as an HTML entity, or as an escape of JSON."""
 
 NAMED = rf"&(?:amp;)*(?:{_NAMES});"
 """The same by its name in HTML."""
 
-AT = f"[@\uff20\ufe6b]|{AT_IN_BRACKETS}|[\uff08\uff3b\ufe59] ?[aA\uff21\uff41]"
+AT = f"[@\uff20\ufe6b]|{AT_IN_BRACKETS}|[\uff08\uff3b\uff5b\ufe59\ufe5b] ?[aA\uff21\uff41]"
 """An at sign that is not encoded, or what stands in place of one."""
 
 SIMPLE_PARAMETER = (
@@ -90,7 +90,7 @@ SIMPLE_PARAMETER = (
 HIDING = f"{AT}|{PERCENT_ENCODED}|{ESCAPED}|{NAMED}|{PLUS_BEFORE_ENCODED}"
 """Any of these."""
 _ENCODED = re.compile(HIDING)
-BESIDE_SIMPLE = r"[@#;\\[]|[tT]\)|%(?:25)*(?:[014-9A-Za-z]|2[3568Bb]|3(?:4|[aA]\+)|%)|\+\(?(?:[1-9][0-9]*[%&\\]|%)"
+BESIDE_SIMPLE = r"[@#;\\[]|[tT] {0,2}[)}]|%(?:25)*(?:[014-9A-Za-z]|2[3568Bb]|3(?:4|[aA]\+)|%)|\+\(?(?:[1-9][0-9]*[%&\\]|%)"
 """Whatever else HIDING may match in a text of ASCII: shorter, and not as exact."""
 _SIMPLE = re.compile(SIMPLE_PARAMETER.replace(r"\z", r"\Z"))
 

@@ -58,7 +58,7 @@ _BLOCKS = (
     "\xa0-\xbf\u034f\u0600-\u06ff\u0900-\u0e5f\u115f-\u180f\u2000-\u22ff\u3000\u30fb\u3164\ufe00-\uffff"
     "\U0001d7ce-\U0001d7ff\U000e0000-\U000e01ef"
 )
-_AT_SIGNS, _BRACKETS, _LETTERS_A = "\uff20\ufe6b", "\uff08\uff3b\ufe59", "\uff21\uff41"
+_AT_SIGNS, _BRACKETS, _LETTERS_A = "\uff20\ufe6b", "\uff08\uff3b\uff5b\ufe59\ufe5b", "\uff21\uff41"
 UNUSUAL = (
     f"[0-9+()][{_BLOCKS}]|[{_BLOCKS}][0-9(]|[+][^\\x00-\\x7f]|[\u207a\ufe62\uff0b\uff10-\uff19\U0001d7ce-\U0001d7ff]"
     f"|[{_AT_SIGNS}]|[{_BRACKETS}] ?[aA{_LETTERS_A}]"

@@ -79,7 +79,7 @@ def is_code(column: str, codes: Iterable[str]) -> str:
 
 
 _BACKSLASH = "\\"
-_IN_BRACKETS = ("[", "t)", "T)")
+_IN_BRACKETS = ("[", "{", "t)", "T)", " )")
 """One of these stands where an at sign is written in brackets."""
 _LONGEST_PHONE, _LONGEST_ID = 18, 30
 """Bytes of a number: longer texts of phones may hold several, or words; longer ids are none."""
