@@ -90,7 +90,10 @@ SIMPLE_PARAMETER = (
 HIDING = f"{AT}|{PERCENT_ENCODED}|{ESCAPED}|{NAMED}|{PLUS_BEFORE_ENCODED}"
 """Any of these."""
 _ENCODED = re.compile(HIDING)
-BESIDE_SIMPLE = r"[@#;\\[]|[tT] {0,2}[)}]|%(?:25)*(?:[014-9A-Za-z]|2[3568Bb]|3(?:4|[aA]\+)|%)|\+\(?(?:[1-9][0-9]*[%&\\]|%)"
+BESIDE_SIMPLE = (
+    r"[@#;\\[]|[tT] {0,2}[)}]"
+    r"|%(?:25)*(?:[014-9A-Za-z]|2[3568Bb]|3(?:4|[aA]\+)|%)|\+\(?(?:[1-9][0-9]*[%&\\]|%)"
+)
 """Whatever else HIDING may match in a text of ASCII: shorter, and not as exact."""
 _SIMPLE = re.compile(SIMPLE_PARAMETER.replace(r"\z", r"\Z"))
 

@@ -239,10 +239,9 @@ def _remove(path: Path) -> int:
 
 
 def _files(directory: Path) -> list[Path]:
-    # `glob` is ten times slower, which adds up in an export of thousands of runs.
+    # `glob` is much slower, which adds up in an export of thousands of runs.
     folder = directory / _FOLDER
-    names = sorted(os.listdir(folder)) if folder.is_dir() else []
-    return [folder / name for name in names if name.endswith(".parquet")]
+    return sorted(path for path in folder.iterdir() if path.suffix == ".parquet") if folder.is_dir() else []
 
 
 def _is_whole(path: Path) -> bool:

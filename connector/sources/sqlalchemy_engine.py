@@ -22,6 +22,9 @@ _SQLITE_FORBIDDEN = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
 _SQLITE_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", "eval", "fsdir"})
 """Functions of some builds of SQLite that access files and programs."""
 
+_SQLITE_LONGEST = 64 << 20
+"""More than any request takes, and little enough to be made in no time: `zeroblob(1000000000)` takes half a minute."""
+
 _SQLITE_READ_PRAGMAS = frozenset(
     {"data_version", "table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"}
 )
@@ -78,9 +81,10 @@ def _sqlite_engine(directory: Path, path: str, options: Mapping[str, Any]) -> En
 
 
 def _restrict(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Restrict a connection to reading; sorting stays in memory."""
+    """Restrict a connection to reading values of at most _SQLITE_LONGEST bytes; sorting stays in memory."""
     for setting in ("temp_store = MEMORY", "query_only = ON"):
         connection.execute(f"PRAGMA {setting}")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _SQLITE_LONGEST)
     connection.set_authorizer(_authorize)
     return connection
 

@@ -285,6 +285,13 @@ def test_an_export_to_nowhere_is_refused(made: Shop, options: tuple[str, ...], s
     assert sentence in outcome.sentence
 
 
+@pytest.mark.parametrize("name", ["", "\t "])
+def test_an_export_to_a_variable_that_is_not_set_is_refused(made: Shop, name: str) -> None:
+    outcome = inside("runs", "export", "-o", name, "--force", project=made.directory)
+    assert outcome.code == 2
+    assert "must not be empty. Name a folder, such as dashboards." in outcome.stderr
+
+
 def test_a_file_in_place_of_a_folder_is_left_alone(made: Shop) -> None:
     outcome = inside("runs", "export", "-o", str(made.query), project=made.directory)
     assert (outcome.code, outcome.sentence) == (

@@ -34,6 +34,7 @@ SQLITE = (
     "WITH x AS (SELECT 1) DELETE FROM t", "WITH x AS (SELECT 2) INSERT INTO t SELECT * FROM x",
     "SELECT * FROM pragma_wal_checkpoint", "SELECT * FROM pragma_journal_mode('wal')", "SELECT 1; DELETE FROM t",
     "SELECT * FROM pragma_query_only(0)", "WITH x AS (SELECT 1) REPLACE INTO t SELECT 3",
+    "SELECT zeroblob(1000000000)", "SELECT hex(randomblob(200000000))", "SELECT replace(hex(zeroblob(30000000)), '0', 'xxxxxxxx')",
 )  # fmt: skip
 WORDS = {
     "snowflake": (

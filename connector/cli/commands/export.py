@@ -12,10 +12,22 @@ from connector.cli.options import DebugOption, JsonOption, ProjectOption, SinceO
 from connector.cli.output import ForceOption, check_output, writing_to
 from connector.errors import UsageError
 
+
+def _folder(text: str) -> Path:
+    """Parse the folder; an empty text is not the current one, but a variable of the shell that is not set."""
+    if not text.strip():
+        raise typer.BadParameter("must not be empty. Name a folder, such as dashboards.")
+    return Path(text)
+
+
 OutputOption = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="DIR", help="A folder for one file per table, or FILE.parquet for the runs alone."
+        "-o",
+        "--output",
+        metavar="DIR",
+        parser=_folder,
+        help="A folder for one file per table, or FILE.parquet for the runs alone.",
     ),
 ]
 FormatOption = Annotated[
