@@ -1,25 +1,25 @@
-"""Every error a user can meet, grouped by what to do next.
+"""The errors that users see, grouped by the next action.
 
-| error                | what to do                                        | exit code |
-|----------------------|---------------------------------------------------|-----------|
-| `ConfigurationError` | fix a file; nothing was opened                    | 2         |
-| `UsageError`         | fix the command                                   | 2         |
-| `AccessRefused`      | ask somebody who may; nothing was opened          | 2         |
-| `FileRefused`        | fix the file that was to be read; nothing sent    | 2         |
-| `SourceError`        | fix the query, or try again                       | 1         |
-| `NothingSent`        | fix the data, or the limit that it names          | 3         |
-| `ResumableError`      | fix the cause, then `connector resume`            | 1         |
-| `CorruptStage`       | run it again; it reads what was not delivered     | 1         |
-| `RejectedUniformly`       | fix what it names; `run` or `resume` goes on      | 1         |
-| `InDoubt`        | `--resend-unknown`, or leave them                 | 1         |
-| `AuthorisationError` | authorise again, or as it says                    | 1         |
-| `AccountRefused`     | fix what it names                                 | 1         |
-| `NotPermitted`       | give the token the permission                     | 1         |
-| `AccountUnreachable` | try again                                         | 1         |
-| `LockedError`        | wait for the other run                            | 1         |
-| `Interrupted`        | `connector resume` when ready                     | 130       |
+| error                | what to do                                         | exit code |
+|----------------------|----------------------------------------------------|-----------|
+| `ConfigurationError` | fix a file; nothing was opened                     | 2         |
+| `UsageError`         | fix the command                                    | 2         |
+| `AccessRefused`      | ask a user with the permission; nothing was opened | 2         |
+| `FileRefused`        | fix the file to be read; nothing was sent          | 2         |
+| `SourceError`        | fix the query, or try again                        | 1         |
+| `NothingSent`        | fix the data, or the limit that it names           | 3         |
+| `ResumableError`     | fix the cause, then `connector resume`             | 1         |
+| `CorruptStage`       | run it again; it reads what was not delivered      | 1         |
+| `RejectedUniformly`  | fix what it names, then `run` or `resume`          | 1         |
+| `InDoubt`            | `--resend-unknown`, or leave the events pending    | 1         |
+| `AuthorisationError` | authorise again, or do what it says                | 1         |
+| `AccountRefused`     | fix what it names                                  | 1         |
+| `NotPermitted`       | give the token the permission                      | 1         |
+| `AccountUnreachable` | try again                                          | 1         |
+| `LockedError`        | wait for the other run                             | 1         |
+| `Interrupted`        | `connector resume` when ready                      | 130       |
 
-A bad row is not an error: it is a rejected row, with a reason, in the ledger.
+An invalid row is not an error: it is a rejected row in the ledger, with a reason.
 """
 
 from collections.abc import Sequence
@@ -28,31 +28,32 @@ from pathlib import Path
 
 
 class ConnectorError(Exception):
-    """One sentence on what was wrong, the value, and what to do."""
+    """A message that says what is wrong, the value, and what to do."""
 
     exit_code = 1
 
     @property
     def message(self) -> str:
-        """The sentence, as it is shown to the user."""
+        """The message, as users see it."""
         return str(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake in a file: where it stands and what to do about it."""
+    """A mistake in a file, with its location."""
 
     message: str
+    """What is wrong, the value, and what to do."""
     file: Path | None = None
     line: int | None = None
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
-        return place + self.message
+        location = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
+        return location + self.message
 
 
 class ConfigurationError(ConnectorError):
-    """The project's files say something that cannot be right. Holds every problem found."""
+    """The project's files are invalid. `problems` are all the problems found."""
 
     exit_code = 2
 
@@ -62,27 +63,27 @@ class ConfigurationError(ConnectorError):
 
 
 class UsageError(ConnectorError):
-    """The command was typed in a way that cannot be carried out."""
+    """The command, its arguments or its options are invalid."""
 
     exit_code = 2
 
 
 class AccessRefused(ConnectorError):
-    """The roles of the project do not let this user do it; nothing was opened."""
+    """The roles of the project do not permit this user the action; nothing was opened."""
 
     exit_code = 2
 
 
 class FileRefused(ConfigurationError):
-    """A file that was to be read, or its name, is not as it has to be; nothing was sent. Holds every problem found."""
+    """A file to be read, or its name, is invalid; nothing was sent. `problems` are all the problems found."""
 
 
 class SourceError(ConnectorError):
-    """The warehouse refused the query or the connection, or a file could not be got at."""
+    """The warehouse refused the query or the connection, or a file could not be accessed."""
 
 
 class NothingSent(ConnectorError):
-    """The rows of the result do not allow the run to deliver anything; the run cannot be resumed."""
+    """The run delivers nothing because of the rows of its result; it cannot be resumed."""
 
     exit_code = 3
 
@@ -92,19 +93,19 @@ class TooManyRejects(NothingSent):
 
 
 class AllRejected(NothingSent):
-    """Rows were read, and every one was rejected."""
+    """Every row was rejected."""
 
 
 class TooFewRows(NothingSent):
-    """Fewer rows were read than `min_rows` asks for; nothing was sent."""
+    """Fewer rows were read than `min_rows` requires; nothing was sent."""
 
 
 class ResumableError(ConnectorError):
-    """The run had to stop; what is staged stays staged and `connector resume` goes on with it."""
+    """The run stopped; its stage is kept, and `connector resume` continues with it."""
 
 
 class RejectedUniformly(ResumableError):
-    """The service would answer every request of the run alike: as it is staged, none of it will be taken."""
+    """The destination would refuse every request of the run as it is staged."""
 
 
 class CorruptStage(ResumableError):
@@ -119,14 +120,14 @@ class CorruptStage(ResumableError):
 
 
 class InDoubt(ResumableError):
-    """All but events that may have been taken too long ago to be sent again without being told to."""
+    """Everything was sent except events whose answers were lost too long ago to resend them without confirmation."""
 
 
 class AuthorisationError(ConnectorError):
-    """TikTok gives no token, or no longer takes one.
+    """The platform issues no token, or no longer accepts one.
 
-    `help` is what to do, `said` what TikTok said, `code` its return code. `passing`: it may do so later. `lost`: it may
-    have done so, and the answer did not arrive.
+    `help` is what to do, `said` the message of the platform, `code` its return code. `passing`: a later attempt may
+    succeed. `lost`: the platform may have done what was requested, but its answer did not arrive.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class AuthorisationError(ConnectorError):
 
 
 class AccountRefused(ConnectorError):
-    """TikTok refuses what was asked of an account, and would again. `code` is its return code, if it gave one."""
+    """The platform refuses a request about an account, and would again. `code` is its return code, if it gave one."""
 
     def __init__(self, message: str, code: int | None = None) -> None:
         self.code = code
@@ -145,11 +146,11 @@ class AccountRefused(ConnectorError):
 
 
 class NotPermitted(AccountRefused):
-    """The token may not ask this: whether it would have been refused stays open."""
+    """The token lacks the permission for the request, so its answer stays unknown."""
 
 
 class AccountUnreachable(ConnectorError):
-    """TikTok could not answer, and may another time. `lost`: it may nevertheless have done what was asked."""
+    """The platform could not answer; a later attempt may succeed. `lost`: it may have done what was requested."""
 
     def __init__(self, message: str, *, lost: bool = False) -> None:
         self.lost = lost
@@ -157,10 +158,10 @@ class AccountUnreachable(ConnectorError):
 
 
 class LockedError(ConnectorError):
-    """Another run of the same orchestration is under way."""
+    """Another process runs the same orchestration."""
 
 
 class Interrupted(ConnectorError):
-    """The user asked the run to stop; it can be resumed."""
+    """The user stopped the run; it can be resumed."""
 
     exit_code = 130

@@ -1,13 +1,13 @@
-"""What a run tells while it goes on."""
+"""The interface by which a run reports its progress."""
 
 from typing import Protocol
 
 EVENT, IDENTIFIER = "event", "identifier"
-"""What is counted: a run of an audience sends identifiers."""
+"""The nouns for counts in messages: runs of audiences send identifiers."""
 
 
 class Observer(Protocol):
-    """Is called as things happen, from several threads."""
+    """Receives the progress of a run as it happens. Called from several threads."""
 
     def started(self, run_id: str, orchestration: str, target: str) -> None:
         """Report that a run has started."""
@@ -16,23 +16,23 @@ class Observer(Protocol):
         """Report that an earlier run is resumed."""
 
     def read(self, rows: int) -> None:
-        """Report how many rows were read, checked and staged so far."""
+        """Report the number of rows that were read, checked and staged so far."""
 
     def staged(self, events: int, requests: int, noun: str = EVENT) -> None:
-        """Report that all is staged: how many events will be sent in at least how many requests; `noun` names them."""
+        """Report that staging is complete: the number of events to send, called `noun`, and of requests at least."""
 
     def settled(self, events: int, noun: str = EVENT) -> None:
-        """Report that so many more events were delivered or refused; `noun` names them."""
+        """Report the number of further events, called `noun`, that were delivered or refused."""
 
     def note(self, sentence: str) -> None:
-        """Report a sentence that the user should know although the run continues."""
+        """Report a message for the user while the run continues."""
 
     def simulated(self, lines: list[str]) -> None:
-        """Report what the simulator inside the process received."""
+        """Report the requests that the simulator in this process received."""
 
 
 class Silent:
-    """Ignore every call."""
+    """An observer that ignores every call."""
 
     def started(self, run_id: str, orchestration: str, target: str) -> None:
         """See `Observer.started`."""

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from connector.core.disk import AT_ONCE, KEPT, SteadySync, restrict_tree
+from connector.core.disk import CACHED_BYTES, FSYNC_BYTES, SteadySync, restrict_tree
 from tests.resident import resident
 
 
 def test_what_the_disk_says_of_a_piece_is_not_lost() -> None:
     """Of an error the system tells whoever asks first, and nobody after."""
-    for more in ([], [3 * AT_ONCE], [3 * AT_ONCE, 3 * AT_ONCE + 1]):
+    for more in ([], [3 * FSYNC_BYTES], [3 * FSYNC_BYTES, 3 * FSYNC_BYTES + 1]):
         growing = SteadySync(Path(os.devnull))
-        growing.has(2 * AT_ONCE)
+        growing.has(2 * FSYNC_BYTES)
         with pytest.raises(OSError, match="Invalid argument"):
             _go_on(growing, more)
 
@@ -31,7 +31,7 @@ def _go_on(growing: SteadySync, sizes: list[int]) -> None:
 
 
 def test_a_file_grows_on_while_a_piece_is_on_its_way(tmp_path: Path) -> None:
-    path, piece = tmp_path / "events", bytes(AT_ONCE // 2 + 1)
+    path, piece = tmp_path / "events", bytes(FSYNC_BYTES // 2 + 1)
     with path.open("wb", buffering=0) as file:
         growing = SteadySync(path)
         for number in range(1, 8):
@@ -43,16 +43,16 @@ def test_a_file_grows_on_while_a_piece_is_on_its_way(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be told what they need not hold")
 def test_of_a_large_file_only_the_beginning_stays_in_memory(tmp_path: Path) -> None:
-    path, piece = tmp_path / "events", bytes(AT_ONCE)
+    path, piece = tmp_path / "events", bytes(FSYNC_BYTES)
     with path.open("wb", buffering=0) as file:
         file.write(piece)
-        file.seek(KEPT)
+        file.seek(CACHED_BYTES)
         file.write(piece)
-    assert resident(path, KEPT) == AT_ONCE
+    assert resident(path, CACHED_BYTES) == FSYNC_BYTES
     growing = SteadySync(path)
-    growing.has(KEPT + AT_ONCE)
+    growing.has(CACHED_BYTES + FSYNC_BYTES)
     growing.close()
-    assert (resident(path, KEPT), resident(path)) == (0, AT_ONCE)
+    assert (resident(path, CACHED_BYTES), resident(path)) == (0, FSYNC_BYTES)
 
 
 def test_a_file_that_vanishes_does_not_keep_the_others_from_being_restricted(

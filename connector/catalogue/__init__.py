@@ -1,6 +1,6 @@
-"""The parameter catalogues: one entry for each parameter, from which everything else that is done with it follows.
+"""The parameter catalogues, with one entry for each parameter.
 
-Mapping, validation, the compiler, the simulator's checks and the docs' tables read them.
+Mapping, validation, the compiler, the checks of the simulator and the tables in the docs are derived from them.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 OWN_PROPERTY = "properties."
-"""A template key that starts so names a property of the user's own, passed through."""
+"""The prefix of template keys for custom properties, which are passed through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,11 @@ class Catalogue:
     """Templates may pass custom properties."""
 
     def __post_init__(self) -> None:
-        properties = [one for one in self.parameters if one.path[:1] == (PROPERTIES,) and len(one.path) == 2]
+        properties = [each for each in self.parameters if each.path[:1] == (PROPERTIES,) and len(each.path) == 2]
         if properties and (properties[0].default is None or properties[0].sources < BOTH):
-            raise ValueError(f"{properties[0].name}, the first property, needs a default: others follow its comma.")
+            raise ValueError(
+                f"{properties[0].name}, the first property, needs a default: the others are written after its comma."
+            )
 
     def named(self, word: str) -> Parameter | None:
         """Return the parameter whose name or accepted column name is `word` (in any case), if there is one."""
@@ -66,7 +68,7 @@ class Catalogue:
 
     @property
     def names(self) -> list[str]:
-        """The parameters' own names."""
+        """The names of the parameters."""
         return [parameter.name for parameter in self.parameters]
 
 

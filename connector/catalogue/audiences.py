@@ -1,6 +1,7 @@
-"""The parameters of audiences: what identifies a person.
+"""The parameters of audiences: the identifiers of a person.
 
-Source: TikTok's segment API as its SDK and several vendors' code have it; normalising as `transform/sql/members` says.
+Source: TikTok's segment API, as in its SDK and in the code of several vendors. `transform/sql/members` has the rules
+for normalising.
 """
 
 from connector.catalogue.parameter import AUDIENCE, Kind, Parameter

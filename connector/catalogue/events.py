@@ -1,11 +1,11 @@
 """The parameters of events.
 
-Source of the fields: TikTok's `/event/track/` reference page (agreed by several sources) and the column names that two
-vendors' pages use for the same fields.
+Source of the fields: TikTok's `/event/track/` reference page (confirmed by several sources) and the column names that
+two vendors' pages use for the same fields.
 
-The compiler writes the members of an object in this order. What makes an event what it is has a part of its own in the
-compiler: its source, name, time and id, and its value, which is computed from price, quantity and value. The limits of
-price and quantity keep price x quantity within DECIMAL(38, 6); a value is within it if it can be read at all.
+The compiler writes the members of an object in this order. It has code of its own for the source, name, time and id of
+an event, and for its value, which is computed from price, quantity and value. The limits of price and quantity keep
+price x quantity within DECIMAL(38, 6); any value that can be read is within it.
 """
 
 from connector.catalogue.parameter import WEB, Kind, Parameter, Plain

@@ -1,1 +1,1 @@
-"""What every part shares: outcomes, hashed rows, routes, redaction, text and durable files."""
+"""Building blocks for every package: outcomes, hashed rows, routes, redaction, text and durable files."""

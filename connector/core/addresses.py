@@ -1,7 +1,7 @@
 """Find e-mail addresses in a text that is not encoded.
 
-An address has a dot in its domain and ends in a top-level label of letters: `logo@2x.png`, `/@shop` and `shoe@40` hold
-none. Where blanks stand beside the @, the top-level label is one of those that most addresses have.
+An address has a dot in its domain and ends in a top-level label of letters: `logo@2x.png`, `/@shop` and `shoe@40`
+contain none. If there are blanks beside the @, the top-level label has to be a common one.
 """
 
 import re
@@ -13,7 +13,7 @@ FILE_SUFFIXES = frozenset(
         *("css", "htm", "html", "js", "json", "min", "mjs", "mp3", "mp4", "pdf", "php", "webm"),
     )
 )
-"""Ends of file names that are no top-level domains."""
+"""File name extensions, which are not top-level domains."""
 
 AT_IN_BRACKETS = r"(?:\( {0,2}[aA][tT] {0,2}\)|\[ {0,2}[aA][tT] {0,2}\]|\{ {0,2}[aA][tT] {0,2}\})"
 """An @ as people write it to hide an address from programs."""
@@ -32,8 +32,8 @@ _DOMAIN = re.compile(
 )
 _BLANKS = " \t+"
 _MOST_BLANKS = 3
-_OFTEN = re.compile(r".*\.(?:com|net|org|edu|gov|mil|int|info|biz|name|email|example|[a-z]{2})", re.IGNORECASE)
-_OFTENEST = re.compile(r".*\.(?:com|net|org|edu|gov)", re.IGNORECASE)
+_COMMON = re.compile(r".*\.(?:com|net|org|edu|gov|mil|int|info|biz|name|email|example|[a-z]{2})", re.IGNORECASE)
+_MOST_COMMON = re.compile(r".*\.(?:com|net|org|edu|gov)", re.IGNORECASE)
 _TRIMMED = "!$'*^`{}~.-"
 """Characters around an address that are not part of it."""
 _SCHEME = re.compile(r"(?<![A-Za-z0-9+.-])(?!mailto)[A-Za-z][A-Za-z0-9+.-]*\Z", re.IGNORECASE)
@@ -42,11 +42,11 @@ _LONGEST_AUTHORITY = 300
 _LONGEST_LOCAL = 70
 _QUOTE_BEFORE = re.compile(r"[^\s:,\[{(=]\"|.\)")
 _QUOTED = re.compile(r"(?:\\*\"(?![,:\]}\s])[^\"\r\n]{1,64}\"|[^\s\"(),/:;<=>?@\[\\\]|&#]+\([^()\r\n]{0,64}\))\Z")
-"""A local part in quotation marks, or with a remark in brackets behind it."""
+"""A local part in quotation marks, or followed by a comment in parentheses."""
 
 
 def addresses(plain: str) -> Iterator[tuple[int, int]]:
-    """Yield where addresses stand in a text."""
+    """Yield the start and end of each address in a text."""
     bound = 0
     for match in _DOMAIN.finditer(plain):
         at, end = match.start(), _end_of_domain(match)
@@ -58,18 +58,18 @@ def addresses(plain: str) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_local(plain: str, bound: int, match: re.Match[str], end_of_domain: int) -> int | None:
-    """Give where the local part ends; None where blanks stand beside the @ and the domain is not one of the usual."""
+    """Return the end of the local part; None if there are blanks beside the @ and the domain is not a common one."""
     at, gap = match.start(), match["gap"]
     first = max(at - _MOST_BLANKS, bound)
     end = first + len(plain[first:at].rstrip(_BLANKS if gap else " \t"))
     if (end == at and not gap) or not match["at"]:
         return end
     domain = re.sub(_DOT, ".", plain[match.start("domain") : end_of_domain], flags=re.IGNORECASE)
-    return end if (_OFTEN if gap else _OFTENEST).fullmatch(domain) else None
+    return end if (_COMMON if gap else _MOST_COMMON).fullmatch(domain) else None
 
 
 def _start_of_local(plain: str, bound: int, end: int) -> int | None:
-    """Give where the local part that ends there begins; None where there is none."""
+    """Return the start of the local part that ends at `end`; None if there is none."""
     start = end - _local_length(plain[bound:end])
     if start < end:
         return start
@@ -79,13 +79,13 @@ def _start_of_local(plain: str, bound: int, end: int) -> int | None:
 
 
 def _local_length(before: str) -> int:
-    found = _LOCAL.match(before[::-1])
-    local = found[0][::-1] if found else ""
+    reversed_local = _LOCAL.match(before[::-1])
+    local = reversed_local[0][::-1] if reversed_local else ""
     return len(local.lstrip(_TRIMMED) or local)
 
 
 def _end_of_domain(match: re.Match[str]) -> int | None:
-    """Give where the domain ends, without the suffix of a file's name; None where that leaves no domain."""
+    """Return the end of the domain without a file name extension; None if that leaves no domain."""
     domain, end = match["domain"], match.end()
     while (label := domain.rpartition("."))[2].lower() in FILE_SUFFIXES:
         domain = label[0].rstrip(".")
@@ -94,7 +94,7 @@ def _end_of_domain(match: re.Match[str]) -> int | None:
 
 
 def _is_user_of_host(plain: str, at: int, end: int) -> bool:
-    """Tell whether the @ parts the user from the host of a page's address: then the host stays."""
+    """Return whether the @ separates the user from the host of a URL: then the host stays."""
     start = plain.rfind("://", max(at - _LONGEST_AUTHORITY, 0), at)
     if (
         start < 0

@@ -1,4 +1,4 @@
-"""Limit clients of local servers: a deadline for each request, and no requests from other sites' pages."""
+"""Protect local servers: a deadline for each request, and no requests from pages of other sites."""
 
 import io
 import ipaddress
@@ -11,9 +11,9 @@ FOREIGN = "Only clients on this machine may send this request, to a loopback add
 
 
 class RequestStream(io.RawIOBase):
-    """Reads requests from a connection. Once a request has begun, all of it has to come within some seconds.
+    """Reads requests from a connection, each of which has to arrive in full within `seconds` of its first byte.
 
-    Raises TimeoutError, also where no request begins within `idle` seconds.
+    Raises TimeoutError, also if no request begins within `idle` seconds.
     """
 
     def __init__(self, connection: socket.socket, seconds: float, idle: float) -> None:
@@ -21,7 +21,7 @@ class RequestStream(io.RawIOBase):
         self._until: float | None = None
 
     def next_request(self) -> None:
-        """Wait for a further request."""
+        """Start the idle time before the next request."""
         self._until = None
 
     def readable(self) -> bool:
@@ -29,7 +29,7 @@ class RequestStream(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read some bytes; 0 where the client is done."""
+        """Read some bytes and return their number; 0 at the end of the stream."""
         left = self._idle if self._until is None else self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError("the request took too long")
@@ -37,15 +37,15 @@ class RequestStream(io.RawIOBase):
         received = self._connection.recv_into(buffer)
         if self._until is None:
             self._until = time.monotonic() + self._seconds
-        # What is answered may take as long, whatever was left for the request.
+        # The response gets the full time, whatever was left of it for the request.
         self._connection.settimeout(self._seconds)
         return received
 
 
 def is_foreign(headers: Mapping[str, str]) -> bool:
-    """Tell whether a request comes through a page of another site, by headers whose names are in lower case.
+    """Return whether a request comes from a page of another site, by its headers (names in lower case).
 
-    A page may send requests here, and by a name of its own that leads here read the answers too.
+    Such a page can send requests here and, through a host name of its own that resolves here, read the responses.
     """
     host, origin = headers.get("host"), headers.get("origin")
     if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
@@ -54,7 +54,7 @@ def is_foreign(headers: Mapping[str, str]) -> bool:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether the host of an address is this machine."""
+    """Return whether the host of a URL is this machine."""
     try:
         host = urlsplit(url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -1,7 +1,7 @@
 """The conversions file of LiveRamp's TikTok Events API program for offline conversions.
 
-From the program's page ("Format the Conversion File Data", "List of All File Columns"), which states all of it, but for
-what "50 GB" is to the byte: the smaller of the two meanings is taken.
+Source: the program's page ("Format the Conversion File Data", "List of All File Columns"). It does not define "50 GB";
+the smaller of the two meanings is used.
 """
 
 NAME = "liveramp_conversions"
@@ -32,20 +32,22 @@ COLUMNS = (
     "product_brand",
     "product_price",
 )
-"""All columns that there may be, in the order in which those that there are have to stand."""
+"""All allowed columns, in the required order."""
 
 REQUIRED = ("email_1", "transaction_category", "transaction_timestamp", "transaction_amount")
-"""The columns that no file may lack."""
+"""The columns that every file needs."""
 
 FILLED = ("transaction_category", "transaction_timestamp", "transaction_amount")
-"""The columns that no row may leave blank."""
+"""The columns that every row has to fill."""
 
 EMAILS = ("email_1", "email_2", "email_3", "email_4")
 PLACEHOLDERS = ("n/a", "null")
-"""What may not stand for a value that is not there; compared in lower case."""
+"""Words that must not stand for a missing value; compared in lower case."""
 
 MOST_ROWS = 500_000_000
+"""The most rows in a file."""
 MOST_BYTES = 50_000_000_000
-"""Of a file, uncompressed."""
+"""The largest file, uncompressed."""
 
 FILES_A_DAY = 1
+"""The most files in a day."""

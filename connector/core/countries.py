@@ -1,7 +1,7 @@
-"""Countries as ISO 3166-1 has them, and the names by which they are written; off the hot path.
+"""The countries of ISO 3166-1 and their names. Not for the hot path.
 
-Each line: alpha-2, alpha-3, the English short name, then other names. Names are compared without accents, punctuation,
-case, and a `the` before them.
+Each line: alpha-2, alpha-3, the English short name, then other names. The comparison ignores accents, punctuation, case
+and a leading `the`.
 """
 
 import re
@@ -264,18 +264,18 @@ zw zwe Zimbabwe
 _LINES = tuple(line.split(" ", 2) for line in _TABLE.strip().splitlines())
 
 ALPHA2 = tuple(line[0] for line in _LINES)
-"""The codes of two letters, in lower case; Kosovo's, which ISO leaves to its users, is among them."""
+"""The codes of two letters, in lower case, with that of Kosovo, which ISO leaves to its users."""
 
 
 def alpha2(text: str) -> str | None:
-    """The code of two letters, in lower case, of a country's code or name; None where it is none that is known."""
+    """Return the code of two letters, in lower case, for a country's code or name; None for any other text."""
     key = _key(text)
-    # What is written with something between, such as N.A., is rather not available than Namibia.
+    # With punctuation, such as N.A., it more likely means "not available" than Namibia.
     return _codes().get(key) if key != "na" or text.strip(" .").lower() == key else None
 
 
 def names(code: str) -> tuple[str, ...]:
-    """The codes and names of the country with this code of two letters."""
+    """Return the codes and names of the country with this code of two letters."""
     return next((two, three, *written.split(", ")) for two, three, written in _LINES if two == code)
 
 
@@ -285,7 +285,8 @@ def _codes() -> dict[str, str]:
 
 
 def _key(text: str) -> str:
-    letters = (one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one))
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    letters = (letter for letter in folded if not unicodedata.combining(letter))
     words = re.sub(r"\W+", " ", "".join(letters).replace("'", "").replace("’", "").replace("&", " and ")).split()
     key = " ".join(words[1:] if words[:1] == ["the"] else words)
     return key.replace(" ", "") if all(len(word) == 1 for word in words) else key

@@ -1,4 +1,4 @@
-"""How the SQL dialects differ where text, names and comments begin and end.
+"""The differences between SQL dialects in the delimiters of text, names and comments.
 
 Sources: the lexical structure pages of each database's manual. Names are SQLAlchemy's.
 """
@@ -9,10 +9,11 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`backslash` None: not known; text with a backslash is then refused."""
+    """The lexical rules of a dialect."""
 
     name: str
     backslash: bool | None = False
+    """A backslash escapes the next character of a text; None if unknown: text with a backslash is then refused."""
     quote_in_text: Literal["''", "\\'"] = "''"
     name_quote: str = '"'
     double_quoted_text: bool = False
@@ -24,12 +25,12 @@ class Dialect:
     nested_comments: bool = False
     booleans: tuple[str, str] = ("FALSE", "TRUE")
     times: Literal["typed", "text", "cast"] = "typed"
-    moments: Literal["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_TZ"] = "TIMESTAMP"
-    """The type of a time with an offset: where TIMESTAMP drops the offset, it would be a local time of the session."""
+    zoned_type: Literal["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_TZ"] = "TIMESTAMP"
+    """The type of a time with an offset. If TIMESTAMP drops the offset, the time would be one of the session's zone."""
 
 
 def _like_postgres(name: str) -> Dialect:
-    return Dialect(name, dollar_quotes=True, nested_comments=True, moments="TIMESTAMPTZ")
+    return Dialect(name, dollar_quotes=True, nested_comments=True, zoned_type="TIMESTAMPTZ")
 
 
 def _like_spark(name: str) -> Dialect:
@@ -45,9 +46,9 @@ _KNOWN = (
     _like_postgres("duckdb"),
     _like_postgres("postgresql"),
     _like_postgres("cockroachdb"),
-    Dialect("redshift", backslash=True, dollar_quotes=True, nested_comments=True, moments="TIMESTAMPTZ"),
+    Dialect("redshift", backslash=True, dollar_quotes=True, nested_comments=True, zoned_type="TIMESTAMPTZ"),
     Dialect("sqlite", times="text"),
-    Dialect("snowflake", backslash=True, dollar_quotes=True, line_comments=("--", "//"), moments="TIMESTAMP_TZ"),
+    Dialect("snowflake", backslash=True, dollar_quotes=True, line_comments=("--", "//"), zoned_type="TIMESTAMP_TZ"),
     _like_mysql("mysql"),
     _like_mysql("mariadb"),
     Dialect(
@@ -67,7 +68,7 @@ _KNOWN = (
     Dialect("trino"),
     Dialect("presto"),
     Dialect("awsathena"),
-    Dialect("vertica", moments="TIMESTAMPTZ"),
+    Dialect("vertica", zoned_type="TIMESTAMPTZ"),
     Dialect("teradatasql", times="typed"),
     Dialect("oracle", q_quotes=True, booleans=("0", "1")),
     Dialect("mssql", brackets=True, nested_comments=True, booleans=("0", "1"), times="cast"),
@@ -83,6 +84,6 @@ _OTHER_NAMES = {
 
 
 def dialect_named(name: str) -> Dialect:
-    """Give a dialect by name; an unknown one is taken for standard SQL, without knowing about backslashes."""
+    """Return a dialect by name; for an unknown name, standard SQL with unknown rules for backslashes."""
     folded = name.lower()
     return _BY_NAME.get(_OTHER_NAMES.get(folded, folded)) or Dialect(folded, backslash=None)

@@ -1,4 +1,4 @@
-"""Make files and folders that their owner alone may read, and wait until the disk has what was written."""
+"""Create files and folders that only their owner may read, and fsync what was written."""
 
 import os
 import secrets
@@ -8,19 +8,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-AT_ONCE = 32 << 20
-"""Bytes that are written before the disk is given them."""
+FSYNC_BYTES = 32 << 20
+"""The number of bytes after which a file is fsynced while it is written."""
 
-KEPT = 1 << 30
-"""Bytes of a file that may stay in memory beside the disk: of a larger file the rest is read from the disk again."""
-
+CACHED_BYTES = 1 << 30
+"""The bytes of a file that may stay in the page cache; the rest of a larger file is read from the disk again."""
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 _LONGEST_PART = 50
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether a path is a file; a name too long for the file system is not."""
+    """Return whether a path is a file; a name too long for the file system is not."""
     try:
         return path.is_file()
     except OSError:
@@ -28,7 +27,7 @@ def is_file(path: Path) -> bool:
 
 
 def make_private_folder(path: Path, *, exist_ok: bool = True) -> None:
-    """Create a folder, and those above it that are missing, which only their owner may enter whatever the umask.
+    """Create a folder, and the missing ones above it, that only their owner may enter, whatever the umask.
 
     A folder that exists is left as it is. Raises FileExistsError unless `exist_ok`.
     """
@@ -54,7 +53,7 @@ def make_private_file(path: Path) -> None:
 
 
 def unfinished_file(path: Path) -> Path:
-    """Create an empty file beside `path`, which it is to replace once it is whole; its mode follows the umask."""
+    """Create an empty file beside `path`, to replace it once it is complete; its mode follows the umask."""
     unfinished = path.with_name(f".{path.name[:_LONGEST_PART]}.{secrets.token_hex(4)}.unfinished")
     os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     return unfinished
@@ -67,9 +66,9 @@ def restrict(path: Path) -> None:
     """
     with suppress(FileNotFoundError, PermissionError):
         mode = path.lstat().st_mode
-        kept = mode & (PRIVATE_FOLDER if stat.S_ISDIR(mode) else PRIVATE_FILE)
-        if stat.S_IMODE(mode) != kept and not stat.S_ISLNK(mode):
-            path.chmod(kept)
+        private = mode & (PRIVATE_FOLDER if stat.S_ISDIR(mode) else PRIVATE_FILE)
+        if stat.S_IMODE(mode) != private and not stat.S_ISLNK(mode):
+            path.chmod(private)
 
 
 def restrict_tree(folder: Path) -> None:
@@ -80,7 +79,7 @@ def restrict_tree(folder: Path) -> None:
 
 
 def _restrict_below(folder: str | Path) -> None:
-    # Without a Path for each: a state folder may hold tens of thousands of files.
+    # No Path object for each file: a state folder may have tens of thousands.
     with suppress(FileNotFoundError, NotADirectoryError, PermissionError), os.scandir(folder) as entries:
         for entry in entries:
             with suppress(FileNotFoundError):
@@ -96,7 +95,7 @@ def _restrict_entry(entry: "os.DirEntry[str]") -> None:
 
 
 def sync(path: Path) -> None:
-    """Comes back when the disk has the file, or the names in the folder."""
+    """Fsync a file, or the names in a folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -104,37 +103,40 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def let_go(descriptor: int) -> None:
-    """Frees the memory in which the system holds what lies beyond KEPT of a file, as far as the disk has it.
+def drop_from_cache(descriptor: int) -> None:
+    """Drop what lies beyond CACHED_BYTES of a file from the page cache, as far as it is on disk.
 
-    A system holds all of a file as long as it has memory left, in place of what others had there; and where each page
-    has to be found first, as in virtual machines, writing the last rows of a result costs more than the first.
+    A system caches all of a file while it has memory, and evicts what other processes had cached. If it then has to
+    search for free pages, as in virtual machines, writing the last rows of a result costs more than the first.
     """
     if sys.platform == "linux":
-        os.posix_fadvise(descriptor, KEPT, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(descriptor, CACHED_BYTES, 0, os.POSIX_FADV_DONTNEED)
 
 
 class SteadySync:
-    """Gives the disk a file piece by piece while it is written, so that nobody waits long for the whole at its end."""
+    """Fsyncs a file in a background thread while it is written, so that the fsync at its end is short."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDONLY)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="disk")
-        self._given, self._giving = 0, Future[None]()
-        self._giving.set_result(None)
+        self._synced_size, self._sync = 0, Future[None]()
+        self._sync.set_result(None)
 
     def has(self, size: int) -> None:
-        """So many bytes are written. Raises OSError where the disk has failed: it says so but once."""
-        if size - self._given >= AT_ONCE and self._giving.done():
-            self._giving.result()
-            self._given, self._giving = size, self._thread.submit(self._give)
+        """Start an fsync if enough was written since the last one; `size` bytes are written.
 
-    def _give(self) -> None:
+        Raises OSError if the disk failed: it reports a failure only once.
+        """
+        if size - self._synced_size >= FSYNC_BYTES and self._sync.done():
+            self._sync.result()
+            self._synced_size, self._sync = size, self._thread.submit(self._fsync)
+
+    def _fsync(self) -> None:
         os.fsync(self._descriptor)
-        let_go(self._descriptor)
+        drop_from_cache(self._descriptor)
 
     def close(self) -> None:
-        """Comes back when nothing is under way. Raises OSError as `has` does."""
+        """Wait for the fsync in progress. Raises OSError as `has` does."""
         self._thread.shutdown()
         os.close(self._descriptor)
-        self._giving.result()
+        self._sync.result()

@@ -16,8 +16,8 @@ def connect(
 
 
 def connect_isolated(threads: int = 1) -> duckdb.DuckDBPyConnection:
-    """Open a database in memory that reaches no file and no network, only what is registered with it.
+    """Open a database in memory that accesses no files and no network, only registered tables.
 
-    It spills nothing to disk.
+    It writes nothing to disk.
     """
     return connect(config={"threads": threads, **_ISOLATED})

@@ -1,4 +1,4 @@
-"""Decode a text that was percent-encoded, or escaped for HTML or JSON, and keep the offset of each character."""
+"""Decode text that is percent-encoded, or escaped for HTML or JSON, and keep the offset of each character."""
 
 import re
 from html.entities import html5
@@ -12,7 +12,7 @@ _NAMED = {
     for name, value in html5.items()
     if name.endswith(";") and len(value) == 1 and (value < "\x80" or ord(value) in IN_ASCII or value in INVISIBLE)
 }
-"""HTML's names of the characters of ASCII, of blanks and hyphens, and of what is not seen."""
+"""HTML's names of ASCII characters, of blanks and hyphens, and of invisible characters."""
 _ESCAPE = re.compile(
     r"(?P<wide>%(?:25)*(?:[Cc][2-9A-Fa-f]|[Dd][0-9A-Fa-f]|[Ee][0-9A-Fa-f]"
     rf"{_CONTINUED}|[Ff][0-4]{_CONTINUED}{_CONTINUED}){_CONTINUED})"
@@ -24,16 +24,16 @@ _ESCAPE = re.compile(
 )
 _PERCENT = re.compile("%(?:25)*")
 _LETTER = "\u00fc"
-"""Stands for a byte of a letter beyond ASCII that is not decoded."""
+"""Stands for a byte of a letter beyond ASCII that cannot be decoded."""
 _LAST = 0x10FFFF
 _MOST_TIMES = 20
-"""How often a text is decoded: percent signs and ampersands that are encoded again and again take one time."""
+"""The most rounds of decoding. Percent signs and ampersands that are encoded several times take one round."""
 
 
 def decode(text: str) -> tuple[str, Offsets]:
     """Decode `text` until nothing in it is encoded, and write its characters in their usual form (see `fold`).
 
-    Character `i` of the result stands in `text` from the i-th offset to the next one.
+    Character `i` of the result comes from the characters of `text` between the i-th offset and the next one.
     """
     plain, offsets = fold(text, range(len(text) + 1))
     for _ in range(_MOST_TIMES):
@@ -69,6 +69,6 @@ def _character(match: re.Match[str]) -> str:
 
 
 def _wide(written: str) -> str:
-    """Decode a character of two bytes or more, or give a letter for it."""
+    """Decode a character of two bytes or more; return _LETTER if it is invalid."""
     character = unquote(_PERCENT.sub("%", written))
     return character if len(character) == 1 else _LETTER

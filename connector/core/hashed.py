@@ -1,7 +1,7 @@
-"""What leaves the transform: rows in which nobody can be recognised.
+"""The output of the transform: rows that identify nobody.
 
-These types are the privacy rule: stage, ledger and delivery take them and nothing else, and only
-`connector.transform` makes them.
+These types are the privacy boundary: stage, ledger and delivery accept only them, and only `connector.transform`
+creates them.
 """
 
 from collections import Counter
@@ -14,10 +14,12 @@ import pyarrow as pa
 from connector.core.route import Route
 
 KEY = pa.binary(16)
+"""The type of the key of an event."""
 PERSON_DIGITS = 16
+"""The hex digits of a person's digest that are stored with an event."""
 AMOUNT = pa.decimal128(38, 6)
 MATCHED_BY = ("email", "phone", "external_id", "tiktok_click_id", "cookie_id", "ip")
-"""The parameters by which TikTok can tell who an event is about, in the order of the bits of `marks`."""
+"""The parameters by which TikTok can match an event to a person, in the order of the bits of `marks`."""
 
 LINE = pa.struct(
     [
@@ -30,10 +32,10 @@ LINE = pa.struct(
 )
 """A line item of an event.
 
-item: its element of `contents`, NULL where it has none; amount: what it adds to the event's value; digest: 64 bits of
-all its mapped columns, equal for rows that say the same in all; head_digest: 64 bits of what the row says of its
-event, the event's `head` if it is the first of its rows; priced: whether price and quantity are given, NULL
-where one of them is and nothing that gives an amount.
+item: its element of `contents`, NULL if it has none; amount: its part of the event's value; digest: 64 bits of all its
+mapped columns, equal for identical rows; head_digest: 64 bits of the row's fields of the event, those of `head` if it
+is the first of its rows; priced: whether price and quantity are given, NULL if only one of them is and there is no
+amount.
 """
 
 EVENTS = pa.schema(
@@ -49,24 +51,24 @@ EVENTS = pa.schema(
         pa.field("marks", pa.uint8()),
     ]
 )
-"""An event in the parts from which its JSON is put together, so that line items can still be added.
+"""An event as the parts of its JSON, so that line items can still be added.
 
 key: 128 bits of (event source, event source id, event, event_id); rows: the numbers of its rows in the
 result, from 1; head: its JSON object, open after the last member of `properties`; lines: a LINE for each of its rows,
-in their order; amount: what goes into `value`, the sum of its lines' amounts; persons: whom it is about, of each
-digest the first PERSON_DIGITS.
+in their order; amount: its `value`, the sum of the amounts of its lines; persons: the first PERSON_DIGITS of the digest
+of each person that it is about.
 
-time, currency and marks are what a run's figures are counted by: its event_time in Unix seconds, the currency of its
-value (SEVERAL_CURRENCIES where its rows name more than one), and, bit n, whether it has MATCHED_BY[n]. They are null
-in a stage of an earlier version, which kept none.
+time, currency and marks are for the metrics of a run: its event_time in Unix seconds, the currency of its value
+(SEVERAL_CURRENCIES if its rows name more than one), and, bit n, whether it has MATCHED_BY[n]. They are null in a stage
+of an earlier version, which did not have them.
 """
 
 SEVERAL_CURRENCIES = ""
-"""Stands for the currency of an event whose rows name more than one: it has no value, and is never sent."""
+"""Stands for the currency of an event whose rows name more than one. Such an event has no value and is never sent."""
 
 DIGEST = pa.binary(32)
 ID_TYPES = ("email", "phone", "idfa", "aaid")
-"""The kinds of identifiers that an audience knows, by the names of their parameters."""
+"""The types of identifiers in an audience, named like their parameters."""
 
 MEMBERS = pa.schema(
     [
@@ -74,7 +76,7 @@ MEMBERS = pa.schema(
         *(pa.field(name, pa.list_(pa.field("item", DIGEST, nullable=False)), nullable=False) for name in ID_TYPES),
     ]
 )
-"""A person of an audience: the number of the row in the result, from 1, and of each type the distinct SHA-256."""
+"""A person in an audience: the number of the row in the result, from 1, and the distinct SHA-256 of each type."""
 
 UNITS = pa.schema(
     [
@@ -84,10 +86,10 @@ UNITS = pa.schema(
         pa.field("digests", pa.list_(DIGEST), nullable=False),
     ]
 )
-"""What is sent of an audience as one: the identifiers of a person that are added, or one that is deleted.
+"""An indivisible change of an audience: the identifiers of a person to add, or one identifier to delete.
 
 rows: the row of the result that is delivered with it, if any; payload: its rows of `batch_data`, JSON arrays joined by
-commas; id_types and digests: the places in ID_TYPES and the SHA-256 of its identifiers.
+commas; id_types and digests: the positions in ID_TYPES and the SHA-256 of its identifiers.
 """
 
 EXCLUDED_ROW = pa.schema(
@@ -100,67 +102,77 @@ EXCLUDED_ROW = pa.schema(
         pa.field("columns", pa.string()),
     ]
 )
-"""A row that is not sent: outcome `rejected` or `skipped`, the reason, TikTok's code and message where it
-refused, and a JSON object of what identifies nobody, and digests."""
+"""A row that is not sent: the outcome `rejected` or `skipped`, the reason, the code and message of the destination if
+it refused the row, and a JSON object of the columns that identify nobody, and of digests."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneCounts:
-    """Counts of rows by column of the result: those in which it gives a phone number, and an invalid one."""
+    """Counts of rows, by column of the result, with a phone number and with an invalid one."""
 
     given: Counter[str] = field(default_factory=Counter)
     invalid: Counter[str] = field(default_factory=Counter)
 
     def update(self, other: "PhoneCounts") -> None:
-        """Add the counts of further rows."""
+        """Add the counts of other rows."""
         self.given.update(other.given)
         self.invalid.update(other.invalid)
 
 
 @dataclass(frozen=True, slots=True)
 class HashedEvents:
-    """Events of one route, in the order of their first rows. `table` has the schema EVENTS."""
+    """Events of one route, in the order of their first rows."""
 
     route: Route
     table: pa.Table
+    """Has the schema EVENTS."""
 
 
 @dataclass(frozen=True, slots=True)
 class HashedRows:
-    """What became of one slice of the query's result.
-
-    `left_out` has the schema EXCLUDED_ROW; `barred` are the keys of rejected rows (type KEY, distinct): no event
-    of such a key may be sent; `orphans` are the numbers (uint64, distinct) of orders of which a rejected row is of
-    no known day, see transform/orphans.py. `undecided` are the keys of events that can only be judged once all their
-    rows are known. `rejects`, `skips` and `warnings` count rows; `identical_value` is what rows that are counted as
-    `identical_rows` add to values, by currency.
-    """
+    """The outcome of one slice of the query's result."""
 
     read: int
+    """The number of rows in the slice."""
     events: tuple[HashedEvents, ...]
+    """The events to send, by route."""
     left_out: pa.Table
+    """The excluded rows, with the schema EXCLUDED_ROW."""
     barred: pa.Array
+    """The keys of rejected rows (type KEY, distinct); no event with such a key may be sent."""
     undecided: pa.Array
+    """The keys of events that can only be judged once all their rows are known."""
     orphans: pa.Array
+    """The numbers of orders (uint64, distinct) with a rejected row of unknown day, see transform/orphans.py."""
     rejects: Counter[str]
+    """Rejected rows by reason."""
     skips: Counter[str]
+    """Skipped rows by reason."""
     warnings: Counter[str]
+    """Rows by warning."""
     phones: "PhoneCounts"
+    """Phone numbers by column."""
     identical_value: Mapping[str, Decimal]
+    """The part of the value, by currency, that comes from rows with the warning `identical_rows`."""
 
 
 @dataclass(frozen=True, slots=True)
 class HashedMembers:
-    """What became of one slice of an audience's query. `members` has the schema MEMBERS, `left_out` EXCLUDED_ROW.
-
-    `rejects`, `warnings` and `skips` count rows.
-    """
+    """The outcome of one slice of the result of an audience's query."""
 
     read: int
+    """The number of rows in the slice."""
     members: pa.Table
+    """The persons, with the schema MEMBERS."""
     left_out: pa.Table
+    """The excluded rows, with the schema EXCLUDED_ROW."""
     rejects: Counter[str]
+    """Rejected rows by reason."""
     warnings: Counter[str]
+    """Rows by warning."""
     skips: Counter[str] = field(default_factory=Counter)
+    """Skipped rows by reason."""
     phones: PhoneCounts = field(default_factory=PhoneCounts)
+    """Phone numbers by column."""
     identical_value: Mapping[str, Decimal] = field(default_factory=dict)
+    """Always empty; events have it."""

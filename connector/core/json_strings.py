@@ -1,4 +1,4 @@
-"""Change the strings of a JSON text, and leave everything else in it as it is."""
+"""Change the strings of a JSON text and nothing else."""
 
 import json
 import re
@@ -8,7 +8,7 @@ _STRING = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?', re.DOTALL)
 
 
 def is_json(text: str) -> bool:
-    """Tell whether a text is a JSON object or array."""
+    """Return whether a text is a JSON object or array."""
     if not text.startswith(("{", "[")):
         return False
     try:
@@ -19,7 +19,7 @@ def is_json(text: str) -> bool:
 
 
 def change_strings(text: str, change: Callable[[str], str]) -> str:
-    """Apply `change` to each string of a JSON text, names included; different names stay different."""
+    """Apply `change` to each string of a JSON text, names of members included; distinct names stay distinct."""
     names: dict[str, str] = {}
 
     def replace(match: re.Match[str]) -> str:
@@ -33,7 +33,7 @@ def change_strings(text: str, change: Callable[[str], str]) -> str:
 
 
 def _distinct(names: dict[str, str], name: str, changed: str) -> str:
-    """Number names that are alike once they are changed."""
+    """Add a number to a name that equals another one once they are changed."""
     if name not in names:
         number, alike = 1, changed
         while changed in names.values():
@@ -43,7 +43,7 @@ def _distinct(names: dict[str, str], name: str, changed: str) -> str:
 
 
 def _write(text: str) -> str:
-    """Write a JSON string, as an escape what UTF-8 cannot hold."""
+    """Return a JSON string; escape its characters if UTF-8 cannot encode them."""
     written = json.dumps(text, ensure_ascii=False)
     try:
         written.encode()

@@ -1,4 +1,4 @@
-"""Where SQL text is code, where it is quoted, and where it is a comment."""
+"""Split SQL text into code, quoted text and names, and comments."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from connector.core.dialects import Dialect
 
 
 class Kind(Enum):
-    """What a piece of SQL is."""
+    """The kind of a token."""
 
     CODE = auto()
     QUOTED_TEXT = auto()
@@ -20,14 +20,14 @@ class Kind(Enum):
 
 
 class SqlToken(NamedTuple):
-    """A stretch of SQL of one kind, its quotes or comment signs included."""
+    """A part of SQL of one kind, its quotes or comment signs included."""
 
     kind: Kind
     text: str
 
 
-def pieces(sql: str, dialect: Dialect) -> Iterator[SqlToken]:
-    """Split SQL. What is opened and never closed reaches to the end."""
+def tokenize(sql: str, dialect: Dialect) -> Iterator[SqlToken]:
+    """Split SQL into tokens. A quotation or comment that is never closed extends to the end."""
     start = position = 0
     opener = _opener(dialect)
     while match := opener.search(sql, position):
@@ -42,7 +42,7 @@ def pieces(sql: str, dialect: Dialect) -> Iterator[SqlToken]:
 
 @lru_cache(maxsize=64)
 def _opener(dialect: Dialect) -> re.Pattern[str]:
-    """Match what begins a quotation or a comment; the group's name says which."""
+    """Return a pattern for the start of a quotation or comment; the name of the matching group is its form."""
     rules = [("line", "|".join(dialect.line_comments)), ("block", r"/\*")]
     if dialect.triple_quotes:
         rules.append(("triple", r"""(?P<mark3>'''|\"\"\")"""))
@@ -60,7 +60,7 @@ _BOUNDS = {"[": "]", "(": ")", "{": "}", "<": ">"}
 
 
 def _closed(sql: str, match: re.Match[str], dialect: Dialect) -> tuple[Kind, int]:
-    """Give the kind of what a match opens, and where it ends."""
+    """Return the kind of the token that a match opens, and its end."""
     groups, end = match.groupdict(), match.end()
     if groups["line"]:
         newline = re.compile(r"[\r\n]").search(sql, end)
@@ -75,7 +75,7 @@ def _closed(sql: str, match: re.Match[str], dialect: Dialect) -> tuple[Kind, int
 
 
 def _closer(groups: dict[str, str | None]) -> tuple[str, str]:
-    """Give what closes a quotation that only some dialects have, and what does not although it looks so."""
+    """Return the closing sign of a quotation that only some dialects have, and the escapes to ignore before it."""
     if mark := groups.get("mark3"):
         return mark, r"\\.|"
     bound = groups.get("bound")
@@ -83,7 +83,7 @@ def _closer(groups: dict[str, str | None]) -> tuple[str, str]:
 
 
 def _quoted(sql: str, start: int, mark: str, dialect: Dialect, *, escaped: bool) -> tuple[Kind, int]:
-    """`escaped` is PostgreSQL's E'…', in which a backslash escapes whatever the dialect does."""
+    """Return the kind and end of a quotation. In PostgreSQL's E'…' (`escaped`), a backslash always escapes."""
     if mark == "`" or (mark == '"' and not dialect.double_quoted_text):
         return Kind.QUOTED_NAME, _end(sql, start, mark, f"{mark}{mark}|")
     backslash = dialect.backslash or (escaped and dialect.dollar_quotes)

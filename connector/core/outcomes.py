@@ -1,8 +1,7 @@
-"""What can become of a row: the words that users, files and JSON rely on.
+"""The outcomes of runs and rows, by the words that users, files and JSON rely on.
 
-`read = delivered + rejected + skipped + pending`, always, in rows. Every row that was not
-delivered has one of the reasons or skips below; the order of `Reason` is the order in which
-reasons are tried, so a row has the first that applies.
+In rows, `read = delivered + rejected + skipped + pending` always holds. Every rejected or skipped row has one of the
+reasons below. The order of `Reason` is the order of the checks, so a row has the first reason that applies.
 """
 
 from enum import StrEnum
@@ -10,7 +9,7 @@ from typing import Literal
 
 
 class RunStatus(StrEnum):
-    """The life of a run; `failed` and `interrupted` can be resumed and are then `running` again."""
+    """The status of a run. `failed` and `interrupted` runs can be resumed and are then `running` again."""
 
     WAITING = "waiting"
     """Due, and held back by other runs."""
@@ -27,7 +26,7 @@ class RunStatus(StrEnum):
 
     @property
     def label(self) -> str:
-        """The status in words, as people see it."""
+        """The status in words for users."""
         return _LABELS[self]
 
 
@@ -42,7 +41,7 @@ _LABELS = {
 
 
 class Reason(StrEnum):
-    """Why a row was rejected."""
+    """The reason for rejecting a row."""
 
     INVALID_EVENT_SOURCE_ID = "invalid_event_source_id"
     """The row names an event source, or the id of one, that is not possible."""
@@ -88,7 +87,7 @@ class Reason(StrEnum):
 
 
 class Skip(StrEnum):
-    """Why a good row was left out."""
+    """The reason for skipping a valid row."""
 
     ALREADY_DELIVERED = "already_delivered"
     """The event was delivered within `max_age_days`, under the same target and `api_url`."""
@@ -106,7 +105,7 @@ class Skip(StrEnum):
 
 
 class RowWarning(StrEnum):
-    """What was odd about a row that is nevertheless sent, or would have been."""
+    """A warning about a row that is sent nevertheless, or would have been."""
 
     INVALID_EMAIL = "invalid_email"
     """An e-mail address is not valid; it is not sent."""
@@ -141,10 +140,10 @@ class RowWarning(StrEnum):
 
 
 IdenticalRows = Literal["keep", "drop", "reject"]
-"""What to do with rows of an event that are alike in every mapped column: send all, send one, or reject the event."""
+"""The treatment of rows of an event that are identical in every mapped column: send all, send one, reject the event."""
 
 NegativeLines = Literal["subtract", "reject"]
-"""What to do with a negative line of an event: reduce its value by it, or reject the event."""
+"""The treatment of a negative line item: subtract it from the value of the event, or reject the event."""
 
 REASONS = tuple(Reason)
 WARNINGS = tuple(RowWarning)

@@ -1,6 +1,6 @@
 """Remove e-mail addresses and phone numbers from texts, whatever their encoding.
 
-The patterns of phone numbers are RE2 and Python `re` alike, so that SQL can use them.
+The patterns of phone numbers are valid for RE2 and for Python's `re`, so that SQL can use them.
 """
 
 import re
@@ -20,7 +20,7 @@ WRITTEN_PHONE = (
 """A number written as people write phone numbers: with a plus sign, brackets or separators."""
 
 ANY_NUMBER = r"\+?\(?\d[\d ().\-/]{5,}\d"
-"""Any number of seven digits and more, as phone numbers without separators are."""
+"""Any number of seven digits or more, such as a phone number without separators."""
 
 TIME_OR_AMOUNT = (
     r"\d:\d{2}|\b(?i:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sept?|o[ck]t|nov|de[cz])"
@@ -28,78 +28,78 @@ TIME_OR_AMOUNT = (
     r"|(?:^|[^\d./-])(?:[0-3]?\d[./-][0-3]?\d[./-](?:\d{2}|\d{4})|[12]\d{3}[./-]\d{1,2}[./-]\d{1,2})(?:$|[^\d./-])"
     r"|^-?(?:\d{1,9}[.,]\d{1,2}|\d{9,}[.,]\d+|\d[.,]\d+[eE]\+?\d+)$"
 )
-"""What no phone number looks like: a time of day, the name of a month, a date, or a number with decimal places."""
+"""Text that is not a phone number: a time of day, the name of a month, a date, or a number with decimal places."""
 
 _END = r"(?:\b|[A-Za-z_]\w*)"
-"""Of a number with a plus sign: letters right behind it go with it, as of an extension."""
+"""The end of a number with a plus sign: letters directly after it belong to it, such as an extension."""
 _PARTED = rf"\d{{0,5}}[ ()\-/_](?:[ ().\-/_]{{0,2}}\d){{7,13}}{_END}|\d{{0,2}}\.\d{{2,4}}\.(?:[.\-]?\d){{3,8}}{_END}"
 _AFTER_PLUS = rf"\(?[1-9](?:\d{{7,14}}{_END}|{_PARTED})"
 _BEHIND_A_WORD = rf"\b\+\(?[1-9](?:\d{{9,14}}{_END}|{_PARTED})"
-"""Of a number that is not parted ten digits and more: `?q=shoes+20261126` is none."""
+"""A number after a word; without separators it needs ten digits: `?q=shoes+20261126` has none."""
 _FURTHER = rf"(?:\+\(?[1-9][\d ().\-/_]{{6,}}\d{_END})*"
-"""Numbers right behind another one, which are dialled once that is removed."""
+"""Numbers directly after another one, which would remain when that is removed."""
 
 DIALLED_PHONE = rf"(?:\B\+|%2[Bb]){_AFTER_PLUS}" + _FURTHER
-"""A number of eight digits and more with its plus sign, which may be written as in a URL.
+"""A number of eight digits or more with a plus sign, which may be percent-encoded.
 
-No decimal number, no offset of a time, and no plus sign that follows a letter or a digit, as in a search.
+It excludes decimal numbers, offsets of times, and a plus sign after a letter or a digit, as in a search.
 """
 
 SPACED_PHONE = (
     r"\(\d{2,5}\)[ .\-]?\d{2,4}[ .\-]\d{3,5}\b"
     r"|(?:\b|\\(?:[nrtbf]|u[0-9A-Fa-f]{4}))[2-9]\d{2}[.\-][2-9]\d{2}[.\-]\d{4}\b"
 )
-"""A number that can hardly be anything but a phone number: (212) 555-0142, (020) 7946 0958, 212-555-0142."""
+"""A number in a form that only phone numbers have: (212) 555-0142, (020) 7946 0958, 212-555-0142."""
 
 PHONE_IN_TEXT = rf"(?:(?:\B\+|%2[Bb]){_AFTER_PLUS}|{_BEHIND_A_WORD}|{SPACED_PHONE}){_FURTHER}"
-"""Any of these; in a text, the plus sign may follow a letter or a digit."""
+"""Any of these forms; in a text, the plus sign may follow a letter or a digit."""
 
 _NAMES = "commat|plus|lpar|lsqb|lbrack|lcub|lbrace|percnt|bsol|num"
-"""HTML's names of the signs themselves, and of what begins another encoding of them."""
+"""HTML's names of the signs themselves, and of the signs that start another encoding of them."""
 _NUMBER_FOLLOWS = r"(?:[1-9(]|%(?:25)*(?:28|3[1-9]|[Ee][Ff]))"
 PLUS_BEFORE_ENCODED = (
     r"\+\(?(?:[1-9][0-9]*(?:%|&(?:amp;)*(?:#|nbsp|hyphen|dash)|\\+[ux])|%(?:25)*(?:28|3[1-9]|[Ee][Ff]))"
 )
-"""A plus sign before digits or separators that are encoded."""
+"""A plus sign before encoded digits or separators."""
 PERCENT_ENCODED = (
     r"%(?:25)*(?:(?:4|%(?:25)*34)(?:0|%(?:25)*30)"
     rf"|2[Bb]{_NUMBER_FOLLOWS}|23[0-9xX]|26(?:amp|#|%|{_NAMES})|5[Cc]"
     r"|(?:[01][0-9a-fA-F]|3[aA])\+\(?[1-9]|(?:28|[57][Bb])(?:%|[+ ]|[aA][tT])"
     r"|[uU](?:00|[fF])|[Ee][Ff]%(?:25)*[Bb][9Cc])"
 )
-"""What may be an @, or a plus sign before a number, percent-encoded any number of times, be it escaped before.
+"""A possible @, or plus sign before a number, percent-encoded any number of times, even if it was escaped before.
 
-It begins with a percent sign, which is quickly found, and is short, since each slice compiles it for each column.
+It starts with a percent sign, which is fast to find, and is short because each slice compiles it for each column.
 """
 
 ESCAPED = r"#(?:0*(?:3[578]|4[03]|6[45]|9[12]|123)|[xX])|\\(?:[nrtbf]\+|[ux])"
-"""The same as an HTML entity, or as an escape of JSON."""
+"""The same signs as an HTML entity or as a JSON escape."""
 
 NAMED = rf"&(?:amp;)*(?:{_NAMES});"
-"""The same by its name in HTML."""
+"""The same signs by their names in HTML."""
 
 AT = f"[@\uff20\ufe6b]|{AT_IN_BRACKETS}|[\uff08\uff3b\uff5b\ufe59\ufe5b] ?[aA\uff21\uff41]"
-"""An at sign that is not encoded, or what stands in place of one."""
+"""An at sign that is not encoded, or a substitute for one."""
 
 SIMPLE_PARAMETER = (
     r"([?&][A-Za-z0-9_.\-]{1,40}=)[A-Za-z0-9_][A-Za-z0-9_.+\-]*(?:@|%(?:25)*40)(?:[A-Za-z0-9\-]+\.)+"
     r"(?:com|net|org|edu|[a-ik-z][a-z]|j[a-rt-z])(&|\z)"
 )
-"""An address as the whole value of a parameter in the address of a page: most are, and SQL alone can remove them."""
+"""An address that is the whole value of a URL parameter: the usual form, which SQL alone can remove."""
 
 HIDING = f"{AT}|{PERCENT_ENCODED}|{ESCAPED}|{NAMED}|{PLUS_BEFORE_ENCODED}"
-"""Any of these."""
+"""Any of these signs."""
 _ENCODED = re.compile(HIDING)
 BESIDE_SIMPLE = (
     r"[@#;\\[]|[tT] {0,2}[)}]"
     r"|%(?:25)*(?:[014-9A-Za-z]|2[3568Bb]|3(?:4|[aA]\+)|%)|\+\(?(?:[1-9][0-9]*[%&\\]|%)"
 )
-"""Whatever else HIDING may match in a text of ASCII: shorter, and not as exact."""
+"""Everything else that HIDING may match in ASCII text: shorter and less exact."""
 _SIMPLE = re.compile(SIMPLE_PARAMETER.replace(r"\z", r"\Z"))
 
 _PLUS_FOR_BLANK = re.compile(r"(?<=\d)\+(?=[\d(])")
 _ENCODED_PLUS, _REMOVED = "\x01", "]"
-"""Stand for a plus sign that is encoded, which counts wherever it stands, as %2B; and for what was removed."""
+"""Stand for an encoded plus sign such as %2B, which counts at any position; and for removed text."""
 _DECODED_PHONE = re.compile(rf"(?:\B\+|{_ENCODED_PLUS}){_AFTER_PLUS}", re.ASCII)
 _NEXT_PHONE = re.compile(rf"[+ {_ENCODED_PLUS}]{_AFTER_PLUS}", re.ASCII)
 _IN_TEXTS, _DIALLED = re.compile(PHONE_IN_TEXT, re.ASCII), re.compile(DIALLED_PHONE, re.ASCII)
@@ -108,7 +108,7 @@ _IN_MESSAGES = re.compile(rf"[^\s@\",:;()<>\\]*(?:@|%40)[^\s\",:;()<>\\]*|{ANY_N
 
 _LETTER = "[A-Za-z\u00c0-\u024f]"
 _IN_WORD = rf"(?<={_LETTER}{_LETTER})['\u2019](?={_LETTER})"
-"""An apostrophe, as in `can't`; behind a single letter it may begin a value, as in `b'…'`."""
+"""An apostrophe, as in `can't`; after a single letter it may start a value, as in `b'…'`."""
 _APOSTROPHE = re.compile(_IN_WORD)
 _QUOTES = "'\"`\u00ab\u00b4\u00bb\u2018-\u201f\u2032\u2033\u2039\u203a\u300c-\u300f\uff02\uff07"
 _QUOTE = re.compile(rf"(?!{_IN_WORD})[{_QUOTES}]")
@@ -118,9 +118,9 @@ _LITERAL = re.compile(rf"(?!{_IN_WORD})'[^']*(?:'|\Z)")
 
 
 def anonymous(text: str) -> str:
-    """Remove e-mail addresses and phone numbers from a text, as the transform does from those of rows.
+    """Remove e-mail addresses and phone numbers from a text, as the transform does from texts of rows.
 
-    Of JSON, each string is a text of its own.
+    In JSON, each string is a text of its own.
     """
     if is_json(text):
         return change_strings(text, anonymous)
@@ -154,15 +154,15 @@ def _without(phones: re.Pattern[str], text: str) -> str:
 def redact(text: str, longest: int = 500) -> str:
     """Shorten a message that may quote data to one line without quoted values, addresses and numbers.
 
-    Nobody escapes quotation marks in values, so everything from the first one to the last one is removed. At most
-    `longest` characters stay.
+    Quotation marks inside values are usually not escaped, so everything from the first to the last one is removed. The
+    result has at most `longest` characters.
     """
     span = quoted_span(text)
     return _on_one_line(f"{text[: span[0]]}{REDACTED}{text[span[1] :]}" if span else text, longest)
 
 
 def redact_literals(text: str, longest: int = 500) -> str:
-    """Shorten a message about a statement, not about data: names in double quotation marks stay."""
+    """Shorten a message about a statement, not about data: keep names in double quotation marks."""
     return _on_one_line(_LITERAL.sub(REDACTED, text), longest)
 
 
@@ -171,12 +171,12 @@ def _on_one_line(text: str, longest: int) -> str:
 
 
 def quoted_span(text: str, start: int = 0) -> tuple[int, int] | None:
-    """Return where quoted values begin and end in a text: at its end if it was shortened or nothing closes them."""
+    """Return the span of the quoted values in a text, up to its end if it is cut or nothing closes them."""
     marks = [match.start() for match in _QUOTE.finditer(text, start)]
     if not marks:
         return None
     if len(marks) == 1:
-        # It may close a value that begins right behind a word.
+        # It may close a value that starts directly after a word.
         apostrophe = _APOSTROPHE.search(text, start, marks[0])
         return (apostrophe.start() if apostrophe else marks[0]), len(text)
     end = marks[-1] + 1
@@ -185,12 +185,12 @@ def quoted_span(text: str, start: int = 0) -> tuple[int, int] | None:
 
 
 def holds_address(text: str) -> bool:
-    """Tell whether an e-mail address stands in a text, however it is encoded."""
+    """Return whether a text contains an e-mail address in any encoding."""
     return any(True for _ in addresses(decode(text)[0]))
 
 
 def without_addresses(text: str) -> str:
-    """Remove e-mail addresses, however they are encoded, and phone numbers whose plus sign is encoded."""
+    """Remove e-mail addresses in any encoding, and phone numbers whose plus sign is encoded."""
     text = _SIMPLE.sub(rf"\g<1>{REDACTED}\g<2>", text) if _ENCODED.search(text) else text
     if not _ENCODED.search(text):
         return text
@@ -203,7 +203,7 @@ def without_addresses(text: str) -> str:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield where something is to be removed; parts may overlap."""
+    """Yield the spans to remove; they may overlap."""
     plain, offsets = decode(text)
     written = plain.translate(IN_ASCII)
     left = [*written.replace(_ENCODED_PLUS, " ")]
@@ -211,15 +211,15 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
         left[start:end] = _REMOVED * (end - start)
         yield offsets[start], offsets[end]
     if plain is not text and "+" in written:
-        for place, character in enumerate(written):
-            if character == "+" and text[offsets[place]] != "+" and left[place] == "+":
-                left[place] = _ENCODED_PLUS
+        for index, character in enumerate(written):
+            if character == "+" and text[offsets[index]] != "+" and left[index] == "+":
+                left[index] = _ENCODED_PLUS
         for start, end in _dialled(written, "".join(left)):
             yield offsets[start], offsets[end]
 
 
 def _dialled(plain: str, left: str) -> Iterator[tuple[int, int]]:
-    """Yield where phone numbers stand in a decoded text; `left` is without its addresses."""
+    """Yield the spans of phone numbers in a decoded text; `left` is the text without its addresses."""
     written = _PLUS_FOR_BLANK.sub(" ", left)
     match = _DECODED_PHONE.search(written)
     while match:
@@ -230,13 +230,13 @@ def _dialled(plain: str, left: str) -> Iterator[tuple[int, int]]:
 
 
 def _joined(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield sorted spans, those that overlap or touch as one."""
+    """Merge sorted spans that overlap or touch."""
     start, end = -1, -1
-    for one in spans:
-        if one[0] > end:
+    for span in spans:
+        if span[0] > end:
             if end >= 0:
                 yield start, end
-            start, end = one
-        end = max(end, one[1])
+            start, end = span
+        end = max(end, span[1])
     if end >= 0:
         yield start, end

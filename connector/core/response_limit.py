@@ -1,4 +1,4 @@
-"""Limit the size of answers that third-party libraries read with `requests`."""
+"""Limit the size of responses that third-party libraries read with `requests`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from requests.models import Response
 
-LARGEST_ANSWER = 1 << 20
-"""Bytes, decompressed."""
+LARGEST_RESPONSE = 1 << 20
+"""In bytes, decompressed."""
 
 _is_limited = ContextVar("_is_limited", default=False)
 
 
 @contextmanager
-def limited_answers() -> Iterator[None]:
-    """Have a larger answer raise an error of `requests` within the block, in this thread alone."""
+def limited_responses() -> Iterator[None]:
+    """Make larger responses raise an error of `requests` within the block, in this thread only."""
     _install()
     token = _is_limited.set(True)
     try:
@@ -26,7 +26,7 @@ def limited_answers() -> Iterator[None]:
 
 
 def _install() -> None:
-    """Wrap the one method through which `requests` reads; it has no setting for this."""
+    """Wrap the method through which `requests` reads, as it has no setting for this."""
     from requests.models import Response
 
     read = Response.iter_content
@@ -47,7 +47,7 @@ def _up_to_the_limit(response: "Response", pieces: Iterator[Any]) -> Iterator[An
     size = 0
     for piece in pieces:
         size += len(piece)
-        if size > LARGEST_ANSWER:
+        if size > LARGEST_RESPONSE:
             response.close()
-            raise ContentDecodingError("an answer of more than 1 MiB")
+            raise ContentDecodingError("a response of more than 1 MiB")
         yield piece

@@ -1,4 +1,4 @@
-"""Which resource of a destination a request goes to, and what it does there."""
+"""The route of a request: a resource of a destination, and an operation on it."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Write the separators, digits and signs of other scripts in ASCII, and find where they stand in a number."""
+"""Convert the separators, digits and signs of other scripts to ASCII, and keep their offsets."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ IN_ASCII = (
     | dict.fromkeys(_PLUSES, "+")
     | {0xFF08: "(", 0xFF09: ")", 0xFF3F: "_"}
 )
-"""Code points and what they mean in a number, one character each."""
+"""The ASCII character that each code point stands for in a number."""
 
 _INVISIBLE = (
     *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x20E3, 0x3164, 0xFEFF, 0xFFA0),
@@ -34,10 +34,10 @@ _INVISIBLE = (
     *range(0xE0000, 0xE01F0),
 )
 INVISIBLE = "".join(map(chr, _INVISIBLE))
-"""Characters that are not seen between two digits."""
+"""Characters that are invisible between two digits."""
 
 CONTROLS = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\x80-\x9f]"
-"""Controls that are not seen either, but for tabs and line ends, which stand between two values. For RE2 too."""
+"""Invisible control characters; not tabs and line ends, which separate values. Valid for RE2 too."""
 _CONTROL = re.compile(CONTROLS)
 _HIDING = frozenset(chr(code) for code in range(0xA0) if _CONTROL.match(chr(code)))
 
@@ -45,7 +45,7 @@ _UNUSUAL = sorted({*IN_ASCII, *_INVISIBLE})
 
 
 def _encoded(points: Iterable[int]) -> bytes:
-    """Make a pattern of the bytes of these characters in UTF-8."""
+    """Return a pattern for the UTF-8 bytes of these characters."""
     lasts: dict[bytes, bytes] = {}
     for point in points:
         written = chr(point).encode()
@@ -63,7 +63,7 @@ UNUSUAL = (
     f"[0-9+()][{_BLOCKS}]|[{_BLOCKS}][0-9(]|[+][^\\x00-\\x7f]|[\u207a\ufe62\uff0b\uff10-\uff19\U0001d7ce-\U0001d7ff]"
     f"|[{_AT_SIGNS}]|[{_BRACKETS}] ?[aA{_LETTERS_A}]"
 )
-"""Where a number or an at sign may be written beyond ASCII: few ranges, since each slice compiles them. For RE2 too."""
+"""A number or an at sign beyond ASCII, as few ranges, because each slice compiles them. Valid for RE2 too."""
 UNUSUAL_IN_BYTES = b"|".join(
     (
         b"(?:[0-9+()]|" + _encoded(_BEGINNINGS) + b")" + _encoded(_UNUSUAL),
@@ -73,29 +73,29 @@ UNUSUAL_IN_BYTES = b"|".join(
         _encoded(map(ord, _BRACKETS)) + b" ?(?:[aA]|" + _encoded(map(ord, _LETTERS_A)) + b")",
     )
 )
-"""The same in UTF-8."""
+"""The same as UTF-8 bytes."""
 
 Offsets = Sequence[int]
 
 
 def in_ascii(text: str) -> tuple[str, Offsets]:
-    """Write `text` as a number is written in ASCII, without invisible characters.
+    """Convert `text` to the ASCII form of a number, without invisible characters.
 
-    Character `i` of the result stands in `text` from the i-th offset to the next one.
+    Character `i` of the result comes from the characters of `text` between the i-th offset and the next one.
     """
     return _replace_each(text, range(len(text) + 1), _in_number)
 
 
 def fold(text: str, offsets: Offsets) -> tuple[str, Offsets]:
-    """Write the letters, digits and signs of `text` in their usual form (NFKC), without invisible characters.
+    """Convert the letters, digits and signs of `text` to their usual form (NFKC), without invisible characters.
 
-    `offsets` are those of its characters; the result has those of its own. Full stops of other scripts stay, unless a
-    letter or a digit of ASCII follows on one.
+    `offsets` are those of the characters of `text`; the result has an offset for each of its own. Full stops of other
+    scripts stay, unless an ASCII letter or digit follows.
     """
     if text.isascii() and not _CONTROL.search(text):
         return text, offsets
-    folded, places = _replace_each(_FULL_STOP.sub(".", text), offsets, _in_address)
-    return (text, offsets) if folded == text else (folded, places)
+    folded, new_offsets = _replace_each(_FULL_STOP.sub(".", text), offsets, _in_address)
+    return (text, offsets) if folded == text else (folded, new_offsets)
 
 
 _FULL_STOP = re.compile(r"[\u3002\uff61](?=[A-Za-z0-9])")
@@ -104,12 +104,12 @@ _OTHER_STOPS = {chr(code) for code in (*_STOPS, 0x3002, 0xFF61)} - {"\u2024", "\
 
 def _replace_each(text: str, offsets: Offsets, meaning: Callable[[str], str]) -> tuple[str, Offsets]:
     parts: list[str] = []
-    places: list[int] = []
-    for place, character in enumerate(text):
+    new_offsets: list[int] = []
+    for index, character in enumerate(text):
         part = character if character < "\x7f" and character not in _HIDING else meaning(character)
         parts.append(part)
-        places += [offsets[place]] * len(part)
-    return "".join(parts), [*places, offsets[len(text)]]
+        new_offsets += [offsets[index]] * len(part)
+    return "".join(parts), [*new_offsets, offsets[len(text)]]
 
 
 @lru_cache(8_192)

@@ -1,4 +1,4 @@
-"""The closed lists of words that TikTok's Events API knows, and the words that stand for nothing.
+"""The words that TikTok's Events API accepts, and the placeholders for missing values.
 
 Source: `/event/track/` reference (events: agreed by several sources; currencies: one good source).
 """
@@ -32,7 +32,7 @@ LEGACY_EVENTS = {
     "PlaceAnOrder": None,
     "ClickButton": None,
 }
-"""Old names, still accepted, and what TikTok turns them into (None: retired in 2027)."""
+"""Old names, still accepted, and the names that TikTok replaces them with (None: retired in 2027)."""
 
 EVENT_CHANNELS = ("email", "website", "phone_call", "in_store", "crm", "other")
 
@@ -43,7 +43,7 @@ LISTED_CURRENCIES = tuple(
         "THB TRY TWD UAH USD VES VND ZAR"
     ).split()
 )
-"""The codes on TikTok's page; what it does with another is unknown, hence a warning."""
+"""The codes on TikTok's page. Its treatment of other codes is unknown, so they get a warning."""
 
 ISO_CURRENCIES = tuple(
     (
@@ -59,18 +59,19 @@ ISO_CURRENCIES = tuple(
 """The active codes of ISO 4217, funds, metals and the test code included."""
 
 EMPTY_DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-"""SHA-256 of the empty string: what other tools make of a missing identifier."""
+"""The SHA-256 of the empty string, which other tools send for a missing identifier."""
 
-_NOTHING = ("undefined", "null", "none", "nan", "nil", "n/a")
+_BASE_PLACEHOLDERS = ("undefined", "null", "none", "nan", "nil", "n/a")
 _WRAPPED = tuple(
-    f"{before}{word}{after}" for word in _NOTHING for before, after in ("()", "<>", "[]", "{}", '""', "''")
+    f"{before}{word}{after}" for word in _BASE_PLACEHOLDERS for before, after in ("()", "<>", "[]", "{}", '""', "''")
 )
-PLACEHOLDERS = (*_NOTHING, *_WRAPPED, "\\n", "<na>", "#n/a", "n.a.", "n.a")
-"""What programs write for a value that is missing, in lower case."""
+PLACEHOLDERS = (*_BASE_PLACEHOLDERS, *_WRAPPED, "\\n", "<na>", "#n/a", "n.a.", "n.a")
+"""Words that programs write for a missing value, in lower case."""
 
-_AS_WRITTEN = (*_NOTHING, *(word.upper() for word in _NOTHING), "Undefined", "Null", "None", "NaN", "\\N")
+_UPPER = tuple(word.upper() for word in _BASE_PLACEHOLDERS)
+_AS_WRITTEN = (*_BASE_PLACEHOLDERS, *_UPPER, "Undefined", "Null", "None", "NaN", "\\N")
 PLACEHOLDER_DIGESTS = frozenset(sha256(word.encode()).hexdigest() for word in _AS_WRITTEN)
-"""SHA-256 of such words, which other tools hash as if they were somebody's address."""
+"""The SHA-256 of such words, which other tools hash like an address."""
 
 EMAIL_RULES = ("plain", "without_plus", "without_plus_and_dots")
-"""How TikTok's page on identifiers of audiences has had e-mail addresses normalised, the newest first."""
+"""The rules by which TikTok's page on audience identifiers has normalised e-mail addresses, the newest first."""

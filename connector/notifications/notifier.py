@@ -11,7 +11,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from connector import __version__
 from connector.config.notification import Notification
 from connector.config.project import Project
-from connector.core.response_limit import limited_answers
+from connector.core.response_limit import limited_responses
 from connector.errors import ConfigurationError, Problem
 from connector.notifications.message import Message, Note
 
@@ -88,7 +88,7 @@ def _notify_services(notification: Notification, message: Message) -> str | None
     if not all(accepted):
         return "apprise does not understand its url; https://github.com/caronc/apprise lists them."
     notify_type = apprise.NotifyType.SUCCESS if message.is_good else apprise.NotifyType.FAILURE
-    with limited_answers():
+    with limited_responses():
         sent = services.notify(
             message.body, title=message.title, notify_type=notify_type, body_format=apprise.NotifyFormat.TEXT
         )

@@ -112,12 +112,12 @@ def _time_literal(value: date, dialect: Dialect) -> str:
     if dialect.times == "text":
         return f"'{text}'"
     text += "+00:00" if aware else ""
-    if aware and dialect.moments == "TIMESTAMP_TZ":
+    if aware and dialect.zoned_type == "TIMESTAMP_TZ":
         return f"CAST('{text}' AS TIMESTAMP_TZ)"
     if dialect.times == "cast":
         kind = "DATETIMEOFFSET" if aware else "DATETIME2" if kind == "TIMESTAMP" else kind
         return f"CAST('{text}' AS {kind})"
-    return f"{dialect.moments if aware else kind} '{text}'"
+    return f"{dialect.zoned_type if aware else kind} '{text}'"
 
 
 def _list_literal(values: Sequence[object], dialect: Dialect) -> str:

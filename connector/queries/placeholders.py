@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from jinja2 import Undefined
 
 from connector.core.dialects import Dialect
-from connector.core.lexer import Kind, pieces
+from connector.core.lexer import Kind, tokenize
 from connector.queries.literals import LiteralError, SqlText, identifier, literal
 from connector.queries.query_environment import TemplateLocation, raise_problem
 
@@ -61,7 +61,7 @@ class Placeholders:
     def substitute(self, rendered: str) -> str:
         """Insert the literals. Raises ConfigurationError for one inside quotation marks, and for an empty query."""
         writer = _SqlWriter()
-        for kind, text in pieces(rendered, self._dialect):
+        for kind, text in tokenize(rendered, self._dialect):
             placeholders = list(_PLACEHOLDER.finditer(text))
             if placeholders and kind in _ADVICE:
                 raise_problem(

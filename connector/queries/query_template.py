@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import nodes
 
 from connector.core.dialects import dialect_named
-from connector.core.lexer import Kind, pieces
+from connector.core.lexer import Kind, tokenize
 from connector.errors import ConfigurationError, Problem
 from connector.queries.placeholders import Placeholders
 from connector.queries.query_environment import ParameterNamespace, QueryEnvironment, TemplateLocation
@@ -44,7 +44,7 @@ def render_query(path: Path, *, dialect: str, parameters: Mapping[str, Any], run
     environment.filters |= {"identifier": placeholders.identifier, "join": placeholders.join}
     values = {"parameters": ParameterNamespace(parameters), "run": run, "target": target}
     sql = placeholders.substitute(environment.render(source, placeholders.location, values))
-    _check_depth("".join(text for kind, text in pieces(sql, dialect_named(dialect)) if kind is Kind.CODE), path)
+    _check_depth("".join(text for kind, text in tokenize(sql, dialect_named(dialect)) if kind is Kind.CODE), path)
     return sql
 
 

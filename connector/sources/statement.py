@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from connector.core.dialects import dialect_named
-from connector.core.lexer import Kind, SqlToken, pieces
+from connector.core.lexer import Kind, SqlToken, tokenize
 from connector.errors import SourceError
 
 _FIRST_WORD = re.compile(r"[\s(]*(?P<word>\w*)")
@@ -70,7 +70,7 @@ def check_read_only(sql: str, dialect: str) -> None:
 
     This adds to what the session forbids, such as a read-only transaction.
     """
-    parts = list(pieces(sql, dialect_named(dialect)))
+    parts = list(tokenize(sql, dialect_named(dialect)))
     code = "".join(map(_code, parts))
     first_word = _FIRST_WORD.match(code)
     if first_word is None or first_word["word"].upper() not in _QUERY_KEYWORDS or _SECOND_STATEMENT.search(code):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from connector import __version__
 from connector.config.project import Project
 from connector.core.outcomes import RunStatus
-from connector.core.response_limit import limited_answers
+from connector.core.response_limit import limited_responses
 from connector.errors import ConnectorError
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord
@@ -49,7 +49,7 @@ def _export_with_deadline(records: Sequence[RunRecord], signals: Signals, note: 
 
     def send() -> None:
         try:
-            with captured_warnings() as warnings, limited_answers():
+            with captured_warnings() as warnings, limited_responses():
                 _export(records, signals)
             if warnings:
                 problems.append("The metrics and traces of the run could not be sent to the collector.")

@@ -125,13 +125,13 @@ def test_the_simulator_refuses_a_value_of_another_type(told: Any, parameter: Par
 
 
 IMPOSSIBLE: dict[str, tuple[tuple[str, ...], Kind, dict[str, Any]]] = {
-    "the path leads to no place of an event": (("a", "b", "c"), Kind.IP, {}),
+    "the path is not part of an event": (("a", "b", "c"), Kind.IP, {}),
     "a name has to be hashed": ((USER, "a"), Kind.NAME, {}),
     "a ip cannot be hashed": ((USER, "a"), Kind.IP, {"hashed": True, "personal": True}),
-    "what is hashed is personal": ((USER, "a"), Kind.NAME, {"hashed": True}),
+    "a hashed parameter has to be personal": ((USER, "a"), Kind.NAME, {"hashed": True}),
     "only members of user can be hashed": (("ad", "a"), Kind.NAME, {"hashed": True, "personal": True}),
-    "nothing personal belongs in properties": ((*CONTENTS, "a"), Kind.IP, {"personal": True}),
-    "plain has to say": (("ad", "a"), Kind.TEXT, {}),
+    "properties must not be personal": ((*CONTENTS, "a"), Kind.IP, {"personal": True}),
+    "plain needs a treatment": (("ad", "a"), Kind.TEXT, {}),
     "only identifiers take several values": (("ad", "a"), Kind.IP, {"many": True}),
     "a choice needs choices": (("ad", "a"), Kind.CHOICE, {}),
 }

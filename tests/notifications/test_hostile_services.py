@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from connector.config.notification import Notification
-from connector.core.response_limit import LARGEST_ANSWER, limited_answers
+from connector.core.response_limit import LARGEST_RESPONSE, limited_responses
 from connector.notifications.message import Message
 from connector.notifications.notifier import send
 from tests.cli.command import inside
@@ -104,9 +104,9 @@ def test_an_answer_that_drips_is_not_waited_for(kind: str) -> None:
 
 def test_the_limit_holds_in_its_block_alone() -> None:
     with answering("bomb") as (place, _):
-        with limited_answers(), pytest.raises(requests.RequestException, match="more than 1 MiB"):
+        with limited_responses(), pytest.raises(requests.RequestException, match="more than 1 MiB"):
             requests.get(f"http://{place}/", timeout=10)
-        assert len(requests.get(f"http://{place}/", timeout=10).content) > LARGEST_ANSWER
+        assert len(requests.get(f"http://{place}/", timeout=10).content) > LARGEST_RESPONSE
 
 
 def test_a_collector_whose_answer_has_no_end_changes_nothing(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.core.dialects import dialect_named
-from connector.core.lexer import Kind, pieces
+from connector.core.lexer import Kind, tokenize
 from connector.queries.literals import LiteralError, identifier, literal
 from tests.postgres import Postgres
 from tests.queries.queries import rendered
@@ -150,7 +150,7 @@ def test_a_quoted_name_is_that_name(duck: duckdb.DuckDBPyConnection, lite: sqlit
 def test_a_text_is_one_piece_of_its_dialect(dialect: str, value: str) -> None:
     """Whatever the text holds, what follows it is code again."""
     sql = literal(value, dialect_named(dialect)) + " , "
-    assert [(piece.kind, piece.text) for piece in pieces(sql, dialect_named(dialect))] == [
+    assert [(piece.kind, piece.text) for piece in tokenize(sql, dialect_named(dialect))] == [
         (Kind.QUOTED_TEXT, sql[:-3]),
         (Kind.CODE, " , "),
     ]
@@ -175,8 +175,8 @@ def test_no_text_adds_a_statement_or_leaves_its_place(duck: duckdb.DuckDBPyConne
         harmless = rendered(Path(directory), text, s="harmless")
     (statement,) = duckdb.extract_statements(sql)
     assert statement.type == duckdb.StatementType.SELECT
-    kinds = [piece.kind for piece in pieces(sql, dialect_named("duckdb"))]
-    assert kinds == [piece.kind for piece in pieces(harmless, dialect_named("duckdb"))]
+    kinds = [piece.kind for piece in tokenize(sql, dialect_named("duckdb"))]
+    assert kinds == [piece.kind for piece in tokenize(harmless, dialect_named("duckdb"))]
     assert len(duck.execute(sql).fetchall()) == 1
 
 

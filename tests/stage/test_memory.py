@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connector.core.disk import AT_ONCE, KEPT
+from connector.core.disk import CACHED_BYTES, FSYNC_BYTES
 from connector.core.hashed import EVENTS
 from connector.core.route import Route
 from connector.staging.storage.key_file import KeyFile
@@ -14,7 +14,7 @@ from connector.staging.storage.reader import StageReader
 from connector.staging.storage.writer import EventsFile
 from tests.resident import resident
 
-BATCH = AT_ONCE // 2
+BATCH = FSYNC_BYTES // 2
 
 
 def large(number: int) -> pa.RecordBatch:
@@ -32,7 +32,7 @@ def large(number: int) -> pa.RecordBatch:
 @pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be told what they need not hold")
 def test_a_large_stage_is_written_and_read_without_staying_in_memory(tmp_path: Path) -> None:
-    count = (KEPT + 4 * AT_ONCE) // BATCH
+    count = (CACHED_BYTES + 4 * FSYNC_BYTES) // BATCH
     keys = KeyFile(tmp_path)
     with EventsFile(tmp_path, "events.arrow", keys) as file:
         for number in range(count):
@@ -40,8 +40,8 @@ def test_a_large_stage_is_written_and_read_without_staying_in_memory(tmp_path: P
         staged = file.finish()
     keys.remove()
     path = tmp_path / "events.arrow"
-    assert resident(path) <= KEPT + 2 * AT_ONCE < path.stat().st_size
+    assert resident(path) <= CACHED_BYTES + 2 * FSYNC_BYTES < path.stat().st_size
     with StageReader(tmp_path) as reader:
         for number, batch in enumerate(staged):
             assert reader.events(batch.file, batch.index)["rows"].to_pylist() == [[number]]
-            assert resident(path) <= KEPT + 2 * AT_ONCE
+            assert resident(path) <= CACHED_BYTES + 2 * FSYNC_BYTES

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from connector.core.disk import AT_ONCE, let_go
+from connector.core.disk import FSYNC_BYTES, drop_from_cache
 from connector.errors import CorruptStage, ResumableError
 from connector.staging.storage.arrow_file import END, INDEX, MAGIC
 from connector.staging.storage.checksums import checksum
@@ -125,8 +125,8 @@ class _Open:
         with reading(self._path):
             batch = self._batches.batch(index)
         self._read += batch.get_total_buffer_size()
-        if self._read >= AT_ONCE:
-            let_go(self._source.fileno())
+        if self._read >= FSYNC_BYTES:
+            drop_from_cache(self._source.fileno())
             self._read = 0
         return batch
 
