@@ -18,7 +18,7 @@ import pyarrow as pa
 from benchmarks import transform_alone
 from benchmarks.data import TABLE, purchases
 from benchmarks.project import project_folder
-from connector.destinations.tiktok.guard import breach_of_events
+from connector.destinations.guard import breach_of_events
 
 ROWS = 20_000
 REPETITIONS = 9

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from connector.catalogue import Plain
 from connector.core.redaction import REDACTED, anonymous, holds_address, redact, without_addresses
-from connector.destinations.tiktok.guard import breach_of_events
+from connector.destinations.guard import breach_of_events
 from connector.simulator.pii_scan import count_pii
 from connector.transform.sql.functions import register_redaction
 from connector.transform.sql.text import guarded, redacted

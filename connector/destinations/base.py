@@ -224,9 +224,9 @@ class Destination(Protocol[TargetsT]):
         """Check before the first of these batches leaves that it can arrive. Raises ResumableError."""
 
     def open(
-        self, context: RunContext, targets: TargetsT, test_event_code: str | None
+        self, context: RunContext, targets: TargetsT, run_id: str, test_event_code: str | None
     ) -> AbstractContextManager[Attempt]:
-        """Open the platform for requests; each attempt is one request and the meaning of its answer."""
+        """Open the platform for the requests of a run; each attempt is one request and the meaning of its answer."""
 
     def codec(self, targets: TargetsT, test_event_code: str | None) -> BatchCodec:
         """Return what makes requests of staged events, and says what the ledger keeps of them."""

@@ -81,7 +81,7 @@ def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBa
     batches = StagedBatches(context.directory(delivery.run_id), open_batches, codec)
     settled = partial(context.observer.settled, noun=destination.capabilities.unit)
     recorder = LedgerRecorder(context.ledger, delivery.run_id, batches, context.lock.holder, settled)
-    with destination.open(context, delivery.targets, delivery.test_event_code) as attempt:
+    with destination.open(context, delivery.targets, delivery.run_id, delivery.test_event_code) as attempt:
         try:
             deliver(
                 batches,

@@ -17,7 +17,7 @@ def known_keys(
     scope: Scope,
     *,
     max_age_days: int,
-    resend_window: timedelta,
+    resend_window: timedelta | None,
     test_event_code: str | None,
     resend_unknown: bool = False,
     but: str | None = None,
@@ -25,12 +25,12 @@ def known_keys(
     """Return the keys that count as delivered for a run in this scope, but for those of the run `but`.
 
     Test events count nowhere, and nothing counts for them. Events whose answer was lost longer than `resend_window` ago
-    count as delivered unless `resend_unknown`.
+    count as delivered unless `resend_unknown`; without a window, none of them does.
     """
     if test_event_code is not None:
         return nothing_known
     now = datetime.now(UTC)
-    lost = None if resend_unknown else now - resend_window
+    lost = None if resend_unknown or resend_window is None else now - resend_window
     since = Since(now - timedelta(days=max_age_days) - MARGIN, lost)
     return lambda: ledger.delivered.known(scope, since, but=but)
 

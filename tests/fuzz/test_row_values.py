@@ -16,7 +16,7 @@ import pytest
 from hypothesis import strategies as st
 
 from connector.catalogue import AUDIENCES
-from connector.destinations.tiktok.guard import breach_of_events
+from connector.destinations.guard import breach_of_events
 from connector.errors import ConnectorError, SourceError
 from connector.transform.binding import bind
 from connector.transform.members import compile_members, hash_members

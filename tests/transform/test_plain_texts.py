@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.destinations.tiktok.guard import breach_of_events
+from connector.destinations.guard import breach_of_events
 from connector.transform.template import Column, Constant, DataTemplate, Source
 from tests.hypothesis_settings import scaled
 from tests.plain import BEHIND_LETTERS, DIALLED, HARMLESS, IN_ADDRESSES, SPACED, UNSEEN, UNUSUAL, UNUSUAL_SPACED

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from connector.config.network import DIRECT, Network
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
+from connector.destinations.guard import breach_of_events, withheld
 from connector.destinations.tiktok.answers import THEN_RESUME, read_reply
 from connector.destinations.tiktok.body import request_body
-from connector.destinations.tiktok.guard import breach_of_events, withheld
 from connector.destinations.tiktok.token_auth import Authorised
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport

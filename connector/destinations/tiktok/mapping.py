@@ -18,9 +18,9 @@ from connector.config.network import DIRECT, Network
 from connector.core.route import Action, Operation, Route
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
+from connector.destinations.guard import breach_of_members, withheld
 from connector.destinations.tiktok.answers import THEN_RESUME, Envelope, read_reply, rule_of
 from connector.destinations.tiktok.codes import AUDIENCES_SCOPE, EVENTS_SCOPE, NO_PERMISSION, WRONG_SCOPE, Rule
-from connector.destinations.tiktok.guard import breach_of_members, withheld
 from connector.destinations.tiktok.token_auth import Authorised
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport

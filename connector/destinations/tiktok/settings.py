@@ -6,15 +6,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
-from connector.config.addresses import SIMULATOR, TIKTOK, ApiUrl, Zone
+from connector.config.addresses import SIMULATOR, TIKTOK, ApiUrl
 from connector.config.credential import Credential
 from connector.config.data_marketplace import DataMarketplace
 from connector.config.destination import DestinationSettings
-from connector.config.fields import Switch, Text, Words, number, one_of, pattern, some_of, text, whole
+from connector.config.fields import Switch, Text, number, one_of, pattern, some_of, text, whole
 from connector.config.network import File, Network, ProxyUrl
 from connector.config.render import has_placeholder
 from connector.config.settings import Complaint
 from connector.core.vocabulary import EMAIL_RULES
+from connector.destinations.event_settings import BaseEventSettings
 
 _DIGITS = "[0-9]{1,40}"
 LONGEST_AUDIENCE_NAME = 70
@@ -80,13 +81,13 @@ class TikTokSettings(DestinationSettings):
         return self.api_url == SIMULATOR
 
 
-class EventsSettings(TikTokSettings):
+class EventsSettings(TikTokSettings, BaseEventSettings):
     """An event source of TikTok: a pixel (web) or an offline event set.
 
     `event_source_id` is None only for an offline event set that is found or created by its name.
     """
 
-    aliases: ClassVar[Mapping[str, str]] = {**TikTokSettings.aliases, "event_set_id": "event_source_id"}
+    aliases: ClassVar[Mapping[str, str]] = {**TikTokSettings.aliases, **BaseEventSettings.aliases}
 
     type: Literal["tiktok_events"]
     """Selects this type."""
@@ -94,8 +95,6 @@ class EventsSettings(TikTokSettings):
     """The name of the destination account on an activation form, for people."""
     advertiser_id: AdvertiserId
     """The ad account, usually 19 digits."""
-    event_source: Annotated[Literal["web", "offline"], one_of("web", "offline")]
-    """`web` for a pixel, `offline` for an offline event set."""
     event_source_id: Text | None = None
     """Web: the code of the pixel, not its number. Offline: the id of the event set. Required unless `event_set_name` is
     given."""
@@ -103,16 +102,6 @@ class EventsSettings(TikTokSettings):
     """Offline: the name of the event set, which a run finds or creates. With an id as well, both are compared."""
     auto_tracking: Switch | None = None
     """Offline: turns the auto-tracking of the event set on or off. Without it, it stays as it is."""
-    fixed_event_name: Text | None = None
-    """The event of rows that name none."""
-    limited_data_use: Switch = False
-    """If `true`, asks TikTok for limited data use. It has no effect on events without an `ip`."""
-    custom_events: Words = ()
-    """Web: your own event names to accept in addition to TikTok's."""
-    timezone: Zone = "UTC"
-    """The time zone of times without an offset."""
-    max_age_days: Annotated[int, whole(1, 3650)] = 28
-    """How many days old an event may be, and for how many days a delivered event is skipped."""
 
     @classmethod
     def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:

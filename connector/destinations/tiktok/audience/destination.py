@@ -238,7 +238,9 @@ class TikTokAudience:
         """See `Destination.refuse_unready`: an audience is resolved before anything is read."""
 
     @contextmanager
-    def open(self, context: RunContext, targets: AudienceTargets, test_event_code: str | None) -> Iterator[Attempt]:
+    def open(
+        self, context: RunContext, targets: AudienceTargets, run_id: str, test_event_code: str | None
+    ) -> Iterator[Attempt]:
         """See `Destination.open`."""
         if targets.service is None:
             raise AssertionError("a forecast sends nothing")

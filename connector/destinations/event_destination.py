@@ -1,0 +1,263 @@
+"""The parts of `Destination` that every destination of events has, whatever takes the events.
+
+A subclass says where events go: `goes_to`, `check`, `open`, and whatever it does in another way.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from connector.catalogue import EVENTS, PARAMETERS, Catalogue, Parameter
+from connector.config.orchestration import Orchestration
+from connector.config.project import Project
+from connector.config.suggest import did_you_mean
+from connector.core.hashed import HashedEvents, HashedRows
+from connector.core.outcomes import Skip
+from connector.core.route import Route
+from connector.core.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
+from connector.destinations.base import Capabilities, Preview, StageContext
+from connector.destinations.confirmation import Confirmation
+from connector.destinations.context import RunContext
+from connector.destinations.event_compiler import EventCompiler, compile_rows
+from connector.destinations.event_settings import BaseEventSettings
+from connector.destinations.setting_notes import unmapped_columns
+from connector.errors import ConfigurationError, Problem
+from connector.ledger.ledger import Ledger
+from connector.ledger.records import OpenBatch, RunRecord, Scope
+from connector.staging.delivered_keys import keep_until, known_keys
+from connector.staging.recheck import leave_out_delivered, leave_out_suppressed
+from connector.staging.sending import BatchCodec, EventCodec
+from connector.staging.skip_delivered import Known
+from connector.staging.skip_suppressed import forgotten_by
+from connector.staging.stage import stage
+from connector.staging.staged import Staged
+from connector.transform.binding import Binding
+from connector.transform.changes import judged_as_whole
+from connector.transform.events import left_out_rows
+from connector.transform.grouping import payloads
+from connector.transform.rules import EventRules
+from connector.transform.suppression import SuppressionFilter
+from connector.transform.template import DataTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class EventTargets:
+    """Where the events of a run count as delivered."""
+
+    scope: Scope
+
+
+@dataclass(frozen=True)
+class EventDestination:
+    """Implements `Destination` but for where events go. May change in a minor version."""
+
+    settings: BaseEventSettings
+    catalogue: ClassVar[Catalogue] = EVENTS
+    capabilities: ClassVar[Capabilities] = Capabilities("event", streaming=True, deduplication=True)
+    unknown_id: ClassVar[str] = ""
+    """Stands for the id of an event source that is not known yet."""
+
+    @property
+    def kind(self) -> str:
+        """`web` or `offline`."""
+        return self.settings.event_source
+
+    @property
+    def timezone(self) -> str:
+        """That of the settings."""
+        return self.settings.timezone
+
+    def validate(self, project: Project, orchestration: Orchestration) -> None:
+        """See `Destination.validate`."""
+        check_event_name(project, self.settings)
+
+    def parameters(self) -> Sequence[Parameter]:
+        """See `Destination.parameters`."""
+        return [parameter for parameter in PARAMETERS if self.settings.event_source in parameter.sources]
+
+    def notes(self, parameters: Sequence[str]) -> tuple[str, ...]:
+        """See `Destination.notes`."""
+        return ()
+
+    def cautions(
+        self, project: Project, template: DataTemplate, schema: pa.Schema | None, *, prescribed: bool
+    ) -> list[str]:
+        """See `Destination.cautions`."""
+        if schema is None or prescribed:
+            return []
+        return unmapped_columns(project, template, schema, self.catalogue)
+
+    def rules(self, orchestration: Orchestration, started_at: int, known_id: str | None) -> EventRules:
+        """See `Destination.rules`."""
+        settings = self.settings
+        return EventRules(
+            event_source=settings.event_source,
+            event_source_id=settings.event_source_id or known_id or self.unknown_id,
+            started_at=started_at,
+            fixed_event_name=settings.fixed_event_name,
+            limited_data_use=settings.limited_data_use,
+            custom_events=settings.custom_events,
+            default_region=settings.default_region,
+            timezone=settings.timezone,
+            max_age_days=settings.max_age_days,
+            line_items=orchestration.line_items,
+            identical_rows=orchestration.identical_rows,
+            negative_lines=orchestration.negative_lines,
+        )
+
+    def identity(self, rules: EventRules) -> tuple[object, ...]:
+        """See `Destination.identity`."""
+        return (replace(rules, started_at=0),)
+
+    def compile(self, binding: Binding, rules: EventRules) -> EventCompiler:
+        """See `Destination.compile`."""
+        return compile_rows(binding, rules)
+
+    def known_id(self, project: Project, ledger: Ledger | None) -> str | None:
+        """See `Destination.known_id`."""
+        return None
+
+    def changes(self, project: Project) -> tuple[str | None, list[str]]:
+        """See `Destination.changes`."""
+        return None, []
+
+    def resolve(
+        self, context: RunContext, confirmation: Confirmation, *, resuming: bool
+    ) -> AbstractContextManager[EventTargets]:
+        """See `Destination.resolve`."""
+        return _held(EventTargets(context.scope(self.settings)))
+
+    def forecast(self, project: Project, ledger: Ledger) -> EventTargets:
+        """See `Destination.forecast`."""
+        return EventTargets(Scope(project.target, self.settings.address))
+
+    def stage(self, rows: Iterable[HashedRows], targets: EventTargets, context: StageContext) -> Staged:
+        """See `Destination.stage`. Events that were delivered before, or are about suppressed people, are skipped."""
+        return stage(
+            rows,
+            context.directory,
+            context.compiler.compiled.rules,
+            known=self._known(
+                context.ledger, targets, context.run_id, context.test_event_code, resend_unknown=context.resend_unknown
+            ),
+            forgotten=forgotten_by(context.ledger),
+            read=context.on_read,
+            early=context.streaming,
+        )
+
+    def confirm(self, staged: Staged, limit: int | None, confirmation: Confirmation, *, allow_empty: bool) -> None:
+        """See `Destination.confirm`: events need no confirmation."""
+
+    def plan_notes(
+        self, project: Project, ledger: Ledger, targets: EventTargets, staged: Staged, limit: int | None
+    ) -> list[str]:
+        """See `Destination.plan_notes`."""
+        return []
+
+    def recheck(self, context: RunContext, targets: EventTargets, record: RunRecord, *, resend_unknown: bool) -> None:
+        """See `Destination.recheck`: skip what another run delivered since, and people suppressed since."""
+        directory = context.directory(record.run_id)
+        leave_out_suppressed(context.ledger, record.run_id, directory)
+        code = record.test_event_code
+        known = self._known(context.ledger, targets, record.run_id, code, resend_unknown=resend_unknown)
+        leave_out_delivered(context.ledger, record.run_id, directory, known)
+
+    def _known(
+        self, ledger: Ledger, targets: EventTargets, run_id: str | None, code: str | None, *, resend_unknown: bool
+    ) -> Known:
+        """Return the keys that other runs than this delivered, or may have."""
+        return known_keys(
+            ledger,
+            targets.scope,
+            max_age_days=self.settings.max_age_days,
+            resend_window=self.capabilities.resend_window,
+            test_event_code=code,
+            resend_unknown=resend_unknown,
+            but=run_id,
+        )
+
+    def refuse_unready(self, orchestration: str, rules: EventRules) -> None:
+        """See `Destination.refuse_unready`: everything is ready."""
+
+    def preflight(self, context: RunContext, targets: EventTargets, run_id: str, batches: Sequence[OpenBatch]) -> None:
+        """See `Destination.preflight`: there is nothing to check."""
+
+    def codec(self, targets: EventTargets, test_event_code: str | None) -> BatchCodec:
+        """See `Destination.codec`."""
+        return EventCodec(keep_until(self.settings.max_age_days, test_event_code))
+
+    def checklist(self, route: Route) -> str:
+        """See `Destination.checklist`."""
+        return f"the event source id ({route.resource_type} {route.resource_id}) and the event name"
+
+    def excluded(self, events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
+        """See `Destination.excluded`."""
+        return left_out_rows(events, outcome=outcome, reason=reason, answers=answers)
+
+    def acknowledge(self, context: RunContext, targets: EventTargets) -> None:
+        """See `Destination.acknowledge`: delivered keys are kept with their batches."""
+
+    def finish(self, context: RunContext, targets: EventTargets, run_id: str) -> None:
+        """See `Destination.finish`: nothing is left to do."""
+
+    def preview(
+        self, ledger: Ledger, project: Project, first: HashedRows, compiler: EventCompiler, rows: int, code: str | None
+    ) -> Preview:
+        """See `Destination.preview`."""
+        forgotten = forgotten_by(ledger)
+        events, suppressed = _without(first, forgotten)
+        excluded = forgotten.without(pa.concat_tables([first.left_out, *suppressed]).sort_by("row").slice(0, rows))
+        return Preview(self._bodies(events, rows, code), excluded)
+
+    def _bodies(self, events: list[HashedEvents], rows: int, test_event_code: str | None) -> list[dict[str, Any]]:
+        """Return the first `rows` events as objects like those that requests carry, by event source."""
+        bodies = []
+        for part in events:
+            data = [json.loads(text) for text in payloads(part.table.slice(0, rows)).to_pylist()]
+            rows -= len(data)
+            if data:
+                is_known = part.route.resource_id != self.unknown_id
+                route = {
+                    "event_source": part.route.resource_type,
+                    "event_source_id": (part.route.resource_id if is_known else "that of the event set, not known yet"),
+                }
+                test = {"test_event_code": test_event_code} if test_event_code else {}
+                bodies.append({**route, **test, "data": data})
+        return bodies
+
+    def judge(self, first: HashedRows, compiler: EventCompiler) -> HashedRows:
+        """See `Destination.judge`."""
+        return judged_as_whole(first, compiler.compiled.rules)
+
+
+@contextmanager
+def _held(targets: EventTargets) -> Iterator[EventTargets]:
+    yield targets
+
+
+def check_event_name(project: Project, settings: BaseEventSettings) -> None:
+    """Raise ConfigurationError for a fixed_event_name that TikTok does not know."""
+    name, known = settings.fixed_event_name, (*STANDARD_EVENTS, *LEGACY_EVENTS, *settings.custom_events)
+    if name is None or name in known:
+        return
+    advice = " Names of your own go into custom_events." if settings.event_source == "web" else ""
+    message = (
+        f'The destination "{settings.name}" has the fixed_event_name "{name}", which TikTok does not know.'
+        f"{did_you_mean(name, known)}{advice} TikTok knows {', '.join(STANDARD_EVENTS)}."
+    )
+    place = project.place("destinations", settings.name, "fixed_event_name")
+    raise ConfigurationError([Problem(message, *place)])
+
+
+def _without(first: HashedRows, forgotten: SuppressionFilter) -> tuple[list[HashedEvents], list[pa.Table]]:
+    """Return the events that would be sent, and the rows of those about suppressed people."""
+    kept, left_out = [], []
+    for events in first.events:
+        about = forgotten.among(events.table)
+        kept.append(HashedEvents(events.route, events.table.filter(pa.array(~about))))
+        left_out.append(left_out_rows(events.table.filter(pa.array(about)), outcome="skipped", reason=Skip.SUPPRESSED))
+    return kept, left_out
