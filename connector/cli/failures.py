@@ -90,7 +90,7 @@ def _damaged_ledger(folder: object) -> str | None:
 
     with suppress(Exception):
         path = damaged_ledger(open_project(folder if isinstance(folder, Path) else None))
-        return f"The ledger {path} is damaged: put it back from a backup, and run the command again." if path else None
+        return f"The ledger {path} is damaged: restore it from a backup, and run the command again." if path else None
     return None
 
 

@@ -1,1 +1,1 @@
-"""Runs, their batches, requests and rows that were left out; the only room that knows how they are stored."""
+"""Runs, their batches, requests and excluded rows. The only package that knows how they are stored."""

@@ -1,4 +1,4 @@
-"""The ad accounts that an audience serves: which have its members, which wait for them, which were taken away."""
+"""The ad accounts of audiences: those that have the members, wait for them, or were removed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,48 +12,47 @@ from connector.ledger.tables import audience_accounts, batches
 States = Mapping[str, AccountState]
 
 
-def arranged(known: States, advertiser_ids: Sequence[str], first: AccountState = AccountState.SERVED) -> States:
-    """How the accounts of an audience stand once it serves these; `first` is how they do if none were known before.
+def arranged(before: States, advertiser_ids: Sequence[str], first: AccountState = AccountState.SERVED) -> States:
+    """Return the states of an audience's accounts once it serves these; `first` applies if it had no account before.
 
-    One that was added, or taken away and added again, waits for the members; one that is missing has been taken away.
+    An account that was added, or removed and added again, waits for the members; one that is missing was removed.
     """
-    if not known:
+    if not before:
         return dict.fromkeys(advertiser_ids, first)
-    kept = {one: state for one, state in known.items() if state is not AccountState.LEFT}
-    now = {one: kept.get(one, AccountState.WAITING) for one in advertiser_ids}
-    return {**dict.fromkeys(known, AccountState.LEFT), **now}
+    present = {account: state for account, state in before.items() if state is not AccountState.LEFT}
+    served = {account: present.get(account, AccountState.WAITING) for account in advertiser_ids}
+    return {**dict.fromkeys(before, AccountState.LEFT), **served}
 
 
 class AudienceAccounts:
-    """Every method is one transaction. Who changes an audience has to hold its lock."""
+    """The table of ad accounts. Each method is one transaction; callers that change an audience hold its lock."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def states(self, audience: int) -> States:
-        """Every ad account that the audience serves, or served."""
+        """Return the state of each ad account that the audience serves or served."""
         with self._database.reading() as connection:
             return _states(connection, audience)
 
     def arrange(self, audience: int, advertiser_ids: Sequence[str], first: AccountState) -> None:
-        """Write down that the audience serves these accounts from now on; see `arranged`."""
+        """Record the accounts that the audience serves from now on; see `arranged`."""
         with self._database.writing() as connection:
-            known = _states(connection, audience)
-            now = arranged(known, advertiser_ids, first)
-            for advertiser_id, state in now.items():
-                if known.get(advertiser_id) is not state:
+            before = _states(connection, audience)
+            for advertiser_id, state in arranged(before, advertiser_ids, first).items():
+                if before.get(advertiser_id) is not state:
                     _put(connection, audience, advertiser_id, state)
 
     def assign(self, audience: int, run_id: str) -> None:
-        """Write down that a run has staged the members for the accounts that wait."""
+        """Record that a run has staged the members for the waiting accounts."""
         with self._database.writing() as connection:
             waiting = audience_accounts.c.state == AccountState.WAITING
             connection.execute(update(audience_accounts).where(_of(audience), waiting).values(run_id=run_id))
 
     def served(self, audience: int, audience_id: str, run_id: str) -> None:
-        """Write down that a run has sent all that it staged, so that the accounts which waited for it are served.
+        """Record that a run has sent everything it staged, so that the accounts that waited for it are served.
 
-        Where TikTok refused every member that was sent again, they go on waiting.
+        If the destination refused every member that was sent again, they continue to wait.
         """
         sums = func.sum(batches.c.members), func.sum(batches.c.delivered_members)
         again = (batches.c.action == Action.RESEND) & (batches.c.resource_id == audience_id)
@@ -62,14 +61,14 @@ class AudienceAccounts:
         with self._database.writing() as connection:
             staged, delivered = connection.execute(select(*sums).where(batches.c.run_id == run_id, again)).one()
             if delivered or not staged:
-                now = {"state": AccountState.SERVED.value, "run_id": None}
-                connection.execute(update(audience_accounts).where(waits).values(now))
+                values = {"state": AccountState.SERVED.value, "run_id": None}
+                connection.execute(update(audience_accounts).where(waits).values(values))
 
     def leave(self, audience: int) -> None:
-        """Write down that no destination goes to the audience any more."""
+        """Record that no destination sends to the audience any more."""
         with self._database.writing() as connection:
-            now = {"state": AccountState.LEFT.value, "run_id": None}
-            connection.execute(update(audience_accounts).where(_of(audience)).values(now))
+            values = {"state": AccountState.LEFT.value, "run_id": None}
+            connection.execute(update(audience_accounts).where(_of(audience)).values(values))
 
 
 def _of(audience: int) -> ColumnElement[bool]:

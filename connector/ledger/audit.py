@@ -1,4 +1,4 @@
-"""Who used the connector for what."""
+"""The audit: the list of who used which command."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,52 +13,61 @@ from connector.ledger.tables import audit
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Somebody's use of a command; `allowed` is whether the roles let them."""
+    """One use of a command."""
 
     os_user: str
+    """The user of the operating system."""
     host: str
+    """The machine."""
     command: str
+    """The command as typed, without options."""
     orchestration: str | None
+    """The orchestration, if the command was about one."""
     target: str
+    """The target."""
     run_id: str | None
+    """The run, if the command was about one or started one."""
     allowed: bool
+    """True if the roles of the project permit it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """A use as it was written down; `at` is UTC in ISO 8601."""
+    """A recorded use."""
 
     at: str
+    """UTC in ISO 8601."""
     use: Use
+    """The use itself."""
 
     def as_json(self) -> dict[str, object]:
-        """The object that `connector runs audit --json` prints for it."""
+        """Return the object that `connector runs audit --json` prints for it."""
         return {"at": self.at, **asdict(self.use)}
 
 
 class Audit:
-    """Lines are added, and never changed but to name the run that came of the use."""
+    """The table of the audit. Lines are only added; the one change is to name the run that a use started."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, use: Use) -> int:
-        """Writes a line down, and gives its number."""
+        """Add a line and return its number."""
         with self._database.writing() as connection:
             values = {"at": as_text(datetime.now(UTC)), **asdict(use)}
             return int(connection.execute(insert(audit).values(values).returning(audit.c.id)).scalar_one())
 
     def began(self, line: int, run_id: str) -> None:
-        """The use that was written down has led to this run."""
+        """Record the run that a use has started."""
         with self._database.writing() as connection:
             connection.execute(update(audit).where(audit.c.id == line).values(run_id=run_id))
 
     def latest(self, limit: int) -> list[AuditLine]:
-        """The last lines, latest first."""
+        """Return the last lines, latest first."""
         return self._lines(select(audit).order_by(audit.c.id.desc()).limit(limit))
 
     def of_run(self, run_id: str) -> list[AuditLine]:
-        """The lines about a run, in their order."""
+        """Return the lines about a run, in order."""
         return self._lines(select(audit).where(audit.c.run_id == run_id).order_by(audit.c.id))
 
     def _lines(self, query: Select[Any]) -> list[AuditLine]:

@@ -1,4 +1,4 @@
-"""Find out whether a ledger in a file holds what no connector writes, as after bits were flipped on its disk."""
+"""Detect damage in a ledger file: values that no connector writes, for example after a disk error."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,17 +13,17 @@ from connector.core.route import Action
 from connector.ledger.tables import SCHEMA_VERSION, batches, member_changes, metadata, runs, schema_version
 
 _TIMES = {"at", "since", "keep_until", "handled_until"}
-"""Names of columns that hold times, as do all that end in `_at`."""
+"""Names of columns with times, besides those that end in `_at`."""
 
 _BYTES = {"event_keys": 16, "digests": 32, "doubtful": 32, "counts": 2}
-"""Bytes of a value in columns that join values of one size."""
+"""The size of one value, in bytes, in columns that join values of equal size."""
 
 _WORDS: Mapping["Column[object]", Iterable[str]] = {
     runs.c.status: RunStatus,
     batches.c.action: Action,
     member_changes.c.action: Action,
 }
-"""The words that a column may hold."""
+"""The allowed words of a column."""
 
 _KEYS = "SELECT event_keys, persons FROM batch_keys"
 
@@ -32,14 +32,14 @@ def has_no_ledger(path: Path) -> bool:
     """Return whether a file is a database of something else; False also for a file that SQLite cannot read."""
     try:
         with closing(_opened(path)) as connection:
-            found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     except sqlite3.Error:
         return False
-    return not {schema_version.name, runs.name} <= {name for (name,) in found}
+    return not {schema_version.name, runs.name} <= {name for (name,) in tables}
 
 
 def is_damaged(path: Path) -> bool:
-    """Return whether SQLite, or this connector, cannot read all of the ledger in a file. Looks at every value."""
+    """Return whether SQLite or this connector cannot read all of a ledger file. Check every value."""
     try:
         with closing(_opened(path)) as connection:
             if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
@@ -57,14 +57,14 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _queries() -> Iterator[str]:
-    """For each table, how many rows hold a wrong value."""
+    """Yield a query for each table that counts the rows with an invalid value."""
     for table in metadata.sorted_tables:
         sound = " AND ".join(f"({_sound(table, column)})" for column in table.columns)
         yield f'SELECT count(*) FROM "{table.name}" WHERE NOT ({sound})'
 
 
 def _sound(table: Table, column: "Column[object]") -> str:
-    """The condition that a value can be one of the column."""
+    """Return the condition under which a value of the column is valid."""
     name = f'"{column.name}"'
     condition = _of_type(column, name)
     if column in _WORDS:
@@ -103,7 +103,7 @@ def _is_time(name: str) -> bool:
 
 
 def _fit(event_keys: bytes, persons: bytes) -> bool:
-    """Return whether the numbers of digests of a batch's events are those of the digests that follow them."""
+    """Return whether the numbers of digests of a batch's events match the digests after them."""
     events = len(event_keys) // _BYTES["event_keys"]
-    digests = sum(int.from_bytes(persons[place : place + 2], "little") for place in range(0, 2 * events, 2))
+    digests = sum(int.from_bytes(persons[start : start + 2], "little") for start in range(0, 2 * events, 2))
     return len(persons) == 2 * events + 8 * digests

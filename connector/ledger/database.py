@@ -1,4 +1,4 @@
-"""The database behind the ledger: SQLite in a file, or PostgreSQL."""
+"""The database of the ledger: SQLite in a file, or PostgreSQL."""
 
 import sqlite3
 import time
@@ -35,54 +35,54 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads. Raises ResumableError where the database fails."""
+        """Open a transaction that only reads. Raises ResumableError if the database fails."""
         with _failures("read"), self._engine.connect() as connection:
             self._begin(connection, "BEGIN")
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction that is the only one to write; what it reads stays as it is until its end.
+        """Open a transaction that is the only one to write; what it reads does not change until its end.
 
-        Raises ResumableError where the database fails.
+        Raises ResumableError if the database fails.
         """
         with _failures("written"), self._lock, self._engine.begin() as connection:
-            # At once: a writer that read first would fail when another came between.
+            # IMMEDIATE: a writer that reads first would fail if another one wrote in between.
             self._begin(connection, "BEGIN IMMEDIATE")
             yield connection
 
     def _begin(self, connection: Connection, statement: str) -> None:
-        """Not by a listener of SQLAlchemy's events: with one of them, every statement looks for all of them."""
+        """Begin a transaction without an event listener, which would slow down every statement."""
         if not self.is_shared:
             connection.exec_driver_sql(statement)
 
     def together(self, work: Work) -> None:
-        """Does `work` in a transaction that writes, with what other threads ask for meanwhile; see `Together`.
+        """Do `work` in a writing transaction that concurrent threads share; see `GroupCommit`.
 
-        Raises ResumableError where the database fails.
+        Raises ResumableError if the database fails.
         """
         self._together.do(work)
 
     @property
     def is_shared(self) -> bool:
-        """Whether other machines may use it at the same time."""
+        """True if other machines may use it at the same time."""
         return self._engine.dialect.name != "sqlite"
 
     def now(self, connection: Connection) -> float:
-        """Unix seconds by the one clock that all who use the database share."""
+        """Return Unix seconds by the clock that all users of the database share."""
         if not self.is_shared:
             return time.time()
         return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
 
     def close(self) -> None:
-        """Ends all connections."""
+        """Close all connections."""
         self._engine.dispose()
 
 
 def open_database(url: str, *, may_be_new: bool = True) -> Database:
-    """The database at a SQLAlchemy URL, with its tables made or brought up to date.
+    """Open the database at a SQLAlchemy URL, and create or upgrade its tables.
 
-    Raises ConnectorError; also for a file in which there are none, unless it `may_be_new`.
+    Raises ConnectorError, also for a file without tables unless it `may_be_new`.
     """
     try:
         return Database(url, may_be_new=may_be_new)
@@ -91,7 +91,7 @@ def open_database(url: str, *, may_be_new: bool = True) -> Database:
 
 
 def file_of(url: str) -> Path | None:
-    """Return the file in which the ledger at a SQLAlchemy URL is kept; None if it is kept in none."""
+    """Return the file of the ledger at a SQLAlchemy URL; None if it is not in a file."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -109,9 +109,9 @@ def _failures(verb: str) -> Iterator[None]:
 
 
 def _refuse_without_ledger(url: str) -> None:
-    """Raise ConnectorError if runs exist but their ledger does not: everything would be sent again.
+    """Raise ConnectorError if runs exist but their ledger does not, because everything would be sent again.
 
-    SQLite is not asked before there is something in the file: of an empty one it drops what lies beside it.
+    An empty file is not opened with SQLite, which would delete the files beside it.
     """
     path = file_of(url)
     if path is None:
@@ -121,15 +121,15 @@ def _refuse_without_ledger(url: str) -> None:
         fault = "holds something else"
     if fault:
         raise ConnectorError(
-            f"The ledger {path} {fault}, although there were runs: put it back from a backup. To send again what was "
-            "delivered before, remove the folders of the runs instead."
+            f"The ledger {path} {fault}, although there were runs: restore it from a backup. To send again what was "
+            "delivered before, delete the folders of the runs instead."
         )
 
 
 def _first_line(error: Exception) -> str:
-    """What the database said, without the statement and its values."""
-    said = getattr(error, "orig", None) or error
-    return (str(said).strip().splitlines() or [type(said).__name__])[0]
+    """Return the message of the database, without the statement and its values."""
+    cause = getattr(error, "orig", None) or error
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0]
 
 
 def _engine(url: str) -> Engine:
@@ -143,11 +143,11 @@ def _engine(url: str) -> Engine:
 
 
 def _restrict_ledger(file: Path) -> None:
-    """Create the file before SQLite does, which gives the files beside it the same mode."""
+    """Create the file with its mode before SQLite does, which copies the mode to the files beside it."""
     make_private_folder(file.parent)
     if not file.exists():
         make_private_file(file)
-        # What the ledger says is of no use without its name, and that of its folder, on the disk.
+        # The ledger survives a power failure only if its name and that of its folder are on disk.
         for folder in (file.parent, file.parent.parent):
             sync(folder)
     for ending in ("", "-wal", "-shm", "-journal"):
@@ -155,7 +155,7 @@ def _restrict_ledger(file: Path) -> None:
 
 
 def _with_driver(url: str) -> str:
-    """PostgreSQL through psycopg, which the extra `postgres` installs, unless the URL names another driver."""
+    """Return the URL with psycopg, which the extra `postgres` installs, if it is PostgreSQL without a driver."""
     try:
         parsed = make_url(url)
         name = parsed.set(drivername="postgresql+psycopg") if parsed.drivername in _POSTGRESQL else parsed
@@ -164,26 +164,24 @@ def _with_driver(url: str) -> str:
     except ModuleNotFoundError as error:
         raise ConnectorError(f"The ledger needs {error.name}: pip install 'connector[postgres]'.") from None
     except (ArgumentError, NoSuchModuleError, ValueError):
-        raise ConfigurationError("SQLAlchemy does not know the ledger's URL.") from None
+        raise ConfigurationError("Invalid URL in `ledger`: use sqlite:///PATH or postgresql://…") from None
     return name.render_as_string(hide_password=False)
 
 
 def _check_kind(url: URL) -> None:
     kind = url.get_backend_name()
     if kind not in {"sqlite", "postgresql"} or (kind == "sqlite" and _is_in_memory(url)):
-        raise ConfigurationError(
-            "The ledger is a file (sqlite:///PATH) or PostgreSQL (postgresql://…), and nothing else."
-        )
+        raise ConfigurationError("Invalid URL in `ledger`: use a file (sqlite:///PATH) or PostgreSQL (postgresql://…).")
 
 
 def _is_in_memory(url: URL) -> bool:
-    """Return whether a URL of SQLite names no file, or names it by a URI, which may say that it is in memory."""
+    """Return whether a URL of SQLite has no file, or a URI, which may select a database in memory."""
     return not url.database or url.database == ":memory:" or url.database.startswith("file:")
 
 
 _POSTGRESQL = frozenset({"postgres", "postgresql"})
 _SQLITE_WAITS = 30
-"""Seconds."""
+"""Seconds to wait for a lock."""
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:
@@ -194,7 +192,7 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
 
 
 def _use_write_ahead_log(connection: Any) -> None:
-    """Processes that open a new ledger at once are in each other's way here, where SQLite itself does not wait."""
+    """Switch to WAL. SQLite does not wait for other processes that open a new ledger at the same time, so retry."""
     until = time.monotonic() + _SQLITE_WAITS
     while True:
         try:

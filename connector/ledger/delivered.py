@@ -1,4 +1,4 @@
-"""The keys of events that were delivered before, or may have been."""
+"""The keys of events that earlier runs delivered, or may have delivered."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,26 +18,26 @@ _BATCHES_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """How far back it matters: what was delivered after `delivered`; and what may have been delivered, its answer
-    being lost, where it was sent before `lost` (None: that does not matter).
-    """
+    """The times from which and until which sent events count."""
 
     delivered: datetime
+    """Events that were delivered at or after this time count."""
     lost: datetime | None
+    """Events whose answers were lost count if they were sent before this time; None: they never count."""
 
 
 class DeliveredKeys:
-    """What is known of events by their keys alone."""
+    """The table of the keys of sent events."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def known(self, scope: Scope, since: Since, *, but: str | None = None) -> Iterator[SentKeys]:
-        """The keys of all events of a scope that count as delivered, or whose answers are lost, some at a time.
+        """Yield the keys of all events of a scope that count as delivered or whose answers were lost, in chunks.
 
-        Events of the run `but` are left out. Memory does not grow with their number.
+        The run `but` is excluded. Memory does not grow with the number of keys.
         """
-        next_batches = _next_that_count(since)
+        next_batches = _batches_that_count(since)
         for run_id in self._run_ids(scope, but):
             rows = self._rows(next_batches, run_id, -1)
             while rows:
@@ -46,13 +46,13 @@ class DeliveredKeys:
                 rows = self._rows(next_batches, run_id, rows[-1].number) if len(rows) == _BATCHES_AT_ONCE else []
 
     def runs_with_keys(self) -> list[str]:
-        """The ids of the runs of which keys are kept, oldest first."""
+        """Return the ids of the runs whose keys are stored, oldest first."""
         query = select(runs.c.run_id).where(exists().where(batch_keys.c.run_id == runs.c.run_id))
         with self._database.reading() as connection:
             return list(connection.execute(query.order_by(runs.c.started_at, runs.c.run_id)).scalars())
 
     def kept(self, run_id: str) -> Iterator[tuple[bytes, bytes]]:
-        """The keys of each batch of a run, and whom its events were about, as the table says, some at a time."""
+        """Yield the columns `event_keys` and `persons` of each batch of a run, in chunks."""
         after = -1
         columns = select(batch_keys.c.number, batch_keys.c.event_keys, batch_keys.c.persons)
         while True:
@@ -65,7 +65,7 @@ class DeliveredKeys:
             yield from ((row.event_keys, row.persons) for row in rows)
 
     def prune(self) -> None:
-        """Forgets the keys that no run needs any more."""
+        """Delete the keys that no run needs any more."""
         with self._database.writing() as connection:
             connection.execute(delete(batch_keys).where(batch_keys.c.keep_until < as_text(datetime.now(UTC))))
 
@@ -91,30 +91,30 @@ class DeliveredKeys:
             yield SentKeys(b"".join(delivered), lost=False)
 
     def _cut(self, run_id: str, rows: list[Row[Any]]) -> Iterator[SentKeys]:
-        """Of batches that did not fare alike: what was delivered of them, and what is open and may have been."""
+        """Yield the delivered and the unknown keys of batches that were not delivered as a whole."""
         cut = [row for row in rows if row.delivered_events != row.events]
-        stretches = self._stretches(run_id) if cut else {}
+        slices = self._slices(run_id) if cut else {}
         for row in cut:
-            known = stretches.get(row.number, [])
+            settled = slices.get(row.number, [])
             delivered = [
-                _slice(row.event_keys, first, events) for first, events, state in known if state == "delivered"
+                _slice(row.event_keys, first, events) for first, events, state in settled if state == "delivered"
             ]
             yield SentKeys(b"".join(delivered), lost=False)
             if row.lost:
-                yield SentKeys(_without(row.event_keys, known), lost=True)
+                yield SentKeys(_without(row.event_keys, settled), lost=True)
 
-    def _stretches(self, run_id: str) -> dict[int, list[tuple[int, int, str]]]:
-        found: dict[int, list[tuple[int, int, str]]] = {}
+    def _slices(self, run_id: str) -> dict[int, list[tuple[int, int, str]]]:
+        slices: dict[int, list[tuple[int, int, str]]] = {}
         with self._database.reading() as connection:
             for part in connection.execute(select(parts).where(parts.c.run_id == run_id)):
-                found.setdefault(part.batch, []).append((part.first_event, part.events, part.state))
-        return found
+                slices.setdefault(part.batch, []).append((part.first_event, part.events, part.state))
+        return slices
 
 
-def _next_that_count(since: Since) -> Select[Any]:
-    """Of a run the batches after a number of which something was delivered lately, or something lost long enough ago.
+def _batches_that_count(since: Since) -> Select[Any]:
+    """Return the query for the batches of a run, after a number, with events that count as delivered or lost.
 
-    It takes longer to build than to answer, and there may be hundreds of runs.
+    It is built once because building takes longer than running, and there may be hundreds of runs.
     """
     delivered = (batches.c.delivered_events > 0) & (batches.c.settled_at >= as_text(since.delivered))
     lost: ColumnElement[bool] = false()
@@ -139,9 +139,9 @@ def _slice(keys: bytes, first: int, events: int) -> bytes:
 
 
 def _without(keys: bytes, settled: list[tuple[int, int, str]]) -> bytes:
-    """The keys outside of all stretches."""
-    left, place = [], 0
+    """Return the keys outside of all settled slices."""
+    pending, next_event = [], 0
     for first, events, _ in sorted(settled):
-        left.append(keys[place * KEY_BYTES : first * KEY_BYTES])
-        place = first + events
-    return b"".join([*left, keys[place * KEY_BYTES :]])
+        pending.append(keys[next_event * KEY_BYTES : first * KEY_BYTES])
+        next_event = first + events
+    return b"".join([*pending, keys[next_event * KEY_BYTES :]])

@@ -1,4 +1,4 @@
-"""The rows of a run that were not sent, as Parquet files beside its stage."""
+"""The excluded rows of runs, in Parquet files beside the stage."""
 
 import json
 import os
@@ -23,21 +23,26 @@ if TYPE_CHECKING:
 _FOLDER = "left-out"
 _MAGIC, _END = b"PAR1", 8
 _AT_ONCE, _FILES_AT_ONCE = 32 << 20, 2_000
-"""Bytes and files that are read with one query."""
+"""The most bytes and files to read with one query."""
 
-Concerned = Callable[[pa.Table], npt.NDArray[np.bool_]]
-Changed = Callable[[pa.Table], pa.Table]
+RowMask = Callable[[pa.Table], npt.NDArray[np.bool_]]
+RowChange = Callable[[pa.Table], pa.Table]
 
 
 @dataclass(frozen=True, slots=True)
 class ExcludedRow:
-    """A rejected row: its reason and number, what the service said, and its columns as a JSON object."""
+    """A rejected row."""
 
     reason: str
+    """The reason for the rejection."""
     row: int
+    """The number of the row in the result, from 1."""
     code: int | None
+    """The return code of the destination, if it refused the row."""
     message: str | None
+    """The message of the destination."""
     columns: str | None
+    """A JSON object of its columns."""
 
 
 class ExcludedRowWriter:
@@ -51,13 +56,13 @@ class ExcludedRowWriter:
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, rows: pa.Table) -> None:
-        """Takes rows in."""
+        """Write rows."""
         if rows.num_rows:
-            self._writer = self._writer or self._begun()
+            self._writer = self._writer or self._open()
             self._writer.write_table(rows)
 
     def close(self) -> None:
-        """Puts the file in its place when the disk has it; with no rows there is none."""
+        """Fsync the file and move it to its path; without rows there is no file."""
         if self._writer:
             self._writer.close()
             self._writer = None
@@ -65,14 +70,14 @@ class ExcludedRowWriter:
             self._unfinished.replace(self._path)
         sync(self._path.parent)
 
-    def _begun(self) -> "pq.ParquetWriter":
+    def _open(self) -> "pq.ParquetWriter":
         import pyarrow.parquet as pq
 
         make_private_file(self._unfinished)
         return pq.ParquetWriter(self._unfinished, EXCLUDED_ROW, compression="zstd")
 
     def discard(self) -> None:
-        """Forgets what was written."""
+        """Delete what was written."""
         if self._writer:
             with suppress(OSError):
                 self._writer.close()
@@ -83,9 +88,9 @@ class ExcludedRowWriter:
 def left_out(
     directory: Path, *, reason: str | None = None, outcome: str | None = None, limit: int | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The left-out rows (schema EXCLUDED_ROW) of the run whose folder this is, by row number.
+    """Yield the excluded rows (schema EXCLUDED_ROW) in the folder of a run, by row number.
 
-    Raises ConnectorError where a file of them is damaged.
+    Raises ConnectorError if a file of them is damaged.
     """
     from connector.core.embedded import connect
 
@@ -98,9 +103,9 @@ def left_out(
 
 
 def excluded_rows_of_runs(directories: Mapping[str, Path], outcome: str) -> Iterator[tuple[pa.Array, pa.RecordBatch]]:
-    """Yield run ids and their left-out rows (schema EXCLUDED_ROW) with one outcome, by run and row number.
+    """Yield run ids and excluded rows (schema EXCLUDED_ROW) with one outcome, by run and row number.
 
-    `directories` are the folders of runs by their ids, as `readable_folders` returns them.
+    `directories` are the folders of runs by run id, as `readable_folders` returns them.
     """
     from connector.core.embedded import connect
 
@@ -113,7 +118,7 @@ def excluded_rows_of_runs(directories: Mapping[str, Path], outcome: str) -> Iter
 
 
 def readable_folders(directories: Mapping[str, Path]) -> dict[str, Path]:
-    """Return those of the folders of runs in which no file of left-out rows is damaged. Reads every value."""
+    """Return the folders of runs in which no file of excluded rows is damaged. Read every value."""
     from connector.core.embedded import connect
 
     files = [(run_id, path) for run_id, folder in directories.items() for path in _files(folder)]
@@ -170,7 +175,7 @@ def _query_runs(connection: "duckdb.DuckDBPyConnection", names: pa.Table, outcom
 
 
 def first_of_each_reason(directory: Path, count: int) -> Iterator[ExcludedRow]:
-    """The first so many rejected rows of each reason, by reason and row; none of files that are damaged."""
+    """Yield the first `count` rejected rows of each reason, by reason and row. Skip damaged files."""
     import duckdb
 
     from connector.core.embedded import connect
@@ -183,8 +188,8 @@ def first_of_each_reason(directory: Path, count: int) -> Iterator[ExcludedRow]:
             SELECT reason, arg_min(struct_pack("row", code, message, "columns"), "row", {count:d}) AS sample
             FROM read_parquet($files) WHERE outcome = 'rejected' GROUP BY reason
         )
-        SELECT reason, one."row", one.code, one.message, one."columns"
-        FROM (SELECT reason, unnest(sample) AS one FROM first) ORDER BY ALL
+        SELECT reason, excluded."row", excluded.code, excluded.message, excluded."columns"
+        FROM (SELECT reason, unnest(sample) AS excluded FROM first) ORDER BY ALL
     """
     with suppress(duckdb.Error), connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
         for row in connection.execute(sql, {"files": files}).fetchall():
@@ -192,45 +197,45 @@ def first_of_each_reason(directory: Path, count: int) -> Iterator[ExcludedRow]:
 
 
 def without_members(columns: pa.Array, names: Collection[str]) -> pa.Array:
-    """JSON objects as text, without the members of these names."""
+    """Remove the members with these names from JSON objects."""
     from connector.core.embedded import connect_isolated
 
-    nothing = json.dumps(dict.fromkeys(names))
+    patch = json.dumps(dict.fromkeys(names))
     with connect_isolated() as connection:
-        connection.register("given", pa.table({"held": columns}))
-        sql = "SELECT json_merge_patch(held, $nothing)::VARCHAR AS held FROM given"
-        return connection.sql(sql, params={"nothing": nothing}).to_arrow_table()["held"].combine_chunks()
+        connection.register("objects", pa.table({"object": columns}))
+        sql = "SELECT json_merge_patch(object, $patch)::VARCHAR AS object FROM objects"
+        return connection.sql(sql, params={"patch": patch}).to_arrow_table()["object"].combine_chunks()
 
 
-def change_excluded_rows(directory: Path, concerned: Concerned, changed: Changed) -> int:
-    """Writes files of left-out rows anew where rows in them are concerned; gives how many those are.
+def change_excluded_rows(directory: Path, select: RowMask, change: RowChange) -> int:
+    """Rewrite the files of excluded rows that have selected rows, and return the number of these rows.
 
-    A file is there as it was, or as it is now; one that is damaged is removed, since it may hold what is concerned.
-    Raises OSError where the disk fails.
+    Each file is replaced atomically. A damaged file is deleted, because it may have selected rows. Raises OSError if
+    the disk fails.
     """
-    found = 0
+    selected = 0
     for path in _files(directory):
         try:
-            found += _change(directory, path, concerned, changed) if _is_whole(path) else _remove(path)
+            selected += _change(directory, path, select, change) if _is_whole(path) else _remove(path)
         except (pa.ArrowException, OSError) as error:
-            # What the disk says has a number, what Arrow says of the bytes has none.
+            # An error of the disk has a number; an error of Arrow about the bytes has none.
             if getattr(error, "errno", None) is not None:
                 raise
             _remove(path)
-    return found
+    return selected
 
 
-def _change(directory: Path, path: Path, concerned: Concerned, changed: Changed) -> int:
+def _change(directory: Path, path: Path, select: RowMask, change: RowChange) -> int:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        here = sum(int(concerned(pa.Table.from_batches([some])).sum()) for some in file.iter_batches())
-        if here:
+        selected = sum(int(select(pa.Table.from_batches([batch])).sum()) for batch in file.iter_batches())
+        if selected:
             writer = ExcludedRowWriter(directory, path.stem)
-            for some in file.iter_batches():
-                writer.add(changed(pa.Table.from_batches([some]).cast(EXCLUDED_ROW)))
+            for batch in file.iter_batches():
+                writer.add(change(pa.Table.from_batches([batch]).cast(EXCLUDED_ROW)))
             writer.close()
-    return here
+    return selected
 
 
 def _remove(path: Path) -> int:
@@ -245,28 +250,28 @@ def _files(directory: Path) -> list[Path]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Return whether a Parquet file has its beginning and its end, and the place for what the end tells of."""
+    """Return whether a Parquet file has its magic numbers at both ends, and is as long as its footer requires."""
     with suppress(OSError), path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - _END, 0))
         end = file.read()
         file.seek(0)
-        told = int.from_bytes(end[:4], "little")
-        return file.read(4) == end[4:] == _MAGIC and 0 < told <= size - _END - len(_MAGIC)
+        footer_size = int.from_bytes(end[:4], "little")
+        return file.read(4) == end[4:] == _MAGIC and 0 < footer_size <= size - _END - len(_MAGIC)
     return False
 
 
 @contextmanager
 def _damaged(directory: Path) -> Iterator[None]:
-    """Raises ConnectorError where DuckDB cannot read the left-out rows of a run."""
+    """Raise ConnectorError if DuckDB cannot read the excluded rows of a run."""
     import duckdb
 
     try:
         yield
     except duckdb.Error:
         raise ConnectorError(
-            f"Rows that were left out are kept in {directory / _FOLDER}, and a file there is damaged: which rows they "
-            f"were is lost. `connector runs show {directory.name}` tells how many, and of which reason."
+            f"The excluded rows cannot be read: a file in {directory / _FOLDER} is damaged. Run "
+            f"`connector runs show {directory.name}` for their number by reason."
         ) from None
 
 

@@ -6,58 +6,56 @@ from typing import Any
 
 from sqlalchemy import Select, delete, insert, select
 
-from connector.core.outcomes import RunStatus
 from connector.ledger.database import Database
 from connector.ledger.records import FileRecord, Scope, SentColumns, SentFile
+from connector.ledger.runs import COMPLETED
 from connector.ledger.tables import files, runs
-
-_SENT = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
 
 
 class Files:
-    """Every method is one transaction."""
+    """The table of files. Each method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def read(self, run_id: str, found: Sequence[FileRecord]) -> None:
-        """A run has read these files to their ends, in this order, and none besides."""
+    def read(self, run_id: str, records: Sequence[FileRecord]) -> None:
+        """Record all the files that a run has read to their ends, in order."""
         with self._database.writing() as connection:
             connection.execute(delete(files).where(files.c.run_id == run_id))
-            for number, one in enumerate(found):
-                values = {"name": one.name, "size": one.size, "digest": one.digest, "columns": one.columns}
+            for number, file in enumerate(records):
+                values = {"name": file.name, "size": file.size, "digest": file.digest, "columns": file.columns}
                 connection.execute(insert(files).values(run_id=run_id, number=number, **values))
 
     def has_read(self, run_id: str) -> bool:
-        """Tell whether a run has read a file."""
+        """Return whether a run has read a file."""
         with self._database.reading() as connection:
             return (
                 connection.execute(select(files.c.run_id).where(files.c.run_id == run_id).limit(1)).first() is not None
             )
 
     def sent(self, orchestration: str, scope: Scope) -> list[SentFile]:
-        """The files of which every row was dealt with: those of whole runs that reached their end, in earnest."""
+        """Return the files of completed runs; test runs, retries and runs with a row limit do not count."""
         columns = (files.c.size, files.c.digest, runs.c.run_id, runs.c.fingerprint, runs.c.started_at)
         query = _of_sent(select(*columns), orchestration, scope).order_by(runs.c.started_at, files.c.number)
         with self._database.reading() as connection:
-            found = connection.execute(query).all()
-        return [SentFile(size, digest, run, mark, datetime.fromisoformat(at)) for size, digest, run, mark, at in found]
+            rows = connection.execute(query).all()
+        return [SentFile(size, digest, run, mark, datetime.fromisoformat(at)) for size, digest, run, mark, at in rows]
 
     def last_columns(self, orchestration: str, scope: Scope) -> SentColumns | None:
-        """Return the columns of the file that was sent last, as `sent` counts; None when none are recorded."""
+        """Return the columns of the last sent file, as `sent` counts; None if none are recorded."""
         columns = select(files.c.name, runs.c.run_id, files.c.columns)
         query = _of_sent(columns, orchestration, scope).where(files.c.columns.is_not(None))
         with self._database.reading() as connection:
-            found = connection.execute(
+            row = connection.execute(
                 query.order_by(runs.c.started_at.desc(), files.c.number.desc()).limit(1)
             ).one_or_none()
-        return SentColumns(found[0], found[1], tuple(found[2])) if found else None
+        return SentColumns(row[0], row[1], tuple(row[2])) if row else None
 
 
 def _of_sent(query: Select[Any], orchestration: str, scope: Scope) -> Select[Any]:
     return (
         query.join(runs, runs.c.run_id == files.c.run_id)
-        .where(runs.c.orchestration == orchestration, runs.c.status.in_(_SENT))
+        .where(runs.c.orchestration == orchestration, runs.c.status.in_(COMPLETED))
         .where(runs.c.target == scope.target, runs.c.api_url == scope.api_url)
         .where(runs.c.test_event_code.is_(None), runs.c.row_limit.is_(None), runs.c.retry_of.is_(None))
     )

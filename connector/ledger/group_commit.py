@@ -1,4 +1,4 @@
-"""Writes of several threads that share one transaction, and so one wait for the disk."""
+"""Group commit: writes of several threads share one transaction, and so one fsync."""
 
 from collections import deque
 from collections.abc import Callable
@@ -12,57 +12,57 @@ Work = Callable[[Connection], None]
 
 
 @dataclass(eq=False, slots=True)
-class _Piece:
+class _Task:
     work: Work
     done: bool = False
     error: Exception | None = None
 
 
 class GroupCommit:
-    """Whoever comes first does the work of all that have gathered behind the transaction under way."""
+    """Collects the work of threads that wait for the running transaction; the first of them does all of it."""
 
     def __init__(self, writing: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._writing = writing
-        self._waiting: deque[_Piece] = deque()
+        self._waiting: deque[_Task] = deque()
         self._turn = Lock()
 
     def do(self, work: Work) -> None:
-        """Comes back once what `work` wrote is on disk. Raises what `work` or the database raises.
+        """Do `work` and return once its writes are on disk. Raises what `work` or the database raises.
 
-        Where one of those who share a transaction fails, each is done again in one of its own: so `work` may be
-        called twice, and the failure of one undoes nothing of another.
+        If the work of one thread fails in a shared transaction, each work is repeated in a transaction of its own: so
+        `work` may be called twice, and one failure does not undo other work.
         """
-        piece = _Piece(work)
-        self._waiting.append(piece)
+        task = _Task(work)
+        self._waiting.append(task)
         with self._turn:
-            if not piece.done:
+            if not task.done:
                 self._do_all()
-        if piece.error is not None:
-            raise piece.error
+        if task.error is not None:
+            raise task.error
 
     def _do_all(self) -> None:
-        pieces = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        tasks = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
-            self._do_in_one(pieces)
+            self._do_in_one(tasks)
         except Exception as error:
-            if len(pieces) == 1:
-                pieces[0].error = error
+            if len(tasks) == 1:
+                tasks[0].error = error
             else:
-                self._do_each(pieces)
+                self._do_each(tasks)
         except BaseException:
-            self._waiting.extendleft(reversed(pieces))
+            self._waiting.extendleft(reversed(tasks))
             raise
-        for piece in pieces:
-            piece.done = True
+        for task in tasks:
+            task.done = True
 
-    def _do_in_one(self, pieces: list[_Piece]) -> None:
+    def _do_in_one(self, tasks: list[_Task]) -> None:
         with self._writing() as connection:
-            for piece in pieces:
-                piece.work(connection)
+            for task in tasks:
+                task.work(connection)
 
-    def _do_each(self, pieces: list[_Piece]) -> None:
-        for piece in pieces:
+    def _do_each(self, tasks: list[_Task]) -> None:
+        for task in tasks:
             try:
-                self._do_in_one([piece])
+                self._do_in_one([task])
             except Exception as error:
-                piece.error = error
+                task.error = error

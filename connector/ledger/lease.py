@@ -1,4 +1,4 @@
-"""Who holds a run: nobody else may say how far it is."""
+"""The holder of a run, the only process that may change it."""
 
 from functools import cache
 from typing import Any
@@ -10,16 +10,15 @@ from connector.ledger.tables import locks, runs
 
 
 def check_holder(connection: Connection, run_id: str, holder: str, *, changing: bool = False) -> None:
-    """Both the run and the lock of its orchestration have to be the holder's, for whoever was thought dead may even
-    have begun a run since. The run's row is kept as it is until the transaction ends; `changing` says that this one is
-    to change it, and keeps others from reading it on the way to the same.
+    """Raise LockedError if another process has taken over the run or the lock of its orchestration.
 
-    Raises LockedError where another process has taken the run over.
+    The lock counts too: a process that was considered dead may even have started a new run since. The run's row is
+    locked until the transaction ends; with `changing`, exclusively, for a transaction that changes it.
     """
-    now = connection.execute(_holders(changing), {"the_run": run_id}).one()
-    if now.holder != holder or now.locked_by not in {holder, None}:
-        where = now.lock_host or now.host
-        raise LockedError(f"Run {run_id} was taken over by another process, on {where}; this one stops.")
+    row = connection.execute(_holders(changing), {"the_run": run_id}).one()
+    if row.holder != holder or row.locked_by not in {holder, None}:
+        host = row.lock_host or row.host
+        raise LockedError(f"Run {run_id} was taken over by another process, on {host}; this one stops.")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The ledger: what runs, batches, requests and delivered keys are known, whatever happens to the process."""
+"""The ledger: the durable record of runs, batches, requests and delivered keys."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from connector.ledger.totals import Totals
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Its parts share one database; all of them may be used from several threads."""
+    """The tables of the ledger. They share one database and are safe to use from several threads."""
 
     runs: Runs
     batches: Batches
@@ -47,19 +47,19 @@ class Ledger:
     database: Database
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
-        """The right to work on an orchestration under a target, to be entered."""
+        """Return the lock of an orchestration under a target, to be entered."""
         return RunLock(self.database, state_directory, orchestration, target)
 
     def lock_schedule(self, state_directory: Path, target: str) -> RunLock:
-        """The right to start what is due under a target, to be entered."""
+        """Return the lock of the scheduler of a target, to be entered."""
         return RunLock(self.database, state_directory, START, target)
 
     def is_held(self, state_directory: Path, orchestration: str, target: str) -> bool:
-        """Whether a process works on an orchestration under a target."""
+        """Return whether a process works on an orchestration under a target."""
         return holder_of(self.database, state_directory, orchestration, target) is not None
 
     def close(self) -> None:
-        """Ends all connections."""
+        """Close all connections."""
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -70,9 +70,9 @@ class Ledger:
 
 
 def open_ledger(url: str, *, may_be_new: bool = True) -> Ledger:
-    """The ledger at a SQLAlchemy URL, made, or brought up to date, where need be.
+    """Open the ledger at a SQLAlchemy URL, and create or upgrade it if necessary.
 
-    Raises ConnectorError; also for a file without a ledger, unless it `may_be_new`.
+    Raises ConnectorError, also for a file without a ledger unless it `may_be_new`.
     """
     database = open_database(url, may_be_new=may_be_new)
     return Ledger(

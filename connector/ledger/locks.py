@@ -1,9 +1,9 @@
-"""Two runs of one orchestration never overlap.
+"""The lock of an orchestration, so that two of its runs never overlap.
 
-Whoever works on an orchestration holds a file lock in the state folder, which the system lets go of when the
-process dies, and an entry in the ledger, which other machines see. An entry from the same state folder whose file
-is free is that of a dead process; one from another place is, once it has shown no sign of life for a while. A
-process that was thought dead and goes on finds out before its next request: the run it works on has another holder.
+The process that works on an orchestration holds a file lock in the state folder, which the system releases when the
+process dies, and an entry in the ledger, which other machines see. An entry from the same state folder whose file is
+free belongs to a dead process; one from another folder does after SECONDS_UNTIL_DEAD without a heartbeat. A process
+that was considered dead and continues notices it before its next request: its run has another holder.
 """
 
 import os
@@ -26,22 +26,22 @@ from connector.ledger.database import Database
 from connector.ledger.runs import as_text
 from connector.ledger.tables import locks, runs
 
-SECONDS_BETWEEN_SIGNS = 15.0
+SECONDS_BETWEEN_HEARTBEATS = 15.0
 SECONDS_UNTIL_DEAD = 90.0
-"""Long enough that a ledger that cannot be reached for a minute costs no run its lock."""
+"""Long enough that a run keeps its lock while the ledger is unreachable for a minute."""
 
 FOLDER = "locks"
 
 START = "/start"
-"""The lock of the process that starts what is due; no orchestration can have this name."""
+"""The lock of the scheduler; no orchestration can have this name."""
 
 _LONGEST_NAME = 200
-"""File systems take 255 bytes."""
+"""File systems allow 255 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who holds an orchestration under a target."""
+    """The process that holds the lock of an orchestration under a target."""
 
     orchestration: str
     target: str
@@ -50,17 +50,17 @@ class Lease:
     since: str
 
     def __str__(self) -> str:
-        what = "`connector start`" if self.orchestration == START else self.orchestration
+        name = "`connector start`" if self.orchestration == START else self.orchestration
         return (
-            f"{what} (target {self.target}) is being run by process {self.process} on {self.host} "
+            f"{name} (target {self.target}) is being run by process {self.process} on {self.host} "
             f"since {self.since}: wait until it has ended, or stop it."
         )
 
 
 class RunLock:
-    """Holds an orchestration under a target from entry to exit; `holder` is what nobody else has.
+    """Holds the lock of an orchestration under a target from entry to exit; `holder` is its unique id.
 
-    Raises LockedError on entry where another process holds it, which it names.
+    Entering raises LockedError, which names the process, if another process holds the lock.
     """
 
     def __init__(
@@ -70,15 +70,15 @@ class RunLock:
         orchestration: str,
         target: str,
         *,
-        seconds_between_signs: float = SECONDS_BETWEEN_SIGNS,
+        seconds_between_heartbeats: float = SECONDS_BETWEEN_HEARTBEATS,
     ) -> None:
         self._database, self._state = database, state_directory
         self._orchestration, self._target = orchestration, target
-        self._seconds_between_signs = seconds_between_signs
+        self._seconds_between_heartbeats = seconds_between_heartbeats
         self.holder = token_hex(16)
         self.host = socket.gethostname()
-        self._gone = threading.Event()
-        self._signs = threading.Thread(target=self._give_signs, name="lock", daemon=True)
+        self._released = threading.Event()
+        self._heartbeats = threading.Thread(target=self._send_heartbeats, name="lock", daemon=True)
 
     def __enter__(self) -> Self:
         folder = self._state / FOLDER
@@ -94,25 +94,25 @@ class RunLock:
         except BaseException:
             self._file.release()
             raise
-        self._signs.start()
+        self._heartbeats.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._gone.set()
-        self._signs.join()
+        self._released.set()
+        self._heartbeats.join()
         try:
             with self._database.writing() as connection:
                 connection.execute(delete(locks).where(self._mine, locks.c.holder == self.holder))
         except ResumableError:
-            # The entry of a lock whose file is free holds nobody back for long.
+            # The entry of a lock whose file is free blocks no other process for long.
             pass
         finally:
             self._file.release()
 
     def is_kept(self) -> bool:
-        """Whether no other process has taken it since, this one being thought dead."""
-        held = self._read()
-        return held is not None and held.holder == self.holder
+        """Return whether no other process has taken the lock over because it considered this one dead."""
+        entry = self._read()
+        return entry is not None and entry.holder == self.holder
 
     @property
     def _mine(self) -> Any:
@@ -123,51 +123,52 @@ class RunLock:
             return connection.execute(select(locks).where(self._mine)).one_or_none()
 
     def _take(self) -> None:
-        place = _identity(self._state)
+        state_id = _state_id(self._state)
         with self._database.writing() as connection:
             if self._database.is_shared:
-                # An entry that is not there yet cannot be locked: whoever comes at the same moment waits here.
+                # A row that does not exist yet cannot be locked, so concurrent processes wait for the table.
                 connection.execute(text("LOCK TABLE locks IN EXCLUSIVE MODE"))
             now = self._database.now(connection)
-            held = connection.execute(select(locks).where(self._mine)).one_or_none()
-            if held and held.place != place and now - held.alive_at < SECONDS_UNTIL_DEAD:
-                raise self._locked(held)
-            if held:
-                # Its runs change hands too, also those that stay as they are: whoever held them sends nothing more.
-                connection.execute(update(runs).where(runs.c.holder == held.holder).values(holder=self.holder))
+            previous = connection.execute(select(locks).where(self._mine)).one_or_none()
+            if previous and previous.place != state_id and now - previous.alive_at < SECONDS_UNTIL_DEAD:
+                raise self._locked(previous)
+            if previous:
+                # Take over all of its runs, also those that are not resumed, so that it can send nothing more.
+                connection.execute(update(runs).where(runs.c.holder == previous.holder).values(holder=self.holder))
             connection.execute(delete(locks).where(self._mine))
-            entry = {"place": place, "host": self.host, "process": os.getpid(), "since": as_text(datetime.now(UTC))}
+            entry = {"place": state_id, "host": self.host, "process": os.getpid(), "since": as_text(datetime.now(UTC))}
             names = {"orchestration": self._orchestration, "target": self._target, "holder": self.holder}
             connection.execute(insert(locks).values(**names, **entry, alive_at=now))
 
-    def _locked(self, held: Row[Any] | None) -> LockedError:
-        if held is None:
+    def _locked(self, entry: Row[Any] | None) -> LockedError:
+        if entry is None:
             return LockedError(f"{self._orchestration} (target {self._target}) is being run by another process.")
-        return LockedError(str(Lease(self._orchestration, self._target, held.host, held.process, held.since)))
+        return LockedError(str(Lease(self._orchestration, self._target, entry.host, entry.process, entry.since)))
 
-    def _give_signs(self) -> None:
-        while not self._gone.wait(self._seconds_between_signs):
+    def _send_heartbeats(self) -> None:
+        while not self._released.wait(self._seconds_between_heartbeats):
             try:
                 with self._database.writing() as connection:
-                    sign = {"alive_at": self._database.now(connection)}
-                    connection.execute(update(locks).where(self._mine, locks.c.holder == self.holder).values(sign))
+                    values = {"alive_at": self._database.now(connection)}
+                    connection.execute(update(locks).where(self._mine, locks.c.holder == self.holder).values(values))
             except ConnectorError:
-                # The next sign may get through; without any, whoever takes over stops this process at its next request.
+                # The next heartbeat may succeed. If none does and a process takes over, this one stops at its next
+                # request.
                 continue
 
 
 def holder_of(database: Database, state_directory: Path, orchestration: str, target: str) -> Lease | None:
-    """Who works on an orchestration under a target; None where nobody does, or who did is dead."""
+    """Return the process that works on an orchestration under a target; None if there is none or it is dead."""
     query = select(locks).where(locks.c.orchestration == orchestration, locks.c.target == target)
     with database.reading() as connection:
-        held, now = connection.execute(query).one_or_none(), database.now(connection)
-    if held is None:
+        entry, now = connection.execute(query).one_or_none(), database.now(connection)
+    if entry is None:
         return None
-    if held.place != _identity(state_directory):
-        is_alive = now - held.alive_at < SECONDS_UNTIL_DEAD
+    if entry.place != _state_id(state_directory):
+        is_alive = now - entry.alive_at < SECONDS_UNTIL_DEAD
     else:
         is_alive = not _is_free(state_directory / FOLDER / f"{_file_name(target, orchestration)}.lock")
-    return Lease(orchestration, target, held.host, held.process, held.since) if is_alive else None
+    return Lease(orchestration, target, entry.host, entry.process, entry.since) if is_alive else None
 
 
 def _is_free(file: Path) -> bool:
@@ -179,7 +180,7 @@ def _is_free(file: Path) -> bool:
 
 
 def _file_name(*names: str) -> str:
-    """A file's name that no other names have, of letters, digits and signs that every file system takes."""
+    """Return a unique file name for these names, with characters that every file system allows."""
     quoted = ".".join(quote(name, safe="").replace(".", "%2E") for name in names)
     if len(quoted) <= _LONGEST_NAME:
         return quoted
@@ -187,8 +188,8 @@ def _file_name(*names: str) -> str:
     return f"{quoted[: _LONGEST_NAME - len(digest)]}{digest}"
 
 
-def _identity(state_directory: Path) -> str:
-    """What tells this state folder from all others, made once; the same for every process that uses it."""
+def _state_id(state_directory: Path) -> str:
+    """Return the unique id of a state folder, which the first process to use it creates."""
     file = state_directory / FOLDER / "place"
     with FileLock(file.with_suffix(".lock"), mode=PRIVATE_FILE):
         if not file.exists():
@@ -197,7 +198,7 @@ def _identity(state_directory: Path) -> str:
             unfinished.write_text(token_hex(16))
             sync(unfinished)
             unfinished.replace(file)
-            # Else the entry of a process that went with the power would be taken for one of another machine's.
+            # Otherwise, after a power failure, an entry of this machine would look like one of another machine.
             for folder in (file.parent, state_directory):
                 sync(folder)
         return file.read_text()

@@ -1,4 +1,4 @@
-"""Who is in an audience, by digests alone: what TikTok acknowledged, what is doubtful, and what is under way."""
+"""The members of audiences, as digests: acknowledged ones, doubtful ones, and changes that are being sent."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,29 +23,29 @@ COUNT_BYTES = 2
 DIGEST_BYTES = 32
 _CHANGES_AT_ONCE = 50
 
-Shares = Mapping[tuple[str, int], MemberPartition]
-"""By identifier type and number of the share."""
+Partitions = Mapping[tuple[str, int], MemberPartition]
+"""Partitions by identifier type and number."""
 
 
 class Members:
-    """Every method is one transaction. Who changes an audience has to hold its lock."""
+    """The table of members. Each method is one transaction; callers that change an audience hold its lock."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def audience(self, scope: Scope, audience_id: str, name: str, advertiser_ids: Sequence[str]) -> AudienceRecord:
-        """The audience with this id, made known where it is not; its name and accounts are as they are given."""
+        """Return the audience with this id after setting its name and accounts; add it if it is new."""
         same = (audiences.c.target == scope.target) & (audiences.c.api_url == scope.api_url)
         same &= audiences.c.audience_id == audience_id
-        said = {"name": name, "advertiser_ids": list(advertiser_ids)}
+        values = {"name": name, "advertiser_ids": list(advertiser_ids)}
         with self._database.writing() as connection:
-            if not connection.execute(update(audiences).where(same).values(said)).rowcount:
-                place = {"target": scope.target, "api_url": scope.api_url, "audience_id": audience_id}
-                connection.execute(insert(audiences).values(**place, **said))
+            if not connection.execute(update(audiences).where(same).values(values)).rowcount:
+                key = {"target": scope.target, "api_url": scope.api_url, "audience_id": audience_id}
+                connection.execute(insert(audiences).values(**key, **values))
             return _record(connection, connection.execute(select(audiences).where(same)).one())
 
     def known(self, target: str | None = None) -> list[AudienceRecord]:
-        """Every audience, or those of a target, by name."""
+        """Return all audiences, or those of a target, by name."""
         query = select(audiences).order_by(audiences.c.name, audiences.c.id)
         if target is not None:
             query = query.where(audiences.c.target == target)
@@ -53,7 +53,7 @@ class Members:
             return [_record(connection, row) for row in connection.execute(query).all()]
 
     def delivered_between(self, destination: str, target: str, begin: str, end: str) -> list[DeliveredMembers]:
-        """What was added to audiences for a destination between two moments, as the ledger writes them, by audience."""
+        """Return what a destination added to audiences from `begin` to before `end` (ledger times), by audience."""
         same = batches.c.run_id == runs.c.run_id
         query = (
             select(
@@ -73,20 +73,20 @@ class Members:
             return [DeliveredMembers(*row) for row in connection.execute(query).all()]
 
     def synced(self, audience: int) -> None:
-        """All that a run wanted of the audience is acknowledged."""
-        now = as_text(datetime.now(UTC))
+        """Record that all changes of a run to the audience are acknowledged."""
+        synced_at = as_text(datetime.now(UTC))
         with self._database.writing() as connection:
-            connection.execute(update(audiences).where(audiences.c.id == audience).values(synced_at=now))
+            connection.execute(update(audiences).where(audiences.c.id == audience).values(synced_at=synced_at))
 
-    def share(self, audience: int, id_type: str, share: int) -> MemberPartition:
-        """The members of one type in one share."""
-        query = select(members.c.digests, members.c.doubtful).where(*_place(audience, id_type, share))
+    def partition(self, audience: int, id_type: str, partition: int) -> MemberPartition:
+        """Return the members of one type in one partition."""
+        query = select(members.c.digests, members.c.doubtful).where(*_key(audience, id_type, partition))
         with self._database.reading() as connection:
-            found = connection.execute(query).one_or_none()
-        return MemberPartition(found.digests, found.doubtful) if found else MemberPartition()
+            row = connection.execute(query).one_or_none()
+        return MemberPartition(row.digests, row.doubtful) if row else MemberPartition()
 
-    def all_shares(self, audience: int, most: int) -> Shares | None:
-        """Read every share in one query; return None if the audience has more than `most` identifiers."""
+    def all_partitions(self, audience: int, most: int) -> Partitions | None:
+        """Return all partitions with one query; None if the audience has more than `most` identifiers."""
         size = func.sum(func.length(members.c.digests) + func.length(members.c.doubtful))
         query = select(members.c.id_type, members.c.share, members.c.digests, members.c.doubtful)
         with self._database.reading() as connection:
@@ -96,28 +96,30 @@ class Members:
             rows = connection.execute(query.where(members.c.audience == audience))
             return {(row.id_type, row.share): MemberPartition(row.digests, row.doubtful) for row in rows}
 
-    def keep(self, audience: int, shares: Shares) -> None:
-        """Replace the members of these shares."""
+    def replace(self, audience: int, partitions: Partitions) -> None:
+        """Replace the members of these partitions."""
+        rows = [_row(audience, *key, each) for key, each in partitions.items() if each.digests or each.doubtful]
         with self._database.writing() as connection:
-            for id_type, share in shares:
-                connection.execute(delete(members).where(*_place(audience, id_type, share)))
-            if rows := [_stored(audience, *place, now) for place, now in shares.items() if now.digests or now.doubtful]:
+            for id_type, partition in partitions:
+                connection.execute(delete(members).where(*_key(audience, id_type, partition)))
+            if rows:
                 connection.execute(insert(members), rows)
 
     def changes(self, audience: int) -> Iterator[tuple[int, AcknowledgedChange]]:
-        """What was sent and is not settled into the members yet, in the order in which it was sent, each with its
-        number; memory does not grow with it.
+        """Yield the changes that are not applied to the members yet, with their numbers, in the order of sending.
+
+        Memory does not grow with their number.
         """
         after = 0
         while rows := self._changes_after(audience, after):
             after = rows[-1].id
-            yield from ((row.id, self._settled(row)) for row in rows)
+            yield from ((row.id, self._acknowledged(row)) for row in rows)
 
-    def settled(self, audience: int, last: int) -> None:
-        """Changes up to the one of this number are among the members now."""
+    def applied(self, audience: int, last: int) -> None:
+        """Delete the changes up to this number, which are applied to the members."""
         with self._database.writing() as connection:
-            done = (member_changes.c.audience == audience) & (member_changes.c.id <= last)
-            connection.execute(delete(member_changes).where(done))
+            applied = (member_changes.c.audience == audience) & (member_changes.c.id <= last)
+            connection.execute(delete(member_changes).where(applied))
 
     def _changes_after(self, audience: int, after: int) -> list[Row[Any]]:
         same = (batches.c.run_id == member_changes.c.run_id) & (batches.c.number == member_changes.c.number)
@@ -131,20 +133,20 @@ class Members:
         with self._database.reading() as connection:
             return list(connection.execute(query))
 
-    def _settled(self, row: Row[Any]) -> AcknowledgedChange:
+    def _acknowledged(self, row: Row[Any]) -> AcknowledgedChange:
         change = MemberChange(row.audience, row.first_unit, Action(row.action), row.counts, row.id_types, row.digests)
-        of_batch = (parts.c.run_id == row.run_id) & (parts.c.batch == row.number)
+        query = select(parts.c.first_event, parts.c.events, parts.c.state)
         with self._database.reading() as connection:
-            known = connection.execute(select(parts.c.first_event, parts.c.events, parts.c.state).where(of_batch)).all()
-        whole = "delivered" if row.state == "delivered" and not known else None
-        open_ = "unknown" if row.state in {"sending", "unknown"} else "nothing"
-        fates = [(0, row.events, whole or open_)]
-        fates += [(one.first_event, one.events, one.state if one.state == "delivered" else "nothing") for one in known]
-        return AcknowledgedChange(change, tuple(fates))
+            slices = connection.execute(query.where(parts.c.run_id == row.run_id, parts.c.batch == row.number)).all()
+        whole = "delivered" if row.state == "delivered" and not slices else None
+        pending = "unknown" if row.state in {"sending", "unknown"} else "nothing"
+        settled = ((part.first_event, part.events, part.state) for part in slices)
+        outcomes = ((first, events, state if state == "delivered" else "nothing") for first, events, state in settled)
+        return AcknowledgedChange(change, ((0, row.events, whole or pending), *outcomes))
 
 
-def keep_changes(connection: Connection, run_id: str, number: int, changes: Sequence[MemberChange]) -> None:
-    """Writes down what a batch is about to do to an audience, unless that is written already."""
+def add_changes(connection: Connection, run_id: str, number: int, changes: Sequence[MemberChange]) -> None:
+    """Record the changes of a batch to an audience, unless they are recorded already."""
     for change in changes:
         same = (member_changes.c.run_id == run_id) & (member_changes.c.number == number)
         same &= member_changes.c.first_unit == change.first_unit
@@ -153,18 +155,19 @@ def keep_changes(connection: Connection, run_id: str, number: int, changes: Sequ
             connection.execute(insert(member_changes).values(run_id=run_id, number=number, **values))
 
 
-def _place(audience: int, id_type: str, share: int) -> tuple[Any, ...]:
-    return members.c.audience == audience, members.c.id_type == id_type, members.c.share == share
+def _key(audience: int, id_type: str, partition: int) -> tuple[Any, ...]:
+    return members.c.audience == audience, members.c.id_type == id_type, members.c.share == partition
 
 
-def _stored(audience: int, id_type: str, share: int, now: MemberPartition) -> dict[str, Any]:
-    place = {"audience": audience, "id_type": id_type, "share": share}
-    return {**place, "digests": now.digests, "doubtful": now.doubtful, "count": len(now.digests) // DIGEST_BYTES}
+def _row(audience: int, id_type: str, number: int, partition: MemberPartition) -> dict[str, Any]:
+    key = {"audience": audience, "id_type": id_type, "share": number}
+    count = len(partition.digests) // DIGEST_BYTES
+    return {**key, "digests": partition.digests, "doubtful": partition.doubtful, "count": count}
 
 
 def _record(connection: Connection, row: Row[Any]) -> AudienceRecord:
     counts = select(members.c.id_type, func.sum(members.c.count)).where(members.c.audience == row.id)
-    found = {kind: int(count) for kind, count in connection.execute(counts.group_by(members.c.id_type)) if count}
+    counted = {kind: int(count) for kind, count in connection.execute(counts.group_by(members.c.id_type)) if count}
     return AudienceRecord(
-        row.id, row.target, row.api_url, row.audience_id, row.name, tuple(row.advertiser_ids), row.synced_at, found
+        row.id, row.target, row.api_url, row.audience_id, row.name, tuple(row.advertiser_ids), row.synced_at, counted
     )

@@ -1,4 +1,4 @@
-"""Which orchestrations have failed and not completed since."""
+"""The orchestrations that have failed and not completed since."""
 
 from datetime import UTC, datetime
 
@@ -10,13 +10,13 @@ from connector.ledger.tables import failing
 
 
 class OpenFailures:
-    """Every method is one transaction."""
+    """The table of open failures. Each method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def failed(self, orchestration: str, target: str, run_id: str | None) -> None:
-        """An orchestration has failed; the first failure is kept until it completes."""
+        """Record that an orchestration has failed; the first failure stays until it completes."""
         mine = (failing.c.orchestration == orchestration) & (failing.c.target == target)
         with self._database.writing() as connection:
             if connection.execute(select(failing.c.since).where(mine)).one_or_none():
@@ -25,7 +25,7 @@ class OpenFailures:
             connection.execute(insert(failing).values(**entry, since=as_text(datetime.now(UTC))))
 
     def completed(self, orchestration: str, target: str) -> bool:
-        """An orchestration has completed; says whether it was failing until now, to one of several that ask."""
+        """Record that an orchestration has completed; return whether it was failing, to one of concurrent callers."""
         mine = (failing.c.orchestration == orchestration) & (failing.c.target == target)
         with self._database.writing() as connection:
             return connection.execute(delete(failing).where(mine)).rowcount > 0

@@ -1,4 +1,4 @@
-"""Whole tables of runs, some rows at a time."""
+"""Bulk reads of the tables of runs, in pages."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -16,13 +16,13 @@ Page = Sequence[RowMapping]
 
 
 class Pages:
-    """Memory does not grow with the size of a run."""
+    """Reads pages of rows, so that memory does not grow with the size of a run."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def run_ids(self, since: datetime | None = None) -> list[str]:
-        """The ids of all runs, or of those begun since a moment, oldest first."""
+        """Return the ids of all runs, or of those that started at or after a time, oldest first."""
         query = select(runs.c.run_id).order_by(runs.c.started_at, runs.c.run_id)
         if since is not None:
             query = query.where(runs.c.started_at >= as_text(since))
@@ -30,17 +30,17 @@ class Pages:
             return list(connection.execute(query).scalars())
 
     def batches(self, run_ids: Sequence[str]) -> Iterator[Page]:
-        """The batches of runs, in order, without what was learnt of their events."""
+        """Yield the batches of runs, in order, without the metrics of their events."""
         columns = (column for column in batches.c if column.name != "figures")
-        chosen = select(*columns).where(batches.c.run_id.in_(run_ids))
-        yield from self._pages(chosen.order_by(batches.c.run_id, batches.c.number))
+        query = select(*columns).where(batches.c.run_id.in_(run_ids))
+        yield from self._pages(query.order_by(batches.c.run_id, batches.c.number))
 
     def requests(self, run_ids: Sequence[str]) -> Iterator[Page]:
-        """The requests of runs, in the order of the answers."""
-        chosen = select(requests).where(requests.c.run_id.in_(run_ids))
-        yield from self._pages(chosen.order_by(requests.c.run_id, requests.c.id))
+        """Yield the requests of runs, in the order of the answers."""
+        query = select(requests).where(requests.c.run_id.in_(run_ids))
+        yield from self._pages(query.order_by(requests.c.run_id, requests.c.id))
 
     def _pages(self, query: Select[Any]) -> Iterator[Page]:
         with self._database.reading() as connection:
-            found = connection.execution_options(yield_per=_ROWS).execute(query)
-            yield from found.mappings().partitions()
+            rows = connection.execution_options(yield_per=_ROWS).execute(query)
+            yield from rows.mappings().partitions()

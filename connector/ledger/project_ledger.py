@@ -1,4 +1,4 @@
-"""Open the ledger of a project, and find the folders of its runs."""
+"""Open the ledger of a project, and locate the folders of its runs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,35 +17,35 @@ from connector.ledger.records import RunRecord, Scope
 
 
 def run_named(project: Project, run_id: str) -> RunRecord:
-    """The run with this id. Raises UsageError where there is none."""
+    """Return the run with this id. Raises UsageError if there is none."""
     with ledger_of(project) as ledger:
         record = ledger.runs.find(run_id)
         if record is None:
-            known = [run.run_id for run in ledger.runs.latest(100)]
-            hint = did_you_mean(run_id, known) or " `connector runs` lists them."
+            run_ids = [run.run_id for run in ledger.runs.latest(100)]
+            hint = did_you_mean(run_id, run_ids) or " `connector runs` lists them."
             raise UsageError(f'There is no run "{run_id}".{hint}')
         return record
 
 
 def last_success(project: Project, name: str, scope: Scope) -> datetime | None:
-    """When the last run of an orchestration that reached its end began; None where there is no ledger yet."""
+    """Return the start of the last completed run of an orchestration; None without one, or without a ledger."""
     with known_ledger(project) as ledger:
         return ledger.runs.last_success(name, scope) if ledger else None
 
 
 def runs_directory(project: Project) -> Path:
-    """Where the stages of all runs are kept."""
+    """Return the folder with the stages of all runs."""
     return project.state_directory / "runs"
 
 
 def run_directory(project: Project, run_id: str) -> Path:
-    """Where a run's stage and its left-out rows are kept."""
+    """Return the folder with the stage and the excluded rows of a run."""
     return runs_directory(project) / run_id
 
 
 @contextmanager
 def known_ledger(project: Project, opened: Ledger | None = None) -> Iterator[Ledger | None]:
-    """The ledger that is `opened` already, else the project's; None where there is none yet, and none is made."""
+    """Yield the `opened` ledger, else that of the project; None if there is none yet. Create none."""
     path = file_of(project.ledger_url)
     if opened is not None:
         yield opened
@@ -57,20 +57,20 @@ def known_ledger(project: Project, opened: Ledger | None = None) -> Iterator[Led
 
 
 def damaged_ledger(project: Project) -> Path | None:
-    """The file of the project's ledger, if it is damaged."""
+    """Return the file of the project's ledger if it is damaged."""
     path = file_of(project.ledger_url)
     return path if path and path.exists() and is_damaged(path) else None
 
 
 @cache
 def restrict_once(folder: Path) -> None:
-    """Restrict a folder and everything below it to its owner, once in a process: there may be many files."""
+    """Restrict a folder and everything below it to its owner; once in a process, as there may be many files."""
     restrict_tree(folder)
 
 
 @contextmanager
 def ledger_of(project: Project) -> Iterator[Ledger]:
-    """The project's ledger. Raises ConnectorError where it cannot be opened."""
+    """Open the project's ledger. Raises ConnectorError if that fails."""
     restrict_once(project.state_directory.resolve())
     has_run = any(runs_directory(project).glob("*/"))
     ledger = open_ledger(project.ledger_url, may_be_new=not has_run)

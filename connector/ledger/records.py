@@ -128,14 +128,14 @@ class OpenBatch:
     sent_at: datetime | None = None
 
     def gaps(self) -> list[tuple[int, int]]:
-        """The parts that are still to be sent, as (first event, events), in order."""
-        found, next_event = [], 0
+        """Return the ranges of events that are still to be sent, as (first event, events), in order."""
+        ranges, next_event = [], 0
         for first, events in sorted(self.settled):
             if first > next_event:
-                found.append((next_event, first - next_event))
+                ranges.append((next_event, first - next_event))
             next_event = first + events
-        left = self.record.events - next_event
-        return [*found, (next_event, left)] if left > 0 else found
+        rest = self.record.events - next_event
+        return [*ranges, (next_event, rest)] if rest > 0 else ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +265,7 @@ class RequestRecord:
     seconds: float
 
     def as_json(self) -> dict[str, object]:
-        """The object that `connector runs show --json` prints for it."""
+        """Return the object that `connector runs show --json` prints for it."""
         return asdict(self)
 
 
@@ -341,7 +341,7 @@ class RunRecord:
         return self.status is RunStatus.COMPLETED and not self.rows.read
 
     def as_json(self) -> dict[str, object]:
-        """The object that `connector run --json` prints."""
+        """Return the object that `connector run --json` prints."""
         rows = self.rows
         return {
             "run_id": self.run_id,

@@ -1,48 +1,47 @@
-"""The ids of what was found or created at TikTok by its name."""
+"""The ids of remote objects that were found or created by name."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, select
 
 from connector.ledger.database import Database
 from connector.ledger.records import RemoteId, RemoteKey
 from connector.ledger.runs import as_text
 from connector.ledger.tables import named_ids
 
-_PLACE = ("kind", "target", "api_url", "advertiser_id", "name")
+_KEY = ("kind", "target", "api_url", "advertiser_id", "name")
 
 
 class RemoteIds:
-    """Every method is one transaction."""
+    """The table of remote ids. Each method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, place: RemoteKey) -> RemoteId | None:
-        """What is known of this name, if anything is."""
-        query = select(named_ids).where(*(named_ids.c[name] == getattr(place, name) for name in _PLACE))
+    def find(self, key: RemoteKey) -> RemoteId | None:
+        """Return the id of a name, if it is stored."""
         with self._database.reading() as connection:
-            found = connection.execute(query).one_or_none()
-        return _named(found) if found else None
+            row = connection.execute(select(named_ids).where(_matches(key))).one_or_none()
+        return _remote_id(row) if row else None
 
-    def keep(self, place: RemoteKey, id_: str, *, auto_tracking: bool | None = None) -> None:
-        """From now on the name has this id. `auto_tracking` is how an event set was last seen or switched."""
-        values = {name: getattr(place, name) for name in _PLACE}
-        now = {"id": id_, "auto_tracking": auto_tracking, "known_at": as_text(datetime.now(UTC))}
+    def store(self, key: RemoteKey, id_: str, *, auto_tracking: bool | None = None) -> None:
+        """Store the id of a name. `auto_tracking` is the last known state of that setting of an event set."""
+        values = {name: getattr(key, name) for name in _KEY}
+        data = {"id": id_, "auto_tracking": auto_tracking, "known_at": as_text(datetime.now(UTC))}
         with self._database.writing() as connection:
-            self._forget(connection, place)
-            connection.execute(insert(named_ids).values(**values, **now))
+            connection.execute(delete(named_ids).where(_matches(key)))
+            connection.execute(insert(named_ids).values(**values, **data))
 
-    def forget(self, place: RemoteKey) -> None:
-        """The name has no id any more, such as that of an event set that was deleted."""
+    def delete(self, key: RemoteKey) -> None:
+        """Delete the id of a name, for example because its event set was deleted."""
         with self._database.writing() as connection:
-            self._forget(connection, place)
-
-    @staticmethod
-    def _forget(connection: Connection, place: RemoteKey) -> None:
-        connection.execute(delete(named_ids).where(*(named_ids.c[name] == getattr(place, name) for name in _PLACE)))
+            connection.execute(delete(named_ids).where(_matches(key)))
 
 
-def _named(row: Row[Any]) -> RemoteId:
+def _matches(key: RemoteKey) -> ColumnElement[bool]:
+    return and_(*(named_ids.c[name] == getattr(key, name) for name in _KEY))
+
+
+def _remote_id(row: Row[Any]) -> RemoteId:
     return RemoteId(row.id, row.auto_tracking, datetime.fromisoformat(row.known_at))

@@ -1,4 +1,4 @@
-"""What the requests of a run come to."""
+"""Statistics of the requests of a run."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,70 +12,80 @@ from connector.ledger.records import RequestRecord
 from connector.ledger.tables import requests
 
 SLOWEST = 3
+"""The number of slowest requests in a summary."""
 STEPS = 48
-"""Into how many steps of equal length the time of sending is divided, at most."""
+"""The most intervals of equal length into which the time of sending is divided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A stretch of the time of sending: when it begins (UTC, Unix seconds), what was taken in it, and what was not."""
+    """An interval of the time of sending."""
 
     at: float
+    """Its start in Unix seconds."""
     seconds: float
+    """Its length."""
     events: int
+    """The events that were accepted in it."""
     answers: int
+    """The answers that arrived in it."""
     throttled: int
+    """Those of the answers that were throttled."""
     others: int
+    """Those of the answers that were neither accepted nor throttled."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSummary:
-    """How many requests there were by verdict, how many repeated an earlier one, and how long answers took (seconds).
-
-    `steps` are those of the time from the first answer to the last.
-    """
+    """Counts and durations of the requests of a run."""
 
     verdicts: dict[str, int]
+    """The number of requests by verdict."""
     retried: int
+    """The number of requests that repeated an earlier one."""
     median: float
+    """The median duration in seconds."""
     ninety_five: float
+    """The 95th percentile of the durations in seconds."""
     slowest: list[RequestRecord]
+    """The slowest requests, the slowest first."""
     steps: list[Step]
+    """The intervals from the first answer to the last."""
 
     @property
     def sent(self) -> int:
-        """All requests."""
+        """The number of requests."""
         return sum(self.verdicts.values())
 
 
 class Requests:
-    """Counted by the database; memory does not grow with the number of requests."""
+    """Reads statistics. The database counts, so memory does not grow with the number of requests."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def summary(self, run_id: str) -> RequestSummary:
-        """What the requests of a run come to."""
+        """Return the statistics of the requests of a run."""
         with self._database.reading() as connection:
             by_verdict = select(requests.c.verdict, func.count()).where(requests.c.run_id == run_id)
             rows = connection.execute(by_verdict.group_by(requests.c.verdict).order_by(requests.c.verdict))
             verdicts = {verdict: int(count) for verdict, count in rows}
             count = sum(verdicts.values())
-            again = select(func.count()).where(requests.c.run_id == run_id, requests.c.attempt > 1)
+            retried = select(func.count()).where(requests.c.run_id == run_id, requests.c.attempt > 1)
             return RequestSummary(
                 verdicts=verdicts,
-                retried=int(connection.execute(again).scalar_one()),
-                median=_at_place(connection, run_id, count // 2),
-                ninety_five=_at_place(connection, run_id, count * 95 // 100),
+                retried=int(connection.execute(retried).scalar_one()),
+                median=_duration_at(connection, run_id, count // 2),
+                ninety_five=_duration_at(connection, run_id, count * 95 // 100),
                 slowest=_slowest(connection, run_id),
                 steps=_steps(connection, run_id) if count else [],
             )
 
 
-def _at_place(connection: Connection, run_id: str, place: int) -> float:
+def _duration_at(connection: Connection, run_id: str, rank: int) -> float:
     query = select(requests.c.seconds).where(requests.c.run_id == run_id)
-    found = connection.execute(query.order_by(requests.c.seconds).limit(1).offset(place)).scalar()
-    return float(found or 0.0)
+    seconds = connection.execute(query.order_by(requests.c.seconds).limit(1).offset(rank)).scalar()
+    return float(seconds or 0.0)
 
 
 def _slowest(connection: Connection, run_id: str) -> list[RequestRecord]:
@@ -92,16 +102,16 @@ def _steps(connection: Connection, run_id: str) -> list[Step]:
     length = max(_seconds(last) - start, 0.001) / steps
     events, answers = Counter[int](), Counter[int]()
     throttled, others = Counter[int](), Counter[int]()
-    for answered_at, verdict, taken in _answers(connection, run_id):
-        place = min(int((_seconds(answered_at) - start) / length), steps - 1)
-        answers[place] += 1
+    for answered_at, verdict, accepted in _answers(connection, run_id):
+        step = min(int((_seconds(answered_at) - start) / length), steps - 1)
+        answers[step] += 1
         if verdict == "accepted":
-            events[place] += taken
+            events[step] += accepted
         else:
-            (throttled if verdict == "throttled" else others)[place] += 1
+            (throttled if verdict == "throttled" else others)[step] += 1
     return [
-        Step(start + place * length, length, events[place], answers[place], throttled[place], others[place])
-        for place in range(steps)
+        Step(start + step * length, length, events[step], answers[step], throttled[step], others[step])
+        for step in range(steps)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The runs in the ledger."""
+"""The table of runs."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -24,18 +24,18 @@ from connector.ledger.records import (
 )
 from connector.ledger.tables import batches, moments, parts, requests, runs
 
-_BATCHES_AT_ONCE = 1_000
-REACHED_THEIR_END = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
+_BATCHES_AT_ONCE, _RUNS_AT_ONCE = 1_000, 1_000
+COMPLETED = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
 
 
 class Runs:
-    """Every method is one transaction."""
+    """The table of runs. Each method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def start(self, run: NewRun, *, holder: str, host: str) -> None:
-        """A run begins, worked on by the process that holds this lock."""
+        """Add a run that the process with this lock works on."""
         with self._database.writing() as connection:
             connection.execute(
                 insert(runs).values(
@@ -56,18 +56,18 @@ class Runs:
                     host=host,
                 )
             )
-            _happened(connection, run.run_id, "started")
+            _add_moment(connection, run.run_id, "started")
 
     def asked(self, run_id: str, query_id: str | None) -> None:
-        """The warehouse has taken the run's query, and calls it by this id in its own history, if it keeps one."""
+        """Record that the warehouse accepted the run's query, and the id of the query in its own history, if any."""
         with self._database.writing() as connection:
-            _happened(connection, run_id, "asked")
+            _add_moment(connection, run_id, "asked")
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(query_id=query_id))
 
     def staged(self, run_id: str, rows: StagedRows, *, holder: str) -> None:
-        """All rows have been read and staged: from here on the run can be resumed without the warehouse.
+        """Record that all rows are staged: from now on the run can be resumed without the warehouse.
 
-        What became of batches that were sent before is counted already, and stays so. Raises LockedError where another
+        The outcomes of batches that were sent before are recorded already and stay. Raises LockedError if another
         process has taken the run over.
         """
         counts = {
@@ -84,24 +84,24 @@ class Runs:
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts))
             for kind, more in (("rejects", rows.rejects), ("skips", rows.skips)):
                 add_to_counts(connection, run_id, kind, more)
-            _happened(connection, run_id, "staged")
+            _add_moment(connection, run_id, "staged")
             _add_batches(connection, run_id, rows.batches)
 
-    def staged_early(self, run_id: str, some: Sequence[BatchRecord], *, holder: str) -> None:
-        """These batches may leave, though not all rows have been read yet. Raises as `staged` does."""
-        rows = runs.c.rows_read + sum(one.rows for one in some)
+    def staged_early(self, run_id: str, records: Sequence[BatchRecord], *, holder: str) -> None:
+        """Record batches that can be sent while rows are still being read. Raises as `staged` does."""
+        rows = runs.c.rows_read + sum(record.rows for record in records)
         with self._database.writing() as connection:
             check_holder(connection, run_id, holder, changing=True)
-            _add_batches(connection, run_id, some)
+            _add_batches(connection, run_id, records)
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(rows_read=rows))
 
     def resume(self, run_id: str, *, holder: str, host: str) -> None:
-        """A run goes on, worked on by another process; the answers to what it was sending when it ended are lost.
+        """Record that this process resumes a run; the answers to requests that were being sent are lost.
 
-        The time that a killed process worked on it, of which it recorded no end, counts among its seconds.
+        The time that a killed process worked on it, without recording an end, is added to its seconds.
         """
         with self._database.writing() as connection:
-            again = {
+            values = {
                 "status": RunStatus.RUNNING,
                 "finished_at": None,
                 "error": None,
@@ -109,8 +109,8 @@ class Runs:
                 "host": host,
                 "seconds": func.coalesce(runs.c.seconds, 0.0) + _open_seconds(connection, run_id),
             }
-            connection.execute(update(runs).where(runs.c.run_id == run_id).values(again))
-            _happened(connection, run_id, "resumed")
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(values))
+            _add_moment(connection, run_id, "resumed")
             sending = (batches.c.run_id == run_id) & (batches.c.state == "sending")
             connection.execute(update(batches).where(sending).values(state="unknown"))
 
@@ -124,11 +124,10 @@ class Runs:
         resumable: bool = True,
         holder: str | None = None,
     ) -> None:
-        """The run has ended, for good or until it is resumed; `seconds` are added to those it has taken before.
+        """Record the end of a run, final or until it is resumed, and add `seconds` to its duration.
 
-        Without `seconds`, those are added for which a process was seen to work on it.
-
-        With `holder`, LockedError is raised where another process has taken the run over.
+        Without `seconds`, add the time during which a process showed that it worked on the run. With `holder`, raise
+        LockedError if another process has taken the run over.
         """
         with self._database.writing() as connection:
             if holder is not None:
@@ -145,25 +144,25 @@ class Runs:
                     resumable=resumable,
                 )
             )
-            _happened(connection, run_id, status)
+            _add_moment(connection, run_id, status)
 
     def give_up(self, run_id: str) -> None:
-        """A run will not go on; what is pending of it stays pending."""
+        """Mark a run as not resumable; its pending rows stay pending."""
         with self._database.writing() as connection:
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(resumable=False))
 
     def find(self, run_id: str) -> RunRecord | None:
-        """The run with this id, if there is one."""
+        """Return the run with this id, if there is one."""
         with self._database.reading() as connection:
-            found = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
-            return _all_records(connection, [found])[0] if found else None
+            row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
+            return _all_records(connection, [row])[0] if row else None
 
     def several(self, run_ids: Sequence[str]) -> list[RunRecord]:
         """Return the runs with these ids, oldest first; at most some thousands."""
         return self._records(select(runs).where(runs.c.run_id.in_(run_ids)).order_by(runs.c.started_at, runs.c.run_id))
 
     def get(self, run_id: str) -> RunRecord:
-        """The run with this id. Raises ConnectorError where there is none."""
+        """Return the run with this id. Raises ConnectorError if there is none."""
         record = self.find(run_id)
         if record is None:
             raise ConnectorError(f"Run {run_id} is not in the ledger.")
@@ -177,7 +176,7 @@ class Runs:
         statuses: Collection[RunStatus] = (),
         since: datetime | None = None,
     ) -> list[RunRecord]:
-        """The last runs, latest first; of one orchestration, of some statuses, or begun since a moment, where asked."""
+        """Return the last runs, latest first; optionally of an orchestration, with some statuses, started `since`."""
         query = select(runs).order_by(runs.c.started_at.desc(), runs.c.run_id.desc()).limit(limit)
         if orchestration:
             query = query.where(runs.c.orchestration == orchestration)
@@ -188,15 +187,15 @@ class Runs:
         return self._records(query)
 
     def sizes_until(self, run: RunRecord, limit: int) -> list[RunSize]:
-        """The sizes of runs of the same orchestration under the same target, from this one back, latest first.
+        """Return the sizes of this run and of earlier runs of its orchestration and target, latest first.
 
-        Of the earlier ones, only those that reached their end and read the whole result.
+        Of the earlier runs, only those count that completed and read the whole result.
         """
-        alike = (runs.c.orchestration == run.orchestration) & (runs.c.target == run.target)
-        whole = runs.c.retry_of.is_(None) & runs.c.row_limit.is_(None) & runs.c.status.in_(REACHED_THEIR_END)
+        same = (runs.c.orchestration == run.orchestration) & (runs.c.target == run.target)
+        whole = runs.c.retry_of.is_(None) & runs.c.row_limit.is_(None) & runs.c.status.in_(COMPLETED)
         query = (
             select(runs.c.run_id, runs.c.rows_read, runs.c.seconds)
-            .where(alike, runs.c.started_at <= run.started_at, whole | (runs.c.run_id == run.run_id))
+            .where(same, runs.c.started_at <= run.started_at, whole | (runs.c.run_id == run.run_id))
             .order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
             .limit(limit)
         )
@@ -204,8 +203,8 @@ class Runs:
             return [RunSize(row.run_id, row.rows_read, row.seconds or 0.0) for row in connection.execute(query)]
 
     def unfinished(self, orchestration: str | None = None, scope: Scope | None = None) -> list[RunRecord]:
-        """The runs that can go on, or may still be going on, oldest first."""
-        ended = runs.c.status.in_(REACHED_THEIR_END)
+        """Return the runs that can be resumed, or may still be running, oldest first."""
+        ended = runs.c.status.in_(COMPLETED)
         query = select(runs).where(~ended, runs.c.resumable).order_by(runs.c.started_at, runs.c.run_id)
         if orchestration is not None:
             query = query.where(runs.c.orchestration == orchestration)
@@ -214,24 +213,24 @@ class Runs:
         return self._records(query)
 
     def ended_before(self, moment: datetime) -> list[str]:
-        """The ids of runs that ended before this moment and will not go on."""
-        ended = runs.c.status.in_(REACHED_THEIR_END) | ~runs.c.resumable
+        """Return the ids of runs that ended before a time and cannot be resumed."""
+        ended = runs.c.status.in_(COMPLETED) | ~runs.c.resumable
         query = select(runs.c.run_id).where(ended, runs.c.finished_at < as_text(moment))
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
     def last_success(self, orchestration: str, scope: Scope) -> datetime | None:
-        """When the last run that reached its end began; runs that only tried something, or part of it, do not count."""
+        """Return the start of the last completed run; retries, test runs and runs with a row limit do not count."""
         query = (
             select(func.max(runs.c.started_at))
             .where(runs.c.orchestration == orchestration, runs.c.target == scope.target)
             .where(runs.c.api_url == scope.api_url, runs.c.retry_of.is_(None))
             .where(runs.c.row_limit.is_(None), runs.c.test_event_code.is_(None))
-            .where(runs.c.status.in_(REACHED_THEIR_END))
+            .where(runs.c.status.in_(COMPLETED))
         )
         with self._database.reading() as connection:
-            found = connection.execute(query).scalar_one()
-        return datetime.fromisoformat(found) if found else None
+            started_at = connection.execute(query).scalar_one()
+        return datetime.fromisoformat(started_at) if started_at else None
 
     def _records(self, query: Any) -> list[RunRecord]:
         with self._database.reading() as connection:
@@ -239,21 +238,21 @@ class Runs:
 
 
 def add_to_counts(connection: Connection, run_id: str, kind: str, counts: Mapping[str, int]) -> None:
-    """Adds rows to a run's `rejects` or `skips`, within the transaction that says which rows they are."""
+    """Add rows to a run's `rejects` or `skips`, in the transaction that records the rows."""
     column = runs.c[kind]
-    # Others may hold the row as the one that theirs refer to: with `key_share` neither waits for the other.
+    # Others may lock the row because theirs refer to it; with `key_share` neither waits for the other.
     locked = select(column).where(runs.c.run_id == run_id).with_for_update(key_share=True)
-    known = connection.execute(locked).scalar_one()
-    total = {name: known.get(name, 0) + counts.get(name, 0) for name in {**known, **counts}}
+    before = connection.execute(locked).scalar_one()
+    total = {name: before.get(name, 0) + counts.get(name, 0) for name in {**before, **counts}}
     connection.execute(update(runs).where(runs.c.run_id == run_id).values({kind: total}))
 
 
 def as_text(moment: datetime) -> str:
-    """A moment as the ledger keeps it: UTC in ISO 8601, to the millisecond, so that texts sort as moments do."""
+    """Format a time for the ledger: UTC in ISO 8601, to the millisecond, so that texts sort in order of time."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def _happened(connection: Connection, run_id: str, what: str) -> None:
+def _add_moment(connection: Connection, run_id: str, what: str) -> None:
     values = {"run_id": run_id, "at": as_text(datetime.now(UTC)), "what": what}
     connection.execute(insert(moments).values(values))
 
@@ -263,10 +262,10 @@ _ENDS = frozenset(RunStatus) - {RunStatus.WAITING, RunStatus.RUNNING}
 
 
 def _open_seconds(connection: Connection, run_id: str) -> float:
-    """Return the seconds from the start of the process at work on a run to its last sign of life; 0 if it ended."""
+    """Return the seconds from the start of a run's process to its last recorded action; 0 if the run ended."""
     query = select(moments.c.at, moments.c.what).where(moments.c.run_id == run_id).order_by(moments.c.id)
     steps = connection.execute(query).all()
-    began = max((place for place, step in enumerate(steps) if step.what in _BEGINNINGS), default=None)
+    began = max((index for index, step in enumerate(steps) if step.what in _BEGINNINGS), default=None)
     if began is None or any(step.what in _ENDS for step in steps[began:]):
         return 0.0
     answered = select(func.max(requests.c.answered_at)).where(requests.c.run_id == run_id)
@@ -274,25 +273,25 @@ def _open_seconds(connection: Connection, run_id: str) -> float:
     return max(0.0, (datetime.fromisoformat(last) - datetime.fromisoformat(steps[began].at)).total_seconds())
 
 
-def _add_batches(connection: Connection, run_id: str, some: Sequence[BatchRecord]) -> None:
-    for start in range(0, len(some), _BATCHES_AT_ONCE):
-        values = [_batch_values(run_id, one) for one in some[start : start + _BATCHES_AT_ONCE]]
+def _add_batches(connection: Connection, run_id: str, records: Sequence[BatchRecord]) -> None:
+    for start in range(0, len(records), _BATCHES_AT_ONCE):
+        values = [_batch_values(run_id, record) for record in records[start : start + _BATCHES_AT_ONCE]]
         connection.execute(insert(batches), values)
 
 
-def _batch_values(run_id: str, one: BatchRecord) -> dict[str, object]:
+def _batch_values(run_id: str, batch: BatchRecord) -> dict[str, object]:
     return {
         "run_id": run_id,
-        "number": one.number,
-        "resource_type": one.route.resource_type,
-        "resource_id": one.route.resource_id,
-        "action": one.route.operation.action,
-        "id_types": one.route.operation.id_types or None,
-        "file": one.file,
-        "place": one.place,
-        "events": one.events,
-        "rows": one.rows,
-        "members": one.members,
+        "number": batch.number,
+        "resource_type": batch.route.resource_type,
+        "resource_id": batch.route.resource_id,
+        "action": batch.route.operation.action,
+        "id_types": batch.route.operation.id_types or None,
+        "file": batch.file,
+        "place": batch.place,
+        "events": batch.events,
+        "rows": batch.rows,
+        "members": batch.members,
         "state": "pending",
     }
 
@@ -301,10 +300,10 @@ _SUMS = [f"{kind}{what}" for kind in ("", "delivered_", "refused_", "skipped_") 
 
 
 def _sums(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Return what the batches of runs add up to, by run; of a run without batches nothing."""
+    """Return the sums of the batches of each run that has any."""
     totals = select(batches.c.run_id, *(func.coalesce(func.sum(batches.c[name]), 0) for name in _SUMS))
-    found = connection.execute(totals.where(batches.c.run_id.in_(run_ids)).group_by(batches.c.run_id))
-    return {run_id: dict(zip(_SUMS, map(int, values), strict=True)) for run_id, *values in found}
+    rows = connection.execute(totals.where(batches.c.run_id.in_(run_ids)).group_by(batches.c.run_id))
+    return {run_id: dict(zip(_SUMS, map(int, values), strict=True)) for run_id, *values in rows}
 
 
 def _members(connection: Connection, run: Row[Any]) -> MemberCounts | None:
@@ -315,11 +314,11 @@ def _members(connection: Connection, run: Row[Any]) -> MemberCounts | None:
     return MemberCounts(counts[Action.ADD], counts[Action.DELETE], run.unchanged_members, counts[Action.RESEND])
 
 
-def _all_records(connection: Connection, found: Sequence[Row[Any]]) -> list[RunRecord]:
+def _all_records(connection: Connection, rows: Sequence[Row[Any]]) -> list[RunRecord]:
     records: list[RunRecord] = []
-    for start in range(0, len(found), _BATCHES_AT_ONCE):
-        some = found[start : start + _BATCHES_AT_ONCE]
-        sums = _sums(connection, [run.run_id for run in some])
+    for start in range(0, len(rows), _RUNS_AT_ONCE):
+        chunk = rows[start : start + _RUNS_AT_ONCE]
+        sums = _sums(connection, [run.run_id for run in chunk])
         records += [
             _record(
                 run,
@@ -327,7 +326,7 @@ def _all_records(connection: Connection, found: Sequence[Row[Any]]) -> list[RunR
                 _members(connection, run),
                 _open_seconds(connection, run.run_id) if run.status == RunStatus.RUNNING else 0.0,
             )
-            for run in some
+            for run in chunk
         ]
     return records
 

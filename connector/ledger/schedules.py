@@ -1,4 +1,4 @@
-"""What is known of automatic orchestrations from one `connector start` to the next."""
+"""The state of automatic orchestrations from one `connector start` to the next."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +8,12 @@ from sqlalchemy import Row, delete, func, insert, select
 
 from connector.core.outcomes import RunStatus
 from connector.ledger.database import Database
-from connector.ledger.runs import REACHED_THEIR_END, as_text
+from connector.ledger.runs import COMPLETED, as_text
 from connector.ledger.tables import runs, schedules
 
 
 class ScheduleState(StrEnum):
-    """How far an automatic orchestration is."""
+    """The state of an automatic orchestration."""
 
     IDLE = "idle"
     WAITING = "waiting"
@@ -22,33 +22,36 @@ class ScheduleState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRecord:
-    """Where an orchestration stands under its target. `schedule` is the schedule in words, all times are UTC.
-
-    Whatever was due until `handled_until` has been started; `due_at` is the due time of what waits or runs.
-    """
+    """The schedule of an orchestration under its target, and its state. All times are UTC."""
 
     orchestration: str
+    """The name of the orchestration."""
     schedule: str
+    """The schedule in words."""
     handled_until: datetime
+    """Everything that was due until this time has been started."""
     state: ScheduleState = ScheduleState.IDLE
+    """The present state."""
     due_at: datetime | None = None
+    """The due time of the waiting or running execution."""
     started_at: datetime | None = None
+    """The start of the running execution."""
 
 
 class Schedules:
-    """Every method is one transaction."""
+    """The table of schedules. Each method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def all(self, target: str) -> list[ScheduleRecord]:
-        """What is known under a target."""
+        """Return the schedules under a target."""
         with self._database.reading() as connection:
-            found = connection.execute(select(schedules).where(schedules.c.target == target))
-            return [_record(row) for row in found.all()]
+            rows = connection.execute(select(schedules).where(schedules.c.target == target))
+            return [_record(row) for row in rows.all()]
 
     def write(self, target: str, record: ScheduleRecord) -> None:
-        """Keeps where an orchestration stands now."""
+        """Replace the record of an orchestration."""
         mine = (schedules.c.orchestration == record.orchestration) & (schedules.c.target == target)
         with self._database.writing() as connection:
             connection.execute(delete(schedules).where(mine))
@@ -64,15 +67,15 @@ class Schedules:
                 )
             )
 
-    def forget(self, target: str, orchestration: str) -> None:
-        """An orchestration is automatic no more: what will be due is counted anew if it ever is again."""
+    def delete(self, target: str, orchestration: str) -> None:
+        """Delete the record of an orchestration that is not automatic any more, so that its due times start afresh."""
         mine = (schedules.c.orchestration == orchestration) & (schedules.c.target == target)
         with self._database.writing() as connection:
             connection.execute(delete(schedules).where(mine))
 
-    def reached_an_end(self, target: str, orchestration: str, since: datetime) -> bool:
-        """Whether a run of an orchestration that began after `since` has ended by itself, well or not."""
-        ends = (*REACHED_THEIR_END, RunStatus.FAILED)
+    def has_ended(self, target: str, orchestration: str, since: datetime) -> bool:
+        """Return whether a run of an orchestration that started at or after `since` has completed or failed."""
+        ends = (*COMPLETED, RunStatus.FAILED)
         query = (
             select(runs.c.run_id)
             .where(runs.c.target == target, runs.c.orchestration == orchestration)
@@ -83,10 +86,10 @@ class Schedules:
             return connection.execute(query).one_or_none() is not None
 
     def completed(self, target: str) -> dict[str, datetime]:
-        """When a run of each orchestration last completed; runs that only tried something again do not count."""
+        """Return the end of the last completed run of each orchestration; retries do not count."""
         query = (
             select(runs.c.orchestration, func.max(runs.c.finished_at))
-            .where(runs.c.target == target, runs.c.retry_of.is_(None), runs.c.status.in_(REACHED_THEIR_END))
+            .where(runs.c.target == target, runs.c.retry_of.is_(None), runs.c.status.in_(COMPLETED))
             .where(runs.c.finished_at.is_not(None))
             .group_by(runs.c.orchestration)
         )

@@ -1,4 +1,4 @@
-"""Those who are to be forgotten, known by digests alone."""
+"""The suppression list: the digests of persons to whom no run sends anything, and the receipts."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,36 +12,36 @@ from connector.ledger.tables import receipts, suppressed
 
 
 class SuppressedPersons:
-    """Every method is one transaction."""
+    """The table of suppressed digests. Each method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, digests: Iterable[tuple[str, str]]) -> int:
-        """Adds digests (64 hex digits), each with its kind; gives how many were not on the list yet."""
+        """Add digests (64 hex digits), each with its kind; return the number of those that are new."""
         added, now = 0, as_text(datetime.now(UTC))
         with self._database.writing() as connection:
             for digest, kind in digests:
-                there = exists().where(suppressed.c.digest == digest, suppressed.c.kind == kind)
-                if not connection.execute(select(there)).scalar_one():
+                is_listed = exists().where(suppressed.c.digest == digest, suppressed.c.kind == kind)
+                if not connection.execute(select(is_listed)).scalar_one():
                     connection.execute(insert(suppressed).values(digest=digest, kind=kind, since=now))
                     added += 1
         return added
 
     def digests(self, *kinds: str) -> list[str]:
-        """All digests, each once, or those of some kinds."""
+        """Return all distinct digests, or those of some kinds."""
         query = select(suppressed.c.digest).distinct().order_by(suppressed.c.digest)
         if kinds:
             query = query.where(suppressed.c.kind.in_(kinds))
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
-    def keep_receipt(self, receipt: dict[str, Any]) -> None:
-        """Keeps what was found and done."""
+    def add_receipt(self, receipt: dict[str, Any]) -> None:
+        """Add the receipt of a suppression."""
         with self._database.writing() as connection:
             connection.execute(insert(receipts).values(at=as_text(datetime.now(UTC)), receipt=receipt))
 
     def receipts(self) -> list[dict[str, Any]]:
-        """All receipts, in their order."""
+        """Return all receipts, in order."""
         with self._database.reading() as connection:
             return list(connection.execute(select(receipts.c.receipt).order_by(receipts.c.id)).scalars())

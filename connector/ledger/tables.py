@@ -20,11 +20,11 @@ from sqlalchemy import (
 from connector.core.route import Action
 
 SCHEMA_VERSION = 6
-"""`upgrades` takes a ledger of an earlier version to this one."""
+"""`upgrades` upgrades a ledger of an earlier version to this one."""
 
 _NONE = text("0")
 _MANY = BigInteger().with_variant(Integer(), "sqlite")
-"""SQLite's integers are large as they are."""
+"""SQLite's integers have 64 bits anyway."""
 
 metadata = MetaData()
 
@@ -63,10 +63,10 @@ runs = Table(
     Column("unchanged_members", _MANY),
     Column("identical_value", JSON(none_as_null=True)),
 )
-"""`fingerprint` tells whether the orchestration has changed since; `holder` is the lock of the process that works on
-the run, or was the last to do so; `host` is where its stage is; `query_id` is what the warehouse's own history calls
-its query; `unchanged_members` are the identifiers of an audience that were in it before and stay, NULL for events;
-`identical_value` is what identical rows of one event add to values, a decimal number by currency.
+"""`fingerprint` changes when the orchestration does; `holder` is the lock of the process that works on the run, or was
+the last to do so; `host` is the machine with its stage; `query_id` is the id of its query in the warehouse's own
+history; `unchanged_members` counts the identifiers of an audience that were members before and stay, NULL for events;
+`identical_value` is the value that identical rows of one event add, a decimal number by currency.
 """
 
 files = Table(
@@ -79,8 +79,8 @@ files = Table(
     Column("digest", String, nullable=False),
     Column("columns", JSON(none_as_null=True)),
 )
-"""The files that a run has read, in order: bytes and their SHA-256 as they lay there, by which each is known again;
-`columns` are the names in its header line, NULL where they were not recorded.
+"""The files that a run has read, in order, with the size and SHA-256 of their bytes, by which they are recognised;
+`columns` are the names in the header line, NULL if they were not recorded.
 """
 
 batches = Table(
@@ -109,11 +109,11 @@ batches = Table(
     Column("settled_at", String),
     Column("figures", JSON(none_as_null=True)),
 )
-"""`resource_type` and `resource_id` name the resource of the destination that the batch goes to; `action` is what its
-requests do there; `id_types` are the identifier types of the members that they change, in order, NULL for events.
+"""`resource_type` and `resource_id` name the resource of the destination that the batch goes to; `action` is the action
+of its requests; `id_types` are the identifier types of the members that they change, in order, NULL for events.
 
-`sent_at` is when its first request left, `settled_at` when the fate of some of it last became known; `figures` is
-what was learnt of its events, where it was delivered whole.
+`sent_at` is the time of its first request, `settled_at` that of the last recorded outcome of a part; `figures` are the
+metrics of its events if it was delivered as a whole.
 """
 
 parts = Table(
@@ -129,10 +129,10 @@ parts = Table(
     Column("message", String),
     Column("figures", JSON(none_as_null=True)),
 )
-"""What was settled of batches whose events did not all fare alike: a stretch of events, and what became of them.
+"""The parts of batches whose events have different outcomes: a slice of events, and its outcome.
 
-A batch that was delivered whole has none. `reason`, `code` and `message` are those of rows that were left out,
-`figures` what was learnt of events that were delivered.
+A batch that was delivered as a whole has none. `reason`, `code` and `message` are those of excluded rows, `figures` the
+metrics of delivered events.
 """
 
 moments = Table(
@@ -143,8 +143,8 @@ moments = Table(
     Column("at", String, nullable=False),
     Column("what", String, nullable=False),
 )
-"""What happened to a run as a whole, in order: `started`, `asked` (the warehouse), `staged`, `resumed`, and the status
-that it ended with, for good or until it was resumed.
+"""The timeline of a run: `started`, `asked` (the warehouse accepted the query), `staged`, `resumed`, and the status
+with which it ended, finally or until it was resumed.
 """
 
 batch_keys = Table(
@@ -156,8 +156,9 @@ batch_keys = Table(
     Column("event_keys", LargeBinary, nullable=False),
     Column("persons", LargeBinary, nullable=False),
 )
-"""Of every batch that was sent, and sent in earnest: the 16 bytes of each event's key, in order, and whom each was
-about: for each event a number (2 bytes, little-endian), then of each person the first 8 bytes of the digest.
+"""For each batch that was sent, except in test runs: the keys of its events (16 bytes each), in order, and the persons
+that they are about: for each event a number (2 bytes, little-endian), then for each person the first 8 bytes of the
+digest.
 """
 
 locks = Table(
@@ -172,8 +173,8 @@ locks = Table(
     Column("since", String, nullable=False),
     Column("alive_at", Float, nullable=False),
 )
-"""Who is at work on an orchestration. `place` is the state folder of the process, `alive_at` its last sign of life,
-in Unix seconds by the clock of the ledger's server.
+"""The processes that work on orchestrations. `place` is the id of the state folder of the process, `alive_at` its last
+heartbeat in Unix seconds, by the clock of the ledger's server.
 """
 
 named_ids = Table(
@@ -188,8 +189,8 @@ named_ids = Table(
     Column("auto_tracking", Boolean),
     Column("known_at", String, nullable=False),
 )
-"""What was found or created at TikTok by its name: `kind` is `event_set` or `audience`; or an `event_source` that took
-a test event. `auto_tracking` is how an event set was last seen or switched.
+"""Remote objects that were found or created by name: `kind` is `event_set` or `audience`, or `event_source` for one
+that accepted a test event. `auto_tracking` is the last known state of that setting of an event set.
 """
 
 Index("runs_by_scope", runs.c.target, runs.c.api_url)
@@ -224,7 +225,7 @@ audiences = Table(
     Column("synced_at", String),
     UniqueConstraint("target", "api_url", "audience_id"),
 )
-"""The audiences whose members are known; `synced_at` is when a run last ended with all of them acknowledged."""
+"""The audiences whose members are stored; `synced_at` is when a run last ended with all changes acknowledged."""
 
 audience_accounts = Table(
     "audience_accounts",
@@ -234,8 +235,8 @@ audience_accounts = Table(
     Column("state", String, nullable=False),
     Column("run_id", String),
 )
-"""The ad accounts of an audience: one that is `served` has its members; one that is `waiting` was added, and gets them
-from the run `run_id` once that has staged them; one that is `left` was taken away and keeps what it had.
+"""The ad accounts of an audience: a `served` one has its members; a `waiting` one was added and gets them from the run
+`run_id` once that has staged them; one that has `left` was removed and keeps the members that it had.
 """
 
 members = Table(
@@ -248,8 +249,9 @@ members = Table(
     Column("doubtful", LargeBinary, nullable=False),
     Column("count", Integer, nullable=False),
 )
-"""The members of an audience, 32 bytes each and sorted: those that TikTok acknowledged, and the `doubtful`, of which a
-request was made and never answered. A share holds the digests of which the first six bits are its number.
+"""The members of an audience, sorted digests of 32 bytes each: those that the destination acknowledged, and the
+`doubtful` ones, whose request was never answered. `share` is the number of a partition: the first six bits of its
+digests.
 """
 
 member_changes = Table(
@@ -265,9 +267,9 @@ member_changes = Table(
     Column("id_types", LargeBinary, nullable=False),
     Column("digests", LargeBinary, nullable=False),
 )
-"""What the requests of a stretch of a batch add or delete, until it is settled into `members`: of each unit the number
-of its identifiers (2 bytes, little-endian), of each identifier the place of its type in ID_TYPES (1 byte) and the
-digest (32 bytes).
+"""The identifiers that the requests of a slice of a batch add or delete, until they are applied to `members`: for each
+unit the number of its identifiers (2 bytes, little-endian), for each identifier the position of its type in ID_TYPES
+(1 byte) and the digest (32 bytes).
 """
 
 audit = Table(
@@ -283,7 +285,7 @@ audit = Table(
     Column("run_id", String, index=True),
     Column("allowed", Boolean, nullable=False),
 )
-"""Who used the connector for what, and who wanted to; `orchestration` and `run_id` where it was about one."""
+"""The uses of commands, refused ones included; `orchestration` and `run_id` are set if it was about one."""
 
 suppressed = Table(
     "suppressed",
@@ -292,7 +294,7 @@ suppressed = Table(
     Column("kind", String, primary_key=True),
     Column("since", String, nullable=False),
 )
-"""The digests (64 hex digits) of those to be forgotten, and what each was made of."""
+"""The digests (64 hex digits) of suppressed persons, and the kind of identifier of each."""
 
 receipts = Table(
     "receipts",
@@ -301,7 +303,7 @@ receipts = Table(
     Column("at", String, nullable=False),
     Column("receipt", JSON, nullable=False),
 )
-"""What was found and done each time that somebody was to be forgotten."""
+"""The receipt of each suppression: the rows and members that were found and deleted."""
 
 schedules = Table(
     "schedules",
@@ -314,8 +316,8 @@ schedules = Table(
     Column("due_at", String),
     Column("started_at", String),
 )
-"""What `connector start` last did about each automatic orchestration. Whatever was due until `handled_until` has been
-started; `state` is `idle`, `waiting` or `running`, `due_at` the due time of what waits or runs.
+"""The state of each automatic orchestration. Everything that was due until `handled_until` has been started; `state` is
+`idle`, `waiting` or `running`, `due_at` the due time of the waiting or running execution.
 """
 
 failing = Table(
@@ -326,4 +328,4 @@ failing = Table(
     Column("run_id", String),
     Column("since", String, nullable=False),
 )
-"""Orchestrations whose last run failed, and which run was the first to."""
+"""The orchestrations whose last run failed, and the first run that failed."""

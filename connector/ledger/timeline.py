@@ -1,4 +1,4 @@
-"""When what happened to a run as a whole."""
+"""The timeline of a run."""
 
 from dataclasses import dataclass
 
@@ -10,28 +10,30 @@ from connector.ledger.tables import batches, moments, requests
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When (UTC, ISO 8601), and what: a word of the table `moments`, `first_request` or `last_answer`."""
+    """An entry of the timeline."""
 
     at: str
+    """UTC in ISO 8601."""
     what: str
+    """A word from the table `moments`, `first_request` or `last_answer`."""
 
 
 class Moments:
-    """The course of a run."""
+    """Reads timelines."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def of(self, run_id: str) -> list[Moment]:
-        """Everything known of a run's course, in order. A run of an earlier version has requests and answers only."""
+        """Return the timeline of a run, in order. A run of an earlier version has only requests and answers."""
         query = select(moments.c.at, moments.c.what).where(moments.c.run_id == run_id).order_by(moments.c.id)
         first = select(func.min(batches.c.sent_at)).where(batches.c.run_id == run_id)
         last = select(func.max(requests.c.answered_at)).where(requests.c.run_id == run_id)
         with self._database.reading() as connection:
-            found = [Moment(row.at, row.what) for row in connection.execute(query)]
+            entries = [Moment(row.at, row.what) for row in connection.execute(query)]
             sent, answered = connection.execute(first).scalar_one(), connection.execute(last).scalar_one()
         if sent:
-            found.append(Moment(sent, "first_request"))
+            entries.append(Moment(sent, "first_request"))
         if answered:
-            found.append(Moment(answered, "last_answer"))
-        return sorted(found, key=lambda one: one.at)
+            entries.append(Moment(answered, "last_answer"))
+        return sorted(entries, key=lambda entry: entry.at)

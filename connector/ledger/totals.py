@@ -1,4 +1,4 @@
-"""Sums over all runs, for whoever watches them."""
+"""Sums over all runs, for monitoring."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,39 +11,50 @@ from connector.ledger.tables import batches, runs
 
 @dataclass(frozen=True, slots=True)
 class RunTotals:
-    """The runs of an orchestration that have this status."""
+    """Sums over the runs of an orchestration with one status."""
 
     orchestration: str
+    """The name of the orchestration."""
     status: str
+    """The status of the runs."""
     runs: int
+    """The number of runs."""
     seconds: float
+    """Their total duration."""
     requests_sent: int
+    """Requests that were sent."""
     requests_retried: int
+    """Those of the requests that repeated an earlier one."""
     rejected: int
+    """Rejected rows."""
     skipped: int
+    """Skipped rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowTotals:
-    """Of all runs of an orchestration: rows that were delivered, and that are still to be."""
+    """Sums of rows over all runs of an orchestration."""
 
     orchestration: str
+    """The name of the orchestration."""
     delivered: int
+    """Delivered rows."""
     pending: int
+    """Pending rows."""
 
 
 class Totals:
-    """Every method is one transaction; it reads as many rows as there are runs, or batches."""
+    """Reads sums. Each method is one transaction, and reads as many rows as there are runs or batches."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def of_runs(self, target: str) -> list[RunTotals]:
-        """The runs under a target, by orchestration and status."""
+        """Return the sums over the runs under a target, by orchestration and status."""
         kinds = (self._sum_of("rejects"), self._sum_of("skips"))
         counted = (runs.c.seconds, runs.c.requests_sent, runs.c.requests_retried, *kinds)
         query = (
-            select(runs.c.orchestration, runs.c.status, func.count(), *(_total(one) for one in counted))
+            select(runs.c.orchestration, runs.c.status, func.count(), *(_total(column) for column in counted))
             .where(runs.c.target == target)
             .group_by(runs.c.orchestration, runs.c.status)
         )
@@ -55,7 +66,7 @@ class Totals:
         ]
 
     def of_rows(self, target: str) -> list[RowTotals]:
-        """The rows of all runs under a target, by orchestration."""
+        """Return the sums of the rows of all runs under a target, by orchestration."""
         settled = batches.c.delivered_rows + batches.c.refused_rows + batches.c.skipped_rows
         query = (
             select(runs.c.orchestration, _total(batches.c.delivered_rows), _total(batches.c.rows - settled))
@@ -67,10 +78,10 @@ class Totals:
             return [RowTotals(name, int(done), int(left)) for name, done, left in connection.execute(query).all()]
 
     def _sum_of(self, kind: str) -> ColumnElement[Any]:
-        """The sum of a run's counts by reason."""
+        """Return the sum of a run's counts by reason."""
         each = func.json_each_text if self._database.is_shared else func.json_each
-        found = each(runs.c[kind]).table_valued("key", "value")
-        return select(func.sum(cast(found.c.value, BigInteger))).select_from(found).scalar_subquery()
+        counts = each(runs.c[kind]).table_valued("key", "value")
+        return select(func.sum(cast(counts.c.value, BigInteger))).select_from(counts).scalar_subquery()
 
 
 def _total(column: ColumnElement[Any]) -> ColumnElement[Any]:

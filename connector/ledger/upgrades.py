@@ -1,4 +1,4 @@
-"""Brings the tables of an older ledger up to date, in one transaction; what it holds stays."""
+"""Upgrade the tables of an older ledger in one transaction, and keep its data."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -22,11 +22,11 @@ from connector.ledger.tables import (
 Transaction = Callable[[], AbstractContextManager[Connection]]
 
 _ONE_AT_A_TIME = 7_190_811_842_663_325
-"""A number of this product's own, by which PostgreSQL lets one process upgrade after the other."""
+"""The key of the advisory lock by which PostgreSQL lets one process upgrade at a time."""
 
 
 def bring_up_to_date(reading: Transaction, writing: Transaction) -> None:
-    """Makes the tables, or changes them. Raises ConnectorError for a ledger that a newer version wrote."""
+    """Create or upgrade the tables. Raises ConnectorError for a ledger of a newer version."""
     with reading() as connection:
         if _version(connection) == SCHEMA_VERSION:
             return
@@ -37,7 +37,7 @@ def bring_up_to_date(reading: Transaction, writing: Transaction) -> None:
 
 
 def _version(connection: Connection) -> int:
-    """0 where there is no ledger yet."""
+    """Return the schema version; 0 if there is no ledger yet."""
     if not inspect(connection).has_table(schema_version.name):
         return 0
     return connection.execute(select(schema_version.c.version)).scalar() or 0
@@ -46,7 +46,7 @@ def _version(connection: Connection) -> int:
 def _upgrade(connection: Connection, version: int) -> None:
     if version > SCHEMA_VERSION:
         raise ConnectorError(
-            f"The ledger has schema version {version}, and this connector knows versions up to {SCHEMA_VERSION}: "
+            f"The ledger has schema version {version}, but this connector supports versions up to {SCHEMA_VERSION}: "
             "update the connector."
         )
     for step in _STEPS[version - 1 : SCHEMA_VERSION - 1] if version else ():
@@ -59,11 +59,11 @@ def _upgrade(connection: Connection, version: int) -> None:
 
 
 def _to_version_2(connection: Connection) -> None:
-    """Delivered keys, locks, retried runs, the files that were read, and what became of parts of batches."""
+    """Add delivered keys, locks, retries, files and the outcomes of parts of batches."""
     _add(connection, runs, "row_limit", "retry_of", "retry_reason", "fingerprint", "holder", "host", "query_id")
     _add(connection, batches, "skipped_events", "skipped_rows", "sent_at", "settled_at")
     _add(connection, parts, "state", "reason", "code", "message")
-    # When a batch was first sent was not kept; it was not before its run began.
+    # Version 1 did not record when a batch was first sent; it was not before its run started.
     began = select(runs.c.started_at).where(runs.c.run_id == batches.c.run_id).scalar_subquery()
     connection.execute(update(batches).where(batches.c.state != "pending").values(sent_at=began))
     if connection.dialect.name == "postgresql":
@@ -72,21 +72,21 @@ def _to_version_2(connection: Connection) -> None:
 
 
 def _to_version_3(connection: Connection) -> None:
-    """Audiences, and what was learnt of delivered events; tables that are made anew need no step of their own."""
+    """Add audiences and the metrics of delivered events. New tables need no step of their own."""
     _add(connection, runs, "unchanged_members")
     _add(connection, batches, "members", "delivered_members", "figures")
     _add(connection, parts, "figures")
 
 
 def _to_version_4(connection: Connection) -> None:
-    """What identical rows add to values, and the columns of files, of which version 1 has no table yet."""
+    """Add the value of identical rows, and the columns of files, for which version 1 has no table yet."""
     _add(connection, runs, "identical_value")
     if inspect(connection).has_table(files.name):
         _add(connection, files, "columns")
 
 
 def _to_version_5(connection: Connection) -> None:
-    """Ad accounts of audiences: those that runs have sent to until now are taken to have the members."""
+    """Add ad accounts of audiences; those that runs have sent to so far count as having the members."""
     if not inspect(connection).has_table(audiences.name):
         return
     audience_accounts.create(connection)
@@ -97,7 +97,7 @@ def _to_version_5(connection: Connection) -> None:
 
 
 def _to_version_6(connection: Connection) -> None:
-    """Split what batches of an audience do, which was one text such as "add EMAIL_SHA256,PHONE_SHA256"."""
+    """Split the operation of audience batches, which was one text such as "add EMAIL_SHA256,PHONE_SHA256"."""
     for before, after in (("event_source", "resource_type"), ("event_source_id", "resource_id")):
         connection.execute(text(f"ALTER TABLE {batches.name} RENAME COLUMN {before} TO {after}"))
     _add(connection, batches, "action", "id_types")

@@ -66,7 +66,7 @@ def forget_person(project: Project, person: Person) -> dict[str, Any]:
             "audiences": list(remove_from_audiences(project, ledger, [one.digest for one in digests])),
             "notes": [*NOTES, *_under_way(ledger)],
         }
-        ledger.suppressed.keep_receipt(receipt)
+        ledger.suppressed.add_receipt(receipt)
     return receipt
 
 

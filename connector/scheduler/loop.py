@@ -96,7 +96,7 @@ class SchedulerLoop:
     def apply_plan(self, now: datetime) -> None:
         """Replace the schedules by those of the files as they were last loaded."""
         for name in self._tracker.replace_schedules(self._watcher.plan.schedules, now):
-            self._ledger.schedules.forget(self._target, name)
+            self._ledger.schedules.delete(self._target, name)
             self._saved_records.pop(name, None)
         self._save_records()
 
@@ -161,7 +161,7 @@ class SchedulerLoop:
             name, since = record.orchestration, record.started_at
             if name in self._processes or self._is_held(name):
                 continue
-            if since and self._ledger.schedules.reached_an_end(self._target, name, since):
+            if since and self._ledger.schedules.has_ended(self._target, name, since):
                 self._tracker.finish(name)
             else:
                 self._tracker.requeue(name)

@@ -39,9 +39,7 @@ def test_a_damaged_file_is_named_and_holds_up_nothing(done: tuple[Shop, str], tm
     file.write_bytes(DAMAGES[name](file.read_bytes()))
     rejects = inside("rejects", run_id, project=made.directory)
     assert (rejects.code, len(rejects.stdout.splitlines())) == (1, 1)
-    assert rejects.sentence.startswith(
-        f"Rows that were left out are kept in {file.parent}, and a file there is damaged"
-    )
+    assert rejects.sentence.startswith(f"The excluded rows cannot be read: a file in {file.parent} is damaged.")
     for command in (
         ["runs", "show", run_id],
         ["report", run_id, "-o", str(tmp_path / "report.html")],

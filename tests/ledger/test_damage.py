@@ -15,7 +15,7 @@ from tests.cli.shop import NAME, Shop
 from tests.cli.test_corrupt_stage import Half, flip, half_sent
 from tests.cli.tiktok import serving
 
-PUT_BACK = "put it back from a backup"
+PUT_BACK = "restore it from a backup"
 
 
 @pytest.fixture(scope="module")

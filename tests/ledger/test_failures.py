@@ -15,8 +15,8 @@ from tests.ledger.runs import writing
 from tests.postgres import Postgres
 
 PASSWORD = "opensesame"
-NOT_A_LEDGER = re.escape("The ledger is a file (sqlite:///PATH) or PostgreSQL (postgresql://…), and nothing else.")
-NOT_KNOWN = "SQLAlchemy does not know the ledger's URL."
+NOT_A_LEDGER = re.escape("Invalid URL in `ledger`: use a file (sqlite:///PATH) or PostgreSQL (postgresql://…).")
+NOT_KNOWN = "Invalid URL in `ledger`: use sqlite:///PATH or postgresql://…"
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_ledger_of_a_newer_version(project: Shop) -> None:
     with open_ledger(f"sqlite:///{project.state / 'ledger.sqlite'}") as ledger, writing(ledger) as connection:
         connection.execute(update(schema_version).values(version=SCHEMA_VERSION + 1))
     assert refused(inside("run", NAME, project=project.directory)) == (
-        f"The ledger has schema version {SCHEMA_VERSION + 1}, and this connector knows versions up to "
+        f"The ledger has schema version {SCHEMA_VERSION + 1}, but this connector supports versions up to "
         f"{SCHEMA_VERSION}: update the connector."
     )
 

@@ -230,7 +230,7 @@ def gives_a_sign(ledger: Ledger) -> None:
 
 
 def test_whoever_holds_it_gives_signs_of_life(ledger: Ledger, here: Path, there: Path) -> None:
-    with RunLock(ledger.database, here, *NAMES, seconds_between_signs=0.02):
+    with RunLock(ledger.database, here, *NAMES, seconds_between_heartbeats=0.02):
         set_back(ledger, 10 * SECONDS_UNTIL_DEAD)
         gives_a_sign(ledger)
         refused(ledger, there)
@@ -252,7 +252,7 @@ def test_a_ledger_that_goes_away_and_comes_back_costs_nobody_the_lock(
 ) -> None:
     url = postgres.new_database()
     with open_ledger(url) as ledger:
-        with RunLock(ledger.database, here, *NAMES, seconds_between_signs=0.02) as lock:
+        with RunLock(ledger.database, here, *NAMES, seconds_between_heartbeats=0.02) as lock:
             begins(ledger, lock)
             with unreachable(postgres, url):
                 with pytest.raises(ConnectorError, match="The ledger could not be read"):

@@ -12,21 +12,21 @@ STORES = RemoteKey("event_set", "production", "https://business-api.tiktok.com",
 
 def test_an_id_is_known_by_its_name_from_then_on(ledger: Ledger) -> None:
     assert ledger.named.find(STORES) is None
-    ledger.named.keep(STORES, "123", auto_tracking=True)
+    ledger.named.store(STORES, "123", auto_tracking=True)
     found = ledger.named.find(STORES)
     assert found and (found.id, found.auto_tracking) == ("123", True)
 
 
 def test_the_last_id_of_a_name_holds_until_it_is_forgotten(ledger: Ledger) -> None:
-    ledger.named.keep(STORES, "123")
-    ledger.named.keep(STORES, "456")
+    ledger.named.store(STORES, "123")
+    ledger.named.store(STORES, "456")
     found = ledger.named.find(STORES)
     assert found and (found.id, found.auto_tracking) == ("456", None)
-    ledger.named.forget(STORES)
+    ledger.named.delete(STORES)
     assert ledger.named.find(STORES) is None
 
 
 @pytest.mark.parametrize("part", ["kind", "target", "api_url", "advertiser_id", "name"])
 def test_what_is_known_in_one_place_counts_in_no_other(ledger: Ledger, part: str) -> None:
-    ledger.named.keep(STORES, "123")
+    ledger.named.store(STORES, "123")
     assert ledger.named.find(replace(STORES, **{part: "other"})) is None

@@ -110,7 +110,7 @@ def _kept(
     if not audience.audience_id:
         raise ConfigurationError(f'TikTok created the audience "{copy.name}" but gave no id for it: look for it there.')
     if destination.api_url != SIMULATOR:
-        ledger.named.keep(_place(destination, target, copy.name, copy.advertiser_ids), audience.audience_id)
+        ledger.named.store(_place(destination, target, copy.name, copy.advertiser_ids), audience.audience_id)
         name = copy.name or audience.name
         ledger.members.audience(Scope(target, destination.api_url), audience.audience_id, name, copy.advertiser_ids)
     return _copy(ledger, destination, target, audience, copy.advertiser_ids)

@@ -54,12 +54,12 @@ def members_known(ledger: Ledger) -> Known:
 
 def _share_lookup(ledger: Ledger) -> Callable[[int, str, int], MemberPartition]:
     """Return a lookup of shares, which reads a small audience in one query when it is first asked for."""
-    small = cache(lambda audience: ledger.members.all_shares(audience, SMALL_AUDIENCE))
+    small = cache(lambda audience: ledger.members.all_partitions(audience, SMALL_AUDIENCE))
 
     def lookup(audience: int, id_type: str, share: int) -> MemberPartition:
         shares = small(audience)
         if shares is None:
-            return ledger.members.share(audience, id_type, share)
+            return ledger.members.partition(audience, id_type, share)
         return shares.get((id_type, share), MemberPartition())
 
     return lookup
@@ -90,7 +90,7 @@ def _settle(ledger: Ledger, audience: int, folder: Path) -> None:
     _apply(ledger, audience, files)
     files.remove()
     if last:
-        ledger.members.settled(audience, last)
+        ledger.members.applied(audience, last)
 
 
 def _apply(ledger: Ledger, audience: int, files: DigestPartitions) -> None:
@@ -104,10 +104,10 @@ def _apply(ledger: Ledger, audience: int, files: DigestPartitions) -> None:
         changed[id_type, share] = after = _after(lookup(audience, id_type, share), changes)
         size += len(after.digests) + len(after.doubtful)
         if size >= SMALL_AUDIENCE * DIGEST_BYTES:
-            ledger.members.keep(audience, changed)
+            ledger.members.replace(audience, changed)
             changed, size = {}, 0
     if changed:
-        ledger.members.keep(audience, changed)
+        ledger.members.replace(audience, changed)
 
 
 def _share_out(files: DigestPartitions, settled: AcknowledgedChange) -> None:

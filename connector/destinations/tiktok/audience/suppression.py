@@ -117,7 +117,7 @@ def _members(
     found = []
     for digest in digests:
         one = _digests([digest])
-        share = ledger.members.share(audience.key, id_type, int(one[0, 0]) >> 2)
+        share = ledger.members.partition(audience.key, id_type, int(one[0, 0]) >> 2)
         there = np.concatenate([digests_from(share.digests), digests_from(share.doubtful)])
         if (id_type, digest) in changed or KeySet(keys_of(there)).has(keys_of(one)).any():
             found.append(one)
@@ -147,10 +147,10 @@ def _batch(audience: AudienceRecord, id_type: str, digests: Digests) -> Batch:
 
 def _forget(ledger: Ledger, audience: AudienceRecord, id_type: str, digest: Digests) -> None:
     share, gone = int(digest[0, 0]) >> 2, KeySet(keys_of(digest))
-    before = ledger.members.share(audience.key, id_type, share)
+    before = ledger.members.partition(audience.key, id_type, share)
     kept = [digests_from(some) for some in (before.digests, before.doubtful)]
     left = [some[~gone.has(keys_of(some))].tobytes() for some in kept]
-    ledger.members.keep(audience.key, {(id_type, share): MemberPartition(*left)})
+    ledger.members.replace(audience.key, {(id_type, share): MemberPartition(*left)})
 
 
 def _digests(texts: Sequence[str]) -> Digests:

@@ -85,7 +85,7 @@ def check_writing(project: Project, destination: EventsSettings, event_set_id: s
         answer = repeat(lambda: client.attempt(batch))
     if answer.verdict is Verdict.ACCEPTED:
         with ledger_of(project) as ledger:
-            ledger.named.keep(proof_of(destination, project.target, route), route.resource_id)
+            ledger.named.store(proof_of(destination, project.target, route), route.resource_id)
         sentence = f"TikTok took one test event ({name}, code {code}); it shows under Test Events."
         return Check(WRITING, Outcome.PASSED, sentence)
     passing = answer.verdict in {Verdict.RETRY, Verdict.THROTTLED, Verdict.UNKNOWN}

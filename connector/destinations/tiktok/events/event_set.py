@@ -45,7 +45,7 @@ def forget_what_is_gone(ledger: Ledger, place: RemoteKey, found: EventSetPlan) -
     """An id that is kept, and is that of the event set no longer, is kept no more."""
     known = ledger.named.find(place)
     if known and (found.found is None or found.found.event_set_id != known.id):
-        ledger.named.forget(place)
+        ledger.named.delete(place)
 
 
 def kept_id(project: Project, destination: EventsSettings, ledger: Ledger | None = None) -> str | None:
@@ -114,7 +114,7 @@ def _settle(at: RunContext, destination: EventsSettings, place: RemoteKey, conse
         found = look_for(at.project, account, destination)
         consent.require(found.changes)
         event_set = found.carry_out(EventSources(account, destination.advertiser_id))
-    at.ledger.named.keep(place, event_set.event_set_id, auto_tracking=event_set.auto_tracking)
+    at.ledger.named.store(place, event_set.event_set_id, auto_tracking=event_set.auto_tracking)
     if found.changes:
         at.observer.note(f"The offline event set {event_set} is ready.")
 
