@@ -29,7 +29,7 @@ from connector.ledger.delivered import Since
 from connector.ledger.ledger import open_ledger
 from connector.ledger.records import NewRun, Scope
 from connector.ledger.tables import batch_keys, batches
-from connector.staging.skip_delivered import leave_out_known
+from connector.staging.skip_delivered import skip_delivered
 from connector.staging.storage.deletion_mask import DeletionMask
 from connector.staging.storage.key_file import KeyFile
 from connector.staging.storage.open_files import OpenFiles
@@ -165,7 +165,7 @@ def find(place: Path) -> dict[str, float]:
     since = Since(datetime.now(UTC) - timedelta(days=28), None)
     started = perf_counter()
     with open_ledger(f"sqlite:///{place / 'ledger.sqlite'}") as ledger:
-        steps = leave_out_known(
+        steps = skip_delivered(
             directory, keys, batches_, DeletionMask(keys), lambda: ledger.delivered.known(_SCOPE, since)
         )
         found = sum(step.skips.total() for step in steps)

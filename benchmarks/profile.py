@@ -42,15 +42,18 @@ CALLS = {
         "connector.staging.sending:payload",
         "connector.destinations.tiktok.client:request_body",
     ],
-    "send: keys and figures to keep": ["connector.staging.sending:keys_of", "connector.staging.sending:figures_of"],
+    "send: keys and figures to keep": [
+        "connector.staging.sending:batch_keys",
+        "connector.staging.sending:batch_metrics",
+    ],
     "send: last look at each body": ["connector.destinations.tiktok.client:breach_of_events"],
     "send: HTTP": ["connector.destinations.tiktok.transport:Transport.post"],
     "modules imported meanwhile": ["builtins:__import__"],
 }
 STEPS = {
     READ: ["connector.sources.duckdb:DuckDBResult.batches"],
-    "stage: events in several slices settled": ["connector.staging.stage:settle"],
-    "stage: events delivered before found": ["connector.staging.stage:leave_out_known"],
+    "stage: events in several slices settled": ["connector.staging.stage:deduplicate"],
+    "stage: events delivered before found": ["connector.staging.stage:skip_delivered"],
 }
 LEDGER = ("connector.ledger.batches:Batches", "connector.ledger.runs:Runs", "connector.ledger.files:Files")
 _THREADS = "threading:Thread.run"

@@ -51,7 +51,7 @@ def bodies(table: pa.Table, compiled: CompiledTransform, threads: int) -> Iterat
     for part in hash_rows(table.to_batches(BATCH_ROWS), compiled, threads=threads):
         for events in part.events:
             yield from map(_body, cutter.add(events))
-    yield from map(_body, cutter.rest())
+    yield from map(_body, cutter.drain())
 
 
 def row_by_row(rows: Iterable[dict[str, Any]], settings: Settings) -> int:

@@ -28,11 +28,11 @@ from connector.destinations.setting_notes import unmapped_columns
 from connector.errors import ConfigurationError, Problem
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import OpenBatch, RunRecord, Scope
-from connector.staging.delivered_keys import keep_until, known_keys
-from connector.staging.recheck import leave_out_delivered, leave_out_suppressed
+from connector.staging.delivered_keys import delivered_keys, key_expiry
+from connector.staging.recheck import recheck_delivered, recheck_suppressed
 from connector.staging.sending import BatchCodec, EventCodec
-from connector.staging.skip_delivered import Known
-from connector.staging.skip_suppressed import forgotten_by
+from connector.staging.skip_delivered import DeliveredKeys
+from connector.staging.skip_suppressed import suppression_filter
 from connector.staging.stage import stage
 from connector.staging.staged import Staged
 from connector.transform.binding import Binding
@@ -141,12 +141,12 @@ class EventDestination:
             rows,
             context.directory,
             context.compiler.compiled.rules,
-            known=self._known(
+            delivered_keys=self._delivered_keys(
                 context.ledger, targets, context.run_id, context.test_event_code, resend_unknown=context.resend_unknown
             ),
-            forgotten=forgotten_by(context.ledger),
-            read=context.on_read,
-            early=context.streaming,
+            suppressed=suppression_filter(context.ledger),
+            on_progress=context.on_read,
+            streaming=context.streaming,
         )
 
     def confirm(self, staged: Staged, limit: int | None, confirmation: Confirmation, *, allow_empty: bool) -> None:
@@ -161,23 +161,23 @@ class EventDestination:
     def recheck(self, context: RunContext, targets: EventTargets, record: RunRecord, *, resend_unknown: bool) -> None:
         """See `Destination.recheck`: skip what another run delivered since, and people suppressed since."""
         directory = context.directory(record.run_id)
-        leave_out_suppressed(context.ledger, record.run_id, directory)
+        recheck_suppressed(context.ledger, record.run_id, directory)
         code = record.test_event_code
-        known = self._known(context.ledger, targets, record.run_id, code, resend_unknown=resend_unknown)
-        leave_out_delivered(context.ledger, record.run_id, directory, known)
+        keys = self._delivered_keys(context.ledger, targets, record.run_id, code, resend_unknown=resend_unknown)
+        recheck_delivered(context.ledger, record.run_id, directory, keys)
 
-    def _known(
+    def _delivered_keys(
         self, ledger: Ledger, targets: EventTargets, run_id: str | None, code: str | None, *, resend_unknown: bool
-    ) -> Known:
+    ) -> DeliveredKeys:
         """Return the keys that other runs than this delivered, or may have."""
-        return known_keys(
+        return delivered_keys(
             ledger,
             targets.scope,
             max_age_days=self.settings.max_age_days,
             resend_window=self.capabilities.resend_window,
             test_event_code=code,
             resend_unknown=resend_unknown,
-            but=run_id,
+            except_run=run_id,
         )
 
     def refuse_unready(self, orchestration: str, rules: EventRules) -> None:
@@ -188,7 +188,7 @@ class EventDestination:
 
     def codec(self, targets: EventTargets, test_event_code: str | None) -> BatchCodec:
         """See `Destination.codec`."""
-        return EventCodec(keep_until(self.settings.max_age_days, test_event_code))
+        return EventCodec(key_expiry(self.settings.max_age_days, test_event_code))
 
     def checklist(self, route: Route) -> str:
         """See `Destination.checklist`."""
@@ -208,10 +208,10 @@ class EventDestination:
         self, ledger: Ledger, project: Project, first: HashedRows, compiler: EventCompiler, rows: int, code: str | None
     ) -> Preview:
         """See `Destination.preview`."""
-        forgotten = forgotten_by(ledger)
-        events, suppressed = _without(first, forgotten)
-        excluded = forgotten.without(pa.concat_tables([first.left_out, *suppressed]).sort_by("row").slice(0, rows))
-        return Preview(self._bodies(events, rows, code), excluded)
+        suppressed = suppression_filter(ledger)
+        events, excluded = _split_suppressed(first, suppressed)
+        rows_shown = suppressed.redact(pa.concat_tables([first.left_out, *excluded]).sort_by("row").slice(0, rows))
+        return Preview(self._bodies(events, rows, code), rows_shown)
 
     def _bodies(self, events: list[HashedEvents], rows: int, test_event_code: str | None) -> list[dict[str, Any]]:
         """Return the first `rows` events as objects like those that requests carry, by event source."""
@@ -253,11 +253,11 @@ def check_event_name(project: Project, settings: BaseEventSettings) -> None:
     raise ConfigurationError([Problem(message, *place)])
 
 
-def _without(first: HashedRows, forgotten: SuppressionFilter) -> tuple[list[HashedEvents], list[pa.Table]]:
+def _split_suppressed(first: HashedRows, suppressed: SuppressionFilter) -> tuple[list[HashedEvents], list[pa.Table]]:
     """Return the events that would be sent, and the rows of those about suppressed people."""
-    kept, left_out = [], []
+    sent, excluded = [], []
     for events in first.events:
-        about = forgotten.among(events.table)
-        kept.append(HashedEvents(events.route, events.table.filter(pa.array(~about))))
-        left_out.append(left_out_rows(events.table.filter(pa.array(about)), outcome="skipped", reason=Skip.SUPPRESSED))
-    return kept, left_out
+        flags = suppressed.match_events(events.table)
+        sent.append(HashedEvents(events.route, events.table.filter(pa.array(~flags))))
+        excluded.append(left_out_rows(events.table.filter(pa.array(flags)), outcome="skipped", reason=Skip.SUPPRESSED))
+    return sent, excluded

@@ -13,7 +13,7 @@ from connector.errors import TooManyRejects
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of
 from connector.runs.extract import cautions, has_input
-from connector.runs.files import file_notes, files_before
+from connector.runs.files import file_notes, sent_files
 from connector.runs.job import Job, job_and_changes
 from connector.runs.phone_regions import region_questions
 from connector.runs.result import OpenResult, open_result
@@ -92,7 +92,7 @@ def plan_orchestration(project: Project, name: str) -> Plan:
             project.directory,
             limit=job.orchestration.limit,
             test_event_code=job.orchestration.test_event_code,
-            before=files_before(ledger, job, project.target, job.orchestration.test_event_code),
+            sent_files=sent_files(ledger, job, project.target, job.orchestration.test_event_code),
         ) as result,
     ):
         targets = job.destination.forecast(project, ledger)

@@ -11,7 +11,7 @@ from connector.config.project import Project
 from connector.ledger.project_ledger import ledger_of
 from connector.privacy.access import check_access
 from connector.runs.extract import cautions
-from connector.runs.files import refuse_wrong
+from connector.runs.files import refuse_faulty_files
 from connector.runs.job import Job, current_job
 from connector.runs.result import OpenResult, open_result
 from connector.runs.row_limits import failure_of_slice
@@ -87,7 +87,7 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
 def _notes(project: Project, job: Job, result: OpenResult) -> tuple[str, ...]:
     notes = cautions(project, job, result.schema)
     if result.reading:
-        refuse_wrong(result.reading)
+        refuse_faulty_files(result.reading)
         notes += result.reading.notes
     return tuple(notes)
 

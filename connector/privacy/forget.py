@@ -1,4 +1,4 @@
-"""Somebody is to be forgotten: found in what was sent, kept from being sent again, and said so in a receipt."""
+"""Somebody is to be suppressed: found in what was sent, kept from being sent again, and said so in a receipt."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -50,7 +50,7 @@ def forget_person(project: Project, person: Person) -> dict[str, Any]:
     """
     grant = check_access(project, "forget", None)
     digests = digests_of(project, person)
-    forgotten = SuppressionFilter(one.digest for one in digests)
+    suppressed = SuppressionFilter(one.digest for one in digests)
     with ledger_of(project) as ledger:
         grant.record(ledger)
         new = ledger.suppressed.add((one.digest, one.kind) for one in digests)
@@ -60,9 +60,9 @@ def forget_person(project: Project, person: Person) -> dict[str, Any]:
             "target": project.target,
             "digests": [{"kind": one.kind, "digest": one.digest} for one in digests],
             "new_on_the_list": new,
-            "sent": list(_sent(ledger, forgotten)),
-            "staged": list(_staged(project, ledger, forgotten)),
-            "left_out": list(_left_out(project, forgotten)),
+            "sent": list(_sent(ledger, suppressed)),
+            "staged": list(_staged(project, ledger, suppressed)),
+            "left_out": list(_left_out(project, suppressed)),
             "audiences": list(remove_from_audiences(project, ledger, [one.digest for one in digests])),
             "notes": [*NOTES, *_under_way(ledger)],
         }
@@ -107,44 +107,44 @@ def _of_phone(number: str, regions: tuple[str, ...]) -> list[PersonDigest]:
     return list(found.pop())
 
 
-def _sent(ledger: Ledger, forgotten: SuppressionFilter) -> Iterator[dict[str, Any]]:
+def _sent(ledger: Ledger, suppressed: SuppressionFilter) -> Iterator[dict[str, Any]]:
     """By run, the keys of the events that were about the person and that a request has left with."""
     for run_id in ledger.delivered.runs_with_keys():
-        keys = [key for kept in ledger.delivered.kept(run_id) for key in _keys_about(*kept, forgotten)]
+        keys = [key for kept in ledger.delivered.kept(run_id) for key in _keys_about(*kept, suppressed)]
         if keys:
             run = ledger.runs.get(run_id)
             yield {**_named(run), "started_at": run.started_at, "events": len(keys), "event_keys": keys}
 
 
-def _keys_about(event_keys: bytes, persons: bytes, forgotten: SuppressionFilter) -> Iterator[str]:
+def _keys_about(event_keys: bytes, persons: bytes, suppressed: SuppressionFilter) -> Iterator[str]:
     events = len(event_keys) // _KEY_BYTES
     counts = np.frombuffer(persons[: events * _NUMBER_BYTES], "<u2").astype(np.int64)
-    for place in np.flatnonzero(forgotten.of_persons(persons[events * _NUMBER_BYTES :], counts)):
+    for place in np.flatnonzero(suppressed.match_persons(persons[events * _NUMBER_BYTES :], counts)):
         yield event_keys[place * _KEY_BYTES : (place + 1) * _KEY_BYTES].hex()
 
 
-def _staged(project: Project, ledger: Ledger, forgotten: SuppressionFilter) -> Iterator[dict[str, Any]]:
+def _staged(project: Project, ledger: Ledger, suppressed: SuppressionFilter) -> Iterator[dict[str, Any]]:
     """By run that can go on from this folder, how many open events are about the person: they will be skipped."""
     for run in ledger.runs.unfinished():
         directory = run_directory(project, run.run_id)
         with suppress(CorruptStage):  # such a run sends nothing: another reads its rows again
-            if run.begun and directory.exists() and (events := _open_events(ledger, run.run_id, directory, forgotten)):
+            if run.begun and directory.exists() and (events := _open_events(ledger, run.run_id, directory, suppressed)):
                 yield {**_named(run), "events": events}
 
 
-def _open_events(ledger: Ledger, run_id: str, directory: Path, forgotten: SuppressionFilter) -> int:
+def _open_events(ledger: Ledger, run_id: str, directory: Path, suppressed: SuppressionFilter) -> int:
     found = 0
     with StageReader(directory) as stage:
         for batch in ledger.batches.open(run_id):
-            about = forgotten.among(stage.events(batch.record.file, batch.record.place))
+            about = suppressed.match_events(stage.events(batch.record.file, batch.record.place))
             found += sum(int(about[first : first + count].sum()) for first, count in batch.gaps())
     return found
 
 
-def _left_out(project: Project, forgotten: SuppressionFilter) -> Iterator[dict[str, Any]]:
+def _left_out(project: Project, suppressed: SuppressionFilter) -> Iterator[dict[str, Any]]:
     """By run, the rows kept in this folder that held a digest of the person and hold none any more."""
     for directory in sorted(runs_directory(project).glob("*/")):
-        if rows := change_excluded_rows(directory, forgotten.rows, forgotten.without):
+        if rows := change_excluded_rows(directory, suppressed.match_rows, suppressed.redact):
             yield {"run_id": directory.name, "rows": rows}
 
 

@@ -20,7 +20,7 @@ from connector.ledger.timeline import Moment
 from connector.reporting.run_history import worked_on_by
 from connector.reporting.trend import Trend, trend_of
 from connector.reporting.visibility import no_rows, visible_by
-from connector.staging.event_metrics import EventMetrics, added_up
+from connector.staging.event_metrics import EventMetrics, sum_metrics
 
 EXAMPLES = 3
 
@@ -122,7 +122,7 @@ def _insight(project: Project, ledger: Ledger, record: RunRecord) -> RunDetails:
         timeline=timeline,
         examples=examples_of(run_directory(project, record.run_id)),
         requests=ledger.requests.summary(record.run_id),
-        figures=added_up(ledger.figures.of(record.run_id)),
+        figures=sum_metrics(ledger.figures.of(record.run_id)),
         event_sources=ledger.batches.resource_types(record.run_id),
         trend=trend_of(ledger, record),
         visible_by=visible_by(record),

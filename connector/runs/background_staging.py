@@ -1,4 +1,4 @@
-"""Batches are sent while the result is read on."""
+"""Stage a result in a background thread while its first batches are sent."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,44 +7,44 @@ from queue import Empty, SimpleQueue
 from threading import Event
 
 from connector.ledger.records import BatchRecord, OpenBatch
-from connector.staging.streaming import HandOn
+from connector.staging.streaming import Publish
 
-_LOOKS_EVERY = 0.1
-"""Seconds after which waiting for a batch looks at whether one is still wanted."""
+_POLL_SECONDS = 0.1
+"""How often a wait for the next batch checks whether the run has to stop."""
 
-Stage = Callable[[HandOn, Event], None]
-"""Reads and stages a result until the event is set, and hands on every batch as soon as it may leave."""
+Stage = Callable[[Publish, Event], None]
+"""Reads and stages a result until the event is set, and publishes every batch as soon as it can be sent."""
 
 
 @contextmanager
-def while_reading(stage: Stage, stop: Event) -> Iterator[Iterator[OpenBatch]]:
-    """The batches that `stage` hands on, which works in a thread of its own until the block ends.
+def stage_in_background(stage: Stage, stop: Event) -> Iterator[Iterator[OpenBatch]]:
+    """Run `stage` in a thread until the block ends, and yield the batches that it publishes.
 
-    Reading waits for nobody: what is not asked for yet lies on disk. The batches end where `stage` ends, or `stop` is
-    set; what `stage` raised is raised at the end of the block.
+    Staging never waits for the consumer, since batches lie on disk. The iterator ends when `stage` returns or `stop` is
+    set. An error of `stage` is raised at the end of the block.
     """
-    handed_on: SimpleQueue[Sequence[BatchRecord] | None] = SimpleQueue()
-    unwanted = Event()
+    published: SimpleQueue[Sequence[BatchRecord] | None] = SimpleQueue()
+    cancelled = Event()
 
     def read() -> None:
         try:
-            stage(handed_on.put, unwanted)
+            stage(published.put, cancelled)
         finally:
-            handed_on.put(None)
+            published.put(None)
 
     with ThreadPoolExecutor(1, thread_name_prefix="staging") as thread:
         reading = thread.submit(read)
         try:
-            yield _batches(handed_on, stop)
+            yield _batches(published, stop)
         finally:
-            unwanted.set()
+            cancelled.set()
         reading.result()
 
 
-def _batches(handed_on: "SimpleQueue[Sequence[BatchRecord] | None]", stop: Event) -> Iterator[OpenBatch]:
+def _batches(published: "SimpleQueue[Sequence[BatchRecord] | None]", stop: Event) -> Iterator[OpenBatch]:
     while not stop.is_set():
         try:
-            records = handed_on.get(timeout=_LOOKS_EVERY)
+            records = published.get(timeout=_POLL_SECONDS)
         except Empty:
             continue
         if records is None:

@@ -1,4 +1,4 @@
-"""Hold an orchestration while a run works on it."""
+"""Lock an orchestration while a run executes."""
 
 import threading
 from collections.abc import Iterator
@@ -12,6 +12,6 @@ from connector.observer import Observer
 
 @contextmanager
 def run_context(project: Project, name: str, observer: Observer, stop: threading.Event) -> Iterator[RunContext]:
-    """Hold the orchestration from entry to exit. Raises LockedError if another process does."""
+    """Lock the orchestration until the block ends. Raises LockedError if another process holds it."""
     with ledger_of(project) as ledger, ledger.lock(project.state_directory, name, project.target) as lock:
         yield RunContext(project, ledger, lock, observer, stop)

@@ -1,4 +1,4 @@
-"""Send what is open of a staged run, and record how the run ended."""
+"""Send the open batches of a staged run, and record how the run ended."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,22 +19,23 @@ from connector.errors import ConnectorError, Interrupted, LockedError, NothingSe
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import OpenBatch
 from connector.runs.row_limits import refuse_all_rejected
-from connector.staging.sending import LedgerRecorder, StagedBatches, write_left_out
+from connector.staging.sending import LedgerRecorder, StagedBatches, write_excluded
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A staged run, and where its batches go."""
+    """A staged run, and where its batches are sent."""
 
     run_id: str
     destination: Destination[Any]
     targets: Any
+    """The resolved targets of the destination, such as its event source."""
     test_event_code: str | None
 
 
 def send(context: RunContext, delivery: Delivery, open_batches: list[OpenBatch]) -> None:
     """Send batches until the outcome of each is known. Raises ResumableError, LockedError, Interrupted."""
-    send_streamed(context, delivery, _checked_together(context, delivery, open_batches))
+    send_streamed(context, delivery, _preflight_all(context, delivery, open_batches))
 
 
 def send_streamed(context: RunContext, delivery: Delivery, open_batches: Iterator[OpenBatch]) -> None:
@@ -44,29 +45,27 @@ def send_streamed(context: RunContext, delivery: Delivery, open_batches: Iterato
         if first is not None:
             _send(context, delivery, chain([first], open_batches))
     except BaseException:
-        # What stopped it is what is told; what cannot be written now is written when the run goes on.
+        # The error that stopped the run is the one to report; rows that cannot be written now are written on resume.
         with suppress(ConnectorError):
-            _write_left_out(context, delivery)
+            _write_excluded(context, delivery)
         raise
-    _write_left_out(context, delivery)
+    _write_excluded(context, delivery)
     if context.stop.is_set():
         raise Interrupted("Interrupted. `connector resume` sends the rest.")
 
 
-def _checked_together(context: RunContext, delivery: Delivery, open_batches: list[OpenBatch]) -> Iterator[OpenBatch]:
+def _preflight_all(context: RunContext, delivery: Delivery, open_batches: list[OpenBatch]) -> Iterator[OpenBatch]:
     if open_batches:
         _preflight(context, delivery, open_batches)
     yield from open_batches
 
 
-def checked_as_they_come(
-    context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBatch]
-) -> Iterator[OpenBatch]:
-    """Yield the batches; before the first for a route leaves, the destination checks it."""
-    known: set[Route] = set()
+def preflight_routes(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBatch]) -> Iterator[OpenBatch]:
+    """Yield the batches, and have the destination check each route before its first batch is sent."""
+    checked: set[Route] = set()
     for batch in open_batches:
-        if batch.record.route not in known and len(known) < MOST_ROUTES:
-            known.add(batch.record.route)
+        if batch.record.route not in checked and len(checked) < MOST_ROUTES:
+            checked.add(batch.record.route)
             _preflight(context, delivery, [batch])
         yield batch
 
@@ -79,8 +78,8 @@ def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBa
     destination, settings = delivery.destination, delivery.destination.settings
     codec = destination.codec(delivery.targets, delivery.test_event_code)
     batches = StagedBatches(context.directory(delivery.run_id), open_batches, codec)
-    settled = partial(context.observer.settled, noun=destination.capabilities.unit)
-    recorder = LedgerRecorder(context.ledger, delivery.run_id, batches, context.lock.holder, settled)
+    on_acknowledged = partial(context.observer.settled, noun=destination.capabilities.unit)
+    recorder = LedgerRecorder(context.ledger, delivery.run_id, batches, context.lock.holder, on_acknowledged)
     with destination.open(context, delivery.targets, delivery.run_id, delivery.test_event_code) as attempt:
         try:
             deliver(
@@ -98,10 +97,10 @@ def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBa
             batches.close()
 
 
-def _write_left_out(context: RunContext, delivery: Delivery) -> None:
+def _write_excluded(context: RunContext, delivery: Delivery) -> None:
     directory = context.directory(delivery.run_id)
     try:
-        write_left_out(context.ledger, delivery.run_id, directory, delivery.destination.excluded)
+        write_excluded(context.ledger, delivery.run_id, directory, delivery.destination.excluded)
     except OSError as error:
         raise ResumableError(
             f"The rows that were left out could not be written in {directory}: {error.strerror or error}. "
@@ -110,22 +109,22 @@ def _write_left_out(context: RunContext, delivery: Delivery) -> None:
 
 
 @contextmanager
-def concluded(context: RunContext, run_id: str) -> Iterator[None]:
-    """Whatever ends the block, the ledger says how the run ended, and for how long it went on.
+def record_conclusion(context: RunContext, run_id: str) -> Iterator[None]:
+    """Record in the ledger how the block ended, and for how many seconds it ran.
 
-    Where the ledger itself fails, what went wrong first is still what is raised; the run is found as one that died.
+    If the ledger itself fails, the first error is still the one that is raised, and the run counts as one that died.
     """
-    began = perf_counter()
+    started = perf_counter()
 
     def finish(status: RunStatus, error: str | None, *, resumable: bool = True) -> None:
-        seconds, holder = perf_counter() - began, context.lock.holder
+        seconds, holder = perf_counter() - started, context.lock.holder
         context.ledger.runs.finish(run_id, status, seconds=seconds, error=error, resumable=resumable, holder=holder)
 
     try:
         yield
         status = _final_status(context.ledger, run_id)
     except LockedError:
-        # Whoever has taken the run over says how it ends.
+        # The process that took the run over records how it ends.
         raise
     except (Interrupted, KeyboardInterrupt) as stopped:
         with suppress(ConnectorError):

@@ -1,4 +1,4 @@
-"""The engine of runs: hold an orchestration, finish what earlier runs left, read, stage, send, conclude."""
+"""Execute runs of an orchestration: read, stage, send and conclude."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,14 +15,14 @@ from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
 from connector.errors import NothingSent, SourceError, UsageError
 from connector.ledger.records import BatchRecord, NewRun, OpenBatch, RunRecord
-from connector.runs.background_staging import while_reading
-from connector.runs.deliver import Delivery, checked_as_they_come, concluded, send, send_streamed
+from connector.runs.background_staging import stage_in_background
+from connector.runs.deliver import Delivery, preflight_routes, record_conclusion, send, send_streamed
 from connector.runs.extract import Run, read_and_stage
 from connector.runs.job import Job
 from connector.runs.retention import reduce_stage
 from connector.runs.row_limits import min_rows_note, refuse_rows
 from connector.staging.staged import Staged
-from connector.staging.streaming import HandOn, StreamingStage
+from connector.staging.streaming import Publish, StreamingStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class RunOptions:
     """Command-line options that override or extend the project file."""
 
     limit: int | None = None
-    """Rows to read at most; None: as the file says."""
+    """Rows to read at most; None: as the project file says."""
     test_event_code: str | None = None
-    """None: as the file says."""
+    """Send test events with this code; None: as the project file says."""
     resend_unknown: bool = False
-    """Send again events whose answer was lost, even after the destination has forgotten their ids."""
+    """Send events again whose answer was lost, even after the destination has forgotten their ids."""
     allow_empty: bool = False
     """Let an empty result empty an audience."""
     confirmation: Confirmation = field(default_factory=Confirmation)
@@ -43,7 +43,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An orchestration that is held, with what it sends to: where one run after another is executed."""
+    """Executes runs of one orchestration, which is locked, with its resolved destination."""
 
     context: RunContext
     destination: Destination[Any]
@@ -59,7 +59,7 @@ class Engine:
         retry_of: str | None = None,
         retry_reason: str | None = None,
     ) -> str:
-        """Record that a run begins, and return its id."""
+        """Record the start of a run, and return its id."""
         context, started_at = self.context, datetime.now(UTC)
         run_id = f"{started_at:%Y%m%dT%H%M%S}-{token_hex(3)}"
         new = NewRun(
@@ -80,39 +80,39 @@ class Engine:
         context.observer.started(run_id, job.orchestration.name, context.project.target)
         return run_id
 
-    def execute(self, run_id: str, prepared: Callable[[], Run]) -> RunRecord:
-        """Read, stage and send a run that the ledger knows; return its record. What `prepared` raises ends the run.
+    def execute(self, run_id: str, prepare: Callable[[], Run]) -> RunRecord:
+        """Read, stage and send a run that is in the ledger; return its record. An error of `prepare` ends the run.
 
         Raises NothingSent because of the rows, UsageError if it is not confirmed, ResumableError, Interrupted,
         LockedError or SourceError; what happened until then is in the ledger.
         """
         with self.concluding(run_id):
-            run = prepared()
+            run = prepare()
             run.job.destination.refuse_unready(run.job.orchestration.name, run.job.rules)
             if _can_stream(run):
-                self._send_while_reading(run)
+                self._stream(run)
             else:
                 self._stage_then_send(run)
         return self.conclude(run_id)
 
     @contextmanager
     def concluding(self, run_id: str) -> Iterator[None]:
-        """Record how the block ended; a run that must not go on keeps no stage."""
+        """Record how the block ended, and delete the stage of a run that cannot be resumed."""
         try:
-            with concluded(self.context, run_id):
+            with record_conclusion(self.context, run_id):
                 yield
         except (NothingSent, UsageError):
             reduce_stage(self.context.directory(run_id))
             raise
 
     def conclude(self, run_id: str) -> RunRecord:
-        """Conclude a run of which everything was sent; return its record."""
+        """Conclude a run of which every batch was sent; return its record."""
         self.destination.finish(self.context, self.targets, run_id)
         reduce_stage(self.context.directory(run_id))
         return self.context.ledger.runs.get(run_id)
 
     def delivery(self, run_id: str, test_event_code: str | None) -> Delivery:
-        """Return where the batches of a run go."""
+        """Return where the batches of a run are sent."""
         return Delivery(run_id, self.destination, self.targets, test_event_code)
 
     def _stage_then_send(self, run: Run) -> None:
@@ -124,44 +124,44 @@ class Engine:
     def _approve(self, run: Run, staged: Staged) -> None:
         """Raise NothingSent because of the rows, UsageError if the change is not confirmed."""
         orchestration, options = run.job.orchestration, self.options
-        if run.chosen is None:
+        if run.selection is None:
             refuse_rows(orchestration, staged, run.limit, has_input=staged.has_input)
             if note := min_rows_note(orchestration, run.limit):
                 self.context.observer.note(note)
         self.destination.confirm(staged, run.limit, options.confirmation, allow_empty=options.allow_empty)
 
-    def _send_while_reading(self, run: Run) -> None:
+    def _stream(self, run: Run) -> None:
         context = self.context
         delivery = self.delivery(run.run_id, run.test_event_code)
 
-        def stage(hand_on: HandOn, unwanted: Event) -> None:
+        def stage(publish: Publish, cancelled: Event) -> None:
             earlier = context.ledger.batches.all(run.run_id)
 
-            def publish(batches: Sequence[BatchRecord]) -> None:
+            def record_and_publish(batches: Sequence[BatchRecord]) -> None:
                 context.ledger.runs.staged_early(run.run_id, batches, holder=context.lock.holder)
-                hand_on(batches)
+                publish(batches)
 
             directory = context.directory(run.run_id)
             make_private_folder(directory)
-            streaming = StreamingStage(directory, publish, earlier)
-            hand_on(read_and_stage(context, run, self.targets, unwanted, streaming=streaming).batches)
+            streaming = StreamingStage(directory, record_and_publish, earlier)
+            publish(read_and_stage(context, run, self.targets, cancelled, streaming=streaming).batches)
 
-        with _telling_what_was_sent(context, run), while_reading(stage, context.stop) as batches:
-            send_streamed(context, delivery, checked_as_they_come(context, delivery, batches))
+        with _add_delivered_rows(context, run), stage_in_background(stage, context.stop) as batches:
+            send_streamed(context, delivery, preflight_routes(context, delivery, batches))
 
 
 def _can_stream(run: Run) -> bool:
-    """Return whether events may leave before all rows are known: no later row can change or forbid them."""
+    """Return whether events can be sent before all rows are read: no later row can change or forbid them."""
     orchestration = run.job.orchestration
     limits = (orchestration.max_reject_percent, orchestration.min_rows)
     may_be_forbidden = limits != (None, None) or run.job.file is not None
     is_able = run.job.destination.capabilities.streaming and not orchestration.line_items
-    return is_able and not may_be_forbidden and run.chosen is None
+    return is_able and not may_be_forbidden and run.selection is None
 
 
 @contextmanager
-def _telling_what_was_sent(context: RunContext, run: Run) -> Iterator[None]:
-    """While a result is read and sent: if reading fails half way, the error tells what was delivered."""
+def _add_delivered_rows(context: RunContext, run: Run) -> Iterator[None]:
+    """Add the number of delivered rows to the message of a SourceError."""
     try:
         yield
     except SourceError as error:

@@ -16,7 +16,7 @@ from connector.ledger.records import StagedRows
 from connector.runs.job import Job
 from connector.runs.phone_regions import region_questions
 from connector.runs.result import OpenResult, open_result
-from connector.runs.retention import staged_or_not_at_all
+from connector.runs.retention import atomic_stage
 from connector.staging.event_metrics import plain_texts
 from connector.staging.staged import Staged
 from connector.staging.streaming import StreamingStage
@@ -28,19 +28,22 @@ if TYPE_CHECKING:
 
 
 Approve = Callable[[Staged], None]
-"""Raises NothingSent or UsageError if what is staged must not be sent."""
+"""Raises NothingSent or UsageError if the stage must not be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run whose result is to be read, as far as its `limit` goes, and of it only the rows that are `chosen`."""
+    """A run whose result is read and staged."""
 
     run_id: str
     job: Job
     test_event_code: str | None
     limit: int | None
+    """Rows to read at most."""
     resend_unknown: bool = False
-    chosen: RowChoice | None = None
+    """Send events again whose answer was lost."""
+    selection: RowChoice | None = None
+    """Rows to send, of a retried run; None: all."""
 
 
 def read_and_stage(
@@ -54,11 +57,12 @@ def read_and_stage(
 ) -> Staged:
     """Stage the result of a run that the ledger knows, until `stop` is set, and record how many rows it has.
 
-    The run counts as staged once `approve` returns: what nobody approved, no later command sends. With `streaming`,
-    batches are handed on meanwhile. Raises as `open_result` and `approve` do, and ResumableError if the disk fails.
+    The run counts as staged once `approve` returns, so that no later command sends an unapproved stage. With
+    `streaming`, batches are published meanwhile. Raises as `open_result` and `approve` do, and ResumableError if the
+    disk fails.
     """
-    directory, begun = context.directory(run.run_id), streaming.batches if streaming else []
-    with staged_or_not_at_all(directory, begun), _result(context, run, stop) as result:
+    directory, published = context.directory(run.run_id), streaming.batches if streaming else []
+    with atomic_stage(directory, published), _result(context, run, stop) as result:
         context.ledger.runs.asked(run.run_id, result.query_id)
         for caution in cautions(context.project, run.job, result.schema):
             context.observer.note(caution)
@@ -70,7 +74,8 @@ def read_and_stage(
         context.observer.note(question)
     for note in staged.notes:
         context.observer.note(note)
-    units, requests = sum(batch.events for batch in begun) + staged.units, len(begun) + len(staged.batches)
+    units = sum(batch.events for batch in published) + staged.units
+    requests = len(published) + len(staged.batches)
     context.observer.staged(units, requests, run.job.destination.capabilities.unit)
     try:
         approve(staged)
@@ -91,7 +96,7 @@ def has_input(result: OpenResult, staged: Staged) -> bool:
 
 
 def cautions(project: Project, job: Job, schema: pa.Schema | None) -> list[str]:
-    """Return a sentence for each setting, or column of the `schema`, that is probably not meant."""
+    """Return a sentence for each setting, or column of the `schema`, that is probably a mistake."""
     return job.destination.cautions(project, job.template, schema, prescribed=job.has_prescribed_columns)
 
 
@@ -101,10 +106,10 @@ def _result(context: RunContext, run: Run, stop: Event) -> AbstractContextManage
         context.project.directory,
         limit=run.limit,
         test_event_code=run.test_event_code,
-        chosen=run.chosen,
+        selection=run.selection,
         stop=stop,
         run_id=run.run_id,
-        before=_before(context, run),
+        sent_files=_sent_files(context, run),
     )
 
 
@@ -130,18 +135,18 @@ def _rows(staged: Staged) -> StagedRows:
         staged.warnings,
         staged.batches,
         unchanged_members=None if staged.changes() is None else staged.unchanged,
-        kept=staged.kept,
+        kept=staged.published_batches,
         identical_value=plain_texts(staged.identical_value),
     )
 
 
-def _before(context: RunContext, run: Run) -> "SentFiles | None":
-    """Return the files that need not be read again, unless the run is about rows that were excluded of them."""
-    if run.job.file is None or run.chosen is not None or run.resend_unknown:
+def _sent_files(context: RunContext, run: Run) -> "SentFiles | None":
+    """Return the files that need not be read again; None for a retry, which reads them for their excluded rows."""
+    if run.job.file is None or run.selection is not None or run.resend_unknown:
         return None
-    from connector.runs.files import files_before
+    from connector.runs.files import sent_files
 
-    return files_before(context.ledger, run.job, context.project.target, run.test_event_code)
+    return sent_files(context.ledger, run.job, context.project.target, run.test_event_code)
 
 
 def _record_files(context: RunContext, run: Run, reading: "ScanReport") -> None:

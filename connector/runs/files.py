@@ -1,4 +1,4 @@
-"""Files in place of a query: which of them are new, and what is wrong with them by the end."""
+"""Skip files that were sent before, and report the problems of the files that are read."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,33 +23,37 @@ from connector.runs.job import Job
 
 @dataclass(frozen=True, slots=True)
 class SentFiles:
-    """The files that an orchestration has sent, by size and digest, and the day on which more would be sent."""
+    """The files that an orchestration has sent."""
 
     files: Mapping[tuple[int, str], SentFile]
+    """By size and digest."""
     fingerprint: str
+    """The fingerprint of the present job."""
     timezone: str
+    """The time zone in which days count."""
     last: PreviousFile | None = None
+    """The file that was sent last."""
     is_skipped: bool = True
-    """Whether files that were sent are skipped: a destination that mirrors its result compares them again."""
+    """Skip files that were sent; a destination that mirrors its result compares them again."""
 
-    def of(self, source: FileSource, file: FileInfo) -> SentFile | None:
-        """The same file, where it was sent before. Only one of which the size is known is gone through for that."""
+    def find(self, source: FileSource, file: FileInfo) -> SentFile | None:
+        """Find the same file among the sent ones; compute its digest only if one of the same size was sent."""
         if all(size != file.size for size, _ in self.files):
             return None
         return self.files.get((file.size, source.digest(file)))
 
-    def is_of_today(self, file: SentFile) -> bool:
-        """Whether a file was sent on the present day, in the destination's time zone."""
+    def was_sent_today(self, file: SentFile) -> bool:
+        """Return whether a file was sent today, in the destination's time zone."""
         zone = ZoneInfo(self.timezone)
         return file.sent_at.astimezone(zone).date() == datetime.now(UTC).astimezone(zone).date()
 
 
-def files_before(ledger: Ledger, job: Job, target: str, test_event_code: str | None) -> SentFiles | None:
-    """What earlier runs sent; None where that does not matter, as for a query, and for test events."""
+def sent_files(ledger: Ledger, job: Job, target: str, test_event_code: str | None) -> SentFiles | None:
+    """Return the files that earlier runs sent; None for a query, and for test events."""
     if job.file is None or test_event_code is not None:
         return None
     sent = ledger.files.sent(job.orchestration.name, Scope(target, job.settings.address))
-    files = {(one.size, one.digest): one for one in sent}
+    files = {(file.size, file.digest): file for file in sent}
     skipped = job.destination.capabilities.deduplication
     return SentFiles(files, job.fingerprint, job.destination.timezone, last_sent(ledger, job, target), skipped)
 
@@ -62,35 +66,35 @@ def last_sent(ledger: Ledger, job: Job, target: str) -> PreviousFile | None:
     return PreviousFile(found.name, found.run_id, found.columns) if found else None
 
 
-def leave_out_sent(source: FileSource, job: Job, before: SentFiles, *, limit: int | None) -> None:
-    """Leaves out the files that were sent before, and says so.
+def skip_sent_files(source: FileSource, job: Job, sent_before: SentFiles, *, limit: int | None) -> None:
+    """Skip the files that were sent before, and note it.
 
-    One that was sent under other settings is read again: what was delivered of it is known row by row. More files of
-    the program's than it takes in a day are `refused`, once it is known what else is wrong with them.
+    A file that was sent under other settings is read again, and its delivered rows are skipped. A refusal is added if
+    a program would get more files than it takes in a day; it is raised with the other problems of the files.
     """
-    if not before.is_skipped:
-        source.compare_with(before.last)
+    if not sent_before.is_skipped:
+        source.compare_with(sent_before.last)
         return
-    known = {file: before.of(source, file) for file in source.files}
-    gone = [file for file, sent in known.items() if sent and sent.fingerprint == before.fingerprint]
-    new = sum(sent is None for sent in known.values())
-    source.select(lambda file: file not in gone)
-    source.compare_with(before.last)
-    if gone:
-        source.reading.notes.append(_sent_before([(file, known[file]) for file in gone]))
+    matches = {file: sent_before.find(source, file) for file in source.files}
+    skipped = [file for file, sent in matches.items() if sent and sent.fingerprint == sent_before.fingerprint]
+    new = sum(sent is None for sent in matches.values())
+    source.select(lambda file: file not in skipped)
+    source.compare_with(sent_before.last)
+    if skipped:
+        source.reading.notes.append(_skipped_note([(file, matches[file]) for file in skipped]))
     if job.file and job.file.format.is_conversions and new and limit is None:
-        source.reading.refusals += _too_many(new, before, job.file.format.files_a_day)
+        source.reading.refusals += _too_many(new, sent_before, job.file.format.files_a_day)
 
 
-def _sent_before(gone: list[tuple[FileInfo, SentFile | None]]) -> str:
-    file, sent = gone[0]
-    if len(gone) > 1:
-        return f"{len(gone):,} files were sent before and are not read again, among them {file.display_name}."
+def _skipped_note(skipped: list[tuple[FileInfo, SentFile | None]]) -> str:
+    file, sent = skipped[0]
+    if len(skipped) > 1:
+        return f"{len(skipped):,} files were sent before and are not read again, among them {file.display_name}."
     return f"{file.display_name} was sent before, by run {sent.run_id if sent else '?'}, and is not read again."
 
 
-def _too_many(new: int, before: SentFiles, allowed: int) -> Iterator[Problem]:
-    today = sum(map(before.is_of_today, before.files.values()))
+def _too_many(new: int, sent_before: SentFiles, allowed: int) -> Iterator[Problem]:
+    today = sum(map(sent_before.was_sent_today, sent_before.files.values()))
     if today + new > allowed:
         already = f"besides {today} that went today" if today else "at once"
         yield Problem(
@@ -99,10 +103,10 @@ def _too_many(new: int, before: SentFiles, allowed: int) -> Iterator[Problem]:
         )
 
 
-def watched(rows: Iterable[HashedRows], reading: ScanReport, limit: int | None = None) -> Iterator[HashedRows]:
-    """The rows as they come; notes on which lines of the files those stand that are rejected for their own sake.
+def locate_rejected(rows: Iterable[HashedRows], reading: ScanReport, limit: int | None = None) -> Iterator[HashedRows]:
+    """Yield the rows, and record the lines of rejected rows in `reading`, except rows of incomplete events.
 
-    Rows beyond a `limit` are no neighbours in the files, so that it cannot be told on which lines they stand.
+    Rows beyond a `limit` are not adjacent in the files, so their lines are unknown.
     """
     read = 0
     for part in rows:
@@ -122,18 +126,18 @@ def _note(reading: ScanReport, reason: str, numbers: npt.NDArray[np.int64]) -> N
     for file in dict.fromkeys(file for file, _ in places):
         lines = [line for name, line in places if name == file]
         first = lines[:MAX_LISTED]
-        told = [f"the row is rejected: {reason}." for _ in first]
-        reading.rejections.add(file, f"rows rejected as {reason}", first, told, len(lines))
+        messages = [f"the row is rejected: {reason}." for _ in first]
+        reading.rejections.add(file, f"rows rejected as {reason}", first, messages, len(lines))
 
 
-def refuse_wrong(reading: ScanReport) -> None:
-    """Raises FileRefused where the files are not as they have to be, with what is wrong with single rows as well."""
+def refuse_faulty_files(reading: ScanReport) -> None:
+    """Raise FileRefused if the files have problems; the error lists rejected rows as well."""
     if reading.problems or reading.refusals:
         raise FileRefused([*reading.refusals, *reading.problems.entries(), *reading.rejections.entries()])
 
 
 def rejected_lines(reading: ScanReport) -> Iterator[str]:
-    """For each reason on which lines rows are rejected."""
+    """Yield a sentence for each reason and file with the lines of the rejected rows."""
     for (file, kind), count in reading.rejections.counts.items():
         lines = reading.rejections.lines(file, kind)
         more = f" and {count - len(lines):,} more" if count > len(lines) else ""
@@ -141,19 +145,19 @@ def rejected_lines(reading: ScanReport) -> Iterator[str]:
 
 
 def file_notes(ledger: Ledger, job: Job, target: str, reading: ScanReport) -> list[str]:
-    """Return what is worth knowing about the files that were read. Raises FileRefused if one is wrong."""
-    refuse_wrong(reading)
+    """Return notes on the files that were read. Raises FileRefused if they have problems."""
+    refuse_faulty_files(reading)
     is_compared = job.destination.capabilities.mirrors
     sent_before = _unchanged(ledger, job, target, reading) if is_compared else ()
     return [*sent_before, *reading.notes, *rejected_lines(reading)]
 
 
 def _unchanged(ledger: Ledger, job: Job, target: str, reading: ScanReport) -> Iterator[str]:
-    """A sentence on each file of an audience that was sent before. It is compared again: the audience may differ."""
+    """Yield a note for each file of an audience that was sent before: it is compared again, the audience may differ."""
     sent = ledger.files.sent(job.orchestration.name, Scope(target, job.settings.address))
-    known = {(one.size, one.digest): one.run_id for one in sent}
+    run_ids = {(file.size, file.digest): file.run_id for file in sent}
     for file in reading.files:
-        if run_id := known.get((file.size, file.digest)):
+        if run_id := run_ids.get((file.size, file.digest)):
             yield (
                 f"{file.name} was sent before, by run {run_id}, and has not changed: it is read again and compared "
                 "with the audience."
@@ -161,5 +165,5 @@ def _unchanged(ledger: Ledger, job: Job, target: str, reading: ScanReport) -> It
 
 
 def records(reading: ScanReport) -> list[FileRecord]:
-    """The files that were read to their ends, for the ledger."""
-    return [FileRecord(one.name, one.size, one.digest, reading.columns) for one in reading.files]
+    """Return the ledger's records of the files that were read to their ends."""
+    return [FileRecord(file.name, file.size, file.digest, reading.columns) for file in reading.files]

@@ -1,4 +1,4 @@
-"""Everything about a run that can be known before a connection is opened."""
+"""Prepare the job of a run: everything that is known before a connection is opened."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _Built = TypeVar("_Built")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run will do: this query on this warehouse, or this file, read with this template, under these rules."""
+    """The work of a run: a query on a warehouse or a file, a template, and the rules of the destination."""
 
     orchestration: Orchestration
     destination: Destination[Any]
@@ -45,7 +45,7 @@ class Job:
     """The rendered query; empty for a file."""
     template: DataTemplate
     rules: Any
-    """Those of the destination."""
+    """The destination's rules for rows."""
     file: "FileInput | None" = None
 
     @property
@@ -55,12 +55,12 @@ class Job:
 
     @property
     def has_prescribed_columns(self) -> bool:
-        """True for files of a program, whose columns the sender does not choose."""
+        """True for files of a program that prescribes their columns."""
         return self.file is not None and self.file.format.is_conversions
 
     @property
     def fingerprint(self) -> str:
-        """Differs once something has changed that decides what is sent: query, parameters, template, destination."""
+        """A digest of everything that decides what is sent: query, parameters, template, destination."""
         query = self.orchestration.query_path.read_bytes() if self.orchestration.query_path else b""
         parts = (
             query,
@@ -74,7 +74,7 @@ class Job:
 
 
 def prepare(project: Project, name: str, query: RunVariables, known_id: str | None = None) -> Job:
-    """Return the job of an orchestration; `known_id` stands for what the destination only names.
+    """Return the job of an orchestration; `known_id` is the platform's id of a resource that the settings only name.
 
     Raises ConfigurationError with every problem found.
     """
@@ -102,10 +102,10 @@ def attempt(problems: list[Problem], build: Callable[[], _Built]) -> _Built | No
 
 
 def current_job(project: Project, name: str, ledger: Ledger | None = None, known_id: str | None = None) -> Job:
-    """Return the job that a run would do if it began now. Raises ConfigurationError.
+    """Return the job of a run that starts now. Raises ConfigurationError.
 
-    When it last succeeded, and the id of what the destination names unless it is given, are looked up in `ledger`;
-    without one, in the project's, if there is one yet.
+    The time of the last success, and the id of the destination's resource unless it is given, are read from `ledger`;
+    without one, from the project's, if it exists.
     """
     started_at = datetime.now(UTC)
     job = prepare(project, name, RunVariables(started_at=started_at))
@@ -118,9 +118,9 @@ def current_job(project: Project, name: str, ledger: Ledger | None = None, known
 
 
 def job_and_changes(project: Project, name: str) -> tuple[Job, list[str]]:
-    """Return the job of a run that began now, and what it would first change at the platform, which may be asked.
+    """Return the job of a run that starts now, and its first changes at the platform, which may be asked.
 
-    Raises ConfigurationError if id and name of what is sent to do not fit.
+    Raises ConfigurationError if the id and the name of the platform's resource do not match.
     """
     job = current_job(project, name)
     known_id, changes = job.destination.changes(project)
@@ -128,7 +128,7 @@ def job_and_changes(project: Project, name: str) -> tuple[Job, list[str]]:
 
 
 def file_of(project: Project, orchestration: Orchestration) -> "FileInput":
-    """The file that the orchestration reads. Raises ConfigurationError."""
+    """Return the file that the orchestration reads. Raises ConfigurationError."""
     from connector.files.file_address import check_address
     from connector.files.scan_report import FileInput
 
@@ -143,7 +143,7 @@ def file_of(project: Project, orchestration: Orchestration) -> "FileInput":
 
 
 def warehouse_of(project: Project, orchestration: Orchestration) -> Warehouse:
-    """The warehouse that the orchestration asks. Raises ConfigurationError."""
+    """Return the warehouse that the orchestration queries. Raises ConfigurationError."""
     warehouse = orchestration.warehouse
     if warehouse is None:
         raise AssertionError("a query without a warehouse")
@@ -156,7 +156,7 @@ def warehouse_of(project: Project, orchestration: Orchestration) -> Warehouse:
 
 
 def rendered(orchestration: Orchestration, query: RunVariables) -> str:
-    """The orchestration's query. Raises ConfigurationError."""
+    """Render the orchestration's query. Raises ConfigurationError."""
     if orchestration.query_path is None:
         raise AssertionError("a query without a path")
     sql = render_query(
@@ -173,7 +173,7 @@ def rendered(orchestration: Orchestration, query: RunVariables) -> str:
 
 
 def template_of(project: Project, orchestration: Orchestration, catalogue: Catalogue) -> DataTemplate:
-    """The orchestration's data template. Raises ConfigurationError."""
+    """Load the orchestration's data template. Raises ConfigurationError."""
 
     def render(text: str, file: Path, line: int) -> object:
         return render_value(

@@ -1,4 +1,4 @@
-"""The result of a query or of files, transformed as it comes."""
+"""Open the result of a query or of files, and transform it as it comes."""
 
 import os
 from collections.abc import Iterator
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenResult:
-    """The rows of a running query, or of files, hashed, once."""
+    """The hashed rows of a running query or of files. They can be iterated once."""
 
     compiler: RowCompiler
     """The data template compiled for these columns."""
     rows: Iterator[Any]
     """The hashed rows of each slice (a `HashedSlice`)."""
     query_id: str | None = None
-    """What the warehouse's own history calls the query, if it keeps one."""
+    """The id of the query in the warehouse's own history, if it keeps one."""
     reading: "ScanReport | None" = None
-    """What is learnt of the files, where there is no query."""
+    """The report on the files; None for a query."""
     schema: pa.Schema | None = None
     """The columns of the result."""
 
@@ -48,44 +48,43 @@ def open_result(
     *,
     limit: int | None = None,
     test_event_code: str | None = None,
-    chosen: RowChoice | None = None,
+    selection: RowChoice | None = None,
     stop: Event | None = None,
     run_id: str | None = None,
-    before: "SentFiles | None" = None,
+    sent_files: "SentFiles | None" = None,
 ) -> Iterator[OpenResult]:
-    """Run the job's query until `stop` is set; of a `limit` the first rows are read, of them the chosen.
+    """Run the job's query until `stop` is set, and yield its first `limit` rows, or the selected ones among them.
 
-    Of a job that reads files, those that were sent `before` are skipped if the destination deduplicates; what is wrong
-    with the others is in `reading`. Where the warehouse keeps a history, the query is marked there with the
-    orchestration and the run. Raises SourceError if the warehouse fails, ConfigurationError if the result does not fit
-    the template, Interrupted if it was stopped.
+    Files that were sent before are skipped if the destination deduplicates; problems with the others are in `reading`.
+    If the warehouse keeps a history, the query is tagged there with the orchestration and the run. Raises SourceError
+    if the warehouse fails, ConfigurationError if the result does not fit the template, Interrupted if it was stopped.
     """
     with _opened(job, directory, _tag(job, run_id)) as source:
-        reading = _reading(source, job, before, limit)
+        reading = _scan_report(source, job, sent_files, limit)
         with read_in_background(source, job.sql, stop or Event()) as result:
-            with _telling_changes(reading):
+            with _add_column_changes(reading):
                 compiler = compile_job(job, result.schema)
             batches: Iterator[pa.RecordBatch] = result.batches()
             if limit is not None:
                 batches = compiler.first(batches, limit, test=test_event_code is not None)
-            if chosen is not None:
-                batches = compiler.select(batches, chosen)
+            if selection is not None:
+                batches = compiler.select(batches, selection)
             rows = compiler.hash(batches, threads=transform_threads(), gather=reading is None)
-            if reading and job.has_prescribed_columns and chosen is None:
-                from connector.runs.files import watched
+            if reading and job.has_prescribed_columns and selection is None:
+                from connector.runs.files import locate_rejected
 
-                rows = watched(rows, reading, limit)
+                rows = locate_rejected(rows, reading, limit)
             yield OpenResult(compiler, rows, result.query_id, reading, result.schema)
 
 
 def describe(job: Job, directory: Path) -> pa.Schema:
-    """The columns that the job's query returns, or its files have. Raises SourceError, FileRefused."""
+    """Return the columns of the job's query or files. Raises SourceError, FileRefused."""
     with _opened(job, directory, _tag(job)) as source:
         return source.describe(job.sql)
 
 
 def delimiters(job: Job) -> list[tuple[str, str]]:
-    """The job's files, and the characters between their values; none for a query. Raises SourceError, FileRefused."""
+    """Return the job's files with their delimiters; none for a query. Raises SourceError, FileRefused."""
     if job.file is None:
         return []
     from connector.files.file_source import open_files
@@ -112,19 +111,19 @@ def _files(source: Source, job: Job) -> "FileSource | None":
     return source if isinstance(source, FileSource) else None
 
 
-def _reading(source: Source, job: Job, before: "SentFiles | None", limit: int | None) -> "ScanReport | None":
-    """What is learnt of the files of a source that has some; those sent before are left out."""
+def _scan_report(source: Source, job: Job, sent_files: "SentFiles | None", limit: int | None) -> "ScanReport | None":
+    """Skip the files that were sent before, and return the report on the others; None for a query."""
     files = _files(source, job)
-    if files and before is not None:
-        from connector.runs.files import leave_out_sent
+    if files and sent_files is not None:
+        from connector.runs.files import skip_sent_files
 
-        leave_out_sent(files, job, before, limit=limit)
+        skip_sent_files(files, job, sent_files, limit=limit)
     return files.reading if files else None
 
 
 @contextmanager
-def _telling_changes(reading: "ScanReport | None") -> Iterator[None]:
-    """Add to what is wrong with the columns of files how they have changed."""
+def _add_column_changes(reading: "ScanReport | None") -> Iterator[None]:
+    """Add the changes of the files' columns to the problems of a ConfigurationError."""
     try:
         yield
     except ConfigurationError as error:
@@ -141,16 +140,17 @@ def compile_job(job: Job, schema: pa.Schema) -> RowCompiler:
         binding = bind(job.template, schema, job.destination.catalogue)
         return job.destination.compile(binding, job.rules)
     except ConfigurationError as error:
-        raise ConfigurationError([one if one.file else _placed(one, job) for one in error.problems]) from None
+        problems = [problem if problem.file else _placed(problem, job) for problem in error.problems]
+        raise ConfigurationError(problems) from None
 
 
 def transform_threads() -> int:
-    """How many slices are transformed at once: one for each core, but memory grows with them."""
+    """Return the number of slices to transform at once: one for each core, up to eight to limit memory."""
     return max(1, min(os.cpu_count() or 1, 8))
 
 
 def _placed(problem: Problem, job: Job) -> Problem:
-    """A problem with the columns, with what they are columns of."""
+    """Add the file or the query to a problem with its columns."""
     if job.file:
         return Problem(f"{job.file.display_name}: {problem.message}")
     return Problem(problem.message, job.orchestration.query_path)

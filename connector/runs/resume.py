@@ -30,10 +30,10 @@ from connector.runs.extract import Run
 from connector.runs.job import Job, current_job
 from connector.runs.retention import reduce_stage
 from connector.runs.row_limits import refuse_recorded_rows
-from connector.runs.row_selection import chosen_rows
+from connector.runs.row_selection import select_rejected
 
 DIED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED})
-"""A run of which nothing was staged is read again by itself where it was cut off, not where an error ended it."""
+"""Statuses of runs that did not end by themselves: if nothing was staged, they are read again without being named."""
 
 SUPERSEDED = "Interrupted before anything was sent; the next run reads the result again."
 
@@ -48,13 +48,13 @@ def resume_run(
 ) -> RunRecord:
     """Finish the run with this id, else the last one that can be finished. The record is as after `connector run`.
 
-    Raises UsageError if there is none, AccessRefused, LockedError if it is under way, ConfigurationError if the
+    Raises UsageError if there is none, AccessRefused, LockedError if it is running, ConfigurationError if the
     destination has changed since, ResumableError and Interrupted as a run does.
     """
     options = RunOptions(resend_unknown=resend_unknown)
     if run_id is not None:
         record = run_named(project, run_id)
-        if not _can_go_on(record, named=True):
+        if not _can_continue(record, named=True):
             raise UsageError(f"Run {run_id} ({record.status}) has nothing left that could still be sent.")
         return _resume(project, record, observer, stop, options)
     for record in _candidates(project):
@@ -67,16 +67,16 @@ def resume_run(
 
 
 def finish_interrupted(engine: Engine, job: Job) -> None:
-    """Finish what earlier runs of the orchestration left, oldest first; `job` is what it would do now.
+    """Finish earlier runs of the orchestration, oldest first; `job` is that of a run that starts now.
 
-    What is staged on another machine is left to it, and events that may have been taken too long ago are left
-    pending. Raises what a run raises if one cannot be finished, unless it was another job.
+    Runs that are staged on another machine are skipped, and events that TikTok may have taken too long ago stay
+    pending. Raises as a run does if one cannot be finished, unless its job was another one.
     """
     context = engine.context
     for record in context.ledger.runs.unfinished(job.orchestration.name, context.scope(job.settings)):
         if _is_superseded(engine, record):
             _supersede(engine, record)
-        elif not _can_go_on(record, named=False):
+        elif not _can_continue(record, named=False):
             continue
         elif _is_elsewhere(engine, record):
             context.observer.note(_elsewhere(record))
@@ -88,9 +88,9 @@ def finish_interrupted(engine: Engine, job: Job) -> None:
 
 
 def _is_superseded(engine: Engine, record: RunRecord) -> bool:
-    """Return whether the next run of a destination that mirrors its result does what this one left to do.
+    """Return whether the next run does what this one left: the destination mirrors its result, and nothing was staged.
 
-    It does if nothing was staged, or the stage was for a simulator that is gone.
+    A stage for a simulator that is gone counts as none.
     """
     if not (record.resumable and engine.destination.capabilities.mirrors):
         return False
@@ -98,16 +98,16 @@ def _is_superseded(engine: Engine, record: RunRecord) -> bool:
 
 
 def _supersede(engine: Engine, record: RunRecord) -> None:
-    """Leave what a run read to another run."""
+    """End a run that the next one supersedes."""
     engine.context.ledger.runs.finish(record.run_id, RunStatus.INTERRUPTED, error=SUPERSEDED, resumable=False)
     rmtree(engine.context.directory(record.run_id), ignore_errors=True)
 
 
 def _finish(engine: Engine, record: RunRecord, job: Job) -> None:
-    """Resume a run; one that is refused as it is staged, and would be staged otherwise now, holds up no other."""
+    """Resume a run; give it up if its stage is refused and the orchestration has changed since."""
     context = engine.context
     try:
-        done = _go_on(engine, record)
+        done = _continue(engine, record)
     except RejectedUniformly as refused:
         if record.fingerprint == job.fingerprint:
             raise
@@ -128,7 +128,7 @@ def _finish(engine: Engine, record: RunRecord, job: Job) -> None:
 
 
 def _abandon(engine: Engine, record: RunRecord, corrupt: CorruptStage) -> None:
-    """End a run whose stage cannot be used, and report why; another run reads its pending rows."""
+    """End a run whose stage is damaged, and report why; another run reads its pending rows."""
     context = engine.context
     context.ledger.runs.give_up(record.run_id)
     reduce_stage(context.directory(record.run_id))
@@ -137,9 +137,9 @@ def _abandon(engine: Engine, record: RunRecord, corrupt: CorruptStage) -> None:
 
 
 def _candidates(project: Project) -> list[RunRecord]:
-    """Latest first."""
+    """Return the runs that can be resumed, latest first."""
     with ledger_of(project) as ledger:
-        runs = [run for run in ledger.runs.unfinished() if _can_go_on(run, named=False)]
+        runs = [run for run in ledger.runs.unfinished() if _can_continue(run, named=False)]
         own = not ledger.database.is_shared
     return [run for run in reversed(runs) if own or not run.begun or run_directory(project, run.run_id).exists()]
 
@@ -158,13 +158,13 @@ def _resume(
                 _supersede(engine, record)
                 return _start_over(engine, record)
             try:
-                return _go_on(engine, record)
+                return _continue(engine, record)
             except CorruptStage as corrupt:
                 _abandon(engine, record, corrupt)
                 return _start_over(engine, record)
 
 
-def _go_on(engine: Engine, record: RunRecord) -> RunRecord:
+def _continue(engine: Engine, record: RunRecord) -> RunRecord:
     context = engine.context
     if _is_elsewhere(engine, record):
         raise ResumableError(_elsewhere(record))
@@ -181,17 +181,17 @@ def _go_on(engine: Engine, record: RunRecord) -> RunRecord:
 def _read_again(engine: Engine, record: RunRecord) -> RunRecord:
     context = engine.context
 
-    def prepared() -> Run:
+    def prepare() -> Run:
         if context.ledger.batches.open(record.run_id):
             _send_open(engine, record)
         job = current_job(context.project, record.orchestration, context.ledger)
-        return _same(engine, record, record.run_id, job)
+        return _same_run(engine, record, record.run_id, job)
 
-    return engine.execute(record.run_id, prepared)
+    return engine.execute(record.run_id, prepare)
 
 
 def _start_over(engine: Engine, record: RunRecord) -> RunRecord:
-    """Read what a run read again, as another run: what the first delivered is skipped like that of any other."""
+    """Read a run's result again as another run, which skips what the first one delivered."""
     job = current_job(engine.context.project, record.orchestration, engine.context.ledger)
     run_id = engine.create(
         job,
@@ -200,33 +200,33 @@ def _start_over(engine: Engine, record: RunRecord) -> RunRecord:
         retry_of=record.retry_of,
         retry_reason=record.retry_reason,
     )
-    return engine.execute(run_id, lambda: _same(engine, record, run_id, job))
+    return engine.execute(run_id, lambda: _same_run(engine, record, run_id, job))
 
 
-def _same(engine: Engine, record: RunRecord, run_id: str, job: Job) -> Run:
-    """Return a run of what another one read."""
-    chosen = chosen_rows(engine.context, record.retry_of, record.retry_reason) if record.retry_of else None
+def _same_run(engine: Engine, record: RunRecord, run_id: str, job: Job) -> Run:
+    """Return a run that reads the same rows as a recorded one."""
+    selection = select_rejected(engine.context, record.retry_of, record.retry_reason) if record.retry_of else None
     resend_unknown = engine.options.resend_unknown
-    return Run(run_id, job, record.test_event_code, record.row_limit, resend_unknown, chosen)
+    return Run(run_id, job, record.test_event_code, record.row_limit, resend_unknown, selection)
 
 
 def _send_open(engine: Engine, record: RunRecord) -> None:
     context, destination, resend_unknown = engine.context, engine.destination, engine.options.resend_unknown
     destination.recheck(context, engine.targets, record, resend_unknown=resend_unknown)
-    known = context.ledger.batches.open(record.run_id)
-    safe = [batch for batch in known if resend_unknown or not _is_too_late(engine, batch)]
+    open_batches = context.ledger.batches.open(record.run_id)
+    safe = [batch for batch in open_batches if resend_unknown or not _is_too_late(engine, batch)]
     units = sum(batch.record.members or sum(events for _, events in batch.gaps()) for batch in safe)
     context.observer.staged(units, len(safe), destination.capabilities.unit)
     send(context, engine.delivery(record.run_id, record.test_event_code), safe)
-    if left := [batch for batch in known if batch not in safe]:
-        raise InDoubt(_uncertain(left))
+    if too_late := [batch for batch in open_batches if batch not in safe]:
+        raise InDoubt(_uncertain(too_late))
 
 
 def _can_change(engine: Engine, record: RunRecord) -> bool:
     """Return whether resuming a staged run can change anything."""
-    known = engine.context.ledger.batches.open(record.run_id)
+    open_batches = engine.context.ledger.batches.open(record.run_id)
     is_running = record.status is RunStatus.RUNNING
-    return not known or is_running or any(not _is_too_late(engine, batch) for batch in known)
+    return not open_batches or is_running or any(not _is_too_late(engine, batch) for batch in open_batches)
 
 
 def _uncertain(late: list[OpenBatch]) -> str:
@@ -238,7 +238,7 @@ def _uncertain(late: list[OpenBatch]) -> str:
 
 
 def _is_elsewhere(engine: Engine, record: RunRecord) -> bool:
-    """Return whether another machine may have the stage of a run; if none can, what is not here is lost."""
+    """Return whether another machine may hold the stage of a run: the ledger is shared and the stage is not here."""
     context = engine.context
     return context.ledger.database.is_shared and record.begun and not context.directory(record.run_id).exists()
 
@@ -252,7 +252,7 @@ def _elsewhere(record: RunRecord) -> str:
 
 
 def same_destination(project: Project, record: RunRecord) -> Destination[Any]:
-    """Return where a run's orchestration goes now. Raises ConfigurationError if that is another place."""
+    """Return the present destination of a run's orchestration. Raises ConfigurationError if its address has changed."""
     settings = project.orchestration(record.orchestration).destination
     if settings.address == record.api_url:
         return destination_of(settings)
@@ -262,10 +262,10 @@ def same_destination(project: Project, record: RunRecord) -> Destination[Any]:
     )
 
 
-def _can_go_on(run: RunRecord, *, named: bool) -> bool:
-    """Return whether something is left to do, be it only to end the run.
+def _can_continue(run: RunRecord, *, named: bool) -> bool:
+    """Return whether a run can be resumed, even if only its end is left to record.
 
-    One that an error ended before anything of it was staged goes on only if it is named.
+    A run that failed before anything was staged is resumed only if it is `named`.
     """
     if not run.resumable or run.status in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS}:
         return False

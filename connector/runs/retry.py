@@ -1,4 +1,4 @@
-"""Rows that were refused or rejected are gone through again, after the cause was fixed."""
+"""Send rejected rows of a run again after their cause was fixed."""
 
 import threading
 
@@ -15,15 +15,15 @@ from connector.runs.engine import RunOptions, open_engine
 from connector.runs.extract import Run
 from connector.runs.job import current_job
 from connector.runs.resume import same_destination
-from connector.runs.row_selection import chosen_rows
+from connector.runs.row_selection import select_rejected
 
 
 def retry_run(
     project: Project, run_id: str, reason: str | None, observer: Observer, stop: threading.Event
 ) -> RunRecord:
-    """Asks the warehouse again for the rows that a run left out, and sends those that pass now, in a run of its own.
+    """Read the rejected rows of a run again, and send those that pass now, as another run.
 
-    Raises UsageError where there is nothing to retry, or the run is not finished, AccessRefused, and what a run raises.
+    Raises UsageError if there is nothing to retry or the run is not finished, AccessRefused, and as a run does.
     """
     _check_reason(reason)
     record = run_named(project, run_id)
@@ -36,14 +36,14 @@ def retry_run(
             f"An audience is not retried: `connector run {record.orchestration}` compares it with its query again."
         )
     with run_context(project, record.orchestration, observer, stop) as context:
-        chosen = chosen_rows(context, run_id, reason)
+        selection = select_rejected(context, run_id, reason)
         job = current_job(context.project, record.orchestration, context.ledger)
         line = grant.record(context.ledger)
         code, limit = record.test_event_code, record.row_limit
         with open_engine(context, destination, RunOptions(), resuming=True) as engine:
             new = engine.create(job, test_event_code=code, limit=limit, retry_of=run_id, retry_reason=reason)
             context.ledger.audit.began(line, new)
-            return engine.execute(new, lambda: Run(new, job, code, limit, chosen=chosen))
+            return engine.execute(new, lambda: Run(new, job, code, limit, selection=selection))
 
 
 def _check_finished(record: RunRecord) -> None:
@@ -61,5 +61,5 @@ def _check_finished(record: RunRecord) -> None:
 
 def _check_reason(reason: str | None) -> None:
     if reason is not None and reason not in list(Reason):
-        known = ", ".join(Reason)
-        raise UsageError(f'There is no reason "{reason}".{did_you_mean(reason, list(Reason))} There is {known}.')
+        reasons = ", ".join(Reason)
+        raise UsageError(f'There is no reason "{reason}".{did_you_mean(reason, list(Reason))} There is {reasons}.')

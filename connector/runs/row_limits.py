@@ -1,4 +1,4 @@
-"""Rows that do not allow a run to send anything: too few, all rejected, or too many rejected."""
+"""Refuse to send a result with too few rows, only rejected rows, or too many rejected rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class CountedRows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The counts themselves."""
+    """Counts of rows that were read."""
 
     read: int
     rejects: Mapping[str, int] = field(default_factory=dict)
@@ -39,7 +39,7 @@ def refuse_rows(
     has_input: bool = True,
     effect: str | None = None,
 ) -> None:
-    """Raise NothingSent if a run must not send what was read of these rows; its sentence can end with another `effect`.
+    """Raise NothingSent if a run must not send these rows; `effect` replaces the end of the sentence.
 
     Without `has_input`, for instance because every file was sent before, `min_rows` is not applied.
     """
@@ -59,7 +59,7 @@ def refuse_recorded_rows(orchestration: Orchestration, record: RunRecord) -> Non
 
 
 def failure_of(orchestration: Orchestration, rows: CountedRows, *, has_input: bool = True) -> NothingSent | None:
-    """Return the error of a run with these rows, if any, as a forecast; `limit` is that of the orchestration."""
+    """Return the error that a run with these rows would end with, if any, under the limit of the orchestration."""
     try:
         refuse_rows(orchestration, rows, orchestration.limit, has_input=has_input, effect="nothing would be sent")
     except NothingSent as error:

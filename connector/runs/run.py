@@ -14,7 +14,7 @@ from connector.runs.engine import Engine, RunOptions, open_engine, refuse_blank_
 from connector.runs.extract import Run
 from connector.runs.job import Job, current_job, prepare
 from connector.runs.resume import finish_interrupted
-from connector.runs.retention import clear_up
+from connector.runs.retention import apply_retention
 
 
 def run_orchestration(
@@ -26,9 +26,9 @@ def run_orchestration(
     stop: threading.Event | None = None,
     command: str = "run",
 ) -> RunRecord:
-    """Finish interrupted runs of an orchestration, then run it; the record holds the outcome of every row.
+    """Finish interrupted runs of an orchestration, then run it; return the record of the new run.
 
-    Setting `stop` ends it as soon as the requests in flight are answered. `command` is what the audit calls it.
+    Setting `stop` ends it as soon as the requests in flight are answered. `command` is its name in the audit.
     Raises ConfigurationError or AccessRefused before anything is opened, UsageError if a change at the platform is not
     confirmed, LockedError if it is being run, NothingSent because of the rows, ResumableError, Interrupted or
     SourceError; what happened until then is in the ledger.
@@ -43,7 +43,7 @@ def run_orchestration(
         with open_engine(context, job.destination, options) as engine:
             finish_interrupted(engine, job)
             record = _run_now(engine, name, line)
-            clear_up(project, context.ledger)
+            apply_retention(project, context.ledger)
     return record
 
 

@@ -1,1 +1,1 @@
-"""Stage hashed rows on disk, in the batches in which they are sent, and change what is staged."""
+"""Stage hashed rows on disk in the batches in which they are sent, and edit what is staged."""

@@ -1,4 +1,4 @@
-"""What is left of batches most of which was taken out is put together anew, so that none costs its own request."""
+"""Merge the remaining events of batches from which most were deleted, so that few requests are needed."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,18 +10,20 @@ from connector.staging.storage.deletion_mask import DeletionMask
 from connector.staging.storage.reader import StageReader
 from connector.staging.storage.writer import StagedBatch
 
-_SHOULD_BE_FULL = 0.5
+_SPARSE_BELOW = 0.5
 
 
-def is_sparse(batch: StagedBatch, removed: DeletionMask) -> bool:
-    """Whether less than half of a batch is left."""
-    return removed.left(batch) < _SHOULD_BE_FULL * batch.events
+def is_sparse(batch: StagedBatch, deletions: DeletionMask) -> bool:
+    """Return whether less than half of the events of a batch remain."""
+    return deletions.remaining(batch) < _SPARSE_BELOW * batch.events
 
 
-def left_of(directory: Path, batches: Iterable[StagedBatch], removed: DeletionMask) -> Iterator[HashedEvents]:
-    """The events of each batch but for those that were taken out; of an empty one, nothing."""
+def remaining_events(
+    directory: Path, batches: Iterable[StagedBatch], deletions: DeletionMask
+) -> Iterator[HashedEvents]:
+    """Yield the events of each batch that were not deleted, if there are any."""
     with StageReader(directory) as stage:
         for batch in batches:
-            if removed.left(batch):
-                left = stage.whole(batch.file, batch.index).filter(pa.array(~removed.of(batch)))
-                yield HashedEvents(batch.route, pa.Table.from_batches([left]))
+            if deletions.remaining(batch):
+                remaining = stage.whole(batch.file, batch.index).filter(pa.array(~deletions.flags(batch)))
+                yield HashedEvents(batch.route, pa.Table.from_batches([remaining]))

@@ -1,7 +1,7 @@
-"""What the events of a run say of the run: by what they can be matched, how fresh they are, what they are worth.
+"""Measure the events of a run: the identifiers by which they can be matched, their age and their value.
 
-Counted column by column for each part that TikTok took, kept with it in the ledger, and added up when somebody asks:
-so no crash, halving or resumed run counts an event twice or not at all.
+The metrics are computed for each delivered part of a batch, stored with it in the ledger, and summed when they are
+read. So no crash, bisected batch or resumed run counts an event twice or not at all.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ MILLION = 6
 """Decimal places of an amount: values are counted in millionths."""
 
 AGES = (HOUR, 6 * HOUR, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 28 * DAY)
-"""Upper bounds of the classes of age, in seconds; there is one more class, for what is older."""
+"""Upper bounds of the classes of age, in seconds; there is one more class, for older events."""
 
 AGE_NAMES = (
     "under 1 h", "1 to 6 h", "6 to 24 h", "1 to 2 d", "2 to 3 d", "3 to 7 d", "7 to 14 d", "14 to 28 d", "older",
@@ -36,11 +36,11 @@ _DIGITS = 60
 _EPOCH = date(1970, 1, 1)
 _BOUNDS = np.array(AGES)
 _BITS = (np.arange(1 << len(MATCHED_BY))[:, None] >> np.arange(len(MATCHED_BY))) & 1
-"""Of every number that `marks` can be, its bits."""
+"""The bits of every number that `marks` can be."""
 
 
-def figures_of(events: pa.RecordBatch, sent_at: datetime) -> dict[str, Any] | None:
-    """The figures of events (schema EVENTS) that leave at a moment; None where the stage does not know them.
+def batch_metrics(events: pa.RecordBatch, sent_at: datetime) -> dict[str, Any] | None:
+    """Return the metrics of events (schema EVENTS) that are sent at a moment; None if the stage lacks the columns.
 
     `events`: how many; `marks`: how many have each of MATCHED_BY; `ages`: how many are in each class of age, one more
     than AGES; `values`: [currency, days since 1970 in UTC, events, the sum of their values in millionths, or null].
@@ -76,34 +76,36 @@ def _values(events: pa.RecordBatch, days: Numbers) -> list[list[Any]]:
 
 
 def _sums(amounts: pa.Array, groups: Numbers, size: int) -> tuple[Numbers, list[int]]:
-    """By group, how many amounts there are, and their exact sum in millionths.
+    """Return the number of amounts in each group, and their exact sum in millionths.
 
-    No amount is negative. The four words of 32 bits of which each consists are summed apart: as floating-point numbers
-    these sums are exact, and it is several times as fast as Arrow's grouping.
+    No amount is negative. The four words of 32 bits of each amount are summed apart: these sums are exact as
+    floating-point numbers, and this is several times as fast as Arrow's grouping.
     """
     valid = amounts.is_valid().to_numpy(zero_copy_only=False)
     words = np.frombuffer(amounts.buffers()[1], "<u4").reshape(-1, 4)[amounts.offset : amounts.offset + len(amounts)]
     sums = [0] * size
     for place in range(4):
         if (word := words[:, place])[valid].any():
-            found = np.bincount(groups[valid], word[valid], size)
-            sums = [total + (int(one) << 32 * place) for total, one in zip(sums, found.tolist(), strict=True)]
+            word_sums = np.bincount(groups[valid], word[valid], size).tolist()
+            sums = [total + (int(more) << 32 * place) for total, more in zip(sums, word_sums, strict=True)]
     return np.bincount(groups[valid], minlength=size), sums
 
 
 @dataclass(frozen=True, slots=True)
 class DayValue:
-    """What the delivered events of a day (UTC) in one currency come to; `value` is None where none had a value."""
+    """The total of the delivered events of one day in one currency."""
 
     currency: str
     day: date
+    """In UTC."""
     events: int
     value: Decimal | None
+    """None if no event had a value."""
 
 
 @dataclass
 class EventMetrics:
-    """The figures of all delivered events of a run; `events` of them are known of."""
+    """The metrics of all delivered events of a run."""
 
     events: int = 0
     matched: Counter[str] = field(default_factory=Counter)
@@ -112,16 +114,16 @@ class EventMetrics:
 
     @property
     def totals(self) -> dict[str, Decimal]:
-        """By currency, the value of all days."""
-        found: dict[str, Decimal] = {}
+        """Return the total of all days by currency."""
+        totals: dict[str, Decimal] = {}
         with localcontext(prec=_DIGITS):
-            for one in self.values:
-                if one.value is not None:
-                    found[one.currency] = found.get(one.currency, Decimal(0)) + one.value
-        return found
+            for day in self.values:
+                if day.value is not None:
+                    totals[day.currency] = totals.get(day.currency, Decimal(0)) + day.value
+        return totals
 
     def as_json(self) -> dict[str, Any]:
-        """The objects `match_coverage`, `freshness` and `value` of `connector runs show --json`."""
+        """Return the objects `match_coverage`, `freshness` and `value` of `connector runs show --json`."""
         return {
             "match_coverage": {
                 "events": self.events,
@@ -140,8 +142,8 @@ class EventMetrics:
         }
 
 
-def added_up(parts: Iterable[Mapping[str, Any]]) -> EventMetrics | None:
-    """The figures of a run from those of its parts; None where there are none."""
+def sum_metrics(parts: Iterable[Mapping[str, Any]]) -> EventMetrics | None:
+    """Sum the metrics of the parts of a run; return None if there are none."""
     run, sums, counts = EventMetrics(), dict[tuple[str, int], int | None](), Counter[tuple[str, int]]()
     for part in parts:
         run.events += part["events"]
@@ -167,7 +169,7 @@ def plain_texts(values: Mapping[str, Decimal]) -> dict[str, str]:
 
 
 def plain_text(value: Decimal) -> str:
-    """A sum without an exponent and without zeros that say nothing."""
+    """Write a sum without an exponent and without trailing zeros."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -1,4 +1,4 @@
-"""Events that were delivered before, or may have been, are taken out of a stage."""
+"""Skip staged events that were delivered before, or may have been."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,99 +12,103 @@ from connector.core.outcomes import Skip
 from connector.ledger.records import SentKeys
 from connector.staging.deduplicate import StageEdit
 from connector.staging.storage.deletion_mask import DeletionMask
-from connector.staging.storage.key_file import KeyFile, Numbers
+from connector.staging.storage.key_file import EventNumbers, KeyFile
 from connector.staging.storage.keys import Keys, keys_from
 from connector.staging.storage.prefix_filter import KeySet, PrefixFilter
 from connector.staging.storage.reader import StageReader
 from connector.staging.storage.writer import StagedBatch
 
-Known = Callable[[], Iterable[SentKeys]]
-"""All keys that are known from before; asked for more than once where a result is large."""
+DeliveredKeys = Callable[[], Iterable[SentKeys]]
+"""Returns all keys that count as delivered; called several times for a large result."""
 
 KEYS_AT_ONCE = 4_000_000
 BATCHES_AT_ONCE = 50
 
 
-def nothing_known() -> Iterable[SentKeys]:
-    """Where no event counts as delivered."""
+def no_delivered_keys() -> Iterable[SentKeys]:
+    """Return no keys: no event counts as delivered."""
     return ()
 
 
-def leave_out_known(
+def skip_delivered(
     directory: Path,
     keys: KeyFile,
     batches: list[StagedBatch],
-    removed: DeletionMask,
-    known: Known,
+    deletions: DeletionMask,
+    delivered_keys: DeliveredKeys,
 ) -> Iterator[StageEdit]:
-    """What has to change in the staged `batches`, of which some events are `removed` already."""
-    if next(iter(known()), None) is None:
+    """Yield the edits that skip delivered events in the staged `batches`, except events that are deleted already."""
+    if next(iter(delivered_keys()), None) is None:
         return
-    found: dict[StagedBatch, _Found] = {}
-    for wanted in keys.shares(KEYS_AT_ONCE):
-        delivered, lost = likely_known(PrefixFilter(wanted), known())
+    matches: dict[StagedBatch, _Matches] = {}
+    for low in keys.partitions(KEYS_AT_ONCE):
+        delivered, lost = candidate_keys(PrefixFilter(low), delivered_keys())
         if len(delivered) or len(lost):
-            _find(keys, batches, KeySet(delivered), KeySet(lost), found)
-    some = list(found.items())
+            _add_matches(keys, batches, KeySet(delivered), KeySet(lost), matches)
+    batch_matches = list(matches.items())
     with StageReader(directory) as stage:
-        for start in range(0, len(some), BATCHES_AT_ONCE):
-            yield _taken_out(stage, some[start : start + BATCHES_AT_ONCE], removed)
+        for start in range(0, len(batch_matches), BATCHES_AT_ONCE):
+            yield _edit(stage, batch_matches[start : start + BATCHES_AT_ONCE], deletions)
 
 
 @dataclass(slots=True)
-class _Found:
-    """Positions of events of a batch that were delivered, and of those that may have been."""
+class _Matches:
+    """The events of a batch that match delivered keys."""
 
     delivered: list[npt.NDArray[np.uint16]] = field(default_factory=list)
+    """Positions of events that were delivered."""
     lost: list[npt.NDArray[np.uint16]] = field(default_factory=list)
+    """Positions of events whose answer was lost."""
 
 
-def likely_known(sieve: PrefixFilter, known: Iterable[SentKeys]) -> tuple[Keys, Keys]:
-    """Of the known keys those that are likely wanted: delivered ones, and lost ones."""
+def candidate_keys(prefixes: PrefixFilter, delivered_keys: Iterable[SentKeys]) -> tuple[Keys, Keys]:
+    """Return the keys that pass the filter: those that were delivered, and those whose answer was lost."""
     delivered, lost = [np.empty((0, 2), np.uint64)], [np.empty((0, 2), np.uint64)]
-    for some in known:
-        (lost if some.lost else delivered).append(sieve.among(keys_from(some.keys)))
+    for sent in delivered_keys:
+        (lost if sent.lost else delivered).append(prefixes.candidates(keys_from(sent.keys)))
     return np.concatenate(delivered), np.concatenate(lost)
 
 
-def _find(
-    keys: KeyFile, batches: list[StagedBatch], delivered: KeySet, lost: KeySet, found: dict[StagedBatch, _Found]
+def _add_matches(
+    keys: KeyFile, batches: list[StagedBatch], delivered: KeySet, lost: KeySet, matches: dict[StagedBatch, _Matches]
 ) -> None:
     for start in range(0, len(batches), BATCHES_AT_ONCE):
-        some = batches[start : start + BATCHES_AT_ONCE]
-        own = [keys.of(batch.file, batch.index) for batch in some]
-        together = np.concatenate(own)
-        ends = np.cumsum([len(one) for one in own])[:-1]
-        done = delivered.has(together)
-        maybe = lost.has(together) & ~done
-        for batch, surely, perhaps in zip(some, np.split(done, ends), np.split(maybe, ends), strict=True):
-            if surely.any() or perhaps.any():
-                one = found.setdefault(batch, _Found())
-                one.delivered.append(np.flatnonzero(surely).astype(np.uint16))
-                one.lost.append(np.flatnonzero(perhaps).astype(np.uint16))
+        part = batches[start : start + BATCHES_AT_ONCE]
+        batch_keys = [keys.of_batch(batch.file, batch.index) for batch in part]
+        all_keys = np.concatenate(batch_keys)
+        ends = np.cumsum([len(own) for own in batch_keys])[:-1]
+        is_delivered = delivered.contains(all_keys)
+        is_lost = lost.contains(all_keys) & ~is_delivered
+        for batch, delivered_here, lost_here in zip(
+            part, np.split(is_delivered, ends), np.split(is_lost, ends), strict=True
+        ):
+            if delivered_here.any() or lost_here.any():
+                batch_matches = matches.setdefault(batch, _Matches())
+                batch_matches.delivered.append(np.flatnonzero(delivered_here).astype(np.uint16))
+                batch_matches.lost.append(np.flatnonzero(lost_here).astype(np.uint16))
 
 
-def _taken_out(stage: StageReader, found: list[tuple[StagedBatch, _Found]], removed: DeletionMask) -> StageEdit:
-    gone: list[Numbers] = []
+def _edit(stage: StageReader, matches: list[tuple[StagedBatch, _Matches]], deletions: DeletionMask) -> StageEdit:
+    numbers: list[EventNumbers] = []
     skipped: dict[Skip, list[pa.RecordBatch]] = {Skip.ALREADY_DELIVERED: [], Skip.ANSWER_LOST: []}
-    for batch, one in found:
+    for batch, batch_matches in matches:
         events = stage.whole(batch.file, batch.index)
-        left = ~removed.of(batch)
-        delivered = _flags(events.num_rows, one.delivered) & left
-        lost = _flags(events.num_rows, one.lost) & left & ~delivered
+        is_present = ~deletions.flags(batch)
+        delivered = _flags(events.num_rows, batch_matches.delivered) & is_present
+        lost = _flags(events.num_rows, batch_matches.lost) & is_present & ~delivered
         skipped[Skip.ALREADY_DELIVERED].append(events.filter(pa.array(delivered)))
         skipped[Skip.ANSWER_LOST].append(events.filter(pa.array(lost)))
-        gone.append(removed.numbers(batch, delivered | lost))
-    step = StageEdit(removed=np.concatenate(gone))
+        numbers.append(deletions.numbers(batch, delivered | lost))
+    edit = StageEdit(removed=np.concatenate(numbers))
     for reason, parts in skipped.items():
         events = pa.Table.from_batches(parts)
-        step.leave_out(events, reason, brief=True)
-        step.take_back(events)
-    return step
+        edit.exclude(events, reason, brief=True)
+        edit.retract_warnings(events)
+    return edit
 
 
 def _flags(size: int, positions: Iterable[npt.NDArray[np.integer]]) -> npt.NDArray[np.bool_]:
     flags = np.zeros(size, np.bool_)
-    for some in positions:
-        flags[some] = True
+    for part in positions:
+        flags[part] = True
     return flags

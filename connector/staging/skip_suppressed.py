@@ -1,4 +1,4 @@
-"""Events about people who are to be forgotten are taken out of a stage."""
+"""Skip staged events about suppressed people."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,29 +16,29 @@ from connector.staging.storage.writer import StagedBatch
 from connector.transform.suppression import SuppressionFilter
 
 
-def forgotten_by(ledger: Ledger) -> SuppressionFilter:
-    """Those on the ledger's list."""
+def suppression_filter(ledger: Ledger) -> SuppressionFilter:
+    """Return the filter of the people whom the ledger lists as suppressed."""
     return SuppressionFilter(ledger.suppressed.digests())
 
 
-def leave_out_forgotten(
-    directory: Path, batches: list[StagedBatch], removed: DeletionMask, forgotten: SuppressionFilter
+def skip_suppressed(
+    directory: Path, batches: list[StagedBatch], deletions: DeletionMask, suppressed: SuppressionFilter
 ) -> Iterator[StageEdit]:
-    """What has to change in the staged `batches`, of which some events are `removed` already."""
-    if not forgotten:
+    """Yield the edits that skip suppressed events in the staged `batches`, except events that are deleted already."""
+    if not suppressed:
         return
     with StageReader(directory) as stage:
         for start in range(0, len(batches), BATCHES_AT_ONCE):
-            gone, found = [], []
+            numbers, matches = [], []
             for batch in batches[start : start + BATCHES_AT_ONCE]:
                 events = stage.whole(batch.file, batch.index)
-                about = forgotten.among(events) & ~removed.of(batch)
-                if about.any():
-                    gone.append(removed.numbers(batch, about))
-                    found.append(events.filter(pa.array(about)))
-            if found:
-                step = StageEdit(removed=np.concatenate(gone))
-                events = pa.Table.from_batches(found)
-                step.leave_out(events, Skip.SUPPRESSED, brief=True)
-                step.take_back(events)
-                yield step
+                flags = suppressed.match_events(events) & ~deletions.flags(batch)
+                if flags.any():
+                    numbers.append(deletions.numbers(batch, flags))
+                    matches.append(events.filter(pa.array(flags)))
+            if matches:
+                edit = StageEdit(removed=np.concatenate(numbers))
+                events = pa.Table.from_batches(matches)
+                edit.exclude(events, Skip.SUPPRESSED, brief=True)
+                edit.retract_warnings(events)
+                yield edit

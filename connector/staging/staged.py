@@ -1,4 +1,4 @@
-"""The outcome of staging a result: counts of rows, and the batches that will be sent."""
+"""Hold the outcome of staging a result: counts of rows, and the batches to send."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -24,21 +24,21 @@ class Staged:
     phones: PhoneCounts = field(default_factory=PhoneCounts)
     """Phone numbers given, and invalid, by column."""
     identical_value: dict[str, Decimal] = field(default_factory=dict)
-    """What rows counted as `identical_rows` add to values, by currency."""
+    """The value that rows counted as `identical_rows` add, by currency."""
     batches: list[BatchRecord] = field(default_factory=list)
     """Batches to send, in order."""
-    kept: int = 0
-    """Batches that were handed on before; those in `batches` are numbered after them."""
+    published_batches: int = 0
+    """Batches that were published while the result was read; those in `batches` are numbered after them."""
     unchanged: int = 0
-    """Units that the destination has already."""
+    """Units that the destination holds already."""
     has_input: bool = True
     """False if there was nothing to read: every file was sent before."""
     notes: list[str] = field(default_factory=list)
-    """Sentences on what is staged, for whoever runs it."""
+    """Sentences on the stage, for the person who runs it."""
 
     @property
     def rejected(self) -> int:
-        """Rows that were rejected, for whatever reason."""
+        """Rows that were rejected."""
         return self.rejects.total()
 
     @property
@@ -52,5 +52,5 @@ class Staged:
         return self.events
 
     def changes(self) -> Mapping[str, int] | None:
-        """Return by how much the destination's members change; None for a destination that has none."""
+        """Return the numbers of members that are added and deleted; None for a destination without members."""
         return None

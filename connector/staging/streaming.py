@@ -1,7 +1,8 @@
-"""Events that need not wait for the end of the result: where each row is one, the first of a key can leave at once.
+"""Publish batches while the result is still being read, for results in which each row is an event.
 
-What may have been seen before, in this result, in an earlier reading of it or in another run, waits until all of the
-result is known, as does what is about people who are to be forgotten. Then it is looked at exactly.
+An event is published at once if its key is certainly new. Events that may have been seen before, in this result, by an
+earlier attempt or by another run, wait for the end of the result and are then compared exactly. So do events about
+suppressed people.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,24 +15,26 @@ from connector.core.hashed import HashedEvents
 from connector.ledger.records import BatchRecord, SentKeys
 from connector.staging.storage.bloom_filter import BloomFilter
 from connector.staging.storage.key_file import KeyFile
-from connector.staging.storage.keys import halves, keys_from
+from connector.staging.storage.keys import as_uint64_pairs, keys_from
 from connector.staging.storage.reader import StageReader
 from connector.staging.storage.segments import Segments
 from connector.staging.storage.writer import StagedBatch
 from connector.transform.suppression import SuppressionFilter
 
-HandOn = Callable[[Sequence[BatchRecord]], None]
-"""Takes batches that are on disk: nothing of them is lost any more."""
+Publish = Callable[[Sequence[BatchRecord]], None]
+"""Called with batches that are safely on disk."""
 
 
 @dataclass
 class StreamingStage:
-    """The part of a stage that is sent while the rest is read. `earlier` are batches of an earlier reading."""
+    """The part of a stage that is sent while the rest is read."""
 
     directory: Path
-    hand_on: HandOn
+    publish: Publish
     earlier: Sequence[BatchRecord] = ()
+    """Batches that an earlier attempt published."""
     batches: list[StagedBatch] = field(init=False)
+    """All published batches, those of an earlier attempt among them."""
     keys: KeyFile = field(init=False)
     _seen: BloomFilter = field(init=False, default_factory=BloomFilter)
     _segments: Segments = field(init=False)
@@ -40,57 +43,57 @@ class StreamingStage:
         self.batches = [_staged(record) for record in self.earlier]
         self.keys = KeyFile(self.directory)
         self._segments = Segments(
-            self.directory, self.keys, 1 + max((_number(one.file) for one in self.batches), default=-1)
+            self.directory, self.keys, 1 + max((_number(batch.file) for batch in self.batches), default=-1)
         )
 
     @property
     def earlier_rows(self) -> int:
-        """The rows of the batches of an earlier reading."""
+        """The rows of the batches of an earlier attempt."""
         return sum(record.rows for record in self.earlier)
 
     @property
     def earlier_events(self) -> int:
-        """The events of the batches of an earlier reading."""
+        """The events of the batches of an earlier attempt."""
         return sum(record.events for record in self.earlier)
 
-    def begin(self, known: Iterable[SentKeys]) -> None:
-        """Takes down what is known, and the keys of an earlier reading."""
-        for some in known:
-            self._seen.add(keys_from(some.keys)[:, 0])
+    def load_keys(self, delivered_keys: Iterable[SentKeys]) -> None:
+        """Load delivered keys, and the keys staged by an earlier attempt."""
+        for sent in delivered_keys:
+            self._seen.add(keys_from(sent.keys)[:, 0])
         with StageReader(self.directory) as reader:
             for batch in self.batches:
-                of_batch = reader.whole(batch.file, batch.index)["key"]
-                self._seen.add(halves(of_batch)[:, 0])
-                self.keys.add(batch.file, of_batch)
+                batch_keys = reader.whole(batch.file, batch.index)["key"]
+                self._seen.add(as_uint64_pairs(batch_keys)[:, 0])
+                self.keys.add(batch.file, batch_keys)
 
-    def rest(self, events: HashedEvents, forgotten: SuppressionFilter) -> HashedEvents:
-        """Takes in what is surely new; the others are given back. No key is twice among `events`."""
-        new = self._seen.are_new(halves(events.table["key"])[:, 0])
-        if forgotten:
-            new &= ~forgotten.among(events.table)
+    def take_new(self, events: HashedEvents, suppressed: SuppressionFilter) -> HashedEvents:
+        """Stage the events whose key is certainly new, and return the others. No two of the `events` share a key."""
+        new = self._seen.add_new(as_uint64_pairs(events.table["key"])[:, 0])
+        if suppressed:
+            new &= ~suppressed.match_events(events.table)
         if new.all():
             self._segments.add(events)
             return HashedEvents(events.route, events.table.slice(0, 0))
-        self._segments.add(_chosen(events, pa.array(new)))
-        return _chosen(events, pa.array(~new))
+        self._segments.add(_filtered(events, pa.array(new)))
+        return _filtered(events, pa.array(~new))
 
     def flush(self) -> None:
-        """Hands on the batches that are full."""
-        self._hand_on(self._segments.flush())
+        """Publish the batches that are full."""
+        self._publish(self._segments.flush())
 
     def finish(self) -> None:
-        """Hands on all that was taken in; nothing is taken in any more."""
+        """Publish all events that were taken. None can be taken afterwards."""
         del self._seen
-        self._hand_on(self._segments.finish())
+        self._publish(self._segments.finish())
 
-    def _hand_on(self, staged: list[StagedBatch]) -> None:
+    def _publish(self, staged: list[StagedBatch]) -> None:
         if staged:
             first = len(self.batches)
             self.batches.extend(staged)
-            self.hand_on([_record(first + place, batch) for place, batch in enumerate(staged)])
+            self.publish([_record(first + place, batch) for place, batch in enumerate(staged)])
 
 
-def _chosen(events: HashedEvents, flags: pa.Array) -> HashedEvents:
+def _filtered(events: HashedEvents, flags: pa.Array) -> HashedEvents:
     return HashedEvents(events.route, events.table.filter(flags))
 
 

@@ -30,7 +30,7 @@ class EventChanges:
     warnings: Counter[str] = field(default_factory=Counter)
     identical_value: dict[str, Decimal] = field(default_factory=dict)
 
-    def leave_out(self, events: pa.Table, reason: Reason | Skip, *, brief: bool = False) -> None:
+    def exclude(self, events: pa.Table, reason: Reason | Skip, *, brief: bool = False) -> None:
         """Count the rows of events (schema EVENTS) as rejected or skipped, and keep them; see `left_out_rows`."""
         if not events.num_rows:
             return
@@ -39,14 +39,14 @@ class EventChanges:
         self.left_out.append(rows)
         (self.skips if skipped else self.rejects)[reason.value] += rows.num_rows
 
-    def send(self, events: HashedEvents) -> None:
+    def add_events(self, events: HashedEvents) -> None:
         """Add events, with the warnings about them as a whole."""
         self.events.append(events)
         warnings, values = line_warnings(events.table)
         self.warnings.update(warnings)
         add_values(self.identical_value, values)
 
-    def take_back(self, events: pa.Table) -> None:
+    def retract_warnings(self, events: pa.Table) -> None:
         """Subtract the warnings about events (schema EVENTS), or parts of events, that are not sent as they are."""
         warnings, values = line_warnings(events)
         self.warnings.subtract(warnings)
@@ -66,13 +66,13 @@ def judged_as_whole(hashed: HashedRows, rules: EventRules) -> HashedRows:
     changes = EventChanges(rejects=+hashed.rejects, skips=+hashed.skips, warnings=+hashed.warnings)
     add_values(changes.identical_value, hashed.identical_value)
     for events, incomplete in _without_incomplete(hashed):
-        changes.leave_out(incomplete, Reason.INCOMPLETE_EVENT)
-        changes.take_back(incomplete)
+        changes.exclude(incomplete, Reason.INCOMPLETE_EVENT)
+        changes.retract_warnings(incomplete)
         decided = decide(events.table, rules)
-        changes.take_back(events.table)
-        changes.send(HashedEvents(events.route, decided.events))
+        changes.retract_warnings(events.table)
+        changes.add_events(HashedEvents(events.route, decided.events))
         for reason, left_out in decided.left_out.items():
-            changes.leave_out(left_out, reason)
+            changes.exclude(left_out, reason)
     return replace(
         hashed,
         events=tuple(changes.events),

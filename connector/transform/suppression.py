@@ -31,7 +31,7 @@ class SuppressionFilter:
     def __bool__(self) -> bool:
         return bool(len(self._starts))
 
-    def among(self, events: pa.RecordBatch | pa.Table) -> Flags:
+    def match_events(self, events: pa.RecordBatch | pa.Table) -> Flags:
         """Of each event (columns of EVENTS, `persons` among them), whether it is about one of them."""
         persons = events["persons"]
         if "head" in events.schema.names and pc.all(pc.equal(persons, "")).as_py():
@@ -40,9 +40,9 @@ class SuppressionFilter:
         chunk = persons.combine_chunks() if isinstance(persons, pa.ChunkedArray) else persons
         counts = pc.divide(pc.binary_length(chunk), PERSON_DIGITS).to_numpy(zero_copy_only=False)
         digits = pc.binary_join(pa.ListArray.from_arrays([0, len(chunk)], chunk), "")[0].as_py() or ""
-        return self.of_persons(bytes.fromhex(digits), counts)
+        return self.match_persons(bytes.fromhex(digits), counts)
 
-    def of_persons(self, persons: bytes, counts: npt.NDArray[np.integer]) -> Flags:
+    def match_persons(self, persons: bytes, counts: npt.NDArray[np.integer]) -> Flags:
         """The same of events that are about so many persons each, of whose digests the first 8 bytes are given."""
         flags = np.zeros(len(counts), np.bool_)
         starts = np.frombuffer(persons, ">u8").astype(np.uint64)
@@ -51,12 +51,12 @@ class SuppressionFilter:
             flags[np.repeat(np.arange(len(counts)), counts)[self._starts[place] == starts]] = True
         return flags
 
-    def rows(self, left_out: pa.Table | pa.RecordBatch) -> Flags:
+    def match_rows(self, excluded: pa.Table | pa.RecordBatch) -> Flags:
         """Of each left-out row (schema EXCLUDED_ROW), whether it holds one of the digests."""
-        flags = np.zeros(left_out.num_rows, np.bool_)
-        if not self or not pc.any(pc.match_substring_regex(left_out["columns"], _DIGEST)).as_py():
+        flags = np.zeros(excluded.num_rows, np.bool_)
+        if not self or not pc.any(pc.match_substring_regex(excluded["columns"], _DIGEST)).as_py():
             return flags
-        texts = pa.table({"place": pa.array(range(left_out.num_rows), pa.int64()), "columns": left_out["columns"]})
+        texts = pa.table({"place": pa.array(range(excluded.num_rows), pa.int64()), "columns": excluded["columns"]})
         found = f"SELECT place, unnest(regexp_extract_all(columns, '{_DIGEST}')) AS digest FROM texts"
         with connect_isolated() as connection:
             connection.register("texts", texts)
@@ -66,16 +66,16 @@ class SuppressionFilter:
         flags[places.to_numpy()] = True
         return flags
 
-    def without(self, left_out: pa.Table) -> pa.Table:
+    def redact(self, excluded: pa.Table) -> pa.Table:
         """The left-out rows, those about one of them with no digest of whom they are about."""
-        flags = self.rows(left_out)
+        flags = self.match_rows(excluded)
         if not flags.any():
-            return left_out
-        columns = left_out["columns"].to_pylist()
+            return excluded
+        columns = excluded["columns"].to_pylist()
         for place in np.flatnonzero(flags):
             columns[place] = _anonymous(columns[place])
-        place = left_out.schema.names.index("columns")
-        return left_out.set_column(place, EXCLUDED_ROW.field("columns"), pa.array(columns, pa.string()))
+        place = excluded.schema.names.index("columns")
+        return excluded.set_column(place, EXCLUDED_ROW.field("columns"), pa.array(columns, pa.string()))
 
 
 def _starts_in(head: str) -> list[str]:

@@ -28,7 +28,7 @@ def test_every_identifier_stands_in_its_own_position(people: list[dict[str, list
     made = units(given_, rows, "77")
     somebody = [number for number, person in enumerate(people) if any(person.values())]
     assert made.table["rows"].to_pylist() == [[number] for number in somebody]
-    for number, unit, weight in zip(somebody, made.table.to_pylist(), made.weights.tolist(), strict=True):
+    for number, unit, weight in zip(somebody, made.table.to_pylist(), made.row_counts.tolist(), strict=True):
         lines = units_of(unit["payload"])
         assert len(lines) == weight == max(len(people[number][name]) for name in ID_TYPES)
         assert all(len(line) == len(SCHEMAS) for line in lines)

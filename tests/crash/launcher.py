@@ -25,8 +25,7 @@ EVENTS = {"before": "call", "after": "return"}
 TOO_LONG = 120
 
 STATEFUL = tuple(
-    f"connector.{name}"
-    for name in ("delivery", "destinations", "disk", "ledger", "pipeline", "runs", "scheduler", "stage", "staging")
+    f"connector.{name}" for name in ("core.disk", "delivery", "destinations", "ledger", "runs", "scheduler", "staging")
 )
 """The packages that write, send and remember."""
 

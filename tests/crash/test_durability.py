@@ -17,7 +17,7 @@ from connector.ledger.database import open_database
 from connector.ledger.records import BatchRecord
 from connector.simulator.server import Simulator
 from connector.staging.stage import stage
-from connector.staging.storage.deletion_mask import REMOVED
+from connector.staging.storage.deletion_mask import DELETIONS_FILE
 from connector.staging.streaming import StreamingStage
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
@@ -61,9 +61,9 @@ def syncing(project: Path, written: Callable[[], int] = lambda: 0) -> Iterator[D
     [
         (FEW, True, 0, {"events.arrow"}),
         ([*FEW, REJECTED], True, 0, {"events.arrow", "left-out/staging.parquet"}),
-        ([*FEW, FEW[0]], True, 0, {"events.arrow", "joined.arrow", REMOVED}),
-        ([*FEW, FEW[0]], False, 0, {"events.arrow", "left-out/staging.parquet", REMOVED}),
-        (FEW, True, 3, {"events.arrow", "left-out/staging.parquet", REMOVED}),
+        ([*FEW, FEW[0]], True, 0, {"events.arrow", "joined.arrow", DELETIONS_FILE}),
+        ([*FEW, FEW[0]], False, 0, {"events.arrow", "left-out/staging.parquet", DELETIONS_FILE}),
+        (FEW, True, 3, {"events.arrow", "left-out/staging.parquet", DELETIONS_FILE}),
         (FEW, True, 9, {"events.arrow", "left-out/staging.parquet", "rest.arrow"}),
     ],
     ids=["events", "rejected rows", "split events", "repeated events", "some delivered", "most delivered"],
@@ -93,7 +93,7 @@ def test_a_batch_that_is_sent_while_rows_are_read_is_on_the_disk_before(director
 
         directory.mkdir()
         parts = hash_rows(table_of(rows).to_batches(), transform, threads=1, slice_rows=500)
-        stage(parts, directory, transform.rules, early=StreamingStage(directory, hand_on))
+        stage(parts, directory, transform.rules, streaming=StreamingStage(directory, hand_on))
     assert len({batch.file for batch in handed_on}) > 1
 
 

@@ -222,7 +222,7 @@ DRIPS = {
     "a status line": (b"H", b"T"),
     "headers": (HEAD, b"X-A: b\r\n"),
     "one header": (HEAD + b"X: ", b"a"),
-    "informational answers": (b"", b"HTTP/1.1 103 StreamingStage Hints\r\n\r\n"),
+    "informational answers": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
     "a body": (HEAD + b"Content-Length: 500000\r\n\r\n", b" "),
     "chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
     "a chunk's extension": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1", b";"),

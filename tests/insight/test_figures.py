@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.core.hashed import AMOUNT, MATCHED_BY
-from connector.staging.event_metrics import AGE_NAMES, added_up, figures_of
+from connector.staging.event_metrics import AGE_NAMES, batch_metrics, sum_metrics
 from tests.cli.command import inside
 from tests.cli.shop import Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
@@ -153,9 +153,9 @@ def batch(events: list[tuple[int, str, int, Decimal | None]]) -> pa.RecordBatch:
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(EVENT, min_size=1, max_size=40), st.integers(0, 40))
 def test_parts_add_up_to_what_a_loop_over_the_events_counts(events: list[Any], cut: int) -> None:
-    parts = [figures_of(batch(some), NOW) for some in (events[:cut], events[cut:])]
+    parts = [batch_metrics(batch(some), NOW) for some in (events[:cut], events[cut:])]
     kept = [json.loads(json.dumps(part)) for part in parts if part]
-    run = added_up(kept)
+    run = sum_metrics(kept)
     assert run is not None
     assert run.events == len(events)
     for place, name in enumerate(MATCHED_BY):
@@ -171,6 +171,6 @@ def test_parts_add_up_to_what_a_loop_over_the_events_counts(events: list[Any], c
 
 def test_a_stage_of_an_earlier_version_has_none() -> None:
     old = batch([(0, "USD", 1, None)]).drop_columns(["marks"])
-    assert figures_of(old, NOW) is None
-    assert figures_of(old.append_column("marks", pa.nulls(1, pa.uint8())), NOW) is None
-    assert added_up([]) is None
+    assert batch_metrics(old, NOW) is None
+    assert batch_metrics(old.append_column("marks", pa.nulls(1, pa.uint8())), NOW) is None
+    assert sum_metrics([]) is None

@@ -133,7 +133,7 @@ def test_people_are_found_in_a_ledger_of_version_2(url: str) -> None:
         ((keys, persons),) = ledger.delivered.kept(STOPPED_2)
         events = len(keys) // 16
         counts = np.frombuffer(persons[: 2 * events], "<u2")
-        assert SuppressionFilter([digest]).of_persons(persons[2 * events :], counts).sum() == 1
+        assert SuppressionFilter([digest]).match_persons(persons[2 * events :], counts).sum() == 1
         assert (ledger.suppressed.add([(digest, "email")]), ledger.suppressed.digests()) == (1, [digest])
 
 

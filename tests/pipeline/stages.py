@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connector.delivery.batch import Batch
 from connector.ledger.records import OpenBatch
 from connector.staging.sending import EventCodec, StagedBatches
-from connector.staging.skip_delivered import Known, nothing_known
+from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys
 from connector.staging.stage import stage
 from connector.staging.staged import Staged
 from connector.transform.stream import hash_rows
@@ -60,14 +60,14 @@ def staged_in(
     table: pa.Table,
     how: Settings,
     slice_rows: int,
-    known: Known = nothing_known,
+    known: DeliveredKeys = no_delivered_keys,
     *,
     threads: int = 1,
 ) -> Staged:
     """Stages a result that is looked at so many rows at a time."""
     transform = compiled(table, how, DataTemplate("tiktok_events"))
     rows = hash_rows(table.to_batches(max_chunksize=7), transform, threads=threads, slice_rows=slice_rows)
-    return stage(rows, directory, transform.rules, known=known)
+    return stage(rows, directory, transform.rules, delivered_keys=known)
 
 
 def staged_events(directory: Path, staged: Staged) -> Counter[Sent]:

@@ -10,7 +10,7 @@ import pytest
 
 from connector.core.hashed import EVENTS
 from connector.ledger.records import OpenBatch
-from connector.staging.sending import EventCodec, StagedBatches, keys_of
+from connector.staging.sending import EventCodec, StagedBatches, batch_keys
 from tests.pipeline.stages import NOW, plain_row, staged_in, table_of
 from tests.reference import Settings
 
@@ -46,7 +46,7 @@ def test_keys_and_then_a_number_for_each_event_and_then_the_beginnings_of_digest
 ) -> None:
     keys = [hashlib.md5(bytes([number])).digest() for number in range(len(people))]
     digests = [[digest(one) for one in of] for of in people]
-    found = keys_of(events(keys, digests).slice(start), UNTIL)
+    found = batch_keys(events(keys, digests).slice(start), UNTIL)
     assert found.keys == b"".join(keys[start:])
     numbers = struct.pack(f"<{len(people[start:])}H", *map(len, people[start:]))
     assert found.persons == numbers + b"".join(bytes.fromhex(one)[:8] for of in digests[start:] for one in of)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connector.core.hashed import HashedRows
 from connector.ledger.excluded_rows import left_out
 from connector.ledger.records import BatchRecord
-from connector.staging.skip_delivered import Known, nothing_known
+from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys
 from connector.staging.stage import stage
 from connector.staging.staged import Staged
 from connector.staging.storage.bloom_filter import BloomFilter
@@ -42,7 +42,7 @@ class Reading:
         self,
         rows: list[Row],
         slice_rows: int,
-        known: Known = nothing_known,
+        known: DeliveredKeys = no_delivered_keys,
         *,
         forgotten: SuppressionFilter | None = None,
         until: int | None = None,
@@ -55,9 +55,9 @@ class Reading:
             _cut_off(list(parts), until),
             self.directory,
             transform.rules,
-            known=known,
-            forgotten=forgotten or SuppressionFilter(),
-            early=self.early,
+            delivered_keys=known,
+            suppressed=forgotten or SuppressionFilter(),
+            streaming=self.early,
         )
 
 
@@ -118,7 +118,7 @@ def test_what_is_read_again_after_a_death_is_neither_sent_nor_counted_twice(
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         first = Reading(directory)
-        first.early._segments._cutter._batch_events = 2
+        first.early._segments._batcher._batch_events = 2
         try:
             first.of(rows, slice_rows, until=until)
         except CutOffError:
@@ -136,7 +136,7 @@ def test_what_is_read_again_after_a_death_is_neither_sent_nor_counted_twice(
 
 def test_rows_of_an_earlier_reading_that_are_not_found_again_stay_counted(tmp_path: Path) -> None:
     first = Reading(tmp_path)
-    first.early._segments._cutter._batch_events = 2
+    first.early._segments._batcher._batch_events = 2
     rows = [plain_row(f"e{number}") for number in range(5)]
     first.of(rows, 1)
     assert [batch.events for batch in first.told] == [2, 2, 1]
@@ -176,11 +176,11 @@ def test_what_was_seen_is_never_new(numbers: list[int], power: int) -> None:
     seen = BloomFilter(1 << power)
     half = len(keys) // 2
     seen.add(keys[:half])
-    assert seen.may_have(keys[:half]).all()
-    maybe = seen.may_have(keys)
-    new = seen.are_new(keys)
+    assert seen.may_contain(keys[:half]).all()
+    maybe = seen.may_contain(keys)
+    new = seen.add_new(keys)
     assert (new == ~maybe).all()
-    assert not seen.are_new(keys).any()
+    assert not seen.add_new(keys).any()
     places = {int(number) & ((1 << power) - 1) for number in keys[:half]}
     assert [bool(one) for one in new] == [int(number) & ((1 << power) - 1) not in places for number in keys]
 
@@ -188,5 +188,5 @@ def test_what_was_seen_is_never_new(numbers: list[int], power: int) -> None:
 def test_different_keys_are_nearly_all_new(tmp_path: Path) -> None:
     keys = np.random.default_rng(7).integers(0, 2**64, 200_000, np.uint64)
     seen = BloomFilter()
-    new = np.concatenate([seen.are_new(keys[start : start + 1_000]) for start in range(0, len(keys), 1_000)])
+    new = np.concatenate([seen.add_new(keys[start : start + 1_000]) for start in range(0, len(keys), 1_000)])
     assert np.count_nonzero(new) > 199_900

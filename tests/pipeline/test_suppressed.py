@@ -45,7 +45,7 @@ def test_events_about_a_forgotten_person_are_skipped_whole(rows: list[Row], slic
     hashed = hash_rows(table.to_batches(max_chunksize=7), transform, threads=1, slice_rows=slice_rows)
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "run"
-        staged = stage(hashed, directory, transform.rules, forgotten=SuppressionFilter([*OTHERS, JANE]))
+        staged = stage(hashed, directory, transform.rules, suppressed=SuppressionFilter([*OTHERS, JANE]))
         assert staged_events(directory, staged) == Counter(map(as_sent, whole.events)) - Counter(map(as_sent, gone))
         kept = [row for batch in left_out(directory) for row in batch.to_pylist()]
     suppressed = {row: "suppressed" for event in gone for row in event.rows}
@@ -64,13 +64,13 @@ def test_what_is_kept_of_the_rows_of_others_is_not_touched() -> None:
     rows = [
         {"row": n, "outcome": "rejected", "reason": "invalid_amount", "columns": text} for n, text in enumerate(kept)
     ]
-    changed = SuppressionFilter([JANE]).without(pa.Table.from_pylist(rows, schema=EXCLUDED_ROW))
+    changed = SuppressionFilter([JANE]).redact(pa.Table.from_pylist(rows, schema=EXCLUDED_ROW))
     assert changed.schema == EXCLUDED_ROW
     assert changed["columns"].to_pylist() == [kept[0], '{"event_id":"2"}', None]
 
 
 def test_digests_that_only_begin_alike_are_told_apart_from_the_first_16_digits_on() -> None:
-    assert SuppressionFilter([JANE]).of_persons(
+    assert SuppressionFilter([JANE]).match_persons(
         bytes.fromhex(NEARLY[:16] + JANE[:16]), np.array([1, 0, 1])
     ).tolist() == [
         False,
@@ -78,4 +78,4 @@ def test_digests_that_only_begin_alike_are_told_apart_from_the_first_16_digits_o
         True,
     ]
     assert not SuppressionFilter()
-    assert SuppressionFilter().of_persons(bytes.fromhex(JANE[:16]), np.array([1])).tolist() == [False]
+    assert SuppressionFilter().match_persons(bytes.fromhex(JANE[:16]), np.array([1])).tolist() == [False]

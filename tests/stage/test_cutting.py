@@ -37,7 +37,7 @@ def events_of(contents: list[Lines], head: int = 300) -> HashedEvents:
 def cut(cutter: Batcher, *parts: HashedEvents) -> list[tuple[int, int]]:
     """Of each batch, its events and the bytes of its payload."""
     full = [batch for part in parts for batch in cutter.add(part)]
-    return [(batch.num_rows, len(payload(batch))) for _, batch in itertools.chain(full, cutter.rest())]
+    return [(batch.num_rows, len(payload(batch))) for _, batch in itertools.chain(full, cutter.drain())]
 
 
 CONTENTS = st.lists(st.none() | st.integers(3, 300), min_size=1, max_size=12)

@@ -38,7 +38,7 @@ def halves(of: Pairs) -> "np.typing.NDArray[np.uint64]":
 def test_a_set_has_the_keys_it_was_made_of_and_no_others(inside: Pairs, asked: Pairs) -> None:
     known = KeySet(array(inside))
     both = asked + inside
-    assert known.has(array(both)).tolist() == [one in set(inside) for one in both]
+    assert known.contains(array(both)).tolist() == [one in set(inside) for one in both]
 
 
 @QUICK
@@ -46,27 +46,31 @@ def test_a_set_has_the_keys_it_was_made_of_and_no_others(inside: Pairs, asked: P
 def test_a_sieve_lets_through_what_shares_its_lower_half_in_the_order_it_came(wanted: Pairs, asked: Pairs) -> None:
     lows = {low for low, _ in wanted}
     both = asked + wanted
-    assert pairs(PrefixFilter(halves(wanted)).among(array(both))) == [one for one in both if one[0] in lows]
+    assert pairs(PrefixFilter(halves(wanted)).candidates(array(both))) == [one for one in both if one[0] in lows]
 
 
 @QUICK
 @given(KEYS, KEYS)
 def test_a_set_of_what_a_sieve_let_through_is_as_good_as_one_of_all(wanted: Pairs, known: Pairs) -> None:
-    likely = KeySet(PrefixFilter(halves(wanted)).among(array(known)))
-    assert likely.has(array(wanted)).tolist() == [one in set(known) for one in wanted]
+    likely = KeySet(PrefixFilter(halves(wanted)).candidates(array(known)))
+    assert likely.contains(array(wanted)).tolist() == [one in set(known) for one in wanted]
 
 
 def test_equal_lower_halves_do_not_make_keys_equal() -> None:
     known = KeySet(array([(7, 1), (7, 2), (7, 2), (7, 9), (8, 3)]))
     asked = [(7, high) for high in range(10)] + [(8, 2), (6, 1), (9, 3)]
-    assert [one for one, has in zip(asked, known.has(array(asked)), strict=True) if has] == [(7, 1), (7, 2), (7, 9)]
+    assert [one for one, has in zip(asked, known.contains(array(asked)), strict=True) if has] == [
+        (7, 1),
+        (7, 2),
+        (7, 9),
+    ]
 
 
 def test_nothing_is_in_nothing() -> None:
-    assert KeySet(array([])).has(array([(0, 0), (1, 1)])).tolist() == [False, False]
-    assert KeySet(array([(0, 0)])).has(array([])).tolist() == []
-    assert pairs(PrefixFilter(halves([])).among(array([(0, 0)]))) == []
-    assert pairs(PrefixFilter(halves([(0, 0)])).among(array([]))) == []
+    assert KeySet(array([])).contains(array([(0, 0), (1, 1)])).tolist() == [False, False]
+    assert KeySet(array([(0, 0)])).contains(array([])).tolist() == []
+    assert pairs(PrefixFilter(halves([])).candidates(array([(0, 0)]))) == []
+    assert pairs(PrefixFilter(halves([(0, 0)])).candidates(array([]))) == []
 
 
 def test_keys_are_read_as_they_were_written() -> None:
@@ -84,7 +88,7 @@ def test_shares_are_all_lower_halves_sorted_and_each_once(slices: list[Pairs], a
         file = KeyFile(Path(folder))
         for some in slices:
             file.add("events.arrow", pa.array([as_bytes(one) for one in some], KEY))
-        shares = [share.tolist() for share in file.shares(at_once)]
+        shares = [share.tolist() for share in file.partitions(at_once)]
         file.remove()
     assert all(share == sorted(set(share)) for share in shares)
     assert all(shares)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from connector.errors import CorruptStage
-from connector.staging.storage.deletion_mask import read_removed
+from connector.staging.storage.deletion_mask import read_deletions
 
 EARLIER = "removed.npz"
 """Written by an earlier version, without a checksum."""
@@ -20,7 +20,7 @@ def _write(path: Path) -> None:
 
 def test_a_list_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     _write(tmp_path / EARLIER)
-    assert {name: found.tolist() for name, found in read_removed(tmp_path).items()} == {"events.arrow/0": [1, 7]}
+    assert {name: found.tolist() for name, found in read_deletions(tmp_path).items()} == {"events.arrow/0": [1, 7]}
 
 
 @pytest.mark.parametrize("size", [0, 10, 60, 200])
@@ -28,14 +28,14 @@ def test_a_list_of_an_earlier_version_may_be_damaged(tmp_path: Path, size: int) 
     _write(tmp_path / EARLIER)
     (tmp_path / EARLIER).write_bytes((tmp_path / EARLIER).read_bytes()[:size])
     with pytest.raises(CorruptStage, match=f"{EARLIER} is damaged"):
-        read_removed(tmp_path)
+        read_deletions(tmp_path)
 
 
 def test_a_list_of_this_version_without_its_checksum_is_damaged(tmp_path: Path) -> None:
     _write(tmp_path / "removed-events.npz")
     with pytest.raises(CorruptStage, match="is damaged"):
-        read_removed(tmp_path)
+        read_deletions(tmp_path)
 
 
 def test_without_a_list_nothing_was_taken_out(tmp_path: Path) -> None:
-    assert read_removed(tmp_path) == {}
+    assert read_deletions(tmp_path) == {}

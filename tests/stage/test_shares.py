@@ -38,19 +38,19 @@ def test_repeated_and_barred_keys_are_found(batches: list[list[Key]], barred: li
         file = KeyFile(Path(folder))
         for batch in batches:
             file.add("events.arrow", key_array(batch))
-        file.bar(key_array(barred))
+        file.block(key_array(barred))
         shares = list(file.repeated(at_once))
-        numbers = [file.first("events.arrow", index) for index in range(len(batches))]
-        back = [file.of("events.arrow", index).tolist() for index in range(len(batches))]
+        numbers = [file.first_number("events.arrow", index) for index in range(len(batches))]
+        back = [file.of_batch("events.arrow", index).tolist() for index in range(len(batches))]
         file.remove()
         assert list(Path(folder).iterdir()) == []
     assert back == [[list(key) for key in batch] for batch in batches]
     assert numbers == [sum(map(len, batches[:index])) for index in range(len(batches))]
     low = Counter(key[0] for batch in batches for key in batch)
     expected = {half for half, count in low.items() if count > 1 or half in {key[0] for key in barred}}
-    assert sorted(half for share in shares for half in share.halves.tolist()) == sorted(expected)
-    assert all(share.halves.tolist() == sorted(share.halves.tolist()) for share in shares)
-    stopping = Counter(tuple(key) for share in shares for key in share.barred.tolist())
+    assert sorted(half for share in shares for half in share.low.tolist()) == sorted(expected)
+    assert all(share.low.tolist() == sorted(share.low.tolist()) for share in shares)
+    stopping = Counter(tuple(key) for share in shares for key in share.blocked.tolist())
     assert stopping == Counter(key for key in barred if key[0] in low)
     assert sum(share.events for share in shares) == sum(low[half] for half in expected)
 
@@ -100,7 +100,7 @@ def test_keys_that_are_not_those_that_were_written_are_not_read(tmp_path: Path, 
         number = place // 16
         with pytest.raises(CorruptStage):
             keys.read(number, 1)
-        with pytest.raises(CorruptStage), keys.in_shares(shares) as found:
+        with pytest.raises(CorruptStage), keys.partitioned(shares) as found:
             list(found)
     (tmp_path / "keys").write_bytes(whole[:-1])
     with pytest.raises(CorruptStage):

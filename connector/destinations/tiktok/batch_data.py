@@ -30,10 +30,10 @@ class Identifiers:
 
 @dataclass(frozen=True, slots=True)
 class BatchData:
-    """`table` has the schema UNITS; `weights` is how many rows of `batch_data` each unit takes."""
+    """`table` has the schema UNITS; `row_counts` is how many rows of `batch_data` each unit takes."""
 
     table: pa.Table
-    weights: Counts
+    row_counts: Counts
 
 
 def units(
@@ -44,11 +44,11 @@ def units(
     The positions of `batch_data` are those of `id_types`, whatever a person lacks.
     """
     counts = np.stack([people[name].counts for name in id_types])
-    weights, present = counts.max(axis=0), np.flatnonzero(counts.sum(axis=0))
-    starts = np.r_[0, np.cumsum(weights)]
+    row_counts, present = counts.max(axis=0), np.flatnonzero(counts.sum(axis=0))
+    starts = np.r_[0, np.cumsum(row_counts)]
     cells = [_cells(people[name], starts, audience_id) for name in id_types]
     lines = pc.binary_join_element_wise("[", pc.binary_join_element_wise(*cells, _COMMA), "]", _NOTHING)
-    kept = weights[present]
+    kept = row_counts[present]
     offsets = pa.array(np.r_[0, np.cumsum(kept)].astype(np.int32))
     payload = pc.binary_join(pa.ListArray.from_arrays(offsets, lines), _COMMA)
     kinds, digests = _identifiers(people, id_types, present)

@@ -29,7 +29,7 @@ from connector.reporting.run_details import PERSONAL
 from connector.sources.driver_errors import error_text, secrets_of
 from connector.sources.registry import check_driver
 from connector.sources.sqlalchemy_engine import warehouse_url
-from connector.staging.event_metrics import EventMetrics, added_up
+from connector.staging.event_metrics import EventMetrics, sum_metrics
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, RowMapping
@@ -160,7 +160,7 @@ def _figures(ledger: Ledger, run_ids: Sequence[str]) -> dict[str, EventMetrics |
     parts: dict[str, list[Mapping[str, Any]]] = {run_id: [] for run_id in run_ids}
     for run_id, one in ledger.figures.of_several(run_ids):
         parts[run_id].append(one)
-    return {run_id: added_up(found) for run_id, found in parts.items()}
+    return {run_id: sum_metrics(found) for run_id, found in parts.items()}
 
 
 def _runs(records: Sequence[RunRecord], figures: Mapping[str, EventMetrics | None]) -> Iterator[pa.RecordBatch]:

@@ -1,7 +1,7 @@
-"""Writes files of record batches, each with a checksum, which the disk is given while they grow.
+"""Write files of record batches, each with a checksum, and flush them to disk while they grow.
 
-A file holds MAGIC, then as Arrow's IPC messages its schema and its record batches, then the index of these messages
-(dtype INDEX, one entry each), and at its end END: the number of entries, and the checksum of the index.
+A file consists of MAGIC, the schema and the record batches as Arrow IPC messages, an index of these messages (dtype
+INDEX, one entry each), and END: the number of entries and the checksum of the index.
 """
 
 import struct
@@ -21,7 +21,7 @@ END = struct.Struct("<QL8s")
 
 
 class ArrowFile:
-    """One file being written. It does not stay open, whatever ends its block: a full disk has to be freed."""
+    """One file being written. It is closed however its block ends, so that a full disk can be freed."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.path = path
@@ -36,7 +36,7 @@ class ArrowFile:
         self._put(schema.serialize())
 
     def append(self, batch: pa.RecordBatch) -> int:
-        """Writes a record batch, and gives its place in the file. Raises OSError where the disk has no room."""
+        """Write a record batch and return its place in the file. Raises OSError if the disk is full."""
         self._put(batch.serialize())
         self._growing.has(self._sink.tell())
         return len(self._index) - 2
@@ -50,13 +50,13 @@ class ArrowFile:
         self._sink.write(index + END.pack(len(self._index), checksum(index), MAGIC))
 
     def close(self) -> None:
-        """Ends the file as it is, unless it has ended. Raises OSError as `append` does."""
+        """Write the index and close the file, unless it is closed already. Raises OSError if the disk is full."""
         self._open.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Ends the file. Of a block that failed, why is known, and a full disk would say it twice."""
+        """Close the file; if the block failed, suppress OSError, since a full disk would be reported twice."""
         with suppress(*[OSError] if error is not None else []):
             self.close()

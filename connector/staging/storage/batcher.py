@@ -1,4 +1,4 @@
-"""Cuts a stream of events into batches: full ones, each of one route, none too large for a request."""
+"""Cut a stream of events into full batches, each of one route and none too large for a request."""
 
 from collections.abc import Iterator
 
@@ -11,10 +11,10 @@ from connector.core.hashed import HashedEvents
 from connector.core.route import Route
 
 BATCH_EVENTS = 1_000
-"""TikTok refuses a request with more (agreed by several sources)."""
+"""The largest number of events that TikTok takes in a request (agreed by several sources)."""
 
 BATCH_BYTES = 4 << 20
-"""How large a request may become. TikTok names no limit (unknown): this is the product's own caution."""
+"""The largest size of a request. TikTok documents no limit (unknown), so this is a precaution."""
 
 _EVENT_OVERHEAD = 64
 
@@ -27,13 +27,13 @@ class Batcher:
         self._waiting: dict[Route, pa.Table] = {}
 
     def add(self, events: HashedEvents) -> Iterator[tuple[Route, pa.RecordBatch]]:
-        """The batches that are full with these events."""
+        """Add events, and yield the batches that they fill."""
         waiting = self._waiting.pop(events.route, None)
         table = pa.concat_tables([waiting, events.table]) if waiting else events.table
         yield from self._cut(events.route, table, keep_rest=True)
 
-    def rest(self) -> Iterator[tuple[Route, pa.RecordBatch]]:
-        """What is left, a batch a route or more."""
+    def drain(self) -> Iterator[tuple[Route, pa.RecordBatch]]:
+        """Yield the events that are left, in one or more batches for each route."""
         for route, table in self._waiting.items():
             yield from self._cut(route, table, keep_rest=False)
         self._waiting = {}
@@ -50,7 +50,7 @@ class Batcher:
             if keep_rest and end >= table.num_rows and end - start < self._batch_events:
                 self._waiting[route] = table.slice(start)
                 return
-            # Only what was waiting is copied, to lie beside what it is sent with.
+            # Only the events that were waiting are copied, so that a batch is contiguous.
             yield route, table.slice(start, end - start).combine_chunks().to_batches()[0]
             start = end
 

@@ -1,4 +1,4 @@
-"""Writes what changes an audience to disk, in the batches in which it will be sent."""
+"""Write the changes of an audience to disk, in the batches in which they are sent."""
 
 from pathlib import Path
 
@@ -14,40 +14,40 @@ from connector.staging.storage.arrow_file import ArrowFile
 from connector.staging.storage.writer import StagedBatch
 
 ADDED, RESENT, DELETED = ("added.arrow", "resent.arrow", "deleted.arrow")
-"""Files of what is sent."""
+"""Names of the files of staged changes."""
 
-RowCountsArray = npt.NDArray[np.int64]
+RowCounts = npt.NDArray[np.int64]
 
 
 class ChangeFile(ArrowFile):
-    """One Arrow file being written, a record batch for each batch to be sent: `most_rows` of `batch_data` at most."""
+    """One Arrow file being written, a record batch for each request of at most `most_rows` rows of `batch_data`."""
 
     def __init__(self, directory: Path, name: str, most_rows: int) -> None:
         super().__init__(directory / name, UNITS)
         self.batches: list[StagedBatch] = []
         self.members: list[int] = []
         self._most_rows = most_rows
-        self._waiting: dict[Route, tuple[pa.Table, RowCountsArray]] = {}
+        self._waiting: dict[Route, tuple[pa.Table, RowCounts]] = {}
 
-    def add(self, route: Route, units: pa.Table, weights: RowCountsArray) -> None:
-        """Takes units (schema UNITS) in; `weights` are their rows of `batch_data`. What fills no batch waits."""
+    def add(self, route: Route, units: pa.Table, row_counts: RowCounts) -> None:
+        """Add units (schema UNITS) with the number of rows of `batch_data` of each; units that fill no batch wait."""
         before = self._waiting.pop(route, None)
         if before:
-            units, weights = pa.concat_tables([before[0], units]), np.r_[before[1], weights]
-        rest = self._cut(route, units.combine_chunks(), weights, keep_rest=True)
+            units, row_counts = pa.concat_tables([before[0], units]), np.r_[before[1], row_counts]
+        rest = self._cut(route, units.combine_chunks(), row_counts, keep_rest=True)
         if rest < units.num_rows:
-            self._waiting[route] = units.slice(rest), weights[rest:]
+            self._waiting[route] = units.slice(rest), row_counts[rest:]
 
     def finish(self) -> None:
-        """Writes what waits, and comes back when the disk has it."""
-        for route, (units, weights) in self._waiting.items():
-            self._cut(route, units.combine_chunks(), weights, keep_rest=False)
+        """Write the waiting units, and fsync the file."""
+        for route, (units, row_counts) in self._waiting.items():
+            self._cut(route, units.combine_chunks(), row_counts, keep_rest=False)
         self.close()
         sync(self.path)
 
-    def _cut(self, route: Route, units: pa.Table, weights: RowCountsArray, *, keep_rest: bool) -> int:
-        """Writes full batches; gives the position of the first unit that is in none."""
-        ends, start = np.cumsum(weights), 0
+    def _cut(self, route: Route, units: pa.Table, row_counts: RowCounts, *, keep_rest: bool) -> int:
+        """Write full batches, and return the position of the first unit that is in none of them."""
+        ends, start = np.cumsum(row_counts), 0
         while start < units.num_rows:
             before = ends[start - 1] if start else 0
             end = max(int(np.searchsorted(ends, before + self._most_rows, side="right")), start + 1)

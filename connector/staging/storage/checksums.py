@@ -1,4 +1,4 @@
-"""Checksums of what is written to disk, which are compared before anything interprets what is read back."""
+"""Compute checksums of files and blocks, and verify them before data that is read back is interpreted."""
 
 import zlib
 from pathlib import Path
@@ -14,7 +14,7 @@ _AT_ONCE = 1 << 20
 def checksum(data: Any, before: int = 0) -> int:
     """Return the CRC-32 of a buffer, continuing that of the bytes `before` it.
 
-    Of a batch it is computed when that is staged and when it is sent, which costs about 0.5 % of a run.
+    It is computed for each batch when it is staged and when it is sent, which costs about 0.5 % of a run.
     """
     return zlib.crc32(data, before)
 
@@ -34,7 +34,7 @@ def verify(path: Path) -> None:
 
 
 def _of(file: BinaryIO, size: int) -> bytes:
-    """Read so many bytes, and return their checksum in hexadecimal."""
+    """Read `size` bytes, and return their checksum in hexadecimal."""
     found = 0
     for start in range(0, size, _AT_ONCE):
         found = checksum(file.read(min(_AT_ONCE, size - start)), found)

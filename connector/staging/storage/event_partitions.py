@@ -1,4 +1,4 @@
-"""Events of many batches, put together by their keys in memory that does not grow with their number."""
+"""Partition the events of many batches by their keys, in constant memory."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,41 +10,41 @@ import pyarrow as pa
 
 from connector.core.hashed import EVENTS
 from connector.staging.storage.arrow_file import ArrowFile
-from connector.staging.storage.key_file import Numbers
-from connector.staging.storage.keys import halves, in_share_order, share_of
+from connector.staging.storage.key_file import EventNumbers
+from connector.staging.storage.keys import as_uint64_pairs, partition_of, partition_order
 from connector.staging.storage.open_files import OpenFiles
 
 NUMBERED = EVENTS.append(pa.field("number", pa.int64())).append(pa.field("route", pa.int32()))
-"""Events, each with the number that `KeyFile` gives it, and that of its route."""
+"""Events, each with its number as `KeyFile` assigns it, and the number of its route."""
 
 _BYTES_AT_ONCE = 32 << 20
 
 
 class EventPartitions:
-    """Events in so many shares by what `share_of` says of their keys, each in the order in which they came.
+    """Events in partitions by their keys, see `partition_of`; each partition keeps the order in which they were added.
 
-    One share stays in memory; more lie in a file, to which some bytes are written at once, until they are read.
+    A single partition stays in memory. Several are buffered and written to a file.
     """
 
-    def __init__(self, directory: Path, shares: int, bytes_at_once: int = _BYTES_AT_ONCE) -> None:
-        self._path, self._shares, self._bytes_at_once = directory / "shares.arrow", shares, bytes_at_once
+    def __init__(self, directory: Path, partitions: int, bytes_at_once: int = _BYTES_AT_ONCE) -> None:
+        self._path, self._partitions, self._bytes_at_once = directory / "shares.arrow", partitions, bytes_at_once
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
-        self._places: list[list[int]] = [[] for _ in range(shares)]
+        self._places: list[list[int]] = [[] for _ in range(partitions)]
         self._file: ArrowFile | None = None
 
-    def add(self, events: pa.RecordBatch, numbers: Numbers, route: int) -> None:
-        """Takes events (schema EVENTS) of one route in."""
+    def add(self, events: pa.RecordBatch, numbers: EventNumbers, route: int) -> None:
+        """Add events (schema EVENTS) of one route."""
         count = events.num_rows
         columns = [*events.columns, pa.array(numbers), pa.repeat(pa.scalar(route, pa.int32()), count)]
         self._waiting.append(pa.record_batch(columns, schema=NUMBERED))
         self._bytes += events.get_total_buffer_size()
-        if self._shares > 1 and self._bytes >= self._bytes_at_once:
+        if self._partitions > 1 and self._bytes >= self._bytes_at_once:
             self._write()
 
     def read(self) -> Iterator[pa.Table]:
-        """The events (schema NUMBERED), share by share; nothing is added any more."""
-        if self._shares == 1:
+        """Yield the events (schema NUMBERED) of each partition. Nothing can be added afterwards."""
+        if self._partitions == 1:
             yield pa.Table.from_batches(self._waiting, NUMBERED)
             return
         self._write().close()
@@ -60,18 +60,18 @@ class EventPartitions:
         file = self._file = self._file or ArrowFile(self._path, NUMBERED)
         table = pa.Table.from_batches(self._waiting, NUMBERED)
         self._waiting, self._bytes = [], 0
-        order, bounds = in_share_order(share_of(halves(table["key"]), self._shares), self._shares)
+        order, bounds = partition_order(partition_of(as_uint64_pairs(table["key"]), self._partitions), self._partitions)
         ordered = table.take(pa.array(order)).combine_chunks()
-        for share in np.flatnonzero(np.diff(bounds)):
-            for batch in ordered.slice(bounds[share], bounds[share + 1] - bounds[share]).to_batches():
-                self._places[share].append(file.append(batch))
+        for partition in np.flatnonzero(np.diff(bounds)):
+            for batch in ordered.slice(bounds[partition], bounds[partition + 1] - bounds[partition]).to_batches():
+                self._places[partition].append(file.append(batch))
         return file
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Deletes the file."""
+        """Delete the file."""
         if self._file:
             with suppress(OSError):
                 self._file.close()

@@ -1,4 +1,4 @@
-"""Keys on disk in the order in which they come, read by place, or by shares that each fit into memory."""
+"""Keep keys on disk in the order in which they come, and read them by place or by partition."""
 
 import itertools
 import os
@@ -16,20 +16,20 @@ import numpy.typing as npt
 from connector.core.disk import make_private_file
 from connector.errors import CorruptStage
 from connector.staging.storage.checksums import checksum
-from connector.staging.storage.keys import Keys, in_share_order, keys_from, share_of
+from connector.staging.storage.keys import Keys, keys_from, partition_of, partition_order
 
 _READ_AT_ONCE = 1 << 18
 _KEY_BYTES = 16
 _BLOCK = 1_024
 _BLOCK_BYTES = _BLOCK * _KEY_BYTES
-_MOST_SHARES = 4_096
+_MAX_PARTITIONS = 4_096
 _NONE = keys_from(b"")
 
 
 class KeyList:
-    """Keys in a file that is made for the first of them. `count` is how many there are.
+    """Keys in a file that is created with the first of them. `count` is the number of keys.
 
-    What is read raises CorruptStage where it is not what was written.
+    Reading raises CorruptStage if the file is not as it was written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,10 +37,10 @@ class KeyList:
         self._path = path
         self._file: BinaryIO | None = None
         self._sums = array("I")
-        """The CRC-32 of each _BLOCK keys, and of those that fill none."""
+        """The CRC-32 of each block of _BLOCK keys, the last of which may be incomplete."""
 
     def add(self, keys: Keys) -> None:
-        """Adds keys. Raises OSError where the disk has no room."""
+        """Append keys. Raises OSError if the disk is full."""
         if not len(keys):
             return
         if self._file is None:
@@ -49,17 +49,17 @@ class KeyList:
         data = rest = memoryview(keys.tobytes())
         while rest:
             rest = rest[self._file.write(rest) :]
-        self._sum_up(data)
+        self._add_checksums(data)
         self.count += len(keys)
 
-    def _sum_up(self, data: memoryview) -> None:
+    def _add_checksums(self, data: memoryview) -> None:
         rest = (-self.count % _BLOCK) * _KEY_BYTES
         if rest:
             self._sums[-1] = checksum(data[:rest], self._sums[-1])
         self._sums.extend(checksum(data[at : at + _BLOCK_BYTES]) for at in range(rest, len(data), _BLOCK_BYTES))
 
     def read(self, start: int, count: int) -> Keys:
-        """So many keys from a place on."""
+        """Return `count` keys from a place on."""
         if self._file is None or not count:
             return _NONE
         first, end = start // _BLOCK, -(-(start + count) // _BLOCK)
@@ -71,54 +71,57 @@ class KeyList:
         return keys_from(data)[start - first * _BLOCK :][:count]
 
     @contextmanager
-    def in_shares(self, shares: int) -> Iterator[Iterator[Keys]]:
-        """The keys that are there now, by what `share_of` says, in the order in which they came."""
-        if shares == 1:
+    def partitioned(self, partitions: int) -> Iterator[Iterator[Keys]]:
+        """Yield the present keys partition by partition, see `partition_of`, each in the order in which they came."""
+        if partitions == 1:
             yield iter([self.read(0, self.count)])
             return
         with TemporaryFile(dir=self._path.parent) as file:
             parts = [
-                _put_in_order(self.read(start, min(_READ_AT_ONCE, self.count - start)), start, shares, file)
+                _write_partitioned(self.read(start, min(_READ_AT_ONCE, self.count - start)), start, partitions, file)
                 for start in range(0, self.count, _READ_AT_ONCE)
             ]
             file.flush()
             yield (
-                np.concatenate([_NONE, *(self._share(file, part, share) for part in parts)]) for share in range(shares)
+                np.concatenate([_NONE, *(self._partition(file, part, partition) for part in parts)])
+                for partition in range(partitions)
             )
 
-    def _share(self, file: BinaryIO, part: "_Part", share: int) -> Keys:
-        start, end = part.bounds[share : share + 2].tolist()
+    def _partition(self, file: BinaryIO, part: "_PartitionedBlock", partition: int) -> Keys:
+        start, end = part.bounds[partition : partition + 2].tolist()
         data = _bytes(file, start, end)
-        if checksum(data) != part.sums[share]:
-            raise CorruptStage(f"What was put in order of {self._path} is damaged")
+        if checksum(data) != part.sums[partition]:
+            raise CorruptStage(f"The partitions of {self._path} are damaged")
         return keys_from(data)
 
     def remove(self) -> None:
-        """Deletes the file."""
+        """Delete the file."""
         if self._file is not None:
             self._file.close()
             self._path.unlink(missing_ok=True)
 
 
-def shares_for(count: int, at_once: int) -> int:
-    """Into how many shares so many keys are put, to read not many more than `at_once` at a time."""
-    return min(1 + count // at_once, _MOST_SHARES)
+def partition_count(count: int, at_once: int) -> int:
+    """Return the number of partitions of which each holds about `at_once` of `count` keys."""
+    return min(1 + count // at_once, _MAX_PARTITIONS)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Keys that were written share by share: where each begins, and the last one ends; and the CRC-32 of each."""
+class _PartitionedBlock:
+    """Keys that were written partition by partition: the bounds of each, and its CRC-32."""
 
     bounds: npt.NDArray[np.int64]
     sums: "array[int]"
 
 
-def _put_in_order(keys: Keys, start: int, shares: int, file: BinaryIO) -> _Part:
-    order, bounds = in_share_order(share_of(keys, shares), shares)
+def _write_partitioned(keys: Keys, start: int, partitions: int, file: BinaryIO) -> _PartitionedBlock:
+    order, bounds = partition_order(partition_of(keys, partitions), partitions)
     ordered = memoryview(keys[order].tobytes())
     file.write(ordered)
     places = (bounds * _KEY_BYTES).tolist()
-    return _Part(start + bounds, array("I", (checksum(ordered[a:b]) for a, b in itertools.pairwise(places))))
+    return _PartitionedBlock(
+        start + bounds, array("I", (checksum(ordered[a:b]) for a, b in itertools.pairwise(places)))
+    )
 
 
 def _bytes(file: BinaryIO, start: int, end: int) -> bytes:

@@ -1,6 +1,6 @@
-"""Reads files of record batches, and does not keep in memory what was read of a large one.
+"""Read files of record batches, and release the memory of what was read of a large one.
 
-Bytes are compared with their checksum before Arrow interprets them, which may crash over bytes that it did not write.
+Checksums are verified before Arrow interprets the bytes, because Arrow may crash on damaged ones.
 """
 
 import errno
@@ -20,10 +20,10 @@ from connector.staging.storage.checksums import checksum
 
 _MOST_OPEN = 8
 _EARLIER = b"ARROW1"
-"""How files begin that an earlier version wrote, without checksums."""
+"""The first bytes of files that an earlier version wrote, without checksums."""
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
-"""Error numbers of what no user can make readable again."""
+"""Error numbers of files that nobody can make readable again."""
 
 
 class _Batches(Protocol):
@@ -33,7 +33,7 @@ class _Batches(Protocol):
 
 
 class _File:
-    """A file as `ArrowFile` writes it. Raises CorruptStage for bytes that are not those that were written."""
+    """A file as `ArrowFile` writes it. Reading raises CorruptStage if it is not as it was written."""
 
     def __init__(self, source: pa.OSFile, path: Path) -> None:
         self._source, self._path = source, path
@@ -96,7 +96,7 @@ class _EarlierFile:
 
     @contextmanager
     def _without_checksum(self) -> Iterator[None]:
-        """Damage shows itself in any error that Arrow knows, even that memory is short."""
+        """Raise CorruptStage for any error of Arrow's: damage may even show as a lack of memory."""
         try:
             yield
         except (pa.ArrowException, SystemError):
@@ -104,7 +104,7 @@ class _EarlierFile:
 
 
 class _Open:
-    """An open file, and how many bytes of it were read since memory was let go."""
+    """An open file, and the number of bytes that were read since its memory was last released."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._read = path, 0
@@ -135,18 +135,18 @@ class _Open:
 
 
 class OpenFiles:
-    """Files of a stage, of which those stay open that were asked for last. Not for several threads at once."""
+    """Files of a stage, of which the last few that were used stay open. Not for use from several threads at once."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._open: dict[str, _Open] = {}
 
     def batch(self, file: str, index: int) -> pa.RecordBatch:
-        """A record batch of a file, by its place in it. Raises CorruptStage unless it is as it was written."""
+        """Return a record batch of a file by its place. Raises CorruptStage if it is not as it was written."""
         return self._opened(file).batch(index)
 
     def batches(self, file: str) -> Iterator[pa.RecordBatch]:
-        """The record batches of a file, in their order. Raises as `batch` does."""
+        """Yield the record batches of a file in order. Raises CorruptStage as `batch` does."""
         for index in range(self._opened(file).count):
             yield self.batch(file, index)
 
@@ -158,7 +158,7 @@ class OpenFiles:
         return self._open[file]
 
     def close(self) -> None:
-        """Closes the files."""
+        """Close the files."""
         for file in self._open.values():
             file.close()
 
@@ -171,7 +171,7 @@ def reading(path: Path) -> Iterator[None]:
     except pa.ArrowInvalid:
         raise CorruptStage(f"{path} is damaged") from None
     except OSError as error:
-        # Arrow's own have no number.
+        # Arrow's own errors have no number.
         if error.errno is not None and error.errno not in _GONE:
             raise ResumableError(
                 f"{path} cannot be read: {os.strerror(error.errno)}. Fix this, then run `connector resume`."

@@ -1,36 +1,36 @@
-"""Compares a stage's keys with many times as many others."""
+"""Compare a stage's keys with many times as many others."""
 
 import numpy as np
 import numpy.typing as npt
 
-from connector.staging.storage.keys import Halves, Keys, is_among
+from connector.staging.storage.keys import Keys, LowHalves, in_sorted
 
 Flags = npt.NDArray[np.bool_]
 
 _PLACES_PER_KEY = 16
-"""Of the keys that are not among the others, one in so many takes the longer way."""
+"""One in so many keys that do not match passes the first test, and needs a binary search."""
 
 
 class PrefixFilter:
-    """Lets keys through whose lower half is one of those given (sorted, without repetition)."""
+    """Selects keys whose lower half is one of those given (sorted, each once)."""
 
-    def __init__(self, wanted: Halves) -> None:
-        self._wanted = wanted
-        places = 1 << (_PLACES_PER_KEY * max(len(wanted), 1) - 1).bit_length()
+    def __init__(self, low: LowHalves) -> None:
+        self._low = low
+        places = 1 << (_PLACES_PER_KEY * max(len(low), 1) - 1).bit_length()
         self._mask = np.uint64(places - 1)
-        # Looked at first: it costs one look into memory a key, a search in millions costs twenty.
+        # Tested first: it costs one memory access for each key, where a binary search in millions costs twenty.
         self._taken = np.zeros(places, np.bool_)
-        self._taken[wanted & self._mask] = True
+        self._taken[low & self._mask] = True
 
-    def among(self, keys: Keys) -> Keys:
-        """Those of the keys that may be wanted: other keys with an equal lower half are among them."""
+    def candidates(self, keys: Keys) -> Keys:
+        """Return the keys that match, and others that only share a lower half with one that does."""
         likely: Keys = keys[self._taken[keys[:, 0] & self._mask]]
-        passed: Keys = likely[is_among(likely[:, 0], self._wanted)]
+        passed: Keys = likely[in_sorted(likely[:, 0], self._low)]
         return passed
 
 
 class KeySet:
-    """Whole keys, looked up by the hundred thousand."""
+    """Whole keys, for lookups of hundreds of thousands of keys at once."""
 
     def __init__(self, keys: Keys) -> None:
         ordered = _distinct(keys[np.lexsort((keys[:, 1], keys[:, 0]))])
@@ -38,8 +38,8 @@ class KeySet:
         starts = np.flatnonzero(np.r_[True, self._low[1:] != self._low[:-1]]) if len(ordered) else np.zeros(0, np.int64)
         self._alike = int(np.diff(np.r_[starts, len(ordered)]).max(initial=0))
 
-    def has(self, keys: Keys) -> Flags:
-        """Of each key, whether it is one of these."""
+    def contains(self, keys: Keys) -> Flags:
+        """Return a flag for each key: true if it is in the set."""
         found = np.zeros(len(keys), np.bool_)
         if not len(self._low):
             return found

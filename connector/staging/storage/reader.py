@@ -1,4 +1,4 @@
-"""Reads staged batches, without the events that were taken out after they were written."""
+"""Read staged batches, without the events that were deleted after they were written."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ import pyarrow as pa
 
 from connector.core.hashed import EVENTS, LINE
 from connector.errors import CorruptStage
-from connector.staging.storage.deletion_mask import Positions, read_removed
+from connector.staging.storage.deletion_mask import Positions, read_deletions
 from connector.staging.storage.open_files import OpenFiles
 
 
 class StageReader:
     """The events of one run. Not for use from several threads at once.
 
-    What is read raises CorruptStage where it is not as it was written.
+    Reading raises CorruptStage if a file is not as it was written.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -22,12 +22,12 @@ class StageReader:
         self._removed: dict[str, Positions] = {}
 
     def whole(self, file: str, index: int) -> pa.RecordBatch:
-        """A batch (schema EVENTS, or that of an audience's changes) as it was written."""
+        """Return a batch (schema EVENTS, or that of an audience's changes) as it was written."""
         batch = self._files.batch(file, index)
         return batch if batch.schema.names == EVENTS.names else _completed(batch)
 
     def events(self, file: str, index: int, count: int | None = None) -> pa.RecordBatch:
-        """The events of a batch (schema EVENTS) that are to be sent: so many, where their `count` is known."""
+        """Return the events of a batch that were not deleted, and check their number if `count` is given."""
         events = self._left(file, index)
         if count is not None and count != events.num_rows:
             raise CorruptStage(f"{self._directory / file} holds other events than the ledger says")
@@ -35,8 +35,8 @@ class StageReader:
 
     def _left(self, file: str, index: int) -> pa.RecordBatch:
         batch = self.whole(file, index)
-        # While there is nothing yet it is looked for again: the rest of the stage may still be written.
-        self._removed = self._removed or read_removed(self._directory)
+        # Read again while there is nothing yet: the rest of the stage may still be written.
+        self._removed = self._removed or read_deletions(self._directory)
         removed = self._removed.get(f"{file}/{index}")
         if removed is None:
             return batch
@@ -45,7 +45,7 @@ class StageReader:
         return batch.filter(pa.array(kept))
 
     def close(self) -> None:
-        """Closes the files."""
+        """Close the files."""
         self._files.close()
 
     def __enter__(self) -> "StageReader":
@@ -56,9 +56,7 @@ class StageReader:
 
 
 def _completed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Add the columns that a batch lacks: an earlier version kept neither whom an event is about nor what it is
-    counted by, and of its lines the joined items; an audience's changes are about nobody whom `persons` would name.
-    """
+    """Add the columns that a batch lacks: those that an earlier version did not write, and `persons` of an audience."""
     count, columns = batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))
     columns.setdefault("persons", pa.array([""] * count))
     if "head" not in columns:
@@ -70,7 +68,7 @@ def _completed(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _one_line(batch: pa.RecordBatch) -> pa.ListArray:
-    """The lines of events of an earlier version: one each, with all their items."""
+    """Return the line items of events of an earlier version: one for each event, with all its items."""
     count = batch.num_rows
     known = {"item": batch["items"], "amount": batch["amount"]}
     columns = [known.get(field.name, pa.nulls(count, field.type)) for field in LINE]

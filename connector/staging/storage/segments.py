@@ -1,4 +1,4 @@
-"""Batches that are sent while others are still being staged: a file for each few of them."""
+"""Write batches that are sent while others are still being staged, a few to each file."""
 
 from pathlib import Path
 
@@ -12,19 +12,19 @@ from connector.staging.storage.writer import EventsFile, StagedBatch
 
 
 class Segments:
-    """Nothing is told of a batch before the disk has it. `first` is the number of the first file."""
+    """Files of batches, each of which is returned once it is on disk. `first` is the number of the first file."""
 
     def __init__(self, directory: Path, keys: KeyFile, first: int = 0) -> None:
         self._directory, self._keys, self._next = directory, keys, first
-        self._cutter = Batcher()
+        self._batcher = Batcher()
         self._full: list[tuple[Route, pa.RecordBatch]] = []
 
     def add(self, events: HashedEvents) -> None:
-        """Takes events of one route in; those that do not fill a batch wait for more."""
-        self._full.extend(self._cutter.add(events))
+        """Add events of one route; those that do not fill a batch wait for more."""
+        self._full.extend(self._batcher.add(events))
 
     def flush(self) -> list[StagedBatch]:
-        """Writes what is full, and gives it once the disk has it."""
+        """Write the full batches to a file, and return them once they are on disk."""
         if not self._full:
             return []
         with EventsFile(self._directory, f"segment-{self._next:06}.arrow", self._keys) as file:
@@ -34,6 +34,6 @@ class Segments:
             return file.finish()
 
     def finish(self) -> list[StagedBatch]:
-        """The same with what waits."""
-        self._full.extend(self._cutter.rest())
+        """Write the full batches and the waiting events, and return them once they are on disk."""
+        self._full.extend(self._batcher.drain())
         return self.flush()

@@ -1,4 +1,4 @@
-"""Writes a run's events to disk, and knows of each batch where it lies."""
+"""Write a run's events to disk, and record the place of each batch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,39 +16,42 @@ from connector.staging.storage.key_file import KeyFile
 
 @dataclass(frozen=True, slots=True)
 class StagedBatch:
-    """Where a batch lies: the file's name, and its place among the record batches in it."""
+    """A batch on disk, and where it lies."""
 
     route: Route
     file: str
+    """The name of its file."""
     index: int
+    """Its place among the record batches of the file."""
     events: int
     rows: int
+    """The rows of its events."""
 
 
 class EventsFile(ArrowFile):
-    """One Arrow file being written, a record batch for each batch to be sent. Their keys are added to `keys`."""
+    """One Arrow file being written, with a record batch for each request. Their keys are added to `keys`."""
 
     def __init__(self, directory: Path, name: str, keys: KeyFile) -> None:
         super().__init__(directory / name, EVENTS)
         self.batches: list[StagedBatch] = []
         self._keys = keys
-        self._cutter = Batcher()
+        self._batcher = Batcher()
 
     def add(self, events: HashedEvents) -> None:
-        """Takes events of one route in; those that do not fill a batch wait for more."""
-        for route, batch in self._cutter.add(events):
+        """Add events of one route; those that do not fill a batch wait for more."""
+        for route, batch in self._batcher.add(events):
             self.write(route, batch)
 
     def write(self, route: Route, batch: pa.RecordBatch) -> None:
-        """Writes what is to be sent in one request."""
+        """Write the batch of one request."""
         rows = pc.sum(pc.list_value_length(batch["rows"])).as_py()
         place = self.append(batch)
         self._keys.add(self.path.name, batch["key"])
         self.batches.append(StagedBatch(route, self.path.name, place, batch.num_rows, rows))
 
     def finish(self) -> list[StagedBatch]:
-        """Writes what waits, and comes back when the disk has it."""
-        for route, batch in self._cutter.rest():
+        """Write the waiting events, fsync the file, and return all batches."""
+        for route, batch in self._batcher.drain():
             self.write(route, batch)
         self.close()
         sync(self.path)

@@ -21,14 +21,14 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.records import AcknowledgedChange, MemberPartition
 from connector.staging.storage.digest_partitions import (
     DIGEST_BYTES,
-    SHARES,
+    PARTITIONS,
     DigestPartitions,
     Digests,
+    digest_keys,
     digests_from,
     distinct,
-    in_order,
-    keys_of,
-    repeats,
+    repeats_previous,
+    sort_positions,
 )
 from connector.staging.storage.prefix_filter import KeySet
 
@@ -97,7 +97,7 @@ def _apply(ledger: Ledger, audience: int, files: DigestPartitions) -> None:
     lookup = _share_lookup(ledger)
     changed: dict[tuple[str, int], MemberPartition] = {}
     size = 0
-    for id_type, share in product(ID_TYPES, range(SHARES)):
+    for id_type, share in product(ID_TYPES, range(PARTITIONS)):
         changes = files.read(id_type, share)
         if not len(changes):
             continue
@@ -136,14 +136,14 @@ def _fates(settled: AcknowledgedChange, count: int) -> npt.NDArray[np.uint8]:
 
 def _after(before: MemberPartition, changes: npt.NDArray[np.void]) -> MemberPartition:
     """The share after changes, of which the last of each identifier stands."""
-    order = in_order(changes["digest"])
+    order = sort_positions(changes["digest"])
     ordered = changes[order]
-    latest = ordered[np.r_[~repeats(ordered["digest"])[1:], True]]
-    changed = KeySet(keys_of(latest["digest"]))
+    latest = ordered[np.r_[~repeats_previous(ordered["digest"])[1:], True]]
+    changed = KeySet(digest_keys(latest["digest"]))
     members, doubtful = digests_from(before.digests), digests_from(before.doubtful)
     return MemberPartition(
-        _with(members[~changed.has(keys_of(members))], latest[latest["fate"] == IN]),
-        _with(doubtful[~changed.has(keys_of(doubtful))], latest[latest["fate"] == DOUBTFUL]),
+        _with(members[~changed.contains(digest_keys(members))], latest[latest["fate"] == IN]),
+        _with(doubtful[~changed.contains(digest_keys(doubtful))], latest[latest["fate"] == DOUBTFUL]),
     )
 
 

@@ -27,20 +27,20 @@ from connector.destinations.tiktok.mapping import route_to
 from connector.errors import CorruptStage
 from connector.ledger.excluded_rows import ExcludedRowWriter
 from connector.ledger.records import BatchRecord
-from connector.staging.stage import Read
+from connector.staging.stage import OnProgress
 from connector.staging.staged import Staged
 from connector.staging.storage.arrow_file import ArrowFile
 from connector.staging.storage.change_file import ADDED, DELETED, RESENT, ChangeFile
 from connector.staging.storage.checksums import checksum
 from connector.staging.storage.digest_partitions import (
     DIGEST_BYTES,
-    SHARES,
+    PARTITIONS,
     DigestPartitions,
     Digests,
+    digest_keys,
     distinct,
-    in_order,
-    keys_of,
-    repeats,
+    repeats_previous,
+    sort_positions,
 )
 from connector.staging.storage.open_files import OpenFiles
 from connector.staging.storage.prefix_filter import KeySet
@@ -139,7 +139,7 @@ def stage_members(
     known: Known,
     intent: Intent,
     *,
-    read: Read = lambda _: None,
+    read: OnProgress = lambda _: None,
 ) -> StagedMembers:
     """Stages what has to change in the copies of an audience, in the folder `directory`, which is made.
 
@@ -175,7 +175,7 @@ class _Staging:
     def __post_init__(self) -> None:
         self.shares = DigestPartitions(self.directory / SHARE_FOLDER, WANTED)
 
-    def read(self, rows: Iterable[HashedMembers], told: Read) -> None:
+    def read(self, rows: Iterable[HashedMembers], told: OnProgress) -> None:
         """Writes the people, and their identifiers by share, as they come."""
         with self.shares as shares, ArrowFile(self.directory / PEOPLE, MEMBERS) as people:
             for part in rows:
@@ -209,7 +209,7 @@ class _Staging:
         ):
             for number in range(len(self.copies)):
                 for name in ID_TYPES:
-                    for share in range(SHARES):
+                    for share in range(PARTITIONS):
                         self._compare(flags[number], number, name, share, known, resent, deleted)
             resent.finish()
             deleted.finish()
@@ -226,28 +226,30 @@ class _Staging:
         more = self._members_elsewhere(number, name, share, known)
         if not len(wanted) and not len(members) and not len(doubtful) and not len(more):
             return
-        order = in_order(wanted["digest"])
+        order = sort_positions(wanted["digest"])
         ordered = wanted["digest"][order]
-        again = repeats(ordered)
-        there = KeySet(keys_of(members)).has(keys_of(ordered)) & ~again
+        again = repeats_previous(ordered)
+        there = KeySet(digest_keys(members)).contains(digest_keys(ordered)) & ~again
         if self.intent.mode == "remove":
             there[:] = False
         found = np.select([again, there], [REPEATED, MEMBER], NEW).astype(np.uint8)
         flags[wanted["place"][order].astype(np.int64)] = found
         self.staged.unchanged += int(np.count_nonzero(there))
-        among = KeySet(keys_of(ordered))
+        among = KeySet(digest_keys(ordered))
         stay = members
         if self.intent.deletes:
             every = distinct(np.concatenate([members, doubtful]))
-            gone = every[~among.has(keys_of(every))]
-            stay = members[among.has(keys_of(members))]
+            gone = every[~among.contains(digest_keys(every))]
+            stay = members[among.contains(digest_keys(members))]
             counts.removed += len(gone)
             _put_alone(deleted, Action.DELETE, copy, name, gone)
         if number in self.intent.refill:
             stay = self._not_suppressed(stay)
             counts.resent += len(stay)
             _put_alone(resent, Action.RESEND, copy, name, stay)
-            more = self._not_suppressed(more[~among.has(keys_of(more)) & ~KeySet(keys_of(members)).has(keys_of(more))])
+            more = self._not_suppressed(
+                more[~among.contains(digest_keys(more)) & ~KeySet(digest_keys(members)).contains(digest_keys(more))]
+            )
             counts.added += len(more)
             _put_alone(resent, Action.ADD, copy, name, more)
 
@@ -259,7 +261,7 @@ class _Staging:
 
     def _not_suppressed(self, digests: Digests) -> Digests:
         suppressed = self.intent.suppressed
-        return digests if suppressed is None else digests[~suppressed.has(keys_of(digests))]
+        return digests if suppressed is None else digests[~suppressed.contains(digest_keys(digests))]
 
     def put_units(self) -> None:
         """Stages of each person what is new, and counts who is left out."""
@@ -290,7 +292,7 @@ class _Staging:
             counted = has[number] & (last == number)
             made = units(new, _row_lists(rows, counted), copy.audience_id)
             if made.table.num_rows:
-                added.add(route_to(action, ID_TYPES, copy.audience_id), made.table, made.weights)
+                added.add(route_to(action, ID_TYPES, copy.audience_id), made.table, made.row_counts)
             count = sum(len(some.digests) for some in new.values())
             if action is Action.ADD:
                 self.staged.by_copy[number].added += count
@@ -350,7 +352,7 @@ def _put_alone(file: ChangeFile, action: Action, copy: Copy, name: str, digests:
         alone = {name: Identifiers(np.ones(len(some), np.int64), some)}
         no_rows = pa.ListArray.from_arrays(pa.array(np.zeros(len(some) + 1, np.int32)), pa.array([], pa.int64()))
         made = units(alone, no_rows, copy.audience_id, (name,))
-        file.add(route_to(action, (name,), copy.audience_id), made.table, made.weights)
+        file.add(route_to(action, (name,), copy.audience_id), made.table, made.row_counts)
 
 
 def people_of(members: pa.Table | pa.RecordBatch) -> dict[str, Identifiers]:

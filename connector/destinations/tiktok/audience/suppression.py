@@ -28,8 +28,8 @@ from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.ledger.records import AudienceRecord, BatchSlice, MemberPartition, OpenBatch
 from connector.observer import Silent
-from connector.staging.recheck import open_events, skipped_parts
-from connector.staging.storage.digest_partitions import Digests, digests_from, keys_of
+from connector.staging.recheck import open_flags, skipped_slices
+from connector.staging.storage.digest_partitions import Digests, digest_keys, digest_partitions, digests_from
 from connector.staging.storage.prefix_filter import KeySet
 from connector.staging.storage.reader import StageReader
 
@@ -39,7 +39,7 @@ NO_ROWS = pa.ListArray.from_arrays(pa.array([0, 0], pa.int32()), pa.array([], pa
 def suppressed_by(ledger: Ledger) -> KeySet | None:
     """Those on the ledger's list; None where it is empty."""
     digests = ledger.suppressed.digests()
-    return KeySet(keys_of(_digests(digests))) if digests else None
+    return KeySet(digest_keys(_digests(digests))) if digests else None
 
 
 def without_suppressed(rows: Iterable[HashedMembers], suppressed: KeySet | None) -> Iterator[HashedMembers]:
@@ -102,10 +102,10 @@ def _found(
 
 def _changed(ledger: Ledger, audience: AudienceRecord, digests: Sequence[str]) -> frozenset[tuple[str, str]]:
     """By type those of the digests that are in what was sent and is not settled into the members yet."""
-    wanted, found = KeySet(keys_of(_digests(digests))), set()
+    wanted, found = KeySet(digest_keys(_digests(digests))), set()
     for _, settled in ledger.members.changes(audience.key):
         sent = digests_from(settled.change.digests)
-        for place in np.flatnonzero(wanted.has(keys_of(sent))):
+        for place in np.flatnonzero(wanted.contains(digest_keys(sent))):
             found.add((ID_TYPES[settled.change.id_types[place]], sent[place].tobytes().hex()))
     return frozenset(found)
 
@@ -117,9 +117,9 @@ def _members(
     found = []
     for digest in digests:
         one = _digests([digest])
-        share = ledger.members.partition(audience.key, id_type, int(one[0, 0]) >> 2)
+        share = ledger.members.partition(audience.key, id_type, int(digest_partitions(one)[0]))
         there = np.concatenate([digests_from(share.digests), digests_from(share.doubtful)])
-        if (id_type, digest) in changed or KeySet(keys_of(there)).has(keys_of(one)).any():
+        if (id_type, digest) in changed or KeySet(digest_keys(there)).contains(digest_keys(one)).any():
             found.append(one)
     return np.concatenate(found) if found else _digests([])
 
@@ -146,10 +146,10 @@ def _batch(audience: AudienceRecord, id_type: str, digests: Digests) -> Batch:
 
 
 def _forget(ledger: Ledger, audience: AudienceRecord, id_type: str, digest: Digests) -> None:
-    share, gone = int(digest[0, 0]) >> 2, KeySet(keys_of(digest))
+    share, gone = int(digest_partitions(digest)[0]), KeySet(digest_keys(digest))
     before = ledger.members.partition(audience.key, id_type, share)
     kept = [digests_from(some) for some in (before.digests, before.doubtful)]
-    left = [some[~gone.has(keys_of(some))].tobytes() for some in kept]
+    left = [some[~gone.contains(digest_keys(some))].tobytes() for some in kept]
     ledger.members.replace(audience.key, {(id_type, share): MemberPartition(*left)})
 
 
@@ -161,7 +161,7 @@ def _about(members: pa.Table, suppressed: KeySet) -> npt.NDArray[np.bool_]:
     """Of each person (schema MEMBERS), whether they are to be forgotten."""
     about = np.zeros(members.num_rows, np.bool_)
     for some in people_of(members).values():
-        about[np.repeat(np.arange(len(about)), some.counts)[suppressed.has(keys_of(some.digests))]] = True
+        about[np.repeat(np.arange(len(about)), some.counts)[suppressed.contains(digest_keys(some.digests))]] = True
     return about
 
 
@@ -180,5 +180,5 @@ def _skipped(stage: StageReader, batch: OpenBatch, suppressed: KeySet) -> Iterat
     counts = pc.list_value_length(staged["digests"]).to_numpy()
     digests = digests_from(b"".join(staged["digests"].flatten().to_pylist()))
     about = np.zeros(staged.num_rows, np.bool_)
-    about[np.repeat(np.arange(len(about)), counts)[suppressed.has(keys_of(digests))]] = True
-    yield from skipped_parts(batch, staged, Skip.SUPPRESSED, about & open_events(batch, len(about)))
+    about[np.repeat(np.arange(len(about)), counts)[suppressed.contains(digest_keys(digests))]] = True
+    yield from skipped_slices(batch, staged, Skip.SUPPRESSED, about & open_flags(batch, len(about)))
