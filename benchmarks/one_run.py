@@ -17,9 +17,9 @@ from benchmarks.profile import MAIN, Account, account_of_the_product
 from benchmarks.project import ORCHESTRATION, stage_bytes
 from benchmarks.seams import Around, Function, wrap
 from benchmarks.timing import Timing
-from connector.cli.memory import keep_freed
+from connector.cli.process import retain_freed_memory
 
-STARTED, STAGED = "connector.cli.progress:Watcher.started", "connector.cli.progress:Watcher.staged"
+STARTED, STAGED = "connector.cli.progress:QuietObserver.started", "connector.cli.progress:QuietObserver.staged"
 FIRST_ROWS = "connector.sources.duckdb:DuckDBResult.batches"
 
 
@@ -115,7 +115,7 @@ def _now() -> Timing:
 
 def _measure(directory: Path, *, profile: bool) -> dict[str, Any]:
     # As the command line does, before anything is loaded that is to be watched.
-    keep_freed()
+    retain_freed_memory()
     account = account_of_the_product() if profile else Account()
     moments = _Moments(directory, account if profile else None)
     moments.watch()

@@ -1,24 +1,24 @@
-"""The command `connector`: arguments, stdout and stderr, exit codes; nothing else may print."""
+"""The command `connector`: arguments, stdout and stderr, exit codes. Nothing else may print."""
 
 
 def main() -> None:
-    """Runs the command line as a process of its own, which ends with the command's exit code."""
-    from connector.cli.process import begin, end_soon, exit_code
+    """Run the command line as a process of its own, and exit with the command's exit code."""
+    from connector.cli.process import configure_process, exit_code, request_exit
 
-    begin()
+    configure_process()
     try:
         command_line()
     except SystemExit as ended:
         code = exit_code(ended.code)
-        end_soon(code)
+        request_exit(code)
         raise SystemExit(code) from None
 
 
 def command_line() -> None:
-    """Runs the command line. Raises SystemExit with the command's exit code."""
-    from connector.cli.loading import loading
+    """Run the command line. Raises SystemExit with the command's exit code."""
+    from connector.cli.process import gc_paused
 
-    with loading():
+    with gc_paused():
         from connector.cli.app import app
 
     app()

@@ -1,4 +1,4 @@
-"""The only place that writes to stdout and stderr: data goes to the one, everything else to the other."""
+"""The only module that writes to stdout and stderr: data to stdout, everything else to stderr."""
 
 import json
 import os
@@ -7,64 +7,64 @@ import sys
 from collections.abc import Iterable, Mapping
 from threading import Event
 
-_SECONDS_BETWEEN_LOOKS = 0.2
+_POLL_SECONDS = 0.2
 
 
 def out(text: str = "") -> None:
-    """A line of data."""
+    """Print a line of data."""
     sys.stdout.write(text + "\n")
 
 
 def out_json(value: object) -> None:
-    """One JSON object."""
+    """Print one JSON object."""
     out(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
 def say(text: str = "") -> None:
-    """A line about what is going on."""
+    """Print a line about progress or a problem to stderr."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 
 def is_terminal() -> bool:
-    """Whether a person is watching stderr."""
+    """Return true if stderr is a terminal."""
     return sys.stderr.isatty()
 
 
-def amber(text: str) -> str:
-    """The text in yellow if a person sees stdout."""
+def yellow(text: str) -> str:
+    """Color text yellow if stdout is a terminal."""
     has_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return f"\x1b[33m{text}\x1b[0m" if has_colour else text
 
 
-def can_be_asked() -> bool:
-    """Whether a person sees stderr and can type an answer."""
+def is_interactive() -> bool:
+    """Return true if the user sees stderr and can type an answer."""
     return is_terminal() and sys.stdin.isatty()
 
 
-def yes(question: str, stop: Event) -> bool:
-    """Whether the person says yes; anything else, the end of the input, and `stop` are a no."""
+def confirm(question: str, stop: Event) -> bool:
+    """Ask a question; any answer but yes, the end of the input, and setting `stop` count as no."""
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     while not stop.is_set():
-        if select.select([sys.stdin], [], [], _SECONDS_BETWEEN_LOOKS)[0]:
+        if select.select([sys.stdin], [], [], _POLL_SECONDS)[0]:
             return sys.stdin.readline().strip().lower() in {"y", "yes"}
     return False
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things, such as `1 event` and `2,000 events`."""
+def pluralize(number: int, noun: str) -> str:
+    """Write a number with its noun, such as `1 event` and `2,000 events`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def table(rows: Iterable[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> list[str]:
-    """Rows as lines of aligned columns; those in `right` are aligned to the right."""
+    """Format rows as lines of aligned columns; align the columns in `right` to the right."""
     cells = [tuple(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)] if cells else []
     return [
         "  ".join(
-            cell.rjust(width) if place in right else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in cells
     ]

@@ -1,4 +1,4 @@
-"""From an error to one clear sentence on stderr and an exit code."""
+"""Conversion of errors to one clear sentence on stderr and an exit code."""
 
 import sys
 from collections.abc import Callable
@@ -20,23 +20,23 @@ FAILED = 1
 INTERRUPTED = 130
 
 
-_afterwards: list[Callable[[], None]] = []
+_deferred: list[Callable[[], None]] = []
 
 
-def afterwards(do: Callable[[], None]) -> None:
-    """Has something done at the end of the command that is under way, when all is printed, however it ends."""
-    _afterwards.append(do)
+def defer(task: Callable[[], None]) -> None:
+    """Run a task at the end of the current command, when everything is printed, however the command ends."""
+    _deferred.append(task)
 
 
-def _do_afterwards() -> None:
-    if _afterwards:
+def _run_deferred() -> None:
+    if _deferred:
         sys.stdout.flush()
-    while _afterwards:
-        _afterwards.pop(0)()
+    while _deferred:
+        _deferred.pop(0)()
 
 
 class AlreadyPrinted(Exception):
-    """An error of a run whose record has been printed as the one JSON object."""
+    """An error of a run whose record was already printed as the one JSON object."""
 
     def __init__(self, error: ConnectorError) -> None:
         self.error = error
@@ -44,7 +44,7 @@ class AlreadyPrinted(Exception):
 
 
 def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
-    """A command whose errors become messages. `--debug` lets the stack trace through, `--json` an object."""
+    """Turn a command's errors into messages. With `--debug`, let them through; with `--json`, print an object."""
 
     @wraps(command)
     def run(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> None:
@@ -58,7 +58,7 @@ def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None
             if debug:
                 raise
             error = raised.error if isinstance(raised, AlreadyPrinted) else raised
-            _tell(error, as_json=as_json and error is raised)
+            _print_error(error, as_json=as_json and error is raised)
             raise typer.Exit(error.exit_code) from None
         except typer.Exit:
             raise
@@ -71,13 +71,13 @@ def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None
             say(message)
             raise typer.Exit(FAILED) from None
         finally:
-            _do_afterwards()
+            _run_deferred()
 
     return run
 
 
-def _from_here(problem: Problem) -> Problem:
-    """A problem whose file is named as seen from the current folder, where it lies below it."""
+def _relative_to_here(problem: Problem) -> Problem:
+    """Return a problem with its file relative to the current folder, if the file is below it."""
     here = Path.cwd()
     if problem.file is None or not problem.file.is_relative_to(here):
         return problem
@@ -95,17 +95,17 @@ def _damaged_ledger(folder: object) -> str | None:
 
 
 def _unexpected(error: Exception) -> str:
-    """Of an error of the system its words; any other may quote a value of somebody's data, and is only named."""
+    """Describe a system error in its words, and any other by its type: its text may quote somebody's data."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}."
     return f"Unexpected {type(error).__name__}. Run the command again with --debug to see where."
 
 
-def _tell(error: ConnectorError, *, as_json: bool) -> None:
+def _print_error(error: ConnectorError, *, as_json: bool) -> None:
     if as_json:
         out_json({"error": error.message})
     if isinstance(error, ConfigurationError):
         for problem in error.problems:
-            say(str(_from_here(problem)))
+            say(str(_relative_to_here(problem)))
     else:
         say(error.message)

@@ -1,10 +1,14 @@
 """Options that several commands share."""
 
 import os
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from connector.errors import UsageError
 
 if TYPE_CHECKING:
     from connector.config.project import Project
@@ -36,16 +40,33 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestra
 RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The id of the run, as `connector runs` lists it.")]
 
 
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
 def open_project(directory: Path | None, target: str | None = None) -> "Project":
-    """The project that the options name. Raises ConfigurationError."""
-    from connector.config.project import SAVED_FILES, load_project
+    """Open the project that the options name. Raises ConfigurationError."""
+    from connector.config.project import CONFIG_DIRECTORY, load_project
 
-    saved_in = os.environ.get(SAVED_FILES)
-    return load_project(directory or Path.cwd(), os.environ, target, saved_in=Path(saved_in) if saved_in else None)
+    config_directory = os.environ.get(CONFIG_DIRECTORY)
+    folder = Path(config_directory) if config_directory else None
+    return load_project(directory or Path.cwd(), os.environ, target, config_directory=folder)
 
 
-def nearest(context: typer.Context, project: Path | None) -> Path | None:
-    """The project named at the command itself, else the one named before it, else that of the environment."""
+def nearest_project(context: typer.Context, project: Path | None) -> Path | None:
+    """Return the project given to the command itself, else to its group, else by the environment."""
     source = context.get_parameter_source("project")
     own = source is not None and source.name == "COMMANDLINE"
     return project if own or context.obj is None else context.obj
+
+
+def parse_time(text: str, now: datetime) -> datetime:
+    """Parse `7d`, `12h`, `2026-11-20` or `2026-11-20T06:00+01:00`; UTC without an offset. Raises UsageError."""
+    if ago := re.fullmatch(r"(\d{1,4})([mhdw])", text.strip()):
+        return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        time = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f'Invalid time "{text}": write how long ago, such as 12h or 7d, or a date such as 2026-11-20.'
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

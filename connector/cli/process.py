@@ -1,15 +1,24 @@
-"""How a process that is the command line's own begins and ends: nothing in it is done twice, or for nobody."""
+"""Start and end of a process that is the command line's own, and how it uses memory meanwhile."""
 
 import atexit
+import ctypes
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from connector.cli.memory import keep_freed
 from connector.cli.streams import protect_streams, write_error
 
-_codes: list[int] = []
+_exit_codes: list[int] = []
 _output_optional: list[bool] = []
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's `mallopt`, see malloc.h."""
+
+_NEVER = 1 << 30
+_LARGEST = 32 << 20
+"""glibc requests larger blocks from the system one by one, whatever the threshold."""
 
 
 def make_output_optional() -> None:
@@ -25,34 +34,34 @@ def exit_code(code: object) -> object:
     return code or int(not _output_optional)
 
 
-def begin() -> None:
-    """Says that this process is the command line's own: what it loads stays until its end."""
-    # For linear algebra, which nobody does here, numpy starts a thread for each core, and they wait busily.
+def configure_process() -> None:
+    """Configure this process for the command line alone: what it loads stays in memory until it exits."""
+    # For linear algebra, which is not used here, numpy starts a thread for each core, and they wait busily.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # httpx's own command line, and what it draws with; httpx does without where that is not installed.
+    # httpx's own command line and its drawing library; httpx works without them.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     protect_streams()
-    keep_freed()
+    retain_freed_memory()
     gc.freeze()
-    # Whoever waits for the end already, as a tracer does that was loaded first, would come after this one.
+    # An exit handler that is registered already, such as a tracer's, would run after this one.
     alone = atexit._ncallbacks() == 0
-    atexit.register(_end, alone=alone)
+    atexit.register(_finish, alone=alone)
 
 
-def end_soon(code: object) -> None:
-    """The process is to end with this exit code once all who wait for its end have done what they have to."""
+def request_exit(code: object) -> None:
+    """Record the exit code with which the process exits once all other exit handlers have run."""
     if code is None or isinstance(code, int):
-        _codes.append(code or 0)
+        _exit_codes.append(code or 0)
 
 
-def _end(*, alone: bool) -> None:
-    """Leaves it to the system to take everything apart, which is a sixth of a short run's time; else to Python, once.
+def _finish(*, alone: bool) -> None:
+    """Exit without taking objects apart, which is a sixth of a short run's time; else let Python do it once.
 
-    Threads have been waited for by now, and everybody who asked for it was told that the end has come.
+    Threads have ended by now, and all other exit handlers have run.
     """
-    if alone and _codes and _flushed():
-        os._exit(_codes[-1])
-    # What stayed frozen would not be taken apart, of which extensions complain on stderr, as DuckDB's did.
+    if alone and _exit_codes and _flushed():
+        os._exit(_exit_codes[-1])
+    # Frozen objects would not be taken apart, of which extensions such as DuckDB's complain on stderr.
     gc.unfreeze()
     gc.disable()
 
@@ -65,3 +74,31 @@ def _flushed() -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+@contextmanager
+def gc_paused() -> Iterator[None]:
+    """Pause garbage collection during imports; in a configured process, exempt what they load from it for good.
+
+    Python would collect again and again while it grows, and twice at exit.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        if gc.get_freeze_count():
+            gc.freeze()
+        gc.enable()
+
+
+def retain_freed_memory() -> None:
+    """Have Arrow's allocator, which reads this when it is loaded, and glibc keep freed memory for reuse.
+
+    A run works slice by slice, in buffers as large as those of the slice before. If they were returned to the system,
+    it would clear and map them again for each slice, which took a sixth of the time that staging takes.
+    """
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "-1")
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt:
+        mallopt(_M_TRIM_THRESHOLD, _NEVER)
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST)

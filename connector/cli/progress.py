@@ -1,25 +1,25 @@
-"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere."""
+"""Progress of a run: a bar on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Lock
 
-from connector.cli.console import can_be_asked, counted, is_terminal, say, yes
+from connector.cli.console import confirm, is_interactive, is_terminal, pluralize, say
 from connector.observer import EVENT, Silent
 
 SECONDS_BETWEEN_LINES = 5.0
 
 
-class Watcher(Silent):
-    """Remembers which runs began, or went on, and says nothing."""
+class QuietObserver(Silent):
+    """Collect the ids of the runs that were started or resumed, and print nothing."""
 
     def __init__(self) -> None:
         self.run_ids: list[str] = []
 
     @property
     def run_id(self) -> str | None:
-        """The run that is under way."""
+        """The run in progress."""
         return self.run_ids[-1] if self.run_ids else None
 
     def started(self, run_id: str, orchestration: str, target: str) -> None:
@@ -31,45 +31,45 @@ class Watcher(Silent):
         self.run_ids.append(run_id)
 
     def asked(self, question: str, stop: Event) -> bool | None:
-        """Whether a person says yes; None where there is none. Setting `stop` says no."""
+        """Ask the user to confirm; return None if nobody can answer. Setting `stop` is a no."""
         return None
 
 
-class Lines(Watcher):
-    """A line for each step, and one every few seconds within a step."""
+class LineObserver(QuietObserver):
+    """Print a line for each step, and one every few seconds within a step."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock, self._next, self._done, self._total = Lock(), 0.0, 0, 0
+        self._lock, self._next_line, self._done, self._total = Lock(), 0.0, 0, 0
 
     def started(self, run_id: str, orchestration: str, target: str) -> None:
         """See `Observer.started`."""
         super().started(run_id, orchestration, target)
         self._done, self._total = 0, 0
         say(f"{orchestration}: run {run_id}, target {target}")
-        self._next = time.monotonic() + SECONDS_BETWEEN_LINES
+        self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def resumed(self, run_id: str, orchestration: str, target: str) -> None:
         """See `Observer.resumed`."""
         super().resumed(run_id, orchestration, target)
         self._done, self._total = 0, 0
-        say(f"{orchestration}: going on with run {run_id}, target {target}")
+        say(f"{orchestration}: resuming run {run_id}, target {target}")
 
     def read(self, rows: int) -> None:
         """See `Observer.read`."""
-        self._now_and_then(f"read {rows:,} rows")
+        self._say_sometimes(f"read {rows:,} rows")
 
     def staged(self, events: int, requests: int, noun: str = EVENT) -> None:
         """See `Observer.staged`."""
         self._total = events
-        say(f"staged {counted(events, noun)} for {counted(requests, 'request')}")
+        say(f"staged {pluralize(events, noun)} for {pluralize(requests, 'request')}")
 
     def settled(self, events: int, noun: str = EVENT) -> None:
         """See `Observer.settled`."""
         with self._lock:
             self._done += events
             of_all = f" of {self._total:,}" if self._total else ""
-            self._now_and_then(f"sent {self._done:,}{of_all} {noun}s")
+            self._say_sometimes(f"sent {self._done:,}{of_all} {noun}s")
 
     def note(self, sentence: str) -> None:
         """See `Observer.note`."""
@@ -80,14 +80,14 @@ class Lines(Watcher):
         for line in lines:
             say(line)
 
-    def _now_and_then(self, line: str) -> None:
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + SECONDS_BETWEEN_LINES
+    def _say_sometimes(self, line: str) -> None:
+        if time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
             say(line)
 
 
-class ProgressBar(Lines):
-    """A progress bar with the rate and what is left."""
+class ProgressBar(LineObserver):
+    """Display a progress bar with the rate and the remaining time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class ProgressBar(Lines):
     def read(self, rows: int) -> None:
         """See `Observer.read`."""
         if not self._total:
-            self._show(rows)
+            self._update(rows)
 
     def staged(self, events: int, requests: int, noun: str = EVENT) -> None:
         """See `Observer.staged`."""
@@ -127,36 +127,36 @@ class ProgressBar(Lines):
         with self._lock:
             self._done += events
             if self._total:
-                self._show(self._done)
+                self._update(self._done)
 
     def asked(self, question: str, stop: Event) -> bool | None:
-        """See `Watcher.asked`."""
-        if not can_be_asked():
+        """See `QuietObserver.asked`."""
+        if not is_interactive():
             return None
         self.end()
         try:
-            return yes(question, stop)
+            return confirm(question, stop)
         finally:
             self.start()
 
     def start(self) -> None:
-        """Shows the bar."""
+        """Display the bar."""
         self._progress.start()
 
     def end(self) -> None:
-        """Takes the bar away."""
+        """Remove the bar."""
         self._progress.stop()
 
-    def _show(self, done: int) -> None:
+    def _update(self, done: int) -> None:
         rate = (done - self._sent_before) / max(time.monotonic() - self._since, 1e-9)
         self._progress.update(self._task, completed=done, rate=f"{rate:,.0f}/s")
 
 
 @contextmanager
-def watching(*, quiet: bool) -> Iterator[Watcher]:
-    """Whoever tells the user about a run: nobody when `quiet`."""
+def progress_observer(*, quiet: bool) -> Iterator[QuietObserver]:
+    """Yield the observer that prints the progress of a run; it prints nothing if `quiet`."""
     if quiet:
-        yield Watcher()
+        yield QuietObserver()
     elif is_terminal():
         bar = ProgressBar()
         bar.start()
@@ -165,4 +165,4 @@ def watching(*, quiet: bool) -> Iterator[Watcher]:
         finally:
             bar.end()
     else:
-        yield Lines()
+        yield LineObserver()

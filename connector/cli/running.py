@@ -1,58 +1,75 @@
-"""A run as the user sees it: progress, signals, and what became of every row, however it ends."""
+"""Execution of a run for the command line: progress, signals, and the outcome of every row, however the run ends."""
 
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from connector.cli.console import out, out_json
-from connector.cli.failures import AlreadyPrinted, afterwards
-from connector.cli.post_run import follow_up
+from connector.cli.console import out, out_json, say
+from connector.cli.failures import AlreadyPrinted, defer
 from connector.cli.process import make_output_optional
-from connector.cli.progress import Watcher, watching
-from connector.cli.signals import stopped_by_signals
+from connector.cli.progress import QuietObserver, progress_observer
+from connector.cli.signals import stop_on_signals
 from connector.cli.summary import summary
 from connector.config.project import Project
 from connector.errors import ConnectorError, NothingSent
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord
-from connector.reporting.run_history import abandon_run, find_run
-from connector.reporting.visibility import no_rows
+from connector.reporting.run_history import abandon_run, find_run, no_rows
 
-Work = Callable[[Watcher, threading.Event], RunRecord]
+Work = Callable[[QuietObserver, threading.Event], RunRecord]
 
 
 def run_and_report(project: Project, work: Work, json_output: bool) -> None:
-    """Does the work of a run and prints its record. What it raises is raised, with the record printed as JSON."""
+    """Execute a run and print its record. If it raises an error, print the record as JSON and raise the error."""
     make_output_optional()
-    with watching(quiet=json_output) as observer:
-        afterwards(lambda: follow_up(project, observer.run_ids))
+    with progress_observer(quiet=json_output) as observer:
+        defer(lambda: notify(project, observer.run_ids))
 
         def leave_at_once() -> None:
             record = abandon_run(project, observer.run_id) if observer.run_id else None
             if record and json_output:
                 out_json(_as_json(record, observer))
 
-        with stopped_by_signals(leave_at_once) as stop:
+        with stop_on_signals(leave_at_once) as stop:
             try:
                 record = work(observer, stop)
             except ConnectorError as error:
-                found = find_run(project, observer.run_id) if observer.run_id else None
-                if found and json_output:
-                    told = _as_json(found, observer)
-                    # A ledger that cannot be written does not know of the error.
-                    out_json({**told, "error": told["error"] or error.message})
+                recorded = find_run(project, observer.run_id) if observer.run_id else None
+                if recorded and json_output:
+                    entry = _as_json(recorded, observer)
+                    # The error is not in a ledger that cannot be written.
+                    out_json({**entry, "error": entry["error"] or error.message})
                     raise AlreadyPrinted(error) from None
-                if found and isinstance(error, NothingSent):
-                    _show(project, found, error)
+                if recorded and isinstance(error, NothingSent):
+                    _print_summary(project, recorded, error)
                 raise
     if json_output:
         out_json(_as_json(record, observer))
         return
-    _show(project, record)
+    _print_summary(project, record)
 
 
-def _show(project: Project, record: RunRecord, error: ConnectorError | None = None) -> None:
-    """Print what became of the rows; the sentence on `error` follows by itself."""
+def notify(project: Project, run_ids: Sequence[str]) -> None:
+    """Send notifications of runs, and export their metrics if the environment asks for it. Raises nothing.
+
+    Does not change the runs. Ctrl-C skips the remaining notifications.
+    """
+    from connector.notifications.dispatch import notify_of_runs
+    from connector.telemetry.otlp import export_runs
+
+    try:
+        notify_of_runs(project, run_ids, say)
+        export_runs(project, run_ids, os.environ, say)
+    except KeyboardInterrupt:
+        say("Not everybody was notified.")
+    except Exception as error:
+        # No error may change how the run ends.
+        say(f"Not everybody was notified: {type(error).__name__}.")
+
+
+def _print_summary(project: Project, record: RunRecord, error: ConnectorError | None = None) -> None:
+    """Print the outcome of the rows; leave out the run's error if it is about to be printed as `error`."""
     reason = None
     if record.is_empty:
         with ledger_of(project) as ledger:
@@ -61,6 +78,6 @@ def _show(project: Project, record: RunRecord, error: ConnectorError | None = No
         out(line)
 
 
-def _as_json(record: RunRecord, observer: Watcher) -> dict[str, object]:
-    """The record, and the ids of the runs that were finished before it."""
+def _as_json(record: RunRecord, observer: QuietObserver) -> dict[str, object]:
+    """Return the record, and the ids of the runs that were finished before it."""
     return {**record.as_json(), "resumed": [run_id for run_id in observer.run_ids if run_id != record.run_id]}

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask a run to stop; a second time, the process ends at once."""
+"""Signals: the first Ctrl-C or SIGTERM asks a run to stop, the second ends the process at once."""
 
 import os
 import signal
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from types import FrameType
 
 from connector.cli.console import is_terminal, say
+from connector.cli.failures import INTERRUPTED
 
-INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def stopped_by_signals(leave_at_once: Callable[[], None]) -> Iterator[threading.Event]:
-    """An event that the first signal sets. A second one calls `leave_at_once` and waits for nothing more."""
+def stop_on_signals(leave_at_once: Callable[[], None]) -> Iterator[threading.Event]:
+    """Yield an event that the first signal sets. A second signal calls `leave_at_once` and ends the process."""
     stop = threading.Event()
     asked = False
 
@@ -24,7 +24,7 @@ def stopped_by_signals(leave_at_once: Callable[[], None]) -> Iterator[threading.
         nonlocal asked
         if not asked:
             asked = True
-            # From a thread: where the signal comes while this one is within `stop.wait`, it would wait for itself.
+            # In a thread: if the signal interrupts `stop.wait` of this thread, setting it here would deadlock.
             threading.Thread(target=stop.set, name="stop").start()
             if is_terminal():
                 say("Stopping: waiting a few seconds for requests in flight. Press Ctrl+C again to stop at once.")

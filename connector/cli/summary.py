@@ -1,50 +1,53 @@
-"""A run's record as lines of text."""
+"""Text about a run: its summary, the sections of `connector runs show`, and its trend in the list of runs."""
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from connector.cli.console import added_value, amber, counted, table
+from connector.cli.console import added_value, pluralize, table, yellow
 from connector.config.addresses import SIMULATOR
 from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
 from connector.ledger.records import MemberCounts, RunRecord
-from connector.reporting.visibility import visible_by
+from connector.reporting.run_history import Change, visible_by
+from connector.staging.event_metrics import AGE_NAMES, plain_text
+
+if TYPE_CHECKING:
+    from connector.reporting.run_details import Example, RunDetails
+
+Section = Callable[["RunDetails"], Iterator[str]]
+
+MAX_WIDTH = 40
+"""The most characters of a value, and of a bar."""
+
+MAX_COLUMNS = 4
+"""The most columns of a rejected row."""
+
+SMALL_PERCENT = 2.0
+"""A smaller difference from earlier runs is shown as none."""
+
+_LEVELS = "▁▂▃▄▅▆▇█"
+_STEPS = {
+    "asked": "query asked",
+    "first_request": "first request",
+    "last_answer": "last answer",
+}
 
 
 def summary(record: RunRecord, no_rows: str | None = None) -> Iterator[str]:
-    """What became of every row, and why; `no_rows` says why there are none, if so."""
-    rows = record.rows
-    where = f"run {record.run_id}, target {record.target}"
-    where += f", retries {record.retry_of}" if record.retry_of else ""
-    yield f"{record.orchestration}: {record.status.label} in {record.seconds:.1f} s ({where})"
-    retried = f", {record.requests_retried:,} of them repeated" if record.requests_retried else ""
-    sent = "" if record.members else f"{counted(record.events_delivered, 'event')} in "
-    lines = [
-        ("rows read", f"{rows.read:,}", ""),
-        ("  delivered", f"{rows.delivered:,}", f"{sent}{counted(record.requests_sent, 'request')}{retried}"),
-        ("  rejected", f"{rows.rejected:,}", ""),
-        *_named(record.rejects),
-        ("  skipped", f"{rows.skipped:,}", ""),
-        *_named(record.skips),
-        ("  pending", f"{rows.pending:,}", ""),
-    ]
-    if record.members:
-        lines += [("identifiers of the audience", "", ""), *_changed(record.members)]
-    if record.warnings:
-        lines += [("warnings", "", ""), *_named(record.warnings, added_value(record.identical_value))]
-    yield from table(lines, right=frozenset({1}))
+    """Yield lines with the outcome of every row and the reasons; `no_rows` says why there are none, if so."""
+    yield _headline(record)
+    yield from table(_counts(record), right=frozenset({1}))
     if no_rows:
-        yield amber(no_rows)
+        yield yellow(no_rows)
     if record.test_event_code and record.rows.delivered:
-        yield _where_to_look(record.api_url, record.test_event_code)
+        yield _test_events_note(record.api_url, record.test_event_code)
     if record.error:
         yield record.error
-    if rows.rejected:
+    if record.rows.rejected:
         yield f"Which rows, and why: connector rejects {record.run_id}"
-    yield from _shown_later(record)
-
-
-def _shown_later(record: RunRecord) -> Iterator[str]:
-    """When TikTok shows what it was sent, where it takes its time."""
     if latest := visible_by(record):
         yield (
             f"TikTok may take up to {EVENTS_SHOW_WITHIN} hours to show events: these are to be seen by "
@@ -52,22 +55,186 @@ def _shown_later(record: RunRecord) -> Iterator[str]:
         )
 
 
-def _changed(members: MemberCounts) -> list[tuple[str, str, str]]:
+def _headline(record: RunRecord) -> str:
+    run = f"run {record.run_id}, target {record.target}"
+    run += f", retries {record.retry_of}" if record.retry_of else ""
+    return f"{record.orchestration}: {record.status.label} in {record.seconds:.1f} s ({run})"
+
+
+def _counts(record: RunRecord) -> list[tuple[str, str, str]]:
+    rows = record.rows
+    retried = f", {record.requests_retried:,} of them repeated" if record.requests_retried else ""
+    sent = "" if record.members else f"{pluralize(record.events_delivered, 'event')} in "
+    lines = [
+        ("rows read", f"{rows.read:,}", ""),
+        ("  delivered", f"{rows.delivered:,}", f"{sent}{pluralize(record.requests_sent, 'request')}{retried}"),
+        ("  rejected", f"{rows.rejected:,}", ""),
+        *_by_name(record.rejects),
+        ("  skipped", f"{rows.skipped:,}", ""),
+        *_by_name(record.skips),
+        ("  pending", f"{rows.pending:,}", ""),
+    ]
+    if record.members:
+        lines += [("identifiers of the audience", "", ""), *_member_changes(record.members)]
+    if record.warnings:
+        lines += [("warnings", "", ""), *_by_name(record.warnings, added_value(record.identical_value))]
+    return lines
+
+
+def _member_changes(members: MemberCounts) -> list[tuple[str, str, str]]:
     counts = [("added", members.added), ("removed", members.removed), ("unchanged", members.unchanged)]
     counts += [("sent again", members.sent_again)] if members.sent_again else []
-    return [(f"  {what}", f"{count:,}", "") for what, count in counts]
+    return [(f"  {change}", f"{count:,}", "") for change, count in counts]
 
 
-def _named(counts: Mapping[str, int], remarks: Mapping[str, str] = MappingProxyType({})) -> list[tuple[str, str, str]]:
+def _by_name(
+    counts: Mapping[str, int], remarks: Mapping[str, str] = MappingProxyType({})
+) -> list[tuple[str, str, str]]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [(f"    {name}", f"{count:,}", remarks.get(name, "")) for name, count in ordered]
 
 
-def _where_to_look(api_url: str, test_event_code: str) -> str:
-    told = "These were test events, which count nowhere."
+def _test_events_note(api_url: str, test_event_code: str) -> str:
+    note = "These were test events, which count nowhere."
     if api_url == SIMULATOR:
-        return f"{told} The simulator had them, and TikTok none."
+        return f"{note} The simulator had them, and TikTok none."
     return (
-        f"{told} TikTok's Events Manager shows them, at the event source, under Test Events, where the code is "
+        f"{note} TikTok's Events Manager shows them, at the event source, under Test Events, where the code is "
         f"{test_event_code}."
     )
+
+
+def run_sections(details: "RunDetails") -> Iterator[str]:
+    """Yield the lines of all sections of a run, with an empty line between two sections."""
+    for number, section in enumerate(SECTIONS):
+        lines = list(section(details))
+        if lines and number:
+            yield ""
+        yield from lines
+
+
+def _summary(details: "RunDetails") -> Iterator[str]:
+    yield from summary(details.record, details.no_rows)
+    if details.users:
+        yield f"By {', then '.join(dict.fromkeys(details.users))}."
+    if details.record.query_id:
+        yield f"The warehouse's history has its query as {details.record.query_id}."
+
+
+def _timeline(details: "RunDetails") -> Iterator[str]:
+    if not details.timeline:
+        return
+    yield "timeline (UTC)"
+    start = datetime.fromisoformat(details.timeline[0].at)
+    rows = []
+    for step in details.timeline:
+        at = datetime.fromisoformat(step.at)
+        elapsed = f"+{(at - start).total_seconds():.1f} s"
+        rows.append((f"  {at:%Y-%m-%d %H:%M:%S}", elapsed, _STEPS.get(step.what, step.what)))
+    yield from table(rows, right=frozenset({1}))
+
+
+def _rejects(details: "RunDetails") -> Iterator[str]:
+    if not details.examples:
+        return
+    yield "rejected rows, the first of each reason"
+    counts = details.record.rejects
+    rows = []
+    for reason, examples in sorted(details.examples.items(), key=lambda item: (-counts.get(item[0], 0), item[0])):
+        names = [(f"  {reason}", f"{counts.get(reason, 0):,}"), *[("", "")] * (len(examples) - 1)]
+        for name, example in zip(names, examples, strict=True):
+            rows.append((*name, f"row {example.row:,}", _example(example, reason)))
+    yield from table(rows, right=frozenset({1}))
+
+
+def _example(example: "Example", reason: str) -> str:
+    texts = [f"{name}={_cut(value)}" for name, value in example.relevant_columns(reason, MAX_COLUMNS).items()]
+    if example.message:
+        texts.append(f"TikTok said: {_cut(example.message)} ({example.code})")
+    return "  ".join(texts)
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= MAX_WIDTH else value[: MAX_WIDTH - 1] + "…"
+
+
+def _requests(details: "RunDetails") -> Iterator[str]:
+    requests = details.requests
+    if not requests.sent:
+        return
+    throttled = requests.verdicts.get("throttled", 0)
+    yield f"requests: {requests.sent:,}, of them {requests.retried:,} repeated and {throttled:,} throttled"
+    yield f"  answers after {requests.median:.3f} s (median), {requests.ninety_five:.3f} s (95 of 100)"
+    verdicts = sorted(requests.verdicts.items(), key=lambda item: -item[1])
+    yield from table([(f"  {verdict}", f"{count:,}") for verdict, count in verdicts], right=frozenset({1}))
+    for slow in requests.slowest[:1]:
+        where = f"batch {slow.batch}, {slow.verdict}, request id {slow.request_id or 'none'}"
+        yield f"  slowest: {slow.seconds:.3f} s, {where}"
+    yield f"  each of them: connector runs show {details.record.run_id} --requests"
+
+
+def _coverage(details: "RunDetails") -> Iterator[str]:
+    if details.figures is None:
+        return
+    total = details.figures.events
+    yield f"match coverage of {pluralize(total, 'delivered event')}"
+    yield from _shares(details.matched, total)
+
+
+def _freshness(details: "RunDetails") -> Iterator[str]:
+    if details.figures is None:
+        return
+    ages = details.figures.ages
+    yield "freshness: how old events were when they were sent"
+    yield from _shares({name: ages[name] for name in AGE_NAMES if ages[name]}, details.figures.events)
+
+
+def _shares(counts: Mapping[str, int], total: int) -> list[str]:
+    rows = [
+        (f"  {name}", f"{count:,}", f"{100 * count / total:.1f} %", bar(count, total)) for name, count in counts.items()
+    ]
+    return table(rows, right=frozenset({1, 2}))
+
+
+def _value(details: "RunDetails") -> Iterator[str]:
+    if details.figures is None or not details.figures.values:
+        return
+    yield "value sent, by currency and day (UTC)"
+    rows = []
+    for day in details.figures.values:
+        value = "-" if day.value is None else amount(day.value)
+        rows.append((f"  {day.currency}", f"{day.day}", pluralize(day.events, "event"), value))
+    rows += [(f"  {currency}", "all days", "", amount(total)) for currency, total in details.figures.totals.items()]
+    yield from table(rows, right=frozenset({2, 3}))
+
+
+def amount(value: Decimal) -> str:
+    """Format an amount with thousands separators and at least two decimals."""
+    whole, _, places = plain_text(value).partition(".")
+    return f"{int(whole):,}.{places.ljust(2, '0')}"
+
+
+def bar(part: int, whole: int) -> str:
+    """Draw a share as a bar of plain characters."""
+    return "#" * max(round(MAX_WIDTH * part / whole), 1) if part else ""
+
+
+SECTIONS: tuple[Section, ...] = (_summary, _timeline, _rejects, _requests, _coverage, _freshness, _value)
+
+
+def format_change(change: Change, history: Sequence[float]) -> str:
+    """Format a change such as `+12 %`; on a terminal, with a line of bars for the earlier numbers."""
+    percent = change.percent
+    text = "new" if percent is None else "=" if abs(percent) < SMALL_PERCENT else f"{percent:+,.0f} %"
+    return f"{sparkline(history)} {text}" if _can_draw() else text
+
+
+def sparkline(numbers: Sequence[float]) -> str:
+    """Draw numbers as one character each, the higher the larger."""
+    most = max(numbers, default=0) or 1
+    return "".join(_LEVELS[min(int(number / most * len(_LEVELS)), len(_LEVELS) - 1)] for number in numbers)
+
+
+def _can_draw() -> bool:
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    return sys.stdout.isatty() and encoding.startswith("utf")

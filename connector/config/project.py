@@ -29,23 +29,23 @@ from connector.errors import ConfigurationError, Problem
 FILE = "orchestrations.yaml"
 STATE = ".connector"
 
-SAVED_FILES = "CONNECTOR_SAVED_FILES"
+CONFIG_DIRECTORY = "CONNECTOR_SAVED_FILES"
 """The variable by which `connector start` has a run read the last good files while those of the project are broken."""
 
 _Entry = TypeVar("_Entry")
 
 
 def load_project(
-    directory: Path, environ: Mapping[str, str], target: str | None = None, *, saved_in: Path | None = None
+    directory: Path, environ: Mapping[str, str], target: str | None = None, *, config_directory: Path | None = None
 ) -> "Project":
-    """Read and check `orchestrations.yaml`; the environment is looked at only when a part is asked for.
+    """Read and check `orchestrations.yaml`. The environment is read only when a part is requested.
 
-    With `saved_in`, it and the queries and templates are read there, as a copy of those of the project's folder.
+    With `config_directory`, read the file, the queries and the templates there, as a copy of those of the project.
 
-    Raises ConfigurationError with every problem found, under whichever target.
+    Raises ConfigurationError with the problems under all targets.
     """
     directory = directory.absolute()
-    file = (saved_in or directory) / FILE
+    file = (config_directory or directory) / FILE
     if not file.is_file():
         raise ConfigurationError(f"There is no {FILE} in {file.parent}. Write a project there with: connector init")
     document, problems = parse_yaml(file)
@@ -85,10 +85,10 @@ class Project:
         """Give the same project under another target. Raises ConfigurationError where there is none of that name."""
         if target == self.target:
             return self
-        return load_project(self.directory, self._environ, target, saved_in=self.saved_in)
+        return load_project(self.directory, self._environ, target, config_directory=self.config_directory)
 
     @property
-    def saved_in(self) -> Path:
+    def config_directory(self) -> Path:
         """The folder of `orchestrations.yaml`, the queries and the templates."""
         return self.file.parent
 

@@ -35,7 +35,10 @@ def unmapped_columns(
     }
     if not would_fill:
         return []
-    them, file = "them" if len(would_fill) > 1 else "it", project.saved_in / "templates" / f"{template.name}.yaml"
+    them, file = (
+        "them" if len(would_fill) > 1 else "it",
+        project.config_directory / "templates" / f"{template.name}.yaml",
+    )
     dollars = " Without a currency, US dollars (USD) are assumed." if "currency" in would_fill.values() else ""
     return [
         f"{shown_place(project, file)}: no parameter takes {', '.join(would_fill)} from the result: map {them}, or "
@@ -46,6 +49,6 @@ def unmapped_columns(
 
 def shown_place(project: Project, file: Path, line: int | None = None) -> str:
     """Return a file, relative to the folder of the project if it is below, and a line of it."""
-    within = project.saved_in
+    within = project.config_directory
     shown = file.relative_to(within) if file.is_relative_to(within) else file
     return f"{shown}:{line}" if line else str(shown)

@@ -10,7 +10,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord
 from connector.notifications.message import Message, Note, missing_run_message, run_message
-from connector.reporting.visibility import no_rows
+from connector.reporting.run_history import no_rows
 
 
 def notify_of_runs(project: Project, run_ids: Sequence[str], note: Note) -> None:

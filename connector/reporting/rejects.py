@@ -1,4 +1,4 @@
-"""The rows that a run left out, written for whoever mends them."""
+"""Export of the rejected and skipped rows of a run, so that you can fix them."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -23,21 +23,21 @@ Rows = Iterable[pa.RecordBatch]
 
 
 def write_rejects(project: Project, run_id: str, sink: IO[bytes], *, reason: str | None, format_: str) -> int:
-    """Writes a run's left-out rows (schema EXCLUDED_ROW) as csv, parquet or json; gives how many.
+    """Write excluded rows of a run (schema EXCLUDED_ROW) as csv, parquet or json, and return their number.
 
-    Without a reason, the rejected rows; a reason may also be one for which rows were skipped.
-    Raises UsageError for a run or a reason that does not exist, AccessRefused.
+    Without a reason, write the rejected rows. A reason may also be a skip.
+    Raises UsageError for an unknown run or reason, AccessRefused.
     """
     _check_reason(reason)
-    _allow(project, run_named(project, run_id))
+    _record_access(project, run_named(project, run_id))
     outcome = None if reason else "rejected"
-    counted = _Counted(left_out(run_directory(project, run_id), reason=reason, outcome=outcome))
-    _WRITERS[format_](counted, sink)
-    return counted.rows
+    batches = _CountedBatches(left_out(run_directory(project, run_id), reason=reason, outcome=outcome))
+    _WRITERS[format_](batches, sink)
+    return batches.rows
 
 
-def _allow(project: Project, record: RunRecord) -> None:
-    """Asks for what the run's target asks; of one that the file no longer has, for what it asks now."""
+def _record_access(project: Project, record: RunRecord) -> None:
+    """Check access under the run's target, or under the current one if the file no longer has it, and record it."""
     with suppress(ConfigurationError):
         project = project.under(record.target)
     grant = check_access(project, "rejects", record.orchestration, record.run_id)
@@ -45,7 +45,7 @@ def _allow(project: Project, record: RunRecord) -> None:
         grant.record(ledger)
 
 
-class _Counted:
+class _CountedBatches:
     def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
         self._batches, self.rows = batches, 0
 
@@ -86,11 +86,13 @@ _WRITERS: dict[str, Callable[[Rows, IO[bytes]], None]] = {
 
 
 def _check_reason(reason: str | None) -> None:
-    known = [*Reason, *Skip]
-    if reason not in known and reason in list(RowWarning):
+    reasons = [*Reason, *Skip]
+    if reason not in reasons and reason in list(RowWarning):
         raise UsageError(
             f'"{reason}" is a warning: rows with it were sent, unless they were rejected for a reason. '
-            f"The reasons are {', '.join(known)}."
+            f"The reasons are {', '.join(reasons)}."
         )
-    if reason is not None and reason not in known:
-        raise UsageError(f'There is no reason "{reason}".{did_you_mean(reason, known)} There is {", ".join(known)}.')
+    if reason is not None and reason not in reasons:
+        raise UsageError(
+            f'There is no reason "{reason}".{did_you_mean(reason, reasons)} The reasons are {", ".join(reasons)}.'
+        )

@@ -1,4 +1,4 @@
-"""Everything that is known of one run, for whoever looks back at it."""
+"""Details of one run: timeline, rejected rows, requests, event metrics and trend."""
 
 import json
 from collections.abc import Mapping
@@ -17,44 +17,48 @@ from connector.ledger.project_ledger import ledger_of, run_directory, run_named
 from connector.ledger.records import RunRecord
 from connector.ledger.requests import RequestSummary
 from connector.ledger.timeline import Moment
-from connector.reporting.run_history import worked_on_by
-from connector.reporting.trend import Trend, trend_of
-from connector.reporting.visibility import no_rows, visible_by
+from connector.reporting.run_history import Trend, no_rows, sending_users, trend_of, visible_by
 from connector.staging.event_metrics import EventMetrics, sum_metrics
 
 EXAMPLES = 3
+"""The most examples of rejected rows for a reason."""
 
-_ABOUT: dict[str, tuple[str, ...]] = {
-    **{reason: tuple(one.name for one in PARAMETERS if reason in one.reasons) for reason in REASONS},
+_COLUMNS_OF_REASON: dict[str, tuple[str, ...]] = {
+    **{reason: tuple(parameter.name for parameter in PARAMETERS if reason in parameter.reasons) for reason in REASONS},
     **dict.fromkeys((Reason.EVENT_TOO_OLD, Reason.EVENT_IN_FUTURE), ("timestamp",)),
 }
-"""By reason: the parameters whose values it is about."""
-_FOUND_BY = ("order_id", "event_id", "shop_id", "content_id")
-PERSONAL = frozenset({*ID_TYPES, *(one.name for one in PARAMETERS if one.personal)})
-"""Columns of a rejected row that are of a person's, if only as digests."""
+"""For each reason, the parameters whose values it is about."""
+_IDENTIFYING_COLUMNS = ("order_id", "event_id", "shop_id", "content_id")
+PERSONAL = frozenset({*ID_TYPES, *(parameter.name for parameter in PARAMETERS if parameter.personal)})
+"""Columns of a rejected row that hold personal data, if only as digests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A rejected row: its number in the result, from 1, what it held that identifies nobody, and, where TikTok refused
-    it, what TikTok said.
-    """
+    """A rejected row."""
 
     row: int
+    """The number of the row in the result, from 1."""
     columns: Mapping[str, Any]
+    """The columns that do not identify a person."""
     code: int | None = None
+    """TikTok's error code, if TikTok refused the row."""
     message: str | None = None
+    """TikTok's error message, if TikTok refused the row."""
 
-    def telling(self, reason: str, most: int) -> dict[str, str]:
-        """At most so many of its columns: first those that the reason is about, then those by which it is found."""
-        held = _flat(self.columns)
-        names = [*_ABOUT.get(reason, ()), *_FOUND_BY, *held]
-        found: dict[str, str] = {}
+    def relevant_columns(self, reason: str, most: int) -> dict[str, str]:
+        """Return at most `most` columns: those that the reason is about, then those that identify the row, then others.
+
+        An event id that equals the order id is left out.
+        """
+        values = _flatten(self.columns)
+        names = [*_COLUMNS_OF_REASON.get(reason, ()), *_IDENTIFYING_COLUMNS, *values]
+        texts: dict[str, str] = {}
         for name in dict.fromkeys(names):
-            text = _text(held.get(name))
-            if text and not (name == "event_id" and text == found.get("order_id")) and len(found) < most:
-                found[name] = text
-        return found
+            text = _text(values.get(name))
+            if text and not (name == "event_id" and text == texts.get("order_id")) and len(texts) < most:
+                texts[name] = text
+        return texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +84,27 @@ class RunDetails:
 
     @property
     def matched(self) -> dict[str, int]:
-        """How many delivered events have each of MATCHED_BY that goes with one of the event sources."""
+        """How many delivered events have each identifier of MATCHED_BY that the event sources take."""
         if self.figures is None:
             return {}
         names = (name for name in MATCHED_BY if BY_NAME[name].sources & self.event_sources)
         return {name: self.figures.matched[name] for name in names}
 
     def as_json(self) -> dict[str, Any]:
-        """What `connector runs show --json` adds to the run's record and its requests."""
+        """Return what `connector runs show --json` adds to the run's record and its requests."""
         requests = self.requests
         return {
             "destination": self.record.destination,
             "by": list(self.users),
-            "timeline": [{"at": one.at, "what": one.what} for one in self.timeline],
-            "reject_examples": {reason: [asdict(one) for one in some] for reason, some in self.examples.items()},
+            "timeline": [{"at": step.at, "what": step.what} for step in self.timeline],
+            "reject_examples": {reason: list(map(asdict, examples)) for reason, examples in self.examples.items()},
             "request_summary": {
                 "sent": requests.sent,
                 "retried": requests.retried,
                 "throttled": requests.verdicts.get("throttled", 0),
                 "verdicts": requests.verdicts,
                 "seconds": {"median": requests.median, "percentile_95": requests.ninety_five},
-                "slowest": [one.as_json() for one in requests.slowest],
+                "slowest": [request.as_json() for request in requests.slowest],
             },
             **(self.figures.as_json() if self.figures else dict.fromkeys(("match_coverage", "freshness", "value"))),
             "trend": self.trend.as_json() if self.trend else None,
@@ -109,13 +113,13 @@ class RunDetails:
 
 
 def load_run_details(project: Project, run_id: str) -> RunDetails:
-    """Everything that is known of a run. Raises UsageError where there is none with this id."""
+    """Load the details of a run. Raises UsageError if there is no run with this id."""
     record = run_named(project, run_id)
     with ledger_of(project) as ledger:
-        return _insight(project, ledger, record)
+        return _run_details(project, ledger, record)
 
 
-def _insight(project: Project, ledger: Ledger, record: RunRecord) -> RunDetails:
+def _run_details(project: Project, ledger: Ledger, record: RunRecord) -> RunDetails:
     timeline = ledger.moments.of(record.run_id)
     return RunDetails(
         record=record,
@@ -126,27 +130,27 @@ def _insight(project: Project, ledger: Ledger, record: RunRecord) -> RunDetails:
         event_sources=ledger.batches.resource_types(record.run_id),
         trend=trend_of(ledger, record),
         visible_by=visible_by(record),
-        users=tuple(f"{line.use.os_user}@{line.use.host}" for line in worked_on_by(ledger, record.run_id)),
+        users=tuple(f"{line.use.os_user}@{line.use.host}" for line in sending_users(ledger, record.run_id)),
         no_rows=no_rows(project, ledger, record),
     )
 
 
 def examples_of(directory: Path) -> dict[str, list[Example]]:
-    """The first rejected rows of each reason, of the run whose folder this is, without anything of a person's."""
-    found: dict[str, list[Example]] = {}
-    for one in first_of_each_reason(directory, EXAMPLES):
-        held = json.loads(one.columns) if one.columns else {}
-        kept = {name: value for name, value in held.items() if name not in PERSONAL}
-        found.setdefault(one.reason, []).append(Example(one.row, kept, one.code, one.message))
-    return found
+    """Read the first rejected rows of each reason from the folder of a run, without personal data."""
+    examples: dict[str, list[Example]] = {}
+    for row in first_of_each_reason(directory, EXAMPLES):
+        values = json.loads(row.columns) if row.columns else {}
+        columns = {name: value for name, value in values.items() if name not in PERSONAL}
+        examples.setdefault(row.reason, []).append(Example(row.row, columns, row.code, row.message))
+    return examples
 
 
 def _text(value: Any) -> str:
     return value or "" if isinstance(value, str | None) else json.dumps(value, ensure_ascii=False)
 
 
-def _flat(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """With the members of `properties`, which an event that was built has, beside the others."""
+def _flatten(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the members of `properties`, which rows of a built event have, beside the other columns."""
     properties = columns.get("properties")
     inner = properties if isinstance(properties, dict) else {}
     return {**{name: value for name, value in columns.items() if name != "properties"}, **inner}

@@ -183,4 +183,4 @@ def template_of(project: Project, orchestration: Orchestration, catalogue: Catal
             location=TemplateLocation(file, line),
         )
 
-    return load_template(orchestration.template, project.saved_in / TEMPLATES, render, catalogue)
+    return load_template(orchestration.template, project.config_directory / TEMPLATES, render, catalogue)

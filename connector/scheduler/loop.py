@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from connector.config.notification import Notify
-from connector.config.project import SAVED_FILES, Project
+from connector.config.project import CONFIG_DIRECTORY, Project
 from connector.core.outcomes import RunStatus
 from connector.errors import ConnectorError, LockedError
 from connector.ledger.ledger import Ledger
@@ -188,7 +188,7 @@ class SchedulerLoop:
         record = self._tracker.start(name, now)
         self._save_records()
         project = self._watcher.project
-        snapshot = {SAVED_FILES: str(self._watcher.snapshot)} if self._watcher.is_rejected else {}
+        snapshot = {CONFIG_DIRECTORY: str(self._watcher.snapshot)} if self._watcher.is_rejected else {}
         try:
             process = RunProcess(run_command(project.directory, name, self._target), run_environment(snapshot))
         except OSError:

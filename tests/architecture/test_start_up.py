@@ -22,10 +22,10 @@ with contextlib.suppress(SystemExit), open(os.devnull, "w") as sink, contextlib.
 
 NUMPY = """
 import os
-from connector.cli.loading import loading
-from connector.cli.process import begin
-begin()
-with loading():
+from connector.cli.process import gc_paused
+from connector.cli.process import configure_process
+configure_process()
+with gc_paused():
     import numpy
 print(f"threads={len(os.listdir('/proc/self/task'))}")
 """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from connector.cli.progress import Lines
+from connector.cli.progress import LineObserver
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.shop import NAME, Shop, open_shop
@@ -91,7 +91,7 @@ def test_whatever_stops_a_run_and_resumes_it(tmp_path: Path, tiktok: Simulator, 
 
 
 def test_what_is_said_from_time_to_time(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = Lines()
+    lines = LineObserver()
     lines.staged(1200, 3, "identifier")
     lines.settled(400, "identifier")
     assert capsys.readouterr().err.splitlines() == [

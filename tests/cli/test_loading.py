@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.cli.loading import loading
+from connector.cli.process import gc_paused
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def as_before() -> Iterator[None]:
 
 def test_garbage_is_looked_for_again_once_all_is_loaded() -> None:
     gc.freeze()
-    with loading():
+    with gc_paused():
         assert not gc.isenabled()
         made = [[number] for number in range(10)]
     assert gc.isenabled()
@@ -24,13 +24,13 @@ def test_garbage_is_looked_for_again_once_all_is_loaded() -> None:
 
 
 def test_where_the_process_is_not_the_command_lines_own_nothing_is_kept_from_being_garbage() -> None:
-    with loading():
+    with gc_paused():
         made = [[number] for number in range(10)]
     assert {id(one) for one in made} <= {id(one) for one in gc.get_objects()}
     assert gc.get_freeze_count() == 0
 
 
 def test_it_is_looked_for_again_where_nothing_can_be_loaded() -> None:
-    with pytest.raises(ModuleNotFoundError), loading():
+    with pytest.raises(ModuleNotFoundError), gc_paused():
         raise ModuleNotFoundError
     assert gc.isenabled()

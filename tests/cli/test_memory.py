@@ -11,7 +11,7 @@ BUFFERS, PAGES = 40, 512
 
 TOUCHED_AGAIN = f"""
 import resource, sys
-sys.argv[1] == "kept" and __import__("connector.cli.memory", fromlist=["keep_freed"]).keep_freed()
+sys.argv[1] == "kept" and __import__("connector.cli.process", fromlist=["retain_freed_memory"]).retain_freed_memory()
 import numpy as np
 
 def faults(work):
@@ -39,6 +39,8 @@ def test_what_was_freed_is_there_for_the_next_slice() -> None:
 
 
 def test_whoever_sets_up_arrows_allocator_is_left_to_it() -> None:
-    said = "import os; os.environ['MIMALLOC_PURGE_DELAY'] = '7'; from connector.cli.memory import keep_freed; "
-    command = [sys.executable, "-c", f"{said} keep_freed(); print(os.environ['MIMALLOC_PURGE_DELAY'])"]
+    said = (
+        "import os; os.environ['MIMALLOC_PURGE_DELAY'] = '7'; from connector.cli.process import retain_freed_memory; "
+    )
+    command = [sys.executable, "-c", f"{said} retain_freed_memory(); print(os.environ['MIMALLOC_PURGE_DELAY'])"]
     assert subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout == "7\n"

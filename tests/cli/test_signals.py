@@ -7,9 +7,9 @@ from tests.cli.command import environment
 
 WITHIN_A_WAIT = """
 import os, signal
-from connector.cli.signals import stopped_by_signals
+from connector.cli.signals import stop_on_signals
 
-with stopped_by_signals(lambda: None) as stop:
+with stop_on_signals(lambda: None) as stop:
     with stop._cond:
         os.kill(os.getpid(), signal.SIGINT)
     stop.wait(20)

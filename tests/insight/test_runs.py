@@ -17,8 +17,8 @@ import pytest
 import yaml
 from sqlalchemy import text
 
-from connector.cli.since import moment
-from connector.cli.trends import bars
+from connector.cli.options import parse_time
+from connector.cli.summary import sparkline
 from connector.errors import UsageError
 from connector.ledger.ledger import open_ledger
 from connector.reporting.export.table_schemas import TABLES
@@ -112,19 +112,19 @@ NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
     ],
 )
 def test_a_moment_is_how_long_ago_or_a_date(typed: str, meant: datetime) -> None:
-    assert moment(typed, NOW) == meant
+    assert parse_time(typed, NOW) == meant
 
 
 @pytest.mark.parametrize("typed", ["", "7", "d", "-7d", "7y", "2026-13-01", "99999d"])
 def test_anything_else_is_no_moment(typed: str) -> None:
     with pytest.raises(UsageError, match="Invalid time"):
-        moment(typed, NOW)
+        parse_time(typed, NOW)
 
 
 def test_bars_are_as_high_as_their_numbers() -> None:
-    assert bars([0, 1, 4, 8]) == "▁▂▅█"
-    assert bars([]) == ""
-    assert bars([0, 0]) == "▁▁"
+    assert sparkline([0, 1, 4, 8]) == "▁▂▅█"
+    assert sparkline([]) == ""
+    assert sparkline([0, 0]) == "▁▁"
 
 
 # One run ----------------------------------------------------------------------------------------------------

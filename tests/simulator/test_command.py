@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from connector.cli.app import app
-from connector.cli.live import violated
+from connector.cli.simulator_view import new_violations
 from connector.simulator.server import Simulator
 from connector.simulator.tally import Tally
 from tests.simulator.client import PIXEL, Caller, body, event, web_body, web_event
@@ -106,7 +106,7 @@ def test_violations_are_told_when_there_are_more_of_them() -> None:
     before, after = Tally(), Tally()
     before.violations.update({"a": 1, "b": 1})
     after.violations.update({"a": 1, "b": 3, "c": 1})
-    assert list(violated(before, after)) == ["VIOLATION: b: 3 in all", "VIOLATION: c: 1 in all"]
+    assert list(new_violations(before, after)) == ["VIOLATION: b: 3 in all", "VIOLATION: c: 1 in all"]
 
 
 def test_the_view_renews_itself_on_a_terminal() -> None:

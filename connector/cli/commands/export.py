@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from connector.cli.console import counted, out_json, say
+from connector.cli.console import out_json, pluralize, say
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, JsonOption, ProjectOption, SinceOption, nearest, open_project
+from connector.cli.options import DebugOption, JsonOption, ProjectOption, SinceOption, nearest_project, open_project
 from connector.cli.output import ForceOption, check_output, writing_to
 from connector.errors import UsageError
 
@@ -55,11 +55,11 @@ def export(
     debug: DebugOption = False,
 ) -> None:
     """Export runs, batches, requests, rejected rows and values as tables: to Parquet files, or to a warehouse."""
-    from connector.cli.since import moment
+    from connector.cli.options import parse_time
     from connector.reporting.export.export import export_to_files, export_to_warehouse, files_for
 
-    begun = moment(since, datetime.now(UTC)) if since else None
-    opened = open_project(nearest(context, project))
+    begun = parse_time(since, datetime.now(UTC)) if since else None
+    opened = open_project(nearest_project(context, project))
     if output is not None and warehouse is None and schema is None:
         files = files_for(opened, output)
         for file in files.values():
@@ -74,4 +74,4 @@ def export(
         out_json({"runs": done.runs, "rows": dict(done.rows)})
         return
     tables = ", ".join(f"{name} {rows:,}" for name, rows in done.rows.items())
-    say(f"{counted(done.runs, 'run')} to {where}: {tables or 'nothing'}")
+    say(f"{pluralize(done.runs, 'run')} to {where}: {tables or 'nothing'}")

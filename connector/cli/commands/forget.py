@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from connector.cli.console import counted, out, out_json, say
+from connector.cli.console import out, out_json, pluralize, say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
 from connector.cli.output import ForceOption, check_output, output_file
@@ -79,13 +79,13 @@ def _tell(receipt: dict[str, Any]) -> None:
     for one in receipt["digests"]:
         out(f"{one['kind']}  {one['digest']}")
     new = receipt["new_on_the_list"]
-    out(f"On the list of those who are not sent (target {receipt['target']}): {counted(new, 'new digest')}.")
+    out(f"On the list of those who are not sent (target {receipt['target']}): {pluralize(new, 'new digest')}.")
     for run in receipt["sent"]:
         out(f"sent      {run['run_id']}  {run['orchestration']}, target {run['target']}: {_events(run)}")
     for run in receipt["staged"]:
         out(f"skipped   {run['run_id']}  {run['orchestration']}, target {run['target']}: {_events(run)}, if resumed")
     for run in receipt["left_out"]:
-        out(f"left out  {run['run_id']}  {counted(run['rows'], 'row')}, now without digests")
+        out(f"left out  {run['run_id']}  {pluralize(run['rows'], 'row')}, now without digests")
     for audience in receipt["audiences"]:
         out(f"audience  {audience['audience_id']}  {audience['audience']}: {_removal(audience)}")
     for note in receipt["notes"]:
@@ -93,9 +93,9 @@ def _tell(receipt: dict[str, Any]) -> None:
 
 
 def _events(run: dict[str, Any]) -> str:
-    return counted(run["events"], "event")
+    return pluralize(run["events"], "event")
 
 
 def _removal(audience: dict[str, Any]) -> str:
-    identifiers = counted(audience["identifiers"], "identifier")
+    identifiers = pluralize(audience["identifiers"], "identifier")
     return f"{identifiers} deleted" if audience["removed"] else f"{identifiers} not deleted: {audience['error']}"

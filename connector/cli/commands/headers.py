@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.console import counted, say
+from connector.cli.console import pluralize, say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption
 
@@ -32,7 +32,7 @@ def headers(
 
     declared = tuple(categories or ())
     write_conversions(file, rows, declared)
-    say(f"{file}: the headers, and {counted(rows, 'made-up row') if rows else 'no rows'}.")
+    say(f"{file}: the headers, and {pluralize(rows, 'made-up row') if rows else 'no rows'}.")
     if declared:
         listed = json.dumps(declared, ensure_ascii=False)
         say(f"Declare the same values in the format of the orchestration: transaction_category: {listed}")

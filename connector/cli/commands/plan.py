@@ -2,7 +2,7 @@
 
 import typer
 
-from connector.cli.console import added_value, counted, out, out_json, say, table
+from connector.cli.console import added_value, out, out_json, pluralize, say, table
 from connector.cli.failures import reported
 from connector.cli.options import (
     DebugOption,
@@ -64,6 +64,6 @@ def plan(
         say(change)
     if planned.would_fail:
         say(f"A run would fail with exit code 3: {planned.would_fail}")
-    first = f", the first {counted(planned.limit, 'row')}" if planned.limit else ""
+    first = f", the first {pluralize(planned.limit, 'row')}" if planned.limit else ""
     test = f", test events with the code {planned.test_event_code}" if planned.test_event_code else ""
     say(f"{name} → {planned.destination}, target {planned.target}{first}{test}. Nothing was sent.")

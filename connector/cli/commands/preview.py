@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.console import added_value, counted, out, out_json, say
+from connector.cli.console import added_value, out, out_json, pluralize, say
 from connector.cli.failures import reported
 from connector.cli.options import (
     DebugOption,
@@ -49,11 +49,11 @@ def preview(
         say(f"row {row['row']} {row['outcome']}: {row['reason']}  {json.dumps(row['columns'], ensure_ascii=False)}")
     remarks = added_value(shown.identical_value)
     for warning, count in sorted(shown.warnings.items()):
-        say(" ".join(filter(None, (f"warning {warning}: {counted(count, 'row')}", remarks.get(warning)))))
+        say(" ".join(filter(None, (f"warning {warning}: {pluralize(count, 'row')}", remarks.get(warning)))))
     for note in shown.notes:
         say(note)
     if shown.would_fail:
         say(f"A run would fail with exit code 3: {shown.would_fail}")
-    rows_read = counted(shown.read, "row")
+    rows_read = pluralize(shown.read, "row")
     of_which = f"all {rows_read}" if shown.is_whole else f"the first {rows_read}"
     say(f"Of {of_which} of the result, target {shown.target}. Nothing was sent.")

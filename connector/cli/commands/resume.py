@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.failures import reported
-from connector.cli.loading import loading
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, ResendOption, open_project
+from connector.cli.process import gc_paused
 
 if TYPE_CHECKING:
-    from connector.cli.progress import Watcher
+    from connector.cli.progress import QuietObserver
     from connector.ledger.records import RunRecord
 
 RunOrLast = Annotated[
@@ -32,13 +32,13 @@ def resume(
     debug: DebugOption = False,
 ) -> None:
     """Finish a failed, interrupted or killed run: send what is staged, and query the warehouse only if nothing is."""
-    with loading():
+    with gc_paused():
         from connector.cli.running import run_and_report
         from connector.runs.resume import resume_run
 
     opened = open_project(project)
 
-    def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
+    def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
         return resume_run(opened, run_id, observer, stop, resend_unknown=resend_unknown)
 
     run_and_report(opened, work, json_output)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.failures import reported
-from connector.cli.loading import loading
 from connector.cli.options import DebugOption, JsonOption, ProjectOption, RunArgument, open_project
+from connector.cli.process import gc_paused
 
 if TYPE_CHECKING:
-    from connector.cli.progress import Watcher
+    from connector.cli.progress import QuietObserver
     from connector.ledger.records import RunRecord
 
 ReasonOption = Annotated[
@@ -32,13 +32,13 @@ def retry(
     debug: DebugOption = False,
 ) -> None:
     """Query the rejected rows of a run again, and send those that are valid now, as a new run."""
-    with loading():
+    with gc_paused():
         from connector.cli.running import run_and_report
         from connector.runs.retry import retry_run
 
     opened = open_project(project)
 
-    def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
+    def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
         return retry_run(opened, run_id, reason, observer, stop)
 
     run_and_report(opened, work, json_output)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.failures import reported
-from connector.cli.loading import loading
 from connector.cli.options import (
     DebugOption,
     JsonOption,
@@ -17,9 +16,10 @@ from connector.cli.options import (
     YesOption,
     open_project,
 )
+from connector.cli.process import gc_paused
 
 if TYPE_CHECKING:
-    from connector.cli.progress import Watcher
+    from connector.cli.progress import QuietObserver
     from connector.ledger.records import RunRecord
 
 LimitOption = Annotated[
@@ -51,7 +51,7 @@ def run(
     debug: DebugOption = False,
 ) -> None:
     """Run an orchestration: finish earlier runs, then read, check, hash and send the result, and report every row."""
-    with loading():
+    with gc_paused():
         from connector.cli.running import run_and_report
         from connector.destinations.confirmation import Confirmation
         from connector.runs.engine import RunOptions
@@ -59,7 +59,7 @@ def run(
 
     opened = open_project(project, target)
 
-    def work(observer: "Watcher", stop: threading.Event) -> "RunRecord":
+    def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
         options = RunOptions(
             limit,
             test_event_code,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.commands.export import export
-from connector.cli.console import amber, out, out_json, table
+from connector.cli.console import out, out_json, table, yellow
 from connector.cli.failures import reported
 from connector.cli.options import (
     DebugOption,
@@ -13,14 +13,14 @@ from connector.cli.options import (
     ProjectOption,
     RunArgument,
     SinceOption,
-    nearest,
+    nearest_project,
     open_project,
 )
 
 if TYPE_CHECKING:
     from connector.core.outcomes import RunStatus
     from connector.ledger.records import RequestRecord, RunRecord
-    from connector.reporting.trend import Trend
+    from connector.reporting.run_history import Trend
 
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs to list.")]
 LinesOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many lines to show.")]
@@ -70,12 +70,12 @@ def list_(
     """List past runs, latest first, and how their rows and duration compare with earlier runs."""
     from datetime import UTC, datetime
 
-    from connector.cli.since import moment
+    from connector.cli.options import parse_time
     from connector.reporting.run_history import RunFilter, latest_runs
 
-    begun = moment(since, datetime.now(UTC)) if since else None
+    begun = parse_time(since, datetime.now(UTC)) if since else None
     wanted = RunFilter(limit, orchestration, tuple(map(_status, status or ())), begun)
-    found = latest_runs(open_project(nearest(context, project)), wanted)
+    found = latest_runs(open_project(nearest_project(context, project)), wanted)
     if json_output:
         out_json({"runs": [{**record.as_json(), "trend": trend and trend.as_json()} for record, trend in found]})
         return
@@ -94,11 +94,11 @@ def list_(
     lines = table([heading, *(_line(*one) for one in found)], right=frozenset({4, 5, 6, 7, 8, 9}))
     out(lines[0])
     for line, (record, _) in zip(lines[1:], found, strict=True):
-        out(amber(line) if record.is_empty else line)
+        out(yellow(line) if record.is_empty else line)
 
 
 def _line(record: "RunRecord", trend: "Trend | None") -> tuple[str, ...]:
-    from connector.cli.trends import change
+    from connector.cli.summary import format_change
 
     return (
         record.run_id,
@@ -109,8 +109,8 @@ def _line(record: "RunRecord", trend: "Trend | None") -> tuple[str, ...]:
         f"{record.rows.delivered:,}",
         f"{record.rows.rejected:,}",
         f"{record.seconds:.1f}",
-        change(trend.rows, [one.rows for one in trend.history]) if trend else "-",
-        change(trend.seconds, [one.seconds for one in trend.history]) if trend else "-",
+        format_change(trend.rows, [one.rows for one in trend.history]) if trend else "-",
+        format_change(trend.seconds, [one.seconds for one in trend.history]) if trend else "-",
     )
 
 
@@ -135,11 +135,11 @@ def show(
     debug: DebugOption = False,
 ) -> None:
     """Show one run: rows by outcome, timeline, rejected rows, requests, match coverage, freshness and value."""
-    from connector.cli.sections import sections
+    from connector.cli.summary import run_sections
     from connector.reporting.run_details import load_run_details
     from connector.reporting.run_history import requests_of
 
-    opened = open_project(nearest(context, project))
+    opened = open_project(nearest_project(context, project))
     details = load_run_details(opened, run_id)
     record = details.record
     if json_output:
@@ -147,7 +147,7 @@ def show(
         further = {"retry_of": record.retry_of, "query_id": record.query_id, "request_log": log}
         out_json({**record.as_json(), **further, **details.as_json()})
         return
-    for line in sections(details):
+    for line in run_sections(details):
         out(line)
     if requests:
         out()
@@ -193,7 +193,7 @@ def audit(
     """List who used which command, and who was refused, latest first."""
     from connector.reporting.run_history import audit_lines
 
-    lines = audit_lines(open_project(nearest(context, project)), limit)
+    lines = audit_lines(open_project(nearest_project(context, project)), limit)
     if json_output:
         out_json({"audit": [line.as_json() for line in lines]})
         return

@@ -82,15 +82,15 @@ def simulate(
 
 def _serve(simulator: "Simulator", port: int, json_output: bool) -> None:
     """Listens until a signal comes. Raises UsageError where the port is not free."""
-    from connector.cli.live import watch
-    from connector.cli.signals import stopped_by_signals
+    from connector.cli.signals import stop_on_signals
+    from connector.cli.simulator_view import display
     from connector.errors import UsageError
 
     try:
         simulator.start()
     except OSError as error:
         raise UsageError(f"Port {port} cannot be listened on: {error.strerror}.") from None
-    with simulator, stopped_by_signals(lambda: None) as stop:
+    with simulator, stop_on_signals(lambda: None) as stop:
         (say if json_output else out)(simulator.url)
         sys.stdout.flush()
-        watch(simulator, stop, quiet=json_output)
+        display(simulator, stop, quiet=json_output)

@@ -36,12 +36,12 @@ def start(
     debug: DebugOption = False,
 ) -> None:
     """Run every automatic orchestration on its schedule until stopped. Prints a line for each change of state."""
-    from connector.cli.signals import stopped_by_signals
+    from connector.cli.signals import stop_on_signals
     from connector.scheduler.daemon import StartOptions, open_scheduler
 
     options = StartOptions(parallel, host, port, metrics)
     with (
         open_scheduler(project or Path.cwd(), os.environ, target, options, say) as loop,
-        stopped_by_signals(loop.kill) as stop,
+        stop_on_signals(loop.kill) as stop,
     ):
         loop.run(stop)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from connector.ledger.requests import RequestSummary
-from connector.reporting.trend import Trend
+from connector.reporting.run_history import Trend
 from connector.staging.event_metrics import DayValue, EventMetrics
 
 
@@ -23,7 +23,7 @@ class Column:
     exact: Decimal | None = None
     """The value without rounding, if it is an amount."""
     is_current: bool = False
-    """Whether it is the run of the page."""
+    """True for the run that the page is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class Series:
     @property
     def most(self) -> float:
         """The height of the highest column."""
-        return max((one.value for one in self.columns), default=0.0)
+        return max((column.value for column in self.columns), default=0.0)
 
     @property
     def highest(self) -> Decimal | None:
         """The largest exact value, if there are any."""
-        return max((one.exact for one in self.columns if one.exact is not None), default=None)
+        return max((column.exact for column in self.columns if column.exact is not None), default=None)
 
 
 def daily_values(figures: EventMetrics) -> list[Series]:
@@ -77,8 +77,8 @@ def throughput(requests: RequestSummary) -> Series | None:
     if len(requests.steps) < 3:
         return None
     columns = [
-        Column(f"{datetime.fromtimestamp(one.at, UTC):%H:%M:%S}", one.events, one.throttled + one.others)
-        for one in requests.steps
+        Column(f"{datetime.fromtimestamp(step.at, UTC):%H:%M:%S}", step.events, step.throttled + step.others)
+        for step in requests.steps
     ]
     return Series("Events taken", columns)
 
@@ -87,7 +87,7 @@ def history(trend: Trend | None) -> tuple[Series, Series] | None:
     """Return rows and seconds of the runs that this one is compared with, oldest first, itself last."""
     if trend is None:
         return None
-    size = len(trend.history)
-    rows = [Column(one.run_id, one.rows, is_current=place == size - 1) for place, one in enumerate(trend.history)]
-    seconds = [Column(one.run_id, one.seconds, is_current=place == size - 1) for place, one in enumerate(trend.history)]
+    current = trend.history[-1]
+    rows = [Column(size.run_id, size.rows, is_current=size is current) for size in trend.history]
+    seconds = [Column(size.run_id, size.seconds, is_current=size is current) for size in trend.history]
     return Series("Rows read", rows), Series("Seconds", seconds)
