@@ -25,7 +25,7 @@ def check_output(output: Path, project: "Project", *, force: bool) -> None:
     if mode is not None and stat.S_ISDIR(mode):
         raise UsageError(f'"{output}" is a folder: name a file in it.')
     if not output.parent.is_dir():
-        raise UsageError(f'The folder "{output.parent}" does not exist: make it first.')
+        raise UsageError(f'The folder "{output.parent}" does not exist: create it first.')
     if mode is not None and not stat.S_ISREG(mode):
         kind = "a link" if stat.S_ISLNK(mode) else "not a file but a device, a pipe or a socket"
         raise UsageError(f'"{output}" is {kind}, which is never replaced: name another file.')

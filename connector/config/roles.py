@@ -1,4 +1,4 @@
-"""Who may do what, by the names that the operating system knows people by."""
+"""Roles: what users of the operating system may do."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,12 @@ if TYPE_CHECKING:
     from connector.config.project import Project
 
 EVERYBODY = "*"
-
 WITHOUT_ROLES = "restricts nobody, because the project has no roles; add a role with admin: true, or remove it"
 """The problem with `admin_only` in a project without roles."""
 
 
 class Role(Settings):
-    """Users, and what they may do beyond what everybody with a role may."""
+    """Users, and their rights in addition to those of everybody with a role."""
 
     filled_in: ClassVar[frozenset[str]] = frozenset()
 
@@ -33,20 +32,24 @@ class Role(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What somebody may do: `known` is whether any role names them, `admin` includes `pii`."""
+    """What a user may do."""
 
-    known: bool
+    has_role: bool
+    """True if any role names the user."""
     admin: bool
+    """Everything, including `pii`."""
     pii: bool
+    """To send, and to see personal data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
-    """What a destination asks of those who use it: `pii` lets those send to it who may not see who anybody is."""
+    """What a destination requires of its users."""
 
     destination: str
     admin_only: bool
     pii: bool
+    """True if users without the right to see personal data may send to it."""
 
 
 def has_roles(root: Node) -> bool:
@@ -56,22 +59,22 @@ def has_roles(root: Node) -> bool:
 
 
 def rights_of(user: str, roles: Mapping[str, Role]) -> Rights:
-    """The rights of all roles that name the user, together; where there are no roles, all rights."""
+    """Return the rights of all roles that name the user. Without any roles, everybody has all rights."""
     if not roles:
-        return Rights(known=True, admin=True, pii=True)
+        return Rights(has_role=True, admin=True, pii=True)
     own = [role for role in roles.values() if user in role.users or EVERYBODY in role.users]
     admin = any(role.admin for role in own)
     return Rights(bool(own), admin, admin or any(role.pii for role in own))
 
 
-def is_for_others(project: "Project", destinations: Sequence[str]) -> bool:
-    """Return whether all these destinations are for admins, and the user of this process is none."""
-    asked = [project.restrictions_of(name).admin_only for name in destinations]
-    return bool(asked) and all(asked) and not rights_of(os_user(), project.roles).admin
+def requires_admin(project: "Project", destinations: Sequence[str]) -> bool:
+    """Return true if all these destinations are for admins only and the user of this process is no admin."""
+    admin_only = [project.restrictions_of(name).admin_only for name in destinations]
+    return bool(admin_only) and all(admin_only) and not rights_of(os_user(), project.roles).admin
 
 
 def os_user() -> str:
-    """Return who runs this process, by its real user id, whatever the environment says; `#1234` if it has no name."""
+    """Return the name of the user who runs this process, by its real user id; `#1234` if the id has no name."""
     import pwd
 
     number = os.getuid()

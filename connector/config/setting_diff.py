@@ -26,10 +26,10 @@ class SettingText:
     """A setting: what it comes to, and how it may be shown. It prints as that."""
 
     value: Any
-    shown: str
+    text: str
 
     def __repr__(self) -> str:
-        return self.shown
+        return self.text
 
 
 def settings_used(root: Node, orchestration: str, fill: Fill) -> dict[str, SettingText]:
@@ -48,7 +48,7 @@ def settings_used(root: Node, orchestration: str, fill: Fill) -> dict[str, Setti
     return found | {key: one for key, one in _settings(Top, beside, fill) if key not in {"version", "target"}}
 
 
-def default_of(name: str, found: Mapping[str, SettingText]) -> SettingText:
+def setting_or_default(name: str, found: Mapping[str, SettingText]) -> SettingText:
     """A setting as it is; one that is not written, as its default, where that can be said in a word."""
     if name in found:
         return found[name]

@@ -1,1 +1,1 @@
-"""Looking before sending: validate, compile, plan, preview, promote, and test destinations."""
+"""Checks before sending: validate, compile, plan, preview, promote, and tests of destinations."""

@@ -1,4 +1,4 @@
-"""List the destinations of a project, and test whether they can be written to."""
+"""Destinations of a project: their list, and tests of whether they accept data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from connector.runs.engine import refuse_blank_code
 
 @dataclass(frozen=True, slots=True)
 class DestinationTest:
-    """What was found of a destination; `changes` is what a run would do to the ad account first."""
+    """The result of testing a destination."""
 
     destination: str
     type: str
@@ -21,15 +21,16 @@ class DestinationTest:
     api_url: str
     checks: Sequence[Check]
     changes: Sequence[str]
+    """What a run would change in the ad account before it sends."""
 
     @property
     def outcome(self) -> Outcome:
-        """Failed where one check failed, else inconclusive where one stayed open."""
+        """Failed if any check failed, else inconclusive if any check was."""
         outcomes = {check.outcome for check in self.checks}
-        return next((one for one in (Outcome.FAILED, Outcome.INCONCLUSIVE) if one in outcomes), Outcome.PASSED)
+        return next((worst for worst in (Outcome.FAILED, Outcome.INCONCLUSIVE) if worst in outcomes), Outcome.PASSED)
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `connector destinations test --json` prints."""
+        """Return the object that `connector destinations test --json` prints."""
         return {
             "destination": self.destination,
             "type": self.type,
@@ -37,51 +38,52 @@ class DestinationTest:
             "api_url": self.api_url,
             "outcome": self.outcome.value,
             "checks": [
-                {"check": one.name, "outcome": one.outcome.value, "sentence": one.sentence} for one in self.checks
+                {"check": check.name, "outcome": check.outcome.value, "sentence": check.sentence}
+                for check in self.checks
             ],
             "changes": list(self.changes),
         }
 
 
 def run_destination_test(project: Project, name: str, test_event_code: str | None = None) -> DestinationTest:
-    """Ask the platform about a destination; with a test event code one test event is sent to it.
+    """Test a destination by asking its platform; with a test event code, send one test event.
 
-    Raises ConfigurationError if the settings cannot be right, UsageError for a code that is none, AccessRefused.
+    Raises ConfigurationError if a setting is wrong, UsageError for a blank code, AccessRefused.
     """
     refuse_blank_code(test_event_code)
     check_destination(project, name)
     settings = project.destination(name)
-    found = destination_of(settings).check(project, test_event_code)
-    return DestinationTest(name, settings.type, project.target, settings.address, found.checks, found.changes)
+    result = destination_of(settings).check(project, test_event_code)
+    return DestinationTest(name, settings.type, project.target, settings.address, result.checks, result.changes)
 
 
 @dataclass(frozen=True, slots=True)
 class DestinationSummary:
-    """A destination as the file has it; `goes_to` names the event source or the audience."""
+    """A destination as it is written in the project file."""
 
     name: str
     type: str
     goes_to: str
+    """The name of the event source or of the audience."""
     credential: str | None
     api_url: str
     destination_account_name: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The names in their order."""
+        """Return an entry of what `connector destinations list --json` prints."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 def list_destinations(project: Project) -> list[DestinationSummary]:
-    """Every destination, in the order of the file. Raises ConfigurationError where a variable is not set."""
-    found = map(project.destination, project.destinations)
+    """List all destinations in the order of the file. Raises ConfigurationError if a variable is not set."""
     return [
         DestinationSummary(
-            one.name,
-            one.type,
-            destination_of(one).goes_to,
-            one.credential_name,
-            one.address,
-            one.destination_account_name,
+            settings.name,
+            settings.type,
+            destination_of(settings).goes_to,
+            settings.credential_name,
+            settings.address,
+            settings.destination_account_name,
         )
-        for one in found
+        for settings in map(project.destination, project.destinations)
     ]

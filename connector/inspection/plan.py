@@ -1,4 +1,4 @@
-"""What a run would do, counted by doing all of it but the sending."""
+"""Plans: counts of what a run would send, made by executing all of it but the sending."""
 
 import tempfile
 from collections.abc import Mapping
@@ -24,12 +24,7 @@ from connector.staging.staged import Staged
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Counts of rows, events and requests; `minutes` is what the rate limit alone costs, `notes` are about files.
-    `identical_value` is what the rows counted as `identical_rows` add to values: a decimal number by currency.
-
-    `would_fail` is the sentence on rows of which a run would send nothing. `changes` is what the run would first do to
-    the ad account, `members` the identifiers that an audience's run adds, removes and leaves; without events.
-    """
+    """Counts of the rows, events and requests of a run."""
 
     orchestration: str
     destination: str
@@ -44,15 +39,22 @@ class Plan:
     skips: dict[str, int]
     warnings: dict[str, int]
     identical_value: Mapping[str, str]
+    """What the rows counted as `identical_rows` add to values: a decimal number by currency."""
     minutes: float
+    """The least minutes that the requests take at the rate limit."""
     too_many_rejects: str | None
+    """The error about too many rejected rows, if a run would send nothing for that reason."""
     would_fail: str | None
+    """The error with which a run would send nothing, if it would."""
     notes: list[str]
+    """Sentences on settings, files and phone numbers."""
     changes: list[str]
+    """What a run would change in the ad account before it sends."""
     members: dict[str, int] | None = None
+    """The identifiers that a run adds to an audience, removes and leaves. None for a destination of events."""
 
     def as_json(self) -> dict[str, object]:
-        """The object that `connector plan --json` prints."""
+        """Return the object that `connector plan --json` prints."""
         return {
             "orchestration": self.orchestration,
             "destination": self.destination,
@@ -81,7 +83,7 @@ class Plan:
 
 
 def plan_orchestration(project: Project, name: str) -> Plan:
-    """Stage the result in a folder that is deleted afterwards, and count."""
+    """Stage the result in a temporary folder and count its rows, events and requests."""
     job, changes = job_and_changes(project, name)
     make_private_folder(project.state_directory)
     with (

@@ -1,4 +1,4 @@
-"""Show what would be sent before it is."""
+"""Previews: the first requests of a run, and the first rows that it would exclude."""
 
 import json
 from collections.abc import Mapping
@@ -20,32 +20,34 @@ from connector.staging.event_metrics import plain_texts
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Request bodies with the first events, and the first rows that are left out, of the rows read.
-
-    `would_fail` is the sentence on rows of which a run would send nothing, as far as the rows read show it.
-    `warnings` count all of the rows read; `identical_value` as in a Plan.
-    """
+    """Request bodies and excluded rows of the first slice of a result."""
 
     orchestration: str
     target: str
     read: int
+    """The number of rows read."""
     bodies: list[dict[str, Any]]
-    left_out: list[dict[str, Any]]
+    """Request bodies with the first events."""
+    excluded: list[dict[str, Any]]
+    """The first excluded rows."""
     would_fail: str | None = None
+    """The error with which a run would send nothing, as far as the rows read show it."""
     notes: tuple[str, ...] = ()
     warnings: Mapping[str, int] = field(default_factory=dict)
+    """The number of rows with each warning, among all rows read."""
     identical_value: Mapping[str, str] = field(default_factory=dict)
+    """What the rows counted as `identical_rows` add to values: a decimal number by currency."""
     is_whole: bool = False
-    """Whether the rows read are the whole result."""
+    """True if the rows read are the whole result."""
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `connector preview --json` prints."""
+        """Return the object that `connector preview --json` prints."""
         return {
             "orchestration": self.orchestration,
             "target": self.target,
             "rows_read": self.read,
             "requests": self.bodies,
-            "left_out": self.left_out,
+            "left_out": self.excluded,
             "warnings": self.warnings,
             **({"identical_value": self.identical_value} if self.identical_value else {}),
             "would_fail": self.would_fail,
@@ -69,13 +71,13 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
         grant.record(ledger)
         if first is None:
             return Preview(name, project.target, 0, [], [], would_fail, notes, is_whole=limit is None)
-        shown = job.destination.preview(ledger, project, first, result.compiler, rows, code)
+        preview = job.destination.preview(ledger, project, first, result.compiler, rows, code)
     return Preview(
         name,
         project.target,
         first.read,
-        shown.bodies,
-        _excluded(shown.left_out),
+        preview.bodies,
+        _excluded(preview.left_out),
         would_fail,
         notes,
         warnings=first.warnings,
@@ -93,5 +95,5 @@ def _notes(project: Project, job: Job, result: OpenResult) -> tuple[str, ...]:
 
 
 def _excluded(rows: pa.Table) -> list[dict[str, Any]]:
-    kept = rows.select(["row", "outcome", "reason", "columns"]).to_pylist()
-    return [{**row, "columns": json.loads(row["columns"])} for row in kept]
+    excluded = rows.select(["row", "outcome", "reason", "columns"]).to_pylist()
+    return [{**row, "columns": json.loads(row["columns"])} for row in excluded]

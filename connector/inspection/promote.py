@@ -1,11 +1,11 @@
-"""An orchestration under two targets, side by side: what differs, what is wrong, what each would do."""
+"""Comparison of an orchestration under two targets: settings, problems and plans."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from connector.config.project import Project
-from connector.config.setting_diff import default_of
+from connector.config.setting_diff import setting_or_default
 from connector.errors import ConfigurationError, ConnectorError, UsageError
 from connector.inspection.plan import Plan, plan_orchestration
 from connector.inspection.validate import validate_orchestrations
@@ -13,7 +13,7 @@ from connector.inspection.validate import validate_orchestrations
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A setting, and how it stands under each target; secrets are not shown."""
+    """A setting that differs between two targets. Its texts contain no secret."""
 
     setting: str
     before: str
@@ -22,15 +22,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What an orchestration would do under a target; or else the problems, and the error that they are."""
+    """The plan of an orchestration under a target, or the problems that prevent it."""
 
     target: str
     plan: Plan | None
+    """None if there are problems."""
     problems: list[str]
     error: ConnectorError | None
+    """The error that was raised with the problems."""
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `connector promote --json` prints for it."""
+        """Return the object that `connector promote --json` prints for a target."""
         return {
             "target": self.target,
             "plan": self.plan.as_json() if self.plan else None,
@@ -40,7 +42,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """Both sides; nothing was changed and nothing sent."""
+    """An orchestration under two targets, compared without changing or sending anything."""
 
     orchestration: str
     differences: list[Difference]
@@ -49,20 +51,23 @@ class Promotion:
 
     @property
     def command(self) -> str:
-        """What to type to run the orchestration under the target that it is to be promoted to."""
+        """The command that runs the orchestration under the second target."""
         return f"connector run {self.orchestration} --target {self.after.target}"
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `connector promote --json` prints."""
+        """Return the object that `connector promote --json` prints."""
         sides = {"from": self.before.as_json(), "to": self.after.as_json()}
-        differences = [{"setting": one.setting, "from": one.before, "to": one.after} for one in self.differences]
+        differences = [
+            {"setting": difference.setting, "from": difference.before, "to": difference.after}
+            for difference in self.differences
+        ]
         return {"orchestration": self.orchestration, "differences": differences, **sides, "command": self.command}
 
 
 def compare_targets(project: Project, name: str, before: str, after: str) -> Promotion:
-    """Compares an orchestration under two targets; the result of its query is read under both.
+    """Compare an orchestration under two targets. Reads the result of its query under both.
 
-    Raises ConfigurationError where there is no such orchestration or target, UsageError where both are the same.
+    Raises ConfigurationError if there is no such orchestration or target, UsageError if both targets are the same.
     """
     if before == after:
         raise UsageError(f'--from and --to are both "{before}": name two targets, of {", ".join(project.targets)}.')
@@ -73,9 +78,9 @@ def compare_targets(project: Project, name: str, before: str, after: str) -> Pro
 def _differences(first: Project, second: Project, name: str) -> Iterator[Difference]:
     before, after = first.settings_used(name), second.settings_used(name)
     for setting in dict.fromkeys([*before, *after]):
-        one, other = default_of(setting, before), default_of(setting, after)
-        if one.value != other.value:
-            yield Difference(setting, one.shown, other.shown)
+        old, new = setting_or_default(setting, before), setting_or_default(setting, after)
+        if old.value != new.value:
+            yield Difference(setting, old.text, new.text)
 
 
 def _side(project: Project, name: str) -> Side:

@@ -1,4 +1,4 @@
-"""What can be known of an orchestration without sending."""
+"""Validation of orchestrations, and compilation of their SQL."""
 
 from dataclasses import dataclass
 
@@ -15,23 +15,23 @@ from connector.transform.template import Constant, DataTemplate, Source
 
 @dataclass(frozen=True, slots=True)
 class ValidatedOrchestration:
-    """An orchestration in which nothing is wrong. `event_source` is `audience` where it sends no events.
-
-    `parameters` are (name, columns, place in the event, rule) of what its events can carry; `changes` is what a run
-    would first do to the ad account, as far as TikTok was asked, `notes` what is worth knowing, `warnings` what is
-    probably not meant.
-    """
+    """An orchestration without problems."""
 
     name: str
     destination: str
     event_source: str
+    """`web` or `offline`; `audience` if it sends no events."""
     parameters: list[tuple[str, str, str, str]]
+    """Name, columns, path in the event and rule of each parameter that the result can fill."""
     changes: list[str]
+    """What a run would change in the ad account before it sends. Empty unless TikTok was asked."""
     notes: tuple[str, ...] = ()
+    """Sentences that are good to know."""
     warnings: tuple[str, ...] = ()
+    """Sentences about what is probably a mistake."""
 
     def as_json(self) -> dict[str, object]:
-        """The object that `connector validate --json` prints for it."""
+        """Return the object that `connector validate --json` prints for an orchestration."""
         keys = ("parameter", "columns", "goes_to", "rule")
         parameters = [dict(zip(keys, parameter, strict=True)) for parameter in self.parameters]
         return {
@@ -46,47 +46,50 @@ class ValidatedOrchestration:
 
 
 def validate_orchestrations(project: Project, names: list[str], *, connect: bool) -> list[ValidatedOrchestration]:
-    """Checks orchestrations; with `connect` also the columns that their queries return, and event sets by name.
+    """Validate orchestrations; with `connect` also the columns that their queries return, and names of event sets.
 
-    Raises ConfigurationError with the problems of all of them, SourceError where a warehouse fails.
+    Raises ConfigurationError with the problems of all of them, SourceError if a warehouse fails.
     """
     problems: list[Problem] = []
-    checked: list[ValidatedOrchestration] = []
+    validated: list[ValidatedOrchestration] = []
     for name in names:
         try:
             job, changes = job_and_changes(project, name) if connect else (current_job(project, name), [])
-            checked.append(_checked(project, job, changes, connect=connect))
+            validated.append(_validate(project, job, changes, connect=connect))
         except ConfigurationError as error:
             problems += [problem for problem in error.problems if problem not in problems]
     if problems:
         raise ConfigurationError(problems)
-    return checked
+    return validated
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledSql:
-    """The query as the warehouse gets it (None: there are files), the files with their delimiters, the transform."""
+    """The SQL of a run."""
 
     query: str | None
+    """The query that is sent to the warehouse. None if the source is files."""
     files: list[tuple[str, str]]
+    """The files, each with its delimiter."""
     transform: str
+    """The SQL that transforms a slice of the result."""
 
 
 def compile_sql(project: Project, name: str) -> CompiledSql:
-    """What will run. Raises ConfigurationError, SourceError."""
+    """Compile the SQL of an orchestration. Raises ConfigurationError, SourceError."""
     job = current_job(project, name)
     compiler = compile_job(job, describe(job, project.directory))
     return CompiledSql(None if job.file else job.sql, delimiters(job), compiler.sql)
 
 
-def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -> ValidatedOrchestration:
+def _validate(project: Project, job: Job, changes: list[str], *, connect: bool) -> ValidatedOrchestration:
     binding = schema = None
     if connect:
         schema = describe(job, project.directory)
         compile_job(job, schema)
         binding = bind(job.template, schema, job.destination.catalogue)
     rows = [
-        (parameter.name, columns, _place(parameter), parameter.rule)
+        (parameter.name, columns, _path(parameter), parameter.rule)
         for parameter in job.destination.parameters()
         if (columns := _columns(job.template, parameter, binding))
     ]
@@ -97,7 +100,7 @@ def _checked(project: Project, job: Job, changes: list[str], *, connect: bool) -
     return ValidatedOrchestration(name, destination, job.destination.kind, rows, changes, notes, warnings)
 
 
-def _place(parameter: Parameter) -> str:
+def _path(parameter: Parameter) -> str:
     if parameter.path:
         return ".".join(parameter.path)
     return "request" if parameter.kind is Kind.ROUTE else "not sent"

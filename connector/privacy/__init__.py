@@ -1,1 +1,1 @@
-"""Who may see or send what, and whom to forget."""
+"""Access control, and suppression of people who must not be sent."""

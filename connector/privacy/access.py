@@ -1,10 +1,10 @@
-"""Whether somebody may do what they ask for, and a line in the ledger that says so."""
+"""Access control: who may use which command, recorded in the audit of the ledger."""
 
 import socket
 from dataclasses import dataclass
 
 from connector.config.project import Project
-from connector.config.roles import Restrictions, Rights, is_for_others, os_user, rights_of
+from connector.config.roles import Restrictions, Rights, os_user, requires_admin, rights_of
 from connector.errors import AccessRefused, ConfigurationError
 from connector.ledger.audit import Use
 from connector.ledger.ledger import Ledger
@@ -13,29 +13,29 @@ from connector.ledger.project_ledger import ledger_of
 SENDING = ("run", "start", "resume", "retry")
 """The commands that send; of the others, `preview` and `rejects` show rows, and `forget` is about a person."""
 
-_GONE = Restrictions("that it had, and that the file no longer names,", admin_only=True, pii=False)
-"""What is asked for the rows that a run of an orchestration left out which is no longer in the file."""
+_REMOVED = Restrictions("that it had, and that the file no longer names,", admin_only=True, pii=False)
+"""Restrictions on the excluded rows of an orchestration that is no longer in the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessGrant:
-    """A use that the roles allow. It is written down once there is a ledger to write it in."""
+    """A use that the roles allow, to be recorded once the ledger is open."""
 
     use: Use
 
     def record(self, ledger: Ledger) -> int:
-        """Writes the line, and gives its number."""
+        """Record the use in the audit, and return the number of its line."""
         return ledger.audit.add(self.use)
 
 
 def check_access(project: Project, command: str, orchestration: str | None, run_id: str | None = None) -> AccessGrant:
-    """Whether the user of this process may use `command` on an orchestration (None: on the whole project).
+    """Check that the user of this process may use `command` on an orchestration (None: on the whole project).
 
-    Raises AccessRefused, having written that down; ConfigurationError where there is no such orchestration.
+    Raises AccessRefused after recording the refusal, ConfigurationError if there is no such orchestration.
     """
     user = os_user()
-    rights, asked = rights_of(user, project.roles), _restrictions(project, command, orchestration)
-    refusal = _refusal(rights, asked, command)
+    rights, restrictions = rights_of(user, project.roles), _restrictions(project, command, orchestration)
+    refusal = _refusal(rights, restrictions, command)
     use = Use(user, socket.gethostname(), command, orchestration, project.target, run_id, allowed=refusal is None)
     if refusal is None:
         return AccessGrant(use)
@@ -49,22 +49,22 @@ def check_access(project: Project, command: str, orchestration: str | None, run_
 
 
 def check_destination(project: Project, destination: str) -> None:
-    """Tell whether the user may check a destination: one with `admin_only` is for admins.
+    """Check that the user may test a destination: only admins may test one with `admin_only`.
 
-    Raises AccessRefused, having written that down; ConfigurationError where there is no such destination.
+    Raises AccessRefused after recording the refusal, ConfigurationError if there is no such destination.
     """
-    if not is_for_others(project, [destination]):
+    if not requires_admin(project, [destination]):
         return
     why = f"the destination {destination} is for admins only"
     _refuse(project, f"destinations test {destination}", f'test the destination "{destination}"', why)
 
 
 def check_credential(project: Project, command: str, credential: str) -> None:
-    """Tell whether the user may change a credential: one that opens destinations with `admin_only` alone is for admins.
+    """Check that the user may change a credential: only admins may if all its destinations have `admin_only`.
 
-    Raises AccessRefused, having written that down; ConfigurationError.
+    Raises AccessRefused after recording the refusal, ConfigurationError.
     """
-    if not is_for_others(project, project.destinations_of(credential)):
+    if not requires_admin(project, project.destinations_of(credential)):
         return
     why = "every destination that it opens is for admins only"
     _refuse(project, f"{command} {credential}", f'{command} "{credential}"', why)
@@ -87,19 +87,20 @@ def _restrictions(project: Project, command: str, orchestration: str | None) -> 
     except ConfigurationError:
         if command != "rejects":
             raise
-        return _GONE
+        return _REMOVED
 
 
-def _refusal(rights: Rights, asked: Restrictions | None, command: str) -> str | None:
-    """Why not; None: nothing is against it."""
-    sends_anonymously = command in SENDING and asked is not None and asked.pii
+def _refusal(rights: Rights, restrictions: Restrictions | None, command: str) -> str | None:
+    """Return why the use is refused, or None if it is allowed."""
+    sends_without_pii_right = command in SENDING and restrictions is not None and restrictions.pii
     if rights.admin:
         return None
-    if not rights.known:
+    if not rights.has_role:
         return "no role names them"
-    if asked and asked.admin_only:
-        return f"the destination {asked.destination} is for admins only"
-    if rights.pii or sends_anonymously:
+    if restrictions and restrictions.admin_only:
+        return f"the destination {restrictions.destination} is for admins only"
+    if rights.pii or sends_without_pii_right:
         return None
-    other = f", or a destination that has it, unlike {asked.destination}" if asked and command in SENDING else ""
+    is_sending = restrictions and command in SENDING
+    other = f", or a destination that has it, unlike {restrictions.destination}" if restrictions and is_sending else ""
     return f"it takes a role with pii: true{other}"

@@ -1,4 +1,4 @@
-"""Somebody is to be suppressed: found in what was sent, kept from being sent again, and said so in a receipt."""
+"""Suppression of a person: find what was sent about them, skip them in later runs, and write a receipt."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,63 +25,64 @@ from connector.transform.person import PersonDigest, digests_of_email, digests_o
 from connector.transform.suppression import SuppressionFilter
 
 NOTES = (
-    "TikTok has no call that deletes events which were sent: what it holds of this person is to be asked of TikTok.",
-    "Events are found by the first 64 bits of a digest, for as long as their keys are kept (max_age_days).",
+    "TikTok's API cannot delete events that were sent: ask TikTok to delete what it holds about this person.",
+    "Events are found by the first 64 bits of a digest, as long as their keys are stored (max_age_days).",
 )
-_KEY_BYTES, _NUMBER_BYTES = 16, 2
+_KEY_BYTES, _COUNT_BYTES = 16, 2
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom to forget. `region` is where a number without a country code belongs; None: where the destinations say."""
+    """The person to suppress. Does not print itself."""
 
     email: str | None = None
     phone: str | None = None
     region: str | None = None
+    """The country of a number without a country code. None: the default regions of the destinations."""
 
     def __repr__(self) -> str:
         return "Person(…)"
 
 
 def forget_person(project: Project, person: Person) -> dict[str, Any]:
-    """Puts somebody on the list that every later run is held against, and gives the receipt, which the ledger keeps.
+    """Suppress a person in all later runs, and return the receipt, which is stored in the ledger as well.
 
-    Nothing of it holds what was given, but digests. Raises UsageError where nobody can be known by it, AccessRefused.
+    The receipt holds digests of the identifiers only. Raises UsageError if they identify nobody, AccessRefused.
     """
     grant = check_access(project, "forget", None)
     digests = digests_of(project, person)
-    suppressed = SuppressionFilter(one.digest for one in digests)
+    suppressed = SuppressionFilter(digest.digest for digest in digests)
     with ledger_of(project) as ledger:
         grant.record(ledger)
-        new = ledger.suppressed.add((one.digest, one.kind) for one in digests)
+        new = ledger.suppressed.add((digest.digest, digest.kind) for digest in digests)
         receipt = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "by": {"user": grant.use.os_user, "host": grant.use.host},
             "target": project.target,
-            "digests": [{"kind": one.kind, "digest": one.digest} for one in digests],
+            "digests": [{"kind": digest.kind, "digest": digest.digest} for digest in digests],
             "new_on_the_list": new,
             "sent": list(_sent(ledger, suppressed)),
             "staged": list(_staged(project, ledger, suppressed)),
-            "left_out": list(_left_out(project, suppressed)),
-            "audiences": list(remove_from_audiences(project, ledger, [one.digest for one in digests])),
-            "notes": [*NOTES, *_under_way(ledger)],
+            "left_out": list(_redacted(project, suppressed)),
+            "audiences": list(remove_from_audiences(project, ledger, [digest.digest for digest in digests])),
+            "notes": [*NOTES, *_running(ledger)],
         }
         ledger.suppressed.add_receipt(receipt)
     return receipt
 
 
 def digests_of(project: Project, person: Person) -> list[PersonDigest]:
-    """Every digest by which the person may be known. Raises UsageError, which does not tell what was given."""
-    found: list[PersonDigest] = []
+    """Return all digests that identify the person. Raises UsageError, which does not quote the identifiers."""
+    digests: list[PersonDigest] = []
     if person.email is not None:
-        found += digests_of_email(person.email)
-        if not found:
+        digests += digests_of_email(person.email)
+        if not digests:
             raise UsageError("Not a valid e-mail address: it needs one @, and a domain with a dot.")
     if person.phone is not None:
-        found += _of_phone(person.phone, _regions(project, person.region))
-    if not found:
+        digests += _phone_digests(person.phone, _regions(project, person.region))
+    if not digests:
         raise UsageError("Specify --email, --phone or both; - reads the value from stdin.")
-    return found
+    return digests
 
 
 def _regions(project: Project, region: str | None) -> tuple[str, ...]:
@@ -89,73 +90,73 @@ def _regions(project: Project, region: str | None) -> tuple[str, ...]:
         return project.default_regions or ("US",)
     code = (alpha2(region) or region.strip()).upper()
     if code not in REGIONS:
-        raise UsageError(f'--region is "{region}"; it must be a country\'s code or name, as DE or Germany.')
+        raise UsageError(f'--region is "{region}"; it must be the code or name of a country, such as DE or Germany.')
     return (code,)
 
 
-def _of_phone(number: str, regions: tuple[str, ...]) -> list[PersonDigest]:
+def _phone_digests(number: str, regions: tuple[str, ...]) -> list[PersonDigest]:
     by_region = {region: tuple(digests_of_phone(number, region)) for region in regions}
-    found = {digests for digests in by_region.values() if digests}
-    if len(found) > 1:
-        known = ", ".join(region for region, digests in by_region.items() if digests)
+    distinct = {digests for digests in by_region.values() if digests}
+    if len(distinct) > 1:
+        names = ", ".join(region for region, digests in by_region.items() if digests)
         raise UsageError(
-            f"The phone number has no country code and is another one in each of {known}: give it with one, or say "
-            "--region."
+            f"The phone number has no country code and is a different number in each of {names}: add the country "
+            "code, or specify --region."
         )
-    if not found:
+    if not distinct:
         raise UsageError(f"Not a valid phone number in {', '.join(regions)}.")
-    return list(found.pop())
+    return list(distinct.pop())
 
 
 def _sent(ledger: Ledger, suppressed: SuppressionFilter) -> Iterator[dict[str, Any]]:
-    """By run, the keys of the events that were about the person and that a request has left with."""
+    """Yield for each run the keys of the events about the person that were sent in a request."""
     for run_id in ledger.delivered.runs_with_keys():
-        keys = [key for kept in ledger.delivered.kept(run_id) for key in _keys_about(*kept, suppressed)]
+        keys = [key for columns in ledger.delivered.kept(run_id) for key in _keys_about(*columns, suppressed)]
         if keys:
             run = ledger.runs.get(run_id)
-            yield {**_named(run), "started_at": run.started_at, "events": len(keys), "event_keys": keys}
+            yield {**_run_names(run), "started_at": run.started_at, "events": len(keys), "event_keys": keys}
 
 
 def _keys_about(event_keys: bytes, persons: bytes, suppressed: SuppressionFilter) -> Iterator[str]:
     events = len(event_keys) // _KEY_BYTES
-    counts = np.frombuffer(persons[: events * _NUMBER_BYTES], "<u2").astype(np.int64)
-    for place in np.flatnonzero(suppressed.match_persons(persons[events * _NUMBER_BYTES :], counts)):
-        yield event_keys[place * _KEY_BYTES : (place + 1) * _KEY_BYTES].hex()
+    counts = np.frombuffer(persons[: events * _COUNT_BYTES], "<u2").astype(np.int64)
+    for index in np.flatnonzero(suppressed.match_persons(persons[events * _COUNT_BYTES :], counts)):
+        yield event_keys[index * _KEY_BYTES : (index + 1) * _KEY_BYTES].hex()
 
 
 def _staged(project: Project, ledger: Ledger, suppressed: SuppressionFilter) -> Iterator[dict[str, Any]]:
-    """By run that can go on from this folder, how many open events are about the person: they will be skipped."""
+    """Yield for each run that can be resumed here how many open events, which it will skip, are about the person."""
     for run in ledger.runs.unfinished():
         directory = run_directory(project, run.run_id)
-        with suppress(CorruptStage):  # such a run sends nothing: another reads its rows again
+        with suppress(CorruptStage):  # Such a run sends nothing; another one reads its rows again.
             if run.begun and directory.exists() and (events := _open_events(ledger, run.run_id, directory, suppressed)):
-                yield {**_named(run), "events": events}
+                yield {**_run_names(run), "events": events}
 
 
 def _open_events(ledger: Ledger, run_id: str, directory: Path, suppressed: SuppressionFilter) -> int:
-    found = 0
+    events = 0
     with StageReader(directory) as stage:
         for batch in ledger.batches.open(run_id):
             about = suppressed.match_events(stage.events(batch.record.file, batch.record.place))
-            found += sum(int(about[first : first + count].sum()) for first, count in batch.gaps())
-    return found
+            events += sum(int(about[first : first + count].sum()) for first, count in batch.gaps())
+    return events
 
 
-def _left_out(project: Project, suppressed: SuppressionFilter) -> Iterator[dict[str, Any]]:
-    """By run, the rows kept in this folder that held a digest of the person and hold none any more."""
+def _redacted(project: Project, suppressed: SuppressionFilter) -> Iterator[dict[str, Any]]:
+    """Remove digests of the person from excluded rows, and yield for each run how many rows changed."""
     for directory in sorted(runs_directory(project).glob("*/")):
         if rows := change_excluded_rows(directory, suppressed.match_rows, suppressed.redact):
             yield {"run_id": directory.name, "rows": rows}
 
 
-def _under_way(ledger: Ledger) -> Iterator[str]:
+def _running(ledger: Ledger) -> Iterator[str]:
     for run in ledger.runs.unfinished():
         if run.status is RunStatus.RUNNING:
             yield (
-                f"Run {run.run_id} is under way, or was killed: what it had staged before is sent, if it is still "
-                "running. Type this again when it has ended, to see what it sent."
+                f"Run {run.run_id} is running or was killed. If it is still running, it sends what it has staged: run "
+                "this command again when it has ended, to see what it sent."
             )
 
 
-def _named(run: RunRecord) -> dict[str, Any]:
+def _run_names(run: RunRecord) -> dict[str, Any]:
     return {"run_id": run.run_id, "orchestration": run.orchestration, "target": run.target, "api_url": run.api_url}

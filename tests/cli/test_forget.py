@@ -77,7 +77,7 @@ def test_what_was_sent_is_found_and_nothing_is_sent_again(keeper: Shopkeeper) ->
     assert (sent["run_id"], sent["orchestration"], sent["events"]) == (run["run_id"], NAME, 3)
     assert sorted(sent["event_keys"]) == sorted(map(key, ("e3", "e5", "e7")))
     assert receipt["left_out"] == [{"run_id": run["run_id"], "rows": 1}]
-    assert "no call that deletes" in receipt["notes"][0]
+    assert "cannot delete events" in receipt["notes"][0]
     assert receipt["new_on_the_list"] == 4
     again = keeper.forget("--email", JANE.upper())
     assert (again["new_on_the_list"], again["sent"][0]["events"], again["left_out"]) == (0, 2, [])
@@ -151,7 +151,7 @@ WRONG = {
     ("--email", "jane.example.com"): "Not a valid e-mail address",
     ("--email", ""): "Not a valid e-mail address",
     ("--phone", "12"): "Not a valid phone number in US",
-    ("--phone", PHONE, "--region", "Germnay"): "it must be a country's code or name, as DE or Germany",
+    ("--phone", PHONE, "--region", "Germnay"): "it must be the code or name of a country, such as DE or Germany",
     ("--email", JANE, "--target", "prod"): 'There is no target "prod"',
 }
 

@@ -161,8 +161,8 @@ def test_a_folder_of_the_project_that_leads_to_itself_is_passed_over(tmp_path: P
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("missing/out.parquet", "does not exist: make it first"),
-        ("file/out.parquet", "does not exist: make it first"),
+        ("missing/out.parquet", "does not exist: create it first"),
+        ("file/out.parquet", "does not exist: create it first"),
         ("n" * 300 + ".parquet", "File name too long"),
     ],
 )

@@ -157,7 +157,7 @@ def test_a_file_that_is_there_stays_unless_it_is_forced(made: Shop, tmp_path: Pa
     [
         ("20260101T000000-abcdef", "report.html", 'There is no run "20260101T000000-abcdef".'),
         (None, "", "is a folder: name a file in it."),
-        (None, "missing/report.html", "does not exist: make it first."),
+        (None, "missing/report.html", "does not exist: create it first."),
     ],
 )
 def test_what_cannot_be_written_is_refused(

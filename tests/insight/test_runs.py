@@ -259,7 +259,7 @@ def test_sqlite_takes_the_same_in_its_one_schema(made: Shop, tmp_path: Path) -> 
     file = tmp_path / "dash.sqlite"
     with_warehouse(made, f"sqlite:///{file}")
     options = ("runs", "export", "--warehouse", "further", "--schema")
-    assert inside(*options, "main", project=made.directory).sentence.endswith("to write to: make it first.")
+    assert inside(*options, "main", project=made.directory).sentence.endswith("to write to: create it first.")
     sqlite3.connect(file).close()
     rows = exported(made, "--warehouse", "further", "--schema", "main")
     with closing(sqlite3.connect(file)) as connection:
@@ -275,7 +275,7 @@ def test_sqlite_takes_the_same_in_its_one_schema(made: Shop, tmp_path: Path) -> 
         ((), "Specify where to export: -o DIR, or --warehouse NAME and --schema SCHEMA."),
         (("--warehouse", "own"), "Specify where to export: -o DIR, or --warehouse NAME and --schema SCHEMA."),
         (("-o", "orchestrations.yaml", "--schema", "s"), "Specify where to export:"),
-        (("-o", "no-such-folder/runs.parquet"), 'The folder "no-such-folder" does not exist: make it first.'),
+        (("-o", "no-such-folder/runs.parquet"), 'The folder "no-such-folder" does not exist: create it first.'),
         (("--warehouse", "mine", "--schema", "s"), 'There is no warehouse "mine".'),
     ],
 )

@@ -45,7 +45,7 @@ def preview(
         return
     for body in shown.bodies:
         out(json.dumps(body, ensure_ascii=False, indent=2))
-    for row in shown.left_out:
+    for row in shown.excluded:
         say(f"row {row['row']} {row['outcome']}: {row['reason']}  {json.dumps(row['columns'], ensure_ascii=False)}")
     remarks = added_value(shown.identical_value)
     for warning, count in sorted(shown.warnings.items()):

@@ -1,4 +1,4 @@
-"""The ledger, written for dashboards: as Parquet files, or into tables of a warehouse."""
+"""Export of runs for dashboards: to Parquet files, or to tables of a warehouse."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,17 +40,16 @@ _POSTGRESQL = {"postgresql", "postgres"}
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """How many runs were written, and how many rows of each table."""
+    """The number of exported runs, and of rows by table."""
 
     runs: int
     rows: Mapping[str, int]
 
 
 def files_for(project: Project, output: Path) -> dict[str, Path]:
-    """Give a file for every table in the folder `output`, which is made; where its name ends with .parquet, that file
-    for the table of runs.
+    """Return a file for every table in the folder `output`, which is created; for FILE.parquet, that file for the runs.
 
-    Raises UsageError where there is a file in place of the folder, or it cannot be made, or belongs to the project.
+    Raises UsageError if `output` is another file, cannot be created, or belongs to the project.
     """
     if output.suffix == ".parquet":
         return {"sync_runs": output}
@@ -61,27 +60,27 @@ def files_for(project: Project, output: Path) -> dict[str, Path]:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f'The folder "{output}" cannot be made: {error.strerror}. Name another.') from None
+        raise UsageError(f'The folder "{output}" cannot be created: {error.strerror}. Name another one.') from None
     return table_files(output)
 
 
 def export_to_files(project: Project, files: Mapping[str, Path], *, since: datetime | None = None) -> ExportResult:
-    """Write tables as Parquet files, by name. Raises OSError where the disk fails."""
+    """Export the tables to Parquet files, by name. Raises OSError if the disk fails."""
     with closing(ParquetSink(files)) as sink:
         return _export(project, sink, since)
 
 
 def export_to_warehouse(project: Project, name: str, schema: str, *, since: datetime | None = None) -> ExportResult:
-    """Writes the tables into a schema of a warehouse of the project; what is there of a run is replaced.
+    """Export the tables to a schema of a warehouse, replacing the rows that are already there of a run.
 
-    Raises ConfigurationError for a warehouse that is none, UsageError for one that cannot be written to, SourceError
-    where the database fails.
+    Raises ConfigurationError for an unknown warehouse, UsageError for one that cannot be written to, SourceError if
+    the database fails.
     """
     warehouse = project.warehouse(name)
     check_driver(warehouse)
-    # The warehouse's driver decides which errors there are; their words may quote the password.
+    # Which errors are raised depends on the driver; their text may quote the password.
     try:
-        with closing(_tables_in(warehouse, project.directory, schema)) as sink:
+        with closing(_open_sink(warehouse, project.directory, schema)) as sink:
             return _export(project, sink, since)
     except _database_errors() as error:
         words = error_text(getattr(error, "orig", None) or error, secrets_of(warehouse))
@@ -95,7 +94,7 @@ def _database_errors() -> tuple[type[Exception], ...]:
     return (duckdb.Error, SQLAlchemyError)
 
 
-def _tables_in(warehouse: Warehouse, directory: Path, schema: str) -> Sink:
+def _open_sink(warehouse: Warehouse, directory: Path, schema: str) -> Sink:
     if warehouse.dialect == "duckdb":
         from connector.reporting.export.duckdb_sink import DuckDBSink
 
@@ -107,13 +106,13 @@ def _tables_in(warehouse: Warehouse, directory: Path, schema: str) -> Sink:
 
 def _file(warehouse: Warehouse, directory: Path) -> Path:
     path = warehouse.url.get_secret_value().partition("://")[2].removeprefix("/")
-    return _there(warehouse, directory, path)
+    return _existing_file(warehouse, directory, path)
 
 
-def _there(warehouse: Warehouse, directory: Path, path: str) -> Path:
-    """A file that is not there is not made: the tables that its queries read would be missing from it."""
+def _existing_file(warehouse: Warehouse, directory: Path, path: str) -> Path:
+    """Return the path of the database file; refuse to create one, as it would lack the tables that queries read."""
     if path in {"", ":memory:"} or not (directory / path).is_file():
-        raise UsageError(f'The warehouse "{warehouse.name}" has no file "{path}" to write to: make it first.')
+        raise UsageError(f'The warehouse "{warehouse.name}" has no file "{path}" to write to: create it first.')
     return directory / path
 
 
@@ -122,7 +121,7 @@ def _writing_url(warehouse: Warehouse, directory: Path, schema: str) -> "URL":
     if url.get_backend_name() == "sqlite":
         if schema != "main":
             raise UsageError(f'SQLite has no schema "{schema}": its one schema is called main.')
-        return url.set(database=str(_there(warehouse, directory, url.database or "")))
+        return url.set(database=str(_existing_file(warehouse, directory, url.database or "")))
     return url.set(drivername="postgresql+psycopg") if url.drivername in _POSTGRESQL else url
 
 
@@ -138,21 +137,21 @@ def _export(project: Project, sink: Sink, since: datetime | None) -> ExportResul
 
 
 def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> dict[str, TableRows]:
-    """Rejected rows of a run are not among them once its folder has gone or a file there is damaged.
+    """Return the rows of some runs for each table.
 
-    What was exported of them before stays.
+    There are no rejected rows of a run whose folder is deleted or has a damaged file; those exported earlier stay.
     """
     run_ids = [record.run_id for record in records]
-    known = {record.run_id: record for record in records}
+    by_id = {record.run_id: record for record in records}
     figures = _figures(ledger, run_ids)
     folders = {run_id: folder for run_id in run_ids if (folder := run_directory(project, run_id)).exists()}
     readable = readable_folders(folders)
     return {
         "sync_runs": TableRows(run_ids, _runs(records, figures)),
-        "sync_batches": TableRows(run_ids, _batches(ledger, known)),
-        "sync_requests": TableRows(run_ids, _requests(ledger, known)),
+        "sync_batches": TableRows(run_ids, _batches(ledger, by_id)),
+        "sync_requests": TableRows(run_ids, _requests(ledger, by_id)),
         "sync_values": TableRows(run_ids, _values(records, figures)),
-        "sync_changelog": TableRows(list(readable), _changelog(known, readable)),
+        "sync_changelog": TableRows(list(readable), _changelog(by_id, readable)),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.config.addresses import SIMULATOR
 from connector.config.project import Project
-from connector.config.roles import is_for_others
+from connector.config.roles import requires_admin
 from connector.config.suggest import did_you_mean
 from connector.destinations.policy import brief_policy
 from connector.destinations.tiktok.audience.copies import destination_of_audience, settings_of
@@ -78,7 +78,7 @@ def _with_size(project: Project, view: AudienceView) -> AudienceView:
     destination = destination_of_audience(project, record)
     if destination is None:
         return replace(view, why_not="No destination goes there any more.")
-    if is_for_others(project, [destination.name]):
+    if requires_admin(project, [destination.name]):
         return replace(view, why_not=f"The destination {destination.name} is for admins only.")
     policy = brief_policy(destination, attempts=2, seconds=10)
     try:
