@@ -81,6 +81,6 @@ def _project(data: Path, url: str) -> Iterator[Path]:
         (directory / "orchestrations.yaml").write_text(settings)
         project = load(directory)
         with ledger_of(project) as ledger:
-            ledger.named.store(RemoteKey(KIND, project.target, url, ADVERTISER, AUDIENCE), "77")
+            ledger.remote_ids.store(RemoteKey(KIND, project.target, url, ADVERTISER, AUDIENCE), "77")
             ledger.members.audience(Scope(project.target, url), "77", AUDIENCE, [ADVERTISER])
         yield directory

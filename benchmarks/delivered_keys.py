@@ -166,7 +166,7 @@ def find(place: Path) -> dict[str, float]:
     started = perf_counter()
     with open_ledger(f"sqlite:///{place / 'ledger.sqlite'}") as ledger:
         steps = skip_delivered(
-            directory, keys, batches_, DeletionMask(keys), lambda: ledger.delivered.known(_SCOPE, since)
+            directory, keys, batches_, DeletionMask(keys), lambda: ledger.delivered.sent(_SCOPE, since)
         )
         found = sum(step.skips.total() for step in steps)
     seconds, peak = perf_counter() - started, peak_bytes()

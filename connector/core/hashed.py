@@ -136,9 +136,9 @@ class HashedRows:
     """The number of rows in the slice."""
     events: tuple[HashedEvents, ...]
     """The events to send, by route."""
-    left_out: pa.Table
+    excluded: pa.Table
     """The excluded rows, with the schema EXCLUDED_ROW."""
-    barred: pa.Array
+    blocked_keys: pa.Array
     """The keys of rejected rows (type KEY, distinct); no event with such a key may be sent."""
     undecided: pa.Array
     """The keys of events that can only be judged once all their rows are known."""
@@ -164,7 +164,7 @@ class HashedMembers:
     """The number of rows in the slice."""
     members: pa.Table
     """The persons, with the schema MEMBERS."""
-    left_out: pa.Table
+    excluded: pa.Table
     """The excluded rows, with the schema EXCLUDED_ROW."""
     rejects: Counter[str]
     """Rejected rows by reason."""

@@ -69,7 +69,7 @@ class HashedSlice(Protocol):
         """Rows of the slice."""
 
     @property
-    def left_out(self) -> pa.Table:
+    def excluded(self) -> pa.Table:
         """Excluded rows (schema EXCLUDED_ROW)."""
 
     @property
@@ -126,7 +126,7 @@ class Preview:
 
     bodies: list[dict[str, Any]]
     """Requests, as the platform would get them."""
-    left_out: pa.Table
+    excluded: pa.Table
     """Excluded rows (schema EXCLUDED_ROW)."""
 
 

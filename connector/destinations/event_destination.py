@@ -210,7 +210,7 @@ class EventDestination:
         """See `Destination.preview`."""
         suppressed = suppression_filter(ledger)
         events, excluded = _split_suppressed(first, suppressed)
-        rows_shown = suppressed.redact(pa.concat_tables([first.left_out, *excluded]).sort_by("row").slice(0, rows))
+        rows_shown = suppressed.redact(pa.concat_tables([first.excluded, *excluded]).sort_by("row").slice(0, rows))
         return Preview(self._bodies(events, rows, code), rows_shown)
 
     def _bodies(self, events: list[HashedEvents], rows: int, test_event_code: str | None) -> list[dict[str, Any]]:

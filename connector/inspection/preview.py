@@ -77,7 +77,7 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
         project.target,
         first.read,
         preview.bodies,
-        _excluded(preview.left_out),
+        _excluded(preview.excluded),
         would_fail,
         notes,
         warnings=first.warnings,

@@ -57,7 +57,7 @@ class Audit:
             values = {"at": as_text(datetime.now(UTC)), **asdict(use)}
             return int(connection.execute(insert(audit).values(values).returning(audit.c.id)).scalar_one())
 
-    def began(self, line: int, run_id: str) -> None:
+    def set_run(self, line: int, run_id: str) -> None:
         """Record the run that a use has started."""
         with self._database.writing() as connection:
             connection.execute(update(audit).where(audit.c.id == line).values(run_id=run_id))

@@ -66,9 +66,9 @@ class Batches:
             add_changes(connection, run_id, number, changes)
             connection.execute(_mark_sending(), {"the_run": run_id, "the_number": number, "now": sent_at})
 
-        self._database.together(write)
+        self._database.group_commit(write)
 
-    def not_settled(self, run_id: str, number: int, state: str) -> None:
+    def reopen(self, run_id: str, number: int, state: str) -> None:
         """Set the state of a batch back to `pending`, or to `unknown` if an answer was lost; `unknown` stays."""
         with self._database.writing() as connection:
             the_batch = update(batches).where(batches.c.run_id == run_id, batches.c.number == number)
@@ -91,12 +91,12 @@ class Batches:
                 add_to_counts(connection, run_id, _KINDS[part.state], {part.reason: part.rows})
             _add_part(connection, run_id, part, settled_at)
 
-        self._database.together(write)
+        self._database.group_commit(write)
 
     def request(self, run_id: str, record: RequestRecord) -> None:
         """Record a request and its answer, or that none will arrive."""
         answered_at = as_text(datetime.now(UTC))
-        self._database.together(lambda connection: _add_request(connection, run_id, record, answered_at))
+        self._database.group_commit(lambda connection: _add_request(connection, run_id, record, answered_at))
 
     def ever_delivered(self, destination: str, scope: Scope, route: Route) -> bool:
         """Return whether the resource of a route ever accepted anything sent for a destination."""
@@ -127,7 +127,7 @@ class Batches:
         with self._database.reading() as connection:
             return [_batch(row) for row in connection.execute(query)]
 
-    def left_out(self, run_id: str) -> list[tuple[BatchRecord, list[BatchSlice]]]:
+    def excluded(self, run_id: str) -> list[tuple[BatchRecord, list[BatchSlice]]]:
         """Return the parts that were refused or skipped, by batch, both in order."""
         query = (
             select(batches, parts.c.first_event, parts.c.events.label("part_events"), parts.c.state.label("part_state"))
@@ -179,7 +179,7 @@ def _mark_sending() -> Update:
 
 def _add_part(connection: Connection, run_id: str, part: BatchSlice, settled_at: str) -> None:
     """Add a part with an outcome to the counts of its batch."""
-    metrics = {"batch_metrics": part.figures} if part.whole and part.figures else {}
+    metrics = {"batch_metrics": part.metrics} if part.whole and part.metrics else {}
     counts = {"more_events": part.events, "more_rows": part.rows, "more_members": part.members, "now": settled_at}
     statement = _progress(part.state, with_metrics=bool(metrics))
     connection.execute(statement, {"the_run": run_id, "the_number": part.number, **counts, **metrics})
@@ -212,7 +212,7 @@ def _part_values(run_id: str, part: BatchSlice) -> dict[str, object]:
         "reason": part.reason,
         "code": part.code,
         "message": part.message,
-        "figures": None if part.whole else part.figures,
+        "figures": None if part.whole else part.metrics,
     }
 
 

@@ -26,7 +26,7 @@ class Database:
             _refuse_without_ledger(url)
         self._engine = _engine(url)
         self._lock = RLock()
-        self._together = GroupCommit(self.writing)
+        self._group_commit = GroupCommit(self.writing)
         try:
             bring_up_to_date(self.reading, self.writing)
         except BaseException:
@@ -56,12 +56,12 @@ class Database:
         if not self.is_shared:
             connection.exec_driver_sql(statement)
 
-    def together(self, work: Work) -> None:
+    def group_commit(self, work: Work) -> None:
         """Do `work` in a writing transaction that concurrent threads share; see `GroupCommit`.
 
         Raises ResumableError if the database fails.
         """
-        self._together.do(work)
+        self._group_commit.do(work)
 
     @property
     def is_shared(self) -> bool:

@@ -32,13 +32,13 @@ class DeliveredKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def known(self, scope: Scope, since: Since, *, but: str | None = None) -> Iterator[SentKeys]:
+    def sent(self, scope: Scope, since: Since, *, excluding: str | None = None) -> Iterator[SentKeys]:
         """Yield the keys of all events of a scope that count as delivered or whose answers were lost, in chunks.
 
-        The run `but` is excluded. Memory does not grow with the number of keys.
+        The run `excluding` does not count. Memory does not grow with the number of keys.
         """
         next_batches = _batches_that_count(since)
-        for run_id in self._run_ids(scope, but):
+        for run_id in self._run_ids(scope, excluding):
             rows = self._rows(next_batches, run_id, -1)
             while rows:
                 yield from self._whole(rows)
@@ -51,7 +51,7 @@ class DeliveredKeys:
         with self._database.reading() as connection:
             return list(connection.execute(query.order_by(runs.c.started_at, runs.c.run_id)).scalars())
 
-    def kept(self, run_id: str) -> Iterator[tuple[bytes, bytes]]:
+    def of_run(self, run_id: str) -> Iterator[tuple[bytes, bytes]]:
         """Yield the columns `event_keys` and `persons` of each batch of a run, in chunks."""
         after = -1
         columns = select(batch_keys.c.number, batch_keys.c.event_keys, batch_keys.c.persons)
@@ -69,12 +69,12 @@ class DeliveredKeys:
         with self._database.writing() as connection:
             connection.execute(delete(batch_keys).where(batch_keys.c.keep_until < as_text(datetime.now(UTC))))
 
-    def _run_ids(self, scope: Scope, but: str | None) -> list[str]:
+    def _run_ids(self, scope: Scope, excluding: str | None) -> list[str]:
         has_keys = exists().where(batch_keys.c.run_id == runs.c.run_id)
         query = select(runs.c.run_id).where(
             runs.c.target == scope.target,
             runs.c.api_url == scope.api_url,
-            runs.c.run_id.is_distinct_from(but),
+            runs.c.run_id.is_distinct_from(excluding),
             has_keys,
         )
         with self._database.reading() as connection:

@@ -85,7 +85,7 @@ class ExcludedRowWriter:
             self._unfinished.unlink(missing_ok=True)
 
 
-def left_out(
+def read_excluded_rows(
     directory: Path, *, reason: str | None = None, outcome: str | None = None, limit: int | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Yield the excluded rows (schema EXCLUDED_ROW) in the folder of a run, by row number.

@@ -19,8 +19,8 @@ from connector.ledger.remote_ids import RemoteIds
 from connector.ledger.requests import Requests
 from connector.ledger.runs import Runs
 from connector.ledger.schedules import Schedules
-from connector.ledger.suppressed import SuppressedPersons
-from connector.ledger.timeline import Moments
+from connector.ledger.suppression import SuppressionList
+from connector.ledger.timeline import Timeline
 from connector.ledger.totals import Totals
 
 
@@ -32,17 +32,17 @@ class Ledger:
     batches: Batches
     delivered: DeliveredKeys
     files: Files
-    figures: StoredMetrics
-    moments: Moments
+    metrics: StoredMetrics
+    timeline: Timeline
     requests: Requests
     pages: Pages
-    named: RemoteIds
+    remote_ids: RemoteIds
     members: Members
     accounts: AudienceAccounts
     audit: Audit
-    suppressed: SuppressedPersons
+    suppression: SuppressionList
     schedules: Schedules
-    failing: OpenFailures
+    open_failures: OpenFailures
     totals: Totals
     database: Database
 
@@ -80,17 +80,17 @@ def open_ledger(url: str, *, may_be_new: bool = True) -> Ledger:
         batches=Batches(database),
         delivered=DeliveredKeys(database),
         files=Files(database),
-        figures=StoredMetrics(database),
-        moments=Moments(database),
+        metrics=StoredMetrics(database),
+        timeline=Timeline(database),
         requests=Requests(database),
         pages=Pages(database),
-        named=RemoteIds(database),
+        remote_ids=RemoteIds(database),
         members=Members(database),
         accounts=AudienceAccounts(database),
         audit=Audit(database),
-        suppressed=SuppressedPersons(database),
+        suppression=SuppressionList(database),
         schedules=Schedules(database),
-        failing=OpenFailures(database),
+        open_failures=OpenFailures(database),
         totals=Totals(database),
         database=database,
     )

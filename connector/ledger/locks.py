@@ -109,7 +109,7 @@ class RunLock:
         finally:
             self._file.release()
 
-    def is_kept(self) -> bool:
+    def is_current(self) -> bool:
         """Return whether no other process has taken the lock over because it considered this one dead."""
         entry = self._read()
         return entry is not None and entry.holder == self.holder

@@ -44,7 +44,7 @@ class Members:
                 connection.execute(insert(audiences).values(**key, **values))
             return _record(connection, connection.execute(select(audiences).where(same)).one())
 
-    def known(self, target: str | None = None) -> list[AudienceRecord]:
+    def audiences(self, target: str | None = None) -> list[AudienceRecord]:
         """Return all audiences, or those of a target, by name."""
         query = select(audiences).order_by(audiences.c.name, audiences.c.id)
         if target is not None:

@@ -17,9 +17,9 @@ class StoredMetrics:
 
     def of(self, run_id: str) -> Iterator[Mapping[str, Any]]:
         """Yield the metrics of a run's batches and parts, as `staging.event_metrics` makes them."""
-        yield from (metrics for _, metrics in self.of_several([run_id]))
+        yield from (metrics for _, metrics in self.of_runs([run_id]))
 
-    def of_several(self, run_ids: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def of_runs(self, run_ids: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yield the metrics of several runs, each with the run id."""
         for table in (batches, parts):
             query = select(table.c.run_id, table.c.figures).where(table.c.run_id.in_(run_ids))

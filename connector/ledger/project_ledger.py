@@ -16,7 +16,7 @@ from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.records import RunRecord, Scope
 
 
-def run_named(project: Project, run_id: str) -> RunRecord:
+def find_run(project: Project, run_id: str) -> RunRecord:
     """Return the run with this id. Raises UsageError if there is none."""
     with ledger_of(project) as ledger:
         record = ledger.runs.find(run_id)
@@ -29,7 +29,7 @@ def run_named(project: Project, run_id: str) -> RunRecord:
 
 def last_success(project: Project, name: str, scope: Scope) -> datetime | None:
     """Return the start of the last completed run of an orchestration; None without one, or without a ledger."""
-    with known_ledger(project) as ledger:
+    with existing_ledger(project) as ledger:
         return ledger.runs.last_success(name, scope) if ledger else None
 
 
@@ -44,7 +44,7 @@ def run_directory(project: Project, run_id: str) -> Path:
 
 
 @contextmanager
-def known_ledger(project: Project, opened: Ledger | None = None) -> Iterator[Ledger | None]:
+def existing_ledger(project: Project, opened: Ledger | None = None) -> Iterator[Ledger | None]:
     """Yield the `opened` ledger, else that of the project; None if there is none yet. Create none."""
     path = file_of(project.ledger_url)
     if opened is not None:

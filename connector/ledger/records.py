@@ -38,7 +38,7 @@ class StagedRows:
     warnings: Mapping[str, int]
     batches: Sequence["BatchRecord"]
     unchanged_members: int | None = None
-    kept: int = 0
+    recorded_batches: int = 0
     """Batches, from number 0, that the ledger has already."""
     identical_value: Mapping[str, str] = field(default_factory=dict)
     """What rows counted as `identical_rows` add to values: a decimal number by currency."""
@@ -110,7 +110,7 @@ class BatchRecord:
     number: int
     route: Route
     file: str
-    place: int
+    position: int
     events: int
     rows: int
     members: int = 0
@@ -127,7 +127,7 @@ class OpenBatch:
     uncertain: bool = False
     sent_at: datetime | None = None
 
-    def gaps(self) -> list[tuple[int, int]]:
+    def pending_ranges(self) -> list[tuple[int, int]]:
         """Return the ranges of events that are still to be sent, as (first event, events), in order."""
         ranges, next_event = [], 0
         for first, events in sorted(self.settled):
@@ -172,7 +172,7 @@ class BatchSlice:
     code: int | None = None
     message: str | None = None
     whole: bool = False
-    figures: Mapping[str, Any] | None = None
+    metrics: Mapping[str, Any] | None = None
     members: int = 0
 
 
@@ -228,7 +228,7 @@ class AcknowledgedChange:
     """
 
     change: MemberChange
-    fates: tuple[tuple[int, int, str], ...]
+    outcomes: tuple[tuple[int, int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,8 +331,8 @@ class RunRecord:
     members: MemberCounts | None = None
 
     @property
-    def begun(self) -> bool:
-        """Whether some of it is staged, or all, so that something may have been sent."""
+    def may_have_sent(self) -> bool:
+        """True if some batches, or all, are staged, so that something may have been sent."""
         return self.staged or self.events_built > 0
 
     @property

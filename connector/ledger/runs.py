@@ -80,14 +80,14 @@ class Runs:
             check_holder(connection, run_id, holder, changing=True)
             for number in (parts.c.batch, batches.c.number):
                 table = number.table
-                connection.execute(delete(table).where(table.c.run_id == run_id, number >= rows.kept))
+                connection.execute(delete(table).where(table.c.run_id == run_id, number >= rows.recorded_batches))
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts))
             for kind, more in (("rejects", rows.rejects), ("skips", rows.skips)):
                 add_to_counts(connection, run_id, kind, more)
             _add_moment(connection, run_id, "staged")
             _add_batches(connection, run_id, rows.batches)
 
-    def staged_early(self, run_id: str, records: Sequence[BatchRecord], *, holder: str) -> None:
+    def batches_staged(self, run_id: str, records: Sequence[BatchRecord], *, holder: str) -> None:
         """Record batches that can be sent while rows are still being read. Raises as `staged` does."""
         rows = runs.c.rows_read + sum(record.rows for record in records)
         with self._database.writing() as connection:
@@ -288,7 +288,7 @@ def _batch_values(run_id: str, batch: BatchRecord) -> dict[str, object]:
         "action": batch.route.operation.action,
         "id_types": batch.route.operation.id_types or None,
         "file": batch.file,
-        "place": batch.place,
+        "place": batch.position,
         "events": batch.events,
         "rows": batch.rows,
         "members": batch.members,

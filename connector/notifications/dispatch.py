@@ -35,7 +35,7 @@ def notify_of_missing_run(project: Project, orchestration: str, notify: Notify, 
     """
     try:
         with ledger_of(project) as ledger:
-            ledger.failing.failed(orchestration, project.target, None)
+            ledger.open_failures.failed(orchestration, project.target, None)
         message = missing_run_message(orchestration, project.target, reason)
         _dispatch(list(_subscribed(project, notify, message, note)), note)
     except ConnectorError as error:
@@ -67,9 +67,9 @@ def _recovers(ledger: Ledger, record: RunRecord) -> bool:
     if record.retry_of is not None:
         return False
     if record.status is RunStatus.FAILED:
-        ledger.failing.failed(record.orchestration, record.target, record.run_id)
+        ledger.open_failures.failed(record.orchestration, record.target, record.run_id)
     elif record.status in {RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS}:
-        return ledger.failing.completed(record.orchestration, record.target)
+        return ledger.open_failures.completed(record.orchestration, record.target)
     return False
 
 

@@ -54,7 +54,7 @@ def forget_person(project: Project, person: Person) -> dict[str, Any]:
     suppressed = SuppressionFilter(digest.digest for digest in digests)
     with ledger_of(project) as ledger:
         grant.record(ledger)
-        new = ledger.suppressed.add((digest.digest, digest.kind) for digest in digests)
+        new = ledger.suppression.add((digest.digest, digest.kind) for digest in digests)
         receipt = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "by": {"user": grant.use.os_user, "host": grant.use.host},
@@ -67,7 +67,7 @@ def forget_person(project: Project, person: Person) -> dict[str, Any]:
             "audiences": list(remove_from_audiences(project, ledger, [digest.digest for digest in digests])),
             "notes": [*NOTES, *_running(ledger)],
         }
-        ledger.suppressed.add_receipt(receipt)
+        ledger.suppression.add_receipt(receipt)
     return receipt
 
 
@@ -111,7 +111,7 @@ def _phone_digests(number: str, regions: tuple[str, ...]) -> list[PersonDigest]:
 def _sent(ledger: Ledger, suppressed: SuppressionFilter) -> Iterator[dict[str, Any]]:
     """Yield for each run the keys of the events about the person that were sent in a request."""
     for run_id in ledger.delivered.runs_with_keys():
-        keys = [key for columns in ledger.delivered.kept(run_id) for key in _keys_about(*columns, suppressed)]
+        keys = [key for columns in ledger.delivered.of_run(run_id) for key in _keys_about(*columns, suppressed)]
         if keys:
             run = ledger.runs.get(run_id)
             yield {**_run_names(run), "started_at": run.started_at, "events": len(keys), "event_keys": keys}
@@ -129,7 +129,9 @@ def _staged(project: Project, ledger: Ledger, suppressed: SuppressionFilter) -> 
     for run in ledger.runs.unfinished():
         directory = run_directory(project, run.run_id)
         with suppress(CorruptStage):  # Such a run sends nothing; another one reads its rows again.
-            if run.begun and directory.exists() and (events := _open_events(ledger, run.run_id, directory, suppressed)):
+            if not run.may_have_sent or not directory.exists():
+                continue
+            if events := _open_events(ledger, run.run_id, directory, suppressed):
                 yield {**_run_names(run), "events": events}
 
 
@@ -137,8 +139,8 @@ def _open_events(ledger: Ledger, run_id: str, directory: Path, suppressed: Suppr
     events = 0
     with StageReader(directory) as stage:
         for batch in ledger.batches.open(run_id):
-            about = suppressed.match_events(stage.events(batch.record.file, batch.record.place))
-            events += sum(int(about[first : first + count].sum()) for first, count in batch.gaps())
+            about = suppressed.match_events(stage.events(batch.record.file, batch.record.position))
+            events += sum(int(about[first : first + count].sum()) for first, count in batch.pending_ranges())
     return events
 
 

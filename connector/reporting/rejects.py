@@ -14,8 +14,8 @@ from connector.config.suggest import did_you_mean
 from connector.core.hashed import EXCLUDED_ROW
 from connector.core.outcomes import Reason, RowWarning, Skip
 from connector.errors import ConfigurationError, UsageError
-from connector.ledger.excluded_rows import left_out
-from connector.ledger.project_ledger import ledger_of, run_directory, run_named
+from connector.ledger.excluded_rows import read_excluded_rows
+from connector.ledger.project_ledger import find_run, ledger_of, run_directory
 from connector.ledger.records import RunRecord
 from connector.privacy.access import check_access
 
@@ -29,9 +29,9 @@ def write_rejects(project: Project, run_id: str, sink: IO[bytes], *, reason: str
     Raises UsageError for an unknown run or reason, AccessRefused.
     """
     _check_reason(reason)
-    _record_access(project, run_named(project, run_id))
+    _record_access(project, find_run(project, run_id))
     outcome = None if reason else "rejected"
-    batches = _CountedBatches(left_out(run_directory(project, run_id), reason=reason, outcome=outcome))
+    batches = _CountedBatches(read_excluded_rows(run_directory(project, run_id), reason=reason, outcome=outcome))
     _WRITERS[format_](batches, sink)
     return batches.rows
 

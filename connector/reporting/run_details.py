@@ -13,10 +13,10 @@ from connector.core.hashed import ID_TYPES, MATCHED_BY
 from connector.core.outcomes import REASONS, Reason
 from connector.ledger.excluded_rows import first_of_each_reason
 from connector.ledger.ledger import Ledger
-from connector.ledger.project_ledger import ledger_of, run_directory, run_named
+from connector.ledger.project_ledger import find_run, ledger_of, run_directory
 from connector.ledger.records import RunRecord
 from connector.ledger.requests import RequestSummary
-from connector.ledger.timeline import Moment
+from connector.ledger.timeline import TimelineEntry
 from connector.reporting.run_history import Trend, no_rows, sending_users, trend_of, visible_by
 from connector.staging.event_metrics import EventMetrics, sum_metrics
 
@@ -66,7 +66,7 @@ class RunDetails:
     """What is recorded about one run."""
 
     record: RunRecord
-    timeline: list[Moment]
+    timeline: list[TimelineEntry]
     examples: dict[str, list[Example]]
     """The first rejected rows by reason. Empty once the run's folder is deleted."""
     requests: RequestSummary
@@ -114,19 +114,19 @@ class RunDetails:
 
 def load_run_details(project: Project, run_id: str) -> RunDetails:
     """Load the details of a run. Raises UsageError if there is no run with this id."""
-    record = run_named(project, run_id)
+    record = find_run(project, run_id)
     with ledger_of(project) as ledger:
         return _run_details(project, ledger, record)
 
 
 def _run_details(project: Project, ledger: Ledger, record: RunRecord) -> RunDetails:
-    timeline = ledger.moments.of(record.run_id)
+    timeline = ledger.timeline.of(record.run_id)
     return RunDetails(
         record=record,
         timeline=timeline,
         examples=examples_of(run_directory(project, record.run_id)),
         requests=ledger.requests.summary(record.run_id),
-        figures=sum_metrics(ledger.figures.of(record.run_id)),
+        figures=sum_metrics(ledger.metrics.of(record.run_id)),
         event_sources=ledger.batches.resource_types(record.run_id),
         trend=trend_of(ledger, record),
         visible_by=visible_by(record),

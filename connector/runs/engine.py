@@ -138,7 +138,7 @@ class Engine:
             earlier = context.ledger.batches.all(run.run_id)
 
             def record_and_publish(batches: Sequence[BatchRecord]) -> None:
-                context.ledger.runs.staged_early(run.run_id, batches, holder=context.lock.holder)
+                context.ledger.runs.batches_staged(run.run_id, batches, holder=context.lock.holder)
                 publish(batches)
 
             directory = context.directory(run.run_id)

@@ -135,7 +135,7 @@ def _rows(staged: Staged) -> StagedRows:
         staged.warnings,
         staged.batches,
         unchanged_members=None if staged.changes() is None else staged.unchanged,
-        kept=staged.published_batches,
+        recorded_batches=staged.published_batches,
         identical_value=plain_texts(staged.identical_value),
     )
 

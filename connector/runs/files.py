@@ -110,7 +110,7 @@ def locate_rejected(rows: Iterable[HashedRows], reading: ScanReport, limit: int 
     """
     read = 0
     for part in rows:
-        rejected = part.left_out.filter(pc.equal(part.left_out["outcome"], "rejected"))
+        rejected = part.excluded.filter(pc.equal(part.excluded["outcome"], "rejected"))
         if limit is not None:
             rejected = rejected.filter(pc.less_equal(rejected["row"], limit))
         for reason in sorted(set(pc.unique(rejected["reason"]).to_pylist()) - {Reason.INCOMPLETE_EVENT.value}):

@@ -19,7 +19,7 @@ from connector.errors import (
     ResumableError,
     UsageError,
 )
-from connector.ledger.project_ledger import ledger_of, run_directory, run_named
+from connector.ledger.project_ledger import find_run, ledger_of, run_directory
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.observer import Observer
 from connector.privacy.access import check_access
@@ -53,7 +53,7 @@ def resume_run(
     """
     options = RunOptions(resend_unknown=resend_unknown)
     if run_id is not None:
-        record = run_named(project, run_id)
+        record = find_run(project, run_id)
         if not _can_continue(record, named=True):
             raise UsageError(f"Run {run_id} ({record.status}) has nothing left that could still be sent.")
         return _resume(project, record, observer, stop, options)
@@ -141,7 +141,9 @@ def _candidates(project: Project) -> list[RunRecord]:
     with ledger_of(project) as ledger:
         runs = [run for run in ledger.runs.unfinished() if _can_continue(run, named=False)]
         own = not ledger.database.is_shared
-    return [run for run in reversed(runs) if own or not run.begun or run_directory(project, run.run_id).exists()]
+    return [
+        run for run in reversed(runs) if own or not run.may_have_sent or run_directory(project, run.run_id).exists()
+    ]
 
 
 def _resume(
@@ -215,7 +217,7 @@ def _send_open(engine: Engine, record: RunRecord) -> None:
     destination.recheck(context, engine.targets, record, resend_unknown=resend_unknown)
     open_batches = context.ledger.batches.open(record.run_id)
     safe = [batch for batch in open_batches if resend_unknown or not _is_too_late(engine, batch)]
-    units = sum(batch.record.members or sum(events for _, events in batch.gaps()) for batch in safe)
+    units = sum(batch.record.members or sum(events for _, events in batch.pending_ranges()) for batch in safe)
     context.observer.staged(units, len(safe), destination.capabilities.unit)
     send(context, engine.delivery(record.run_id, record.test_event_code), safe)
     if too_late := [batch for batch in open_batches if batch not in safe]:
@@ -230,7 +232,7 @@ def _can_change(engine: Engine, record: RunRecord) -> bool:
 
 
 def _uncertain(late: list[OpenBatch]) -> str:
-    events = sum(count for batch in late for _, count in batch.gaps())
+    events = sum(count for batch in late for _, count in batch.pending_ranges())
     return (
         f"{events:,} events may have been taken about 48 hours ago or longer, their answers being lost: sent again, "
         "they could be counted twice. They stay pending; `--resend-unknown` sends them nevertheless."
@@ -240,7 +242,7 @@ def _uncertain(late: list[OpenBatch]) -> str:
 def _is_elsewhere(engine: Engine, record: RunRecord) -> bool:
     """Return whether another machine may hold the stage of a run: the ledger is shared and the stage is not here."""
     context = engine.context
-    return context.ledger.database.is_shared and record.begun and not context.directory(record.run_id).exists()
+    return context.ledger.database.is_shared and record.may_have_sent and not context.directory(record.run_id).exists()
 
 
 def _elsewhere(record: RunRecord) -> str:
@@ -271,7 +273,7 @@ def _can_continue(run: RunRecord, *, named: bool) -> bool:
         return False
     if run.staged:
         return run.rows.balanced
-    return named or run.begun or run.status in DIED
+    return named or run.may_have_sent or run.status in DIED
 
 
 def _is_too_late(engine: Engine, batch: OpenBatch) -> bool:

@@ -81,5 +81,5 @@ def _reduce_ended_run(ledger: Ledger, directory: Path) -> None:
     record = ledger.runs.find(directory.name)
     if record and (record.status in _ENDED or not record.resumable):
         reduce_stage(directory)
-    elif record and record.status is RunStatus.FAILED and not record.begun:
+    elif record and record.status is RunStatus.FAILED and not record.may_have_sent:
         rmtree(directory, ignore_errors=True)

@@ -6,7 +6,7 @@ from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.core.outcomes import Reason, RunStatus
 from connector.errors import UsageError
-from connector.ledger.project_ledger import run_named
+from connector.ledger.project_ledger import find_run
 from connector.ledger.records import RunRecord
 from connector.observer import Observer
 from connector.privacy.access import check_access
@@ -26,7 +26,7 @@ def retry_run(
     Raises UsageError if there is nothing to retry or the run is not finished, AccessRefused, and as a run does.
     """
     _check_reason(reason)
-    record = run_named(project, run_id)
+    record = find_run(project, run_id)
     _check_finished(record)
     project = project.under(record.target)
     grant = check_access(project, "retry", record.orchestration)
@@ -42,7 +42,7 @@ def retry_run(
         code, limit = record.test_event_code, record.row_limit
         with open_engine(context, destination, RunOptions(), resuming=True) as engine:
             new = engine.create(job, test_event_code=code, limit=limit, retry_of=run_id, retry_reason=reason)
-            context.ledger.audit.began(line, new)
+            context.ledger.audit.set_run(line, new)
             return engine.execute(new, lambda: Run(new, job, code, limit, selection=selection))
 
 

@@ -2,14 +2,14 @@
 
 from connector.destinations.context import RunContext
 from connector.errors import UsageError
-from connector.ledger.excluded_rows import left_out
+from connector.ledger.excluded_rows import read_excluded_rows
 from connector.transform.row_choice import RowChoice
 
 
 def select_rejected(context: RunContext, run_id: str, reason: str | None) -> RowChoice:
     """Select the rows that a run rejected for `reason` (None: any). Raises UsageError if none are recorded."""
     directory = context.directory(run_id)
-    selection = RowChoice.like(left_out(directory, reason=reason, outcome="rejected"))
+    selection = RowChoice.like(read_excluded_rows(directory, reason=reason, outcome="rejected"))
     if not len(selection.ids) and not selection.nameless:
         why = f" for {reason}" if reason else ""
         raise UsageError(

@@ -53,7 +53,7 @@ def _run_now(engine: Engine, name: str, audit_line: int) -> RunRecord:
     code = job.orchestration.test_event_code if options.test_event_code is None else options.test_event_code
     limit = options.limit or job.orchestration.limit
     run_id = engine.create(job, test_event_code=code, limit=limit)
-    context.ledger.audit.began(audit_line, run_id)
+    context.ledger.audit.set_run(audit_line, run_id)
     return engine.execute(run_id, lambda: Run(run_id, job, code, limit, options.resend_unknown))
 
 

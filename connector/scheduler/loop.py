@@ -62,7 +62,7 @@ class SchedulerLoop:
 
     def tick(self, now: datetime) -> None:
         """Do everything that is due now. Raises ConnectorError if the ledger fails; the next tick may succeed."""
-        if not self._lock.is_kept():
+        if not self._lock.is_current():
             raise LockedError("Another `connector start` has taken over, because this one showed no sign of life.")
         self._collect_exits(now)
         if self._watcher.reload(now, self._journal):

@@ -128,7 +128,7 @@ def _edit(route: Route, numbered: pa.Table, blocked_keys: Keys, rules: EventRule
     changed = _is_repeated(parts["key"]) | is_blocked | _contained_in(keys, as_uint64_pairs(decided.changed))
     edit = StageEdit(removed=numbers[changed])
     edit.exclude(parts.filter(pa.array(is_blocked)), Reason.INCOMPLETE_EVENT)
-    for reason, events in decided.left_out.items():
+    for reason, events in decided.excluded.items():
         edit.exclude(events, reason)
     edit.add_events(HashedEvents(route, _with_changed_part(decided.events, parts, changed)))
     edit.retract_warnings(parts.filter(pa.array(changed)))

@@ -32,7 +32,7 @@ def delivered_keys(
     now = datetime.now(UTC)
     lost = None if resend_unknown or resend_window is None else now - resend_window
     since = Since(now - timedelta(days=max_age_days) - MARGIN, lost)
-    return lambda: ledger.delivered.known(scope, since, but=except_run)
+    return lambda: ledger.delivered.sent(scope, since, excluding=except_run)
 
 
 def key_expiry(max_age_days: int, test_event_code: str | None) -> datetime | None:

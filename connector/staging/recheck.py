@@ -55,7 +55,7 @@ def _keys(stage: StageReader, batch: OpenBatch) -> Keys:
 
 
 def _events(stage: StageReader, batch: OpenBatch) -> pa.RecordBatch:
-    return stage.events(batch.record.file, batch.record.place, batch.record.events)
+    return stage.events(batch.record.file, batch.record.position, batch.record.events)
 
 
 def _skipped(stage: StageReader, batch: OpenBatch, delivered: KeySet, lost: KeySet) -> Iterator[BatchSlice]:
@@ -70,7 +70,7 @@ def _skipped(stage: StageReader, batch: OpenBatch, delivered: KeySet, lost: KeyS
 def open_flags(batch: OpenBatch, events: int) -> _Flags:
     """Return a flag for each event of a batch: true if it is open."""
     flags = np.zeros(events, np.bool_)
-    for first, count in batch.gaps():
+    for first, count in batch.pending_ranges():
         flags[first : first + count] = True
     return flags
 

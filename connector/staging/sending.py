@@ -93,7 +93,7 @@ class StagedBatches:
             self._open[batch.record.number] = batch
             events = self.events(batch.record.number)
             self._receipts[batch.record.number] = self._codec.receipt(batch, events)
-            for first, count in batch.gaps():
+            for first, count in batch.pending_ranges():
                 yield self._batch(batch.record, events.slice(first, count), first)
 
     def receipt(self, number: int) -> Receipt:
@@ -126,7 +126,7 @@ class StagedBatches:
         """Return the events (schema EVENTS) of a whole batch."""
         record = self._open[number].record
         with self._lock:
-            return self._stage.events(record.file, record.place, record.events)
+            return self._stage.events(record.file, record.position, record.events)
 
     def close(self) -> None:
         """Close the files."""
@@ -192,7 +192,7 @@ class LedgerRecorder:
     def outcome(self, batch: Batch, state: BatchState, answer: Answer | None) -> None:
         """See `Recorder.outcome`."""
         if state not in {BatchState.DELIVERED, BatchState.REFUSED}:
-            self._ledger.batches.not_settled(self._run_id, batch.number, state)
+            self._ledger.batches.reopen(self._run_id, batch.number, state)
             return
         request = self._accepted.pop((batch.number, batch.offset), None)
         members = self._batches.members(batch)
@@ -212,7 +212,7 @@ class LedgerRecorder:
             code=refused.code if refused else None,
             message=refused.message if refused else None,
             whole=not self._batches.is_part(batch),
-            figures=metrics if state is BatchState.DELIVERED else None,
+            metrics=metrics if state is BatchState.DELIVERED else None,
             members=members,
         )
 
@@ -236,8 +236,8 @@ def write_excluded(ledger: Ledger, run_id: str, directory: Path, make_rows: Excl
     """Write the rows that were excluded since the run was staged, as the ledger knows them."""
     writer, suppressed = ExcludedRowWriter(directory, "sending"), suppression_filter(ledger)
     with StageReader(directory) as stage:
-        for record, parts in ledger.batches.left_out(run_id):
-            events = pa.Table.from_batches([stage.events(record.file, record.place, record.events)])
+        for record, parts in ledger.batches.excluded(run_id):
+            events = pa.Table.from_batches([stage.events(record.file, record.position, record.events)])
             for state, reason in sorted({(part.state, part.reason or "") for part in parts}):
                 same_fate = [part for part in parts if (part.state, part.reason) == (state, reason)]
                 outcome = "rejected" if state == BatchState.REFUSED else "skipped"

@@ -18,7 +18,7 @@ from connector.transform.suppression import SuppressionFilter
 
 def suppression_filter(ledger: Ledger) -> SuppressionFilter:
     """Return the filter of the people whom the ledger lists as suppressed."""
-    return SuppressionFilter(ledger.suppressed.digests())
+    return SuppressionFilter(ledger.suppression.digests())
 
 
 def skip_suppressed(

@@ -106,8 +106,8 @@ class _Staging:
                 self.staged.read += part.read
                 self._count(part)
                 self.staged.phones.update(part.phones)
-                self.excluded.add(self.suppressed.redact(part.left_out))
-                self.keys.block(part.barred)
+                self.excluded.add(self.suppressed.redact(part.excluded))
+                self.keys.block(part.blocked_keys)
                 self.keys.add_undecided(part.undecided)
                 self.keys.add_orphans(part.orphans)
                 for events in part.events:
@@ -156,7 +156,7 @@ class _Staging:
     def _apply(self, edit: StageEdit) -> list[HashedEvents]:
         self._count(edit)
         self.staged.read -= edit.rows_read_before
-        for table in edit.left_out:
+        for table in edit.excluded:
             self.excluded.add(self.suppressed.redact(table))
         self.deletions.add(edit.removed)
         return edit.events

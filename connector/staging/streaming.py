@@ -102,7 +102,7 @@ def _record(number: int, batch: StagedBatch) -> BatchRecord:
 
 
 def _staged(record: BatchRecord) -> StagedBatch:
-    return StagedBatch(record.route, record.file, record.place, record.events, record.rows)
+    return StagedBatch(record.route, record.file, record.position, record.events, record.rows)
 
 
 def _number(file: str) -> int:

@@ -24,7 +24,7 @@ class EventChanges:
     """
 
     events: list[HashedEvents] = field(default_factory=list)
-    left_out: list[pa.Table] = field(default_factory=list)
+    excluded: list[pa.Table] = field(default_factory=list)
     rejects: Counter[str] = field(default_factory=Counter)
     skips: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class EventChanges:
             return
         skipped = isinstance(reason, Skip)
         rows = left_out_rows(events, outcome="skipped" if skipped else "rejected", reason=reason, brief=brief)
-        self.left_out.append(rows)
+        self.excluded.append(rows)
         (self.skips if skipped else self.rejects)[reason.value] += rows.num_rows
 
     def add_events(self, events: HashedEvents) -> None:
@@ -71,12 +71,12 @@ def judged_as_whole(hashed: HashedRows, rules: EventRules) -> HashedRows:
         decided = decide(events.table, rules)
         changes.retract_warnings(events.table)
         changes.add_events(HashedEvents(events.route, decided.events))
-        for reason, left_out in decided.left_out.items():
-            changes.exclude(left_out, reason)
+        for reason, excluded in decided.excluded.items():
+            changes.exclude(excluded, reason)
     return replace(
         hashed,
         events=tuple(changes.events),
-        left_out=pa.concat_tables([hashed.left_out, *changes.left_out]),
+        excluded=pa.concat_tables([hashed.excluded, *changes.excluded]),
         rejects=changes.rejects,
         skips=changes.skips,
         warnings=+changes.warnings,

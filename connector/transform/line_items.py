@@ -114,20 +114,20 @@ class Decided:
     """Whole events as they are sent, what is left out by reason, and the keys of events of which something is."""
 
     events: pa.Table
-    left_out: dict[Reason | Skip, pa.Table]
+    excluded: dict[Reason | Skip, pa.Table]
     changed: pa.Array
 
 
 def decide(events: pa.Table, rules: EventRules) -> Decided:
     """Judge whole events (schema EVENTS): reject them, or drop their identical lines, as the rules say."""
-    left_out: dict[Reason | Skip, pa.Table] = {}
+    excluded: dict[Reason | Skip, pa.Table] = {}
     if rules.identical_rows == "drop":
-        events, left_out[Skip.DUPLICATE] = _split_identical(events)
+        events, excluded[Skip.DUPLICATE] = _split_identical(events)
     reasons = _event_reasons(events, rules)
     for number in np.unique(reasons[reasons > 0]):
-        left_out[REASONS[number - 1]] = events.filter(pa.array(reasons == number))
-    keys = [table["key"].combine_chunks() for table in left_out.values()]
-    return Decided(events.filter(pa.array(reasons == 0)), left_out, pa.concat_arrays([*keys, pa.array([], KEY)]))
+        excluded[REASONS[number - 1]] = events.filter(pa.array(reasons == number))
+    keys = [table["key"].combine_chunks() for table in excluded.values()]
+    return Decided(events.filter(pa.array(reasons == 0)), excluded, pa.concat_arrays([*keys, pa.array([], KEY)]))
 
 
 def _only(events: pa.Table, chosen: Flags) -> pa.Table:

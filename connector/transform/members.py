@@ -222,7 +222,7 @@ def _unreadable(row: pa.Table, compiled: CompiledMembers) -> HashedMembers:
     return HashedMembers(
         read=1,
         members=MEMBERS.empty_table(),
-        left_out=unreadable_row(row),
+        excluded=unreadable_row(row),
         rejects=Counter({Reason.INVALID_IDENTITY.value: 1}),
         warnings=Counter(),
         phones=count_phones(np.zeros(0, np.uint32), compiled.phone_columns),
@@ -237,7 +237,7 @@ def _hash_chunk(engine: SliceEngine, chunk: pa.Table, compiled: CompiledMembers)
     return HashedMembers(
         read=chunk.num_rows,
         members=pa.table([rows["row_number"].filter(good), *lists], schema=MEMBERS),
-        left_out=_left_out(rows["row_number"], reasons),
+        excluded=_left_out(rows["row_number"], reasons),
         rejects=count_reasons(reasons),
         warnings=count_warnings(rows["warnings"].to_numpy()),
         phones=count_phones(rows["phones"].to_numpy(), compiled.phone_columns),

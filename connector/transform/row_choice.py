@@ -35,14 +35,14 @@ class RowChoice:
     nameless: bool
 
     @classmethod
-    def like(cls, left_out: Iterable[pa.RecordBatch]) -> Self:
+    def like(cls, excluded: Iterable[pa.RecordBatch]) -> Self:
         """The rows that were left out (schema EXCLUDED_ROW), wherever they stand now."""
         ids, nameless = [np.empty(0, np.uint64)], False
         numbers = f"list_transform([{', '.join((_EVENT, *_ORDER))}], lambda x: {id_number('x')})"
         named = f"coalesce({_NAMED}, false) OR coalesce({', '.join(_ORDER)}) IS NOT NULL"
         sql = f"SELECT list_distinct({numbers}) AS ids, {named} AS named FROM rows"
         with connect_isolated() as connection:
-            for batch in left_out:
+            for batch in excluded:
                 connection.register("rows", pa.table(batch))
                 found = connection.sql(sql).to_arrow_table()
                 lists = found["ids"].combine_chunks()

@@ -53,21 +53,21 @@ def hash_rows(
 
 
 def _gathered(parts: Iterator[BatchSlice], compiled: CompiledTransform) -> Iterator[HashedRows]:
-    with ExcludedCollector(compiled) as left_out:
+    with ExcludedCollector(compiled) as excluded:
         try:
             for part, waiting in parts:
-                before = left_out.rest() if part.left_out.num_rows else EXCLUDED_ROW.empty_table()
-                after = left_out.add(waiting) if waiting else EXCLUDED_ROW.empty_table()
-                yield replace(part, left_out=pa.concat_tables([before, part.left_out, after]))
+                before = excluded.rest() if part.excluded.num_rows else EXCLUDED_ROW.empty_table()
+                after = excluded.add(waiting) if waiting else EXCLUDED_ROW.empty_table()
+                yield replace(part, excluded=pa.concat_tables([before, part.excluded, after]))
         except Exception:
-            yield from _nothing_but(left_out.rest(), compiled)
+            yield from _nothing_but(excluded.rest(), compiled)
             raise
-        yield from _nothing_but(left_out.rest(), compiled)
+        yield from _nothing_but(excluded.rest(), compiled)
 
 
-def _nothing_but(left_out: pa.Table, compiled: CompiledTransform) -> Iterator[HashedRows]:
-    if left_out.num_rows:
-        yield replace(_nothing(compiled), left_out=left_out)
+def _nothing_but(excluded: pa.Table, compiled: CompiledTransform) -> Iterator[HashedRows]:
+    if excluded.num_rows:
+        yield replace(_nothing(compiled), excluded=excluded)
 
 
 def transformed(
@@ -116,18 +116,18 @@ def _unreadable(engine: Engine, row: pa.Table, compiled: CompiledTransform) -> H
     reason = Reason.INVALID_IDENTITY.value
     nothing = replace(_nothing(compiled), read=1, rejects=Counter({reason: 1}))
     if compiled.rules.line_items:
-        barred = engine.key_of_unreadable(row).drop_null()
-        orphans = nothing.orphans if len(barred) else engine.orphan_of_unreadable(row)
-        nothing = replace(nothing, barred=barred, orphans=orphans)
-    return replace(nothing, left_out=unreadable_row(row, engine.kept_of_unreadable(row)))
+        blocked_keys = engine.key_of_unreadable(row).drop_null()
+        orphans = nothing.orphans if len(blocked_keys) else engine.orphan_of_unreadable(row)
+        nothing = replace(nothing, blocked_keys=blocked_keys, orphans=orphans)
+    return replace(nothing, excluded=unreadable_row(row, engine.kept_of_unreadable(row)))
 
 
 def _nothing(compiled: CompiledTransform) -> HashedRows:
     return HashedRows(
         read=0,
         events=(),
-        left_out=EXCLUDED_ROW.empty_table(),
-        barred=pa.array([], KEY),
+        excluded=EXCLUDED_ROW.empty_table(),
+        blocked_keys=pa.array([], KEY),
         undecided=pa.array([], KEY),
         orphans=pa.array([], pa.uint64()),
         rejects=Counter(),
@@ -150,7 +150,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gat
     reasons = rows["reason"].to_numpy().copy()
     parts = parts_of(rows)
     rejected = reasons != 0
-    barred = pc.unique(parts["key"].filter(pa.array(rejected))).drop_null()
+    blocked_keys = pc.unique(parts["key"].filter(pa.array(rejected))).drop_null()
     grouped = group(parts, rejected, line_items=compiled.rules.line_items)
     reasons[grouped.incomplete] = 1 + REASONS.index(Reason.INCOMPLETE_EVENT)
     warnings = count_warnings(rows["warnings"].to_numpy())
@@ -158,13 +158,13 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gat
     of_lines, identical_value = line_warnings(grouped.events)
     line_items = compiled.rules.line_items
     undecided = grouped.events["key"].filter(pa.array(undecided_events(grouped.events, compiled.rules)))
-    left_out = _left_out(chunk, reasons, grouped.duplicates)
-    waits = gather and left_out and left_out.rows.num_rows < ENOUGH and chunk["row_number"][0].as_py() > 1
+    excluded = _left_out(chunk, reasons, grouped.duplicates)
+    waits = gather and excluded and excluded.rows.num_rows < ENOUGH and chunk["row_number"][0].as_py() > 1
     hashed = HashedRows(
         read=chunk.num_rows,
         events=tuple(_by_route(rows, grouped.events, grouped.first, compiled)),
-        left_out=left_out.kept(engine) if left_out and not waits else EXCLUDED_ROW.empty_table(),
-        barred=barred if line_items else pa.array([], KEY),
+        excluded=excluded.kept(engine) if excluded and not waits else EXCLUDED_ROW.empty_table(),
+        blocked_keys=blocked_keys if line_items else pa.array([], KEY),
         undecided=undecided.combine_chunks() if line_items else pa.array([], KEY),
         orphans=engine.orphans(chunk.filter(parts["key"].is_null()) if parts["key"].null_count else chunk[:0]),
         rejects=count_reasons(reasons),
@@ -173,7 +173,7 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gat
         identical_value=identical_value,
         phones=count_phones(rows["phones"].to_numpy(), compiled.phone_columns),
     )
-    return hashed, left_out if waits else None
+    return hashed, excluded if waits else None
 
 
 def _by_route(

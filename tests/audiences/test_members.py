@@ -35,7 +35,7 @@ def hashed(
     for part in hash_members(table.to_batches(), compiled, threads=1, slice_rows=slice_rows):
         for row in part.members.to_pylist():
             found[row["row"]] = [(SCHEMAS[name], digest.hex()) for name in ID_TYPES for digest in row[name]]
-        assert part.rejects.total() == part.left_out.num_rows == part.read - part.members.num_rows
+        assert part.rejects.total() == part.excluded.num_rows == part.read - part.members.num_rows
     return found
 
 

@@ -50,5 +50,5 @@ def test_an_audience_of_any_size_is_compared_and_settled_alike(
         shop.run()
         assert members(tiktok) == wanted(people)
     with open_ledger(shop.project.ledger_url) as ledger:
-        (audience,) = ledger.members.known()
+        (audience,) = ledger.members.audiences()
         assert sum(audience.members.values()) == len(wanted(people))

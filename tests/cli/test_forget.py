@@ -183,6 +183,6 @@ def test_a_number_that_two_regions_read_differently_needs_one(keeper: Shopkeeper
 def test_receipts_are_kept_in_the_ledger(keeper: Shopkeeper) -> None:
     receipt = keeper.forget("--email", JANE)
     with ledger_of(load_project(keeper.made.directory, {})) as ledger:
-        assert ledger.suppressed.receipts() == [receipt]
-        assert ledger.suppressed.digests("audience_email", "phone") == sorted([PLUS_DIGEST, AUDIENCE_DIGEST])
+        assert ledger.suppression.receipts() == [receipt]
+        assert ledger.suppression.digests("audience_email", "phone") == sorted([PLUS_DIGEST, AUDIENCE_DIGEST])
     assert keeper.typed("runs", "audit", "--json").json["audit"][0]["command"] == "forget"

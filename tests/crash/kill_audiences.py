@@ -187,5 +187,5 @@ class KilledForgetting(AudienceScenario):
         assert members(self.tiktok) == after() - self.digest
         self.check_ledger()
         with open_ledger(self.shop.project.ledger_url) as ledger:
-            assert ledger.suppressed.receipts()
-            assert {digest for _, digest in self.digest} <= set(ledger.suppressed.digests())
+            assert ledger.suppression.receipts()
+            assert {digest for _, digest in self.digest} <= set(ledger.suppression.digests())

@@ -21,11 +21,11 @@ QUERY = f"""
 """Rows of an event each; at the end 100 repeat the first events, and five have no timestamp."""
 
 CASES = [
-    ("ledger.runs:Runs.staged_early", "before", 1, "run"),
-    ("ledger.runs:Runs.staged_early", "after", 1, "resume"),
+    ("ledger.runs:Runs.batches_staged", "before", 1, "run"),
+    ("ledger.runs:Runs.batches_staged", "after", 1, "resume"),
     ("destinations.tiktok.client:EventsClient.attempt", "after", 1, "run"),
     ("staging.storage.segments:Segments.flush", "after", 3, "resume"),
-    ("ledger.runs:Runs.staged_early", "before", 3, "run"),
+    ("ledger.runs:Runs.batches_staged", "before", 3, "run"),
     ("ledger.batches:Batches.settled", "before", 2, "resume"),
     ("staging.deduplicate:_mark_repeated", "before", 1, "run"),
     ("ledger.runs:Runs.staged", "before", 1, "resume"),

@@ -84,10 +84,10 @@ def check_members(table: pa.Table) -> None:
     except ConnectorError as error:
         assert len(error.message) < 5_000 and not PLAIN.search(error.message), error.message
         return
-    rows = [row["row"] for part in parts for row in (*part.members.to_pylist(), *part.left_out.to_pylist())]
+    rows = [row["row"] for part in parts for row in (*part.members.to_pylist(), *part.excluded.to_pylist())]
     assert sorted(rows) == list(range(1, table.num_rows + 1))
     assert sum(part.read for part in parts) == table.num_rows
-    assert not any(PLAIN.search(str(part.left_out.to_pylist())) for part in parts)
+    assert not any(PLAIN.search(str(part.excluded.to_pylist())) for part in parts)
 
 
 def name_of(case: Input) -> str:

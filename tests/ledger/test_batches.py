@@ -41,7 +41,7 @@ def goes_through(ledger: Ledger, *states: str) -> None:
         if state == "sending":
             ledger.batches.sending(RUN, 0, holder=HOLDER, keys=None)
         else:
-            ledger.batches.not_settled(RUN, 0, state)
+            ledger.batches.reopen(RUN, 0, state)
 
 
 def deliver(ledger: Ledger, first: int, events: int) -> None:
@@ -49,7 +49,7 @@ def deliver(ledger: Ledger, first: int, events: int) -> None:
 
 
 def test_a_batch_that_was_never_sent_is_certain(ledger: Ledger) -> None:
-    assert (only(ledger).uncertain, only(ledger).gaps()) == (False, [(0, 100)])
+    assert (only(ledger).uncertain, only(ledger).pending_ranges()) == (False, [(0, 100)])
     assert only(ledger).sent_at is None
 
 
@@ -89,7 +89,7 @@ def test_nothing_leaves_from_a_process_whose_run_another_has_taken_over(ledger: 
 def test_of_a_cut_batch_the_gaps_are_left(ledger: Ledger) -> None:
     deliver(ledger, 25, 25)
     deliver(ledger, 75, 10)
-    assert only(ledger).gaps() == [(0, 25), (50, 25), (85, 15)]
+    assert only(ledger).pending_ranges() == [(0, 25), (50, 25), (85, 15)]
 
 
 def test_parts_that_are_settled_in_any_order_leave_the_same_gaps(ledger: Ledger) -> None:
@@ -97,8 +97,8 @@ def test_parts_that_are_settled_in_any_order_leave_the_same_gaps(ledger: Ledger)
         ledger.batches.settled(RUN, part)
     batch = only(ledger)
     for order in itertools.permutations(batch.settled):
-        assert replace(batch, settled=order).gaps() == [(0, 25), (50, 10), (65, 20), (86, 14)]
-    assert [part.first_event for _, left_out in ledger.batches.left_out(RUN) for part in left_out] == [60, 85]
+        assert replace(batch, settled=order).pending_ranges() == [(0, 25), (50, 10), (65, 20), (86, 14)]
+    assert [part.first_event for _, left_out in ledger.batches.excluded(RUN) for part in left_out] == [60, 85]
 
 
 def test_a_batch_is_settled_once_all_its_parts_are(ledger: Ledger) -> None:
@@ -116,7 +116,7 @@ def test_parts_that_are_left_out_are_counted_with_their_reasons(ledger: Ledger) 
     record = ledger.runs.get(RUN)
     assert (record.rejects, record.skips) == ({"refused_by_tiktok": 1}, {"already_delivered": 2})
     assert (record.rows.delivered, record.rows.pending, record.rows.balanced) == (97, 0, True)
-    ((batch, parts),) = ledger.batches.left_out(RUN)
+    ((batch, parts),) = ledger.batches.excluded(RUN)
     assert batch.events == 100
     assert [(part.first_event, part.events, part.code, part.message) for part in parts] == [
         (97, 1, 40002, "Invalid value."),
@@ -201,4 +201,4 @@ def test_staging_again_begins_with_nothing_settled(ledger: Ledger) -> None:
     """A run that died while it was being staged is read again under the same id."""
     deliver(ledger, 0, 10)
     ledger.runs.staged(RUN, staged_rows([30, 20]), holder=HOLDER)
-    assert [batch.gaps() for batch in ledger.batches.open(RUN)] == [[(0, 30)], [(0, 20)]]
+    assert [batch.pending_ranges() for batch in ledger.batches.open(RUN)] == [[(0, 30)], [(0, 20)]]

@@ -61,7 +61,7 @@ def known(
 ) -> tuple[list[int], list[int]]:
     """The numbers of the keys that were delivered, and of those whose answers are lost, in order."""
     found: dict[bool, list[int]] = {False: [], True: []}
-    for some in ledger.delivered.known(scope, since, but=but):
+    for some in ledger.delivered.sent(scope, since, excluding=but):
         found[some.lost] += numbers(some.keys)
     return sorted(found[False]), sorted(found[True])
 
@@ -120,7 +120,7 @@ def test_what_was_delivered_long_ago_does_not_count(ledger: Ledger) -> None:
 def test_an_answer_that_was_lost_lately_does_not_count(ledger: Ledger) -> None:
     """TikTok would take the event once, were it sent again."""
     a_batch(ledger, [1, 2], ago=46 * HOURS)
-    ledger.batches.not_settled(RUN, 0, "unknown")
+    ledger.batches.reopen(RUN, 0, "unknown")
     assert known(ledger) == ([], [])
 
 
@@ -128,26 +128,26 @@ def test_an_answer_that_was_lost_lately_does_not_count(ledger: Ledger) -> None:
 def test_an_answer_that_was_lost_long_ago_counts_as_lost(ledger: Ledger, state: str) -> None:
     """A process that died while it sent leaves `sending`."""
     a_batch(ledger, [1, 2], ago=48 * HOURS)
-    ledger.batches.not_settled(RUN, 0, state)
+    ledger.batches.reopen(RUN, 0, state)
     assert known(ledger) == ([], [1, 2])
     assert known(ledger, since=Since(SINCE.delivered, None)) == ([], [])
 
 
 def test_what_was_certainly_not_taken_is_not_lost(ledger: Ledger) -> None:
     a_batch(ledger, [1, 2], ago=48 * HOURS)
-    ledger.batches.not_settled(RUN, 0, "pending")
+    ledger.batches.reopen(RUN, 0, "pending")
     assert known(ledger) == ([], [])
 
 
 def test_of_a_cut_batch_only_what_is_open_is_lost(ledger: Ledger) -> None:
     a_batch(ledger, range(10), delivered(0, 2, 2), refused(0, 5), skipped(0, 8, 1), ago=48 * HOURS)
-    ledger.batches.not_settled(RUN, 0, "unknown")
+    ledger.batches.reopen(RUN, 0, "unknown")
     assert known(ledger) == ([2, 3], [0, 1, 4, 6, 7, 9])
 
 
 def test_a_lost_batch_is_lost_also_where_what_was_delivered_of_it_is_too_old(ledger: Ledger) -> None:
     a_batch(ledger, range(4), delivered(0, 0, 2), ago=29 * DAYS)
-    ledger.batches.not_settled(RUN, 0, "unknown")
+    ledger.batches.reopen(RUN, 0, "unknown")
     found = known(ledger)
     assert set(found[1]) == {2, 3}
     assert set(found[0]) <= {0, 1}

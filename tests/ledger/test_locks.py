@@ -174,7 +174,9 @@ def staged_again(ledger: Ledger, lock: RunLock) -> None:
 
 
 def staged_early(ledger: Ledger, lock: RunLock) -> None:
-    ledger.runs.staged_early(RUN, [BatchRecord(1, Route("offline", "1"), "events.arrow", 1, 3, 3)], holder=lock.holder)
+    ledger.runs.batches_staged(
+        RUN, [BatchRecord(1, Route("offline", "1"), "events.arrow", 1, 3, 3)], holder=lock.holder
+    )
 
 
 def ends(ledger: Ledger, lock: RunLock) -> None:

@@ -27,5 +27,5 @@ def test_shares_are_replaced_and_others_stay(ledger: Ledger) -> None:
     expected = {place: share for place, share in {**SHARES, **changed}.items() if place != ("email", 1)}
     assert ledger.members.all_partitions(audience, 1_000) == expected
     assert ledger.members.partition(audience, "email", 1) == MemberPartition()
-    (record,) = ledger.members.known()
+    (record,) = ledger.members.audiences()
     assert record.members == {"email": 63, "phone": 1}

@@ -180,8 +180,8 @@ def test_going_on_makes_only_what_was_being_sent_uncertain(ledger: Ledger) -> No
     staged_run(ledger, batches=[5], run_id="another")
     ledger.batches.sending("another", 0, holder=HOLDER, keys=None)
     ledger.batches.sending(RUN, 2, holder=HOLDER, keys=None)
-    ledger.batches.not_settled(RUN, 2, "pending")
+    ledger.batches.reopen(RUN, 2, "pending")
     ledger.runs.resume(RUN, holder=HOLDER, host="here")
     assert [batch.uncertain for batch in ledger.batches.open(RUN)] == [False, True, False]
-    ledger.batches.not_settled("another", 0, "pending")
+    ledger.batches.reopen("another", 0, "pending")
     assert [batch.uncertain for batch in ledger.batches.open("another")] == [False]

@@ -45,8 +45,8 @@ def test_the_last_answer_is_that_of_the_run_itself(ledger: Ledger) -> None:
     staged_run(ledger, batches=[1])
     started_run(ledger, "second", orchestration="p")
     ledger.batches.request(RUN, request(0))
-    assert [one.what for one in ledger.moments.of(RUN)][-1] == "last_answer"
-    assert "last_answer" not in [one.what for one in ledger.moments.of("second")]
+    assert [one.what for one in ledger.timeline.of(RUN)][-1] == "last_answer"
+    assert "last_answer" not in [one.what for one in ledger.timeline.of("second")]
 
 
 def test_several_runs_since_a_moment_may_have_reached_their_end(ledger: Ledger) -> None:

@@ -45,12 +45,12 @@ def _gathered(database: Database, works: list[Any]) -> list[BaseException | None
         held.set()
         assert gathered.wait(30)
 
-    holder = Thread(target=lambda: database.together(hold))
+    holder = Thread(target=lambda: database.group_commit(hold))
     holder.start()
     assert held.wait(30)
     with ThreadPoolExecutor(len(works)) as threads:
-        asked = [threads.submit(database.together, work) for work in works]
-        while len(database._together._waiting) < len(works):
+        asked = [threads.submit(database.group_commit, work) for work in works]
+        while len(database._group_commit._waiting) < len(works):
             pass
         gathered.set()
         found = [one.exception(timeout=30) for one in asked]
@@ -87,7 +87,7 @@ def test_many_threads_that_write_at_once_lose_nothing(database: Database) -> Non
     def write(first: int) -> None:
         barrier.wait(30)
         for number in range(first, 400, 8):
-            database.together(_writes(number))
+            database.group_commit(_writes(number))
 
     with ThreadPoolExecutor(8) as threads:
         for done in [threads.submit(write, first) for first in range(8)]:
@@ -106,6 +106,6 @@ def test_what_is_interrupted_is_written_by_the_next(database: Database) -> None:
         _writes(5)(connection)
 
     with pytest.raises(KeyboardInterrupt):
-        database.together(write)
-    database.together(_writes(6))
+        database.group_commit(write)
+    database.group_commit(_writes(6))
     assert _written(database) == [5, 6]

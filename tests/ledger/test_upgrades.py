@@ -101,8 +101,8 @@ def test_what_a_ledger_of_version_2_holds_stays(url: str) -> None:
     with open_ledger(url) as ledger:
         finished, stopped = ledger.runs.get(FINISHED_2), ledger.runs.get(STOPPED_2)
         since = Since(datetime(2026, 3, 1, tzinfo=UTC), None)
-        known = b"".join(some.keys for some in ledger.delivered.known(Scope("default", API_URL), since))
-        kept = {run_id: list(ledger.delivered.kept(run_id)) for run_id in ledger.delivered.runs_with_keys()}
+        known = b"".join(some.keys for some in ledger.delivered.sent(Scope("default", API_URL), since))
+        kept = {run_id: list(ledger.delivered.of_run(run_id)) for run_id in ledger.delivered.runs_with_keys()}
         (batch,) = ledger.batches.open(STOPPED_2)
     assert (finished.status, finished.rows.delivered, finished.rejects) == (
         "completed_with_rejects",
@@ -110,7 +110,7 @@ def test_what_a_ledger_of_version_2_holds_stays(url: str) -> None:
         {"invalid_identity": 1},
     )
     assert (stopped.status, stopped.rows.delivered, stopped.rows.pending) == ("failed", 16, 3)
-    assert sum(events for _, events in batch.gaps()) == 3
+    assert sum(events for _, events in batch.pending_ranges()) == 3
     assert len(known) == 16 * (3 + 16)
     assert {run_id: len(keys) // 16 for run_id, ((keys, _),) in kept.items()} == {FINISHED_2: 3, STOPPED_2: 20}
 
@@ -130,11 +130,11 @@ def test_people_are_found_in_a_ledger_of_version_2(url: str) -> None:
     digest = sha256(b"7@example.com").hexdigest()
     version_2(url)
     with open_ledger(url) as ledger:
-        ((keys, persons),) = ledger.delivered.kept(STOPPED_2)
+        ((keys, persons),) = ledger.delivered.of_run(STOPPED_2)
         events = len(keys) // 16
         counts = np.frombuffer(persons[: 2 * events], "<u2")
         assert SuppressionFilter([digest]).match_persons(persons[2 * events :], counts).sum() == 1
-        assert (ledger.suppressed.add([(digest, "email")]), ledger.suppressed.digests()) == (1, [digest])
+        assert (ledger.suppression.add([(digest, "email")]), ledger.suppression.digests()) == (1, [digest])
 
 
 def test_opening_it_again_changes_nothing(url: str) -> None:
@@ -165,14 +165,14 @@ def test_what_an_old_ledger_does_not_know_of_a_lost_answer_is_taken_to_be_as_old
     version_1(url, began=began)
     with open_ledger(url) as ledger:
         (batch,) = ledger.batches.open(INTERRUPTED)
-    assert (batch.gaps(), batch.uncertain, batch.sent_at) == (OPEN, True, began)
+    assert (batch.pending_ranges(), batch.uncertain, batch.sent_at) == (OPEN, True, began)
 
 
 def test_a_batch_of_an_old_ledger_that_is_certainly_not_taken_was_not_sent(url: str) -> None:
     version_1(url, state="pending")
     with open_ledger(url) as ledger:
         (batch,) = ledger.batches.open(INTERRUPTED)
-    assert (batch.gaps(), batch.uncertain, batch.sent_at) == (OPEN, False, None)
+    assert (batch.pending_ranges(), batch.uncertain, batch.sent_at) == (OPEN, False, None)
 
 
 def test_a_newer_ledger_is_refused_and_left_as_it_is(url: str) -> None:

@@ -16,7 +16,7 @@ BATCHES, EVENTS, THREADS = 24, 4, 4
 def sends(ledger: Ledger, number: int) -> None:
     """A batch is tried twice; its last event is refused."""
     ledger.batches.sending(RUN, number, holder=HOLDER, keys=keys(range(EVENTS)))
-    ledger.batches.not_settled(RUN, number, "unknown")
+    ledger.batches.reopen(RUN, number, "unknown")
     ledger.batches.sending(RUN, number, holder=HOLDER, keys=None)
     ledger.batches.settled(RUN, delivered(number, 0, EVENTS - 1), request(number, attempt=2, events=EVENTS - 1))
     ledger.batches.settled(RUN, refused(number, EVENTS - 1), request(number))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.ledger.excluded_rows import left_out
+from connector.ledger.excluded_rows import read_excluded_rows
 from connector.staging.stage import stage
 from connector.transform.limit import first_events
 from connector.transform.stream import hash_rows
@@ -71,7 +71,9 @@ def test_no_event_leaves_to_which_a_rejected_row_may_belong(rows: list[Row], sli
         directory = Path(folder) / "run"
         staged = staged_in(directory, table, how, slice_rows, threads=2)
         assert staged_events(directory, staged) == Counter(map(as_sent, expected.events))
-        assert {row["row"]: row["reason"] for batch in left_out(directory) for row in batch.to_pylist()} == left
+        assert {
+            row["row"]: row["reason"] for batch in read_excluded_rows(directory) for row in batch.to_pylist()
+        } == left
     assert staged.rejects == Counter(expected.rejected.values())
     assert staged.warnings == expected.warnings
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.ledger.excluded_rows import left_out
+from connector.ledger.excluded_rows import read_excluded_rows
 from connector.staging.deduplicate import EVENTS_AT_ONCE
 from connector.staging.storage.reader import StageReader
 from connector.transform.grouping import payloads
@@ -35,7 +35,7 @@ def test_slices_come_to_the_same_as_the_whole(rows: list[Row], slice_rows: int, 
         directory = Path(folder) / "run"
         staged = staged_in(directory, table, how, slice_rows, threads=2)
         assert staged_events(directory, staged) == Counter(map(as_sent, expected.events))
-        kept = [row for batch in left_out(directory) for row in batch.to_pylist()]
+        kept = [row for batch in read_excluded_rows(directory) for row in batch.to_pylist()]
     assert {row["row"]: row["reason"] for row in kept} == {**expected.rejected, **expected.skipped}
     assert staged.rejects == Counter(expected.rejected.values())
     assert staged.skips == Counter(expected.skipped.values())
@@ -69,7 +69,7 @@ def test_more_events_in_several_slices_than_are_looked_at_together(tmp_path: Pat
         sent = Counter(
             (batch.route.resource_id, text)
             for batch in staged.batches
-            for text in payloads(stage.events(batch.file, batch.place)).to_pylist()
+            for text in payloads(stage.events(batch.file, batch.position)).to_pylist()
         )
     assert sent == Counter(map(as_sent, expected.events))
 

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.core.hashed import HashedRows
-from connector.ledger.excluded_rows import left_out
+from connector.ledger.excluded_rows import read_excluded_rows
 from connector.ledger.records import BatchRecord
 from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys
 from connector.staging.stage import stage
@@ -95,7 +95,7 @@ def test_what_is_handed_on_and_what_waits_are_together_what_the_reference_says(
         reading = Reading(directory)
         staged = reading.of(rows, slice_rows, said_of({keys[sent]: fate for sent, fate in fate_of.items()}))
         sent = staged_events(directory, all_staged(reading.told, staged))
-        kept = [row for batch in left_out(directory) for row in batch.to_pylist()]
+        kept = [row for batch in read_excluded_rows(directory) for row in batch.to_pylist()]
     assert sent == Counter(as_sent(event) for event in expected.events if fate_of[as_sent(event)] == "new")
     known = {
         row: SKIPS[fate_of[as_sent(event)]]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.ledger.excluded_rows import left_out
+from connector.ledger.excluded_rows import read_excluded_rows
 from connector.ledger.records import SentKeys
 from connector.staging.staged import Staged
 from connector.staging.storage.reader import StageReader
@@ -41,7 +41,7 @@ SKIPS = {"delivered": "already_delivered", "both": "already_delivered", "lost": 
 def keys_of(directory: Path, staged: Staged) -> dict[Sent, bytes]:
     """The key of each event of a stage of which nothing is left out."""
     with StageReader(directory) as stage:
-        keys = [stage.events(batch.file, batch.place)["key"].to_pylist() for batch in staged.batches]
+        keys = [stage.events(batch.file, batch.position)["key"].to_pylist() for batch in staged.batches]
     sent = events_by_batch(directory, staged)
     return {one: key for ones, of in zip(sent, keys, strict=True) for one, key in zip(ones, of, strict=True)}
 
@@ -85,7 +85,7 @@ def test_what_is_known_is_left_out_and_the_rest_is_as_the_reference_says(
         known = said_of({keys[sent]: fate for sent, fate in fate_of.items()})
         staged = staged_in(directory, table, how, slice_rows, known)
         sent = staged_events(directory, staged)
-        kept = [row for batch in left_out(directory) for row in batch.to_pylist()]
+        kept = [row for batch in read_excluded_rows(directory) for row in batch.to_pylist()]
         is_dense(directory, staged)
         is_in_order(directory, staged)
     new = [event for event in expected.events if fate_of[as_sent(event)] == "new"]
@@ -115,8 +115,8 @@ def is_dense(directory: Path, staged: Staged) -> None:
     """No batch costs a request for less than half of what it was."""
     with StageReader(directory) as stage:
         for batch in staged.batches:
-            assert batch.events == stage.events(batch.file, batch.place).num_rows > 0
-            assert 2 * batch.events >= stage.whole(batch.file, batch.place).num_rows
+            assert batch.events == stage.events(batch.file, batch.position).num_rows > 0
+            assert 2 * batch.events >= stage.whole(batch.file, batch.position).num_rows
 
 
 def is_in_order(directory: Path, staged: Staged) -> None:
@@ -124,7 +124,7 @@ def is_in_order(directory: Path, staged: Staged) -> None:
     places: dict[tuple[str, str], list[int]] = {}
     with StageReader(directory) as stage:
         for batch in staged.batches:
-            rows = stage.events(batch.file, batch.place)["rows"].to_pylist()
+            rows = stage.events(batch.file, batch.position)["rows"].to_pylist()
             places.setdefault((batch.file, batch.route.resource_id), []).extend(own[0] for own in rows)
     for (file, _), first_rows in places.items():
         backwards = sum(second < first for first, second in pairwise(first_rows))
@@ -142,7 +142,7 @@ def staged_knowing(folder: Path, rows: list[Row], is_known: Callable[[int], bool
 
 
 def where(staged: Staged) -> list[tuple[str, int, int]]:
-    return [(batch.file, batch.place, batch.events) for batch in staged.batches]
+    return [(batch.file, batch.position, batch.events) for batch in staged.batches]
 
 
 def test_what_is_left_of_batches_goes_together_where_it_is_less_than_half(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.core.hashed import EXCLUDED_ROW
-from connector.ledger.excluded_rows import left_out
+from connector.ledger.excluded_rows import read_excluded_rows
 from connector.staging.stage import stage
 from connector.transform.stream import hash_rows
 from connector.transform.suppression import SuppressionFilter
@@ -47,7 +47,7 @@ def test_events_about_a_forgotten_person_are_skipped_whole(rows: list[Row], slic
         directory = Path(folder) / "run"
         staged = stage(hashed, directory, transform.rules, suppressed=SuppressionFilter([*OTHERS, JANE]))
         assert staged_events(directory, staged) == Counter(map(as_sent, whole.events)) - Counter(map(as_sent, gone))
-        kept = [row for batch in left_out(directory) for row in batch.to_pylist()]
+        kept = [row for batch in read_excluded_rows(directory) for row in batch.to_pylist()]
     suppressed = {row: "suppressed" for event in gone for row in event.rows}
     assert {row["row"]: row["reason"] for row in kept} == {**whole.rejected, **whole.skipped, **suppressed}
     assert staged.skips == Counter([*suppressed.values(), *whole.skipped.values()])

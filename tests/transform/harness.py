@@ -69,10 +69,10 @@ def transformed(table: pa.Table, settings: Settings, template: DataTemplate, *, 
         outcome.read += hashed.read
         outcome.warnings += hashed.warnings
         add_values(outcome.identical_value, hashed.identical_value)
-        for row in hashed.left_out.to_pylist():
+        for row in hashed.excluded.to_pylist():
             (outcome.rejected if row["outcome"] == "rejected" else outcome.skipped)[row["row"]] = row["reason"]
             outcome.kept[row["row"]] = row["columns"]
-        assert hashed.rejects.total() + hashed.skips.total() == hashed.left_out.num_rows
+        assert hashed.rejects.total() + hashed.skips.total() == hashed.excluded.num_rows
         for part in hashed.events:
             route = (part.route.resource_type, part.route.resource_id)
             rows, persons = part.table["rows"].to_pylist(), part.table["persons"].to_pylist()

@@ -99,5 +99,5 @@ def test_a_row_is_found_again_by_an_order_id_that_was_redacted() -> None:
     )
     transform = compiled(table, Settings(started_at=NOW), DataTemplate("tiktok_events"))
     (hashed,) = hash_rows(table.to_batches(), transform)
-    chosen = RowChoice.like(hashed.left_out.to_batches())
+    chosen = RowChoice.like(hashed.excluded.to_batches())
     assert sum(batch.num_rows for batch in chosen.among(table.to_batches(), transform)) == table.num_rows

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from connector.core.hashed import EVENTS
-from connector.ledger.excluded_rows import left_out
+from connector.ledger.excluded_rows import read_excluded_rows
 from connector.transform.events import left_out_rows
 from tests.pipeline.stages import NOW, staged_in
 from tests.reference import Settings
@@ -81,7 +81,7 @@ def test_a_row_has_the_same_columns_whether_its_event_was_built_or_not(tmp_path:
     table = pa.table({**columns, **{name: pa.array([text] * len(LINES)) for name, text in same.items()}})
     staged = staged_in(tmp_path / "run", table, Settings(started_at=NOW), slice_rows)
     assert staged.rejects == {"incomplete_event": 2, "invalid_amount": 1}
-    rows = {row["row"]: row for batch in left_out(tmp_path / "run") for row in batch.to_pylist()}
+    rows = {row["row"]: row for batch in read_excluded_rows(tmp_path / "run") for row in batch.to_pylist()}
     digest = hashlib.sha256(b"jane@example.com").hexdigest()
     for number, line in enumerate(LINES, 1):
         found = json.loads(rows[number]["columns"])

@@ -34,7 +34,7 @@ def left_out(read: pa.Table, template: DataTemplate, *, gather: bool) -> list[pa
     """What is left out of each part, in slices of seven rows."""
     transform = compiled(read, Settings(started_at=NOW), template)
     parts = hash_rows(read.to_batches(max_chunksize=5), transform, threads=2, slice_rows=7, gather=gather)
-    return [part.left_out for part in parts]
+    return [part.excluded for part in parts]
 
 
 PLAIN = DataTemplate("tiktok_events")
@@ -61,7 +61,7 @@ def test_rows_that_wait_are_not_lost_where_the_source_fails() -> None:
     parts: list[HashedRows] = []
     with pytest.raises(RuntimeError):
         parts.extend(hash_rows(failing(), transform, threads=1, slice_rows=7, gather=True))
-    rows = pa.concat_tables([part.left_out for part in parts])["row"].to_pylist()
+    rows = pa.concat_tables([part.excluded for part in parts])["row"].to_pylist()
     assert rows == sorted(rows)
     assert len(rows) == sum(sum(part.rejects.values()) + sum(part.skips.values()) for part in parts) > 7
 

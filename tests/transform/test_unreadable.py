@@ -102,9 +102,9 @@ def barred_events(table: pa.Table, transform: CompiledTransform) -> tuple[list[b
     """The keys of the events that are not sent and of all events, and what is kept of rejected rows."""
     parts = list(hash_rows(table.to_batches(), transform, threads=1))
     assert sum(part.read for part in parts) == table.num_rows
-    barred = [key for part in parts for key in part.barred.to_pylist()]
+    barred = [key for part in parts for key in part.blocked_keys.to_pylist()]
     events = [key for part in parts for one in part.events for key in one.table["key"].to_pylist()]
-    return barred, events, [text for part in parts for text in part.left_out["columns"].to_pylist()]
+    return barred, events, [text for part in parts for text in part.excluded["columns"].to_pylist()]
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -137,7 +137,7 @@ def test_the_limit_and_a_retry_find_rows_whatever_else_they_hold() -> None:
     batches = [first, *table.slice(1).to_batches()]
     found = [row for batch in first_events(batches, 1, transform) for row in batch["content_id"].to_pylist()]
     assert found == ["shoe", "sock", "belt"]
-    (left_out,) = [part.left_out for part in hash_rows(batches, transform, threads=1) if part.left_out.num_rows]
+    (left_out,) = [part.excluded for part in hash_rows(batches, transform, threads=1) if part.excluded.num_rows]
     chosen = RowChoice.like(left_out.to_batches()).among(table.to_batches(), transform)
     assert [row for batch in chosen for row in batch["content_id"].to_pylist()] == ["shoe", "sock", "belt"]
 
@@ -149,7 +149,7 @@ def test_the_limit_and_a_retry_pass_over_ids_that_cannot_be_read() -> None:
     assert found == ["shoe", "belt"]
     parts = list(hash_rows(table.to_batches(), transform, threads=1))
     assert sum(part.rejects.total() for part in parts) == 1
-    left_out = [batch for part in parts for batch in part.left_out.to_batches()]
+    left_out = [batch for part in parts for batch in part.excluded.to_batches()]
     chosen = RowChoice.like(left_out).among(table.to_batches(), transform)
     assert [row for batch in chosen for row in batch["content_id"].to_pylist()] == ["sock"]
 
@@ -166,5 +166,5 @@ def test_a_person_who_cannot_be_read_is_rejected_alone() -> None:
     )
     assert sum(part.read for part in parts) == 3
     assert [row for part in parts for row in part.members["row"].to_pylist()] == [1, 3]
-    assert [row for part in parts for row in part.left_out["row"].to_pylist()] == [2]
+    assert [row for part in parts for row in part.excluded["row"].to_pylist()] == [2]
     assert sum((part.rejects for part in parts), Counter()) == {"invalid_identity": 1}

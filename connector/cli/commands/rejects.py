@@ -36,7 +36,7 @@ def rejects(
     debug: DebugOption = False,
 ) -> None:
     """Write the rejected rows of a run, with their reasons and without identifiers."""
-    from connector.ledger.project_ledger import run_named
+    from connector.ledger.project_ledger import find_run
     from connector.reporting.rejects import write_rejects
 
     opened = open_project(project)
@@ -47,4 +47,4 @@ def rejects(
         check_output(output, opened, force=force)
         with output_file(output) as sink:
             rows = write_rejects(opened, run_id, sink, reason=reason, format_=format)
-        say(f"{rows:,} rows of run {run_id}, target {run_named(opened, run_id).target}, to {output}")
+        say(f"{rows:,} rows of run {run_id}, target {find_run(opened, run_id).target}, to {output}")

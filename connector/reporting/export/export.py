@@ -157,7 +157,7 @@ def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> di
 
 def _figures(ledger: Ledger, run_ids: Sequence[str]) -> dict[str, EventMetrics | None]:
     parts: dict[str, list[Mapping[str, Any]]] = {run_id: [] for run_id in run_ids}
-    for run_id, one in ledger.figures.of_several(run_ids):
+    for run_id, one in ledger.metrics.of_runs(run_ids):
         parts[run_id].append(one)
     return {run_id: sum_metrics(found) for run_id, found in parts.items()}
 

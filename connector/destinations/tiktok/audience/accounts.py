@@ -64,7 +64,7 @@ def businesses_left(
     keys, name = {copy.key for copy in copies}, destination.audience
     return [
         one
-        for one in ledger.members.known(project.target)
+        for one in ledger.members.audiences(project.target)
         if name is not None
         and one.api_url == destination.api_url
         and one.key not in keys

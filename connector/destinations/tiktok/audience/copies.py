@@ -47,7 +47,7 @@ def _kept_id(
     is_first, base = name == (destination.audience or ""), destination.audience or ""
     tried = ((name if is_first else copy_name(base, of), of) for of in ids)
     for one, of in tried if ledger else ():
-        if ledger and (kept := ledger.named.find(_place(destination, target, one, (of,)))):
+        if ledger and (kept := ledger.remote_ids.find(_place(destination, target, one, (of,)))):
             return one, kept.id
     return None
 
@@ -110,7 +110,7 @@ def _kept(
     if not audience.audience_id:
         raise ConfigurationError(f'TikTok created the audience "{copy.name}" but gave no id for it: look for it there.')
     if destination.api_url != SIMULATOR:
-        ledger.named.store(_place(destination, target, copy.name, copy.advertiser_ids), audience.audience_id)
+        ledger.remote_ids.store(_place(destination, target, copy.name, copy.advertiser_ids), audience.audience_id)
         name = copy.name or audience.name
         ledger.members.audience(Scope(target, destination.api_url), audience.audience_id, name, copy.advertiser_ids)
     return _copy(ledger, destination, target, audience, copy.advertiser_ids)
@@ -119,7 +119,7 @@ def _kept(
 def _copy(
     ledger: Ledger | None, destination: AudienceSettings, target: str, audience: Audience, ids: tuple[str, ...]
 ) -> Copy:
-    known = ledger.members.known(target) if ledger and audience.audience_id else []
+    known = ledger.members.audiences(target) if ledger and audience.audience_id else []
     same = (one.key for one in known if (one.api_url, one.audience_id) == (destination.api_url, audience.audience_id))
     return Copy(next(same, None), audience.audience_id, audience.name, ids)
 

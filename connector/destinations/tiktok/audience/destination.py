@@ -46,7 +46,7 @@ from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import ConfigurationError, Problem, ResumableError
 from connector.ledger.accounts import States
 from connector.ledger.ledger import Ledger
-from connector.ledger.project_ledger import known_ledger
+from connector.ledger.project_ledger import existing_ledger
 from connector.ledger.records import OpenBatch, RunRecord
 from connector.staging.sending import BatchCodec
 from connector.staging.staged import Staged
@@ -143,7 +143,7 @@ class TikTokAudience:
 
     def changes(self, project: Project) -> tuple[None, list[str]]:
         """See `Destination.changes`; TikTok is not asked."""
-        with known_ledger(project) as ledger:
+        with existing_ledger(project) as ledger:
             return None, changes_to_come(known_copies(ledger, self.settings, project.target))
 
     @contextmanager
@@ -290,7 +290,7 @@ class TikTokAudience:
     ) -> Preview:
         """See `Destination.preview`: the first people, whoever is in the audience."""
         copies = known_copies(ledger, self.settings, project.target)
-        return Preview([_body(self.settings, copies[0], first, rows)], first.left_out.slice(0, rows))
+        return Preview([_body(self.settings, copies[0], first, rows)], first.excluded.slice(0, rows))
 
 
 def _members(staged: Staged) -> StagedMembers:
@@ -316,7 +316,7 @@ def _worth_knowing(context: RunContext, targets: AudienceTargets, record: RunRec
     if changed and record.api_url != SIMULATOR:
         yield "TikTok shows what has changed in an audience within 10 hours, and its size after a day or two."
     keys = {copy.key for copy in targets.copies}
-    for audience in context.ledger.members.known(record.target):
+    for audience in context.ledger.members.audiences(record.target):
         size = sum(audience.members.values())
         if audience.key in keys and size < LEAST_USED:
             yield (

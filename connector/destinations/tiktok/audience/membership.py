@@ -129,7 +129,7 @@ def _fates(settled: AcknowledgedChange, count: int) -> npt.NDArray[np.uint8]:
     done = IN if settled.change.action is Action.ADD else OUT
     codes = {"delivered": done, "unknown": DOUBTFUL, "nothing": NOTHING}
     fates, first = np.zeros(count, np.uint8), settled.change.first_unit
-    for start, units, fate in settled.fates:
+    for start, units, fate in settled.outcomes:
         fates[max(start - first, 0) : max(start - first + units, 0)] = codes[fate]
     return fates
 

@@ -32,7 +32,7 @@ class ChangeCodec:
         audience, action = self._audiences.get(route.resource_id), route.operation.action
         if audience is None or action is Action.RESEND:
             return NO_RECEIPT
-        parts = ((first, events.slice(first, count)) for first, count in batch.gaps())
+        parts = ((first, events.slice(first, count)) for first, count in batch.pending_ranges())
         return Receipt(changes=[_change(audience, action, first, units) for first, units in parts])
 
     def members(self, events: pa.RecordBatch) -> int:

@@ -154,7 +154,7 @@ def stage_members(
         staging.put_units()
         staging.finish()
     finally:
-        staging.left_out.discard()
+        staging.excluded.discard()
     for folder in (directory, directory.parent, directory.parent.parent):
         sync(folder)
     return staging.staged
@@ -166,7 +166,7 @@ class _Staging:
     copies: Sequence[Copy]
     intent: Intent
     staged: StagedMembers
-    left_out: ExcludedRowWriter
+    excluded: ExcludedRowWriter
     identifiers: int = 0
     files: list[ChangeFile] = field(default_factory=list)
     flags_sum: int = 0
@@ -184,7 +184,7 @@ class _Staging:
                 self.staged.skips.update(part.skips)
                 self.staged.warnings.update(part.warnings)
                 self.staged.phones.update(part.phones)
-                self.left_out.add(part.left_out)
+                self.excluded.add(part.excluded)
                 self._share_out(part.members, shares)
                 for batch in part.members.combine_chunks().to_batches():
                     people.append(batch)
@@ -319,11 +319,11 @@ class _Staging:
         self.staged.skips[reason.value] += count
         same = [pa.repeat("skipped", count), pa.repeat(reason.value, count)]
         said = [pa.nulls(count, pa.int32()), pa.nulls(count, pa.string()), pa.repeat("{}", count)]
-        self.left_out.add(pa.table([rows, *same, *said], schema=EXCLUDED_ROW))
+        self.excluded.add(pa.table([rows, *same, *said], schema=EXCLUDED_ROW))
 
     def finish(self) -> None:
         """Numbers the batches: deletions last, so that no audience is ever smaller than it has to be."""
-        self.left_out.close()
+        self.excluded.close()
         staged = (
             (batch, members) for file in self.files for batch, members in zip(file.batches, file.members, strict=True)
         )

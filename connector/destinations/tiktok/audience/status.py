@@ -20,7 +20,7 @@ from connector.errors import (
     NotPermitted,
     UsageError,
 )
-from connector.ledger.project_ledger import known_ledger
+from connector.ledger.project_ledger import existing_ledger
 from connector.ledger.records import AccountState, AudienceRecord
 
 
@@ -58,8 +58,8 @@ class AudienceView:
 
 def known_audiences(project: Project) -> list[AudienceView]:
     """Every audience that runs under the project's target keep."""
-    with known_ledger(project) as ledger:
-        records = ledger.members.known(project.target) if ledger else []
+    with existing_ledger(project) as ledger:
+        records = ledger.members.audiences(project.target) if ledger else []
         return [AudienceView(one, accounts=ledger.accounts.states(one.key)) for one in records if ledger]
 
 

@@ -38,7 +38,7 @@ NO_ROWS = pa.ListArray.from_arrays(pa.array([0, 0], pa.int32()), pa.array([], pa
 
 def suppressed_by(ledger: Ledger) -> KeySet | None:
     """Those on the ledger's list; None where it is empty."""
-    digests = ledger.suppressed.digests()
+    digests = ledger.suppression.digests()
     return KeySet(digest_keys(_digests(digests))) if digests else None
 
 
@@ -69,7 +69,7 @@ def remove_from_audiences(project: Project, ledger: Ledger, digests: Sequence[st
 
     Gives for each what was done, or why not. Where TikTok could not be asked, a run that mirrors its query does it.
     """
-    for audience in ledger.members.known(project.target):
+    for audience in ledger.members.audiences(project.target):
         found = _found(ledger, audience, digests, sent=True)
         if not found:
             continue
@@ -170,13 +170,13 @@ def _split(part: HashedMembers, about: npt.NDArray[np.bool_]) -> HashedMembers:
     count = len(rows)
     same = [pa.repeat("skipped", count), pa.repeat(Skip.SUPPRESSED.value, count)]
     nothing = [pa.nulls(count, pa.int32()), pa.nulls(count, pa.string()), pa.repeat("{}", count)]
-    left_out = pa.concat_tables([part.left_out, pa.table([rows, *same, *nothing], schema=EXCLUDED_ROW)])
+    left_out = pa.concat_tables([part.excluded, pa.table([rows, *same, *nothing], schema=EXCLUDED_ROW)])
     kept = part.members.filter(pa.array(~about))
-    return replace(part, members=kept, left_out=left_out, skips=Counter({Skip.SUPPRESSED.value: count}))
+    return replace(part, members=kept, excluded=left_out, skips=Counter({Skip.SUPPRESSED.value: count}))
 
 
 def _skipped(stage: StageReader, batch: OpenBatch, suppressed: KeySet) -> Iterator[BatchSlice]:
-    staged = stage.events(batch.record.file, batch.record.place, batch.record.events)
+    staged = stage.events(batch.record.file, batch.record.position, batch.record.events)
     counts = pc.list_value_length(staged["digests"]).to_numpy()
     digests = digests_from(b"".join(staged["digests"].flatten().to_pylist()))
     about = np.zeros(staged.num_rows, np.bool_)

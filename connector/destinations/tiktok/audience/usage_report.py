@@ -53,7 +53,7 @@ def _lines(project: Project, ledger: Ledger, destination: AudienceSettings, firs
     begin = datetime(first.year, first.month, 1, tzinfo=UTC)
     end = begin + timedelta(days=monthrange(first.year, first.month)[1])
     delivered = ledger.members.delivered_between(destination.name, project.target, as_text(begin), as_text(end))
-    known = {one.audience_id: one for one in ledger.members.known(project.target)}
+    known = {one.audience_id: one for one in ledger.members.audiences(project.target)}
     contacts = destination.data_marketplace.reporting_contact_email if destination.data_marketplace else ()
     found = []
     for one in delivered:

@@ -29,7 +29,7 @@ from connector.destinations.tiktok.service import open_account, open_service
 from connector.destinations.tiktok.settings import EventsSettings
 from connector.destinations.tiktok.test_event import trial_batch
 from connector.errors import ConfigurationError
-from connector.ledger.project_ledger import known_ledger, ledger_of
+from connector.ledger.project_ledger import existing_ledger, ledger_of
 from connector.observer import Silent
 
 EVENT_NAME, WRITING = "event name", "writing"
@@ -85,7 +85,7 @@ def check_writing(project: Project, destination: EventsSettings, event_set_id: s
         answer = repeat(lambda: client.attempt(batch))
     if answer.verdict is Verdict.ACCEPTED:
         with ledger_of(project) as ledger:
-            ledger.named.store(proof_of(destination, project.target, route), route.resource_id)
+            ledger.remote_ids.store(proof_of(destination, project.target, route), route.resource_id)
         sentence = f"TikTok took one test event ({name}, code {code}); it shows under Test Events."
         return Check(WRITING, Outcome.PASSED, sentence)
     passing = answer.verdict in {Verdict.RETRY, Verdict.THROTTLED, Verdict.UNKNOWN}
@@ -129,7 +129,7 @@ def _event_set(
     except ConfigurationError as error:
         return Check(EVENT_SOURCE, Outcome.FAILED, " ".join(one.message for one in error.problems))
     found.append(here)
-    with known_ledger(project) as ledger:
+    with existing_ledger(project) as ledger:
         if ledger and destination.api_url != SIMULATOR:
             forget_what_is_gone(ledger, place_of(destination, project.target), here)
     if here.found:

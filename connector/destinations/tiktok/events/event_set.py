@@ -19,7 +19,7 @@ from connector.errors import (
     UsageError,
 )
 from connector.ledger.ledger import Ledger
-from connector.ledger.project_ledger import known_ledger
+from connector.ledger.project_ledger import existing_ledger
 from connector.ledger.records import RemoteId, RemoteKey
 
 KIND = "event_set"
@@ -43,17 +43,17 @@ def place_of(destination: EventsSettings, target: str) -> RemoteKey:
 
 def forget_what_is_gone(ledger: Ledger, place: RemoteKey, found: EventSetPlan) -> None:
     """An id that is kept, and is that of the event set no longer, is kept no more."""
-    known = ledger.named.find(place)
+    known = ledger.remote_ids.find(place)
     if known and (found.found is None or found.found.event_set_id != known.id):
-        ledger.named.delete(place)
+        ledger.remote_ids.delete(place)
 
 
 def kept_id(project: Project, destination: EventsSettings, ledger: Ledger | None = None) -> str | None:
     """The id of an event set that has only a name, where a run has found or created it; asks nobody."""
     if destination.event_source_id is not None or destination.event_set_name is None:
         return None
-    with known_ledger(project, ledger) as known:
-        found = known.named.find(place_of(destination, project.target)) if known else None
+    with existing_ledger(project, ledger) as known:
+        found = known.remote_ids.find(place_of(destination, project.target)) if known else None
     return found.id if found else None
 
 
@@ -64,7 +64,7 @@ def settle_event_set(at: RunContext, destination: EventsSettings, consent: Confi
     that of several, LockedError where another process is at it, and what `AccountClient` raises where an id is lacking.
     """
     place = place_of(destination, at.project.target)
-    if not is_wanted(destination) or _is_settled(at.ledger.named.find(place), destination):
+    if not is_wanted(destination) or _is_settled(at.ledger.remote_ids.find(place), destination):
         return
     with at.ledger.lock(at.project.state_directory, f"the event set {place.name}", place.target):
         try:
@@ -83,8 +83,8 @@ def intended_for(project: Project, destination: EventsSettings) -> EventSetPlan 
     """What a run would do first; None where nothing is left to be done. Changes nothing, raises as settling does."""
     if not is_wanted(destination):
         return None
-    with known_ledger(project) as ledger:
-        known = ledger.named.find(place_of(destination, project.target)) if ledger else None
+    with existing_ledger(project) as ledger:
+        known = ledger.remote_ids.find(place_of(destination, project.target)) if ledger else None
     if _is_settled(known, destination):
         return None
     with open_account(
@@ -114,7 +114,7 @@ def _settle(at: RunContext, destination: EventsSettings, place: RemoteKey, conse
         found = look_for(at.project, account, destination)
         consent.require(found.changes)
         event_set = found.carry_out(EventSources(account, destination.advertiser_id))
-    at.ledger.named.store(place, event_set.event_set_id, auto_tracking=event_set.auto_tracking)
+    at.ledger.remote_ids.store(place, event_set.event_set_id, auto_tracking=event_set.auto_tracking)
     if found.changes:
         at.observer.note(f"The offline event set {event_set} is ready.")
 

@@ -44,7 +44,7 @@ def proof_of(destination: EventsSettings, target: str, route: Route) -> RemoteKe
 def _is_proven(at: RunContext, destination: EventsSettings, route: Route) -> bool:
     if at.ledger.batches.ever_delivered(destination.name, at.scope(destination), route):
         return True
-    return at.ledger.named.find(proof_of(destination, at.project.target, route)) is not None
+    return at.ledger.remote_ids.find(proof_of(destination, at.project.target, route)) is not None
 
 
 def _check(at: RunContext, destination: EventsSettings, routes: list[Route]) -> None:

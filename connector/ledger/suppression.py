@@ -11,7 +11,7 @@ from connector.ledger.runs import as_text
 from connector.ledger.tables import receipts, suppressed
 
 
-class SuppressedPersons:
+class SuppressionList:
     """The table of suppressed digests. Each method is one transaction."""
 
     def __init__(self, database: Database) -> None:
