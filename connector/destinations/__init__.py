@@ -1,1 +1,1 @@
-"""Where events go: one package a service."""
+"""Implement destinations, with one package for each platform."""

@@ -1,4 +1,4 @@
-"""The outcome of checking a destination before anything is sent to it."""
+"""Hold the results of checking a destination before anything is sent to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was checked, and a sentence on what was found."""
+    """One check, and a sentence on its result."""
 
     name: str
     outcome: Outcome
     sentence: str
     about_token: bool = False
-    """The platform takes no such token."""
+    """True if the platform rejected the token."""
     code: int | None = None
 
 
@@ -31,4 +31,4 @@ class CheckedDestination:
 
     checks: Sequence[Check]
     changes: Sequence[str] = ()
-    """The changes at the platform that a run makes first."""
+    """Sentences on the changes that a run makes first at the platform."""

@@ -1,4 +1,4 @@
-"""Changes at TikTok that somebody has to agree to before they are made."""
+"""Ask for confirmation before something is changed at the platform."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from connector.errors import UsageError
 
 Ask = Callable[[str], bool | None]
-"""Asks a question that is answered with yes or no; None where nobody is there to be asked."""
+"""Asks a yes-or-no question; returns None if nobody is there to answer."""
 
 
 def nobody(_: str) -> None:
-    """Where there is no terminal."""
+    """Return None: there is no terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """Who may agree: whoever typed `--yes`, or whoever sits at the terminal."""
+    """Confirms changes by `--yes`, or by asking at the terminal."""
 
     yes: bool = False
     ask: Ask = nobody
 
     def require(self, changes: Sequence[str]) -> None:
-        """Returns once all changes, each one sentence, are agreed to. Raises UsageError where they are not."""
+        """Ask for confirmation of the changes, each one sentence. Raises UsageError unless all are confirmed."""
         if self.yes or not changes:
             return
-        said = " ".join(changes)
-        answer = self.ask(f"{said} Go on?")
+        sentences = " ".join(changes)
+        answer = self.ask(f"{sentences} Go on?")
         if answer is None:
-            raise UsageError(f"{said} Nothing was sent. To agree, run it once by hand with `--yes`.")
+            raise UsageError(f"{sentences} Nothing was sent. To agree, run it once by hand with `--yes`.")
         if not answer:
-            raise UsageError(f"{said} That was declined, and nothing was sent.")
+            raise UsageError(f"{sentences} That was declined, and nothing was sent.")

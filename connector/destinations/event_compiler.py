@@ -1,4 +1,4 @@
-"""A data template compiled for the columns of a result: rows in, hashed events out."""
+"""Compile a data template for the columns of a result, and turn rows into hashed events."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class EventCompiler:
         return f"{self.compiled.events_sql};\n\n{self.compiled.items_sql}"
 
     def first(self, batches: Iterable[pa.RecordBatch], limit: int, *, test: bool) -> Iterator[pa.RecordBatch]:
-        """Yield the first `limit` rows, and of line items all rows of the events that begin among them.
+        """Yield the first `limit` rows; with line items, also the other rows of the events that start among them.
 
-        An event of which fewer rows were sent would be worth less, for good. Test events count nowhere, and are cut.
+        An event of which some rows are missing would keep a wrong value. Test events count nowhere, and are cut.
         """
         if self.compiled.rules.line_items and not test:
             return first_events(batches, limit, self.compiled)

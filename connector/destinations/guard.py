@@ -1,13 +1,12 @@
-"""The last look at a body before it leaves: nothing in it may name a person.
+"""Check each request body before it is sent: nothing in it may identify a person.
 
-What the transform makes passes; this stands behind it. A hashed parameter has to hold 64 lower-case hex digits, or
-a list of such. Anywhere else nothing may be an e-mail address, whatever its encoding, or look like a phone number
-written as one: with a plus sign; or, where no ids, addresses of pages or words of browsers stand, with brackets or
-hyphens. A number in bare digits cannot be told from an id.
+This is a second line of defense behind the transform. A hashed parameter must hold 64 lower-case hex digits, or a list
+of such. No other value may be an e-mail address, in any encoding, or look like a phone number: with a plus sign, or,
+in values that are not ids, page addresses or user agents, with brackets or hyphens. Bare digits cannot be
+distinguished from an id.
 
-A body has some 500 kB. Digests are looked at by one search through all of it, and single bytes are looked for, each
-in one go: the more often Python's threads wait for one another, the longer it takes. Only a body in which something
-is found is taken apart.
+A body has some 500 kB. One regular expression searches all of it for digests, and single bytes are each searched in
+one call, because Python's threads wait for one another at every call. Only a body with a finding is parsed.
 """
 
 import json
@@ -52,7 +51,7 @@ _SUSPICIOUS = tuple(
         (b"#", ESCAPED.encode()),
     )
 )
-"""A byte, and the pattern that begins with it: possible parts of an address, or starts of a number, in any encoding."""
+"""First bytes and their patterns: possible parts of an address, or starts of a number, in any encoding."""
 _BESIDE = np.zeros(256, np.bool_)
 _BESIDE[list(b"0123456789+()")] = True
 _LEADS = np.zeros(256, np.bool_)
@@ -63,11 +62,11 @@ _NOWHERE = np.zeros(0, np.intp)
 _LAST, _BEFORE_LAST = b")]};", np.zeros(256, np.bool_)
 _BEFORE_LAST[list(b"tTsbkrlme ")] = True
 _HIDDEN = re.compile(rb"(?:[aA][tT] {0,2}[)\]}]|(?:commat|plus|lpar|lsqb|lbrack|lcub|lbrace|percnt|bsol|num);)\Z")
-"""The last bytes of an at sign in brackets and of HTML's names of signs."""
+"""The last bytes of an at sign in brackets, and of HTML's named characters."""
 _UNUSUAL = re.compile(UNUSUAL_IN_BYTES)
 _SPEAKING = re.compile(r"[A-Za-z_][\w.$-]{0,59}")
 PART = 1 << 18
-"""Bytes looked at in one go: what numpy then makes stays in the cache."""
+"""Bytes searched at once, so that numpy's temporary arrays stay in the cache."""
 
 Positions = npt.NDArray[np.intp]
 Bytes = npt.NDArray[np.uint8]
@@ -75,11 +74,11 @@ Mask = npt.NDArray[np.bool_]
 
 
 _IN_USER = r'user":\{(?:[^"}]|"(?:[^"\\]|\\.)*")*'
-"""From what begins an event's `user` up to a place in it. A pattern that begins with a letter skips most of a body."""
+"""Matches from the start of an event's `user` up to a place in it. Starting with a letter skips most of a body fast."""
 
 
 def _undigested(names: Iterable[str], before: str = "") -> pc.MatchSubstringOptions:
-    """Looks, after `before`, for one of these keys with anything but a digest, or a list of digests, after it."""
+    """Return a pattern that matches `before` and one of these keys with a value other than a digest or digests."""
     key, within = f'"(?:{"|".join(names)})":', r'(?:\[(?:"[0-9a-f]{64}",)*)?'
     wrong = r'(?:[^"\[]|"(?:[0-9a-f]{0,63}[^0-9a-f]|[0-9a-f]{64}[^"])|\[\[|\z)'
     return pc.MatchSubstringOptions(before + key + within + wrong)
@@ -90,20 +89,23 @@ _IN_EVENTS, _IN_MEMBERS = _undigested(_HASHED, _IN_USER), _undigested(["id"])
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """What keeps a body from leaving: the name of the parameter, what it holds, which event (from 0; None: unknown)."""
+    """The reason why a body must not be sent."""
 
     parameter: str
+    """The name of the parameter."""
     holds: str
+    """What it holds, such as an e-mail address."""
     event: int | None = None
+    """The index of the event; None: unknown."""
 
 
 def breach_of_events(body: bytes) -> Breach | None:
-    """What is wrong with the body of an `/event/track/` request, if anything."""
+    """Find a breach in the body of an `/event/track/` request."""
     return _breach(body, "data", _IN_EVENTS, lambda event: _wrong(event.get("user", {}), _HASHED))
 
 
 def breach_of_members(body: bytes) -> Breach | None:
-    """What is wrong with the body of a `/segment/mapping/` request; its `event` is the row of `batch_data`."""
+    """Find a breach in the body of a `/segment/mapping/` request; its `event` is the row of `batch_data`."""
     return _breach(
         body, "batch_data", _IN_MEMBERS, lambda row: next(filter(None, (_wrong(entry, ["id"]) for entry in row)), None)
     )
@@ -138,7 +140,7 @@ def _holds(body: bytes, pattern: pc.MatchSubstringOptions) -> bool:
 
 
 def _wrong(holder: dict[str, Any], names: Iterable[str]) -> str | None:
-    """The first of the names under which no digest stands."""
+    """Return the first of the names whose value is not a digest."""
     return next((name for name in names if name in holder and not _is_hashed(holder[name])), None)
 
 
@@ -147,8 +149,8 @@ def _is_hashed(value: object) -> bool:
     return bool(several) and all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in several)
 
 
-def withheld(breach: Breach, batch: Batch) -> str:
-    """Return why a batch was not sent, in a sentence for the user that holds no value."""
+def blocked_message(breach: Breach, batch: Batch) -> str:
+    """Return a message on a blocked batch, which contains no value of it."""
     rows = _rows(breach, batch)
     if batch.events == 1:
         of_result = f" ({rows})" if rows else ""
@@ -171,13 +173,13 @@ def _rows(breach: Breach, batch: Batch) -> str:
 
 
 def _numbered(breach: Breach, events: Iterable[Any]) -> Breach:
-    """The same with the number of the event that it is in."""
+    """Add the index of the event to a breach."""
     texts = (json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode() for one in events)
     return next((replace(found, event=n) for n, text in enumerate(texts) if (found := _plain(text))), breach)
 
 
 def _plain(body: bytes) -> Breach | None:
-    """The first place that looks like an address or a phone number."""
+    """Find the first text that looks like an address or a phone number."""
     for at in chain(_starts(_SUSPICIOUS, body), _escapes(body), _unusual(body), _hidden(body)):
         key, text = _key_before(body, at), _string_around(body, at)
         if text != (without_dialled if key in _LENIENT else anonymous)(text):
@@ -189,7 +191,7 @@ def _plain(body: bytes) -> Breach | None:
 
 
 def _is_spaced(body: bytes, at: int) -> bool:
-    """Tell whether a phone number begins there; what stands before it may be the digits of an escape."""
+    """Return whether a phone number starts there; digits of an escape may precede it."""
     if _SPACED.match(body, at):
         return True
     text = _string_around(body, at) if b"\\" in body[max(at - 6, 0) : at] else ""
@@ -216,7 +218,7 @@ def _is_escaped(body: bytes, at: int) -> bool:
 
 
 def _starts(patterns: Iterable[tuple[bytes, re.Pattern[bytes]]], body: bytes) -> Iterator[int]:
-    """Where one of them matches. Its first byte is looked for by itself: that is ten times as fast."""
+    """Yield the positions of matches. Searching for the first byte alone is ten times as fast."""
     for first, pattern in patterns:
         at = body.find(first)
         while at >= 0:
@@ -226,7 +228,7 @@ def _starts(patterns: Iterable[tuple[bytes, re.Pattern[bytes]]], body: bytes) ->
 
 
 def _escapes(body: bytes) -> Iterator[int]:
-    """Where an escape of JSON stands for an @ or a plus sign; most backslashes stand before a quotation mark."""
+    """Find JSON escapes of an at sign or a plus sign; most backslashes precede a quotation mark."""
     found = np.frombuffer(body, np.uint8)
     at = _where(found, lambda part: part == ord("\\"))
     after = found[np.minimum(at + 1, len(found) - 1)] if len(at) else found[:0]
@@ -235,9 +237,9 @@ def _escapes(body: bytes) -> Iterator[int]:
 
 
 def _hidden(body: bytes) -> Iterator[int]:
-    """Where an at sign is written in brackets, or a sign by its name in HTML."""
+    """Find at signs in brackets, and characters by their names in HTML."""
     found = np.frombuffer(body, np.uint8)
-    # Most bodies hold no more than one of them, in which one is looked for faster than all.
+    # Most bodies contain at most one of them, and one is found faster than all.
     ends = [one for one in _LAST if one in body]
     at = np.concatenate([_where(found, partial(np.equal, end)) for end in ends]) if ends else _NOWHERE
     likely = at[_BEFORE_LAST[found[at - 1]]].tolist()
@@ -245,7 +247,7 @@ def _hidden(body: bytes) -> Iterator[int]:
 
 
 def _unusual(body: bytes) -> Iterator[int]:
-    """Where a number may be written with characters beyond ASCII; most bodies hold none beside a digit."""
+    """Find numbers that may be written with characters beyond ASCII; most bodies have none beside a digit."""
     found = np.frombuffer(body, np.uint8)
     if body.isascii():
         return
@@ -256,7 +258,7 @@ def _unusual(body: bytes) -> Iterator[int]:
 
 
 def _spaced(body: bytes) -> Iterator[int]:
-    """Where a bracket stands before a digit, or digits between hyphens or full stops, as in 212-555-0142."""
+    """Find brackets before a digit, and digits between hyphens or full stops, as in 212-555-0142."""
     yield from _starts(_BRACKET, body)
     found = np.frombuffer(body, np.uint8)
     at = _where(found, _separated, reach=11)
@@ -269,7 +271,7 @@ def _separated(part: Bytes) -> Mask:
 
 
 def _where(found: Bytes, holds: Callable[[Bytes], Mask], reach: int = 0) -> Positions:
-    """Where something holds that is to be told from a byte and the `reach` bytes after it."""
+    """Return the positions at which a predicate holds that depends on a byte and the `reach` bytes after it."""
     parts = range(0, max(len(found) - reach, 0), PART)
     return np.concatenate([_NOWHERE, *(np.flatnonzero(holds(found[at : at + PART + reach])) + at for at in parts)])
 
@@ -279,7 +281,7 @@ def _is_digit(found: Bytes) -> Mask:
 
 
 def _key_before(body: bytes, at: int) -> bytes:
-    """The name of the value at a position. A text may begin with a colon, or hold an escaped mark before one."""
+    """Return the name of the value at a position. A text may start with a colon, or contain an escaped one."""
     end = body.rfind(b'":', 0, at)
     while end > 0 and not _ends_name(body, end):
         end = body.rfind(b'":', 0, end)
@@ -287,12 +289,12 @@ def _key_before(body: bytes, at: int) -> bytes:
 
 
 def _ends_name(body: bytes, end: int) -> bool:
-    """Tell whether the mark there ends the name of a member: it begins behind a brace or a comma."""
+    """Return whether the quotation mark there ends a member's name, which starts after a brace or a comma."""
     start = body.rfind(b'"', 0, end)
     return body[end - 1] != ord("\\") and body[max(start - 1, 0)] in b"{,"
 
 
 def _speaking(key: bytes) -> str:
-    """The name, unless it could itself be what nobody is to read."""
+    """Return the name, unless it could itself be personal data."""
     name = key.decode(errors="replace")
     return name if _SPEAKING.fullmatch(name) else _UNNAMED

@@ -1,4 +1,4 @@
-"""How patiently a destination is asked, by its settings."""
+"""Derive retry policies from the settings of a destination."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from connector.delivery.policy import RetryPolicy
 
 
 def retry_policy(settings: DestinationSettings) -> RetryPolicy:
-    """How patiently a batch is sent again, as the destination says."""
+    """Return the policy for batches, as the settings say."""
     retry = settings.retry
     return RetryPolicy(
         max_attempts=retry.max_attempts,
@@ -18,15 +18,16 @@ def retry_policy(settings: DestinationSettings) -> RetryPolicy:
 
 
 def brief_policy(settings: DestinationSettings, *, attempts: int, seconds: float) -> RetryPolicy:
-    """How patiently something is asked that somebody waits for, or that nothing depends on: never longer than a batch
-    is sent again, and not until a limit per minute or day is over.
+    """Return a policy for requests that a user waits for, or on which nothing depends.
+
+    It never retries longer than that for batches, and never waits for a limit per minute or day to end.
     """
-    patient = retry_policy(settings)
+    batch_policy = retry_policy(settings)
     return replace(
-        patient,
-        max_attempts=min(attempts, patient.max_attempts),
-        max_seconds=min(seconds, patient.max_seconds),
-        longest_wait=min(1.0, patient.longest_wait),
+        batch_policy,
+        max_attempts=min(attempts, batch_policy.max_attempts),
+        max_seconds=min(seconds, batch_policy.max_seconds),
+        longest_wait=min(1.0, batch_policy.longest_wait),
         max_throttled_seconds=seconds,
         max_window_seconds=0.0,
     )

@@ -10,9 +10,9 @@ from connector.destinations.base import Destination
 
 def destination_of(settings: DestinationSettings) -> Destination[Any]:
     """Return the implementation of a destination whose settings were loaded."""
-    found_type = destination_type(settings.type)
-    if found_type is None:
+    installed = destination_type(settings.type)
+    if installed is None:
         raise AssertionError("settings of a type that is not installed")
-    module, _, name = found_type.implementation.partition(":")
-    found: Destination[Any] = getattr(import_module(module), name)(settings)
-    return found
+    module, _, name = installed.implementation.partition(":")
+    destination: Destination[Any] = getattr(import_module(module), name)(settings)
+    return destination

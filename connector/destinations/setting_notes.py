@@ -1,4 +1,4 @@
-"""Sentences on settings and columns that are probably not meant: what all types of destinations share."""
+"""Write notes on settings and columns that are probably mistakes, for every type of destination."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ def unmapped_columns(
 ) -> list[str]:
     """Return a sentence on columns that would fill a parameter if the template extended the identity template.
 
-    Parameters that the destination does not use are not among them.
+    Parameters that the destination does not use are ignored.
     """
     if template.identity:
         return []

@@ -11,7 +11,7 @@ import yaml
 from pydantic import SecretStr
 
 from connector.config.credential import Credential
-from connector.destinations.tiktok.endpoint import kept_tokens
+from connector.destinations.tiktok.endpoint import refreshing_tokens
 from connector.destinations.tiktok.token_refresh import RefreshingTokens
 from connector.destinations.tiktok.token_store import TokenFile
 from connector.simulator.fault_files import parse
@@ -80,7 +80,7 @@ def credential(**given: str) -> Credential:
 def tokens_in(state: Path, url: str, given: Credential | None = None, **options: Any) -> RefreshingTokens:
     """The grant as one process has it."""
     given = given or credential()
-    tokens = kept_tokens(given, TokenFile(state, given, url), url)
+    tokens = refreshing_tokens(given, TokenFile(state, given, url), url)
     for name, value in options.items():
         setattr(tokens, f"_{name}", value)
     return tokens

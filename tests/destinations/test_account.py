@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.policy import RetryPolicy
 from connector.delivery.retry_loop import RetryLoop
-from connector.destinations.tiktok.account import AccountClient, made_id
+from connector.destinations.tiktok.account import AccountClient, created_id
 from connector.destinations.tiktok.tokens import FixedToken, Tokens
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ConnectorError, NotPermitted
 from connector.simulator.ad_accounts import ADVERTISER
@@ -146,9 +146,9 @@ def test_at_most_ten_calls_a_second_are_made_by_one_client() -> None:
 @pytest.mark.parametrize("created", [None, True, False, 1.5, "", "a b", [], {}, "x" * 81])
 def test_an_answer_without_an_id_is_refused(created: object) -> None:
     with pytest.raises(AccountRefused, match="has no audience_id, so it is unknown what was created"):
-        made_id({"audience_id": created}, "audience_id")
+        created_id({"audience_id": created}, "audience_id")
 
 
 @pytest.mark.parametrize("created", ["7654321098765432109", 7654321098765432109])
 def test_an_id_may_be_written_as_text_or_number(created: object) -> None:
-    assert made_id({"audience_id": created}, "audience_id") == "7654321098765432109"
+    assert created_id({"audience_id": created}, "audience_id") == "7654321098765432109"

@@ -30,7 +30,7 @@ from connector.destinations.tiktok.audiences import Audiences
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.event_sources import EventSources
 from connector.destinations.tiktok.oauth import App, OAuth
-from connector.destinations.tiktok.token_refresh import grown
+from connector.destinations.tiktok.token_refresh import merge_grant
 from connector.destinations.tiktok.token_store import Grant
 from connector.destinations.tiktok.tokens import FixedToken
 from connector.destinations.tiktok.transport import LARGEST_ANSWER, Reply, Transport
@@ -169,7 +169,7 @@ def ask_everything(status: int, body: bytes) -> None:
     oauth = OAuth(Played(status, body), App("1", SecretStr("s")))
     for ask in (oauth.exchange, oauth.refresh):
         try:
-            assert grown(Grant(), ask(SecretStr("c")), NOW).as_text().encode()
+            assert merge_grant(Grant(), ask(SecretStr("c")), NOW).as_text().encode()
         except ConnectorError as error:
             assert stored(error.message)
     try:
@@ -204,7 +204,7 @@ def test_a_lifetime_that_is_none_means_that_there_is_no_end(seconds: object) -> 
     data = {"access_token": "a", "expires_in": seconds, "refresh_token_expires_in": seconds}
     body = json.dumps({"code": 0, "data": data}).encode()
     granted = OAuth(Played(200, body), App("1", SecretStr("s"))).exchange(SecretStr("c"))
-    assert grown(Grant(), granted, NOW).expires_at is None
+    assert merge_grant(Grant(), granted, NOW).expires_at is None
 
 
 def drip(connection: socket.socket, head: bytes, piece: bytes, over: threading.Event) -> None:

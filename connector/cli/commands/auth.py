@@ -85,9 +85,9 @@ def status(
     debug: DebugOption = False,
 ) -> None:
     """Show the state of a credential: kind, source, last refresh, expiry. Shows no secret and does not ask TikTok."""
-    from connector.destinations.tiktok.credential_status import standing
+    from connector.destinations.tiktok.credential_status import credential_status
 
-    _tell(standing(_access(project, target, credential)), json_output)
+    _tell(credential_status(_access(project, target, credential)), json_output)
 
 
 @reported
@@ -142,28 +142,28 @@ def _tell_login(done: "Login", json_output: bool) -> None:
     listed = done.advertisers
     if json_output:
         ids = [{"advertiser_id": one.advertiser_id, "name": one.name} for one in listed] if listed is not None else None
-        out_json({**done.standing.as_json(), "advertisers": ids})
+        out_json({**done.status.as_json(), "advertisers": ids})
     else:
-        _tell(done.standing, json_output)
+        _tell(done.status, json_output)
         for line in table(("advertiser", one.advertiser_id, one.name) for one in listed or ()):
             out(line)
     if listed is None:
         say(f"The grant is stored. Its ad accounts could not be listed. {done.why_not}")
 
 
-def _tell(standing: "CredentialStatus", json_output: bool) -> None:
+def _tell(status: "CredentialStatus", json_output: bool) -> None:
     if json_output:
-        out_json(standing.as_json())
+        out_json(status.as_json())
         return
-    rows = [("credential", f"{standing.credential} (target {standing.target}, {standing.api_url})")]
-    rows.append(("kind", _KINDS[standing.kind]))
-    rows += [("from", standing.source)] if standing.source else []
+    rows = [("credential", f"{status.credential} (target {status.target}, {status.api_url})")]
+    rows.append(("kind", _KINDS[status.kind]))
+    rows += [("from", status.source)] if status.source else []
     times = {
-        "kept since": standing.kept_at,
-        "last refresh": standing.refreshed_at,
-        "expires": standing.expires_at,
-        "refresh token expires": standing.refresh_expires_at,
-        "refresh without an end": standing.unfinished_refresh,
+        "kept since": status.kept_at,
+        "last refresh": status.refreshed_at,
+        "expires": status.expires_at,
+        "refresh token expires": status.refresh_expires_at,
+        "refresh without an end": status.unfinished_refresh,
     }
     rows += [(name, f"{at:%Y-%m-%d %H:%M:%S} UTC") for name, at in times.items() if at]
     for line in table(rows):

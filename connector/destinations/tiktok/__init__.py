@@ -1,1 +1,1 @@
-"""TikTok: request bodies, one HTTP attempt, and what an answer means."""
+"""Send events and audience members to TikTok, and read its answers."""

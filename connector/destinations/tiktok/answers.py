@@ -1,4 +1,4 @@
-"""What TikTok's answer means: the body's `code` decides, whatever the HTTP status.
+"""Interpret TikTok's answers: the `code` in the body decides, whatever the HTTP status.
 
 `/event/track/` answers with real HTTP statuses, other endpoints with 200 for nearly everything; 401
 with code 40100 is throttling, not a bad token (agreed by several sources).
@@ -36,7 +36,7 @@ LARGEST_CODE = 2**31
 """TikTok's codes have five digits."""
 
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Half a pair of surrogates, control characters other than white space, and what turns the direction of a text."""
+"""Lone surrogates, control characters other than white space, and marks that change the direction of a text."""
 
 _PER_MINUTE = re.compile(r"\bQPM\b|\bminute", re.IGNORECASE)
 _PER_DAY = re.compile(r"\bQPD\b|\bdaily\b|\bday\b", re.IGNORECASE)
@@ -60,9 +60,9 @@ class Envelope:
 
 
 def read_envelope(body: bytes) -> Envelope | None:
-    """The envelope, or None where the body is none (HTML of a gateway, plain text, other JSON).
+    """Parse the envelope; return None for any other body (HTML of a gateway, plain text, other JSON).
 
-    Texts hold nothing that a ledger or a file could not store.
+    Characters that a ledger or a file cannot store are replaced.
     """
     try:
         parsed: Any = json.loads(body)
@@ -78,30 +78,30 @@ def read_envelope(body: bytes) -> Envelope | None:
 
 
 def _is_code(value: object) -> bool:
-    """Tell a return code from true and false, and from numbers that no ledger holds."""
+    """Return whether a value is a return code: an integer, not a boolean, that a ledger can store."""
     return type(value) is int and abs(value) < LARGEST_CODE
 
 
 def text_of(value: object) -> str:
-    """Return a text, or the digits of a number; of anything else, nothing."""
+    """Return a text as it is, an integer as digits, and anything else as an empty text."""
     return value if isinstance(value, str) else str(value) if type(value) is int else ""
 
 
 def _storable(value: Any) -> Any:
-    """Replace what no database stores and what steers a terminal, in every text. Raises RecursionError."""
+    """Replace characters that no database stores or that control a terminal, in every text. Raises RecursionError."""
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_storable(one) for one in value]
+        return [_storable(item) for item in value]
     if isinstance(value, dict):
-        return {_storable(key): _storable(one) for key, one in value.items()}
+        return {_storable(key): _storable(item) for key, item in value.items()}
     return value
 
 
 def rule_of(envelope: Envelope) -> Rule:
-    """The code's rule, unless the message tells more.
+    """Return the rule of the code, or a more specific one that the message implies.
 
-    Some implementers call 40100 an invalid token where the message says so; the official list does not.
+    Some vendors treat 40100 as an invalid token if the message says so; the official list does not.
     """
     message = envelope.message
     if envelope.code == 40100 and _EXPIRED_TOKEN.search(message):
@@ -130,12 +130,12 @@ def read_answer(
     envelope = read_envelope(body)
     if envelope is None:
         rule = rule_for_status(status)
-        said = f"HTTP {status}, {fault or NO_ANSWER}"
-        return Answer(rule.verdict, status, None, _sentence(rule, said), None, seconds)
+        quote = f"HTTP {status}, {fault or NO_ANSWER}"
+        return Answer(rule.verdict, status, None, _sentence(rule, quote), None, seconds)
     rule = rule_of(envelope)
-    said = redact(envelope.message, *secrets)
+    quote = redact(envelope.message, *secrets)
     wait = _window(envelope.message, now) or rule.wait if rule.verdict is Verdict.THROTTLED else None
-    message = _sentence(rule, f"{said or 'no message'} (code {envelope.code})") if rule.help else said
+    message = _sentence(rule, f"{quote or 'no message'} (code {envelope.code})") if rule.help else quote
     request_id = redact_id(envelope.request_id)
     return Answer(rule.verdict, status, envelope.code, message, request_id, seconds, wait)
 
@@ -155,25 +155,25 @@ def read_reply(
     )
 
 
-def calls_token_wrong(answer: Answer) -> bool:
-    """Whether TikTok calls the access token wrong or revoked, as it may an old one once a new one is there."""
+def rejects_token(answer: Answer) -> bool:
+    """Return whether TikTok calls the access token wrong or revoked, as it may an old one after a refresh."""
     return answer.verdict is Verdict.STOP and answer.code in {40100, 40105}
 
 
 def redact_id(request_id: str | None) -> str | None:
-    """A request id as TikTok makes them (letters, digits, hyphens), at most 80 characters."""
+    """Reduce a request id to the characters that TikTok uses (letters, digits, hyphens), at most 80."""
     return re.sub(r"[^\w-]", "", request_id[:LONGEST_READ])[:80] if request_id else None
 
 
 def _window(message: str, now: datetime) -> float | None:
-    """Seconds until the window that the message names is over; None where it names none."""
+    """Return the seconds until the limit that the message names ends; None if it names none."""
     if _PER_DAY.search(message):
         midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
         return (midnight - now).total_seconds()
     return MINUTE_PAUSE if _PER_MINUTE.search(message) else None
 
 
-def _sentence(rule: Rule, said: str) -> str:
+def _sentence(rule: Rule, quote: str) -> str:
     then = THEN_RESUME if rule.resumable else ""
-    text = f"{rule.help}{then} TikTok said: {said}" if rule.help else said
+    text = f"{rule.help}{then} TikTok said: {quote}" if rule.help else quote
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"

@@ -1,9 +1,9 @@
-"""The audiences of an ad account: found by name or id, created, and what TikTok tells of their size."""
+"""Find and create the audiences of an ad account, and read their sizes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from connector.destinations.tiktok.account import AccountClient, made_id
+from connector.destinations.tiktok.account import AccountClient, created_id
 
 LARGEST_PAGE = 100
 MOST_PAGES = 20
@@ -12,11 +12,12 @@ MOST_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """An audience as TikTok tells it; `size` is how many people it matched, a day or two ago, None: it does not say."""
+    """An audience at TikTok."""
 
     audience_id: str
     name: str
     size: int | None = None
+    """The number of people that TikTok matched a day or two ago; None: unknown."""
 
 
 class Audiences:
@@ -26,20 +27,20 @@ class Audiences:
         self._account, self._advertiser_id = account, advertiser_id
 
     def named(self, name: str) -> list[Audience]:
-        """Those of exactly this name; TikTok permits several."""
-        return [one for one in self._all() if one.name == name]
+        """Return the audiences with exactly this name; TikTok permits several."""
+        return [audience for audience in self._all() if audience.name == name]
 
     def with_id(self, audience_id: str) -> Audience | None:
-        """The one of this id, if it is the account's."""
+        """Return the audience with this id; None if the account has none."""
         parameters = {"advertiser_id": self._advertiser_id, "custom_audience_ids": [audience_id]}
         data = self._account.get("/dmp/custom_audience/list/", parameters)
-        return next((one for one in _audiences(data) if one.audience_id == audience_id), None)
+        return next((found for found in _audiences(data) if found.audience_id == audience_id), None)
 
     def create(self, name: str) -> Audience:
-        """A new one, which is empty. Not asked twice: TikTok would make two."""
+        """Create an empty audience. The call is never repeated, since TikTok would create two."""
         body = {"advertiser_id": self._advertiser_id, "action": "create", "custom_audience_name": name}
         data = self._account.post("/segment/audience/", body, once=True)
-        return Audience(made_id(data, "audience_id"), name)
+        return Audience(created_id(data, "audience_id"), name)
 
     def _all(self) -> Iterator[Audience]:
         for page in range(1, MOST_PAGES + 1):

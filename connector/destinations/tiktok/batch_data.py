@@ -1,7 +1,7 @@
-"""The rows of `batch_data` for the people of an audience, made for thousands at once.
+"""Build the rows of `batch_data` for thousands of people of an audience at once.
 
-A person is one row, with an entry for each type of identifier, `{}` where there is none; who has several of a type
-needs further rows. That several identifiers of one person belong on one row is inferred.
+A person is one row, with an entry for each type of identifier, `{}` if there is none. Several identifiers of one type
+need further rows. That the identifiers of one person belong on one row is inferred.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,55 +22,59 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Identifiers:
-    """Identifiers of one type: how many each person has, and all of them in order (shape (n, 32))."""
+    """Identifiers of one type."""
 
     counts: Counts
+    """The number of identifiers of each person."""
     digests: npt.NDArray[np.uint8]
+    """The digests of all persons in order; shape (n, 32)."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchData:
-    """`table` has the schema UNITS; `row_counts` is how many rows of `batch_data` each unit takes."""
+    """Units of an audience with their rows of `batch_data`."""
 
     table: pa.Table
+    """Schema UNITS."""
     row_counts: Counts
+    """The number of rows of `batch_data` of each unit."""
 
 
 def units(
     people: Mapping[str, Identifiers], rows: pa.ListArray, audience_id: str, id_types: Sequence[str] = ID_TYPES
 ) -> BatchData:
-    """A unit for each person that has an identifier, with entries for `id_types`. `rows` go with the persons.
+    """Build a unit for each person with an identifier, with an entry for each of `id_types`; `rows` has one per person.
 
-    The positions of `batch_data` are those of `id_types`, whatever a person lacks.
+    The positions of entries in `batch_data` are those of `id_types`, even if a person lacks identifiers.
     """
     counts = np.stack([people[name].counts for name in id_types])
     row_counts, present = counts.max(axis=0), np.flatnonzero(counts.sum(axis=0))
     starts = np.r_[0, np.cumsum(row_counts)]
     cells = [_cells(people[name], starts, audience_id) for name in id_types]
     lines = pc.binary_join_element_wise("[", pc.binary_join_element_wise(*cells, _COMMA), "]", _NOTHING)
-    kept = row_counts[present]
-    offsets = pa.array(np.r_[0, np.cumsum(kept)].astype(np.int32))
+    present_counts = row_counts[present]
+    offsets = pa.array(np.r_[0, np.cumsum(present_counts)].astype(np.int32))
     payload = pc.binary_join(pa.ListArray.from_arrays(offsets, lines), _COMMA)
     kinds, digests = _identifiers(people, id_types, present)
     columns = [rows.take(pa.array(present)), payload, kinds, digests]
-    return BatchData(pa.table(columns, schema=UNITS), kept)
+    return BatchData(pa.table(columns, schema=UNITS), present_counts)
 
 
 def hex_text(digests: npt.NDArray[np.uint8]) -> pa.Array:
-    """Each digest in lower-case hex."""
+    """Return each digest in lower-case hex."""
     count, digits = len(digests), np.ascontiguousarray(_HEX[digests])
     offsets = np.arange(0, 64 * (count + 1), 64, dtype=np.int32)
     return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(digits.tobytes()))
 
 
-def _cells(some: Identifiers, starts: Counts, audience_id: str) -> pa.Array:
-    """Of each row of `batch_data` the entry of one type."""
+def _cells(identifiers: Identifiers, starts: Counts, audience_id: str) -> pa.Array:
+    """Build the entry of one type for each row of `batch_data`."""
     place = np.full(starts[-1], -1, np.int64)
-    first = np.cumsum(some.counts) - some.counts
-    within = np.arange(len(some.digests)) - np.repeat(first, some.counts)
-    place[np.repeat(starts[:-1], some.counts) + within] = np.arange(len(some.digests))
+    first = np.cumsum(identifiers.counts) - identifiers.counts
+    within = np.arange(len(identifiers.digests)) - np.repeat(first, identifiers.counts)
+    place[np.repeat(starts[:-1], identifiers.counts) + within] = np.arange(len(identifiers.digests))
     entries = pc.binary_join_element_wise(
-        '{"id":"', hex_text(some.digests), f'","audience_ids":["{audience_id}"]}}', _NOTHING
+        '{"id":"', hex_text(identifiers.digests), f'","audience_ids":["{audience_id}"]}}', _NOTHING
     )
     return pc.fill_null(entries.take(pa.array(place, mask=place < 0)), _NONE)
 
@@ -78,7 +82,7 @@ def _cells(some: Identifiers, starts: Counts, audience_id: str) -> pa.Array:
 def _identifiers(
     people: Mapping[str, Identifiers], id_types: Sequence[str], present: Counts
 ) -> tuple[pa.ListArray, pa.ListArray]:
-    """Of each unit the types and the digests of its identifiers, in the order of `id_types`."""
+    """Return the types and the digests of the identifiers of each unit, in the order of `id_types`."""
     person = np.concatenate([np.repeat(np.arange(len(people[name].counts)), people[name].counts) for name in id_types])
     kind = np.concatenate([np.full(len(people[name].digests), ID_TYPES.index(name), np.uint8) for name in id_types])
     order = np.argsort(person, kind="stable")

@@ -1,4 +1,4 @@
-"""The body of one `/event/track/` request, built around events that are already JSON."""
+"""Build the body of an `/event/track/` request around events that are already JSON."""
 
 import json
 
@@ -6,9 +6,9 @@ from connector.delivery.batch import Batch
 
 
 def request_body(batch: Batch, test_event_code: str | None = None) -> bytes:
-    """The batch's events in their envelope; the payload is joined in, never encoded again.
+    """Return the batch's events in their envelope; the payload is inserted, never encoded again.
 
-    `test_event_code` stands at the root, beside `event_source` (TikTok's "verify setup" page; agreed
+    `test_event_code` is at the root, beside `event_source` (TikTok's "verify setup" page; agreed
     by several sources).
     """
     root = {"event_source": batch.route.resource_type, "event_source_id": batch.route.resource_id}

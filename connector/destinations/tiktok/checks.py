@@ -1,4 +1,4 @@
-"""Whether a destination can be written to, as far as TikTok says so to the token."""
+"""Check the token, the ad account and the event source of a destination, as far as TikTok tells the token."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -17,17 +17,17 @@ from connector.errors import AccountRefused, AccountUnreachable, AuthorisationEr
 _Found = TypeVar("_Found")
 
 SHOWN = 5
-"""How many event sources or ad accounts a sentence names."""
+"""The largest number of event sources or ad accounts that a sentence names."""
 
 ADVERTISER_CODES = frozenset({40300, 40301})
 
 TOKEN, ADVERTISER, EVENT_SOURCE = "token", "advertiser", "event source"
 
 
-def checked(name: str, look: Callable[[], Check]) -> Check:
-    """What `look` finds. A token that may not look, and trouble that passes, leave it open."""
+def run_check(name: str, check: Callable[[], Check]) -> Check:
+    """Run a check; a missing permission and a temporary failure make it inconclusive."""
     try:
-        return look()
+        return check()
     except AuthorisationError as error:
         return Check(name, Outcome.FAILED, error.message, about_token=True, code=error.code)
     except NotPermitted as error:
@@ -47,17 +47,17 @@ def checked(name: str, look: Callable[[], Check]) -> Check:
 
 
 def check_token(account: AccountClient) -> Check:
-    """Whether the token is alive: `/user/info/` asks for no scope (one good source)."""
+    """Check that the token is valid: `/user/info/` needs no scope (one good source)."""
 
-    def look() -> Check:
+    def check() -> Check:
         account.get("/user/info/", {})
         return Check(TOKEN, Outcome.PASSED, "TikTok takes the access token.")
 
-    return checked(TOKEN, look)
+    return run_check(TOKEN, check)
 
 
 def advertisers_of(account: AccountClient, app: App | None) -> list[Advertiser] | None:
-    """The ad accounts that the token may use; None where TikTok does not list them to it. Raises AuthorisationError."""
+    """List the ad accounts that the token may use; None if TikTok does not list them. Raises AuthorisationError."""
     if app is None:
         return None
     try:
@@ -71,11 +71,11 @@ def advertisers_of(account: AccountClient, app: App | None) -> list[Advertiser] 
 def check_listed(
     advertiser_id: str, listed: list[Advertiser], account: AccountClient, event_source_id: str | None
 ) -> Check:
-    """Whether the ad account is one of those that the token may use, and else what the id is instead."""
+    """Check that the token may use the ad account; if not, say what the id is instead."""
     for one in listed:
         if one.advertiser_id == advertiser_id:
             return Check(ADVERTISER, Outcome.PASSED, f"The token may use the ad account {advertiser_id} ({one.name}).")
-    may = _some(f"{one.advertiser_id} ({one.name})" for one in listed) or "none"
+    may = _listed(f"{one.advertiser_id} ({one.name})" for one in listed) or "none"
     instead = _instead(advertiser_id, listed, account, event_source_id)
     return Check(
         ADVERTISER, Outcome.FAILED, f"The token may not use an ad account {advertiser_id}.{instead} It may use {may}."
@@ -95,24 +95,24 @@ def _instead(advertiser_id: str, listed: list[Advertiser], account: AccountClien
 
 
 def check_audiences(account: AccountClient, advertiser_id: str) -> Check:
-    """Whether the token may read the audiences of an ad account."""
+    """Check that the token may read the audiences of an ad account."""
 
-    def look() -> Check:
+    def check() -> Check:
         account.get("/dmp/custom_audience/list/", {"advertiser_id": advertiser_id, "page_size": "1"})
         return Check(ADVERTISER, Outcome.PASSED, f"The token may read the audiences of the ad account {advertiser_id}.")
 
-    return checked(ADVERTISER, look)
+    return run_check(ADVERTISER, check)
 
 
 def check_event_source(account: AccountClient, advertiser_id: str, route: Route) -> Check:
-    """Whether the ad account has the event source, and whether it is of the kind that the events are for."""
+    """Check that the ad account has the event source, and that it is of the right kind."""
     sources = EventSources(account, advertiser_id)
-    look = _web if route.resource_type == "web" else _offline
-    return checked(EVENT_SOURCE, lambda: look(sources, advertiser_id, route.resource_id))
+    check = _web if route.resource_type == "web" else _offline
+    return run_check(EVENT_SOURCE, lambda: check(sources, advertiser_id, route.resource_id))
 
 
 def _web(sources: EventSources, advertiser_id: str, code: str) -> Check:
-    """A pixel's code begins with a letter (agreed by several sources), so digits alone are something else."""
+    """Check a pixel's code, which starts with a letter (agreed by several sources); digits alone are another id."""
     if code.isdecimal():
         return _failed(_what_digits_are(sources, advertiser_id, code))
     if there := sources.pixels(code=code):
@@ -144,16 +144,16 @@ def _offline(sources: EventSources, advertiser_id: str, event_set_id: str) -> Ch
     )
 
 
-def _if_possible(look: Callable[[], list[_Found]]) -> list[_Found]:
-    """What only makes a sentence better; a token need not have the scope for it."""
+def _if_possible(query: Callable[[], list[_Found]]) -> list[_Found]:
+    """Return the result of a query that only improves a sentence; nothing if the token lacks the scope for it."""
     try:
-        return look()
+        return query()
     except (AccountRefused, AccountUnreachable):
         return []
 
 
 def _none_such(advertiser_id: str, what: str, there: Iterable[str]) -> str:
-    has = _some(there) or "none"
+    has = _listed(there) or "none"
     return (
         f"The ad account {advertiser_id} has no {what}; it has {has}. Check `event_source_id` first, then "
         "`advertiser_id`."
@@ -164,10 +164,10 @@ def _failed(sentence: str) -> Check:
     return Check(EVENT_SOURCE, Outcome.FAILED, sentence)
 
 
-def _some(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
-    return ", ".join(every[:SHOWN]) + more
+def _listed(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return ", ".join(listed[:SHOWN]) + more
 
 
 def check_advertiser(
@@ -177,7 +177,7 @@ def check_advertiser(
     accepted: Check,
     source: str | None = None,
 ) -> Check:
-    """By the list of ad accounts, where the credential's app may have it; else by what TikTok said to another call."""
+    """Check the ad account by the list that the credential's app may read, else by the answer to another call."""
     listed = advertisers_of(account, app_of(settings.credential))
     if listed is not None:
         return check_listed(advertiser_id, listed, account, source)

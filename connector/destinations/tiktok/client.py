@@ -1,4 +1,4 @@
-"""One attempt at `/event/track/`, with whatever access token holds at the moment."""
+"""Send batches to `/event/track/`, one attempt at a time, with the current access token."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,22 +11,22 @@ from pydantic import SecretStr
 from connector.config.network import DIRECT, Network
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
-from connector.destinations.guard import breach_of_events, withheld
+from connector.destinations.guard import blocked_message, breach_of_events
 from connector.destinations.tiktok.answers import THEN_RESUME, read_reply
 from connector.destinations.tiktok.body import request_body
-from connector.destinations.tiktok.token_auth import Authorised
+from connector.destinations.tiktok.token_auth import TokenAuth
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
 
 EVENT_TRACK = "/open_api/v1.3/event/track/"
-"""Without the slash at the end TikTok's gateway answers 404 (agreed by several sources)."""
+"""Without the trailing slash, TikTok's gateway answers 404 (agreed by several sources)."""
 
 
 class EventsClient:
     """Keeps up to `connections` connections open; used from as many threads.
 
-    What is answered because of a dead token comes back as `AGAIN` where another token has taken its place,
-    so that the same batch leaves again with that.
+    If the token was invalid and has been replaced, the answer's verdict is `RETRY_NOW`, so that the same batch is sent
+    again with the new token.
     """
 
     def __init__(
@@ -41,23 +41,23 @@ class EventsClient:
         stop: Event | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._authorised = Authorised(tokens, then=THEN_RESUME)
+        self._auth = TokenAuth(tokens, then=THEN_RESUME)
         self._test_event_code = test_event_code
         self._now = now
-        # Threads that did this side by side would take twice the processor's time for it, waiting for one another.
+        # Threads that did this at once would wait for one another and take twice the CPU time.
         self._preparing = Lock()
         self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network, stop=stop)
 
     def attempt(self, batch: Batch) -> Answer:
-        """Send the batch once, unless it holds what may not leave. Raises for nothing that anybody answers."""
+        """Send the batch once, unless it contains personal data. No answer raises an error."""
         with self._preparing:
             body = request_body(batch, self._test_event_code)
             breach = breach_of_events(body)
         if breach:
-            return Answer(Verdict.BLOCKED, message=withheld(breach, batch))
-        return self._authorised.ask(lambda token: self._asked(body, token))
+            return Answer(Verdict.BLOCKED, message=blocked_message(breach, batch))
+        return self._auth.request(lambda token: self._send(body, token))
 
-    def _asked(self, body: bytes, token: SecretStr) -> Answer:
+    def _send(self, body: bytes, token: SecretStr) -> Answer:
         reply = self._transport.post(EVENT_TRACK, body, token)
         if not isinstance(reply, Reply):
             return reply.answer(THEN_RESUME)

@@ -1,8 +1,8 @@
-"""TikTok's return codes as data: what to do next, and the sentence that helps.
+"""Map TikTok's return codes to verdicts and advice.
 
-Source: TikTok's appendix of return codes and the official SDK's list (agreed or good); which of them
-may be tried again is TikTok's word for 40016, 40100, 40133, 40202 and the 5xxxx codes, inferred for
-the rest.
+Source: TikTok's appendix of return codes and the official SDK's list (agreed or good). Which of them
+can be retried is documented by TikTok for 40016, 40100, 40133, 40202 and the 5xxxx codes, and inferred for
+the others.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from connector.delivery.answer import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a return code asks for. `help` is what the user can do, `wait` seconds to leave TikTok alone.
-
-    `resumable`: once that is done, `connector resume` goes on with the run.
-    """
+    """The reaction to a return code."""
 
     verdict: Verdict
     help: str = ""
+    """What the user can do."""
     wait: float | None = None
+    """Seconds to pause all requests."""
     resumable: bool = False
+    """True if `connector resume` continues the run once the user has followed the advice."""
 
 
 ACCEPTED = Rule(Verdict.ACCEPTED)
@@ -41,7 +41,7 @@ _EVENT_SOURCE = (
 
 
 def _token(sentence: str, verdict: Verdict = Verdict.STOP) -> Rule:
-    """A code that is about the credential."""
+    """Return the rule of a code that is about the credential."""
     return Rule(verdict, sentence, resumable=True)
 
 
@@ -49,7 +49,7 @@ NO_PERMISSION = _token(
     "The token may not do this: it belongs to another account, or was granted without the permission. Whoever "
     f"authorises {_ROLE} {_AUTHORISE}"
 )
-"""40001 as the calls for tokens and accounts give it, where there is no event source."""
+"""40001 at endpoints for tokens and accounts, which have no event source."""
 WRONG_TOKEN = _token(f"The access token is wrong or was revoked. {_NEW_TOKEN}")
 WRONG_EVENT_SOURCE = Rule(
     Verdict.STOP,
@@ -66,7 +66,7 @@ CLOCK = Rule(
 
 RULES: dict[int, Rule] = {
     0: ACCEPTED,
-    # Some events were taken. Sent again alone they are recognised by their ids, so halving sorts them out.
+    # Some events were taken. TikTok recognizes them by their ids when they are sent again, so bisecting is safe.
     20001: REFUSED,
     40000: REFUSED,
     40001: _token(f"The token may not write to this event source. {_EVENT_SOURCE}"),
@@ -137,7 +137,7 @@ RULES: dict[int, Rule] = {
     51021: THROTTLED,
     61000: THROTTLED,
 }
-"""Codes of their own; 50xxx, 51xxx, 52xxx and 60xxx are TikTok's own troubles, to be tried again."""
+"""Rules of single codes; 50xxx, 51xxx, 52xxx and 60xxx are server errors, to be retried."""
 
 HTTP_RULES: dict[int, Rule] = {
     **dict.fromkeys(
@@ -159,12 +159,12 @@ HTTP_RULES: dict[int, Rule] = {
 
 
 def rule_for_code(code: int) -> Rule:
-    """What a return code asks for; unknown 4xxxx codes blame the request, all others TikTok."""
+    """Return the rule of a return code; unknown 4xxxx codes refuse the request, all others are server errors."""
     return RULES.get(code) or (REFUSED if 40_000 <= code < 50_000 else RETRY)
 
 
 def rule_for_status(status: int) -> Rule:
-    """What an answer without an envelope asks for. A 2xx that says nothing leaves the outcome unknown."""
+    """Return the rule of an answer without an envelope. A 2xx without one leaves the outcome unknown."""
     if 200 <= status < 300:
         return Rule(Verdict.UNKNOWN)
     if status >= 500:

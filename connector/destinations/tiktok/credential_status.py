@@ -1,4 +1,4 @@
-"""Credentials as they stand: what they are, where they come from, until when they hold."""
+"""Report the status of credentials: their kind, their source, and when they expire."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,14 +8,14 @@ from connector.config.addresses import TIKTOK
 from connector.config.credential import Credential
 from connector.config.network import DIRECT, Network
 from connector.config.project import Project
-from connector.destinations.tiktok.endpoint import app_of, as_written
+from connector.destinations.tiktok.endpoint import app_of, configured_grant
 from connector.destinations.tiktok.token_store import Grant, TokenFile
 from connector.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A credential, and where its grant counts."""
+    """A credential, and the target and address for which its grant is valid."""
 
     credential: Credential
     target: str
@@ -26,31 +26,30 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class CredentialStatus:
-    """What is known of a credential; no secret, not even a part of one. Times are in UTC.
-
-    `kind` is `long_term` (nothing refreshes it), `refreshed` or `none`; `source` is `project file`, `login`, `refresh`
-    or None. `unfinished_refresh` is when a refresh began of which nobody heard how it ended.
-    """
+    """The status of a credential, without any part of a secret. Times are in UTC."""
 
     credential: str
     target: str
     api_url: str
     kind: str
+    """`long_term` (never refreshed), `refreshed` or `none`."""
     source: str | None
+    """`project file`, `login`, `refresh` or None."""
     kept_at: datetime | None
     expires_at: datetime | None
     refreshed_at: datetime | None
     refresh_expires_at: datetime | None
     unfinished_refresh: datetime | None
+    """The start of a refresh whose result was never recorded."""
 
     def as_json(self) -> dict[str, Any]:
-        """The names in their order; times as ISO 8601."""
-        found = {name: getattr(self, name) for name in self.__slots__}
-        return {name: one.isoformat() if isinstance(one, datetime) else one for name, one in found.items()}
+        """Return the fields in order, times as ISO 8601."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def access_of(project: Project, name: str) -> Access:
-    """The credential under the project's target. Raises ConfigurationError; UsageError for several addresses."""
+    """Return the credential under the project's target. Raises ConfigurationError; UsageError for several addresses."""
     credential, urls = project.credential(name), project.api_urls(name) or (TIKTOK,)
     if len(urls) > 1:
         raise UsageError(
@@ -67,32 +66,32 @@ def access_of(project: Project, name: str) -> Access:
     return Access(credential, project.target, urls[0], file, networks[0])
 
 
-def standing(access: Access) -> CredentialStatus:
-    """How a credential stands, as far as this machine knows. Raises AuthorisationError for an unreadable file."""
-    credential, kept = access.credential, access.file.read() if app_of(access.credential) else None
-    written = as_written(credential)
-    now = kept or written
+def credential_status(access: Access) -> CredentialStatus:
+    """Return the status of a credential on this machine. Raises AuthorisationError for an unreadable token file."""
+    credential, stored = access.credential, access.file.read() if app_of(access.credential) else None
+    configured = configured_grant(credential)
+    grant = stored or configured
     return CredentialStatus(
         credential=credential.name,
         target=access.target,
         api_url=access.api_url,
-        kind=_kind(now, refreshable=app_of(credential) is not None),
-        source=_source(kept, written),
-        kept_at=now.kept_at,
-        expires_at=now.expires_at,
-        refreshed_at=now.refreshed_at,
-        refresh_expires_at=now.refresh_expires_at,
-        unfinished_refresh=now.begun_at,
+        kind=_kind(grant, refreshable=app_of(credential) is not None),
+        source=_source(stored, configured),
+        kept_at=grant.kept_at,
+        expires_at=grant.expires_at,
+        refreshed_at=grant.refreshed_at,
+        refresh_expires_at=grant.refresh_expires_at,
+        unfinished_refresh=grant.begun_at,
     )
 
 
-def _kind(kept: Grant, *, refreshable: bool) -> str:
-    if kept.refresh_token and refreshable:
+def _kind(grant: Grant, *, refreshable: bool) -> str:
+    if grant.refresh_token and refreshable:
         return "refreshed"
-    return "long_term" if kept.access_token else "none"
+    return "long_term" if grant.access_token else "none"
 
 
-def _source(kept: Grant | None, written: Grant) -> str | None:
-    if kept and kept.kept_at:
-        return "refresh" if kept.refreshed_at else "login"
-    return "project file" if written.access_token or written.refresh_token else None
+def _source(stored: Grant | None, configured: Grant) -> str | None:
+    if stored and stored.kept_at:
+        return "refresh" if stored.refreshed_at else "login"
+    return "project file" if configured.access_token or configured.refresh_token else None

@@ -1,4 +1,4 @@
-"""One deadline for all that an attempt waits for: connecting, sending, and every byte of the answer."""
+"""Apply one deadline to a whole attempt: connecting, sending, and every byte of the answer."""
 
 import socket
 import threading
@@ -9,14 +9,14 @@ from ssl import SSLContext
 import httpcore
 
 SECONDS_AFTER_STOP = 3.0
-"""For an answer that is under way when the user asks to stop. What was sent without one is sent again later."""
+"""Time left for a pending answer once the user asks to stop. A request without an answer is sent again later."""
 LONGEST_WAIT = 0.2
 """Seconds after which a waiting attempt checks whether to stop."""
 _NESTED_WRITE = 1 << 14
 
 
 class Deadline(threading.local):
-    """When the attempt of this thread has to end; each thread has its own."""
+    """The end of the attempt of this thread; each thread has its own."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -24,11 +24,11 @@ class Deadline(threading.local):
         self._is_stopping = False
 
     def begin(self, seconds: float) -> None:
-        """Begin an attempt that may take this long."""
+        """Start an attempt that may take this many seconds."""
         self._until, self._is_stopping = time.monotonic() + seconds, False
 
     def wait(self, exceeded: type[Exception], longest: float = LONGEST_WAIT) -> float:
-        """Return for how long to wait next, at most `longest` seconds; raise `exceeded` when the time is over."""
+        """Return the seconds to wait next, at most `longest`; raise `exceeded` after the deadline."""
         now = time.monotonic()
         if self._stop.is_set() and not self._is_stopping:
             self._until, self._is_stopping = min(self._until, now + SECONDS_AFTER_STOP), True
@@ -38,7 +38,7 @@ class Deadline(threading.local):
 
 
 class Backend(httpcore.NetworkBackend):
-    """Open connections that keep to the deadline of the thread that uses them."""
+    """Opens connections that obey the deadline of the thread that uses them."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
@@ -74,7 +74,7 @@ def _addresses(host: str, port: int) -> list[str]:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection; `timeout` of its methods does not count, since it would be that of each piece."""
+    """A connection that ignores the `timeout` of its methods, which would apply to each piece."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline, *, is_nested: bool = False) -> None:
         self._stream, self._deadline, self._is_nested = stream, deadline, is_nested
@@ -96,7 +96,7 @@ class _Stream(httpcore.NetworkStream):
             left = left[self._sent(left) :]
 
     def _sent(self, data: memoryview) -> int:
-        """Send some of the data; return how many bytes, 0 where none could be sent for now."""
+        """Send some of the data; return the number of bytes, 0 if none could be sent yet."""
         if self._is_nested:
             piece = bytes(data[:_NESTED_WRITE])
             self._stream.write(piece, self._deadline.wait(httpcore.WriteTimeout, float("inf")))
@@ -116,11 +116,11 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """Encrypt the connection; where it is encrypted already, as to a proxy, within that."""
+        """Encrypt the connection, or nest the encryption if it is encrypted already, as to a proxy."""
         wait = self._deadline.wait(httpcore.ConnectTimeout, timeout or LONGEST_WAIT)
         is_nested = self._stream.get_extra_info("ssl_object") is not None
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, wait), self._deadline, is_nested=is_nested)
 
     def get_extra_info(self, info: str) -> object:
-        """Return what the connection underneath says."""
+        """Return information on the underlying connection."""
         return self._stream.get_extra_info(info)

@@ -1,8 +1,8 @@
-"""How long TikTok takes to show what it was sent."""
+"""State how long TikTok takes to show events."""
 
 EVENTS_SHOW_WITHIN = 24
-"""Hours from the last request until events are to be seen in TikTok's Events Manager.
+"""Hours from the last request until TikTok's Events Manager shows the events.
 
-Source: two vendors' pages on offline events, which agree. TikTok's own pages say nothing of it; of web events no page
-does, and they are taken to be no slower.
+Source: two vendors' pages on offline events, which agree. TikTok's own pages do not mention it; on web events no page
+does, and they are assumed to be no slower.
 """

@@ -1,4 +1,4 @@
-"""From the settings of a destination and its credential to what is ready to use."""
+"""Build clients and tokens from the settings of a destination and its credential."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from connector.config.credential import Credential
 from connector.config.network import DIRECT, Network
 from connector.destinations.tiktok.client import EventsClient
-from connector.destinations.tiktok.oauth import REFRESH_PATH, App, Granted, OAuth
+from connector.destinations.tiktok.oauth import REFRESH_PATH, App, OAuth, TokenResponse
 from connector.destinations.tiktok.token_refresh import RefreshingTokens
 from connector.destinations.tiktok.token_store import Grant, TokenFile
 from connector.destinations.tiktok.tokens import FixedToken, Tokens, sendable_token
@@ -18,10 +18,10 @@ from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Transport
 from connector.errors import ConfigurationError
 
 SIMULATOR = "simulator"
-"""The `api_url` that stands for the local simulator."""
+"""The `api_url` of the local simulator."""
 
 SIMULATOR_TOKEN = SecretStr("simulator")
-"""What a credential without a token shows to the simulator, which takes any."""
+"""The token for the simulator, which takes any, of a credential without one."""
 
 
 def connect(
@@ -35,9 +35,9 @@ def connect(
     network: Network = DIRECT,
     stop: Event | None = None,
 ) -> EventsClient:
-    """A client for a destination; opens no connection yet.
+    """Return a client for a destination; it opens no connection yet.
 
-    `simulator_url` is where the simulator listens, for the `api_url` `simulator`.
+    `simulator_url` is the address of the running simulator, for the `api_url` `simulator`.
     """
     url = simulator_url if api_url == SIMULATOR and simulator_url else api_url
     return EventsClient(
@@ -59,14 +59,14 @@ def tokens_of(
     simulator_url: str | None = None,
     network: Network = DIRECT,
 ) -> Tokens:
-    """The access token of a credential as it is written, or the grant that is kept and refreshed.
+    """Return the configured access token of a credential, or its stored grant, which is refreshed.
 
-    Raises ConfigurationError where there is none, or one that cannot be sent; AuthorisationError for a file of
-    tokens that cannot be read.
+    Raises ConfigurationError if there is no token or it cannot be sent; AuthorisationError for an unreadable token
+    file.
     """
     file = TokenFile(state_directory, credential, api_url)
     if app_of(credential) and (file.path.exists() or credential.refresh_token):
-        return kept_tokens(credential, file, simulator_url or api_url, network)
+        return refreshing_tokens(credential, file, simulator_url or api_url, network)
     token = credential.access_token or (SIMULATOR_TOKEN if api_url == SIMULATOR else None)
     if token is None:
         raise ConfigurationError(
@@ -76,25 +76,25 @@ def tokens_of(
     return FixedToken(token)
 
 
-def kept_tokens(credential: Credential, file: TokenFile, url: str, network: Network = DIRECT) -> RefreshingTokens:
-    """The grant of a credential that has an app; refreshed at `url`."""
+def refreshing_tokens(credential: Credential, file: TokenFile, url: str, network: Network = DIRECT) -> RefreshingTokens:
+    """Return the tokens of a credential with an app, refreshed at `url`."""
 
-    def refresh(refresh_token: SecretStr) -> Granted:
-        with asking(credential, url, network) as oauth:
+    def refresh(refresh_token: SecretStr) -> TokenResponse:
+        with open_oauth(credential, url, network) as oauth:
             return oauth.refresh(refresh_token)
 
-    return RefreshingTokens(as_written(credential), file, refresh)
+    return RefreshingTokens(configured_grant(credential), file, refresh)
 
 
-def as_written(credential: Credential) -> Grant:
-    """The grant as the project file has it. Raises ConfigurationError for a token that no header can hold."""
+def configured_grant(credential: Credential) -> Grant:
+    """Return the grant in the project file. Raises ConfigurationError for a token that no header can hold."""
     token = credential.access_token
     return Grant(access_token=sendable_token(token) if token else None, refresh_token=credential.refresh_token)
 
 
 @contextmanager
-def asking(credential: Credential, url: str, network: Network = DIRECT) -> Iterator[OAuth]:
-    """The calls for tokens, with a connection of their own. Raises ConfigurationError without an app."""
+def open_oauth(credential: Credential, url: str, network: Network = DIRECT) -> Iterator[OAuth]:
+    """Open a connection for the calls for tokens. Raises ConfigurationError without an app."""
     app = app_of(credential)
     if app is None:
         raise ConfigurationError(f"The credential {credential.name} needs app_id and app_secret for this.")
@@ -106,7 +106,7 @@ def asking(credential: Credential, url: str, network: Network = DIRECT) -> Itera
 
 
 def app_of(credential: Credential) -> App | None:
-    """The app whose grants a credential uses, if it names one."""
+    """Return the app that a credential names; None if it names none."""
     if credential.app_id is None or credential.app_secret is None:
         return None
     return App(credential.app_id, credential.app_secret, credential.refresh_path or REFRESH_PATH)

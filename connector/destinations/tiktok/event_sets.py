@@ -1,4 +1,4 @@
-"""What has to change in an ad account so that a destination's offline event set is as it is written."""
+"""Plan the changes that make an offline event set match the settings of a destination."""
 
 from dataclasses import dataclass, replace
 
@@ -9,70 +9,73 @@ from connector.errors import AccountRefused, ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class EventSetSpec:
-    """The event set as the project file has it: an id or a name, or both; `auto_tracking` None: as it is."""
+    """The event set in the project file: an id or a name, or both."""
 
     event_set_id: str | None
     name: str | None
     auto_tracking: bool | None
+    """None: leave it as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventSetPlan:
-    """What was found (None: nothing), and what would be changed: `creates` it, or `switches` its auto_tracking."""
+    """The event set at TikTok, and the changes that make it match the settings."""
 
-    wanted: EventSetSpec
+    spec: EventSetSpec
     found: EventSet | None
+    """None: it has to be created."""
     switches: bool
+    """True if its auto_tracking has to change."""
 
     @property
     def changes(self) -> list[str]:
-        """A sentence for each change, as it is shown before it is made."""
-        on = "on" if self.wanted.auto_tracking else "off"
+        """A sentence for each change, to be shown before it is made."""
+        on = "on" if self.spec.auto_tracking else "off"
         if self.found is None:
-            return [f'A run creates the offline event set "{self.wanted.name}", with auto_tracking {on}.']
+            return [f'A run creates the offline event set "{self.spec.name}", with auto_tracking {on}.']
         return [f"A run switches auto_tracking of the offline event set {self.found} {on}."] if self.switches else []
 
-    def carry_out(self, sources: EventSources) -> EventSet:
-        """Makes the changes, and gives the event set. Raises what `AccountClient` raises."""
-        tracks = bool(self.wanted.auto_tracking)
+    def apply(self, sources: EventSources) -> EventSet:
+        """Make the changes, and return the event set. Raises as `AccountClient` does."""
+        tracks = bool(self.spec.auto_tracking)
         if self.found is None:
-            return sources.create(self.wanted.name or "", auto_tracking=tracks)
+            return sources.create(self.spec.name or "", auto_tracking=tracks)
         if not self.switches:
             return self.found
         sources.switch(self.found.event_set_id, auto_tracking=tracks)
         return replace(self.found, auto_tracking=tracks)
 
 
-def intended(sources: EventSources, wanted: EventSetSpec) -> EventSetPlan:
-    """Looks for the event set and changes nothing.
+def plan_event_set(sources: EventSources, spec: EventSetSpec) -> EventSetPlan:
+    """Find the event set and plan its changes; change nothing.
 
-    Raises ConfigurationError where the id belongs to another name, or the name to several; AccountRefused where the id
-    is none of the account's.
+    Raises ConfigurationError if the id has another name, or several event sets have the name; AccountRefused if the
+    account has no event set with the id.
     """
-    found = _by_id(sources, wanted.event_set_id, wanted.name) if wanted.event_set_id else _by_name(sources, wanted.name)
-    differs = found is not None and wanted.auto_tracking not in {None, found.auto_tracking}
-    return EventSetPlan(wanted, found, differs)
+    found = _by_id(sources, spec.event_set_id, spec.name) if spec.event_set_id else _by_name(sources, spec.name)
+    differs = found is not None and spec.auto_tracking not in {None, found.auto_tracking}
+    return EventSetPlan(spec, found, differs)
 
 
 def _by_id(sources: EventSources, event_set_id: str, name: str | None) -> EventSet:
-    there = sources.event_sets(event_set_id=event_set_id)
-    if not there:
+    matches = sources.event_sets(event_set_id=event_set_id)
+    if not matches:
         raise AccountRefused(f"The ad account has no offline event set {event_set_id}. Check `event_source_id`.")
-    if name in {None, there[0].name}:
-        return there[0]
+    if name in {None, matches[0].name}:
+        return matches[0]
     others = [one.event_set_id for one in sources.event_sets(name=name)]
     meant = f'"{name}" is {" and ".join(others)}' if others else f'there is none that is called "{name}"'
     raise ConfigurationError(
-        f'The offline event set {event_set_id} is called "{redact(there[0].name)}", and {meant}. Make '
+        f'The offline event set {event_set_id} is called "{redact(matches[0].name)}", and {meant}. Make '
         "`event_source_id` and `event_set_name` fit, or leave one of them out."
     )
 
 
 def _by_name(sources: EventSources, name: str | None) -> EventSet | None:
-    there = sources.event_sets(name=name)
-    if len(there) > 1:
+    matches = sources.event_sets(name=name)
+    if len(matches) > 1:
         raise ConfigurationError(
-            f'The ad account has {len(there)} offline event sets that are called "{name}": '
-            f"{', '.join(one.event_set_id for one in there)}. Write the id of yours as `event_source_id`."
+            f'The ad account has {len(matches)} offline event sets that are called "{name}": '
+            f"{', '.join(one.event_set_id for one in matches)}. Write the id of yours as `event_source_id`."
         )
-    return there[0] if there else None
+    return matches[0] if matches else None

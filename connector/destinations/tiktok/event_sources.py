@@ -1,10 +1,10 @@
-"""The pixels and offline event sets of an ad account (agreed by several sources)."""
+"""List, create and change the pixels and offline event sets of an ad account (agreed by several sources)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector.destinations.tiktok.account import AccountClient, Value, made_id
+from connector.destinations.tiktok.account import AccountClient, Value, created_id
 from connector.destinations.tiktok.redact import redact
 from connector.errors import AccountRefused, AccountUnreachable
 
@@ -13,7 +13,7 @@ LONGEST_PIXEL_PAGE = "20"
 
 @dataclass(frozen=True, slots=True)
 class Pixel:
-    """A pixel; events go to its code, not to its number."""
+    """A pixel; events are sent to its code, not to its number."""
 
     code: str
     pixel_id: str
@@ -36,14 +36,14 @@ class EventSet:
 
 
 class EventSources:
-    """What one ad account has. Every call raises what `AccountClient` raises."""
+    """The event sources of one ad account. Every call raises as `AccountClient` does."""
 
     def __init__(self, account: AccountClient, advertiser_id: str) -> None:
         self.advertiser_id = advertiser_id
         self._account, self._advertiser = account, {"advertiser_id": advertiser_id}
 
     def pixels(self, **filters: str) -> list[Pixel]:
-        """The first pixels with this `code` or `pixel_id`; without either, of all."""
+        """Return the first pixels with this `code` or `pixel_id`; without either, the first of all."""
         asked = {**self._advertiser, "page_size": LONGEST_PIXEL_PAGE, **filters}
         listed = _listed(self._account.get("/pixel/list/", asked), "pixels")
         found = [
@@ -53,7 +53,7 @@ class EventSources:
         return [one for one in found if all(value in {None, getattr(one, key)} for key, value in wanted.items())]
 
     def event_sets(self, *, event_set_id: str | None = None, name: str | None = None) -> list[EventSet]:
-        """The event sets with this id, or of exactly this name; without either, all."""
+        """Return the event sets with this id or exactly this name; without either, all."""
         asked: dict[str, Value] = dict(self._advertiser)
         if event_set_id is not None:
             asked["event_set_ids"] = [event_set_id]
@@ -64,8 +64,8 @@ class EventSources:
         return [one for one in found if name in {None, one.name} and event_set_id in {None, one.event_set_id}]
 
     def create(self, name: str, *, auto_tracking: bool) -> EventSet:
-        """A new event set. Where the answer was lost, the one of this name that is there then."""
-        # The official SDK requires a description, other sources do not: one that is not empty suits both.
+        """Create an event set. If the answer is lost, return the one with this name, if there is exactly one."""
+        # The official SDK requires a description, other sources do not.
         given = {"name": name, "description": f"{name}, sent by connector", "auto_tracking": auto_tracking}
         try:
             created = self._account.post("/offline/create/", {**self._advertiser, **given}, once=True)
@@ -74,10 +74,10 @@ class EventSources:
             if len(there) != 1:
                 raise
             return there[0]
-        return EventSet(made_id(created, "event_set_id"), name, auto_tracking)
+        return EventSet(created_id(created, "event_set_id"), name, auto_tracking)
 
     def switch(self, event_set_id: str, *, auto_tracking: bool) -> None:
-        """Switches auto_tracking of an event set on or off."""
+        """Turn auto_tracking of an event set on or off."""
         self._account.post(
             "/offline/update/", {**self._advertiser, "event_set_id": event_set_id, "auto_tracking": auto_tracking}
         )
@@ -88,7 +88,7 @@ def _event_set(one: Mapping[str, Any]) -> EventSet:
 
 
 def _listed(data: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """What is null is an empty list. An answer without the list says nothing, least of all that there is nothing."""
+    """Return a list of an answer; null is an empty list. Raises AccountRefused if the answer lacks the list."""
     if key not in data:
         raise AccountRefused(f"TikTok's answer has no {key}, so that nothing is known of them.")
     listed = data[key]

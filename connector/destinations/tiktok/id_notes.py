@@ -1,4 +1,4 @@
-"""Sentences on ids that do not look like TikTok's."""
+"""Write notes on ids that do not look like TikTok's."""
 
 import re
 from collections.abc import Iterator, Sequence

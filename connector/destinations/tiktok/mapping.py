@@ -1,7 +1,7 @@
-"""`POST /segment/mapping/`: identifiers into an audience, and out of it.
+"""Add identifiers to an audience, and delete them from it, by `POST /segment/mapping/`.
 
 Source: the official SDK's types and several vendors' code (agreed): a row of `batch_data` has one entry for each of
-`id_schema`, `{}` where an identifier is missing. A request is taken whole or not at all.
+`id_schema`, `{}` if an identifier is missing. A request is accepted as a whole or not at all.
 """
 
 import json
@@ -18,22 +18,22 @@ from connector.config.network import DIRECT, Network
 from connector.core.route import Action, Operation, Route
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
-from connector.destinations.guard import breach_of_members, withheld
+from connector.destinations.guard import blocked_message, breach_of_members
 from connector.destinations.tiktok.answers import THEN_RESUME, Envelope, read_reply, rule_of
 from connector.destinations.tiktok.codes import AUDIENCES_SCOPE, EVENTS_SCOPE, NO_PERMISSION, WRONG_SCOPE, Rule
-from connector.destinations.tiktok.token_auth import Authorised
+from connector.destinations.tiktok.token_auth import TokenAuth
 from connector.destinations.tiktok.tokens import Tokens
 from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
 
 SEGMENT_MAPPING = "/open_api/v1.3/segment/mapping/"
 SCHEMAS = {"email": "EMAIL_SHA256", "phone": "PHONE_SHA256", "idfa": "IDFA_SHA256", "aaid": "AAID_SHA256"}
-"""By the names of identifiers. That AAID_SHA256 stands for Android's id is agreed by several sources."""
+"""TikTok's names of the identifier types. That AAID_SHA256 is Android's id is agreed by several sources."""
 
 AUDIENCE = "audience"
 """The resource type of routes to audiences."""
 
 MOST_ROWS = 10_000
-"""Rows of `batch_data` in a request: one vendor's figure, TikTok's own is not known."""
+"""The most rows of `batch_data` in a request: one vendor's number, TikTok's own is unknown."""
 
 _ACCOUNTS = "Check `advertiser_ids`, `audience_id` and that the token was made for these ad accounts."
 _RULES = {
@@ -43,7 +43,7 @@ _RULES = {
     **dict.fromkeys((40008, 40014), Rule(Verdict.STOP, "This `api_url` takes no audiences (a sandbox does not).")),
     **dict.fromkeys((40130, 40131), replace(WRONG_SCOPE, help=WRONG_SCOPE.help.replace(EVENTS_SCOPE, AUDIENCES_SCOPE))),
 }
-"""Codes whose sentence is about event sources where events are sent."""
+"""Codes whose advice is about event sources when events are sent."""
 
 _BUSY = re.compile(r"\b(being processed|in process|processing|not editable)\b", re.IGNORECASE)
 
@@ -54,9 +54,9 @@ def route_to(action: Action, id_types: Sequence[str], audience_id: str) -> Route
 
 
 class MappingClient:
-    """One attempt at a mapping; used from as many threads as there are `connections`.
+    """Sends mappings, one attempt at a time; used from as many threads as there are `connections`.
 
-    `advertiser_ids` are, by audience, the ad accounts that it serves.
+    `advertiser_ids` are the ad accounts that each audience serves.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class MappingClient:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network, stop=stop)
-        self._authorised, self._advertiser_ids, self._now = Authorised(tokens, then=THEN_RESUME), advertiser_ids, now
+        self._auth, self._advertiser_ids, self._now = TokenAuth(tokens, then=THEN_RESUME), advertiser_ids, now
 
     def attempt(self, batch: Batch) -> Answer:
-        """Send the batch once, unless it holds what may not leave. Raises for nothing that anybody answers."""
+        """Send the batch once, unless it contains personal data. No answer raises an error."""
         body = mapping_body(batch, self._advertiser_ids[batch.route.resource_id])
         if breach := breach_of_members(body):
-            return Answer(Verdict.BLOCKED, message=withheld(breach, batch))
-        return self._authorised.ask(lambda token: self._asked(body, token))
+            return Answer(Verdict.BLOCKED, message=blocked_message(breach, batch))
+        return self._auth.request(lambda token: self._send(body, token))
 
     def close(self) -> None:
         """Close every connection."""
@@ -91,7 +91,7 @@ class MappingClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _asked(self, body: bytes, token: SecretStr) -> Answer:
+    def _send(self, body: bytes, token: SecretStr) -> Answer:
         reply = self._transport.post(SEGMENT_MAPPING, body, token)
         if not isinstance(reply, Reply):
             return reply.answer(THEN_RESUME)
@@ -99,7 +99,7 @@ class MappingClient:
 
 
 def mapping_body(batch: Batch, advertiser_ids: Sequence[str]) -> bytes:
-    """The batch's rows in their envelope; the payload is joined in, never encoded again."""
+    """Return the batch's rows in their envelope; the payload is inserted, never encoded again."""
     operation = batch.route.operation
     action = Action.ADD if operation.action is Action.RESEND else operation.action
     id_schema = [SCHEMAS[name] for name in operation.id_types]
@@ -109,9 +109,9 @@ def mapping_body(batch: Batch, advertiser_ids: Sequence[str]) -> bytes:
 
 
 def _rule(envelope: Envelope) -> Rule:
-    """An audience that is being processed takes changes later; 40002 says so in its message only.
+    """Return the rule of an answer; 40002 for an audience that is being processed is throttled, not refused.
 
-    How much later TikTok does not say: it is asked again as where it throttles, and no attempt is used up.
+    Only the message says so, and not for how long. Throttled requests are repeated without using up an attempt.
     """
     rule = _RULES.get(envelope.code) or rule_of(envelope)
     if envelope.code == 40002 and _BUSY.search(envelope.message):

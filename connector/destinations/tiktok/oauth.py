@@ -1,7 +1,7 @@
-"""TikTok's calls for tokens: a code becomes a grant, a grant is refreshed, and the accounts it opens.
+"""Call TikTok's endpoints for tokens: exchange a code, refresh a grant, list its ad accounts.
 
-Source: the official SDK and the reference. That `/oauth2/refresh_token/` still serves, and whether a refresh token is
-replaced when it is used, is not known for certain: the path can be set, and what comes back is always kept.
+Source: the official SDK and the reference. Whether `/oauth2/refresh_token/` is still served, and whether a refresh
+token is replaced when it is used, is unknown. So the path can be set, and the returned tokens are always stored.
 """
 
 import json
@@ -27,13 +27,13 @@ _SHORT_TERM = "/tt_user/"
 _PASSING = frozenset({Verdict.RETRY, Verdict.THROTTLED, Verdict.UNKNOWN})
 _ELSEWHERE = "TikTok does not take the request for a new token. Check `refresh_path`: it has had several paths for it."
 _FOREVER = 100 * 365 * 86_400
-"""Seconds. A token that is good for longer has no end."""
+"""Seconds. A token that is valid for longer counts as one without an end."""
 _REFUSED = "TikTok refuses the request."
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app at TikTok, and where its grants are refreshed."""
+    """An app at TikTok, and the path that refreshes its grants."""
 
     app_id: str
     secret: SecretStr
@@ -41,8 +41,8 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
-    """What TikTok gives; seconds are None where it names no end, as for long-term tokens."""
+class TokenResponse:
+    """The tokens in an answer of TikTok; seconds are None if it names no end, as for long-term tokens."""
 
     access_token: SecretStr
     refresh_token: SecretStr | None
@@ -60,32 +60,34 @@ class Advertiser:
 
 
 def authorisation_url(api_url: str, app_id: str, redirect_uri: str, state: str) -> str:
-    """The page on which a user grants an app access; it leads back to `redirect_uri` with a code and the state."""
+    """Return the address of the page that grants an app access and redirects to `redirect_uri` with code and state."""
     return (
         f"{api_url.rstrip('/')}{PORTAL}?{urlencode({'app_id': app_id, 'redirect_uri': redirect_uri, 'state': state})}"
     )
 
 
 class OAuth:
-    """The calls for one app. Each raises AuthorisationError with what TikTok said and what to do."""
+    """The calls of one app. Each raises AuthorisationError with TikTok's message and advice."""
 
     def __init__(self, transport: Transport, app: App) -> None:
         self._transport, self._app = transport, app
 
-    def exchange(self, code: SecretStr) -> Granted:
-        """The grant for an authorisation code, which is good for an hour and once."""
+    def exchange(self, code: SecretStr) -> TokenResponse:
+        """Exchange an authorisation code, which is valid for an hour and once."""
         body = {**self._named("app_id", "secret"), "auth_code": code.get_secret_value()}
-        return _granted(self._posted(f"{API}/oauth2/access_token/", body, code))
+        return _token_response(self._posted(f"{API}/oauth2/access_token/", body, code))
 
-    def refresh(self, refresh_token: SecretStr) -> Granted:
-        """A new access token, maybe with a new refresh token, which then takes the place of this one."""
+    def refresh(self, refresh_token: SecretStr) -> TokenResponse:
+        """Request a new access token; a new refresh token that comes with it replaces this one."""
         path = "/" + self._app.refresh_path.lstrip("/")
         names = ("client_id", "client_secret") if _SHORT_TERM in path else ("app_id", "secret")
         given = {"grant_type": "refresh_token", "refresh_token": refresh_token.get_secret_value()}
-        return _granted(self._posted(path, {**self._named(*names), **given}, refresh_token, elsewhere=_ELSEWHERE))
+        return _token_response(
+            self._posted(path, {**self._named(*names), **given}, refresh_token, elsewhere=_ELSEWHERE)
+        )
 
     def advertisers(self, access_token: SecretStr) -> list[Advertiser]:
-        """The ad accounts that the token may use."""
+        """List the ad accounts that the token may use."""
         parameters = self._named("app_id", "secret")
         reply = self._transport.get(f"{API}/oauth2/advertiser/get/", parameters, access_token)
         listed = _data(reply, _REFUSED, self._app.secret, access_token).get("list")
@@ -103,7 +105,7 @@ class OAuth:
 
 
 def _data(reply: Reply | NoReply, elsewhere: str, *secrets: SecretStr) -> dict[str, Any]:
-    """The envelope's data. `elsewhere` is said of a call that TikTok does not know in this form."""
+    """Return the envelope's data. `elsewhere` is the advice on a call that TikTok does not know in this form."""
     if not isinstance(reply, Reply):
         raise AuthorisationError(
             reply.message, passing=reply.verdict in _PASSING, lost=reply.verdict is Verdict.UNKNOWN
@@ -116,11 +118,13 @@ def _data(reply: Reply | NoReply, elsewhere: str, *secrets: SecretStr) -> dict[s
         return envelope.data
     rule = NO_PERMISSION if envelope.code == 40001 else rule_for_code(envelope.code)
     said = redact(envelope.message, *(one.get_secret_value() for one in secrets)) or "no message"
-    raise _refused(rule, elsewhere, f"{said} (code {envelope.code})", lost=_unsure(envelope), code=envelope.code)
+    raise _refused(
+        rule, elsewhere, f"{said} (code {envelope.code})", lost=_may_have_worked(envelope), code=envelope.code
+    )
 
 
-def _unsure(envelope: Envelope) -> bool:
-    """Whether TikTok may have done what it was asked although it says that it failed."""
+def _may_have_worked(envelope: Envelope) -> bool:
+    """Return whether the call may have taken effect although TikTok reports a failure."""
     return envelope.code >= 50_000 or envelope.code < 40_000
 
 
@@ -130,12 +134,12 @@ def _refused(rule: Rule, elsewhere: str, said: str, *, lost: bool, code: int | N
     return AuthorisationError(help_text, said=f"TikTok said: {said}", code=code, passing=passing, lost=lost)
 
 
-def _granted(data: Mapping[str, Any]) -> Granted:
+def _token_response(data: Mapping[str, Any]) -> TokenResponse:
     access_token, refresh_token = data.get("access_token"), data.get("refresh_token")
     if not isinstance(access_token, str) or not is_sendable(access_token):
         raise AuthorisationError("TikTok's answer holds no access token that can be used.", lost=True)
     ids = data.get("advertiser_ids")
-    return Granted(
+    return TokenResponse(
         SecretStr(access_token.strip()),
         SecretStr(refresh_token) if isinstance(refresh_token, str) and refresh_token else None,
         _seconds(data.get("expires_in")),
@@ -145,7 +149,7 @@ def _granted(data: Mapping[str, Any]) -> Granted:
 
 
 def _seconds(value: object) -> float | None:
-    """A time until the end; 0 is what some answers say of tokens that have none (inferred)."""
+    """Return the seconds until a token ends; None if it has no end, for which some answers say 0 (inferred)."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     return float(value) if 0 < value < _FOREVER else None

@@ -1,4 +1,4 @@
-"""TikTok's messages echo submitted values; what could name a person is taken out before anyone sees it."""
+"""Redact TikTok's messages, which echo submitted values, before anybody reads them."""
 
 import re
 
@@ -10,10 +10,10 @@ LONGEST_MESSAGE = 500
 """Characters of a message that are kept."""
 
 LONGEST_READ = 2_000
-"""Characters of a message that are looked at."""
+"""Characters of a message that are read."""
 
 _FIELD = r"\w{1,24}(?:[.\[](?:[a-z_]{1,24}|\d{1,4})\]?)+(?=[\s,;:=()\"'`”’»“.]|$)"
-"""The path of a field, such as `data.3.properties.contents.0.content_id`, which stays."""
+"""The path of a field, such as `data.3.properties.contents.0.content_id`, which is kept."""
 
 _REPLACEMENTS = (
     (re.compile(r"\bhttps?://\S+", re.IGNORECASE), "[url]"),
@@ -22,7 +22,7 @@ _REPLACEMENTS = (
     (re.compile(rf"(?<![^\s,;:=()\"'`“‘„«”])(?!{_FIELD})[^\s,;:=()\"'`“‘„«”’»]{{32,}}"), "[value]"),
     (re.compile(r"(?<![\w.])\+?\(?\d[\d\s().\-/]{5,}\d(?!\w)"), "[number]"),
 )
-"""Longest shapes first. Event source ids (up to 19 digits) read as phone numbers and go with them."""
+"""Longest patterns first. Event source ids (up to 19 digits) look like phone numbers and are redacted as well."""
 
 
 _QUOTED_FIELD = re.compile(r"\W([\w.\[\]]{1,100})\W")
@@ -51,9 +51,9 @@ _KNOWN = _FIELDS | {*STANDARD_EVENTS, *LEGACY_EVENTS}
 
 
 def _without_quoted(text: str) -> str:
-    """Remove what is quoted, except for names of fields and events at the beginning.
+    """Redact quoted text, except names of fields and events at the beginning.
 
-    Nobody escapes quotation marks in values, so everything from the first one to the last one is removed.
+    Quotation marks in values are not escaped, so everything from the first one to the last one is redacted.
     """
     place = 0
     while span := quoted_span(text, place):
@@ -65,9 +65,9 @@ def _without_quoted(text: str) -> str:
 
 
 def redact(message: str, *secrets: str) -> str:
-    """The message on one line without e-mail addresses, phone numbers, addresses and long values.
+    """Return the message on one line, without e-mail addresses, phone numbers, URLs, long values and `secrets`.
 
-    `secrets` are taken out wherever they stand. At most 500 characters.
+    It has at most 500 characters.
     """
     text = " ".join(message[:LONGEST_READ].split())
     for secret in filter(None, secrets):

@@ -1,4 +1,4 @@
-"""Where TikTok's page leads back to: a port on this machine that waits for the code."""
+"""Listen on a local port for the code with which TikTok's page redirects."""
 
 import secrets
 import threading
@@ -15,7 +15,7 @@ from connector.core.clients import RequestStream
 from connector.errors import AuthorisationError, UsageError
 
 VISIT_SECONDS = 10.0
-"""For how long a visitor may take to ask."""
+"""Seconds in which a visitor must send its request."""
 
 _DONE = "The code has arrived. You can close this window; the command continues."
 _DENIED = "TikTok gave no code: access was not granted. You can close this window; the command has ended."
@@ -28,17 +28,17 @@ _NOTHING = "There is nothing here."
 
 
 def new_state() -> str:
-    """What nobody can guess."""
+    """Return a random state that cannot be guessed."""
     return secrets.token_urlsafe(24)
 
 
 def parameters(address: str) -> dict[str, str]:
-    """The parameters of an address; of one that is given twice the last."""
+    """Return the parameters of an address; of one that occurs twice, the last value."""
     return {key: values[-1] for key, values in parse_qs(urlsplit(address).query).items()}
 
 
 def code_in(answer: Mapping[str, str], state: str) -> SecretStr:
-    """The code that TikTok's page led back with. Raises AuthorisationError: denied, or the answer to another login."""
+    """Return the code of an answer. Raises AuthorisationError if access was denied or the state is another login's."""
     if not is_of(answer, state):
         raise AuthorisationError(
             "What came back belongs to another login: its state is not that of the address above. Nothing was "
@@ -53,7 +53,7 @@ def code_in(answer: Mapping[str, str], state: str) -> SecretStr:
 
 
 def is_of(answer: Mapping[str, str], state: str) -> bool:
-    """Tell whether an answer brings back this state."""
+    """Return whether an answer has this state."""
     return secrets.compare_digest(answer.get("state", "").encode(), state.encode())
 
 
@@ -62,10 +62,9 @@ def _code(answer: Mapping[str, str]) -> str:
 
 
 class Redirect:
-    """Listens on loopback for one answer of TikTok's page. Raises UsageError where the port is not free.
+    """Listens on loopback for one answer of TikTok's page. Raises UsageError if the port is in use.
 
-    `state` is what the answer has to bring back, so that nobody else's code is taken for the user's own. A visit
-    without it is refused, and changes nothing.
+    The answer must have the same `state`, so that no code of another login is accepted. A visit without it is refused.
     """
 
     def __init__(self, port: int) -> None:
@@ -80,15 +79,15 @@ class Redirect:
 
     @property
     def url(self) -> str:
-        """The address that has to be registered with the app."""
+        """The address to register with the app."""
         return f"http://127.0.0.1:{self._server.server_port}/"
 
     def code(self, seconds: float) -> SecretStr:
-        """The code, once the user has agreed. Raises AuthorisationError: too late, or denied."""
+        """Wait for the code. Raises AuthorisationError if it is late or access was denied."""
         if not self._server.answered.wait(seconds):
             others = self._server.others
-            told = f" Visits with a missing or wrong state: {others}." if others else ""
-            raise AuthorisationError(f"No answer came within {seconds / 60:g} minutes.{told} Start again.")
+            visits = f" Visits with a missing or wrong state: {others}." if others else ""
+            raise AuthorisationError(f"No answer came within {seconds / 60:g} minutes.{visits} Start again.")
         return code_in(self._server.answer, self.state)
 
     def __enter__(self) -> Self:
@@ -102,9 +101,10 @@ class Redirect:
 
 
 class _Server(ThreadingHTTPServer):
-    """A thread for each visit, so that a browser which connects and says nothing keeps no other waiting.
+    """Serves each visit in a thread, so that a silent connection blocks no other.
 
-    `answered` is set once `answer` is there and its visitor has been told; `others` are visits of another state.
+    `answered` is set once `answer` is there and its visitor has been answered; `others` counts visits with another
+    state.
     """
 
     daemon_threads = True
@@ -117,7 +117,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Visit)
 
     def take(self, given: dict[str, str]) -> tuple[int, str, bool]:
-        """Take the first answer with the right state; return status and text for the visitor, and whether it is it."""
+        """Store the first answer with the right state; return status and text for the visitor, and if it is new."""
         with self._lock:
             if not is_of(given, self.state):
                 self.others += 1
@@ -128,7 +128,7 @@ class _Server(ThreadingHTTPServer):
         return (200, _DONE, True) if _code(given) else (400, _DENIED, True)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A visitor that goes away is no fault of ours."""
+        """Ignore a visitor that disconnects."""
 
 
 class _Visit(BaseHTTPRequestHandler):
@@ -140,7 +140,7 @@ class _Visit(BaseHTTPRequestHandler):
         self.rfile = BufferedReader(RequestStream(self.connection, VISIT_SECONDS, VISIT_SECONDS))
 
     def do_GET(self) -> None:
-        """Take the answer of TikTok's page; browsers also ask for an icon."""
+        """Handle the answer of TikTok's page; browsers also request an icon."""
         if urlsplit(self.path).path != "/":
             self._say(404, _NOTHING)
             return
@@ -152,7 +152,7 @@ class _Visit(BaseHTTPRequestHandler):
                 self.server.answered.set()
 
     def do_HEAD(self) -> None:
-        """Take nothing: whoever asks like this only looks whether there is a page."""
+        """Report whether the page exists, and store nothing."""
         self._say(200 if urlsplit(self.path).path == "/" else 404, "")
 
     def _say(self, status: int, text: str) -> None:
@@ -165,4 +165,4 @@ class _Visit(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing: the line would hold the code."""
+        """Log nothing: the line would contain the code."""

@@ -1,4 +1,4 @@
-"""The service that events are sent to: TikTok, or the simulator inside this process."""
+"""Open TikTok, or the simulator inside this process."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,10 +27,10 @@ def open_service(
     state_directory: Path,
     stop: threading.Event | None = None,
 ) -> Iterator[EventsClient]:
-    """A client for the destination. The simulator, where it is asked for, lives as long as the client.
+    """Open a client for the destination. A simulator runs as long as the client is open.
 
-    Once `stop` is set, attempts under way end within seconds. Tokens are kept in the state folder. Raises
-    ConfigurationError or AuthorisationError where there is none to use.
+    Once `stop` is set, running attempts end within seconds. Tokens are stored in the state folder. Raises
+    ConfigurationError or AuthorisationError if there is no usable token.
     """
     if destination.api_url != SIMULATOR:
         with _client(destination, test_event_code, None, state_directory, stop) as client:
@@ -54,10 +54,10 @@ def open_account(
     timing: Timing = REAL_TIME,
     stop: threading.Event | None = None,
 ) -> Iterator[AccountClient]:
-    """The ad account behind a destination, to be asked as patiently as the destination says unless told otherwise.
+    """Open a client for a destination's ad account, with the retry policy of the destination unless another is given.
 
-    The simulator, where it is asked for, lives as long as the client and begins anew each time. Raises
-    ConfigurationError or AuthorisationError where there is no token to use.
+    A simulator runs as long as the client is open, and starts empty. Raises ConfigurationError or AuthorisationError
+    if there is no usable token.
     """
     repeat = RetryLoop(
         policy or retry_policy(destination),
@@ -68,31 +68,32 @@ def open_account(
     with _address(destination) as url:
         simulator_url = url if destination.api_url == SIMULATOR else None
         tokens = _tokens(destination, state_directory, simulator_url)
-        patience = timeout or destination.retry.timeout
+        seconds = timeout or destination.retry.timeout
         with AccountClient(
-            url, tokens, repeat, timeout=patience, network=destination.network, stop=repeat.stop
+            url, tokens, repeat, timeout=seconds, network=destination.network, stop=repeat.stop
         ) as account:
             yield account
 
 
 @dataclass(frozen=True, slots=True)
 class AudienceService:
-    """Who is asked about an audience, and who changes it."""
+    """The clients for an audience."""
 
     account: AccountClient
+    """Finds and creates audiences."""
     mapping: Callable[[Mapping[str, Sequence[str]]], MappingClient]
-    """A client that changes audiences, by the ad accounts of each."""
+    """Returns a client that changes members, given the ad accounts of each audience."""
     repeat: RetryLoop
-    """Makes a request until its answer is final."""
+    """Repeats a request until its answer is final."""
 
 
 @contextmanager
 def open_audience_service(
     destination: AudienceSettings, state_directory: Path, observer: Observer, stop: threading.Event
 ) -> Iterator[AudienceService]:
-    """The ad account and its audiences. The simulator, where it is asked for, lives as long as this.
+    """Open the clients for an audience. A simulator runs until the block ends.
 
-    Raises ConfigurationError or AuthorisationError where there is no token to use.
+    Raises ConfigurationError or AuthorisationError if there is no usable token.
     """
     repeat = RetryLoop(retry_policy(destination), AdaptiveLimiter(CALLS_PER_SECOND), REAL_TIME, stop)
     with _address(destination, observer) as url:
@@ -111,7 +112,7 @@ def open_audience_service(
 
 @contextmanager
 def _address(destination: TikTokSettings, observer: Observer | None = None) -> Iterator[str]:
-    """Where the destination is; `observer` is told what the simulator received, where that is it."""
+    """Yield the address of the destination; start the simulator if it is one, and report its requests to `observer`."""
     if destination.api_url != SIMULATOR:
         yield destination.api_url
         return

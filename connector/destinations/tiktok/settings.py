@@ -1,4 +1,4 @@
-"""Settings of TikTok's destinations: an event source of the Events API, and an audience."""
+"""Define the settings of TikTok's destinations: an event source of the Events API, and an audience."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -207,14 +207,14 @@ class AudienceSettings(TikTokSettings):
             yield "audience", f"must leave {longest} of {LONGEST_AUDIENCE_NAME} characters for the names of its copies"
 
     def copies(self) -> list[tuple[str, tuple[str, ...]]]:
-        """The name of the audience in each business, and the ad accounts there.
+        """Return the name of the audience in each business, and the ad accounts there.
 
-        TikTok takes one audience on accounts of one business only. The first has the name as it is written.
+        TikTok shares an audience only among accounts of one business. The first copy has the configured name.
         """
         name, (first, *others) = self.audience or "", self.advertiser_ids
         return [(name, first), *((copy_name(name, ids[0]), ids) for ids in others)]
 
 
 def copy_name(name: str, advertiser_id: str) -> str:
-    """What the copy of an audience in another business is called."""
+    """Return the name of the copy of an audience in another business."""
     return f"{name} ({advertiser_id})"

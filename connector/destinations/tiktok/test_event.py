@@ -1,4 +1,4 @@
-"""One test event, shaped as its event source wants it, about nobody."""
+"""Build a test event about a fictitious person."""
 
 import json
 from datetime import datetime
@@ -9,17 +9,17 @@ from typing import Any
 from connector.core.route import Route
 from connector.delivery.batch import Batch
 
-NOBODY = "connector-test@example.com"
-"""The domain is reserved for examples, so this is nobody's address."""
+TEST_EMAIL = "connector-test@example.com"
+"""The domain is reserved for examples, so the address belongs to nobody."""
 
 
-def trial_batch(route: Route, event_name: str, now: datetime) -> Batch:
-    """A batch of one event with an id that no other has."""
+def test_event_batch(route: Route, event_name: str, now: datetime) -> Batch:
+    """Return a batch of one event with a random id."""
     event: dict[str, Any] = {
         "event": event_name,
         "event_time": int(now.timestamp()),
         "event_id": f"connector-test-{token_hex(8)}",
-        "user": {"email": sha256(NOBODY.encode()).hexdigest()},
+        "user": {"email": sha256(TEST_EMAIL.encode()).hexdigest()},
         "properties": {"currency": "USD", "value": 1},
     }
     if route.resource_type == "web":

@@ -1,4 +1,4 @@
-"""A grant that is kept from one process to the next, and refreshed when its access token dies."""
+"""Refresh a stored grant when its access token expires, together with other processes."""
 
 import threading
 from collections.abc import Callable
@@ -7,29 +7,29 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
-from connector.destinations.tiktok.oauth import Granted
+from connector.destinations.tiktok.oauth import TokenResponse
 from connector.destinations.tiktok.token_store import Grant, TokenFile
 from connector.errors import AuthorisationError
 
-EARLY = timedelta(minutes=5)
-"""How long before its end a token is refreshed; of one that lives for less than 50 minutes, a tenth of its life."""
-REST = timedelta(minutes=1)
-"""For how long nothing is asked again after a token could not be refreshed early."""
+REFRESH_BEFORE = timedelta(minutes=5)
+"""How long before its end a token is refreshed; for a token valid for less than 50 minutes, a tenth of that."""
+PAUSE_AFTER_FAILURE = timedelta(minutes=1)
+"""How long to wait after a failed early refresh before the next one."""
 
-Refresh = Callable[[SecretStr], Granted]
-"""Asks TikTok for a new token. Raises AuthorisationError."""
+Refresh = Callable[[SecretStr], TokenResponse]
+"""Requests a new token from TikTok. Raises AuthorisationError."""
 
 
 class RefreshingTokens:
-    """A grant that is kept in a file, which all processes refresh as one: whoever comes second takes the new token.
+    """A grant in a file that several processes share: one refreshes it, and the others load the new token.
 
-    `written` is the grant as the project file has it, which holds until another is kept. Raises AuthorisationError for
-    a file that cannot be read.
+    The `configured` grant of the project file is valid until another is stored. Raises AuthorisationError for a file
+    that cannot be read.
     """
 
     def __init__(
         self,
-        written: Grant,
+        configured: Grant,
         file: TokenFile,
         refresh: Refresh,
         *,
@@ -37,37 +37,37 @@ class RefreshingTokens:
     ) -> None:
         self._file, self._refresh, self._now = file, refresh, now
         self._lock = threading.Lock()
-        self._kept = file.read() or written
-        self._unproved: SecretStr | None = None
-        self._rests_until: datetime | None = None
+        self._grant = file.read() or configured
+        self._untested: SecretStr | None = None
+        self._paused_until: datetime | None = None
         self._failures: list[AuthorisationError] = []
 
     def current(self) -> SecretStr:
-        """See `Tokens.current`. A token that ends soon is refreshed first, if that is possible."""
+        """See `Tokens.current`. A token that expires soon is refreshed first, if that is possible."""
         failures = len(self._failures)
         with self._lock:
-            if self._kept.access_token is None:
+            if self._grant.access_token is None:
                 self._replace(None, failures)
             elif self._ends_soon():
-                self._refresh_early(self._kept.access_token, failures)
-            if self._kept.access_token is None:
+                self._refresh_early(self._grant.access_token, failures)
+            if self._grant.access_token is None:
                 raise AuthorisationError("There is no access token. Authorise with `connector auth login`.")
-            return self._kept.access_token
+            return self._grant.access_token
 
     def accepted(self, token: SecretStr) -> None:
         """See `Tokens.accepted`."""
-        if token == self._unproved:
-            self._unproved = None
+        if token == self._untested:
+            self._untested = None
 
     def replaced(self, token: SecretStr, *, expired: bool) -> bool:
-        """See `Tokens.replaced`. Only an expired token is refreshed; of a wrong one, another may have been kept."""
+        """See `Tokens.replaced`. Only an expired token is refreshed; for a wrong one, another may have been stored."""
         failures = len(self._failures)
         with self._lock:
-            if token != self._kept.access_token:
+            if token != self._grant.access_token:
                 return True
-            if not expired or self._kept.refresh_token is None:
-                return self._took_another(token)
-            if token == self._unproved:
+            if not expired or self._grant.refresh_token is None:
+                return self._load_other(token)
+            if token == self._untested:
                 raise AuthorisationError(
                     "TikTok calls a token expired that it has only just given. Authorise again with "
                     "`connector auth login`."
@@ -76,79 +76,83 @@ class RefreshingTokens:
             return True
 
     def refresh(self) -> Grant:
-        """Refresh now, whatever the token's age; gives what is kept then. Raises AuthorisationError."""
+        """Refresh now, whatever the token's age, and return the new grant. Raises AuthorisationError."""
         with self._lock:
-            self._replace(self._kept.access_token, len(self._failures))
-            return self._kept
+            self._replace(self._grant.access_token, len(self._failures))
+            return self._grant
 
     def _ends_soon(self) -> bool:
-        kept, now = self._kept, self._now()
-        if kept.expires_at is None or kept.refresh_token is None or (self._rests_until and now < self._rests_until):
+        grant, now = self._grant, self._now()
+        if grant.expires_at is None or grant.refresh_token is None or (self._paused_until and now < self._paused_until):
             return False
-        life = kept.expires_at - (kept.kept_at or kept.expires_at)
-        return now >= kept.expires_at - min(EARLY, life / 10)
+        lifetime = grant.expires_at - (grant.kept_at or grant.expires_at)
+        return now >= grant.expires_at - min(REFRESH_BEFORE, lifetime / 10)
 
     def _refresh_early(self, token: SecretStr, failures: int) -> None:
-        """The token still lives: where it cannot be refreshed, it is used until TikTok calls it dead."""
+        """Refresh a token that is still valid; if that fails, use it until TikTok rejects it."""
         try:
             self._replace(token, failures)
         except AuthorisationError:
-            self._rests_until = self._now() + REST
+            self._paused_until = self._now() + PAUSE_AFTER_FAILURE
 
-    def _took_another(self, token: SecretStr) -> bool:
-        kept = self._file.read()
-        if kept is None or kept.access_token in {None, token}:
+    def _load_other(self, token: SecretStr) -> bool:
+        """Load the grant that another process stored; return whether there is one."""
+        stored = self._file.read()
+        if stored is None or stored.access_token in {None, token}:
             return False
-        self._kept = kept
+        self._grant = stored
         return True
 
-    def _replace(self, dead: SecretStr | None, failures: int) -> None:
-        """`failures` is how many there were when this thread began to wait: what failed since is not tried again."""
+    def _replace(self, expired: SecretStr | None, failures: int) -> None:
+        """Replace an expired token.
+
+        `failures` is their number when this thread started to wait: a refresh that failed since is not repeated.
+        """
         if len(self._failures) > failures:
             raise self._failures[-1]
         try:
             with self._file.locked():
-                newest = self._file.read() or self._kept
-                if newest.access_token in {None, dead}:
+                newest = self._file.read() or self._grant
+                if newest.access_token in {None, expired}:
                     newest = self._refreshed(newest)
-                    self._unproved = newest.access_token
-                self._kept = newest
+                    self._untested = newest.access_token
+                self._grant = newest
         except AuthorisationError as error:
             self._failures.append(error)
             raise
 
     def _refreshed(self, before: Grant) -> Grant:
-        """Asks TikTok. That a refresh began is kept first: where nobody hears of its end, the next one knows why."""
+        """Request a new token. The start is stored first, to explain a later failure if the answer is lost."""
         if before.refresh_token is None:
             raise AuthorisationError("There is no refresh token. Authorise with `connector auth login`.")
         self._file.write(replace(before, begun_at=self._now()))
         try:
-            granted = self._refresh(before.refresh_token)
+            response = self._refresh(before.refresh_token)
         except AuthorisationError as error:
             if not error.lost:
                 self._file.write(before)
             raise _explained(error, before.begun_at) from None
-        after = grown(before, granted, self._now())
+        after = merge_grant(before, response, self._now())
         after = replace(after, refreshed_at=after.kept_at)
         self._file.write(after)
         return after
 
 
-def grown(before: Grant, granted: Granted, now: datetime) -> Grant:
-    """What is kept once TikTok has granted: a refresh token that did not come with it stays the one before."""
+def merge_grant(before: Grant, response: TokenResponse, now: datetime) -> Grant:
+    """Merge new tokens into a grant; without a new refresh token, keep the one before."""
 
     def end(seconds: float | None) -> datetime | None:
         return now + timedelta(seconds=seconds) if seconds is not None else None
 
-    same = granted.refresh_token is None
+    same = response.refresh_token is None
     return Grant(
-        access_token=granted.access_token,
-        refresh_token=before.refresh_token if same else granted.refresh_token,
+        access_token=response.access_token,
+        refresh_token=before.refresh_token if same else response.refresh_token,
         kept_at=now,
-        expires_at=end(granted.expires_in),
-        refresh_expires_at=before.refresh_expires_at if same else end(granted.refresh_expires_in),
+        expires_at=end(response.expires_in),
+        refresh_expires_at=before.refresh_expires_at if same else end(response.refresh_expires_in),
         refreshed_at=before.refreshed_at,
-        advertiser_ids=granted.advertiser_ids or before.advertiser_ids,
+        advertiser_ids=response.advertiser_ids or before.advertiser_ids,
     )
 
 

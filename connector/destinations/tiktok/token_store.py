@@ -1,7 +1,7 @@
-"""What is kept of a grant between two processes, and the file it is kept in.
+"""Store grants in files, so that later processes can use them.
 
-A file for each way in which a credential is written: whoever writes another token or app into the project, or turns to
-another `api_url`, begins anew, and whoever goes back finds what was kept.
+There is a file for each configuration of a credential: another token, app or `api_url` starts with a new grant, and
+changing it back finds the old one.
 """
 
 import json
@@ -24,14 +24,14 @@ from connector.errors import AuthorisationError
 
 FOLDER = "tokens"
 LOCK_SECONDS = 150.0
-"""Longer than whoever holds the lock waits for TikTok."""
+"""Longer than the holder of the lock waits for TikTok."""
 _DIGITS = 16
 _LONGEST_NAME = 150
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A grant as it stands. Times are in UTC; `expires_at` is None where TikTok names no end."""
+    """The tokens of a grant. Times are in UTC; `expires_at` is None if TikTok names no end."""
 
     access_token: SecretStr | None = None
     refresh_token: SecretStr | None = None
@@ -40,11 +40,11 @@ class Grant:
     refresh_expires_at: datetime | None = None
     refreshed_at: datetime | None = None
     begun_at: datetime | None = None
-    """When a refresh began of which nobody wrote down how it ended."""
+    """The start of a refresh whose result was never recorded."""
     advertiser_ids: tuple[str, ...] = ()
 
     def as_text(self) -> str:
-        """JSON, secrets included: for the file alone."""
+        """Return JSON with all secrets, only for the file."""
         return json.dumps({key: _plain(value) for key, value in asdict(self).items() if value is not None}, indent=1)
 
 
@@ -55,9 +55,9 @@ def _plain(value: Any) -> Any:
 
 
 def _from_text(text: str) -> Grant:
-    """Raises ValueError, TypeError or AttributeError where the text is of another form."""
-    known = {field.name for field in fields(Grant)}
-    return Grant(**{key: _typed(key, value) for key, value in json.loads(text).items() if key in known})
+    """Parse a stored grant. Raises ValueError, TypeError or AttributeError for any other text."""
+    names = {field.name for field in fields(Grant)}
+    return Grant(**{key: _typed(key, value) for key, value in json.loads(text).items() if key in names})
 
 
 def _typed(key: str, value: Any) -> Any:
@@ -67,7 +67,7 @@ def _typed(key: str, value: Any) -> Any:
 
 
 class TokenFile:
-    """A credential's file below the state folder, which only its owner may read."""
+    """A credential's file below the state folder, readable only by its owner."""
 
     def __init__(self, state_directory: Path, credential: Credential, api_url: str) -> None:
         name = quote(credential.name, safe="")[:_LONGEST_NAME]
@@ -76,7 +76,7 @@ class TokenFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the file against other processes. Raises AuthorisationError where one holds it for too long."""
+        """Lock the file against other processes. Raises AuthorisationError if one holds it for too long."""
         try:
             self._make_folder()
             lock = FileLock(self.path.with_suffix(".lock"), timeout=LOCK_SECONDS, mode=0o600)
@@ -91,7 +91,7 @@ class TokenFile:
             lock.release()
 
     def read(self) -> Grant | None:
-        """What is kept; None where nothing is. Raises AuthorisationError for a file that cannot be read."""
+        """Return the stored grant; None if there is none. Raises AuthorisationError for a file that cannot be read."""
         try:
             return _from_text(self.path.read_text("utf-8"))
         except FileNotFoundError:
@@ -104,10 +104,10 @@ class TokenFile:
                 "`connector auth login`."
             ) from None
 
-    def write(self, kept: Grant) -> None:
-        """Keep this instead; afterwards the disk has either the one or the other, whole.
+    def write(self, grant: Grant) -> None:
+        """Replace the stored grant atomically.
 
-        Called while the file is held. Raises AuthorisationError where it cannot be written.
+        Call it while the file is locked. Raises AuthorisationError if it cannot be written.
         """
         unfinished = self.path.with_suffix(".unfinished")
         try:
@@ -116,7 +116,7 @@ class TokenFile:
             descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 os.fchmod(descriptor, PRIVATE_FILE)
-                file.write(kept.as_text())
+                file.write(grant.as_text())
                 file.flush()
                 os.fsync(descriptor)
             _put_in_place(unfinished, self.path)
@@ -139,7 +139,7 @@ def _put_in_place(unfinished: Path, path: Path) -> None:
 
 
 def _digest(credential: Credential, api_url: str) -> str:
-    """What tells one way of writing a credential from another. The app's secret may change: the grant stays."""
+    """Return a digest of a credential's configuration, without the app's secret, which may change."""
     secrets = (credential.access_token, credential.refresh_token)
-    written = [api_url, credential.app_id, *(one.get_secret_value() if one else None for one in secrets)]
-    return sha256(json.dumps(written).encode()).hexdigest()[:_DIGITS]
+    parts = [api_url, credential.app_id, *(secret.get_secret_value() if secret else None for secret in secrets)]
+    return sha256(json.dumps(parts).encode()).hexdigest()[:_DIGITS]

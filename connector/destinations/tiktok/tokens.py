@@ -1,4 +1,4 @@
-"""Which access token to send with."""
+"""Provide the access token for requests."""
 
 from typing import Protocol
 
@@ -9,23 +9,23 @@ from connector.errors import ConfigurationError
 
 
 class Tokens(Protocol):
-    """Used from several threads."""
+    """Provides the current access token; used from several threads."""
 
     def current(self) -> SecretStr:
-        """The token to send with. Raises AuthorisationError where there is none."""
+        """Return the token to send. Raises AuthorisationError if there is none."""
 
     def accepted(self, token: SecretStr) -> None:
-        """TikTok took a request with this token."""
+        """Record that TikTok accepted a request with this token."""
 
     def replaced(self, token: SecretStr, *, expired: bool) -> bool:
-        """Whether another token is there now than this one, which TikTok calls expired or else wrong.
+        """Replace a token that TikTok calls expired, or else wrong; return whether there is another one now.
 
-        Raises AuthorisationError where it should have been and could not be replaced.
+        Raises AuthorisationError if it could not be replaced.
         """
 
 
 class FixedToken:
-    """A token for which there is no other. Raises ConfigurationError for one that no header can hold."""
+    """A token that is never replaced. Raises ConfigurationError for one that no header can hold."""
 
     def __init__(self, token: SecretStr) -> None:
         self._token = sendable_token(token)
@@ -43,7 +43,7 @@ class FixedToken:
 
 
 def sendable_token(token: SecretStr) -> SecretStr:
-    """The token without white space around it. Raises ConfigurationError for one that no header can hold."""
+    """Return the token without surrounding white space. Raises ConfigurationError for one that no header can hold."""
     if not is_sendable(token.get_secret_value()):
         raise ConfigurationError("The access token is empty or holds characters that no token has.")
     return SecretStr(token.get_secret_value().strip())

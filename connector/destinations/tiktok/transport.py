@@ -1,4 +1,4 @@
-"""One HTTP request to TikTok. The only module that knows the HTTP library."""
+"""Send HTTP requests to TikTok. This is the only module that uses the HTTP library."""
 
 import re
 import threading
@@ -21,7 +21,7 @@ from connector.destinations.tiktok.deadline import Backend, Deadline
 from connector.errors import ConfigurationError
 
 TIMEOUT_SECONDS = 60.0
-"""For a whole attempt. TikTok documents none; timeouts under load are known, hence patience."""
+"""The timeout of a whole attempt. TikTok documents none and is known to be slow under load."""
 CONNECT_SECONDS = 10.0
 LARGEST_ANSWER = 1 << 20
 """Bytes of an answer that are read, compressed or not."""
@@ -36,7 +36,7 @@ _NEVER_SENT = (
     httpx.UnsupportedProtocol,
 )
 _CUT_SHORT = (httpx.WriteError, httpx.WriteTimeout, httpx.LocalProtocolError)
-"""The request did not leave whole, so nothing of it can have been taken."""
+"""The request was not sent completely, so it cannot have taken effect."""
 
 _HEADERS = {
     "Accept": "application/json",
@@ -49,7 +49,7 @@ _TOO_LARGE = "an answer of more than 1 MiB"
 _NOT_DECOMPRESSED = "an answer that cannot be decompressed"
 
 _CLOSED = re.compile(r"40[0-7]")
-"""How a proxy says no for good; what else it says may be different the next time."""
+"""Statuses with which a proxy refuses for good; any other may be temporary."""
 _CHECK_PROXY = "Check the user name and password in `proxy`, and whether it may be asked for this host."
 
 
@@ -60,14 +60,15 @@ class Reply:
     status: int
     body: bytes
     seconds: float
-    """How long it took."""
+    """The duration of the request."""
     fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NoReply:
-    """Nothing came back: `RETRY` where the request was certainly not carried out, `STOP` where none would be, else
-    `UNKNOWN`.
+    """A request without a response.
+
+    The verdict is `RETRY` if the request certainly had no effect, `STOP` if no request can succeed, else `UNKNOWN`.
     """
 
     verdict: Verdict
@@ -75,7 +76,7 @@ class NoReply:
     seconds: float
 
     def answer(self, then: str = "") -> Answer:
-        """What stands for the answer; `then` is what to do once nothing stands in the way any more."""
+        """Return an answer in place of TikTok's; `then` is added to a message that stops the run."""
         stopped = self.verdict is Verdict.STOP
         return Answer(self.verdict, message=self.message + then * stopped, seconds=self.seconds)
 
@@ -83,9 +84,9 @@ class NoReply:
 class Transport:
     """Keeps up to `connections` connections open; used from as many threads.
 
-    HTTP/1.1, no redirects (they would carry the token elsewhere), no cookies. Beyond this machine, and nowhere else,
-    through the proxy of `network`, or where it has none, that of the environment. `timeout` is in seconds, for a whole
-    attempt; once `stop` is set an attempt under way ends within seconds.
+    It uses HTTP/1.1 without redirects (they would send the token elsewhere) and without cookies. Requests to other
+    machines go through the proxy of `network`, or that of the environment. `timeout` is in seconds, for a whole
+    attempt; once `stop` is set, a running attempt ends within seconds.
 
     Raises ConfigurationError for certificates that cannot be read, and for a proxy that cannot be used.
     """
@@ -113,11 +114,11 @@ class Transport:
         self._extensions = {"timeout": {"connect": min(timeout, CONNECT_SECONDS), "pool": timeout}}
 
     def post(self, path: str, content: bytes, token: SecretStr | None = None) -> Reply | NoReply:
-        """Send a body to a path below `api_url`. Raises for nothing that the network does."""
+        """Send a body to a path below `api_url`. No network error is raised."""
         return self._send("POST", path, token, content=content)
 
     def get(self, path: str, parameters: Mapping[str, str], token: SecretStr | None = None) -> Reply | NoReply:
-        """Ask with parameters in the address. Raises for nothing that the network does."""
+        """Send parameters in the address. No network error is raised."""
         return self._send("GET", path, token, parameters=parameters)
 
     def close(self) -> None:
@@ -125,7 +126,7 @@ class Transport:
         self._http.close()
 
     def _url(self, path: str) -> httpx.URL:
-        # Taken apart once, not for every request.
+        # Parsed once, not for every request.
         if path not in self._urls:
             self._urls[path] = httpx.URL(self._api_url + path)
         return self._urls[path]
@@ -157,7 +158,7 @@ class Transport:
 
 
 class _Http(httpx.HTTPTransport):
-    """httpx's connections, made by `backend`: none of its parameters reaches that far."""
+    """httpx's connections, opened by `backend`, for which httpx has no parameter."""
 
     def __init__(
         self, backend: Backend, *, verify: SSLContext, limits: httpx.Limits, proxy: httpx.Proxy | None
@@ -172,10 +173,10 @@ class _Http(httpx.HTTPTransport):
         self._pool._network_backend = backend
 
 
-def _proxy(api_url: str, written: SecretStr | None) -> httpx.Proxy | None:
-    """Return the proxy that is written for the destination, or that of the environment."""
-    if written:
-        return httpx.Proxy(written.get_secret_value())
+def _proxy(api_url: str, configured: SecretStr | None) -> httpx.Proxy | None:
+    """Return the proxy of the destination, or that of the environment."""
+    if configured:
+        return httpx.Proxy(configured.get_secret_value())
     url = httpx.URL(api_url)
     address = getproxies().get(url.scheme) or getproxies().get("all")
     if not address or proxy_bypass(url.netloc.decode()):
@@ -217,7 +218,7 @@ def _untrusted(error: BaseException | None) -> SSLCertVerificationError | None:
 
 
 def _trust(ca_file: Path | None) -> SSLContext:
-    """The usual authorities, or those that the environment names, and the one of a file."""
+    """Return a context that trusts the usual authorities, or those of the environment, and those of a file."""
     context = httpx.create_ssl_context()
     if ca_file:
         try:
@@ -229,7 +230,7 @@ def _trust(ca_file: Path | None) -> SSLContext:
 
 
 def _no_reply(error: httpx.HTTPError, seconds: float, host: str, through: str) -> NoReply:
-    """The library's own words are left out: they may quote headers, and so the token."""
+    """Describe an error without the library's own message, which may quote headers and so the token."""
     kind = type(error).__name__
     if (untrusted := _untrusted(error)) is not None:
         sentence = (

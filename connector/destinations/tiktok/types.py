@@ -1,4 +1,4 @@
-"""TikTok's types of destinations, as the entry points name them."""
+"""Define TikTok's destination types, which the entry points name."""
 
 from connector.config.destination_types import DestinationType
 from connector.destinations.tiktok.settings import AudienceSettings, EventsSettings

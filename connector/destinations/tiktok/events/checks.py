@@ -19,22 +19,22 @@ from connector.destinations.tiktok.checks import (
     check_advertiser,
     check_event_source,
     check_token,
-    checked,
+    run_check,
 )
 from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.destinations.tiktok.event_sets import EventSetPlan
-from connector.destinations.tiktok.events.event_set import forget_what_is_gone, is_wanted, look_for, place_of
-from connector.destinations.tiktok.events.preflight import proof_of
+from connector.destinations.tiktok.events.event_set import delete_stale_id, manages_event_set, plan_changes, remote_key
+from connector.destinations.tiktok.events.preflight import proof_key
 from connector.destinations.tiktok.service import open_account, open_service
 from connector.destinations.tiktok.settings import EventsSettings
-from connector.destinations.tiktok.test_event import trial_batch
+from connector.destinations.tiktok.test_event import test_event_batch
 from connector.errors import ConfigurationError
 from connector.ledger.project_ledger import existing_ledger, ledger_of
 from connector.observer import Silent
 
 EVENT_NAME, WRITING = "event name", "writing"
-TRIAL_EVENT = "Purchase"
-"""What is sent to try where rows name their events."""
+TEST_EVENT_NAME = "Purchase"
+"""The name of the test event if rows name their events."""
 
 
 def check_events(project: Project, settings: EventsSettings, test_event_code: str | None) -> CheckedDestination:
@@ -48,13 +48,13 @@ def check_events(project: Project, settings: EventsSettings, test_event_code: st
         source, event_set_id, changes = _event_source(project, account, settings)
         advertiser = check_advertiser(account, settings, settings.advertiser_id, source, settings.event_source_id)
     writing = check_writing(project, settings, event_set_id, test_event_code)
-    source = _all_the_same(source) if writing.outcome is Outcome.PASSED else source
+    source = _weakened(source) if writing.outcome is Outcome.PASSED else source
     checks = [token, advertiser, source] if source.name != ADVERTISER else [token, source]
     return CheckedDestination([*checks, check_name_of_events(settings), writing], changes)
 
 
 def check_name_of_events(destination: EventsSettings) -> Check:
-    """Whose name the events have that rows do not name."""
+    """Check the `fixed_event_name`."""
     name = destination.fixed_event_name
     if name is None:
         return Check(EVENT_NAME, Outcome.PASSED, "No `fixed_event_name`: each row names its own event.")
@@ -67,7 +67,7 @@ def check_name_of_events(destination: EventsSettings) -> Check:
 
 
 def check_writing(project: Project, destination: EventsSettings, event_set_id: str | None, code: str | None) -> Check:
-    """Whether an event is taken. Only one that is sent shows it; without a code none is."""
+    """Check that TikTok accepts an event by sending a test event; without a code, none is sent."""
     if event_set_id is None:
         return Check(WRITING, Outcome.INCONCLUSIVE, "There is nothing to write to yet.")
     if code is None:
@@ -78,14 +78,14 @@ def check_writing(project: Project, destination: EventsSettings, event_set_id: s
             "Test Events tab in TikTok's Events Manager.",
         )
     policy = brief_policy(destination, attempts=4, seconds=30)
-    route, name = Route(destination.event_source, event_set_id), destination.fixed_event_name or TRIAL_EVENT
-    batch = trial_batch(route, name, datetime.now(UTC))
+    route, name = Route(destination.event_source, event_set_id), destination.fixed_event_name or TEST_EVENT_NAME
+    batch = test_event_batch(route, name, datetime.now(UTC))
     repeat = RetryLoop(policy, AdaptiveLimiter(destination.requests_per_second))
     with open_service(destination, code, Silent(), project.state_directory) as client:
         answer = repeat(lambda: client.attempt(batch))
     if answer.verdict is Verdict.ACCEPTED:
         with ledger_of(project) as ledger:
-            ledger.remote_ids.store(proof_of(destination, project.target, route), route.resource_id)
+            ledger.remote_ids.store(proof_key(destination, project.target, route), route.resource_id)
         sentence = f"TikTok took one test event ({name}, code {code}); it shows under Test Events."
         return Check(WRITING, Outcome.PASSED, sentence)
     passing = answer.verdict in {Verdict.RETRY, Verdict.THROTTLED, Verdict.UNKNOWN}
@@ -93,8 +93,8 @@ def check_writing(project: Project, destination: EventsSettings, event_set_id: s
     return Check(WRITING, outcome, f"One test event was sent, and not taken. {answer.message.replace(THEN_RESUME, '')}")
 
 
-def _all_the_same(source: Check) -> Check:
-    """What takes an event is there, though another ad account may share it (inferred)."""
+def _weakened(source: Check) -> Check:
+    """Weaken a failed check of an event source that accepted an event: another ad account may share it (inferred)."""
     if source.outcome is not Outcome.FAILED:
         return source
     sentence = f"{source.sentence} It takes events all the same: it may be another ad account's that shares it."
@@ -104,35 +104,35 @@ def _all_the_same(source: Check) -> Check:
 def _event_source(
     project: Project, account: AccountClient, destination: EventsSettings
 ) -> tuple[Check, str | None, list[str]]:
-    """The check, the id of the event source (None: there is none yet), and what a run would change first."""
-    known, changes = destination.event_source_id, list[str]()
-    route = Route(destination.event_source, known or "")
-    check = check_event_source(account, destination.advertiser_id, route) if known else None
-    if is_wanted(destination) and (check is None or check.outcome is not Outcome.FAILED):
-        found: list[EventSetPlan] = []
-        check = checked(EVENT_SOURCE, lambda: _event_set(project, account, destination, found))
-        if not found:
-            return check, known, changes
-        there, changes = found[0].found, found[0].changes
-        known = there.event_set_id if there else None
-        return check, known, changes
+    """Return the check, the id of the event source (None: there is none yet), and the first changes of a run."""
+    event_source_id, changes = destination.event_source_id, list[str]()
+    route = Route(destination.event_source, event_source_id or "")
+    check = check_event_source(account, destination.advertiser_id, route) if event_source_id else None
+    if manages_event_set(destination) and (check is None or check.outcome is not Outcome.FAILED):
+        plans: list[EventSetPlan] = []
+        check = run_check(EVENT_SOURCE, lambda: _event_set(project, account, destination, plans))
+        if not plans:
+            return check, event_source_id, changes
+        event_set, changes = plans[0].found, plans[0].changes
+        event_source_id = event_set.event_set_id if event_set else None
+        return check, event_source_id, changes
     if check is None:
         raise AssertionError("an event source with neither id nor name")
-    return check, known, changes
+    return check, event_source_id, changes
 
 
 def _event_set(
-    project: Project, account: AccountClient, destination: EventsSettings, found: list[EventSetPlan]
+    project: Project, account: AccountClient, destination: EventsSettings, plans: list[EventSetPlan]
 ) -> Check:
     try:
-        here = look_for(project, account, destination)
+        plan = plan_changes(project, account, destination)
     except ConfigurationError as error:
-        return Check(EVENT_SOURCE, Outcome.FAILED, " ".join(one.message for one in error.problems))
-    found.append(here)
+        return Check(EVENT_SOURCE, Outcome.FAILED, " ".join(problem.message for problem in error.problems))
+    plans.append(plan)
     with existing_ledger(project) as ledger:
         if ledger and destination.api_url != SIMULATOR:
-            forget_what_is_gone(ledger, place_of(destination, project.target), here)
-    if here.found:
-        return Check(EVENT_SOURCE, Outcome.PASSED, f"The ad account has the offline event set {here.found}.")
+            delete_stale_id(ledger, remote_key(destination, project.target), plan)
+    if plan.found:
+        return Check(EVENT_SOURCE, Outcome.PASSED, f"The ad account has the offline event set {plan.found}.")
     name = destination.event_set_name
     return Check(EVENT_SOURCE, Outcome.PASSED, f'No offline event set is called "{name}" yet, so one can be created.')

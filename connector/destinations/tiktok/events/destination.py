@@ -16,8 +16,8 @@ from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
 from connector.destinations.event_destination import EventDestination, EventTargets, check_event_name
 from connector.destinations.tiktok.events.checks import check_events
-from connector.destinations.tiktok.events.event_set import intended_for, kept_id, settle_event_set
-from connector.destinations.tiktok.events.preflight import check_first
+from connector.destinations.tiktok.events.event_set import apply_event_set, pending_changes, stored_id
+from connector.destinations.tiktok.events.preflight import check_new_sources
 from connector.destinations.tiktok.events.setting_notes import event_cautions
 from connector.destinations.tiktok.service import open_service
 from connector.destinations.tiktok.settings import EventsSettings
@@ -66,12 +66,12 @@ class TikTokEvents(EventDestination):
 
     def known_id(self, project: Project, ledger: Ledger | None) -> str | None:
         """See `Destination.known_id`: that of an event set that has only a name."""
-        return kept_id(project, self.settings, ledger)
+        return stored_id(project, self.settings, ledger)
 
     def changes(self, project: Project) -> tuple[str | None, list[str]]:
         """See `Destination.changes`. What TikTok does not tell is a sentence on what is not known."""
         try:
-            found = intended_for(project, self.settings)
+            found = pending_changes(project, self.settings)
         except (AccountRefused, AccountUnreachable, AuthorisationError) as error:
             return None, [f"What a run does to the event set first is not known. {error.message}"]
         if found is None:
@@ -82,7 +82,7 @@ class TikTokEvents(EventDestination):
     def resolve(self, context: RunContext, confirmation: Confirmation, *, resuming: bool) -> Iterator[EventTargets]:
         """See `Destination.resolve`: find or create an event set that has only a name."""
         if not resuming:
-            settle_event_set(context, self.settings, confirmation)
+            apply_event_set(context, self.settings, confirmation)
         yield EventTargets(context.scope(self.settings))
 
     def refuse_unready(self, orchestration: str, rules: EventRules) -> None:
@@ -95,7 +95,7 @@ class TikTokEvents(EventDestination):
 
     def preflight(self, context: RunContext, targets: EventTargets, run_id: str, batches: Sequence[OpenBatch]) -> None:
         """See `Destination.preflight`: ask TikTok about event sources to which nothing was delivered yet."""
-        check_first(context, self.settings, batches)
+        check_new_sources(context, self.settings, batches)
 
     @contextmanager
     def open(

@@ -1,4 +1,4 @@
-"""Before the first events go to an event source, TikTok is asked whether it is there and of the right kind."""
+"""Ask TikTok about an event source before the first events are sent to it."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -18,45 +18,47 @@ from connector.ledger.records import OpenBatch, RemoteKey
 PROVEN = "event_source"
 
 ATTEMPTS, SECONDS = 2, 10.0
-"""What cannot be found out within moments is left to the first batch, which is sent more patiently."""
+"""A check that takes longer is given up: the first batch, which has more time, shows the answer."""
 
 
-def check_first(at: RunContext, destination: EventsSettings, batches: Iterable[OpenBatch]) -> None:
-    """Looks at the event sources to which nothing was ever delivered; of all others nobody is asked.
+def check_new_sources(context: RunContext, destination: EventsSettings, batches: Iterable[OpenBatch]) -> None:
+    """Check the event sources to which nothing was ever delivered.
 
-    Raises RejectedUniformly where an event source cannot be the right one, ResumableError where TikTok takes no token.
-    What stays open is a note. The simulator in this process takes every event source, and is not asked.
+    Raises RejectedUniformly if an event source cannot be the right one, ResumableError if TikTok rejects the token. An
+    inconclusive check is a note. The simulator in this process takes every event source and is not asked.
     """
     if destination.api_url == SIMULATOR:
         return
     routes = islice(dict.fromkeys(batch.record.route for batch in batches), MOST_ROUTES)
-    new = [route for route in routes if not _is_proven(at, destination, route)]
+    new = [route for route in routes if not _is_proven(context, destination, route)]
     if new:
-        _check(at, destination, new)
+        _check(context, destination, new)
 
 
-def proof_of(destination: EventsSettings, target: str, route: Route) -> RemoteKey:
-    """Where it is kept that an event source took a test event, whatever TikTok lists."""
+def proof_key(destination: EventsSettings, target: str, route: Route) -> RemoteKey:
+    """Return the key that records that an event source accepted a test event, whatever TikTok lists."""
     name = f"{route.resource_type} {route.resource_id}"
     return RemoteKey(PROVEN, target, destination.api_url, destination.advertiser_id, name)
 
 
-def _is_proven(at: RunContext, destination: EventsSettings, route: Route) -> bool:
-    if at.ledger.batches.ever_delivered(destination.name, at.scope(destination), route):
+def _is_proven(context: RunContext, destination: EventsSettings, route: Route) -> bool:
+    if context.ledger.batches.ever_delivered(destination.name, context.scope(destination), route):
         return True
-    return at.ledger.remote_ids.find(proof_of(destination, at.project.target, route)) is not None
+    return context.ledger.remote_ids.find(proof_key(destination, context.project.target, route)) is not None
 
 
-def _check(at: RunContext, destination: EventsSettings, routes: list[Route]) -> None:
+def _check(context: RunContext, destination: EventsSettings, routes: list[Route]) -> None:
     policy = brief_policy(destination, attempts=ATTEMPTS, seconds=SECONDS)
     timeout = min(SECONDS, destination.retry.timeout)
-    with open_account(destination, at.project.state_directory, policy=policy, timeout=timeout, stop=at.stop) as account:
+    with open_account(
+        destination, context.project.state_directory, policy=policy, timeout=timeout, stop=context.stop
+    ) as account:
         for route in routes:
             check = check_event_source(account, destination.advertiser_id, route)
             if check.outcome is Outcome.FAILED:
                 raise _stopped(destination, check)
-            if check.outcome is Outcome.INCONCLUSIVE and not at.stop.is_set():
-                at.observer.note(f"Whether the event source is the right one is not known. {check.sentence}")
+            if check.outcome is Outcome.INCONCLUSIVE and not context.stop.is_set():
+                context.observer.note(f"Whether the event source is the right one is not known. {check.sentence}")
                 return
 
 

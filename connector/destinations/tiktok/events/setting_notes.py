@@ -1,4 +1,4 @@
-"""Sentences on settings and columns of events that are probably not meant."""
+"""Write notes on settings and columns of events that are probably mistakes."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -17,7 +17,7 @@ from connector.transform.template import Constant, DataTemplate
 def event_cautions(
     project: Project, settings: EventsSettings, template: DataTemplate, schema: pa.Schema | None, *, prescribed: bool
 ) -> Iterator[str]:
-    """Yield a sentence for each; with the `schema` of the result also on its columns, unless they are prescribed."""
+    """Yield a sentence for each mistake; with a `schema` also for its columns, unless they are prescribed."""
     yield from _ids(project, settings)
     yield from _settings(project, settings)
     source = _event_source(settings, template, schema)
@@ -67,7 +67,7 @@ def _event_source(settings: EventsSettings, template: DataTemplate, schema: pa.S
 
 
 def _unused_columns(template: DataTemplate, schema: pa.Schema | None, source: str) -> list[str]:
-    """Columns of the result that an identity template would send to another event source."""
+    """Return the columns that an identity template would send to another event source."""
     if schema is None:
         return []
     fields = bind(template, schema).fields
@@ -82,7 +82,7 @@ def _unused_columns(template: DataTemplate, schema: pa.Schema | None, source: st
 
 
 def _is_region(name: str, template: DataTemplate, schema: pa.Schema | None) -> bool:
-    """Tell whether this is the country that decides how phone numbers without a country code are read."""
+    """Return whether this is the country that decides how phone numbers without a country code are read."""
     if name != "country":
         return False
     if schema is not None:
