@@ -36,7 +36,7 @@ def check_address(pattern: str, directory: Path) -> None:
     """
     scheme = scheme_of(pattern)
     if scheme and not (_is_installed("fsspec") and _is_installed(DRIVERS[scheme])):
-        raise ConfigurationError(f"Files at {scheme}:// need {DRIVERS[scheme]}: pip install 'connector[files]'.")
+        raise ConfigurationError(f"Files at {scheme}:// need {DRIVERS[scheme]}: pip install 'sql-to-tiktok[files]'.")
     if not WILDCARDS & set(pattern.rpartition("/")[2]):
         check_name(pattern, display_path(pattern, directory))
 

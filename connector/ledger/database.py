@@ -162,7 +162,7 @@ def _with_driver(url: str) -> str:
         _check_kind(name)
         name.get_dialect().import_dbapi()
     except ModuleNotFoundError as error:
-        raise ConnectorError(f"The ledger needs {error.name}: pip install 'connector[postgres]'.") from None
+        raise ConnectorError(f"The ledger needs {error.name}: pip install 'sql-to-tiktok[postgres]'.") from None
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise ConfigurationError("Invalid URL in `ledger`: use sqlite:///PATH or postgresql://…") from None
     return name.render_as_string(hide_password=False)

@@ -62,6 +62,8 @@ class _NoRedirects(HTTPRedirectHandler):
         """Follow no redirect: the answer counts as a failure."""
 
 
+NOT_INSTALLED = "apprise is needed: pip install 'sql-to-tiktok[notifications]'."
+
 _OPENER = build_opener(_NoRedirects)
 
 
@@ -81,7 +83,10 @@ def _post(address: str, message: Message) -> str | None:
 
 
 def _notify_services(notification: Notification, message: Message) -> str | None:
-    import apprise
+    try:
+        import apprise
+    except ModuleNotFoundError:
+        return NOT_INSTALLED
 
     services = apprise.Apprise()
     accepted = [services.add(url.get_secret_value()) for url in notification.url]
@@ -101,18 +106,22 @@ def check_notifications(project: Project, orchestrations: Iterable[str]) -> None
     problems: list[Problem] = []
     for name in names:
         try:
-            if not _has_valid_address(project.notification(name)):
-                message = f"notifications.{name} has an address that apprise does not understand."
-                problems.append(Problem(message, *project.place("notifications", name)))
+            if problem := _problem(project.notification(name)):
+                problems.append(Problem(f"notifications.{name} {problem}", *project.place("notifications", name)))
         except ConfigurationError as error:
             problems += error.problems
     if problems:
         raise ConfigurationError(problems)
 
 
-def _has_valid_address(notification: Notification) -> bool:
+def _problem(notification: Notification) -> str | None:
+    """Return what is wrong with a notification's address, as the end of a sentence."""
     if notification.webhook is not None:
-        return True
-    import apprise
-
-    return all(apprise.Apprise.instantiate(url.get_secret_value()) for url in notification.url)
+        return None
+    try:
+        import apprise
+    except ModuleNotFoundError:
+        return f"has a url, for which {NOT_INSTALLED}"
+    if all(apprise.Apprise.instantiate(url.get_secret_value()) for url in notification.url):
+        return None
+    return "has an address that apprise does not understand."

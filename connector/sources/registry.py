@@ -55,7 +55,7 @@ def check_driver(warehouse: Warehouse) -> None:
     if module in _EXTRAS:
         driver, extra = _EXTRAS[module]
         if not _is_installed(driver):
-            raise ConfigurationError(f"{_describe(warehouse)} needs {driver}: pip install 'connector[{extra}]'.")
+            raise ConfigurationError(f"{_describe(warehouse)} needs {driver}: pip install 'sql-to-tiktok[{extra}]'.")
     elif module == SQLALCHEMY_MODULE:
         import_module(f"{SQLALCHEMY_MODULE}_engine").check_driver(warehouse)
 

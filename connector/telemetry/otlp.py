@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EXPORT_TIMEOUT = 5.0
 """For one export. The run is over by then, and nothing of it depends on this."""
 
-NOT_INSTALLED = "OpenTelemetry is not installed: pip install 'connector[metrics]'."
+NOT_INSTALLED = "OpenTelemetry is not installed: pip install 'sql-to-tiktok[metrics]'."
 
 
 def export_runs(

@@ -11,7 +11,7 @@ from connector.telemetry.gauges import Gauges
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-NOT_INSTALLED = "/metrics needs prometheus_client: pip install 'connector[metrics]'."
+NOT_INSTALLED = "/metrics needs prometheus_client: pip install 'sql-to-tiktok[metrics]'."
 
 
 @dataclass(frozen=True, slots=True)

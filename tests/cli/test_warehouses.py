@@ -205,8 +205,11 @@ def test_a_refused_login_at_snowflake_exits_with_1_and_never_shows_the_password(
 
 
 MISSING = {
-    "snowflake": ({"url": "snowflake://jo@account/DB", "password": "so-secret"}, "pip install 'connector[snowflake]'"),
-    "postgresql": ({"url": "postgresql://jo:so-secret@host/shop"}, "pip install 'connector[postgres]'"),
+    "snowflake": (
+        {"url": "snowflake://jo@account/DB", "password": "so-secret"},
+        "pip install 'sql-to-tiktok[snowflake]'",
+    ),
+    "postgresql": ({"url": "postgresql://jo:so-secret@host/shop"}, "pip install 'sql-to-tiktok[postgres]'"),
     "mysql": ({"url": "mysql://jo:so-secret@host/shop"}, "pip install pymysql"),
 }
 DRIVERS = ("snowflake.connector", "adbc_driver_postgresql", "pymysql")

@@ -184,4 +184,4 @@ def test_a_driver_that_is_missing_is_named_with_its_extra(tmp_path: Path, scheme
     environ = {"PYTHONPATH": f"{hook}:{Path(__file__).parents[2]}"}
     outcome = connector("validate", NAME, project=made.directory, environ=environ)
     assert outcome.code == 2
-    assert outcome.sentence.endswith(f"Files at {scheme}:// need {driver}: pip install 'connector[files]'.")
+    assert outcome.sentence.endswith(f"Files at {scheme}:// need {driver}: pip install 'sql-to-tiktok[files]'.")

@@ -80,7 +80,7 @@ def test_the_driver_is_missing(project: Shop, tmp_path: Path) -> None:
     (missing / "psycopg.py").write_text('raise ModuleNotFoundError("No module named psycopg", name="psycopg")')
     project = with_ledger(project, f"postgresql://user:{PASSWORD}@127.0.0.1:1/x")
     done = connector("runs", project=project.directory, environ={"PYTHONPATH": f"{missing}:{ROOT}"})
-    assert refused(done) == "The ledger needs psycopg: pip install 'connector[postgres]'."
+    assert refused(done) == "The ledger needs psycopg: pip install 'sql-to-tiktok[postgres]'."
 
 
 def test_a_ledger_of_a_newer_version(project: Shop) -> None:

@@ -1,5 +1,6 @@
 """Whoever is to be told of a run is told of it, and the run is none the worse for it."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -199,3 +200,23 @@ def test_a_run_that_nobody_is_to_be_told_of_says_nothing(project: Shop, service:
     orchestration(project, notify={"team": []})
     done = run(project)
     assert (done.code, done.stderr, service.got) == (0, "", [])
+
+
+def test_an_installation_without_apprise_says_which_extra_it_needs(
+    project: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    checked = inside("validate", project=project.directory)
+    assert checked.code == 2
+    assert "has a url, for which apprise is needed: pip install 'sql-to-tiktok[notifications]'." in checked.stderr
+    done = run(project)
+    assert done.code == 0
+    assert "apprise is needed: pip install 'sql-to-tiktok[notifications]'." in done.stderr
+
+
+def test_a_webhook_needs_no_apprise(project: Shop, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    changed(project, lambda settings: settings.update(notifications={"team": {"webhook": service.webhook}}))
+    assert inside("validate", project=project.directory).code == 0
+    assert run(project).code == 0
+    assert len(service.told("/hook")) == 1

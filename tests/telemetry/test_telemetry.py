@@ -167,6 +167,9 @@ def test_an_installation_without_the_extra_says_so_in_a_sentence(
     for part in ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "prometheus_client"):
         monkeypatch.setitem(sys.modules, part, None)
     start = inside("start", "--metrics", "--port", "0", project=project.directory)
-    assert (start.code, start.sentence) == (2, "/metrics needs prometheus_client: pip install 'connector[metrics]'.")
+    assert (start.code, start.sentence) == (
+        2,
+        "/metrics needs prometheus_client: pip install 'sql-to-tiktok[metrics]'.",
+    )
     ran = run(project, "http://127.0.0.1:9")
-    assert (ran.code, ran.sentence) == (0, "OpenTelemetry is not installed: pip install 'connector[metrics]'.")
+    assert (ran.code, ran.sentence) == (0, "OpenTelemetry is not installed: pip install 'sql-to-tiktok[metrics]'.")
