@@ -1,3 +1,19 @@
 """Sends the result of a SQL query to TikTok."""
 
-__version__ = "0.1.0"
+from typing import TYPE_CHECKING, Any
+
+from connector.core.version import __version__
+
+if TYPE_CHECKING:
+    from connector.api import Progress, Project, Run, open_project
+
+__all__ = ["Progress", "Project", "Run", "__version__", "open_project"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the interface for Python when it is asked for: the command line starts without it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'connector' has no attribute {name!r}")
+    from connector import api
+
+    return getattr(api, name)

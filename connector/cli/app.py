@@ -4,8 +4,8 @@ from importlib import import_module
 
 import typer
 
-from connector import __version__
 from connector.cli.console import out
+from connector.core.version import __version__
 
 app = typer.Typer(
     name="connector",

@@ -8,10 +8,10 @@ from contextlib import suppress
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from connector import __version__
 from connector.config.notification import Notification
 from connector.config.project import Project
 from connector.core.response_limit import limited_responses
+from connector.core.version import __version__
 from connector.errors import ConfigurationError, Problem
 from connector.notifications.message import Message, Note
 

@@ -28,12 +28,19 @@ def write_rejects(project: Project, run_id: str, sink: IO[bytes], *, reason: str
     Without a reason, write the rejected rows. A reason may also be a skip.
     Raises UsageError for an unknown run or reason, AccessRefused.
     """
-    _check_reason(reason)
-    _record_access(project, find_run(project, run_id))
-    outcome = None if reason else "rejected"
-    batches = _CountedBatches(read_excluded_rows(run_directory(project, run_id), reason=reason, outcome=outcome))
+    batches = _CountedBatches(read_rejects(project, run_id, reason))
     _WRITERS[format_](batches, sink)
     return batches.rows
+
+
+def read_rejects(project: Project, run_id: str, reason: str | None = None) -> Iterator[pa.RecordBatch]:
+    """Return the rejected rows of a run, or those excluded for one reason, in the schema EXCLUDED_ROW.
+
+    Raises as `write_rejects`.
+    """
+    _check_reason(reason)
+    _record_access(project, find_run(project, run_id))
+    return read_excluded_rows(run_directory(project, run_id), reason=reason, outcome=None if reason else "rejected")
 
 
 def _record_access(project: Project, record: RunRecord) -> None:

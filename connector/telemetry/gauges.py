@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from connector import __version__
+from connector.core.version import __version__
 from connector.errors import UsageError
 from connector.telemetry.otel_env import signals_from
 from connector.telemetry.otlp import EXPORT_TIMEOUT, NOT_INSTALLED, captured_warnings, resource

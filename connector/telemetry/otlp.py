@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from connector import __version__
 from connector.config.project import Project
 from connector.core.outcomes import RunStatus
 from connector.core.response_limit import limited_responses
+from connector.core.version import __version__
 from connector.errors import ConnectorError
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.records import RunRecord

@@ -58,9 +58,11 @@ def installed(wheel: Path, python: str, folder: Path) -> Path:
     """A virtual environment of this Python with the wheel in it, and its folder of programs."""
     command(python, "-m", "venv", folder)
     programs = folder / "bin"
-    with_uv = [Path(sys.executable).with_name("uv"), "pip", "install", "--quiet", "--python", programs / "python"]
-    with_pip = [programs / "python", "-m", "pip", "install", "--quiet"]
-    command(*(with_uv if with_uv[0].exists() else with_pip), "-c", ROOT / "constraints.txt", wheel)  # type: ignore[attr-defined]
+    uv = Path(sys.executable).with_name("uv")
+    install: list[str | Path] = [programs / "python", "-m", "pip", "install", "--quiet"]
+    if uv.exists():
+        install = [uv, "pip", "install", "--quiet", "--python", programs / "python"]
+    command(*install, "-c", ROOT / "constraints.txt", wheel)
     return programs
 
 
@@ -106,5 +108,7 @@ def test_the_wheel_alone_runs_the_example(
     command(connector, "init", "shop", cwd=tmp_path)
     assert "store_purchases" in command(connector, "validate", cwd=tmp_path / "shop")
     assert "Completed with rejects" in command(connector, "run", "store_purchases", cwd=tmp_path / "shop")
-    typed = 'from pathlib import Path; import connector; print(Path(connector.__file__).with_name("py.typed").is_file())'
+    typed = (
+        'from pathlib import Path; import connector; print(Path(connector.__file__).with_name("py.typed").is_file())'
+    )
     assert command(programs / "python", "-c", typed).strip() == "True"

@@ -13,9 +13,9 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 from pydantic import SecretStr
 
-from connector import __version__
 from connector.config.network import DIRECT, Network
 from connector.core.clients import is_loopback
+from connector.core.version import __version__
 from connector.delivery.answer import Answer, Verdict
 from connector.destinations.tiktok.deadline import Backend, Deadline
 from connector.errors import ConfigurationError

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from connector import __version__
+from connector.core.version import __version__
 from connector.reporting.html import labels
 from connector.reporting.html.series import Series, daily_values, history, throughput
 from connector.reporting.run_details import RunDetails

@@ -1,0 +1,306 @@
+"""The connector from Python: open a project, inspect it, run it, and read the outcome of every row.
+
+Nothing here prints or exits. Every error is a `connector.errors.ConnectorError`.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from connector.config.project import Project as Settings
+    from connector.core.outcomes import RunStatus
+    from connector.inspection.destinations import DestinationTest
+    from connector.inspection.plan import Plan
+    from connector.inspection.preview import Preview
+    from connector.inspection.validate import CompiledSql, ValidatedOrchestration
+    from connector.ledger.records import RowCounts, RunRecord
+    from connector.observer import Observer
+    from connector.runs.engine import RunOptions
+
+Confirm = bool | Callable[[str], bool]
+"""Whether to make changes at the platform that need consent: always, never, or as a function of the question says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a run. As text, it is a sentence."""
+
+    kind: str
+    """`started`, `resumed`, `read`, `staged`, `settled` or `note`."""
+    text: str
+    """The sentence."""
+    run_id: str | None = None
+    """The run, if it is known by then."""
+    rows: int = 0
+    """Rows read so far, for `read`."""
+    units: int = 0
+    """Events or identifiers: to send for `staged`, further ones with an outcome for `settled`."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+OnProgress = Callable[[Progress], None]
+"""Called from several threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as the ledger knows it."""
+
+    record: "RunRecord"
+    """Every number, as `connector run --json` prints it."""
+    _settings: "Settings"
+
+    @property
+    def run_id(self) -> str:
+        """The id, as `connector runs` lists it."""
+        return self.record.run_id
+
+    @property
+    def status(self) -> "RunStatus":
+        """`completed`, `completed_with_rejects`, `failed`, `interrupted` or `running`."""
+        return self.record.status
+
+    @property
+    def rows(self) -> "RowCounts":
+        """Counts of rows: `read = delivered + rejected + skipped + pending`."""
+        return self.record.rows
+
+    @property
+    def reasons(self) -> Mapping[str, int]:
+        """Rejected rows by reason."""
+        return self.record.rejects
+
+    @property
+    def rejects(self) -> "pa.Table":
+        """The rejected rows, of which nothing identifies anybody but as a digest.
+
+        Columns: row, outcome, reason, code, message and columns (JSON). Raises AccessRefused.
+        """
+        return self.excluded()
+
+    def excluded(self, reason: str | None = None) -> "pa.Table":
+        """Return the rejected rows, or the rows excluded for one reason. Raises UsageError, AccessRefused."""
+        import pyarrow as pa
+
+        from connector.core.hashed import EXCLUDED_ROW
+        from connector.reporting.rejects import read_rejects
+
+        return pa.Table.from_batches(read_rejects(self._settings, self.run_id, reason), EXCLUDED_ROW)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the object that `connector run --json` prints."""
+        return self.record.as_json()
+
+
+class Project:
+    """A folder with `orchestrations.yaml`, under one target."""
+
+    def __init__(self, settings: "Settings") -> None:
+        self._settings = settings
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder, absolute."""
+        return self._settings.directory
+
+    @property
+    def target(self) -> str:
+        """The target in use."""
+        return self._settings.target
+
+    @property
+    def orchestrations(self) -> Sequence[str]:
+        """The names of the orchestrations, in the order of the file."""
+        return tuple(self._settings.orchestrations)
+
+    def under(self, target: str) -> "Project":
+        """Return the project under another target. Raises ConfigurationError if there is none of this name."""
+        return Project(self._settings.under(target))
+
+    def validate(self, *names: str, connect: bool = False) -> list["ValidatedOrchestration"]:
+        """Check orchestrations (default: all), with `connect` against the warehouse and the ad account too.
+
+        Raises ConfigurationError with all problems, SourceError if a warehouse fails.
+        """
+        from connector.inspection.validate import validate_orchestrations
+
+        return validate_orchestrations(self._settings, list(names or self.orchestrations), connect=connect)
+
+    def compile(self, name: str) -> "CompiledSql":
+        """Return the SQL that will run: the query, and the transform. Raises ConfigurationError, SourceError."""
+        from connector.inspection.validate import compile_sql
+
+        return compile_sql(self._settings, name)
+
+    def plan(self, name: str) -> "Plan":
+        """Read and check the whole result, and count what a run would send. Send nothing.
+
+        Raises ConfigurationError, SourceError.
+        """
+        from connector.inspection.plan import plan_orchestration
+
+        return plan_orchestration(self._settings, name)
+
+    def preview(self, name: str, rows: int = 3) -> "Preview":
+        """Return request bodies with the first events, hashed.
+
+        Raises ConfigurationError, SourceError, AccessRefused.
+        """
+        from connector.inspection.preview import preview_orchestration
+
+        return preview_orchestration(self._settings, name, rows)
+
+    def test_destination(self, name: str, *, test_event_code: str | None = None) -> "DestinationTest":
+        """Ask the platform whether a destination can be written to. Raises ConfigurationError, AccessRefused."""
+        from connector.inspection.destinations import run_destination_test
+
+        return run_destination_test(self._settings, name, test_event_code)
+
+    def run(
+        self,
+        name: str,
+        *,
+        limit: int | None = None,
+        test_event_code: str | None = None,
+        resend_unknown: bool = False,
+        allow_empty: bool = False,
+        confirm: Confirm = False,
+        on_progress: OnProgress | None = None,
+        stop: threading.Event | None = None,
+    ) -> Run:
+        """Finish interrupted runs of an orchestration, then run it.
+
+        Setting `stop` ends the run as soon as the requests in flight are answered. Raises ConfigurationError,
+        AccessRefused, UsageError if a change is not confirmed, LockedError if it is being run, NothingSent because of
+        the rows, ResumableError, Interrupted or SourceError. `last_run` returns what became of the rows then.
+        """
+        from connector.destinations.confirmation import Confirmation
+        from connector.runs.engine import RunOptions
+
+        confirmation = Confirmation(yes=True) if confirm is True else Confirmation(ask=confirm or _nobody)
+        options = RunOptions(limit, test_event_code, resend_unknown, allow_empty, confirmation)
+        return self.run_with(name, options, _observer(on_progress), stop)
+
+    def run_with(
+        self, name: str, options: "RunOptions", observer: "Observer", stop: threading.Event | None = None
+    ) -> Run:
+        """Run as `run` does, with an observer of your own."""
+        from connector.runs.run import run_orchestration
+
+        return self._wrap(run_orchestration(self._settings, name, options, observer=observer, stop=stop))
+
+    def resume(
+        self,
+        run_id: str | None = None,
+        *,
+        resend_unknown: bool = False,
+        on_progress: OnProgress | None = None,
+        stop: threading.Event | None = None,
+    ) -> Run:
+        """Finish the run with this id, else the last one that can be finished. Raises as `run` does, and UsageError."""
+        from connector.runs.resume import resume_run
+
+        observer, event = _observer(on_progress), stop or threading.Event()
+        return self._wrap(resume_run(self._settings, run_id, observer, event, resend_unknown=resend_unknown))
+
+    def retry(
+        self,
+        run_id: str,
+        *,
+        reason: str | None = None,
+        on_progress: OnProgress | None = None,
+        stop: threading.Event | None = None,
+    ) -> Run:
+        """Read again the rows that a run rejected, and send those that pass now.
+
+        Raises as `run` does, and UsageError if there is nothing to retry.
+        """
+        from connector.runs.retry import retry_run
+
+        observer, event = _observer(on_progress), stop or threading.Event()
+        return self._wrap(retry_run(self._settings, run_id, reason, observer, event))
+
+    def runs(self, name: str | None = None, *, limit: int = 20, since: datetime | None = None) -> Iterator[Run]:
+        """Yield the last runs, latest first. Raises UsageError for an orchestration that is not known."""
+        from connector.reporting.run_history import RunFilter, latest_runs
+
+        records = latest_runs(self._settings, RunFilter(limit=limit, orchestration=name, since=since))
+        return (self._wrap(record) for record, _ in records)
+
+    def last_run(self, name: str | None = None) -> Run | None:
+        """Return the latest run, if there is one."""
+        return next(self.runs(name, limit=1), None)
+
+    def find_run(self, run_id: str) -> Run:
+        """Return the run with this id. Raises UsageError if there is none."""
+        from connector.ledger.project_ledger import run_named
+
+        return self._wrap(run_named(self._settings, run_id))
+
+    def _wrap(self, record: "RunRecord") -> Run:
+        return Run(record, self._settings)
+
+
+def open_project(
+    folder: str | Path = ".", *, target: str | None = None, environ: Mapping[str, str] | None = None
+) -> Project:
+    """Read and check `orchestrations.yaml` of a folder; `environ` (default: this process's) fills in `{{ env.NAME }}`.
+
+    Raises ConfigurationError with every problem found.
+    """
+    from connector.config.project import load_project
+
+    return Project(load_project(Path(folder), os.environ if environ is None else environ, target))
+
+
+def _nobody(_: str) -> None:
+    return None
+
+
+def _observer(on_progress: OnProgress | None) -> "Observer":
+    from connector.observer import Silent
+
+    return Silent() if on_progress is None else _Reporter(on_progress)
+
+
+class _Reporter:
+    """Turns what an observer is told into progress."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self._report = on_progress
+        self._run_id: str | None = None
+
+    def _tell(self, kind: str, text: str, *, rows: int = 0, units: int = 0) -> None:
+        self._report(Progress(kind, text, self._run_id, rows, units))
+
+    def started(self, run_id: str, orchestration: str, target: str) -> None:
+        self._run_id = run_id
+        self._tell("started", f"{orchestration}: run {run_id} started (target {target}).")
+
+    def resumed(self, run_id: str, orchestration: str, target: str) -> None:
+        self._run_id = run_id
+        self._tell("resumed", f"{orchestration}: run {run_id} resumed (target {target}).")
+
+    def read(self, rows: int) -> None:
+        self._tell("read", f"{rows:,} rows read.", rows=rows)
+
+    def staged(self, events: int, requests: int, noun: str = "event") -> None:
+        self._tell("staged", f"{events:,} {noun}s staged for at least {requests:,} requests.", units=events)
+
+    def settled(self, events: int, noun: str = "event") -> None:
+        self._tell("settled", f"{events:,} more {noun}s delivered or refused.", units=events)
+
+    def note(self, sentence: str) -> None:
+        self._tell("note", sentence)
+
+    def simulated(self, lines: list[str]) -> None:
+        self._tell("note", "\n".join(lines))
