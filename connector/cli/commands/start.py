@@ -2,13 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from connector.cli.console import say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, ProjectOption, TargetOption
+
+if TYPE_CHECKING:
+    from connector.scheduler.loop import SchedulerLoop
 
 ParallelOption = Annotated[int, typer.Option("--parallel", metavar="N", min=1, help="How many runs at the same time.")]
 HostOption = Annotated[
@@ -40,8 +43,16 @@ def start(
     from connector.scheduler.daemon import StartOptions, open_scheduler
 
     options = StartOptions(parallel, host, port, metrics)
+    running: list[SchedulerLoop] = []
+
+    def kill() -> None:
+        for loop in running:
+            loop.kill()
+
+    # Signals first: whoever reads that the scheduler is up may stop it at once.
     with (
+        stop_on_signals(kill) as stop,
         open_scheduler(project or Path.cwd(), os.environ, target, options, say) as loop,
-        stop_on_signals(loop.kill) as stop,
     ):
+        running.append(loop)
         loop.run(stop)
