@@ -242,9 +242,9 @@ class Project:
 
     def find_run(self, run_id: str) -> Run:
         """Return the run with this id. Raises UsageError if there is none."""
-        from connector.ledger.project_ledger import run_named
+        from connector.ledger.project_ledger import find_run
 
-        return self._wrap(run_named(self._settings, run_id))
+        return self._wrap(find_run(self._settings, run_id))
 
     def _wrap(self, record: "RunRecord") -> Run:
         return Run(record, self._settings)
