@@ -1,4 +1,4 @@
-"""The commands, each in a file of its own that is read when it is used."""
+"""The commands. Each is in a module of its own, which imports the rest of what it needs when it runs."""
 
 from importlib import import_module
 
@@ -22,17 +22,21 @@ _COMMANDS = (
 )  # fmt: skip
 
 for _name in _COMMANDS:
-    import_module(f"connector.cli.commands.{_name}").register(app)
+    _module = import_module(f"connector.cli.commands.{_name}")
+    if group := getattr(_module, "group", None):
+        app.add_typer(group, name=_name)
+    else:
+        app.command(_name.replace("_", "-"))(getattr(_module, _name))
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(value: bool) -> None:
+    if value:
         out(f"connector {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def options(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Send SQL query results to TikTok and report the outcome of every row."""

@@ -1,20 +1,19 @@
 """Conversion of errors to one clear sentence on stderr and an exit code."""
 
 import sys
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import fields, replace
 from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any
 
 import typer
 
 from connector.cli.console import out_json, say
 from connector.cli.options import open_project
 from connector.errors import ConfigurationError, ConnectorError, Problem
-
-_Parameters = ParamSpec("_Parameters")
 
 FAILED = 1
 INTERRUPTED = 130
@@ -43,37 +42,59 @@ class AlreadyPrinted(Exception):
         super().__init__(error.message)
 
 
-def reported(command: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
-    """Turn a command's errors into messages. With `--debug`, let them through; with `--json`, print an object."""
+def reported(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn a command's errors into messages, and pass it the options of its parameter `options` as one object.
+
+    `--debug` lets errors through, `--json` prints them as an object.
+    """
+    parameters = list(signature(command).parameters.values())
+    bundle = next((parameter.annotation for parameter in parameters if parameter.name == "options"), None)
 
     @wraps(command)
-    def run(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> None:
-        debug, as_json = bool(kwargs.get("debug")), bool(kwargs.get("json_output"))
+    def run(**arguments: Any) -> None:
+        debug, as_json, folder = (arguments.get(name) for name in ("debug", "json_output", "project"))
+        if bundle:
+            arguments["options"] = bundle(**{field.name: arguments.pop(field.name) for field in fields(bundle)})
         try:
-            command(*args, **kwargs)
+            with nullcontext() if debug else _errors_as_messages(folder, as_json=bool(as_json)):
+                command(**arguments)
         except KeyboardInterrupt:
             say("Interrupted.")
             raise typer.Exit(INTERRUPTED) from None
-        except (ConnectorError, AlreadyPrinted) as raised:
-            if debug:
-                raise
-            error = raised.error if isinstance(raised, AlreadyPrinted) else raised
-            _print_error(error, as_json=as_json and error is raised)
-            raise typer.Exit(error.exit_code) from None
-        except typer.Exit:
-            raise
-        except Exception as error:
-            if debug:
-                raise
-            message = _damaged_ledger(kwargs.get("project")) or _unexpected(error)
-            if as_json:
-                out_json({"error": message})
-            say(message)
-            raise typer.Exit(FAILED) from None
         finally:
             _run_deferred()
 
+    if bundle:
+        run.__signature__ = _expanded(parameters, bundle)  # type: ignore[attr-defined]
     return run
+
+
+def _expanded(parameters: Sequence[Parameter], bundle: Any) -> Signature:
+    """Return the signature that Typer reads: the fields of `bundle`, each an option, in place of `options`."""
+    own = [parameter for parameter in parameters if parameter.name != "options"]
+    options = [
+        Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
+        for field in fields(bundle)
+    ]
+    return Signature([*own, *options])
+
+
+@contextmanager
+def _errors_as_messages(folder: object, *, as_json: bool) -> Iterator[None]:
+    try:
+        yield
+    except (ConnectorError, AlreadyPrinted) as raised:
+        error = raised.error if isinstance(raised, AlreadyPrinted) else raised
+        _print_error(error, as_json=as_json and error is raised)
+        raise typer.Exit(error.exit_code) from None
+    except typer.Exit:
+        raise
+    except Exception as error:
+        message = _damaged_ledger(folder) or _unexpected(error)
+        if as_json:
+            out_json({"error": message})
+        say(message)
+        raise typer.Exit(FAILED) from None
 
 
 def _relative_to_here(problem: Problem) -> Problem:

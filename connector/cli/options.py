@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,6 +39,45 @@ SinceOption = Annotated[
 YesOption = Annotated[bool, typer.Option("--yes", help="Confirm changes at TikTok in advance.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestration.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The id of the run, as `connector runs` lists it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOptions:
+    """The options of a command that works on the runs of a project."""
+
+    project: ProjectOption = None
+    debug: DebugOption = False
+
+    def open_project(self) -> "Project":
+        """Open the project. Raises ConfigurationError."""
+        return open_project(self.project)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonOptions:
+    """The options of a command that works on the runs of a project and can print JSON."""
+
+    project: ProjectOption = None
+    json_output: JsonOption = False
+    debug: DebugOption = False
+
+    def open_project(self) -> "Project":
+        """Open the project. Raises ConfigurationError."""
+        return open_project(self.project)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetOptions:
+    """The options of a command that works on a project under a target and can print JSON."""
+
+    project: ProjectOption = None
+    target: TargetOption = None
+    json_output: JsonOption = False
+    debug: DebugOption = False
+
+    def open_project(self) -> "Project":
+        """Open the project under the target. Raises ConfigurationError."""
+        return open_project(self.project, self.target)
 
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -1,4 +1,4 @@
-"""The file that `-o` names: a new one, whole or not at all, and never one of the project's own."""
+"""Output files: written whole or not at all, and never over a file of the project."""
 
 import stat
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existin
 
 
 def check_output(output: Path, project: "Project", *, force: bool) -> None:
-    """Refuse to write where something is that must stay. Raises UsageError."""
+    """Refuse to overwrite what must stay. Raises UsageError."""
     try:
         mode = _mode(output)
     except OSError as error:
@@ -44,7 +44,7 @@ def _mode(path: Path) -> int | None:
 
 @contextmanager
 def output_file(output: Path) -> Iterator[IO[bytes]]:
-    """Write a file that was checked; it takes its name once it is whole. Raises ConnectorError where that fails."""
+    """Open a checked file for writing; it gets its name once it is whole. Raises ConnectorError if that fails."""
     from connector.core.disk import unfinished_file
 
     with writing_to(output):
@@ -63,6 +63,6 @@ def writing_to(output: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # Arrow puts the system's words at the end of its own.
+        # Arrow appends the system's message to its own.
         words = (error.strerror or str(error) or type(error).__name__).rpartition("] ")[2].rstrip(".")
         raise ConnectorError(f"{output} could not be written: {words}.") from error

@@ -93,7 +93,7 @@ def test_a_port_that_is_taken_is_named() -> None:
     with Simulator() as other:
         port = other.url.rpartition(":")[2]
         result = refused("--port", port)
-    assert (result.exit_code, result.stderr) == (2, f"Port {port} cannot be listened on: Address already in use.\n")
+    assert (result.exit_code, result.stderr) == (2, f"Cannot listen on port {port}: Address already in use.\n")
 
 
 def test_a_file_that_cannot_be_recorded_to_is_named(tmp_path: Path) -> None:

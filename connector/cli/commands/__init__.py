@@ -1,1 +1,1 @@
-"""One file a command; what a command needs is imported when it runs."""
+"""One module for each command, or group of commands. Each defines a function of its name, or `group`."""

@@ -1,14 +1,13 @@
-"""`connector auth`: what opens a TikTok account is asked for, looked at and refreshed."""
+"""`connector auth`: authorize with TikTok, and show or refresh the grant of a credential."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from connector.cli.console import out, out_json, say, table
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+from connector.cli.options import TargetOptions
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from connector.destinations.tiktok.login import Login
 
 PORT = 8789
-"""Beside those of `connector simulate`, `connector start` and `connector console`: 8787, 8788, 8790."""
+"""Differs from the ports of `connector simulate` and `connector start`, 8787 and 8788."""
 
 CredentialArgument = Annotated[str, typer.Argument(metavar="CREDENTIAL", help="The credential.")]
 PortOption = Annotated[
@@ -46,77 +45,60 @@ _KINDS = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    auth = typer.Typer(
-        help="Authorize with TikTok, and show or refresh what was granted.", no_args_is_help=True, rich_markup_mode=None
-    )
-    auth.command("login")(login)
-    auth.command("status")(status)
-    auth.command("refresh")(refresh)
-    app.add_typer(auth, name="auth")
+group = typer.Typer(
+    help="Authorize with TikTok, and show or refresh what was granted.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
+@group.command("login")
 @reported
 def login(
     credential: CredentialArgument,
     code: CodeOption = None,
     port: PortOption = PORT,
     redirect_uri: RedirectOption = None,
-    project: ProjectOption = None,
-    target: TargetOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    options: TargetOptions,
 ) -> None:
     """Authorize the credential's app on TikTok's page, store the grant, and list the ad accounts it may use."""
     from connector.destinations.tiktok.login import log_in
 
-    access = _access(project, target, credential, changing="auth login")
-    given = _code(access, code, port, redirect_uri)
-    _tell_login(log_in(access, given), json_output)
+    access = _access(options, credential, changing="auth login")
+    auth_code = _auth_code(access, code, port, redirect_uri)
+    _print_login(log_in(access, auth_code), options.json_output)
 
 
+@group.command("status")
 @reported
-def status(
-    credential: CredentialArgument,
-    project: ProjectOption = None,
-    target: TargetOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
+def status(credential: CredentialArgument, *, options: TargetOptions) -> None:
     """Show the state of a credential: kind, source, last refresh, expiry. Shows no secret and does not ask TikTok."""
     from connector.destinations.tiktok.credential_status import credential_status
 
-    _tell(credential_status(_access(project, target, credential)), json_output)
+    _print_status(credential_status(_access(options, credential)), options.json_output)
 
 
+@group.command("refresh")
 @reported
-def refresh(
-    credential: CredentialArgument,
-    project: ProjectOption = None,
-    target: TargetOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
+def refresh(credential: CredentialArgument, *, options: TargetOptions) -> None:
     """Refresh a credential's grant now."""
-    from connector.destinations.tiktok import login as authorisation
+    from connector.destinations.tiktok.login import refresh as refresh_grant
 
-    _tell(authorisation.refresh(_access(project, target, credential, changing="auth refresh")), json_output)
+    _print_status(refresh_grant(_access(options, credential, changing="auth refresh")), options.json_output)
 
 
-def _access(project: Path | None, target: str | None, credential: str, changing: str | None = None) -> "Access":
+def _access(options: TargetOptions, credential: str, changing: str | None = None) -> "Access":
     from connector.destinations.tiktok.credential_status import access_of
     from connector.privacy.access import check_credential
 
-    opened = open_project(project, target)
+    opened = options.open_project()
     access = access_of(opened, credential)
     if changing is not None:
         check_credential(opened, changing, credential)
     return access
 
 
-def _code(access: "Access", code: str | None, port: int, redirect_uri: str | None) -> "SecretStr":
-    """As it was given; else as it is pasted, where the browser cannot lead back here; else as it arrives."""
+def _auth_code(access: "Access", code: str | None, port: int, redirect_uri: str | None) -> "SecretStr":
+    """Return the code of the option, else a pasted one if the browser cannot lead back here, else a received one."""
     from pydantic import SecretStr
 
     from connector.destinations.tiktok.login import pasted_code, received_code
@@ -138,20 +120,22 @@ def _ask_to_open(page: str) -> None:
     say(page)
 
 
-def _tell_login(done: "Login", json_output: bool) -> None:
-    listed = done.advertisers
+def _print_login(login: "Login", json_output: bool) -> None:
+    advertisers = login.advertisers
     if json_output:
-        ids = [{"advertiser_id": one.advertiser_id, "name": one.name} for one in listed] if listed is not None else None
-        out_json({**done.status.as_json(), "advertisers": ids})
+        accounts = None
+        if advertisers is not None:
+            accounts = [{"advertiser_id": account.advertiser_id, "name": account.name} for account in advertisers]
+        out_json({**login.status.as_json(), "advertisers": accounts})
     else:
-        _tell(done.status, json_output)
-        for line in table(("advertiser", one.advertiser_id, one.name) for one in listed or ()):
+        _print_status(login.status, json_output)
+        for line in table(("advertiser", account.advertiser_id, account.name) for account in advertisers or ()):
             out(line)
-    if listed is None:
-        say(f"The grant is stored. Its ad accounts could not be listed. {done.why_not}")
+    if advertisers is None:
+        say(f"The grant is stored. Its ad accounts could not be listed. {login.why_not}")
 
 
-def _tell(status: "CredentialStatus", json_output: bool) -> None:
+def _print_status(status: "CredentialStatus", json_output: bool) -> None:
     if json_output:
         out_json(status.as_json())
         return

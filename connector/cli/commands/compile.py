@@ -1,38 +1,20 @@
-"""`connector compile`: the SQL that will run."""
-
-import typer
+"""`connector compile`: print the SQL of a run."""
 
 from connector.cli.console import out, out_json
 from connector.cli.failures import reported
-from connector.cli.options import (
-    DebugOption,
-    JsonOption,
-    NameArgument,
-    ProjectOption,
-    TargetOption,
-    open_project,
-)
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("compile")(compile_)
+from connector.cli.options import NameArgument, TargetOptions
 
 
 @reported
-def compile_(
-    name: NameArgument,
-    project: ProjectOption = None,
-    target: TargetOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
+def compile(  # noqa: A001 - the name of the command
+    name: NameArgument, *, options: TargetOptions
 ) -> None:
     """Print the SQL of a run: the query, and the transform of its result. Asks the warehouse for the columns."""
     from connector.inspection.validate import compile_sql
 
-    opened = open_project(project, target)
+    opened = options.open_project()
     compiled = compile_sql(opened, name)
-    if json_output:
+    if options.json_output:
         files = [{"file": file, "delimiter": delimiter} for file, delimiter in compiled.files]
         out_json({"target": opened.target, "query": compiled.query, "files": files, "transform": compiled.transform})
         return

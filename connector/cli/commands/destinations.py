@@ -1,4 +1,4 @@
-"""`connector destinations`: what there is to send to, and whether it can be sent to."""
+"""`connector destinations`: list the destinations, or test one."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from connector.cli.console import out, out_json, say, table
 from connector.cli.failures import FAILED, reported
-from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+from connector.cli.options import TargetOptions
 
 if TYPE_CHECKING:
     from connector.inspection.destinations import DestinationTest
@@ -20,62 +20,54 @@ CodeOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    destinations = typer.Typer(help="List the destinations, or test one.", no_args_is_help=True, rich_markup_mode=None)
-    destinations.command("list")(list_)
-    destinations.command("test")(test)
-    app.add_typer(destinations, name="destinations")
+group = typer.Typer(help="List the destinations, or test one.", no_args_is_help=True, rich_markup_mode=None)
 
 
+@group.command("list")
 @reported
-def list_(
-    project: ProjectOption = None,
-    target: TargetOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
+def list_(*, options: TargetOptions) -> None:
     """List the destinations, and where each sends to. Does not ask TikTok."""
     from connector.inspection.destinations import list_destinations
 
-    opened = open_project(project, target)
-    listed = list_destinations(opened)
-    if json_output:
-        out_json({"target": opened.target, "destinations": [one.as_json() for one in listed]})
+    opened = options.open_project()
+    summaries = list_destinations(opened)
+    if options.json_output:
+        out_json({"target": opened.target, "destinations": [summary.as_json() for summary in summaries]})
         return
     heading = ("destination", "type", "goes to", "credential", "api_url", "account name")
     rows = [
-        (one.name, one.type, one.goes_to, one.credential or "", one.api_url, one.destination_account_name or "-")
-        for one in listed
+        (
+            summary.name,
+            summary.type,
+            summary.goes_to,
+            summary.credential or "",
+            summary.api_url,
+            summary.destination_account_name or "-",
+        )
+        for summary in summaries
     ]
     for line in table([heading, *rows]):
         out(line)
 
 
+@group.command("test")
 @reported
-def test(
-    name: DestinationArgument,
-    test_event_code: CodeOption = None,
-    project: ProjectOption = None,
-    target: TargetOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
+def test(name: DestinationArgument, test_event_code: CodeOption = None, *, options: TargetOptions) -> None:
     """Ask TikTok whether the token, the ad account and the event source are right, and whether the token may write."""
     from connector.inspection.destinations import run_destination_test
 
-    tested = run_destination_test(open_project(project, target), name, test_event_code)
-    if json_output:
-        out_json(tested.as_json())
+    result = run_destination_test(options.open_project(), name, test_event_code)
+    if options.json_output:
+        out_json(result.as_json())
     else:
-        _tell(tested)
-    if tested.outcome == "failed":
+        _print_result(result)
+    if result.outcome == "failed":
         raise typer.Exit(FAILED)
 
 
-def _tell(tested: "DestinationTest") -> None:
-    for line in table((one.name, one.outcome.value, one.sentence) for one in tested.checks):
+def _print_result(result: "DestinationTest") -> None:
+    for line in table((check.name, check.outcome.value, check.sentence) for check in result.checks):
         out(line)
-    for change in tested.changes:
+    for change in result.changes:
         out(change)
-    say(f"{tested.destination}, target {tested.target}, {tested.api_url}: {tested.outcome.value}.")
+    say(f"{result.destination}, target {result.target}, {result.api_url}: {result.outcome.value}.")

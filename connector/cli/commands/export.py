@@ -1,4 +1,4 @@
-"""`connector runs export`: the ledger for dashboards."""
+"""`connector runs export`: export runs as tables for dashboards."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from connector.cli.console import out_json, pluralize, say
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, JsonOption, ProjectOption, SinceOption, nearest_project, open_project
+from connector.cli.options import JsonOptions, SinceOption, nearest_project, open_project
 from connector.cli.output import ForceOption, check_output, writing_to
 from connector.errors import UsageError
 
@@ -50,28 +50,31 @@ def export(
     warehouse: WarehouseOption = None,
     schema: SchemaOption = None,
     since: SinceOption = None,
-    project: ProjectOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    options: JsonOptions,
 ) -> None:
     """Export runs, batches, requests, rejected rows and values as tables: to Parquet files, or to a warehouse."""
     from connector.cli.options import parse_time
     from connector.reporting.export.export import export_to_files, export_to_warehouse, files_for
 
-    begun = parse_time(since, datetime.now(UTC)) if since else None
-    opened = open_project(nearest_project(context, project))
+    started_since = parse_time(since, datetime.now(UTC)) if since else None
+    opened = open_project(nearest_project(context, options.project))
     if output is not None and warehouse is None and schema is None:
         files = files_for(opened, output)
         for file in files.values():
             check_output(file, opened, force=force)
         with writing_to(output):
-            done, where = export_to_files(opened, files, since=begun), str(output)
+            result = export_to_files(opened, files, since=started_since)
+        place = str(output)
     elif output is None and warehouse is not None and schema is not None:
-        done, where = export_to_warehouse(opened, warehouse, schema, since=begun), f"{warehouse}, schema {schema}"
+        result, place = (
+            export_to_warehouse(opened, warehouse, schema, since=started_since),
+            f"{warehouse}, schema {schema}",
+        )
     else:
         raise UsageError("Specify where to export: -o DIR, or --warehouse NAME and --schema SCHEMA.")
-    if json_output:
-        out_json({"runs": done.runs, "rows": dict(done.rows)})
+    if options.json_output:
+        out_json({"runs": result.runs, "rows": dict(result.rows)})
         return
-    tables = ", ".join(f"{name} {rows:,}" for name, rows in done.rows.items())
-    say(f"{pluralize(done.runs, 'run')} to {where}: {tables or 'nothing'}")
+    tables = ", ".join(f"{name} {rows:,}" for name, rows in result.rows.items())
+    say(f"{pluralize(result.runs, 'run')} to {place}: {tables or 'nothing'}")

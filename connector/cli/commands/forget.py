@@ -1,4 +1,4 @@
-"""`connector forget`: somebody is not to be sent any more."""
+"""`connector forget`: suppress a person in all future runs."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ import typer
 
 from connector.cli.console import out, out_json, pluralize, say
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+from connector.cli.options import TargetOptions
 from connector.cli.output import ForceOption, check_output, output_file
 
 EmailOption = Annotated[
@@ -31,11 +31,6 @@ ReceiptOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("forget")(forget)
-
-
 @reported
 def forget(
     email: EmailOption = None,
@@ -43,41 +38,39 @@ def forget(
     region: RegionOption = None,
     output: ReceiptOption = None,
     force: ForceOption = False,
-    project: ProjectOption = None,
-    target: TargetOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    options: TargetOptions,
 ) -> None:
     """Suppress a person in all future runs, find the events that were sent about them, and write a receipt."""
     from connector.privacy.forget import Person, forget_person
 
-    opened = open_project(project, target)
+    opened = options.open_project()
     if output:
         check_output(output, opened, force=force)
-    receipt = forget_person(opened, Person(_given(email, "e-mail address"), _given(phone, "phone number"), region))
+    receipt = forget_person(opened, Person(_value(email, "e-mail address"), _value(phone, "phone number"), region))
     if output:
         with output_file(output) as sink:
             sink.write(json.dumps(receipt, ensure_ascii=False, indent=2).encode() + b"\n")
-    if json_output:
+    if options.json_output:
         out_json(receipt)
         return
-    _tell(receipt)
+    _print_receipt(receipt)
     if output:
         say(f"The receipt is in {output}.")
 
 
-def _given(value: str | None, what: str) -> str | None:
-    """A value as it was typed, or a line of stdin, so that it does not stay in the shell's history."""
+def _value(value: str | None, label: str) -> str | None:
+    """Return the value, or a line of stdin for `-`, so that it does not stay in the shell's history."""
     if value != "-":
         return value
     if sys.stdin.isatty():
-        say(f"The {what}:")
+        say(f"The {label}:")
     return sys.stdin.readline().strip()
 
 
-def _tell(receipt: dict[str, Any]) -> None:
-    for one in receipt["digests"]:
-        out(f"{one['kind']}  {one['digest']}")
+def _print_receipt(receipt: dict[str, Any]) -> None:
+    for digest in receipt["digests"]:
+        out(f"{digest['kind']}  {digest['digest']}")
     new = receipt["new_on_the_list"]
     out(f"On the list of those who are not sent (target {receipt['target']}): {pluralize(new, 'new digest')}.")
     for run in receipt["sent"]:

@@ -1,4 +1,4 @@
-"""`connector headers`: begins a conversions file."""
+"""`connector headers`: create a conversions file with all headers."""
 
 import json
 from pathlib import Path
@@ -18,11 +18,6 @@ CategoriesOption = Annotated[
 RowsOption = Annotated[int, typer.Option("--rows", metavar="N", min=0, help="How many sample rows to add.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("headers")(headers)
-
-
 @reported
 def headers(
     file: FileArgument, rows: RowsOption = 0, categories: CategoriesOption = None, debug: DebugOption = False
@@ -34,5 +29,5 @@ def headers(
     write_conversions(file, rows, declared)
     say(f"{file}: the headers, and {pluralize(rows, 'made-up row') if rows else 'no rows'}.")
     if declared:
-        listed = json.dumps(declared, ensure_ascii=False)
-        say(f"Declare the same values in the format of the orchestration: transaction_category: {listed}")
+        values = json.dumps(declared, ensure_ascii=False)
+        say(f"Declare the same values in the format of the orchestration: transaction_category: {values}")

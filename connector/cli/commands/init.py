@@ -1,4 +1,4 @@
-"""`connector init`: a new project folder that runs as it is."""
+"""`connector init`: create a project folder that runs as it is."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,18 +12,12 @@ from connector.cli.options import DebugOption
 DirectoryArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder; created if it does not exist.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("init")(init)
-
-
 @reported
 def init(directory: DirectoryArgument = Path(), debug: DebugOption = False) -> None:
     """Create a project folder that runs as it is. Overwrites nothing."""
     from connector.example.example_project import write_example
 
-    written = write_example(directory)
-    for path in written:
+    for path in write_example(directory):
         out(str(path))
     inside = "" if directory == Path() else f"cd {directory} && "
     say(f"\nA project that runs as it is. Try: {inside}connector run store_purchases")

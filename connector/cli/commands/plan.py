@@ -1,69 +1,51 @@
-"""`connector plan`: what a run would do."""
-
-import typer
+"""`connector plan`: count what a run would send."""
 
 from connector.cli.console import added_value, out, out_json, pluralize, say, table
 from connector.cli.failures import reported
-from connector.cli.options import (
-    DebugOption,
-    JsonOption,
-    NameArgument,
-    ProjectOption,
-    TargetOption,
-    open_project,
-)
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("plan")(plan)
+from connector.cli.options import NameArgument, TargetOptions
 
 
 def _identifiers(members: dict[str, int]) -> list[tuple[str, str]]:
-    shown = {what: count for what, count in members.items() if count or what != "sent_again"}
-    return [(f"identifiers {what.replace('_', ' ')}", f"{count:,}") for what, count in shown.items()]
+    counts = {change: count for change, count in members.items() if count or change != "sent_again"}
+    return [(f"identifiers {change.replace('_', ' ')}", f"{count:,}") for change, count in counts.items()]
 
 
 @reported
-def plan(
-    name: NameArgument,
-    project: ProjectOption = None,
-    target: TargetOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
+def plan(name: NameArgument, *, options: TargetOptions) -> None:
     """Read and check the whole result, and count what a run would send. Sends nothing."""
     from connector.inspection.plan import plan_orchestration
 
-    planned = plan_orchestration(open_project(project, target), name)
-    if json_output:
-        out_json(planned.as_json())
+    estimate = plan_orchestration(options.open_project(), name)
+    if options.json_output:
+        out_json(estimate.as_json())
         return
     counts = [
-        ("rows read", f"{planned.read:,}", ""),
-        ("rows to send", f"{planned.to_send:,}", ""),
-        ("rows rejected", f"{sum(planned.rejects.values()):,}", ""),
-        ("rows skipped", f"{sum(planned.skips.values()):,}", ""),
-        *([("events", f"{planned.events:,}", "")] if planned.members is None else []),
-        *((*one, "") for one in _identifiers(planned.members or {})),
-        ("requests", f"{planned.requests:,}", ""),
-        ("minutes at the rate limit", f"{planned.minutes:.2f}", ""),
+        ("rows read", f"{estimate.read:,}", ""),
+        ("rows to send", f"{estimate.to_send:,}", ""),
+        ("rows rejected", f"{sum(estimate.rejects.values()):,}", ""),
+        ("rows skipped", f"{sum(estimate.skips.values()):,}", ""),
+        *([("events", f"{estimate.events:,}", "")] if estimate.members is None else []),
+        *((*cells, "") for cells in _identifiers(estimate.members or {})),
+        ("requests", f"{estimate.requests:,}", ""),
+        ("minutes at the rate limit", f"{estimate.minutes:.2f}", ""),
     ]
-    remarks = added_value(planned.identical_value)
-    for kind, named in (
-        ("rejected", planned.rejects),
-        ("skipped", planned.skips),
-        ("warning", planned.warnings),
+    remarks = added_value(estimate.identical_value)
+    for kind, by_name in (
+        ("rejected", estimate.rejects),
+        ("skipped", estimate.skips),
+        ("warning", estimate.warnings),
     ):
-        counts += [(f"  {kind} {word}", f"{count:,}", remarks.get(word, "")) for word, count in sorted(named.items())]
+        counts += [
+            (f"  {kind} {reason}", f"{count:,}", remarks.get(reason, "")) for reason, count in sorted(by_name.items())
+        ]
     for line in table(counts, right=frozenset({1})):
         out(line)
-    for note in planned.notes:
+    for note in estimate.notes:
         say(note)
-    for change in planned.changes:
+    for change in estimate.changes:
         say(change)
-    if planned.would_fail:
-        say(f"A run would fail with exit code 3: {planned.would_fail}")
-    first = f", the first {pluralize(planned.limit, 'row')}" if planned.limit else ""
-    test = f", test events with the code {planned.test_event_code}" if planned.test_event_code else ""
-    say(f"{name} → {planned.destination}, target {planned.target}{first}{test}. Nothing was sent.")
+    if estimate.would_fail:
+        say(f"A run would fail with exit code 3: {estimate.would_fail}")
+    first = f", the first {pluralize(estimate.limit, 'row')}" if estimate.limit else ""
+    test = f", test events with the code {estimate.test_event_code}" if estimate.test_event_code else ""
+    say(f"{name} → {estimate.destination}, target {estimate.target}{first}{test}. Nothing was sent.")

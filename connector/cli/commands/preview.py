@@ -1,4 +1,4 @@
-"""`connector preview`: the payloads as TikTok would get them."""
+"""`connector preview`: show the first requests as TikTok would get them."""
 
 import json
 from typing import Annotated
@@ -7,14 +7,7 @@ import typer
 
 from connector.cli.console import added_value, out, out_json, pluralize, say
 from connector.cli.failures import reported
-from connector.cli.options import (
-    DebugOption,
-    JsonOption,
-    NameArgument,
-    ProjectOption,
-    TargetOption,
-    open_project,
-)
+from connector.cli.options import NameArgument, TargetOptions
 
 RowsOption = Annotated[
     int,
@@ -22,38 +15,26 @@ RowsOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("preview")(preview)
-
-
 @reported
-def preview(
-    name: NameArgument,
-    rows: RowsOption = 5,
-    project: ProjectOption = None,
-    target: TargetOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
+def preview(name: NameArgument, rows: RowsOption = 5, *, options: TargetOptions) -> None:
     """Show the first requests as TikTok would get them, and the first excluded rows. Sends nothing."""
     from connector.inspection.preview import preview_orchestration
 
-    shown = preview_orchestration(open_project(project, target), name, rows)
-    if json_output:
-        out_json(shown.as_json())
+    result = preview_orchestration(options.open_project(), name, rows)
+    if options.json_output:
+        out_json(result.as_json())
         return
-    for body in shown.bodies:
+    for body in result.bodies:
         out(json.dumps(body, ensure_ascii=False, indent=2))
-    for row in shown.excluded:
+    for row in result.excluded:
         say(f"row {row['row']} {row['outcome']}: {row['reason']}  {json.dumps(row['columns'], ensure_ascii=False)}")
-    remarks = added_value(shown.identical_value)
-    for warning, count in sorted(shown.warnings.items()):
+    remarks = added_value(result.identical_value)
+    for warning, count in sorted(result.warnings.items()):
         say(" ".join(filter(None, (f"warning {warning}: {pluralize(count, 'row')}", remarks.get(warning)))))
-    for note in shown.notes:
+    for note in result.notes:
         say(note)
-    if shown.would_fail:
-        say(f"A run would fail with exit code 3: {shown.would_fail}")
-    rows_read = pluralize(shown.read, "row")
-    of_which = f"all {rows_read}" if shown.is_whole else f"the first {rows_read}"
-    say(f"Of {of_which} of the result, target {shown.target}. Nothing was sent.")
+    if result.would_fail:
+        say(f"A run would fail with exit code 3: {result.would_fail}")
+    rows_read = pluralize(result.read, "row")
+    of_which = f"all {rows_read}" if result.is_whole else f"the first {rows_read}"
+    say(f"Of {of_which} of the result, target {result.target}. Nothing was sent.")

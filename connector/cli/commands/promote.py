@@ -1,4 +1,4 @@
-"""`connector promote`: an orchestration under two targets, side by side."""
+"""`connector promote`: compare an orchestration under two targets."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from connector.cli.console import out, out_json, say, table
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, JsonOption, NameArgument, ProjectOption, open_project
+from connector.cli.options import JsonOptions, NameArgument
 
 if TYPE_CHECKING:
     from connector.inspection.plan import Plan
@@ -16,19 +16,9 @@ FromOption = Annotated[str, typer.Option("--from", metavar="T", help="The target
 ToOption = Annotated[str, typer.Option("--to", metavar="T", help="The target to compare with.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("promote")(promote)
-
-
 @reported
 def promote(
-    name: NameArgument,
-    from_: FromOption = "sandbox",
-    to: ToOption = "production",
-    project: ProjectOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
+    name: NameArgument, from_: FromOption = "sandbox", to: ToOption = "production", *, options: JsonOptions
 ) -> None:
     """Compare an orchestration under two targets: settings, problems and plans. Changes and sends nothing.
 
@@ -36,19 +26,19 @@ def promote(
     """
     from connector.inspection.promote import compare_targets
 
-    compared = compare_targets(open_project(project), name, from_, to)
-    if json_output:
-        out_json(compared.as_json())
+    promotion = compare_targets(options.open_project(), name, from_, to)
+    if options.json_output:
+        out_json(promotion.as_json())
     else:
-        _tell(compared)
-    if compared.after.error:
-        raise typer.Exit(compared.after.error.exit_code)
+        _print_promotion(promotion)
+    if promotion.after.error:
+        raise typer.Exit(promotion.after.error.exit_code)
 
 
-def _tell(compared: "Promotion") -> None:
-    before, after = compared.before, compared.after
+def _print_promotion(promotion: "Promotion") -> None:
+    before, after = promotion.before, promotion.after
     heading = ("setting", before.target, after.target)
-    rows = [(one.setting, one.before, one.after) for one in compared.differences]
+    rows = [(change.setting, change.before, change.after) for change in promotion.differences]
     for line in table([heading, *rows]) if rows else [f"{before.target} and {after.target} do not differ."]:
         out(line)
     out()
@@ -61,7 +51,7 @@ def _tell(compared: "Promotion") -> None:
     if after.error:
         say(f"Nothing was changed or sent. Under the target {after.target} it cannot run yet.")
     else:
-        say(f"Nothing was changed or sent. To run it: {compared.command}")
+        say(f"Nothing was changed or sent. To run it: {promotion.command}")
 
 
 _LABELS = ("rows read", "rows to send", "rows rejected", "rows skipped", "events", "requests")

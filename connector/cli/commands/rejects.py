@@ -1,4 +1,4 @@
-"""`connector rejects`: the rows that were not sent, and why."""
+"""`connector rejects`: write the rejected rows of a run, with their reasons."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from connector.cli.console import say
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, ProjectOption, RunArgument, open_project
+from connector.cli.options import ProjectOptions, RunArgument
 from connector.cli.output import ForceOption, check_output, output_file
 
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="R", help="Only rows with this reason or skip.")]
@@ -20,11 +20,6 @@ OutputOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("rejects")(rejects)
-
-
 @reported
 def rejects(
     run_id: RunArgument,
@@ -32,14 +27,14 @@ def rejects(
     format: FormatOption = "csv",
     output: OutputOption = None,
     force: ForceOption = False,
-    project: ProjectOption = None,
-    debug: DebugOption = False,
+    *,
+    options: ProjectOptions,
 ) -> None:
     """Write the rejected rows of a run, with their reasons and without identifiers."""
     from connector.ledger.project_ledger import find_run
     from connector.reporting.rejects import write_rejects
 
-    opened = open_project(project)
+    opened = options.open_project()
     if output is None:
         write_rejects(opened, run_id, sys.stdout.buffer, reason=reason, format_=format)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`connector report`: one run as a page to open, print or mail."""
+"""`connector report`: write one run as a page to open, print or mail."""
 
 import sys
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ import typer
 
 from connector.cli.console import say
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, ProjectOption, RunArgument, open_project
+from connector.cli.options import ProjectOptions, RunArgument
 from connector.cli.output import ForceOption, check_output, output_file
 
 OutputOption = Annotated[
@@ -17,31 +17,22 @@ OutputOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("report")(report)
-
-
 @reported
 def report(
-    run_id: RunArgument,
-    output: OutputOption = None,
-    force: ForceOption = False,
-    project: ProjectOption = None,
-    debug: DebugOption = False,
+    run_id: RunArgument, output: OutputOption = None, force: ForceOption = False, *, options: ProjectOptions
 ) -> None:
     """Write one run as a self-contained HTML page with plots, without identifiers."""
     from connector.reporting.html.page import page
     from connector.reporting.run_details import load_run_details
 
-    opened = open_project(project)
+    opened = options.open_project()
     if output is not None:
         check_output(output, opened, force=force)
-    written = page(load_run_details(opened, run_id), datetime.now(UTC)).encode()
+    content = page(load_run_details(opened, run_id), datetime.now(UTC)).encode()
     if output is None:
-        sys.stdout.buffer.write(written)
+        sys.stdout.buffer.write(content)
         sys.stdout.flush()
         return
     with output_file(output) as sink:
-        sink.write(written)
+        sink.write(content)
     say(f"Run {run_id} to {output}")

@@ -1,4 +1,4 @@
-"""`connector resume`: finishes what an interrupted run left."""
+"""`connector resume`: finish a failed, interrupted or killed run."""
 
 import threading
 from typing import TYPE_CHECKING, Annotated
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, JsonOption, ProjectOption, ResendOption, open_project
+from connector.cli.options import JsonOptions, ResendOption
 from connector.cli.process import gc_paused
 
 if TYPE_CHECKING:
@@ -18,27 +18,16 @@ RunOrLast = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("resume")(resume)
-
-
 @reported
-def resume(
-    run_id: RunOrLast = None,
-    resend_unknown: ResendOption = False,
-    project: ProjectOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
+def resume(run_id: RunOrLast = None, resend_unknown: ResendOption = False, *, options: JsonOptions) -> None:
     """Finish a failed, interrupted or killed run: send what is staged, and query the warehouse only if nothing is."""
     with gc_paused():
         from connector.cli.running import run_and_report
         from connector.runs.resume import resume_run
 
-    opened = open_project(project)
+    opened = options.open_project()
 
     def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
         return resume_run(opened, run_id, observer, stop, resend_unknown=resend_unknown)
 
-    run_and_report(opened, work, json_output)
+    run_and_report(opened, work, options.json_output)

@@ -1,4 +1,4 @@
-"""`connector run`: reads, checks, hashes, sends, and accounts for every row."""
+"""`connector run`: read, check, hash and send the result, and report every row."""
 
 import threading
 from typing import TYPE_CHECKING, Annotated
@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.failures import reported
-from connector.cli.options import (
-    DebugOption,
-    JsonOption,
-    NameArgument,
-    ProjectOption,
-    ResendOption,
-    TargetOption,
-    YesOption,
-    open_project,
-)
+from connector.cli.options import JsonOptions, NameArgument, ResendOption, TargetOption, YesOption, open_project
 from connector.cli.process import gc_paused
 
 if TYPE_CHECKING:
@@ -32,11 +23,6 @@ TestEventOption = Annotated[
 AllowEmptyOption = Annotated[bool, typer.Option("--allow-empty", help="Let an empty result empty the audience.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("run")(run)
-
-
 @reported
 def run(
     name: NameArgument,
@@ -46,9 +32,8 @@ def run(
     resend_unknown: ResendOption = False,
     allow_empty: AllowEmptyOption = False,
     yes: YesOption = False,
-    project: ProjectOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    options: JsonOptions,
 ) -> None:
     """Run an orchestration: finish earlier runs, then read, check, hash and send the result, and report every row."""
     with gc_paused():
@@ -57,16 +42,16 @@ def run(
         from connector.runs.engine import RunOptions
         from connector.runs.run import run_orchestration
 
-    opened = open_project(project, target)
+    opened = open_project(options.project, target)
 
     def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
-        options = RunOptions(
+        run_options = RunOptions(
             limit,
             test_event_code,
             resend_unknown,
             allow_empty,
             Confirmation(yes, lambda text: observer.asked(text, stop)),
         )
-        return run_orchestration(opened, name, options, observer=observer, stop=stop)
+        return run_orchestration(opened, name, run_options, observer=observer, stop=stop)
 
-    run_and_report(opened, work, json_output)
+    run_and_report(opened, work, options.json_output)

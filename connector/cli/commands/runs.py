@@ -1,4 +1,4 @@
-"""`connector runs`: what happened."""
+"""`connector runs`: list past runs, show one, export them, and list the audit."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,20 +7,13 @@ import typer
 from connector.cli.commands.export import export
 from connector.cli.console import out, out_json, table, yellow
 from connector.cli.failures import reported
-from connector.cli.options import (
-    DebugOption,
-    JsonOption,
-    ProjectOption,
-    RunArgument,
-    SinceOption,
-    nearest_project,
-    open_project,
-)
+from connector.cli.options import JsonOptions, RunArgument, SinceOption, nearest_project, open_project, parse_time
 
 if TYPE_CHECKING:
+    from connector.config.project import Project
     from connector.core.outcomes import RunStatus
     from connector.ledger.records import RequestRecord, RunRecord
-    from connector.reporting.run_history import Trend
+    from connector.reporting.run_history import RunFilter, Trend
 
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs to list.")]
 LinesOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many lines to show.")]
@@ -33,29 +26,21 @@ StatusOption = Annotated[
 RequestsOption = Annotated[bool, typer.Option("--requests", help="Also list every request with TikTok's answer.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    runs = typer.Typer(help="List past runs, or show one.", invoke_without_command=True, rich_markup_mode=None)
-    runs.callback()(list_unless_asked)
-    runs.command("list")(list_)
-    runs.command("show")(show)
-    runs.command("export")(export)
-    runs.command("audit")(audit)
-    app.add_typer(runs, name="runs")
+group = typer.Typer(help="List past runs, or show one.", invoke_without_command=True, rich_markup_mode=None)
 
 
-def list_unless_asked(
-    context: typer.Context,
-    project: ProjectOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
+@group.callback()
+@reported
+def runs(context: typer.Context, *, options: JsonOptions) -> None:
     """List past runs, or show one."""
     if context.invoked_subcommand is None:
-        list_(context, project=project, json_output=json_output, debug=debug)
-    context.obj = project
+        from connector.reporting.run_history import RunFilter
+
+        _print_runs(options.open_project(), RunFilter(), options)
+    context.obj = options.project
 
 
+@group.command("list")
 @reported
 def list_(
     context: typer.Context,
@@ -63,41 +48,47 @@ def list_(
     orchestration: OrchestrationOption = None,
     status: StatusOption = None,
     since: SinceOption = None,
-    project: ProjectOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
+    *,
+    options: JsonOptions,
 ) -> None:
     """List past runs, latest first, and how their rows and duration compare with earlier runs."""
     from datetime import UTC, datetime
 
-    from connector.cli.options import parse_time
-    from connector.reporting.run_history import RunFilter, latest_runs
+    from connector.reporting.run_history import RunFilter
 
-    begun = parse_time(since, datetime.now(UTC)) if since else None
-    wanted = RunFilter(limit, orchestration, tuple(map(_status, status or ())), begun)
-    found = latest_runs(open_project(nearest_project(context, project)), wanted)
-    if json_output:
-        out_json({"runs": [{**record.as_json(), "trend": trend and trend.as_json()} for record, trend in found]})
+    started_since = parse_time(since, datetime.now(UTC)) if since else None
+    run_filter = RunFilter(limit, orchestration, tuple(map(_status, status or ())), started_since)
+    _print_runs(open_project(nearest_project(context, options.project)), run_filter, options)
+
+
+_HEADING = (
+    "run",
+    "orchestration",
+    "target",
+    "status",
+    "read",
+    "delivered",
+    "rejected",
+    "seconds",
+    "rows trend",
+    "time trend",
+)
+
+
+def _print_runs(project: "Project", run_filter: "RunFilter", options: JsonOptions) -> None:
+    from connector.reporting.run_history import latest_runs
+
+    latest = latest_runs(project, run_filter)
+    if options.json_output:
+        out_json({"runs": [{**record.as_json(), "trend": trend and trend.as_json()} for record, trend in latest]})
         return
-    heading = (
-        "run",
-        "orchestration",
-        "target",
-        "status",
-        "read",
-        "delivered",
-        "rejected",
-        "seconds",
-        "rows trend",
-        "time trend",
-    )
-    lines = table([heading, *(_line(*one) for one in found)], right=frozenset({4, 5, 6, 7, 8, 9}))
+    lines = table([_HEADING, *(_row(record, trend) for record, trend in latest)], right=frozenset({4, 5, 6, 7, 8, 9}))
     out(lines[0])
-    for line, (record, _) in zip(lines[1:], found, strict=True):
+    for line, (record, _) in zip(lines[1:], latest, strict=True):
         out(yellow(line) if record.is_empty else line)
 
 
-def _line(record: "RunRecord", trend: "Trend | None") -> tuple[str, ...]:
+def _row(record: "RunRecord", trend: "Trend | None") -> tuple[str, ...]:
     from connector.cli.summary import format_change
 
     return (
@@ -109,8 +100,8 @@ def _line(record: "RunRecord", trend: "Trend | None") -> tuple[str, ...]:
         f"{record.rows.delivered:,}",
         f"{record.rows.rejected:,}",
         f"{record.seconds:.1f}",
-        format_change(trend.rows, [one.rows for one in trend.history]) if trend else "-",
-        format_change(trend.seconds, [one.seconds for one in trend.history]) if trend else "-",
+        format_change(trend.rows, [size.rows for size in trend.history]) if trend else "-",
+        format_change(trend.seconds, [size.seconds for size in trend.history]) if trend else "-",
     )
 
 
@@ -120,42 +111,38 @@ def _status(text: str) -> "RunStatus":
     from connector.errors import UsageError
 
     if text not in list(RunStatus):
-        known = ", ".join(RunStatus)
-        raise UsageError(f'There is no status "{text}".{did_you_mean(text, list(RunStatus))} There is {known}.')
+        hint = did_you_mean(text, list(RunStatus))
+        raise UsageError(f'There is no status "{text}".{hint} The statuses are {", ".join(RunStatus)}.')
     return RunStatus(text)
 
 
+@group.command("show")
 @reported
 def show(
-    context: typer.Context,
-    run_id: RunArgument,
-    requests: RequestsOption = False,
-    project: ProjectOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
+    context: typer.Context, run_id: RunArgument, requests: RequestsOption = False, *, options: JsonOptions
 ) -> None:
     """Show one run: rows by outcome, timeline, rejected rows, requests, match coverage, freshness and value."""
     from connector.cli.summary import run_sections
     from connector.reporting.run_details import load_run_details
     from connector.reporting.run_history import requests_of
 
-    opened = open_project(nearest_project(context, project))
+    opened = open_project(nearest_project(context, options.project))
     details = load_run_details(opened, run_id)
     record = details.record
-    if json_output:
-        log = [request.as_json() for request in requests_of(opened, run_id)]
-        further = {"retry_of": record.retry_of, "query_id": record.query_id, "request_log": log}
-        out_json({**record.as_json(), **further, **details.as_json()})
+    if options.json_output:
+        requests_json = [request.as_json() for request in requests_of(opened, run_id)]
+        additions = {"retry_of": record.retry_of, "query_id": record.query_id, "request_log": requests_json}
+        out_json({**record.as_json(), **additions, **details.as_json()})
         return
     for line in run_sections(details):
         out(line)
     if requests:
         out()
-        for line in _log(requests_of(opened, run_id), is_audience=record.members is not None):
+        for line in _request_log(requests_of(opened, run_id), is_audience=record.members is not None):
             out(line)
 
 
-def _log(requests: "list[RequestRecord]", *, is_audience: bool) -> list[str]:
+def _request_log(requests: "list[RequestRecord]", *, is_audience: bool) -> list[str]:
     heading = (
         "batch",
         *(("first person", "people") if is_audience else ("first event", "events")),
@@ -169,7 +156,7 @@ def _log(requests: "list[RequestRecord]", *, is_audience: bool) -> list[str]:
     )
     lines = [
         (
-            *(str(one) for one in (request.batch, request.first_event, request.events, request.attempt)),
+            *map(str, (request.batch, request.first_event, request.events, request.attempt)),
             request.verdict,
             str(request.http_status or "-"),
             "-" if request.code is None else str(request.code),
@@ -182,19 +169,17 @@ def _log(requests: "list[RequestRecord]", *, is_audience: bool) -> list[str]:
     return table([heading, *lines])
 
 
+group.command("export")(export)
+
+
+@group.command("audit")
 @reported
-def audit(
-    context: typer.Context,
-    limit: LinesOption = 100,
-    project: ProjectOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
+def audit(context: typer.Context, limit: LinesOption = 100, *, options: JsonOptions) -> None:
     """List who used which command, and who was refused, latest first."""
     from connector.reporting.run_history import audit_lines
 
-    lines = audit_lines(open_project(nearest_project(context, project)), limit)
-    if json_output:
+    lines = audit_lines(open_project(nearest_project(context, options.project)), limit)
+    if options.json_output:
         out_json({"audit": [line.as_json() for line in lines]})
         return
     heading = ("at", "user", "host", "command", "orchestration", "target", "run", "")

@@ -1,4 +1,4 @@
-"""`connector simulate`: a local TikTok."""
+"""`connector simulate`: simulate TikTok's API on this machine."""
 
 import sys
 from contextlib import nullcontext
@@ -46,11 +46,6 @@ EventSourceOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("simulate")(simulate)
-
-
 @reported
 def simulate(
     port: PortOption = PORT,
@@ -69,10 +64,10 @@ def simulate(
     from connector.simulator.server import Simulator
     from connector.simulator.strictness import parse_strictness
 
-    spoiling = [*map(parse, fault or ()), *(read(faults) if faults else ())]
+    injected = [*map(parse, fault or ()), *(read(faults) if faults else ())]
     with Recording(record) if record else nullcontext() as recording:
         simulator = Simulator(
-            port=port, strictness=parse_strictness(strictness or ()), faults=spoiling, recording=recording,
+            port=port, strictness=parse_strictness(strictness or ()), faults=injected, recording=recording,
             tokens=token or (), event_sources=event_source or (),
         )  # fmt: skip
         _serve(simulator, port, json_output)
@@ -81,7 +76,7 @@ def simulate(
 
 
 def _serve(simulator: "Simulator", port: int, json_output: bool) -> None:
-    """Listens until a signal comes. Raises UsageError where the port is not free."""
+    """Serve until a signal arrives. Raises UsageError if the port is not free."""
     from connector.cli.signals import stop_on_signals
     from connector.cli.simulator_view import display
     from connector.errors import UsageError
@@ -89,7 +84,7 @@ def _serve(simulator: "Simulator", port: int, json_output: bool) -> None:
     try:
         simulator.start()
     except OSError as error:
-        raise UsageError(f"Port {port} cannot be listened on: {error.strerror}.") from None
+        raise UsageError(f"Cannot listen on port {port}: {error.strerror}.") from None
     with simulator, stop_on_signals(lambda: None) as stop:
         (say if json_output else out)(simulator.url)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`connector start`: runs automatic orchestrations on their schedules."""
+"""`connector start`: run automatic orchestrations on their schedules."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from connector.cli.console import say
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, ProjectOption, TargetOption
+from connector.cli.options import ProjectOptions, TargetOption
 
 if TYPE_CHECKING:
     from connector.scheduler.loop import SchedulerLoop
@@ -23,11 +23,6 @@ PortOption = Annotated[
 MetricsOption = Annotated[bool, typer.Option("--metrics", help="Also serve /metrics for Prometheus.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("start")(start)
-
-
 @reported
 def start(
     target: TargetOption = None,
@@ -35,14 +30,14 @@ def start(
     host: HostOption = "127.0.0.1",
     port: PortOption = 8788,
     metrics: MetricsOption = False,
-    project: ProjectOption = None,
-    debug: DebugOption = False,
+    *,
+    options: ProjectOptions,
 ) -> None:
     """Run every automatic orchestration on its schedule until stopped. Prints a line for each change of state."""
     from connector.cli.signals import stop_on_signals
     from connector.scheduler.daemon import StartOptions, open_scheduler
 
-    options = StartOptions(parallel, host, port, metrics)
+    start_options = StartOptions(parallel, host, port, metrics)
     running: list[SchedulerLoop] = []
 
     def kill() -> None:
@@ -52,7 +47,7 @@ def start(
     # Signals first: whoever reads that the scheduler is up may stop it at once.
     with (
         stop_on_signals(kill) as stop,
-        open_scheduler(project or Path.cwd(), os.environ, target, options, say) as loop,
+        open_scheduler(options.project or Path.cwd(), os.environ, target, start_options, say) as loop,
     ):
         running.append(loop)
         loop.run(stop)

@@ -1,4 +1,4 @@
-"""`connector usage-report`: what was delivered of third-party data, for its monthly report."""
+"""`connector usage-report`: write what was delivered of marketplace data in a month, as CSV."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ import typer
 
 from connector.cli.console import out, out_json, say
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+from connector.cli.options import TargetOptions
 from connector.cli.output import ForceOption, check_output, output_file
 
 MonthOption = Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="The month, in UTC.")]
@@ -18,39 +18,28 @@ FileOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("usage-report")(usage_report)
-
-
 @reported
 def usage_report(
-    month: MonthOption,
-    output: FileOption = None,
-    force: ForceOption = False,
-    project: ProjectOption = None,
-    target: TargetOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
+    month: MonthOption, output: FileOption = None, force: ForceOption = False, *, options: TargetOptions
 ) -> None:
     """Write what was delivered of marketplace data in a month, as CSV. Fill in impressions and spend yourself."""
     from connector.destinations.tiktok.audience.usage_report import COLUMNS
     from connector.destinations.tiktok.audience.usage_report import usage_report as report
 
-    opened = open_project(project, target)
+    opened = options.open_project()
     if output is not None:
         check_output(output, opened, force=force)
-    found = report(opened, month)
-    if json_output:
-        out_json({"month": found.month, "lines": found.lines})
+    usage = report(opened, month)
+    if options.json_output:
+        out_json({"month": usage.month, "lines": usage.lines})
         return
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(found.lines)
+    writer.writerows(usage.lines)
     if output is None:
         out(text.getvalue().rstrip("\n"))
     else:
         with output_file(output) as sink:
             sink.write(text.getvalue().encode())
-        say(f"{len(found.lines):,} audiences of {found.month} are in {output}.")
+        say(f"{len(usage.lines):,} audiences of {usage.month} are in {output}.")

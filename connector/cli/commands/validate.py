@@ -1,4 +1,4 @@
-"""`connector validate`: everything that can be known without sending."""
+"""`connector validate`: check the project's files and list every mistake."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import typer
 
 from connector.cli.console import out, out_json, say, table
 from connector.cli.failures import reported
-from connector.cli.options import DebugOption, JsonOption, ProjectOption, TargetOption, open_project
+from connector.cli.options import TargetOptions
 
 NameOrAll = Annotated[str | None, typer.Argument(metavar="[NAME]", help="The orchestration (default: all).")]
 ConnectOption = Annotated[
@@ -17,43 +17,31 @@ ConnectOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command("validate")(validate)
-
-
 @reported
-def validate(
-    name: NameOrAll = None,
-    connect: ConnectOption = False,
-    project: ProjectOption = None,
-    target: TargetOption = None,
-    json_output: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
+def validate(name: NameOrAll = None, connect: ConnectOption = False, *, options: TargetOptions) -> None:
     """Check the project's files and list every mistake. Opens no connection without --connect."""
     from connector.inspection.validate import validate_orchestrations
     from connector.notifications.notifier import check_notifications
 
-    opened = open_project(project, target)
+    opened = options.open_project()
     names = [name] if name else list(opened.orchestrations)
-    checked = validate_orchestrations(opened, names, connect=connect)
+    results = validate_orchestrations(opened, names, connect=connect)
     check_notifications(opened, names)
-    if json_output:
-        out_json({"target": opened.target, "orchestrations": [one.as_json() for one in checked]})
+    if options.json_output:
+        out_json({"target": opened.target, "orchestrations": [result.as_json() for result in results]})
         return
-    for one in checked:
-        what = "an audience in" if one.event_source == "audience" else f"{one.event_source} events to"
-        out(f"{one.name}: ok ({what} {one.destination}, target {opened.target})")
-        for change in one.changes:
+    for result in results:
+        content = "an audience in" if result.event_source == "audience" else f"{result.event_source} events to"
+        out(f"{result.name}: ok ({content} {result.destination}, target {opened.target})")
+        for change in result.changes:
             say(change)
-    for warning in dict.fromkeys(warning for one in checked for warning in one.warnings):
+    for warning in dict.fromkeys(warning for result in results for warning in result.warnings):
         say(warning)
     if name:
         heading = ("parameter", "from the column" if connect else "accepted columns", "goes to", "rule")
-        for line in table([heading, *checked[0].parameters]):
+        for line in table([heading, *results[0].parameters]):
             out("  " + line)
-        for note in checked[0].notes:
+        for note in results[0].notes:
             say(note)
     elif not connect:
         say("The warehouses were not asked; `connector validate --connect` checks the columns too.")
