@@ -27,7 +27,7 @@ from connector.core.hashed import EVENTS, KEY, LINE, HashedEvents
 from connector.core.route import Route
 from connector.ledger.delivered import Since
 from connector.ledger.ledger import open_ledger
-from connector.ledger.records import NewRun, Scope
+from connector.ledger.run_records import NewRun, Scope
 from connector.ledger.tables import batch_keys, batches
 from connector.staging.skip_delivered import skip_delivered
 from connector.staging.storage.deletion_mask import DeletionMask

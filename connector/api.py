@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from connector.inspection.plan import Plan
     from connector.inspection.preview import Preview
     from connector.inspection.validate import CompiledSql, ValidatedOrchestration
-    from connector.ledger.records import RowCounts, RunRecord
+    from connector.ledger.run_records import RowCounts, RunRecord
     from connector.observer import Observer
     from connector.runs.engine import RunOptions
 

@@ -14,7 +14,7 @@ from connector.cli.summary import summary
 from connector.config.project import Project
 from connector.errors import ConnectorError, NothingSent
 from connector.ledger.project_ledger import ledger_of
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.reporting.run_history import abandon_run, find_run, no_rows
 
 Work = Callable[[QuietObserver, threading.Event], RunRecord]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from connector.cli.console import added_value, pluralize, table, yellow
 from connector.config.addresses import SIMULATOR
 from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
-from connector.ledger.records import MemberCounts, RunRecord
+from connector.ledger.run_records import MemberCounts, RunRecord
 from connector.reporting.run_history import Change, visible_by
 from connector.staging.event_metrics import AGE_NAMES, plain_text
 

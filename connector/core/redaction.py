@@ -3,12 +3,12 @@
 The patterns of phone numbers are valid for RE2 and for Python's `re`, so that SQL can use them.
 """
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from connector.core.addresses import AT_IN_BRACKETS, addresses
 from connector.core.escapes import decode
-from connector.core.json_strings import change_strings, is_json
 from connector.core.typography import CONTROLS, IN_ASCII, UNUSUAL, in_ascii
 
 REDACTED = "[redacted]"
@@ -115,6 +115,8 @@ _QUOTE = re.compile(rf"(?!{_IN_WORD})[{_QUOTES}]")
 _WORD = re.compile("[A-Za-z0-9]")
 _INSIDE_VALUE = re.compile(rf"(?!['\u2019][st]\b){_IN_WORD}")
 _LITERAL = re.compile(rf"(?!{_IN_WORD})'[^']*(?:'|\Z)")
+
+_JSON_STRING = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?', re.DOTALL)
 
 
 def anonymous(text: str) -> str:
@@ -240,3 +242,48 @@ def _joined(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         end = max(end, span[1])
     if end >= 0:
         yield start, end
+
+
+def is_json(text: str) -> bool:
+    """Return whether a text is a JSON object or array."""
+    if not text.startswith(("{", "[")):
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def change_strings(text: str, change: Callable[[str], str]) -> str:
+    """Apply `change` to each string of a JSON text, names of members included; distinct names stay distinct."""
+    names: dict[str, str] = {}
+
+    def replace(match: re.Match[str]) -> str:
+        value, colon = json.loads(match[1]), match[2] or ""
+        changed = change(value)
+        if changed == value:
+            return match[0]
+        return _write_json_string(_distinct_name(names, value, changed) if colon else changed) + colon
+
+    return _JSON_STRING.sub(replace, text)
+
+
+def _distinct_name(names: dict[str, str], name: str, changed: str) -> str:
+    """Add a number to a name that equals another one once they are changed."""
+    if name not in names:
+        number, alike = 1, changed
+        while changed in names.values():
+            number, changed = number + 1, f"{alike} {number + 1}"
+        names[name] = changed
+    return names[name]
+
+
+def _write_json_string(text: str) -> str:
+    """Return a JSON string; escape its characters if UTF-8 cannot encode them."""
+    written = json.dumps(text, ensure_ascii=False)
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        return json.dumps(text)
+    return written

@@ -25,8 +25,9 @@ from connector.delivery.batch import Batch
 from connector.destinations.checks import CheckedDestination
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
+from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import OpenBatch, RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.staging.sending import BatchCodec
 from connector.staging.staged import Staged
 from connector.staging.streaming import StreamingStage

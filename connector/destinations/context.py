@@ -9,7 +9,7 @@ from connector.config.project import Project
 from connector.ledger.ledger import Ledger
 from connector.ledger.locks import RunLock
 from connector.ledger.project_ledger import run_directory
-from connector.ledger.records import Scope
+from connector.ledger.run_records import Scope
 from connector.observer import Observer
 
 

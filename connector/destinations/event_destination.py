@@ -26,8 +26,9 @@ from connector.destinations.event_compiler import EventCompiler, compile_rows
 from connector.destinations.event_settings import BaseEventSettings
 from connector.destinations.setting_notes import unmapped_columns
 from connector.errors import ConfigurationError, Problem
+from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import OpenBatch, RunRecord, Scope
+from connector.ledger.run_records import RunRecord, Scope
 from connector.staging.delivered_keys import delivered_keys, key_expiry
 from connector.staging.recheck import recheck_delivered, recheck_suppressed
 from connector.staging.sending import BatchCodec, EventCodec

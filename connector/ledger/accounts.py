@@ -1,13 +1,25 @@
 """The ad accounts of audiences: those that have the members, wait for them, or were removed."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from connector.core.route import Action
 from connector.ledger.database import Database
-from connector.ledger.records import AccountState
 from connector.ledger.tables import audience_accounts, batches
+
+
+class AccountState(StrEnum):
+    """The state of an ad account of an audience."""
+
+    SERVED = "served"
+    """It has the members."""
+    WAITING = "waiting"
+    """It was added and waits for the members."""
+    LEFT = "left"
+    """It was removed."""
+
 
 States = Mapping[str, AccountState]
 

@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -98,6 +99,11 @@ def file_of(url: str) -> Path | None:
         return None
     is_file = parsed.drivername.partition("+")[0] == "sqlite" and not _is_in_memory(parsed)
     return Path(parsed.database or "") if is_file else None
+
+
+def as_text(moment: datetime) -> str:
+    """Format a time for the ledger: UTC in ISO 8601, to the millisecond, so that texts sort in order of time."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 @contextmanager

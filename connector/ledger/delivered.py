@@ -7,9 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Row, Select, String, bindparam, delete, exists, false, select
 
-from connector.ledger.database import Database
-from connector.ledger.records import Scope, SentKeys
-from connector.ledger.runs import as_text
+from connector.ledger.database import Database, as_text
+from connector.ledger.run_records import Scope
 from connector.ledger.tables import batch_keys, batches, parts, runs
 
 KEY_BYTES = 16
@@ -24,6 +23,16 @@ class Since:
     """Events that were delivered at or after this time count."""
     lost: datetime | None
     """Events whose answers were lost count if they were sent before this time; None: they never count."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentKeys:
+    """Keys of sent events."""
+
+    keys: bytes
+    """16 bytes each."""
+    lost: bool
+    """True if the answers were lost; False if the events were delivered."""
 
 
 class DeliveredKeys:

@@ -1,15 +1,58 @@
 """The files that runs have read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, delete, insert, select
 
 from connector.ledger.database import Database
-from connector.ledger.records import FileRecord, Scope, SentColumns, SentFile
+from connector.ledger.run_records import Scope
 from connector.ledger.runs import COMPLETED
 from connector.ledger.tables import files, runs
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file that was read."""
+
+    name: str
+    """Its name, as users see it."""
+    size: int
+    """Its size in bytes."""
+    digest: str
+    """The SHA-256 of its bytes in hex."""
+    columns: tuple[str, ...] | None = None
+    """The names in its header line."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentColumns:
+    """The columns of the file that was sent last."""
+
+    name: str
+    """The name of the file."""
+    run_id: str
+    """The run that sent it."""
+    columns: tuple[str, ...]
+    """The names in its header line."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file that a run has sent."""
+
+    size: int
+    """Its size in bytes."""
+    digest: str
+    """The SHA-256 of its bytes in hex."""
+    run_id: str
+    """The run that sent it."""
+    fingerprint: str | None
+    """The fingerprint of the orchestration of that run."""
+    sent_at: datetime
+    """The start of that run."""
 
 
 class Files:

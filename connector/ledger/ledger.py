@@ -12,13 +12,11 @@ from connector.ledger.delivered import DeliveredKeys
 from connector.ledger.files import Files
 from connector.ledger.locks import START, RunLock, holder_of
 from connector.ledger.members import Members
-from connector.ledger.metrics import StoredMetrics
-from connector.ledger.open_failures import OpenFailures
+from connector.ledger.orchestrations import OpenFailures, Schedules
 from connector.ledger.pages import Pages
 from connector.ledger.remote_ids import RemoteIds
 from connector.ledger.requests import Requests
 from connector.ledger.runs import Runs
-from connector.ledger.schedules import Schedules
 from connector.ledger.suppression import SuppressionList
 from connector.ledger.timeline import Timeline
 from connector.ledger.totals import Totals
@@ -32,7 +30,6 @@ class Ledger:
     batches: Batches
     delivered: DeliveredKeys
     files: Files
-    metrics: StoredMetrics
     timeline: Timeline
     requests: Requests
     pages: Pages
@@ -80,7 +77,6 @@ def open_ledger(url: str, *, may_be_new: bool = True) -> Ledger:
         batches=Batches(database),
         delivered=DeliveredKeys(database),
         files=Files(database),
-        metrics=StoredMetrics(database),
         timeline=Timeline(database),
         requests=Requests(database),
         pages=Pages(database),

@@ -11,6 +11,7 @@ import socket
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -18,12 +19,11 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Row, delete, insert, select, text, update
+from sqlalchemy import Connection, Row, Select, String, bindparam, delete, insert, select, text, update
 
 from connector.core.disk import PRIVATE_FILE, make_private_file, make_private_folder, sync
 from connector.errors import ConnectorError, LockedError, ResumableError
-from connector.ledger.database import Database
-from connector.ledger.runs import as_text
+from connector.ledger.database import Database, as_text
 from connector.ledger.tables import locks, runs
 
 SECONDS_BETWEEN_HEARTBEATS = 15.0
@@ -202,3 +202,23 @@ def _state_id(state_directory: Path) -> str:
             for folder in (file.parent, state_directory):
                 sync(folder)
         return file.read_text()
+
+
+def check_holder(connection: Connection, run_id: str, holder: str, *, changing: bool = False) -> None:
+    """Raise LockedError if another process has taken over the run or the lock of its orchestration.
+
+    The lock counts too: a process that was considered dead may even have started a new run since. The run's row is
+    locked until the transaction ends; with `changing`, exclusively, for a transaction that changes it.
+    """
+    row = connection.execute(_holders(changing), {"the_run": run_id}).one()
+    if row.holder != holder or row.locked_by not in {holder, None}:
+        host = row.lock_host or row.host
+        raise LockedError(f"Run {run_id} was taken over by another process, on {host}; this one stops.")
+
+
+@cache
+def _holders(changing: bool) -> Select[Any]:
+    same = (locks.c.orchestration == runs.c.orchestration) & (locks.c.target == runs.c.target)
+    names = select(runs.c.holder, runs.c.host, locks.c.holder.label("locked_by"), locks.c.host.label("lock_host"))
+    query = names.outerjoin(locks, same).where(runs.c.run_id == bindparam("the_run", type_=String))
+    return query.with_for_update(read=not changing, key_share=changing, of=runs)

@@ -1,14 +1,13 @@
 """Bulk reads of the tables of runs, in pages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select, select
 
-from connector.ledger.database import Database
-from connector.ledger.runs import as_text
-from connector.ledger.tables import batches, requests, runs
+from connector.ledger.database import Database, as_text
+from connector.ledger.tables import batches, parts, requests, runs
 
 _ROWS = 5_000
 
@@ -39,6 +38,14 @@ class Pages:
         """Yield the requests of runs, in the order of the answers."""
         query = select(requests).where(requests.c.run_id.in_(run_ids))
         yield from self._pages(query.order_by(requests.c.run_id, requests.c.id))
+
+    def metrics(self, run_ids: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield the metrics of the delivered batches and parts of runs, each with the run id."""
+        for table in (batches, parts):
+            query = select(table.c.run_id, table.c.figures).where(table.c.run_id.in_(run_ids))
+            with self._database.reading() as connection:
+                rows = connection.execution_options(yield_per=1_000).execute(query)
+                yield from ((run_id, metrics) for run_id, metrics in rows if metrics is not None)
 
     def _pages(self, query: Select[Any]) -> Iterator[Page]:
         with self._database.reading() as connection:

@@ -13,7 +13,7 @@ from connector.errors import UsageError
 from connector.ledger.damage import is_damaged
 from connector.ledger.database import file_of
 from connector.ledger.ledger import Ledger, open_ledger
-from connector.ledger.records import RunRecord, Scope
+from connector.ledger.run_records import RunRecord, Scope
 
 
 def find_run(project: Project, run_id: str) -> RunRecord:

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from connector.ledger.batch_records import RequestRecord
 from connector.ledger.database import Database
-from connector.ledger.records import RequestRecord
 from connector.ledger.tables import requests
 
 SLOWEST = 3

@@ -1,30 +1,22 @@
 """The table of runs."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from connector.core.outcomes import RunStatus
-from connector.core.route import Action
 from connector.errors import ConnectorError
-from connector.ledger.database import Database
-from connector.ledger.lease import check_holder
-from connector.ledger.records import (
-    BatchRecord,
-    MemberCounts,
-    NewRun,
-    RowCounts,
-    RunRecord,
-    RunSize,
-    Scope,
-    StagedRows,
-)
-from connector.ledger.tables import batches, moments, parts, requests, runs
+from connector.ledger.batch_records import BatchRecord
+from connector.ledger.database import Database, as_text
+from connector.ledger.locks import check_holder
+from connector.ledger.run_reader import read_runs
+from connector.ledger.run_records import NewRun, RunRecord, RunSize, Scope, StagedRows
+from connector.ledger.tables import batches, parts, runs
+from connector.ledger.timeline import add_moment, open_seconds
 
-_BATCHES_AT_ONCE, _RUNS_AT_ONCE = 1_000, 1_000
+_BATCHES_AT_ONCE = 1_000
 COMPLETED = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
 
 
@@ -56,12 +48,12 @@ class Runs:
                     host=host,
                 )
             )
-            _add_moment(connection, run.run_id, "started")
+            add_moment(connection, run.run_id, "started")
 
     def asked(self, run_id: str, query_id: str | None) -> None:
         """Record that the warehouse accepted the run's query, and the id of the query in its own history, if any."""
         with self._database.writing() as connection:
-            _add_moment(connection, run_id, "asked")
+            add_moment(connection, run_id, "asked")
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(query_id=query_id))
 
     def staged(self, run_id: str, rows: StagedRows, *, holder: str) -> None:
@@ -84,7 +76,7 @@ class Runs:
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts))
             for kind, more in (("rejects", rows.rejects), ("skips", rows.skips)):
                 add_to_counts(connection, run_id, kind, more)
-            _add_moment(connection, run_id, "staged")
+            add_moment(connection, run_id, "staged")
             _add_batches(connection, run_id, rows.batches)
 
     def batches_staged(self, run_id: str, records: Sequence[BatchRecord], *, holder: str) -> None:
@@ -107,10 +99,10 @@ class Runs:
                 "error": None,
                 "holder": holder,
                 "host": host,
-                "seconds": func.coalesce(runs.c.seconds, 0.0) + _open_seconds(connection, run_id),
+                "seconds": func.coalesce(runs.c.seconds, 0.0) + open_seconds(connection, run_id),
             }
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(values))
-            _add_moment(connection, run_id, "resumed")
+            add_moment(connection, run_id, "resumed")
             sending = (batches.c.run_id == run_id) & (batches.c.state == "sending")
             connection.execute(update(batches).where(sending).values(state="unknown"))
 
@@ -132,7 +124,7 @@ class Runs:
         with self._database.writing() as connection:
             if holder is not None:
                 check_holder(connection, run_id, holder, changing=True)
-            seconds = _open_seconds(connection, run_id) if seconds is None else seconds
+            seconds = open_seconds(connection, run_id) if seconds is None else seconds
             connection.execute(
                 update(runs)
                 .where(runs.c.run_id == run_id)
@@ -144,7 +136,7 @@ class Runs:
                     resumable=resumable,
                 )
             )
-            _add_moment(connection, run_id, status)
+            add_moment(connection, run_id, status)
 
     def give_up(self, run_id: str) -> None:
         """Mark a run as not resumable; its pending rows stay pending."""
@@ -155,7 +147,7 @@ class Runs:
         """Return the run with this id, if there is one."""
         with self._database.reading() as connection:
             row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
-            return _all_records(connection, [row])[0] if row else None
+            return read_runs(connection, [row])[0] if row else None
 
     def several(self, run_ids: Sequence[str]) -> list[RunRecord]:
         """Return the runs with these ids, oldest first; at most some thousands."""
@@ -234,7 +226,7 @@ class Runs:
 
     def _records(self, query: Any) -> list[RunRecord]:
         with self._database.reading() as connection:
-            return _all_records(connection, connection.execute(query).all())
+            return read_runs(connection, connection.execute(query).all())
 
 
 def add_to_counts(connection: Connection, run_id: str, kind: str, counts: Mapping[str, int]) -> None:
@@ -245,32 +237,6 @@ def add_to_counts(connection: Connection, run_id: str, kind: str, counts: Mappin
     before = connection.execute(locked).scalar_one()
     total = {name: before.get(name, 0) + counts.get(name, 0) for name in {**before, **counts}}
     connection.execute(update(runs).where(runs.c.run_id == run_id).values({kind: total}))
-
-
-def as_text(moment: datetime) -> str:
-    """Format a time for the ledger: UTC in ISO 8601, to the millisecond, so that texts sort in order of time."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def _add_moment(connection: Connection, run_id: str, what: str) -> None:
-    values = {"run_id": run_id, "at": as_text(datetime.now(UTC)), "what": what}
-    connection.execute(insert(moments).values(values))
-
-
-_BEGINNINGS = ("started", "resumed")
-_ENDS = frozenset(RunStatus) - {RunStatus.WAITING, RunStatus.RUNNING}
-
-
-def _open_seconds(connection: Connection, run_id: str) -> float:
-    """Return the seconds from the start of a run's process to its last recorded action; 0 if the run ended."""
-    query = select(moments.c.at, moments.c.what).where(moments.c.run_id == run_id).order_by(moments.c.id)
-    steps = connection.execute(query).all()
-    began = max((index for index, step in enumerate(steps) if step.what in _BEGINNINGS), default=None)
-    if began is None or any(step.what in _ENDS for step in steps[began:]):
-        return 0.0
-    answered = select(func.max(requests.c.answered_at)).where(requests.c.run_id == run_id)
-    last = max(steps[-1].at, connection.execute(answered).scalar_one() or "")
-    return max(0.0, (datetime.fromisoformat(last) - datetime.fromisoformat(steps[began].at)).total_seconds())
 
 
 def _add_batches(connection: Connection, run_id: str, records: Sequence[BatchRecord]) -> None:
@@ -294,81 +260,3 @@ def _batch_values(run_id: str, batch: BatchRecord) -> dict[str, object]:
         "members": batch.members,
         "state": "pending",
     }
-
-
-_SUMS = [f"{kind}{what}" for kind in ("", "delivered_", "refused_", "skipped_") for what in ("events", "rows")]
-
-
-def _sums(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Return the sums of the batches of each run that has any."""
-    totals = select(batches.c.run_id, *(func.coalesce(func.sum(batches.c[name]), 0) for name in _SUMS))
-    rows = connection.execute(totals.where(batches.c.run_id.in_(run_ids)).group_by(batches.c.run_id))
-    return {run_id: dict(zip(_SUMS, map(int, values), strict=True)) for run_id, *values in rows}
-
-
-def _members(connection: Connection, run: Row[Any]) -> MemberCounts | None:
-    if run.unchanged_members is None:
-        return None
-    query = select(batches.c.action, func.sum(batches.c.delivered_members)).where(batches.c.run_id == run.run_id)
-    counts = Counter({action: int(count) for action, count in connection.execute(query.group_by(batches.c.action))})
-    return MemberCounts(counts[Action.ADD], counts[Action.DELETE], run.unchanged_members, counts[Action.RESEND])
-
-
-def _all_records(connection: Connection, rows: Sequence[Row[Any]]) -> list[RunRecord]:
-    records: list[RunRecord] = []
-    for start in range(0, len(rows), _RUNS_AT_ONCE):
-        chunk = rows[start : start + _RUNS_AT_ONCE]
-        sums = _sums(connection, [run.run_id for run in chunk])
-        records += [
-            _record(
-                run,
-                sums.get(run.run_id, dict.fromkeys(_SUMS, 0)),
-                _members(connection, run),
-                _open_seconds(connection, run.run_id) if run.status == RunStatus.RUNNING else 0.0,
-            )
-            for run in chunk
-        ]
-    return records
-
-
-def _record(run: Row[Any], sums: Mapping[str, int], members: MemberCounts | None, open_seconds: float) -> RunRecord:
-    settled = sums["delivered_rows"] + sums["refused_rows"] + sums["skipped_rows"]
-    return RunRecord(
-        run_id=run.run_id,
-        orchestration=run.orchestration,
-        target=run.target,
-        workflow=run.workflow,
-        status=RunStatus(run.status),
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-        seconds=round((run.seconds or 0.0) + open_seconds, 3),
-        rows=RowCounts(
-            read=run.rows_read,
-            delivered=sums["delivered_rows"],
-            rejected=sum(run.rejects.values()),
-            skipped=sum(run.skips.values()),
-            pending=sums["rows"] - settled,
-        ),
-        events_built=sums["events"],
-        events_delivered=sums["delivered_events"],
-        events_refused=sums["refused_events"],
-        requests_sent=run.requests_sent,
-        requests_retried=run.requests_retried,
-        rejects=run.rejects,
-        skips=run.skips,
-        warnings=run.warnings,
-        identical_value=run.identical_value or {},
-        error=run.error,
-        api_url=run.api_url,
-        test_event_code=run.test_event_code,
-        staged=run.staged,
-        resumable=run.resumable,
-        row_limit=run.row_limit,
-        retry_of=run.retry_of,
-        retry_reason=run.retry_reason,
-        fingerprint=run.fingerprint,
-        host=run.host,
-        query_id=run.query_id,
-        destination=run.destination,
-        members=members,
-    )

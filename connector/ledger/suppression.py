@@ -6,8 +6,7 @@ from typing import Any
 
 from sqlalchemy import exists, insert, select
 
-from connector.ledger.database import Database
-from connector.ledger.runs import as_text
+from connector.ledger.database import Database, as_text
 from connector.ledger.tables import receipts, suppressed
 
 

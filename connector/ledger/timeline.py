@@ -1,10 +1,12 @@
 """The timeline of a run."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, insert, select
 
-from connector.ledger.database import Database
+from connector.core.outcomes import RunStatus
+from connector.ledger.database import Database, as_text
 from connector.ledger.tables import batches, moments, requests
 
 
@@ -37,3 +39,25 @@ class Timeline:
         if answered:
             entries.append(TimelineEntry(answered, "last_answer"))
         return sorted(entries, key=lambda entry: entry.at)
+
+
+def add_moment(connection: Connection, run_id: str, what: str) -> None:
+    """Add an entry to the timeline of a run."""
+    values = {"run_id": run_id, "at": as_text(datetime.now(UTC)), "what": what}
+    connection.execute(insert(moments).values(values))
+
+
+_BEGINNINGS = ("started", "resumed")
+_ENDS = frozenset(RunStatus) - {RunStatus.WAITING, RunStatus.RUNNING}
+
+
+def open_seconds(connection: Connection, run_id: str) -> float:
+    """Return the seconds from the start of a run's process to its last recorded action; 0 if the run ended."""
+    query = select(moments.c.at, moments.c.what).where(moments.c.run_id == run_id).order_by(moments.c.id)
+    steps = connection.execute(query).all()
+    began = max((index for index, step in enumerate(steps) if step.what in _BEGINNINGS), default=None)
+    if began is None or any(step.what in _ENDS for step in steps[began:]):
+        return 0.0
+    answered = select(func.max(requests.c.answered_at)).where(requests.c.run_id == run_id)
+    last = max(steps[-1].at, connection.execute(answered).scalar_one() or "")
+    return max(0.0, (datetime.fromisoformat(last) - datetime.fromisoformat(steps[began].at)).total_seconds())

@@ -8,7 +8,7 @@ from connector.core.outcomes import RunStatus
 from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.notifications.message import Message, Note, missing_run_message, run_message
 from connector.reporting.run_history import no_rows
 

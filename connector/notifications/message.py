@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connector.core.outcomes import RunStatus
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 
 Note = Callable[[str], None]
 """Shows a sentence to the user."""

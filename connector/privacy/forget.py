@@ -18,7 +18,7 @@ from connector.errors import CorruptStage, UsageError
 from connector.ledger.excluded_rows import change_excluded_rows
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of, run_directory, runs_directory
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.privacy.access import check_access
 from connector.staging.storage.reader import StageReader
 from connector.transform.person import PersonDigest, digests_of_email, digests_of_phone

@@ -16,7 +16,7 @@ from connector.core.outcomes import Reason, RowWarning, Skip
 from connector.errors import ConfigurationError, UsageError
 from connector.ledger.excluded_rows import read_excluded_rows
 from connector.ledger.project_ledger import find_run, ledger_of, run_directory
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.privacy.access import check_access
 
 Rows = Iterable[pa.RecordBatch]

@@ -14,8 +14,8 @@ from connector.core.outcomes import REASONS, Reason
 from connector.ledger.excluded_rows import first_of_each_reason
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import find_run, ledger_of, run_directory
-from connector.ledger.records import RunRecord
 from connector.ledger.requests import RequestSummary
+from connector.ledger.run_records import RunRecord
 from connector.ledger.timeline import TimelineEntry
 from connector.reporting.run_history import Trend, no_rows, sending_users, trend_of, visible_by
 from connector.staging.event_metrics import EventMetrics, sum_metrics
@@ -126,7 +126,7 @@ def _run_details(project: Project, ledger: Ledger, record: RunRecord) -> RunDeta
         timeline=timeline,
         examples=examples_of(run_directory(project, record.run_id)),
         requests=ledger.requests.summary(record.run_id),
-        figures=sum_metrics(ledger.metrics.of(record.run_id)),
+        figures=sum_metrics(metrics for _, metrics in ledger.pages.metrics([record.run_id])),
         event_sources=ledger.batches.resource_types(record.run_id),
         trend=trend_of(ledger, record),
         visible_by=visible_by(record),

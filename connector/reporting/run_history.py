@@ -10,9 +10,10 @@ from connector.core.outcomes import RunStatus
 from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
 from connector.errors import UsageError
 from connector.ledger.audit import AuditLine
+from connector.ledger.batch_records import RequestRecord
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of
-from connector.ledger.records import RequestRecord, RunRecord, RunSize
+from connector.ledger.run_records import RunRecord, RunSize
 
 EARLIER_RUNS = 7
 """The most earlier runs that a run is compared with."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from threading import Event
 
-from connector.ledger.records import BatchRecord, OpenBatch
+from connector.ledger.batch_records import BatchRecord, OpenBatch
 from connector.staging.streaming import Publish
 
 _POLL_SECONDS = 0.1

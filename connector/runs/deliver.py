@@ -16,8 +16,8 @@ from connector.destinations.base import MOST_ROUTES, Destination
 from connector.destinations.context import RunContext
 from connector.destinations.policy import retry_policy
 from connector.errors import ConnectorError, Interrupted, LockedError, NothingSent, ResumableError, UsageError
+from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import OpenBatch
 from connector.runs.row_limits import refuse_all_rejected
 from connector.staging.sending import LedgerRecorder, StagedBatches, write_excluded
 

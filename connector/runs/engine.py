@@ -14,7 +14,8 @@ from connector.destinations.base import Destination
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
 from connector.errors import NothingSent, SourceError, UsageError
-from connector.ledger.records import BatchRecord, NewRun, OpenBatch, RunRecord
+from connector.ledger.batch_records import BatchRecord, OpenBatch
+from connector.ledger.run_records import NewRun, RunRecord
 from connector.runs.background_staging import stage_in_background
 from connector.runs.deliver import Delivery, preflight_routes, record_conclusion, send, send_streamed
 from connector.runs.extract import Run, read_and_stage

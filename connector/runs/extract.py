@@ -12,7 +12,7 @@ from connector.config.project import Project
 from connector.destinations.base import StageContext
 from connector.destinations.context import RunContext
 from connector.errors import NothingSent, UsageError
-from connector.ledger.records import StagedRows
+from connector.ledger.run_records import StagedRows
 from connector.runs.job import Job
 from connector.runs.phone_regions import region_questions
 from connector.runs.result import OpenResult, open_result

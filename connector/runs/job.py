@@ -18,7 +18,7 @@ from connector.destinations.registry import destination_of
 from connector.errors import ConfigurationError, Problem
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import last_success
-from connector.ledger.records import Scope
+from connector.ledger.run_records import Scope
 from connector.queries.query_environment import TemplateLocation
 from connector.queries.query_template import RunVariables, render_query, render_value
 from connector.queries.transpile import transpile_query

@@ -19,8 +19,9 @@ from connector.errors import (
     ResumableError,
     UsageError,
 )
+from connector.ledger.batch_records import OpenBatch
 from connector.ledger.project_ledger import find_run, ledger_of, run_directory
-from connector.ledger.records import OpenBatch, RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.observer import Observer
 from connector.privacy.access import check_access
 from connector.runs.context import run_context

@@ -7,7 +7,7 @@ from connector.config.suggest import did_you_mean
 from connector.core.outcomes import Reason, RunStatus
 from connector.errors import UsageError
 from connector.ledger.project_ledger import find_run
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.observer import Observer
 from connector.privacy.access import check_access
 from connector.runs.context import run_context

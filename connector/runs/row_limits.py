@@ -6,7 +6,7 @@ from typing import Protocol
 
 from connector.config.orchestration import Orchestration
 from connector.errors import AllRejected, NothingSent, TooFewRows, TooManyRejects
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 
 _UNSENT, _UNDELIVERED = "nothing was sent", "nothing was delivered"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from connector.config.project import Project
 from connector.errors import UsageError
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.observer import Observer, Silent
 from connector.privacy.access import check_access
 from connector.queries.query_template import RunVariables

@@ -11,8 +11,8 @@ from connector.config.notification import Notify
 from connector.config.project import Project
 from connector.errors import ConfigurationError
 from connector.ledger.ledger import Ledger
+from connector.ledger.orchestrations import ScheduleState
 from connector.ledger.project_ledger import ledger_of
-from connector.ledger.schedules import ScheduleState
 from connector.notifications.dispatch import notify_of_missing_run
 from connector.scheduler.config_snapshot import delete_snapshot
 from connector.scheduler.health import HealthServer, MetricsSource

@@ -11,7 +11,7 @@ from connector.core.outcomes import RunStatus
 from connector.errors import ConnectorError, LockedError
 from connector.ledger.ledger import Ledger
 from connector.ledger.locks import RunLock
-from connector.ledger.schedules import ScheduleRecord, ScheduleState
+from connector.ledger.orchestrations import ScheduleRecord, ScheduleState
 from connector.scheduler.journal import Change, Clock, Journal
 from connector.scheduler.project_watcher import ProjectWatcher
 from connector.scheduler.run_process import Record, RunExit, RunProcess, run_command, run_environment

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from connector.config.schedule import Schedule
-from connector.ledger.schedules import ScheduleRecord, ScheduleState
+from connector.ledger.orchestrations import ScheduleRecord, ScheduleState
 from connector.scheduler.cron import next_cron_time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

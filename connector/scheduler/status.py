@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.core.outcomes import RunStatus
-from connector.ledger.schedules import ScheduleRecord, ScheduleState
+from connector.ledger.orchestrations import ScheduleRecord, ScheduleState
 from connector.scheduler.journal import format_time
 
 STUCK_AFTER = 60.0

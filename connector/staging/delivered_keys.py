@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from connector.ledger.delivered import Since
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import Scope
+from connector.ledger.run_records import Scope
 from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys
 
 MARGIN = timedelta(hours=26)

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.core.outcomes import Skip
+from connector.ledger.batch_records import BatchSlice, OpenBatch
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import BatchSlice, OpenBatch
 from connector.staging.skip_delivered import KEYS_AT_ONCE, DeliveredKeys, candidate_keys
 from connector.staging.skip_suppressed import suppression_filter
 from connector.staging.storage.batcher import BATCH_EVENTS

@@ -15,9 +15,10 @@ from connector.core.hashed import PERSON_DIGITS
 from connector.core.outcomes import Reason
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
+from connector.ledger.batch_records import BatchKeys, BatchRecord, BatchSlice, OpenBatch, RequestRecord
 from connector.ledger.excluded_rows import ExcludedRowWriter
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import BatchKeys, BatchRecord, BatchSlice, MemberChange, OpenBatch, RequestRecord
+from connector.ledger.members import MemberChange
 from connector.staging.event_metrics import batch_metrics
 from connector.staging.skip_suppressed import suppression_filter
 from connector.staging.storage.keys import as_uint64_pairs

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from connector.core.disk import make_private_folder, sync
 from connector.core.hashed import HashedEvents, HashedRows
+from connector.ledger.batch_records import BatchRecord
 from connector.ledger.excluded_rows import ExcludedRowWriter
-from connector.ledger.records import BatchRecord
 from connector.staging.compaction import is_sparse, remaining_events
 from connector.staging.deduplicate import StageEdit, block_incomplete, deduplicate
 from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys, skip_delivered

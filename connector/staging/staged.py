@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from connector.core.hashed import PhoneCounts
-from connector.ledger.records import BatchRecord
+from connector.ledger.batch_records import BatchRecord
 
 
 @dataclass

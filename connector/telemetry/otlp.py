@@ -14,7 +14,7 @@ from connector.core.response_limit import limited_responses
 from connector.core.version import __version__
 from connector.errors import ConnectorError
 from connector.ledger.project_ledger import ledger_of
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.telemetry.otel_env import Signals, signals_from
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import yaml
 from connector.config.project import Project, load_project
 from connector.destinations.confirmation import Confirmation
 from connector.errors import UsageError
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.observer import Silent
 from connector.runs.engine import RunOptions
 from connector.runs.run import run_orchestration

@@ -14,7 +14,7 @@ from connector.destinations.tiktok.audience.status import known_audiences
 from connector.errors import ResumableError
 from connector.inspection.plan import plan_orchestration as plan_audience
 from connector.ledger.ledger import open_ledger
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.reference import Member

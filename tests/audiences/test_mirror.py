@@ -12,7 +12,7 @@ import pytest
 from connector.core.outcomes import RunStatus
 from connector.errors import ResumableError
 from connector.ledger.ledger import open_ledger
-from connector.ledger.records import NewRun
+from connector.ledger.run_records import NewRun
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator
 from tests.audiences.reference import members_of

@@ -6,7 +6,7 @@ import pytest
 
 from connector.errors import UsageError
 from connector.ledger.ledger import open_ledger
-from connector.ledger.records import Scope
+from connector.ledger.run_records import Scope
 from connector.runs.resume import resume_run
 from connector.simulator.server import Simulator
 from tests.audiences.shop import NAME, Shop, members, wanted

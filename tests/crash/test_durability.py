@@ -13,8 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from connector.destinations.tiktok.token_store import Grant, TokenFile
+from connector.ledger.batch_records import BatchRecord
 from connector.ledger.database import open_database
-from connector.ledger.records import BatchRecord
 from connector.simulator.server import Simulator
 from connector.staging.stage import stage
 from connector.staging.storage.deletion_mask import DELETIONS_FILE

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from connector.core.outcomes import RunStatus
+from connector.ledger.files import FileRecord, SentFile
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import FileRecord, Scope, SentFile
+from connector.ledger.run_records import Scope
 from tests.ledger.runs import RUN, SCOPE, started_run
 
 BEGAN = datetime(2026, 11, 20, 10, tzinfo=UTC)

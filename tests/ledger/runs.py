@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, update
 
 from connector.core.route import Route
+from connector.ledger.batch_records import BatchKeys, BatchRecord, BatchSlice, RequestRecord
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import BatchKeys, BatchRecord, BatchSlice, NewRun, RequestRecord, Scope, StagedRows
+from connector.ledger.run_records import NewRun, Scope, StagedRows
 from connector.ledger.tables import locks
 
 RUN = "20260101T000000-abcdef"

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from connector.errors import LockedError, ResumableError
+from connector.ledger.batch_records import BatchSlice, OpenBatch
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import BatchSlice, OpenBatch
 from connector.ledger.tables import batch_keys, batches
 from tests.ledger.runs import (
     HOLDER,

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
+from connector.ledger.batch_records import BatchSlice
+from connector.ledger.database import as_text
 from connector.ledger.delivered import Since
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import BatchSlice, Scope
-from connector.ledger.runs import as_text
+from connector.ledger.run_records import Scope
 from connector.ledger.tables import batch_keys, batches
 from tests.ledger.runs import (
     HOLDER,

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 
-from connector.ledger.lease import check_holder
 from connector.ledger.ledger import open_ledger
+from connector.ledger.locks import check_holder
 from tests.ledger.runs import HOLDER, RUN, staged_run
 from tests.postgres import Postgres
 

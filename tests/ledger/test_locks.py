@@ -17,9 +17,10 @@ from sqlalchemy import func, select
 from connector.core.outcomes import RunStatus
 from connector.core.route import Route
 from connector.errors import ConnectorError, LockedError
+from connector.ledger.batch_records import BatchRecord
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.locks import FOLDER, SECONDS_UNTIL_DEAD, RunLock
-from connector.ledger.records import BatchRecord, NewRun
+from connector.ledger.run_records import NewRun
 from connector.ledger.tables import locks
 from tests.ledger.processes import Processes, killed_while
 from tests.ledger.runs import HOLDER, RUN, SCOPE, set_back, staged_rows, staged_run, writing

@@ -9,7 +9,7 @@ from sqlalchemy import insert, update
 from connector.core.outcomes import RunStatus
 from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import Scope, StagedRows
+from connector.ledger.run_records import Scope, StagedRows
 from connector.ledger.tables import moments
 from tests.ledger.runs import HOLDER, RUN, SCOPE, delivered, staged_run, started_run
 

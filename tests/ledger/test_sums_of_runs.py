@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from connector.core.outcomes import RunStatus
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import StagedRows
+from connector.ledger.run_records import StagedRows
 from tests.ledger.runs import HOLDER, RUN, SCOPE, delivered, request, staged_rows, staged_run, started_run
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from connector.delivery.batch import Batch
-from connector.ledger.records import OpenBatch
+from connector.ledger.batch_records import OpenBatch
 from connector.staging.sending import EventCodec, StagedBatches
 from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys
 from connector.staging.stage import stage

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from connector.core.hashed import EVENTS
-from connector.ledger.records import OpenBatch
+from connector.ledger.batch_records import OpenBatch
 from connector.staging.sending import EventCodec, StagedBatches, batch_keys
 from tests.pipeline.stages import NOW, plain_row, staged_in, table_of
 from tests.reference import Settings

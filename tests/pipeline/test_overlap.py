@@ -13,7 +13,7 @@ import yaml
 from connector.config.project import load_project
 from connector.errors import Interrupted, ResumableError, SourceError
 from connector.ledger.project_ledger import ledger_of
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.observer import Silent
 from connector.runs.resume import resume_run
 from connector.runs.run import run_orchestration

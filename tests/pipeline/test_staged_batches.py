@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connector.ledger.records import OpenBatch
+from connector.ledger.batch_records import OpenBatch
 from connector.staging.sending import EventCodec, StagedBatches
 from connector.staging.storage.reader import StageReader
 from tests.pipeline.stages import NOW, plain_row, staged_in, table_of

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.core.hashed import HashedRows
+from connector.ledger.batch_records import BatchRecord
 from connector.ledger.excluded_rows import read_excluded_rows
-from connector.ledger.records import BatchRecord
 from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys
 from connector.staging.stage import stage
 from connector.staging.staged import Staged

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector.config.schedule import Schedule
-from connector.ledger.schedules import ScheduleRecord, ScheduleState
+from connector.ledger.orchestrations import ScheduleRecord, ScheduleState
 from connector.scheduler.schedule_tracker import FIRST_RETRY_DELAY, MAX_RETRY_DELAY, ScheduleTracker
 
 MINUTE = timedelta(minutes=1)

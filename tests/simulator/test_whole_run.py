@@ -7,7 +7,7 @@ import pytest
 from connector.config.project import load_project
 from connector.core.outcomes import RunStatus
 from connector.example.example_project import write_example
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.runs.run import run_orchestration
 from connector.simulator.fault_files import parse
 from connector.simulator.server import Simulator

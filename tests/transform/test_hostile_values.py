@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.core.json_strings import change_strings, is_json
+from connector.core.redaction import change_strings, is_json
 from connector.destinations.guard import breach_of_events
 from connector.transform.template import Column, DataTemplate
 from tests.plain import DIALLED_BEYOND_ASCII, HARMLESS_AT, HIDDEN

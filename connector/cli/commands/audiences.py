@@ -74,7 +74,7 @@ def _row(view: "AudienceView") -> tuple[str, ...]:
 
 
 def _account_changes(view: "AudienceView") -> list[tuple[str, str]]:
-    from connector.ledger.records import AccountState
+    from connector.ledger.accounts import AccountState
 
     added, removed = view.standing(AccountState.WAITING), view.standing(AccountState.LEFT)
     lines = [("  added", f"{' '.join(added)}: the next run sends them who is in the audience")] if added else []

@@ -11,7 +11,7 @@ from connector.cli.process import gc_paused
 
 if TYPE_CHECKING:
     from connector.cli.progress import QuietObserver
-    from connector.ledger.records import RunRecord
+    from connector.ledger.run_records import RunRecord
 
 RunOrLast = Annotated[
     str | None, typer.Argument(metavar="[RUN_ID]", help="The run (default: the last run that can be resumed).")

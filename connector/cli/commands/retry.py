@@ -11,7 +11,7 @@ from connector.cli.process import gc_paused
 
 if TYPE_CHECKING:
     from connector.cli.progress import QuietObserver
-    from connector.ledger.records import RunRecord
+    from connector.ledger.run_records import RunRecord
 
 ReasonOption = Annotated[
     str | None, typer.Option("--reason", metavar="R", help="Only rows that were rejected for this reason.")

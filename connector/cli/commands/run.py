@@ -11,7 +11,7 @@ from connector.cli.process import gc_paused
 
 if TYPE_CHECKING:
     from connector.cli.progress import QuietObserver
-    from connector.ledger.records import RunRecord
+    from connector.ledger.run_records import RunRecord
 
 LimitOption = Annotated[
     int | None, typer.Option("--limit", metavar="N", min=1, help="Read only the first N rows of the result.")

@@ -12,7 +12,8 @@ from connector.cli.options import JsonOptions, RunArgument, SinceOption, nearest
 if TYPE_CHECKING:
     from connector.config.project import Project
     from connector.core.outcomes import RunStatus
-    from connector.ledger.records import RequestRecord, RunRecord
+    from connector.ledger.batch_records import RequestRecord
+    from connector.ledger.run_records import RunRecord
     from connector.reporting.run_history import RunFilter, Trend
 
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs to list.")]

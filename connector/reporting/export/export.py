@@ -21,7 +21,7 @@ from connector.errors import SourceError, UsageError
 from connector.ledger.excluded_rows import excluded_rows_of_runs, readable_folders, without_members
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of, run_directory
-from connector.ledger.records import RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.reporting.export.parquet_sink import ParquetSink, table_files
 from connector.reporting.export.sink import Sink, TableRows
 from connector.reporting.export.table_schemas import SYNC_BATCHES, SYNC_CHANGELOG, SYNC_REQUESTS, SYNC_RUNS, SYNC_VALUES
@@ -157,7 +157,7 @@ def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> di
 
 def _figures(ledger: Ledger, run_ids: Sequence[str]) -> dict[str, EventMetrics | None]:
     parts: dict[str, list[Mapping[str, Any]]] = {run_id: [] for run_id in run_ids}
-    for run_id, one in ledger.metrics.of_runs(run_ids):
+    for run_id, one in ledger.pages.metrics(run_ids):
         parts[run_id].append(one)
     return {run_id: sum_metrics(found) for run_id, found in parts.items()}
 

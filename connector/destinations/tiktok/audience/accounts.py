@@ -7,9 +7,9 @@ from connector.destinations.tiktok.audience.copies import Copy
 from connector.destinations.tiktok.audience.stage import StagedMembers
 from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import ConfigurationError
-from connector.ledger.accounts import States, arranged
+from connector.ledger.accounts import AccountState, States, arranged
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import AccountState, AudienceRecord
+from connector.ledger.members import AudienceRecord
 
 REMOVE = "remove"
 """A run that only removes people sends nobody to an ad account, so it leaves the accounts as they are."""

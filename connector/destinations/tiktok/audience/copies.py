@@ -12,7 +12,9 @@ from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.destinations.tiktok.settings import AudienceSettings, copy_name
 from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import AudienceRecord, RemoteKey, Scope
+from connector.ledger.members import AudienceRecord
+from connector.ledger.remote_ids import RemoteKey
+from connector.ledger.run_records import Scope
 
 KIND = "audience"
 

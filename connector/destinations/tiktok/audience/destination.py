@@ -45,9 +45,10 @@ from connector.destinations.tiktok.service import AudienceService, open_audience
 from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import ConfigurationError, Problem, ResumableError
 from connector.ledger.accounts import States
+from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import existing_ledger
-from connector.ledger.records import OpenBatch, RunRecord
+from connector.ledger.run_records import RunRecord
 from connector.staging.sending import BatchCodec
 from connector.staging.staged import Staged
 from connector.staging.storage.prefix_filter import KeySet

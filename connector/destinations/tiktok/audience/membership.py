@@ -18,7 +18,7 @@ from connector.core.route import Action
 from connector.destinations.tiktok.audience.copies import Copy
 from connector.errors import CorruptStage, ResumableError
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import AcknowledgedChange, MemberPartition
+from connector.ledger.members import AcknowledgedChange, MemberPartition
 from connector.staging.storage.digest_partitions import (
     DIGEST_BYTES,
     PARTITIONS,

@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from connector.core.hashed import EXCLUDED_ROW, ID_TYPES
 from connector.core.route import Action
-from connector.ledger.records import MemberChange, OpenBatch
+from connector.ledger.batch_records import OpenBatch
+from connector.ledger.members import MemberChange
 from connector.staging.sending import NO_RECEIPT, Receipt
 
 Audiences = Mapping[str, int | None]

@@ -25,8 +25,8 @@ from connector.destinations.tiktok.audience.copies import Copy
 from connector.destinations.tiktok.batch_data import Identifiers, units
 from connector.destinations.tiktok.mapping import route_to
 from connector.errors import CorruptStage
+from connector.ledger.batch_records import BatchRecord
 from connector.ledger.excluded_rows import ExcludedRowWriter
-from connector.ledger.records import BatchRecord
 from connector.staging.stage import OnProgress
 from connector.staging.staged import Staged
 from connector.staging.storage.arrow_file import ArrowFile

@@ -20,8 +20,9 @@ from connector.errors import (
     NotPermitted,
     UsageError,
 )
+from connector.ledger.accounts import AccountState
+from connector.ledger.members import AudienceRecord
 from connector.ledger.project_ledger import existing_ledger
-from connector.ledger.records import AccountState, AudienceRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ from connector.destinations.tiktok.batch_data import Identifiers, units
 from connector.destinations.tiktok.mapping import route_to
 from connector.destinations.tiktok.service import open_audience_service
 from connector.errors import ConnectorError
+from connector.ledger.batch_records import BatchSlice, OpenBatch
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import AudienceRecord, BatchSlice, MemberPartition, OpenBatch
+from connector.ledger.members import AudienceRecord, MemberPartition
 from connector.observer import Silent
 from connector.staging.recheck import open_flags, skipped_slices
 from connector.staging.storage.digest_partitions import Digests, digest_keys, digest_partitions, digests_from

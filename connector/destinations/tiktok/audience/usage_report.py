@@ -7,9 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from connector.config.project import Project
 from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import UsageError
+from connector.ledger.database import as_text
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of
-from connector.ledger.runs import as_text
 
 COLUMNS = (
     "month", "advertiser_ids", "destination", "audience", "audience_id", "runs", "rows_delivered",

@@ -22,8 +22,8 @@ from connector.destinations.tiktok.events.setting_notes import event_cautions
 from connector.destinations.tiktok.service import open_service
 from connector.destinations.tiktok.settings import EventsSettings
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ResumableError
+from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
-from connector.ledger.records import OpenBatch
 from connector.transform.rules import EventRules
 from connector.transform.template import DataTemplate
 

@@ -20,7 +20,7 @@ from connector.errors import (
 )
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import existing_ledger
-from connector.ledger.records import RemoteId, RemoteKey
+from connector.ledger.remote_ids import RemoteId, RemoteKey
 
 KIND = "event_set"
 

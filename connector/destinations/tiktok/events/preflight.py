@@ -13,7 +13,8 @@ from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.destinations.tiktok.service import open_account
 from connector.destinations.tiktok.settings import EventsSettings
 from connector.errors import RejectedUniformly, ResumableError
-from connector.ledger.records import OpenBatch, RemoteKey
+from connector.ledger.batch_records import OpenBatch
+from connector.ledger.remote_ids import RemoteKey
 
 PROVEN = "event_source"
 

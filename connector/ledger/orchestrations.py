@@ -1,15 +1,15 @@
-"""The state of automatic orchestrations from one `connector start` to the next."""
+"""The state of orchestrations between runs: schedules, and failures that are still open."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import Row, delete, func, insert, select
 
 from connector.core.outcomes import RunStatus
-from connector.ledger.database import Database
-from connector.ledger.runs import COMPLETED, as_text
-from connector.ledger.tables import runs, schedules
+from connector.ledger.database import Database, as_text
+from connector.ledger.runs import COMPLETED
+from connector.ledger.tables import failing, runs, schedules
 
 
 class ScheduleState(StrEnum):
@@ -95,6 +95,28 @@ class Schedules:
         )
         with self._database.reading() as connection:
             return {name: datetime.fromisoformat(moment) for name, moment in connection.execute(query).all()}
+
+
+class OpenFailures:
+    """The table of open failures. Each method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def failed(self, orchestration: str, target: str, run_id: str | None) -> None:
+        """Record that an orchestration has failed; the first failure stays until it completes."""
+        mine = (failing.c.orchestration == orchestration) & (failing.c.target == target)
+        with self._database.writing() as connection:
+            if connection.execute(select(failing.c.since).where(mine)).one_or_none():
+                return
+            entry = {"orchestration": orchestration, "target": target, "run_id": run_id}
+            connection.execute(insert(failing).values(**entry, since=as_text(datetime.now(UTC))))
+
+    def completed(self, orchestration: str, target: str) -> bool:
+        """Record that an orchestration has completed; return whether it was failing, to one of concurrent callers."""
+        mine = (failing.c.orchestration == orchestration) & (failing.c.target == target)
+        with self._database.writing() as connection:
+            return connection.execute(delete(failing).where(mine)).rowcount > 0
 
 
 def _record(row: Row[tuple[object, ...]]) -> ScheduleRecord:

@@ -1,0 +1,228 @@
+"""Records of runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from connector.core.outcomes import RunStatus
+from connector.ledger.batch_records import BatchRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The target and address within which deliveries count: another target or `api_url` does not know of them."""
+
+    target: str
+    """The name of the target."""
+    api_url: str
+    """The address of the destination's API."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that starts."""
+
+    run_id: str
+    """Its id."""
+    orchestration: str
+    """The name of its orchestration."""
+    target: str
+    """The name of its target."""
+    workflow: str
+    """`manual` or `automatic`."""
+    destination: str
+    """The name of its destination."""
+    api_url: str
+    """The address of the destination's API."""
+    test_event_code: str | None
+    """The code of a test run, whose events count nowhere; None for any other."""
+    started_at: datetime
+    """Its start."""
+    row_limit: int | None = None
+    """The limit on its rows, if there is one."""
+    retry_of: str | None = None
+    """The run whose rejected rows it tries again, if it does."""
+    retry_reason: str | None = None
+    """The reason of the rows that it tries again; None: any."""
+    fingerprint: str | None = None
+    """Changes when the orchestration does."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedRows:
+    """The result of staging a run."""
+
+    read: int
+    """Rows that were read."""
+    rejects: Mapping[str, int]
+    """Rejected rows by reason."""
+    skips: Mapping[str, int]
+    """Skipped rows by reason."""
+    warnings: Mapping[str, int]
+    """Rows by warning."""
+    batches: Sequence[BatchRecord]
+    """The batches that the ledger does not have yet."""
+    unchanged_members: int | None = None
+    """Identifiers that are members already and stay; None for events."""
+    recorded_batches: int = 0
+    """Batches, from number 0, that the ledger has already."""
+    identical_value: Mapping[str, str] = field(default_factory=dict)
+    """The value that identical rows add, a decimal number by currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSize:
+    """The size of a run."""
+
+    run_id: str
+    """The id of the run."""
+    rows: int
+    """Rows that it read."""
+    seconds: float
+    """Its duration."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """The rows of a run by outcome. `read` is counted while reading, the others by outcome."""
+
+    read: int
+    """Rows that were read."""
+    delivered: int
+    """Delivered rows."""
+    rejected: int
+    """Rejected rows."""
+    skipped: int
+    """Skipped rows."""
+    pending: int
+    """Rows without a final outcome."""
+
+    @property
+    def balanced(self) -> bool:
+        """True if the outcomes add up to the rows that were read."""
+        return self.read == self.delivered + self.rejected + self.skipped + self.pending
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCounts:
+    """The identifiers of a run for an audience."""
+
+    added: int
+    """Identifiers that were added."""
+    removed: int
+    """Identifiers that were deleted."""
+    unchanged: int
+    """Identifiers that were members before and stay."""
+    sent_again: int = 0
+    """Identifiers that were sent again to ad accounts that were added."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run in the ledger."""
+
+    run_id: str
+    """Its id."""
+    orchestration: str
+    """The name of its orchestration."""
+    target: str
+    """The name of its target."""
+    workflow: str
+    """`manual` or `automatic`."""
+    status: RunStatus
+    """Its status."""
+    started_at: str
+    """Its start, UTC in ISO 8601."""
+    finished_at: str | None
+    """Its end, UTC in ISO 8601; None while it is running."""
+    seconds: float
+    """Its duration, pauses before a resume not counted."""
+    rows: RowCounts
+    """Its rows by outcome."""
+    events_built: int
+    """Events that were staged."""
+    events_delivered: int
+    """Events that were delivered."""
+    events_refused: int
+    """Events that the destination refused."""
+    requests_sent: int
+    """Requests that were sent."""
+    requests_retried: int
+    """Those of the requests that repeated an earlier one."""
+    rejects: dict[str, int] = field(default_factory=dict)
+    """Rejected rows by reason."""
+    skips: dict[str, int] = field(default_factory=dict)
+    """Skipped rows by reason."""
+    warnings: dict[str, int] = field(default_factory=dict)
+    """Rows by warning."""
+    identical_value: dict[str, str] = field(default_factory=dict)
+    """The value that identical rows add, a decimal number by currency."""
+    error: str | None = None
+    """The message of the error that ended it."""
+    api_url: str = ""
+    """The address of the destination's API."""
+    test_event_code: str | None = None
+    """The code of a test run, whose events count nowhere; None for any other."""
+    staged: bool = False
+    """True if all its rows are staged."""
+    resumable: bool = True
+    """False if it cannot be resumed."""
+    row_limit: int | None = None
+    """The limit on its rows, if there is one."""
+    retry_of: str | None = None
+    """The run whose rejected rows it tries again, if it does."""
+    retry_reason: str | None = None
+    """The reason of the rows that it tries again; None: any."""
+    fingerprint: str | None = None
+    """Changes when the orchestration does."""
+    host: str | None = None
+    """The machine with its stage."""
+    query_id: str | None = None
+    """The id of its query in the history of the warehouse."""
+    destination: str = ""
+    """The name of its destination."""
+    members: MemberCounts | None = None
+    """Its identifiers, if it is for an audience."""
+
+    @property
+    def may_have_sent(self) -> bool:
+        """True if some batches, or all, are staged, so that something may have been sent."""
+        return self.staged or self.events_built > 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether the run is completed although no row was read."""
+        return self.status is RunStatus.COMPLETED and not self.rows.read
+
+    def as_json(self) -> dict[str, object]:
+        """Return the object that `connector run --json` prints."""
+        rows = self.rows
+        return {
+            "run_id": self.run_id,
+            "orchestration": self.orchestration,
+            "target": self.target,
+            "workflow": self.workflow,
+            "status": self.status.value,
+            "rows": {
+                "read": rows.read,
+                "delivered": rows.delivered,
+                "rejected": rows.rejected,
+                "skipped": rows.skipped,
+                "pending": rows.pending,
+            },
+            "events": {
+                "built": self.events_built,
+                "delivered": self.events_delivered,
+                "refused": self.events_refused,
+            },
+            "requests": {"sent": self.requests_sent, "retried": self.requests_retried},
+            "rejects": self.rejects,
+            "skips": self.skips,
+            "warnings": self.warnings,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "seconds": self.seconds,
+            "error": self.error,
+            **({"identical_value": self.identical_value} if self.identical_value else {}),
+            **({"members": asdict(self.members)} if self.members else {}),
+        }
