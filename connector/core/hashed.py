@@ -106,6 +106,26 @@ EXCLUDED_ROW = pa.schema(
 it refused the row, and a JSON object of the columns that identify nobody, and of digests."""
 
 
+def excluded_rows(
+    rows: pa.Array | pa.ChunkedArray,
+    outcome: str | pa.Array,
+    reason: str | pa.Array,
+    *,
+    codes: pa.Array | None = None,
+    messages: pa.Array | None = None,
+    columns: str | pa.Array | pa.ChunkedArray = "{}",
+) -> pa.Table:
+    """Build excluded rows (schema EXCLUDED_ROW) with these row numbers; a text applies to every row."""
+    values = (rows, outcome, reason, codes, messages, columns)
+    return pa.table(
+        [
+            pa.repeat(pa.scalar(value, field.type), len(rows)) if value is None or isinstance(value, str) else value
+            for value, field in zip(values, EXCLUDED_ROW, strict=True)
+        ],
+        schema=EXCLUDED_ROW,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class PhoneCounts:
     """Counts of rows, by column of the result, with a phone number and with an invalid one."""

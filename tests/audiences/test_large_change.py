@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connector.destinations.tiktok.audience.confirm import large_change
-from connector.destinations.tiktok.audience.membership import settle_changes
+from connector.destinations.tiktok.audience.membership import apply_changes
 from connector.destinations.tiktok.audience.stage import CopyCounts, StagedMembers
 from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import ResumableError
@@ -59,4 +59,4 @@ def test_a_disk_that_fails_is_named_where_members_are_settled(tmp_path: Path) ->
         open_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger,
         pytest.raises(ResumableError, match=r"could not be settled: (Not a directory|File exists)\. Fix this"),
     ):
-        settle_changes(ledger, 1, tmp_path)
+        apply_changes(ledger, 1, tmp_path)

@@ -76,7 +76,7 @@ def _row(view: "AudienceView") -> tuple[str, ...]:
 def _account_changes(view: "AudienceView") -> list[tuple[str, str]]:
     from connector.ledger.accounts import AccountState
 
-    added, removed = view.standing(AccountState.WAITING), view.standing(AccountState.LEFT)
+    added, removed = view.accounts_in(AccountState.WAITING), view.accounts_in(AccountState.LEFT)
     lines = [("  added", f"{' '.join(added)}: the next run sends them who is in the audience")] if added else []
     return lines + ([("  taken away", f"{' '.join(removed)}: keep what they have, get no change")] if removed else [])
 

@@ -1,1 +1,1 @@
-"""A TikTok audience as a destination: its members become what the query returns."""
+"""Send people to a TikTok audience as its members."""

@@ -1,4 +1,4 @@
-"""Ad accounts that are added to an audience get its members; those that are taken away keep what they have."""
+"""Track the ad accounts of an audience: added ones get its members, removed ones keep what they have."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,44 +12,46 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.members import AudienceRecord
 
 REMOVE = "remove"
-"""A run that only removes people sends nobody to an ad account, so it leaves the accounts as they are."""
+"""A run that only removes people adds nobody to an ad account, so it changes no account."""
 
 STAYS = "keeps the identifiers that it has and gets no later change; nothing is deleted there"
 
 
-def states_to_come(ledger: Ledger, copies: Sequence[Copy], mode: str) -> list[States]:
-    """How the ad accounts of each copy stand once a run has begun; nothing is written."""
-    return [_to_come(ledger, number, copy, mode) for number, copy in enumerate(copies)]
+def planned_states(ledger: Ledger, copies: Sequence[Copy], mode: str) -> list[States]:
+    """Return the states of each copy's ad accounts after a run has started; write nothing."""
+    return [_planned(ledger, number, copy, mode) for number, copy in enumerate(copies)]
 
 
-def arrange_accounts(ledger: Ledger, copies: Sequence[Copy], mode: str) -> Iterator[str]:
-    """Write down which ad accounts the copies serve from now on; give a sentence on each that was taken away."""
+def update_accounts(ledger: Ledger, copies: Sequence[Copy], mode: str) -> Iterator[str]:
+    """Record the ad accounts that the copies serve from now on; yield a note on each removed one."""
     for number, copy in enumerate(copies):
         if copy.key is not None and (mode != REMOVE or not ledger.accounts.states(copy.key)):
-            taken = taken_away(ledger, copy, _to_come(ledger, number, copy, mode))
+            notes = removal_notes(ledger, copy, _planned(ledger, number, copy, mode))
             ledger.accounts.arrange(copy.key, copy.advertiser_ids, _first(number))
-            yield from taken
+            yield from notes
 
 
-def taken_away(ledger: Ledger, copy: Copy, to_come: States) -> list[str]:
-    """A sentence on each ad account that served the audience until now."""
+def removal_notes(ledger: Ledger, copy: Copy, planned: States) -> list[str]:
+    """Return a note on each ad account that is removed from the audience."""
     before = ledger.accounts.states(copy.key) if copy.key is not None else {}
-    gone = [one for one, state in to_come.items() if state is AccountState.LEFT and before.get(one) is not state]
-    return [f'The ad account {one} was removed from the audience "{copy.name}": it {STAYS}.' for one in gone]
+    removed = [
+        account for account, state in planned.items() if state is AccountState.LEFT and before.get(account) is not state
+    ]
+    return [f'The ad account {account} was removed from the audience "{copy.name}": it {STAYS}.' for account in removed]
 
 
-def to_refill(states: Sequence[States], mode: str) -> frozenset[int]:
-    """The numbers of the copies to which an ad account was added that has not got the members yet."""
+def copies_to_refill(states: Sequence[States], mode: str) -> frozenset[int]:
+    """Return the numbers of the copies with an added ad account that does not have the members yet."""
     if mode == REMOVE:
         return frozenset()
-    return frozenset(number for number, known in enumerate(states) if AccountState.WAITING in known.values())
+    return frozenset(number for number, accounts in enumerate(states) if AccountState.WAITING in accounts.values())
 
 
-def sent_again(copies: Sequence[Copy], states: Sequence[States], staged: StagedMembers) -> Iterator[str]:
-    """A sentence on each copy whose members are sent again, for ad accounts that were added."""
+def resend_notes(copies: Sequence[Copy], states: Sequence[States], staged: StagedMembers) -> Iterator[str]:
+    """Yield a note on each copy whose members are sent again for added ad accounts."""
     for number, counts in staged.by_copy.items():
         if counts.resent:
-            waiting = [one for one, state in states[number].items() if state is AccountState.WAITING]
+            waiting = [account for account, state in states[number].items() if state is AccountState.WAITING]
             yield (
                 f'Added to the audience "{copies[number].name}": ad account{"s" * (len(waiting) > 1)} '
                 f"{', '.join(waiting)}. The {counts.resent:,} identifiers that are in the audience and stay are sent "
@@ -57,10 +59,10 @@ def sent_again(copies: Sequence[Copy], states: Sequence[States], staged: StagedM
             )
 
 
-def businesses_left(
+def abandoned_copies(
     project: Project, ledger: Ledger, destination: AudienceSettings, copies: Sequence[Copy]
 ) -> list[AudienceRecord]:
-    """Copies of the audience that served ad accounts until now and that no destination goes to any more."""
+    """Return the recorded copies of the audience that still serve ad accounts but have no destination any more."""
     keys, name = {copy.key for copy in copies}, destination.audience
     return [
         one
@@ -74,21 +76,21 @@ def businesses_left(
     ]
 
 
-def left_sentence(record: AudienceRecord) -> str:
-    """What happens to a copy that no destination goes to any more."""
+def abandoned_note(record: AudienceRecord) -> str:
+    """Return a note on a copy without a destination."""
     return (
         f'No destination goes to the audience "{record.name}" ({record.audience_id}, ad accounts '
         f"{', '.join(record.advertiser_ids)}) any more: it {STAYS}."
     )
 
 
-def _to_come(ledger: Ledger, number: int, copy: Copy, mode: str) -> States:
+def _planned(ledger: Ledger, number: int, copy: Copy, mode: str) -> States:
     known = ledger.accounts.states(copy.key) if copy.key is not None else {}
     return known if known and mode == REMOVE else arranged(known, copy.advertiser_ids, _first(number))
 
 
 def _first(number: int) -> AccountState:
-    """A new audience is empty, so its accounts lack nothing; a copy of it in another business lacks its members."""
+    """Return the first state of accounts: a copy in another business lacks the members, a new audience has none."""
     return AccountState.WAITING if number else AccountState.SERVED
 
 

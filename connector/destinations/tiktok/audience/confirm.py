@@ -1,4 +1,4 @@
-"""Changes of an audience that somebody has to confirm: many members at once, and all of them."""
+"""Require confirmation of large changes of an audience, and of emptying it."""
 
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.tiktok.audience.stage import StagedMembers
@@ -24,17 +24,18 @@ def refuse_unconfirmed(
 
 
 def is_emptied(settings: AudienceSettings, staged: StagedMembers, limit: int | None) -> bool:
-    """Return whether the result names nobody, and the audience mirrors it."""
+    """Return whether the result is empty and the audience mirrors it."""
     return settings.mode == "mirror" and limit is None and not staged.people and bool(staged.removed)
 
 
 def large_change(settings: AudienceSettings, staged: StagedMembers) -> str | None:
-    """Return the sentence on a change of more members than `max_change_percent`.
+    """Return a sentence on a change of more members than `max_change_percent`; None for a smaller one.
 
-    The first filling of an audience, or of a copy of it, is none, nor is what an added ad account gets.
+    Filling an audience or a copy for the first time does not count, nor do members sent again for an ad account.
     """
-    members = sum(one.members for one in staged.filled)
-    added, removed = sum(one.added for one in staged.filled), sum(one.removed for one in staged.filled)
+    members = sum(counts.members for counts in staged.filled)
+    added = sum(counts.added for counts in staged.filled)
+    removed = sum(counts.removed for counts in staged.filled)
     percent = 100 * max(added, removed) / members if members else 0
     if percent <= settings.max_change_percent:
         return None

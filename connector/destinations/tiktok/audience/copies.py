@@ -1,4 +1,4 @@
-"""The audience of a destination at TikTok, and its copies in other businesses: found or created before a run sends."""
+"""Find or create the audience of a destination, and its copies in other businesses, before a run sends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,60 +21,61 @@ KIND = "audience"
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The audience in one business: its number in the ledger (None: nothing is known of its members there), its id at
-    TikTok (empty: there is none yet), its name, and the ad accounts that it serves.
-    """
+    """The audience in one business."""
 
     key: int | None
+    """Its number in the ledger; None if its members are not recorded there."""
     audience_id: str
+    """Its id at TikTok; empty if there is none yet."""
     name: str
     advertiser_ids: tuple[str, ...]
+    """The ad accounts that it serves."""
 
 
 def known_copies(ledger: Ledger | None, destination: AudienceSettings, target: str) -> list[Copy]:
-    """The copies as far as they are known; asks nobody."""
-    found = []
+    """Return the copies as far as the ledger knows them; send no request."""
+    copies = []
     for name, ids in destination.copies():
-        kept = _kept_id(ledger, destination, target, name, ids)
-        audience_id = destination.audience_id or (kept[1] if kept else "")
-        known = Audience(audience_id, kept[0] if kept and name else name)
-        found.append(_copy(ledger, destination, target, known, ids))
-    return found
+        stored = _stored_id(ledger, destination, target, name, ids)
+        audience_id = destination.audience_id or (stored[1] if stored else "")
+        known = Audience(audience_id, stored[0] if stored and name else name)
+        copies.append(_copy(ledger, destination, target, known, ids))
+    return copies
 
 
-def _kept_id(
+def _stored_id(
     ledger: Ledger | None, destination: AudienceSettings, target: str, name: str, ids: tuple[str, ...]
 ) -> tuple[str, str] | None:
-    """Name and id under which the audience is known, whichever of its ad accounts was the first when it was made."""
+    """Return the stored name and id of the audience, whichever of its ad accounts was the first when it was created."""
     is_first, base = name == (destination.audience or ""), destination.audience or ""
-    tried = ((name if is_first else copy_name(base, of), of) for of in ids)
-    for one, of in tried if ledger else ():
-        if ledger and (kept := ledger.remote_ids.find(_place(destination, target, one, (of,)))):
-            return one, kept.id
+    candidates = ((name if is_first else copy_name(base, account), account) for account in ids)
+    for candidate, account in candidates if ledger else ():
+        if ledger and (stored := ledger.remote_ids.find(_remote_key(destination, target, candidate, (account,)))):
+            return candidate, stored.id
     return None
 
 
-def settle_copies(
-    ledger: Ledger, account: AccountClient, destination: AudienceSettings, target: str, consent: Confirmation
+def resolve_copies(
+    ledger: Ledger, account: AccountClient, destination: AudienceSettings, target: str, confirmation: Confirmation
 ) -> list[Copy]:
-    """Every copy with its id, which is looked for once and then kept; what is not there is created.
+    """Return every copy with its id, which is found or created once and then stored.
 
-    Raises UsageError where that is not agreed to, ConfigurationError where a name is that of several, or the id is none
-    of the ad account's, and what `AccountClient` raises.
+    Raises UsageError if creating one is not confirmed, ConfigurationError if several audiences have the name or the ad
+    account has none with the id, and as `AccountClient` does.
     """
-    settled, missing = [], []
+    resolved, missing = [], []
     for copy in known_copies(ledger, destination, target):
         audiences = Audiences(account, copy.advertiser_ids[0])
         found = _found(audiences, copy, destination)
-        settled.append((copy, audiences, found))
+        resolved.append((copy, audiences, found))
         missing += [f'A run creates the audience "{copy.name}".'] if found is None else []
     if destination.api_url != SIMULATOR:
-        consent.require(missing)
-    return [_kept(ledger, destination, target, *one) for one in settled]
+        confirmation.require(missing)
+    return [_store(ledger, destination, target, *parts) for parts in resolved]
 
 
-def changes_to_come(copies: Sequence[Copy]) -> list[str]:
-    """What a run may first do to the ad accounts, as far as it is known without asking."""
+def planned_changes(copies: Sequence[Copy]) -> list[str]:
+    """Return the changes that a run may make first, as far as they are known without a request."""
     unknown = [copy.name for copy in copies if not copy.audience_id]
     return [f'A run looks for the audience "{name}" and creates it if there is none.' for name in unknown]
 
@@ -100,7 +101,7 @@ def _found(audiences: Audiences, copy: Copy, destination: AudienceSettings) -> A
     return named[0] if named else None
 
 
-def _kept(
+def _store(
     ledger: Ledger,
     destination: AudienceSettings,
     target: str,
@@ -112,7 +113,7 @@ def _kept(
     if not audience.audience_id:
         raise ConfigurationError(f'TikTok created the audience "{copy.name}" but gave no id for it: look for it there.')
     if destination.api_url != SIMULATOR:
-        ledger.remote_ids.store(_place(destination, target, copy.name, copy.advertiser_ids), audience.audience_id)
+        ledger.remote_ids.store(_remote_key(destination, target, copy.name, copy.advertiser_ids), audience.audience_id)
         name = copy.name or audience.name
         ledger.members.audience(Scope(target, destination.api_url), audience.audience_id, name, copy.advertiser_ids)
     return _copy(ledger, destination, target, audience, copy.advertiser_ids)
@@ -126,7 +127,7 @@ def _copy(
     return Copy(next(same, None), audience.audience_id, audience.name, ids)
 
 
-def _place(destination: AudienceSettings, target: str, name: str, ids: tuple[str, ...]) -> RemoteKey:
+def _remote_key(destination: AudienceSettings, target: str, name: str, ids: tuple[str, ...]) -> RemoteKey:
     return RemoteKey(KIND, target, destination.api_url, ids[0], name or destination.audience_id or "")
 
 

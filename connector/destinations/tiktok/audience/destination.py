@@ -1,4 +1,4 @@
-"""A TikTok audience behind the interface of destinations."""
+"""Implement the destination type for a TikTok audience."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,22 +21,22 @@ from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
 from connector.destinations.setting_notes import unmapped_columns
 from connector.destinations.tiktok.audience.accounts import (
-    arrange_accounts,
-    businesses_left,
-    left_sentence,
-    sent_again,
-    states_to_come,
-    taken_away,
-    to_refill,
+    abandoned_copies,
+    abandoned_note,
+    copies_to_refill,
+    planned_states,
+    removal_notes,
+    resend_notes,
+    update_accounts,
 )
 from connector.destinations.tiktok.audience.checks import check_audience
 from connector.destinations.tiktok.audience.confirm import is_emptied, large_change, refuse_unconfirmed
-from connector.destinations.tiktok.audience.copies import Copy, changes_to_come, known_copies, settle_copies
-from connector.destinations.tiktok.audience.membership import members_known, settle_changes
+from connector.destinations.tiktok.audience.copies import Copy, known_copies, planned_changes, resolve_copies
+from connector.destinations.tiktok.audience.membership import apply_changes, member_lookup
 from connector.destinations.tiktok.audience.rivals import refuse_rivals
-from connector.destinations.tiktok.audience.sending import ChangeCodec, refused_rows
-from connector.destinations.tiktok.audience.stage import Intent, StagedMembers, people_of, stage_members
-from connector.destinations.tiktok.audience.suppression import skip_suppressed, suppressed_by, without_suppressed
+from connector.destinations.tiktok.audience.sending import ChangeCodec, refused_unit_rows
+from connector.destinations.tiktok.audience.stage import Intent, StagedMembers, identifiers_by_type, stage_members
+from connector.destinations.tiktok.audience.suppression import recheck_suppressed, suppressed_keys, without_suppressed
 from connector.destinations.tiktok.audience.transform import MemberCompiler, compile_rows
 from connector.destinations.tiktok.batch_data import units
 from connector.destinations.tiktok.id_notes import id_cautions
@@ -69,7 +69,7 @@ HASHED_EMAILS = (
 
 @dataclass(frozen=True, slots=True)
 class AudienceTargets:
-    """The copies of the audience, and the open service; None in a forecast, which asks nobody."""
+    """The copies of the audience, and the open service; None in a forecast, which sends no request."""
 
     copies: Sequence[Copy]
     service: AudienceService | None = None
@@ -145,7 +145,7 @@ class TikTokAudience:
     def changes(self, project: Project) -> tuple[None, list[str]]:
         """See `Destination.changes`; TikTok is not asked."""
         with existing_ledger(project) as ledger:
-            return None, changes_to_come(known_copies(ledger, self.settings, project.target))
+            return None, planned_changes(known_copies(ledger, self.settings, project.target))
 
     @contextmanager
     def resolve(
@@ -161,37 +161,37 @@ class TikTokAudience:
             service = stack.enter_context(
                 open_audience_service(settings, project.state_directory, context.observer, context.stop)
             )
-            copies = settle_copies(ledger, service.account, settings, project.target, confirmation)
+            copies = resolve_copies(ledger, service.account, settings, project.target, confirmation)
             for copy in copies:
-                held = f"the audience {copy.audience_id}"
-                stack.enter_context(ledger.lock(project.state_directory, held, project.target))
+                lock_name = f"the audience {copy.audience_id}"
+                stack.enter_context(ledger.lock(project.state_directory, lock_name, project.target))
             targets = AudienceTargets(copies, service)
-            self._arrange(context, copies)
+            self._update_accounts(context, copies)
             self.acknowledge(context, targets)
             yield targets
 
-    def _arrange(self, context: RunContext, copies: Sequence[Copy]) -> None:
-        """Record which ad accounts are served from now on, before anything is sent, and report the others."""
-        for sentence in arrange_accounts(context.ledger, copies, self.settings.mode):
+    def _update_accounts(self, context: RunContext, copies: Sequence[Copy]) -> None:
+        """Record the ad accounts that are served from now on, before anything is sent, and report the others."""
+        for sentence in update_accounts(context.ledger, copies, self.settings.mode):
             context.observer.note(sentence)
-        for record in businesses_left(context.project, context.ledger, self.settings, copies):
+        for record in abandoned_copies(context.project, context.ledger, self.settings, copies):
             context.ledger.accounts.leave(record.key)
-            context.observer.note(left_sentence(record))
+            context.observer.note(abandoned_note(record))
 
     def forecast(self, project: Project, ledger: Ledger) -> AudienceTargets:
         """See `Destination.forecast`."""
         return AudienceTargets(known_copies(ledger, self.settings, project.target))
 
     def stage(self, rows: Iterable[HashedMembers], targets: AudienceTargets, context: StageContext) -> Staged:
-        """See `Destination.stage`: compare people with the members known, and stage the difference."""
+        """See `Destination.stage`: compare people with the known members, and stage the difference."""
         ledger, copies = context.ledger, targets.copies
-        states = states_to_come(ledger, copies, self.settings.mode)
-        suppressed = suppressed_by(ledger)
+        states = planned_states(ledger, copies, self.settings.mode)
+        suppressed = suppressed_keys(ledger)
         intent = _intent(self.settings, context.limit, states, suppressed)
         people = without_suppressed(rows, suppressed)
-        members = members_known(ledger)
-        staged = stage_members(people, context.directory, copies, members, intent, read=context.on_read)
-        staged.notes += sent_again(copies, states, staged)
+        members = member_lookup(ledger)
+        staged = stage_members(people, context.directory, copies, members, intent, on_progress=context.on_read)
+        staged.notes += resend_notes(copies, states, staged)
         if context.run_id is not None:
             for key in _keys(copies):
                 ledger.accounts.assign(key, context.run_id)
@@ -205,13 +205,13 @@ class TikTokAudience:
         self, project: Project, ledger: Ledger, targets: AudienceTargets, staged: Staged, limit: int | None
     ) -> list[str]:
         """See `Destination.plan_notes`."""
-        found = large_change(self.settings, _members(staged))
-        notes = [f"{found} A run asks, or needs `--yes`."] if found else []
+        change = large_change(self.settings, _members(staged))
+        notes = [f"{change} A run asks, or needs `--yes`."] if change else []
         if is_emptied(self.settings, _members(staged), limit):
             notes.append("The result is empty and would empty the audience: a run needs `--allow-empty`.")
-        states = states_to_come(ledger, targets.copies, self.settings.mode)
-        notes += [left_sentence(one) for one in businesses_left(project, ledger, self.settings, targets.copies)]
-        notes += chain.from_iterable(map(lambda *one: taken_away(ledger, *one), targets.copies, states))
+        states = planned_states(ledger, targets.copies, self.settings.mode)
+        notes += [abandoned_note(one) for one in abandoned_copies(project, ledger, self.settings, targets.copies)]
+        notes += chain.from_iterable(removal_notes(ledger, *pair) for pair in zip(targets.copies, states, strict=True))
         return notes
 
     def recheck(
@@ -223,16 +223,16 @@ class TikTokAudience:
         resend_unknown: bool,
     ) -> None:
         """See `Destination.recheck`: skip additions of people who were suppressed since."""
-        skip_suppressed(context, record.run_id)
+        recheck_suppressed(context, record.run_id)
 
     def preflight(
         self, context: RunContext, targets: AudienceTargets, run_id: str, batches: Sequence[OpenBatch]
     ) -> None:
         """See `Destination.preflight`: the audience must still be that of this destination."""
-        known = {copy.audience_id for copy in targets.copies}
-        if gone := {batch.record.route.resource_id for batch in batches} - known:
+        audience_ids = {copy.audience_id for copy in targets.copies}
+        if others := {batch.record.route.resource_id for batch in batches} - audience_ids:
             raise ResumableError(
-                f"Run {run_id} was staged for the audience {min(gone)}, which is no longer that of this destination."
+                f"Run {run_id} was staged for the audience {min(others)}, which is no longer that of this destination."
             )
 
     def refuse_unready(self, orchestration: str, rules: MemberRules) -> None:
@@ -259,12 +259,12 @@ class TikTokAudience:
 
     def excluded(self, events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
         """See `Destination.excluded`."""
-        return refused_rows(events, outcome=outcome, reason=reason, answers=answers)
+        return refused_unit_rows(events, outcome=outcome, reason=reason, answers=answers)
 
     def acknowledge(self, context: RunContext, targets: AudienceTargets) -> None:
         """See `Destination.acknowledge`: what was sent becomes what is known of the members."""
         for key in _keys(targets.copies):
-            settle_changes(context.ledger, key, context.project.state_directory)
+            apply_changes(context.ledger, key, context.project.state_directory)
 
     def finish(self, context: RunContext, targets: AudienceTargets, run_id: str) -> None:
         """See `Destination.finish`."""
@@ -273,7 +273,7 @@ class TikTokAudience:
             if copy.key is not None:
                 context.ledger.members.synced(copy.key)
                 context.ledger.accounts.served(copy.key, copy.audience_id, run_id)
-        for sentence in _worth_knowing(context, targets, context.ledger.runs.get(run_id)):
+        for sentence in _final_notes(context, targets, context.ledger.runs.get(run_id)):
             context.observer.note(sentence)
 
     def judge(self, first: HashedMembers, compiler: MemberCompiler) -> HashedMembers:
@@ -307,12 +307,12 @@ def _keys(copies: Sequence[Copy]) -> Iterator[int]:
 def _intent(
     settings: AudienceSettings, limit: int | None, states: Sequence[States], suppressed: KeySet | None
 ) -> Intent:
-    """Return what a run may do: a limited one sees some of the people only, so it deletes none."""
-    deletes, refill = settings.mode == MIRROR and limit is None, to_refill(states, settings.mode)
+    """Return what a run may change: a limited one reads only some of the people, so it deletes none."""
+    deletes, refill = settings.mode == MIRROR and limit is None, copies_to_refill(states, settings.mode)
     return Intent(settings.mode, deletes, settings.rows_per_request, refill, suppressed)
 
 
-def _worth_knowing(context: RunContext, targets: AudienceTargets, record: RunRecord) -> Iterator[str]:
+def _final_notes(context: RunContext, targets: AudienceTargets, record: RunRecord) -> Iterator[str]:
     changed = record.members and (record.members.added or record.members.removed)
     if changed and record.api_url != SIMULATOR:
         yield "TikTok shows what has changed in an audience within 10 hours, and its size after a day or two."
@@ -327,10 +327,10 @@ def _worth_knowing(context: RunContext, targets: AudienceTargets, record: RunRec
 
 
 def _body(settings: AudienceSettings, copy: Copy, first: HashedMembers, rows: int) -> dict[str, Any]:
-    some = first.members.slice(0, rows).combine_chunks()
-    nobody = pa.ListArray.from_arrays(pa.array([0] * (some.num_rows + 1), pa.int32()), pa.array([], pa.int64()))
-    made = units(people_of(some), nobody, copy.audience_id or UNKNOWN_AUDIENCE)
-    lines = ",".join(made.table["payload"].to_pylist())
+    members = first.members.slice(0, rows).combine_chunks()
+    no_rows = pa.ListArray.from_arrays(pa.array([0] * (members.num_rows + 1), pa.int32()), pa.array([], pa.int64()))
+    batch_data = units(identifiers_by_type(members), no_rows, copy.audience_id or UNKNOWN_AUDIENCE)
+    lines = ",".join(batch_data.table["payload"].to_pylist())
     return {
         "advertiser_ids": list(copy.advertiser_ids),
         "action": (Action.DELETE if settings.mode == "remove" else Action.ADD).value,

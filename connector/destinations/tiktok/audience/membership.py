@@ -1,7 +1,7 @@
-"""What was sent of an audience becomes what is known of its members.
+"""Apply acknowledged changes of an audience to its stored members.
 
-An addition or deletion counts once TikTok has acknowledged it. Where no answer came, the identifier is doubtful: not a
-member for who would add it, and a member for who would delete it. Both may be asked for again without harm.
+An addition or deletion counts once TikTok has acknowledged it. Without an answer, the identifier is doubtful: additions
+treat it as no member, deletions as a member. Both can be repeated without harm.
 """
 
 from collections.abc import Callable
@@ -33,46 +33,47 @@ from connector.staging.storage.digest_partitions import (
 from connector.staging.storage.prefix_filter import KeySet
 
 NOTHING, IN, OUT, DOUBTFUL = 0, 1, 2, 3
-SENT = np.dtype([("digest", "u1", DIGEST_BYTES), ("fate", "u1")])
+SENT = np.dtype([("digest", "u1", DIGEST_BYTES), ("outcome", "u1")])
 
 SMALL_AUDIENCE = 50_000
-"""Identifiers that are read, or written, in one query: 1.6 MB. Of a larger audience each share is one query."""
+"""The most identifiers to read or write in one query: 1.6 MB. A larger audience takes a query for each partition."""
 
-Known = Callable[[Copy, str, int], tuple[Digests, Digests]]
-
-
-def members_known(ledger: Ledger) -> Known:
-    """How the members of a copy are looked up; of one without a key none are known."""
-    lookup = _share_lookup(ledger)
-
-    def known(copy: Copy, id_type: str, share: int) -> tuple[Digests, Digests]:
-        found = lookup(copy.key, id_type, share) if copy.key is not None else MemberPartition()
-        return digests_from(found.digests), digests_from(found.doubtful)
-
-    return known
+MemberLookup = Callable[[Copy, str, int], tuple[Digests, Digests]]
+"""Returns the members of a copy of one type in one partition: the acknowledged and the doubtful ones."""
 
 
-def _share_lookup(ledger: Ledger) -> Callable[[int, str, int], MemberPartition]:
-    """Return a lookup of shares, which reads a small audience in one query when it is first asked for."""
+def member_lookup(ledger: Ledger) -> MemberLookup:
+    """Return a lookup of the members of a copy; a copy without a key has none."""
+    lookup = _partition_lookup(ledger)
+
+    def members(copy: Copy, id_type: str, partition: int) -> tuple[Digests, Digests]:
+        stored = lookup(copy.key, id_type, partition) if copy.key is not None else MemberPartition()
+        return digests_from(stored.digests), digests_from(stored.doubtful)
+
+    return members
+
+
+def _partition_lookup(ledger: Ledger) -> Callable[[int, str, int], MemberPartition]:
+    """Return a lookup of partitions, which reads a small audience in one query at its first use."""
     small = cache(lambda audience: ledger.members.all_partitions(audience, SMALL_AUDIENCE))
 
-    def lookup(audience: int, id_type: str, share: int) -> MemberPartition:
-        shares = small(audience)
-        if shares is None:
-            return ledger.members.partition(audience, id_type, share)
-        return shares.get((id_type, share), MemberPartition())
+    def lookup(audience: int, id_type: str, partition: int) -> MemberPartition:
+        partitions = small(audience)
+        if partitions is None:
+            return ledger.members.partition(audience, id_type, partition)
+        return partitions.get((id_type, partition), MemberPartition())
 
     return lookup
 
 
-def settle_changes(ledger: Ledger, audience: int, state_directory: Path) -> None:
-    """Apply what was sent to an audience to its members, using a folder of the state directory meanwhile.
+def apply_changes(ledger: Ledger, audience: int, state_directory: Path) -> None:
+    """Apply acknowledged changes to the members of an audience, using a temporary folder in the state directory.
 
-    A process that dies within it loses nothing: the next one does all of it again, to the same end. Whoever calls it
-    holds the audience's lock. Raises ResumableError where the disk fails: it is no fault of a run's stage.
+    If a process dies meanwhile, the next one repeats all of it with the same result. The caller holds the audience's
+    lock. Raises ResumableError if the disk fails, since the run's stage is not at fault.
     """
     try:
-        _settle(ledger, audience, state_directory / "members" / str(audience))
+        _apply_changes(ledger, audience, state_directory / "members" / str(audience))
     except (OSError, CorruptStage) as error:
         fault = error.fault if isinstance(error, CorruptStage) else error.strerror or error
         raise ResumableError(
@@ -80,28 +81,28 @@ def settle_changes(ledger: Ledger, audience: int, state_directory: Path) -> None
         ) from None
 
 
-def _settle(ledger: Ledger, audience: int, folder: Path) -> None:
+def _apply_changes(ledger: Ledger, audience: int, folder: Path) -> None:
     rmtree(folder, ignore_errors=True)
     files, last = DigestPartitions(folder, SENT), 0
-    for number, settled in ledger.members.changes(audience):
-        _share_out(files, settled)
+    for number, change in ledger.members.changes(audience):
+        _add_records(files, change)
         last = number
     files.finish()
-    _apply(ledger, audience, files)
+    _update_partitions(ledger, audience, files)
     files.remove()
     if last:
         ledger.members.applied(audience, last)
 
 
-def _apply(ledger: Ledger, audience: int, files: DigestPartitions) -> None:
-    lookup = _share_lookup(ledger)
+def _update_partitions(ledger: Ledger, audience: int, files: DigestPartitions) -> None:
+    lookup = _partition_lookup(ledger)
     changed: dict[tuple[str, int], MemberPartition] = {}
     size = 0
-    for id_type, share in product(ID_TYPES, range(PARTITIONS)):
-        changes = files.read(id_type, share)
+    for id_type, partition in product(ID_TYPES, range(PARTITIONS)):
+        changes = files.read(id_type, partition)
         if not len(changes):
             continue
-        changed[id_type, share] = after = _after(lookup(audience, id_type, share), changes)
+        changed[id_type, partition] = after = _after(lookup(audience, id_type, partition), changes)
         size += len(after.digests) + len(after.doubtful)
         if size >= SMALL_AUDIENCE * DIGEST_BYTES:
             ledger.members.replace(audience, changed)
@@ -110,42 +111,42 @@ def _apply(ledger: Ledger, audience: int, files: DigestPartitions) -> None:
         ledger.members.replace(audience, changed)
 
 
-def _share_out(files: DigestPartitions, settled: AcknowledgedChange) -> None:
-    change = settled.change
+def _add_records(files: DigestPartitions, acknowledged: AcknowledgedChange) -> None:
+    change = acknowledged.change
     counts = np.frombuffer(change.counts, "<u2").astype(np.int64)
-    fates = np.repeat(_fates(settled, len(counts)), counts)
+    outcomes = np.repeat(_unit_outcomes(acknowledged, len(counts)), counts)
     kinds = np.frombuffer(change.id_types, np.uint8)
     records = np.empty(len(kinds), SENT)
-    records["digest"], records["fate"] = digests_from(change.digests), fates
-    sent = fates != NOTHING
+    records["digest"], records["outcome"] = digests_from(change.digests), outcomes
+    sent = outcomes != NOTHING
     for number, id_type in enumerate(ID_TYPES):
-        some = records[sent & (kinds == number)]
-        if len(some):
-            files.add(id_type, some)
+        of_type = records[sent & (kinds == number)]
+        if len(of_type):
+            files.add(id_type, of_type)
 
 
-def _fates(settled: AcknowledgedChange, count: int) -> npt.NDArray[np.uint8]:
-    """What became of each unit of the change."""
-    done = IN if settled.change.action is Action.ADD else OUT
-    codes = {"delivered": done, "unknown": DOUBTFUL, "nothing": NOTHING}
-    fates, first = np.zeros(count, np.uint8), settled.change.first_unit
-    for start, units, fate in settled.outcomes:
-        fates[max(start - first, 0) : max(start - first + units, 0)] = codes[fate]
-    return fates
+def _unit_outcomes(acknowledged: AcknowledgedChange, count: int) -> npt.NDArray[np.uint8]:
+    """Return the outcome of each unit of the change."""
+    delivered = IN if acknowledged.change.action is Action.ADD else OUT
+    codes = {"delivered": delivered, "unknown": DOUBTFUL, "nothing": NOTHING}
+    outcomes, first = np.zeros(count, np.uint8), acknowledged.change.first_unit
+    for start, units, outcome in acknowledged.outcomes:
+        outcomes[max(start - first, 0) : max(start - first + units, 0)] = codes[outcome]
+    return outcomes
 
 
 def _after(before: MemberPartition, changes: npt.NDArray[np.void]) -> MemberPartition:
-    """The share after changes, of which the last of each identifier stands."""
+    """Return the partition after changes; the last change of each identifier counts."""
     order = sort_positions(changes["digest"])
     ordered = changes[order]
     latest = ordered[np.r_[~repeats_previous(ordered["digest"])[1:], True]]
     changed = KeySet(digest_keys(latest["digest"]))
     members, doubtful = digests_from(before.digests), digests_from(before.doubtful)
     return MemberPartition(
-        _with(members[~changed.contains(digest_keys(members))], latest[latest["fate"] == IN]),
-        _with(doubtful[~changed.contains(digest_keys(doubtful))], latest[latest["fate"] == DOUBTFUL]),
+        _merged(members[~changed.contains(digest_keys(members))], latest[latest["outcome"] == IN]),
+        _merged(doubtful[~changed.contains(digest_keys(doubtful))], latest[latest["outcome"] == DOUBTFUL]),
     )
 
 
-def _with(digests: Digests, more: npt.NDArray[np.void]) -> bytes:
+def _merged(digests: Digests, more: npt.NDArray[np.void]) -> bytes:
     return distinct(np.concatenate([digests, more["digest"]])).tobytes()

@@ -1,4 +1,4 @@
-"""Orchestrations whose audiences are in each other's way, refused before anything is opened."""
+"""Refuse orchestrations whose audiences conflict, before anything is opened."""
 
 import json
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ _Bound = tuple[Orchestration, AudienceSettings]
 
 
 def refuse_rivals(project: Project, orchestration: Orchestration, destination: AudienceSettings) -> None:
-    """Raise ConfigurationError where another orchestration would undo what this one does, or repeat it elsewhere."""
+    """Raise ConfigurationError if another orchestration would undo the changes of this one or repeat them elsewhere."""
     for other, to in _others(project, orchestration):
-        # In the order of the file, so that both are told alike, and once where all are checked.
+        # In the order of the file, so that both get the same message, once if all are checked.
         pair = ((orchestration, destination), (other, to))
         first, last = sorted(pair, key=lambda one: project.orchestrations.index(one[0].name))
         if problem := _undone(destination, first, last) or _repeated(first, last):
@@ -25,7 +25,7 @@ def refuse_rivals(project: Project, orchestration: Orchestration, destination: A
 
 
 def _others(project: Project, orchestration: Orchestration) -> Iterator[tuple[Orchestration, AudienceSettings]]:
-    """The other orchestrations that keep an audience; one that cannot run is in nobody's way."""
+    """Yield the other orchestrations with an audience, except those that cannot run."""
     for name in project.orchestrations:
         if name == orchestration.name:
             continue
@@ -38,7 +38,7 @@ def _others(project: Project, orchestration: Orchestration) -> Iterator[tuple[Or
 
 
 def _undone(asked: AudienceSettings, first: _Bound, last: _Bound) -> str | None:
-    """Two queries that mirror one audience would each delete whom the other adds."""
+    """Describe a conflict of two queries that mirror one audience: each would delete the people of the other."""
     (one, destination), (other, to) = first, last
     same = _has_same_name(destination, to) and accounts(destination) & accounts(to)
     if asked.mode != MIRROR or not same:
@@ -51,7 +51,7 @@ def _undone(asked: AudienceSettings, first: _Bound, last: _Bound) -> str | None:
 
 
 def _repeated(first: _Bound, last: _Bound) -> str | None:
-    """TikTok takes no audience that is sent to several ad accounts separately (LiveRamp's page on distribution)."""
+    """Describe an audience sent to several accounts separately, which TikTok refuses (LiveRamp's page)."""
     (orchestration, destination), (other, to) = first, last
     if REMOVE in {destination.mode, to.mode} or not _has_same_name(destination, to):
         return None
@@ -68,7 +68,7 @@ def _repeated(first: _Bound, last: _Bound) -> str | None:
 
 
 def accounts(destination: AudienceSettings) -> frozenset[str]:
-    """Every ad account of a destination, whatever its business."""
+    """Return the ad accounts of a destination in all businesses."""
     return frozenset(one for business in destination.advertiser_ids for one in business)
 
 
@@ -77,12 +77,12 @@ def _has_same_name(one: AudienceSettings, other: AudienceSettings) -> bool:
 
 
 def _identity(destination: AudienceSettings) -> str:
-    """Return the id of the audience, or its name without white space around it, with which nobody tells names apart."""
+    """Return the id of the audience, or its name without surrounding white space."""
     return destination.audience_id or (destination.audience or "").strip()
 
 
 def _people_of(orchestration: Orchestration) -> object:
-    """What decides who is in the result; equal for two orchestrations that send the same people."""
+    """Return what selects the people of the result; it is equal for two orchestrations that send the same people."""
     query = orchestration.query_path.read_text(errors="replace") if orchestration.query_path else orchestration.file
     warehouse = orchestration.warehouse.name if orchestration.warehouse else None
     return " ".join((query or "").split()), dict(orchestration.parameters), warehouse

@@ -1,4 +1,4 @@
-"""Staged changes of an audience as TikTok gets them, and as the ledger keeps them."""
+"""Encode staged changes of an audience for TikTok and for the ledger."""
 
 import json
 from collections.abc import Mapping
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import EXCLUDED_ROW, ID_TYPES
+from connector.core.hashed import ID_TYPES, excluded_rows
 from connector.core.route import Action
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.members import MemberChange
 from connector.staging.sending import NO_RECEIPT, Receipt
 
 Audiences = Mapping[str, int | None]
-"""By id at TikTok, the number of an audience in the ledger; None where nothing is kept of its members."""
+"""The number of an audience in the ledger by its id at TikTok; None if its members are not recorded."""
 
 
 class ChangeCodec:
-    """Units of an audience (schema UNITS), and what each batch of them does to its members."""
+    """Encodes units of an audience (schema UNITS), and the changes of its members in each batch."""
 
     def __init__(self, audiences: Audiences) -> None:
         self._audiences = audiences
@@ -28,7 +28,7 @@ class ChangeCodec:
         return memoryview(rows[0].as_buffer())
 
     def receipt(self, batch: OpenBatch, events: pa.RecordBatch) -> Receipt:
-        """Return what the open parts of a batch do to the members that the ledger keeps."""
+        """Return the changes of the recorded members in the open parts of a batch."""
         route = batch.record.route
         audience, action = self._audiences.get(route.resource_id), route.operation.action
         if audience is None or action is Action.RESEND:
@@ -37,15 +37,15 @@ class ChangeCodec:
         return Receipt(changes=[_change(audience, action, first, units) for first, units in parts])
 
     def members(self, events: pa.RecordBatch) -> int:
-        """Return how many identifiers units hold."""
+        """Return the number of identifiers of units."""
         return pc.sum(pc.list_value_length(events["digests"])).as_py() or 0
 
 
-def refused_rows(events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
-    """A row (schema EXCLUDED_ROW) for each row of each unit (schema UNITS) that TikTok refused, with its digests."""
+def refused_unit_rows(events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
+    """Return an excluded row for each row of each unit (schema UNITS) that TikTok refused, with its digests."""
     rows = [
-        (number, outcome, reason, said["code"], said["message"], _kept(kinds, digests))
-        for numbers, kinds, digests, said in zip(
+        (number, answer["code"], answer["message"], _digests_by_type(kinds, digests))
+        for numbers, kinds, digests, answer in zip(
             events["rows"].to_pylist(),
             events["id_types"].to_pylist(),
             events["digests"].to_pylist(),
@@ -54,14 +54,18 @@ def refused_rows(events: pa.Table, *, outcome: str, reason: str, answers: pa.Tab
         )
         for number in numbers
     ]
-    return pa.Table.from_pylist([dict(zip(EXCLUDED_ROW.names, row, strict=True)) for row in rows], schema=EXCLUDED_ROW)
+    types = (pa.int64(), pa.int32(), pa.string(), pa.string())
+    numbers, codes, messages, columns = (
+        pa.array([row[place] for row in rows], type_) for place, type_ in enumerate(types)
+    )
+    return excluded_rows(numbers, outcome, reason, codes=codes, messages=messages, columns=columns)
 
 
-def _kept(kinds: list[int], digests: list[bytes]) -> str:
-    found: dict[str, list[str]] = {}
+def _digests_by_type(kinds: list[int], digests: list[bytes]) -> str:
+    by_type: dict[str, list[str]] = {}
     for kind, digest in zip(kinds, digests, strict=True):
-        found.setdefault(ID_TYPES[kind], []).append(digest.hex())
-    return json.dumps(found)
+        by_type.setdefault(ID_TYPES[kind], []).append(digest.hex())
+    return json.dumps(by_type)
 
 
 def _change(audience: int, action: Action, first: int, units: pa.RecordBatch) -> MemberChange:

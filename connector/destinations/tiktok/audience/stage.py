@@ -1,14 +1,14 @@
-"""The people of a query compared with an audience: who is added, who is deleted, who stays; staged as it will be sent.
+"""Compare the people of a query with the members of an audience, and stage the changes.
 
-1. The people are written as they come, and their identifiers by type and share.
-2. Share by share, identifiers are compared with the members known: new, member already, or repeated; members that no
-   row has are deleted, where the audience mirrors its query.
-3. The people are gone through again, and of each what is new is staged.
+1. Write the people as they come, and their identifiers by type and partition.
+2. Compare each partition with the known members: an identifier is new, a member already, or repeated. Members that no
+   row has are deleted if the audience mirrors its query.
+3. Read the people again, and stage the new identifiers of each.
 
-Memory does not grow with the number of people; digests only are on the disk.
+Memory does not grow with the number of people. The files contain only digests.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +18,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connector.core.disk import make_private_file, make_private_folder, sync
-from connector.core.hashed import EXCLUDED_ROW, ID_TYPES, MEMBERS, HashedMembers
+from connector.core.hashed import ID_TYPES, MEMBERS, HashedMembers, excluded_rows
 from connector.core.outcomes import Skip
 from connector.core.route import Action
 from connector.destinations.tiktok.audience.copies import Copy
+from connector.destinations.tiktok.audience.membership import MemberLookup
 from connector.destinations.tiktok.batch_data import Identifiers, units
 from connector.destinations.tiktok.mapping import route_to
 from connector.errors import CorruptStage
@@ -45,39 +46,36 @@ from connector.staging.storage.digest_partitions import (
 from connector.staging.storage.open_files import OpenFiles
 from connector.staging.storage.prefix_filter import KeySet
 
-ALONE_AT_ONCE = 100_000
-"""Identifiers that are put into requests together: 12 MB of JSON."""
+UNITS_AT_ONCE = 100_000
+"""Identifiers that are encoded at once: 12 MB of JSON."""
 
 NEW, MEMBER, REPEATED = 0, 1, 2
-"""What is known of an identifier of the result."""
+"""States of an identifier of the result."""
 
 WANTED = np.dtype([("digest", "u1", DIGEST_BYTES), ("place", "<u8")])
-PEOPLE, FLAGS, SHARE_FOLDER = "people.arrow", "flags", "identifiers"
-
-Known = Callable[[Copy, str, int], tuple[Digests, Digests]]
-"""The members of a copy, of one type in one share: those acknowledged, and the doubtful."""
+PEOPLE, FLAGS, PARTITION_FOLDER = "people.arrow", "flags", "identifiers"
 
 Flags = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is to be done to the audience: `mode`, whether members may be deleted, and rows of a request at most.
-
-    `refill` are the numbers of copies to which an ad account was added, which needs the members; `suppressed` are
-    people who are not sent again.
-    """
+    """The intended changes of the audience."""
 
     mode: str
     deletes: bool
+    """True if members may be deleted."""
     most_rows: int
+    """The most rows of `batch_data` in a request."""
     refill: frozenset[int] = frozenset()
+    """Numbers of the copies with an added ad account, which needs all members."""
     suppressed: KeySet | None = None
+    """People who are not sent again."""
 
 
 @dataclass
 class CopyCounts:
-    """Identifiers of one copy: `members` before, and how many are added, deleted, and sent again."""
+    """Numbers of identifiers of one copy: members before the run, added, removed, and sent again."""
 
     members: int = 0
     added: int = 0
@@ -87,14 +85,14 @@ class CopyCounts:
 
 @dataclass
 class StagedMembers(Staged):
-    """What staging counted: rows, people, and the identifiers of each copy, by its number."""
+    """The counts of a stage: rows, people, and the identifiers of each copy, by its number."""
 
     people: int = 0
     by_copy: dict[int, CopyCounts] = field(default_factory=dict)
 
     @property
     def events(self) -> int:
-        """An audience takes no events."""
+        """0: an audience takes no events."""
         return 0
 
     @property
@@ -104,26 +102,26 @@ class StagedMembers(Staged):
 
     @property
     def added(self) -> int:
-        """Identifiers that are added, over all copies."""
-        return sum(one.added for one in self.by_copy.values())
+        """Identifiers that are added to all copies."""
+        return sum(counts.added for counts in self.by_copy.values())
 
     @property
     def removed(self) -> int:
-        """Identifiers that are deleted, over all copies."""
-        return sum(one.removed for one in self.by_copy.values())
+        """Identifiers that are deleted from all copies."""
+        return sum(counts.removed for counts in self.by_copy.values())
 
     @property
     def resent(self) -> int:
-        """Identifiers that are sent again for ad accounts that were added, over all copies."""
-        return sum(one.resent for one in self.by_copy.values())
+        """Identifiers that are sent again to all copies for added ad accounts."""
+        return sum(counts.resent for counts in self.by_copy.values())
 
     @property
     def filled(self) -> list[CopyCounts]:
-        """The copies that have members; filling another for the first time is no change of the audience."""
-        return [one for one in self.by_copy.values() if one.members]
+        """The copies with members; filling another one for the first time does not change the audience."""
+        return [counts for counts in self.by_copy.values() if counts.members]
 
     def changes(self) -> Mapping[str, int]:
-        """Return identifiers by what becomes of them."""
+        """Return the numbers of identifiers by their change."""
         return {
             "added": self.added,
             "removed": self.removed,
@@ -136,22 +134,22 @@ def stage_members(
     rows: Iterable[HashedMembers],
     directory: Path,
     copies: Sequence[Copy],
-    known: Known,
+    lookup: MemberLookup,
     intent: Intent,
     *,
-    read: OnProgress = lambda _: None,
+    on_progress: OnProgress = lambda _: None,
 ) -> StagedMembers:
-    """Stages what has to change in the copies of an audience, in the folder `directory`, which is made.
+    """Stage the changes of the copies of an audience in the folder `directory`, which is created.
 
-    Raises OSError where the disk fails; then nothing that was written counts.
+    Raises OSError if the disk fails; then nothing that was written counts.
     """
     make_private_folder(directory, exist_ok=False)
     counts = StagedMembers(by_copy={number: CopyCounts() for number in range(len(copies))})
     staging = _Staging(directory, copies, intent, counts, ExcludedRowWriter(directory, "staging"))
     try:
-        staging.read(rows, read)
-        staging.compare(known)
-        staging.put_units()
+        staging.read(rows, on_progress)
+        staging.compare(lookup)
+        staging.stage_new()
         staging.finish()
     finally:
         staging.excluded.discard()
@@ -169,15 +167,15 @@ class _Staging:
     excluded: ExcludedRowWriter
     identifiers: int = 0
     files: list[ChangeFile] = field(default_factory=list)
-    flags_sum: int = 0
-    shares: DigestPartitions = field(init=False)
+    flags_checksum: int = 0
+    partitions: DigestPartitions = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shares = DigestPartitions(self.directory / SHARE_FOLDER, WANTED)
+        self.partitions = DigestPartitions(self.directory / PARTITION_FOLDER, WANTED)
 
-    def read(self, rows: Iterable[HashedMembers], told: OnProgress) -> None:
-        """Writes the people, and their identifiers by share, as they come."""
-        with self.shares as shares, ArrowFile(self.directory / PEOPLE, MEMBERS) as people:
+    def read(self, rows: Iterable[HashedMembers], on_progress: OnProgress) -> None:
+        """Write the people, and their identifiers by partition, as they come."""
+        with self.partitions as partitions, ArrowFile(self.directory / PEOPLE, MEMBERS) as people:
             for part in rows:
                 self.staged.read += part.read
                 self.staged.rejects.update(part.rejects)
@@ -185,23 +183,23 @@ class _Staging:
                 self.staged.warnings.update(part.warnings)
                 self.staged.phones.update(part.phones)
                 self.excluded.add(part.excluded)
-                self._share_out(part.members, shares)
+                self._add_identifiers(part.members, partitions)
                 for batch in part.members.combine_chunks().to_batches():
                     people.append(batch)
-                told(self.staged.read)
+                on_progress(self.staged.read)
         self.staged.warnings = +self.staged.warnings
 
-    def _share_out(self, members: pa.Table, shares: DigestPartitions) -> None:
+    def _add_identifiers(self, members: pa.Table, partitions: DigestPartitions) -> None:
         self.staged.people += members.num_rows
-        for name, some in people_of(members).items():
-            records = np.empty(len(some.digests), WANTED)
-            records["digest"] = some.digests
+        for name, identifiers in identifiers_by_type(members).items():
+            records = np.empty(len(identifiers.digests), WANTED)
+            records["digest"] = identifiers.digests
             records["place"] = np.arange(self.identifiers, self.identifiers + len(records), dtype=np.uint64)
             self.identifiers += len(records)
-            shares.add(name, records)
+            partitions.add(name, records)
 
-    def compare(self, known: Known) -> None:
-        """Says of each identifier, for each copy, whether it is new, and stages those that are to be deleted."""
+    def compare(self, lookup: MemberLookup) -> None:
+        """Flag each identifier for each copy as new, member or repeated, and stage the deletions."""
         flags = self._flags("w+")
         with (
             ChangeFile(self.directory, RESENT, self.intent.most_rows) as resent,
@@ -209,129 +207,137 @@ class _Staging:
         ):
             for number in range(len(self.copies)):
                 for name in ID_TYPES:
-                    for share in range(PARTITIONS):
-                        self._compare(flags[number], number, name, share, known, resent, deleted)
+                    for partition in range(PARTITIONS):
+                        self._compare(flags[number], number, name, partition, lookup, resent, deleted)
             resent.finish()
             deleted.finish()
-        self.flags_sum = checksum(flags)
+        self.flags_checksum = checksum(flags)
         self.files = [resent, deleted]
 
     def _compare(
-        self, flags: Flags, number: int, name: str, share: int, known: Known, resent: ChangeFile, deleted: ChangeFile
+        self,
+        flags: Flags,
+        number: int,
+        name: str,
+        partition: int,
+        lookup: MemberLookup,
+        resent: ChangeFile,
+        deleted: ChangeFile,
     ) -> None:
-        wanted = self.shares.read(name, share)
+        wanted = self.partitions.read(name, partition)
         copy, counts = self.copies[number], self.staged.by_copy[number]
-        members, doubtful = known(copy, name, share)
+        members, doubtful = lookup(copy, name, partition)
         counts.members += len(members)
-        more = self._members_elsewhere(number, name, share, known)
-        if not len(wanted) and not len(members) and not len(doubtful) and not len(more):
+        others = self._members_of_first_copy(number, name, partition, lookup)
+        if not len(wanted) and not len(members) and not len(doubtful) and not len(others):
             return
         order = sort_positions(wanted["digest"])
         ordered = wanted["digest"][order]
-        again = repeats_previous(ordered)
-        there = KeySet(digest_keys(members)).contains(digest_keys(ordered)) & ~again
+        is_repeated = repeats_previous(ordered)
+        is_member = KeySet(digest_keys(members)).contains(digest_keys(ordered)) & ~is_repeated
         if self.intent.mode == "remove":
-            there[:] = False
-        found = np.select([again, there], [REPEATED, MEMBER], NEW).astype(np.uint8)
-        flags[wanted["place"][order].astype(np.int64)] = found
-        self.staged.unchanged += int(np.count_nonzero(there))
-        among = KeySet(digest_keys(ordered))
-        stay = members
+            is_member[:] = False
+        states = np.select([is_repeated, is_member], [REPEATED, MEMBER], NEW).astype(np.uint8)
+        flags[wanted["place"][order].astype(np.int64)] = states
+        self.staged.unchanged += int(np.count_nonzero(is_member))
+        wanted_keys = KeySet(digest_keys(ordered))
+        remaining = members
         if self.intent.deletes:
-            every = distinct(np.concatenate([members, doubtful]))
-            gone = every[~among.contains(digest_keys(every))]
-            stay = members[among.contains(digest_keys(members))]
-            counts.removed += len(gone)
-            _put_alone(deleted, Action.DELETE, copy, name, gone)
+            known = distinct(np.concatenate([members, doubtful]))
+            removed = known[~wanted_keys.contains(digest_keys(known))]
+            remaining = members[wanted_keys.contains(digest_keys(members))]
+            counts.removed += len(removed)
+            _add_single_units(deleted, Action.DELETE, copy, name, removed)
         if number in self.intent.refill:
-            stay = self._not_suppressed(stay)
-            counts.resent += len(stay)
-            _put_alone(resent, Action.RESEND, copy, name, stay)
-            more = self._not_suppressed(
-                more[~among.contains(digest_keys(more)) & ~KeySet(digest_keys(members)).contains(digest_keys(more))]
-            )
-            counts.added += len(more)
-            _put_alone(resent, Action.ADD, copy, name, more)
+            remaining = self._not_suppressed(remaining)
+            counts.resent += len(remaining)
+            _add_single_units(resent, Action.RESEND, copy, name, remaining)
+            is_missing = ~wanted_keys.contains(digest_keys(others))
+            is_missing &= ~KeySet(digest_keys(members)).contains(digest_keys(others))
+            missing = self._not_suppressed(others[is_missing])
+            counts.added += len(missing)
+            _add_single_units(resent, Action.ADD, copy, name, missing)
 
-    def _members_elsewhere(self, number: int, name: str, share: int, known: Known) -> Digests:
-        """Members of the first copy that a copy in another business has to get, although no row names them."""
+    def _members_of_first_copy(self, number: int, name: str, partition: int, lookup: MemberLookup) -> Digests:
+        """Return the members of the first copy if a copy in another business needs them although no row has them."""
         if number and number in self.intent.refill and not self.intent.deletes:
-            return known(self.copies[0], name, share)[0]
+            return lookup(self.copies[0], name, partition)[0]
         return np.empty((0, DIGEST_BYTES), np.uint8)
 
     def _not_suppressed(self, digests: Digests) -> Digests:
         suppressed = self.intent.suppressed
         return digests if suppressed is None else digests[~suppressed.contains(digest_keys(digests))]
 
-    def put_units(self) -> None:
-        """Stages of each person what is new, and counts who is left out."""
+    def stage_new(self) -> None:
+        """Stage the new identifiers of each person, and exclude the rows that have none."""
         flags = self._flags("r")
-        if checksum(flags) != self.flags_sum:
+        if checksum(flags) != self.flags_checksum:
             raise CorruptStage(f"{self.directory / FLAGS} is damaged")
         place = 0
         with ChangeFile(self.directory, ADDED, self.intent.most_rows) as added:
             for members in self._people():
-                people = people_of(members)
-                here = {}
-                for name, some in people.items():
-                    here[name] = flags[:, place : place + len(some.digests)]
-                    place += len(some.digests)
-                self._put(added, members["row"], people, here)
+                people = identifiers_by_type(members)
+                own_flags = {}
+                for name, identifiers in people.items():
+                    own_flags[name] = flags[:, place : place + len(identifiers.digests)]
+                    place += len(identifiers.digests)
+                self._add_units(added, members["row"], people, own_flags)
             added.finish()
         self.files = [added, *self.files]
 
-    def _put(self, added: ChangeFile, rows: pa.Array, people: dict[str, Identifiers], flags: dict[str, Flags]) -> None:
+    def _add_units(
+        self, added: ChangeFile, rows: pa.Array, people: dict[str, Identifiers], flags: dict[str, Flags]
+    ) -> None:
         action = Action.DELETE if self.intent.mode == "remove" else Action.ADD
-        chosen = [
-            {name: _where(some, flags[name][number] == NEW) for name, some in people.items()}
+        new_of_copy = [
+            {name: _filtered(identifiers, flags[name][number] == NEW) for name, identifiers in people.items()}
             for number in range(len(self.copies))
         ]
-        has = np.stack([sum(some.counts for some in one.values()) > 0 for one in chosen])
-        last = len(has) - 1 - np.argmax(has[::-1], axis=0)
-        for number, (copy, new) in enumerate(zip(self.copies, chosen, strict=True)):
-            counted = has[number] & (last == number)
-            made = units(new, _row_lists(rows, counted), copy.audience_id)
-            if made.table.num_rows:
-                added.add(route_to(action, ID_TYPES, copy.audience_id), made.table, made.row_counts)
-            count = sum(len(some.digests) for some in new.values())
+        has_new = np.stack([sum(identifiers.counts for identifiers in new.values()) > 0 for new in new_of_copy])
+        last = len(has_new) - 1 - np.argmax(has_new[::-1], axis=0)
+        for number, (copy, new) in enumerate(zip(self.copies, new_of_copy, strict=True)):
+            counted = has_new[number] & (last == number)
+            batch_data = units(new, _row_lists(rows, counted), copy.audience_id)
+            if batch_data.table.num_rows:
+                added.add(route_to(action, ID_TYPES, copy.audience_id), batch_data.table, batch_data.row_counts)
+            count = sum(len(identifiers.digests) for identifiers in new.values())
             if action is Action.ADD:
                 self.staged.by_copy[number].added += count
             else:
                 self.staged.by_copy[number].removed += count
-        self._leave_out(rows, people, flags, np.asarray(~has.any(axis=0)))
+        self._exclude(rows, people, flags, np.asarray(~has_new.any(axis=0)))
 
-    def _leave_out(
-        self, rows: pa.Array, people: dict[str, Identifiers], flags: dict[str, Flags], left: npt.NDArray[np.bool_]
+    def _exclude(
+        self,
+        rows: pa.Array,
+        people: dict[str, Identifiers],
+        flags: dict[str, Flags],
+        without_new: npt.NDArray[np.bool_],
     ) -> None:
-        if not left.any():
+        if not without_new.any():
             return
-        member = np.zeros(len(left), np.bool_)
-        for name, some in people.items():
-            there = (flags[name] == MEMBER).any(axis=0)
-            member |= _where(some, there).counts > 0
-        for reason, some_rows in ((Skip.ALREADY_MEMBER, left & member), (Skip.DUPLICATE, left & ~member)):
-            self._skip(reason, rows.filter(pa.array(some_rows)))
+        is_member = np.zeros(len(without_new), np.bool_)
+        for name, identifiers in people.items():
+            is_member |= _filtered(identifiers, (flags[name] == MEMBER).any(axis=0)).counts > 0
+        self._skip(Skip.ALREADY_MEMBER, rows.filter(pa.array(without_new & is_member)))
+        self._skip(Skip.DUPLICATE, rows.filter(pa.array(without_new & ~is_member)))
 
     def _skip(self, reason: Skip, rows: pa.Array) -> None:
-        count = len(rows)
-        if not count:
-            return
-        self.staged.skips[reason.value] += count
-        same = [pa.repeat("skipped", count), pa.repeat(reason.value, count)]
-        said = [pa.nulls(count, pa.int32()), pa.nulls(count, pa.string()), pa.repeat("{}", count)]
-        self.excluded.add(pa.table([rows, *same, *said], schema=EXCLUDED_ROW))
+        if len(rows):
+            self.staged.skips[reason.value] += len(rows)
+            self.excluded.add(excluded_rows(rows, "skipped", reason.value))
 
     def finish(self) -> None:
-        """Numbers the batches: deletions last, so that no audience is ever smaller than it has to be."""
+        """Assign numbers to the batches: deletions last, so that no audience is ever smaller than necessary."""
         self.excluded.close()
         staged = (
             (batch, members) for file in self.files for batch, members in zip(file.batches, file.members, strict=True)
         )
         self.staged.batches = [
-            BatchRecord(number, one.route, one.file, one.index, one.events, one.rows, members)
-            for number, (one, members) in enumerate(staged)
+            BatchRecord(number, batch.route, batch.file, batch.index, batch.events, batch.rows, members)
+            for number, (batch, members) in enumerate(staged)
         ]
-        self.shares.remove()
+        self.partitions.remove()
         for name in (PEOPLE, FLAGS):
             (self.directory / name).unlink(missing_ok=True)
 
@@ -345,18 +351,18 @@ class _Staging:
             yield from files.batches(PEOPLE)
 
 
-def _put_alone(file: ChangeFile, action: Action, copy: Copy, name: str, digests: Digests) -> None:
-    """Stages identifiers of one type, each by itself and of no row."""
-    for start in range(0, len(digests), ALONE_AT_ONCE):
-        some = digests[start : start + ALONE_AT_ONCE]
-        alone = {name: Identifiers(np.ones(len(some), np.int64), some)}
-        no_rows = pa.ListArray.from_arrays(pa.array(np.zeros(len(some) + 1, np.int32)), pa.array([], pa.int64()))
-        made = units(alone, no_rows, copy.audience_id, (name,))
-        file.add(route_to(action, (name,), copy.audience_id), made.table, made.row_counts)
+def _add_single_units(file: ChangeFile, action: Action, copy: Copy, name: str, digests: Digests) -> None:
+    """Stage a unit without a row for each identifier of one type."""
+    for start in range(0, len(digests), UNITS_AT_ONCE):
+        part = digests[start : start + UNITS_AT_ONCE]
+        single = {name: Identifiers(np.ones(len(part), np.int64), part)}
+        no_rows = pa.ListArray.from_arrays(pa.array(np.zeros(len(part) + 1, np.int32)), pa.array([], pa.int64()))
+        batch_data = units(single, no_rows, copy.audience_id, (name,))
+        file.add(route_to(action, (name,), copy.audience_id), batch_data.table, batch_data.row_counts)
 
 
-def people_of(members: pa.Table | pa.RecordBatch) -> dict[str, Identifiers]:
-    """By type, the identifiers of the people (schema MEMBERS)."""
+def identifiers_by_type(members: pa.Table | pa.RecordBatch) -> dict[str, Identifiers]:
+    """Return the identifiers of people (schema MEMBERS) by type."""
     return {name: _identifiers(members[name]) for name in ID_TYPES}
 
 
@@ -368,13 +374,14 @@ def _identifiers(lists: pa.ChunkedArray | pa.ListArray) -> Identifiers:
     return Identifiers(np.diff(offsets).astype(np.int64), data[flat.offset : flat.offset + len(flat)])
 
 
-def _where(some: Identifiers, chosen: npt.NDArray[np.bool_]) -> Identifiers:
-    """Those identifiers that are chosen."""
-    person = np.repeat(np.arange(len(some.counts)), some.counts)[chosen]
-    return Identifiers(np.bincount(person, minlength=len(some.counts)).astype(np.int64), some.digests[chosen])
+def _filtered(identifiers: Identifiers, flags: npt.NDArray[np.bool_]) -> Identifiers:
+    """Return the flagged identifiers."""
+    counts = identifiers.counts
+    person = np.repeat(np.arange(len(counts)), counts)[flags]
+    return Identifiers(np.bincount(person, minlength=len(counts)).astype(np.int64), identifiers.digests[flags])
 
 
 def _row_lists(rows: pa.Array, counted: npt.NDArray[np.bool_]) -> pa.ListArray:
-    """A list of one row where it is counted, else an empty one."""
+    """Return a list for each row, with the row if it is counted, else empty."""
     offsets = np.r_[0, np.cumsum(counted)].astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), rows.filter(pa.array(counted)))

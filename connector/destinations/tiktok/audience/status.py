@@ -1,4 +1,4 @@
-"""The audiences that runs keep, as the ledger knows them and as TikTok tells."""
+"""Show the audiences that runs maintain, from the ledger and from TikTok."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,29 +27,29 @@ from connector.ledger.project_ledger import existing_ledger
 
 @dataclass(frozen=True, slots=True)
 class AudienceView:
-    """An audience; `size` is what TikTok tells, None: it does not, and `why_not` says why.
-
-    `accounts` says of each ad account that it serves or served how that stands.
-    """
+    """An audience in the ledger and at TikTok."""
 
     record: AudienceRecord
     size: int | None = None
+    """Its size at TikTok; None: unknown."""
     why_not: str = ""
+    """Why the size is unknown."""
     accounts: Mapping[str, AccountState] = field(default_factory=dict)
+    """The state of each ad account that it serves or served."""
 
-    def standing(self, state: AccountState) -> list[str]:
-        """The ad accounts that stand so."""
-        return [one for one, its in self.accounts.items() if its is state]
+    def accounts_in(self, state: AccountState) -> list[str]:
+        """Return the ad accounts in a state."""
+        return [account for account, current in self.accounts.items() if current is state]
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `connector audiences --json` prints for it."""
+        """Return the object that `connector audiences --json` prints."""
         one = self.record
         return {
             "name": one.name,
             "audience_id": one.audience_id,
             "advertiser_ids": list(one.advertiser_ids),
-            "waiting_advertiser_ids": self.standing(AccountState.WAITING),
-            "left_advertiser_ids": self.standing(AccountState.LEFT),
+            "waiting_advertiser_ids": self.accounts_in(AccountState.WAITING),
+            "left_advertiser_ids": self.accounts_in(AccountState.LEFT),
             "target": one.target,
             "api_url": one.api_url,
             "members": {**one.members, "total": sum(one.members.values())},
@@ -58,14 +58,14 @@ class AudienceView:
 
 
 def known_audiences(project: Project) -> list[AudienceView]:
-    """Every audience that runs under the project's target keep."""
+    """Return the audiences that runs maintain under the project's target."""
     with existing_ledger(project) as ledger:
         records = ledger.members.audiences(project.target) if ledger else []
         return [AudienceView(one, accounts=ledger.accounts.states(one.key)) for one in records if ledger]
 
 
 def show_audience(project: Project, name: str) -> list[AudienceView]:
-    """The audience of this name or id, in every business, with its size. Raises UsageError where there is none."""
+    """Return the audience with this name or id in every business, with its size. Raises UsageError if there is none."""
     known = known_audiences(project)
     found = [one for one in known if name in {one.record.name, one.record.audience_id}]
     if not found:
@@ -94,7 +94,7 @@ def _with_size(project: Project, view: AudienceView) -> AudienceView:
 
 
 def sent_to_simulator(project: Project) -> list[str]:
-    """The destinations whose audiences go to the simulator within a run, and are gone after it."""
+    """Return the destinations whose audiences are in the simulator of a run, and are gone after it."""
     return list(dict.fromkeys(one.name for one in _audience_destinations(project) if one.api_url == SIMULATOR))
 
 

@@ -1,4 +1,4 @@
-"""A data template compiled for the columns of a query of people: rows in, hashed identifiers out."""
+"""Compile a data template for the columns of a query of people, and turn rows into hashed identifiers."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

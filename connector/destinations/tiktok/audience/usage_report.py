@@ -1,4 +1,4 @@
-"""What was delivered of third-party data in a month, for the report that its buyer owes."""
+"""Report the deliveries of third-party data in a month, which its buyer has to submit."""
 
 from calendar import monthrange
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ COLUMNS = (
     "month", "advertiser_ids", "destination", "audience", "audience_id", "runs", "rows_delivered",
     "identifiers_delivered", "last_delivered_at", "reporting_contacts", "impressions", "amount_spent",
 )  # fmt: skip
-"""The last two are known to TikTok Ads Manager alone, and left to be filled in."""
+"""Columns of the report. Only TikTok Ads Manager knows the last two, which are left empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class UsageReport:
-    """A line for each audience that got third-party data in the month, as COLUMNS says."""
+    """A line with COLUMNS for each audience that got third-party data in the month."""
 
     month: str
     lines: list[dict[str, object]]
 
 
 def usage_report(project: Project, month: str) -> UsageReport:
-    """What was delivered to destinations with `data_marketplace`, in a month (`2026-11`) by UTC.
+    """Report the deliveries to destinations with `data_marketplace` in a month (`2026-11`) in UTC.
 
-    Raises UsageError for a month that is none, or where no destination is marked so.
+    Raises UsageError for an invalid month, or if no destination has `data_marketplace`.
     """
     first = _month(month)
     marked = [one for one in _destinations(project) if one.data_marketplace]
