@@ -15,7 +15,7 @@ from connector.config.project import Project
 from connector.errors import ConnectorError, NothingSent
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.run_records import RunRecord
-from connector.reporting.run_history import abandon_run, find_run, no_rows
+from connector.reporting.run_history import abandon_run, find_run, no_rows, visible_by
 
 Work = Callable[[QuietObserver, threading.Event], RunRecord]
 
@@ -74,7 +74,7 @@ def _print_summary(project: Project, record: RunRecord, error: ConnectorError | 
     if record.is_empty:
         with ledger_of(project) as ledger:
             reason = no_rows(project, ledger, record)
-    for line in summary(replace(record, error=None) if error else record, reason):
+    for line in summary(replace(record, error=None) if error else record, reason, visible_by(project, record)):
         out(line)
 
 

@@ -2,16 +2,15 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from connector.cli.console import added_value, pluralize, table, yellow
 from connector.config.addresses import SIMULATOR
-from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
 from connector.ledger.run_records import MemberCounts, RunRecord
-from connector.reporting.run_history import Change, visible_by
+from connector.reporting.run_history import Change
 from connector.staging.event_metrics import AGE_NAMES, plain_text
 
 if TYPE_CHECKING:
@@ -36,8 +35,11 @@ _STEPS = {
 }
 
 
-def summary(record: RunRecord, no_rows: str | None = None) -> Iterator[str]:
-    """Yield lines with the outcome of every row and the reasons; `no_rows` says why there are none, if so."""
+def summary(record: RunRecord, no_rows: str | None = None, visible_by: datetime | None = None) -> Iterator[str]:
+    """Yield lines with the outcome of every row and the reasons.
+
+    `no_rows` says why there are no rows, if so; `visible_by` says when the platform shows the events, if not at once.
+    """
     yield _headline(record)
     yield from table(_counts(record), right=frozenset({1}))
     if no_rows:
@@ -48,11 +50,15 @@ def summary(record: RunRecord, no_rows: str | None = None) -> Iterator[str]:
         yield record.error
     if record.rows.rejected:
         yield f"Which rows, and why: connector rejects {record.run_id}"
-    if latest := visible_by(record):
-        yield (
-            f"TikTok may take up to {EVENTS_SHOW_WITHIN} hours to show events: these are to be seen by "
-            f"{latest:%Y-%m-%d %H:%M} UTC at the latest."
-        )
+    if visible_by and record.finished_at:
+        yield _shown_later(visible_by, visible_by - datetime.fromisoformat(record.finished_at))
+
+
+def _shown_later(latest: datetime, within: timedelta) -> str:
+    return (
+        f"TikTok may take up to {within // timedelta(hours=1)} hours to show events: these are to be seen by "
+        f"{latest:%Y-%m-%d %H:%M} UTC at the latest."
+    )
 
 
 def _headline(record: RunRecord) -> str:
@@ -114,7 +120,7 @@ def run_sections(details: "RunDetails") -> Iterator[str]:
 
 
 def _summary(details: "RunDetails") -> Iterator[str]:
-    yield from summary(details.record, details.no_rows)
+    yield from summary(details.record, details.no_rows, details.visible_by)
     if details.users:
         yield f"By {', then '.join(dict.fromkeys(details.users))}."
     if details.record.query_id:

@@ -11,6 +11,7 @@ GROUP = "connector.destinations"
 BUILT_IN: Mapping[str, str] = {
     "tiktok_events": "connector.destinations.tiktok.types:EVENTS",
     "tiktok_audience": "connector.destinations.tiktok.types:AUDIENCE",
+    "file": "connector.destinations.file.types:FILE",
 }
 """The entry points of this distribution. To look for those of others takes longer than to read a project file."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from connector.config.destination_types import settings_model
 from connector.config.layout import SECTIONS, Top, canonical, section, typed
 from connector.config.nodes import Node
 from connector.config.problems import ProblemList
@@ -57,7 +58,8 @@ def merged_targets(root: Node, findings: ProblemList) -> Mapping[str, Node]:
         findings.add(targets, "must be a mapping, as {local: {}, production: {}}")
     for _, target in targets.entries():
         _refuse_misplaced(target, findings)
-    trees = {name: _merge(base, target) for name, target in targets.entries()} or {target_names(root)[0]: base}
+    trees = {name: _merge(_of_other_types(base, target), target) for name, target in targets.entries()}
+    trees = trees or {target_names(root)[0]: base}
     return {name: typed(tree, findings) for name, tree in trees.items()}
 
 
@@ -69,6 +71,24 @@ def _refuse_misplaced(target: Node, findings: ProblemList) -> None:
             findings.add(node, "cannot differ between targets")
         elif key not in Top.known_keys():
             findings.add_unknown(node, [*SECTIONS, "ledger", "retention_days", "roles", "notifications"])
+
+
+def _of_other_types(base: Node, target: Node) -> Node:
+    """Drop settings of destinations to which a target gives another type, if that type has no such settings."""
+    entries = dict(section(base, "destinations").entries())
+    for name, over in section(target, "destinations").entries():
+        entry, kind = entries.get(name), over.child("type") if isinstance(over.value, dict) else None
+        if entry is None or not isinstance(entry.value, dict) or kind is None or kind.value is None:
+            continue
+        model, before = settings_model(kind.value), entry.child("type")
+        if model is not None and (before is None or before.value != kind.value):
+            shared = {*model.known_keys(), *model.aliases}
+            entries[name] = replace(entry, value={key: node for key, node in entry.entries() if key in shared})
+    if not entries:
+        return base
+    return replace(
+        base, value={**dict(base.entries()), "destinations": replace(section(base, "destinations"), value=entries)}
+    )
 
 
 def _merge(base: Node, over: Node, depth: int = 0) -> Node:

@@ -54,7 +54,7 @@ class Batch:
     rows: int
     """The number of rows of the result that its events were made of."""
     payload: bytes | memoryview
-    """The JSON objects of its events in UTF-8, joined by commas, without surrounding brackets."""
+    """Its events, as the codec of the destination encodes them; for requests JSON objects joined by commas."""
     offset: int = 0
     """The position of its first event in the batch that it was cut from."""
     row_numbers: Callable[[int], list[int]] | None = None

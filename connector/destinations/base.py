@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -60,6 +60,8 @@ class Capabilities:
     superseded by the next one."""
     resend_window: timedelta | None = None
     """For how long a batch whose answer was lost may be sent again; None: always."""
+    shown_within: timedelta | None = None
+    """How long the platform may take to show what it was sent; None: it shows it at once, or to nobody."""
 
 
 class HashedSlice(Protocol):
@@ -138,13 +140,10 @@ class Destination(Protocol[TargetsT]):
     def settings(self) -> DestinationSettings:
         """The destination as the project file has it."""
 
-    @property
-    def catalogue(self) -> Catalogue:
-        """The parameters of its rows."""
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The features of its type."""
+    catalogue: ClassVar[Catalogue]
+    """The parameters of its rows."""
+    capabilities: ClassVar[Capabilities]
+    """The features of its type."""
 
     @property
     def kind(self) -> str:

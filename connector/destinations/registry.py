@@ -10,9 +10,18 @@ from connector.destinations.base import Destination
 
 def destination_of(settings: DestinationSettings) -> Destination[Any]:
     """Return the implementation of a destination whose settings were loaded."""
-    installed = destination_type(settings.type)
-    if installed is None:
+    implementation: Any = implementation_of(settings.type)
+    if implementation is None:
         raise AssertionError("settings of a type that is not installed")
-    module, _, name = installed.implementation.partition(":")
-    destination: Destination[Any] = getattr(import_module(module), name)(settings)
+    destination: Destination[Any] = implementation(settings)
     return destination
+
+
+def implementation_of(name: object) -> type[Destination[Any]] | None:
+    """Return the class that implements a type; None for a type that is not installed."""
+    installed = destination_type(name)
+    if installed is None:
+        return None
+    module, _, class_name = installed.implementation.partition(":")
+    implementation: type[Destination[Any]] = getattr(import_module(module), class_name)
+    return implementation

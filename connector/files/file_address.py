@@ -1,32 +1,14 @@
-"""Addresses of files: schemes and their drivers, types by suffix, and how they are shown."""
+"""Addresses of files to read: types by suffix, and how they are shown."""
 
-import re
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
-from connector.config.suggest import did_you_mean
-from connector.errors import ConfigurationError, FileRefused
-
-DRIVERS = {"s3": "s3fs", "gs": "gcsfs", "sftp": "sshfs"}
-"""The driver of each scheme; the extra `files` installs all of them."""
+from connector.config.remote_address import check_driver, display_address
+from connector.errors import FileRefused
 
 SUFFIXES = {".csv": "comma", ".tsv": "tab", ".psv": "pipe", ".txt": None}
 GZIP_SUFFIX = ".gz"
 
 WILDCARDS = frozenset("*?[")
-_USER = re.compile(r"(?<=://)[^/@]*:[^/@]*@")
-
-
-def scheme_of(pattern: str) -> str | None:
-    """Return the scheme of an address; None for a local path. Raises ConfigurationError for an unknown one."""
-    scheme, mark, _ = pattern.partition("://")
-    if not mark:
-        return None
-    if scheme in DRIVERS:
-        return scheme
-    schemes = ", ".join(f"{name}://" for name in DRIVERS)
-    hint = did_you_mean(scheme, DRIVERS)
-    raise ConfigurationError(f'Unknown scheme "{scheme}://": use a path, or one of {schemes}.{hint}')
 
 
 def check_address(pattern: str, directory: Path) -> None:
@@ -34,9 +16,7 @@ def check_address(pattern: str, directory: Path) -> None:
 
     Raises ConfigurationError for an unknown scheme or a driver that is not installed, FileRefused for an unknown type.
     """
-    scheme = scheme_of(pattern)
-    if scheme and not (_is_installed("fsspec") and _is_installed(DRIVERS[scheme])):
-        raise ConfigurationError(f"Files at {scheme}:// need {DRIVERS[scheme]}: pip install 'sql-to-tiktok[files]'.")
+    check_driver(pattern)
     if not WILDCARDS & set(pattern.rpartition("/")[2]):
         check_name(pattern, display_path(pattern, directory))
 
@@ -65,12 +45,3 @@ def display_path(path: str, directory: Path) -> str:
     """Format a path or an address for a message: relative to the project's folder, without a password."""
     local = Path(path)
     return str(local.relative_to(directory)) if local.is_relative_to(directory) else display_address(path)
-
-
-def display_address(address: str) -> str:
-    """Return an address without the password that it may contain."""
-    return _USER.sub("…@", address)
-
-
-def _is_installed(module: str) -> bool:
-    return find_spec(module) is not None

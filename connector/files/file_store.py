@@ -8,8 +8,9 @@ from glob import glob
 from pathlib import Path
 from typing import IO, Protocol
 
+from connector.config.remote_address import display_address, scheme_of
 from connector.errors import FileRefused
-from connector.files.file_address import WILDCARDS, check_address, check_name, display_address, display_path, scheme_of
+from connector.files.file_address import WILDCARDS, check_address, check_name, display_path
 from connector.files.file_errors import translate_errors
 
 

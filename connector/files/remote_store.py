@@ -1,23 +1,15 @@
-"""Files elsewhere, through fsspec, with the user's own credentials.
-
-The drivers find them as usual: s3fs in AWS's variables and files, gcsfs in Google's, sshfs in ~/.ssh.
-"""
+"""Files elsewhere that rows are read from."""
 
 import re
 from collections.abc import Hashable
-from contextlib import suppress
 from typing import IO, Any, cast
 
-import fsspec
-from fsspec.asyn import sync
 from fsspec.utils import glob_translate
 
-from connector.files.file_address import scheme_of
+from connector.config.remote_address import scheme_of
+from connector.core.remote_files import SFTP, RemoteFiles
 
 _BLOCK_BYTES = 8 << 20
-_CLOSE_TIMEOUT = 5.0
-"""Seconds."""
-
 _STAMP_FIELDS = ("ETag", "etag", "generation", "mtime", "LastModified", "updated", "size")
 """Fields that change with a file; each driver has some of them."""
 
@@ -27,9 +19,10 @@ class RemoteStore:
 
     def __init__(self, pattern: str) -> None:
         self._scheme = scheme_of(pattern)
-        self._files: Any = _sftp(pattern) if self._scheme == "sftp" else _object_store(str(self._scheme))
+        self._connection = RemoteFiles(pattern)
+        self._files: Any = self._connection.system
         self._prefix = pattern.partition("://")[0] + "://"
-        self._host = pattern.removeprefix(self._prefix).partition("/")[0] if self._scheme == "sftp" else ""
+        self._host = pattern.removeprefix(self._prefix).partition("/")[0] if self._scheme == SFTP else ""
 
     def find(self, pattern: str) -> list[str]:
         """See `FileStore.find`."""
@@ -49,15 +42,12 @@ class RemoteStore:
 
     def open(self, path: str) -> IO[bytes]:
         """See `FileStore.open`."""
-        options = {} if self._scheme == "sftp" else {"block_size": _BLOCK_BYTES, "cache_type": "readahead"}
+        options = {} if self._scheme == SFTP else {"block_size": _BLOCK_BYTES, "cache_type": "readahead"}
         return cast("IO[bytes]", self._files.open(path, "rb", **options))
 
     def close(self) -> None:
-        """See `FileStore.close`. Object stores close with their driver; sshfs has to be closed."""
-        if self._scheme == "sftp":
-            with suppress(Exception):
-                sync(self._files.loop, self._files._pool.close)
-                sync(self._files.loop, self._files._stack.aclose, timeout=_CLOSE_TIMEOUT)
+        """See `FileStore.close`."""
+        self._connection.close()
         self._files = None
 
     def _address(self, path: str) -> str:
@@ -71,16 +61,3 @@ def _glob_from_root(files: Any, path: str) -> list[str]:
     depth = None if "**" in path else path.count("/") - folder.count("/") + 1
     names = ("/" + name.lstrip("/") for name in files.find(folder, maxdepth=depth))
     return [name for name in names if pattern.match(name)]
-
-
-def _object_store(scheme: str) -> Any:
-    return fsspec.filesystem(scheme, skip_instance_cache=True, use_listings_cache=False)
-
-
-def _sftp(pattern: str) -> Any:
-    """Connect to a server whose key is known; sshfs accepts any. Names and keys are those of ~/.ssh/config."""
-    from sshfs import SSHFileSystem
-
-    options = SSHFileSystem._get_kwargs_from_urls(pattern)
-    host = options.pop("host")
-    return SSHFileSystem(host, known_hosts=(), skip_instance_cache=True, **options)

@@ -129,7 +129,7 @@ def _run_details(project: Project, ledger: Ledger, record: RunRecord) -> RunDeta
         figures=sum_metrics(metrics for _, metrics in ledger.pages.metrics([record.run_id])),
         event_sources=ledger.batches.resource_types(record.run_id),
         trend=trend_of(ledger, record),
-        visible_by=visible_by(record),
+        visible_by=visible_by(project, record),
         users=tuple(f"{line.use.os_user}@{line.use.host}" for line in sending_users(ledger, record.run_id)),
         no_rows=no_rows(project, ledger, record),
     )

@@ -1,13 +1,13 @@
 """Past runs: listing them, and comparing a run with those before it."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from connector.config.addresses import SIMULATOR
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.core.outcomes import RunStatus
-from connector.destinations.tiktok.delays import EVENTS_SHOW_WITHIN
+from connector.destinations.registry import implementation_of
 from connector.errors import UsageError
 from connector.ledger.audit import AuditLine
 from connector.ledger.batch_records import RequestRecord
@@ -138,9 +138,14 @@ def no_rows(project: Project, ledger: Ledger, record: RunRecord) -> str | None:
     return "No rows were read: the query returned no rows."
 
 
-def visible_by(record: RunRecord) -> datetime | None:
-    """Return when TikTok shows the events of a run at the latest; None if it gets none, or none that it shows."""
+def visible_by(project: Project, record: RunRecord) -> datetime | None:
+    """Return when the platform shows the events of a run at the latest.
+
+    None if it shows them at once, if there were none, or if they were for a test or a simulator.
+    """
     is_shown = record.test_event_code is None and record.api_url != SIMULATOR
     if record.members or not is_shown or not record.events_delivered or not record.finished_at:
         return None
-    return datetime.fromisoformat(record.finished_at) + timedelta(hours=EVENTS_SHOW_WITHIN)
+    implementation = implementation_of(project.node("destinations", record.destination, "type").value)
+    within = implementation.capabilities.shown_within if implementation else None
+    return datetime.fromisoformat(record.finished_at) + within if within else None

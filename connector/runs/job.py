@@ -81,6 +81,7 @@ def prepare(project: Project, name: str, query: RunVariables, known_id: str | No
     orchestration = project.orchestration(name)
     destination = destination_of(orchestration.destination)
     problems: list[Problem] = []
+    attempt(problems, lambda: _refuse_test_event_code(project, orchestration, destination))
     attempt(problems, lambda: destination.validate(project, orchestration))
     file = attempt(problems, lambda: file_of(project, orchestration)) if orchestration.file else None
     warehouse = attempt(problems, lambda: warehouse_of(project, orchestration)) if not orchestration.file else None
@@ -90,6 +91,16 @@ def prepare(project: Project, name: str, query: RunVariables, known_id: str | No
         raise ConfigurationError(problems)
     rules = destination.rules(orchestration, int(query.started_at.timestamp()), known_id)
     return Job(orchestration, destination, warehouse, sql, template, rules, file)
+
+
+def _refuse_test_event_code(project: Project, orchestration: Orchestration, destination: Destination[Any]) -> None:
+    """Raise ConfigurationError for a test event code if the destination has no test mode."""
+    if orchestration.test_event_code is not None and not destination.capabilities.test_mode:
+        place = project.place("orchestrations", orchestration.name, "test_event_code")
+        message = (
+            f'test_event_code is for TikTok\'s events: the destination "{destination.settings.name}" has no test mode.'
+        )
+        raise ConfigurationError([Problem(message, *place)])
 
 
 def attempt(problems: list[Problem], build: Callable[[], _Built]) -> _Built | None:

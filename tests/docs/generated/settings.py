@@ -182,7 +182,7 @@ def default(field: FieldInfo) -> str:
 
 def value(name: str, field: FieldInfo) -> str:
     """Return what a setting takes, in the words in which anything else is refused."""
-    if name in BY_NAME:
+    if name in BY_NAME and get_origin(field.annotation) is not Literal:
         return BY_NAME[name]
     return _value(name, field) + ("; kept secret" if SecretStr in _deep(field.annotation) else "")
 

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -43,7 +43,7 @@ from connector.destinations.tiktok.id_notes import id_cautions
 from connector.destinations.tiktok.mapping import SCHEMAS
 from connector.destinations.tiktok.service import AudienceService, open_audience_service
 from connector.destinations.tiktok.settings import AudienceSettings
-from connector.errors import ConfigurationError, Problem, ResumableError
+from connector.errors import ResumableError
 from connector.ledger.accounts import States
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
@@ -80,8 +80,8 @@ class TikTokAudience:
     """Implements `Destination` for an audience, and its copies in other businesses."""
 
     settings: AudienceSettings
-    catalogue: Catalogue = AUDIENCES
-    capabilities: Capabilities = field(default=Capabilities("identifier", mirrors=True))
+    catalogue: ClassVar[Catalogue] = AUDIENCES
+    capabilities: ClassVar[Capabilities] = Capabilities("identifier", mirrors=True)
 
     @property
     def kind(self) -> str:
@@ -100,9 +100,6 @@ class TikTokAudience:
 
     def validate(self, project: Project, orchestration: Orchestration) -> None:
         """See `Destination.validate`."""
-        if orchestration.test_event_code is not None:
-            place = project.place("orchestrations", orchestration.name, "test_event_code")
-            raise ConfigurationError([Problem("test_event_code is for events; an audience has no test mode.", *place)])
         refuse_rivals(project, orchestration, self.settings)
 
     def check(self, project: Project, test_event_code: str | None) -> CheckedDestination:

@@ -31,6 +31,13 @@ RESEND_WINDOW = timedelta(hours=47)
 """For how long after its first request an event may be sent again although it may have been taken: TikTok knows it by
 its id for 48 hours (agreed by several sources), and a batch may be tried for a while."""
 
+SHOWN_WITHIN = timedelta(hours=24)
+"""From the last request until TikTok's Events Manager shows the events.
+
+Source: two vendors' pages on offline events, which agree. TikTok's own pages do not mention it; on web events no page
+does, and they are assumed to be no slower.
+"""
+
 
 @dataclass(frozen=True)
 class TikTokEvents(EventDestination):
@@ -38,7 +45,12 @@ class TikTokEvents(EventDestination):
 
     settings: EventsSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
-        "event", test_mode=True, streaming=True, deduplication=True, resend_window=RESEND_WINDOW
+        "event",
+        test_mode=True,
+        streaming=True,
+        deduplication=True,
+        resend_window=RESEND_WINDOW,
+        shown_within=SHOWN_WITHIN,
     )
     unknown_id: ClassVar[str] = "0"
     """Stands for the id of an event set that has only a name so far. No event may be sent to it."""

@@ -1,0 +1,40 @@
+"""Addresses of files: a path on this machine, or the scheme of a store elsewhere and the driver that opens it."""
+
+import re
+from importlib.util import find_spec
+
+from connector.config.suggest import did_you_mean
+from connector.errors import ConfigurationError
+
+DRIVERS = {"s3": "s3fs", "gs": "gcsfs", "sftp": "sshfs"}
+"""The driver of each scheme; the extra `files` installs all of them."""
+
+_USER = re.compile(r"(?<=://)[^/@]*:[^/@]*@")
+
+
+def scheme_of(pattern: str) -> str | None:
+    """Return the scheme of an address; None for a local path. Raises ConfigurationError for an unknown one."""
+    scheme, mark, _ = pattern.partition("://")
+    if not mark:
+        return None
+    if scheme in DRIVERS:
+        return scheme
+    schemes = ", ".join(f"{name}://" for name in DRIVERS)
+    hint = did_you_mean(scheme, DRIVERS)
+    raise ConfigurationError(f'Unknown scheme "{scheme}://": use a path, or one of {schemes}.{hint}')
+
+
+def check_driver(address: str) -> None:
+    """Raise ConfigurationError for an unknown scheme, or a driver that is not installed."""
+    scheme = scheme_of(address)
+    if scheme and not (_is_installed("fsspec") and _is_installed(DRIVERS[scheme])):
+        raise ConfigurationError(f"Files at {scheme}:// need {DRIVERS[scheme]}: pip install 'sql-to-tiktok[files]'.")
+
+
+def display_address(address: str) -> str:
+    """Return an address without the password that it may contain."""
+    return _USER.sub("…@", address)
+
+
+def _is_installed(module: str) -> bool:
+    return find_spec(module) is not None
