@@ -9,7 +9,7 @@ from connector.config.destination_types import destination_types, settings_model
 from connector.config.fields import switch
 from connector.config.layout import SECTIONS, Top, section
 from connector.config.nodes import Node
-from connector.config.notification import Notification, in_full
+from connector.config.notification import Notification, as_mapping
 from connector.config.orchestration import Orchestration
 from connector.config.problems import ProblemList
 from connector.config.references import check_references
@@ -31,9 +31,9 @@ _VERSION = 1
 
 def find_problems(file: Path, trees: Mapping[str, Node], chosen: str) -> list[Problem]:
     """Check the file under every target; what is wrong only under others than the chosen one says so."""
-    found = {name: _check_tree(file, tree) for name, tree in trees.items()}
-    problems = dict.fromkeys(found.get(chosen, ()))
-    for name, others in found.items():
+    by_target = {name: _check_tree(file, tree) for name, tree in trees.items()}
+    problems = dict.fromkeys(by_target.get(chosen, ()))
+    for name, others in by_target.items():
         for problem in others:
             message = problem.message
             if problem not in problems and "targets." not in message:
@@ -43,59 +43,59 @@ def find_problems(file: Path, trees: Mapping[str, Node], chosen: str) -> list[Pr
 
 
 def _check_tree(file: Path, root: Node) -> list[Problem]:
-    findings = ProblemList(file)
-    _check_top(root, findings)
+    problems = ProblemList(file)
+    _check_top(root, problems)
     for name in SECTIONS:
-        _check_section(name, section(root, name), findings)
-    _check_notifications(root, findings)
-    _check_admin_only(root, findings)
-    check_references(root, findings)
-    _check_templates(root, findings)
-    return findings.problems
+        _check_section(name, section(root, name), problems)
+    _check_notifications(root, problems)
+    _check_admin_only(root, problems)
+    check_references(root, problems)
+    _check_templates(root, problems)
+    return problems.items
 
 
-def _check_top(root: Node, findings: ProblemList) -> None:
+def _check_top(root: Node, problems: ProblemList) -> None:
     validate_entry(
         Top,
         replace(root, value={key: node for key, node in root.entries() if key not in SECTIONS}),
-        findings,
+        problems,
         {},
         pending=True,
     )
     version = root.child("version")
     if version is None:
-        findings.add(root, f"lacks version; write version: {_VERSION}")
+        problems.add(root, f"lacks version; write version: {_VERSION}")
     elif version.value != _VERSION or isinstance(version.value, bool):
-        findings.add(version, f"must be {_VERSION}, the only version there is")
+        problems.add(version, f"must be {_VERSION}, the only version there is")
 
 
-def _check_section(name: str, node: Node, findings: ProblemList) -> None:
+def _check_section(name: str, node: Node, problems: ProblemList) -> None:
     if not isinstance(node.value, dict):
-        findings.add(node, "must be a mapping of names to settings")
+        problems.add(node, "must be a mapping of names to settings")
     defined = [key for key, entry in node.entries() if entry.origin[:1] != ("targets",)]
     for key, entry in node.entries():
         if not _usable(key):
-            findings.add(entry, "has a name that cannot be used; use letters, digits, _ and -")
+            problems.add(entry, "has a name that cannot be used; use letters, digits, _ and -")
         if isinstance(entry.value, dict):
-            _check_entry(name, key, entry, defined, findings)
+            _check_entry(name, key, entry, defined, problems)
         else:
-            findings.add(entry, "must be a mapping of settings", secret=True)
+            problems.add(entry, "must be a mapping of settings", secret=True)
 
 
-def _check_notifications(root: Node, findings: ProblemList) -> None:
+def _check_notifications(root: Node, problems: ProblemList) -> None:
     for key, node in section(root, "notifications").entries():
-        entry = in_full(node)
+        entry = as_mapping(node)
         if isinstance(entry.value, dict):
-            validate_entry(Notification, entry, findings, {"name": key}, pending=True)
+            validate_entry(Notification, entry, problems, {"name": key}, pending=True)
         else:
-            findings.add(entry, "must be an address, a list of addresses, or a mapping with webhook", secret=True)
+            problems.add(entry, "must be an address, a list of addresses, or a mapping with webhook", secret=True)
 
 
-def _check_admin_only(root: Node, findings: ProblemList) -> None:
+def _check_admin_only(root: Node, problems: ProblemList) -> None:
     for _, entry in section(root, "destinations").entries():
         node = entry.child("admin_only") if isinstance(entry.value, dict) else None
         if node is not None and _is_on(node.value) and not has_roles(root):
-            findings.add(node, WITHOUT_ROLES)
+            problems.add(node, WITHOUT_ROLES)
 
 
 def _is_on(value: object) -> bool:
@@ -109,16 +109,16 @@ def _usable(name: str) -> bool:
     return bool(name.strip()) and name[0] not in ".-" and name.isprintable() and not set(name) & set("/\\")
 
 
-def _check_entry(name: str, key: str, entry: Node, defined: Sequence[str], findings: ProblemList) -> None:
+def _check_entry(name: str, key: str, entry: Node, defined: Sequence[str], problems: ProblemList) -> None:
     if entry.origin[:1] == ("targets",) and nearest(key, defined) and _is_partial(name, entry):
-        findings.add(entry, f"is in this target only, and incomplete.{did_you_mean(key, defined)}")
+        problems.add(entry, f"is in this target only, and incomplete.{did_you_mean(key, defined)}")
         return
-    model = _model(name, entry, findings)
+    model = _model(name, entry, problems)
     if model is not None:
         validate_entry(
             model,
             entry,
-            findings,
+            problems,
             {"name": key, "target": key} if model is Orchestration else {"name": key},
             pending=True,
         )
@@ -129,22 +129,22 @@ def _is_partial(name: str, entry: Node) -> bool:
     return needed is not None and entry.child(needed) is None
 
 
-def _model(name: str, entry: Node, findings: ProblemList) -> type[Settings] | None:
+def _model(name: str, entry: Node, problems: ProblemList) -> type[Settings] | None:
     if name != "destinations":
         return _MODELS[name]
     kind = entry.child("type")
     if kind is None or kind.value is None:
-        findings.add(entry, f"lacks type ({' or '.join(destination_types())})")
+        problems.add(entry, f"lacks type ({' or '.join(destination_types())})")
     elif (model := settings_model(kind.value)) is None:
         known = list(destination_types())
-        findings.add(kind, f"must be {' or '.join(known)}.{did_you_mean(str(kind.value), known)}".removesuffix("."))
+        problems.add(kind, f"must be {' or '.join(known)}.{did_you_mean(str(kind.value), known)}".removesuffix("."))
     else:
         return model
     return None
 
 
-def _check_templates(node: Node, findings: ProblemList) -> None:
+def _check_templates(node: Node, problems: ProblemList) -> None:
     for child in node.children():
-        _check_templates(child, findings)
+        _check_templates(child, problems)
     if isinstance(node.value, str) and has_placeholder(node.value) and (fault := template_fault(node.value)):
-        findings.add(node, fault)
+        problems.add(node, fault)

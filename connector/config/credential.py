@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from connector.config.fields import SecretToken, Text, Token
-from connector.config.settings import Complaint, Settings
+from connector.config.settings import Settings, Violation
 
 _NEEDED = "needs access_token, or app_id and app_secret (with refresh_token, or connector auth login)"
 
@@ -30,11 +30,11 @@ class Credential(Settings):
     """The path below `api_url` at which tokens are refreshed, if not `/open_api/v1.3/oauth2/refresh_token/`."""
 
     @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+    def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse a credential with which nothing can be opened."""
-        missing = [key for key in ("app_id", "app_secret") if given.get(key) is None]
-        if given.get("access_token") is not None:
-            if missing and given.get("refresh_token") is not None:
+        missing = [key for key in ("app_id", "app_secret") if values.get(key) is None]
+        if values.get("access_token") is not None:
+            if missing and values.get("refresh_token") is not None:
                 yield "", f"has a refresh_token, which needs {' and '.join(missing)} as well"
             return
         if len(missing) == 2:

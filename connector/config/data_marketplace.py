@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from connector.config.fields import one_of
-from connector.config.settings import Complaint, Settings
+from connector.config.settings import Settings, Violation
 from connector.config.suggest import fold
 
 AGREED = "I Agree"
@@ -38,7 +38,7 @@ class DataMarketplace(Settings):
     `payment_requirement`: it is paid for as the data agreement says.
     """
 
-    filled_in: ClassVar[frozenset[str]] = frozenset()
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
 
     party: Annotated[Literal["buyer", "seller"], one_of("buyer", "seller")]
     """Who you are. Only a buyer may send such data."""
@@ -52,12 +52,12 @@ class DataMarketplace(Settings):
     """Who sends the usage reports."""
 
     @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+    def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse a seller."""
-        if given.get("party") == "seller":
+        if values.get("party") == "seller":
             yield "party", "cannot be seller: a seller of data may not send it to TikTok, its buyer does"
 
 
-def spelt(key: str) -> str:
+def normalize_key(key: str) -> str:
     """A key as it is written here, which a vendor's page has as `Payment Model (type I Agree)`."""
     return re.sub(r"_?\(.*\)$", "", fold(key))

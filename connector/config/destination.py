@@ -13,7 +13,7 @@ REGION = "US"
 class RetrySettings(Settings):
     """How a request is tried again; waits are in seconds."""
 
-    filled_in: ClassVar[frozenset[str]] = frozenset()
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
 
     max_attempts: Annotated[int, whole(1, 1000)] = 12
     """The most attempts for a batch. Throttling does not count."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from connector.config.fields import Words, one_of, whole
-from connector.config.settings import Complaint, Settings
+from connector.config.settings import Settings, Violation
 from connector.core.conversions import FILES_A_DAY, NAME
 
 DELIMITERS = {"comma": ",", "tab": "\t", "pipe": "|", "semicolon": ";"}
@@ -23,7 +23,7 @@ class FileFormat(Settings):
     be sent within a day.
     """
 
-    filled_in: ClassVar[frozenset[str]] = frozenset()
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
 
     name: Annotated[Literal["delimited", "liveramp_conversions"], one_of(_PLAIN, NAME)] = "delimited"
     """The format: any delimited file, or a conversions file of LiveRamp's program."""
@@ -45,18 +45,18 @@ class FileFormat(Settings):
         return self.name == NAME
 
     @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+    def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse what only the program's files have, and what they may not have."""
-        if given.get("name") == NAME and given.get("delimiter") == "semicolon":
+        if values.get("name") == NAME and values.get("delimiter") == "semicolon":
             yield "delimiter", "must be comma, tab or pipe: LiveRamp's program takes no other"
         for key in _OF_THE_PROGRAM:
-            if given.get(key) is not None and given.get("name") != NAME:
+            if values.get(key) is not None and values.get("name") != NAME:
                 yield key, f"goes with the format {NAME} only"
 
 
-def named(value: object) -> object:
+def format_mapping(value: object) -> object:
     """Take the name of a format alone."""
     return {"name": value} if isinstance(value, str) else value
 
 
-Format = Annotated[FileFormat | None, BeforeValidator(named)]
+Format = Annotated[FileFormat | None, BeforeValidator(format_mapping)]

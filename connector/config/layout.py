@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from connector.config.credential import Credential
-from connector.config.data_marketplace import spelt
+from connector.config.data_marketplace import normalize_key
 from connector.config.destination_types import BUILT_IN, settings_model
 from connector.config.fields import Mapped, Text, whole
 from connector.config.nodes import Node
@@ -31,7 +31,7 @@ _MODELS: Mapping[str, type[Settings]] = {
 class Top(Settings):
     """The keys beside the sections."""
 
-    filled_in: ClassVar[frozenset[str]] = frozenset()
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
 
     version: Any = None
     """The version of the file format: `1`."""
@@ -62,63 +62,63 @@ def section(root: Node, name: str) -> Node:
     return node
 
 
-def check_size(root: Node, findings: ProblemList) -> None:
+def check_size(root: Node, problems: ProblemList) -> None:
     """Refuse more entries and targets than can be checked within seconds. Raises ConfigurationError."""
     limits = {**dict.fromkeys((*SECTIONS, "notifications", "roles"), MOST_ENTRIES), "targets": MOST_TARGETS}
     for name, most in limits.items():
         node = section(root, name)
         if isinstance(node.value, dict) and len(node.value) > most:
-            findings.add(node, f"has {len(node.value):,} entries; there can be {most:,}: make several projects of it")
-            findings.raise_any()
+            problems.add(node, f"has {len(node.value):,} entries; there can be {most:,}: make several projects of it")
+            problems.raise_any()
 
 
-def canonical(root: Node, findings: ProblemList) -> Node:
+def canonical_keys(root: Node, problems: ProblemList) -> Node:
     """Give the tree with every key of an entry as its model spells it: `Advertiser ID` is `advertiser_id`."""
-    renamed = _with_sections(root, findings)
-    targets = {name: _with_sections(target, findings) for name, target in section(renamed, "targets").entries()}
+    renamed = _with_sections(root, problems)
+    targets = {name: _with_sections(target, problems) for name, target in section(renamed, "targets").entries()}
     return _with(renamed, {"targets": replace(section(renamed, "targets"), value=targets)}) if targets else renamed
 
 
-def _with_sections(root: Node, findings: ProblemList) -> Node:
+def _with_sections(root: Node, problems: ProblemList) -> Node:
     sections = {name: root.child(name) for name in SECTIONS}
-    return _with(root, {name: _entries(name, node, findings) for name, node in sections.items() if node is not None})
+    return _with(root, {name: _entries(name, node, problems) for name, node in sections.items() if node is not None})
 
 
-def _entries(name: str, node: Node, findings: ProblemList) -> Node:
+def _entries(name: str, node: Node, problems: ProblemList) -> Node:
     spellings = dict(_spelling_pairs(_models(name, node)))
-    return _with(node, {key: _respelt(entry, spellings, findings) for key, entry in node.entries()})
+    return _with(node, {key: _rename_keys(entry, spellings, problems) for key, entry in node.entries()})
 
 
-def typed(root: Node, findings: ProblemList) -> Node:
+def apply_type_aliases(root: Node, problems: ProblemList) -> Node:
     """Give the tree with the keys of each destination as its own type spells them."""
     destinations = section(root, "destinations")
-    respelt = {name: _of_type(entry, findings) for name, entry in destinations.entries()}
-    return _with(root, {"destinations": replace(destinations, value=respelt)}) if respelt else root
+    renamed = {name: _of_type(entry, problems) for name, entry in destinations.entries()}
+    return _with(root, {"destinations": replace(destinations, value=renamed)}) if renamed else root
 
 
-def _of_type(entry: Node, findings: ProblemList) -> Node:
+def _of_type(entry: Node, problems: ProblemList) -> Node:
     model = settings_model(entry.at(("type",)).value)
-    return _with_marketplace(_respelt(entry, model.aliases, findings)) if model else entry
+    return _with_marketplace(_rename_keys(entry, model.aliases, problems)) if model else entry
 
 
 def _with_marketplace(entry: Node) -> Node:
     market = entry.child("data_marketplace") if isinstance(entry.value, dict) else None
     if market is None or not isinstance(market.value, dict):
         return entry
-    respelt = {spelt(str(key)): child for key, child in market.value.items()}
-    return _with(entry, {"data_marketplace": replace(market, value=respelt)})
+    renamed = {normalize_key(str(key)): child for key, child in market.value.items()}
+    return _with(entry, {"data_marketplace": replace(market, value=renamed)})
 
 
-def _respelt(entry: Node, spellings: Mapping[str, str], findings: ProblemList) -> Node:
+def _rename_keys(entry: Node, spellings: Mapping[str, str], problems: ProblemList) -> Node:
     if not isinstance(entry.value, dict):
         return entry
     children: dict[str, Node] = {}
     for key, child in entry.value.items():
-        spelt = spellings.get(fold(key), key)
-        if spelt in children:
-            other = children[spelt].origin[-1]
-            findings.add(child, f'says the same as "{other}" on line {children[spelt].line}; keep one of them')
-        children.setdefault(spelt, child)
+        name = spellings.get(fold(key), key)
+        if name in children:
+            other = children[name].origin[-1]
+            problems.add(child, f'says the same as "{other}" on line {children[name].line}; keep one of them')
+        children.setdefault(name, child)
     return replace(entry, value=children)
 
 

@@ -9,12 +9,12 @@ from pydantic import BeforeValidator, SecretStr
 
 from connector.config.fields import Text, one_of, text, words
 from connector.config.nodes import Node
-from connector.config.settings import Complaint, Settings
+from connector.config.settings import Settings, Violation
 
 ENDINGS = ("failed", "too_many_rejects", "completed", "recovered")
 """What can be told of a run; `recovered` is the first that completed after one that failed."""
 
-TOLD_BY_DEFAULT = ("failed", "too_many_rejects", "recovered")
+DEFAULT_ENDINGS = ("failed", "too_many_rejects", "recovered")
 
 
 def service_url(value: object) -> str:
@@ -38,15 +38,15 @@ def web_address(value: object) -> str:
     return address
 
 
-def told(value: object) -> Any:
+def endings_by_name(value: object) -> Any:
     """Take a notification's name, a list of them, or a mapping from names to what each is told of."""
     if isinstance(value, dict):
         return {name: words(endings) if endings not in ([], None) else () for name, endings in value.items()}
-    return dict.fromkeys(words(value) if value != [] else (), TOLD_BY_DEFAULT)
+    return dict.fromkeys(words(value) if value != [] else (), DEFAULT_ENDINGS)
 
 
 Ending = Annotated[str, one_of(*ENDINGS)]
-Notify = Annotated[dict[str, tuple[Ending, ...]], BeforeValidator(told)]
+Notify = Annotated[dict[str, tuple[Ending, ...]], BeforeValidator(endings_by_name)]
 
 
 class Notification(Settings):
@@ -64,16 +64,16 @@ class Notification(Settings):
     """An address that gets the JSON of each run by POST."""
 
     @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+    def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse none or both of the ways."""
-        ways = [key for key in ("url", "webhook") if given.get(key) is not None]
-        misspelt = set(given) - set(cls.known_keys())
+        ways = [key for key in ("url", "webhook") if values.get(key) is not None]
+        misspelt = set(values) - set(cls.known_keys())
         if len(ways) != 1 and (ways or not misspelt):
             needs = "needs url (an address as apprise writes it) or webhook"
             yield "", "has both url and webhook; keep one of them" if ways else needs
 
 
-def in_full(node: Node) -> Node:
+def as_mapping(node: Node) -> Node:
     """Give an entry of `notifications` as a mapping: an address alone, or a list of them, is its `url`."""
     if isinstance(node.value, dict) or node.value is None:
         return node

@@ -11,7 +11,7 @@ from connector.config.fields import Mapped, Switch, Text, Words, number, one_of,
 from connector.config.file_format import Format
 from connector.config.notification import Notify
 from connector.config.schedule import Schedule
-from connector.config.settings import Complaint, Settings
+from connector.config.settings import Settings, Violation
 from connector.config.warehouse import Warehouse
 from connector.core.outcomes import IdenticalRows, NegativeLines
 
@@ -24,7 +24,7 @@ class Orchestration(Settings):
     `query_path`, `template_path` and a local `file` are absolute. `template_path` is None for a built-in one.
     """
 
-    filled_in: ClassVar[frozenset[str]] = frozenset({"name", "target", "query_path", "template_path"})
+    internal_fields: ClassVar[frozenset[str]] = frozenset({"name", "target", "query_path", "template_path"})
     references: ClassVar[Mapping[str, str]] = {"warehouse": "warehouses", "destination": "destinations"}
     aliases: ClassVar[Mapping[str, str]] = {"data_template": "template"}
 
@@ -82,14 +82,14 @@ class Orchestration(Settings):
         return self.dialect or (self.warehouse.dialect if self.warehouse else None)
 
     @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+    def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse none or both of query and file, and what they and the workflow cannot do without."""
-        query, file = given.get("query") is not None, given.get("file") is not None
+        query, file = values.get("query") is not None, values.get("file") is not None
         if query == file:
             yield "", "needs query or file" if not query else "has both query and file; keep one of them"
-        if query and given.get("warehouse") is None:
+        if query and values.get("warehouse") is None:
             yield "", "needs warehouse, to run its query on"
-        if query and given.get("format") is not None:
+        if query and values.get("format") is not None:
             yield "format", "is only for file, and there is a query"
-        if given.get("workflow") == "automatic" and given.get("schedule") is None:
+        if values.get("workflow") == "automatic" and values.get("schedule") is None:
             yield "", "needs schedule (cron, every or after), because its workflow is automatic"

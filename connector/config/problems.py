@@ -8,7 +8,7 @@ from connector.config.nodes import Node, dotted
 from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, Problem
 
-_LONGEST_SHOWN = 60
+_MAX_CHARACTERS = 60
 MOST_EXPLAINED = 100
 """The number of problems that get a suggestion. Finding one is slow."""
 
@@ -18,7 +18,7 @@ class ProblemList:
     """Collects the problems of one file."""
 
     file: Path
-    problems: list[Problem] = field(default_factory=list)
+    items: list[Problem] = field(default_factory=list)
     _seen: set[Problem] = field(default_factory=set, repr=False)
 
     def add(self, node: Node, sentence: str, *, secret: bool = False) -> None:
@@ -28,7 +28,7 @@ class ProblemList:
         """
         subject = dotted(node.origin) or "The file"
         if sentence.startswith("must") and not secret:
-            subject = f"{subject} is {_shown(node)}; it"
+            subject = f"{subject} is {_value_text(node)}; it"
         end = "" if sentence.endswith(("?", ".")) else "."
         problem = Problem(_on_one_line(f"{subject} {sentence}{end}"), self.file, node.line)
         self.record(problem)
@@ -37,12 +37,12 @@ class ProblemList:
         """Record a problem, unless it is recorded already."""
         if problem not in self._seen:
             self._seen.add(problem)
-            self.problems.append(problem)
+            self.items.append(problem)
 
     def add_unknown(self, node: Node, known: Iterable[str]) -> None:
         """Record a key that there is not."""
         word = str(node.origin[-1]) if node.origin else ""
-        if len(self.problems) >= MOST_EXPLAINED:
+        if len(self.items) >= MOST_EXPLAINED:
             self.add(node, "is not a known key")
             return
         known = list(known)
@@ -50,14 +50,14 @@ class ProblemList:
 
     def add_absent(self, node: Node, kind: str, word: str, known: Iterable[str], there: str) -> None:
         """Record a name that nothing has, as `names the warehouse "demmo", which is not in warehouses`."""
-        known = list(known) if len(self.problems) < MOST_EXPLAINED else []
+        known = list(known) if len(self.items) < MOST_EXPLAINED else []
         only = f" ({', '.join(known)})" if known else ""
         self.add(node, f'names the {kind} "{word}", which is not {there}{_hint(word, known) or only}')
 
     def raise_any(self) -> None:
         """Raise ConfigurationError, in the order of the file, if there is any problem."""
-        if self.problems:
-            raise ConfigurationError(sorted(self.problems, key=lambda problem: problem.line or 0))
+        if self.items:
+            raise ConfigurationError(sorted(self.items, key=lambda problem: problem.line or 0))
 
 
 def _on_one_line(message: str) -> str:
@@ -71,7 +71,7 @@ def _hint(word: str, known: list[str]) -> str:
     return f".{hint}" if hint else ""
 
 
-def _shown(node: Node) -> str:
+def _value_text(node: Node) -> str:
     if node.template is not None:
         return f'filled in from "{node.template}"'
     value = node.value
@@ -82,5 +82,5 @@ def _shown(node: Node) -> str:
     if value is None:
         return "blank"
     text = str(value)
-    text = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+    text = text if len(text) <= _MAX_CHARACTERS else text[:_MAX_CHARACTERS] + "…"
     return f'"{text}"' if isinstance(value, str) else text

@@ -1,4 +1,4 @@
-"""A project folder: `load_project` checks the whole of it, `Project` hands out its parts."""
+"""Projects: `load_project` checks the whole project file, `Project` returns its parts as settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from connector.config.roles import WITHOUT_ROLES, Restrictions, Role, has_roles
 from connector.config.setting_diff import SettingText, settings_used
 from connector.config.suggest import did_you_mean
 from connector.config.targets import choose_target, merged_targets, target_names
-from connector.config.warehouse import Warehouse, within
+from connector.config.warehouse import Warehouse, absolute_url
 from connector.config.yaml import parse_yaml
 from connector.errors import ConfigurationError, Problem
 
@@ -30,7 +30,7 @@ FILE = "orchestrations.yaml"
 STATE = ".connector"
 
 CONFIG_DIRECTORY = "CONNECTOR_SAVED_FILES"
-"""The variable by which `connector start` has a run read the last good files while those of the project are broken."""
+"""The environment variable that `connector start` sets so that a run reads the last valid files of a broken project."""
 
 _Entry = TypeVar("_Entry")
 
@@ -48,27 +48,27 @@ def load_project(
     file = (config_directory or directory) / FILE
     if not file.is_file():
         raise ConfigurationError(f"There is no {FILE} in {file.parent}. Write a project there with: connector init")
-    document, problems = parse_yaml(file)
+    document, yaml_problems = parse_yaml(file)
     if document is None:
-        raise ConfigurationError(problems)
-    findings = ProblemList(file)
-    for problem in problems:
-        findings.record(problem)
+        raise ConfigurationError(yaml_problems)
+    problems = ProblemList(file)
+    for problem in yaml_problems:
+        problems.record(problem)
     if not isinstance(document.root.value, dict):
-        findings.add(document.root, "must be a mapping that begins with version: 1", secret=True)
-        findings.raise_any()
-    check_size(document.root, findings)
-    chosen = choose_target(document.root, target, findings)
-    trees = merged_targets(document.root, findings)
+        problems.add(document.root, "must be a mapping that begins with version: 1", secret=True)
+        problems.raise_any()
+    check_size(document.root, problems)
+    chosen = choose_target(document.root, target, problems)
+    trees = merged_targets(document.root, problems)
     for problem in find_problems(file, trees, chosen):
-        findings.record(problem)
-    findings.raise_any()
+        problems.record(problem)
+    problems.raise_any()
     return Project(file, directory, target_names(document.root), chosen, trees[chosen], environ)
 
 
 @dataclass(frozen=True, repr=False)
 class Project:
-    """A checked project under one target. It prints as its folder and target alone."""
+    """A checked project under one target. Prints as its folder and target alone."""
 
     file: Path
     directory: Path
@@ -82,7 +82,7 @@ class Project:
         return f"Project({str(self.directory)!r}, target={self.target!r})"
 
     def under(self, target: str) -> "Project":
-        """Give the same project under another target. Raises ConfigurationError where there is none of that name."""
+        """Return the project under another target. Raises ConfigurationError if there is no such target."""
         if target == self.target:
             return self
         return load_project(self.directory, self._environ, target, config_directory=self.config_directory)
@@ -94,14 +94,14 @@ class Project:
 
     @property
     def state_directory(self) -> Path:
-        """Where the ledger, staged runs and tokens are kept."""
+        """The folder of the ledger, staged runs and tokens."""
         return self.directory / STATE
 
     def owns(self, path: Path) -> bool:
-        """Tell whether a file belongs to the project or its state, or is named in `orchestrations.yaml`."""
+        """Return true if a file belongs to the project or its state, or is named in `orchestrations.yaml`."""
         folders = [self.state_directory, *(self.directory / name for name in FOLDERS)]
         files = [self.directory / FILE, self.file]
-        return is_owned(path, self.directory, folders, files, self._reading().fill(self._root))
+        return is_owned(path, self.directory, folders, files, self._new_resolver().fill(self._root))
 
     @property
     def orchestrations(self) -> tuple[str, ...]:
@@ -124,67 +124,67 @@ class Project:
         return self._names("warehouses")
 
     def orchestration(self, name: str) -> Orchestration:
-        """Give an orchestration with all that it refers to.
+        """Return an orchestration with its warehouse and destination.
 
-        Raises ConfigurationError: no such name, a variable that is not set, a value from the environment that
-        is not allowed, no such query or template file.
+        Raises ConfigurationError for an unknown name, a variable that is not set, an invalid value from the environment
+        and a missing query or template file.
         """
         resolver = self._resolver("orchestrations", name)
-        return self._settled(resolver, resolver.orchestration(name, self.target))
+        return self._result(resolver, resolver.orchestration(name, self.target))
 
     def is_automatic(self, name: str) -> bool:
-        """Whether an orchestration runs by its schedule. Raises ConfigurationError as `orchestration` does."""
+        """Return true if an orchestration runs on its schedule. Raises ConfigurationError as `orchestration` does."""
         resolver = self._resolver("orchestrations", name)
-        written = section(self._root, "orchestrations").at((name,)).child("workflow")
-        workflow = resolver.fill(written).value if written else None
-        return bool(self._settled(resolver, str(workflow)) == "automatic")
+        node = section(self._root, "orchestrations").at((name,)).child("workflow")
+        workflow = resolver.fill(node).value if node else None
+        return bool(self._result(resolver, str(workflow)) == "automatic")
 
     def destination(self, name: str) -> DestinationSettings:
-        """Give a destination with its credential. Raises ConfigurationError as `orchestration` does."""
+        """Return a destination with its credential. Raises ConfigurationError as `orchestration` does."""
         resolver = self._resolver("destinations", name)
-        return self._settled(resolver, resolver.destination(name))
+        return self._result(resolver, resolver.destination(name))
 
     def credential(self, name: str) -> Credential:
-        """Give a credential. Raises ConfigurationError as `orchestration` does."""
+        """Return a credential. Raises ConfigurationError as `orchestration` does."""
         resolver = self._resolver("credentials", name)
-        return self._settled(resolver, resolver.credential(name))
+        return self._result(resolver, resolver.credential(name))
 
     def api_urls(self, credential: str) -> tuple[str, ...]:
-        """Give the addresses at which destinations use a credential, each once. Raises ConfigurationError."""
-        used = [section(self._root, "destinations").at((name,)) for name in self._using(credential)]
-        resolver = self._reading()
-        written = [node for entry in used if (node := entry.child("api_url")) and node.value is not None]
-        found: list[str] = [] if len(written) == len(used) else [TIKTOK]
-        for node in map(resolver.fill, written):
+        """Return the distinct addresses at which destinations use a credential. Raises ConfigurationError."""
+        entries = [section(self._root, "destinations").at((name,)) for name in self.destinations_of(credential)]
+        resolver = self._new_resolver()
+        nodes = [node for entry in entries if (node := entry.child("api_url")) and node.value is not None]
+        urls: list[str] = [] if len(nodes) == len(entries) else [TIKTOK]
+        for node in map(resolver.fill, nodes):
             try:
-                found.append(api_url(node.value))
+                urls.append(api_url(node.value))
             except ValueError as error:
-                resolver.findings.add(node, str(error))
-        resolver.findings.raise_any()
-        return tuple(dict.fromkeys(found))
+                resolver.problems.add(node, str(error))
+        resolver.problems.raise_any()
+        return tuple(dict.fromkeys(urls))
 
     def networks(self, credential: str) -> tuple[Network, ...]:
-        """Give the ways on which destinations reach TikTok with a credential, each once. Raises ConfigurationError."""
-        resolver = Resolver(self.directory, self._root, self._environ, ProblemList(self.file))
-        found = [resolver.network(name) for name in self._using(credential)]
-        resolver.findings.raise_any()
-        return tuple(dict.fromkeys(found))
+        """Return the distinct networks of the destinations that use a credential. Raises ConfigurationError."""
+        resolver = self._new_resolver()
+        networks = [resolver.network(name) for name in self.destinations_of(credential)]
+        resolver.problems.raise_any()
+        return tuple(dict.fromkeys(networks))
 
     def warehouse(self, name: str) -> Warehouse:
-        """Give a warehouse. Raises ConfigurationError as `orchestration` does."""
+        """Return a warehouse. Raises ConfigurationError as `orchestration` does."""
         resolver = self._resolver("warehouses", name)
-        return self._settled(resolver, resolver.warehouse(name))
+        return self._result(resolver, resolver.warehouse(name))
 
     @property
     def ledger_url(self) -> str:
         """The SQLAlchemy URL of the ledger, which may hold a password. Raises ConfigurationError."""
         ledger = self._top("ledger").ledger
         default = f"sqlite:///{self.state_directory / 'ledger.sqlite'}"
-        return within(self.directory, ledger.get_secret_value()) if ledger else default
+        return absolute_url(self.directory, ledger.get_secret_value()) if ledger else default
 
     @property
     def retention_days(self) -> int:
-        """How long a finished run's stage is kept. Raises ConfigurationError."""
+        """The number of days to keep the folder of a finished run. Raises ConfigurationError."""
         return self._top("retention_days").retention_days
 
     @property
@@ -193,85 +193,81 @@ class Project:
         return self._names("notifications")
 
     def notification(self, name: str) -> Notification:
-        """Give a way to reach somebody. Raises ConfigurationError as `orchestration` does."""
+        """Return a notification. Raises ConfigurationError as `orchestration` does."""
         resolver = self._resolver("notifications", name)
-        return self._settled(resolver, resolver.notification(name))
+        return self._result(resolver, resolver.notification(name))
 
     @property
     def roles(self) -> dict[str, Role]:
-        """Who may do what; where there are none, everybody may everything. Raises ConfigurationError."""
+        """The roles by name; without any, everybody has all rights. Raises ConfigurationError."""
         return self._top("roles").roles
 
     def restrictions(self, orchestration: str) -> Restrictions:
-        """Give what the destination of an orchestration asks of those who use it; no credential is looked at.
+        """Return what the destination of an orchestration requires of its users. Reads no credential.
 
         Raises ConfigurationError as `orchestration` does.
         """
         resolver = self._resolver("orchestrations", orchestration)
-        destination = resolver.written("orchestrations", orchestration, "destination", text) or ""
-        resolver.findings.raise_any()
+        destination = resolver.value_of("orchestrations", orchestration, "destination", text) or ""
+        resolver.problems.raise_any()
         return self.restrictions_of(destination)
 
     def restrictions_of(self, destination: str) -> Restrictions:
-        """Give what a destination asks of those who use it. Raises ConfigurationError as `orchestration` does."""
+        """Return what a destination requires of its users. Raises ConfigurationError as `orchestration` does."""
         resolver = self._resolver("destinations", destination)
-        admin_only = resolver.written("destinations", destination, "admin_only", switch) or False
+        admin_only = resolver.value_of("destinations", destination, "admin_only", switch) or False
         if admin_only and not has_roles(self._root):
-            resolver.findings.add(self.node("destinations", destination, "admin_only"), WITHOUT_ROLES)
-        pii = resolver.written("destinations", destination, "pii", switch) or False
-        resolver.findings.raise_any()
+            resolver.problems.add(self.node("destinations", destination, "admin_only"), WITHOUT_ROLES)
+        pii = resolver.value_of("destinations", destination, "pii", switch) or False
+        resolver.problems.raise_any()
         return Restrictions(destination, admin_only, pii)
 
     def settings_used(self, orchestration: str) -> dict[str, SettingText]:
-        """Give what is written for an orchestration and all that it refers to, variables filled in that are set."""
+        """Return the settings of an orchestration and all that it uses, filled in with the variables that are set."""
         return settings_used(self._root, orchestration, self._resolver("orchestrations", orchestration).fill)
 
     @property
     def default_regions(self) -> tuple[str, ...]:
-        """Where destinations take a phone number without a country code to belong, each once."""
-        resolver = Resolver(self.directory, self._root, self._environ, ProblemList(self.file))
-        written = [resolver.written("destinations", name, "default_region", region) for name in self.destinations]
-        resolver.findings.raise_any()
-        return tuple(dict.fromkeys(one or REGION for one in written))
+        """The distinct default regions of the destinations. Raises ConfigurationError."""
+        resolver = self._new_resolver()
+        regions = [resolver.value_of("destinations", name, "default_region", region) for name in self.destinations]
+        resolver.problems.raise_any()
+        return tuple(dict.fromkeys(code or REGION for code in regions))
 
     def node(self, *path: str) -> Node:
-        """Give what is written at `path`, or what is nearest above it."""
+        """Return the node at `path`, or the nearest one above it."""
         return self._root.at(path)
 
     def destinations_of(self, credential: str) -> tuple[str, ...]:
-        """Give the names of the destinations that a credential opens."""
-        return tuple(self._using(credential))
+        """Return the names of the destinations that a credential opens."""
+        entries = section(self._root, "destinations").entries()
+        return tuple(name for name, entry in entries if str(entry.at(("credential",)).value) == credential)
 
-    def place(self, *path: str) -> tuple[Path, int]:
-        """Give the file, and the line on which the value at `path` (or what is nearest above it) is written."""
+    def location(self, *path: str) -> tuple[Path, int]:
+        """Return the file and the line of the value at `path`, or of the nearest one above it."""
         return self.file, self._root.at(path).line
 
     def _names(self, plural: str) -> tuple[str, ...]:
         return tuple(name for name, _ in section(self._root, plural).entries())
 
-    def _using(self, credential: str) -> list[str]:
-        """The destinations that a credential opens."""
-        entries = section(self._root, "destinations").entries()
-        return [name for name, entry in entries if str(entry.at(("credential",)).value) == credential]
-
     def _resolver(self, plural: str, name: str) -> Resolver:
         names = self._names(plural)
         if name not in names:
-            hint = did_you_mean(name, names) or f" There is {', '.join(names) or 'none'}."
+            hint = did_you_mean(name, names) or (f" The names are {', '.join(names)}." if names else " There are none.")
             message = f'There is no {plural.removesuffix("s")} "{name}".{hint}'
             raise ConfigurationError([Problem(message, self.file, section(self._root, plural).line)])
-        return self._reading()
+        return self._new_resolver()
 
-    def _reading(self) -> Resolver:
+    def _new_resolver(self) -> Resolver:
         return Resolver(self.directory, self._root, self._environ, ProblemList(self.file))
 
-    def _settled(self, resolver: Resolver, entry: _Entry | None) -> _Entry:
-        resolver.findings.raise_any()
+    def _result(self, resolver: Resolver, entry: _Entry | None) -> _Entry:
+        resolver.problems.raise_any()
         if entry is None:
-            raise AssertionError("an entry that cannot be built has a finding")
+            raise AssertionError("an entry that cannot be built has a problem")
         return entry
 
     def _top(self, key: str) -> Top:
-        resolver = self._reading()
+        resolver = self._new_resolver()
         node = self._root.child(key)
-        return self._settled(resolver, resolver.top({key: node} if node else {}))
+        return self._result(resolver, resolver.top({key: node} if node else {}))

@@ -1,29 +1,34 @@
-"""Which files a project uses, so that no output replaces one."""
+"""Files of a project: queries and data templates by name, and the files that no output may replace."""
 
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from connector.config.nodes import Node
+from connector.config.problems import ProblemList
 
 FOLDERS = ("queries", "templates")
-_OF_DATABASES = (".wal", "-wal", "-shm", "-journal")
+BUILT_IN_TEMPLATES = frozenset({"tiktok_events", "tiktok_audience"})
+LARGEST_QUERY = 1 << 20
+"""Bytes of a file that holds a query."""
+_DATABASE_SUFFIXES = (".wal", "-wal", "-shm", "-journal")
 
 
 def is_owned(path: Path, directory: Path, folders: Iterable[Path], files: Iterable[Path], root: Node) -> bool:
-    """Tell whether `path` is below one of these folders, is one of the files, or is named below `root`."""
-    place = _resolved(path)
-    if any(place.is_relative_to(one) for folder in folders for one in _places(folder)):
+    """Return true if `path` is below one of these folders, is one of the files, or is named below `root`."""
+    resolved = _resolved(path)
+    if any(resolved.is_relative_to(parent) for folder in folders for parent in _locations(folder)):
         return True
-    for suffix in _OF_DATABASES:
-        place = place.with_name(place.name.removesuffix(suffix) or place.name)
-    return any(_is_same(place, file) for file in files) or any(
-        _is_same(place, directory / name) for text in _texts(root) for name in _names(text)
+    for suffix in _DATABASE_SUFFIXES:
+        resolved = resolved.with_name(resolved.name.removesuffix(suffix) or resolved.name)
+    return any(_is_same(resolved, file) for file in files) or any(
+        _is_same(resolved, directory / name) for text in _texts(root) for name in _file_names(text)
     )
 
 
-def _places(folder: Path) -> Iterator[Path]:
-    """Yield where a folder is, and where it leads if it is a link."""
+def _locations(folder: Path) -> Iterator[Path]:
+    """Yield the path of a folder, and the one that it links to."""
     yield _resolved(folder)
     with suppress(OSError, RuntimeError):
         yield folder.resolve()
@@ -33,9 +38,9 @@ def _resolved(path: Path) -> Path:
     return path.parent.resolve() / path.name
 
 
-def _is_same(one: Path, other: Path) -> bool:
+def _is_same(path: Path, other: Path) -> bool:
     try:
-        return _resolved(one) == _resolved(other) or one.samefile(other)
+        return _resolved(path) == _resolved(other) or path.samefile(other)
     except (OSError, ValueError, RuntimeError):
         return False
 
@@ -47,7 +52,50 @@ def _texts(node: Node) -> Iterator[str]:
         yield from _texts(child)
 
 
-def _names(text: str) -> Iterator[str]:
-    """Yield what may be the path of a file: the text itself, and that of the URL of a database."""
+def _file_names(text: str) -> Iterator[str]:
+    """Yield what may be the path of a file: the text itself, or the path in the URL of a database."""
     _, mark, path = text.partition(":///")
     yield path.partition("?")[0] if mark else text
+
+
+def query_path(directory: Path, node: Node | None, problems: ProblemList) -> Path | None:
+    """Return the file of a saved query; add a problem and return None if there is no such file."""
+    path = _named_file(directory / "queries", ".sql", "query", node, problems)
+    if path is None or node is None or not (fault := _fault(path)):
+        return path
+    problems.add(node, f"names the query {path.name}, which {fault}")
+    return None
+
+
+def template_path(directory: Path, node: Node | None, problems: ProblemList) -> Path | None:
+    """Return the file of a data template; None for a built-in one that the project does not replace."""
+    folder = directory / "templates"
+    if node is not None and node.value in BUILT_IN_TEMPLATES and not (folder / f"{node.value}.yaml").is_file():
+        return None
+    return _named_file(folder, ".yaml", "data template", node, problems)
+
+
+def _fault(path: Path) -> str | None:
+    """Return why a file must not be read; reading a pipe or a device might never end."""
+    with suppress(OSError):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return "is not a regular file: replace it with one"
+        if status.st_size > LARGEST_QUERY:
+            return f"is larger than {LARGEST_QUERY >> 20} MiB: shorten it"
+    return None
+
+
+def _named_file(folder: Path, suffix: str, kind: str, node: Node | None, problems: ProblemList) -> Path | None:
+    if node is None or not isinstance(node.value, str | int):
+        return None
+    names = sorted(path.stem for path in folder.glob(f"*{suffix}"))
+    if str(node.value) in names:
+        return (folder / f"{node.value}{suffix}").absolute()
+    problems.add_absent(node, kind, str(node.value), names, f"in {folder.name}/ (NAME{suffix})")
+    return None
+
+
+def local_path(directory: Path, path: str) -> str:
+    """Make a path below the project absolute; return an address (s3://…) as it is."""
+    return path if "://" in path else str(directory / path)

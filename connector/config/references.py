@@ -22,13 +22,13 @@ class _Reference(NamedTuple):
     section: str
 
 
-def check_references(root: Node, findings: ProblemList) -> None:
+def check_references(root: Node, problems: ProblemList) -> None:
     """Find names that nothing has, and orchestrations that wait for themselves."""
     for reference in _references(root):
-        _check(reference, root, findings)
+        _check(reference, root, problems)
     for _, entry in section(root, "orchestrations").entries():
-        _check_told(entry, root, findings)
-    _check_circles(root, findings)
+        _check_told(entry, root, problems)
+    _check_circles(root, problems)
 
 
 def _references(root: Node) -> Iterator[_Reference]:
@@ -40,7 +40,7 @@ def _references(root: Node) -> Iterator[_Reference]:
         yield _Reference(entry, ("schedule", "after"), "orchestrations")
 
 
-def _check(reference: _Reference, root: Node, findings: ProblemList) -> None:
+def _check(reference: _Reference, root: Node, problems: ProblemList) -> None:
     node = _leaf(reference.entry, reference.key)
     if node is None:
         return
@@ -48,12 +48,12 @@ def _check(reference: _Reference, root: Node, findings: ProblemList) -> None:
     if has_placeholder(node.value) or str(node.value) in names:
         return
     if isinstance(node.value, str | int):
-        findings.add_absent(node, _KINDS[reference.section], str(node.value), names, f"in {reference.section}")
+        problems.add_absent(node, _KINDS[reference.section], str(node.value), names, f"in {reference.section}")
     else:
-        findings.add(node, f"must be the name of one of the {reference.section}")
+        problems.add(node, f"must be the name of one of the {reference.section}")
 
 
-def _check_told(entry: Node, root: Node, findings: ProblemList) -> None:
+def _check_told(entry: Node, root: Node, problems: ProblemList) -> None:
     """Find names in `notify` that are not in `notifications`."""
     notify = _leaf(entry, ("notify",))
     if notify is None:
@@ -63,7 +63,7 @@ def _check_told(entry: Node, root: Node, findings: ProblemList) -> None:
     names = [name for name, _ in section(root, "notifications").entries()]
     for name, node in written:
         if not has_placeholder(name) and name not in names:
-            findings.add_absent(node, "notification", name, names, "in notifications")
+            problems.add_absent(node, "notification", name, names, "in notifications")
 
 
 def _leaf(entry: Node, key: tuple[str, ...]) -> Node | None:
@@ -73,12 +73,12 @@ def _leaf(entry: Node, key: tuple[str, ...]) -> Node | None:
     return node if node is not None and node.value is not None else None
 
 
-def _check_circles(root: Node, findings: ProblemList) -> None:
+def _check_circles(root: Node, problems: ProblemList) -> None:
     orchestrations = dict(section(root, "orchestrations").entries())
     follows = {name: _leaf(entry, ("schedule", "after")) for name, entry in orchestrations.items()}
     for name, after in follows.items():
         if after is not None and name in _before(name, follows):
-            findings.add(after, f'makes "{name}" wait for itself')
+            problems.add(after, f'makes "{name}" wait for itself')
 
 
 def _before(name: str, follows: Mapping[str, Node | None]) -> Iterator[str]:

@@ -11,18 +11,18 @@ from connector.config.credential import Credential
 from connector.config.destination import DestinationSettings
 from connector.config.destination_types import settings_model
 from connector.config.fields import text
-from connector.config.files import local_path, query_path, template_path
 from connector.config.layout import Top, section
 from connector.config.network import Network, proxy_url
 from connector.config.nodes import Node, plain
-from connector.config.notification import Notification, in_full
+from connector.config.notification import Notification, as_mapping
 from connector.config.orchestration import Orchestration
 from connector.config.problems import ProblemList
+from connector.config.project_files import local_path, query_path, template_path
 from connector.config.render import MissingVariables, has_placeholder, render, render_tree
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean
 from connector.config.validate_entry import Model, validate_entry
-from connector.config.warehouse import Warehouse, within
+from connector.config.warehouse import Warehouse, absolute_url
 from connector.core.disk import is_file
 
 Value = TypeVar("Value")
@@ -31,10 +31,10 @@ Value = TypeVar("Value")
 class Resolver:
     """Builds the settings of entries by name, and collects what keeps it from doing so."""
 
-    def __init__(self, directory: Path, root: Node, environ: Mapping[str, str], findings: ProblemList) -> None:
-        self.findings = findings
+    def __init__(self, directory: Path, root: Node, environ: Mapping[str, str], problems: ProblemList) -> None:
+        self.problems = problems
         self._directory = directory
-        self._saved_in = findings.file.parent
+        self._saved_in = problems.file.parent
         self._root = root
         self._environ = environ
 
@@ -49,12 +49,12 @@ class Resolver:
                     self._add_missing(at, error.names)
                 return stand_in or written
             except ValueError as error:
-                self.findings.add(at, str(error))
+                self.problems.add(at, str(error))
                 return written
 
         return render_tree(node, filled)
 
-    def written(
+    def value_of(
         self, plural: str, name: str, key: str, take: Callable[[object], Value], *, secret: bool = False
     ) -> Value | None:
         """Give one value of an entry as its type takes it, and look at nothing else; None where there is none."""
@@ -65,7 +65,7 @@ class Resolver:
         try:
             return take(plain(filled))
         except ValueError as error:
-            self.findings.add(filled, str(error), secret=secret)
+            self.problems.add(filled, str(error), secret=secret)
             return None
 
     def orchestration(self, name: str, target: str) -> Orchestration | None:
@@ -74,8 +74,8 @@ class Resolver:
         filled = {
             "name": name,
             "target": target,
-            "query_path": query_path(self._saved_in, node.child("query"), self.findings),
-            "template_path": template_path(self._saved_in, node.child("template"), self.findings),
+            "query_path": query_path(self._saved_in, node.child("query"), self.problems),
+            "template_path": template_path(self._saved_in, node.child("template"), self.problems),
             "destination": self._referred(node, "destination"),
             "warehouse": self._referred(node, "warehouse"),
         }
@@ -91,7 +91,7 @@ class Resolver:
         if built is None:
             return None
         key_file = built.private_key_file and self._existing(node.at(("private_key_file",)), built.private_key_file)
-        url = SecretStr(within(self._directory, built.url.get_secret_value()))
+        url = SecretStr(absolute_url(self._directory, built.url.get_secret_value()))
         return built.model_copy(update={"url": url, "private_key_file": key_file})
 
     def destination(self, name: str) -> DestinationSettings | None:
@@ -109,9 +109,9 @@ class Resolver:
 
     def network(self, name: str) -> Network:
         """Give the way to a destination, and look at nothing else of it."""
-        proxy = self.written("destinations", name, "proxy", proxy_url, secret=True)
+        proxy = self.value_of("destinations", name, "proxy", proxy_url, secret=True)
         node = section(self._root, "destinations").at((name, "ca_file"))
-        ca_file = self.written("destinations", name, "ca_file", text)
+        ca_file = self.value_of("destinations", name, "ca_file", text)
         return Network(
             SecretStr(proxy) if proxy else None, self._certificates(node, Path(ca_file)) if ca_file else None
         )
@@ -123,9 +123,9 @@ class Resolver:
 
     def notification(self, name: str) -> Notification | None:
         """Build a way to reach somebody."""
-        node = self.fill(in_full(section(self._root, "notifications").at((name,))))
+        node = self.fill(as_mapping(section(self._root, "notifications").at((name,))))
         # One that lacks a variable is not looked at for what its address lacks in consequence.
-        return None if self.findings.problems else self._built(Notification, node, {"name": name})
+        return None if self.problems.items else self._built(Notification, node, {"name": name})
 
     def top(self, entries: dict[str, Node]) -> Top | None:
         """Build the settings beside the sections from some of them."""
@@ -135,7 +135,7 @@ class Resolver:
         """Give a file of the project by its whole path."""
         path = self._directory / file
         if not is_file(path):
-            self.findings.add(node, "names a file that does not exist")
+            self.problems.add(node, "names a file that does not exist")
         return path
 
     def _certificates(self, node: Node, file: Path) -> Path:
@@ -146,14 +146,14 @@ class Resolver:
         try:
             SSLContext(PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except SSLError:
-            self.findings.add(node, "names a file that holds no certificate in PEM")
+            self.problems.add(node, "names a file that holds no certificate in PEM")
         except OSError as error:
             if is_file(path):
-                self.findings.add(node, f"names a file that cannot be read: {error.strerror}")
+                self.problems.add(node, f"names a file that cannot be read: {error.strerror}")
         return path
 
     def _built(self, model: type[Model], node: Node, filled: Mapping[str, Any]) -> Model | None:
-        return validate_entry(model, node, self.findings, filled)
+        return validate_entry(model, node, self.problems, filled)
 
     def _referred(self, node: Node, key: str, stand_in: str | None = None) -> Settings | None:
         reference = node.child(key)
@@ -162,7 +162,7 @@ class Resolver:
         name, plural = str(reference.value), f"{key}s"
         names = [name for name, _ in section(self._root, plural).entries()]
         if name not in names:
-            self.findings.add_absent(reference, key, name, names, f"in {plural}")
+            self.problems.add_absent(reference, key, name, names, f"in {plural}")
             return None
         if key == "credential":
             return self.credential(name, stand_in)
@@ -171,4 +171,4 @@ class Resolver:
     def _add_missing(self, node: Node, names: list[str]) -> None:
         for name in names:
             hint = did_you_mean(name, self._environ)
-            self.findings.add(node, f"needs the environment variable {name}, which is not set{'.' * bool(hint)}{hint}")
+            self.problems.add(node, f"needs the environment variable {name}, which is not set{'.' * bool(hint)}{hint}")

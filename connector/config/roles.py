@@ -20,7 +20,7 @@ WITHOUT_ROLES = "restricts nobody, because the project has no roles; add a role 
 class Role(Settings):
     """Users, and their rights in addition to those of everybody with a role."""
 
-    filled_in: ClassVar[frozenset[str]] = frozenset()
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
 
     users: Words = ()
     """Users of the operating system. `"*"` is everybody, `"#1234"` a user id without a name."""

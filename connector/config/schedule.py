@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 
 from connector.config.addresses import Zone
 from connector.config.fields import Text, text
-from connector.config.settings import Complaint, Settings
+from connector.config.settings import Settings, Violation
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _FIELDS = (
@@ -27,7 +27,7 @@ _NAMES = {
 }
 
 
-def length(value: object) -> str:
+def interval_text(value: object) -> str:
     """Take an interval as 30s, 15m, 2h or 1d."""
     written = text(value).strip()
     if not re.fullmatch(r"[1-9][0-9]{0,4}[smhd]", written):
@@ -35,7 +35,7 @@ def length(value: object) -> str:
     return written
 
 
-def five_fields(value: object) -> str:
+def cron_expression(value: object) -> str:
     """Take the five fields of a cron expression."""
     fields = text(value).split()
     if len(fields) != len(_FIELDS):
@@ -65,11 +65,11 @@ def _value(written: str, name: str) -> int:
 class Schedule(Settings):
     """One of `cron`, `every` and `after` (the orchestration that it follows)."""
 
-    filled_in: ClassVar[frozenset[str]] = frozenset()
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
 
-    cron: Annotated[str, BeforeValidator(five_fields)] | None = None
+    cron: Annotated[str, BeforeValidator(cron_expression)] | None = None
     """The five fields of cron: minute, hour, day of the month, month, day of the week."""
-    every: Annotated[str, BeforeValidator(length)] | None = None
+    every: Annotated[str, BeforeValidator(interval_text)] | None = None
     """An interval, counted from midnight UTC."""
     after: Text | None = None
     """Another orchestration. A run is due when one of its runs has completed."""
@@ -88,9 +88,9 @@ class Schedule(Settings):
         return timedelta(**{_UNITS[self.every[-1]]: int(self.every[:-1])}) if self.every else None
 
     @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+    def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse none, or more than one, of the ways to say when."""
-        ways = [key for key in ("cron", "every", "after") if given.get(key) is not None]
+        ways = [key for key in ("cron", "every", "after") if values.get(key) is not None]
         if len(ways) != 1:
             yield (
                 "",

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-Complaint = tuple[str, str]
+Violation = tuple[str, str]
 """The key that is wrong (empty: the whole entry), and the sentence that says so."""
 
 
@@ -16,7 +16,7 @@ class Settings(BaseModel):
 
     aliases: ClassVar[Mapping[str, str]] = {}
     """Other names that a key may be written with."""
-    filled_in: ClassVar[frozenset[str]] = frozenset({"name"})
+    internal_fields: ClassVar[frozenset[str]] = frozenset({"name"})
     """Fields that are not keys of the file."""
     from_environment: ClassVar[frozenset[str]] = frozenset()
     """Keys that are no secrets, and commonly come from the environment as secrets do."""
@@ -26,9 +26,9 @@ class Settings(BaseModel):
     @classmethod
     def known_keys(cls) -> list[str]:
         """Give the keys that may be written."""
-        return [name for name in cls.model_fields if name not in cls.filled_in]
+        return [name for name in cls.model_fields if name not in cls.internal_fields]
 
     @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:  # noqa: ARG003 - for those that have rules
-        """Say what is wrong between keys; `given` are the values as written, None where blank or absent."""
+    def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:  # noqa: ARG003 - for those that have rules
+        """Say what is wrong between keys; `values` are the values as written, None where blank or absent."""
         yield from ()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from connector.config.destination_types import settings_model
-from connector.config.layout import SECTIONS, Top, canonical, section, typed
+from connector.config.layout import SECTIONS, Top, apply_type_aliases, canonical_keys, section
 from connector.config.nodes import Node
 from connector.config.problems import ProblemList
 from connector.config.suggest import did_you_mean
@@ -23,7 +23,7 @@ def target_names(root: Node) -> tuple[str, ...]:
     return (chosen if isinstance(chosen, str) and chosen else DEFAULT,)
 
 
-def choose_target(root: Node, asked: str | None, findings: ProblemList) -> str:
+def choose_target(root: Node, asked: str | None, problems: ProblemList) -> str:
     """Give the target asked for, else the file's own; with a finding if there is none of that name."""
     names = target_names(root)
     written = root.child("target")
@@ -32,16 +32,16 @@ def choose_target(root: Node, asked: str | None, findings: ProblemList) -> str:
         return names[0]
     name = asked or (written.value if written else None) or (names[0] if len(names) == 1 else None)
     if name is None:
-        findings.add(root, f"lacks target, the one of {', '.join(names)} to use when --target is not given")
+        problems.add(root, f"lacks target, the one of {', '.join(names)} to use when --target is not given")
         return names[0]
     if name in names:
         return str(name)
     place = section(root, "targets") if asked or written is None else written
     if asked:
         hint = did_you_mean(asked, names) or f" There is {', '.join(names)}."
-        findings.record(Problem(f'There is no target "{asked}".{hint}'))
+        problems.record(Problem(f'There is no target "{asked}".{hint}'))
         return names[0]
-    findings.add_absent(place, "target", str(name), names, "in targets")
+    problems.add_absent(place, "target", str(name), names, "in targets")
     return names[0]
 
 
@@ -49,28 +49,28 @@ def _may_be_name(value: object) -> bool:
     return value is None or (isinstance(value, str | int) and not isinstance(value, bool) and value != "")
 
 
-def merged_targets(root: Node, findings: ProblemList) -> Mapping[str, Node]:
+def merged_targets(root: Node, problems: ProblemList) -> Mapping[str, Node]:
     """Give the whole file as it is under each target."""
-    root = canonical(root, findings)
+    root = canonical_keys(root, problems)
     base = replace(root, value={key: node for key, node in root.entries() if key != "targets"})
     targets = section(root, "targets")
     if not isinstance(targets.value, dict):
-        findings.add(targets, "must be a mapping, as {local: {}, production: {}}")
+        problems.add(targets, "must be a mapping, as {local: {}, production: {}}")
     for _, target in targets.entries():
-        _refuse_misplaced(target, findings)
+        _refuse_misplaced(target, problems)
     trees = {name: _merge(_of_other_types(base, target), target) for name, target in targets.entries()}
     trees = trees or {target_names(root)[0]: base}
-    return {name: typed(tree, findings) for name, tree in trees.items()}
+    return {name: apply_type_aliases(tree, problems) for name, tree in trees.items()}
 
 
-def _refuse_misplaced(target: Node, findings: ProblemList) -> None:
+def _refuse_misplaced(target: Node, problems: ProblemList) -> None:
     if target.value is not None and not isinstance(target.value, dict):
-        findings.add(target, "must be a mapping of sections, as {destinations: {}}")
+        problems.add(target, "must be a mapping of sections, as {destinations: {}}")
     for key, node in target.entries():
         if key in _NOT_IN_A_TARGET:
-            findings.add(node, "cannot differ between targets")
+            problems.add(node, "cannot differ between targets")
         elif key not in Top.known_keys():
-            findings.add_unknown(node, [*SECTIONS, "ledger", "retention_days", "roles", "notifications"])
+            problems.add_unknown(node, [*SECTIONS, "ledger", "retention_days", "roles", "notifications"])
 
 
 def _of_other_types(base: Node, target: Node) -> Node:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, SecretStr
 
 from connector.config.fields import Mapped, Secret, Text, Words, text, words
-from connector.config.settings import Complaint, Settings
+from connector.config.settings import Settings, Violation
 
 _FILE_DATABASE = re.compile(r"(?P<scheme>(?:duckdb|sqlite)(?:\+\w+)?:///)(?P<path>[^?]+)(?P<rest>.*)", re.DOTALL)
 _IS_DUCKDB = re.compile(r"\s*duckdb(\+\w+)?:|\s*\{\{", re.IGNORECASE)
@@ -24,7 +24,7 @@ def database_url(value: object) -> str:
     return url
 
 
-def within(directory: Path, url: str) -> str:
+def absolute_url(directory: Path, url: str) -> str:
     """Give the URL of a database file with its path made absolute; any other URL as it is."""
     parts = _FILE_DATABASE.fullmatch(url)
     if parts is None or _NOT_A_PATH.match(parts["path"]):
@@ -51,7 +51,7 @@ def host_list(value: object) -> tuple[str, ...]:
 class ExternalAccess(Settings):
     """Files and hosts that queries of a DuckDB warehouse may read, in addition to its file and the project folder."""
 
-    filled_in: ClassVar[frozenset[str]] = frozenset()
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
 
     folders: Words = ()
     """Folders that queries may read, relative to the project folder."""
@@ -84,10 +84,10 @@ class Warehouse(Settings):
     """DuckDB only: what queries may read in addition to the warehouse file and the project folder."""
 
     @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+    def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse `external_access` for databases that are not DuckDB's."""
-        url = given.get("url")
-        if given.get("external_access") is not None and isinstance(url, str) and not _IS_DUCKDB.match(url):
+        url = values.get("url")
+        if values.get("external_access") is not None and isinstance(url, str) and not _IS_DUCKDB.match(url):
             yield "external_access", "is for duckdb:// only; elsewhere the database's own grants decide"
 
     @property

@@ -250,7 +250,7 @@ def check_event_name(project: Project, settings: BaseEventSettings) -> None:
         f'The destination "{settings.name}" has the fixed_event_name "{name}", which TikTok does not know.'
         f"{did_you_mean(name, known)}{advice} TikTok knows {', '.join(STANDARD_EVENTS)}."
     )
-    place = project.place("destinations", settings.name, "fixed_event_name")
+    place = project.location("destinations", settings.name, "fixed_event_name")
     raise ConfigurationError([Problem(message, *place)])
 
 

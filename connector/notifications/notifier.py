@@ -107,7 +107,7 @@ def check_notifications(project: Project, orchestrations: Iterable[str]) -> None
     for name in names:
         try:
             if problem := _problem(project.notification(name)):
-                problems.append(Problem(f"notifications.{name} {problem}", *project.place("notifications", name)))
+                problems.append(Problem(f"notifications.{name} {problem}", *project.location("notifications", name)))
         except ConfigurationError as error:
             problems += error.problems
     if problems:

@@ -96,7 +96,7 @@ def prepare(project: Project, name: str, query: RunVariables, known_id: str | No
 def _refuse_test_event_code(project: Project, orchestration: Orchestration, destination: Destination[Any]) -> None:
     """Raise ConfigurationError for a test event code if the destination has no test mode."""
     if orchestration.test_event_code is not None and not destination.capabilities.test_mode:
-        place = project.place("orchestrations", orchestration.name, "test_event_code")
+        place = project.location("orchestrations", orchestration.name, "test_event_code")
         message = (
             f'test_event_code is for TikTok\'s events: the destination "{destination.settings.name}" has no test mode.'
         )
@@ -148,7 +148,7 @@ def file_of(project: Project, orchestration: Orchestration) -> "FileInput":
     try:
         check_address(orchestration.file, project.directory)
     except ConfigurationError as error:
-        place = project.place("orchestrations", orchestration.name, "file")
+        place = project.location("orchestrations", orchestration.name, "file")
         raise ConfigurationError([Problem(error.message, *place)]) from None
     return FileInput(orchestration.file, orchestration.format or FileFormat(), project.directory)
 
@@ -161,7 +161,7 @@ def warehouse_of(project: Project, orchestration: Orchestration) -> Warehouse:
     try:
         check_driver(warehouse)
     except ConfigurationError as error:
-        place = project.place("warehouses", warehouse.name, "url")
+        place = project.location("warehouses", warehouse.name, "url")
         raise ConfigurationError([Problem(error.message, *place)]) from None
     return warehouse
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.config.files import LARGEST_QUERY
 from connector.config.layout import MOST_ENTRIES, MOST_TARGETS
 from connector.config.nodes import Node
 from connector.config.problems import ProblemList
 from connector.config.project import load_project
+from connector.config.project_files import LARGEST_QUERY
 from connector.config.tree import DEEPEST, MOST_VALUES
 from connector.config.yaml import LARGEST_FILE, read_yaml
 from connector.errors import ConfigurationError, Problem
@@ -191,11 +191,11 @@ def test_a_target_that_is_no_name_is_refused_in_one_sentence(tmp_path: Path, val
 
 
 def test_a_problem_is_recorded_once() -> None:
-    findings = ProblemList(Path("orchestrations.yaml"))
+    problems = ProblemList(Path("orchestrations.yaml"))
     for _ in range(2):
-        findings.record(Problem("This is wrong.", findings.file, 1))
-        findings.add(Node(1, 1, ("version",)), "must be 2")
-    assert len(findings.problems) == 2
+        problems.record(Problem("This is wrong.", problems.file, 1))
+        problems.add(Node(1, 1, ("version",)), "must be 2")
+    assert len(problems.items) == 2
 
 
 def _pipe(path: Path) -> None:

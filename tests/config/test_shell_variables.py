@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.config.shell_variables import shell_variable
+from connector.config.validate_entry import shell_variable
 from connector.errors import ConfigurationError
 from tests.config.project import BASE, changed, line_of, load, problems
 

@@ -22,7 +22,7 @@ from typer.main import get_command
 from connector.cli.app import app
 from connector.config.notification import ENDINGS
 from connector.config.project import load_project
-from connector.config.schedule import five_fields
+from connector.config.schedule import cron_expression
 from connector.example.example_project import write_example
 from connector.ledger.totals import RowTotals, RunTotals
 from connector.scheduler.journal import Change
@@ -101,7 +101,7 @@ def test_the_settings_that_a_page_shows_are_right(page: Path, tmp_path: Path) ->
 
 def test_the_line_of_cron_is_one() -> None:
     (line,) = [line for line in text("crontab").splitlines() if not re.match(r"#|\w+=", line)]
-    five_fields(" ".join(line.split()[:5]))
+    cron_expression(" ".join(line.split()[:5]))
     parsed(typed(line))
 
 
@@ -124,7 +124,7 @@ def test_the_container_starts_it() -> None:
 def test_the_workflow_of_github_runs_it() -> None:
     workflow: dict[Any, Any] = yaml.safe_load(text("github-actions.yaml"))
     # YAML 1.1 reads the key `on` as true.
-    five_fields(workflow[True]["schedule"][0]["cron"])
+    cron_expression(workflow[True]["schedule"][0]["cron"])
     steps = workflow["jobs"]["run"]["steps"]
     assert all(set(step) <= {"uses", "with", "run", "if"} for step in steps)
     commands = [step["run"] for step in steps if step.get("run", "").startswith("connector ")]

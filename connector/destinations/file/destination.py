@@ -79,7 +79,7 @@ class EventFiles(EventDestination):
             )
 
     def _problem(self, project: Project, message: str) -> ConfigurationError:
-        return ConfigurationError([Problem(message, *project.place("destinations", self.settings.name, "path"))])
+        return ConfigurationError([Problem(message, *project.location("destinations", self.settings.name, "path"))])
 
     @contextmanager
     def open(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from connector.config.fields import Text, one_of, pattern
 from connector.config.remote_address import display_address, scheme_of
 from connector.config.render import has_placeholder
-from connector.config.settings import Complaint
+from connector.config.settings import Violation
 from connector.destinations.event_settings import BaseEventSettings
 from connector.errors import ConfigurationError
 
@@ -29,9 +29,9 @@ class FileSettings(BaseEventSettings):
         return self.path.rstrip("/") or "/"
 
     @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+    def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse addresses of a kind that cannot be written."""
-        path = given.get("path")
+        path = values.get("path")
         if isinstance(path, str) and not has_placeholder(path):
             if display_address(path) != path:
                 yield "path", "must not contain a password: sftp:// uses the keys of ~/.ssh"

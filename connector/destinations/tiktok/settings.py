@@ -13,7 +13,7 @@ from connector.config.destination import DestinationSettings
 from connector.config.fields import Switch, Text, number, one_of, pattern, some_of, text, whole
 from connector.config.network import File, Network, ProxyUrl
 from connector.config.render import has_placeholder
-from connector.config.settings import Complaint
+from connector.config.settings import Violation
 from connector.core.vocabulary import EMAIL_RULES
 from connector.destinations.event_settings import BaseEventSettings
 
@@ -104,17 +104,17 @@ class EventsSettings(TikTokSettings, BaseEventSettings):
     """Offline: turns the auto-tracking of the event set on or off. Without it, it stays as it is."""
 
     @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+    def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse ids of the wrong kind, and settings that the event source does not have."""
-        if given.get("event_source") == "offline":
-            yield from _offline_rules(given)
-        if given.get("event_source") == "web":
-            yield from _web_rules(given)
+        if values.get("event_source") == "offline":
+            yield from _offline_rules(values)
+        if values.get("event_source") == "web":
+            yield from _web_rules(values)
 
 
-def _offline_rules(given: Mapping[str, Any]) -> Iterator[Complaint]:
-    event_set = given.get("event_source_id")
-    if event_set is None and given.get("event_set_name") is None:
+def _offline_rules(values: Mapping[str, Any]) -> Iterator[Violation]:
+    event_set = values.get("event_source_id")
+    if event_set is None and values.get("event_set_name") is None:
         yield "", "needs event_source_id (the offline event set), or event_set_name to find or create one by"
     if _is_written(event_set) and not (str(event_set).isascii() and str(event_set).isdigit()):
         yield (
@@ -124,28 +124,28 @@ def _offline_rules(given: Mapping[str, Any]) -> Iterator[Complaint]:
                 "event_source: web"
             ),
         )
-    if isinstance(given.get("custom_events"), str | list) and given["custom_events"]:
+    if isinstance(values.get("custom_events"), str | list) and values["custom_events"]:
         yield (
             "custom_events",
             "is for event_source: web; an offline event set takes TikTok's own event names only",
         )
 
 
-def _web_rules(given: Mapping[str, Any]) -> Iterator[Complaint]:
-    pixel = given.get("event_source_id")
+def _web_rules(values: Mapping[str, Any]) -> Iterator[Violation]:
+    pixel = values.get("event_source_id")
     if pixel is None:
         yield "", "needs event_source_id (the code of the pixel)"
     # An event set whose event_source is wrong has settings of an event set, and one problem.
-    is_event_set = given.get("event_set_name") is not None or given.get("auto_tracking") is not None
+    is_event_set = values.get("event_set_name") is not None or values.get("auto_tracking") is not None
     if _is_written(pixel) and not is_event_set and not re.fullmatch(PIXEL_CODE, str(pixel)):
         number = "; this is its number: Events Manager shows its code beside it" if str(pixel).isdecimal() else ""
         yield (
             "event_source_id",
             f"must be the code of a pixel, 20 upper-case letters and digits as C4EXAMPLE0PIXEL0CODE{number}",
         )
-    if given.get("event_set_name") is not None:
+    if values.get("event_set_name") is not None:
         yield "event_set_name", "is for event_source: offline; a pixel has no event set"
-    if given.get("auto_tracking") is True:
+    if values.get("auto_tracking") is True:
         yield "auto_tracking", "is for event_source: offline; a pixel has no event set"
 
 
@@ -190,14 +190,14 @@ class AudienceSettings(TikTokSettings):
     """The agreements on third-party data. Only for data bought on a marketplace."""
 
     @classmethod
-    def rules(cls, given: Mapping[str, Any]) -> Iterator[Complaint]:
+    def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse an audience without name and id, and copies of it that cannot be told apart."""
-        name, ids = given.get("audience"), given.get("advertiser_ids")
-        if name is None and given.get("audience_id") is None:
+        name, ids = values.get("audience"), values.get("advertiser_ids")
+        if name is None and values.get("audience_id") is None:
             yield "", "needs audience (its name) or audience_id"
         if not isinstance(ids, list) or sum(isinstance(one, list) for one in ids) < 2:
             return
-        if given.get("audience_id") is not None:
+        if values.get("audience_id") is not None:
             yield (
                 "audience_id",
                 "is that of one business; name `audience`, of which each business gets a copy",

@@ -13,7 +13,7 @@ from connector.config.destination import DestinationSettings
 from connector.config.destination_types import destination_types
 from connector.config.layout import _MODELS as MODELS
 from connector.config.layout import SECTIONS, Top
-from connector.config.notification import ENDINGS, TOLD_BY_DEFAULT, Notification
+from connector.config.notification import DEFAULT_ENDINGS, ENDINGS, Notification
 from connector.config.orchestration import Orchestration
 from connector.config.roles import Role
 from connector.config.settings import Settings
@@ -87,7 +87,7 @@ def _sections() -> Iterator[str]:
     yield f"## Credentials\n\nBelow `credentials`, for each name:\n\n{_of(MODELS['credentials'])}"
     yield from _destinations()
     yield f"## Orchestrations\n\nBelow `orchestrations`, for each name:\n\n{_of(Orchestration)}"
-    yield f"### notify\n\nThe words for when a notification is sent. Default: {_words(TOLD_BY_DEFAULT)}.\n\n" + table(
+    yield f"### notify\n\nThe words for when a notification is sent. Default: {_words(DEFAULT_ENDINGS)}.\n\n" + table(
         ("word",), [(f"`{word}`",) for word in ENDINGS]
     )
     yield f"## Roles\n\nBelow `roles`, for each name:\n\n{_of(Role)}"
@@ -132,7 +132,7 @@ def _nested(model: type[Settings]) -> Iterator[tuple[str, type[Settings]]]:
 
 def keys(model: type[Settings]) -> list[str]:
     """Return the settings that a model holds itself."""
-    return [name for name in model.model_fields if name not in model.filled_in]
+    return [name for name in model.model_fields if name not in model.internal_fields]
 
 
 def models() -> list[type[Settings]]:

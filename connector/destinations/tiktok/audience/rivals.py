@@ -20,7 +20,7 @@ def refuse_rivals(project: Project, orchestration: Orchestration, destination: A
         pair = ((orchestration, destination), (other, to))
         first, last = sorted(pair, key=lambda one: project.orchestrations.index(one[0].name))
         if problem := _undone(destination, first, last) or _repeated(first, last):
-            place = project.place("orchestrations", last[0].name, "destination")
+            place = project.location("orchestrations", last[0].name, "destination")
             raise ConfigurationError([Problem(problem, *place)])
 
 

@@ -101,7 +101,7 @@ def plan_changes(project: Project, account: AccountClient, destination: EventsSe
         return plan_event_set(EventSources(account, destination.advertiser_id), event_set_spec(destination))
     except ConfigurationError as error:
         key = "event_set_name" if destination.event_set_name else "event_source_id"
-        place = project.place("destinations", destination.name, key)
+        place = project.location("destinations", destination.name, key)
         raise ConfigurationError([Problem(error.message, *place)]) from None
 
 
