@@ -25,7 +25,7 @@ from sqlalchemy import insert
 from benchmarks.process import peak_bytes
 from connector.core.hashed import EVENTS, KEY, LINE, HashedEvents
 from connector.core.route import Route
-from connector.ledger.delivered import Since
+from connector.ledger.delivered import KeyPeriods
 from connector.ledger.ledger import open_ledger
 from connector.ledger.run_records import NewRun, Scope
 from connector.ledger.tables import batch_keys, batches
@@ -162,7 +162,7 @@ def find(place: Path) -> dict[str, float]:
     directory = place / "stage"
     batches_ = _staged(directory)
     keys = _keys_of(directory, batches_)
-    since = Since(datetime.now(UTC) - timedelta(days=28), None)
+    since = KeyPeriods(datetime.now(UTC) - timedelta(days=28), None)
     started = perf_counter()
     with open_ledger(f"sqlite:///{place / 'ledger.sqlite'}") as ledger:
         steps = skip_delivered(

@@ -126,15 +126,22 @@ class InDoubt(ResumableError):
 class AuthorisationError(ConnectorError):
     """The platform issues no token, or no longer accepts one.
 
-    `help` is what to do, `said` the message of the platform, `code` its return code. `passing`: a later attempt may
-    succeed. `lost`: the platform may have done what was requested, but its answer did not arrive.
+    `help` is what to do, `platform_message` the message of the platform, `code` its return code. `is_temporary`: a
+    later attempt may succeed. `answer_lost`: the platform may have done what was requested.
     """
 
     def __init__(
-        self, help_text: str, *, said: str = "", code: int | None = None, passing: bool = False, lost: bool = False
+        self,
+        help_text: str,
+        *,
+        platform_message: str = "",
+        code: int | None = None,
+        is_temporary: bool = False,
+        answer_lost: bool = False,
     ) -> None:
-        self.help, self.said, self.code, self.passing, self.lost = help_text, said, code, passing, lost
-        super().__init__(f"{help_text} {said}".strip())
+        self.help, self.platform_message, self.code = help_text, platform_message, code
+        self.is_temporary, self.answer_lost = is_temporary, answer_lost
+        super().__init__(f"{help_text} {platform_message}".strip())
 
 
 class AccountRefused(ConnectorError):
@@ -150,10 +157,10 @@ class NotPermitted(AccountRefused):
 
 
 class AccountUnreachable(ConnectorError):
-    """The platform could not answer; a later attempt may succeed. `lost`: it may have done what was requested."""
+    """The platform could not answer; a later attempt may succeed. `answer_lost`: it may have acted on the request."""
 
-    def __init__(self, message: str, *, lost: bool = False) -> None:
-        self.lost = lost
+    def __init__(self, message: str, *, answer_lost: bool = False) -> None:
+        self.answer_lost = answer_lost
         super().__init__(message)
 
 

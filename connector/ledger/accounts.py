@@ -67,11 +67,11 @@ class AudienceAccounts:
         If the destination refused every member that was sent again, they continue to wait.
         """
         sums = func.sum(batches.c.members), func.sum(batches.c.delivered_members)
-        again = (batches.c.action == Action.RESEND) & (batches.c.resource_id == audience_id)
+        resent = (batches.c.action == Action.RESEND) & (batches.c.resource_id == audience_id)
         waits = _of(audience) & (audience_accounts.c.state == AccountState.WAITING)
         waits &= audience_accounts.c.run_id == run_id
         with self._database.writing() as connection:
-            staged, delivered = connection.execute(select(*sums).where(batches.c.run_id == run_id, again)).one()
+            staged, delivered = connection.execute(select(*sums).where(batches.c.run_id == run_id, resent)).one()
             if delivered or not staged:
                 values = {"state": AccountState.SERVED.value, "run_id": None}
                 connection.execute(update(audience_accounts).where(waits).values(values))

@@ -16,12 +16,12 @@ _BATCHES_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class KeyPeriods:
     """The times from which and until which sent events count."""
 
-    delivered: datetime
+    delivered_since: datetime
     """Events that were delivered at or after this time count."""
-    lost: datetime | None
+    lost_before: datetime | None
     """Events whose answers were lost count if they were sent before this time; None: they never count."""
 
 
@@ -31,7 +31,7 @@ class SentKeys:
 
     keys: bytes
     """16 bytes each."""
-    lost: bool
+    answer_lost: bool
     """True if the answers were lost; False if the events were delivered."""
 
 
@@ -41,12 +41,12 @@ class DeliveredKeys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def sent(self, scope: Scope, since: Since, *, excluding: str | None = None) -> Iterator[SentKeys]:
+    def sent(self, scope: Scope, periods: KeyPeriods, *, excluding: str | None = None) -> Iterator[SentKeys]:
         """Yield the keys of all events of a scope that count as delivered or whose answers were lost, in chunks.
 
         The run `excluding` does not count. Memory does not grow with the number of keys.
         """
-        next_batches = _batches_that_count(since)
+        next_batches = _batches_that_count(periods)
         for run_id in self._run_ids(scope, excluding):
             rows = self._rows(next_batches, run_id, -1)
             while rows:
@@ -97,7 +97,7 @@ class DeliveredKeys:
     def _whole(rows: list[Row[Any]]) -> Iterator[SentKeys]:
         delivered = [row.event_keys for row in rows if row.delivered_events == row.events]
         if delivered:
-            yield SentKeys(b"".join(delivered), lost=False)
+            yield SentKeys(b"".join(delivered), answer_lost=False)
 
     def _cut(self, run_id: str, rows: list[Row[Any]]) -> Iterator[SentKeys]:
         """Yield the delivered and the unknown keys of batches that were not delivered as a whole."""
@@ -108,9 +108,9 @@ class DeliveredKeys:
             delivered = [
                 _slice(row.event_keys, first, events) for first, events, state in settled if state == "delivered"
             ]
-            yield SentKeys(b"".join(delivered), lost=False)
+            yield SentKeys(b"".join(delivered), answer_lost=False)
             if row.lost:
-                yield SentKeys(_without(row.event_keys, settled), lost=True)
+                yield SentKeys(_without(row.event_keys, settled), answer_lost=True)
 
     def _slices(self, run_id: str) -> dict[int, list[tuple[int, int, str]]]:
         slices: dict[int, list[tuple[int, int, str]]] = {}
@@ -120,15 +120,15 @@ class DeliveredKeys:
         return slices
 
 
-def _batches_that_count(since: Since) -> Select[Any]:
+def _batches_that_count(periods: KeyPeriods) -> Select[Any]:
     """Return the query for the batches of a run, after a number, with events that count as delivered or lost.
 
     It is built once because building takes longer than running, and there may be hundreds of runs.
     """
-    delivered = (batches.c.delivered_events > 0) & (batches.c.settled_at >= as_text(since.delivered))
+    delivered = (batches.c.delivered_events > 0) & (batches.c.settled_at >= as_text(periods.delivered_since))
     lost: ColumnElement[bool] = false()
-    if since.lost is not None:
-        lost = batches.c.state.in_(["sending", "unknown"]) & (batches.c.sent_at < as_text(since.lost))
+    if periods.lost_before is not None:
+        lost = batches.c.state.in_(["sending", "unknown"]) & (batches.c.sent_at < as_text(periods.lost_before))
     the_batch = (batches.c.run_id == batch_keys.c.run_id) & (batches.c.number == batch_keys.c.number)
     query: Select[Any] = (
         select(batch_keys.c.number, batch_keys.c.event_keys)

@@ -92,12 +92,10 @@ def read_excluded_rows(
 
     Raises ConnectorError if a file of them is damaged.
     """
-    from connector.core.embedded import connect
-
     files = [str(path) for path in _files(directory)]
     if not files:
         return
-    with _damaged(directory), connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+    with _damaged(directory), _connect() as connection:
         for batch in _query(connection, files, reason, outcome, limit):
             yield batch.cast(EXCLUDED_ROW)
 
@@ -107,27 +105,29 @@ def excluded_rows_of_runs(directories: Mapping[str, Path], outcome: str) -> Iter
 
     `directories` are the folders of runs by run id, as `readable_folders` returns them.
     """
-    from connector.core.embedded import connect
-
     files = [(run_id, path) for run_id, folder in directories.items() for path in _files(folder)]
-    with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
-        for some in _of_limited_size(files):
-            names = pa.table({"run_id": [one for one, _ in some], "filename": [str(path) for _, path in some]})
+    with _connect() as connection:
+        for chunk in _of_limited_size(files):
+            names = pa.table({"run_id": [run_id for run_id, _ in chunk], "filename": [str(path) for _, path in chunk]})
             for batch in _query_runs(connection, names, outcome):
                 yield batch["run_id"], batch.drop_columns(["run_id"]).cast(EXCLUDED_ROW)
 
 
 def readable_folders(directories: Mapping[str, Path]) -> dict[str, Path]:
     """Return the folders of runs in which no file of excluded rows is damaged. Read every value."""
-    from connector.core.embedded import connect
-
     files = [(run_id, path) for run_id, folder in directories.items() for path in _files(folder)]
     damaged = {run_id for run_id, path in files if not _is_whole(path)}
-    with connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
-        for some in _of_limited_size([(run_id, path) for run_id, path in files if run_id not in damaged]):
-            if not _can_read(connection, [path for _, path in some]):
-                damaged.update(run_id for run_id, path in some if not _can_read(connection, [path]))
+    with _connect() as connection:
+        for chunk in _of_limited_size([(run_id, path) for run_id, path in files if run_id not in damaged]):
+            if not _can_read(connection, [path for _, path in chunk]):
+                damaged.update(run_id for run_id, path in chunk if not _can_read(connection, [path]))
     return {run_id: folder for run_id, folder in directories.items() if run_id not in damaged}
+
+
+def _connect() -> "duckdb.DuckDBPyConnection":
+    from connector.core.embedded import connect
+
+    return connect(config={"threads": 2, "memory_limit": "512MB"})
 
 
 def _can_read(connection: "duckdb.DuckDBPyConnection", files: list[Path]) -> bool:
@@ -151,16 +151,16 @@ def _fits(batch: pa.RecordBatch) -> bool:
 
 
 def _of_limited_size(files: list[tuple[str, Path]]) -> Iterator[list[tuple[str, Path]]]:
-    some: list[tuple[str, Path]] = []
+    chunk: list[tuple[str, Path]] = []
     size = 0
     for run_id, path in sorted(files):
-        if some and (size > _AT_ONCE or len(some) >= _FILES_AT_ONCE):
-            yield some
-            some, size = [], 0
-        some.append((run_id, path))
+        if chunk and (size > _AT_ONCE or len(chunk) >= _FILES_AT_ONCE):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append((run_id, path))
         size += path.stat().st_size
-    if some:
-        yield some
+    if chunk:
+        yield chunk
 
 
 def _query_runs(connection: "duckdb.DuckDBPyConnection", names: pa.Table, outcome: str) -> pa.RecordBatchReader:
@@ -178,8 +178,6 @@ def first_of_each_reason(directory: Path, count: int) -> Iterator[ExcludedRow]:
     """Yield the first `count` rejected rows of each reason, by reason and row. Skip damaged files."""
     import duckdb
 
-    from connector.core.embedded import connect
-
     files = [str(path) for path in _files(directory) if _is_whole(path)]
     if not files:
         return
@@ -191,7 +189,7 @@ def first_of_each_reason(directory: Path, count: int) -> Iterator[ExcludedRow]:
         SELECT reason, excluded."row", excluded.code, excluded.message, excluded."columns"
         FROM (SELECT reason, unnest(sample) AS excluded FROM first) ORDER BY ALL
     """
-    with suppress(duckdb.Error), connect(config={"threads": 2, "memory_limit": "512MB"}) as connection:
+    with suppress(duckdb.Error), _connect() as connection:
         for row in connection.execute(sql, {"files": files}).fetchall():
             yield ExcludedRow(*row)
 

@@ -102,7 +102,7 @@ class RunLock:
         self._heartbeats.join()
         try:
             with self._database.writing() as connection:
-                connection.execute(delete(locks).where(self._mine, locks.c.holder == self.holder))
+                connection.execute(delete(locks).where(self._is_same, locks.c.holder == self.holder))
         except ResumableError:
             # The entry of a lock whose file is free blocks no other process for long.
             pass
@@ -115,12 +115,12 @@ class RunLock:
         return entry is not None and entry.holder == self.holder
 
     @property
-    def _mine(self) -> Any:
+    def _is_same(self) -> Any:
         return (locks.c.orchestration == self._orchestration) & (locks.c.target == self._target)
 
     def _read(self) -> Row[Any] | None:
         with self._database.reading() as connection:
-            return connection.execute(select(locks).where(self._mine)).one_or_none()
+            return connection.execute(select(locks).where(self._is_same)).one_or_none()
 
     def _take(self) -> None:
         state_id = _state_id(self._state)
@@ -129,13 +129,13 @@ class RunLock:
                 # A row that does not exist yet cannot be locked, so concurrent processes wait for the table.
                 connection.execute(text("LOCK TABLE locks IN EXCLUSIVE MODE"))
             now = self._database.now(connection)
-            previous = connection.execute(select(locks).where(self._mine)).one_or_none()
+            previous = connection.execute(select(locks).where(self._is_same)).one_or_none()
             if previous and previous.place != state_id and now - previous.alive_at < SECONDS_UNTIL_DEAD:
                 raise self._locked(previous)
             if previous:
                 # Take over all of its runs, also those that are not resumed, so that it can send nothing more.
                 connection.execute(update(runs).where(runs.c.holder == previous.holder).values(holder=self.holder))
-            connection.execute(delete(locks).where(self._mine))
+            connection.execute(delete(locks).where(self._is_same))
             entry = {"place": state_id, "host": self.host, "process": os.getpid(), "since": as_text(datetime.now(UTC))}
             names = {"orchestration": self._orchestration, "target": self._target, "holder": self.holder}
             connection.execute(insert(locks).values(**names, **entry, alive_at=now))
@@ -150,7 +150,7 @@ class RunLock:
             try:
                 with self._database.writing() as connection:
                     values = {"alive_at": self._database.now(connection)}
-                    connection.execute(update(locks).where(self._mine, locks.c.holder == self.holder).values(values))
+                    connection.execute(update(locks).where(self._is_same, locks.c.holder == self.holder).values(values))
             except ConnectorError:
                 # The next heartbeat may succeed. If none does and a process takes over, this one stops at its next
                 # request.

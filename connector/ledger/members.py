@@ -157,13 +157,13 @@ class Members:
             row = connection.execute(query).one_or_none()
         return MemberPartition(row.digests, row.doubtful) if row else MemberPartition()
 
-    def all_partitions(self, audience: int, most: int) -> Partitions | None:
-        """Return all partitions with one query; None if the audience has more than `most` identifiers."""
+    def all_partitions(self, audience: int, limit: int) -> Partitions | None:
+        """Return all partitions with one query; None if the audience has more than `limit` identifiers."""
         size = func.sum(func.length(members.c.digests) + func.length(members.c.doubtful))
         query = select(members.c.id_type, members.c.share, members.c.digests, members.c.doubtful)
         with self._database.reading() as connection:
             stored = connection.execute(select(size).where(members.c.audience == audience)).scalar() or 0
-            if stored > most * DIGEST_BYTES:
+            if stored > limit * DIGEST_BYTES:
                 return None
             rows = connection.execute(query.where(members.c.audience == audience))
             return {(row.id_type, row.share): MemberPartition(row.digests, row.doubtful) for row in rows}

@@ -52,9 +52,9 @@ class Schedules:
 
     def write(self, target: str, record: ScheduleRecord) -> None:
         """Replace the record of an orchestration."""
-        mine = (schedules.c.orchestration == record.orchestration) & (schedules.c.target == target)
+        is_same = (schedules.c.orchestration == record.orchestration) & (schedules.c.target == target)
         with self._database.writing() as connection:
-            connection.execute(delete(schedules).where(mine))
+            connection.execute(delete(schedules).where(is_same))
             connection.execute(
                 insert(schedules).values(
                     orchestration=record.orchestration,
@@ -69,9 +69,9 @@ class Schedules:
 
     def delete(self, target: str, orchestration: str) -> None:
         """Delete the record of an orchestration that is not automatic any more, so that its due times start afresh."""
-        mine = (schedules.c.orchestration == orchestration) & (schedules.c.target == target)
+        is_same = (schedules.c.orchestration == orchestration) & (schedules.c.target == target)
         with self._database.writing() as connection:
-            connection.execute(delete(schedules).where(mine))
+            connection.execute(delete(schedules).where(is_same))
 
     def has_ended(self, target: str, orchestration: str, since: datetime) -> bool:
         """Return whether a run of an orchestration that started at or after `since` has completed or failed."""
@@ -105,18 +105,18 @@ class OpenFailures:
 
     def failed(self, orchestration: str, target: str, run_id: str | None) -> None:
         """Record that an orchestration has failed; the first failure stays until it completes."""
-        mine = (failing.c.orchestration == orchestration) & (failing.c.target == target)
+        is_same = (failing.c.orchestration == orchestration) & (failing.c.target == target)
         with self._database.writing() as connection:
-            if connection.execute(select(failing.c.since).where(mine)).one_or_none():
+            if connection.execute(select(failing.c.since).where(is_same)).one_or_none():
                 return
             entry = {"orchestration": orchestration, "target": target, "run_id": run_id}
             connection.execute(insert(failing).values(**entry, since=as_text(datetime.now(UTC))))
 
     def completed(self, orchestration: str, target: str) -> bool:
         """Record that an orchestration has completed; return whether it was failing, to one of concurrent callers."""
-        mine = (failing.c.orchestration == orchestration) & (failing.c.target == target)
+        is_same = (failing.c.orchestration == orchestration) & (failing.c.target == target)
         with self._database.writing() as connection:
-            return connection.execute(delete(failing).where(mine)).rowcount > 0
+            return connection.execute(delete(failing).where(is_same)).rowcount > 0
 
 
 def _record(row: Row[tuple[object, ...]]) -> ScheduleRecord:

@@ -13,7 +13,7 @@ from connector.ledger.tables import batches
 from connector.ledger.timeline import open_seconds
 
 _RUNS_AT_ONCE = 1_000
-_SUMS = [f"{kind}{what}" for kind in ("", "delivered_", "refused_", "skipped_") for what in ("events", "rows")]
+_SUMS = [f"{outcome}{noun}" for outcome in ("", "delivered_", "refused_", "skipped_") for noun in ("events", "rows")]
 
 
 def read_runs(connection: Connection, rows: Sequence[Row[Any]]) -> list[RunRecord]:

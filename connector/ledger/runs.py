@@ -74,8 +74,8 @@ class Runs:
                 table = number.table
                 connection.execute(delete(table).where(table.c.run_id == run_id, number >= rows.recorded_batches))
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(staged=True, **counts))
-            for kind, more in (("rejects", rows.rejects), ("skips", rows.skips)):
-                add_to_counts(connection, run_id, kind, more)
+            for kind, rows_by_reason in (("rejects", rows.rejects), ("skips", rows.skips)):
+                add_to_counts(connection, run_id, kind, rows_by_reason)
             add_moment(connection, run_id, "staged")
             _add_batches(connection, run_id, rows.batches)
 

@@ -18,12 +18,12 @@ class SuppressionList:
 
     def add(self, digests: Iterable[tuple[str, str]]) -> int:
         """Add digests (64 hex digits), each with its kind; return the number of those that are new."""
-        added, now = 0, as_text(datetime.now(UTC))
+        added, since = 0, as_text(datetime.now(UTC))
         with self._database.writing() as connection:
             for digest, kind in digests:
                 is_listed = exists().where(suppressed.c.digest == digest, suppressed.c.kind == kind)
                 if not connection.execute(select(is_listed)).scalar_one():
-                    connection.execute(insert(suppressed).values(digest=digest, kind=kind, since=now))
+                    connection.execute(insert(suppressed).values(digest=digest, kind=kind, since=since))
                     added += 1
         return added
 

@@ -75,7 +75,10 @@ class Totals:
             .group_by(runs.c.orchestration)
         )
         with self._database.reading() as connection:
-            return [RowTotals(name, int(done), int(left)) for name, done, left in connection.execute(query).all()]
+            return [
+                RowTotals(name, int(delivered), int(pending))
+                for name, delivered, pending in connection.execute(query).all()
+            ]
 
     def _sum_of(self, kind: str) -> ColumnElement[Any]:
         """Return the sum of a run's counts by reason."""

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from connector.ledger.delivered import Since
+from connector.ledger.delivered import KeyPeriods
 from connector.ledger.ledger import Ledger
 from connector.ledger.run_records import Scope
 from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys
@@ -31,8 +31,8 @@ def delivered_keys(
         return no_delivered_keys
     now = datetime.now(UTC)
     lost = None if resend_unknown or resend_window is None else now - resend_window
-    since = Since(now - timedelta(days=max_age_days) - MARGIN, lost)
-    return lambda: ledger.delivered.sent(scope, since, excluding=except_run)
+    periods = KeyPeriods(now - timedelta(days=max_age_days) - MARGIN, lost)
+    return lambda: ledger.delivered.sent(scope, periods, excluding=except_run)
 
 
 def key_expiry(max_age_days: int, test_event_code: str | None) -> datetime | None:

@@ -65,7 +65,7 @@ def candidate_keys(prefixes: PrefixFilter, delivered_keys: Iterable[SentKeys]) -
     """Return the keys that pass the filter: those that were delivered, and those whose answer was lost."""
     delivered, lost = [np.empty((0, 2), np.uint64)], [np.empty((0, 2), np.uint64)]
     for sent in delivered_keys:
-        (lost if sent.lost else delivered).append(prefixes.candidates(keys_from(sent.keys)))
+        (lost if sent.answer_lost else delivered).append(prefixes.candidates(keys_from(sent.keys)))
     return np.concatenate(delivered), np.concatenate(lost)
 
 

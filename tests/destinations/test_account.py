@@ -69,14 +69,14 @@ def test_what_may_have_been_made_is_not_made_twice(fault: str) -> None:
     with simulated(f"{fault}:path=/offline/create/".replace("2:", "2,")) as (client, tiktok):
         with pytest.raises(AccountUnreachable) as raised:
             client.post("/offline/create/", {"advertiser_id": ADVERTISER, "name": "x", "description": "x"}, once=True)
-    assert raised.value.lost
+    assert raised.value.answer_lost
     assert tiktok.tally.requests == 1
 
 
 def test_no_connection_is_no_lost_answer(unused_port: Callable[[], int]) -> None:
     with asking(f"http://127.0.0.1:{unused_port()}") as client, pytest.raises(AccountUnreachable) as raised:
         client.post("/offline/create/", {}, once=True)
-    assert not raised.value.lost
+    assert not raised.value.answer_lost
 
 
 @pytest.fixture

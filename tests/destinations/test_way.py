@@ -74,7 +74,7 @@ def test_a_login_with_a_server_that_is_not_trusted_sends_no_secret(here: Authori
         with pytest.raises(AuthorisationError, match=r"is not trusted here") as raised:
             OAuth(transport, App("1", SecretStr("a-secret"))).refresh(SecretStr("a-refresh-token"))
         transport.close()
-    assert not raised.value.passing
+    assert not raised.value.is_temporary
     assert tiktok.requests == []
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from connector.ledger.batch_records import BatchSlice
 from connector.ledger.database import as_text
-from connector.ledger.delivered import Since
+from connector.ledger.delivered import KeyPeriods
 from connector.ledger.ledger import Ledger
 from connector.ledger.run_records import Scope
 from connector.ledger.tables import batch_keys, batches
@@ -27,7 +27,7 @@ from tests.ledger.runs import (
 
 NOW = datetime.now(UTC)
 DAYS, HOURS = timedelta(days=1), timedelta(hours=1)
-SINCE = Since(NOW - 28 * DAYS, NOW - 47 * HOURS)
+SINCE = KeyPeriods(NOW - 28 * DAYS, NOW - 47 * HOURS)
 
 
 def sent(
@@ -58,12 +58,12 @@ def a_batch(ledger: Ledger, events: Sequence[int], *parts: BatchSlice, ago: time
 
 
 def known(
-    ledger: Ledger, scope: Scope = SCOPE, since: Since = SINCE, but: str | None = None
+    ledger: Ledger, scope: Scope = SCOPE, since: KeyPeriods = SINCE, but: str | None = None
 ) -> tuple[list[int], list[int]]:
     """The numbers of the keys that were delivered, and of those whose answers are lost, in order."""
     found: dict[bool, list[int]] = {False: [], True: []}
     for some in ledger.delivered.sent(scope, since, excluding=but):
-        found[some.lost] += numbers(some.keys)
+        found[some.answer_lost] += numbers(some.keys)
     return sorted(found[False]), sorted(found[True])
 
 
@@ -115,7 +115,7 @@ def test_test_events_count_nowhere(ledger: Ledger) -> None:
 def test_what_was_delivered_long_ago_does_not_count(ledger: Ledger) -> None:
     a_batch(ledger, [1], delivered(0, 0, 1, whole=True), ago=29 * DAYS)
     assert known(ledger) == ([], [])
-    assert known(ledger, since=Since(NOW - 30 * DAYS, None)) == ([1], [])
+    assert known(ledger, since=KeyPeriods(NOW - 30 * DAYS, None)) == ([1], [])
 
 
 def test_an_answer_that_was_lost_lately_does_not_count(ledger: Ledger) -> None:
@@ -131,7 +131,7 @@ def test_an_answer_that_was_lost_long_ago_counts_as_lost(ledger: Ledger, state: 
     a_batch(ledger, [1, 2], ago=48 * HOURS)
     ledger.batches.reopen(RUN, 0, state)
     assert known(ledger) == ([], [1, 2])
-    assert known(ledger, since=Since(SINCE.delivered, None)) == ([], [])
+    assert known(ledger, since=KeyPeriods(SINCE.delivered_since, None)) == ([], [])
 
 
 def test_what_was_certainly_not_taken_is_not_lost(ledger: Ledger) -> None:

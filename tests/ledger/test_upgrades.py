@@ -14,7 +14,7 @@ from sqlalchemy import inspect, select, update
 from connector.core.route import Action, Operation, Route
 from connector.errors import ConnectorError
 from connector.ledger.accounts import AccountState
-from connector.ledger.delivered import Since
+from connector.ledger.delivered import KeyPeriods
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.run_records import MemberCounts, Scope
 from connector.ledger.tables import SCHEMA_VERSION, audience_accounts, metadata, schema_version
@@ -101,7 +101,7 @@ def test_what_a_ledger_of_version_2_holds_stays(url: str) -> None:
     version_2(url)
     with open_ledger(url) as ledger:
         finished, stopped = ledger.runs.get(FINISHED_2), ledger.runs.get(STOPPED_2)
-        since = Since(datetime(2026, 3, 1, tzinfo=UTC), None)
+        since = KeyPeriods(datetime(2026, 3, 1, tzinfo=UTC), None)
         known = b"".join(some.keys for some in ledger.delivered.sent(Scope("default", API_URL), since))
         kept = {run_id: list(ledger.delivered.of_run(run_id)) for run_id in ledger.delivered.runs_with_keys()}
         (batch,) = ledger.batches.open(STOPPED_2)

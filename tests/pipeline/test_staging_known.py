@@ -58,9 +58,9 @@ def said_of(fates: dict[bytes, str]) -> Callable[[], Iterable[SentKeys]]:
 
     def known() -> Iterable[SentKeys]:
         for start in range(0, len(fates), 5):
-            yield SentKeys(b"".join(delivered[start : start + 5]), lost=False)
-            yield SentKeys(b"", lost=True)
-            yield SentKeys(b"".join(lost[start : start + 5]), lost=True)
+            yield SentKeys(b"".join(delivered[start : start + 5]), answer_lost=False)
+            yield SentKeys(b"", answer_lost=True)
+            yield SentKeys(b"".join(lost[start : start + 5]), answer_lost=True)
 
     return known
 
@@ -138,7 +138,7 @@ def staged_knowing(folder: Path, rows: list[Row], is_known: Callable[[int], bool
     ids = {sent[1].split('"event_id":"')[1].split('"')[0]: key for sent, key in keys.items()}
     of_place = [ids[str(row["event_id"])] for row in rows]
     delivered = b"".join(key for place, key in enumerate(of_place) if is_known(place))
-    return staged_in(folder / "run", table, how, 999, lambda: [SentKeys(delivered, lost=False)])
+    return staged_in(folder / "run", table, how, 999, lambda: [SentKeys(delivered, answer_lost=False)])
 
 
 def where(staged: Staged) -> list[tuple[str, int, int]]:

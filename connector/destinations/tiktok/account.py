@@ -151,7 +151,7 @@ def _error(answer: Answer) -> ConnectorError:
     code = answer.code
     if answer.verdict in _PASSING:
         lost = answer.verdict is Verdict.UNKNOWN
-        return AccountUnreachable(f"TikTok could not answer. {answer.message}".strip(), lost=lost)
+        return AccountUnreachable(f"TikTok could not answer. {answer.message}".strip(), answer_lost=lost)
     if answer.verdict is Verdict.EXPIRED_TOKEN or code in TOKEN_CODES or rejects_token(answer):
         return AuthorisationError(answer.message, code=code)
     if code in PERMISSION_CODES:

@@ -70,7 +70,7 @@ class EventSources:
         try:
             created = self._account.post("/offline/create/", {**self._advertiser, **given}, once=True)
         except AccountUnreachable as error:
-            there = self.event_sets(name=name) if error.lost else []
+            there = self.event_sets(name=name) if error.answer_lost else []
             if len(there) != 1:
                 raise
             return there[0]

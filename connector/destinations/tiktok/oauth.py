@@ -108,7 +108,7 @@ def _data(reply: Reply | NoReply, elsewhere: str, *secrets: SecretStr) -> dict[s
     """Return the envelope's data. `elsewhere` is the advice on a call that TikTok does not know in this form."""
     if not isinstance(reply, Reply):
         raise AuthorisationError(
-            reply.message, passing=reply.verdict in _PASSING, lost=reply.verdict is Verdict.UNKNOWN
+            reply.message, is_temporary=reply.verdict in _PASSING, answer_lost=reply.verdict is Verdict.UNKNOWN
         )
     envelope = read_envelope(reply.body)
     if envelope is None:
@@ -131,13 +131,15 @@ def _may_have_worked(envelope: Envelope) -> bool:
 def _refused(rule: Rule, elsewhere: str, said: str, *, lost: bool, code: int | None = None) -> AuthorisationError:
     passing = rule.verdict in _PASSING
     help_text = "TikTok could not answer." if passing else rule.help or elsewhere
-    return AuthorisationError(help_text, said=f"TikTok said: {said}", code=code, passing=passing, lost=lost)
+    return AuthorisationError(
+        help_text, platform_message=f"TikTok said: {said}", code=code, is_temporary=passing, answer_lost=lost
+    )
 
 
 def _token_response(data: Mapping[str, Any]) -> TokenResponse:
     access_token, refresh_token = data.get("access_token"), data.get("refresh_token")
     if not isinstance(access_token, str) or not is_sendable(access_token):
-        raise AuthorisationError("TikTok's answer holds no access token that can be used.", lost=True)
+        raise AuthorisationError("TikTok's answer holds no access token that can be used.", answer_lost=True)
     ids = data.get("advertiser_ids")
     return TokenResponse(
         SecretStr(access_token.strip()),

@@ -49,7 +49,7 @@ class TokenAuth:
 
     def _unauthorised(self, answer: Answer, error: AuthorisationError) -> Answer:
         """Return the answer for a missing token; a temporary failure is retried."""
-        if error.passing:
+        if error.is_temporary:
             return replace(answer, verdict=Verdict.RETRY, message=error.message[:LONGEST_MESSAGE])
-        message = f"{error.help}{self._then} {error.said}".strip()
+        message = f"{error.help}{self._then} {error.platform_message}".strip()
         return replace(answer, verdict=Verdict.EXPIRED_TOKEN, message=message[:LONGEST_MESSAGE])

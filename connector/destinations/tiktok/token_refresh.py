@@ -129,7 +129,7 @@ class RefreshingTokens:
         try:
             response = self._refresh(before.refresh_token)
         except AuthorisationError as error:
-            if not error.lost:
+            if not error.answer_lost:
                 self._file.write(before)
             raise _explained(error, before.begun_at) from None
         after = merge_grant(before, response, self._now())
@@ -157,10 +157,10 @@ def merge_grant(before: Grant, response: TokenResponse, now: datetime) -> Grant:
 
 
 def _explained(error: AuthorisationError, begun_at: datetime | None) -> AuthorisationError:
-    if begun_at is None or error.passing:
+    if begun_at is None or error.is_temporary:
         return error
     before = (
         f"A refresh that began at {begun_at:%Y-%m-%d %H:%M} UTC did not come to its end here: if TikTok replaced the "
         "refresh token then, the new one was never kept."
     )
-    return AuthorisationError(f"{before} {error.help}", said=error.said, code=error.code)
+    return AuthorisationError(f"{before} {error.help}", platform_message=error.platform_message, code=error.code)

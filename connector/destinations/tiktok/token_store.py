@@ -82,7 +82,9 @@ class TokenFile:
             lock = FileLock(self.path.with_suffix(".lock"), timeout=LOCK_SECONDS, mode=0o600)
             lock.acquire()
         except Timeout:
-            raise AuthorisationError(f"Another process holds {self.path.name} for too long.", passing=True) from None
+            raise AuthorisationError(
+                f"Another process holds {self.path.name} for too long.", is_temporary=True
+            ) from None
         except OSError as error:
             raise self._unusable(error) from None
         try:

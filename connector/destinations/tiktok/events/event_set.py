@@ -127,5 +127,5 @@ def _unknown(destination: EventsSettings, error: ConnectorError) -> ConnectorErr
         f"{error.message} Its id, written as `event_source_id`, does as well."
     )
     if isinstance(error, AccountUnreachable):
-        return AccountUnreachable(said, lost=error.lost)
+        return AccountUnreachable(said, answer_lost=error.answer_lost)
     return AccountRefused(said, getattr(error, "code", None))
