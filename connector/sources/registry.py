@@ -1,7 +1,8 @@
-"""The registry of warehouse types: the module that opens each, imported when it is needed."""
+"""The registry of warehouse types: entry points of the group `connector.sources`, imported when they are needed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -11,34 +12,37 @@ from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError
 from connector.sources.source import Source
+from connector.sources.source_types import SQLALCHEMY, SourceType
 
-_POSTGRESQL = "connector.sources.postgresql"
-MODULES = {
-    "duckdb": "connector.sources.duckdb",
-    "snowflake": "connector.sources.snowflake",
-    "postgresql": _POSTGRESQL,
-    "postgres": _POSTGRESQL,
-    "redshift": _POSTGRESQL,
+GROUP = "connector.sources"
+BUILT_IN: Mapping[str, str] = {
+    "duckdb": "connector.sources.source_types:DUCKDB",
+    "snowflake": "connector.sources.source_types:SNOWFLAKE",
+    "postgresql": "connector.sources.source_types:POSTGRESQL",
+    "postgres": "connector.sources.source_types:POSTGRESQL",
+    "redshift": "connector.sources.source_types:POSTGRESQL",
 }
-"""URL scheme (without the driver behind a plus sign) to the module that has `connect(warehouse, directory, tag)`."""
+"""The entry points of this distribution, by URL scheme without the driver behind a plus sign.
 
-SQLALCHEMY_MODULE = "connector.sources.sqlalchemy"
+To look for those of others takes longer than to read a project file.
+"""
+
 SQLALCHEMY_DIALECTS = ("sqlite", "mysql", "mariadb", "mssql", "oracle")
 """SQLAlchemy's own dialects; installed dialects are accepted as well."""
 
-_EXTRAS = {
-    "connector.sources.snowflake": ("snowflake.connector", "snowflake"),
-    _POSTGRESQL: ("adbc_driver_postgresql", "postgres"),
-}
-"""The driver of each module, and the extra that installs it."""
 
-
-def warehouse_scheme(url: str) -> str:
+def source_type(url: str) -> SourceType:
     """Return the type of warehouse of a URL. Raises ConfigurationError for an unknown one."""
     scheme = url.partition(":")[0].partition("+")[0].lower()
-    schemes = (*MODULES, *SQLALCHEMY_DIALECTS)
-    if scheme in schemes or scheme in _installed_dialects():
-        return scheme
+    if scheme in BUILT_IN:
+        return _load(BUILT_IN[scheme])
+    if scheme in SQLALCHEMY_DIALECTS:
+        return SQLALCHEMY
+    if scheme in _installed():
+        return _load(_installed()[scheme])
+    if scheme in _installed_dialects():
+        return SQLALCHEMY
+    schemes = list(dict.fromkeys((*BUILT_IN, *SQLALCHEMY_DIALECTS, *_installed())))
     raise ConfigurationError(
         f'Unknown type of warehouse "{scheme}": use one of {", ".join(f"{name}://" for name in schemes)}, '
         f"or install the SQLAlchemy dialect for it.{did_you_mean(scheme, schemes)}"
@@ -50,14 +54,12 @@ def check_driver(warehouse: Warehouse) -> None:
 
     Raises ConfigurationError with what to install; also for an unknown type of warehouse.
     """
-    url = warehouse.url.get_secret_value()
-    module = MODULES.get(warehouse_scheme(url), SQLALCHEMY_MODULE)
-    if module in _EXTRAS:
-        driver, extra = _EXTRAS[module]
-        if not _is_installed(driver):
-            raise ConfigurationError(f"{_describe(warehouse)} needs {driver}: pip install 'sql-to-tiktok[{extra}]'.")
-    elif module == SQLALCHEMY_MODULE:
-        import_module(f"{SQLALCHEMY_MODULE}_engine").check_driver(warehouse)
+    found = source_type(warehouse.url.get_secret_value())
+    if found is SQLALCHEMY:
+        import_module(f"{SQLALCHEMY.module}_engine").check_driver(warehouse)
+    elif found.driver and not _is_installed(found.driver):
+        install = f": pip install '{found.requirement}'" if found.requirement else ""
+        raise ConfigurationError(f"{_describe(warehouse)} needs {found.driver}{install}.")
 
 
 @contextmanager
@@ -68,8 +70,8 @@ def open_source(warehouse: Warehouse, directory: Path, tag: str | None = None) -
     type of warehouse or a missing driver, SourceError if it cannot be opened.
     """
     check_driver(warehouse)
-    module = MODULES.get(warehouse_scheme(warehouse.url.get_secret_value()), SQLALCHEMY_MODULE)
-    source: Source = import_module(module).connect(warehouse, directory, tag)
+    module = import_module(source_type(warehouse.url.get_secret_value()).module)
+    source: Source = module.connect(warehouse, directory, tag)
     try:
         yield source
     finally:
@@ -78,6 +80,18 @@ def open_source(warehouse: Warehouse, directory: Path, tag: str | None = None) -
 
 def _describe(warehouse: Warehouse) -> str:
     return f'The warehouse "{warehouse.name}"'
+
+
+@cache
+def _installed() -> Mapping[str, str]:
+    return {entry.name: entry.value for entry in sorted(entry_points(group=GROUP))}
+
+
+@cache
+def _load(value: str) -> SourceType:
+    module, _, name = value.partition(":")
+    found: SourceType = getattr(import_module(module), name)
+    return found
 
 
 def _installed_dialects() -> set[str]:

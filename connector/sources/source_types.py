@@ -1,0 +1,22 @@
+"""The types of warehouses of this distribution, as its entry points of the group `connector.sources` name them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SourceType:
+    """A type of warehouse, named by an entry point: its name is the URL scheme. May change in a minor version."""
+
+    module: str
+    """The module that has `connect(warehouse, directory, tag)`, which returns a `Source`. Imported to open one."""
+    driver: str | None = None
+    """The module that has to be installed for it, if any."""
+    requirement: str | None = None
+    """The argument of `pip install` that installs the driver."""
+
+
+DUCKDB = SourceType("connector.sources.duckdb")
+SNOWFLAKE = SourceType("connector.sources.snowflake", "snowflake.connector", "sql-to-tiktok[snowflake]")
+POSTGRESQL = SourceType("connector.sources.postgresql", "adbc_driver_postgresql", "sql-to-tiktok[postgres]")
+SQLALCHEMY = SourceType("connector.sources.sqlalchemy")
+"""Every database that SQLAlchemy has a dialect for, and no entry point names."""
