@@ -9,8 +9,8 @@ price x quantity within DECIMAL(38, 6); any value that can be read is within it.
 """
 
 from connector.catalogue.parameter import WEB, Kind, Parameter, Plain
+from connector.catalogue.vocabulary import EVENT_CHANNELS
 from connector.core.outcomes import Reason
-from connector.core.vocabulary import EVENT_CHANNELS
 
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter(

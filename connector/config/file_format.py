@@ -5,9 +5,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
+from connector.catalogue.conversions import FILES_A_DAY, NAME
 from connector.config.fields import Words, one_of, whole
 from connector.config.settings import Settings, Violation
-from connector.core.conversions import FILES_A_DAY, NAME
 
 DELIMITERS = {"comma": ",", "tab": "\t", "pipe": "|", "semicolon": ";"}
 OF_CONVERSIONS = ("comma", "tab", "pipe")

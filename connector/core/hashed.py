@@ -19,7 +19,7 @@ PERSON_DIGITS = 16
 """The hex digits of a person's digest that are stored with an event."""
 AMOUNT = pa.decimal128(38, 6)
 MATCHED_BY = ("email", "phone", "external_id", "tiktok_click_id", "cookie_id", "ip")
-"""The parameters by which TikTok can match an event to a person, in the order of the bits of `marks`."""
+"""The parameters by which a platform can match an event to a person, in the order of the bits of `marks`."""
 
 LINE = pa.struct(
     [

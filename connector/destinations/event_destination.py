@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from connector.catalogue import EVENTS, PARAMETERS, Catalogue, Parameter
+from connector.catalogue.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.core.hashed import HashedEvents, HashedRows
 from connector.core.outcomes import Skip
 from connector.core.route import Route
-from connector.core.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.destinations.base import Capabilities, Preview, StageContext
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from connector.core.conversions import COLUMNS, PLACEHOLDERS
+from connector.catalogue.conversions import COLUMNS, PLACEHOLDERS
 from connector.errors import UsageError
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".psv": "|", ".txt": "|"}

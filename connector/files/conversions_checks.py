@@ -1,4 +1,4 @@
-"""LiveRamp's rules for a conversions file, checked column by column; see `connector.core.conversions`.
+"""LiveRamp's rules for a conversions file, checked column by column; see `connector.catalogue.conversions`.
 
 The section on the file's format asks to fix and send the whole file again if it breaks a rule, so each rule refuses
 the file. Rules for single records (an identifier, a recent time) are left to the transform, which rejects the rows.
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.conversions import COLUMNS, EMAILS, FILLED, PLACEHOLDERS, REQUIRED
+from connector.catalogue.conversions import COLUMNS, EMAILS, FILLED, PLACEHOLDERS, REQUIRED
 from connector.errors import FileRefused
 from connector.files.problem_log import MAX_LISTED, ProblemLog, list_problems
 from connector.files.row_parser import LineNumbers

@@ -6,7 +6,7 @@ from threading import Event
 
 import pyarrow as pa
 
-from connector.core.conversions import COLUMNS
+from connector.catalogue.conversions import COLUMNS
 from connector.errors import FileRefused, SourceError
 from connector.files.conversions_checks import ConversionsChecks, check_columns, is_instruction_row, with_all_columns
 from connector.files.file_address import is_packed

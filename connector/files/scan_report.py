@@ -9,8 +9,8 @@ from threading import Lock
 import numpy as np
 import numpy.typing as npt
 
+from connector.catalogue.conversions import MOST_BYTES, MOST_ROWS
 from connector.config.file_format import FileFormat
-from connector.core.conversions import MOST_BYTES, MOST_ROWS
 from connector.errors import Problem
 from connector.files.file_address import display_path
 from connector.files.problem_log import ProblemLog

@@ -1,6 +1,7 @@
 """The table of runs."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,25 +30,8 @@ class Runs:
     def start(self, run: NewRun, *, holder: str, host: str) -> None:
         """Add a run that the process with this lock works on."""
         with self._database.writing() as connection:
-            connection.execute(
-                insert(runs).values(
-                    run_id=run.run_id,
-                    orchestration=run.orchestration,
-                    target=run.target,
-                    workflow=run.workflow,
-                    destination=run.destination,
-                    api_url=run.api_url,
-                    test_event_code=run.test_event_code,
-                    status=RunStatus.RUNNING,
-                    started_at=as_text(run.started_at),
-                    row_limit=run.row_limit,
-                    retry_of=run.retry_of,
-                    retry_reason=run.retry_reason,
-                    fingerprint=run.fingerprint,
-                    holder=holder,
-                    host=host,
-                )
-            )
+            values = {**asdict(run), "started_at": as_text(run.started_at), "status": RunStatus.RUNNING}
+            connection.execute(insert(runs).values(**values, holder=holder, host=host))
             add_moment(connection, run.run_id, "started")
 
     def asked(self, run_id: str, query_id: str | None) -> None:

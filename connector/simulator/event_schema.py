@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from connector.catalogue import PARAMETERS, Kind, Parameter
-from connector.core.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
+from connector.catalogue.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.simulator.strictness import Strictness
 
 EVENT_SOURCES = ("web", "app", "offline", "crm")

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from connector.core.vocabulary import LEGACY_EVENTS
+from connector.catalogue.vocabulary import LEGACY_EVENTS
 from connector.simulator.dedup_window import MERGE_SECONDS, Admission
 from connector.simulator.payload_checks import PayloadReport
 from connector.simulator.pii_scan import redact_text

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET
 
-from connector.core.vocabulary import LISTED_CURRENCIES
+from connector.catalogue.vocabulary import LISTED_CURRENCIES
 from connector.simulator.pii_scan import all_digests, count_pii, decode_events, digest_problems, may_contain_pii
 from connector.simulator.request_body import TrackBody
 from connector.simulator.world import World

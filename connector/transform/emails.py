@@ -10,7 +10,7 @@ from itertools import pairwise
 from unicodedata import category
 from urllib.parse import unquote
 
-from connector.core.vocabulary import EMAIL_RULES
+from connector.catalogue.vocabulary import EMAIL_RULES
 from connector.transform.invisible import without_invisible
 from connector.transform.packed import is_digest, is_placeholder, packed, unmarked
 

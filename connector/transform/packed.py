@@ -7,7 +7,7 @@ PLACEHOLDER where a part is a word that stands for nothing. In SQL, one digest i
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
-from connector.core.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
+from connector.catalogue.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
 
 MARK = "\0"
 """Begins a value that is, or may be, a placeholder: no other value that is cleaned can begin with it."""

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.vocabulary import PLACEHOLDERS
+from connector.catalogue.vocabulary import PLACEHOLDERS
 from connector.transform.invisible import INVISIBLE, INVISIBLE_BUT_SPACE_CLASS, INVISIBLE_CLASS
 from connector.transform.packed import MARK
 from connector.transform.sql.text import WHITE_SPACE, is_text

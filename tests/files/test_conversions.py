@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from connector.core.conversions import COLUMNS
+from connector.catalogue.conversions import COLUMNS
 from connector.errors import FileRefused
 from connector.files.problem_log import MAX_LISTED
 from connector.files.scan_report import SizeLimits

@@ -19,7 +19,7 @@ for keys that stand in it twice.
 MAKE = """
 import sys
 import duckdb
-from connector.core.conversions import COLUMNS
+from connector.catalogue.conversions import COLUMNS
 path, rows = sys.argv[1], int(sys.argv[2])
 given = {
     "first_name": "'given' || i", "email_1": "'customer.' || i || '@example.com'", "email_2": "''",

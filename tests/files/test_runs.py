@@ -12,7 +12,7 @@ import duckdb
 import pytest
 import yaml
 
-from connector.core.conversions import COLUMNS
+from connector.catalogue.conversions import COLUMNS
 from tests.cli.command import Outcome, inside
 from tests.cli.people import everything_below
 from tests.cli.shop import NAME, Shop, shop

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from connector.core.conversions import NAME
+from connector.catalogue.conversions import NAME
 from connector.errors import ConnectorError
 from tests.files.written import opened
 from tests.fuzz.conftest import Record

@@ -3,8 +3,8 @@
 import re
 
 from connector.catalogue import CATALOGUES
+from connector.catalogue.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.core.redaction import quoted_span
-from connector.core.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 
 LONGEST_MESSAGE = 500
 """Characters of a message that are kept."""

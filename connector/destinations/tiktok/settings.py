@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
+from connector.catalogue.vocabulary import EMAIL_RULES
 from connector.config.addresses import SIMULATOR, TIKTOK, ApiUrl
 from connector.config.credential import Credential
 from connector.config.data_marketplace import DataMarketplace
@@ -14,7 +15,6 @@ from connector.config.fields import Switch, Text, number, one_of, pattern, some_
 from connector.config.network import File, Network, ProxyUrl
 from connector.config.render import has_placeholder
 from connector.config.settings import Violation
-from connector.core.vocabulary import EMAIL_RULES
 from connector.destinations.event_settings import BaseEventSettings
 
 _DIGITS = "[0-9]{1,40}"

@@ -3,8 +3,8 @@
 import pyarrow as pa
 
 from connector.catalogue import BY_NAME
+from connector.catalogue.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.core.outcomes import Reason, RowWarning
-from connector.core.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.transform.compiler.context import Context, Level, literal
 from connector.transform.compiler.identity import Identifier
 from connector.transform.compiler.values import read_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from connector.catalogue import PARAMETERS, Kind, Parameter, Plain
+from connector.catalogue.vocabulary import ISO_CURRENCIES, LISTED_CURRENCIES
 from connector.core.outcomes import RowWarning
-from connector.core.vocabulary import ISO_CURRENCIES, LISTED_CURRENCIES
 from connector.transform.compiler.context import Context, Level
 from connector.transform.sql.identity import (
     cleaned_name,

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from connector.catalogue.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
 from connector.core.countries import ALPHA2
-from connector.core.vocabulary import EMPTY_DIGEST, PLACEHOLDER_DIGESTS, PLACEHOLDERS
 from connector.transform.derived import national_column, number_column
 from connector.transform.emails import LONGEST_NAME, PLAIN, WITHOUT_PLUS_AND_DOTS
 from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER

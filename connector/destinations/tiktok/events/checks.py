@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from connector.catalogue.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.config.project import Project
 from connector.core.route import Route
-from connector.core.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.delivery.answer import Verdict
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.retry_loop import RetryLoop
