@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 from connector.config.fields import text
 from connector.config.regions import REGIONS
 from connector.config.suggest import did_you_mean
-from connector.core.clients import is_loopback
+from connector.core.local_server import is_loopback
 
 SIMULATOR = "simulator"
 TIKTOK = "https://business-api.tiktok.com"

@@ -125,7 +125,7 @@ def readable_folders(directories: Mapping[str, Path]) -> dict[str, Path]:
 
 
 def _connect() -> "duckdb.DuckDBPyConnection":
-    from connector.core.embedded import connect
+    from connector.core.duckdb_connection import connect
 
     return connect(config={"threads": 2, "memory_limit": "512MB"})
 
@@ -196,7 +196,7 @@ def first_of_each_reason(directory: Path, count: int) -> Iterator[ExcludedRow]:
 
 def without_members(columns: pa.Array, names: Collection[str]) -> pa.Array:
     """Remove the members with these names from JSON objects."""
-    from connector.core.embedded import connect_isolated
+    from connector.core.duckdb_connection import connect_isolated
 
     patch = json.dumps(dict.fromkeys(names))
     with connect_isolated() as connection:

@@ -8,7 +8,6 @@ from connector.ledger.accounts import AudienceAccounts
 from connector.ledger.audit import Audit
 from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
-from connector.ledger.delivered import DeliveredKeys
 from connector.ledger.files import Files
 from connector.ledger.locks import START, RunLock, holder_of
 from connector.ledger.members import Members
@@ -17,6 +16,7 @@ from connector.ledger.pages import Pages
 from connector.ledger.remote_ids import RemoteIds
 from connector.ledger.requests import Requests
 from connector.ledger.runs import Runs
+from connector.ledger.sent_keys import DeliveredKeys
 from connector.ledger.suppression import SuppressionList
 from connector.ledger.timeline import Timeline
 from connector.ledger.totals import Totals

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedReader
 from typing import Self
 
-from connector.core.clients import FOREIGN, RequestStream, is_foreign, is_loopback
+from connector.core.local_server import FOREIGN, RequestStream, is_foreign, is_loopback
 from connector.errors import ConnectorError, UsageError
 from connector.scheduler.status import SchedulerStatus
 

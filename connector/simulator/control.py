@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from connector.core.clients import FOREIGN, is_foreign
+from connector.core.local_server import FOREIGN, is_foreign
 from connector.errors import UsageError
 from connector.simulator.ad_accounts import SCOPES, Token
 from connector.simulator.audience import Audience

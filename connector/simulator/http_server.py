@@ -8,7 +8,7 @@ from http import HTTPStatus
 from io import BufferedIOBase, BufferedReader
 from threading import Event, Lock
 
-from connector.core.clients import RequestStream
+from connector.core.local_server import RequestStream
 from connector.simulator.messages import Delivery, Request, Response
 
 MAX_LINE_BYTES = 16_384

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from connector.config.warehouse import Warehouse
-from connector.core.embedded import connect as open_database
+from connector.core.duckdb_connection import connect as open_database
 from connector.errors import SourceError
 from connector.sources.array_conversion import convert_batch
 from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED

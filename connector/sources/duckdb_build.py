@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from connector.core.disk import is_file
-from connector.core.embedded import connect
+from connector.core.duckdb_connection import connect
 from connector.errors import SourceError
 from connector.sources.duckdb_errors import translate_errors
 from connector.sources.duckdb_statement import RUNS_SQL

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from connector.ledger.delivered import KeyPeriods
 from connector.ledger.ledger import Ledger
 from connector.ledger.run_records import Scope
+from connector.ledger.sent_keys import KeyPeriods
 from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys
 
 MARGIN = timedelta(hours=26)

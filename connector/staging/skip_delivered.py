@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connector.core.outcomes import Skip
-from connector.ledger.delivered import SentKeys
+from connector.ledger.sent_keys import SentKeys
 from connector.staging.deduplicate import StageEdit
 from connector.staging.storage.deletion_mask import DeletionMask
 from connector.staging.storage.key_file import EventNumbers, KeyFile

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from connector.core.hashed import HashedEvents
 from connector.ledger.batch_records import BatchRecord
-from connector.ledger.delivered import SentKeys
+from connector.ledger.sent_keys import SentKeys
 from connector.staging.storage.bloom_filter import BloomFilter
 from connector.staging.storage.key_file import KeyFile
 from connector.staging.storage.keys import as_uint64_pairs, keys_from

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.embedded import connect_isolated
+from connector.core.duckdb_connection import connect_isolated
 from connector.core.hashed import KEY
 from connector.errors import SourceError
 from connector.transform.compiler import CompiledTransform

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from connector.catalogue import CONTENTS, IDENTIFIERS, PARAMETERS
-from connector.core.embedded import connect_isolated
+from connector.core.duckdb_connection import connect_isolated
 from connector.core.hashed import EXCLUDED_ROW
 from connector.transform.sql.functions import register_redaction
 from connector.transform.sql.text import number_text, redacted_json

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.core.embedded import connect_isolated
+from connector.core.duckdb_connection import connect_isolated
 from connector.core.hashed import HashedEvents
 from connector.core.route import Route
 from connector.transform.sql.text import ID_LENGTH, quote

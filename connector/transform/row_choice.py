@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.embedded import connect_isolated
+from connector.core.duckdb_connection import connect_isolated
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import Engine, chunk_of
 from connector.transform.sql.text import ID_LENGTH, id_number

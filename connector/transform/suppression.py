@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.embedded import connect_isolated
+from connector.core.duckdb_connection import connect_isolated
 from connector.core.hashed import EXCLUDED_ROW, PERSON_DIGITS
 
 Flags = npt.NDArray[np.bool_]

@@ -36,4 +36,4 @@ def test_no_test_uses_mocks() -> None:
 
 
 def test_duckdb_is_opened_in_one_place_which_keeps_it_from_downloading_extensions() -> None:
-    assert [one.path for one in modules() if "duckdb.connect" in one.names] == ["connector/core/embedded.py"]
+    assert [one.path for one in modules() if "duckdb.connect" in one.names] == ["connector/core/duckdb_connection.py"]

@@ -62,7 +62,7 @@ RUN: list[Case] = [
     ("ledger.runs:Runs.finish", "before", 1, "run", 0),
     ("ledger.runs:Runs.finish", "after", 1, "run", 0),
     ("runs.retention:reduce_stage", "after", 1, "run", 0),
-    ("ledger.delivered:DeliveredKeys.prune", "before", 1, "run", 0),
+    ("ledger.sent_keys:DeliveredKeys.prune", "before", 1, "run", 0),
     ("runs.retention:apply_retention", "after", 1, "run", 0),
     ("ledger.locks:RunLock.__exit__", "after", 1, "run", 0),
 ]

@@ -9,7 +9,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from connector.config.credential import Credential
-from connector.core.clients import is_loopback
+from connector.core.local_server import is_loopback
 from connector.core.route import Route
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch

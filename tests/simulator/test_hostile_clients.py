@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from connector.core.clients import RequestStream, is_foreign
+from connector.core.local_server import RequestStream, is_foreign
 from connector.destinations.tiktok import redirect
 from connector.destinations.tiktok.redirect import Redirect
 from connector.errors import UsageError

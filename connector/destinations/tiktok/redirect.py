@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
-from connector.core.clients import RequestStream
+from connector.core.local_server import RequestStream
 from connector.errors import AuthorisationError, UsageError
 
 VISIT_SECONDS = 10.0

@@ -14,7 +14,7 @@ import httpx
 from pydantic import SecretStr
 
 from connector.config.network import DIRECT, Network
-from connector.core.clients import is_loopback
+from connector.core.local_server import is_loopback
 from connector.core.version import __version__
 from connector.delivery.answer import Answer, Verdict
 from connector.destinations.tiktok.deadline import Backend, Deadline

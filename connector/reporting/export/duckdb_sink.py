@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from connector.core.embedded import connect
+from connector.core.duckdb_connection import connect
 from connector.reporting.export.sink import TableBatches
 from connector.reporting.export.table_schemas import TABLES
 
