@@ -18,7 +18,7 @@ BUILT_IN: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DestinationType:
-    """A type of destination: what an entry point of the group names."""
+    """A type of destination: what an entry point of the group names. Stable."""
 
     settings: type[DestinationSettings]
     """Loaded with the project file."""

@@ -1,8 +1,9 @@
 """The interface between runs and a destination: everything a run knows of the platform that it sends to.
 
 A destination type is one package that implements `Destination` for its settings, and one entry point of the group
-`connector.destinations` that names it. The interface is stable from version 1.0 of the distribution on; until then a
-minor version may change it.
+`connector.destinations` that names it. Every type must implement `Destination`; the protocols at the end are for what
+only some types can do. Each docstring says how stable it is: what is "Stable" changes with a major version only, what
+"May change" with a minor one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
 
@@ -19,7 +20,7 @@ from connector.config.destination import DestinationSettings
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.core.hashed import PhoneCounts
-from connector.core.route import Route
+from connector.core.route import Operation, Route
 from connector.delivery.answer import Answer
 from connector.delivery.batch import Batch
 from connector.destinations.checks import CheckedDestination
@@ -45,7 +46,7 @@ OnRead = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """Features of a destination type. Runs read them instead of the type."""
+    """Features of a destination type. Runs read them instead of the type. Stable: further features have defaults."""
 
     unit: str
     """The noun for counts in messages: `event` or `identifier`."""
@@ -65,7 +66,7 @@ class Capabilities:
 
 
 class HashedSlice(Protocol):
-    """The outcome of one slice of a result: hashed rows of some kind, and what every kind has."""
+    """The outcome of one slice of a result: hashed rows of some kind, and what every kind has. May change."""
 
     @property
     def read(self) -> int:
@@ -89,7 +90,7 @@ class HashedSlice(Protocol):
 
 
 class RowCompiler(Protocol):
-    """A data template compiled for the columns of a result: rows in, hashed rows out."""
+    """A data template compiled for the columns of a result: rows in, hashed rows out. May change."""
 
     @property
     def sql(self) -> str:
@@ -134,7 +135,7 @@ class Preview:
 
 
 class Destination(Protocol[TargetsT]):
-    """One destination of a project: its settings, and what its type makes of them."""
+    """One destination of a project: its settings, and what its type makes of them. May change."""
 
     @property
     def settings(self) -> DestinationSettings:
@@ -250,3 +251,24 @@ class Destination(Protocol[TargetsT]):
         self, ledger: Ledger, project: Project, first: Any, compiler: Any, rows: int, code: str | None
     ) -> Preview:
         """Return the requests with the first `rows` events of a slice, and what of it would be excluded."""
+
+
+@runtime_checkable
+class DeletesPeople(Protocol):
+    """Optional: a type that can delete suppressed people from what the platform holds. May change."""
+
+    @classmethod
+    def delete_people(cls, project: Project, ledger: Ledger, digests: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Delete a person whom the platform knows by one of the digests (64 hex digits).
+
+        Yield for each place that has the person what was done, or why not.
+        """
+
+
+@runtime_checkable
+class NamesOperations(Protocol):
+    """Optional: a type whose requests do more than send events. May change."""
+
+    @classmethod
+    def operation_name(cls, operation: Operation) -> str | None:
+        """Return the platform's words for an operation; None for one that is not of this type."""

@@ -54,7 +54,7 @@ class EventTargets:
 
 @dataclass(frozen=True)
 class EventDestination:
-    """Implements `Destination` but for where events go. May change in a minor version."""
+    """Implements `Destination` but for where events go. May change."""
 
     settings: BaseEventSettings
     catalogue: ClassVar[Catalogue] = EVENTS

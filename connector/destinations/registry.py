@@ -1,10 +1,11 @@
 """Find the implementation of a destination by the type that its settings name."""
 
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
 from connector.config.destination import DestinationSettings
-from connector.config.destination_types import destination_type
+from connector.config.destination_types import destination_type, destination_types
 from connector.destinations.base import Destination
 
 
@@ -25,3 +26,9 @@ def implementation_of(name: object) -> type[Destination[Any]] | None:
     module, _, class_name = installed.implementation.partition(":")
     implementation: type[Destination[Any]] = getattr(import_module(module), class_name)
     return implementation
+
+
+def implementations() -> Iterator[Any]:
+    """Yield the class of every installed type, to look for those that implement an optional protocol."""
+    for name in destination_types():
+        yield implementation_of(name)

@@ -1,6 +1,6 @@
 """Suppression of a person: find what was sent about them, skip them in later runs, and write a receipt."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,8 @@ from connector.config.project import Project
 from connector.config.regions import REGIONS
 from connector.core.countries import alpha2
 from connector.core.outcomes import RunStatus
-from connector.destinations.tiktok.audience.suppression import remove_from_audiences
+from connector.destinations.base import DeletesPeople
+from connector.destinations.registry import implementations
 from connector.errors import CorruptStage, UsageError
 from connector.ledger.excluded_rows import change_excluded_rows
 from connector.ledger.ledger import Ledger
@@ -64,11 +65,18 @@ def forget_person(project: Project, person: Person) -> dict[str, Any]:
             "sent": list(_sent(ledger, suppressed)),
             "staged": list(_staged(project, ledger, suppressed)),
             "left_out": list(_redacted(project, suppressed)),
-            "audiences": list(remove_from_audiences(project, ledger, [digest.digest for digest in digests])),
+            "audiences": list(_deleted(project, ledger, [digest.digest for digest in digests])),
             "notes": [*NOTES, *_running(ledger)],
         }
         ledger.suppression.add_receipt(receipt)
     return receipt
+
+
+def _deleted(project: Project, ledger: Ledger, digests: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Have every type of destination that can do so delete the person; yield what each did."""
+    for implementation in implementations():
+        if isinstance(implementation, DeletesPeople):
+            yield from implementation.delete_people(project, ledger, digests)
 
 
 def digests_of(project: Project, person: Person) -> list[PersonDigest]:

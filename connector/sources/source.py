@@ -8,7 +8,7 @@ import pyarrow as pa
 
 
 class Result(Protocol):
-    """The result of one query. `schema` is known before the first batch is made. May change in a minor version."""
+    """The result of one query. `schema` is known before the first batch is made. Stable."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -23,7 +23,7 @@ class Result(Protocol):
 
 
 class Source(Protocol):
-    """An open connection to a warehouse, for reading only. May change in a minor version."""
+    """An open connection to a warehouse, for reading only. Stable."""
 
     def execute(self, sql: str) -> AbstractContextManager[Result]:
         """Run the query; leaving the context ends it. Raises SourceError."""

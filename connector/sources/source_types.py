@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
-    """A type of warehouse, named by an entry point: its name is the URL scheme. May change in a minor version."""
+    """A type of warehouse, named by an entry point: its name is the URL scheme. Stable."""
 
     module: str
     """The module that has `connect(warehouse, directory, tag)`, which returns a `Source`. Imported to open one."""

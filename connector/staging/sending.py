@@ -45,7 +45,7 @@ NO_RECEIPT = Receipt()
 
 
 class BatchCodec(Protocol):
-    """Converts staged events to requests and receipts."""
+    """Converts staged events to requests and receipts. May change."""
 
     def encode(self, events: pa.RecordBatch) -> memoryview:
         """Return events as they stand in a request, joined by commas."""

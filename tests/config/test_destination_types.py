@@ -1,5 +1,6 @@
 """Types of destinations are found as entry points, those of this distribution as those of any other."""
 
+import json
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -28,6 +29,10 @@ class Pigeon:
     def __init__(self, settings):
         self.settings = settings
     goes_to = "a loft"
+
+    @classmethod
+    def delete_people(cls, project, ledger, digests):
+        yield {"audience": "the loft", "audience_id": "1", "identifiers": len(digests), "removed": True}
 
 TYPE = DestinationType(Settings, "pigeon:Pigeon")
 """
@@ -61,21 +66,33 @@ def test_a_type_that_is_not_installed_has_no_settings() -> None:
     assert settings_model("carrier_pigeon") is None
 
 
-def test_another_distribution_brings_a_type_of_its_own(tmp_path: Path) -> None:
-    """Its settings are read from a project file, spelt in any way, and listed by the command."""
-    (tmp_path / "pigeon.py").write_text(PACKAGE)
-    info = tmp_path / "pigeon-1.0.dist-info"
+def with_pigeons(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command on a project with a destination whose type another distribution brings."""
+    (folder / "pigeon.py").write_text(PACKAGE)
+    info = folder / "pigeon-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pigeon\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{GROUP}]\ncarrier_pigeon = pigeon:TYPE\n")
-    (tmp_path / "orchestrations.yaml").write_text(PROJECT)
-    done = subprocess.run(
-        [sys.executable, "-m", "connector", "destinations", "list", "--json", "--project", str(tmp_path)],
-        env={"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[2]}", "PATH": ""},
+    (folder / "orchestrations.yaml").write_text(PROJECT)
+    return subprocess.run(
+        [sys.executable, "-m", "connector", *command, "--project", str(folder)],
+        env={"PYTHONPATH": f"{folder}:{Path(__file__).parents[2]}", "PATH": ""},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_another_distribution_brings_a_type_of_its_own(tmp_path: Path) -> None:
+    """Its settings are read from a project file, spelt in any way, and listed by the command."""
+    done = with_pigeons(tmp_path, "destinations", "list", "--json")
     assert done.returncode == 0, done
     assert '"type": "carrier_pigeon"' in done.stdout
     assert '"goes_to": "a loft"' in done.stdout
+
+
+def test_a_type_that_can_delete_people_is_asked_to_do_so(tmp_path: Path) -> None:
+    done = with_pigeons(tmp_path, "forget", "--email", "jane@example.com", "--json")
+    assert done.returncode == 0, done
+    (told,) = json.loads(done.stdout)["audiences"]
+    assert (told["audience"], told["removed"]) == ("the loft", True)

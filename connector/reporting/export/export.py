@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ from connector.config.project import Project
 from connector.config.warehouse import Warehouse
 from connector.core.hashed import MATCHED_BY
 from connector.core.outcomes import Reason
-from connector.core.route import Action
-from connector.destinations.tiktok.mapping import SCHEMAS
+from connector.core.route import Action, Operation
+from connector.destinations.base import NamesOperations
+from connector.destinations.registry import implementations
 from connector.errors import SourceError, UsageError
 from connector.ledger.excluded_rows import excluded_rows_of_runs, readable_folders, without_members
 from connector.ledger.ledger import Ledger
@@ -219,10 +221,16 @@ def _batch(record: RunRecord, row: "RowMapping") -> dict[str, Any]:
 
 
 def _event_source(row: "RowMapping") -> str:
-    """Return the kind of event source, or for an audience the action and what TikTok calls the identifier types."""
+    """Return the kind of event source; for what is not sent as events, the platform's words for the operation."""
     if row["action"] == Action.SEND:
         return str(row["resource_type"])
-    return f"{row['action']} {','.join(SCHEMAS[name] for name in row['id_types'])}"
+    return _operation_name(Operation(Action(row["action"]), tuple(row["id_types"])))
+
+
+@cache
+def _operation_name(operation: Operation) -> str:
+    named = (one.operation_name(operation) for one in implementations() if isinstance(one, NamesOperations))
+    return next(filter(None, named), f"{operation.action} {','.join(operation.id_types)}".rstrip())
 
 
 def _requests(ledger: Ledger, records: Mapping[str, RunRecord]) -> Iterator[pa.RecordBatch]:

@@ -14,7 +14,7 @@ from connector.config.addresses import SIMULATOR
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.core.hashed import HashedMembers
-from connector.core.route import Action, Route
+from connector.core.route import Action, Operation, Route
 from connector.destinations.base import Attempt, Capabilities, Preview, StageContext
 from connector.destinations.checks import CheckedDestination
 from connector.destinations.confirmation import Confirmation
@@ -36,7 +36,12 @@ from connector.destinations.tiktok.audience.membership import apply_changes, mem
 from connector.destinations.tiktok.audience.rivals import refuse_rivals
 from connector.destinations.tiktok.audience.sending import ChangeCodec, refused_unit_rows
 from connector.destinations.tiktok.audience.stage import Intent, StagedMembers, identifiers_by_type, stage_members
-from connector.destinations.tiktok.audience.suppression import recheck_suppressed, suppressed_keys, without_suppressed
+from connector.destinations.tiktok.audience.suppression import (
+    recheck_suppressed,
+    remove_from_audiences,
+    suppressed_keys,
+    without_suppressed,
+)
 from connector.destinations.tiktok.audience.transform import MemberCompiler, compile_rows
 from connector.destinations.tiktok.batch_data import units
 from connector.destinations.tiktok.id_notes import id_cautions
@@ -82,6 +87,18 @@ class TikTokAudience:
     settings: AudienceSettings
     catalogue: ClassVar[Catalogue] = AUDIENCES
     capabilities: ClassVar[Capabilities] = Capabilities("identifier", mirrors=True)
+
+    @classmethod
+    def delete_people(cls, project: Project, ledger: Ledger, digests: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """See `DeletesPeople.delete_people`: delete the person from every audience that has one of the digests."""
+        return remove_from_audiences(project, ledger, digests)
+
+    @classmethod
+    def operation_name(cls, operation: Operation) -> str | None:
+        """See `NamesOperations.operation_name`: the action, and what TikTok calls the types of identifiers."""
+        if not operation.id_types:
+            return None
+        return f"{operation.action} {','.join(SCHEMAS[name] for name in operation.id_types)}"
 
     @property
     def kind(self) -> str:
