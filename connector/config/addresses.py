@@ -1,4 +1,4 @@
-"""Types of values that name a place or an address: time zone, region, URL."""
+"""Types of values: time zones, regions and URLs."""
 
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -13,11 +13,11 @@ from connector.core.local_server import is_loopback
 
 SIMULATOR = "simulator"
 TIKTOK = "https://business-api.tiktok.com"
-_COMMONLY_MEANT = {"UK": "GB", "EN": "GB", "USA": "US"}
+_CORRECTIONS = {"UK": "GB", "EN": "GB", "USA": "US"}
 
 
 def zone(value: object) -> str:
-    """Take the IANA name of a time zone."""
+    """Validate the IANA name of a time zone."""
     name = text(value)
     try:
         ZoneInfo(name)
@@ -28,17 +28,17 @@ def zone(value: object) -> str:
 
 
 def region(value: object) -> str:
-    """Take a two-letter region that telephone numbers are known for, in upper case."""
+    """Validate a two-letter region that has phone numbers, and return it in upper case."""
     code = text(value).strip().upper()
     if code in REGIONS:
         return code
-    meant = _COMMONLY_MEANT.get(code)
-    hint = f' Did you mean "{meant}"?' if meant else ""
+    correction = _CORRECTIONS.get(code)
+    hint = f' Did you mean "{correction}"?' if correction else ""
     raise ValueError(f"must be a two-letter region such as US or DE.{hint}")
 
 
 def api_url(value: object) -> str:
-    """Take `simulator`, an https address, or an http one on this machine; no slash at its end."""
+    """Validate `simulator`, an https URL, or an http URL of this machine, and return it without a final slash."""
     address = text(value).strip()
     if address == SIMULATOR:
         return address
@@ -53,7 +53,7 @@ def api_url(value: object) -> str:
 
 
 def _split(address: str) -> SplitResult | None:
-    """Return the parts; None for what is no URL, or holds blanks, line breaks or a host that no name server knows."""
+    """Return the parts of a URL; None if it is none, holds blanks or line breaks, or has an invalid host name."""
     if not address.isprintable() or " " in address:
         return None
     try:

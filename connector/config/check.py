@@ -1,4 +1,4 @@
-"""Everything that can be known about `orchestrations.yaml` without the environment."""
+"""Checks of `orchestrations.yaml` that do not need the environment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ _VERSION = 1
 
 
 def find_problems(file: Path, trees: Mapping[str, Node], chosen: str) -> list[Problem]:
-    """Check the file under every target; what is wrong only under others than the chosen one says so."""
+    """Check the file under every target; problems that the chosen target does not have name their target."""
     by_target = {name: _check_tree(file, tree) for name, tree in trees.items()}
     problems = dict.fromkeys(by_target.get(chosen, ()))
     for name, others in by_target.items():

@@ -1,4 +1,4 @@
-"""What opens a TikTok account."""
+"""Settings of a credential."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -31,7 +31,7 @@ class Credential(Settings):
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
-        """Refuse a credential with which nothing can be opened."""
+        """Refuse a credential that lacks what is needed to authorize."""
         missing = [key for key in ("app_id", "app_secret") if values.get(key) is None]
         if values.get("access_token") is not None:
             if missing and values.get("refresh_token") is not None:

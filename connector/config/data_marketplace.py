@@ -1,4 +1,4 @@
-"""Third-party data, bought on a marketplace: what its buyer has to agree to before it goes to TikTok."""
+"""Settings for third-party data: what its buyer agrees to before it is sent to TikTok."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -21,10 +21,10 @@ def _agreement(value: object) -> object:
 
 
 def _addresses(value: object) -> object:
-    found = [one.strip() for one in str(value).split(",")] if isinstance(value, str) else []
-    if not found or not all(_ADDRESS.fullmatch(one) for one in found):
+    addresses = [address.strip() for address in value.split(",")] if isinstance(value, str) else []
+    if not addresses or not all(map(_ADDRESS.fullmatch, addresses)):
         raise ValueError("must be an e-mail address, or several with commas between them")
-    return tuple(found)
+    return tuple(addresses)
 
 
 Agreement = Annotated[Literal["I Agree"], BeforeValidator(_agreement)]
@@ -59,5 +59,5 @@ class DataMarketplace(Settings):
 
 
 def normalize_key(key: str) -> str:
-    """A key as it is written here, which a vendor's page has as `Payment Model (type I Agree)`."""
+    """Return the name of a setting; a vendor's page writes it as `Payment Model (type I Agree)`."""
     return re.sub(r"_?\(.*\)$", "", fold(key))

@@ -11,7 +11,7 @@ REGION = "US"
 
 
 class RetrySettings(Settings):
-    """How a request is tried again; waits are in seconds."""
+    """When and how often a failed request is sent again."""
 
     internal_fields: ClassVar[frozenset[str]] = frozenset()
 
@@ -28,7 +28,7 @@ class RetrySettings(Settings):
 
 
 class DestinationSettings(Settings):
-    """Settings that runs read. A type adds its own, and defines `address`."""
+    """Settings common to all types. A type adds its own and defines `address`."""
 
     aliases: ClassVar[Mapping[str, str]] = {"pii_setting": "pii"}
     certificates: ClassVar[tuple[str, ...]] = ()

@@ -1,4 +1,4 @@
-"""The types of destinations that are installed, as entry points of the group `connector.destinations`."""
+"""Installed types of destinations: entry points of the group `connector.destinations`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ BUILT_IN: Mapping[str, str] = {
     "tiktok_audience": "connector.destinations.tiktok.types:AUDIENCE",
     "file": "connector.destinations.file.types:FILE",
 }
-"""The entry points of this distribution. To look for those of others takes longer than to read a project file."""
+"""Entry points of this distribution. Searching for others takes longer than reading a project file."""
 
 
 @dataclass(frozen=True, slots=True)
 class DestinationType:
-    """A type of destination: what an entry point of the group names. Stable."""
+    """A type of destination, as an entry point names it. Stable."""
 
     settings: type[DestinationSettings]
-    """Loaded with the project file."""
+    """The model of its settings, loaded with the project file."""
     implementation: str
-    """`module:class` of what implements `Destination`; called with the settings, once a command needs more of it."""
+    """`module:class` of the implementation of `Destination`, loaded when a command needs it."""
 
 
 def destination_types() -> Mapping[str, DestinationType]:
@@ -32,15 +32,15 @@ def destination_types() -> Mapping[str, DestinationType]:
 
 
 def destination_type(name: object) -> DestinationType | None:
-    """Return a type by the name that `type` has in the project file; None for one that is not installed."""
+    """Return the type with this name, as `type` has it; None if it is not installed."""
     value = BUILT_IN.get(str(name)) or _installed().get(str(name))
     return _load(value) if value else None
 
 
 def settings_model(name: object) -> type[DestinationSettings] | None:
-    """Return the settings of a type; None for one that is not installed."""
-    found = destination_type(name)
-    return found.settings if found else None
+    """Return the model of the settings of a type; None if it is not installed."""
+    kind = destination_type(name)
+    return kind.settings if kind else None
 
 
 @cache
@@ -53,5 +53,5 @@ def _installed() -> Mapping[str, str]:
 @cache
 def _load(value: str) -> DestinationType:
     module, _, name = value.partition(":")
-    found: DestinationType = getattr(import_module(module), name)
-    return found
+    kind: DestinationType = getattr(import_module(module), name)
+    return kind

@@ -1,4 +1,4 @@
-"""Types of single values. Each refuses with the end of a sentence: "… is 0; it must be a whole number"."""
+"""Types of single values. Their errors end a sentence such as "… is 0; it must be a whole number"."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "
 
 
 def text(value: object) -> str:
-    """Take text, or the digits of a number written without quotes."""
+    """Validate text; return the digits of a number that is written without quotes."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("must be text; put it in quotes")  # noqa: TRY004 - pydantic wants ValueError throughout
     if not str(value).strip():
@@ -22,22 +22,22 @@ def text(value: object) -> str:
 
 
 def is_sendable(token: str) -> bool:
-    """Tell whether an HTTP header can hold the token."""
+    """Return true if an HTTP header can hold the token."""
     stripped = token.strip()
     return bool(stripped) and stripped.isascii() and stripped.isprintable() and " " not in stripped
 
 
 def access_token(value: object) -> str:
-    """Take text that an HTTP header can hold, without what stands around it, or a placeholder still to be filled in."""
-    if "{{" in (written := text(value)):
-        return written
-    if not is_sendable(written):
+    """Validate text that an HTTP header can hold, and strip it; accept a placeholder that is still to be filled in."""
+    if "{{" in (token := text(value)):
+        return token
+    if not is_sendable(token):
         raise ValueError("must be one word of printable ASCII characters, without blanks and line breaks")
-    return written.strip()
+    return token.strip()
 
 
 def words(value: object) -> Any:
-    """Take a list of texts, or a single one."""
+    """Validate a list of texts, or a single one."""
     try:
         return tuple(text(item) for item in (value if isinstance(value, tuple | list) else (value,)))
     except ValueError:
@@ -45,7 +45,7 @@ def words(value: object) -> Any:
 
 
 def switch(value: object) -> bool:
-    """Take true or false; yes, no, on and off are understood."""
+    """Validate true or false; accept yes, no, on and off as well."""
     word = str(value).strip().lower()
     if not isinstance(value, bool | str) or word not in _SWITCH:
         raise ValueError("must be true or false")
@@ -53,77 +53,77 @@ def switch(value: object) -> bool:
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """Take a mapping with whatever keys."""
+    """Validate a mapping with any keys."""
     if not isinstance(value, dict):
         raise ValueError("must be a mapping, as {key: value}")  # noqa: TRY004
     return value
 
 
 def pattern(expression: str, allowed: str) -> BeforeValidator:
-    """Take text that matches as a whole; `allowed` says in words what does."""
+    """Validate text that matches `expression` as a whole; `allowed` describes it in words."""
 
-    def matching(value: object) -> str:
-        if not re.fullmatch(expression, written := text(value)):
+    def validate(value: object) -> str:
+        if not re.fullmatch(expression, entry := text(value)):
             raise ValueError(f"must be {allowed}")
-        return written
+        return entry
 
-    return BeforeValidator(matching)
+    return BeforeValidator(validate)
 
 
 def one_of(*choices: str) -> BeforeValidator:
-    """Take one of a few words."""
+    """Validate one of a few words."""
 
-    def chosen(value: object) -> object:
+    def validate(value: object) -> object:
         if value in choices:
             return value
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
         raise ValueError(f"must be {_alternatives(choices)}.{hint}")
 
-    return BeforeValidator(chosen)
+    return BeforeValidator(validate)
 
 
 def some_of(*choices: str) -> BeforeValidator:
-    """Take one of a few words, or a list of several of them."""
+    """Validate one of a few words, or a list of several of them."""
 
-    def chosen(value: object) -> tuple[str, ...]:
-        given = tuple(value) if isinstance(value, list | tuple) else (value,)
-        for word in given:
+    def validate(value: object) -> tuple[str, ...]:
+        entries = tuple(value) if isinstance(value, list | tuple) else (value,)
+        for word in entries:
             if word not in choices:
                 hint = did_you_mean(word, choices) if isinstance(word, str) else ""
                 raise ValueError(f"must be {_alternatives(choices)}, or a list of several of them.{hint}")
-        if not given:
+        if not entries:
             raise ValueError(f"must name at least one of {_alternatives(choices)}")
-        if repeated := next((word for word in given if given.count(word) > 1), None):
+        if repeated := next((word for word in entries if entries.count(word) > 1), None):
             raise ValueError(f"must name {repeated} only once")
-        return given
+        return entries
 
-    return BeforeValidator(chosen)
+    return BeforeValidator(validate)
 
 
 def whole(least: int, most: int | None = None) -> BeforeValidator:
-    """Take a whole number between two bounds, both allowed."""
-    allowed = f"must be a whole number {_between(least, most)}"
+    """Validate a whole number between two bounds, both included."""
+    allowed = f"must be a whole number {_bounds(least, most)}"
 
-    def within(value: object) -> int:
+    def validate(value: object) -> int:
         number = _decimal(value)
-        if number is None or number != number.to_integral_value() or not _within(number, least, most):
+        if number is None or number != number.to_integral_value() or not _is_between(number, least, most):
             raise ValueError(allowed)
         return int(number)
 
-    return BeforeValidator(within)
+    return BeforeValidator(validate)
 
 
 def number(least: float, most: float | None = None) -> BeforeValidator:
-    """Take a number between two bounds, both allowed."""
-    allowed = f"must be a number {_between(least, most)}"
+    """Validate a number between two bounds, both included."""
+    allowed = f"must be a number {_bounds(least, most)}"
 
-    def within(value: object) -> float:
+    def validate(value: object) -> float:
         number = _decimal(value)
-        if number is None or not _within(number, least, most):
+        if number is None or not _is_between(number, least, most):
             raise ValueError(allowed)
         return float(number)
 
-    return BeforeValidator(within)
+    return BeforeValidator(validate)
 
 
 def _decimal(value: object) -> Decimal | None:
@@ -136,11 +136,11 @@ def _decimal(value: object) -> Decimal | None:
     return number if number.is_finite() and number.adjusted() < 18 else None
 
 
-def _within(number: Decimal, least: float, most: float | None) -> bool:
+def _is_between(number: Decimal, least: float, most: float | None) -> bool:
     return number >= Decimal(str(least)) and (most is None or number <= Decimal(str(most)))
 
 
-def _between(least: float, most: float | None) -> str:
+def _bounds(least: float, most: float | None) -> str:
     return f"of at least {least:g}" if most is None else f"from {least:g} to {most:g}"
 
 

@@ -1,4 +1,4 @@
-"""How a delimited file is written, and whose rules it keeps."""
+"""Settings for the format of delimited files."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -10,18 +10,14 @@ from connector.config.fields import Words, one_of, whole
 from connector.config.settings import Settings, Violation
 
 DELIMITERS = {"comma": ",", "tab": "\t", "pipe": "|", "semicolon": ";"}
-OF_CONVERSIONS = ("comma", "tab", "pipe")
-"""The delimiters that LiveRamp's program takes."""
+CONVERSION_DELIMITERS = ("comma", "tab", "pipe")
+"""The delimiters that LiveRamp's program accepts."""
 _PLAIN = "delimited"
-_OF_THE_PROGRAM = ("transaction_category", "files_a_day")
+_CONVERSION_KEYS = ("transaction_category", "files_a_day")
 
 
 class FileFormat(Settings):
-    """`delimiter` goes before what the name and the header line say. The last two are the program's.
-
-    `transaction_category` are the declared values, all being allowed without them; `files_a_day` is how many files may
-    be sent within a day.
-    """
+    """The format of a delimited file, and the rules of LiveRamp's program if it follows them."""
 
     internal_fields: ClassVar[frozenset[str]] = frozenset()
 
@@ -37,25 +33,25 @@ class FileFormat(Settings):
     @property
     def delimiters(self) -> tuple[str, ...]:
         """The names of the delimiters that a file of this format may have."""
-        return OF_CONVERSIONS if self.is_conversions else tuple(DELIMITERS)
+        return CONVERSION_DELIMITERS if self.is_conversions else tuple(DELIMITERS)
 
     @property
     def is_conversions(self) -> bool:
-        """Whether the file has to keep the rules of LiveRamp's program."""
+        """True if the file has to keep the rules of LiveRamp's program."""
         return self.name == NAME
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
-        """Refuse what only the program's files have, and what they may not have."""
+        """Refuse settings that only LiveRamp's program has, and a delimiter that it does not accept."""
         if values.get("name") == NAME and values.get("delimiter") == "semicolon":
             yield "delimiter", "must be comma, tab or pipe: LiveRamp's program takes no other"
-        for key in _OF_THE_PROGRAM:
+        for key in _CONVERSION_KEYS:
             if values.get(key) is not None and values.get("name") != NAME:
                 yield key, f"goes with the format {NAME} only"
 
 
 def format_mapping(value: object) -> object:
-    """Take the name of a format alone."""
+    """Accept the name of a format alone."""
     return {"name": value} if isinstance(value, str) else value
 
 

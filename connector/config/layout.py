@@ -1,4 +1,4 @@
-"""The shape of `orchestrations.yaml`: its sections, and the spellings that its keys may have."""
+"""Layout of `orchestrations.yaml`: its sections, its other keys, and the spellings of keys."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ _MODELS: Mapping[str, type[Settings]] = {
 
 
 class Top(Settings):
-    """The keys beside the sections."""
+    """The keys outside the sections."""
 
     internal_fields: ClassVar[frozenset[str]] = frozenset()
 
@@ -50,12 +50,12 @@ class Top(Settings):
 
     @classmethod
     def known_keys(cls) -> list[str]:
-        """Give the keys that may be written, sections included."""
+        """Return the keys that the file may have, sections included."""
         return [*super().known_keys(), *SECTIONS]
 
 
 def section(root: Node, name: str) -> Node:
-    """Give a section or the targets; without entries where it is blank or absent."""
+    """Return a section or the targets; a node without entries if it is blank or absent."""
     node = root.child(name)
     if node is None or node.value is None:
         return Node({}, node.line if node else root.line, (*root.origin, name))
@@ -73,7 +73,7 @@ def check_size(root: Node, problems: ProblemList) -> None:
 
 
 def canonical_keys(root: Node, problems: ProblemList) -> Node:
-    """Give the tree with every key of an entry as its model spells it: `Advertiser ID` is `advertiser_id`."""
+    """Rename the keys of every entry as its model spells them: `Advertiser ID` to `advertiser_id`."""
     renamed = _with_sections(root, problems)
     targets = {name: _with_sections(target, problems) for name, target in section(renamed, "targets").entries()}
     return _with(renamed, {"targets": replace(section(renamed, "targets"), value=targets)}) if targets else renamed
@@ -90,7 +90,7 @@ def _entries(name: str, node: Node, problems: ProblemList) -> Node:
 
 
 def apply_type_aliases(root: Node, problems: ProblemList) -> Node:
-    """Give the tree with the keys of each destination as its own type spells them."""
+    """Rename the keys of each destination as its own type spells them."""
     destinations = section(root, "destinations")
     renamed = {name: _of_type(entry, problems) for name, entry in destinations.entries()}
     return _with(root, {"destinations": replace(destinations, value=renamed)}) if renamed else root
@@ -134,9 +134,9 @@ def _with(node: Node, children: Mapping[str, Node]) -> Node:
 
 
 def _models(name: str, node: Node) -> Sequence[type[Settings]]:
-    """Return the models that entries of a section may have: for destinations, those of each type that is named."""
+    """Return the models of the entries of a section; for destinations, of every type that is named."""
     if name != "destinations":
         return [_MODELS[name]]
-    named = [str(entry.at(("type",)).value) for _, entry in node.entries()]
-    found = (settings_model(one) for one in dict.fromkeys([*BUILT_IN, *named]))
-    return [model for model in found if model]
+    types = [str(entry.at(("type",)).value) for _, entry in node.entries()]
+    models = map(settings_model, dict.fromkeys([*BUILT_IN, *types]))
+    return [model for model in models if model]

@@ -1,4 +1,4 @@
-"""The way to a destination: through which proxy, and whose certificates are trusted."""
+"""Network settings of a destination: its proxy and its trusted certificates."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,28 +12,30 @@ from connector.config.fields import text
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`proxy` may hold a user name and a password; `ca_file` is trusted beside the usual authorities."""
+    """How to reach a destination."""
 
     proxy: SecretStr | None = None
+    """The URL of a proxy. It may hold a user name and a password."""
     ca_file: Path | None = None
+    """Certificates to trust in addition to the usual authorities."""
 
 
 DIRECT = Network()
-"""What the environment says of proxies, and the usual authorities."""
+"""The proxies of the environment, and the usual authorities."""
 
 
 def proxy_url(value: object) -> str:
-    """Take the address of an HTTP proxy, with a user name and a password where it wants them."""
+    """Validate the URL of an HTTP proxy, which may hold a user name and a password."""
     address = text(value).strip()
     try:
         url = urlsplit(address)
-        named = bool(url.hostname) and (url.port or 0) >= 0
+        is_valid = bool(url.hostname) and (url.port or 0) >= 0
     except ValueError:
-        named = False
-    if not named or url.scheme not in {"http", "https"} or url.path.strip("/") or url.query or url.fragment:
+        is_valid = False
+    if not is_valid or url.scheme not in {"http", "https"} or url.path.strip("/") or url.query or url.fragment:
         raise ValueError(
             "must be the address of an HTTP proxy, as http://proxy.example:3128 or "
-            "http://user:password@proxy.example:3128 (what is not a letter or digit in them as in a URL: %40 for @)"
+            "http://user:password@proxy.example:3128; percent-encode signs in them, such as %40 for @"
         )
     return address
 

@@ -1,4 +1,4 @@
-"""A YAML document as a tree that knows where each value was written."""
+"""Tree of a YAML document, with the line of each value."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and the line of its key; `origin` is the path as written, targets and seed spellings included.
-
-    `template` is the text before its placeholders were filled in from the environment, if it had any.
-    """
+    """A value of the document."""
 
     value: "Scalar | dict[str, Node] | list[Node]"
     line: int
+    """The line of its key, from 1."""
     origin: Path = ()
+    """The path as written, targets and other spellings of keys included."""
     template: str | None = None
+    """The text before its placeholders were filled in from the environment, if it had any."""
 
     def child(self, key: str | int) -> "Node | None":
-        """Give the entry of a mapping or the item of a list, None if there is none."""
+        """Return the entry of a mapping or the item of a list, None if there is none."""
         if isinstance(self.value, dict) and isinstance(key, str):
             return self.value.get(key)
         if isinstance(self.value, list) and isinstance(key, int) and 0 <= key < len(self.value):
@@ -30,18 +30,18 @@ class Node:
         return None
 
     def entries(self) -> "Iterator[tuple[str, Node]]":
-        """Give the entries of a mapping; none for anything else."""
+        """Return the entries of a mapping; none for anything else."""
         if isinstance(self.value, dict):
             yield from self.value.items()
 
     def children(self) -> "list[Node]":
-        """Give the values of a mapping or the items of a list; none for a scalar."""
+        """Return the values of a mapping or the items of a list; none for a scalar."""
         if isinstance(self.value, dict):
             return list(self.value.values())
         return self.value if isinstance(self.value, list) else []
 
     def at(self, path: Path) -> "Node":
-        """Give the node at a path, or the deepest one on the way to it."""
+        """Return the node at a path, or the deepest one on the way to it."""
         node = self
         for key in path:
             deeper = node.child(key)
@@ -52,7 +52,7 @@ class Node:
 
 
 def plain(node: Node) -> Any:
-    """Give the value with dicts, lists and scalars only."""
+    """Convert a node to dicts, lists and scalars."""
     if isinstance(node.value, dict):
         return {key: plain(child) for key, child in node.value.items()}
     if isinstance(node.value, list):
@@ -61,6 +61,6 @@ def plain(node: Node) -> Any:
 
 
 def dotted(path: Path) -> str:
-    """Write a path as `destinations.store_events.custom_events[0]`."""
+    """Format a path as `destinations.store_events.custom_events[0]`."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
     return text.removeprefix(".")

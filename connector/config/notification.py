@@ -1,4 +1,4 @@
-"""Who is told how a run ended, and how they are reached."""
+"""Settings of notifications about the end of a run."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,13 +12,13 @@ from connector.config.nodes import Node
 from connector.config.settings import Settings, Violation
 
 ENDINGS = ("failed", "too_many_rejects", "completed", "recovered")
-"""What can be told of a run; `recovered` is the first that completed after one that failed."""
+"""Endings of a run to notify of; `recovered` is the first completed run after a failed one."""
 
 DEFAULT_ENDINGS = ("failed", "too_many_rejects", "recovered")
 
 
 def service_url(value: object) -> str:
-    """Take what can be the address of a service that apprise knows."""
+    """Validate the URL of a service of apprise."""
     address = text(value).strip()
     if "://" not in address:
         raise ValueError("must be an address of a service as apprise writes it, such as slack://… or mailtos://…")
@@ -26,20 +26,20 @@ def service_url(value: object) -> str:
 
 
 def web_address(value: object) -> str:
-    """Take an http or https address."""
+    """Validate an http or https URL."""
     address = text(value).strip()
     try:
         url = urlsplit(address)
-        good = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+        is_valid = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
     except ValueError:
-        good = False
-    if not good:
+        is_valid = False
+    if not is_valid:
         raise ValueError("must be an http:// or https:// address")
     return address
 
 
 def endings_by_name(value: object) -> Any:
-    """Take a notification's name, a list of them, or a mapping from names to what each is told of."""
+    """Convert the name of a notification, a list of them, or a mapping of names to endings, to a mapping."""
     if isinstance(value, dict):
         return {name: words(endings) if endings not in ([], None) else () for name, endings in value.items()}
     return dict.fromkeys(words(value) if value != [] else (), DEFAULT_ENDINGS)
@@ -50,9 +50,9 @@ Notify = Annotated[dict[str, tuple[Ending, ...]], BeforeValidator(endings_by_nam
 
 
 class Notification(Settings):
-    """A way to reach somebody: services by apprise's addresses, or a web address that gets a run's JSON.
+    """A service of apprise, or a webhook that gets the JSON of a run.
 
-    The addresses hold passwords and tokens, so they do not print themselves.
+    The URLs hold passwords and tokens, so they do not print themselves.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Notification(Settings):
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
-        """Refuse none or both of the ways."""
+        """Refuse neither or both of `url` and `webhook`."""
         ways = [key for key in ("url", "webhook") if values.get(key) is not None]
         misspelt = set(values) - set(cls.known_keys())
         if len(ways) != 1 and (ways or not misspelt):
@@ -74,7 +74,7 @@ class Notification(Settings):
 
 
 def as_mapping(node: Node) -> Node:
-    """Give an entry of `notifications` as a mapping: an address alone, or a list of them, is its `url`."""
+    """Convert an entry of `notifications` to a mapping: a URL alone, or a list of them, is its `url`."""
     if isinstance(node.value, dict) or node.value is None:
         return node
     return replace(node, value={"url": node}, template=None)

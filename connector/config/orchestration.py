@@ -1,4 +1,4 @@
-"""A query, or a file, bound to a destination."""
+"""Settings of an orchestration: a query or file, bound to a destination."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ FileName = Annotated[str, pattern(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*", "the name
 
 
 class Orchestration(Settings):
-    """One orchestration under one target, with everything it refers to.
+    """An orchestration under one target, with its warehouse and destination.
 
     `query_path`, `template_path` and a local `file` are absolute. `template_path` is None for a built-in one.
     """
@@ -78,12 +78,12 @@ class Orchestration(Settings):
 
     @property
     def sql_dialect(self) -> str | None:
-        """The dialect the query is written in: `dialect`, else the warehouse's own."""
+        """The SQL dialect of the query: `dialect`, else that of the warehouse."""
         return self.dialect or (self.warehouse.dialect if self.warehouse else None)
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
-        """Refuse none or both of query and file, and what they and the workflow cannot do without."""
+        """Refuse neither or both of `query` and `file`, and what they and `workflow` require."""
         query, file = values.get("query") is not None, values.get("file") is not None
         if query == file:
             yield "", "needs query or file" if not query else "has both query and file; keep one of them"

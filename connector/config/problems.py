@@ -1,4 +1,4 @@
-"""What is wrong with a project, one sentence a finding, in our own words."""
+"""Problems of a project, one sentence each."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,21 +10,21 @@ from connector.errors import ConfigurationError, Problem
 
 _MAX_CHARACTERS = 60
 MOST_EXPLAINED = 100
-"""The number of problems that get a suggestion. Finding one is slow."""
+"""The most problems that get a suggestion, which is slow to find."""
 
 
 @dataclass
 class ProblemList:
-    """Collects the problems of one file."""
+    """The problems of one file."""
 
     file: Path
     items: list[Problem] = field(default_factory=list)
     _seen: set[Problem] = field(default_factory=set, repr=False)
 
     def add(self, node: Node, sentence: str, *, secret: bool = False) -> None:
-        """Record a sentence about a node, without its full stop; the value goes before one with "must".
+        """Record a sentence about a node, without its full stop; the value precedes one with "must".
 
-        The value is left out where it is secret, and where it came from the environment.
+        The value is left out if it is secret or came from the environment.
         """
         subject = dotted(node.origin) or "The file"
         if sentence.startswith("must") and not secret:
@@ -39,23 +39,23 @@ class ProblemList:
             self._seen.add(problem)
             self.items.append(problem)
 
-    def add_unknown(self, node: Node, known: Iterable[str]) -> None:
-        """Record a key that there is not."""
+    def add_unknown(self, node: Node, names: Iterable[str]) -> None:
+        """Record an unknown key."""
         word = str(node.origin[-1]) if node.origin else ""
         if len(self.items) >= MOST_EXPLAINED:
             self.add(node, "is not a known key")
             return
-        known = list(known)
-        self.add(node, f"is not a known key{_hint(word, known) or '; known are ' + ', '.join(known)}")
+        names = list(names)
+        self.add(node, f"is not a known key{_hint(word, names) or '; known are ' + ', '.join(names)}")
 
-    def add_absent(self, node: Node, kind: str, word: str, known: Iterable[str], there: str) -> None:
-        """Record a name that nothing has, as `names the warehouse "demmo", which is not in warehouses`."""
-        known = list(known) if len(self.items) < MOST_EXPLAINED else []
-        only = f" ({', '.join(known)})" if known else ""
-        self.add(node, f'names the {kind} "{word}", which is not {there}{_hint(word, known) or only}')
+    def add_absent(self, node: Node, kind: str, word: str, names: Iterable[str], there: str) -> None:
+        """Record an unknown name, as `names the warehouse "demmo", which is not in warehouses`."""
+        names = list(names) if len(self.items) < MOST_EXPLAINED else []
+        choices = f" ({', '.join(names)})" if names else ""
+        self.add(node, f'names the {kind} "{word}", which is not {there}{_hint(word, names) or choices}')
 
     def raise_any(self) -> None:
-        """Raise ConfigurationError, in the order of the file, if there is any problem."""
+        """Raise ConfigurationError with the problems in the order of the file, if there are any."""
         if self.items:
             raise ConfigurationError(sorted(self.items, key=lambda problem: problem.line or 0))
 
@@ -63,11 +63,11 @@ class ProblemList:
 def _on_one_line(message: str) -> str:
     if message.isprintable():
         return message
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in message)
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message)
 
 
-def _hint(word: str, known: list[str]) -> str:
-    hint = did_you_mean(word, known)
+def _hint(word: str, names: list[str]) -> str:
+    hint = did_you_mean(word, names)
     return f".{hint}" if hint else ""
 
 

@@ -1,4 +1,4 @@
-"""Names that one entry of the file gives of another."""
+"""Checks of the names by which entries of the file refer to others."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -23,12 +23,12 @@ class _Reference(NamedTuple):
 
 
 def check_references(root: Node, problems: ProblemList) -> None:
-    """Find names that nothing has, and orchestrations that wait for themselves."""
+    """Find unknown names, and orchestrations that wait for themselves."""
     for reference in _references(root):
         _check(reference, root, problems)
     for _, entry in section(root, "orchestrations").entries():
-        _check_told(entry, root, problems)
-    _check_circles(root, problems)
+        _check_notify(entry, root, problems)
+    _check_cycles(root, problems)
 
 
 def _references(root: Node) -> Iterator[_Reference]:
@@ -53,15 +53,17 @@ def _check(reference: _Reference, root: Node, problems: ProblemList) -> None:
         problems.add(node, f"must be the name of one of the {reference.section}")
 
 
-def _check_told(entry: Node, root: Node, problems: ProblemList) -> None:
+def _check_notify(entry: Node, root: Node, problems: ProblemList) -> None:
     """Find names in `notify` that are not in `notifications`."""
     notify = _leaf(entry, ("notify",))
     if notify is None:
         return
     items = notify.children() if isinstance(notify.value, list) else [notify]
-    written = list(notify.entries()) or [(str(item.value), item) for item in items if isinstance(item.value, str | int)]
+    references = list(notify.entries()) or [
+        (str(item.value), item) for item in items if isinstance(item.value, str | int)
+    ]
     names = [name for name, _ in section(root, "notifications").entries()]
-    for name, node in written:
+    for name, node in references:
         if not has_placeholder(name) and name not in names:
             problems.add_absent(node, "notification", name, names, "in notifications")
 
@@ -73,7 +75,7 @@ def _leaf(entry: Node, key: tuple[str, ...]) -> Node | None:
     return node if node is not None and node.value is not None else None
 
 
-def _check_circles(root: Node, problems: ProblemList) -> None:
+def _check_cycles(root: Node, problems: ProblemList) -> None:
     orchestrations = dict(section(root, "orchestrations").entries())
     follows = {name: _leaf(entry, ("schedule", "after")) for name, entry in orchestrations.items()}
     for name, after in follows.items():

@@ -1,4 +1,4 @@
-"""The regions that telephone numbers are known for: those of phonenumbers, which takes longer to load than to say."""
+"""Regions that have phone numbers: those of the package phonenumbers, which is slow to load."""
 
 REGIONS = frozenset(
     """
@@ -11,4 +11,4 @@ REGIONS = frozenset(
     TV TW TZ UA UG US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW
     """.split()
 )
-"""ISO 3166, and a few codes beside it. tests/config/test_regions.py holds them against phonenumbers."""
+"""ISO 3166, and a few other codes. tests/config/test_regions.py compares them with phonenumbers."""

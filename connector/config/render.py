@@ -1,4 +1,4 @@
-"""`{{ env.NAME }}` in the values of `orchestrations.yaml`."""
+"""Placeholders such as `{{ env.NAME }}` in the values of `orchestrations.yaml`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ _MARKS = ("{{", "{%", "{#")
 
 
 class MissingVariables(Exception):
-    """The environment lacks these variables."""
+    """Variables that are not set in the environment."""
 
     def __init__(self, names: list[str]) -> None:
         super().__init__(", ".join(names))
@@ -22,7 +22,7 @@ class MissingVariables(Exception):
 
 
 class _Variables:
-    """Reachable as `env.NAME`; no attribute of its own, so that no variable is hidden by one."""
+    """The variables as `env.NAME`. Has no attributes of its own, which would hide variables."""
 
     __slots__ = ("_values",)
 
@@ -34,7 +34,7 @@ class _Variables:
 
 
 class _Missing(StrictUndefined):
-    """Says the variable's name alone, so that it can be read back from the error."""
+    """An undefined variable whose error message is its name, to be read back from there."""
 
     @property
     def _undefined_message(self) -> str:
@@ -42,10 +42,10 @@ class _Missing(StrictUndefined):
 
 
 class _Environment(BoundedEnvironment):
-    """Settings need no arithmetic."""
+    """A sandbox without arithmetic, which settings do not need."""
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's
-        """Refuse it."""
+        """Refuse every operator."""
         raise TypeError(operator)
 
 
@@ -54,7 +54,7 @@ _JINJA = _Environment(undefined=_Missing, keep_trailing_newline=True, autoescape
 
 
 def has_placeholder(value: object) -> bool:
-    """Whether a value is, or holds, text with something to fill in."""
+    """Return true if a value is, or contains, text with a placeholder."""
     if isinstance(value, dict):
         return any(map(has_placeholder, value.values()))
     if isinstance(value, list | tuple):
@@ -63,7 +63,7 @@ def has_placeholder(value: object) -> bool:
 
 
 def template_fault(text: str) -> str | None:
-    """Say what is wrong with a template whatever the environment holds; None if it can be filled in."""
+    """Return what is wrong with a template whatever the environment contains; None if it is valid."""
     try:
         unknown = meta.find_undeclared_variables(_JINJA.parse(text)) - {"env"}
     except (TemplateSyntaxError, RecursionError, MemoryError, ValueError):
@@ -74,9 +74,9 @@ def template_fault(text: str) -> str | None:
 
 
 def render(text: str, environ: Mapping[str, str]) -> str:
-    """Fill in one text.
+    """Fill in a text.
 
-    Raises MissingVariables with all that it lacks, ValueError where the template fails for another reason.
+    Raises MissingVariables with all variables that are not set, ValueError if the template fails for another reason.
     """
     stand_ins: dict[str, str] = {}
     while True:
@@ -106,7 +106,7 @@ def render(text: str, environ: Mapping[str, str]) -> str:
 
 
 def render_tree(node: Node, fill: Callable[[Node, str], str]) -> Node:
-    """Fill in every text below a node; `fill` gets the node and its text."""
+    """Fill in every text below a node by calling `fill` with the node and its text."""
     value: Any = node.value
     if isinstance(value, dict):
         value = {key: render_tree(child, fill) for key, child in value.items()}

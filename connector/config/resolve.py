@@ -1,4 +1,4 @@
-"""One entry of a checked project, with the environment filled in and everything that it refers to."""
+"""Resolution of entries: the environment is filled in, and names are replaced by the entries they refer to."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -29,35 +29,35 @@ Value = TypeVar("Value")
 
 
 class Resolver:
-    """Builds the settings of entries by name, and collects what keeps it from doing so."""
+    """Builds the settings of entries by name, and collects the problems that prevent it."""
 
     def __init__(self, directory: Path, root: Node, environ: Mapping[str, str], problems: ProblemList) -> None:
         self.problems = problems
         self._directory = directory
-        self._saved_in = problems.file.parent
+        self._config_directory = problems.file.parent
         self._root = root
         self._environ = environ
 
     def fill(self, node: Node, *, stand_in: str | None = None) -> Node:
-        """Fill in the environment; `stand_in` is used for a text that lacks a variable, if it is given."""
+        """Fill in the environment; use `stand_in`, if given, for a text with a variable that is not set."""
 
-        def filled(at: Node, written: str) -> str:
+        def filled(at: Node, template: str) -> str:
             try:
-                return render(written, self._environ)
+                return render(template, self._environ)
             except MissingVariables as error:
                 if stand_in is None:
                     self._add_missing(at, error.names)
-                return stand_in or written
+                return stand_in or template
             except ValueError as error:
                 self.problems.add(at, str(error))
-                return written
+                return template
 
         return render_tree(node, filled)
 
     def value_of(
         self, plural: str, name: str, key: str, take: Callable[[object], Value], *, secret: bool = False
     ) -> Value | None:
-        """Give one value of an entry as its type takes it, and look at nothing else; None where there is none."""
+        """Return one value of an entry, converted by `take`, without reading the others; None if it is absent."""
         node = section(self._root, plural).at((name,)).child(key)
         if node is None or node.value is None:
             return None
@@ -74,8 +74,8 @@ class Resolver:
         filled = {
             "name": name,
             "target": target,
-            "query_path": query_path(self._saved_in, node.child("query"), self.problems),
-            "template_path": template_path(self._saved_in, node.child("template"), self.problems),
+            "query_path": query_path(self._config_directory, node.child("query"), self.problems),
+            "template_path": template_path(self._config_directory, node.child("template"), self.problems),
             "destination": self._referred(node, "destination"),
             "warehouse": self._referred(node, "warehouse"),
         }
@@ -85,7 +85,7 @@ class Resolver:
         return built.model_copy(update={"file": local_path(self._directory, built.file)})
 
     def warehouse(self, name: str) -> Warehouse | None:
-        """Build a warehouse; its files are found below the project."""
+        """Build a warehouse, with paths below the project made absolute."""
         node = self.fill(section(self._root, "warehouses").at((name,)))
         built = self._built(Warehouse, node, {"name": name})
         if built is None:
@@ -95,20 +95,20 @@ class Resolver:
         return built.model_copy(update={"url": url, "private_key_file": key_file})
 
     def destination(self, name: str) -> DestinationSettings | None:
-        """Build a destination with its credential; the simulator asks for no variable of a credential."""
+        """Build a destination with its credential; for the simulator, variables of the credential need not be set."""
         node = self.fill(section(self._root, "destinations").at((name,)))
         model = settings_model(node.at(("type",)).value) or DestinationSettings
         stand_in = SIMULATOR if node.at(("api_url",)).value == SIMULATOR else None
         referred = {key: self._referred(node, key, stand_in) for key in model.references}
         built = self._built(model, node, {"name": name, **referred})
-        named = {key: path for key in model.certificates if built and (path := getattr(built, key))}
-        if built is None or not named:
+        files = {key: path for key in model.certificates if built and (path := getattr(built, key))}
+        if built is None or not files:
             return built
-        found = {key: self._certificates(node.at((key,)), path) for key, path in named.items()}
-        return built.model_copy(update=found)
+        paths = {key: self._certificates(node.at((key,)), path) for key, path in files.items()}
+        return built.model_copy(update=paths)
 
     def network(self, name: str) -> Network:
-        """Give the way to a destination, and look at nothing else of it."""
+        """Return the network of a destination without reading the rest of it."""
         proxy = self.value_of("destinations", name, "proxy", proxy_url, secret=True)
         node = section(self._root, "destinations").at((name, "ca_file"))
         ca_file = self.value_of("destinations", name, "ca_file", text)
@@ -122,24 +122,24 @@ class Resolver:
         return self._built(Credential, node, {"name": name})
 
     def notification(self, name: str) -> Notification | None:
-        """Build a way to reach somebody."""
+        """Build a notification."""
         node = self.fill(as_mapping(section(self._root, "notifications").at((name,))))
-        # One that lacks a variable is not looked at for what its address lacks in consequence.
+        # Without a variable, its address would be invalid as well: one problem is enough.
         return None if self.problems.items else self._built(Notification, node, {"name": name})
 
     def top(self, entries: dict[str, Node]) -> Top | None:
-        """Build the settings beside the sections from some of them."""
+        """Build the settings outside the sections from some of them."""
         return self._built(Top, self.fill(Node(entries, self._root.line)), {})
 
     def _existing(self, node: Node, file: Path) -> Path:
-        """Give a file of the project by its whole path."""
+        """Return the absolute path of a file of the project; add a problem if it does not exist."""
         path = self._directory / file
         if not is_file(path):
             self.problems.add(node, "names a file that does not exist")
         return path
 
     def _certificates(self, node: Node, file: Path) -> Path:
-        """Give a file of certificates by its whole path."""
+        """Return the absolute path of a file of certificates; add a problem if it holds none."""
         from ssl import PROTOCOL_TLS_CLIENT, SSLContext, SSLError
 
         path = self._existing(node, file)

@@ -1,4 +1,4 @@
-"""A Jinja sandbox in which no single operator, filter or method can make a huge value."""
+"""Jinja sandbox in which no single operator, filter or method can make a huge value."""
 
 import re
 from collections.abc import Callable, Mapping, Sized
@@ -46,14 +46,14 @@ class BoundedEnvironment(SandboxedEnvironment):
         return super().call(__context, __obj, *args, **kwargs)
 
     def is_safe_callable(self, obj: Any) -> bool:
-        """Tell whether an object may be called: no method that pads to a length."""
+        """Return true if an object may be called; methods that pad to a length may not."""
         if isinstance(obj, BuiltinMethodType) and obj.__name__ in _PADDING_METHODS:
             return False
         return super().is_safe_callable(obj)
 
 
 def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a filter so that it takes no number above MAX_RANGE beside its value."""
+    """Wrap a filter so that it refuses arguments above MAX_RANGE."""
     own = 2 if hasattr(function, "jinja_pass_arg") else 1
 
     @wraps(function)
@@ -67,7 +67,7 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _most_characters(operator: str, left: Any, right: Any) -> float:
-    """Return about how many characters the result of an operator can have."""
+    """Estimate how many characters the result of an operator can have."""
     if operator == "%":
         return _most_formatted(left, right) if isinstance(left, str | bytes) else 0
     if isinstance(left, int) and isinstance(right, int):
@@ -80,7 +80,7 @@ def _most_characters(operator: str, left: Any, right: Any) -> float:
 
 
 def _most_formatted(text: str | bytes, values: Any) -> int:
-    """Return how long a text can be once its `%` are filled in: its widths, and its values wherever one may stand."""
+    """Estimate how long a text can be once its `%` are filled in: its widths, and the longest value for each `%`."""
     pattern = text if isinstance(text, str) else text.decode("latin-1")
     widths = sum(map(int, _NUMBER.findall(pattern)))
     inserted = values.values() if isinstance(values, Mapping) else values if isinstance(values, tuple) else (values,)

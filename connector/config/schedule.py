@@ -1,4 +1,4 @@
-"""When an automatic orchestration runs."""
+"""Settings of schedules."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -28,26 +28,26 @@ _NAMES = {
 
 
 def interval_text(value: object) -> str:
-    """Take an interval as 30s, 15m, 2h or 1d."""
-    written = text(value).strip()
-    if not re.fullmatch(r"[1-9][0-9]{0,4}[smhd]", written):
+    """Validate an interval such as 30s, 15m, 2h or 1d."""
+    interval = text(value).strip()
+    if not re.fullmatch(r"[1-9][0-9]{0,4}[smhd]", interval):
         raise ValueError("must be a number of seconds, minutes, hours or days, as 30s, 15m, 2h or 1d")
-    return written
+    return interval
 
 
 def cron_expression(value: object) -> str:
-    """Take the five fields of a cron expression."""
+    """Validate the five fields of a cron expression."""
     fields = text(value).split()
     if len(fields) != len(_FIELDS):
         raise ValueError('must have five fields (minute, hour, day, month, day of the week), as "15 6 * * *"')
-    for written, (name, least, most) in zip(fields, _FIELDS, strict=True):
-        if not all(_item(item.lower(), name, least, most) for item in written.split(",")):
-            raise ValueError(f'must have a {name} from {least} to {most} where it has "{written}"')
+    for entry, (name, least, most) in zip(fields, _FIELDS, strict=True):
+        if not all(_item(item.lower(), name, least, most) for item in entry.split(",")):
+            raise ValueError(f'must have a {name} from {least} to {most} where it has "{entry}"')
     return " ".join(fields)
 
 
 def _item(item: str, name: str, least: int, most: int) -> bool:
-    """Whether it is `*`, a value or a range, each with a step if need be."""
+    """Return true if an item is `*`, a value or a range, each with or without a step."""
     span, slash, step = item.partition("/")
     if slash and not (step.isascii() and step.isdigit() and int(step) > 0):
         return False
@@ -57,13 +57,13 @@ def _item(item: str, name: str, least: int, most: int) -> bool:
     return len(ends) <= 2 and all(least <= end <= most for end in ends) and ends == sorted(ends)
 
 
-def _value(written: str, name: str) -> int:
-    named = _NAMES.get(name, {}).get(written, -1)
-    return int(written) if re.fullmatch(r"[0-9]{1,2}", written) else named
+def _value(item: str, name: str) -> int:
+    by_name = _NAMES.get(name, {}).get(item, -1)
+    return int(item) if re.fullmatch(r"[0-9]{1,2}", item) else by_name
 
 
 class Schedule(Settings):
-    """One of `cron`, `every` and `after` (the orchestration that it follows)."""
+    """When an automatic orchestration runs: exactly one of `cron`, `every` and `after` is set."""
 
     internal_fields: ClassVar[frozenset[str]] = frozenset()
 
@@ -77,19 +77,19 @@ class Schedule(Settings):
     """The time zone of `cron`."""
 
     def __str__(self) -> str:
-        """The schedule in words, such as `every 15m` or `cron 15 6 * * * America/New_York`."""
+        """Return the schedule in words, such as `every 15m` or `cron 15 6 * * * America/New_York`."""
         if self.cron:
             return f"cron {self.cron} {self.timezone}"
         return f"every {self.every}" if self.every else f"after {self.after}"
 
     @property
     def interval(self) -> timedelta | None:
-        """`every`, as a length of time."""
+        """The interval of `every`."""
         return timedelta(**{_UNITS[self.every[-1]]: int(self.every[:-1])}) if self.every else None
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
-        """Refuse none, or more than one, of the ways to say when."""
+        """Refuse none, or more than one, of `cron`, `every` and `after`."""
         ways = [key for key in ("cron", "every", "after") if values.get(key) is not None]
         if len(ways) != 1:
             yield (

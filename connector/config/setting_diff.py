@@ -1,4 +1,4 @@
-"""The settings of everything that an orchestration uses, as they are written, to be compared between targets."""
+"""Settings of an orchestration and all that it refers to, as texts to compare between targets."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ NOT_SET = "not set"
 SECRET = "differs (secret)"  # noqa: S105 - it stands in for one
 
 Fill = Callable[[Node], Node]
-"""Fills in the environment, as far as it is set."""
+"""Fills in the variables that are set."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettingText:
-    """A setting: what it comes to, and how it may be shown. It prints as that."""
+    """A setting. It prints as its text, which contains no secret."""
 
     value: Any
     text: str
@@ -33,7 +33,7 @@ class SettingText:
 
 
 def settings_used(root: Node, orchestration: str, fill: Fill) -> dict[str, SettingText]:
-    """By name, such as `destination.api_url`, what is written for an orchestration, and for all that it refers to."""
+    """Return the settings of an orchestration and all that it refers to, by names such as `destination.api_url`."""
     entry = section(root, "orchestrations").at((orchestration,))
     destination = _referred(root, entry, "destination", fill)
     kind = settings_model(destination.at(("type",)).value) or DestinationSettings
@@ -43,17 +43,17 @@ def settings_used(root: Node, orchestration: str, fill: Fill) -> dict[str, Setti
         ("destination", kind, destination),
         ("credential", Credential, _referred(root, destination, "credential", fill)),
     )
-    found = {f"{name}.{key}": one for name, model, node in parts for key, one in _settings(model, node, fill)}
-    beside = Node({key: node for key, node in root.entries() if key in Top.model_fields}, root.line)
-    return found | {key: one for key, one in _settings(Top, beside, fill) if key not in {"version", "target"}}
+    settings = {f"{name}.{key}": text for name, model, node in parts for key, text in _settings(model, node, fill)}
+    outside = Node({key: node for key, node in root.entries() if key in Top.model_fields}, root.line)
+    return settings | {key: text for key, text in _settings(Top, outside, fill) if key not in {"version", "target"}}
 
 
-def setting_or_default(name: str, found: Mapping[str, SettingText]) -> SettingText:
-    """A setting as it is; one that is not written, as its default, where that can be said in a word."""
-    if name in found:
-        return found[name]
+def setting_or_default(name: str, settings: Mapping[str, SettingText]) -> SettingText:
+    """Return a setting; if the file does not have it, its default, if that is a single word or number."""
+    if name in settings:
+        return settings[name]
     part, _, key = name.partition(".")
-    kind = found["destination.type"].value if "destination.type" in found else ""
+    kind = settings["destination.type"].value if "destination.type" in settings else ""
     models: dict[str, type[Settings]] = {
         "orchestration": Orchestration,
         "warehouse": Warehouse,
@@ -66,7 +66,7 @@ def setting_or_default(name: str, found: Mapping[str, SettingText]) -> SettingTe
 
 
 def _referred(root: Node, entry: Node, key: str, fill: Fill) -> Node:
-    """The entry that another refers to; an empty one where there is none."""
+    """Return the entry that another refers to; an empty one if it refers to none."""
     reference = entry.child(key)
     name = str(fill(reference).value) if reference else ""
     return section(root, f"{key}s").child(name) or Node({}, entry.line)
@@ -76,8 +76,8 @@ def _settings(model: type[Settings], node: Node, fill: Fill) -> Iterator[tuple[s
     for key, child in node.entries():
         for name, leaf in _leaves(key, child):
             filled = fill(leaf)
-            shown = SECRET if is_secret(model, key) else _text(filled.template or plain(filled))
-            yield name, SettingText(plain(filled), shown)
+            text = SECRET if is_secret(model, key) else _text(filled.template or plain(filled))
+            yield name, SettingText(plain(filled), text)
 
 
 def _leaves(name: str, node: Node) -> Iterator[tuple[str, Node]]:

@@ -1,4 +1,4 @@
-"""What every model of settings has in common."""
+"""Base class of the models of settings."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 Violation = tuple[str, str]
-"""The key that is wrong (empty: the whole entry), and the sentence that says so."""
+"""A key (empty: the whole entry), and the sentence that says what is wrong with it."""
 
 
 class Settings(BaseModel):
-    """Frozen, and closed to unknown keys."""
+    """Settings of an entry: frozen, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -19,16 +19,16 @@ class Settings(BaseModel):
     internal_fields: ClassVar[frozenset[str]] = frozenset({"name"})
     """Fields that are not keys of the file."""
     from_environment: ClassVar[frozenset[str]] = frozenset()
-    """Keys that are no secrets, and commonly come from the environment as secrets do."""
+    """Keys that are no secrets but usually come from the environment as well."""
     references: ClassVar[Mapping[str, str]] = {}
     """Keys that name an entry of a section: key -> section."""
 
     @classmethod
     def known_keys(cls) -> list[str]:
-        """Give the keys that may be written."""
+        """Return the keys that the file may have."""
         return [name for name in cls.model_fields if name not in cls.internal_fields]
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:  # noqa: ARG003 - for those that have rules
-        """Say what is wrong between keys; `values` are the values as written, None where blank or absent."""
+        """Yield violations of rules between keys; `values` are those of the file, None if blank or absent."""
         yield from ()

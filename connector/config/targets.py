@@ -1,4 +1,4 @@
-"""What differs from one target to the next, merged over the rest of the file."""
+"""Targets: the settings that differ, merged over the rest of the file."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ _NOT_IN_A_TARGET = ("version", "target", "targets")
 
 
 def target_names(root: Node) -> tuple[str, ...]:
-    """Give the targets; a file without any has the one that `target` names, or `default`."""
+    """Return the names of the targets; a file without any has the one that `target` names, or `default`."""
     names = tuple(name for name, _ in section(root, "targets").entries())
     if names:
         return names
@@ -24,24 +24,24 @@ def target_names(root: Node) -> tuple[str, ...]:
 
 
 def choose_target(root: Node, asked: str | None, problems: ProblemList) -> str:
-    """Give the target asked for, else the file's own; with a finding if there is none of that name."""
+    """Return the target asked for, else that of the file; add a problem if there is no such target."""
     names = target_names(root)
-    written = root.child("target")
-    if not asked and written is not None and not _may_be_name(written.value):
-        # The check of the whole file says so.
+    own = root.child("target")
+    if not asked and own is not None and not _may_be_name(own.value):
+        # The check of the whole file reports it.
         return names[0]
-    name = asked or (written.value if written else None) or (names[0] if len(names) == 1 else None)
+    name = asked or (own.value if own else None) or (names[0] if len(names) == 1 else None)
     if name is None:
         problems.add(root, f"lacks target, the one of {', '.join(names)} to use when --target is not given")
         return names[0]
     if name in names:
         return str(name)
-    place = section(root, "targets") if asked or written is None else written
+    node = section(root, "targets") if asked or own is None else own
     if asked:
-        hint = did_you_mean(asked, names) or f" There is {', '.join(names)}."
+        hint = did_you_mean(asked, names) or f" The targets are {', '.join(names)}."
         problems.record(Problem(f'There is no target "{asked}".{hint}'))
         return names[0]
-    problems.add_absent(place, "target", str(name), names, "in targets")
+    problems.add_absent(node, "target", str(name), names, "in targets")
     return names[0]
 
 
@@ -50,7 +50,7 @@ def _may_be_name(value: object) -> bool:
 
 
 def merged_targets(root: Node, problems: ProblemList) -> Mapping[str, Node]:
-    """Give the whole file as it is under each target."""
+    """Return the file as merged for each target."""
     root = canonical_keys(root, problems)
     base = replace(root, value={key: node for key, node in root.entries() if key != "targets"})
     targets = section(root, "targets")
@@ -92,17 +92,17 @@ def _of_other_types(base: Node, target: Node) -> Node:
 
 
 def _merge(base: Node, over: Node, depth: int = 0) -> Node:
-    """Mappings merge, everything else replaces; a target, section or entry left blank changes nothing."""
+    """Merge mappings and replace everything else; a blank target, section or entry changes nothing."""
     if not isinstance(base.value, dict):
         return over
     if over.value is None and depth <= 2:
         return base
     if not isinstance(over.value, dict):
         return over if depth else base
-    known = base.value
+    entries = base.value
     merged = {
-        key: _merge(known[key], node, depth + 1) if key in known else node
+        key: _merge(entries[key], node, depth + 1) if key in entries else node
         for key, node in over.value.items()
         if depth or (key in Top.known_keys() and key not in _NOT_IN_A_TARGET)
     }
-    return replace(base, value={**known, **merged})
+    return replace(base, value={**entries, **merged})

@@ -1,4 +1,4 @@
-"""From PyYAML's composed nodes to our tree: merge keys, duplicate keys, tags."""
+"""Conversion of PyYAML's composed nodes to a tree of `Node`: merge keys, duplicate keys, tags."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ DEEPEST = 40
 
 
 class LimitExceeded(Exception):
-    """The file holds more than is read."""
+    """A file with more values or levels than can be read."""
 
     def __init__(self, sentence: str, line: int | None = None) -> None:
         super().__init__(sentence)
@@ -28,7 +28,7 @@ class LimitExceeded(Exception):
 
 
 class Limit:
-    """Counts values; what an alias repeats counts each time."""
+    """Counts the values of a file; those that an alias repeats count each time."""
 
     def __init__(self) -> None:
         self._values = 0
@@ -43,7 +43,7 @@ class Limit:
 
 
 class TreeBuilder:
-    """Builds the tree of one file and collects what is wrong with it; raises LimitExceeded."""
+    """Builds the tree of one file and collects its problems. Raises LimitExceeded."""
 
     def __init__(self, file: Path) -> None:
         self.problems: list[Problem] = []
@@ -52,7 +52,7 @@ class TreeBuilder:
         self._limit = Limit()
 
     def build(self, node: yaml.Node, origin: nodes.Path = (), line: int | None = None) -> Node:
-        """Build the tree below a composed node; `line` (from 1) is that of its key, where it has one."""
+        """Build the tree below a composed node; `line` (from 1) is the line of its key, if it has one."""
         line = line or node.start_mark.line + 1
         if id(node) in self._open:
             self._problem(node, "This alias stands inside the value that it repeats.")
@@ -66,10 +66,10 @@ class TreeBuilder:
 
     def _value(self, node: yaml.Node, origin: nodes.Path) -> "Scalar | dict[str, Node] | list[Node]":
         if isinstance(node, yaml.MappingNode):
-            self._known_tag(node, "map")
+            self._checked_tag(node, "map")
             return self._mapping(node, origin)
         if isinstance(node, yaml.SequenceNode):
-            self._known_tag(node, "seq")
+            self._checked_tag(node, "seq")
             return [self.build(item, (*origin, index)) for index, item in enumerate(node.value)]
         return self._scalar(node)
 
@@ -90,8 +90,8 @@ class TreeBuilder:
                 first = entries[key.value].line
                 self._problem(key, f'The key "{key.value}" was already written on line {first}; keep one of them.')
             else:
-                place = (*origin, key.value)
-                entries[key.value] = self.build(value, place, key.start_mark.line + 1)
+                path = (*origin, key.value)
+                entries[key.value] = self.build(value, path, key.start_mark.line + 1)
         return merged | entries
 
     def _merged(self, node: yaml.Node, origin: nodes.Path) -> dict[str, Node]:
@@ -106,7 +106,7 @@ class TreeBuilder:
         return merged
 
     def _scalar(self, node: yaml.Node) -> Scalar:
-        kind = self._known_tag(node, "str", "int", "float", "bool", "null", "merge")
+        kind = self._checked_tag(node, "str", "int", "float", "bool", "null", "merge")
         text = str(node.value)
         if _UNREPRESENTABLE.search(text):
             self._problem(node, "The value holds a character that no text can hold, \\0 or half a surrogate pair.")
@@ -117,11 +117,11 @@ class TreeBuilder:
             self._problem(node, f"The value is not written as its tag !!{kind} promises.")
             return None
 
-    def _known_tag(self, node: yaml.Node, *known: str) -> str:
+    def _checked_tag(self, node: yaml.Node, *kinds: str) -> str:
         kind = str(node.tag).removeprefix(_STANDARD)
-        if kind not in known:
-            shown = str(node.tag) if kind == node.tag else f"!!{kind}"
-            self._problem(node, f"The tag {shown} is not known here; write the value without it.")
+        if kind not in kinds:
+            tag = str(node.tag) if kind == node.tag else f"!!{kind}"
+            self._problem(node, f"The tag {tag} is not known here; write the value without it.")
         return kind
 
     def _problem(self, node: yaml.Node, message: str) -> None:

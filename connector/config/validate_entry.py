@@ -1,4 +1,4 @@
-"""An entry of the file against its model: the frozen settings, or what is wrong with it."""
+"""Validation of an entry of the file against its model."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -31,20 +31,22 @@ Model = TypeVar("Model", bound=Settings)
 
 
 class _Fault(NamedTuple):
-    """What pydantic found: its word for it, where, and our own sentence if it came from one of our types."""
+    """An error of pydantic."""
 
     kind: str
+    """Its type at pydantic."""
     path: Path
     sentence: str
+    """The message, if it came from a type of this package; else empty."""
 
 
 def validate_entry(
     model: type[Model], node: Node, problems: ProblemList, filled: Mapping[str, Any], *, pending: bool = False
 ) -> Model | None:
-    """Build the settings of one entry with the fields that are `filled` in; None, with problems, if it fails.
+    """Build the settings of one entry with the fields in `filled`; add problems and return None if it fails.
 
-    With `pending`, values still to be filled in from the environment count as right. What an entry refers to
-    is not looked at.
+    With `pending`, values that are still to be filled in from the environment count as valid. Entries that this
+    one refers to are not checked.
     """
     given = {key: plain(child) for key, child in node.entries() if child.value is not None}
     own = {key: value for key, value in given.items() if key not in model.references}
@@ -106,30 +108,30 @@ def _nested(model: type[Settings]) -> Iterator[tuple[str, type[Settings]]]:
 
 
 def _add(model: type[Settings], node: Node, fault: _Fault, problems: ProblemList, *, pending: bool) -> None:
-    at = node.at(fault.path)
+    value = node.at(fault.path)
     if fault.kind == "missing":
-        is_blank = at.origin[-1:] == fault.path[-1:]
-        problems.add(at, "is blank, and needed" if is_blank else f"lacks {fault.path[-1]}")
+        is_blank = value.origin[-1:] == fault.path[-1:]
+        problems.add(value, "is blank, and needed" if is_blank else f"lacks {fault.path[-1]}")
     elif fault.kind == _UNKNOWN:
-        problems.add_unknown(at, _owner(model, fault.path).known_keys())
-    elif not (pending and has_placeholder(plain(at))):
-        problems.add(at, fault.sentence or _in_our_words(fault.kind), secret=is_secret(model, fault.path[0]))
+        problems.add_unknown(value, _owner(model, fault.path).known_keys())
+    elif not (pending and has_placeholder(plain(value))):
+        problems.add(value, fault.sentence or _sentence(fault.kind), secret=is_secret(model, fault.path[0]))
 
 
 def _owner(model: type[Settings], path: Path) -> type[Settings]:
-    """Give the model of which the last key on the path would be a key."""
+    """Return the model to which the last key of the path would belong."""
     for key in path[:-1]:
         model = dict(_nested(model)).get(str(key), model)
     return model
 
 
 def is_secret(model: type[Settings], key: str | int) -> bool:
-    """Whether the value of a key may be shown to nobody."""
+    """Return true if the value of a key must not be printed."""
     field = model.model_fields.get(str(key))
     return field is None or not field.repr or "SecretStr" in str(field.annotation)
 
 
-def _in_our_words(kind: str) -> str:
+def _sentence(kind: str) -> str:
     return (
         "must be a mapping, as {key: value}" if kind in {"model_type", "dict_type"} else "must be another kind of value"
     )
@@ -142,18 +144,18 @@ def shell_variable(value: object) -> str | None:
     """
     if not isinstance(value, str):
         return None
-    found = _WHOLE.fullmatch(value.strip()) or (_in_url(value) if "://" in value else None)
-    if found is None:
+    match = _WHOLE.fullmatch(value.strip()) or (_in_url(value) if "://" in value else None)
+    if match is None:
         return None
-    if found.groupdict().get("command"):
+    if match.groupdict().get("command"):
         return "NAME"
-    name = next(name for name in found.groups() if name)
+    name = next(name for name in match.groups() if name)
     # "$ecret1" may be a password, "$TIKTOK_TOKEN" and "${token}" are not.
-    return name if "bare" not in found.groupdict() or not found["bare"] or name == name.upper() else "NAME"
+    return name if "bare" not in match.groupdict() or not match["bare"] or name == name.upper() else "NAME"
 
 
 def shell_variables(node: Node) -> Iterator[tuple[Node, str]]:
-    """Yield each text below a node that is written as a shell variable, and what to write instead of it."""
+    """Yield each text below a node that is written as a shell variable, and the name to use instead."""
     if name := shell_variable(node.value):
         yield node, name
     for child in node.children():
@@ -161,8 +163,8 @@ def shell_variables(node: Node) -> Iterator[tuple[Node, str]]:
 
 
 def _in_url(value: str) -> re.Match[str] | None:
-    if found := _BRACED.search(value):
-        return found
+    if match := _BRACED.search(value):
+        return match
     try:
         user, _, password = urlsplit(value).netloc.rpartition("@")[0].partition(":")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Where a query runs."""
+"""Settings of a warehouse."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _NOT_A_PATH = re.compile(r"/|:memory:|md:|motherduck:|file:|[A-Za-z]:[/\\]")
 
 
 def database_url(value: object) -> str:
-    """Take a SQLAlchemy URL."""
+    """Validate a SQLAlchemy URL."""
     if not re.match(r"[A-Za-z][A-Za-z0-9_+.]*://", url := text(value).strip()):
         raise ValueError("must be a SQLAlchemy URL such as duckdb:///demo/warehouse.duckdb")
     if not url.isprintable():
@@ -25,7 +25,7 @@ def database_url(value: object) -> str:
 
 
 def absolute_url(directory: Path, url: str) -> str:
-    """Give the URL of a database file with its path made absolute; any other URL as it is."""
+    """Make the path in the URL of a database file absolute; return any other URL as it is."""
     parts = _FILE_DATABASE.fullmatch(url)
     if parts is None or _NOT_A_PATH.match(parts["path"]):
         return url
@@ -40,12 +40,12 @@ _HOST = re.compile(
 
 
 def host_list(value: object) -> tuple[str, ...]:
-    """Take hosts and buckets."""
-    found: tuple[str, ...] = words(value)
-    for host in found:
+    """Validate a list of hosts and buckets."""
+    hosts: tuple[str, ...] = words(value)
+    for host in hosts:
         if not _HOST.fullmatch(host) or ".." in host:
             raise ValueError(f'must list hosts and buckets, as [files.example.com, "s3://bucket"], not {host}')
-    return found
+    return hosts
 
 
 class ExternalAccess(Settings):
@@ -85,7 +85,7 @@ class Warehouse(Settings):
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
-        """Refuse `external_access` for databases that are not DuckDB's."""
+        """Refuse `external_access` for other databases than DuckDB."""
         url = values.get("url")
         if values.get("external_access") is not None and isinstance(url, str) and not _IS_DUCKDB.match(url):
             yield "external_access", "is for duckdb:// only; elsewhere the database's own grants decide"

@@ -1,4 +1,4 @@
-"""Reading a YAML file with the line of every value.
+"""Reader of YAML files that records the line of every value.
 
 The plain scalars are those of YAML 1.2 (true and false are the only booleans, so that `default_region: NO`
 is Norway), and narrower still for numbers: what is not written in plain decimal (`0123`, `0x1F`, `1e5`,
@@ -19,12 +19,12 @@ from connector.config.tree import BARE_PLACEHOLDER_ADVICE, Limit, LimitExceeded,
 from connector.errors import ConfigurationError, Problem
 
 LARGEST_FILE = 1 << 20
-"""Bytes."""
+"""The most bytes of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file: its values, and on which line each was written (from 1)."""
+    """A YAML file: its values, and the line of each (from 1)."""
 
     file: Path
     root: Node
@@ -35,7 +35,7 @@ class Document:
         return plain(self.root)
 
     def line(self, path: nodes.Path) -> int:
-        """Give the line of the key at `path`; of the nearest one above it, if there is none."""
+        """Return the line of the key at `path`, or of the nearest one above it."""
         return self.root.at(path).line
 
 
@@ -51,7 +51,7 @@ def read_yaml(path: Path) -> Document:
 
 
 def parse_yaml(path: Path) -> tuple[Document | None, list[Problem]]:
-    """Read a file; gives the document too where it can be read on in spite of its problems, else None."""
+    """Read a file. Returns the document as well if it can be read in spite of its problems, else None."""
     content = b""
     try:
         content = _content(path)
@@ -85,7 +85,7 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 - the name and shape are PyYAML's
 
     line: int
-    """That of the reader, from 0."""
+    """The line of the reader, from 0."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)

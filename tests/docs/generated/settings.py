@@ -212,7 +212,7 @@ def _literals(annotation: Any) -> tuple[str, ...]:
 
 def _sentence(error: ValidationError) -> str:
     message = next(one["msg"] for one in error.errors() if "must " in one["msg"])
-    found = re.search(r"must (?:be |list |have )?(?:an? |the )?(.+?)(?:\.$|, not \0.*|; .*| \(what .*)?$", message)
+    found = re.search(r"must (?:be |list |have )?(?:an? |the )?(.+?)(?:\.$|, not \0.*|; .*)?$", message)
     assert found, message
     words = found[1]
     return "`true` or `false`" if words == "true or false" else words
