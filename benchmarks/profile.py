@@ -22,7 +22,7 @@ CALLS = {
     "transform: its SQL, in DuckDB": ["connector.transform.engine:SliceEngine.execute"],
     "transform: DuckDB set up": ["connector.transform.engine:SliceEngine.__init__"],
     "transform: rows that repeat the row before": [
-        "connector.transform.engine:stretches",
+        "connector.transform.engine:find_row_runs",
         "connector.transform.row_runs:RowRuns.first_rows",
         "connector.transform.row_runs:RowRuns.spread",
     ],

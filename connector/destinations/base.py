@@ -33,7 +33,7 @@ from connector.staging.sending import BatchCodec
 from connector.staging.staged import Staged
 from connector.staging.streaming import StreamingStage
 from connector.transform.binding import Binding
-from connector.transform.row_choice import RowChoice
+from connector.transform.row_selection import RowSelection
 from connector.transform.template import DataTemplate
 
 TargetsT = TypeVar("TargetsT")
@@ -99,7 +99,7 @@ class RowCompiler(Protocol):
     def first(self, batches: Iterable[pa.RecordBatch], limit: int, *, test: bool) -> Iterator[pa.RecordBatch]:
         """Yield the first `limit` rows, and those that cannot be sent apart from them unless this is a `test`."""
 
-    def select(self, batches: Iterable[pa.RecordBatch], selection: RowChoice) -> Iterator[pa.RecordBatch]:
+    def select(self, batches: Iterable[pa.RecordBatch], selection: RowSelection) -> Iterator[pa.RecordBatch]:
         """Yield the rows that a retry selects."""
 
     def hash(self, batches: Iterable[pa.RecordBatch], *, threads: int, gather: bool) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from connector.errors import ConfigurationError
 from connector.transform.binding import Binding, missing_requirements
 from connector.transform.compiler import CompiledTransform, compile_events
 from connector.transform.limit import first_events, first_rows
-from connector.transform.row_choice import RowChoice
+from connector.transform.row_selection import RowSelection
 from connector.transform.rules import EventRules
 from connector.transform.stream import hash_rows
 
@@ -35,9 +35,9 @@ class EventCompiler:
             return first_events(batches, limit, self.compiled)
         return first_rows(batches, limit)
 
-    def select(self, batches: Iterable[pa.RecordBatch], selection: RowChoice) -> Iterator[pa.RecordBatch]:
+    def select(self, batches: Iterable[pa.RecordBatch], selection: RowSelection) -> Iterator[pa.RecordBatch]:
         """Yield the rows that a retry selects."""
-        return selection.among(batches, self.compiled)
+        return selection.filter(batches, self.compiled)
 
     def hash(self, batches: Iterable[pa.RecordBatch], *, threads: int, gather: bool) -> Iterator[HashedRows]:
         """Yield the hashed rows of each slice."""

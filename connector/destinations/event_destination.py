@@ -37,8 +37,8 @@ from connector.staging.skip_suppressed import suppression_filter
 from connector.staging.stage import stage
 from connector.staging.staged import Staged
 from connector.transform.binding import Binding
-from connector.transform.changes import judged_as_whole
-from connector.transform.events import left_out_rows
+from connector.transform.changes import judge_as_whole
+from connector.transform.events import excluded_event_rows
 from connector.transform.grouping import payloads
 from connector.transform.rules import EventRules
 from connector.transform.suppression import SuppressionFilter
@@ -197,7 +197,7 @@ class EventDestination:
 
     def excluded(self, events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
         """See `Destination.excluded`."""
-        return left_out_rows(events, outcome=outcome, reason=reason, answers=answers)
+        return excluded_event_rows(events, outcome=outcome, reason=reason, answers=answers)
 
     def acknowledge(self, context: RunContext, targets: EventTargets) -> None:
         """See `Destination.acknowledge`: delivered keys are kept with their batches."""
@@ -232,7 +232,7 @@ class EventDestination:
 
     def judge(self, first: HashedRows, compiler: EventCompiler) -> HashedRows:
         """See `Destination.judge`."""
-        return judged_as_whole(first, compiler.compiled.rules)
+        return judge_as_whole(first, compiler.compiled.rules)
 
 
 @contextmanager
@@ -260,5 +260,7 @@ def _split_suppressed(first: HashedRows, suppressed: SuppressionFilter) -> tuple
     for events in first.events:
         flags = suppressed.match_events(events.table)
         sent.append(HashedEvents(events.route, events.table.filter(pa.array(~flags))))
-        excluded.append(left_out_rows(events.table.filter(pa.array(flags)), outcome="skipped", reason=Skip.SUPPRESSED))
+        excluded.append(
+            excluded_event_rows(events.table.filter(pa.array(flags)), outcome="skipped", reason=Skip.SUPPRESSED)
+        )
     return sent, excluded

@@ -20,7 +20,7 @@ from connector.runs.retention import atomic_stage
 from connector.staging.event_metrics import plain_texts
 from connector.staging.staged import Staged
 from connector.staging.streaming import StreamingStage
-from connector.transform.row_choice import RowChoice
+from connector.transform.row_selection import RowSelection
 
 if TYPE_CHECKING:
     from connector.files.scan_report import ScanReport
@@ -42,7 +42,7 @@ class Run:
     """Rows to read at most."""
     resend_unknown: bool = False
     """Send events again whose answer was lost."""
-    selection: RowChoice | None = None
+    selection: RowSelection | None = None
     """Rows to send, of a retried run; None: all."""
 
 

@@ -17,7 +17,7 @@ from connector.sources.background_reader import read_in_background
 from connector.sources.registry import open_source
 from connector.sources.source import Source
 from connector.transform.binding import bind
-from connector.transform.row_choice import RowChoice
+from connector.transform.row_selection import RowSelection
 
 if TYPE_CHECKING:
     from connector.files.file_source import FileSource
@@ -48,7 +48,7 @@ def open_result(
     *,
     limit: int | None = None,
     test_event_code: str | None = None,
-    selection: RowChoice | None = None,
+    selection: RowSelection | None = None,
     stop: Event | None = None,
     run_id: str | None = None,
     sent_files: "SentFiles | None" = None,

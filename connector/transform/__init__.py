@@ -1,5 +1,4 @@
-"""Data templates, and the compiler from them and the catalogue to one columnar expression.
+"""Compile data templates to columnar queries, and turn the batches of a result into hashed rows.
 
-The only room that ever sees a plain identifier: `pyarrow` batches of a query's result go in,
-`HashedRows` come out.
+This is the only package that handles plain identifiers: `pyarrow` batches go in, `HashedRows` come out.
 """

@@ -1,4 +1,4 @@
-"""A data template bound to the columns that a query returns."""
+"""Bind a data template to the columns that a query returns."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ from connector.transform.stripped import NO_CLEANING, Cleaning
 from connector.transform.template import Column, Constant, DataTemplate
 
 _EXACT = frozenset({Kind.ID, Kind.ROUTE, Kind.ZIP})
-"""Beside identifiers and times, what is compared digit by digit."""
+"""Kinds that are compared digit by digit, as identifiers and times are."""
 
 _SEEN = frozenset({Kind.NAME, Kind.DEVICE_TYPE})
 _PLACES = frozenset({Kind.ZIP, Kind.PLACE, Kind.COUNTRY, Kind.REGION})
 _MARKING = frozenset({Kind.ID, Kind.EXTERNAL_ID, Kind.DEVICE}) | _PLACES
 WITHOUT_PLACEHOLDERS = frozenset({Kind.ID, Kind.URL}) | _PLACES
-"""Kinds of parameters beside identifiers, of which a word that stands for nothing is none."""
+"""Kinds of parameters besides identifiers in which a placeholder word counts as no value."""
 
 _CLEANING = {
     Kind.EMAIL: Cleaning.VISIBLE | Cleaning.SEPARATED,
@@ -58,7 +58,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Binding:
-    """What each parameter, and each property of the user's own, is filled from.
+    """The source of each parameter, and of each property of the user's own.
 
     A name is absent if nothing fills it.
     """
@@ -86,12 +86,12 @@ class Binding:
         return wanted
 
     def is_marked(self, field: Field) -> bool:
-        """Tell whether placeholders among the texts of a column are marked."""
+        """Return whether placeholders in the texts of a column are marked."""
         found = any(field in fields and is_marking(self.kinds[name]) for name, fields in self.fields.items())
         return found and is_text(field.kind)
 
     def has(self, *names: str) -> bool:
-        """Tell whether any of the parameters is filled from something."""
+        """Return whether any of the parameters has a source."""
         return any(name in self.fields or name in self.constants for name in names)
 
 
@@ -215,7 +215,7 @@ def _unreadable(kind: pa.DataType) -> bool:
 
 
 def _has_json(kind: pa.DataType) -> bool:
-    """Tell whether the values of this type, and those within them, can be written as JSON."""
+    """Return whether the values of this type, nested ones included, can be written as JSON."""
     if is_list(kind):
         return _has_json(kind.value_type)
     if pa.types.is_struct(kind):
@@ -231,17 +231,17 @@ def cleaning_of(kind: Kind) -> Cleaning:
 
 
 def is_marking(kind: Kind) -> bool:
-    """Tell whether placeholders, or numbers of one digit, are marked in columns of parameters of this kind."""
+    """Return whether placeholders, or numbers of one digit, are marked in columns of parameters of this kind."""
     return bool(cleaning_of(kind) & (Cleaning.PLACEHOLDERS | Cleaning.NUMBERS))
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Tell whether a column of this type holds lists."""
+    """Return whether a column of this type holds lists."""
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def missing_requirements(binding: Binding, *, event_source: str, fixed_event_name: str | None) -> list[Problem]:
-    """Return what the query lacks, without which each of its rows would be rejected: said before anything is sent.
+    """Return the problems because of which every row of the query would be rejected.
 
     A result that chooses the event source row by row is left to the rows.
     """

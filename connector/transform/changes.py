@@ -1,4 +1,4 @@
-"""What changes once all rows of an event are known: events rejected or put together, and the counts of their rows."""
+"""Collect the changes of events once all their rows are known: merged and excluded events, and counts of rows."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from connector.core.hashed import HashedEvents, HashedRows
 from connector.core.outcomes import Reason, Skip
-from connector.transform.events import left_out_rows
+from connector.transform.events import excluded_event_rows
 from connector.transform.line_items import decide, line_warnings
 from connector.transform.orphans import OrphanSearch
 from connector.transform.rules import EventRules
@@ -17,10 +17,10 @@ from connector.transform.rules import EventRules
 
 @dataclass(slots=True)
 class EventChanges:
-    """Events as they are sent now, the rows left out of them (schema EXCLUDED_ROW), and how counts of rows change.
+    """Changed events, their excluded rows (schema EXCLUDED_ROW), and changes of counts.
 
-    Counts of warnings can be negative, where events for which they were counted are not sent as they were.
-    `identical_value` is what identical rows add to values, by currency.
+    Counts of warnings can be negative, if events for which they were counted are not sent unchanged.
+    `identical_value` is the value that identical rows add, by currency.
     """
 
     events: list[HashedEvents] = field(default_factory=list)
@@ -31,11 +31,11 @@ class EventChanges:
     identical_value: dict[str, Decimal] = field(default_factory=dict)
 
     def exclude(self, events: pa.Table, reason: Reason | Skip, *, brief: bool = False) -> None:
-        """Count the rows of events (schema EVENTS) as rejected or skipped, and keep them; see `left_out_rows`."""
+        """Count the rows of events (schema EVENTS) as rejected or skipped, and keep them; see `excluded_event_rows`."""
         if not events.num_rows:
             return
         skipped = isinstance(reason, Skip)
-        rows = left_out_rows(events, outcome="skipped" if skipped else "rejected", reason=reason, brief=brief)
+        rows = excluded_event_rows(events, outcome="skipped" if skipped else "rejected", reason=reason, brief=brief)
         self.excluded.append(rows)
         (self.skips if skipped else self.rejects)[reason.value] += rows.num_rows
 
@@ -59,7 +59,7 @@ def add_values(total: dict[str, Decimal], values: Mapping[str, Decimal]) -> None
         total[currency] = total.get(currency, Decimal(0)) + value
 
 
-def judged_as_whole(hashed: HashedRows, rules: EventRules) -> HashedRows:
+def judge_as_whole(hashed: HashedRows, rules: EventRules) -> HashedRows:
     """Judge the events of a slice as if it held all their rows."""
     if not rules.line_items:
         return hashed

@@ -1,4 +1,4 @@
-"""Columns that are derived of a slice's own where a query reads them: in SQL they would cost several times as much."""
+"""Derive the columns that a query reads outside of SQL, where they would cost several times as much."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -27,12 +27,12 @@ def national_column(column: str) -> str:
 
 
 def derived_in(sql: str) -> Mapping[str, tuple[str, str]]:
-    """The derived columns that a query reads: of which column, and what of it."""
+    """Return the derived columns that a query reads: the column, and the kind of derivation."""
     return {match[0]: (match[1], match[2]) for match in _DERIVED.finditer(sql)}
 
 
 def with_derived(table: pa.Table, wanted: Mapping[str, tuple[str, str]]) -> pa.Table:
-    """The table with these derived columns."""
+    """Append derived columns to a table."""
     for name, (column, kind) in wanted.items():
         table = table.append_column(name, _MADE[kind](table[column].combine_chunks()))
     return table

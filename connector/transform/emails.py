@@ -1,6 +1,6 @@
-"""E-mail addresses as people and programs write them: taken out of what stands around them, and normalised.
+"""Extract and normalise e-mail addresses in the forms that people and programs write.
 
-The regular expression of `sql/identity.py` decides the usual ones; this is asked of all other texts, once for each.
+The regular expression of `sql/identity.py` handles the usual forms; this module handles all others.
 """
 
 import re
@@ -48,12 +48,12 @@ LONGEST_NAME, _LONGEST_LABEL = 64, 63
 
 
 def email_digests(text: str, rules: str = PLAIN) -> str:
-    """The packed digests of the addresses in `text`, each by all `rules` (names, joined by commas)."""
+    """Return the packed digests of the addresses in `text` by all `rules` (names, joined by commas)."""
     return packed(parts_of(unmarked(text)), lambda part: forms_of(part, rules.split(",")))
 
 
 def parts_of(text: str) -> list[str]:
-    """What stands in a text that may be an address, a digest or a placeholder; the text itself where nothing may."""
+    """Split a text into possible addresses, digests and placeholders; return the text itself if there are none."""
     text = without_invisible(text).strip()
     if is_placeholder(text):
         return [text]
@@ -63,7 +63,7 @@ def parts_of(text: str) -> list[str]:
 
 
 def forms_of(part: str, rules: Iterable[str]) -> list[str]:
-    """The normalised forms of an address, one for each rule by which something of it is left; none: it is not valid."""
+    """Return the normalised forms of an address, one for each rule that leaves a name; none if it is invalid."""
     name, at, domain = part.partition("@")
     if not (at and _is_name(name) and _is_domain(domain)):
         return []
@@ -87,7 +87,7 @@ def _is_label(label: str) -> bool:
 
 
 def _is_letter(one: str) -> bool:
-    """Tell whether a character is a letter, a digit, or a mark on one, in any script."""
+    """Return whether a character is a letter, a digit, or a mark on one, in any script."""
     return one.isalnum() or category(one).startswith("M")
 
 
@@ -101,7 +101,7 @@ def _form(address: str, rule: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """The text without what programs make of blanks and brackets, and without the words before addresses."""
+    """Decode escaped blanks and brackets in a text, and remove words such as "mailto" before addresses."""
     if "&" in text:
         text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
     if literal := _BYTES.fullmatch(text):
@@ -112,7 +112,7 @@ def _plain(text: str) -> str:
 
 
 def _between_commas(text: str) -> list[str]:
-    """The words between commas; all as one where a comma may have taken the place of a dot in an address."""
+    """Split a text at commas; keep it whole if a comma may stand for a dot in an address."""
     parts = _COMMA.split(text)
     if any(_are_torn(*pair) for pair in pairwise(parts)):
         return [text]
@@ -127,7 +127,7 @@ def _are_torn(left: str, right: str) -> bool:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """The text without the names of people and comments beside the addresses."""
+    """Yield the parts of a text without names of people and comments."""
     if "(" in text or "[" in text:
         text = _COMMENT.sub(" ", text)
     if "<" not in text:
@@ -142,7 +142,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _outside(text: str, *, named: bool) -> Iterator[str]:
-    """What stands between addresses in angle brackets, where it is more than names."""
+    """Yield the text between addresses in angle brackets, if it contains an address."""
     if named:
         text = text[: max(0, *(text.rfind(end) for end in _SEPARATORS))]
     if "@" in text:
@@ -157,7 +157,7 @@ def _words(text: str) -> list[str]:
 
 
 def _bare(word: str) -> str:
-    """A word without what wraps an address."""
+    """Strip the characters around an address from a word."""
     before = None
     while word != before:
         before, word = word, word.strip(WRAPPERS)

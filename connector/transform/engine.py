@@ -1,4 +1,4 @@
-"""Runs a compiled transform over slices of a query's result, on DuckDB in memory."""
+"""Run a compiled transform over slices of a query's result, on DuckDB in memory."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
@@ -17,13 +17,13 @@ from connector.transform.derived import derived_in, with_derived
 from connector.transform.plain_ids import is_plain
 from connector.transform.readable import readable
 from connector.transform.repair import with_valid_texts
-from connector.transform.row_runs import stretches
+from connector.transform.row_runs import find_row_runs
 from connector.transform.sql.functions import register
 from connector.transform.stripped import Cleaning, stripped
 
 SMALL_MEMORY, LARGE_MEMORY = "128MB", "80%"
-"""What an engine may hold: enough for a slice of usual rows, and more only for one that needs it. It is never let
-write to a temporary folder: plain identifiers are among what it holds."""
+"""The memory limit of an engine: enough for a slice of usual rows, raised only for one that needs more. It never writes
+to a temporary folder, since it holds plain identifiers."""
 
 RESULT_ROWS = 4_096
 """Of a result, in one buffer. Larger buffers are doubled, and so copied, until they are large enough, and given back
@@ -40,7 +40,7 @@ _Result = TypeVar("_Result")
 
 
 class SliceEngine:
-    """One in-memory DuckDB with one thread: rows come out in the order in which they went in.
+    """One in-memory DuckDB with one thread, which keeps the order of rows.
 
     Planning a compiled query takes longer than transforming ten thousand rows, so each is planned once, over
     a relation that hands out whichever slice it holds at the time. Not for use from several threads at once.
@@ -88,7 +88,7 @@ class SliceEngine:
         return [result for part in (chunk[:half], chunk[half:]) for result in self.bisect(part, work, reject)]
 
     def execute(self, relation: str, sql: str, table: pa.Table) -> pa.Table:
-        """The result of `sql` over `table`, which it calls `relation`.
+        """Execute `sql` over `table`, which it calls `relation`.
 
         The table's columns are named c0, c1, …; the query may also read what is derived of them (see `derived`).
         """
@@ -109,7 +109,7 @@ class SliceEngine:
         return self._connection.sql(f"EXECUTE of_{relation}").to_arrow_table(RESULT_ROWS)
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Close the connection."""
         self._connection.close()
 
 
@@ -121,10 +121,10 @@ class Engine(SliceEngine):
         self._compiled = compiled
 
     def rows(self, chunk: pa.Table) -> pa.Table:
-        """The hashed rows of `chunk`, whose columns are named as the compiler expects them."""
-        alike = stretches(chunk, self._compiled.event_columns)
-        first = alike.first_rows(chunk.select(self._compiled.event_columns))
-        return alike.spread(self._events(first), self._items(self._with_json(chunk)))
+        """Hash the rows of `chunk`, whose columns are named as the compiler expects them."""
+        row_runs = find_row_runs(chunk, self._compiled.event_columns)
+        first = row_runs.first_rows(chunk.select(self._compiled.event_columns))
+        return row_runs.spread(self._events(first), self._items(self._with_json(chunk)))
 
     def _events(self, rows: pa.Table) -> pa.Table:
         if _are_plain(rows, self._compiled.event_ids):
@@ -137,7 +137,7 @@ class Engine(SliceEngine):
         return self.execute("items", self._compiled.items_sql, rows)
 
     def _with_json(self, chunk: pa.Table) -> pa.Table:
-        """The chunk with the JSON strings of its columns of texts, each made once."""
+        """Add the JSON strings of the chunk's columns of texts, each computed once."""
         columns = {name: _distinct(chunk[column]) for name, column in self._compiled.text_columns.items()}
         if not columns:
             return chunk
@@ -150,17 +150,17 @@ class Engine(SliceEngine):
         return chunk
 
     def rejected_columns(self, rejected: pa.Table) -> pa.Table:
-        """What is kept of these rows of a chunk: row_number and columns, a JSON object as text."""
+        """Return the stored columns of rejected rows of a chunk: row_number, and columns as a JSON object."""
         return self.execute("rejected", self._compiled.rejected_sql, rejected)
 
     def ids(self, chunk: pa.Table) -> pa.Table:
-        """Of each row of a chunk the numbers of its event's and its order's id (uint64, NULL: it has none)."""
+        """Return the numbers of the event id and the order id of each row (uint64, NULL: it has none)."""
         columns, sql = self._compiled.id_columns, self._compiled.ids_sql
         parts = self.bisect(chunk.select(columns), lambda part: self.execute("identified", sql, part), _no_ids)
         return pa.concat_tables(parts)
 
     def keys(self, chunk: pa.Table) -> pa.Array:
-        """The key (type KEY) of each row's event; NULL: it cannot be told which event that would be."""
+        """Return the key (type KEY) of each row's event; NULL if the event is unknown."""
         return pa.concat_arrays(self.bisect(chunk.select(self._compiled.key_columns), self._keys, _no_keys))
 
     def _keys(self, chunk: pa.Table) -> pa.Array:
@@ -175,7 +175,7 @@ class Engine(SliceEngine):
         return pc.unique(numbers.drop_null())
 
     def key_of_unreadable(self, row: pa.Table) -> pa.Array:
-        """The key (type KEY) of a row that cannot be read as a whole; NULL if its key cannot be read either.
+        """Return the key (type KEY) of a row that cannot be read as a whole; NULL if its key cannot be read either.
 
         If one of the columns that the key comes from cannot be read, the others are.
         """
@@ -198,8 +198,8 @@ class Engine(SliceEngine):
             self.restart()
         return None
 
-    def kept_of_unreadable(self, row: pa.Table) -> str:
-        """What is kept of a row that cannot be read as a whole: its ids, and whatever else its key comes from."""
+    def columns_of_unreadable(self, row: pa.Table) -> str:
+        """Return the stored columns of a row that cannot be read as a whole: its ids and other sources of its key."""
         try:
             kept: str = self.rejected_columns(_only(row, self._compiled.key_columns))["columns"][0].as_py()
         except FAILURES:
@@ -237,7 +237,7 @@ def _no_keys(rows: pa.Table) -> pa.Array:
 
 
 def _only(table: pa.Table, columns: Collection[str]) -> pa.Table:
-    """The table with NULL in all other columns than these and row_number."""
+    """Replace all columns but these and row_number by NULL."""
     kept = {*columns, "row_number"}
     arrays = [
         table[name] if name in kept else pa.nulls(table.num_rows, kind)
@@ -247,7 +247,7 @@ def _only(table: pa.Table, columns: Collection[str]) -> pa.Table:
 
 
 def _are_plain(rows: pa.Table, columns: Sequence[str]) -> bool:
-    """Tell whether no id in these columns can name a person."""
+    """Return whether no id in these columns can identify a person."""
     return all(is_plain(rows[column].combine_chunks()) for column in columns)
 
 
@@ -256,15 +256,15 @@ def _distinct(texts: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def key_of(numbers: pa.Array) -> pa.Array:
-    """The 16 bytes of each number. DuckDB hands a 128-bit number over as a decimal: only its bytes mean anything."""
+    """Return the 16 bytes of each number. DuckDB exports a 128-bit number as a decimal with only valid bytes."""
     validity, values = numbers.buffers()
     return pa.FixedSizeBinaryArray.from_buffers(KEY, len(numbers), [validity, values], offset=numbers.offset)
 
 
-def chunk_of(batches: Sequence[pa.RecordBatch], cleaning: Mapping[int, Cleaning], first_row: int) -> pa.Table:
-    """The columns that are read of `batches`, named c0, c1, …, and row_number counting from `first_row`.
+def to_chunk(batches: Sequence[pa.RecordBatch], cleaning: Mapping[int, Cleaning], first_row: int) -> pa.Table:
+    """Return the columns of `batches` that are read, named c0, c1, …, with row_number counting from `first_row`.
 
-    Text is stripped and cleaned already, and NULL where it is blank; times are in the engine's range.
+    Text is stripped and cleaned, and NULL if it is blank; times are in the engine's range.
     """
     table = pa.Table.from_batches(batches)
     try:

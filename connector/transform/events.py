@@ -1,10 +1,10 @@
-"""What is stored of an event that, once built, is not sent: the same parameters as of a row that is rejected."""
+"""Build the excluded rows of events that are not sent, with the same parameters as those of a rejected row."""
 
 import pyarrow as pa
 
 from connector.catalogue import CONTENTS, IDENTIFIERS, PARAMETERS
 from connector.core.duckdb_connection import connect_isolated
-from connector.core.hashed import EXCLUDED_ROW
+from connector.core.hashed import EXCLUDED_ROW, excluded_rows
 from connector.transform.sql.functions import register_redaction
 from connector.transform.sql.text import number_text, redacted_json
 
@@ -20,16 +20,16 @@ _TIME = """'"event_time":(-?[0-9]+)', '"timestamp":"\\1"'"""
 
 
 ANSWER = pa.schema([pa.field("code", pa.int32()), pa.field("message", pa.string())])
-"""What the service said of an event."""
+"""The platform's answer to an event."""
 
 
-def left_out_rows(
+def excluded_event_rows(
     events: pa.Table, *, outcome: str, reason: str, answers: pa.Table | None = None, brief: bool = False
 ) -> pa.Table:
-    """A row (schema EXCLUDED_ROW) for each row of each event (schema EVENTS), saying why it is not sent.
+    """Return an excluded row for each row of each event (schema EVENTS).
 
-    `answers` (schema ANSWER) are those to each event; `brief` keeps of it only what says which event it is, and
-    is much faster.
+    `answers` (schema ANSWER) has one for each event. With `brief`, the rows have only the members that identify the
+    event, which is much faster.
     """
     if not events.num_rows:
         return EXCLUDED_ROW.empty_table()
@@ -38,16 +38,16 @@ def left_out_rows(
     each = f"SELECT unnest(rows) AS row, {made}, code, message FROM events"
     every = f"SELECT row, {columns} AS columns, code, message FROM ({each})"
     sql = f"SELECT row, {redacted_json('columns')} AS columns, code, message FROM ({every})"
-    said = answers or pa.table([pa.nulls(events.num_rows, field.type) for field in ANSWER], schema=ANSWER)
-    given = {"rows": events["rows"], "lines": events["lines"], "head": events["head"]}
-    named = given | {"code": said["code"], "message": said["message"]}
+    answers = answers or pa.table([pa.nulls(events.num_rows, field.type) for field in ANSWER], schema=ANSWER)
+    columns_of_event = {name: events[name] for name in ("rows", "lines", "head")}
     with connect_isolated() as connection:
         register_redaction(connection)
-        connection.register("events", pa.table(named))
+        table = pa.table({**columns_of_event, "code": answers["code"], "message": answers["message"]})
+        connection.register("events", table)
         rows = connection.sql(sql).to_arrow_table()
-    count = rows.num_rows
-    same = [pa.repeat(outcome, count), pa.repeat(reason, count)]
-    return pa.table([rows["row"], *same, rows["code"], rows["message"], rows["columns"]], schema=EXCLUDED_ROW)
+    return excluded_rows(
+        rows["row"], outcome, reason, codes=rows["code"], messages=rows["message"], columns=rows["columns"]
+    )
 
 
 def _brief() -> str:
@@ -55,14 +55,14 @@ def _brief() -> str:
 
 
 def _shared() -> str:
-    """The members that all rows of an event have in common; none where its head is no JSON."""
+    """Return the members that all rows of an event share; none if its head is not JSON."""
     digests = [f"'\"{name}\":' || json_extract(head || '}}}}', '{path}')" for name, path in _IDENTIFIERS.items()]
     members = ", ".join([*digests, *(_text(name, "head || '}}'", path) for name, path in _OF_EVENT.items())])
     return f"CASE WHEN json_valid(head || '}}}}') THEN concat_ws(',', {members}) ELSE '' END"
 
 
 def _own() -> str:
-    """The members of a row's own: those of its item, and its amount where price and quantity do not give it."""
+    """Return a row's own members: those of its item, and its amount unless price and quantity give it."""
     members = [_text(name, "line.item", path) for name, path in _OF_ITEM.items()]
     amount = f"'\"value\":\"' || {number_text('line.amount')} || '\"'"
     members.append(f"CASE WHEN line.priced THEN NULL ELSE {amount} END")

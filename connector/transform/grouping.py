@@ -1,4 +1,4 @@
-"""Rows of one key become one event; an event of which a row was rejected is not sent at all."""
+"""Group rows of one key into one event; an event with a rejected row is not sent at all."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Grouped:
 
 
 def group(parts: pa.Table, rejected: Flags, *, line_items: bool) -> Grouped:
-    """Puts together the `parts` (schema EVENTS, keys may be null) that share a key.
+    """Group the `parts` (schema EVENTS, keys may be null) that share a key.
 
     `rejected` says which parts must not be sent. With `line_items`, parts of one key become one event, or are
     incomplete where one of them is rejected; without, the first stands and the others are duplicates.
@@ -60,12 +60,12 @@ def group(parts: pa.Table, rejected: Flags, *, line_items: bool) -> Grouped:
 
 
 def payloads(events: pa.RecordBatch | pa.Table) -> pa.Array:
-    """The JSON object of each event (schema EVENTS), as UTF-8 text."""
+    """Return the JSON object of each event (schema EVENTS), as UTF-8 text."""
     return _written(events, _END)
 
 
 def payload(events: pa.RecordBatch) -> memoryview:
-    """The same of all events, joined by commas: each is written with one, and so they lie in memory."""
+    """Return the JSON objects of all events, joined by commas, as they already lie in memory."""
     bounds, found = in_memory(_written(events, _END_AND_COMMA))
     return found[bounds[0] : bounds[-1] - 1]
 
@@ -83,13 +83,13 @@ def _written(events: pa.RecordBatch | pa.Table, end: pa.Scalar) -> pa.Array:
 
 
 def _items(lines: pa.ListArray) -> pa.Array:
-    """The elements of each event's `contents`, joined by commas; null where it has none."""
+    """Return the elements of each event's `contents`, joined by commas; null if it has none."""
     items, sizes = pc.struct_field(lines.flatten(), "item"), pc.list_value_length(lines).to_numpy()
     return items if len(items) == len(sizes) else _joined_items(items, np.cumsum(sizes) - sizes)
 
 
 def _group_numbers(keys: pa.ChunkedArray) -> Positions:
-    """Numbers from 0 in the order of first appearance; a null key is a group of its own."""
+    """Assign numbers to groups from 0 in the order of first appearance; a null key is a group of its own."""
     encoded = plain(keys).dictionary_encode()
     numbers: Positions = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
     alone = np.flatnonzero(numbers < 0)
@@ -98,7 +98,7 @@ def _group_numbers(keys: pa.ChunkedArray) -> Positions:
 
 
 def _joined(parts: pa.Table, kept: Positions, groups: Positions) -> tuple[pa.Table, Positions]:
-    """The parts at the positions `kept`, joined by group, and the position of the first part of each event."""
+    """Merge the parts at the positions `kept` by group; return the events and the position of each one's first part."""
     in_order = bool((groups[1:] >= groups[:-1]).all())
     ordered = np.arange(len(groups)) if in_order else np.argsort(groups, kind="stable")
     order, sorted_groups = kept[ordered], groups[ordered]
@@ -146,7 +146,7 @@ def _joined_items(items: pa.Array, starts: Positions) -> pa.Array:
 
 
 def _currencies(currencies: pa.Array, starts: Positions, sizes: Positions) -> pa.Array:
-    """The currency of each event, SEVERAL_CURRENCIES where its members name more than one."""
+    """Return the currency of each event, SEVERAL_CURRENCIES if its parts have more than one."""
     first = currencies.take(pa.array(starts))
     encoded = currencies.dictionary_encode()
     if len(encoded.dictionary) < 2:
@@ -157,7 +157,7 @@ def _currencies(currencies: pa.Array, starts: Positions, sizes: Positions) -> pa
 
 
 def summed(amounts: pa.Array, sizes: Positions) -> pa.Array:
-    """The sums of so many amounts each, null where all are null."""
+    """Return the sums of consecutive amounts, `counts` at a time; null if all are null."""
     numbers = pa.array(np.repeat(np.arange(len(sizes)), sizes))
     table = pa.table({"event": numbers, "amount": amounts})
     sums = table.group_by("event", use_threads=False).aggregate([("amount", "sum")])
@@ -175,12 +175,12 @@ def plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def _texts(column: pa.Array) -> pa.Array:
-    """The texts themselves, be they in a dictionary."""
+    """Return the texts themselves, even if they are in a dictionary."""
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def parts_of(rows: pa.Table) -> pa.Table:
-    """The rows that a compiled transform gives, each as a part of its event (schema EVENTS, keys may be null)."""
+    """Return the rows of a compiled transform, each as a part of its event (schema EVENTS, keys may be null)."""
     count = rows.num_rows
     numbers = plain(rows["row_number"])
     lists = pa.ListArray.from_arrays(pa.array(np.arange(count + 1, dtype=np.int32)), numbers)
@@ -201,19 +201,19 @@ def _lines(rows: pa.Table) -> pa.StructArray:
 
 
 def count_reasons(reasons: npt.NDArray[np.uint8]) -> Counter[str]:
-    """How many rows have each reason; `reasons` holds 1 + the index in REASONS, 0 for none."""
+    """Count the rows by reason; `reasons` holds 1 + the index in REASONS, 0 for none."""
     counts = np.bincount(reasons, minlength=len(REASONS) + 1)
     return Counter({reason.value: int(counts[number]) for number, reason in enumerate(REASONS, 1) if counts[number]})
 
 
 def count_warnings(bits: npt.NDArray[np.uint32]) -> Counter[str]:
-    """How many rows have each warning; bit n is WARNINGS[n]."""
+    """Count the rows by warning; bit n is WARNINGS[n]."""
     counts = {warning.value: int(np.count_nonzero(bits & (1 << n))) for n, warning in enumerate(WARNINGS)}
     return Counter({name: count for name, count in counts.items() if count})
 
 
 def count_phones(bits: npt.NDArray[np.uint32], columns: Sequence[str]) -> PhoneCounts:
-    """How many rows give a phone number, and an invalid one, in each column; bits as `compile_phones` puts them."""
+    """Count the rows that give a phone number, and an invalid one, by column; bits as `compile_phones` sets them."""
     given, invalid = (
         Counter({name: int(np.count_nonzero(bits & (1 << 2 * n + place))) for n, name in enumerate(columns)})
         for place in (0, 1)

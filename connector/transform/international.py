@@ -1,4 +1,4 @@
-"""Phone numbers with a country code, and those of North America without one, read a column at a time.
+"""Read phone numbers with a country code, and North American ones without, a column at a time.
 
 One pattern for all numbering plans takes longer to be made ready for a slice of rows than its numbers take here.
 """
@@ -28,7 +28,7 @@ Bounds = npt.NDArray[np.int32]
 
 
 def international(texts: pa.StringArray) -> pa.StringArray:
-    """The E.164 form of each number with a country code, NULL for other texts and for what is no possible number.
+    """Return the E.164 form of each number with a country code; NULL for other texts and impossible numbers.
 
     Between two digits may stand up to three blanks, points, hyphens and brackets. What is possible is what
     phonenumbers says, of which phone_plans.py is the metadata.
@@ -49,7 +49,7 @@ def international(texts: pa.StringArray) -> pa.StringArray:
 
 
 def north_american(texts: pa.StringArray) -> pa.StringArray:
-    """The E.164 form of each number as North America writes it, with or without its 1; NULL for other texts.
+    """Return the E.164 form of each North American number, with or without its 1; NULL for other texts.
 
     Area code and exchange begin with 2 to 9. The same may stand between digits, and a bracket before the first.
     """
@@ -72,7 +72,7 @@ def north_american(texts: pa.StringArray) -> pa.StringArray:
 
 
 def _with_code(count: int, places: Numbers, national: Bytes) -> pa.StringArray:
-    """So many texts, of which those at these places are +1 and ten digits each, and the others NULL."""
+    """Build a column with +1 and ten digits at the given positions, and NULL elsewhere."""
     texts = np.empty((len(places), 2 + _NANP_DIGITS), np.uint8)
     texts[:, :2], texts[:, 2:] = list(b"+1"), national
     bounds = np.arange(len(places) + 1, dtype=np.int32) * texts.shape[1]
@@ -80,14 +80,14 @@ def _with_code(count: int, places: Numbers, national: Bytes) -> pa.StringArray:
 
 
 def _placed(texts: pa.StringArray, places: Numbers, count: int) -> pa.StringArray:
-    """So many texts, of which those at these places are the given ones, and the others NULL."""
+    """Build a column with the given texts at the given positions, and NULL elsewhere."""
     positions = np.full(count, -1)
     positions[places] = np.arange(len(places))
     return texts.take(pa.array(positions, mask=positions < 0))
 
 
 def _possible(texts: pa.StringArray) -> tuple[pa.StringArray, Flags]:
-    """These texts, which begin with a plus sign, without what stands between their digits, and which are possible."""
+    """Remove the separators of texts that start with a plus sign, and return which are possible numbers."""
     bounds, found = in_memory(texts)
     characters = np.frombuffer(found, np.uint8)
     if not _is_separator(characters[bounds[0] : bounds[-1]]).any():
@@ -98,7 +98,7 @@ def _possible(texts: pa.StringArray) -> tuple[pa.StringArray, Flags]:
 
 
 def _unspaced(bounds: Bounds, characters: Bytes, opening: int) -> tuple[Bounds, Bytes, Flags]:
-    """Texts without separators: their bounds, their bytes, and which were well spaced, behind an `opening` or not."""
+    """Remove separators from texts; return their bounds, their bytes, and which were spaced correctly."""
     first = bounds[0]
     bounds, characters = bounds - first, characters[first : bounds[-1]]
     separators = _is_separator(characters)
@@ -116,7 +116,7 @@ def _unspaced(bounds: Bounds, characters: Bytes, opening: int) -> tuple[Bounds, 
 
 
 def _few_between(bounds: Bounds, separators: Flags) -> Flags:
-    """Whether no more than a few separators stand together."""
+    """Return whether there are never more than a few consecutive separators."""
     run = separators[_MOST_BETWEEN:].copy()
     for back in range(1, _MOST_BETWEEN + 1):
         run &= separators[_MOST_BETWEEN - back : len(separators) - back]
@@ -129,7 +129,7 @@ def _few_between(bounds: Bounds, separators: Flags) -> Flags:
 
 
 def _are_numbers(bounds: Bounds, characters: Bytes) -> Flags:
-    """Which texts are a plus sign and the digits of a possible number."""
+    """Return which texts are a plus sign and the digits of a possible number."""
     digits = characters - ord("0")
     starts, sizes = bounds[:-1] + 1, np.diff(bounds) - 1
     right: Flags = (_others(digits, bounds) == 1) & (sizes > _LONGEST_CODE) & (sizes < _MOST_DIGITS)
@@ -139,13 +139,13 @@ def _are_numbers(bounds: Bounds, characters: Bytes) -> Flags:
 
 
 def _others(digits: Bytes, bounds: Bounds) -> Bounds:
-    """How many characters of each text are no digits."""
+    """Count the characters of each text that are no digits."""
     before = np.r_[np.int32(0), np.cumsum(digits > 9, dtype=np.int32)]
     return np.asarray(before[bounds[1:]] - before[bounds[:-1]])
 
 
 def _fit_plans(starts: Bounds, sizes: Bounds, digits: Bytes) -> Flags:
-    """Which numbers, given by where their digits are, fit the plan of their country code."""
+    """Return which numbers, given by the positions of their digits, fit the plan of their country code."""
     codes = _CODES[_read(starts, _LONGEST_CODE, digits)]
     fit = np.zeros(len(starts), np.bool_)
     for code in np.flatnonzero(np.bincount(codes)).tolist():
@@ -163,7 +163,7 @@ def _fit_plan(code: str, starts: Bounds, sizes: Bounds, digits: Bytes) -> Flags:
 
 
 def _read(starts: Bounds, count: int, digits: Bytes) -> Numbers:
-    """The number that so many digits make."""
+    """Return the number that consecutive digits represent."""
     number = np.zeros(len(starts), np.int64)
     for place in range(count):
         number = number * 10 + digits[starts + place]
@@ -182,7 +182,7 @@ class _Plan:
         self._table = np.full(10**self.leads, -1)
 
     def sizes_of(self, leads: Numbers) -> Numbers:
-        """Of the first digits of numbers, bit by bit, how many digits each of them may have."""
+        """Return the possible lengths of numbers by their first digits, as bits."""
         unknown = np.unique(leads[self._table[leads] < 0])
         sizes = np.zeros(len(unknown), np.int64)
         for size in self._sizes if len(unknown) else ():
@@ -191,7 +191,7 @@ class _Plan:
         return self._table[leads]
 
     def _fitting(self, leads: list[int], size: int) -> Numbers:
-        """Those of these first digits with which a number of so many digits is possible: one search finds them all."""
+        """Return the first digits with which a number of this length is possible, found by one search."""
         rest = "5" * (size - self.leads)
         found = self._pattern.findall("\n".join([f"{lead:0{self.leads}d}{rest}" for lead in leads]))
         return np.array([text[: self.leads] for text in found], f"U{self.leads}").astype(np.int64)
@@ -205,7 +205,7 @@ def _is_separator(found: Bytes) -> Flags:
 
 
 def _codes(plans: Mapping[str, str]) -> Numbers:
-    """By the first three digits of a number its country code, 0 where there is none."""
+    """Return the country code by the first three digits of a number, 0 if there is none."""
     found = np.zeros(10**_LONGEST_CODE, np.int64)
     for code in plans:
         width = 10 ** (_LONGEST_CODE - len(code))

@@ -1,4 +1,4 @@
-"""Characters that nobody sees: controls, format characters and the like, which systems leave in texts."""
+"""Remove invisible characters, such as control and format characters, that systems leave in texts."""
 
 import re
 

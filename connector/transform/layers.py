@@ -1,4 +1,4 @@
-"""SELECTs stacked on one another, so that an expression can use what was computed below it."""
+"""Stack SELECTs, so that an expression can use the results of lower layers."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ class Layers:
         return name
 
     def put_usual(self, name: str, expression: str) -> None:
-        """Let `expression` stand for what was put under a name, in queries over usual rows."""
+        """Replace the expression of a name in queries over usual rows."""
         self._usual[name] = expression
 
     def select(self, columns: Sequence[str], below: str, *, usual: bool = False) -> str:

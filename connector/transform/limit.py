@@ -1,4 +1,4 @@
-"""The first rows of a result, and of its events nothing less than all."""
+"""Limit a result to its first rows, and complete the events that start among them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 
 from connector.core.hashed import KEY
 from connector.transform.compiler import CompiledTransform
-from connector.transform.engine import Engine, chunk_of
+from connector.transform.engine import Engine, to_chunk
 
 
 def first_rows(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:
-    """The first `limit` rows of a result; the rest is not read. The last event may lack rows that lie further on."""
+    """Yield the first `limit` rows of a result, and read no others. The last event may lack rows that come later."""
     left = limit
     for batch in batches:
         yield batch.slice(0, left)
@@ -24,7 +24,7 @@ def first_rows(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[pa.Rec
 def first_events(
     batches: Iterable[pa.RecordBatch], limit: int, compiled: CompiledTransform
 ) -> Iterator[pa.RecordBatch]:
-    """The first `limit` rows of a result, and of all the others those that belong to the same events.
+    """Yield the first `limit` rows of a result, and the later rows that belong to the same events.
 
     The result is read to its end: rows of one event may lie anywhere in it. Memory grows with `limit` only.
     """
@@ -36,16 +36,16 @@ def first_events(
             left -= first.num_rows
             if first.num_rows:
                 yield first
-                begun.add(chunk_of([first], compiled.cleaning, 1))
+                begun.add(to_chunk([first], compiled.cleaning, 1))
             if rest.num_rows:
-                yield rest.filter(begun.may_have(chunk_of([rest], compiled.cleaning, 1)))
+                yield rest.filter(begun.may_have(to_chunk([rest], compiled.cleaning, 1)))
     finally:
         engine.close()
 
 
 @dataclass(slots=True)
 class _Begun:
-    """The events that have begun: their keys, and the numbers of their ids, by which rows without a key are known."""
+    """The events that started: their keys, and the numbers of their ids, which identify rows without a key."""
 
     engine: Engine
     keys: pa.Array
@@ -58,7 +58,7 @@ class _Begun:
         self.ids = pc.unique(pa.concat_arrays([self.ids, *(one.drop_null() for one in self._ids(chunk))]))
 
     def may_have(self, chunk: pa.Table) -> pa.Array:
-        """Tell of each row whether it is one of such an event, or may be."""
+        """Return a flag for each row: true if it may belong to one of these events."""
         keys = self.engine.keys(chunk)
         flags = _among(keys, self.keys)
         if not keys.null_count:
@@ -72,5 +72,5 @@ class _Begun:
 
 
 def _among(values: pa.Array, known: pa.Array) -> pa.Array:
-    """Whether each value is one of those that are known; NULL is none."""
+    """Return a flag for each value: true if it is known; NULL is not."""
     return pc.and_(pc.is_in(values, value_set=known), pc.is_valid(values))

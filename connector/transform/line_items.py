@@ -1,4 +1,4 @@
-"""Line items of events: which are identical, what is odd about them, and which events they forbid to send."""
+"""Judge line items: find identical ones, count their warnings, and reject events because of them."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def _value_of(events: pa.Table, identical: Flags) -> dict[str, Decimal]:
 
 
 def identical_lines(events: pa.Table) -> Flags:
-    """Of each line of the events, one after the other, whether it is identical to an earlier one of its event."""
+    """Return a flag for each line of the events in order: true if it is identical to an earlier one of its event."""
     sizes = _sizes(events)
     count = int(sizes.sum())
     if count == len(sizes):
@@ -84,7 +84,7 @@ def _repeated_anywhere(digests: npt.NDArray[np.uint64], sizes: Positions) -> Fla
 
 
 def undecided_events(events: pa.Table, rules: EventRules) -> Flags:
-    """Of each event, whether what forbids to send it, or part of it, can only be judged once all its rows are known."""
+    """Return a flag for each event: true if it can only be judged once all its rows are known."""
     flags = _negative(events) | _several_currencies(events)
     if rules.identical_rows != "keep":
         flags |= _any_of_event(identical_lines(events), _sizes(events))
@@ -92,7 +92,7 @@ def undecided_events(events: pa.Table, rules: EventRules) -> Flags:
 
 
 def _event_reasons(events: pa.Table, rules: EventRules) -> npt.NDArray[np.uint8]:
-    """Of each whole event 1 + the index in REASONS of why it is rejected, 0 where it is sent."""
+    """Return 1 + the index in REASONS of the reason to reject each whole event, 0 if it is sent."""
     conditions = {Reason.CONFLICTING_CURRENCY: _several_currencies(events), Reason.INVALID_AMOUNT: _negative(events)}
     if rules.identical_rows == "reject":
         conditions[Reason.IDENTICAL_ROWS] = _any_of_event(identical_lines(events), _sizes(events))
@@ -103,7 +103,7 @@ def _event_reasons(events: pa.Table, rules: EventRules) -> npt.NDArray[np.uint8]
 
 
 def _split_identical(events: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Give the events without the lines that are identical to earlier ones, and those lines, as events."""
+    """Split events into those without repeated identical lines, and events of these lines."""
     identical = identical_lines(events)
     dropped = _only(events, identical)
     return _only(events, ~identical), dropped.filter(pa.array(_sizes(dropped) > 0))
@@ -111,7 +111,7 @@ def _split_identical(events: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Whole events as they are sent, what is left out by reason, and the keys of events of which something is."""
+    """Whole events to send, excluded events by reason, and the keys of changed events."""
 
     events: pa.Table
     excluded: dict[Reason | Skip, pa.Table]
@@ -131,7 +131,7 @@ def decide(events: pa.Table, rules: EventRules) -> Decided:
 
 
 def _only(events: pa.Table, chosen: Flags) -> pa.Table:
-    """The events with the chosen lines and their rows alone; some may be left without any."""
+    """Reduce events to the selected lines and their rows; some events may have none."""
     before = np.r_[0, np.cumsum(chosen)].astype(np.int32)
     ends = np.r_[0, np.cumsum(_sizes(events))]
     offsets, mask = pa.array(before[ends]), pa.array(chosen)
@@ -146,7 +146,7 @@ def _only(events: pa.Table, chosen: Flags) -> pa.Table:
 
 
 def _sums(amounts: pa.Array, sizes: Positions) -> pa.Array:
-    """The sums of so many amounts each, null where there are none."""
+    """Return the sums of consecutive amounts, `counts` at a time; null if there are none."""
     some = np.flatnonzero(sizes)
     sums = summed(amounts, sizes[some])
     places = np.full(len(sizes), -1)
@@ -155,7 +155,7 @@ def _sums(amounts: pa.Array, sizes: Positions) -> pa.Array:
 
 
 def _conflicting_lines(events: pa.Table) -> int:
-    """How many lines say something else of their event than its first line."""
+    """Count the lines that differ from the first line of their event in a property of the event."""
     sizes = _sizes(events)
     if sizes.sum() == len(sizes):
         return 0

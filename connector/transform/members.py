@@ -1,4 +1,4 @@
-"""An audience's query: from the columns of its result to the digests of each row's person."""
+"""Compile and run the query that hashes the identifiers of the people of an audience."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import DIGEST, EXCLUDED_ROW, ID_TYPES, MEMBERS, HashedMembers
+from connector.core.hashed import DIGEST, ID_TYPES, MEMBERS, HashedMembers, excluded_rows
 from connector.core.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.binding import Binding, Field, is_list
 from connector.transform.compiler.context import Level, literal
@@ -35,7 +35,7 @@ from connector.transform.sql.identity import (
 )
 from connector.transform.sql.members import device_kind, packed_device
 from connector.transform.sql.text import text_of
-from connector.transform.stream import transformed, unreadable_row
+from connector.transform.stream import transform_slices, unreadable_row
 from connector.transform.stripped import Cleaning
 
 _WARNINGS = {"email": RowWarning.INVALID_EMAIL, "phone": RowWarning.INVALID_PHONE}
@@ -43,7 +43,7 @@ _WARNINGS = {"email": RowWarning.INVALID_EMAIL, "phone": RowWarning.INVALID_PHON
 
 @dataclass(frozen=True, slots=True)
 class CompiledMembers:
-    """`sql` makes of the relation `people`, a slice of the result, a row for each row, in the same order."""
+    """A compiled query: `sql` returns a row for each row of the relation `people`, a slice of the result, in order."""
 
     sql: str
     cleaning: Mapping[int, Cleaning]
@@ -68,17 +68,17 @@ class _Found:
 
 
 def compile_members(binding: Binding, rules: MemberRules) -> CompiledMembers:
-    """The query for the identifiers of an audience."""
+    """Compile the query for the identifiers of an audience."""
     return _Compiler(binding, rules).compile()
 
 
 def hash_members(
     batches: Iterable[pa.RecordBatch], compiled: CompiledMembers, *, threads: int = 2, slice_rows: int = SLICE_ROWS
 ) -> Iterator[HashedMembers]:
-    """Transforms a result in slices, `threads` at a time; memory does not grow with the result."""
+    """Hash a result in slices, `threads` at a time; memory does not grow with the result."""
     slices = each_slice(batches, compiled.cleaning, repeat(slice_rows))
     region = compiled.rules.default_region
-    hashed = transformed(
+    hashed = transform_slices(
         slices, lambda: SliceEngine(region), lambda engine, chunk: _hash_readable(engine, chunk, compiled), threads
     )
     return chain.from_iterable(hashed)
@@ -164,7 +164,7 @@ class _Compiler:
         return _Found(found, f"(len({found}) > 0 OR {invalid})", invalid, placeholder, many=True, column=field.name)
 
     def _mobile(self) -> dict[str, _Found] | None:
-        """What `maid` gives for each kind of advertising id; one whose kind is not said is invalid."""
+        """Return the advertising ids of `maid` by kind; an id without a kind is invalid."""
         fields, kinds = self._binding.fields.get("maid", ()), self._binding.fields.get("maid_type", ())
         if not fields:
             return None
@@ -181,7 +181,7 @@ class _Compiler:
         return {name: replace(one, digests=digests, invalid=invalid) for name, digests in found.items()}
 
     def _packed(self, name: str, text: str, field: Field | None = None) -> str:
-        """The packed digests of a text, which is that of a column of the result, one of a list, or a constant."""
+        """Return the packed digests of a text: that of a column of the result, of a list, or a constant."""
         if name == "email":
             return packed_email(text, self._rules.email_rules)
         if name != "phone":
@@ -237,7 +237,7 @@ def _hash_chunk(engine: SliceEngine, chunk: pa.Table, compiled: CompiledMembers)
     return HashedMembers(
         read=chunk.num_rows,
         members=pa.table([rows["row_number"].filter(good), *lists], schema=MEMBERS),
-        excluded=_left_out(rows["row_number"], reasons),
+        excluded=_excluded(rows["row_number"], reasons),
         rejects=count_reasons(reasons),
         warnings=count_warnings(rows["warnings"].to_numpy()),
         phones=count_phones(rows["phones"].to_numpy(), compiled.phone_columns),
@@ -245,31 +245,22 @@ def _hash_chunk(engine: SliceEngine, chunk: pa.Table, compiled: CompiledMembers)
 
 
 def _digests(lists: pa.ListArray) -> pa.ListArray:
-    """The same lists with values of 32 bytes each."""
+    """Convert the values of lists to 32 bytes each."""
     flat = lists.flatten()
     values = pa.array(flat, pa.binary()).cast(DIGEST)
     offsets = np.r_[0, np.cumsum(pc.list_value_length(lists).to_numpy(zero_copy_only=False))].astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values, type=MEMBERS.field("email").type)
 
 
-def _left_out(numbers: pa.ChunkedArray, reasons: np.ndarray) -> pa.Table:
-    """Rows without a valid identifier; of these nothing is kept, since every column that is read is about a person."""
-    left = np.flatnonzero(reasons)
-    words = pa.array([reason.value for reason in REASONS]).take(pa.array(reasons[left].astype(np.int64) - 1))
-    count = len(left)
-    columns = [
-        numbers.take(pa.array(left)),
-        pa.repeat("rejected", count),
-        words,
-        pa.nulls(count, pa.int32()),
-        pa.nulls(count, pa.string()),
-        pa.repeat("{}", count),
-    ]
-    return pa.table(columns, schema=EXCLUDED_ROW)
+def _excluded(numbers: pa.ChunkedArray, reasons: np.ndarray) -> pa.Table:
+    """Return the rows without a valid identifier; no column is stored, since all of them are about a person."""
+    positions = np.flatnonzero(reasons)
+    words = pa.array([reason.value for reason in REASONS]).take(pa.array(reasons[positions].astype(np.int64) - 1))
+    return excluded_rows(numbers.take(pa.array(positions)), "rejected", words)
 
 
 def missing_columns(binding: Binding) -> str | None:
-    """What a result lacks for any of its rows to name a person; None where nothing is missing."""
+    """Return a message if no column of a result can identify a person; None if one can."""
     if binding.has(*ID_TYPES, "maid"):
         if binding.has("maid") and not binding.has("maid_type"):
             return 'The column "maid" needs "maid_type" beside it, which says idfa or aaid: return one, or map one.'

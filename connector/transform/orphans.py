@@ -1,4 +1,4 @@
-"""Orphan rows: rejected rows of an order of which it is not known which event they are lines of.
+"""Find the events to which orphan rows may belong: rejected rows of an order whose event is unknown.
 
 Where an event's id is derived from the order, it includes the day. A row without a time that can be read has no key,
 and may be a line of the order's event of any day: none of these events is known to be whole.
@@ -30,7 +30,7 @@ def order_number(source: str, source_id: str, event: str, order_id: str, shop_id
 
 
 def _orders_sql(route: Route) -> str:
-    """The numbers of the orders from which ids of events are derived, from the `text` of their heads."""
+    """Return the SQL for the numbers of the orders from which ids of events are derived, from the `text` of heads."""
     number = order_number(quote(route.resource_type), quote(route.resource_id), "event", "order_id", "shop_id")
     read = "CASE WHEN json_valid(text || '}}') THEN json_extract_string(text || '}}', " + _PATHS + ") END"
     named = ", ".join(f"found[{place}] AS {name}" for place, name in enumerate(_NAMES, 1))
@@ -39,13 +39,13 @@ def _orders_sql(route: Route) -> str:
 
 
 class OrphanSearch:
-    """Find the events to which orphan rows may belong. Not for use from several threads at once."""
+    """Finds the events to which orphan rows may belong. Not for use from several threads at once."""
 
     def __init__(self) -> None:
         self._connection = connect_isolated()
 
     def may_lack_rows(self, events: HashedEvents, orphans: Numbers) -> npt.NDArray[np.bool_]:
-        """Tell of each event whether one of the rows with the numbers `orphans` may be a line of it."""
+        """Return a flag for each event: true if one of the rows with the numbers `orphans` may be a line of it."""
         self._connection.register("heads", pa.table({"text": events.table["head"]}))
         orders = self._connection.sql(_orders_sql(events.route)).to_arrow_table()["number"].combine_chunks()
         is_order = orders.is_valid().to_numpy(zero_copy_only=False)

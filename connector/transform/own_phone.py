@@ -1,4 +1,4 @@
-"""Ids that are written as the phone number of the row's own person."""
+"""Detect ids that are the phone number of the row's own person."""
 
 import re
 import unicodedata
@@ -16,7 +16,7 @@ _COUNTRY_CODE = 4
 
 
 def is_number_in(identifier: str, phones: str) -> bool:
-    """Tell whether an id has the digits of a phone number in a text, but for a country code that the id lacks.
+    """Return whether an id has the digits of a phone number in a text, except for a missing country code.
 
     Zeros at the front, separators, extensions and words around it make no difference. A text may hold several numbers.
     """

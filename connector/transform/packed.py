@@ -1,4 +1,4 @@
-"""The digests of one text, which may hold several values, as one text.
+"""Pack the digests of a text, which may contain several values, into one text.
 
 64 hex digits for each digest, one after the other, then INVALID where a part of the text is not valid, then
 PLACEHOLDER where a part is a word that stands for nothing. In SQL, one digest is known by the text's length.
@@ -24,7 +24,7 @@ Normalise = Callable[[str], Iterable[str]]
 
 
 def packed(parts: Iterable[str], normalise: Normalise) -> str:
-    """The distinct digests of all forms of all parts, and what else there is."""
+    """Return the distinct digests of all forms of all parts, and marks for the other parts."""
     digests: dict[str, None] = {}
     invalid = placeholder = False
     for part in parts:
@@ -40,26 +40,26 @@ def packed(parts: Iterable[str], normalise: Normalise) -> str:
 
 
 def unpacked(text: str) -> list[str]:
-    """The digests alone."""
+    """Return the digests of a packed text."""
     end = len(text) - len(text) % DIGEST_LENGTH
     return [text[start : start + DIGEST_LENGTH] for start in range(0, end, DIGEST_LENGTH)]
 
 
 def is_placeholder(text: str) -> bool:
-    """Tell whether a text is a word that stands for nothing, or the digest of one."""
+    """Return whether a text is a placeholder word, or the digest of one."""
     return text.lower() in _WORDS or text.lower() in PLACEHOLDER_DIGESTS
 
 
 def is_digest(text: str) -> bool:
-    """Tell whether a text is a SHA-256 in hex already."""
+    """Return whether a text is a SHA-256 in hex already."""
     return len(text) == DIGEST_LENGTH and _HEX.issuperset(text.lower())
 
 
 def digest_of(text: str) -> str:
-    """SHA-256 in hex, lower case."""
+    """Return the SHA-256 in lower-case hex."""
     return sha256(text.encode()).hexdigest()
 
 
 def unmarked(text: str) -> str:
-    """A text without the mark of a possible placeholder."""
+    """Remove the mark of a possible placeholder from a text."""
     return text.removeprefix(MARK)

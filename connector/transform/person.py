@@ -1,4 +1,4 @@
-"""One person's e-mail address or phone number to the digests under which TikTok may have got them."""
+"""Compute the digests under which TikTok may have received a person's e-mail address or phone number."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class PersonDigest:
 
 
 def digests_of_email(address: str) -> list[PersonDigest]:
-    """The digests of an address by every `email_rule`, or of the digest of one; none where it is no address."""
+    """Return the digests of an address by every `email_rule`, or of the digest of one; none if it is invalid."""
     plain = unpacked(email_digests(address, PLAIN))
     others = unpacked(email_digests(address, f"{WITHOUT_PLUS},{WITHOUT_PLUS_AND_DOTS}")) if plain else []
     new = [digest for digest in others if digest not in plain]
@@ -28,5 +28,5 @@ def digests_of_email(address: str) -> list[PersonDigest]:
 
 
 def digests_of_phone(number: str, region: str) -> list[PersonDigest]:
-    """The digest of a number, which is of `region` where it has no country code; none where it is no number."""
+    """Return the digest of a number, which is of `region` if it has no country code; none if it is invalid."""
     return [PersonDigest(digest, PHONE) for digest in unpacked(phone_digests(number, region))]

@@ -1,4 +1,4 @@
-"""Phone numbers to E.164: which texts a regular expression decides, and phonenumbers for all the others.
+"""Convert phone numbers to E.164 by regular expressions for the usual forms, and by phonenumbers for the others.
 
 The patterns are RE2 and Python `re` alike, and are meant for a full match of a text that is already stripped.
 They are conservative: a text that none of them matches is simply left to `e164`.
@@ -32,18 +32,18 @@ _NANP_NUMBER = re.compile(r"\+1[2-9][0-9]{2}[2-9][0-9]{6}")
 
 
 def phone_digests(text: str, region: str) -> str:
-    """The packed digests of the numbers in `text`; `region` is where numbers without a country code belong."""
+    """Return the packed digests of the numbers in `text`; `region` applies to numbers without a country code."""
     return packed(numbers_of(unmarked(text), region), lambda part: [one] if (one := _e164(part, region)) else [])
 
 
 def phone_region(text: str | None, default: str) -> str:
-    """The region (ISO 3166, upper case) that a row says its phone numbers belong to, else the default."""
+    """Return the region (ISO 3166, upper case) of a row's phone numbers, else the default."""
     code = alpha2(text) if text else None
     return code.upper() if code and code.upper() in REGIONS else default
 
 
 def numbers_of(text: str, region: str) -> list[str]:
-    """What stands in a text that may be a number, a digest or a placeholder; one of one digit is a placeholder.
+    """Split a text into possible numbers, digests and placeholders; a number of one repeated digit is a placeholder.
 
     A text that is one number as a whole is split only where the parts are numbers too, not extensions or area codes.
     """
@@ -55,7 +55,7 @@ def numbers_of(text: str, region: str) -> list[str]:
 
 
 def is_one_digit(text: str, region: str) -> bool:
-    """Tell whether a number is one digit over and over, be it behind the country code 1."""
+    """Return whether a number is one repeated digit, perhaps after the country code 1."""
     match, digits = _ONE_DIGIT.fullmatch(text), [one for one in text if one.isdigit()]
     if not match or not match[1] or len(digits) < 2:
         return match is not None and len(digits) > 1
@@ -64,7 +64,7 @@ def is_one_digit(text: str, region: str) -> bool:
 
 
 def _several(text: str, region: str) -> list[str]:
-    """Numbers with a stroke or nothing but blanks between them; none where they are not all numbers."""
+    """Return the numbers between strokes or blanks; none unless all parts are numbers."""
     parts = [part for part in map(str.strip, _MAYBE_BETWEEN.split(text)) if part]
     if len(parts) > 1 and all(_stands_alone(part, region) for part in parts):
         return parts
@@ -90,7 +90,7 @@ def _stands_alone(part: str, region: str) -> bool:
 
 
 def e164(text: str, region: str) -> str | None:
-    """The number in E.164 with its plus sign, or None when `text` is no possible number.
+    """Return the number in E.164 with its plus sign, or None if `text` is not a possible number.
 
     `region` (ISO 3166, upper case) is where a number without a country code belongs. Possible means of a
     right length for the numbering plan (phonenumbers' IS_POSSIBLE). A number without its area code is none, unless it
@@ -111,7 +111,7 @@ def e164(text: str, region: str) -> str | None:
 
 
 def _lacks_area_code(number: "pn.PhoneNumber") -> bool:
-    """Tell whether a number can be dialled within its area only: it is too short for others, and no special number."""
+    """Return whether a number can be dialled only within its area: it is too short, and not a special number."""
     import phonenumbers as pn
 
     kinds = (pn.PhoneNumberType.FIXED_LINE, pn.PhoneNumberType.MOBILE)
@@ -122,7 +122,7 @@ def _lacks_area_code(number: "pn.PhoneNumber") -> bool:
 
 
 def _with_code(text: str, number: "pn.PhoneNumber", region: str) -> "pn.PhoneNumber":
-    """The number, or the one that its digits are if the region's own country code stands before them, without a plus.
+    """Return the number, or the one whose country code of the region was written without a plus.
 
     Who leaves the plus sign out writes the code first; who means a number of the region, the zero before its area.
     """
@@ -166,7 +166,7 @@ _NANP = r"\(?(?:\+?1[ .()-]{0,3})?[2-9](?:[ .()-]{0,3}[0-9]){2}[ .()-]{0,3}[2-9]
 
 
 def national_pattern(region: str) -> str | None:
-    """Texts that stand for `+1` and their last ten digits when `region` is the default, if there are any.
+    """Return the pattern of texts that mean `+1` and their last ten digits if `region` is the default, if any.
 
     Only the regions of the North American plan have one: their national prefix is their country code, and a
     national number never starts with it, so ten or eleven digits can be read in one way only.
@@ -175,7 +175,7 @@ def national_pattern(region: str) -> str | None:
 
 
 def home_spellings(region: str) -> tuple[str, ...]:
-    """How a country is written whose national numbers read as those of `region`, the spellings met most often first.
+    """Return the spellings of countries whose national numbers read like those of `region`, most common first.
 
     What is not among them is understood all the same, but not by `national_pattern`.
     """

@@ -1,4 +1,4 @@
-"""Columns of ids in which nobody can be named: most are, which their bytes tell at a tenth of what SQL takes for it."""
+"""Detect by their bytes columns of ids that cannot identify a person, at a tenth of the cost in SQL."""
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,6 @@ def _is_plain_text(texts: pa.StringArray) -> bool:
 
 
 def _harmless(found: Bytes) -> Flags:
-    """Of each byte, whether it is a letter, a digit or one of `-./:#_`."""
+    """Return a flag for each byte: true if it is a letter, a digit or one of `-./:#_`."""
     letters = (found | 0x20) - ord("a") < 26
     return np.asarray(letters | (found - ord("-") < 14) | (found == ord("_")) | (found == ord("#")))

@@ -1,4 +1,4 @@
-"""Columns of the result in the types and the range that the engine can read."""
+"""Convert columns of the result to the types and the range that the engine can read."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ _EARLIEST = -9_223_372_022_400_000_000
 
 
 def readable(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column with its times in microseconds, those beyond the engine's range infinite; nanoseconds stay.
+    """Convert times to microseconds, those beyond the engine's range to infinity; nanoseconds stay.
 
     A time that would overflow otherwise ends the engine, whatever is asked of it. In nested values, numbers that are
     not finite become NULL: JSON has none.

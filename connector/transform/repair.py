@@ -1,4 +1,4 @@
-"""Replace what is no UTF-8 in the texts of a result, which is found out only when something fails because of it."""
+"""Replace invalid UTF-8 in the texts of a result, once something has failed because of it."""
 
 import pyarrow as pa
 

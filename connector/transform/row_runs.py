@@ -1,7 +1,6 @@
-"""Rows that say the same of their event as the row before them, as the lines of an order do.
+"""Find runs of consecutive rows with the same columns of their event, as the lines of an order have.
 
-What is made of an event's own columns is made once for each such stretch of rows; what differs from line to line,
-the items and the amounts, for every row.
+The columns of an event are transformed once for each run, and only its items and amounts for every row.
 """
 
 from collections.abc import Sequence
@@ -26,24 +25,26 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class RowRuns:
-    """`starts`: the position of each stretch's first row; `of_row`: the number of each row's stretch."""
+    """The runs of a chunk."""
 
     starts: npt.NDArray[np.int64]
+    """The position of each run's first row."""
     of_row: npt.NDArray[np.int32]
+    """The number of each row's run."""
 
     @property
-    def all_alone(self) -> bool:
-        """Whether no row repeats the one before it."""
+    def are_single_rows(self) -> bool:
+        """True if no row repeats the one before it."""
         return len(self.starts) == len(self.of_row)
 
     def first_rows(self, chunk: pa.Table) -> pa.Table:
-        """The first row of each stretch."""
-        return chunk if self.all_alone else chunk.take(pa.array(self.starts))
+        """Return the first row of each run."""
+        return chunk if self.are_single_rows else chunk.take(pa.array(self.starts))
 
     def spread(self, events: pa.Table, items: pa.Table) -> pa.Table:
-        """A row for each row: what was made of the first row of its stretch, and what was made of itself.
+        """Combine the transformed first rows of runs and the items of every row into a row for each row.
 
-        Long texts come as dictionaries, so that they lie in memory once.
+        Long texts become dictionaries, so that they are in memory once.
         """
         reasons = _first_reason(events["reason"].to_numpy()[self.of_row], items["bad_amount"])
         columns = {name: self._spread(name, events[name]) for name in events.column_names if name != "event_digest"}
@@ -56,14 +57,14 @@ class RowRuns:
 
     def _spread(self, name: str, column: pa.ChunkedArray) -> pa.Array:
         values = column.combine_chunks()
-        if self.all_alone:
+        if self.are_single_rows:
             return values
         places = pa.array(self.of_row)
         return pa.DictionaryArray.from_arrays(places, values) if name in _LONG else values.take(places)
 
 
-def stretches(chunk: pa.Table, columns: Sequence[str]) -> RowRuns:
-    """The stretches of rows of `chunk` that are equal in all `columns`."""
+def find_row_runs(chunk: pa.Table, columns: Sequence[str]) -> RowRuns:
+    """Find the runs of rows of `chunk` that are equal in all `columns`."""
     differs = np.zeros(max(chunk.num_rows - 1, 0), np.bool_)
     for name in columns:
         if differs.all():
@@ -74,7 +75,7 @@ def stretches(chunk: pa.Table, columns: Sequence[str]) -> RowRuns:
 
 
 def _differs(column: pa.ChunkedArray) -> Flags:
-    """Of each row but the first, whether its value is another than that of the row before; nested values always are."""
+    """Return a flag for each row but the first: true if its value differs from the one before, as nested ones do."""
     values = column.combine_chunks()
     if pa.types.is_nested(values.type) or pa.types.is_null(values.type):
         return np.full(max(len(values) - 1, 0), not pa.types.is_null(values.type))
@@ -87,15 +88,15 @@ def _differs(column: pa.ChunkedArray) -> Flags:
 
 
 def _with_placeholders(warnings: pa.Array, of_items: pa.ChunkedArray) -> pa.Array:
-    """The warnings, with that of a row whose item has a placeholder for an id."""
-    found = of_items.to_numpy().astype(np.bool_)
-    if not found.any():
+    """Add the warning for rows whose item has a placeholder for an id."""
+    has_placeholder = of_items.to_numpy().astype(np.bool_)
+    if not has_placeholder.any():
         return warnings
-    return pa.array(warnings.to_numpy() | np.where(found, _PLACEHOLDER_VALUE, np.uint32(0)))
+    return pa.array(warnings.to_numpy() | np.where(has_placeholder, _PLACEHOLDER_VALUE, np.uint32(0)))
 
 
 def _reduced(items: pa.Table) -> dict[str, pa.Array]:
-    """Give the item and the amount of each row: no item, and less than zero, where it reduces its event's value."""
+    """Return item and amount of each row; one that reduces its event's value has no item and a negative amount."""
     item, amount, reduces = (items[name].combine_chunks() for name in ("item", "amount", "reduces"))
     if pc.any(reduces, min_count=0).as_py():
         item = pc.if_else(reduces, pa.scalar(None, item.type), item)
@@ -104,6 +105,6 @@ def _reduced(items: pa.Table) -> dict[str, pa.Array]:
 
 
 def _first_reason(reasons: npt.NDArray[np.uint8], bad_amount: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
-    """The first reason that applies, where that of the amounts is looked for row by row."""
+    """Return the first reason of each row, including that of its own amount."""
     bad = bad_amount.to_numpy().astype(np.bool_)
     return np.where(bad & ((reasons == 0) | (reasons > _INVALID_AMOUNT)), np.uint8(_INVALID_AMOUNT), reasons)

@@ -1,4 +1,4 @@
-"""What a destination and a run decide about one transform."""
+"""Define the rules of a transform that its destination and run decide."""
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -26,18 +26,18 @@ class EventRules:
 
     @property
     def oldest(self) -> int:
-        """The earliest event_time that is sent, but for days; see `oldest_day`."""
+        """The earliest event_time to send, except for dates; see `oldest_day`."""
         return self.started_at - self.max_age_days * 86_400
 
     def oldest_day(self, zone: str) -> int:
-        """The beginning, in Unix seconds, of the earliest day in `zone` of which events without an hour are sent."""
+        """Return the start, in Unix seconds, of the earliest day in `zone` of which events without an hour are sent."""
         today = datetime.fromtimestamp(self.started_at, ZoneInfo(zone)).date()
         day = today - timedelta(days=self.max_age_days)
         return int(datetime.combine(day, time(), ZoneInfo(zone)).timestamp())
 
     @property
     def newest(self) -> int:
-        """The latest event_time that is sent: clocks may differ by ten minutes."""
+        """The latest event_time to send: clocks may differ by ten minutes."""
         return self.started_at + 600
 
 

@@ -1,4 +1,4 @@
-"""Find out by its bytes what a column of texts cannot hold, so that most need no look at each text."""
+"""Detect by its bytes what a column of texts cannot contain, so that most texts need not be searched."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ def _signs(written: bytes) -> int:
 
 
 def _is_hidden(written: bytes) -> bool:
-    """Tell whether a sign may be written in brackets, or by its name."""
+    """Return whether a sign may be written in brackets, or by its name."""
     if b"[" in written or (b";" in written and b"&" in written):
         return True
     found = np.frombuffer(written, np.uint8)

@@ -1,4 +1,4 @@
-"""A result in slices, each of which is transformed by itself: large ones cost less, small ones take less memory."""
+"""Cut a result into slices to transform: large ones are faster, small ones take less memory."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, repeat
@@ -6,8 +6,8 @@ from itertools import chain, repeat
 import pyarrow as pa
 
 from connector.transform.compiler import CompiledTransform
-from connector.transform.engine import chunk_of
-from connector.transform.row_runs import stretches
+from connector.transform.engine import to_chunk
+from connector.transform.row_runs import find_row_runs
 from connector.transform.stripped import Cleaning
 
 SLICE_ROWS = 32_768
@@ -25,7 +25,7 @@ _ALIKE = 4
 def slices_of(
     batches: Iterable[pa.RecordBatch], compiled: CompiledTransform, slice_rows: int | None
 ) -> Iterator[pa.Table]:
-    """The result in chunks as `chunk_of` makes them, of `slice_rows` rows, or of as many as are good for it."""
+    """Cut a result into chunks, see `to_chunk`, of `slice_rows` rows, or of a suitable number."""
     source = iter(batches)
     first = next(source, None)
     if first is None:
@@ -36,13 +36,13 @@ def slices_of(
 
 
 def _most_rows(first: pa.RecordBatch, compiled: CompiledTransform) -> int:
-    """What holds for the first rows is taken to hold for the others, so that each reading is cut alike."""
-    alike = stretches(chunk_of([first], compiled.cleaning, 1), compiled.event_columns)
-    return SLICE_ROWS if 2 * len(alike.starts) <= first.num_rows else SLICE_ROWS_ALONE
+    """Return the rows of a slice, estimated from the first rows only, so that every attempt is cut alike."""
+    row_runs = find_row_runs(to_chunk([first], compiled.cleaning, 1), compiled.event_columns)
+    return SLICE_ROWS if 2 * len(row_runs.starts) <= first.num_rows else SLICE_ROWS_ALONE
 
 
 def slice_sizes(most: int, *, early: bool) -> Iterator[int]:
-    """How many rows each slice has at most: few at first where what comes of them is to be there `early`."""
+    """Yield the largest number of rows of each slice; the first ones are small if results are needed `early`."""
     size = FIRST_ROWS if early else most
     while True:
         yield from repeat(size, _ALIKE)
@@ -52,7 +52,7 @@ def slice_sizes(most: int, *, early: bool) -> Iterator[int]:
 def each_slice(
     batches: Iterable[pa.RecordBatch], cleaning: Mapping[int, Cleaning], sizes: Iterator[int]
 ) -> Iterator[pa.Table]:
-    """The result in chunks as `chunk_of` makes them, of so many rows each, or fewer where they are large."""
+    """Cut a result into chunks, see `to_chunk`, of these numbers of rows, or fewer if the rows are large."""
     waiting: list[pa.RecordBatch] = []
     first_row, rows, size, most = 1, 0, 0, next(sizes)
     for batch in batches:
@@ -62,7 +62,7 @@ def each_slice(
             waiting.append(piece)
             at, rows, size = at + piece.num_rows, rows + piece.num_rows, size + piece.nbytes
             if rows == most or size >= SLICE_BYTES:
-                yield chunk_of(waiting, cleaning, first_row)
+                yield to_chunk(waiting, cleaning, first_row)
                 first_row, rows, size, waiting, most = first_row + rows, 0, 0, [], next(sizes)
     if waiting:
-        yield chunk_of(waiting, cleaning, first_row)
+        yield to_chunk(waiting, cleaning, first_row)

@@ -1,4 +1,4 @@
-"""The query's result goes in as Arrow batches, hashed rows come out, in the order of the result."""
+"""Turn the Arrow batches of a result into hashed rows, in order."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import EXCLUDED_ROW, KEY, HashedEvents, HashedRows
+from connector.core.hashed import EXCLUDED_ROW, KEY, HashedEvents, HashedRows, excluded_rows
 from connector.core.outcomes import REASONS, Reason, Skip
 from connector.core.route import Route
 from connector.transform.compiler import CompiledTransform
@@ -39,14 +39,14 @@ def hash_rows(
     slice_rows: int | None = None,
     gather: bool = False,
 ) -> Iterator[HashedRows]:
-    """Transforms a result in slices, `threads` at a time; memory does not grow with the result.
+    """Hash a result in slices, `threads` at a time; memory does not grow with the result.
 
     Slices have `slice_rows` rows, or as many as are good. Row numbers count from 1. Whatever a batch's iterator raises
     comes through. With `gather`, the rows that are left out of a slice behind the first may come with a later one, or
     by themselves at the end: where they are few, they cost a fifth of that.
     """
     slices = slices_of(batches, compiled, slice_rows)
-    hashed = transformed(
+    hashed = transform_slices(
         slices, lambda: Engine(compiled), lambda engine, chunk: _hash_readable(engine, chunk, compiled, gather), threads
     )
     return _gathered(chain.from_iterable(hashed), compiled)
@@ -70,10 +70,10 @@ def _nothing_but(excluded: pa.Table, compiled: CompiledTransform) -> Iterator[Ha
         yield replace(_nothing(compiled), excluded=excluded)
 
 
-def transformed(
+def transform_slices(
     slices: Iterable[pa.Table], make: Callable[[], _Engine], work: Callable[[_Engine, pa.Table], _Hashed], threads: int
 ) -> Iterator[_Hashed]:
-    """What `work` makes of each slice, in order, `threads` of them at a time, each with an engine of its own."""
+    """Yield the results of `work` on each slice, in order, in `threads` with an engine each."""
     with ExitStack() as engines, ThreadPoolExecutor(threads, thread_name_prefix="transform") as workers:
         idle: SimpleQueue[_Engine] = SimpleQueue()
 
@@ -119,7 +119,7 @@ def _unreadable(engine: Engine, row: pa.Table, compiled: CompiledTransform) -> H
         blocked_keys = engine.key_of_unreadable(row).drop_null()
         orphans = nothing.orphans if len(blocked_keys) else engine.orphan_of_unreadable(row)
         nothing = replace(nothing, blocked_keys=blocked_keys, orphans=orphans)
-    return replace(nothing, excluded=unreadable_row(row, engine.kept_of_unreadable(row)))
+    return replace(nothing, excluded=unreadable_row(row, engine.columns_of_unreadable(row)))
 
 
 def _nothing(compiled: CompiledTransform) -> HashedRows:
@@ -139,13 +139,15 @@ def _nothing(compiled: CompiledTransform) -> HashedRows:
 
 
 def unreadable_row(row: pa.Table, columns: str = "{}") -> pa.Table:
-    """What is kept (schema EXCLUDED_ROW) of a row that cannot be read; `columns` is a JSON object."""
-    kept = {"outcome": "rejected", "reason": Reason.INVALID_IDENTITY.value, "message": UNREADABLE, "columns": columns}
-    return pa.Table.from_pylist([{"row": row["row_number"][0].as_py(), **kept}], EXCLUDED_ROW)
+    """Return the excluded row of a row that cannot be read; `columns` is a JSON object."""
+    message = pa.array([UNREADABLE])
+    return excluded_rows(
+        row["row_number"], "rejected", Reason.INVALID_IDENTITY.value, messages=message, columns=columns
+    )
 
 
 def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gather: bool = False) -> BatchSlice:
-    """What becomes of one slice of the result; with `gather`, few rows that are left out of a later one wait."""
+    """Hash one slice of the result; with `gather`, few excluded rows of a later slice wait."""
     rows = engine.rows(chunk)
     reasons = rows["reason"].to_numpy().copy()
     parts = parts_of(rows)
@@ -158,12 +160,12 @@ def hash_chunk(engine: Engine, chunk: pa.Table, compiled: CompiledTransform, gat
     of_lines, identical_value = line_warnings(grouped.events)
     line_items = compiled.rules.line_items
     undecided = grouped.events["key"].filter(pa.array(undecided_events(grouped.events, compiled.rules)))
-    excluded = _left_out(chunk, reasons, grouped.duplicates)
+    excluded = _excluded(chunk, reasons, grouped.duplicates)
     waits = gather and excluded and excluded.rows.num_rows < ENOUGH and chunk["row_number"][0].as_py() > 1
     hashed = HashedRows(
         read=chunk.num_rows,
         events=tuple(_by_route(rows, grouped.events, grouped.first, compiled)),
-        excluded=excluded.kept(engine) if excluded and not waits else EXCLUDED_ROW.empty_table(),
+        excluded=excluded.redacted(engine) if excluded and not waits else EXCLUDED_ROW.empty_table(),
         blocked_keys=blocked_keys if line_items else pa.array([], KEY),
         undecided=undecided.combine_chunks() if line_items else pa.array([], KEY),
         orphans=engine.orphans(chunk.filter(parts["key"].is_null()) if parts["key"].null_count else chunk[:0]),
@@ -191,6 +193,6 @@ def _by_route(
         yield HashedEvents(Route(route["source"], route["id"]), events.filter(chosen))
 
 
-def _left_out(chunk: pa.Table, reasons: npt.NDArray[np.uint8], duplicates: npt.NDArray[np.int64]) -> Rejected | None:
+def _excluded(chunk: pa.Table, reasons: npt.NDArray[np.uint8], duplicates: npt.NDArray[np.int64]) -> Rejected | None:
     left = np.sort(np.r_[np.flatnonzero(reasons), duplicates])
     return Rejected(chunk.take(pa.array(left)), reasons[left]) if len(left) else None

@@ -1,4 +1,4 @@
-"""Text as it comes in: without white space at its ends and without characters that nobody sees, placeholders marked."""
+"""Strip text, remove its invisible characters, and mark placeholders."""
 
 from enum import Flag, auto
 
@@ -18,7 +18,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 class Cleaning(Flag):
-    """What is done to a column of text, beside stripping it."""
+    """The cleaning of a column of text, besides stripping."""
 
     VISIBLE = auto()
     """Invisible characters are removed."""
@@ -69,7 +69,7 @@ def stripped(column: pa.ChunkedArray | pa.Array, cleaning: Cleaning = NO_CLEANIN
 
 
 def _each(column: pa.ChunkedArray | pa.Array, cleaning: Cleaning) -> pa.Array:
-    """The same lists, with each of their texts stripped and cleaned."""
+    """Strip and clean each text of lists."""
     lists = _plain(column.cast(pa.list_(pa.string())))
     values = _plain(stripped(lists.values, cleaning))
     validity, offsets = lists.buffers()[:2]
@@ -96,7 +96,7 @@ def _stripped(texts: pa.StringArray) -> pa.StringArray:
 
 
 def _without_blank(texts: pa.StringArray) -> pa.StringArray:
-    """The texts, NULL where nothing is left."""
+    """Replace empty texts by NULL."""
     blank = np.diff(in_memory(texts)[0]) == 0
     if texts.null_count and blank.any():
         blank &= np.asarray(texts.is_valid().to_numpy(zero_copy_only=False))
@@ -114,7 +114,7 @@ def _characters(texts: pa.StringArray) -> Bytes:
 
 
 def _all_between(texts: pa.StringArray, lowest: str) -> bool:
-    """Whether all characters of the texts are of ASCII, from `lowest` to the last that can be seen."""
+    """Return whether all characters of the texts are printable ASCII from `lowest` on."""
     found = _characters(texts)
     return not len(found) or bool(found.min() >= ord(lowest) and found.max() <= ord("~"))
 
@@ -133,7 +133,7 @@ def _marked(texts: pa.StringArray, cleaning: Cleaning) -> pa.StringArray:
 
 
 def _placeholders(texts: pa.StringArray) -> npt.NDArray[np.int64]:
-    """The positions of words that stand for nothing, sought among those that begin and end as such words do."""
+    """Return the positions of placeholder words, searched among texts that start and end like them."""
     bounds, found = in_memory(texts)
     lengths, characters = np.diff(bounds), np.frombuffer(found, np.uint8)
     short = np.flatnonzero((lengths > 1) & (lengths <= _LONGEST))
@@ -143,7 +143,7 @@ def _placeholders(texts: pa.StringArray) -> npt.NDArray[np.int64]:
 
 
 def _repeated_digits(texts: pa.StringArray) -> npt.NDArray[np.int64]:
-    """The positions of numbers of one digit, sought among those that end with it three times or after a separator."""
+    """Return the positions of numbers of one repeated digit, searched among texts that end with it repeatedly."""
     bounds, found = in_memory(texts)
     characters = np.frombuffer(found, np.uint8)
     long = np.flatnonzero(np.diff(bounds) > 3)
@@ -159,7 +159,7 @@ def _are(found: pa.BooleanArray) -> Flags:
 
 
 def _printed(found: Bytes) -> Flags:
-    """Which bytes are characters of ASCII that can be seen."""
+    """Return which bytes are printable ASCII characters."""
     return found - ord("!") <= ord("~") - ord("!")
 
 

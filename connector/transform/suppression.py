@@ -1,4 +1,4 @@
-"""People who are to be forgotten are found again in what has left the transform, by their digests."""
+"""Find suppressed people in hashed events and excluded rows by their digests."""
 
 import json
 import re
@@ -15,13 +15,13 @@ from connector.core.hashed import EXCLUDED_ROW, PERSON_DIGITS
 Flags = npt.NDArray[np.bool_]
 
 IDENTIFYING = ("email", "phone", "external_id")
-"""Members of what is kept of a left-out row that hold digests of persons."""
+"""Members of an excluded row's columns that hold digests of persons."""
 
 _DIGEST = "[0-9a-f]{64}"
 
 
 class SuppressionFilter:
-    """Digests (64 hex digits, lower case) of people who are to be forgotten; false where there are none."""
+    """The digests (64 hex digits, lower case) of suppressed people; false if there are none."""
 
     def __init__(self, digests: Iterable[str] = ()) -> None:
         self._digests = pa.table({"digest": pa.array(sorted(set(digests)), pa.string())})
@@ -32,18 +32,18 @@ class SuppressionFilter:
         return bool(len(self._starts))
 
     def match_events(self, events: pa.RecordBatch | pa.Table) -> Flags:
-        """Of each event (columns of EVENTS, `persons` among them), whether it is about one of them."""
+        """Return a flag for each event (columns of EVENTS, `persons` among them): true if it is about one of them."""
         persons = events["persons"]
         if "head" in events.schema.names and pc.all(pc.equal(persons, "")).as_py():
-            # An earlier version staged it, which did not keep whom an event is about.
-            persons = pa.array(["".join(found) for found in map(_starts_in, events["head"].to_pylist())])
+            # An earlier version staged it without the column `persons`.
+            persons = pa.array(["".join(starts) for starts in map(_starts_in, events["head"].to_pylist())])
         chunk = persons.combine_chunks() if isinstance(persons, pa.ChunkedArray) else persons
         counts = pc.divide(pc.binary_length(chunk), PERSON_DIGITS).to_numpy(zero_copy_only=False)
         digits = pc.binary_join(pa.ListArray.from_arrays([0, len(chunk)], chunk), "")[0].as_py() or ""
         return self.match_persons(bytes.fromhex(digits), counts)
 
     def match_persons(self, persons: bytes, counts: npt.NDArray[np.integer]) -> Flags:
-        """The same of events that are about so many persons each, of whose digests the first 8 bytes are given."""
+        """Return a flag for each event, given the first 8 bytes of its persons' digests and their number."""
         flags = np.zeros(len(counts), np.bool_)
         starts = np.frombuffer(persons, ">u8").astype(np.uint64)
         if len(self._starts) and len(starts):
@@ -52,22 +52,22 @@ class SuppressionFilter:
         return flags
 
     def match_rows(self, excluded: pa.Table | pa.RecordBatch) -> Flags:
-        """Of each left-out row (schema EXCLUDED_ROW), whether it holds one of the digests."""
+        """Return a flag for each excluded row (schema EXCLUDED_ROW): true if it contains one of the digests."""
         flags = np.zeros(excluded.num_rows, np.bool_)
         if not self or not pc.any(pc.match_substring_regex(excluded["columns"], _DIGEST)).as_py():
             return flags
         texts = pa.table({"place": pa.array(range(excluded.num_rows), pa.int64()), "columns": excluded["columns"]})
-        found = f"SELECT place, unnest(regexp_extract_all(columns, '{_DIGEST}')) AS digest FROM texts"
+        digests = f"SELECT place, unnest(regexp_extract_all(columns, '{_DIGEST}')) AS digest FROM texts"
         with connect_isolated() as connection:
             connection.register("texts", texts)
-            connection.register("forgotten", self._digests)
-            sql = f"SELECT DISTINCT place FROM ({found}) SEMI JOIN forgotten USING (digest)"
+            connection.register("suppressed", self._digests)
+            sql = f"SELECT DISTINCT place FROM ({digests}) SEMI JOIN suppressed USING (digest)"
             places = connection.sql(sql).to_arrow_table()["place"]
         flags[places.to_numpy()] = True
         return flags
 
     def redact(self, excluded: pa.Table) -> pa.Table:
-        """The left-out rows, those about one of them with no digest of whom they are about."""
+        """Remove the identifiers of suppressed people from excluded rows."""
         flags = self.match_rows(excluded)
         if not flags.any():
             return excluded
@@ -83,5 +83,5 @@ def _starts_in(head: str) -> list[str]:
 
 
 def _anonymous(columns: str) -> str:
-    kept = {name: value for name, value in json.loads(columns).items() if name not in IDENTIFYING}
-    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+    anonymous = {name: value for name, value in json.loads(columns).items() if name not in IDENTIFYING}
+    return json.dumps(anonymous, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Data templates: where each parameter's value comes from.
+"""Load data templates, which define the source of each parameter's value.
 
 `templates/NAME.yaml` holds `parameters:`, each a column's name, a list of names, `{column: …}` with
 `timezone` (timestamp) or `first` (value), or `{value: constant}`; `extends:` names a template to
@@ -28,7 +28,7 @@ RenderValue = Callable[[str, Path, int], object]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the query's result, and how its value is to be understood."""
+    """A column of the query's result, and how its value is read."""
 
     name: str
     timezone: str | None = None
@@ -47,7 +47,7 @@ Source = tuple[Column, ...] | Constant
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in which file a parameter is bound."""
+    """The file and line in which a parameter is bound."""
 
     file: Path
     line: int
@@ -55,7 +55,7 @@ class Place:
 
 @dataclass(frozen=True)
 class DataTemplate:
-    """Parameter (or `properties.x`) to source, in the order of the file.
+    """The sources of parameters (or of `properties.x`), in the order of the file.
 
     With `identity`, a parameter without a source of its own is taken from the column of its name.
     """
@@ -69,7 +69,7 @@ class DataTemplate:
 def load_template(
     name: str | None, directory: Path, render: RenderValue, catalogue: Catalogue = EVENTS
 ) -> DataTemplate:
-    """The template `name` of the project's `templates` folder `directory`, with all that it extends.
+    """Load the template `name` of the project's `templates` folder `directory`, with the templates that it extends.
 
     Without a name, the identity template of the catalogue. Raises ConfigurationError with every problem found.
     """

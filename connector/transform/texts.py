@@ -1,4 +1,4 @@
-"""Columns of text as they lie in memory."""
+"""Access columns of text in memory."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,7 +6,7 @@ import pyarrow as pa
 
 
 def in_memory(texts: pa.StringArray) -> tuple[npt.NDArray[np.int32], memoryview]:
-    """Where the first text starts, and where each one ends; and the bytes that this is counted in."""
+    """Return the start of the first text and the end of each one, and the bytes to which they refer."""
     _, bounds, found = texts.buffers()
     if not len(texts) or found is None:
         return np.zeros(len(texts) + 1, np.int32), memoryview(b"")

@@ -16,7 +16,7 @@ import yaml
 from connector.core.route import Route
 from connector.destinations.file.encoder import LineCodec, as_parquet, as_request
 from connector.staging.sending import EventCodec
-from connector.transform.changes import judged_as_whole
+from connector.transform.changes import judge_as_whole
 from connector.transform.stream import hash_rows
 from tests.cli.command import Outcome, connector, inside
 from tests.cli.shop import GOOD, NAME, SOURCE_ID, Shop, shop
@@ -73,7 +73,7 @@ def test_the_lines_of_a_golden_case_are_the_events_of_the_requests(case: Case, t
     table = arrow_table(case.columns)
     transform = compiled(table, case.settings, template)
     for rows in hash_rows(table.to_batches(), transform, threads=1):
-        for part in judged_as_whole(rows, transform.rules).events:
+        for part in judge_as_whole(rows, transform.rules).events:
             for events in part.table.combine_chunks().to_batches():
                 lines = bytes(LineCodec().encode(events))
                 assert as_request(lines) == b'{"data":[' + bytes(EventCodec().encode(events)) + b"]}"

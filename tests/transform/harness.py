@@ -12,7 +12,7 @@ import pyarrow as pa
 import yaml
 
 from connector.transform.binding import bind
-from connector.transform.changes import add_values, judged_as_whole
+from connector.transform.changes import add_values, judge_as_whole
 from connector.transform.compiler import CompiledTransform, compile_events
 from connector.transform.grouping import payloads
 from connector.transform.rules import EventRules
@@ -65,7 +65,7 @@ def transformed(table: pa.Table, settings: Settings, template: DataTemplate, *, 
     outcome, events = Outcome(), []
     transform = compiled(table, settings, template)
     for rows in hash_rows(table.to_batches(), transform, threads=threads):
-        hashed = judged_as_whole(rows, transform.rules)
+        hashed = judge_as_whole(rows, transform.rules)
         outcome.read += hashed.read
         outcome.warnings += hashed.warnings
         add_values(outcome.identical_value, hashed.identical_value)

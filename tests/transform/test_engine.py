@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from connector.transform import engine
-from connector.transform.engine import Engine, SliceEngine, chunk_of
-from connector.transform.stream import transformed
+from connector.transform.engine import Engine, SliceEngine, to_chunk
+from connector.transform.stream import transform_slices
 from connector.transform.template import DataTemplate
 from tests.reference import Settings
 from tests.transform.harness import compiled
@@ -29,7 +29,7 @@ def test_rows_that_need_more_memory_than_usual_get_it() -> None:
     own = Engine(transform)
     limit = "SELECT current_setting('memory_limit')"
     before = own._connection.execute(limit).fetchall()
-    hashed = own.rows(chunk_of(table.to_batches(), transform.cleaning, 1))
+    hashed = own.rows(to_chunk(table.to_batches(), transform.cleaning, 1))
     after = own._connection.execute(limit).fetchall()
     own.close()
     assert hashed.num_rows == rows
@@ -60,7 +60,7 @@ def doubled(own: SliceEngine, chunk: pa.Table) -> list[int]:
 
 def test_a_result_of_one_slice_is_transformed_by_one_engine() -> None:
     made = Made()
-    assert list(transformed([pa.table({"n": [1, 2]})], made.make, doubled, threads=8)) == [[2, 4]]
+    assert list(transform_slices([pa.table({"n": [1, 2]})], made.make, doubled, threads=8)) == [[2, 4]]
     assert len(made.engines) == 1
     assert made.are_closed()
 
@@ -68,7 +68,7 @@ def test_a_result_of_one_slice_is_transformed_by_one_engine() -> None:
 def test_there_are_no_more_engines_than_threads_and_what_comes_out_keeps_its_order() -> None:
     made = Made()
     slices = [pa.table({"n": [number]}) for number in range(12)]
-    assert list(transformed(slices, made.make, doubled, threads=2)) == [[2 * number] for number in range(12)]
+    assert list(transform_slices(slices, made.make, doubled, threads=2)) == [[2 * number] for number in range(12)]
     assert len(made.engines) in {1, 2}
     assert made.are_closed()
 
@@ -76,5 +76,5 @@ def test_there_are_no_more_engines_than_threads_and_what_comes_out_keeps_its_ord
 def test_engines_are_closed_where_a_slice_cannot_be_transformed() -> None:
     made = Made()
     with pytest.raises(duckdb.BinderException):
-        list(transformed([pa.table({"other": [1]})], made.make, doubled, threads=2))
+        list(transform_slices([pa.table({"other": [1]})], made.make, doubled, threads=2))
     assert made.are_closed()

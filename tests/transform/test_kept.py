@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.transform.row_choice import RowChoice
+from connector.transform.row_selection import RowSelection
 from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
 from tests.reference import Settings
@@ -99,5 +99,5 @@ def test_a_row_is_found_again_by_an_order_id_that_was_redacted() -> None:
     )
     transform = compiled(table, Settings(started_at=NOW), DataTemplate("tiktok_events"))
     (hashed,) = hash_rows(table.to_batches(), transform)
-    chosen = RowChoice.like(hashed.excluded.to_batches())
-    assert sum(batch.num_rows for batch in chosen.among(table.to_batches(), transform)) == table.num_rows
+    chosen = RowSelection.from_excluded(hashed.excluded.to_batches())
+    assert sum(batch.num_rows for batch in chosen.filter(table.to_batches(), transform)) == table.num_rows

@@ -10,7 +10,7 @@ import pytest
 
 from connector.core.hashed import EVENTS
 from connector.ledger.excluded_rows import read_excluded_rows
-from connector.transform.events import left_out_rows
+from connector.transform.events import excluded_event_rows
 from tests.pipeline.stages import NOW, staged_in
 from tests.reference import Settings
 
@@ -41,7 +41,7 @@ def event(head: str, amount: Decimal | None = Decimal("1.5")) -> dict[str, objec
 def kept(head: str, amount: Decimal | None = Decimal("1.5")) -> object:
     """The columns that are kept of an event."""
     table = pa.Table.from_pylist([event(head, amount)], EVENTS)
-    rows = left_out_rows(table, outcome="rejected", reason="refused_by_tiktok")
+    rows = excluded_event_rows(table, outcome="rejected", reason="refused_by_tiktok")
     assert rows["row"].to_pylist() == [7]
     return json.loads(rows["columns"][0].as_py())
 
@@ -93,5 +93,5 @@ def test_a_row_has_the_same_columns_whether_its_event_was_built_or_not(tmp_path:
 
 def test_a_skipped_row_has_the_columns_that_name_its_event() -> None:
     table = pa.Table.from_pylist([event('{"event":"Purchase","event_time":5,"event_id":"e1","user":{},"x":{')], EVENTS)
-    rows = left_out_rows(table, outcome="skipped", reason="already_delivered", brief=True)
+    rows = excluded_event_rows(table, outcome="skipped", reason="already_delivered", brief=True)
     assert json.loads(rows["columns"][0].as_py()) == {"event": "Purchase", "timestamp": "5", "event_id": "e1"}

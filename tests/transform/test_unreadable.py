@@ -16,7 +16,7 @@ from connector.transform.binding import bind
 from connector.transform.compiler import CompiledTransform
 from connector.transform.limit import first_events
 from connector.transform.members import compile_members, hash_members
-from connector.transform.row_choice import RowChoice
+from connector.transform.row_selection import RowSelection
 from connector.transform.rules import MemberRules
 from connector.transform.stream import hash_rows
 from connector.transform.template import Column, DataTemplate
@@ -138,7 +138,7 @@ def test_the_limit_and_a_retry_find_rows_whatever_else_they_hold() -> None:
     found = [row for batch in first_events(batches, 1, transform) for row in batch["content_id"].to_pylist()]
     assert found == ["shoe", "sock", "belt"]
     (left_out,) = [part.excluded for part in hash_rows(batches, transform, threads=1) if part.excluded.num_rows]
-    chosen = RowChoice.like(left_out.to_batches()).among(table.to_batches(), transform)
+    chosen = RowSelection.from_excluded(left_out.to_batches()).filter(table.to_batches(), transform)
     assert [row for batch in chosen for row in batch["content_id"].to_pylist()] == ["shoe", "sock", "belt"]
 
 
@@ -150,7 +150,7 @@ def test_the_limit_and_a_retry_pass_over_ids_that_cannot_be_read() -> None:
     parts = list(hash_rows(table.to_batches(), transform, threads=1))
     assert sum(part.rejects.total() for part in parts) == 1
     left_out = [batch for part in parts for batch in part.excluded.to_batches()]
-    chosen = RowChoice.like(left_out).among(table.to_batches(), transform)
+    chosen = RowSelection.from_excluded(left_out).filter(table.to_batches(), transform)
     assert [row for batch in chosen for row in batch["content_id"].to_pylist()] == ["sock"]
 
 

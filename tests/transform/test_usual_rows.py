@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from connector.transform import engine as engines
-from connector.transform.engine import Engine, chunk_of
+from connector.transform.engine import Engine, to_chunk
 from connector.transform.template import DataTemplate
 from tests.reference import Settings
 from tests.transform.harness import compiled
@@ -40,8 +40,8 @@ def test_the_shorter_query_comes_to_the_same(
     read = table(**event_ids)
     settings = Settings(started_at=NOW, event_source=event_source, event_source_id=PIXEL)
     transform = compiled(read, settings, DataTemplate("tiktok_events"))
-    with_placeholder = chunk_of(read.to_batches(), transform.cleaning, 1)
-    without = chunk_of(read.take(pa.array([0, 1, 2, 3, 5])).to_batches(), transform.cleaning, 1)
+    with_placeholder = to_chunk(read.to_batches(), transform.cleaning, 1)
+    without = to_chunk(read.take(pa.array([0, 1, 2, 3, 5])).to_batches(), transform.cleaning, 1)
     assert transform.usual_events_sql != transform.events_sql.replace("FROM events", "FROM usual_events")
     for chunk in (with_placeholder, without):
         engine = Engine(transform)
@@ -59,7 +59,7 @@ def test_ids_that_could_name_a_person_take_the_longer_one(order_id: str, usual: 
     read = table(order_id=[order_id, *["S2"] * 5], content_id=["S3"] * 6, ttclid=["S4"] * 6)
     transform = compiled(read, Settings(started_at=NOW), DataTemplate("tiktok_events"))
     engine = Engine(transform)
-    engine.rows(chunk_of(read.to_batches(), transform.cleaning, 1))
+    engine.rows(to_chunk(read.to_batches(), transform.cleaning, 1))
     assert ("usual_events" in engine._prepared) is usual
     assert ("events" in engine._prepared) is not usual
     engine.close()

@@ -1,4 +1,4 @@
-"""The compiler from a bound data template and the rules of a run to one DuckDB query.
+"""Compile a bound data template and the rules of a run to DuckDB queries.
 
 The queries run over a slice of the query's result whose columns are named c0, c1, … by their position, plus
 row_number. Each gives a row for each row, in the same order.
@@ -30,7 +30,7 @@ _ROUTE = ("event_source", "event_source_id")
 
 @dataclass(frozen=True, slots=True)
 class CompiledTransform:
-    """The queries of a transform, each named for the relation that it reads, and the columns that they read.
+    """The queries of a transform, each named after the relation that it reads, and the columns that they read.
 
     Of rows in which all ids are plain (see plain_ids.py), the queries over usual rows make the same with less to try.
     """
@@ -164,7 +164,7 @@ def _reject_lost_ids(context: Context) -> None:
 
 
 def _warn_of_limited_use(context: Context, values: Mapping[str, Value]) -> None:
-    """Warn of limited data use without an IP address, which it has no effect without."""
+    """Add a warning for limited data use without an IP address, without which it has no effect."""
     if context.rules.limited_data_use:
         missing = f"NOT ({values['ip'].present})" if "ip" in values else "true"
         context.warn(RowWarning.MISSING_IP_FOR_LDU, context.on_web(missing))

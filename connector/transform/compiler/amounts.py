@@ -1,4 +1,4 @@
-"""What a row adds to its event's value, from price, quantity and value."""
+"""Compile the amount that a row adds to its event's value, from price, quantity and value."""
 
 from connector.catalogue import BY_NAME, NUMBERS, OWN_PROPERTY, PARAMETERS, Kind
 from connector.transform.binding import Field

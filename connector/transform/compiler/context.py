@@ -1,4 +1,4 @@
-"""What every part of the compiler works with: the layers, the binding, the rules, and what is found of a row."""
+"""Hold the state of a compilation: the layers, the binding, the rules, and the conditions of a row."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -28,7 +28,7 @@ from connector.transform.template import Scalar
 
 
 class Level(IntEnum):
-    """The layers, bottom up: an expression may use what is on lower ones."""
+    """The layers, bottom up: an expression may use lower ones."""
 
     ROUTE = 0
     TEXT = 1
@@ -77,17 +77,17 @@ class Context:
         self.reasons.setdefault(reason, []).extend(filter(None, [condition]))
 
     def warn(self, warning: RowWarning, condition: str | None) -> None:
-        """Give the rows for which the condition holds a warning, if there are any."""
+        """Add a warning to the rows for which the condition holds."""
         self.warnings.setdefault(warning, []).extend(filter(None, [condition]))
 
     def takes(self, parameter: Parameter) -> bool:
-        """Tell whether any row's event source takes the parameter."""
+        """Return whether any row's event source takes the parameter."""
         if self.web is None:
             return bool(parameter.sources & (_WEB | _OFFLINE))
         return ("web" if self.web else "offline") in parameter.sources
 
     def is_for_all(self, parameter: Parameter) -> bool:
-        """Tell whether every row's event source takes the parameter."""
+        """Return whether every row's event source takes the parameter."""
         return self.takes(parameter) and self._is_taken(parameter) is None
 
     def fields(self, name: str) -> tuple[Field, ...]:

@@ -1,4 +1,4 @@
-"""What every event has: its event source, name, time, id and key."""
+"""Compile the required parts of an event: its event source, name, time, id and key."""
 
 import pyarrow as pa
 

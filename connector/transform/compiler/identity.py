@@ -1,4 +1,4 @@
-"""Who an event is about: e-mail, phone and external id, each of several columns or lists."""
+"""Compile the identifiers of an event's person: e-mail, phone and external id, each of several columns or lists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
-    """The columns of one packed text: its digests, whether a part is invalid, whether one stands for nothing."""
+    """The columns of one packed text: its digests, and flags for an invalid part and for a placeholder."""
 
     digests: str
     invalid: str
@@ -74,7 +74,7 @@ class _Packed:
 
     @property
     def given(self) -> str:
-        """Return the condition that there is something, valid or not."""
+        """The condition that a value is given, valid or not."""
         return f"({self.digests} IS NOT NULL OR {self.invalid})"
 
 
@@ -119,7 +119,7 @@ def phone_bits(columns: Mapping[str, tuple[str, str]]) -> str:
 
 
 def _warn(context: Context, identifiers: list[Identifier]) -> None:
-    """Warn of an identifier that was dropped, and of phone numbers beside a country that is not known."""
+    """Add warnings for dropped identifiers, and for phone numbers with an unknown country."""
     for one in identifiers:
         fields = context.fields(one.name)
         if one.parameter.kind is not Kind.EXTERNAL_ID or any(_is_floating(field.kind) for field in fields):
@@ -140,7 +140,7 @@ def _is_floating(kind: pa.DataType) -> bool:
 
 
 def compile_placeholders(context: Context, identifiers: list[Identifier]) -> None:
-    """Warn of a word that stands for no value, given as an identifier, an id of the event, a place or a page.
+    """Add a warning for placeholder words given as an identifier, an id of the event, a place or a page.
 
     Put item_placeholder, the same of the ids of the row's item, which lines of one event need not share.
     """

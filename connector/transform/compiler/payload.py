@@ -1,4 +1,4 @@
-"""The JSON of an event, each value in the place that the catalogue gives it, without the closing part."""
+"""Compile the JSON of an event, with each value at its path in the catalogue, without the closing part."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -67,7 +67,7 @@ def _objects(context: Context, values: Mapping[str, Value]) -> Iterator[str]:
 
 
 def _properties(context: Context, values: Mapping[str, Value]) -> Iterator[str]:
-    """Pieces of JSON, or NULL. The first property has a value in every event, so that others follow a comma."""
+    """Return pieces of JSON, or NULL. Every event has a value for the first property, so the others follow a comma."""
     comma = ""
     for one in _members_of(PROPERTIES):
         value = values.get(one.name)
@@ -95,7 +95,7 @@ def compile_item(context: Context, values: Mapping[str, Value]) -> None:
 
 
 def text_columns(context: Context) -> dict[str, str]:
-    """Return, by the name under which `items` has the JSON strings of a column of texts, that column."""
+    """Return the columns of texts by the names under which `items` has their JSON strings."""
     texts = {column: one.name for one in _members_of(*CONTENTS) if (column := _json_of_texts(context, one))}
     return {column: f"c{context.fields(name)[0].index}" for column, name in texts.items()}
 

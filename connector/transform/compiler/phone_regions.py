@@ -1,4 +1,4 @@
-"""Where a row's phone numbers without a country code belong: its phone_region, else its country."""
+"""Compile the region of a row's phone numbers without a country code: its phone_region, else its country."""
 
 from collections.abc import Iterator
 

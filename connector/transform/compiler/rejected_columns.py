@@ -1,4 +1,4 @@
-"""What is stored of a rejected row, and the ids by which its event is found again."""
+"""Compile the stored columns of a rejected row, and the ids by which its event is found again."""
 
 import json
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def compile_rejected(context: Context, identifiers: list[Identifier]) -> None:
 
 
 def _is_coded(parameter: Parameter) -> bool:
-    """Tell whether it holds times, or words that are on a list: what is there instead has to be seen."""
+    """Return whether a parameter holds times, or words of a list, so that invalid values must be shown."""
     return parameter.kind in _CODED or bool(parameter.choices)
 
 

@@ -1,4 +1,4 @@
-"""The value of a parameter, read, checked and written as JSON by the rule of its kind."""
+"""Compile the value of a parameter: read, checked and written as JSON by the rule of its kind."""
 
 import json
 from collections.abc import Callable, Mapping

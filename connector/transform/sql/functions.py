@@ -1,4 +1,4 @@
-"""The few questions that SQL cannot answer, asked of Python by distinct value.
+"""Register Python functions for the few values that SQL cannot handle, called once for each distinct value.
 
 Each is reached only by the rows that no columnar rule decides: addresses and phone numbers in unusual forms, names of
 countries, letters beyond ASCII, compressed IPv6 addresses, control characters, numbers written with an exponent, texts
@@ -47,7 +47,7 @@ _BETWEEN = "\0"
 
 
 def register(connection: "duckdb.DuckDBPyConnection", region: str) -> None:
-    """Makes the functions known to `connection`; phone numbers without a country code are `region`'s."""
+    """Register the functions with `connection`; phone numbers without a country code are of `region`."""
 
     def phones_in(text: str, country: str) -> str:
         return phone_digests(text, phone_region(country, region))
@@ -93,7 +93,7 @@ def postal_code(text: str) -> str:
 
 
 def is_public_ip(text: str) -> bool:
-    """Whether `text` is an address that belongs to one device on the public internet.
+    """Return whether `text` is an address of one device on the public internet.
 
     Documentation ranges pass: TikTok took one in a live test (one source).
     """
@@ -141,7 +141,7 @@ def _by_distinct_value(
 def _by_distinct_pair(
     answer: Callable[[str, str], object], kind: pa.DataType
 ) -> Callable[[pa.ChunkedArray, pa.ChunkedArray], pa.ChunkedArray]:
-    """The same of two texts, of which the second, NULL being the empty one, is the same for most."""
+    """Call a function once for each distinct pair of texts; the second, empty for NULL, is mostly the same."""
     of_joined = _by_distinct_value(lambda joined: answer(*joined.rsplit(_BETWEEN, 1)), kind)
 
     def apply(texts: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:

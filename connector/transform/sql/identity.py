@@ -1,4 +1,4 @@
-"""Identifiers of a person: normalised, checked and hashed.
+"""Normalise, check and hash the identifiers of a person.
 
 Source: TikTok's `/event/track/` page for normalising (agreed by several sources); that a value of
 64 hex digits is a digest is every connector's rule. What a text holds is given in the form that `packed.py` describes.
@@ -37,18 +37,18 @@ _ONE_DIGIT = "|".join(f"{digit}+" for digit in range(10))
 
 
 def can_be_marked(kind: pa.DataType) -> bool:
-    """Tell whether what is no phone number may be marked in a column of this type."""
+    """Return whether values that are no phone number may be marked in a column of this type."""
     return is_text(kind) or pa.types.is_floating(kind)
 
 
 def identifier_text(column: str, kind: pa.DataType, *, number: bool) -> str:
-    """The text of a column of identifiers, marked likewise; INEXACT where it may have lost digits."""
+    """Return the text of a column of identifiers, marked likewise; INEXACT if it may have lost digits."""
     text = marked_text(column, kind, number=number)
     return f"CASE WHEN {is_inexact(column)} THEN {INEXACT} ELSE {text} END" if pa.types.is_floating(kind) else text
 
 
 def marked_text(column: str, kind: pa.DataType, *, number: bool = False) -> str:
-    """The text of a column of any type, marked where it is no number or, being a phone `number`, of one digit."""
+    """Return the text of a column, marked if it is no number or, for a phone `number`, has one repeated digit."""
     text = text_of(column, kind)
     if pa.types.is_floating(kind):
         return f"CASE WHEN isnan({column}) THEN {MARKED} ELSE {text} END"
@@ -63,17 +63,17 @@ def is_inexact(column: str) -> str:
 
 
 def without_empty_digest(column: str) -> str:
-    """NULL where the digest of the empty string was given: other tools' way to say that there is nothing."""
+    """Replace the digest of the empty string, with which other tools mean no value, by NULL."""
     return f"CASE WHEN strlen({column}) = 64 AND lower({column}) = '{EMPTY_DIGEST}' THEN NULL ELSE {column} END"
 
 
 def is_digest(column: str) -> str:
-    """Whether `column` is a SHA-256 in hex already."""
+    """Return whether `column` is a SHA-256 in hex already."""
     return f"(strlen({column}) = 64 AND regexp_full_match({column}, '[0-9a-fA-F]{{64}}'))"
 
 
 def given_digest(column: str) -> str:
-    """What `packed` makes of a digest."""
+    """Return the packed form of a digest."""
     return (
         f"CASE WHEN lower({column}) = '{EMPTY_DIGEST}' THEN ''"
         f" WHEN contains('{' '.join(sorted(PLACEHOLDER_DIGESTS))}', lower({column})) THEN '{PLACEHOLDER}'"
@@ -82,7 +82,7 @@ def given_digest(column: str) -> str:
 
 
 def packed_email(column: str, rules: tuple[str, ...] = (PLAIN,)) -> str:
-    """The packed digests of the addresses in a text, by each of the rules; NULL for NULL. See `packed`."""
+    """Return the packed digests of the addresses in a text by each rule; NULL for NULL. See `packed`."""
     hashed = [_address_digest(lower(column), rule) for rule in rules]
     usual = hashed[0] if len(hashed) == 1 else f"concat({', '.join(hashed)})"
     is_usual = f"strlen({column}) <= {LONGEST_NAME} AND regexp_full_match({column}, {quote(EMAIL)})"
@@ -103,13 +103,13 @@ def _address_digest(address: str, rule: str) -> str:
 
 
 def country_code(small: str) -> str:
-    """The code of two letters of a country's code or name in lower case; NULL if it is none."""
+    """Return the two-letter code of a country's code or name in lower case; NULL for anything else."""
     known = is_code(small, dict.fromkeys((*_OFTEN_NAMED, *ALPHA2)))
     return f"CASE WHEN {known} THEN {small} WHEN {small} IS NOT NULL THEN {COUNTRY_CODE}({small}) END"
 
 
 def number_of_column(text: str, index: int, kind: pa.DataType, region: str, country: str | None) -> str:
-    """What `phone_number` gives for the text of a column of the result; texts and whole numbers are read at once."""
+    """Return the `phone_number` of a column of the result; texts and whole numbers are read by column."""
     if not (is_text(kind) or pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)):
         return phone_number(text, region, country)
     number, national = number_column(f"c{index}"), national_column(f"c{index}")
@@ -119,7 +119,7 @@ def number_of_column(text: str, index: int, kind: pa.DataType, region: str, coun
 
 
 def phone_number(column: str, region: str, country: str | None = None) -> str:
-    """E.164 with the plus sign, where a pattern decides; NULL for what is left to phonenumbers.
+    """Return E.164 with the plus sign if a pattern matches; NULL for texts that are left to phonenumbers.
 
     `country` is where the row says that numbers without a country code belong, if it does.
     """
@@ -134,7 +134,7 @@ def phone_number(column: str, region: str, country: str | None = None) -> str:
 
 
 def packed_phone(column: str, number: str, country: str | None = None) -> str:
-    """The packed digests of the phone numbers in a text, of which `number` is the E.164 form where it is known."""
+    """Return the packed digests of the phone numbers in a text; `number` is its E.164 form, if known."""
     asked = f"{PHONE_DIGESTS_IN}({column}, {country})" if country else f"{PHONE_DIGESTS}({column})"
     return (
         f"CASE WHEN {number} IS NOT NULL THEN sha256({number}) WHEN {column} IS NULL THEN NULL"
@@ -145,13 +145,13 @@ def packed_phone(column: str, number: str, country: str | None = None) -> str:
 
 
 def _nothing(column: str) -> str:
-    """What `packed` makes of a text in which there can be neither a value nor a digest."""
+    """Return the packed form of a text that can contain neither a value nor a digest."""
     is_word = f"contains({_lines(PLACEHOLDERS)}, chr(10) || lower({column}) || chr(10))"
     return f"CASE WHEN {is_word} THEN '{PLACEHOLDER}' ELSE '{INVALID}' END"
 
 
 def packed_text(column: str) -> str:
-    """The packed digest of a value that needs no checking, and may be marked."""
+    """Return the packed digest of a value that needs no check and may be marked."""
     nothing = f"CASE WHEN {column} = {INEXACT} THEN '{INVALID}' ELSE '{PLACEHOLDER}' END"
     given = f"WHEN {is_digest(column)} THEN {given_digest(column)}"
     return f"CASE WHEN {column} <= {INEXACT} THEN {nothing} {given} ELSE sha256({column}) END"
@@ -166,12 +166,12 @@ def _is_home(country: str | None, region: str) -> str:
 
 
 def _lines(texts: Iterable[str]) -> str:
-    """Texts between line breaks, among which a text between line breaks is found faster than by comparing with each."""
+    """Join texts by line breaks, so that one search replaces a comparison with each."""
     return quote("\n".join(("", *texts, "")))
 
 
 def digests_in(packed: str) -> str:
-    """The digests alone of a packed text, NULL where there are none. Nearly all are of one digest, and are kept."""
+    """Return the digests of a packed text, NULL if there are none. Nearly all are one digest, and are kept."""
     some = f"WHEN strlen({packed}) > {DIGEST_LENGTH} THEN left({packed}, strlen({packed}) & ~{DIGEST_LENGTH - 1})"
     return f"CASE WHEN strlen({packed}) = {DIGEST_LENGTH} THEN {packed} {some} END"
 
@@ -191,24 +191,24 @@ def _has(packed: str, bit: int) -> str:
 
 
 def digest_list(packed: str) -> str:
-    """The digests of a packed text, or of several that are joined, as a list."""
+    """Return the digests of a packed text, or of several joined ones, as a list."""
     return f"regexp_extract_all({packed}, '[0-9a-f]{{{DIGEST_LENGTH}}}')"
 
 
 def split_digests(digests: str) -> str:
-    """The list of digests that stand one after the other: no pattern has to be compiled for each slice."""
+    """Split consecutive digests into a list, without a pattern that has to be compiled for each slice."""
     return (
         f"list_transform(range(1, strlen({digests}), {DIGEST_LENGTH}), lambda x: substr({digests}, x, {DIGEST_LENGTH}))"
     )
 
 
 def text_digest(column: str) -> str:
-    """The digest of a value that needs no checking."""
+    """Return the digest of a value that needs no check."""
     return f"CASE WHEN {is_digest(column)} THEN lower({column}) ELSE sha256({column}) END"
 
 
 def cleaned_name(column: str) -> str:
-    """A person's name without punctuation, lower-cased; digests as they are."""
+    """Return a person's name in lower case without punctuation; digests as they are."""
     return (
         f"CASE WHEN {is_digest(column)} THEN {column}"
         rf" ELSE regexp_replace({lower(column)}, '\p{{P}}', '', 'g') END"
@@ -216,12 +216,12 @@ def cleaned_name(column: str) -> str:
 
 
 def cleaned_place(column: str) -> str:
-    """A city or state without white space and punctuation, lower-cased; nothing left: NULL."""
+    """Return a city or state in lower case without white space and punctuation; NULL if nothing is left."""
     return rf"nullif(regexp_replace({lower(column)}, '[{WHITE_SPACE_CLASS}\p{{P}}]', '', 'g'), '')"
 
 
 def cleaned_zip(column: str) -> str:
-    """A postal code without white space and hyphens, lower-cased, its digits those of ASCII; digests as they are."""
+    """Return a postal code in lower case without white space and hyphens, with ASCII digits; digests as they are."""
     ascii_only = f"strlen({column}) = length({column})"
     small = f"CASE WHEN {ascii_only} THEN lower({column}) ELSE {POSTAL_CODE}({column}) END"
     return (

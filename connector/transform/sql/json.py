@@ -1,4 +1,4 @@
-"""JSON: strings, and the members of objects."""
+"""Write JSON strings and the members of objects."""
 
 import json
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from connector.transform.sql.text import quote
 
 
 def json_text(column: str) -> str:
-    """`column` as a JSON string, NULL for NULL, in the bytes that other JSON libraries write.
+    """Return `column` as a JSON string, NULL for NULL, in the bytes that other JSON libraries write.
 
     DuckDB escapes control characters in capitals, others do not: they are rare, and looking for them is cheap.
     """
@@ -16,7 +16,7 @@ def json_text(column: str) -> str:
 
 
 def members(columns: Iterable[tuple[str, str]]) -> str:
-    """Arguments of `concat` that write the members of an object, each a name and the column that holds its JSON.
+    """Return the arguments of `concat` for the members of an object, each a name and the column with its JSON.
 
     A member whose column is NULL is left out. Names are chosen rather than joined to their values, since every
     joining copies: three quarters of what `concat_ws` of joined members takes.
@@ -33,7 +33,7 @@ def members(columns: Iterable[tuple[str, str]]) -> str:
 
 
 def later_members(columns: Iterable[tuple[str, str]]) -> list[str]:
-    """The same for members that follow others: with a comma before each."""
+    """Return the arguments of `concat` for members that follow others, with a comma before each."""
     return [
         piece
         for name, column in columns

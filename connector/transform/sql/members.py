@@ -1,4 +1,4 @@
-"""Identifiers of an audience's members: advertising ids, normalised, checked and hashed.
+"""Normalise, check and hash the advertising ids of an audience's members.
 
 That advertising ids are trimmed and lower-cased is what two vendors do; TikTok's own rule is not known.
 """
@@ -19,7 +19,7 @@ ANDROID = ("aaid", "gaid", "adid", "android", "google")
 
 
 def packed_device(column: str, case: str) -> str:
-    """The packed digest of an advertising id in `lower` or `upper` case; that of nobody counts as absent."""
+    """Return the packed digest of an advertising id in `lower` or `upper` case; the id of zeros counts as absent."""
     return (
         f"CASE WHEN {column} < {UNMARKED} THEN '{PLACEHOLDER}' WHEN regexp_full_match({column}, '{NO_DEVICE}') THEN ''"
         f" WHEN regexp_full_match({column}, '{DEVICE_ID}') THEN sha256({case}({column}))"
@@ -28,7 +28,7 @@ def packed_device(column: str, case: str) -> str:
 
 
 def device_kind(column: str) -> str:
-    """`idfa` or `aaid`, by what `maid_type` says; NULL for anything else."""
+    """Return `idfa` or `aaid` for a `maid_type`; NULL for anything else."""
     words = {"idfa": APPLE, "aaid": ANDROID}
     branches = " ".join(
         f"WHEN lower({column}) IN ({', '.join(map(quote, of))}) THEN '{kind}'" for kind, of in words.items()

@@ -1,4 +1,4 @@
-"""IP addresses: those that belong to one device on the public internet."""
+"""Check that an IP address belongs to one device on the public internet."""
 
 from connector.transform.sql.functions import PUBLIC_IP
 
@@ -12,13 +12,13 @@ _GLOBAL_V6 = r"[23][0-9a-fA-F]{3}(:[0-9a-fA-F]{1,4}){7}"
 
 
 def without_prefix(column: str) -> str:
-    """`column` without a prefix that covers the whole address, which PostgreSQL adds to every `inet` cast to text."""
+    """Remove a prefix length of the whole address, which PostgreSQL adds to every `inet` cast to text."""
     address = rf"regexp_replace({column}, '^([0-9.]+)/32$|^([0-9a-fA-F:.]*:[0-9a-fA-F:.]*)/128$', '\1\2')"
     return f"CASE WHEN contains({column}, '/') THEN {address} ELSE {column} END"
 
 
 def is_public(column: str) -> str:
-    """Whether `column` is a public address. Only unusual forms of IPv6 are asked of Python."""
+    """Return whether `column` is a public address. Only unusual forms of IPv6 need Python."""
     return (
         f"CASE WHEN regexp_full_match({column}, '{_IPV4}')"
         f" THEN NOT regexp_full_match({column}, '{_NOT_PUBLIC_V4}')"

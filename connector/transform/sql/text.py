@@ -1,4 +1,4 @@
-"""Text: stripping, lower-casing, quoting."""
+"""Strip, lower-case, quote and redact text."""
 
 from collections.abc import Iterable
 
@@ -56,12 +56,12 @@ ID_LENGTH = 36
 
 
 def quote(text: str) -> str:
-    """`text` as a SQL string literal."""
+    """Quote `text` as a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def is_one_of(column: str, words: Iterable[str]) -> str:
-    """Whether `column` is one of a few words, of which those that are met most often should come first.
+    """Return whether `column` is one of a few words, the most frequent of which should come first.
 
     They are compared one by one: of `IN`, DuckDB makes a join, with a table built anew for each slice.
     """
@@ -86,7 +86,7 @@ _LONGEST_PHONE, _LONGEST_ID = 18, 30
 
 
 def strip(column: str) -> str:
-    """White space removed at both ends as `str.strip` does; nothing left: NULL.
+    """Remove white space at both ends as `str.strip` does; NULL if nothing is left.
 
     `trim` with a set of characters costs half a microsecond, so text that begins and ends with a
     printable ASCII character, which is nearly all, is let through by comparing its ends.
@@ -96,22 +96,22 @@ def strip(column: str) -> str:
 
 
 def lower(column: str) -> str:
-    """Lower-cased as `str.lower` does: DuckDB maps one character to one, Python's rule can map to two."""
+    """Lower-case as `str.lower` does: DuckDB maps a character to one, Python may map it to two."""
     return f"CASE WHEN strlen({column}) = length({column}) THEN lower({column}) ELSE {UNICODE_LOWER}({column}) END"
 
 
 def redacted(text: str, phones: str) -> str:
-    """`text` without e-mail addresses, and without anything that matches the pattern `phones`."""
+    """Remove e-mail addresses from `text`, and everything that matches the pattern `phones`."""
     return without(without_addresses(text), phones)
 
 
 def without_addresses(text: str) -> str:
-    """`text` without e-mail addresses."""
+    """Remove e-mail addresses from `text`."""
     return f"CASE WHEN {_may_hold_address(text)} THEN {_without_addresses(text)} ELSE {text} END"
 
 
 def without(text: str, pattern: str) -> str:
-    """`text` without what matches a pattern."""
+    """Remove the matches of a pattern from `text`."""
     return f"regexp_replace({text}, {quote(pattern)}, '{REDACTED}', 'g')"
 
 
@@ -185,7 +185,7 @@ def redacted_json(column: str) -> str:
 
 
 def id_digest(column: str) -> str:
-    """What is sent in place of an id that names a person."""
+    """Return the digest to send in place of an id that identifies a person."""
     return f"left(sha256({column}), {ID_LENGTH})"
 
 
@@ -211,7 +211,7 @@ def is_number_of(identifier: str, phones: str) -> str:
 
 
 def _without_addresses(text: str) -> str:
-    """`text` without e-mail addresses; Python is asked only where more than simple ones may stand."""
+    """Remove e-mail addresses from `text`, by Python only if it may contain more than simple ones."""
     return f"CASE WHEN {_is_simple(text)} THEN {_without_simple(text)} ELSE {WITHOUT_ADDRESSES}({text}) END"
 
 
@@ -263,12 +263,12 @@ def _holds(column: str, *texts: str) -> str:
 
 
 def number_text(number: str) -> str:
-    """A DECIMAL as JSON number text: no exponent, no zeros at the end."""
+    """Write a DECIMAL as JSON number text, without exponent and trailing zeros."""
     return f"rtrim(rtrim({number}::VARCHAR, '0'), '.')"
 
 
 def text_of(column: str, kind: pa.DataType) -> str:
-    """The text of a column of any readable type, not yet stripped."""
+    """Return the text of a column of any readable type, not yet stripped."""
     if pa.types.is_floating(kind):
         return _float_text(column)
     if pa.types.is_decimal(kind):
@@ -281,7 +281,7 @@ def text_of(column: str, kind: pa.DataType) -> str:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column of this Arrow type holds text."""
+    """Return whether a column of this Arrow type holds text."""
     if pa.types.is_dictionary(kind):
         return is_text(kind.value_type)
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
@@ -297,7 +297,7 @@ def _float_text(column: str) -> str:
 
 
 def _timestamp_text(column: str, kind: pa.DataType) -> str:
-    """As `datetime.isoformat` writes it, with three more digits for nanoseconds; `infinity` as it is."""
+    """Write a timestamp as `datetime.isoformat` does, with three more digits for nanoseconds; `infinity` as it is."""
     local = f"timezone('UTC', {column})" if kind.tz else column
     whole = f"strftime({local}, '%Y-%m-%dT%H:%M:%S')"
     part, fraction = _nanoseconds(column) if kind.unit == "ns" else _microseconds(column, local)
@@ -306,7 +306,7 @@ def _timestamp_text(column: str, kind: pa.DataType) -> str:
 
 
 def _microseconds(column: str, local: str) -> tuple[str, str]:
-    """What is left of a second, NULL for infinity, and its digits."""
+    """Return the fraction of a second, NULL for infinity, and its digits."""
     return f"(epoch_us({column}) % 1000000)", f"strftime({local}, '%f')"
 
 
@@ -317,5 +317,5 @@ def _nanoseconds(column: str) -> tuple[str, str]:
 
 
 def id_number(text: str) -> str:
-    """64 bits of an id, by which rows with that id are found again; NULL for NULL."""
+    """Return 64 bits of an id, by which rows with that id are found again; NULL for NULL."""
     return f"md5_number_lower({text})"

@@ -1,4 +1,4 @@
-"""Times of events: whatever form they come in, Unix seconds go out.
+"""Convert the times of events from any form to Unix seconds.
 
 Usual texts meet a usual pattern. What is written otherwise (an offset after a blank, the hour 24, a compact form)
 is first put into a usual form, which costs more and is asked of few.
@@ -41,7 +41,7 @@ _REPLACED = (
 
 
 def unix_seconds(column: str, kind: pa.DataType, zone: str) -> str:
-    """`column` (stripped, where it is text) as whole Unix seconds, floored; NULL where it is no time.
+    """Convert `column` (stripped, if it is text) to whole Unix seconds, floored; NULL if it is no time.
 
     `zone` is the IANA name that times without an offset are in.
     """
@@ -107,7 +107,7 @@ def _usual(column: str) -> str:
 
 
 def _whole(column: str) -> str:
-    """The number of a text, floored: as DECIMAL it would be rounded."""
+    """Return the number of a text, floored: a DECIMAL would be rounded."""
     whole = f"try_cast(split_part({column}, '.', 1) AS BIGINT)"
     has_fraction = rf"{column} < '.' AND regexp_matches({column}, '^-\d+\.0*[1-9]')"
     return f"({whole} - CASE WHEN {has_fraction} THEN 1 ELSE 0 END)"
@@ -118,7 +118,7 @@ def _day(column: str) -> str:
 
 
 def _whole_number(column: str, kind: pa.DataType) -> str:
-    """The floor of a column of numbers as BIGINT; NULL for what is infinite or too large."""
+    """Return the floor of a column of numbers as BIGINT; NULL for infinite and too large ones."""
     if pa.types.is_signed_integer(kind):
         return column
     return f"try_cast({column if pa.types.is_integer(kind) else f'floor({column})'} AS BIGINT)"
@@ -130,18 +130,18 @@ def _day_of_number(column: str, kind: pa.DataType) -> str:
 
 
 def _of_number(column: str, kind: pa.DataType, zone: str) -> str:
-    """A number as Unix seconds or milliseconds, or as the day that its eight digits say."""
+    """Read a number as Unix seconds or milliseconds, or as the date of its eight digits."""
     whole, day = _whole_number(column, kind), _day_of_number(column, kind)
     return f"CASE WHEN {whole} BETWEEN {_DAY_NUMBERS} THEN {_of_digits(day, whole, zone)} ELSE {_in_seconds(whole)} END"
 
 
 def _of_digits(day: str, number: str, zone: str) -> str:
-    """Eight digits: the day that they say, or else a number of seconds."""
+    """Read eight digits as a date, or else as a number of seconds."""
     return f"CASE WHEN {day} IS NOT NULL THEN {_of_local(day, zone)} ELSE {number} END"
 
 
 def _in_seconds(number: str) -> str:
-    """A whole number. Milliseconds are floored by `//`, since they are positive."""
+    """Read a whole number as seconds. Milliseconds are floored by `//`, since they are positive."""
     scaled = f"CASE WHEN {number} >= {MILLISECONDS_FROM} THEN {number} // 1000 ELSE {number} END"
     return f"CASE WHEN {number} BETWEEN {1 - _LARGEST} AND {_LARGEST - 1} THEN {scaled} END"
 
@@ -159,7 +159,7 @@ def _of_local(moment: str, zone: str) -> str:
 
 
 def _microseconds(column: str) -> str:
-    """Nanoseconds, of which DuckDB would round those before 1970 up."""
+    """Convert nanoseconds to microseconds; DuckDB would round those before 1970 up."""
     nanoseconds = f"epoch_ns({column})"
     return f"make_timestamp({nanoseconds} // 1000 - CASE WHEN {nanoseconds} % 1000 < 0 THEN 1 ELSE 0 END)"
 

@@ -10,7 +10,7 @@ from connector.errors import ConfigurationError, UsageError
 from connector.transform.binding import Binding
 from connector.transform.limit import first_rows
 from connector.transform.members import CompiledMembers, compile_members, hash_members, missing_columns
-from connector.transform.row_choice import RowChoice
+from connector.transform.row_selection import RowSelection
 from connector.transform.rules import MemberRules
 
 
@@ -29,7 +29,7 @@ class MemberCompiler:
         """Yield the first `limit` rows."""
         return first_rows(batches, limit)
 
-    def select(self, batches: Iterable[pa.RecordBatch], selection: RowChoice) -> Iterator[pa.RecordBatch]:
+    def select(self, batches: Iterable[pa.RecordBatch], selection: RowSelection) -> Iterator[pa.RecordBatch]:
         """Raise UsageError: the next run compares the audience with all rows again."""
         raise UsageError("Rows of an audience are not selected: run it again.")
 
