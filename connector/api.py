@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from connector.config.project import Project as Settings
     from connector.core.outcomes import RunStatus
-    from connector.inspection.destinations import DestinationTest
+    from connector.inspection.destination_tests import DestinationTest
     from connector.inspection.plan import Plan
     from connector.inspection.preview import Preview
     from connector.inspection.validate import CompiledSql, ValidatedOrchestration
@@ -161,7 +161,7 @@ class Project:
 
     def test_destination(self, name: str, *, test_event_code: str | None = None) -> "DestinationTest":
         """Ask the platform whether a destination can be written to. Raises ConfigurationError, AccessRefused."""
-        from connector.inspection.destinations import run_destination_test
+        from connector.inspection.destination_tests import run_destination_test
 
         return run_destination_test(self._settings, name, test_event_code)
 

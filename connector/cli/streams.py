@@ -42,7 +42,7 @@ class _Stream(io.FileIO):
     def write(self, data: Any, /) -> int:
         """Write as much as the descriptor takes; discard it, and all that follows, if it takes none."""
         try:
-            while (written := super().write(data)) is None:
+            while (size := super().write(data)) is None:
                 # A parent may have made the pipe non-blocking.
                 select.select([], [self], [])
         except OSError as error:
@@ -52,7 +52,7 @@ class _Stream(io.FileIO):
             if error.errno not in _CLOSED and self.fileno() == STDOUT:
                 _write_errors.append(error.strerror or type(error).__name__)
             return memoryview(data).nbytes
-        return written
+        return size
 
 
 def _occupy(descriptor: int) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from connector.config.credential import Credential
 from connector.config.destination_types import destination_types, settings_model
 from connector.config.fields import switch
-from connector.config.layout import SECTIONS, Top, section
+from connector.config.layout import SECTION_MODELS, SECTIONS, Top, section
 from connector.config.nodes import Node
 from connector.config.notification import Notification, as_mapping
 from connector.config.orchestration import Orchestration
@@ -18,14 +17,8 @@ from connector.config.roles import WITHOUT_ROLES, has_roles
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean, nearest
 from connector.config.validate_entry import validate_entry
-from connector.config.warehouse import Warehouse
 from connector.errors import Problem
 
-_MODELS: Mapping[str, type[Settings]] = {
-    "warehouses": Warehouse,
-    "credentials": Credential,
-    "orchestrations": Orchestration,
-}
 _VERSION = 1
 
 
@@ -131,13 +124,13 @@ def _is_partial(name: str, entry: Node) -> bool:
 
 def _model(name: str, entry: Node, problems: ProblemList) -> type[Settings] | None:
     if name != "destinations":
-        return _MODELS[name]
+        return SECTION_MODELS[name]
     kind = entry.child("type")
     if kind is None or kind.value is None:
         problems.add(entry, f"lacks type ({' or '.join(destination_types())})")
     elif (model := settings_model(kind.value)) is None:
-        known = list(destination_types())
-        problems.add(kind, f"must be {' or '.join(known)}.{did_you_mean(str(kind.value), known)}".removesuffix("."))
+        types = list(destination_types())
+        problems.add(kind, f"must be {' or '.join(types)}.{did_you_mean(str(kind.value), types)}".removesuffix("."))
     else:
         return model
     return None

@@ -21,7 +21,7 @@ from connector.config.warehouse import DatabaseUrl, Warehouse
 SECTIONS = ("warehouses", "credentials", "destinations", "orchestrations")
 MOST_ENTRIES, MOST_TARGETS = 2_000, 50
 """The most entries of a section, and the most targets. Each target is checked separately."""
-_MODELS: Mapping[str, type[Settings]] = {
+SECTION_MODELS: Mapping[str, type[Settings]] = {
     "warehouses": Warehouse,
     "credentials": Credential,
     "orchestrations": Orchestration,
@@ -136,7 +136,7 @@ def _with(node: Node, children: Mapping[str, Node]) -> Node:
 def _models(name: str, node: Node) -> Sequence[type[Settings]]:
     """Return the models of the entries of a section; for destinations, of every type that is named."""
     if name != "destinations":
-        return [_MODELS[name]]
+        return [SECTION_MODELS[name]]
     types = [str(entry.at(("type",)).value) for _, entry in node.entries()]
     models = map(settings_model, dict.fromkeys([*BUILT_IN, *types]))
     return [model for model in models if model]

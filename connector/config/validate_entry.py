@@ -48,8 +48,8 @@ def validate_entry(
     With `pending`, values that are still to be filled in from the environment count as valid. Entries that this
     one refers to are not checked.
     """
-    given = {key: plain(child) for key, child in node.entries() if child.value is not None}
-    own = {key: value for key, value in given.items() if key not in model.references}
+    values = {key: plain(child) for key, child in node.entries() if child.value is not None}
+    own = {key: value for key, value in values.items() if key not in model.references}
     before = len(problems.items)
     _check_rules(model, node, problems, pending=pending)
     unfilled = _check_secrets(model, node, problems) if pending else set()
@@ -61,7 +61,7 @@ def validate_entry(
     }
     for fault in faults:
         is_follow_on = fault.kind == "missing" and fault.path[-1] in misspelt
-        is_elsewhere = fault.path[0] in model.references and (fault.path[0] in given or fault.kind != "missing")
+        is_elsewhere = fault.path[0] in model.references and (fault.path[0] in values or fault.kind != "missing")
         if not is_follow_on and not is_elsewhere and fault.path[0] not in unfilled:
             _add(model, node, fault, problems, pending=pending)
     return built if len(problems.items) == before else None
@@ -91,12 +91,12 @@ def _validate(model: type[Model], values: Mapping[str, Any]) -> tuple[Model | No
 
 
 def _check_rules(model: type[Settings], node: Node, problems: ProblemList, *, pending: bool) -> None:
-    given = {key: plain(child) for key, child in node.entries()}
-    for key, sentence in model.rules(given):
-        if not (pending and key and has_placeholder(given[key])):
+    values = {key: plain(child) for key, child in node.entries()}
+    for key, sentence in model.rules(values):
+        if not (pending and key and has_placeholder(values[key])):
             problems.add(node.at((key,)) if key else node, sentence)
     for key, inner in _nested(model):
-        if isinstance(given.get(key), dict):
+        if isinstance(values.get(key), dict):
             _check_rules(inner, node.at((key,)), problems, pending=pending)
 
 

@@ -42,7 +42,7 @@ class Document:
 def read_yaml(path: Path) -> Document:
     """Read a file.
 
-    Raises ConfigurationError with every problem found: no such file, broken YAML, a key written twice.
+    Raises ConfigurationError with all problems: no such file, broken YAML, a key written twice.
     """
     document, problems = parse_yaml(path)
     if document is None or problems:

@@ -9,7 +9,7 @@ from connector.cli.failures import FAILED, reported
 from connector.cli.options import TargetOptions
 
 if TYPE_CHECKING:
-    from connector.inspection.destinations import DestinationTest
+    from connector.inspection.destination_tests import DestinationTest
 
 DestinationArgument = Annotated[str, typer.Argument(metavar="NAME", help="The destination.")]
 CodeOption = Annotated[
@@ -27,7 +27,7 @@ group = typer.Typer(help="List the destinations, or test one.", no_args_is_help=
 @reported
 def list_(*, options: TargetOptions) -> None:
     """List the destinations, and where each sends to. Does not ask TikTok."""
-    from connector.inspection.destinations import list_destinations
+    from connector.inspection.destination_tests import list_destinations
 
     opened = options.open_project()
     summaries = list_destinations(opened)
@@ -54,7 +54,7 @@ def list_(*, options: TargetOptions) -> None:
 @reported
 def test(name: DestinationArgument, test_event_code: CodeOption = None, *, options: TargetOptions) -> None:
     """Ask TikTok whether the token, the ad account and the event source are right, and whether the token may write."""
-    from connector.inspection.destinations import run_destination_test
+    from connector.inspection.destination_tests import run_destination_test
 
     result = run_destination_test(options.open_project(), name, test_event_code)
     if options.json_output:

@@ -65,16 +65,14 @@ def export(
             check_output(file, opened, force=force)
         with writing_to(output):
             result = export_to_files(opened, files, since=started_since)
-        place = str(output)
+        location = str(output)
     elif output is None and warehouse is not None and schema is not None:
-        result, place = (
-            export_to_warehouse(opened, warehouse, schema, since=started_since),
-            f"{warehouse}, schema {schema}",
-        )
+        result = export_to_warehouse(opened, warehouse, schema, since=started_since)
+        location = f"{warehouse}, schema {schema}"
     else:
         raise UsageError("Specify where to export: -o DIR, or --warehouse NAME and --schema SCHEMA.")
     if options.json_output:
         out_json({"runs": result.runs, "rows": dict(result.rows)})
         return
     tables = ", ".join(f"{name} {rows:,}" for name, rows in result.rows.items())
-    say(f"{pluralize(result.runs, 'run')} to {place}: {tables or 'nothing'}")
+    say(f"{pluralize(result.runs, 'run')} to {location}: {tables or 'nothing'}")

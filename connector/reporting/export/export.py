@@ -161,7 +161,7 @@ def _figures(ledger: Ledger, run_ids: Sequence[str]) -> dict[str, EventMetrics |
     parts: dict[str, list[Mapping[str, Any]]] = {run_id: [] for run_id in run_ids}
     for run_id, one in ledger.pages.metrics(run_ids):
         parts[run_id].append(one)
-    return {run_id: sum_metrics(found) for run_id, found in parts.items()}
+    return {run_id: sum_metrics(metrics) for run_id, metrics in parts.items()}
 
 
 def _runs(records: Sequence[RunRecord], figures: Mapping[str, EventMetrics | None]) -> Iterator[pa.RecordBatch]:
@@ -281,10 +281,10 @@ def _changelog(records: Mapping[str, RunRecord], folders: Mapping[str, Path]) ->
 
 def _values(records: Sequence[RunRecord], figures: Mapping[str, EventMetrics | None]) -> Iterator[pa.RecordBatch]:
     rows = [
-        {**_of(record), "currency": one.currency, "day": one.day, "num_events": one.events, "value": one.value}
+        {**_of(record), "currency": day.currency, "day": day.day, "num_events": day.events, "value": day.value}
         for record in records
-        if (known := figures[record.run_id])
-        for one in known.values
+        if (metrics := figures[record.run_id])
+        for day in metrics.values
     ]
     yield pa.RecordBatch.from_pylist(rows, SYNC_VALUES)
 

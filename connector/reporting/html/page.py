@@ -31,7 +31,7 @@ def page(details: RunDetails, made_at: datetime) -> str:
         style=(_HERE / "page.css").read_text("utf-8"),
         timeline=_timeline(details),
         ages=[(name, figures.ages[name]) for name in AGE_NAMES] if figures else [],
-        totals=[(one.title, figures.totals[one.title]) for one in days] if figures else [],
+        totals=[(day.title, figures.totals[day.title]) for day in days] if figures else [],
         days=days,
         throughput=throughput(details.requests),
         history=history(details.trend),
@@ -101,7 +101,7 @@ def breakable(text: str) -> Markup:
 def with_commands(sentence: str) -> Markup:
     """Mark up commands between backticks in a sentence."""
     parts = enumerate(sentence.split("`"))
-    return Markup("").join(Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in parts)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in parts)
 
 
 def seconds(value: float) -> str:

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from connector.config.destination import DestinationSettings
 from connector.config.destination_types import destination_types
-from connector.config.layout import _MODELS as MODELS
+from connector.config.layout import SECTION_MODELS as MODELS
 from connector.config.layout import SECTIONS, Top
 from connector.config.notification import DEFAULT_ENDINGS, ENDINGS, Notification
 from connector.config.orchestration import Orchestration
