@@ -55,7 +55,7 @@ STEPS = {
     "stage: events in several slices settled": ["connector.staging.stage:deduplicate"],
     "stage: events delivered before found": ["connector.staging.stage:skip_delivered"],
 }
-LEDGER = ("connector.ledger.batches:Batches", "connector.ledger.runs:Runs", "connector.ledger.files:Files")
+LEDGER = ("connector.ledger.batches:Batches", "connector.ledger.runs:Runs", "connector.ledger.read_files:Files")
 _THREADS = "threading:Thread.run"
 _END = object()
 

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from connector.core.addresses import AT_IN_BRACKETS, addresses
+from connector.core.email_addresses import AT_IN_BRACKETS, addresses
 from connector.core.escapes import decode
 from connector.core.typography import CONTROLS, IN_ASCII, UNUSUAL, in_ascii
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from connector.delivery.concurrency import InFlight
 from connector.delivery.limiter import Limiter
-from connector.delivery.policy import Budget, Timing
+from connector.delivery.retry_policy import Budget, Timing
 
 LONGEST_SLEEP = 0.2
 """Seconds after which a waiting thread checks whether to stop."""

@@ -8,10 +8,10 @@ from connector.delivery.admission import Admission
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.concurrency import InFlight
+from connector.delivery.delivery_state import DeliveryState
 from connector.delivery.limiter import Limiter
-from connector.delivery.policy import Budget, RetryPolicy, Timing
-from connector.delivery.progress import Progress
 from connector.delivery.recorder import Recorder
+from connector.delivery.retry_policy import Budget, RetryPolicy, Timing
 from connector.errors import RejectedUniformly, ResumableError
 
 Attempt = Callable[[Batch], Answer]
@@ -42,7 +42,7 @@ class BatchSender:
     limiter: Limiter
     in_flight: InFlight
     record: Recorder
-    progress: Progress
+    state: DeliveryState
     timing: Timing
 
     def send(self, batch: Batch) -> BatchOutcome:
@@ -50,9 +50,9 @@ class BatchSender:
 
         Without a final answer the batch is unknown if a request may have been accepted, else pending.
         """
-        admission = Admission(self.limiter, self.timing, lambda: self.progress.halted, self.in_flight)
+        admission = Admission(self.limiter, self.timing, lambda: self.state.halted, self.in_flight)
         budget = Budget(self.policy, self.timing)
-        accepted_before, attempts, open_state = self.progress.accepted, 0, BatchState.PENDING
+        accepted_before, attempts, open_state = self.state.accepted, 0, BatchState.PENDING
         answer: Answer | None = None
         while admission.admit(budget):
             attempts += 1
@@ -83,12 +83,12 @@ class BatchSender:
     def _share(self, answer: Answer) -> None:
         """Apply to the other threads what an answer means for them."""
         if answer.verdict is Verdict.ACCEPTED:
-            self.progress.count_accepted()
+            self.state.count_accepted()
         elif answer.verdict is Verdict.THROTTLED:
             self.limiter.throttled(answer.wait)
         elif answer.verdict in STOPPING:
             is_uniform = answer.verdict is not Verdict.EXPIRED_TOKEN
-            self.progress.halt((RejectedUniformly if is_uniform else ResumableError)(answer.message))
+            self.state.halt((RejectedUniformly if is_uniform else ResumableError)(answer.message))
 
     def _wait_after(self, answer: Answer, budget: Budget, accepted_before: int) -> float | None:
         """Return the seconds to wait before the next attempt; None if there is none."""
@@ -103,6 +103,6 @@ class BatchSender:
 
     def _give_up(self, answer: Answer, accepted_before: int) -> None:
         """Stop the delivery, unless only this batch stays without an answer while others are accepted."""
-        others_pass = self.progress.accepted > accepted_before
+        others_pass = self.state.accepted > accepted_before
         if not (answer.verdict is Verdict.UNKNOWN and others_pass):
-            self.progress.halt(ResumableError(f"{UNAVAILABLE} {answer.message}"))
+            self.state.halt(ResumableError(f"{UNAVAILABLE} {answer.message}"))

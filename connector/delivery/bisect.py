@@ -64,7 +64,7 @@ def bisect_batch(
 
     If every event seems to be refused, halt the delivery and yield the whole batch as pending.
     """
-    if sender.progress.accepted or batch.events < PROBES:
+    if sender.state.accepted or batch.events < PROBES:
         yield from _halve(split(batch, batch.events // 2), sender, split)
         return
     probes, others = _pick_probes(batch, split)
@@ -78,11 +78,11 @@ def bisect_batch(
 
 def _probe(probes: Sequence[Batch], sender: BatchSender, message: str) -> list[tuple[Batch, BatchOutcome]]:
     """Return the outcomes of single events; nothing if the delivery stops because all get the same refusal."""
-    with sender.progress.probing:
+    with sender.state.probing:
         outcomes = [sender.send(probe) for probe in probes]
-        if sender.progress.accepted or not _is_uniform(outcomes):
+        if sender.state.accepted or not _is_uniform(outcomes):
             return list(zip(probes, outcomes, strict=True))
-        sender.progress.halt(RejectedUniformly(message))
+        sender.state.halt(RejectedUniformly(message))
         return []
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from connector.delivery.admission import Admission
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.limiter import Limiter
-from connector.delivery.policy import REAL_TIME, Budget, RetryPolicy, Timing
+from connector.delivery.retry_policy import REAL_TIME, Budget, RetryPolicy, Timing
 
 STOPPED = Answer(Verdict.RETRY, message="The request was not sent: the command is stopping.")
 

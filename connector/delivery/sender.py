@@ -9,10 +9,10 @@ from connector.delivery.batch import Batch, BatchState
 from connector.delivery.batch_sender import Attempt, BatchSender
 from connector.delivery.bisect import Checklist, Split, bisect_batch, name_resource, split_by_event
 from connector.delivery.concurrency import InFlight
+from connector.delivery.delivery_state import DeliveryState
 from connector.delivery.limiter import Limiter
-from connector.delivery.policy import REAL_TIME, RetryPolicy, Timing
-from connector.delivery.progress import Progress
 from connector.delivery.recorder import Recorder
+from connector.delivery.retry_policy import REAL_TIME, RetryPolicy, Timing
 
 READ_AHEAD = 2
 """Batches in memory besides those that are being sent."""
@@ -42,17 +42,17 @@ def deliver(
     message), if one batch exhausted its policy, or if everything is refused. Passes on what `batches`, `record`,
     `split` or `attempt` raise in the same way.
     """
-    progress = Progress(stop)
+    state = DeliveryState(stop)
     in_flight = InFlight(max_in_flight, timing.clock)
-    sender = BatchSender(attempt, policy, limiter, in_flight, record, progress, timing)
+    sender = BatchSender(attempt, policy, limiter, in_flight, record, state, timing)
     delivery = _Delivery(sender, split, checklist, threading.BoundedSemaphore(max_in_flight + READ_AHEAD))
     with ThreadPoolExecutor(max_in_flight, thread_name_prefix="delivery") as threads:
         try:
             delivery.feed(batches, threads)
         except BaseException as error:
-            progress.halt(error if isinstance(error, Exception) else InterruptedError())
+            state.halt(error if isinstance(error, Exception) else InterruptedError())
             raise
-    progress.raise_error()
+    state.raise_error()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ class _Delivery:
 
     def _take_slot(self) -> bool:
         self.slots.acquire()
-        return not self.sender.progress.halted
+        return not self.sender.state.halted
 
     def _work(self, batch: Batch) -> None:
         try:
             self._send(batch)
         except Exception as error:
-            self.sender.progress.halt(error)
+            self.sender.state.halt(error)
         finally:
             self.slots.release()
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from connector.config.destination import DestinationSettings
-from connector.delivery.policy import RetryPolicy
+from connector.delivery.retry_policy import RetryPolicy
 
 
 def retry_policy(settings: DestinationSettings) -> RetryPolicy:

@@ -8,11 +8,11 @@ from connector.ledger.accounts import AudienceAccounts
 from connector.ledger.audit import Audit
 from connector.ledger.batches import Batches
 from connector.ledger.database import Database, open_database
-from connector.ledger.files import Files
 from connector.ledger.locks import START, RunLock, holder_of
 from connector.ledger.members import Members
 from connector.ledger.orchestrations import OpenFailures, Schedules
 from connector.ledger.pages import Pages
+from connector.ledger.read_files import Files
 from connector.ledger.remote_ids import RemoteIds
 from connector.ledger.requests import Requests
 from connector.ledger.runs import Runs

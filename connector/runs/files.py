@@ -16,8 +16,8 @@ from connector.files.file_source import FileSource
 from connector.files.file_store import FileInfo
 from connector.files.problem_log import MAX_LISTED
 from connector.files.scan_report import PreviousFile, ScanReport
-from connector.ledger.files import FileRecord, SentFile
 from connector.ledger.ledger import Ledger
+from connector.ledger.read_files import FileRecord, SentFile
 from connector.ledger.run_records import Scope
 from connector.runs.job import Job
 

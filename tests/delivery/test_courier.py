@@ -8,8 +8,8 @@ from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.batch_sender import Attempt, BatchOutcome, BatchSender
 from connector.delivery.concurrency import InFlight
-from connector.delivery.policy import RetryPolicy, Timing
-from connector.delivery.progress import Progress
+from connector.delivery.delivery_state import DeliveryState
+from connector.delivery.retry_policy import RetryPolicy, Timing
 from tests.delivery.world import ACCEPTED, BUSY, LOST, THROTTLED, Clock, CountingLimiter, MemoryLedger, batch, script
 
 
@@ -26,8 +26,8 @@ class Office:
         self.timing = self.clock.timing
 
     def send(self, attempt: Attempt) -> BatchOutcome:
-        policy, progress = RetryPolicy(max_seconds=60), Progress(self.stop)
-        courier = BatchSender(attempt, policy, self.limiter, self.in_flight, MemoryLedger(), progress, self.timing)
+        policy, state = RetryPolicy(max_seconds=60), DeliveryState(self.stop)
+        courier = BatchSender(attempt, policy, self.limiter, self.in_flight, MemoryLedger(), state, self.timing)
         return courier.send(batch())
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from connector.delivery.answer import Answer
-from connector.delivery.policy import Budget, RetryPolicy
+from connector.delivery.retry_policy import Budget, RetryPolicy
 from tests.delivery.world import BUSY, LOST, THROTTLED, Clock
 
 

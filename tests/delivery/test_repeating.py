@@ -5,8 +5,8 @@ import pytest
 
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.policy import RetryPolicy
 from connector.delivery.retry_loop import RetryLoop
+from connector.delivery.retry_policy import RetryPolicy
 from tests.delivery.world import ACCEPTED, BUSY, LOST, REFUSED, THROTTLED, Clock
 
 RETRY_NOW = Answer(Verdict.RETRY_NOW)

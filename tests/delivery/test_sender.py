@@ -10,7 +10,7 @@ import pytest
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.policy import RetryPolicy
+from connector.delivery.retry_policy import RetryPolicy
 from connector.delivery.sender import READ_AHEAD
 from connector.errors import ResumableError
 from tests.delivery.world import (

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from connector.delivery.policy import Budget, RetryPolicy
+from connector.delivery.retry_policy import Budget, RetryPolicy
 from tests.delivery.world import THROTTLED, Clock
 
 

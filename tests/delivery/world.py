@@ -9,7 +9,7 @@ from connector.core.route import Route
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter, Limiter
-from connector.delivery.policy import RetryPolicy, Timing
+from connector.delivery.retry_policy import RetryPolicy, Timing
 from connector.delivery.sender import deliver
 
 ROUTE = Route("offline", "7654321098765432109")

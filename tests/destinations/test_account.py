@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.policy import RetryPolicy
 from connector.delivery.retry_loop import RetryLoop
+from connector.delivery.retry_policy import RetryPolicy
 from connector.destinations.tiktok.account import AccountClient, created_id
 from connector.destinations.tiktok.tokens import FixedToken, Tokens
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ConnectorError, NotPermitted

@@ -11,7 +11,7 @@ from connector.core.route import Route
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.policy import RetryPolicy
+from connector.delivery.retry_policy import RetryPolicy
 from connector.delivery.sender import deliver
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.codes import RULES, rule_for_code

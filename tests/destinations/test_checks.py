@@ -10,8 +10,8 @@ from pytest_httpserver import HTTPServer
 
 from connector.core.route import Route
 from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.policy import RetryPolicy
 from connector.delivery.retry_loop import RetryLoop
+from connector.delivery.retry_policy import RetryPolicy
 from connector.destinations.checks import Check, Outcome
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.checks import (

@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 from connector.core.route import Route
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.policy import RetryPolicy
+from connector.delivery.retry_policy import RetryPolicy
 from connector.delivery.sender import deliver
 from connector.destinations.tiktok.client import EVENT_TRACK, EventsClient
 from connector.destinations.tiktok.tokens import FixedToken

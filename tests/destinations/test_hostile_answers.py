@@ -21,8 +21,8 @@ from connector.core.route import Route
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
 from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.policy import RetryPolicy
 from connector.delivery.retry_loop import RetryLoop
+from connector.delivery.retry_policy import RetryPolicy
 from connector.destinations.tiktok import deadline
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.answers import read_answer, read_envelope

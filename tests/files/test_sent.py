@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connector.core.outcomes import RunStatus
-from connector.ledger.files import FileRecord, SentFile
 from connector.ledger.ledger import Ledger
+from connector.ledger.read_files import FileRecord, SentFile
 from connector.ledger.run_records import Scope
 from tests.ledger.runs import RUN, SCOPE, started_run
 

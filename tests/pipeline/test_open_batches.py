@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from connector.delivery.policy import RetryPolicy
+from connector.delivery.retry_policy import RetryPolicy
 from connector.destinations.tiktok.events.destination import RESEND_WINDOW as REPEATABLE
 from connector.simulator.dedup_window import DUPLICATE_SECONDS
 from tests.cli.command import Outcome, checked, inside

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connector.delivery.limiter import AdaptiveLimiter
-from connector.delivery.policy import REAL_TIME, RetryPolicy, Timing
 from connector.delivery.retry_loop import RetryLoop
+from connector.delivery.retry_policy import REAL_TIME, RetryPolicy, Timing
 from connector.destinations.policy import retry_policy
 from connector.destinations.tiktok.account import CALLS_PER_SECOND, AccountClient
 from connector.destinations.tiktok.client import EventsClient

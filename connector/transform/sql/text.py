@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from connector.catalogue import Plain
-from connector.core.addresses import AT_IN_BRACKETS
+from connector.core.email_addresses import AT_IN_BRACKETS
 from connector.core.redaction import (
     BESIDE_SIMPLE,
     DIALLED_PHONE,

@@ -5,7 +5,7 @@ from threading import Event, Lock
 from connector.errors import ResumableError
 
 
-class Progress:
+class DeliveryState:
     """The number of accepted batches, and the error that stops the delivery. Safe to use from several threads."""
 
     def __init__(self, stop: Event) -> None:
