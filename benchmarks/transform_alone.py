@@ -14,7 +14,7 @@ from benchmarks.python_reference import Settings, rows_to_bodies
 from connector.core.route import Route
 from connector.delivery.batch import Batch
 from connector.destinations.event_compiler import EventCompiler
-from connector.destinations.tiktok.body import request_body
+from connector.destinations.tiktok.client import request_body
 from connector.queries.query_template import RunVariables
 from connector.runs.job import prepare
 from connector.runs.result import compile_job

@@ -29,10 +29,9 @@ from connector.errors import ConfigurationError, Problem
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
 from connector.ledger.run_records import RunRecord, Scope
-from connector.staging.delivered_keys import delivered_keys, key_expiry
 from connector.staging.recheck import recheck_delivered, recheck_suppressed
 from connector.staging.sending import BatchCodec, EventCodec
-from connector.staging.skip_delivered import DeliveredKeys
+from connector.staging.skip_delivered import DeliveredKeys, delivered_keys, key_expiry
 from connector.staging.skip_suppressed import suppression_filter
 from connector.staging.stage import stage
 from connector.staging.staged import Staged

@@ -1,10 +1,12 @@
 """Execute runs of an orchestration: read, stage, send and conclude."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from queue import Empty, SimpleQueue
 from secrets import token_hex
 from threading import Event
 from typing import Any
@@ -16,7 +18,6 @@ from connector.destinations.context import RunContext
 from connector.errors import NothingSent, SourceError, UsageError
 from connector.ledger.batch_records import BatchRecord, OpenBatch
 from connector.ledger.run_records import NewRun, RunRecord
-from connector.runs.background_staging import stage_in_background
 from connector.runs.deliver import Delivery, preflight_routes, record_conclusion, send, send_streamed
 from connector.runs.extract import Run, read_and_stage
 from connector.runs.job import Job
@@ -188,3 +189,46 @@ def open_engine(
     """Resolve what a destination sends to, and hold it until the block ends."""
     with destination.resolve(context, options.confirmation, resuming=resuming) as targets:
         yield Engine(context, destination, targets, options)
+
+
+_POLL_SECONDS = 0.1
+"""How often a wait for the next batch checks whether the run has to stop."""
+
+Stage = Callable[[Publish, Event], None]
+"""Reads and stages a result until the event is set, and publishes every batch as soon as it can be sent."""
+
+
+@contextmanager
+def stage_in_background(stage: Stage, stop: Event) -> Iterator[Iterator[OpenBatch]]:
+    """Run `stage` in a thread until the block ends, and yield the batches that it publishes.
+
+    Staging never waits for the consumer, since batches lie on disk. The iterator ends when `stage` returns or `stop` is
+    set. An error of `stage` is raised at the end of the block.
+    """
+    published: SimpleQueue[Sequence[BatchRecord] | None] = SimpleQueue()
+    cancelled = Event()
+
+    def read() -> None:
+        try:
+            stage(published.put, cancelled)
+        finally:
+            published.put(None)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="staging") as thread:
+        reading = thread.submit(read)
+        try:
+            yield _batches(published, stop)
+        finally:
+            cancelled.set()
+        reading.result()
+
+
+def _batches(published: "SimpleQueue[Sequence[BatchRecord] | None]", stop: Event) -> Iterator[OpenBatch]:
+    while not stop.is_set():
+        try:
+            records = published.get(timeout=_POLL_SECONDS)
+        except Empty:
+            continue
+        if records is None:
+            return
+        yield from map(OpenBatch, records)

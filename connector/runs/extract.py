@@ -1,4 +1,4 @@
-"""Read the result of a run, and stage it."""
+"""Read the result of a run, or the selected rows of it, and stage it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,6 +12,7 @@ from connector.config.project import Project
 from connector.destinations.base import StageContext
 from connector.destinations.context import RunContext
 from connector.errors import NothingSent, UsageError
+from connector.ledger.excluded_rows import read_excluded_rows
 from connector.ledger.run_records import StagedRows
 from connector.runs.job import Job
 from connector.runs.phone_regions import region_questions
@@ -155,3 +156,15 @@ def _record_files(context: RunContext, run: Run, reading: "ScanReport") -> None:
     for sentence in file_notes(context.ledger, run.job, context.project.target, reading):
         context.observer.note(sentence)
     context.ledger.files.read(run.run_id, records(reading))
+
+
+def select_rejected(context: RunContext, run_id: str, reason: str | None) -> RowSelection:
+    """Select the rows that a run rejected for `reason` (None: any). Raises UsageError if none are recorded."""
+    directory = context.directory(run_id)
+    selection = RowSelection.from_excluded(read_excluded_rows(directory, reason=reason, outcome="rejected"))
+    if not len(selection.ids) and not selection.include_unidentified:
+        why = f" for {reason}" if reason else ""
+        raise UsageError(
+            f"Run {run_id} has no rejected rows{why} that are kept in this folder: there is nothing to retry."
+        )
+    return selection

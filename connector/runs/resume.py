@@ -27,11 +27,10 @@ from connector.privacy.access import check_access
 from connector.runs.context import run_context
 from connector.runs.deliver import send
 from connector.runs.engine import Engine, RunOptions, open_engine
-from connector.runs.extract import Run
+from connector.runs.extract import Run, select_rejected
 from connector.runs.job import Job, current_job
 from connector.runs.retention import reduce_stage
 from connector.runs.row_limits import refuse_recorded_rows
-from connector.runs.row_selection import select_rejected
 
 DIED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED})
 """Statuses of runs that did not end by themselves: if nothing was staged, they are read again without being named."""

@@ -12,10 +12,9 @@ from connector.observer import Observer
 from connector.privacy.access import check_access
 from connector.runs.context import run_context
 from connector.runs.engine import RunOptions, open_engine
-from connector.runs.extract import Run
+from connector.runs.extract import Run, select_rejected
 from connector.runs.job import current_job
 from connector.runs.resume import same_destination
-from connector.runs.row_selection import select_rejected
 
 
 def retry_run(

@@ -13,7 +13,6 @@ from connector.core.disk import make_private_folder, sync
 from connector.core.hashed import HashedEvents, HashedRows
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.excluded_rows import ExcludedRowWriter
-from connector.staging.compaction import is_sparse, remaining_events
 from connector.staging.deduplicate import StageEdit, block_incomplete, deduplicate
 from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys, skip_delivered
 from connector.staging.skip_suppressed import skip_suppressed
@@ -182,3 +181,22 @@ def _numbered(
                 remaining = reader.whole(batch.file, batch.index)["rows"].filter(pa.array(~deleted))
                 rows = pc.sum(pc.list_value_length(remaining)).as_py()
             yield BatchRecord(number, batch.route, batch.file, batch.index, deletions.remaining(batch), rows)
+
+
+_SPARSE_BELOW = 0.5
+
+
+def is_sparse(batch: StagedBatch, deletions: DeletionMask) -> bool:
+    """Return whether less than half of the events of a batch remain."""
+    return deletions.remaining(batch) < _SPARSE_BELOW * batch.events
+
+
+def remaining_events(
+    directory: Path, batches: Iterable[StagedBatch], deletions: DeletionMask
+) -> Iterator[HashedEvents]:
+    """Yield the events of each batch that were not deleted, if there are any."""
+    with StageReader(directory) as stage:
+        for batch in batches:
+            if deletions.remaining(batch):
+                remaining = stage.whole(batch.file, batch.index).filter(pa.array(~deletions.flags(batch)))
+                yield HashedEvents(batch.route, pa.Table.from_batches([remaining]))

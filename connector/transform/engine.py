@@ -15,8 +15,7 @@ from connector.transform.compiler import CompiledTransform
 from connector.transform.compiler.rejected_columns import FOUND_BY
 from connector.transform.derived import derived_in, with_derived
 from connector.transform.plain_ids import is_plain
-from connector.transform.readable import readable
-from connector.transform.repair import with_valid_texts
+from connector.transform.readable import readable, with_valid_texts
 from connector.transform.row_runs import find_row_runs
 from connector.transform.sql.functions import register
 from connector.transform.stripped import Cleaning, stripped

@@ -24,7 +24,7 @@ CASES = [
     ("ledger.runs:Runs.batches_staged", "before", 1, "run"),
     ("ledger.runs:Runs.batches_staged", "after", 1, "resume"),
     ("destinations.tiktok.client:EventsClient.attempt", "after", 1, "run"),
-    ("staging.storage.segments:Segments.flush", "after", 3, "resume"),
+    ("staging.streaming:Segments.flush", "after", 3, "resume"),
     ("ledger.runs:Runs.batches_staged", "before", 3, "run"),
     ("ledger.batches:Batches.settled", "before", 2, "resume"),
     ("staging.deduplicate:_mark_repeated", "before", 1, "run"),

@@ -4,7 +4,7 @@ import pytest
 
 from connector.core.route import Route
 from connector.delivery.batch import Batch
-from connector.destinations.tiktok.body import request_body
+from connector.destinations.tiktok.client import request_body
 
 EVENTS = '{"event":"Purchase","text":"caf\u00e9"},{"event":"Lead"}'.encode()
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.core.redaction import without_dialled
-from connector.transform.own_phone import is_number_in
+from connector.transform.phones import is_number_in
 from connector.transform.plain_ids import is_plain
 
 PLAIN = ["S000000001", "gid://shopify/Order/1234567890", "#1001", "1234567", "", "order-12", "T-12345678", "a_b.c/d:e"]

@@ -22,8 +22,8 @@ from connector.destinations.file.settings import FileSettings
 from connector.destinations.file.writer import Writer, open_writer
 from connector.destinations.guard import blocked_message, breach_of_events
 from connector.errors import ConfigurationError, Problem, ResumableError
-from connector.staging.delivered_keys import key_expiry
 from connector.staging.sending import BatchCodec
+from connector.staging.skip_delivered import key_expiry
 
 TEST_FILE = ".connector-test"
 THEN_RESUME = "Then run `connector resume`."

@@ -18,8 +18,7 @@ from duckdb.func import ARROW, SPECIAL
 from connector.core.countries import alpha2
 from connector.core.redaction import anonymous, without_addresses, without_dialled, without_written
 from connector.transform.emails import email_digests
-from connector.transform.own_phone import is_number_in
-from connector.transform.phones import phone_digests, phone_region
+from connector.transform.phones import is_number_in, phone_digests, phone_region
 
 if TYPE_CHECKING:
     import duckdb

@@ -1,12 +1,17 @@
 """Check an event source before anything is sent to it: token, ad account, event names, and one test event."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
+from secrets import token_hex
+from typing import Any
 
 from connector.catalogue.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.config.project import Project
 from connector.core.route import Route
 from connector.delivery.answer import Verdict
+from connector.delivery.batch import Batch
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.retry_loop import RetryLoop
 from connector.destinations.checks import Check, CheckedDestination, Outcome
@@ -27,7 +32,6 @@ from connector.destinations.tiktok.events.event_set import delete_stale_id, mana
 from connector.destinations.tiktok.events.preflight import proof_key
 from connector.destinations.tiktok.service import open_account, open_service
 from connector.destinations.tiktok.settings import EventsSettings
-from connector.destinations.tiktok.test_event import test_event_batch
 from connector.errors import ConfigurationError
 from connector.ledger.project_ledger import existing_ledger, ledger_of
 from connector.observer import Silent
@@ -136,3 +140,21 @@ def _event_set(
         return Check(EVENT_SOURCE, Outcome.PASSED, f"The ad account has the offline event set {plan.found}.")
     name = destination.event_set_name
     return Check(EVENT_SOURCE, Outcome.PASSED, f'No offline event set is called "{name}" yet, so one can be created.')
+
+
+TEST_EMAIL = "connector-test@example.com"
+"""The domain is reserved for examples, so the address belongs to nobody."""
+
+
+def test_event_batch(route: Route, event_name: str, now: datetime) -> Batch:
+    """Return a batch of one event with a random id."""
+    event: dict[str, Any] = {
+        "event": event_name,
+        "event_time": int(now.timestamp()),
+        "event_id": f"connector-test-{token_hex(8)}",
+        "user": {"email": sha256(TEST_EMAIL.encode()).hexdigest()},
+        "properties": {"currency": "USD", "value": 1},
+    }
+    if route.resource_type == "web":
+        event["page"] = {"url": "https://example.com/"}
+    return Batch(0, route, 1, 1, json.dumps(event, separators=(",", ":")).encode())
