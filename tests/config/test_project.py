@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from connector.config.project import Project
+from connector.destinations.file.settings import FileSettings
 from connector.destinations.tiktok.settings import AudienceSettings, EventsSettings, TikTokSettings
 from connector.errors import ConfigurationError
 from tests.config.project import BASE, changed, line_of, load, problems
@@ -286,3 +287,16 @@ def test_the_shipped_examples_are_right_under_every_target() -> None:
     for target in ("local", "sandbox", "production"):
         project = load_project(folder, {"TIKTOK_ACCESS_TOKEN": "x"}, target)
         assert [project.orchestration(name).name for name in project.orchestrations] == list(project.orchestrations)
+
+
+def test_a_target_that_changes_the_type_of_a_destination_drops_the_settings_that_this_has_not(tmp_path: Path) -> None:
+    archive = "targets:\n  archive:\n    destinations:\n      stores: {type: file, path: out}\n"
+    settings = load(tmp_path, BASE + archive).destination("stores")
+    assert isinstance(settings, FileSettings)
+    assert (settings.path, settings.event_source, settings.event_source_id) == ("out", "offline", "7654321098765432110")
+
+
+def test_a_setting_that_such_a_target_gives_itself_is_still_checked(tmp_path: Path) -> None:
+    archive = "targets:\n  archive:\n    destinations:\n      stores: {type: file, path: out, credential: tiktok}\n"
+    (problem,) = problems(tmp_path, BASE + archive)
+    assert "credential" in problem

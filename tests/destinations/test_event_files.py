@@ -1,5 +1,6 @@
 """Events as files: what TikTok would get, with everything else that a run promises."""
 
+import errno
 import json
 import stat
 from collections.abc import Iterator
@@ -14,7 +15,12 @@ import pytest
 import yaml
 
 from connector.core.route import Route
+from connector.delivery.answer import Verdict
+from connector.delivery.batch import Batch
+from connector.destinations.file.destination import FileAttempt, file_name
 from connector.destinations.file.encoder import LineCodec, as_parquet, as_request
+from connector.destinations.file.settings import FileSettings
+from connector.destinations.file.writer import LocalWriter
 from connector.staging.sending import EventCodec
 from connector.transform.changes import judge_as_whole
 from connector.transform.stream import hash_rows
@@ -22,7 +28,7 @@ from tests.cli.command import Outcome, connector, inside
 from tests.cli.shop import GOOD, NAME, SOURCE_ID, Shop, shop
 from tests.cli.tiktok import serving
 from tests.duckdb_file import writing
-from tests.files.servers import BUCKET, Server, s3, sftp
+from tests.files.servers import BUCKET, Server, gcs, s3, sftp
 from tests.golden import CASES, Case
 from tests.transform.harness import arrow_table, compiled, template_of
 
@@ -218,6 +224,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serv
     with ExitStack() as stack:
         yield {
             "s3": stack.enter_context(s3(folder)),
+            "gs": stack.enter_context(gcs(tmp_path_factory.mktemp("bucket"))),
             "sftp": stack.enter_context(sftp(folder, tmp_path_factory.mktemp("home"))),
         }
 
@@ -248,6 +255,15 @@ def test_objects_of_a_bucket(tmp_path: Path, servers: dict[str, Server]) -> None
     assert sum(body.count(b"\n") for body in bodies) == ROWS
 
 
+def test_objects_of_google_s_storage(tmp_path: Path, servers: dict[str, Server]) -> None:
+    server = servers["gs"]
+    made = archive(tmp_path, f"gs://{BUCKET}/archive")
+    assert remote(made, server, "destinations", "test", "stores").code == 0
+    assert remote(made, server, "run", NAME, "--json").record()["rows"]["delivered"] == ROWS
+    assert len(files_of(server.folder)) == BATCHES
+    assert len(set(events_of(server.folder))) == ROWS
+
+
 def test_files_of_a_server(tmp_path: Path, servers: dict[str, Server]) -> None:
     server = servers["sftp"]
     made = archive(tmp_path, f"{server.address}/archive")
@@ -266,3 +282,64 @@ def test_a_server_that_is_away_leaves_a_run_that_goes_on(tmp_path: Path, servers
     failed = remote(made, server, "run", NAME)
     assert failed.code == 1, failed
     assert "could not be written" in failed.stderr
+
+
+class Broken:
+    """A folder in which every file raises an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def replace(self, name: str, data: bytes) -> None:
+        raise self.error
+
+    def remove(self, name: str) -> None:
+        raise self.error
+
+
+def settings_of(folder: Path) -> FileSettings:
+    return FileSettings(name="a", type="file", path=str(folder), event_source="web", event_source_id="P")
+
+
+def batch_of(*events: str, number: int = 3, offset: int = 0) -> Batch:
+    return Batch(
+        number, Route("web", "P"), len(events), len(events), "".join(f"{one}\n" for one in events).encode(), offset
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), Verdict.STOP),
+        (PermissionError("Access Denied"), Verdict.STOP),
+        (TimeoutError("timed out"), Verdict.RETRY),
+        (ValueError("of a driver, about jane@example.com"), Verdict.RETRY),
+    ],
+)
+def test_an_error_stops_the_run_or_is_tried_again(tmp_path: Path, error: Exception, verdict: Verdict) -> None:
+    answer = FileAttempt(settings_of(tmp_path), Broken(error), "o/r")(batch_of('{"event":"A"}'))
+    assert answer.verdict is verdict
+    assert "could not be written" in answer.message
+    assert "jane" not in answer.message
+
+
+def test_a_batch_that_names_a_person_is_not_written(tmp_path: Path) -> None:
+    attempt = FileAttempt(settings_of(tmp_path), LocalWriter(tmp_path), "o/r")
+    answer = attempt(batch_of('{"event":"A"}', '{"event":"B","properties":{"description":"jane@example.com"}}'))
+    assert answer.verdict is Verdict.BLOCKED
+    assert files_of(tmp_path) == []
+
+
+def test_a_part_of_a_batch_has_a_file_of_its_own() -> None:
+    assert file_name(batch_of("{}"), "json") == "web-P-000003.jsonl"
+    assert file_name(batch_of("{}", offset=500), "parquet") == "web-P-000003-000500.parquet"
+
+
+def test_what_a_killed_process_left_is_replaced(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("kept")
+    (tmp_path / ".a.unfinished").symlink_to(secret)
+    LocalWriter(tmp_path).replace("a", b"new")
+    LocalWriter(tmp_path).replace("a", b"newer")
+    assert ((tmp_path / "a").read_bytes(), secret.read_text()) == (b"newer", "kept")
+    assert files_of(tmp_path) == [tmp_path / "a", secret]

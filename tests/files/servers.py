@@ -60,7 +60,7 @@ def s3(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def gcs(folder: Path) -> Iterator[Server]:
-    """A bucket with the files of a folder, as much of the JSON API as a reader of files asks for."""
+    """A bucket with the files of a folder, as much of the JSON API as reading and writing files takes."""
     with _Quiet(("127.0.0.1", 0), partial(_Storage, folder)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -100,6 +100,19 @@ class _Storage(BaseHTTPRequestHandler):
             return self._answer(200, json.dumps(self._described(file)).encode())
         start, _, end = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
         return self._answer(206, file.read_bytes()[int(start) : int(end) + 1 if end else None])
+
+    def do_POST(self) -> None:
+        """A whole file, with its name before it."""
+        _, about, content, _ = self.rfile.read(int(self.headers["Content-Length"])).split(b"--==0==", 3)
+        name, data = json.loads(about.partition(b"\n\n")[2])["name"], content.partition(b"\n\n")[2].removesuffix(b"\n")
+        file = self._folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        self._answer(200, json.dumps(self._described(file)).encode())
+
+    def do_DELETE(self) -> None:
+        (self._folder / unquote(urlsplit(self.path).path.partition("/o/")[2])).unlink()
+        self._answer(204, b"")
 
     def _described(self, file: Path) -> dict[str, str]:
         found = file.stat()

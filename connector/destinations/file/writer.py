@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 from connector.config.remote_address import scheme_of
@@ -43,11 +44,13 @@ class LocalWriter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lock = Lock()
 
     def replace(self, name: str, data: bytes) -> None:
         """See `Writer.replace`. The disk has the file before it gets its name."""
         path = self._folder / name
-        make_private_folder(path.parent)
+        with self._lock:
+            _make_durable_folder(path.parent)
         unfinished = path.with_name(f".{path.name}.unfinished")
         with open(unfinished, "wb", opener=_open_private) as file:
             file.write(data)
@@ -74,6 +77,14 @@ class RemoteWriter:
     def remove(self, name: str) -> None:
         """See `Writer.remove`."""
         self._files.remove(f"{self._folder}/{name}")
+
+
+def _make_durable_folder(folder: Path) -> None:
+    """Create a folder and those above it that are missing, and wait until the disk has their names."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    make_private_folder(folder)
+    for one in missing:
+        sync(one.parent)
 
 
 def _open_private(path: str, flags: int) -> int:
