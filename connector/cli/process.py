@@ -1,4 +1,4 @@
-"""Start and end of a process that is the command line's own, and how it uses memory meanwhile."""
+"""Start and end of a process that belongs to the command line, and its use of memory."""
 
 import atexit
 import ctypes

@@ -1,4 +1,4 @@
-"""Standard streams that nobody has to read: writing to one that is closed or full raises no error."""
+"""Standard streams to which writing raises no error if they are closed or full."""
 
 import errno
 import io

@@ -41,7 +41,7 @@ class DataMarketplace(Settings):
     internal_fields: ClassVar[frozenset[str]] = frozenset()
 
     party: Annotated[Literal["buyer", "seller"], one_of("buyer", "seller")]
-    """Who you are. Only a buyer may send such data."""
+    """Your party. Only a buyer may send such data."""
     data_usage_reporting_requirement: Agreement
     """You agree to report impressions and spend every month."""
     payment_model: Agreement
@@ -49,7 +49,7 @@ class DataMarketplace(Settings):
     payment_requirement: Agreement
     """You agree to pay for it as the data agreement says."""
     reporting_contact_email: Annotated[tuple[str, ...], BeforeValidator(_addresses)]
-    """Who sends the usage reports."""
+    """The e-mail addresses of those who send the usage reports."""
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:

@@ -46,7 +46,7 @@ class DestinationSettings(Settings):
     requests_per_second: Annotated[int, whole(1, 1000)] = 1000
     """The most requests a second."""
     retry: RetrySettings = RetrySettings()
-    """How often, and how long, to retry a request."""
+    """The limits on retries of a request."""
     admin_only: Switch = False
     """If `true`, only admins may use the destination. Needs `roles`."""
     pii: Switch = False

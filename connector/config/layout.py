@@ -42,9 +42,9 @@ class Top(Settings):
     ledger: DatabaseUrl | None = None
     """The SQLAlchemy URL of the ledger: PostgreSQL, or another SQLite file. Without it: `.connector/ledger.sqlite`."""
     retention_days: Annotated[int, whole(1, 36500)] = 30
-    """How many days to keep the folder of a finished run, with its excluded rows."""
+    """The number of days to keep the folder of a finished run, with its excluded rows."""
     roles: dict[str, Role] = Field(default_factory=dict)
-    """Who may send and who may see personal data. Without roles, everybody may do everything."""
+    """The rights to send and to see personal data. Without roles, everybody may do everything."""
     notifications: Mapped = Field(default_factory=dict, repr=False)
     """Services and webhooks that `notify` of an orchestration refers to."""
 

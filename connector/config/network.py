@@ -12,7 +12,7 @@ from connector.config.fields import text
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """How to reach a destination."""
+    """The way to a destination."""
 
     proxy: SecretStr | None = None
     """The URL of a proxy. It may hold a user name and a password."""

@@ -38,13 +38,13 @@ class Orchestration(Settings):
     file: Text | None = Field(default=None, repr=False)
     """A delimited file to read in place of a query: a path, `s3://`, `gs://` or `sftp://`, also with wildcards."""
     format: Format = None
-    """How the file is written."""
+    """The format of the file."""
     warehouse: Warehouse | None = None
     """The warehouse that the query runs on. Required with `query`."""
     dialect: Text | None = None
     """The SQL dialect that the query is written in, if not that of the warehouse."""
     destination: DestinationSettings
-    """Where the result goes."""
+    """The destination of the result."""
     template: FileName | None = None
     """The data template: a file of `templates/` without its ending, or a built-in one. Without it, columns are mapped
     by their names."""
@@ -74,7 +74,7 @@ class Orchestration(Settings):
     test_event_code: Text | None = None
     """Send test events, with the code of the Test Events tab in TikTok's Events Manager."""
     notify: Notify = Field(default_factory=dict)
-    """Which notifications to send when a run ends."""
+    """The notifications to send when a run ends."""
 
     @property
     def sql_dialect(self) -> str | None:

@@ -32,7 +32,7 @@ class Role(Settings):
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a user may do."""
+    """The rights of a user."""
 
     has_role: bool
     """True if any role names the user."""
@@ -44,7 +44,7 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
-    """What a destination requires of its users."""
+    """The requirements of a destination on its users."""
 
     destination: str
     admin_only: bool

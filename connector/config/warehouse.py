@@ -68,7 +68,7 @@ class Warehouse(Settings):
     description: Text | None = None
     """A text for people."""
     url: DatabaseUrl
-    """Where the database is. The path of a database file is relative to the project folder."""
+    """The location of the database. The path of a database file is relative to the project folder."""
     password: Secret | None = None
     """The user's password, in place of one in the URL."""
     token: Secret | None = None

@@ -21,7 +21,7 @@ class DestinationTest:
     api_url: str
     checks: Sequence[Check]
     changes: Sequence[str]
-    """What a run would change in the ad account before it sends."""
+    """Changes that a run would make in the ad account before it sends."""
 
     @property
     def outcome(self) -> Outcome:

@@ -39,7 +39,7 @@ class Plan:
     skips: dict[str, int]
     warnings: dict[str, int]
     identical_value: Mapping[str, str]
-    """What the rows counted as `identical_rows` add to values: a decimal number by currency."""
+    """The value that rows counted as `identical_rows` add to events: a decimal number by currency."""
     minutes: float
     """The least minutes that the requests take at the rate limit."""
     too_many_rejects: str | None
@@ -49,7 +49,7 @@ class Plan:
     notes: list[str]
     """Sentences on settings, files and phone numbers."""
     changes: list[str]
-    """What a run would change in the ad account before it sends."""
+    """Changes that a run would make in the ad account before it sends."""
     members: dict[str, int] | None = None
     """The identifiers that a run adds to an audience, removes and leaves. None for a destination of events."""
 

@@ -36,7 +36,7 @@ class Preview:
     warnings: Mapping[str, int] = field(default_factory=dict)
     """The number of rows with each warning, among all rows read."""
     identical_value: Mapping[str, str] = field(default_factory=dict)
-    """What the rows counted as `identical_rows` add to values: a decimal number by currency."""
+    """The value that rows counted as `identical_rows` add to events: a decimal number by currency."""
     is_whole: bool = False
     """True if the rows read are the whole result."""
 

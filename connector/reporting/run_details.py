@@ -63,7 +63,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class RunDetails:
-    """What is recorded about one run."""
+    """The records of one run."""
 
     record: RunRecord
     timeline: list[TimelineEntry]
@@ -80,11 +80,11 @@ class RunDetails:
     users: tuple[str, ...] = ()
     """The users who started or resumed the run, in their order."""
     no_rows: str | None = None
-    """Why the run read no rows, if it read none."""
+    """The reason why the run read no rows, if it read none."""
 
     @property
     def matched(self) -> dict[str, int]:
-        """How many delivered events have each identifier of MATCHED_BY that the event sources take."""
+        """The number of delivered events with each identifier of MATCHED_BY that the event sources take."""
         if self.figures is None:
             return {}
         names = (name for name in MATCHED_BY if BY_NAME[name].sources & self.event_sources)

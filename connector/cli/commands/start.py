@@ -44,7 +44,7 @@ def start(
         for loop in running:
             loop.kill()
 
-    # Signals first: whoever reads that the scheduler is up may stop it at once.
+    # Signals first: the scheduler may be stopped as soon as it prints that it is up.
     with (
         stop_on_signals(kill) as stop,
         open_scheduler(options.project or Path.cwd(), os.environ, target, start_options, say) as loop,

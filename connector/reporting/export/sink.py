@@ -16,7 +16,7 @@ class TableRows:
 
 
 TableBatches = Mapping[str, TableRows]
-"""By table."""
+"""The rows of some runs, by table."""
 
 
 class Sink(Protocol):

@@ -95,7 +95,7 @@ SYNC_CHANGELOG = pa.schema(
         ("fields", pa.string()),
     ]
 )
-"""A row for each rejected row: its number in the result, the reason, and the fields that identify nobody, as JSON."""
+"""A row for each rejected row: its number in the result, the reason, and the fields without personal data, as JSON."""
 
 SYNC_VALUES = pa.schema(
     [

@@ -19,7 +19,7 @@ class Column:
     value: float
     """The height."""
     events: int = 0
-    """What a table shows beside it."""
+    """The number of events that the table shows beside it."""
     exact: Decimal | None = None
     """The value without rounding, if it is an amount."""
     is_current: bool = False
