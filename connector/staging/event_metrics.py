@@ -48,11 +48,11 @@ def batch_metrics(events: pa.RecordBatch, sent_at: datetime) -> dict[str, Any] |
     if not events.num_rows or "marks" not in events.schema.names or events["marks"].null_count:
         return None
     times = events["time"].to_numpy()
-    alike = np.bincount(events["marks"].to_numpy(), minlength=len(_BITS))
+    counts_by_marks = np.bincount(events["marks"].to_numpy(), minlength=len(_BITS))
     ages = np.searchsorted(_BOUNDS, int(sent_at.timestamp()) - times, side="right")
     return {
         "events": events.num_rows,
-        "marks": (alike @ _BITS).tolist(),
+        "marks": (counts_by_marks @ _BITS).tolist(),
         "ages": np.bincount(ages, minlength=len(AGES) + 1).tolist(),
         "values": _values(events, times // DAY),
     }

@@ -17,18 +17,20 @@ from connector.transform.rules import EventRules
 
 @dataclass(slots=True)
 class EventChanges:
-    """Changed events, their excluded rows (schema EXCLUDED_ROW), and changes of counts.
-
-    Counts of warnings can be negative, if events for which they were counted are not sent unchanged.
-    `identical_value` is the value that identical rows add, by currency.
-    """
+    """Changed events, and changes of counts of rows."""
 
     events: list[HashedEvents] = field(default_factory=list)
+    """Events as they are sent now."""
     excluded: list[pa.Table] = field(default_factory=list)
+    """Rows that are not sent (schema EXCLUDED_ROW)."""
     rejects: Counter[str] = field(default_factory=Counter)
+    """Rejected rows by reason."""
     skips: Counter[str] = field(default_factory=Counter)
+    """Skipped rows by reason."""
     warnings: Counter[str] = field(default_factory=Counter)
+    """Rows by warning; negative if events for which warnings were counted are not sent unchanged."""
     identical_value: dict[str, Decimal] = field(default_factory=dict)
+    """The value that identical rows add, by currency."""
 
     def exclude(self, events: pa.Table, reason: Reason | Skip, *, brief: bool = False) -> None:
         """Count the rows of events (schema EVENTS) as rejected or skipped, and keep them; see `excluded_event_rows`."""

@@ -27,29 +27,31 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """`events` (schema EVENTS) and `first`, the position of each event's first part; `incomplete` and
-    `duplicates` are the positions of parts that are not sent.
-    """
+    """Grouped events."""
 
     events: pa.Table
+    """The events (schema EVENTS)."""
     first: Positions
+    """The position of each event's first part."""
     incomplete: Positions
+    """Positions of parts of events with a rejected row, which are not sent."""
     duplicates: Positions
+    """Positions of parts that repeat an event, which are not sent."""
 
 
 def group(parts: pa.Table, rejected: Flags, *, line_items: bool) -> Grouped:
     """Group the `parts` (schema EVENTS, keys may be null) that share a key.
 
-    `rejected` says which parts must not be sent. With `line_items`, parts of one key become one event, or are
-    incomplete where one of them is rejected; without, the first stands and the others are duplicates.
+    `rejected` flags the parts that must not be sent. With `line_items`, parts of one key become one event, or are
+    incomplete if one of them is rejected; without, the first is the event and the others are duplicates.
     """
     groups = _group_numbers(parts["key"])
     none = np.empty(0, np.int64)
     if line_items:
-        barred = np.zeros(len(groups) + 1, np.bool_)
-        barred[groups[rejected]] = True
-        kept = np.flatnonzero(~rejected & ~barred[groups])
-        incomplete, duplicates = np.flatnonzero(~rejected & barred[groups]), none
+        blocked = np.zeros(len(groups) + 1, np.bool_)
+        blocked[groups[rejected]] = True
+        kept = np.flatnonzero(~rejected & ~blocked[groups])
+        incomplete, duplicates = np.flatnonzero(~rejected & blocked[groups]), none
     else:
         good = np.flatnonzero(~rejected)
         _, first = np.unique(groups[good], return_index=True)

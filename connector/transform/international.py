@@ -60,15 +60,15 @@ def north_american(texts: pa.StringArray) -> pa.StringArray:
     long = well_spaced & (sizes >= _NANP_DIGITS) & (sizes <= _NANP_DIGITS + 2) & (others <= 1)
     if texts.null_count:
         long &= texts.is_valid().to_numpy(zero_copy_only=False)
-    chosen = np.flatnonzero(long)
-    if not len(chosen):
+    candidates = np.flatnonzero(long)
+    if not len(candidates):
         return pa.nulls(len(texts), pa.string())
-    first, last = starts[chosen], bounds[1:][chosen] - _NANP_DIGITS
+    first, last = starts[candidates], bounds[1:][candidates] - _NANP_DIGITS
     lead, plus = last - first, characters[first] == ord("+")
-    right = (digits[last] - 2 < 8) & (digits[last + 3] - 2 < 8) & (others[chosen] == plus)
+    right = (digits[last] - 2 < 8) & (digits[last + 3] - 2 < 8) & (others[candidates] == plus)
     right &= np.where(lead > 0, (digits[last - 1] == 1) & (lead == 1 + plus), ~plus)
     national = np.lib.stride_tricks.sliding_window_view(characters, _NANP_DIGITS)[last[right]]
-    return _with_code(len(texts), chosen[right], national)
+    return _with_code(len(texts), candidates[right], national)
 
 
 def _with_code(count: int, places: Numbers, national: Bytes) -> pa.StringArray:
@@ -133,8 +133,8 @@ def _are_numbers(bounds: Bounds, characters: Bytes) -> Flags:
     digits = characters - ord("0")
     starts, sizes = bounds[:-1] + 1, np.diff(bounds) - 1
     right: Flags = (_others(digits, bounds) == 1) & (sizes > _LONGEST_CODE) & (sizes < _MOST_DIGITS)
-    chosen = np.flatnonzero(right)
-    right[chosen] = _fit_plans(starts[chosen], sizes[chosen], digits)
+    candidates = np.flatnonzero(right)
+    right[candidates] = _fit_plans(starts[candidates], sizes[candidates], digits)
     return right
 
 

@@ -69,7 +69,7 @@ def _repeated(digests: npt.NDArray[np.uint64], sizes: Positions) -> Flags:
 def _repeated_anywhere(digests: npt.NDArray[np.uint64], sizes: Positions) -> Flags:
     """Find equal lines by sorting them.
 
-    Events are told apart by 64 bits of their place and the line's digest: two of n lines fall together by chance once
+    Events are distinguished by 64 bits of their place and the line's digest: two of n lines collide by chance once
     in 2^65 / n^2 times.
     """
     count = len(digests)
@@ -130,11 +130,11 @@ def decide(events: pa.Table, rules: EventRules) -> Decided:
     return Decided(events.filter(pa.array(reasons == 0)), excluded, pa.concat_arrays([*keys, pa.array([], KEY)]))
 
 
-def _only(events: pa.Table, chosen: Flags) -> pa.Table:
+def _only(events: pa.Table, selected: Flags) -> pa.Table:
     """Reduce events to the selected lines and their rows; some events may have none."""
-    before = np.r_[0, np.cumsum(chosen)].astype(np.int32)
+    before = np.r_[0, np.cumsum(selected)].astype(np.int32)
     ends = np.r_[0, np.cumsum(_sizes(events))]
-    offsets, mask = pa.array(before[ends]), pa.array(chosen)
+    offsets, mask = pa.array(before[ends]), pa.array(selected)
     lines, rows = (plain(events[name]).flatten().filter(mask) for name in ("lines", "rows"))
     amounts = pc.struct_field(lines, "amount")
     made = {

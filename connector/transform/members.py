@@ -43,28 +43,33 @@ _WARNINGS = {"email": RowWarning.INVALID_EMAIL, "phone": RowWarning.INVALID_PHON
 
 @dataclass(frozen=True, slots=True)
 class CompiledMembers:
-    """A compiled query: `sql` returns a row for each row of the relation `people`, a slice of the result, in order."""
+    """A compiled query for the people of an audience."""
 
     sql: str
+    """Returns a row for each row of the relation `people`, a slice of the result, in order."""
     cleaning: Mapping[int, Cleaning]
+    """The cleaning of each column that is read."""
     phone_columns: tuple[str, ...]
+    """The columns of phone numbers that are counted."""
     rules: MemberRules
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """Expressions: the list of a column's digests, and whether something was given, and something of it is invalid, or
-    stands for nothing.
-
-    `many`: whether the list may hold a digest more than once. `column` is that of the result, if there is one.
-    """
+class _Identifiers:
+    """SQL expressions of one source of identifiers."""
 
     digests: str
+    """The list of its digests."""
     given: str
+    """True if a value is given."""
     invalid: str
+    """True if a part of it is invalid."""
     placeholder: str
+    """True if a part of it is a placeholder."""
     many: bool = False
+    """True if the list may contain a digest more than once."""
     column: str | None = None
+    """The column of the result; None for a constant."""
 
 
 def compile_members(binding: Binding, rules: MemberRules) -> CompiledMembers:
@@ -102,14 +107,14 @@ class _Compiler:
         sql = self._layers.select(("row_number", "reason", "warnings", "phones", *map(_as_bytes, ID_TYPES)), "people")
         return CompiledMembers(sql, self._binding.cleaning(), phones, self._rules)
 
-    def _put_reason(self, found: list[_Found]) -> None:
+    def _put_reason(self, found: list[_Identifiers]) -> None:
         given = " OR ".join(one.given for one in found) or "false"
         present = " + ".join(f"len({name})" for name in ID_TYPES)
         missing, invalid = (1 + REASONS.index(one) for one in (Reason.MISSING_IDENTITY, Reason.INVALID_IDENTITY))
         reason = f"CASE WHEN NOT ({given}) THEN {missing} WHEN {present} = 0 THEN {invalid} ELSE 0 END"
         self._layers.put(Level.OUTCOME, "reason", f"({reason})::UTINYINT")
 
-    def _put_warnings(self, found: dict[str, list[_Found]], every: list[_Found]) -> None:
+    def _put_warnings(self, found: dict[str, list[_Identifiers]], every: list[_Identifiers]) -> None:
         words = {**_WARNINGS, "device": RowWarning.INVALID_DEVICE_ID}
         conditions = {word: [one.invalid for one in found[name]] for name, word in words.items()}
         conditions[RowWarning.PLACEHOLDER_VALUE] = [one.placeholder for one in every]
@@ -124,12 +129,12 @@ class _Compiler:
         )
         self._layers.put(Level.OUTCOME, "warnings", f"({bits or '0'})::UINTEGER")
 
-    def _put_phones(self, found: list[_Found]) -> tuple[str, ...]:
+    def _put_phones(self, found: list[_Identifiers]) -> tuple[str, ...]:
         columns = {one.column: (one.given, one.invalid) for one in found if one.column}
         self._layers.put(Level.OUTCOME, "phones", phone_bits(columns))
         return tuple(columns)[:MOST_COLUMNS]
 
-    def _columns(self, name: str) -> Iterator[_Found]:
+    def _columns(self, name: str) -> Iterator[_Identifiers]:
         constant = self._binding.constants.get(name)
         if constant:
             kind = self._binding.kinds[name]
@@ -140,11 +145,11 @@ class _Compiler:
             put = self._list if is_list(field.kind) else self._column
             yield put(name, f"{name}_{number}", field)
 
-    def _column(self, name: str, column: str, field: Field) -> _Found:
+    def _column(self, name: str, column: str, field: Field) -> _Identifiers:
         text = identifier_text(f"c{field.index}", field.kind, number=name == "phone")
         return self._scalar(name, column, self._layers.put(Level.GIVEN, f"given_{column}", text), field)
 
-    def _scalar(self, name: str, column: str, text: str, field: Field | None = None) -> _Found:
+    def _scalar(self, name: str, column: str, text: str, field: Field | None = None) -> _Identifiers:
         put, packed = self._layers.put, f"packed_{column}"
         put(Level.DIGEST, packed, self._packed(name, text, field))
         digests = put(Level.PACKED, f"digests_{column}", digests_in(packed))
@@ -152,18 +157,20 @@ class _Compiler:
         placeholder = put(Level.PACKED, f"placeholder_{column}", has_placeholder(packed))
         listed = put(Level.LIST, f"listed_{column}", _listed(digests))
         given, many = f"({digests} IS NOT NULL OR {invalid})", name == "email" and len(self._rules.email_rules) > 1
-        return _Found(listed, given, invalid, placeholder, many, field.name if field else None)
+        return _Identifiers(listed, given, invalid, placeholder, many, field.name if field else None)
 
-    def _list(self, name: str, column: str, field: Field) -> _Found:
+    def _list(self, name: str, column: str, field: Field) -> _Identifiers:
         put, text = self._layers.put, identifier_text("x", field.kind.value_type, number=name == "phone")
         texts = put(Level.GIVEN, f"given_{column}", f"list_transform(c{field.index}, lambda x: {text})")
         each = f"list_transform({texts}, lambda x: {self._packed(name, 'x')})"
         packed = put(Level.DIGEST, f"packed_{column}", f"coalesce(array_to_string({each}, ''), '')")
         found = put(Level.LIST, f"listed_{column}", digest_list(packed))
         invalid, placeholder = (f"contains({packed}, '{what}')" for what in (INVALID, PLACEHOLDER))
-        return _Found(found, f"(len({found}) > 0 OR {invalid})", invalid, placeholder, many=True, column=field.name)
+        return _Identifiers(
+            found, f"(len({found}) > 0 OR {invalid})", invalid, placeholder, many=True, column=field.name
+        )
 
-    def _mobile(self) -> dict[str, _Found] | None:
+    def _mobile(self) -> dict[str, _Identifiers] | None:
         """Return the advertising ids of `maid` by kind; an id without a kind is invalid."""
         fields, kinds = self._binding.fields.get("maid", ()), self._binding.fields.get("maid_type", ())
         if not fields:
@@ -198,7 +205,7 @@ def _listed(digests: str) -> str:
     return f"CASE WHEN {digests} IS NULL THEN []::VARCHAR[] {several} ELSE [{digests}] END"
 
 
-def _distinct(found: list[_Found]) -> str:
+def _distinct(found: list[_Identifiers]) -> str:
     if not found:
         return "[]::VARCHAR[]"
     if len(found) == 1 and not found[0].many:

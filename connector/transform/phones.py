@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import phonenumbers as pn
 
 _STANDS_ALONE = 7
-"""Digits that a number has at least where it is told from an extension of the one before it."""
+"""The fewest digits of a number that is distinguished from an extension of the one before it."""
 
 _BETWEEN = re.compile(r"[;,|\r\n]|\s+(?=\(?\+)|(?<=[0-9])(?=\+)")
 _MAYBE_BETWEEN = re.compile(r"[;,|\r\n/]|\s+(?=\(?\+)|(?<=[0-9])(?=\+)")

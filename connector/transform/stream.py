@@ -189,8 +189,8 @@ def _by_route(
     ids = rows["event_source_id"].take(pa.array(first)).combine_chunks()
     routes = pa.table({"source": sources, "id": ids}).group_by(["source", "id"], use_threads=False).aggregate([])
     for route in routes.to_pylist():
-        chosen = pc.and_(pc.equal(sources, route["source"]), pc.equal(ids, route["id"]))
-        yield HashedEvents(Route(route["source"], route["id"]), events.filter(chosen))
+        of_route = pc.and_(pc.equal(sources, route["source"]), pc.equal(ids, route["id"]))
+        yield HashedEvents(Route(route["source"], route["id"]), events.filter(of_route))
 
 
 def _excluded(chunk: pa.Table, reasons: npt.NDArray[np.uint8], duplicates: npt.NDArray[np.int64]) -> Rejected | None:

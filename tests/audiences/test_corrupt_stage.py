@@ -109,7 +109,7 @@ def test_a_run_is_not_given_up_when_only_what_it_sent_cannot_be_settled(
     monkeypatch.setattr(Members, "changes", changes)
     failed = inside("resume", run_id, project=shop.directory)
     assert (failed.code, len(calls)) == (1, 2), failed.stderr
-    assert "\nWhat was sent of the audience could not be settled: " in failed.stderr
+    assert "\nThe changes of the audience could not be applied: " in failed.stderr
     assert "is given up" not in failed.stderr
     monkeypatch.undo()
     assert members(tiktok) == wanted(AFTER)

@@ -57,6 +57,6 @@ def test_a_disk_that_fails_is_named_where_members_are_settled(tmp_path: Path) ->
     (tmp_path / "members").write_text("not a folder")
     with (
         open_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger,
-        pytest.raises(ResumableError, match=r"could not be settled: (Not a directory|File exists)\. Fix this"),
+        pytest.raises(ResumableError, match=r"could not be applied: (Not a directory|File exists)\. Fix this"),
     ):
         apply_changes(ledger, 1, tmp_path)

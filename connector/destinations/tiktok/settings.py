@@ -191,7 +191,7 @@ class AudienceSettings(TikTokSettings):
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
-        """Refuse an audience without name and id, and copies of it that cannot be told apart."""
+        """Refuse an audience without name and id, and copies of it that cannot be distinguished."""
         name, ids = values.get("audience"), values.get("advertiser_ids")
         if name is None and values.get("audience_id") is None:
             yield "", "needs audience (its name) or audience_id"

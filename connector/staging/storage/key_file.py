@@ -91,16 +91,16 @@ class KeyFile:
         partitions = partition_count(self.count, keys_at_once)
         with (
             self._events.partitioned(partitions) as events,
-            self._blocked.partitioned(partitions) as barring,
-            self._undecided.partitioned(partitions) as deciding,
+            self._blocked.partitioned(partitions) as blocked_partitions,
+            self._undecided.partitioned(partitions) as undecided_partitions,
         ):
-            for here, barred, undecided in zip(events, barring, deciding, strict=True):
-                low = np.sort(here[:, 0])
-                stopping = barred[in_sorted(barred[:, 0], low)]
-                marked = [low[1:][low[1:] == low[:-1]], stopping[:, 0], undecided[:, 0]]
+            for own, blocked, undecided in zip(events, blocked_partitions, undecided_partitions, strict=True):
+                low = np.sort(own[:, 0])
+                matching = blocked[in_sorted(blocked[:, 0], low)]
+                marked = [low[1:][low[1:] == low[:-1]], matching[:, 0], undecided[:, 0]]
                 found = unique_sorted(np.sort(np.concatenate(marked)))
                 if len(found):
-                    yield Repeated(found, stopping, int(np.count_nonzero(in_sorted(low, found))))
+                    yield Repeated(found, matching, int(np.count_nonzero(in_sorted(low, found))))
 
     def partitions(self, keys_at_once: int) -> Iterator[LowHalves]:
         """Yield the lower halves of the events' keys, sorted, each once, in partitions of about this size."""

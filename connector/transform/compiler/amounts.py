@@ -62,7 +62,7 @@ def _is_bad(context: Context, name: str, column: str) -> str:
 
 
 def digested(context: Context, columns: list[str]) -> list[str]:
-    """Return what identical rows are told by, beside their head and item: the others of these columns, and a value.
+    """Return what identifies identical rows besides their head and item: the others of these columns, and a value.
 
     Numbers count by what they come to, as 1.0 and 1.00.
     """

@@ -92,7 +92,7 @@ def compile_identities(context: Context) -> list[Identifier]:
 
 
 def compile_persons(context: Context, identifiers: list[Identifier]) -> None:
-    """Put persons: the first 16 digits of every digest, by which a person can be found again and forgotten."""
+    """Put persons: the first 16 digits of every digest, by which a suppressed person is found."""
     parts = [one.persons for one in identifiers]
     context.layers.put(Level.LAST, "persons", f"concat({', '.join(parts)})" if parts else "''")
 

@@ -18,7 +18,7 @@ def json_text(column: str) -> str:
 def members(columns: Iterable[tuple[str, str]]) -> str:
     """Return the arguments of `concat` for the members of an object, each a name and the column with its JSON.
 
-    A member whose column is NULL is left out. Names are chosen rather than joined to their values, since every
+    A member whose column is NULL is omitted. Names are selected rather than joined to their values, since every
     joining copies: three quarters of what `concat_ws` of joined members takes.
     """
     pieces: list[str] = []

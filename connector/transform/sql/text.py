@@ -63,7 +63,7 @@ def quote(text: str) -> str:
 def is_one_of(column: str, words: Iterable[str]) -> str:
     """Return whether `column` is one of a few words, the most frequent of which should come first.
 
-    They are compared one by one: of `IN`, DuckDB makes a join, with a table built anew for each slice.
+    They are compared one by one: for `IN`, DuckDB builds a join table for each slice.
     """
     branches = " ".join(f"WHEN {quote(word)} THEN true" for word in words)
     return f"CASE {column} {branches} ELSE CASE WHEN {column} IS NOT NULL THEN false END END"

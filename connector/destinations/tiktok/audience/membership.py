@@ -77,7 +77,7 @@ def apply_changes(ledger: Ledger, audience: int, state_directory: Path) -> None:
     except (OSError, CorruptStage) as error:
         fault = error.fault if isinstance(error, CorruptStage) else error.strerror or error
         raise ResumableError(
-            f"What was sent of the audience could not be settled: {fault}. Fix this, then run `connector run`."
+            f"The changes of the audience could not be applied: {fault}. Fix this, then run `connector run`."
         ) from None
 
 

@@ -94,7 +94,7 @@ def _with_size(project: Project, view: AudienceView) -> AudienceView:
 
 
 def sent_to_simulator(project: Project) -> list[str]:
-    """Return the destinations whose audiences are in the simulator of a run, and are gone after it."""
+    """Return the destinations whose audiences are in the simulator of a run, and are lost after it."""
     return list(dict.fromkeys(one.name for one in _audience_destinations(project) if one.api_url == SIMULATOR))
 
 
