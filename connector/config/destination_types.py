@@ -11,7 +11,7 @@ GROUP = "connector.destinations"
 BUILT_IN: Mapping[str, str] = {
     "tiktok_events": "connector.destinations.tiktok.types:EVENTS",
     "tiktok_audience": "connector.destinations.tiktok.types:AUDIENCE",
-    "file": "connector.destinations.file.types:FILE",
+    "file": "connector.destinations.file.settings:FILE",
 }
 """Entry points of this distribution. Searching for others takes longer than reading a project file."""
 

@@ -13,6 +13,7 @@ import boto3
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from botocore.exceptions import NoCredentialsError
 
 from connector.core.route import Route
 from connector.delivery.answer import Verdict
@@ -255,6 +256,7 @@ def test_objects_of_a_bucket(tmp_path: Path, servers: dict[str, Server]) -> None
     assert sum(body.count(b"\n") for body in bodies) == ROWS
 
 
+@pytest.mark.thorough
 def test_objects_of_google_s_storage(tmp_path: Path, servers: dict[str, Server]) -> None:
     server = servers["gs"]
     made = archive(tmp_path, f"gs://{BUCKET}/archive")
@@ -262,6 +264,15 @@ def test_objects_of_google_s_storage(tmp_path: Path, servers: dict[str, Server])
     assert remote(made, server, "run", NAME, "--json").record()["rows"]["delivered"] == ROWS
     assert len(files_of(server.folder)) == BATCHES
     assert len(set(events_of(server.folder))) == ROWS
+
+
+@pytest.mark.thorough
+def test_a_bucket_that_does_not_exist_stops_the_run(tmp_path: Path, servers: dict[str, Server]) -> None:
+    made = archive(tmp_path, "s3://no-such-bucket/archive", rows=5)
+    failed = remote(made, servers["s3"], "run", NAME)
+    assert failed.code == 1
+    assert "s3://no-such-bucket/archive could not be written" in failed.stderr
+    assert "connector resume" in failed.stderr
 
 
 def test_files_of_a_server(tmp_path: Path, servers: dict[str, Server]) -> None:
@@ -312,6 +323,8 @@ def batch_of(*events: str, number: int = 3, offset: int = 0) -> Batch:
     [
         (OSError(errno.ENOSPC, "No space left on device"), Verdict.STOP),
         (PermissionError("Access Denied"), Verdict.STOP),
+        (FileNotFoundError("The specified bucket does not exist"), Verdict.STOP),
+        (NoCredentialsError(), Verdict.STOP),
         (TimeoutError("timed out"), Verdict.RETRY),
         (ValueError("of a driver, about jane@example.com"), Verdict.RETRY),
     ],

@@ -69,6 +69,7 @@ def test_a_second_run_skips_what_the_first_delivered(packages: Path, project: Pa
     assert last["rows"]["delivered"] == 0 < last["skips"]["already_delivered"]
 
 
+@pytest.mark.thorough
 def test_a_database_that_is_none_stops_the_run_which_goes_on_later(packages: Path, project: Path) -> None:
     (project / "events.sqlite").write_bytes(b"no database" * 1000)
     (project / ".connector").rename(project / "earlier")

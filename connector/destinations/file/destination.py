@@ -31,6 +31,8 @@ LONGEST_REASON = 300
 _UNUSUAL = re.compile(r"[^\w-]")
 _LASTING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR})
 """Errors of a disk that no attempt a moment later gets rid of."""
+_DENIED = re.compile("Credential|PermissionDenied|HostKey")
+"""Names of the errors by which drivers say that nobody may log in."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +136,16 @@ def file_name(batch: Batch, written_as: str) -> str:
 
 def _failed(settings: FileSettings, error: Exception, seconds: float) -> Answer:
     """Return what an error means for the batch: its file is not there, or whole and written again later."""
-    is_lasting = (isinstance(error, OSError) and error.errno in _LASTING) or isinstance(error, PermissionError)
-    if is_lasting:
+    if _is_lasting(error):
         return Answer(Verdict.STOP, message=f"{_sentence(settings, error)} {THEN_RESUME}", seconds=seconds)
     return Answer(Verdict.RETRY, message=_sentence(settings, error), seconds=seconds)
+
+
+def _is_lasting(error: Exception) -> bool:
+    """Return whether every batch would get the same error: a full disk, no permission, no such bucket."""
+    if isinstance(error, PermissionError | FileNotFoundError) or _DENIED.search(type(error).__name__):
+        return True
+    return isinstance(error, OSError) and error.errno in _LASTING
 
 
 def _sentence(settings: FileSettings, error: Exception) -> str:

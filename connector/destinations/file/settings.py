@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
+from connector.config.destination_types import DestinationType
 from connector.config.fields import Text, one_of, pattern
 from connector.config.remote_address import display_address, scheme_of
 from connector.config.render import has_placeholder
@@ -39,3 +40,6 @@ class FileSettings(BaseEventSettings):
                 scheme_of(path)
             except ConfigurationError as error:
                 yield "path", f"cannot be written. {error.message.rstrip('.')}"
+
+
+FILE = DestinationType(FileSettings, "connector.destinations.file.destination:EventFiles")
