@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where nothing compiled may be kept, each of the hundreds of processes of the tests would compile the connector anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install dev demo test thorough fuzz mutants crash large audiences soak browser check guard bench bench-large docs constraints format clean
+.PHONY: install dev demo test thorough fuzz mutants crash large audiences soak browser check guard bench bench-large docs site constraints format clean
 
 # uv installs many times as fast as pip, which stands in where there is no uv for the machine.
 INSTALL = $(BIN)/pip install -qq uv 2>/dev/null && $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e $(1) \
@@ -98,6 +98,10 @@ bench-large: dev
 docs: dev
 	$(BIN)/python -m tests.docs.generated
 
+# The documentation as a site in the folder site; fails for a broken link.
+site: dev
+	$(BIN)/zensical build --clean --strict
+
 # The newest versions that pyproject.toml allows, by name and number only.
 constraints:
 	rm -rf .venv-constraints
@@ -107,4 +111,4 @@ constraints:
 	rm -rf .venv-constraints
 
 clean:
-	rm -rf $(VENV) .connector demo/*.duckdb
+	rm -rf $(VENV) .connector demo/*.duckdb site

@@ -9,7 +9,7 @@ from tests.docs.markdown import KINDS, PAGES, README, ROOT, anchors
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 DOCS = ROOT / "docs"
-BESIDE_THE_KINDS = {"tutorial.md", "glossary.md"}
+BESIDE_THE_KINDS = {"tutorial.md", "glossary.md", "index.md"}
 
 
 def links(page: Path) -> list[tuple[Path, str]]:
@@ -50,3 +50,9 @@ def test_a_reader_of_the_readme_gets_to_every_page() -> None:
             reached.add(page)
             open_pages += [path for path, _ in links(page) if path.suffix == ".md" and path.exists()]
     assert set(PAGES) - reached == set()
+
+
+def test_the_menu_of_the_site_has_every_page_once() -> None:
+    settings = (ROOT / "mkdocs.yml").read_text()
+    listed = re.findall(r"^ +- [^\n:]+: (\S+\.md)$", settings, re.MULTILINE)
+    assert sorted(listed) == sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
