@@ -35,7 +35,7 @@ class FileSettings(BaseEventSettings):
         path = values.get("path")
         if isinstance(path, str) and not has_placeholder(path):
             if display_address(path) != path:
-                yield "path", "must not contain a password: sftp:// uses the keys of ~/.ssh"
+                yield "path", "contains a password: delete it, sftp:// uses the keys of ~/.ssh"
             try:
                 scheme_of(path)
             except ConfigurationError as error:
