@@ -24,7 +24,7 @@ class ValidatedOrchestration:
     parameters: list[tuple[str, str, str, str]]
     """Name, columns, path in the event and rule of each parameter that the result can fill."""
     changes: list[str]
-    """Changes that a run would make in the ad account before it sends. Empty unless TikTok was asked."""
+    """Changes that a run would make at the platform before it sends. Empty unless the platform was asked."""
     notes: tuple[str, ...] = ()
     """Sentences that are good to know."""
     warnings: tuple[str, ...] = ()

@@ -76,7 +76,7 @@ class RunDetails:
     """The event sources that the run's events go to."""
     trend: Trend | None
     visible_by: datetime | None
-    """When TikTok shows the last of the events at the latest."""
+    """When the platform shows the last of the events at the latest; None if it does so at once."""
     users: tuple[str, ...] = ()
     """The users who started or resumed the run, in their order."""
     no_rows: str | None = None

@@ -97,9 +97,8 @@ def _refuse_test_event_code(project: Project, orchestration: Orchestration, dest
     """Raise ConfigurationError for a test event code if the destination has no test mode."""
     if orchestration.test_event_code is not None and not destination.capabilities.test_mode:
         place = project.location("orchestrations", orchestration.name, "test_event_code")
-        message = (
-            f'test_event_code is for TikTok\'s events: the destination "{destination.settings.name}" has no test mode.'
-        )
+        name = destination.settings.name
+        message = f'test_event_code: the destination "{name}" has no test mode. Delete test_event_code.'
         raise ConfigurationError([Problem(message, *place)])
 
 

@@ -69,7 +69,7 @@ def resume_run(
 def finish_interrupted(engine: Engine, job: Job) -> None:
     """Finish earlier runs of the orchestration, oldest first; `job` is that of a run that starts now.
 
-    Runs that are staged on another machine are skipped, and events that TikTok may have taken too long ago stay
+    Runs that are staged on another machine are skipped, and events that may have been taken too long ago stay
     pending. Raises as a run does if one cannot be finished, unless its job was another one.
     """
     context = engine.context

@@ -59,4 +59,4 @@ def _run_now(engine: Engine, name: str, audit_line: int) -> RunRecord:
 
 def _refuse_test_mode(job: Job, options: RunOptions) -> None:
     if options.test_event_code is not None and not job.destination.capabilities.test_mode:
-        raise UsageError(f'A test event code is for TikTok\'s events: "{job.settings.name}" has no test mode.')
+        raise UsageError(f'The destination "{job.settings.name}" has no test mode: run it without --test-event-code.')
