@@ -9,23 +9,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from connector.config.project import Project as Settings
     from connector.core.outcomes import RunStatus
-    from connector.inspection.destination_tests import DestinationTest
+    from connector.inspection.destination_tests import DestinationSummary, DestinationTest
     from connector.inspection.plan import Plan
     from connector.inspection.preview import Preview
+    from connector.inspection.promote import Promotion
     from connector.inspection.validate import CompiledSql, ValidatedOrchestration
     from connector.ledger.run_records import RowCounts, RunRecord
     from connector.observer import Observer
-    from connector.runs.engine import RunOptions
+    from connector.reporting.run_details import RunDetails
 
-Confirm = bool | Callable[[str], bool]
-"""Whether to make changes at the platform that need consent: always, never, or as a function of the question says."""
+Confirm = bool | Callable[[str], bool | None]
+"""Whether to make changes at the platform that need consent: always, never, or as a function of the question answers.
+
+None means that nobody is there to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,6 @@ class Progress:
 
     def __str__(self) -> str:
         return self.text
-
-
-OnProgress = Callable[[Progress], None]
-"""Called from several threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +107,11 @@ class Project:
         self._settings = settings
 
     @property
+    def settings(self) -> "Settings":
+        """What the files say, resolved for the target."""
+        return self._settings
+
+    @property
     def folder(self) -> Path:
         """The project's folder, absolute."""
         return self._settings.directory
@@ -159,6 +163,18 @@ class Project:
 
         return preview_orchestration(self._settings, name, rows)
 
+    def promote(self, name: str, before: str = "sandbox", after: str = "production") -> "Promotion":
+        """Compare an orchestration under two targets. Raises ConfigurationError, UsageError if both are the same."""
+        from connector.inspection.promote import compare_targets
+
+        return compare_targets(self._settings, name, before, after)
+
+    def destinations(self) -> list["DestinationSummary"]:
+        """Return where each destination sends to, in the order of the file. Raises ConfigurationError."""
+        from connector.inspection.destination_tests import list_destinations
+
+        return list_destinations(self._settings)
+
     def test_destination(self, name: str, *, test_event_code: str | None = None) -> "DestinationTest":
         """Ask the platform whether a destination can be written to. Raises ConfigurationError, AccessRefused."""
         from connector.inspection.destination_tests import run_destination_test
@@ -174,7 +190,7 @@ class Project:
         resend_unknown: bool = False,
         allow_empty: bool = False,
         confirm: Confirm = False,
-        on_progress: OnProgress | None = None,
+        on_progress: "Callable[[Progress], None] | Observer | None" = None,
         stop: threading.Event | None = None,
     ) -> Run:
         """Finish interrupted runs of an orchestration, then run it.
@@ -185,17 +201,11 @@ class Project:
         """
         from connector.destinations.confirmation import Confirmation
         from connector.runs.engine import RunOptions
+        from connector.runs.run import run_orchestration
 
         confirmation = Confirmation(yes=True) if confirm is True else Confirmation(ask=confirm or _nobody)
         options = RunOptions(limit, test_event_code, resend_unknown, allow_empty, confirmation)
-        return self.run_with(name, options, _observer(on_progress), stop)
-
-    def run_with(
-        self, name: str, options: "RunOptions", observer: "Observer", stop: threading.Event | None = None
-    ) -> Run:
-        """Run as `run` does, with an observer of your own."""
-        from connector.runs.run import run_orchestration
-
+        observer = _observer(on_progress)
         return self._wrap(run_orchestration(self._settings, name, options, observer=observer, stop=stop))
 
     def resume(
@@ -203,7 +213,7 @@ class Project:
         run_id: str | None = None,
         *,
         resend_unknown: bool = False,
-        on_progress: OnProgress | None = None,
+        on_progress: "Callable[[Progress], None] | Observer | None" = None,
         stop: threading.Event | None = None,
     ) -> Run:
         """Finish the run with this id, else the last one that can be finished. Raises as `run` does, and UsageError."""
@@ -217,7 +227,7 @@ class Project:
         run_id: str,
         *,
         reason: str | None = None,
-        on_progress: OnProgress | None = None,
+        on_progress: "Callable[[Progress], None] | Observer | None" = None,
         stop: threading.Event | None = None,
     ) -> Run:
         """Read again the rows that a run rejected, and send those that pass now.
@@ -236,6 +246,23 @@ class Project:
         records = latest_runs(self._settings, RunFilter(limit=limit, orchestration=name, since=since))
         return (self._wrap(record) for record, _ in records)
 
+    def details(self, run_id: str) -> "RunDetails":
+        """Return all that is known of a run: timeline, examples of rejected rows, requests, match coverage, value.
+
+        Raises UsageError if there is no such run.
+        """
+        from connector.reporting.run_details import load_run_details
+
+        return load_run_details(self._settings, run_id)
+
+    def forget(
+        self, *, email: str | None = None, phone: str | None = None, region: str | None = None
+    ) -> dict[str, Any]:
+        """Suppress a person in all future runs, and return the receipt. Raises UsageError, AccessRefused."""
+        from connector.privacy.forget import Person, forget_person
+
+        return forget_person(self._settings, Person(email, phone, region))
+
     def last_run(self, name: str | None = None) -> Run | None:
         """Return the latest run, if there is one."""
         return next(self.runs(name, limit=1), None)
@@ -251,31 +278,39 @@ class Project:
 
 
 def open_project(
-    folder: str | Path = ".", *, target: str | None = None, environ: Mapping[str, str] | None = None
+    folder: str | Path = ".",
+    *,
+    target: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    config_directory: Path | None = None,
 ) -> Project:
     """Read and check `orchestrations.yaml` of a folder; `environ` (default: this process's) fills in `{{ env.NAME }}`.
 
-    Raises ConfigurationError with every problem found.
+    With `config_directory`, the files are read there, as a copy of those of the folder. Raises ConfigurationError with
+    every problem found.
     """
     from connector.config.project import load_project
 
-    return Project(load_project(Path(folder), os.environ if environ is None else environ, target))
+    given = os.environ if environ is None else environ
+    return Project(load_project(Path(folder), given, target, config_directory=config_directory))
 
 
 def _nobody(_: str) -> None:
     return None
 
 
-def _observer(on_progress: OnProgress | None) -> "Observer":
+def _observer(on_progress: "Callable[[Progress], None] | Observer | None") -> "Observer":
     from connector.observer import Silent
 
-    return Silent() if on_progress is None else _Reporter(on_progress)
+    if on_progress is None:
+        return Silent()
+    return _Reporter(on_progress) if callable(on_progress) else on_progress
 
 
 class _Reporter:
     """Turns what an observer is told into progress."""
 
-    def __init__(self, on_progress: OnProgress) -> None:
+    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
         self._report = on_progress
         self._run_id: str | None = None
 

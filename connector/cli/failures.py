@@ -110,7 +110,7 @@ def _damaged_ledger(folder: object) -> str | None:
     from connector.ledger.project_ledger import damaged_ledger
 
     with suppress(Exception):
-        path = damaged_ledger(open_project(folder if isinstance(folder, Path) else None))
+        path = damaged_ledger(open_project(folder if isinstance(folder, Path) else None).settings)
         return f"The ledger {path} is damaged: restore it from a backup, and run the command again." if path else None
     return None
 

@@ -12,7 +12,7 @@ import typer
 from connector.errors import UsageError
 
 if TYPE_CHECKING:
-    from connector.config.project import Project
+    from connector.api import Project
 
 ProjectOption = Annotated[
     Path | None,
@@ -85,11 +85,12 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 def open_project(directory: Path | None, target: str | None = None) -> "Project":
     """Open the project that the options name. Raises ConfigurationError."""
-    from connector.config.project import CONFIG_DIRECTORY, load_project
+    from connector.api import open_project as open_folder
+    from connector.config.project import CONFIG_DIRECTORY
 
     config_directory = os.environ.get(CONFIG_DIRECTORY)
     folder = Path(config_directory) if config_directory else None
-    return load_project(directory or Path.cwd(), os.environ, target, config_directory=folder)
+    return open_folder(directory or Path.cwd(), target=target, config_directory=folder)
 
 
 def nearest_project(context: typer.Context, project: Path | None) -> Path | None:

@@ -40,7 +40,7 @@ def show(name: NameOrId, *, options: TargetOptions) -> None:
     """Show one audience, with its size at TikTok."""
     from connector.destinations.tiktok.audience.status import show_audience
 
-    views = show_audience(options.open_project(), name)
+    views = show_audience(options.open_project().settings, name)
     if options.json_output:
         out_json({"audiences": [{**view.as_json(), "size": view.size, "why_not": view.why_not} for view in views]})
         return
@@ -52,7 +52,7 @@ def show(name: NameOrId, *, options: TargetOptions) -> None:
 def _print_audiences(options: TargetOptions) -> None:
     from connector.destinations.tiktok.audience.status import known_audiences, sent_to_simulator
 
-    opened = options.open_project()
+    opened = options.open_project().settings
     views = known_audiences(opened)
     if options.json_output:
         out_json({"target": opened.target, "audiences": [view.as_json() for view in views]})

@@ -90,7 +90,7 @@ def _access(options: TargetOptions, credential: str, changing: str | None = None
     from connector.destinations.tiktok.credential_status import access_of
     from connector.privacy.access import check_credential
 
-    opened = options.open_project()
+    opened = options.open_project().settings
     access = access_of(opened, credential)
     if changing is not None:
         check_credential(opened, changing, credential)

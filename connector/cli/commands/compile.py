@@ -10,10 +10,8 @@ def compile(  # noqa: A001 - the name of the command
     name: NameArgument, *, options: TargetOptions
 ) -> None:
     """Print the SQL of a run: the query, and the transform of its result. Asks the warehouse for the columns."""
-    from connector.inspection.validate import compile_sql
-
     opened = options.open_project()
-    compiled = compile_sql(opened, name)
+    compiled = opened.compile(name)
     if options.json_output:
         files = [{"file": file, "delimiter": delimiter} for file, delimiter in compiled.files]
         out_json({"target": opened.target, "query": compiled.query, "files": files, "transform": compiled.transform})

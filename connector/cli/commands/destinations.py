@@ -27,10 +27,8 @@ group = typer.Typer(help="List the destinations, or test one.", no_args_is_help=
 @reported
 def list_(*, options: TargetOptions) -> None:
     """List the destinations, and where each sends to. Does not ask TikTok."""
-    from connector.inspection.destination_tests import list_destinations
-
     opened = options.open_project()
-    summaries = list_destinations(opened)
+    summaries = opened.destinations()
     if options.json_output:
         out_json({"target": opened.target, "destinations": [summary.as_json() for summary in summaries]})
         return
@@ -54,9 +52,7 @@ def list_(*, options: TargetOptions) -> None:
 @reported
 def test(name: DestinationArgument, test_event_code: CodeOption = None, *, options: TargetOptions) -> None:
     """Ask TikTok whether the token, the ad account and the event source are right, and whether the token may write."""
-    from connector.inspection.destination_tests import run_destination_test
-
-    result = run_destination_test(options.open_project(), name, test_event_code)
+    result = options.open_project().test_destination(name, test_event_code=test_event_code)
     if options.json_output:
         out_json(result.as_json())
     else:

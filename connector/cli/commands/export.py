@@ -58,7 +58,7 @@ def export(
     from connector.reporting.export.export import export_to_files, export_to_warehouse, files_for
 
     started_since = parse_time(since, datetime.now(UTC)) if since else None
-    opened = open_project(nearest_project(context, options.project))
+    opened = open_project(nearest_project(context, options.project)).settings
     if output is not None and warehouse is None and schema is None:
         files = files_for(opened, output)
         for file in files.values():

@@ -42,12 +42,11 @@ def forget(
     options: TargetOptions,
 ) -> None:
     """Suppress a person in all future runs, find the events that were sent about them, and write a receipt."""
-    from connector.privacy.forget import Person, forget_person
-
     opened = options.open_project()
     if output:
-        check_output(output, opened, force=force)
-    receipt = forget_person(opened, Person(_value(email, "e-mail address"), _value(phone, "phone number"), region))
+        check_output(output, opened.settings, force=force)
+    address, number = _value(email, "e-mail address"), _value(phone, "phone number")
+    receipt = opened.forget(email=address, phone=number, region=region)
     if output:
         with output_file(output) as sink:
             sink.write(json.dumps(receipt, ensure_ascii=False, indent=2).encode() + b"\n")

@@ -13,9 +13,7 @@ def _identifiers(members: dict[str, int]) -> list[tuple[str, str]]:
 @reported
 def plan(name: NameArgument, *, options: TargetOptions) -> None:
     """Read and check the whole result, and count what a run would send. Sends nothing."""
-    from connector.inspection.plan import plan_orchestration
-
-    estimate = plan_orchestration(options.open_project(), name)
+    estimate = options.open_project().plan(name)
     if options.json_output:
         out_json(estimate.as_json())
         return

@@ -18,9 +18,7 @@ RowsOption = Annotated[
 @reported
 def preview(name: NameArgument, rows: RowsOption = 5, *, options: TargetOptions) -> None:
     """Show the first requests as TikTok would get them, and the first excluded rows. Sends nothing."""
-    from connector.inspection.preview import preview_orchestration
-
-    result = preview_orchestration(options.open_project(), name, rows)
+    result = options.open_project().preview(name, rows)
     if options.json_output:
         out_json(result.as_json())
         return

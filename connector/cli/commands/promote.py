@@ -24,9 +24,7 @@ def promote(
 
     The last line is the command that runs the orchestration under the second target.
     """
-    from connector.inspection.promote import compare_targets
-
-    promotion = compare_targets(options.open_project(), name, from_, to)
+    promotion = options.open_project().promote(name, from_, to)
     if options.json_output:
         out_json(promotion.as_json())
     else:

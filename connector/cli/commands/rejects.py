@@ -34,7 +34,7 @@ def rejects(
     from connector.ledger.project_ledger import find_run
     from connector.reporting.rejects import write_rejects
 
-    opened = options.open_project()
+    opened = options.open_project().settings
     if output is None:
         write_rejects(opened, run_id, sys.stdout.buffer, reason=reason, format_=format)
         sys.stdout.flush()

@@ -23,12 +23,11 @@ def report(
 ) -> None:
     """Write one run as a self-contained HTML page with plots, without identifiers."""
     from connector.reporting.html.page import page
-    from connector.reporting.run_details import load_run_details
 
     opened = options.open_project()
     if output is not None:
-        check_output(output, opened, force=force)
-    content = page(load_run_details(opened, run_id), datetime.now(UTC)).encode()
+        check_output(output, opened.settings, force=force)
+    content = page(opened.details(run_id), datetime.now(UTC)).encode()
     if output is None:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()

@@ -23,11 +23,10 @@ def resume(run_id: RunOrLast = None, resend_unknown: ResendOption = False, *, op
     """Finish a failed, interrupted or killed run: send what is staged, and query the warehouse only if nothing is."""
     with gc_paused():
         from connector.cli.running import run_and_report
-        from connector.runs.resume import resume_run
 
     opened = options.open_project()
 
     def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
-        return resume_run(opened, run_id, observer, stop, resend_unknown=resend_unknown)
+        return opened.resume(run_id, resend_unknown=resend_unknown, on_progress=observer, stop=stop).record
 
-    run_and_report(opened, work, options.json_output)
+    run_and_report(opened.settings, work, options.json_output)

@@ -23,11 +23,10 @@ def retry(run_id: RunArgument, reason: ReasonOption = None, *, options: JsonOpti
     """Query the rejected rows of a run again, and send those that are valid now, as a new run."""
     with gc_paused():
         from connector.cli.running import run_and_report
-        from connector.runs.retry import retry_run
 
     opened = options.open_project()
 
     def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
-        return retry_run(opened, run_id, reason, observer, stop)
+        return opened.retry(run_id, reason=reason, on_progress=observer, stop=stop).record
 
-    run_and_report(opened, work, options.json_output)
+    run_and_report(opened.settings, work, options.json_output)

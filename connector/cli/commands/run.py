@@ -38,20 +38,19 @@ def run(
     """Run an orchestration: finish earlier runs, then read, check, hash and send the result, and report every row."""
     with gc_paused():
         from connector.cli.running import run_and_report
-        from connector.destinations.confirmation import Confirmation
-        from connector.runs.engine import RunOptions
-        from connector.runs.run import run_orchestration
 
     opened = open_project(options.project, target)
 
     def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
-        run_options = RunOptions(
-            limit,
-            test_event_code,
-            resend_unknown,
-            allow_empty,
-            Confirmation(yes, lambda text: observer.asked(text, stop)),
-        )
-        return run_orchestration(opened, name, run_options, observer=observer, stop=stop)
+        return opened.run(
+            name,
+            limit=limit,
+            test_event_code=test_event_code,
+            resend_unknown=resend_unknown,
+            allow_empty=allow_empty,
+            confirm=yes or (lambda text: observer.asked(text, stop)),
+            on_progress=observer,
+            stop=stop,
+        ).record
 
-    run_and_report(opened, work, options.json_output)
+    run_and_report(opened.settings, work, options.json_output)

@@ -10,7 +10,7 @@ from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, RunArgument, SinceOption, nearest_project, open_project, parse_time
 
 if TYPE_CHECKING:
-    from connector.config.project import Project
+    from connector.api import Project
     from connector.core.outcomes import RunStatus
     from connector.ledger.batch_records import RequestRecord
     from connector.ledger.run_records import RunRecord
@@ -79,7 +79,7 @@ _HEADING = (
 def _print_runs(project: "Project", run_filter: "RunFilter", options: JsonOptions) -> None:
     from connector.reporting.run_history import latest_runs
 
-    latest = latest_runs(project, run_filter)
+    latest = latest_runs(project.settings, run_filter)
     if options.json_output:
         out_json({"runs": [{**record.as_json(), "trend": trend and trend.as_json()} for record, trend in latest]})
         return
@@ -124,14 +124,13 @@ def show(
 ) -> None:
     """Show one run: rows by outcome, timeline, rejected rows, requests, match coverage, freshness and value."""
     from connector.cli.summary import run_sections
-    from connector.reporting.run_details import load_run_details
     from connector.reporting.run_history import requests_of
 
     opened = open_project(nearest_project(context, options.project))
-    details = load_run_details(opened, run_id)
+    details = opened.details(run_id)
     record = details.record
     if options.json_output:
-        requests_json = [request.as_json() for request in requests_of(opened, run_id)]
+        requests_json = [request.as_json() for request in requests_of(opened.settings, run_id)]
         additions = {"retry_of": record.retry_of, "query_id": record.query_id, "request_log": requests_json}
         out_json({**record.as_json(), **additions, **details.as_json()})
         return
@@ -139,7 +138,7 @@ def show(
         out(line)
     if requests:
         out()
-        for line in _request_log(requests_of(opened, run_id), is_audience=record.members is not None):
+        for line in _request_log(requests_of(opened.settings, run_id), is_audience=record.members is not None):
             out(line)
 
 
@@ -179,7 +178,7 @@ def audit(context: typer.Context, limit: LinesOption = 100, *, options: JsonOpti
     """List who used which command, and who was refused, latest first."""
     from connector.reporting.run_history import audit_lines
 
-    lines = audit_lines(open_project(nearest_project(context, options.project)), limit)
+    lines = audit_lines(open_project(nearest_project(context, options.project)).settings, limit)
     if options.json_output:
         out_json({"audit": [line.as_json() for line in lines]})
         return

@@ -26,7 +26,7 @@ def usage_report(
     from connector.destinations.tiktok.audience.usage_report import COLUMNS
     from connector.destinations.tiktok.audience.usage_report import usage_report as report
 
-    opened = options.open_project()
+    opened = options.open_project().settings
     if output is not None:
         check_output(output, opened, force=force)
     usage = report(opened, month)

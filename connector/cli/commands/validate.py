@@ -20,13 +20,12 @@ ConnectOption = Annotated[
 @reported
 def validate(name: NameOrAll = None, connect: ConnectOption = False, *, options: TargetOptions) -> None:
     """Check the project's files and list every mistake. Opens no connection without --connect."""
-    from connector.inspection.validate import validate_orchestrations
     from connector.notifications.notifier import check_notifications
 
     opened = options.open_project()
     names = [name] if name else list(opened.orchestrations)
-    results = validate_orchestrations(opened, names, connect=connect)
-    check_notifications(opened, names)
+    results = opened.validate(*names, connect=connect)
+    check_notifications(opened.settings, names)
     if options.json_output:
         out_json({"target": opened.target, "orchestrations": [result.as_json() for result in results]})
         return
