@@ -30,9 +30,9 @@ from tests.cli.tiktok import OK, Reply, TikTok, serving
 from tests.crash.durability import committing, is_on_disk
 from tests.crash.power import Disk, recorded
 from tests.credentials.grants import credential
-from tests.pipeline.stages import NAMES, NOW, Row, plain_row, staged_in, table_of
-from tests.pipeline.test_staging_known import keys_of, said_of
 from tests.reference import Settings
+from tests.staging.stages import NAMES, NOW, Row, plain_row, staged_in, table_of
+from tests.staging.test_staging_known import keys_of, said_of
 from tests.transform.harness import compiled
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the name of a descriptor is found in /proc")

@@ -11,8 +11,8 @@ import pytest
 from connector.core.hashed import EVENTS
 from connector.ledger.excluded_rows import read_excluded_rows
 from connector.transform.events import excluded_event_rows
-from tests.pipeline.stages import NOW, staged_in
 from tests.reference import Settings
+from tests.staging.stages import NOW, staged_in
 
 NAMES = (
     "(212) 555-0142",

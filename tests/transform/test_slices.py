@@ -17,8 +17,8 @@ from connector.transform.slicing import (
 )
 from connector.transform.stripped import NO_CLEANING
 from connector.transform.template import DataTemplate
-from tests.pipeline.stages import NOW, plain_row, table_of
 from tests.reference import Settings
+from tests.staging.stages import NOW, plain_row, table_of
 from tests.transform.harness import compiled
 
 

@@ -10,8 +10,8 @@ import pytest
 from connector.ledger.batch_records import OpenBatch
 from connector.staging.sending import EventCodec, StagedBatches
 from connector.staging.storage.reader import StageReader
-from tests.pipeline.stages import NOW, plain_row, staged_in, table_of
 from tests.reference import Settings
+from tests.staging.stages import NOW, plain_row, staged_in, table_of
 
 BATCHES = 12
 

@@ -16,8 +16,8 @@ from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
 from tests import reference
 from tests.hypothesis_settings import scaled
-from tests.pipeline.stages import NOW, UNHURRIED, as_sent, staged_events, staged_in
 from tests.reference import Settings
+from tests.staging.stages import NOW, UNHURRIED, as_sent, staged_events, staged_in
 from tests.transform.harness import compiled, transformed
 
 TODAY, YESTERDAY = "2023-11-14T20:00:00Z", "2023-11-13T23:30:00Z"

@@ -11,8 +11,8 @@ import pytest
 from connector.core.hashed import EVENTS
 from connector.ledger.batch_records import OpenBatch
 from connector.staging.sending import EventCodec, StagedBatches, batch_keys
-from tests.pipeline.stages import NOW, plain_row, staged_in, table_of
 from tests.reference import Settings
+from tests.staging.stages import NOW, plain_row, staged_in, table_of
 
 UNTIL = datetime(2026, 5, 1, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ from connector.transform.stream import hash_rows
 from connector.transform.template import DataTemplate
 from tests import reference
 from tests.hypothesis_settings import scaled
-from tests.pipeline.stages import NAMES, NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, table_of
 from tests.reference import Settings
+from tests.staging.stages import NAMES, NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, table_of
 from tests.transform.harness import compiled
 
 HOW = Settings(started_at=NOW)

@@ -16,7 +16,7 @@ from connector.staging.storage.digest_partitions import DigestPartitions
 from connector.staging.storage.event_partitions import EventPartitions
 from connector.staging.storage.key_file import KeyFile
 from connector.staging.storage.key_list import KeyList
-from tests.stage.test_known import QUICK
+from tests.staging.storage.test_known import QUICK
 
 Key = tuple[int, int]
 KEYS = st.tuples(st.integers(0, 12), st.integers(0, 2))

@@ -23,9 +23,9 @@ from connector.transform.suppression import SuppressionFilter
 from connector.transform.template import DataTemplate
 from tests import reference
 from tests.hypothesis_settings import scaled
-from tests.pipeline.stages import NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, staged_in, table_of
-from tests.pipeline.test_staging_known import FATES, SKIPS, keys_of, said_of
 from tests.reference import Settings
+from tests.staging.stages import NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, staged_in, table_of
+from tests.staging.test_staging_known import FATES, SKIPS, keys_of, said_of
 from tests.transform.harness import compiled
 
 HOW = Settings(started_at=NOW, line_items=False)

@@ -19,8 +19,8 @@ from connector.transform.suppression import SuppressionFilter
 from connector.transform.template import DataTemplate
 from tests import reference
 from tests.hypothesis_settings import scaled
-from tests.pipeline.stages import NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, table_of
 from tests.reference import Event, Settings
+from tests.staging.stages import NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, table_of
 from tests.transform.harness import compiled
 
 JANE = sha256(b"jane@example.com").hexdigest()

@@ -14,8 +14,8 @@ from connector.staging.storage.reader import StageReader
 from connector.transform.grouping import payloads
 from tests import reference
 from tests.hypothesis_settings import scaled
-from tests.pipeline.stages import NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, staged_in, table_of
 from tests.reference import Settings
+from tests.staging.stages import NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, staged_events, staged_in, table_of
 
 HOW = st.builds(
     Settings,

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.pipeline.stages import plain_row
-from tests.pipeline.test_staging_early import Reading
+from tests.staging.stages import plain_row
+from tests.staging.test_staging_early import Reading
 
 
 def test_the_first_event_of_a_reading_is_not_one_of_the_earlier_reading(tmp_path: Path) -> None:

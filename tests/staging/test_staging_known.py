@@ -17,7 +17,8 @@ from connector.staging.staged import Staged
 from connector.staging.storage.reader import StageReader
 from tests import reference
 from tests.hypothesis_settings import scaled
-from tests.pipeline.stages import (
+from tests.reference import Event, Settings
+from tests.staging.stages import (
     NOW,
     ROWS,
     UNHURRIED,
@@ -30,7 +31,6 @@ from tests.pipeline.stages import (
     staged_in,
     table_of,
 )
-from tests.reference import Event, Settings
 
 FATES = st.lists(st.sampled_from(["new", "delivered", "lost", "both"]), min_size=24, max_size=24)
 """What is known of each event, in the order of the result."""

@@ -12,7 +12,7 @@ from connector.core.hashed import EVENTS, HashedEvents
 from connector.core.route import Route
 from connector.staging.storage.batcher import BATCH_BYTES, Batcher
 from connector.transform.grouping import payload
-from tests.pipeline.stages import UNHURRIED
+from tests.staging.stages import UNHURRIED
 
 ROUTE = Route("offline", "7654321098765432109")
 Lines = list[int | None]

@@ -16,7 +16,7 @@ from connector.staging.event_metrics import AGE_NAMES, batch_metrics, sum_metric
 from tests.cli.command import inside
 from tests.cli.shop import Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
-from tests.insight import told
+from tests.reporting import told
 
 ROWS = """
     SELECT
