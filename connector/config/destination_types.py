@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from typing import Any
 
 from connector.config.destination import DestinationSettings
+from connector.errors import ConfigurationError
 
 GROUP = "connector.destinations"
 BUILT_IN: Mapping[str, str] = {
@@ -27,14 +29,14 @@ class DestinationType:
 
 
 def destination_types() -> Mapping[str, DestinationType]:
-    """Return every installed type by its name: those of this distribution first."""
-    return {name: _load(value) for name, value in {**BUILT_IN, **_installed()}.items()}
+    """Return every installed type by its name. Raises ConfigurationError for one that cannot be loaded."""
+    return {name: _load(name, value) for name, value in {**_installed(), **BUILT_IN}.items()}
 
 
 def destination_type(name: object) -> DestinationType | None:
-    """Return the type with this name, as `type` has it; None if it is not installed."""
+    """Return the type with this name, as `type` has it; None if it is not installed. Raises ConfigurationError."""
     value = BUILT_IN.get(str(name)) or _installed().get(str(name))
-    return _load(value) if value else None
+    return _load(str(name), value) if value else None
 
 
 def settings_model(name: object) -> type[DestinationSettings] | None:
@@ -51,7 +53,18 @@ def _installed() -> Mapping[str, str]:
 
 
 @cache
-def _load(value: str) -> DestinationType:
-    module, _, name = value.partition(":")
-    kind: DestinationType = getattr(import_module(module), name)
+def _load(name: str, value: str) -> DestinationType:
+    kind: DestinationType = load_object(f'destination type "{name}"', value)
     return kind
+
+
+def load_object(what: str, value: str) -> Any:
+    """Import what an entry point names as `module:attribute`. Raises ConfigurationError if that fails."""
+    module, _, attribute = value.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(
+            f"The {what} cannot be loaded from {value} ({type(error).__name__}). Reinstall the distribution that "
+            "brings it, or uninstall it."
+        ) from error

@@ -1,11 +1,10 @@
 """Find the implementation of a destination by the type that its settings name."""
 
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 from connector.config.destination import DestinationSettings
-from connector.config.destination_types import destination_type, destination_types
+from connector.config.destination_types import destination_type, destination_types, load_object
 from connector.destinations.base import Destination
 
 
@@ -19,12 +18,11 @@ def destination_of(settings: DestinationSettings) -> Destination[Any]:
 
 
 def implementation_of(name: object) -> type[Destination[Any]] | None:
-    """Return the class that implements a type; None for a type that is not installed."""
+    """Return the class that implements a type; None for a type that is not installed. Raises ConfigurationError."""
     installed = destination_type(name)
     if installed is None:
         return None
-    module, _, class_name = installed.implementation.partition(":")
-    implementation: type[Destination[Any]] = getattr(import_module(module), class_name)
+    implementation: type[Destination[Any]] = load_object(f'destination type "{name}"', installed.implementation)
     return implementation
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
+from connector.config.destination_types import load_object
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError
@@ -89,8 +90,7 @@ def _installed() -> Mapping[str, str]:
 
 @cache
 def _load(value: str) -> SourceType:
-    module, _, name = value.partition(":")
-    found: SourceType = getattr(import_module(module), name)
+    found: SourceType = load_object("type of warehouse", value)
     return found
 
 

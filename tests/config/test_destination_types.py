@@ -66,9 +66,9 @@ def test_a_type_that_is_not_installed_has_no_settings() -> None:
     assert settings_model("carrier_pigeon") is None
 
 
-def with_pigeons(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+def with_pigeons(folder: Path, *command: str, package: str = PACKAGE) -> "subprocess.CompletedProcess[str]":
     """Run a command on a project with a destination whose type another distribution brings."""
-    (folder / "pigeon.py").write_text(PACKAGE)
+    (folder / "pigeon.py").write_text(package)
     info = folder / "pigeon-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pigeon\nVersion: 1.0\n")
@@ -96,3 +96,21 @@ def test_a_type_that_can_delete_people_is_asked_to_do_so(tmp_path: Path) -> None
     assert done.returncode == 0, done
     (told,) = json.loads(done.stdout)["audiences"]
     assert (told["audience"], told["removed"]) == ("the loft", True)
+
+
+@pytest.mark.parametrize(
+    ("package", "sentence"),
+    [
+        ("import no_such_part", "cannot be loaded from pigeon:TYPE (ModuleNotFoundError)"),
+        ("NOTHING = 1", "cannot be loaded from pigeon:TYPE (AttributeError)"),
+        (PACKAGE.replace("pigeon:Pigeon", "pigeon:Dove"), "cannot be loaded from pigeon:Dove (AttributeError)"),
+    ],
+)
+@pytest.mark.parametrize("command", [("destinations", "list"), ("forget", "--email", "jane@example.com")])
+def test_a_type_that_cannot_be_loaded_is_told_in_a_sentence(
+    tmp_path: Path, package: str, sentence: str, command: tuple[str, ...]
+) -> None:
+    done = with_pigeons(tmp_path, *command, package=package)
+    assert done.returncode == 2, done
+    assert f'The destination type "carrier_pigeon" {sentence}.' in done.stderr
+    assert "Reinstall the distribution that brings it, or uninstall it." in done.stderr

@@ -24,7 +24,7 @@ from coverage.numbits import numbits_to_nums
 
 from tests.mutants.plugin import RESULTS
 
-EXCLUDED = ("benchmarks", "browser", "docs", "fuzz", "mutants")
+EXCLUDED = ("benchmarks", "browser", "docs", "fuzz", "mutants", "packaging")
 """Folders of tests whose time would exceed their use: they repeat what other tests run."""
 
 _RC = """[run]
