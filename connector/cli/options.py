@@ -38,7 +38,12 @@ SinceOption = Annotated[
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Confirm changes at TikTok in advance.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestration.")]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN_ID", help="The id of the run, as `connector runs` lists it.")]
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN_ID", help="The id of the run as `connector runs` lists it, its beginning, or `latest`."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class DestinationType:
 
 def destination_types() -> Mapping[str, DestinationType]:
     """Return every installed type by its name. Raises ConfigurationError for one that cannot be loaded."""
-    return {name: _load(name, value) for name, value in {**_installed(), **BUILT_IN}.items()}
+    return {name: _load(name, value) for name, value in {**BUILT_IN, **_installed(), **BUILT_IN}.items()}
 
 
 def destination_type(name: object) -> DestinationType | None:

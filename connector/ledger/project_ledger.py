@@ -15,16 +15,26 @@ from connector.ledger.database import file_of
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.run_records import RunRecord, Scope
 
+LATEST = "latest"
+"""Stands for the id of the run that started last."""
+
 
 def find_run(project: Project, run_id: str) -> RunRecord:
-    """Return the run with this id. Raises UsageError if there is none."""
+    """Return the run with this id, the only one whose id begins so, or the latest one for `latest`.
+
+    Raises UsageError if there is none, or several.
+    """
     with ledger_of(project) as ledger:
-        record = ledger.runs.find(run_id)
-        if record is None:
-            run_ids = [run.run_id for run in ledger.runs.latest(100)]
-            hint = did_you_mean(run_id, run_ids) or " `connector runs` lists them."
-            raise UsageError(f'There is no run "{run_id}".{hint}')
-        return record
+        found = ledger.runs.latest(1) if run_id == LATEST else ledger.runs.named(run_id)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(f'Several runs begin with "{run_id}": {" and ".join(run.run_id for run in found)}.')
+        if run_id == LATEST:
+            raise UsageError("There is no run yet.")
+        run_ids = [run.run_id for run in ledger.runs.latest(100)]
+        hint = did_you_mean(run_id, run_ids) or " `connector runs` lists them."
+        raise UsageError(f'There is no run "{run_id}".{hint}')
 
 
 def last_success(project: Project, name: str, scope: Scope) -> datetime | None:

@@ -133,6 +133,13 @@ class Runs:
             row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one_or_none()
             return read_runs(connection, [row])[0] if row else None
 
+    def named(self, text: str) -> list[RunRecord]:
+        """Return the run with this id, else at most three whose ids begin with a text that is not empty."""
+        if exact := self.find(text):
+            return [exact]
+        is_prefix = runs.c.run_id.startswith(text, autoescape=True)
+        return self._records(select(runs).where(is_prefix).order_by(runs.c.run_id).limit(3)) if text else []
+
     def several(self, run_ids: Sequence[str]) -> list[RunRecord]:
         """Return the runs with these ids, oldest first; at most some thousands."""
         return self._records(select(runs).where(runs.c.run_id.in_(run_ids)).order_by(runs.c.started_at, runs.c.run_id))

@@ -39,8 +39,11 @@ def read_rejects(project: Project, run_id: str, reason: str | None = None) -> It
     Raises as `write_rejects`.
     """
     _check_reason(reason)
-    _record_access(project, find_run(project, run_id))
-    return read_excluded_rows(run_directory(project, run_id), reason=reason, outcome=None if reason else "rejected")
+    record = find_run(project, run_id)
+    _record_access(project, record)
+    return read_excluded_rows(
+        run_directory(project, record.run_id), reason=reason, outcome=None if reason else "rejected"
+    )
 
 
 def _record_access(project: Project, record: RunRecord) -> None:

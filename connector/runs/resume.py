@@ -55,7 +55,7 @@ def resume_run(
     if run_id is not None:
         record = find_run(project, run_id)
         if not _can_continue(record, named=True):
-            raise UsageError(f"Run {run_id} ({record.status}) has nothing left that could still be sent.")
+            raise UsageError(f"Run {record.run_id} ({record.status}) has nothing left that could still be sent.")
         return _resume(project, record, observer, stop, options)
     for record in _candidates(project):
         try:

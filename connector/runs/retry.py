@@ -26,6 +26,7 @@ def retry_run(
     """
     _check_reason(reason)
     record = find_run(project, run_id)
+    run_id = record.run_id
     _check_finished(record)
     project = project.under(record.target)
     grant = check_access(project, "retry", record.orchestration)

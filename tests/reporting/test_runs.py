@@ -313,3 +313,25 @@ def test_a_run_of_an_earlier_version_has_neither_course_nor_figures(tmp_path: Pa
     assert shown["match_coverage"] is None
     assert inside("runs", "show", record["run_id"], project=made.directory).code == 0
     assert inside("report", record["run_id"], project=made.directory).code == 0
+
+
+def test_a_run_is_named_by_its_beginning_or_as_the_latest(tmp_path: Path) -> None:
+    with serving() as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, GOOD.format(rows=3) + " UNION ALL SELECT 'x', now(), 'nobody', 1")
+        assert "There is no run yet." in inside("runs", "show", "latest", project=made.directory).stderr
+        first, last = [inside("run", NAME, "--json", project=made.directory).record()["run_id"] for _ in range(2)]
+        common = next(first[:n] for n in range(len(first), 0, -1) if last.startswith(first[:n]))
+        for text, run_id in ((first, first), (first[: len(common) + 1], first), (last[:-1], last), ("latest", last)):
+            shown = inside("runs", "show", text, "--json", "--requests", project=made.directory).json
+            assert shown["run_id"] == run_id
+            rejected = inside("rejects", text, project=made.directory).stdout
+            assert "invalid_identity" in rejected
+            assert run_id in inside("report", text, project=made.directory).stdout
+        several = inside("rejects", common, project=made.directory)
+        assert several.code == 2
+        assert first in several.sentence and last in several.sentence
+        for text in ("", "%", "_", f"{first}0", "late"):
+            assert inside("rejects", text, project=made.directory).code == 2, text
+        retried = inside("retry", "latest", "--json", project=made.directory).json
+        shown = inside("runs", "show", retried["run_id"], "--json", project=made.directory).json
+        assert (shown["retry_of"], retried["rows"]["rejected"]) == (last, 1)

@@ -35,11 +35,12 @@ def rejects(
     from connector.reporting.rejects import write_rejects
 
     opened = options.open_project().settings
+    record = find_run(opened, run_id)
     if output is None:
-        write_rejects(opened, run_id, sys.stdout.buffer, reason=reason, format_=format)
+        write_rejects(opened, record.run_id, sys.stdout.buffer, reason=reason, format_=format)
         sys.stdout.flush()
     else:
         check_output(output, opened, force=force)
         with output_file(output) as sink:
-            rows = write_rejects(opened, run_id, sink, reason=reason, format_=format)
-        say(f"{rows:,} rows of run {run_id}, target {find_run(opened, run_id).target}, to {output}")
+            rows = write_rejects(opened, record.run_id, sink, reason=reason, format_=format)
+        say(f"{rows:,} rows of run {record.run_id}, target {record.target}, to {output}")

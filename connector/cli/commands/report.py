@@ -27,11 +27,12 @@ def report(
     opened = options.open_project()
     if output is not None:
         check_output(output, opened.settings, force=force)
-    content = page(opened.details(run_id), datetime.now(UTC)).encode()
+    details = opened.details(run_id)
+    content = page(details, datetime.now(UTC)).encode()
     if output is None:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
         return
     with output_file(output) as sink:
         sink.write(content)
-    say(f"Run {run_id} to {output}")
+    say(f"Run {details.record.run_id} to {output}")

@@ -130,7 +130,7 @@ def show(
     details = opened.details(run_id)
     record = details.record
     if options.json_output:
-        requests_json = [request.as_json() for request in requests_of(opened.settings, run_id)]
+        requests_json = [request.as_json() for request in requests_of(opened.settings, record.run_id)]
         additions = {"retry_of": record.retry_of, "query_id": record.query_id, "request_log": requests_json}
         out_json({**record.as_json(), **additions, **details.as_json()})
         return
@@ -138,7 +138,7 @@ def show(
         out(line)
     if requests:
         out()
-        for line in _request_log(requests_of(opened.settings, run_id), is_audience=record.members is not None):
+        for line in _request_log(requests_of(opened.settings, record.run_id), is_audience=record.members is not None):
             out(line)
 
 
