@@ -31,6 +31,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.run_records import RunRecord
 from connector.staging.sending import BatchCodec
 from connector.staging.staged import Staged
+from connector.staging.storage.batcher import DEFAULT_LIMITS, BatchLimits
 from connector.staging.streaming import StreamingStage
 from connector.transform.binding import Binding
 from connector.transform.row_selection import RowSelection
@@ -52,6 +53,8 @@ class Capabilities:
     """The noun for counts in messages: `event` or `identifier`."""
     test_mode: bool = False
     """Take a test event code; what is sent with one counts nowhere."""
+    batch_limits: BatchLimits = DEFAULT_LIMITS
+    """How many events, and bytes, a request takes at most; of destinations that stage events."""
     streaming: bool = False
     """Take batches while the result is still being read."""
     deduplication: bool = False

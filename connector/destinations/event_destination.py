@@ -147,6 +147,7 @@ class EventDestination:
             suppressed=suppression_filter(context.ledger),
             on_progress=context.on_read,
             streaming=context.streaming,
+            limits=self.capabilities.batch_limits,
         )
 
     def confirm(self, staged: Staged, limit: int | None, confirmation: Confirmation, *, allow_empty: bool) -> None:

@@ -145,7 +145,8 @@ class Engine:
 
             directory = context.directory(run.run_id)
             make_private_folder(directory)
-            streaming = StreamingStage(directory, record_and_publish, earlier)
+            limits = self.destination.capabilities.batch_limits
+            streaming = StreamingStage(directory, record_and_publish, earlier, limits)
             publish(read_and_stage(context, run, self.targets, cancelled, streaming=streaming).batches)
 
         with _add_delivered_rows(context, run), stage_in_background(stage, context.stop) as batches:

@@ -17,6 +17,7 @@ from connector.staging.deduplicate import StageEdit, block_incomplete, deduplica
 from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys, skip_delivered
 from connector.staging.skip_suppressed import skip_suppressed
 from connector.staging.staged import Staged
+from connector.staging.storage.batcher import DEFAULT_LIMITS, BatchLimits
 from connector.staging.storage.deletion_mask import DeletionMask, write_deletions
 from connector.staging.storage.key_file import KeyFile
 from connector.staging.storage.reader import StageReader
@@ -41,6 +42,7 @@ def stage(
     suppressed: SuppressionFilter = NO_SUPPRESSION,
     on_progress: OnProgress = lambda _: None,
     streaming: StreamingStage | None = None,
+    limits: BatchLimits = DEFAULT_LIMITS,
 ) -> Staged:
     """Stage a whole result in the folder `directory`, which is created, and skip delivered and suppressed events.
 
@@ -57,7 +59,7 @@ def stage(
         stack.callback(excluded.discard)
         stack.callback(keys.remove)
         staged = Staged(streaming.earlier_rows if streaming else 0)
-        staging = _Staging(directory, staged, excluded, suppressed, keys, streaming)
+        staging = _Staging(directory, staged, excluded, suppressed, keys, limits, streaming)
         if streaming:
             streaming.load_keys(delivered_keys())
         staging.read(rows, on_progress)
@@ -85,6 +87,7 @@ class _Staging:
     excluded: ExcludedRowWriter
     suppressed: SuppressionFilter
     keys: KeyFile
+    limits: BatchLimits
     streaming: StreamingStage | None = None
     batches: list[StagedBatch] = field(default_factory=list)
     deletions: DeletionMask = field(init=False)
@@ -100,7 +103,7 @@ class _Staging:
 
     def read(self, rows: Iterable[HashedRows], on_progress: OnProgress) -> None:
         """Write the events of the result as it comes."""
-        with EventsFile(self.directory, "events.arrow", self.keys) as file:
+        with EventsFile(self.directory, "events.arrow", self.keys, self.limits) as file:
             for part in rows:
                 self.staged.read += part.read
                 self._count(part)
@@ -147,7 +150,7 @@ class _Staging:
         first = next(stream, None)
         if first is None:
             return
-        with EventsFile(self.directory, name, self.keys) as file:
+        with EventsFile(self.directory, name, self.keys, self.limits) as file:
             for events in chain([first], stream):
                 file.add(events)
             self.batches = self.batches + file.finish()

@@ -15,7 +15,7 @@ from connector.core.hashed import HashedEvents
 from connector.core.route import Route
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.sent_keys import SentKeys
-from connector.staging.storage.batcher import Batcher
+from connector.staging.storage.batcher import DEFAULT_LIMITS, Batcher, BatchLimits
 from connector.staging.storage.bloom_filter import BloomFilter
 from connector.staging.storage.key_file import KeyFile
 from connector.staging.storage.keys import as_uint64_pairs, keys_from
@@ -27,9 +27,9 @@ from connector.transform.suppression import SuppressionFilter
 class Segments:
     """Files of batches, each of which is returned once it is on disk. `first` is the number of the first file."""
 
-    def __init__(self, directory: Path, keys: KeyFile, first: int = 0) -> None:
+    def __init__(self, directory: Path, keys: KeyFile, limits: BatchLimits, first: int = 0) -> None:
         self._directory, self._keys, self._next = directory, keys, first
-        self._batcher = Batcher()
+        self._batcher = Batcher(limits.events, limits.size)
         self._full: list[tuple[Route, pa.RecordBatch]] = []
 
     def add(self, events: HashedEvents) -> None:
@@ -64,6 +64,8 @@ class StreamingStage:
     publish: Publish
     earlier: Sequence[BatchRecord] = ()
     """Batches that an earlier attempt published."""
+    limits: BatchLimits = DEFAULT_LIMITS
+    """How large batches may be."""
     batches: list[StagedBatch] = field(init=False)
     """All published batches, those of an earlier attempt among them."""
     keys: KeyFile = field(init=False)
@@ -74,7 +76,7 @@ class StreamingStage:
         self.batches = [_staged(record) for record in self.earlier]
         self.keys = KeyFile(self.directory)
         self._segments = Segments(
-            self.directory, self.keys, 1 + max((_number(batch.file) for batch in self.batches), default=-1)
+            self.directory, self.keys, self.limits, 1 + max((_number(batch.file) for batch in self.batches), default=-1)
         )
 
     @property

@@ -1,6 +1,7 @@
 """Cut a stream of events into full batches, each of one route and none too large for a request."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +12,21 @@ from connector.core.hashed import HashedEvents
 from connector.core.route import Route
 
 BATCH_EVENTS = 1_000
-"""The largest number of events that TikTok takes in a request (agreed by several sources)."""
-
 BATCH_BYTES = 4 << 20
-"""The largest size of a request. TikTok documents no limit (unknown), so this is a precaution."""
 
 _EVENT_OVERHEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How much a destination takes in one request."""
+
+    events: int = BATCH_EVENTS
+    size: int = BATCH_BYTES
+    """Bytes of the request."""
+
+
+DEFAULT_LIMITS = BatchLimits()
 
 
 class Batcher:

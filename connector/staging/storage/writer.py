@@ -10,7 +10,7 @@ from connector.core.disk import sync
 from connector.core.hashed import EVENTS, HashedEvents
 from connector.core.route import Route
 from connector.staging.storage.arrow_file import ArrowFile
-from connector.staging.storage.batcher import Batcher
+from connector.staging.storage.batcher import DEFAULT_LIMITS, Batcher, BatchLimits
 from connector.staging.storage.key_file import KeyFile
 
 
@@ -31,11 +31,11 @@ class StagedBatch:
 class EventsFile(ArrowFile):
     """One Arrow file being written, with a record batch for each request. Their keys are added to `keys`."""
 
-    def __init__(self, directory: Path, name: str, keys: KeyFile) -> None:
+    def __init__(self, directory: Path, name: str, keys: KeyFile, limits: BatchLimits = DEFAULT_LIMITS) -> None:
         super().__init__(directory / name, EVENTS)
         self.batches: list[StagedBatch] = []
         self._keys = keys
-        self._batcher = Batcher()
+        self._batcher = Batcher(limits.events, limits.size)
 
     def add(self, events: HashedEvents) -> None:
         """Add events of one route; those that do not fill a batch wait for more."""

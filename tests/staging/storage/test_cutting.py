@@ -2,6 +2,7 @@
 
 import itertools
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -10,9 +11,17 @@ from hypothesis import strategies as st
 
 from connector.core.hashed import EVENTS, HashedEvents
 from connector.core.route import Route
-from connector.staging.storage.batcher import BATCH_BYTES, Batcher
-from connector.transform.grouping import payload
-from tests.staging.stages import UNHURRIED
+from connector.ledger.batch_records import BatchRecord
+from connector.staging.stage import stage
+from connector.staging.storage.batcher import BATCH_BYTES, Batcher, BatchLimits
+from connector.staging.storage.reader import StageReader
+from connector.staging.streaming import StreamingStage
+from connector.transform.grouping import payload, payloads
+from connector.transform.stream import hash_rows
+from connector.transform.template import DataTemplate
+from tests.reference import Settings
+from tests.staging.stages import NOW, UNHURRIED, Row, plain_row, table_of
+from tests.transform.harness import compiled
 
 ROUTE = Route("offline", "7654321098765432109")
 Lines = list[int | None]
@@ -60,3 +69,25 @@ def test_a_request_is_nearly_four_mebibytes_whether_of_contents_or_of_the_rest(c
     for count, size in full:
         assert size <= BATCH_BYTES == 4 << 20
         assert count == 1_000 or size * (count + 1) / count + 100 * (count + 1) > BATCH_BYTES
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_no_batch_of_a_stage_exceeds_the_limits_of_its_destination(tmp_path: Path, streaming: bool) -> None:
+    rows: list[Row] = [{**plain_row(f"x{number}", "1"), "description": "d" * (number % 50)} for number in range(500)]
+    table, how = table_of(rows), Settings(started_at=NOW, line_items=False)
+    transform, limits = compiled(table, how, DataTemplate("tiktok_events")), BatchLimits(events=7, size=4_000)
+    published: list[BatchRecord] = []
+    early = StreamingStage(tmp_path / "run", published.extend, limits=limits) if streaming else None
+    if early:
+        (tmp_path / "run").mkdir()
+    parts = hash_rows(table.to_batches(max_chunksize=90), transform, threads=1, slice_rows=100)
+    staged = stage(parts, tmp_path / "run", transform.rules, streaming=early, limits=limits)
+    batches = [*published, *staged.batches]
+    assert sum(batch.events for batch in batches) == 500
+    assert bool(published) == streaming
+    assert {batch.events for batch in batches if batch.events == 7}
+    with StageReader(tmp_path / "run") as reader:
+        for batch in batches:
+            events = reader.events(batch.file, batch.position)
+            assert len(events) <= 7
+            assert sum(len(text) for text in payloads(events).to_pylist()) <= 4_000

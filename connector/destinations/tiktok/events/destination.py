@@ -24,12 +24,17 @@ from connector.destinations.tiktok.settings import EventsSettings
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ResumableError
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
+from connector.staging.storage.batcher import BatchLimits
 from connector.transform.rules import EventRules
 from connector.transform.template import DataTemplate
 
 RESEND_WINDOW = timedelta(hours=47)
 """For how long after its first request an event may be sent again although it may have been taken: TikTok knows it by
 its id for 48 hours (agreed by several sources), and a batch may be tried for a while."""
+
+BATCH_LIMITS = BatchLimits(events=1_000, size=4 << 20)
+"""TikTok takes 1,000 events in a request (agreed by several sources). It documents no largest size (unknown): the bound
+is a precaution."""
 
 SHOWN_WITHIN = timedelta(hours=24)
 """From the last request until TikTok's Events Manager shows the events.
@@ -46,6 +51,7 @@ class TikTokEvents(EventDestination):
     settings: EventsSettings
     capabilities: ClassVar[Capabilities] = Capabilities(
         "event",
+        batch_limits=BATCH_LIMITS,
         test_mode=True,
         streaming=True,
         deduplication=True,
