@@ -233,3 +233,16 @@ def test_what_nobody_confirmed_is_not_sent_by_a_later_command(shop: Shop, tiktok
     assert members(tiktok) == wanted(HUNDRED)
     shop.run()
     assert members(tiktok) == wanted(HUNDRED[:10])
+
+
+def test_an_audience_is_compared_whole_before_any_of_it_is_sent(shop: Shop, tiktok: Simulator) -> None:
+    """Line items are about events; that an orchestration has none does not let an audience leave while it is read."""
+    shop.people(HUNDRED)
+    settings = yaml.safe_load((shop.directory / "orchestrations.yaml").read_text())
+    settings["orchestrations"][NAME]["line_items"] = False
+    (shop.directory / "orchestrations.yaml").write_text(yaml.safe_dump(settings))
+    shop.run()
+    assert members(tiktok) == wanted(HUNDRED)
+    shop.people([])
+    assert "--allow-empty" in refusal(shop)
+    assert members(tiktok) == wanted(HUNDRED)

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.core.hashed import AMOUNT, MATCHED_BY
-from connector.staging.event_metrics import AGE_NAMES, batch_metrics, sum_metrics
+from connector.reporting.html.series import daily_values
+from connector.staging.event_metrics import AGE_NAMES, DayValue, EventMetrics, batch_metrics, sum_metrics
 from tests.cli.command import inside
 from tests.cli.shop import Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
@@ -174,3 +175,22 @@ def test_a_stage_of_an_earlier_version_has_none() -> None:
     assert batch_metrics(old, NOW) is None
     assert batch_metrics(old.append_column("marks", pa.nulls(1, pa.uint8())), NOW) is None
     assert sum_metrics([]) is None
+
+
+def test_a_currency_of_which_no_event_had_a_value_is_not_drawn() -> None:
+    metrics = EventMetrics(
+        values=[
+            DayValue("USD", date(2026, 11, 20), 3, Decimal("7.5")),
+            DayValue("USD", date(2026, 11, 22), 1, None),
+            DayValue("EUR", date(2026, 11, 20), 9, None),
+        ]
+    )
+    (drawn,) = daily_values(metrics)
+    assert drawn.title == "USD"
+    assert [column.exact for column in drawn.columns] == [Decimal("7.5"), None, None]
+
+
+def test_columns_of_a_total_stand_by_the_number_of_events() -> None:
+    day = date(2026, 11, 20)
+    metrics = EventMetrics(values=[DayValue("EUR", day, 2, Decimal(9)), DayValue("USD", day, 5, Decimal(1))])
+    assert [series.title for series in daily_values(metrics)] == ["USD", "EUR"]

@@ -19,9 +19,11 @@ from sqlalchemy import text
 
 from connector.cli.options import parse_time
 from connector.cli.summary import sparkline
+from connector.config.project import load_project
 from connector.errors import UsageError
 from connector.ledger.ledger import open_ledger
 from connector.reporting.export.table_schemas import TABLES
+from connector.reporting.run_details import load_run_details
 from tests.cli.command import inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import OK, Reply, serving
@@ -335,3 +337,21 @@ def test_a_run_is_named_by_its_beginning_or_as_the_latest(tmp_path: Path) -> Non
         retried = inside("retry", "latest", "--json", project=made.directory).json
         shown = inside("runs", "show", retried["run_id"], "--json", project=made.directory).json
         assert (shown["retry_of"], retried["rows"]["rejected"]) == (last, 1)
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("offline", {"email", "phone"}),
+        ("web", {"email", "phone", "external_id", "tiktok_click_id", "cookie_id", "ip"}),
+    ],
+)
+def test_matches_are_counted_for_what_the_event_source_takes(tmp_path: Path, source: str, names: set[str]) -> None:
+    query = GOOD.format(rows=2).replace("SELECT ", "SELECT 'https://shop.example/' AS page_url, ", 1)
+    settings = {"event_source": source, "event_source_id": "C4EXAMPLE0PIXEL0CODE"} if source == "web" else None
+    with serving() as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, query, destination=settings)
+        run_id = inside("run", NAME, "--json", project=made.directory).record()["run_id"]
+    details = load_run_details(load_project(made.directory, {}), run_id)
+    assert details.matched.keys() == names
+    assert details.matched["email"] == 2
