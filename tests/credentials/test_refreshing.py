@@ -18,6 +18,7 @@ from connector.destinations.tiktok.token_refresh import RefreshingTokens
 from connector.errors import AuthorisationError
 from connector.simulator.server import Simulator
 from tests.cli.command import environment, inside
+from tests.cli.tiktok import serving
 from tests.crash.launcher import Order
 from tests.crash.scene import Launcher
 from tests.credentials.grants import (
@@ -242,6 +243,16 @@ def test_an_answer_that_is_lost_is_remembered(tmp_path: Path) -> None:
         assert simulator.tally.endpoints[REFRESHING] == 2
     assert run.code == 1
     assert "did not come to its end" in run.sentence
+
+
+def test_a_refresh_whose_answer_holds_no_token_may_have_replaced_the_old_one(tmp_path: Path) -> None:
+    with serving() as tiktok:
+        made = selling(tmp_path / "shop", tiktok.url)
+        first = inside("run", NAME, "--json", project=made.directory)
+        assert (first.code, "holds no access token that can be used" in first.sentence) == (1, True)
+        assert "begun_at" in Folder(made).kept
+        again = inside("run", NAME, "--json", project=made.directory)
+    assert (again.code, "did not come to its end" in again.sentence) == (1, True)
 
 
 def test_a_file_that_is_no_grant_is_named(simulator: Simulator, tmp_path: Path) -> None:

@@ -44,3 +44,20 @@ def test_small_whole_numbers_are_plain(numbers: list[int | None], plain: bool) -
 def test_other_types_are_not_looked_at() -> None:
     assert not is_plain(pa.array([1.5]))
     assert not is_plain(pa.array([True]))
+
+
+@pytest.mark.parametrize(
+    ("identifier", "is_phone"),
+    [
+        ("5550142", False),
+        ("25550142", True),
+        ("2-555-0142", True),
+        ("135550142", False),
+        ("12125550142", True),
+        ("+12125550142", True),
+        ("0012125550142", True),
+        ("12125550142123456", False),
+    ],
+)
+def test_an_id_of_at_least_eight_digits_can_be_the_phone(identifier: str, is_phone: bool) -> None:
+    assert is_number_in(identifier, "+1 212 555 0142") is is_phone
