@@ -38,7 +38,7 @@ def read_rejects(project: Project, run_id: str, reason: str | None = None) -> It
 
     Raises as `write_rejects`.
     """
-    _check_reason(reason)
+    check_reason(reason)
     record = find_run(project, run_id)
     _record_access(project, record)
     return read_excluded_rows(
@@ -95,7 +95,8 @@ _WRITERS: dict[str, Callable[[Rows, IO[bytes]], None]] = {
 }
 
 
-def _check_reason(reason: str | None) -> None:
+def check_reason(reason: str | None) -> None:
+    """Raise UsageError if there is no such reason to exclude a row."""
     reasons = [*Reason, *Skip]
     if reason not in reasons and reason in list(RowWarning):
         raise UsageError(

@@ -32,9 +32,10 @@ def rejects(
 ) -> None:
     """Write the rejected rows of a run, with their reasons and without identifiers."""
     from connector.ledger.project_ledger import find_run
-    from connector.reporting.rejects import write_rejects
+    from connector.reporting.rejects import check_reason, write_rejects
 
     opened = options.open_project().settings
+    check_reason(reason)
     record = find_run(opened, run_id)
     if output is None:
         write_rejects(opened, record.run_id, sys.stdout.buffer, reason=reason, format_=format)
