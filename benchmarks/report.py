@@ -11,7 +11,7 @@ from benchmarks.results import Results
 from benchmarks.tables import table
 from benchmarks.targets import targets
 
-_LIBRARIES = ("duckdb", "pyarrow", "numpy", "httpx", "orjson", "phonenumbers")
+_LIBRARIES = ("duckdb", "pyarrow", "numpy", "httpx", "orjson", "phonenumberslite")
 _SECTIONS = (
     run_sections.stages,
     run_sections.shapes,
