@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from connector.reporting.run_details import RunDetails
 
 Confirm = bool | Callable[[str], bool | None]
-"""Whether to make changes at the platform that need consent: always, never, or as a function of the question answers.
+"""Consent to changes at the platform: `True` agrees, `False` declines, and a function is asked each question.
 
-None means that nobody is there to ask."""
+A function that returns None says that nobody can answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ class Run:
         from connector.core.hashed import EXCLUDED_ROW
         from connector.reporting.rejects import read_rejects
 
-        return pa.Table.from_batches(read_rejects(self._settings, self.run_id, reason), EXCLUDED_ROW)
+        _, batches = read_rejects(self._settings, self.run_id, reason)
+        return pa.Table.from_batches(batches, EXCLUDED_ROW)
 
     def as_json(self) -> dict[str, object]:
         """Return the object that `connector run --json` prints."""
@@ -108,7 +109,7 @@ class Project:
 
     @property
     def settings(self) -> "Settings":
-        """What the files say, resolved for the target."""
+        """The settings of the project, resolved for the target."""
         return self._settings
 
     @property

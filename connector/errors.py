@@ -43,7 +43,7 @@ class Problem:
     """A mistake in a file, with its location."""
 
     message: str
-    """What is wrong, the value, and what to do."""
+    """A sentence that names the problem, the value, and how to fix it."""
     file: Path | None = None
     line: int | None = None
 

@@ -145,7 +145,7 @@ class HashedEvents:
 
     route: Route
     table: pa.Table
-    """Has the schema EVENTS."""
+    """The events (schema EVENTS)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,10 +73,10 @@ It starts with a percent sign, which is fast to find, and is short because each 
 """
 
 ESCAPED = r"#(?:0*(?:3[578]|4[03]|6[45]|9[12]|123)|[xX])|\\(?:[nrtbf]\+|[ux])"
-"""The same signs as an HTML entity or as a JSON escape."""
+"""An at sign, a plus sign or a bracket, written as a numeric HTML entity or a JSON escape."""
 
 NAMED = rf"&(?:amp;)*(?:{_NAMES});"
-"""The same signs by their names in HTML."""
+"""An at sign, a plus sign or a bracket, written as a named HTML entity."""
 
 AT = f"[@\uff20\ufe6b]|{AT_IN_BRACKETS}|[\uff08\uff3b\uff5b\ufe59\ufe5b] ?[aA\uff21\uff41]"
 """An at sign that is not encoded, or a substitute for one."""

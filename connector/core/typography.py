@@ -73,7 +73,7 @@ UNUSUAL_IN_BYTES = b"|".join(
         _encoded(map(ord, _BRACKETS)) + b" ?(?:[aA]|" + _encoded(map(ord, _LETTERS_A)) + b")",
     )
 )
-"""The same as UTF-8 bytes."""
+"""The pattern UNUSUAL over UTF-8 bytes."""
 
 Offsets = Sequence[int]
 

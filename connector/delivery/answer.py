@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What the answer to a request means for its batch, as the destination interprets it."""
+    """The destination's decision about a batch, based on the answer to its request."""
 
     ACCEPTED = "accepted"
     """Every event was accepted."""
@@ -32,7 +32,7 @@ class Answer:
     """The answer to one request, or its substitute if no answer arrived."""
 
     verdict: Verdict
-    """What the answer means for the batch."""
+    """The decision about the batch."""
     http_status: int | None = None
     """The HTTP status; None if no response arrived."""
     code: int | None = None

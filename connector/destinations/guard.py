@@ -95,7 +95,7 @@ class Breach:
     parameter: str
     """The name of the parameter."""
     holds: str
-    """What it holds, such as an e-mail address."""
+    """The kind of data found, such as an e-mail address."""
     event: int | None = None
     """The index of the event; None: unknown."""
 

@@ -105,7 +105,7 @@ class RequestRecord:
     attempt: int
     """The number of the attempt, from 1."""
     verdict: str
-    """What the answer means for the batch."""
+    """The decision about the batch, as a `Verdict`."""
     http_status: int | None
     """The HTTP status; None if no response arrived."""
     code: int | None

@@ -64,7 +64,7 @@ class MemberChange:
     first_unit: int
     """The position of its first unit in the batch, from 0."""
     action: Action
-    """Whether the identifiers are added or deleted."""
+    """The direction of the change: add or delete."""
     counts: bytes
     """The number of identifiers of each unit."""
     id_types: bytes

@@ -30,9 +30,9 @@ class Step:
     answers: int
     """The answers that arrived in it."""
     throttled: int
-    """Those of the answers that were throttled."""
+    """The number of throttled requests."""
     others: int
-    """Those of the answers that were neither accepted nor throttled."""
+    """The number of requests that were neither accepted nor throttled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,28 +22,32 @@ from connector.privacy.access import check_access
 Rows = Iterable[pa.RecordBatch]
 
 
-def write_rejects(project: Project, run_id: str, sink: IO[bytes], *, reason: str | None, format_: str) -> int:
-    """Write excluded rows of a run (schema EXCLUDED_ROW) as csv, parquet or json, and return their number.
+def write_rejects(
+    project: Project, run_id: str, sink: IO[bytes], *, reason: str | None, format_: str
+) -> tuple[RunRecord, int]:
+    """Write excluded rows of a run (schema EXCLUDED_ROW) as csv, parquet or json; return the run and their number.
 
     Without a reason, write the rejected rows. A reason may also be a skip.
     Raises UsageError for an unknown run or reason, AccessRefused.
     """
-    batches = _CountedBatches(read_rejects(project, run_id, reason))
+    record, excluded = read_rejects(project, run_id, reason)
+    batches = _CountedBatches(excluded)
     _WRITERS[format_](batches, sink)
-    return batches.rows
+    return record, batches.rows
 
 
-def read_rejects(project: Project, run_id: str, reason: str | None = None) -> Iterator[pa.RecordBatch]:
-    """Return the rejected rows of a run, or those excluded for one reason, in the schema EXCLUDED_ROW.
+def read_rejects(
+    project: Project, run_id: str, reason: str | None = None
+) -> tuple[RunRecord, Iterator[pa.RecordBatch]]:
+    """Return a run, and its rejected rows or those excluded for one reason, in the schema EXCLUDED_ROW.
 
     Raises as `write_rejects`.
     """
-    check_reason(reason)
+    _check_reason(reason)
     record = find_run(project, run_id)
     _record_access(project, record)
-    return read_excluded_rows(
-        run_directory(project, record.run_id), reason=reason, outcome=None if reason else "rejected"
-    )
+    outcome = None if reason else "rejected"
+    return record, read_excluded_rows(run_directory(project, record.run_id), reason=reason, outcome=outcome)
 
 
 def _record_access(project: Project, record: RunRecord) -> None:
@@ -95,7 +99,7 @@ _WRITERS: dict[str, Callable[[Rows, IO[bytes]], None]] = {
 }
 
 
-def check_reason(reason: str | None) -> None:
+def _check_reason(reason: str | None) -> None:
     """Raise UsageError if there is no such reason to exclude a row."""
     reasons = [*Reason, *Skip]
     if reason not in reasons and reason in list(RowWarning):

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from connector.config.destination_types import BUILT_IN, GROUP, destination_types, settings_model
 from connector.destinations.registry import destination_of
 from tests.config.project import load
+from tests.foreign_package import connector_in
 
 PACKAGE = """
 from typing import Literal
@@ -74,13 +74,7 @@ def with_pigeons(folder: Path, *command: str, package: str = PACKAGE) -> "subpro
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pigeon\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{GROUP}]\ncarrier_pigeon = pigeon:TYPE\n")
     (folder / "orchestrations.yaml").write_text(PROJECT)
-    return subprocess.run(
-        [sys.executable, "-m", "connector", *command, "--project", str(folder)],
-        env={"PYTHONPATH": f"{folder}:{Path(__file__).parents[2]}", "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return connector_in(folder, *command)
 
 
 def test_another_distribution_brings_a_type_of_its_own(tmp_path: Path) -> None:

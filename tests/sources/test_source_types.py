@@ -1,8 +1,6 @@
 """Types of warehouses are found as entry points, those of this distribution as those of any other."""
 
 import json
-import subprocess
-import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 from connector.errors import ConfigurationError
 from connector.sources.registry import BUILT_IN, GROUP, source_type
 from connector.sources.source_types import SQLALCHEMY
+from tests.foreign_package import connector_in
 
 PACKAGE = """
 from contextlib import contextmanager
@@ -78,23 +77,13 @@ def installed(folder: Path, scheme: str) -> Path:
     return folder
 
 
-def command(folder: Path, *args: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "connector", *args, "--project", str(folder)],
-        env={"PYTHONPATH": f"{folder}:{Path(__file__).parents[2]}", "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_another_distribution_brings_a_type_of_its_own(tmp_path: Path) -> None:
-    done = command(installed(tmp_path, "pigeon"), "run", "flights", "--json")
+    done = connector_in(installed(tmp_path, "pigeon"), "run", "flights", "--json")
     assert done.returncode == 0, done
     assert json.loads(done.stdout)["rows"]["delivered"] == 2
 
 
 def test_its_driver_is_asked_for(tmp_path: Path) -> None:
-    done = command(installed(tmp_path, "lacking"), "validate", "flights")
+    done = connector_in(installed(tmp_path, "lacking"), "validate", "flights")
     assert done.returncode == 2
     assert "needs no_such_driver: pip install 'pigeon[fast]'" in done.stderr

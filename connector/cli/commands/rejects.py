@@ -31,17 +31,14 @@ def rejects(
     options: ProjectOptions,
 ) -> None:
     """Write the rejected rows of a run, with their reasons and without identifiers."""
-    from connector.ledger.project_ledger import find_run
-    from connector.reporting.rejects import check_reason, write_rejects
+    from connector.reporting.rejects import write_rejects
 
     opened = options.open_project().settings
-    check_reason(reason)
-    record = find_run(opened, run_id)
     if output is None:
-        write_rejects(opened, record.run_id, sys.stdout.buffer, reason=reason, format_=format)
+        write_rejects(opened, run_id, sys.stdout.buffer, reason=reason, format_=format)
         sys.stdout.flush()
     else:
         check_output(output, opened, force=force)
         with output_file(output) as sink:
-            rows = write_rejects(opened, record.run_id, sink, reason=reason, format_=format)
+            record, rows = write_rejects(opened, run_id, sink, reason=reason, format_=format)
         say(f"{rows:,} rows of run {record.run_id}, target {record.target}, to {output}")

@@ -16,7 +16,7 @@ class Rule:
 
     verdict: Verdict
     help: str = ""
-    """What the user can do."""
+    """Instructions for the user."""
     wait: float | None = None
     """Seconds to pause all requests."""
     resumable: bool = False
