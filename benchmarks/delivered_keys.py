@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import insert
 
 from benchmarks.process import peak_bytes
-from connector.core.hashed import EVENTS, KEY, LINE, HashedEvents
+from connector.core.hashed_rows import EVENTS, KEY, LINE, HashedEvents
 from connector.core.route import Route
 from connector.ledger.ledger import open_ledger
 from connector.ledger.run_records import NewRun, Scope

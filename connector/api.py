@@ -90,7 +90,7 @@ class Run:
         """Return the rejected rows, or the rows excluded for one reason. Raises UsageError, AccessRefused."""
         import pyarrow as pa
 
-        from connector.core.hashed import EXCLUDED_ROW
+        from connector.core.hashed_rows import EXCLUDED_ROW
         from connector.reporting.rejects import read_rejects
 
         _, batches = read_rejects(self._settings, self.run_id, reason)

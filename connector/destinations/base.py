@@ -19,7 +19,7 @@ from connector.catalogue import Catalogue, Parameter
 from connector.config.destination import DestinationSettings
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
-from connector.core.hashed import PhoneCounts
+from connector.core.hashed_rows import PhoneCounts
 from connector.core.route import Operation, Route
 from connector.delivery.answer import Answer
 from connector.delivery.batch import Batch

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from connector.core.hashed import HashedRows
+from connector.core.hashed_rows import HashedRows
 from connector.errors import ConfigurationError
 from connector.transform.binding import Binding, missing_requirements
 from connector.transform.compiler import CompiledTransform, compile_events

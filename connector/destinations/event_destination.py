@@ -16,7 +16,7 @@ from connector.catalogue.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
-from connector.core.hashed import HashedEvents, HashedRows
+from connector.core.hashed_rows import HashedEvents, HashedRows
 from connector.core.outcomes import Skip
 from connector.core.route import Route
 from connector.destinations.base import Capabilities, Preview, StageContext

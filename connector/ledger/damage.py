@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import JSON, Boolean, Column, Float, Integer, LargeBinary, Table
 
-from connector.core.hashed import ID_TYPES
+from connector.core.hashed_rows import ID_TYPES
 from connector.core.outcomes import RunStatus
 from connector.core.route import Action
 from connector.ledger.tables import SCHEMA_VERSION, batches, member_changes, metadata, runs, schema_version

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connector.core.disk import make_private_file, make_private_folder, sync
-from connector.core.hashed import EXCLUDED_ROW
+from connector.core.hashed_rows import EXCLUDED_ROW
 from connector.errors import ConnectorError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
-from connector.core.hashed import EXCLUDED_ROW
+from connector.core.hashed_rows import EXCLUDED_ROW
 from connector.core.outcomes import Reason, RowWarning, Skip
 from connector.errors import ConfigurationError, UsageError
 from connector.ledger.excluded_rows import read_excluded_rows

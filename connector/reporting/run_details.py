@@ -9,7 +9,7 @@ from typing import Any
 
 from connector.catalogue import BY_NAME, PARAMETERS
 from connector.config.project import Project
-from connector.core.hashed import ID_TYPES, MATCHED_BY
+from connector.core.hashed_rows import ID_TYPES, MATCHED_BY
 from connector.core.outcomes import REASONS, Reason
 from connector.ledger.excluded_rows import first_of_each_reason
 from connector.ledger.ledger import Ledger

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from connector.core.hashed import HashedRows
+from connector.core.hashed_rows import HashedRows
 from connector.core.outcomes import Reason
 from connector.errors import FileRefused, Problem
 from connector.files.file_source import FileSource

@@ -1,7 +1,7 @@
 """Ask whether phone numbers without a country code are read with the right region."""
 
 from connector.config.destination import DestinationSettings
-from connector.core.hashed import PhoneCounts
+from connector.core.hashed_rows import PhoneCounts
 
 MIN_PHONES = 10
 """Phone numbers in a column from which the share of invalid ones is meaningful."""

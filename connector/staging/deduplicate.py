@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.core.hashed import EVENTS, HashedEvents
+from connector.core.hashed_rows import EVENTS, HashedEvents
 from connector.core.outcomes import Reason, Skip
 from connector.core.route import Route
 from connector.staging.storage.bloom_filter import BITS, BloomFilter

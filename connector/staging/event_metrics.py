@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from connector.core.hashed import MATCHED_BY
+from connector.core.hashed_rows import MATCHED_BY
 
 HOUR, DAY = 3_600, 86_400
 MILLION = 6

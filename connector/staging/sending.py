@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from connector.core.hashed import PERSON_DIGITS
+from connector.core.hashed_rows import PERSON_DIGITS
 from connector.core.outcomes import Reason
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.core.disk import make_private_folder, sync
-from connector.core.hashed import HashedEvents, HashedRows
+from connector.core.hashed_rows import HashedEvents, HashedRows
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.excluded_rows import ExcludedRowWriter
 from connector.staging.deduplicate import StageEdit, block_incomplete, deduplicate

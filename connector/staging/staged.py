@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from connector.core.hashed import PhoneCounts
+from connector.core.hashed_rows import PhoneCounts
 from connector.ledger.batch_records import BatchRecord
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from connector.core.hashed import HashedEvents
+from connector.core.hashed_rows import HashedEvents
 from connector.core.route import Route
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.sent_keys import SentKeys

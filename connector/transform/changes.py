@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from connector.core.hashed import HashedEvents, HashedRows
+from connector.core.hashed_rows import HashedEvents, HashedRows
 from connector.core.outcomes import Reason, Skip
 from connector.transform.events import excluded_event_rows
 from connector.transform.line_items import decide, line_warnings

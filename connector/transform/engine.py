@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.core.duckdb_connection import connect_isolated
-from connector.core.hashed import KEY
+from connector.core.hashed_rows import KEY
 from connector.errors import SourceError
 from connector.transform.compiler import CompiledTransform
 from connector.transform.compiler.rejected_columns import FOUND_BY

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from connector.catalogue import CONTENTS, IDENTIFIERS, PARAMETERS
 from connector.core.duckdb_connection import connect_isolated
-from connector.core.hashed import EXCLUDED_ROW, excluded_rows
+from connector.core.hashed_rows import EXCLUDED_ROW, excluded_rows
 from connector.transform.sql.functions import register_redaction
 from connector.transform.sql.text import number_text, redacted_json
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import EXCLUDED_ROW, excluded_rows
+from connector.core.hashed_rows import EXCLUDED_ROW, excluded_rows
 from connector.core.outcomes import REASONS, Skip
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import Engine

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import AMOUNT, EVENTS, LINE, SEVERAL_CURRENCIES, PhoneCounts
+from connector.core.hashed_rows import AMOUNT, EVENTS, LINE, SEVERAL_CURRENCIES, PhoneCounts
 from connector.core.outcomes import REASONS, WARNINGS
 from connector.transform.engine import key_of
 from connector.transform.texts import in_memory

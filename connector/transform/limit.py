@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import KEY
+from connector.core.hashed_rows import KEY
 from connector.transform.compiler import CompiledTransform
 from connector.transform.engine import Engine, to_chunk
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import EVENTS, KEY, SEVERAL_CURRENCIES
+from connector.core.hashed_rows import EVENTS, KEY, SEVERAL_CURRENCIES
 from connector.core.outcomes import REASONS, Reason, RowWarning, Skip
 from connector.transform.grouping import Flags, Positions, plain, summed
 from connector.transform.rules import EventRules

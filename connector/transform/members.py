@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import DIGEST, ID_TYPES, MEMBERS, HashedMembers, excluded_rows
+from connector.core.hashed_rows import DIGEST, ID_TYPES, MEMBERS, HashedMembers, excluded_rows
 from connector.core.outcomes import REASONS, WARNINGS, Reason, RowWarning
 from connector.transform.binding import Binding, Field, is_list
 from connector.transform.compiler.context import Level, literal

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connector.core.duckdb_connection import connect_isolated
-from connector.core.hashed import HashedEvents
+from connector.core.hashed_rows import HashedEvents
 from connector.core.route import Route
 from connector.transform.sql.text import ID_LENGTH, quote
 

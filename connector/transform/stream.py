@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import EXCLUDED_ROW, KEY, HashedEvents, HashedRows, excluded_rows
+from connector.core.hashed_rows import EXCLUDED_ROW, KEY, HashedEvents, HashedRows, excluded_rows
 from connector.core.outcomes import REASONS, Reason, Skip
 from connector.core.route import Route
 from connector.transform.compiler import CompiledTransform

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.core.duckdb_connection import connect_isolated
-from connector.core.hashed import EXCLUDED_ROW, PERSON_DIGITS
+from connector.core.hashed_rows import EXCLUDED_ROW, PERSON_DIGITS
 
 Flags = npt.NDArray[np.bool_]
 

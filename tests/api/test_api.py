@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import connector
-from connector.core.hashed import EXCLUDED_ROW
+from connector.core.hashed_rows import EXCLUDED_ROW
 from connector.core.outcomes import RunStatus
 from connector.errors import AccessRefused, ConfigurationError, Interrupted, NothingSent, SourceError, UsageError
 from tests.cli.command import inside

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.core.hashed import HashedRows
+from connector.core.hashed_rows import HashedRows
 from tests.architecture.modules import ROOT, modules, parsed, paths
 
 PRINTING = {"print", "sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}

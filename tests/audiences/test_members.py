@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.catalogue import AUDIENCES
-from connector.core.hashed import ID_TYPES
+from connector.core.hashed_rows import ID_TYPES
 from connector.errors import ConfigurationError
 from connector.transform.binding import bind
 from connector.transform.members import compile_members, hash_members, missing_columns

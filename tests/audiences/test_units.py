@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.core.hashed import ID_TYPES
+from connector.core.hashed_rows import ID_TYPES
 from connector.destinations.tiktok.batch_data import Identifiers, units
 from connector.destinations.tiktok.mapping import SCHEMAS
 from tests.audiences.shop import units_of

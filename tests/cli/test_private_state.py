@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from connector.core.disk import make_private_file, make_private_folder
-from connector.core.hashed import EVENTS
+from connector.core.hashed_rows import EVENTS
 from connector.ledger.project_ledger import restrict_once
 from connector.staging.storage.arrow_file import ArrowFile
 from tests.cli.command import connector, ended, inside, started

@@ -11,7 +11,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.core.hashed import AMOUNT, MATCHED_BY
+from connector.core.hashed_rows import AMOUNT, MATCHED_BY
 from connector.reporting.html.series import daily_values
 from connector.staging.event_metrics import AGE_NAMES, DayValue, EventMetrics, batch_metrics, sum_metrics
 from tests.cli.command import inside

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from connector.core.hashed import MATCHED_BY
+from connector.core.hashed_rows import MATCHED_BY
 from connector.core.outcomes import Reason, RowWarning, RunStatus, Skip
 from connector.reporting.html import labels
 from connector.reporting.html.page import headline, seconds, share, with_commands

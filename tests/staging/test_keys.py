@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connector.core.hashed import EVENTS
+from connector.core.hashed_rows import EVENTS
 from connector.ledger.batch_records import OpenBatch
 from connector.staging.sending import EventCodec, StagedBatches, batch_keys
 from tests.reference import Settings

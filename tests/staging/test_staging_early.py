@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.core.hashed import HashedRows
+from connector.core.hashed_rows import HashedRows
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.excluded_rows import read_excluded_rows
 from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys

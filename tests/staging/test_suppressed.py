@@ -11,7 +11,7 @@ import pyarrow as pa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.core.hashed import EXCLUDED_ROW
+from connector.core.hashed_rows import EXCLUDED_ROW
 from connector.ledger.excluded_rows import read_excluded_rows
 from connector.staging.stage import stage
 from connector.transform.stream import hash_rows

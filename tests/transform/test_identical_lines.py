@@ -3,7 +3,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.core.hashed import EVENTS, LINE
+from connector.core.hashed_rows import EVENTS, LINE
 from connector.transform.line_items import _FEW_LINES, identical_lines
 
 DIGESTS = st.integers(0, 4)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from connector.core.hashed import EVENTS
+from connector.core.hashed_rows import EVENTS
 from connector.ledger.excluded_rows import read_excluded_rows
 from connector.transform.events import excluded_event_rows
 from tests.reference import Settings

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from connector.core.hashed import HashedRows
+from connector.core.hashed_rows import HashedRows
 from connector.transform import excluded as rejected
 from connector.transform.excluded import ExcludedCollector, Rejected
 from connector.transform.stream import hash_rows

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import DIGEST, ID_TYPES, UNITS
+from connector.core.hashed_rows import DIGEST, ID_TYPES, UNITS
 
 _COMMA, _NOTHING, _NONE = pa.scalar(","), pa.scalar(""), pa.scalar("{}")
 _HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), np.uint16)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from connector.config.project import Project
 from connector.config.warehouse import Warehouse
-from connector.core.hashed import MATCHED_BY
+from connector.core.hashed_rows import MATCHED_BY
 from connector.core.outcomes import Reason
 from connector.core.route import Action, Operation
 from connector.destinations.base import NamesOperations

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import HashedEvents
+from connector.core.hashed_rows import HashedEvents
 from connector.core.route import Route
 
 BATCH_EVENTS = 1_000

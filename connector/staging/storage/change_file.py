@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.core.disk import sync
-from connector.core.hashed import UNITS
+from connector.core.hashed_rows import UNITS
 from connector.core.route import Route
 from connector.staging.storage.arrow_file import ArrowFile
 from connector.staging.storage.writer import StagedBatch

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from connector.core.hashed import EVENTS
+from connector.core.hashed_rows import EVENTS
 from connector.staging.storage.arrow_file import ArrowFile
 from connector.staging.storage.key_file import EventNumbers
 from connector.staging.storage.keys import as_uint64_pairs, partition_of, partition_order

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from connector.core.hashed import EVENTS, LINE
+from connector.core.hashed_rows import EVENTS, LINE
 from connector.errors import CorruptStage
 from connector.staging.storage.deletion_mask import Positions, read_deletions
 from connector.staging.storage.open_files import OpenFiles

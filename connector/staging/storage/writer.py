@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.core.disk import sync
-from connector.core.hashed import EVENTS, HashedEvents
+from connector.core.hashed_rows import EVENTS, HashedEvents
 from connector.core.route import Route
 from connector.staging.storage.arrow_file import ArrowFile
 from connector.staging.storage.batcher import DEFAULT_LIMITS, Batcher, BatchLimits

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from connector.catalogue import BY_NAME, PARAMETERS, Kind
-from connector.core.hashed import MATCHED_BY
+from connector.core.hashed_rows import MATCHED_BY
 from connector.core.outcomes import REASONS, WARNINGS, RowWarning
 from connector.transform.binding import Binding
 from connector.transform.compiler import amounts, event, identity, payload, rejected_columns

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from connector.catalogue import IDENTIFIERS, PARAMETERS, Kind, Parameter
-from connector.core.hashed import PERSON_DIGITS
+from connector.core.hashed_rows import PERSON_DIGITS
 from connector.core.outcomes import Reason, RowWarning
 from connector.transform.binding import WITHOUT_PLACEHOLDERS, Field, is_list
 from connector.transform.compiler.context import Context, Level

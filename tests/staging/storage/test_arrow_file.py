@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from connector.core.hashed import UNITS
+from connector.core.hashed_rows import UNITS
 from connector.errors import CorruptStage, ResumableError
 from connector.staging.storage.arrow_file import ArrowFile
 from connector.staging.storage.checksums import append_checksum, checksum, verify

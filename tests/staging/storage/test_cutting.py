@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.core.hashed import EVENTS, HashedEvents
+from connector.core.hashed_rows import EVENTS, HashedEvents
 from connector.core.route import Route
 from connector.ledger.batch_records import BatchRecord
 from connector.staging.stage import stage

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from connector.core.hashed import EVENTS, LINE
+from connector.core.hashed_rows import EVENTS, LINE
 from connector.staging.storage.arrow_file import ArrowFile
 from connector.staging.storage.reader import StageReader
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.core.hashed import KEY
+from connector.core.hashed_rows import KEY
 from connector.staging.storage.key_file import KeyFile
 from connector.staging.storage.keys import Keys, keys_from
 from connector.staging.storage.prefix_filter import KeySet, PrefixFilter

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from connector.core.disk import CACHED_BYTES, FSYNC_BYTES
-from connector.core.hashed import EVENTS
+from connector.core.hashed_rows import EVENTS
 from connector.core.route import Route
 from connector.staging.storage.key_file import KeyFile
 from connector.staging.storage.reader import StageReader

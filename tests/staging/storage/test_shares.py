@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.core.hashed import EVENTS, KEY
+from connector.core.hashed_rows import EVENTS, KEY
 from connector.errors import CorruptStage
 from connector.staging.storage.digest_partitions import DigestPartitions
 from connector.staging.storage.event_partitions import EventPartitions

@@ -13,7 +13,7 @@ from connector.catalogue import AUDIENCES, Catalogue, Parameter
 from connector.config.addresses import SIMULATOR
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
-from connector.core.hashed import HashedMembers
+from connector.core.hashed_rows import HashedMembers
 from connector.core.route import Action, Operation, Route
 from connector.destinations.base import Attempt, Capabilities, Preview, StageContext
 from connector.destinations.checks import CheckedDestination

@@ -13,7 +13,7 @@ from shutil import rmtree
 import numpy as np
 import numpy.typing as npt
 
-from connector.core.hashed import ID_TYPES
+from connector.core.hashed_rows import ID_TYPES
 from connector.core.route import Action
 from connector.destinations.tiktok.audience.copies import Copy
 from connector.errors import CorruptStage, ResumableError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connector.core.hashed import ID_TYPES, excluded_rows
+from connector.core.hashed_rows import ID_TYPES, excluded_rows
 from connector.core.route import Action
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.members import MemberChange

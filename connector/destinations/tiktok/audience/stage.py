@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connector.core.disk import make_private_file, make_private_folder, sync
-from connector.core.hashed import ID_TYPES, MEMBERS, HashedMembers, excluded_rows
+from connector.core.hashed_rows import ID_TYPES, MEMBERS, HashedMembers, excluded_rows
 from connector.core.outcomes import Skip
 from connector.core.route import Action
 from connector.destinations.tiktok.audience.copies import Copy

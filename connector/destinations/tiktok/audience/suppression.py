@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.config.project import Project
-from connector.core.hashed import ID_TYPES, HashedMembers, excluded_rows
+from connector.core.hashed_rows import ID_TYPES, HashedMembers, excluded_rows
 from connector.core.outcomes import Skip
 from connector.core.route import Action
 from connector.delivery.answer import Verdict

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from connector.core.hashed import HashedMembers
+from connector.core.hashed_rows import HashedMembers
 from connector.errors import ConfigurationError, UsageError
 from connector.transform.binding import Binding
 from connector.transform.limit import first_rows
