@@ -29,14 +29,14 @@ ResendOption = Annotated[
     bool,
     typer.Option(
         "--resend-unknown",
-        help="Resend events that TikTok may have accepted more than 48 hours ago, because its answer was lost.",
+        help="Resend events that may have been accepted more than 48 hours ago, because the answer was lost.",
     ),
 ]
 SinceOption = Annotated[
     str | None,
     typer.Option("--since", metavar="WHEN", help="Only runs that started since: 12h, 7d, a date or a time (UTC)."),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", help="Confirm changes at TikTok in advance.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Confirm changes at the destination in advance.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestration.")]
 RunArgument = Annotated[
     str,
@@ -46,43 +46,43 @@ RunArgument = Annotated[
 ]
 
 
+class _OpensProject:
+    """What the options of every command that works on a project have."""
+
+    __slots__ = ()
+    project: ProjectOption
+    target: TargetOption = None
+
+    def open_project(self) -> "Project":
+        """Open the project, under the target if there is one. Raises ConfigurationError."""
+        return open_project(self.project, self.target)
+
+
 @dataclass(frozen=True, slots=True)
-class ProjectOptions:
+class ProjectOptions(_OpensProject):
     """The options of a command that works on the runs of a project."""
 
     project: ProjectOption = None
     debug: DebugOption = False
 
-    def open_project(self) -> "Project":
-        """Open the project. Raises ConfigurationError."""
-        return open_project(self.project)
-
 
 @dataclass(frozen=True, slots=True)
-class JsonOptions:
+class JsonOptions(_OpensProject):
     """The options of a command that works on the runs of a project and can print JSON."""
 
     project: ProjectOption = None
     json_output: JsonOption = False
     debug: DebugOption = False
 
-    def open_project(self) -> "Project":
-        """Open the project. Raises ConfigurationError."""
-        return open_project(self.project)
-
 
 @dataclass(frozen=True, slots=True)
-class TargetOptions:
+class TargetOptions(_OpensProject):
     """The options of a command that works on a project under a target and can print JSON."""
 
     project: ProjectOption = None
     target: TargetOption = None
     json_output: JsonOption = False
     debug: DebugOption = False
-
-    def open_project(self) -> "Project":
-        """Open the project under the target. Raises ConfigurationError."""
-        return open_project(self.project, self.target)
 
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
