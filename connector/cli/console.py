@@ -5,9 +5,42 @@ import os
 import select
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
 from threading import Event
+from types import MappingProxyType
+from typing import TextIO
 
 _POLL_SECONDS = 0.2
+
+
+class Level(StrEnum):
+    """How much a line on stderr matters."""
+
+    DEBUG = "debug"
+    """Printed with --verbose only."""
+    INFO = "info"
+    """Progress and notes, which --quiet drops."""
+    WARNING = "warning"
+    """Something to look at, or to answer."""
+    ERROR = "error"
+    """Why the command fails."""
+
+
+@dataclass(slots=True)
+class _Settings:
+    """How lines are written to stderr."""
+
+    level: Level = Level.INFO
+    """The lowest level that is printed."""
+    as_json: bool = False
+    """True for one JSON object per line."""
+
+
+_LEVELS = list(Level)
+_NONE: Mapping[str, object] = MappingProxyType({})
+_settings = _Settings()
 
 
 def out(text: str = "") -> None:
@@ -20,10 +53,43 @@ def out_json(value: object) -> None:
     out(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def say(text: str = "") -> None:
-    """Print a line about progress or a problem to stderr."""
+def configure(*, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> None:
+    """Set what is written to stderr, and whether as text or as JSON."""
+    _settings.level = Level.WARNING if quiet else Level.DEBUG if verbose else Level.INFO
+    _settings.as_json = as_json
+
+
+def is_printed(level: Level) -> bool:
+    """Return true if lines of this level are printed."""
+    return _LEVELS.index(level) >= _LEVELS.index(_settings.level)
+
+
+def is_json() -> bool:
+    """Return true if stderr gets one JSON object per line."""
+    return _settings.as_json
+
+
+def say(text: str = "", level: Level = Level.INFO, fields: Mapping[str, object] = _NONE) -> None:
+    """Print a line about progress or a problem to stderr; `fields` are for those who read it as JSON."""
+    if not is_printed(level):
+        return
+    if _settings.as_json:
+        if not text:
+            return
+        at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        entry = {"time": at, "level": level, "message": text.strip(), **fields}
+        text = json.dumps(entry, ensure_ascii=False, default=str)
+    elif level is Level.ERROR:
+        text = colour(text, RED, sys.stderr)
+    elif level is Level.WARNING:
+        text = colour(text, YELLOW, sys.stderr)
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def warn(text: str) -> None:
+    """Print a warning to stderr."""
+    say(text, Level.WARNING)
 
 
 def is_terminal() -> bool:
@@ -31,10 +97,18 @@ def is_terminal() -> bool:
     return sys.stderr.isatty()
 
 
+RED, GREEN, YELLOW = "31", "32", "33"
+
+
+def colour(text: str, code: str, stream: TextIO | None = None) -> str:
+    """Color text if the stream (default: stdout) is a terminal that shows colors and the user wants them."""
+    has_colour = (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return f"\x1b[{code}m{text}\x1b[0m" if has_colour and text else text
+
+
 def yellow(text: str) -> str:
     """Color text yellow if stdout is a terminal."""
-    has_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return f"\x1b[33m{text}\x1b[0m" if has_colour else text
+    return colour(text, YELLOW)
 
 
 def is_interactive() -> bool:

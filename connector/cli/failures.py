@@ -11,12 +11,14 @@ from typing import Any
 
 import typer
 
-from connector.cli.console import out_json, say
+from connector.cli.console import Level, out_json, say
+from connector.cli.general_options import GENERAL_OPTIONS, configure_messages, with_inherited
 from connector.cli.options import open_project
 from connector.errors import ConfigurationError, ConnectorError, Problem
 
 FAILED = 1
 INTERRUPTED = 130
+_CONTEXT = "context"
 
 
 _deferred: list[Callable[[], None]] = []
@@ -49,34 +51,43 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
     """
     parameters = list(signature(command).parameters.values())
     bundle = next((parameter.annotation for parameter in parameters if parameter.name == "options"), None)
+    takes_context = any(parameter.name == _CONTEXT for parameter in parameters)
 
     @wraps(command)
-    def run(**arguments: Any) -> None:
+    def run(**given: Any) -> None:
+        context = given.pop(_CONTEXT)
+        with _errors_as_messages(None, as_json=bool(given.get("json_output"))):
+            arguments = with_inherited(context, given)
+            configure_messages({name: arguments.pop(name) for name in GENERAL_OPTIONS})
         debug, as_json, folder = (arguments.get(name) for name in ("debug", "json_output", "project"))
         if bundle:
             arguments["options"] = bundle(**{field.name: arguments.pop(field.name) for field in fields(bundle)})
+        if takes_context:
+            arguments[_CONTEXT] = context
         try:
             with nullcontext() if debug else _errors_as_messages(folder, as_json=bool(as_json)):
                 command(**arguments)
         except KeyboardInterrupt:
-            say("Interrupted.")
+            say("Interrupted.", Level.ERROR)
             raise typer.Exit(INTERRUPTED) from None
         finally:
             _run_deferred()
 
-    if bundle:
-        run.__signature__ = _expanded(parameters, bundle)  # type: ignore[attr-defined]
+    run.__signature__ = _expanded(parameters, bundle)  # type: ignore[attr-defined]
     return run
 
 
 def _expanded(parameters: Sequence[Parameter], bundle: Any) -> Signature:
-    """Return the signature that Typer reads: the fields of `bundle`, each an option, in place of `options`."""
-    own = [parameter for parameter in parameters if parameter.name != "options"]
+    """Return the signature that Typer reads: an option for each field of `bundle`, and those of every command."""
+    own = [parameter for parameter in parameters if parameter.name not in {"options", _CONTEXT}]
+    shared = [(field.name, field.type, field.default) for field in (fields(bundle) if bundle else ())]
+    general = [(name, annotation, default) for name, (annotation, default) in GENERAL_OPTIONS.items()]
     options = [
-        Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type)
-        for field in fields(bundle)
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, annotation, default in [*shared, *general]
     ]
-    return Signature([*own, *options])
+    context = Parameter(_CONTEXT, Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    return Signature([*own, *options, context])
 
 
 @contextmanager
@@ -93,7 +104,7 @@ def _errors_as_messages(folder: object, *, as_json: bool) -> Iterator[None]:
         message = _damaged_ledger(folder) or _unexpected(error)
         if as_json:
             out_json({"error": message})
-        say(message)
+        say(message, Level.ERROR)
         raise typer.Exit(FAILED) from None
 
 
@@ -127,6 +138,6 @@ def _print_error(error: ConnectorError, *, as_json: bool) -> None:
         out_json({"error": error.message})
     if isinstance(error, ConfigurationError):
         for problem in error.problems:
-            say(str(_relative_to_here(problem)))
+            say(str(_relative_to_here(problem)), Level.ERROR)
     else:
-        say(error.message)
+        say(error.message, Level.ERROR)

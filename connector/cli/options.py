@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.console import Level, say
 from connector.errors import UsageError
 
 if TYPE_CHECKING:
@@ -95,14 +96,9 @@ def open_project(directory: Path | None, target: str | None = None) -> "Project"
 
     config_directory = os.environ.get(CONFIG_DIRECTORY)
     folder = Path(config_directory) if config_directory else None
-    return open_folder(directory or Path.cwd(), target=target, config_directory=folder)
-
-
-def nearest_project(context: typer.Context, project: Path | None) -> Path | None:
-    """Return the project given to the command itself, else to its group, else by the environment."""
-    source = context.get_parameter_source("project")
-    own = source is not None and source.name == "COMMANDLINE"
-    return project if own or context.obj is None else context.obj
+    project = open_folder(directory or Path.cwd(), target=target, config_directory=folder)
+    say(f"Project {project.folder}, target {project.target}.", Level.DEBUG)
+    return project
 
 
 def parse_time(text: str, now: datetime) -> datetime:

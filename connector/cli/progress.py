@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Lock
 
-from connector.cli.console import confirm, is_interactive, is_terminal, pluralize, say
+from connector.cli.console import Level, confirm, is_interactive, is_json, is_printed, is_terminal, pluralize, say
 from connector.observer import EVENT, Silent
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -46,44 +46,53 @@ class LineObserver(QuietObserver):
         """See `Observer.started`."""
         super().started(run_id, orchestration, target)
         self._done, self._total = 0, 0
-        say(f"{orchestration}: run {run_id}, target {target}")
+        self._start_line("run", run_id, orchestration, target)
         self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def resumed(self, run_id: str, orchestration: str, target: str) -> None:
         """See `Observer.resumed`."""
         super().resumed(run_id, orchestration, target)
         self._done, self._total = 0, 0
-        say(f"{orchestration}: resuming run {run_id}, target {target}")
+        self._start_line("resuming run", run_id, orchestration, target)
 
     def read(self, rows: int) -> None:
         """See `Observer.read`."""
-        self._say_sometimes(f"read {rows:,} rows")
+        self._say_sometimes(f"read {rows:,} rows", rows=rows)
 
     def staged(self, events: int, requests: int, noun: str = EVENT) -> None:
         """See `Observer.staged`."""
         self._total = events
-        say(f"staged {pluralize(events, noun)} for {pluralize(requests, 'request')}")
+        text = f"staged {pluralize(events, noun)} for {pluralize(requests, 'request')}"
+        say(text, fields={"run_id": self.run_id, "staged": events, "requests": requests})
 
     def settled(self, events: int, noun: str = EVENT) -> None:
         """See `Observer.settled`."""
         with self._lock:
             self._done += events
             of_all = f" of {self._total:,}" if self._total else ""
-            self._say_sometimes(f"sent {self._done:,}{of_all} {noun}s")
+            self._say_sometimes(f"sent {self._done:,}{of_all} {noun}s", sent=self._done)
+
+    def asked(self, question: str, stop: Event) -> bool | None:
+        """See `QuietObserver.asked`."""
+        return confirm(question, stop) if is_interactive() else None
 
     def note(self, sentence: str) -> None:
         """See `Observer.note`."""
-        say(sentence)
+        say(sentence, fields={"run_id": self.run_id})
 
     def simulated(self, lines: list[str]) -> None:
         """See `Observer.simulated`."""
         for line in lines:
-            say(line)
+            say(line, fields={"run_id": self.run_id})
 
-    def _say_sometimes(self, line: str) -> None:
+    def _start_line(self, verb: str, run_id: str, orchestration: str, target: str) -> None:
+        fields = {"run_id": run_id, "orchestration": orchestration, "target": target}
+        say(f"{orchestration}: {verb} {run_id}, target {target}", fields=fields)
+
+    def _say_sometimes(self, line: str, **counts: int) -> None:
         if time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
-            say(line)
+            say(line, fields={"run_id": self.run_id, **counts})
 
 
 class ProgressBar(LineObserver):
@@ -131,11 +140,9 @@ class ProgressBar(LineObserver):
 
     def asked(self, question: str, stop: Event) -> bool | None:
         """See `QuietObserver.asked`."""
-        if not is_interactive():
-            return None
         self.end()
         try:
-            return confirm(question, stop)
+            return super().asked(question, stop)
         finally:
             self.start()
 
@@ -157,7 +164,7 @@ def progress_observer(*, quiet: bool) -> Iterator[QuietObserver]:
     """Yield the observer that prints the progress of a run; it prints nothing if `quiet`."""
     if quiet:
         yield QuietObserver()
-    elif is_terminal():
+    elif is_terminal() and is_printed(Level.INFO) and not is_json():
         bar = ProgressBar()
         bar.start()
         try:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from connector.cli.console import out, out_json, say
+from connector.cli.console import out, out_json, warn
 from connector.cli.failures import AlreadyPrinted, defer
 from connector.cli.process import make_output_optional
 from connector.cli.progress import QuietObserver, progress_observer
@@ -59,13 +59,13 @@ def notify(project: Project, run_ids: Sequence[str]) -> None:
     from connector.telemetry.otlp import export_runs
 
     try:
-        notify_of_runs(project, run_ids, say)
-        export_runs(project, run_ids, os.environ, say)
+        notify_of_runs(project, run_ids, warn)
+        export_runs(project, run_ids, os.environ, warn)
     except KeyboardInterrupt:
-        say("Not everybody was notified.")
+        warn("Not everybody was notified.")
     except Exception as error:
         # No error may change how the run ends.
-        say(f"Not everybody was notified: {type(error).__name__}.")
+        warn(f"Not everybody was notified: {type(error).__name__}.")
 
 
 def _print_summary(project: Project, record: RunRecord, error: ConnectorError | None = None) -> None:

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from connector.cli.console import is_terminal, say
+from connector.cli.console import Level, is_terminal, say
 from connector.simulator.server import Simulator
 from connector.simulator.tally import Tally, detailed_summary
 
@@ -44,7 +44,7 @@ def _print_lines(simulator: Simulator, stop: threading.Event, *, quiet: bool) ->
     while not stop.wait(SECONDS_BETWEEN_UPDATES):
         tally = simulator.tally
         for line in new_violations(printed, tally):
-            say(line)
+            say(line, Level.WARNING)
         printed.violations = tally.violations
         if not quiet and tally.requests > printed.requests and time.monotonic() >= due:
             say(next(detailed_summary(tally)))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connector.cli.console import out, out_json, say, table
+from connector.cli.console import Level, out, out_json, say, table
 from connector.cli.failures import reported
 from connector.cli.options import TargetOptions
 
@@ -112,12 +112,12 @@ def _auth_code(access: "Access", code: str | None, port: int, redirect_uri: str 
 
 def _ask_to_paste(page: str) -> None:
     _ask_to_open(page)
-    say("Then paste the address that it leads back to, or the code in it:")
+    say("Then paste the address that it leads back to, or the code in it:", Level.WARNING)
 
 
 def _ask_to_open(page: str) -> None:
-    say("Open this address as Ad Account Operator or Admin, and agree:")
-    say(page)
+    say("Open this address as Ad Account Operator or Admin, and agree:", Level.WARNING)
+    say(page, Level.WARNING)
 
 
 def _print_login(login: "Login", json_output: bool) -> None:
@@ -132,7 +132,7 @@ def _print_login(login: "Login", json_output: bool) -> None:
         for line in table(("advertiser", account.advertiser_id, account.name) for account in advertisers or ()):
             out(line)
     if advertisers is None:
-        say(f"The grant is stored. Its ad accounts could not be listed. {login.why_not}")
+        say(f"The grant is stored. Its ad accounts could not be listed. {login.why_not}", Level.WARNING)
 
 
 def _print_status(status: "CredentialStatus", json_output: bool) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from connector.cli.console import out_json, pluralize, say
 from connector.cli.failures import reported
-from connector.cli.options import JsonOptions, SinceOption, nearest_project, open_project
+from connector.cli.options import JsonOptions, SinceOption
 from connector.cli.output import ForceOption, check_output, writing_to
 from connector.errors import UsageError
 
@@ -43,7 +43,6 @@ SchemaOption = Annotated[
 
 @reported
 def export(
-    context: typer.Context,
     output: OutputOption = None,
     force: ForceOption = False,
     format: FormatOption = "parquet",
@@ -58,7 +57,7 @@ def export(
     from connector.reporting.export.export import export_to_files, export_to_warehouse, files_for
 
     started_since = parse_time(since, datetime.now(UTC)) if since else None
-    opened = open_project(nearest_project(context, options.project)).settings
+    opened = options.open_project().settings
     if output is not None and warehouse is None and schema is None:
         files = files_for(opened, output)
         for file in files.values():

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from connector.cli.console import out, out_json, pluralize, say
+from connector.cli.console import Level, out, out_json, pluralize, say
 from connector.cli.failures import reported
 from connector.cli.options import TargetOptions
 from connector.cli.output import ForceOption, check_output, output_file
@@ -63,7 +63,7 @@ def _value(value: str | None, label: str) -> str | None:
     if value != "-":
         return value
     if sys.stdin.isatty():
-        say(f"The {label}:")
+        say(f"The {label}:", Level.WARNING)
     return sys.stdin.readline().strip()
 
 

@@ -1,6 +1,6 @@
 """`connector plan`: count what a run would send."""
 
-from connector.cli.console import added_value, out, out_json, pluralize, say, table
+from connector.cli.console import Level, added_value, out, out_json, pluralize, say, table
 from connector.cli.failures import reported
 from connector.cli.options import NameArgument, TargetOptions
 
@@ -43,7 +43,7 @@ def plan(name: NameArgument, *, options: TargetOptions) -> None:
     for change in estimate.changes:
         say(change)
     if estimate.would_fail:
-        say(f"A run would fail with exit code 3: {estimate.would_fail}")
+        say(f"A run would fail with exit code 3: {estimate.would_fail}", Level.WARNING)
     first = f", the first {pluralize(estimate.limit, 'row')}" if estimate.limit else ""
     test = f", test events with the code {estimate.test_event_code}" if estimate.test_event_code else ""
     say(f"{name} → {estimate.destination}, target {estimate.target}{first}{test}. Nothing was sent.")

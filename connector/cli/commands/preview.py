@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.console import added_value, out, out_json, pluralize, say
+from connector.cli.console import Level, added_value, out, out_json, pluralize, say
 from connector.cli.failures import reported
 from connector.cli.options import NameArgument, TargetOptions
 
@@ -32,7 +32,7 @@ def preview(name: NameArgument, rows: RowsOption = 5, *, options: TargetOptions)
     for note in result.notes:
         say(note)
     if result.would_fail:
-        say(f"A run would fail with exit code 3: {result.would_fail}")
+        say(f"A run would fail with exit code 3: {result.would_fail}", Level.WARNING)
     rows_read = pluralize(result.read, "row")
     of_which = f"all {rows_read}" if result.is_whole else f"the first {rows_read}"
     say(f"Of {of_which} of the result, target {result.target}. Nothing was sent.")

@@ -7,7 +7,7 @@ import typer
 from connector.cli.commands.export import export
 from connector.cli.console import out, out_json, table, yellow
 from connector.cli.failures import reported
-from connector.cli.options import JsonOptions, RunArgument, SinceOption, nearest_project, open_project, parse_time
+from connector.cli.options import JsonOptions, RunArgument, SinceOption, parse_time
 
 if TYPE_CHECKING:
     from connector.api import Project
@@ -38,13 +38,11 @@ def runs(context: typer.Context, *, options: JsonOptions) -> None:
         from connector.reporting.run_history import RunFilter
 
         _print_runs(options.open_project(), RunFilter(), options)
-    context.obj = options.project
 
 
 @group.command("list")
 @reported
 def list_(
-    context: typer.Context,
     limit: LimitOption = 20,
     orchestration: OrchestrationOption = None,
     status: StatusOption = None,
@@ -59,7 +57,7 @@ def list_(
 
     started_since = parse_time(since, datetime.now(UTC)) if since else None
     run_filter = RunFilter(limit, orchestration, tuple(map(_status, status or ())), started_since)
-    _print_runs(open_project(nearest_project(context, options.project)), run_filter, options)
+    _print_runs(options.open_project(), run_filter, options)
 
 
 _HEADING = (
@@ -119,14 +117,12 @@ def _status(text: str) -> "RunStatus":
 
 @group.command("show")
 @reported
-def show(
-    context: typer.Context, run_id: RunArgument, requests: RequestsOption = False, *, options: JsonOptions
-) -> None:
+def show(run_id: RunArgument, requests: RequestsOption = False, *, options: JsonOptions) -> None:
     """Show one run: rows by outcome, timeline, rejected rows, requests, match coverage, freshness and value."""
     from connector.cli.summary import run_sections
     from connector.reporting.run_history import requests_of
 
-    opened = open_project(nearest_project(context, options.project))
+    opened = options.open_project()
     details = opened.details(run_id)
     record = details.record
     if options.json_output:
@@ -174,11 +170,11 @@ group.command("export")(export)
 
 @group.command("audit")
 @reported
-def audit(context: typer.Context, limit: LinesOption = 100, *, options: JsonOptions) -> None:
+def audit(limit: LinesOption = 100, *, options: JsonOptions) -> None:
     """List who used which command, and who was refused, latest first."""
     from connector.reporting.run_history import audit_lines
 
-    lines = audit_lines(open_project(nearest_project(context, options.project)).settings, limit)
+    lines = audit_lines(options.open_project().settings, limit)
     if options.json_output:
         out_json({"audit": [line.as_json() for line in lines]})
         return

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.console import out, out_json, say, table
+from connector.cli.console import Level, out, out_json, say, table
 from connector.cli.failures import reported
 from connector.cli.options import TargetOptions
 
@@ -35,7 +35,7 @@ def validate(name: NameOrAll = None, connect: ConnectOption = False, *, options:
         for change in result.changes:
             say(change)
     for warning in dict.fromkeys(warning for result in results for warning in result.warnings):
-        say(warning)
+        say(warning, Level.WARNING)
     if name:
         heading = ("parameter", "from the column" if connect else "accepted columns", "goes to", "rule")
         for line in table([heading, *results[0].parameters]):

@@ -10,19 +10,22 @@ from connector.cli.app import app
 from tests.docs.generated.tables import table
 
 Command = TyperCommand | TyperGroup
-SHARED = {"--project", "--debug", "--help"}
+SHARED = {"--project", "--debug", "--quiet", "--verbose", "--log-format", "--help"}
 """Options of all commands, which the page names once."""
 
 INTRODUCTION = """\
 # Commands
 
-Every command has these options:
+Every command has these options, which may stand before its name too:
 
 | option | meaning |
 | --- | --- |
 | `--project DIR` | The project folder, also `CONNECTOR_PROJECT`. Default: the current folder. Not for `init`, `headers` and `simulate`. |
+| `--quiet`, `-q` | Print only data, warnings, questions and errors: no progress, no notes. |
+| `--verbose`, `-v` | Also print the settings in use and every answer to a request. |
+| `--log-format FORMAT` | `text`, or `json`: one JSON object per line of stderr, with `time`, `level` (`debug`, `info`, `warning` or `error`) and `message`, and `run_id` and counts where there are any. |
 | `--debug` | Show the stack trace of an error. |
-| `--help` | Show what the command does, and its options. |
+| `--help`, `-h` | Show what the command does, and its options. |
 
 Data goes to stdout, everything else to stderr. `--json` prints one object to stdout: see [JSON output](json.md). The exit
 codes are in [Outcomes](outcomes.md#exit-codes).
