@@ -30,7 +30,7 @@ class Staged:
     published_batches: int = 0
     """Batches that were published while the result was read; those in `batches` are numbered after them."""
     unchanged: int = 0
-    """Units that the destination holds already."""
+    """Payloads that the destination holds already."""
     has_input: bool = True
     """False if there was nothing to read: every file was sent before."""
     notes: list[str] = field(default_factory=list)

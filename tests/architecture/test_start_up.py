@@ -49,7 +49,7 @@ NOT_FOR_EVENTS_OF_A_QUERY = {
     "connector.files",
     "connector.notifications.notifier",
     "connector.destinations.tiktok.audience.destination",
-    "connector.destinations.tiktok.audience.stage",
+    "connector.destinations.audience_stage",
     "connector.reporting.html",
     "connector.scheduler",
     "connector.simulator",

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.destinations.tiktok.audience.confirm import large_change
-from connector.destinations.tiktok.audience.membership import apply_changes
-from connector.destinations.tiktok.audience.stage import CopyCounts, StagedMembers
+from connector.destinations.audience_destination import large_change
+from connector.destinations.audience_membership import apply_changes
+from connector.destinations.audience_stage import CopyCounts, StagedMembers
 from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import ResumableError
 from connector.ledger.ledger import open_ledger

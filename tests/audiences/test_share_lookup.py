@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from connector.destinations.tiktok.audience import membership as member_changes
+from connector.destinations import audience_membership as member_changes
 from connector.ledger.ledger import open_ledger
 from connector.simulator.server import Simulator
 from tests.audiences.shop import Shop, members, wanted

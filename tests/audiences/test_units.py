@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.core.hashed_rows import ID_TYPES
-from connector.destinations.tiktok.batch_data import Identifiers, units
+from connector.destinations.audience_payloads import Identifiers
+from connector.destinations.tiktok.batch_data import units
 from connector.destinations.tiktok.mapping import SCHEMAS
 from tests.audiences.shop import units_of
 

@@ -15,6 +15,7 @@ from connector.catalogue import PARAMETERS
 from connector.core.route import Action, Route
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
+from connector.destinations.audience_payloads import route_to
 from connector.destinations.guard import (
     EMAIL,
     NO_DIGEST,
@@ -25,7 +26,7 @@ from connector.destinations.guard import (
     breach_of_members,
 )
 from connector.destinations.tiktok.client import EventsClient
-from connector.destinations.tiktok.mapping import MappingClient, route_to
+from connector.destinations.tiktok.mapping import MappingClient
 from connector.destinations.tiktok.tokens import FixedToken
 from tests.plain import BEHIND_LETTERS, DIALLED, HARMLESS, IN_ADDRESSES, SPACED, UNUSUAL, UNUSUAL_SPACED
 

@@ -15,7 +15,7 @@ from typing import Self
 from pydantic import SecretStr
 
 from connector.config.network import DIRECT, Network
-from connector.core.route import Action, Operation, Route
+from connector.core.route import Action
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.guard import blocked_message, breach_of_members
@@ -28,9 +28,6 @@ from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Tran
 SEGMENT_MAPPING = "/open_api/v1.3/segment/mapping/"
 SCHEMAS = {"email": "EMAIL_SHA256", "phone": "PHONE_SHA256", "idfa": "IDFA_SHA256", "aaid": "AAID_SHA256"}
 """TikTok's names of the identifier types. That AAID_SHA256 is Android's id is agreed by several sources."""
-
-AUDIENCE = "audience"
-"""The resource type of routes to audiences."""
 
 MOST_ROWS = 10_000
 """The most rows of `batch_data` in a request: one vendor's number, TikTok's own is unknown."""
@@ -46,11 +43,6 @@ _RULES = {
 """Codes whose advice is about event sources when events are sent."""
 
 _BUSY = re.compile(r"\b(being processed|in process|processing|not editable)\b", re.IGNORECASE)
-
-
-def route_to(action: Action, id_types: Sequence[str], audience_id: str) -> Route:
-    """Return the route of units with these identifier types to an audience."""
-    return Route(AUDIENCE, audience_id, Operation(action, tuple(id_types)))
 
 
 class MappingClient:

@@ -6,15 +6,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
-from connector.catalogue.vocabulary import EMAIL_RULES
 from connector.config.addresses import SIMULATOR, TIKTOK, ApiUrl
 from connector.config.credential import Credential
 from connector.config.data_marketplace import DataMarketplace
 from connector.config.destination import DestinationSettings
-from connector.config.fields import Switch, Text, number, one_of, pattern, some_of, text, whole
+from connector.config.fields import Switch, Text, pattern, text, whole
 from connector.config.network import File, Network, ProxyUrl
 from connector.config.render import has_placeholder
 from connector.config.settings import Violation
+from connector.destinations.audience_settings import BaseAudienceSettings
 from connector.destinations.event_settings import BaseEventSettings
 
 _DIGITS = "[0-9]{1,40}"
@@ -153,11 +153,10 @@ def _is_written(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool) and not has_placeholder(value)
 
 
-class AudienceSettings(TikTokSettings):
+class AudienceSettings(TikTokSettings, BaseAudienceSettings):
     """An audience, found by its id, or found or created by its name. `advertiser_ids` are tuples, one a business.
 
-    `max_change_percent` is the share of its members beyond which a change has to be agreed to; `rows_per_request` and
-    `requests_per_second` bound what TikTok is sent, whose own limits are not known for sure.
+    `rows_per_request` and `requests_per_second` bound what TikTok is sent, whose own limits are not known for sure.
     """
 
     aliases: ClassVar[Mapping[str, str]] = {**TikTokSettings.aliases, "advertiser_id": "advertiser_ids"}
@@ -174,16 +173,6 @@ class AudienceSettings(TikTokSettings):
     """The name of the audience, which a run finds or creates. Required unless `audience_id` is given."""
     audience_id: Annotated[str, pattern(_DIGITS, "digits only")] | None = None
     """The id of the audience, if several have the name."""
-    mode: Annotated[Literal["mirror", "add", "remove"], one_of("mirror", "add", "remove")] = "mirror"
-    """`mirror` makes the audience equal to the result, `add` only adds people, `remove` only deletes them."""
-    max_change_percent: Annotated[float, number(0, 100)] = 25
-    """The share of the members that a run may change without confirmation."""
-    device_id_case: Annotated[Literal["lower", "upper"], one_of("lower", "upper")] = "lower"
-    """The case of an advertising id when it is hashed."""
-    email_rule: Annotated[tuple[str, ...], some_of(*EMAIL_RULES)] = EMAIL_RULES[:1]
-    """How e-mail addresses are normalised before they are hashed. With several rules, each gives an identifier."""
-    rows_per_request: Annotated[int, whole(1, 10_000)] = 10_000
-    """The most rows in a request."""
     requests_per_second: Annotated[int, whole(1, 1000)] = 10
     """The most requests a second."""
     data_marketplace: DataMarketplace | None = None
@@ -192,9 +181,8 @@ class AudienceSettings(TikTokSettings):
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse an audience without name and id, and copies of it that cannot be distinguished."""
+        yield from super().rules(values)
         name, ids = values.get("audience"), values.get("advertiser_ids")
-        if name is None and values.get("audience_id") is None:
-            yield "", "needs audience (its name) or audience_id"
         if not isinstance(ids, list) or sum(isinstance(one, list) for one in ids) < 2:
             return
         if values.get("audience_id") is not None:
@@ -205,6 +193,16 @@ class AudienceSettings(TikTokSettings):
         longest = max((len(copy_name("", str(one[0]))) for one in ids[1:] if isinstance(one, list) and one), default=0)
         if isinstance(name, str) and not has_placeholder(name) and len(name) + longest > LONGEST_AUDIENCE_NAME:
             yield "audience", f"must leave {longest} of {LONGEST_AUDIENCE_NAME} characters for the names of its copies"
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The ad accounts in all businesses."""
+        return frozenset(one for business in self.advertiser_ids for one in business)
+
+    def is_same_audience(self, other: BaseAudienceSettings) -> bool:
+        """See `BaseAudienceSettings.is_same_audience`: audiences of one name in different ad accounts are not."""
+        same = isinstance(other, AudienceSettings) and bool(self.accounts & other.accounts)
+        return same and super().is_same_audience(other)
 
     def copies(self) -> list[tuple[str, tuple[str, ...]]]:
         """Return the name of the audience in each business, and the ad accounts there.

@@ -1,10 +1,13 @@
 """Track the ad accounts of an audience: added ones get its members, removed ones keep what they have."""
 
+import json
 from collections.abc import Iterator, Sequence
 
+from connector.config.orchestration import Orchestration
 from connector.config.project import Project
-from connector.destinations.tiktok.audience.copies import Copy
-from connector.destinations.tiktok.audience.stage import StagedMembers
+from connector.destinations.audience_rivals import Bound
+from connector.destinations.audience_stage import StagedMembers
+from connector.destinations.tiktok.audience.copies import BusinessCopy
 from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import ConfigurationError
 from connector.ledger.accounts import AccountState, States, arranged
@@ -17,12 +20,12 @@ REMOVE = "remove"
 STAYS = "keeps the identifiers that it has and gets no later change; nothing is deleted there"
 
 
-def planned_states(ledger: Ledger, copies: Sequence[Copy], mode: str) -> list[States]:
+def planned_states(ledger: Ledger, copies: Sequence[BusinessCopy], mode: str) -> list[States]:
     """Return the states of each copy's ad accounts after a run has started; write nothing."""
     return [_planned(ledger, number, copy, mode) for number, copy in enumerate(copies)]
 
 
-def update_accounts(ledger: Ledger, copies: Sequence[Copy], mode: str) -> Iterator[str]:
+def update_accounts(ledger: Ledger, copies: Sequence[BusinessCopy], mode: str) -> Iterator[str]:
     """Record the ad accounts that the copies serve from now on; yield a note on each removed one."""
     for number, copy in enumerate(copies):
         if copy.key is not None and (mode != REMOVE or not ledger.accounts.states(copy.key)):
@@ -31,7 +34,7 @@ def update_accounts(ledger: Ledger, copies: Sequence[Copy], mode: str) -> Iterat
             yield from notes
 
 
-def removal_notes(ledger: Ledger, copy: Copy, planned: States) -> list[str]:
+def removal_notes(ledger: Ledger, copy: BusinessCopy, planned: States) -> list[str]:
     """Return a note on each ad account that is removed from the audience."""
     before = ledger.accounts.states(copy.key) if copy.key is not None else {}
     removed = [
@@ -47,7 +50,7 @@ def copies_to_refill(states: Sequence[States], mode: str) -> frozenset[int]:
     return frozenset(number for number, accounts in enumerate(states) if AccountState.WAITING in accounts.values())
 
 
-def resend_notes(copies: Sequence[Copy], states: Sequence[States], staged: StagedMembers) -> Iterator[str]:
+def resend_notes(copies: Sequence[BusinessCopy], states: Sequence[States], staged: StagedMembers) -> Iterator[str]:
     """Yield a note on each copy whose members are sent again for added ad accounts."""
     for number, counts in staged.by_copy.items():
         if counts.resent:
@@ -60,7 +63,7 @@ def resend_notes(copies: Sequence[Copy], states: Sequence[States], staged: Stage
 
 
 def abandoned_copies(
-    project: Project, ledger: Ledger, destination: AudienceSettings, copies: Sequence[Copy]
+    project: Project, ledger: Ledger, destination: AudienceSettings, copies: Sequence[BusinessCopy]
 ) -> list[AudienceRecord]:
     """Return the recorded copies of the audience that still serve ad accounts but have no destination any more."""
     keys, name = {copy.key for copy in copies}, destination.audience
@@ -84,7 +87,7 @@ def abandoned_note(record: AudienceRecord) -> str:
     )
 
 
-def _planned(ledger: Ledger, number: int, copy: Copy, mode: str) -> States:
+def _planned(ledger: Ledger, number: int, copy: BusinessCopy, mode: str) -> States:
     known = ledger.accounts.states(copy.key) if copy.key is not None else {}
     return known if known and mode == REMOVE else arranged(known, copy.advertiser_ids, _first(number))
 
@@ -106,3 +109,33 @@ def _has_destination(project: Project, record: AudienceRecord) -> bool:
                 if named and set(ids) & set(record.advertiser_ids):
                     return True
     return False
+
+
+def repeated_audience(first: Bound, last: Bound) -> str | None:
+    """Describe an audience sent to several accounts separately, which TikTok refuses (LiveRamp's page)."""
+    (orchestration, destination), (other, to) = first, last
+    if not isinstance(destination, AudienceSettings) or not isinstance(to, AudienceSettings):
+        return None
+    if REMOVE in {destination.mode, to.mode} or not _has_same_name(destination, to):
+        return None
+    if destination.accounts == to.accounts or _people_of(orchestration) != _people_of(other):
+        return None
+    ids = sorted(destination.accounts | to.accounts)
+    return (
+        f'"{orchestration.name}" and "{other.name}" send the same people as the same audience '
+        f'"{destination.audience or destination.audience_id}" to different ad accounts, through "{destination.name}" '
+        f'and "{to.name}". TikTok does not allow the same audience to be sent to several ad accounts one by one: such '
+        f"deliveries fail. Keep one destination with all of them, advertiser_ids: {json.dumps(ids)} (or a list for "
+        f"each business: {json.dumps([[one] for one in ids])}), or give each audience a name of its own."
+    )
+
+
+def _has_same_name(destination: AudienceSettings, other: AudienceSettings) -> bool:
+    return destination.label == other.label and destination.api_url == other.api_url
+
+
+def _people_of(orchestration: Orchestration) -> object:
+    """Return what selects the people of the result; it is equal for two orchestrations that send the same people."""
+    query = orchestration.query_path.read_text(errors="replace") if orchestration.query_path else orchestration.file
+    warehouse = orchestration.warehouse.name if orchestration.warehouse else None
+    return " ".join((query or "").split()), dict(orchestration.parameters), warehouse

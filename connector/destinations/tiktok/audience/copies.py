@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from connector.config.destination import DestinationSettings
 from connector.config.project import Project
+from connector.destinations.audience_membership import Copy
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.audiences import Audience, Audiences
@@ -20,19 +22,14 @@ KIND = "audience"
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class BusinessCopy(Copy):
     """The audience in one business."""
 
-    key: int | None
-    """Its number in the ledger; None if its members are not recorded there."""
-    audience_id: str
-    """Its id at TikTok; empty if there is none yet."""
-    name: str
     advertiser_ids: tuple[str, ...]
     """The ad accounts that it serves."""
 
 
-def known_copies(ledger: Ledger | None, destination: AudienceSettings, target: str) -> list[Copy]:
+def known_copies(ledger: Ledger | None, destination: AudienceSettings, target: str) -> list[BusinessCopy]:
     """Return the copies as far as the ledger knows them; send no request."""
     copies = []
     for name, ids in destination.copies():
@@ -57,7 +54,7 @@ def _stored_id(
 
 def resolve_copies(
     ledger: Ledger, account: AccountClient, destination: AudienceSettings, target: str, confirmation: Confirmation
-) -> list[Copy]:
+) -> list[BusinessCopy]:
     """Return every copy with its id, which is found or created once and then stored.
 
     Raises UsageError if creating one is not confirmed, ConfigurationError if several audiences have the name or the ad
@@ -74,13 +71,13 @@ def resolve_copies(
     return [_store(ledger, destination, target, *parts) for parts in resolved]
 
 
-def planned_changes(copies: Sequence[Copy]) -> list[str]:
+def planned_changes(copies: Sequence[BusinessCopy]) -> list[str]:
     """Return the changes that a run may make first, as far as they are known without a request."""
     unknown = [copy.name for copy in copies if not copy.audience_id]
     return [f'A run looks for the audience "{name}" and creates it if there is none.' for name in unknown]
 
 
-def _found(audiences: Audiences, copy: Copy, destination: AudienceSettings) -> Audience | None:
+def _found(audiences: Audiences, copy: BusinessCopy, destination: AudienceSettings) -> Audience | None:
     if copy.key is not None:
         return Audience(copy.audience_id, copy.name)
     if destination.audience_id:
@@ -105,10 +102,10 @@ def _store(
     ledger: Ledger,
     destination: AudienceSettings,
     target: str,
-    copy: Copy,
+    copy: BusinessCopy,
     audiences: Audiences,
     found: Audience | None,
-) -> Copy:
+) -> BusinessCopy:
     audience = found or audiences.create(copy.name)
     if not audience.audience_id:
         raise ConfigurationError(f'TikTok created the audience "{copy.name}" but gave no id for it: look for it there.')
@@ -121,10 +118,10 @@ def _store(
 
 def _copy(
     ledger: Ledger | None, destination: AudienceSettings, target: str, audience: Audience, ids: tuple[str, ...]
-) -> Copy:
+) -> BusinessCopy:
     known = ledger.members.audiences(target) if ledger and audience.audience_id else []
     same = (one.key for one in known if (one.api_url, one.audience_id) == (destination.api_url, audience.audience_id))
-    return Copy(next(same, None), audience.audience_id, audience.name, ids)
+    return BusinessCopy(next(same, None), audience.audience_id, audience.name, ids)
 
 
 def _remote_key(destination: AudienceSettings, target: str, name: str, ids: tuple[str, ...]) -> RemoteKey:
@@ -145,7 +142,11 @@ def destination_of_audience(project: Project, record: AudienceRecord) -> Audienc
         settings = settings_of(project, name)
         if not isinstance(settings, AudienceSettings) or settings.api_url != record.api_url:
             continue
-        ids = {one for business in settings.advertiser_ids for one in business}
-        if ids & set(record.advertiser_ids):
+        if settings.accounts & set(record.advertiser_ids):
             return settings
     return None
+
+
+def own_audiences(ledger: Ledger, target: str) -> list[AudienceRecord]:
+    """Return the recorded audiences at TikTok; others are kept at addresses of another kind."""
+    return [one for one in ledger.members.audiences(target) if urlsplit(one.api_url).scheme in {"http", "https"}]

@@ -1,10 +1,11 @@
 """Apply acknowledged changes of an audience to its stored members.
 
-An addition or deletion counts once TikTok has acknowledged it. Without an answer, the identifier is doubtful: additions
-treat it as no member, deletions as a member. Both can be repeated without harm.
+An addition or deletion counts once the destination has acknowledged it. Without an answer, the identifier is doubtful:
+additions treat it as no member, deletions as a member. Both can be repeated without harm.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -15,7 +16,6 @@ import numpy.typing as npt
 
 from connector.core.hashed_rows import ID_TYPES
 from connector.core.route import Action
-from connector.destinations.tiktok.audience.copies import Copy
 from connector.errors import CorruptStage, ResumableError
 from connector.ledger.ledger import Ledger
 from connector.ledger.members import AcknowledgedChange, MemberPartition
@@ -37,6 +37,18 @@ SENT = np.dtype([("digest", "u1", DIGEST_BYTES), ("outcome", "u1")])
 
 SMALL_AUDIENCE = 50_000
 """The most identifiers to read or write in one query: 1.6 MB. A larger audience takes a query for each partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """An audience at a destination. Some destinations keep several copies of it."""
+
+    key: int | None
+    """Its number in the ledger; None if its members are not recorded there."""
+    audience_id: str
+    """Its id at the destination; empty if there is none yet."""
+    name: str
+
 
 MemberLookup = Callable[[Copy, str, int], tuple[Digests, Digests]]
 """Returns the members of a copy of one type in one partition: the acknowledged and the doubtful ones."""

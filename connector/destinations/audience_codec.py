@@ -1,4 +1,4 @@
-"""Encode staged changes of an audience for TikTok and for the ledger."""
+"""Encode staged changes of an audience for a request and for the ledger."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from connector.ledger.members import MemberChange
 from connector.staging.sending import NO_RECEIPT, Receipt
 
 Audiences = Mapping[str, int | None]
-"""The number of an audience in the ledger by its id at TikTok; None if its members are not recorded."""
+"""The number of an audience in the ledger by its id; None if its members are not recorded."""
 
 
 class ChangeCodec:
@@ -23,7 +23,7 @@ class ChangeCodec:
         self._audiences = audiences
 
     def encode(self, events: pa.RecordBatch) -> memoryview:
-        """Return the rows of `batch_data`, joined by commas."""
+        """Return the payloads of units, joined by commas."""
         rows = pc.binary_join(pa.ListArray.from_arrays([0, events.num_rows], events["payload"]), ",")
         return memoryview(rows[0].as_buffer())
 
@@ -42,7 +42,7 @@ class ChangeCodec:
 
 
 def refused_unit_rows(events: pa.Table, *, outcome: str, reason: str, answers: pa.Table) -> pa.Table:
-    """Return an excluded row for each row of each unit (schema UNITS) that TikTok refused, with its digests."""
+    """Return an excluded row for each row of each unit (schema UNITS) that was refused, with its digests."""
     rows = [
         (number, answer["code"], answer["message"], _digests_by_type(kinds, digests))
         for numbers, kinds, digests, answer in zip(

@@ -21,10 +21,8 @@ from connector.core.disk import make_private_file, make_private_folder, sync
 from connector.core.hashed_rows import ID_TYPES, MEMBERS, HashedMembers, excluded_rows
 from connector.core.outcomes import Skip
 from connector.core.route import Action
-from connector.destinations.tiktok.audience.copies import Copy
-from connector.destinations.tiktok.audience.membership import MemberLookup
-from connector.destinations.tiktok.batch_data import Identifiers, units
-from connector.destinations.tiktok.mapping import route_to
+from connector.destinations.audience_membership import Copy, MemberLookup
+from connector.destinations.audience_payloads import Identifiers, MakePayloads, identifiers_by_type, route_to
 from connector.errors import CorruptStage
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.excluded_rows import ExcludedRowWriter
@@ -66,7 +64,7 @@ class Intent:
     deletes: bool
     """True if members may be deleted."""
     most_rows: int
-    """The most rows of `batch_data` in a request."""
+    """The most rows of units in a request."""
     refill: frozenset[int] = frozenset()
     """Numbers of the copies with an added ad account, which needs all members."""
     suppressed: KeySet | None = None
@@ -136,6 +134,7 @@ def stage_members(
     copies: Sequence[Copy],
     lookup: MemberLookup,
     intent: Intent,
+    make_payloads: MakePayloads,
     *,
     on_progress: OnProgress = lambda _: None,
 ) -> StagedMembers:
@@ -145,7 +144,7 @@ def stage_members(
     """
     make_private_folder(directory, exist_ok=False)
     counts = StagedMembers(by_copy={number: CopyCounts() for number in range(len(copies))})
-    staging = _Staging(directory, copies, intent, counts, ExcludedRowWriter(directory, "staging"))
+    staging = _Staging(directory, copies, intent, make_payloads, counts, ExcludedRowWriter(directory, "staging"))
     try:
         staging.read(rows, on_progress)
         staging.compare(lookup)
@@ -163,6 +162,7 @@ class _Staging:
     directory: Path
     copies: Sequence[Copy]
     intent: Intent
+    make_payloads: MakePayloads
     staged: StagedMembers
     excluded: ExcludedRowWriter
     identifiers: int = 0
@@ -247,16 +247,16 @@ class _Staging:
             removed = known[~wanted_keys.contains(digest_keys(known))]
             remaining = members[wanted_keys.contains(digest_keys(members))]
             counts.removed += len(removed)
-            _add_single_units(deleted, Action.DELETE, copy, name, removed)
+            self._add_single_units(deleted, Action.DELETE, copy, name, removed)
         if number in self.intent.refill:
             remaining = self._not_suppressed(remaining)
             counts.resent += len(remaining)
-            _add_single_units(resent, Action.RESEND, copy, name, remaining)
+            self._add_single_units(resent, Action.RESEND, copy, name, remaining)
             is_missing = ~wanted_keys.contains(digest_keys(others))
             is_missing &= ~KeySet(digest_keys(members)).contains(digest_keys(others))
             missing = self._not_suppressed(others[is_missing])
             counts.added += len(missing)
-            _add_single_units(resent, Action.ADD, copy, name, missing)
+            self._add_single_units(resent, Action.ADD, copy, name, missing)
 
     def _members_of_first_copy(self, number: int, name: str, partition: int, lookup: MemberLookup) -> Digests:
         """Return the members of the first copy if a copy in another business needs them although no row has them."""
@@ -267,6 +267,15 @@ class _Staging:
     def _not_suppressed(self, digests: Digests) -> Digests:
         suppressed = self.intent.suppressed
         return digests if suppressed is None else digests[~suppressed.contains(digest_keys(digests))]
+
+    def _add_single_units(self, file: ChangeFile, action: Action, copy: Copy, name: str, digests: Digests) -> None:
+        """Stage a unit without a row for each identifier of one type."""
+        for start in range(0, len(digests), UNITS_AT_ONCE):
+            part = digests[start : start + UNITS_AT_ONCE]
+            single = {name: Identifiers(np.ones(len(part), np.int64), part)}
+            no_rows = pa.ListArray.from_arrays(pa.array(np.zeros(len(part) + 1, np.int32)), pa.array([], pa.int64()))
+            units = self.make_payloads(single, no_rows, copy.audience_id, (name,))
+            file.add(route_to(action, (name,), copy.audience_id), units.table, units.row_counts)
 
     def stage_new(self) -> None:
         """Stage the new identifiers of each person, and exclude the rows that have none."""
@@ -297,9 +306,9 @@ class _Staging:
         last = len(has_new) - 1 - np.argmax(has_new[::-1], axis=0)
         for number, (copy, new) in enumerate(zip(self.copies, new_of_copy, strict=True)):
             counted = has_new[number] & (last == number)
-            batch_data = units(new, _row_lists(rows, counted), copy.audience_id)
-            if batch_data.table.num_rows:
-                added.add(route_to(action, ID_TYPES, copy.audience_id), batch_data.table, batch_data.row_counts)
+            units = self.make_payloads(new, _row_lists(rows, counted), copy.audience_id, ID_TYPES)
+            if units.table.num_rows:
+                added.add(route_to(action, ID_TYPES, copy.audience_id), units.table, units.row_counts)
             count = sum(len(identifiers.digests) for identifiers in new.values())
             if action is Action.ADD:
                 self.staged.by_copy[number].added += count
@@ -349,29 +358,6 @@ class _Staging:
     def _people(self) -> Iterator[pa.RecordBatch]:
         with closing(OpenFiles(self.directory)) as files:
             yield from files.batches(PEOPLE)
-
-
-def _add_single_units(file: ChangeFile, action: Action, copy: Copy, name: str, digests: Digests) -> None:
-    """Stage a unit without a row for each identifier of one type."""
-    for start in range(0, len(digests), UNITS_AT_ONCE):
-        part = digests[start : start + UNITS_AT_ONCE]
-        single = {name: Identifiers(np.ones(len(part), np.int64), part)}
-        no_rows = pa.ListArray.from_arrays(pa.array(np.zeros(len(part) + 1, np.int32)), pa.array([], pa.int64()))
-        batch_data = units(single, no_rows, copy.audience_id, (name,))
-        file.add(route_to(action, (name,), copy.audience_id), batch_data.table, batch_data.row_counts)
-
-
-def identifiers_by_type(members: pa.Table | pa.RecordBatch) -> dict[str, Identifiers]:
-    """Return the identifiers of people (schema MEMBERS) by type."""
-    return {name: _identifiers(members[name]) for name in ID_TYPES}
-
-
-def _identifiers(lists: pa.ChunkedArray | pa.ListArray) -> Identifiers:
-    whole = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
-    offsets = whole.offsets.to_numpy()
-    flat = whole.flatten()
-    data = np.frombuffer(flat.buffers()[1] or b"", np.uint8).reshape(-1, DIGEST_BYTES)
-    return Identifiers(np.diff(offsets).astype(np.int64), data[flat.offset : flat.offset + len(flat)])
 
 
 def _filtered(identifiers: Identifiers, flags: npt.NDArray[np.bool_]) -> Identifiers:
