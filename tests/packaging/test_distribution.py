@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NEWEST = 20
+UV = Path(sys.executable).with_name("uv")
 
 
 def command(*arguments: str | Path, cwd: Path | None = None, **environ: str) -> str:
@@ -54,15 +55,14 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {path.suffix: path for path in folder.iterdir()}
 
 
-def installed(wheel: Path, python: str, folder: Path) -> Path:
-    """A virtual environment of this Python with the wheel in it, and its folder of programs."""
+def installed(python: str, folder: Path, *what: str | Path) -> Path:
+    """A virtual environment of this Python with the packages in it, and its folder of programs."""
     command(python, "-m", "venv", folder)
     programs = folder / "bin"
-    uv = Path(sys.executable).with_name("uv")
     install: list[str | Path] = [programs / "python", "-m", "pip", "install", "--quiet"]
-    if uv.exists():
-        install = [uv, "pip", "install", "--quiet", "--python", programs / "python"]
-    command(*install, "-c", ROOT / "constraints.txt", wheel)
+    if UV.exists():
+        install = [UV, "pip", "install", "--quiet", "--python", programs / "python"]
+    command(*install, *what)
     return programs
 
 
@@ -102,7 +102,8 @@ def test_the_wheel_of_the_source_distribution_is_the_same(distributions: dict[st
 def test_the_wheel_alone_runs_the_example(
     distributions: dict[str, Path], version: tuple[int, int], tmp_path: Path
 ) -> None:
-    programs = installed(distributions[".whl"], interpreters()[version], tmp_path / "venv")
+    pinned = ["-c", ROOT / "constraints.txt", distributions[".whl"]]
+    programs = installed(interpreters()[version], tmp_path / "venv", *pinned)
     connector = programs / "connector"
     assert re.fullmatch(r"connector \d+\.\d+\.\d+", command(connector, "--version").strip())
     command(connector, "init", "shop", cwd=tmp_path)
@@ -112,3 +113,23 @@ def test_the_wheel_alone_runs_the_example(
         'from pathlib import Path; import connector; print(Path(connector.__file__).with_name("py.typed").is_file())'
     )
     assert command(programs / "python", "-c", typed).strip() == "True"
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not UV.exists(), reason="pip cannot choose the lowest versions")
+@pytest.mark.parametrize(
+    "beside",
+    [
+        pytest.param(["--resolution", "lowest-direct"], id="lowest versions"),
+        pytest.param(["sqlmesh>=0.236"], id="sqlmesh"),
+        # dbt-core 1.12 needs a part that comes from elsewhere than the package index.
+        pytest.param(["dbt-core>=1.10,<1.12", "dbt-duckdb>=1.10"], id="dbt"),
+    ],
+)
+def test_the_example_runs_with_the_oldest_versions_and_beside_other_tools(
+    distributions: dict[str, Path], beside: list[str], tmp_path: Path
+) -> None:
+    programs = installed(sys.executable, tmp_path / "venv", distributions[".whl"], *beside)
+    command(programs / "connector", "init", "shop", cwd=tmp_path)
+    ran = command(programs / "connector", "run", "store_purchases", cwd=tmp_path / "shop")
+    assert "Completed with rejects" in ran
