@@ -102,7 +102,7 @@ def test_the_wheel_of_the_source_distribution_is_the_same(distributions: dict[st
 def test_the_wheel_alone_runs_the_example(
     distributions: dict[str, Path], version: tuple[int, int], tmp_path: Path
 ) -> None:
-    pinned = ["-c", ROOT / "constraints.txt", distributions[".whl"]]
+    pinned: list[str | Path] = ["-c", ROOT / "constraints.txt", distributions[".whl"]]
     programs = installed(interpreters()[version], tmp_path / "venv", *pinned)
     connector = programs / "connector"
     assert re.fullmatch(r"connector \d+\.\d+\.\d+", command(connector, "--version").strip())
