@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from connector.ledger.run_records import RowCounts, RunRecord
     from connector.observer import Observer
     from connector.reporting.run_details import RunDetails
+    from connector.runs.plan_file import PlanFile
 
 Confirm = bool | Callable[[str], bool | None]
 """Consent to changes at the platform: `True` agrees, `False` declines, and a function is asked each question.
@@ -149,7 +150,7 @@ class Project:
     def plan(self, name: str) -> "Plan":
         """Read and check the whole result, and count what a run would send. Send nothing.
 
-        Raises ConfigurationError, SourceError.
+        `plan.file.as_text()` is a file for review, to which `run` can be held. Raises ConfigurationError, SourceError.
         """
         from connector.inspection.plan import plan_orchestration
 
@@ -190,14 +191,17 @@ class Project:
         test_event_code: str | None = None,
         resend_unknown: bool = False,
         allow_empty: bool = False,
+        plan: "str | Path | Plan | None" = None,
         confirm: Confirm = False,
         on_progress: "Callable[[Progress], None] | Observer | None" = None,
         stop: threading.Event | None = None,
     ) -> Run:
         """Finish interrupted runs of an orchestration, then run it.
 
-        Setting `stop` ends the run as soon as the requests in flight are answered. Raises ConfigurationError,
-        AccessRefused, UsageError if a change is not confirmed, LockedError if it is being run, NothingSent because of
+        With a `plan`, or the path of its file, send only if query, template and settings are those of the plan (else
+        UsageError), and the counts nearly so (else PlanChanged, a NothingSent). Setting `stop` ends the run as soon as
+        the requests in flight are answered. Raises ConfigurationError, AccessRefused, UsageError if a change is not
+        confirmed, LockedError if it is being run, NothingSent because of
         the rows, ResumableError, Interrupted or SourceError. `last_run` returns what became of the rows then.
         """
         from connector.destinations.confirmation import Confirmation
@@ -205,7 +209,7 @@ class Project:
         from connector.runs.run import run_orchestration
 
         confirmation = Confirmation(yes=True) if confirm is True else Confirmation(ask=confirm or _nobody)
-        options = RunOptions(limit, test_event_code, resend_unknown, allow_empty, confirmation)
+        options = RunOptions(limit, test_event_code, resend_unknown, allow_empty, confirmation, _plan_file(plan))
         observer = _observer(on_progress)
         return self._wrap(run_orchestration(self._settings, name, options, observer=observer, stop=stop))
 
@@ -294,6 +298,14 @@ def open_project(
 
     given = os.environ if environ is None else environ
     return Project(load_project(Path(folder), given, target, config_directory=config_directory))
+
+
+def _plan_file(plan: "str | Path | Plan | None") -> "PlanFile | None":
+    if plan is None:
+        return None
+    from connector.runs.plan_file import load_plan_file
+
+    return load_plan_file(Path(plan)) if isinstance(plan, str | Path) else plan.file
 
 
 def _nobody(_: str) -> None:

@@ -100,6 +100,10 @@ class TooFewRows(NothingSent):
     """Fewer rows were read than `min_rows` requires; nothing was sent."""
 
 
+class PlanChanged(NothingSent):
+    """The counts of the result differ by more than the plan of the run allows; nothing was sent."""
+
+
 class ResumableError(ConnectorError):
     """The run stopped; its stage is kept, and `connector resume` continues with it."""
 

@@ -29,7 +29,9 @@ SMALL_PERCENT = 2.0
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _STEPS = {
+    "planned": "held to a plan",
     "asked": "query asked",
+    "plan_matched": "plan matched",
     "first_request": "first request",
     "last_answer": "last answer",
 }

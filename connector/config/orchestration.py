@@ -67,6 +67,8 @@ class Orchestration(Settings):
     """Send nothing if a larger share of the rows is rejected."""
     min_rows: Annotated[int, whole(1)] | None = None
     """Send nothing if the result has fewer rows."""
+    max_plan_change_percent: Annotated[float, number(0, 100)] = 10
+    """How much a count may differ from a plan for `connector run --plan` to send."""
     tags: Words = ()
     """Labels for people."""
     limit: Annotated[int, whole(1)] | None = None

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from connector.runs.extract import cautions, has_input
 from connector.runs.files import file_notes, sent_files
 from connector.runs.job import Job, job_and_changes
 from connector.runs.phone_regions import region_questions
+from connector.runs.plan_file import PlanFile, plan_file, planned_rows
 from connector.runs.result import OpenResult, open_result
 from connector.runs.row_limits import failure_of, min_rows_note
 from connector.staging.event_metrics import plain_texts
@@ -52,6 +53,8 @@ class Plan:
     """Changes that a run would make in the ad account before it sends."""
     members: dict[str, int] | None = None
     """The identifiers that a run adds to an audience, removes and leaves. None for a destination of events."""
+    file: PlanFile = field(kw_only=True, repr=False)
+    """The plan as a file, to which a run can be held."""
 
     def as_json(self) -> dict[str, object]:
         """Return the object that `connector plan --json` prints."""
@@ -133,7 +136,7 @@ def _plan(project: Project, job: Job, staged: Staged, notes: list[str], changes:
         limit=job.orchestration.limit,
         test_event_code=job.orchestration.test_event_code,
         read=staged.read,
-        to_send=sum(batch.rows for batch in staged.batches),
+        to_send=planned_rows(staged).to_send,
         events=staged.events,
         requests=requests,
         rejects=dict(staged.rejects),
@@ -146,4 +149,5 @@ def _plan(project: Project, job: Job, staged: Staged, notes: list[str], changes:
         notes=notes,
         changes=changes,
         members=dict(members) if members is not None else None,
+        file=plan_file(project, job, staged),
     )

@@ -15,7 +15,7 @@ from connector.ledger.locks import check_holder
 from connector.ledger.run_reader import read_runs
 from connector.ledger.run_records import NewRun, RunRecord, RunSize, Scope, StagedRows
 from connector.ledger.tables import batches, parts, runs
-from connector.ledger.timeline import add_moment, open_seconds
+from connector.ledger.timeline import PLAN_MATCHED, PLANNED, add_moment, open_seconds
 
 _BATCHES_AT_ONCE = 1_000
 COMPLETED = (RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS)
@@ -27,18 +27,25 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def start(self, run: NewRun, *, holder: str, host: str) -> None:
-        """Add a run that the process with this lock works on."""
+    def start(self, run: NewRun, *, holder: str, host: str, is_planned: bool = False) -> None:
+        """Add a run that the process with this lock works on; `is_planned` if it is held to a plan."""
         with self._database.writing() as connection:
             values = {**asdict(run), "started_at": as_text(run.started_at), "status": RunStatus.RUNNING}
             connection.execute(insert(runs).values(**values, holder=holder, host=host))
             add_moment(connection, run.run_id, "started")
+            if is_planned:
+                add_moment(connection, run.run_id, PLANNED)
 
     def asked(self, run_id: str, query_id: str | None) -> None:
         """Record that the warehouse accepted the run's query, and the id of the query in its own history, if any."""
         with self._database.writing() as connection:
             add_moment(connection, run_id, "asked")
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(query_id=query_id))
+
+    def plan_matched(self, run_id: str) -> None:
+        """Record that the counts of a run are those of the plan that it is held to."""
+        with self._database.writing() as connection:
+            add_moment(connection, run_id, PLAN_MATCHED)
 
     def staged(self, run_id: str, rows: StagedRows, *, holder: str) -> None:
         """Record that all rows are staged: from now on the run can be resumed without the warehouse.

@@ -9,6 +9,9 @@ from connector.core.outcomes import RunStatus
 from connector.ledger.database import Database, as_text
 from connector.ledger.tables import batches, moments, requests
 
+PLANNED, PLAN_MATCHED = "planned", "plan_matched"
+"""The entries of a run that is held to a plan, and of one whose counts are those of the plan."""
+
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
@@ -39,6 +42,12 @@ class Timeline:
         if answered:
             entries.append(TimelineEntry(answered, "last_answer"))
         return sorted(entries, key=lambda entry: entry.at)
+
+    def has(self, run_id: str, what: str) -> bool:
+        """Return whether the table `moments` has an entry of a run."""
+        query = select(moments.c.id).where(moments.c.run_id == run_id, moments.c.what == what).limit(1)
+        with self._database.reading() as connection:
+            return connection.execute(query).one_or_none() is not None
 
 
 def add_moment(connection: Connection, run_id: str, what: str) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from secrets import token_hex
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector.core.disk import make_private_folder
 from connector.destinations.base import Destination
@@ -26,6 +26,9 @@ from connector.runs.row_limits import min_rows_note, refuse_rows
 from connector.staging.staged import Staged
 from connector.staging.streaming import Publish, StreamingStage
 
+if TYPE_CHECKING:
+    from connector.runs.plan_file import PlanFile
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -41,6 +44,8 @@ class RunOptions:
     """Let an empty result empty an audience."""
     confirmation: Confirmation = field(default_factory=Confirmation)
     """Who confirms changes at the platform."""
+    plan: "PlanFile | None" = None
+    """The plan that the run is held to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ class Engine:
             retry_reason=retry_reason,
             fingerprint=job.fingerprint,
         )
-        context.ledger.runs.start(new, holder=context.lock.holder, host=context.lock.host)
+        is_planned = self.options.plan is not None
+        context.ledger.runs.start(new, holder=context.lock.holder, host=context.lock.host, is_planned=is_planned)
         context.observer.started(run_id, job.orchestration.name, context.project.target)
         return run_id
 
@@ -91,7 +97,7 @@ class Engine:
         with self.concluding(run_id):
             run = prepare()
             run.job.destination.refuse_unready(run.job.orchestration.name, run.job.rules)
-            if _can_stream(run):
+            if self.options.plan is None and _can_stream(run):
                 self._stream(run)
             else:
                 self._stage_then_send(run)
@@ -130,7 +136,13 @@ class Engine:
             refuse_rows(orchestration, staged, run.limit, has_input=staged.has_input)
             if note := min_rows_note(orchestration, run.limit):
                 self.context.observer.note(note)
+        if options.plan is not None:
+            from connector.runs.plan_file import refuse_other_counts
+
+            refuse_other_counts(options.plan, staged)
         self.destination.confirm(staged, run.limit, options.confirmation, allow_empty=options.allow_empty)
+        if options.plan is not None:
+            self.context.ledger.runs.plan_matched(run.run_id)
 
     def _stream(self, run: Run) -> None:
         context = self.context

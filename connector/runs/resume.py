@@ -22,6 +22,7 @@ from connector.errors import (
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.project_ledger import find_run, ledger_of, run_directory
 from connector.ledger.run_records import RunRecord
+from connector.ledger.timeline import PLAN_MATCHED, PLANNED
 from connector.observer import Observer
 from connector.privacy.access import check_access
 from connector.runs.context import run_context
@@ -34,6 +35,8 @@ from connector.runs.row_limits import refuse_recorded_rows
 
 DIED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED})
 """Statuses of runs that did not end by themselves: if nothing was staged, they are read again without being named."""
+
+_PLAN_AGAIN = "start it again with `connector run NAME --plan FILE`."
 
 SUPERSEDED = "Interrupted before anything was sent; the next run reads the result again."
 
@@ -74,10 +77,15 @@ def finish_interrupted(engine: Engine, job: Job) -> None:
     """
     context = engine.context
     for record in context.ledger.runs.unfinished(job.orchestration.name, context.scope(job.settings)):
-        if _is_superseded(engine, record):
+        if _is_superseded(engine, record) or _awaits_plan(engine, record):
             _supersede(engine, record)
         elif not _can_continue(record, named=False):
             continue
+        elif engine.options.plan is not None:
+            raise UsageError(
+                f"Run {record.run_id} is not finished, so the plan does not say what would be sent: finish it with "
+                f"`connector resume {record.run_id}`, and make a new plan."
+            )
         elif _is_elsewhere(engine, record):
             context.observer.note(_elsewhere(record))
         elif record.staged and not (engine.options.resend_unknown or _can_change(engine, record)):
@@ -95,6 +103,13 @@ def _is_superseded(engine: Engine, record: RunRecord) -> bool:
     if not (record.resumable and engine.destination.capabilities.mirrors):
         return False
     return not record.staged or (engine.destination.settings.is_ephemeral and not _is_elsewhere(engine, record))
+
+
+def _awaits_plan(engine: Engine, record: RunRecord) -> bool:
+    """Return whether a run is held to a plan with which it was not compared. It has sent nothing."""
+    timeline = engine.context.ledger.timeline
+    was_compared = record.staged and timeline.has(record.run_id, PLAN_MATCHED)
+    return timeline.has(record.run_id, PLANNED) and not was_compared
 
 
 def _supersede(engine: Engine, record: RunRecord) -> None:
@@ -156,6 +171,9 @@ def _resume(
         destination = same_destination(project, record)
         with open_engine(context, destination, options, resuming=True) as engine:
             record = context.ledger.runs.get(record.run_id)
+            if _awaits_plan(engine, record):
+                _supersede(engine, record)
+                raise UsageError(f"Run {record.run_id} is held to a plan and has sent nothing: {_PLAN_AGAIN}")
             if record.staged and _is_superseded(engine, record):
                 _supersede(engine, record)
                 return _start_over(engine, record)
@@ -163,6 +181,10 @@ def _resume(
                 return _continue(engine, record)
             except CorruptStage as corrupt:
                 _abandon(engine, record, corrupt)
+                if context.ledger.timeline.has(record.run_id, PLANNED):
+                    raise UsageError(
+                        f"{corrupt.fault}, and run {record.run_id} is held to a plan: {_PLAN_AGAIN}"
+                    ) from None
                 return _start_over(engine, record)
 
 

@@ -38,6 +38,7 @@ def run_orchestration(
     grant = check_access(project, command, name)
     job = prepare(project, name, RunVariables(started_at=datetime.now(UTC)))
     _refuse_test_mode(job, options)
+    _refuse_other_definition(job, options, project)
     with run_context(project, name, observer, stop) as context:
         line = grant.record(context.ledger)
         with open_engine(context, job.destination, options) as engine:
@@ -52,6 +53,7 @@ def _run_now(engine: Engine, name: str, audit_line: int) -> RunRecord:
     job = current_job(context.project, name, context.ledger)
     code = job.orchestration.test_event_code if options.test_event_code is None else options.test_event_code
     limit = options.limit or job.orchestration.limit
+    _refuse_other_definition(job, options, context.project)
     run_id = engine.create(job, test_event_code=code, limit=limit)
     context.ledger.audit.set_run(audit_line, run_id)
     return engine.execute(run_id, lambda: Run(run_id, job, code, limit, options.resend_unknown))
@@ -60,3 +62,15 @@ def _run_now(engine: Engine, name: str, audit_line: int) -> RunRecord:
 def _refuse_test_mode(job: Job, options: RunOptions) -> None:
     if options.test_event_code is not None and not job.destination.capabilities.test_mode:
         raise UsageError(f'The destination "{job.settings.name}" has no test mode: run it without --test-event-code.')
+
+
+def _refuse_other_definition(job: Job, options: RunOptions, project: Project) -> None:
+    """Raise UsageError if the run is held to a plan that is not of this job, or with an option that changes it."""
+    if options.plan is None:
+        return
+    from connector.runs.plan_file import refuse_other_definition
+
+    for option, value in (("--limit", options.limit), ("--test-event-code", options.test_event_code)):
+        if value is not None:
+            raise UsageError(f"{option} changes what is sent, and the plan says it: leave out {option} or --plan.")
+    refuse_other_definition(options.plan, project, job)

@@ -48,6 +48,11 @@ class Outcome:
         assert "Traceback" not in line
         return line
 
+    def sentence_of(self, words: str) -> str:
+        """The only line on stderr with these words."""
+        (line,) = [line for line in self.stderr.splitlines() if words in line]
+        return line
+
     def record(self) -> dict[str, Any]:
         """The record that `run --json` printed, with every row in it accounted for."""
         return checked(self.json)

@@ -30,6 +30,7 @@ COMMANDS = {
     "forget": ("forget", "--email", "nobody@example.com"),
     "usage-report": ("usage-report", "--month", "2026-11"),
     "export": ("runs", "export"),
+    "plan": ("plan", NAME),
 }
 
 

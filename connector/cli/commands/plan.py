@@ -1,8 +1,19 @@
 """`connector plan`: count what a run would send."""
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from connector.cli.console import Level, added_value, out, out_json, pluralize, say, table
 from connector.cli.failures import reported
 from connector.cli.options import NameArgument, TargetOptions
+from connector.cli.output import ForceOption, check_output, output_file
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="Also write the plan to a file, for `connector run --plan`."),
+]
 
 
 def _identifiers(members: dict[str, int]) -> list[tuple[str, str]]:
@@ -11,9 +22,17 @@ def _identifiers(members: dict[str, int]) -> list[tuple[str, str]]:
 
 
 @reported
-def plan(name: NameArgument, *, options: TargetOptions) -> None:
+def plan(
+    name: NameArgument, output: OutputOption = None, force: ForceOption = False, *, options: TargetOptions
+) -> None:
     """Read and check the whole result, and count what a run would send. Sends nothing."""
-    estimate = options.open_project().plan(name)
+    project = options.open_project()
+    if output is not None:
+        check_output(output, project.settings, force=force)
+    estimate = project.plan(name)
+    if output is not None:
+        with output_file(output) as sink:
+            sink.write(estimate.file.as_text().encode())
     if options.json_output:
         out_json(estimate.as_json())
         return

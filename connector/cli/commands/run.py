@@ -1,6 +1,7 @@
 """`connector run`: read, check, hash and send the result, and report every row."""
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,14 @@ TestEventOption = Annotated[
     typer.Option("--test-event-code", metavar="C", help="Send test events, with the code of TikTok's Test Events tab."),
 ]
 AllowEmptyOption = Annotated[bool, typer.Option("--allow-empty", help="Let an empty result empty the audience.")]
+PlanOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan",
+        metavar="FILE",
+        help="Send only if query, template, settings and, nearly, the counts are those of this file of `plan -o`.",
+    ),
+]
 
 
 @reported
@@ -31,6 +40,7 @@ def run(
     test_event_code: TestEventOption = None,
     resend_unknown: ResendOption = False,
     allow_empty: AllowEmptyOption = False,
+    plan: PlanOption = None,
     yes: YesOption = False,
     *,
     options: JsonOptions,
@@ -48,6 +58,7 @@ def run(
             test_event_code=test_event_code,
             resend_unknown=resend_unknown,
             allow_empty=allow_empty,
+            plan=plan,
             confirm=yes or (lambda text: observer.asked(text, stop)),
             on_progress=observer,
             stop=stop,

@@ -59,7 +59,9 @@ MATCHED_BY = {
 
 TIMELINE = {
     "started": "Started",
+    "planned": "Held to a plan",
     "asked": "Query asked",
+    "plan_matched": "Counts compared with the plan",
     "staged": "Staged: all rows read, checked and hashed",
     "first_request": "First request",
     "last_answer": "Last answer",

@@ -11,7 +11,7 @@ EXIT_CODES = {
     "not fail because its output cannot be written, for example to a full disk.",
     2: "The command, or one of the project's files, is not valid, or the roles do not allow it. Nothing was sent. Fix it.",
     3: "Nothing was sent because of the rows: every row was rejected, more rows than `max_reject_percent` allows, or fewer "
-    "rows were read than `min_rows` requires. Fix the data or the limit.",
+    "rows were read than `min_rows` requires, or the counts are not those of the plan. Fix the data, the limit or the plan.",
     130: "Interrupted by Ctrl-C or a signal. `connector resume` continues.",
 }
 LINKS = {

@@ -1,0 +1,279 @@
+"""Plans as files: what a plan was made of, as SHA-256 sums, and its counts. A run can be held to one.
+
+A file holds no value of a row, no setting and no secret, so that it can be reviewed and kept anywhere.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from math import ceil
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from connector.config.project import Project
+from connector.config.setting_diff import SECRET, SettingText
+from connector.core.version import __version__
+from connector.errors import PlanChanged, UsageError
+from connector.runs.job import Job
+from connector.staging.staged import Staged
+
+VERSION: Literal[1] = 1
+"""The version of the file format."""
+LARGEST_FILE = 1 << 20
+"""Bytes of a plan file."""
+_ANEW = "Make a new one with `connector plan {} -o FILE`."
+_AGAIN = _ANEW.format("NAME")
+
+_IMMATERIAL = frozenset(
+    "description tags notify schedule workflow degraded retry max_in_flight requests_per_second admin_only pii "
+    "destination_account_name proxy ca_file".split()
+)
+"""Keys that change neither what is sent nor where to, nor whether it is sent."""
+_ADDRESSES = ("warehouse.url", "orchestration.file")
+"""Settings that are kept secret because they may hold a password; without it they say where rows come from."""
+
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+Sum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+class PlannedRows(_Part):
+    """Rows of a plan."""
+
+    read: Count
+    to_send: Count
+    rejected: Count
+    skipped: Count
+
+
+class Definition(_Part):
+    """The SHA-256 sums of what decides what is sent."""
+
+    query: Sum | None
+    """Of the text of the query; None for a file."""
+    template: Sum
+    """Of the sources of all parameters."""
+    settings: dict[str, Sum]
+    """Of each setting that matters, by its name."""
+
+    def changes(self, other: "Definition") -> list[str]:
+        """Name what differs in another definition."""
+        names = [name for name in ("query", "template") if getattr(self, name) != getattr(other, name)]
+        settings = {*self.settings, *other.settings}
+        changed = sorted(name for name in settings if self.settings.get(name) != other.settings.get(name))
+        return [*names, *changed]
+
+
+class PlanFile(_Part):
+    """A plan as a file. A run under it sends only if its definition is the same, and its counts nearly so."""
+
+    connector_plan: Literal[1]
+    """The version of the format."""
+    connector: str
+    """The version of the connector that made it."""
+    made_at: str
+    orchestration: str
+    target: str
+    destination: str
+    definition: Definition
+    max_change_percent: Annotated[float, Field(ge=0, le=100)]
+    """How much each count may differ."""
+    rows: PlannedRows
+    events: Count
+    requests: Count
+    members: dict[str, Count] | None
+    """Identifiers of an audience by their change; None for events."""
+    rejects: dict[str, Count]
+    skips: dict[str, Count]
+    warnings: dict[str, Count]
+
+    def as_text(self) -> str:
+        """Return the text of the file."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A count that differs by more than the plan allows."""
+
+    name: str
+    planned: int
+    counted: int
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.counted:,} (planned: {self.planned:,})"
+
+
+def plan_file(project: Project, job: Job, staged: Staged) -> PlanFile:
+    """Return the file of a plan that was made of this job."""
+    members = staged.changes()
+    return PlanFile(
+        connector_plan=VERSION,
+        connector=__version__,
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        orchestration=job.orchestration.name,
+        target=project.target,
+        destination=job.settings.name,
+        definition=definition_of(project, job),
+        max_change_percent=job.orchestration.max_plan_change_percent,
+        rows=planned_rows(staged),
+        events=staged.events,
+        requests=len(staged.batches),
+        members=None if members is None else dict(members),
+        rejects=dict(staged.rejects),
+        skips=dict(staged.skips),
+        warnings=dict(staged.warnings),
+    )
+
+
+def planned_rows(staged: Staged) -> PlannedRows:
+    """Count the rows of a stage."""
+    to_send = sum(batch.rows for batch in staged.batches)
+    return PlannedRows(read=staged.read, to_send=to_send, rejected=staged.rejects.total(), skipped=staged.skips.total())
+
+
+def definition_of(project: Project, job: Job) -> Definition:
+    """Return the sums of what decides what a job sends. The folder that the project is in does not matter."""
+    query = job.orchestration.query_path
+    template = (job.template.identity, sorted(job.template.sources.items()))
+    return Definition(
+        query=_sum(query.read_bytes()) if query else None,
+        template=_sum(repr(template).encode()),
+        settings=dict(_settings(project.settings_used(job.orchestration.name))),
+    )
+
+
+def _settings(settings: Mapping[str, SettingText]) -> Iterator[tuple[str, str]]:
+    for name, setting in settings.items():
+        part, _, key = name.partition(".")
+        if part not in {"orchestration", "warehouse", "destination"} or key.partition(".")[0] in _IMMATERIAL:
+            continue
+        value = setting.value
+        if name in _ADDRESSES:
+            value = _without_password(str(value))
+        elif setting.text == SECRET:
+            continue
+        yield name, _sum(json.dumps([name, value], sort_keys=True, default=str).encode())
+
+
+def _without_password(address: str) -> str:
+    """Return the place that an address names: neither its password nor its options."""
+    try:
+        parts = urlsplit(address)
+        host = f"{parts.hostname or ''}:{parts.port or ''}"
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else address
+
+
+def _sum(data: bytes) -> str:
+    return sha256(data).hexdigest()
+
+
+def refuse_other_definition(plan: PlanFile, project: Project, job: Job) -> None:
+    """Raise UsageError if a plan was made for another orchestration or target, or of something that has changed."""
+    anew = _ANEW.format(job.orchestration.name)
+    for kind, planned, current in (
+        ("orchestration", plan.orchestration, job.orchestration.name),
+        ("target", plan.target, project.target),
+    ):
+        if planned != current:
+            raise UsageError(f"The plan is for the {kind} {_quoted(planned)}, not for {_quoted(current)}. {anew}")
+    if changes := plan.definition.changes(definition_of(project, job)):
+        verb = "has" if len(changes) == 1 else "have"
+        names = [change if "." not in change else f"setting {change}" for change in changes]
+        raise UsageError(f"The {_listed(names)} {verb} changed since the plan was made: nothing was sent. {anew}")
+
+
+def refuse_other_counts(plan: PlanFile, staged: Staged) -> None:
+    """Raise PlanChanged if a count differs from its planned number by more than the plan allows.
+
+    Rejected and skipped rows are measured by the rows that were read: a few more of them are no change if there were
+    none. A change of at least one is allowed unless the planned number is 0 or the plan allows none.
+    """
+    differences = [str(one) for one in _differences(plan, staged)]
+    if differences:
+        raise PlanChanged(
+            f"The result is not the planned one: {_listed(differences)}, more than the {plan.max_change_percent:g} % "
+            f"that the plan allows: nothing was sent. If this is right, make a new plan with `connector plan "
+            f"{plan.orchestration} -o FILE`."
+        )
+
+
+def _differences(plan: PlanFile, staged: Staged) -> Iterator[Difference]:
+    rows, members = planned_rows(staged), staged.changes()
+    counts = [
+        ("rows read", plan.rows.read, rows.read, plan.rows.read),
+        ("rows to send", plan.rows.to_send, rows.to_send, plan.rows.to_send),
+        ("rows rejected", plan.rows.rejected, rows.rejected, plan.rows.read),
+        ("rows skipped", plan.rows.skipped, rows.skipped, plan.rows.read),
+        ("events", plan.events, staged.events, plan.events),
+    ]
+    for change in ("added", "removed"):
+        planned = (plan.members or {}).get(change, 0)
+        counts.append((f"identifiers {change}", planned, (members or {}).get(change, 0), planned))
+    for name, planned, counted, base in counts:
+        if abs(counted - planned) > ceil(base * plan.max_change_percent / 100):
+            yield Difference(name, planned, counted)
+
+
+def load_plan_file(path: Path) -> PlanFile:
+    """Read a plan file. Raises UsageError if it cannot be read, is damaged or is another version's."""
+    try:
+        entry = json.loads(_text(path), parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        if isinstance(entry, dict) and entry.get("connector_plan") not in (VERSION, None):
+            raise UsageError(f'"{path}" is a plan of another version of the connector. {_AGAIN}')
+        return PlanFile.model_validate(entry)
+    except OSError as error:
+        raise UsageError(
+            f'The plan "{path}" cannot be read: {error.strerror}. Name a file of `connector plan -o`.'
+        ) from None
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))[:80]
+        at = f" at {where!a}" if where else ""
+        raise UsageError(f'"{path}" is not a plan, or a damaged one{at}. {_AGAIN}') from None
+    except (ValueError, RecursionError):
+        raise UsageError(f'"{path}" is not a plan, or a damaged one: it is not valid JSON. {_AGAIN}') from None
+
+
+def _text(path: Path) -> str:
+    """Read a regular file of at most LARGEST_FILE bytes. Reading a pipe or a device might never end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UsageError(f'The plan "{path}" is not a regular file. Name a file of `connector plan -o`.')
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise UsageError(f'The plan "{path}" is larger than {LARGEST_FILE >> 20} MiB, so it is not one.')
+    return data.decode("utf-8")
+
+
+def _refuse_constant(constant: str) -> float:
+    raise ValueError(constant)
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
+        raise ValueError("a key stands twice")
+    return entries
+
+
+def _quoted(name: str) -> str:
+    text = name if name.isprintable() and len(name) <= 80 else ascii(name[:80])[1:-1]
+    return f'"{text}"'
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
