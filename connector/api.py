@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from connector.inspection.preview import Preview
     from connector.inspection.promote import Promotion
     from connector.inspection.validate import CompiledSql, ValidatedOrchestration
+    from connector.ledger.batch_records import RequestRecord
     from connector.ledger.run_records import RowCounts, RunRecord
     from connector.observer import Observer
     from connector.reporting.run_details import RunDetails
@@ -37,7 +38,7 @@ class Progress:
     """One step of a run. As text, it is a sentence."""
 
     kind: str
-    """`started`, `resumed`, `read`, `staged`, `settled` or `note`."""
+    """`started`, `resumed`, `read`, `staged`, `settled`, `waiting` or `note`."""
     text: str
     """The sentence."""
     run_id: str | None = None
@@ -346,6 +347,12 @@ class _Reporter:
 
     def settled(self, events: int, noun: str = "event") -> None:
         self._tell("settled", f"{events:,} more {noun}s delivered or refused.", units=events)
+
+    def answered(self, request: "RequestRecord") -> None:
+        """Report nothing: the outcome of its events follows."""
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        self._tell("waiting", f"Retrying in {seconds:,.0f} s: {reason}")
 
     def note(self, sentence: str) -> None:
         self._tell("note", sentence)

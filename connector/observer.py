@@ -1,6 +1,9 @@
 """The interface by which a run reports its progress."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from connector.ledger.batch_records import RequestRecord
 
 EVENT, IDENTIFIER = "event", "identifier"
 """The nouns for counts in messages: runs of audiences send identifiers."""
@@ -23,6 +26,12 @@ class Observer(Protocol):
 
     def settled(self, events: int, noun: str = EVENT) -> None:
         """Report the number of further events, called `noun`, that were delivered or refused."""
+
+    def answered(self, request: "RequestRecord") -> None:
+        """Report a request with its answer, or that none will arrive."""
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        """Report that a request waits before it is repeated, and why."""
 
     def note(self, sentence: str) -> None:
         """Report a message for the user while the run continues."""
@@ -48,6 +57,12 @@ class Silent:
 
     def settled(self, events: int, noun: str = EVENT) -> None:
         """See `Observer.settled`."""
+
+    def answered(self, request: "RequestRecord") -> None:
+        """See `Observer.answered`."""
+
+    def waiting(self, seconds: float, reason: str) -> None:
+        """See `Observer.waiting`."""
 
     def simulated(self, lines: list[str]) -> None:
         """See `Observer.simulated`."""

@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from connector.delivery.answer import Answer
 from connector.delivery.concurrency import InFlight
 from connector.delivery.limiter import Limiter
 from connector.delivery.retry_policy import Budget, Timing
+
+OnWait = Callable[[float, Answer], None]
+"""Called before the wait between two attempts, with its seconds and the answer to the first of them."""
 
 LONGEST_SLEEP = 0.2
 """Seconds after which a waiting thread checks whether to stop."""
@@ -38,6 +42,12 @@ class Admission:
                     self.in_flight.leave()
                 self.sleep(wait)
         return False
+
+    def sleep_after(self, answer: Answer, seconds: float, on_wait: OnWait | None) -> None:
+        """Sleep between two attempts, and report it with the time for which the service admits nothing."""
+        if on_wait and seconds:
+            on_wait(seconds + (answer.wait or 0.0), answer)
+        self.sleep(seconds)
 
     def sleep(self, seconds: float) -> None:
         """Sleep in short intervals, so that a delivery that stops is not held up."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from connector.delivery.admission import Admission
+from connector.delivery.admission import Admission, OnWait
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.concurrency import InFlight
@@ -44,6 +44,7 @@ class BatchSender:
     record: Recorder
     state: DeliveryState
     timing: Timing
+    on_wait: OnWait | None = None
 
     def send(self, batch: Batch) -> BatchOutcome:
         """Repeat the request until the answer is final, the policy is exhausted or the delivery stops.
@@ -64,7 +65,7 @@ class BatchSender:
             wait = self._wait_after(answer, budget, accepted_before)
             if wait is None:
                 break
-            admission.sleep(wait)
+            admission.sleep_after(answer, wait, self.on_wait)
         return BatchOutcome(open_state, answer)
 
     def _request(self, batch: Batch, attempts: int) -> Answer:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from connector.delivery.admission import Admission
+from connector.delivery.admission import Admission, OnWait
 from connector.delivery.answer import Answer, Verdict
 from connector.delivery.limiter import Limiter
 from connector.delivery.retry_policy import REAL_TIME, Budget, RetryPolicy, Timing
@@ -23,6 +23,7 @@ class RetryLoop:
     limiter: Limiter
     timing: Timing = REAL_TIME
     stop: threading.Event = field(default_factory=threading.Event)
+    on_wait: OnWait | None = None
 
     def __call__(self, attempt: Callable[[], Answer], *, unknown: bool = True) -> Answer:
         """Return the last answer. Without `unknown`, do not repeat a call that may have been carried out."""
@@ -33,7 +34,7 @@ class RetryLoop:
             wait = self._wait_after(answer, budget, unknown=unknown)
             if wait is None:
                 break
-            admission.sleep(wait)
+            admission.sleep_after(answer, wait, self.on_wait)
         return answer
 
     def _wait_after(self, answer: Answer, budget: Budget, *, unknown: bool) -> float | None:

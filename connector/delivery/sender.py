@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from connector.delivery.admission import OnWait
 from connector.delivery.batch import Batch, BatchState
 from connector.delivery.batch_sender import Attempt, BatchSender
 from connector.delivery.bisect import Checklist, Split, bisect_batch, name_resource, split_by_event
@@ -30,10 +31,12 @@ def deliver(
     split: Split = split_by_event,
     checklist: Checklist = name_resource,
     timing: Timing = REAL_TIME,
+    on_wait: OnWait | None = None,
 ) -> None:
     """Send every batch until its outcome is known, with at most `max_in_flight` concurrent requests.
 
-    While the service throttles or fails there are fewer, see `InFlight`.
+    While the service throttles or fails there are fewer, see `InFlight`. `on_wait` is called before a batch waits for
+    its next attempt, from several threads.
 
     The calling thread pulls the batches lazily and in order; at most `max_in_flight` + 2 are in memory. Once `stop` is
     set, it takes no further batch, waits for the requests in flight and returns.
@@ -44,7 +47,7 @@ def deliver(
     """
     state = DeliveryState(stop)
     in_flight = InFlight(max_in_flight, timing.clock)
-    sender = BatchSender(attempt, policy, limiter, in_flight, record, state, timing)
+    sender = BatchSender(attempt, policy, limiter, in_flight, record, state, timing, on_wait)
     delivery = _Delivery(sender, split, checklist, threading.BoundedSemaphore(max_in_flight + READ_AHEAD))
     with ThreadPoolExecutor(max_in_flight, thread_name_prefix="delivery") as threads:
         try:

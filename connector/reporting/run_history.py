@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from connector.config.addresses import SIMULATOR
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
+from connector.core.local_server import is_loopback
 from connector.core.outcomes import RunStatus
 from connector.destinations.registry import implementation_of
 from connector.errors import UsageError
@@ -141,9 +141,10 @@ def no_rows(project: Project, ledger: Ledger, record: RunRecord) -> str | None:
 def visible_by(project: Project, record: RunRecord) -> datetime | None:
     """Return when the platform shows the events of a run at the latest.
 
-    None if it shows them at once, if there were none, or if they were for a test or a simulator.
+    None if it shows them at once, if there were none, or if they were for a test, a simulator or a file.
     """
-    is_shown = record.test_event_code is None and record.api_url != SIMULATOR
+    is_remote = record.api_url.startswith("https:") and not is_loopback(record.api_url)
+    is_shown = record.test_event_code is None and is_remote
     if record.members or not is_shown or not record.events_delivered or not record.finished_at:
         return None
     implementation = implementation_of(project.node("destinations", record.destination, "type").value)

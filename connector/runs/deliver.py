@@ -79,7 +79,9 @@ def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBa
     codec = destination.codec(delivery.targets, delivery.test_event_code)
     batches = StagedBatches(context.directory(delivery.run_id), open_batches, codec)
     on_acknowledged = partial(context.observer.settled, noun=destination.capabilities.unit)
-    recorder = LedgerRecorder(context.ledger, delivery.run_id, batches, context.lock.holder, on_acknowledged)
+    recorder = LedgerRecorder(
+        context.ledger, delivery.run_id, batches, context.lock.holder, on_acknowledged, context.observer.answered
+    )
     with destination.open(context, delivery.targets, delivery.run_id, delivery.test_event_code) as attempt:
         try:
             deliver(
@@ -92,6 +94,7 @@ def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBa
                 stop=context.stop,
                 split=batches.split,
                 checklist=destination.checklist,
+                on_wait=lambda seconds, answer: context.observer.waiting(seconds, answer.message),
             )
         finally:
             batches.close()

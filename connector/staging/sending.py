@@ -156,10 +156,16 @@ class LedgerRecorder:
     """
 
     def __init__(
-        self, ledger: Ledger, run_id: str, batches: StagedBatches, holder: str, on_acknowledged: OnAcknowledged
+        self,
+        ledger: Ledger,
+        run_id: str,
+        batches: StagedBatches,
+        holder: str,
+        on_acknowledged: OnAcknowledged,
+        on_answered: Callable[[RequestRecord], None] | None = None,
     ) -> None:
         self._ledger, self._run_id, self._batches, self._holder = ledger, run_id, batches, holder
-        self._on_acknowledged = on_acknowledged
+        self._on_acknowledged, self._on_answered = on_acknowledged, on_answered
         self._accepted: dict[tuple[int, int], RequestRecord] = {}
         """Requests that are written together with the outcome of their batch."""
 
@@ -184,6 +190,8 @@ class LedgerRecorder:
             request_id=answer.request_id,
             seconds=round(answer.seconds, 4),
         )
+        if self._on_answered:
+            self._on_answered(record)
         if answer.verdict is Verdict.ACCEPTED:
             # Its outcome follows at once, and writing both together saves an fsync.
             self._accepted[batch.number, batch.offset] = record

@@ -1,13 +1,16 @@
 """Match coverage, freshness and value are those of what TikTok took, however the run went."""
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -120,11 +123,42 @@ def test_the_output_says_until_when_tiktok_shows_events(tmp_path: Path) -> None:
         run = inside("run", "purchases", project=made.directory)
         insight = show(made)
         test = inside("run", "purchases", "--test-event-code", "TEST1", project=made.directory)
+    assert insight["shown_by"] is None, "a server on this machine is a simulator"
+    sent_to(made, insight["run_id"], "https://business-api.tiktok.com")
     ended = datetime.fromisoformat(insight["finished_at"])
-    latest = datetime.fromisoformat(insight["shown_by"])
+    latest = datetime.fromisoformat(show(made, insight["run_id"])["shown_by"])
     assert (latest - ended).total_seconds() == 24 * 3_600
-    assert f"to be seen by {latest:%Y-%m-%d %H:%M} UTC" in run.stdout
+    shown = inside("runs", "show", insight["run_id"], project=made.directory)
+    assert f"to be seen by {latest:%Y-%m-%d %H:%M} UTC" in shown.stdout
+    assert "to be seen by" not in run.stdout
     assert "to be seen by" not in test.stdout
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "simulator",
+        "http://127.0.0.1:8787",
+        "http://localhost:8787",
+        "http://[::1]:8787",
+        "https://127.0.0.1:8787",
+        "/var/events",
+        "s3://bucket/events",
+        "sftp://files.example/events",
+    ],
+)
+def test_what_is_not_sent_to_tiktok_is_not_said_to_be_shown_later(address: str, tmp_path: Path) -> None:
+    made = shop(tmp_path / "shop", "simulator", ROWS.format(rows=20), destination=WEB)
+    assert inside("run", "purchases", project=made.directory).code == 0
+    run_id = show(made)["run_id"]
+    sent_to(made, run_id, address)
+    assert show(made, run_id)["shown_by"] is None
+
+
+def sent_to(made: Shop, run_id: str, address: str) -> None:
+    """Have the ledger say that a run was sent there."""
+    with closing(sqlite3.connect(made.state / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute("UPDATE runs SET api_url = ? WHERE run_id = ?", (address, run_id))
 
 
 # Counting alone ---------------------------------------------------------------------------------------------

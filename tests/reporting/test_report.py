@@ -131,7 +131,6 @@ def test_a_page_tells_what_the_ledger_knows(made: Shop, pages: dict[str, str]) -
         "Delivered 53 88.3 %",
         "E-mail address 53 100.0 %",
         "refused_ by_ tiktok was sent, and TikTok refused it 1",
-        "TikTok may take up to 24 hours",
     ):
         assert said in text
     failed = Page(pages["failed"]).text

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from connector.delivery.admission import OnWait
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.retry_loop import RetryLoop
 from connector.delivery.retry_policy import REAL_TIME, RetryPolicy, Timing
@@ -53,6 +54,7 @@ def open_account(
     timeout: float | None = None,
     timing: Timing = REAL_TIME,
     stop: threading.Event | None = None,
+    observer: Observer | None = None,
 ) -> Iterator[AccountClient]:
     """Open a client for a destination's ad account, with the retry policy of the destination unless another is given.
 
@@ -64,6 +66,7 @@ def open_account(
         AdaptiveLimiter(CALLS_PER_SECOND, timing.clock),
         timing,
         stop or threading.Event(),
+        _on_wait(observer),
     )
     with _address(destination) as url:
         simulator_url = url if destination.api_url == SIMULATOR else None
@@ -95,7 +98,9 @@ def open_audience_service(
 
     Raises ConfigurationError or AuthorisationError if there is no usable token.
     """
-    repeat = RetryLoop(retry_policy(destination), AdaptiveLimiter(CALLS_PER_SECOND), REAL_TIME, stop)
+    repeat = RetryLoop(
+        retry_policy(destination), AdaptiveLimiter(CALLS_PER_SECOND), REAL_TIME, stop, _on_wait(observer)
+    )
     with _address(destination, observer) as url:
         simulator_url = url if destination.api_url == SIMULATOR else None
         tokens = _tokens(destination, state_directory, simulator_url)
@@ -108,6 +113,10 @@ def open_audience_service(
 
         with AccountClient(url, tokens, repeat, timeout=timeout, network=network, stop=stop) as account:
             yield AudienceService(account, mapping, repeat)
+
+
+def _on_wait(observer: Observer | None) -> OnWait | None:
+    return (lambda seconds, answer: observer.waiting(seconds, answer.message)) if observer else None
 
 
 @contextmanager

@@ -229,9 +229,19 @@ def _trust(ca_file: Path | None) -> SSLContext:
     return context
 
 
+def _reason(error: httpx.HTTPError) -> str:
+    """Return the system's reason for the end of a sentence, such as `: connection refused`, else the kind of error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, SSLError):
+            return f": {cause.strerror.lower()}"
+        cause = cause.__cause__ or cause.__context__
+    return ": timed out" if isinstance(error, httpx.TimeoutException) else f" ({type(error).__name__})"
+
+
 def _no_reply(error: httpx.HTTPError, seconds: float, host: str, through: str) -> NoReply:
     """Describe an error without the library's own message, which may quote headers and so the token."""
-    kind = type(error).__name__
+    why = _reason(error)
     if (untrusted := _untrusted(error)) is not None:
         sentence = (
             f"The certificate that {host} shows is not trusted here ({untrusted.verify_message}); nothing was sent. "
@@ -242,7 +252,7 @@ def _no_reply(error: httpx.HTTPError, seconds: float, host: str, through: str) -
         sentence = f"The proxy does not let the connection to {host} through (HTTP {status[0]}). {_CHECK_PROXY}"
         return NoReply(Verdict.STOP, sentence, seconds)
     if isinstance(error, _NEVER_SENT):
-        return NoReply(Verdict.RETRY, f"No connection to TikTok{through} ({kind}).", seconds)
+        return NoReply(Verdict.RETRY, f"No connection to TikTok{through}{why}.", seconds)
     if isinstance(error, _CUT_SHORT):
-        return NoReply(Verdict.RETRY, f"The connection broke while sending ({kind}).", seconds)
-    return NoReply(Verdict.UNKNOWN, f"No answer from TikTok ({kind}).", seconds)
+        return NoReply(Verdict.RETRY, f"The connection broke while sending{why}.", seconds)
+    return NoReply(Verdict.UNKNOWN, f"No answer from TikTok{why}.", seconds)

@@ -112,7 +112,8 @@ def _is_applied(known: RemoteId | None, destination: EventsSettings) -> bool:
 
 
 def _apply(context: RunContext, destination: EventsSettings, key: RemoteKey, confirmation: Confirmation) -> None:
-    with open_account(destination, context.project.state_directory, stop=context.stop) as account:
+    state, observer = context.project.state_directory, context.observer
+    with open_account(destination, state, stop=context.stop, observer=observer) as account:
         plan = plan_changes(context.project, account, destination)
         confirmation.require(plan.changes)
         event_set = plan.apply(EventSources(account, destination.advertiser_id))

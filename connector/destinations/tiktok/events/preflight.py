@@ -52,7 +52,12 @@ def _check(context: RunContext, destination: EventsSettings, routes: list[Route]
     policy = brief_policy(destination, attempts=ATTEMPTS, seconds=SECONDS)
     timeout = min(SECONDS, destination.retry.timeout)
     with open_account(
-        destination, context.project.state_directory, policy=policy, timeout=timeout, stop=context.stop
+        destination,
+        context.project.state_directory,
+        policy=policy,
+        timeout=timeout,
+        stop=context.stop,
+        observer=context.observer,
     ) as account:
         for route in routes:
             check = check_event_source(account, destination.advertiser_id, route)
