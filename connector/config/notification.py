@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 
-from connector.config.fields import Text, one_of, text, words
+from connector.config.fields import Text, number, one_of, text, whole, words
 from connector.config.nodes import Node
 from connector.config.settings import Settings, Violation
 
-ENDINGS = ("failed", "too_many_rejects", "completed", "recovered")
-"""Endings of a run to notify of; `recovered` is the first completed run after a failed one."""
+ENDINGS = ("failed", "too_many_rejects", "completed", "recovered", "degraded")
+"""Endings of a run to notify of; `recovered` is the first completed run after a failed one, `degraded` one that is far
+from its earlier runs."""
 
-DEFAULT_ENDINGS = ("failed", "too_many_rejects", "recovered")
+DEFAULT_ENDINGS = ("failed", "too_many_rejects", "recovered", "degraded")
 
 
 def service_url(value: object) -> str:
@@ -47,6 +48,24 @@ def endings_by_name(value: object) -> Any:
 
 Ending = Annotated[str, one_of(*ENDINGS)]
 Notify = Annotated[dict[str, tuple[Ending, ...]], BeforeValidator(endings_by_name)]
+
+
+class DegradedSettings(Settings):
+    """How far a completed run has to be from its earlier runs to be `degraded`."""
+
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
+
+    min_runs: Annotated[int, whole(2, 7)] = 5
+    """How many earlier runs there must be, of the last seven that completed."""
+    rows_percent: Annotated[float, number(0)] = 50
+    """More or fewer rows read than usual, by so many percent."""
+    rejects_percent: Annotated[float, number(0, 100)] = 5
+    """A larger share of the rows rejected than usual, by so many percentage points."""
+    match_coverage_percent: Annotated[float, number(0, 100)] = 10
+    """A smaller share of the delivered events with an e-mail address, a phone number or another identifier than usual,
+    by so many percentage points."""
+    seconds_percent: Annotated[float, number(0)] = 200
+    """A longer duration than usual, by so many percent, and by at least a minute."""
 
 
 class Notification(Settings):

@@ -9,7 +9,7 @@ from pydantic import Field
 from connector.config.destination import DestinationSettings
 from connector.config.fields import Mapped, Switch, Text, Words, number, one_of, pattern, whole
 from connector.config.file_format import Format
-from connector.config.notification import Notify
+from connector.config.notification import DegradedSettings, Notify
 from connector.config.schedule import Schedule
 from connector.config.settings import Settings, Violation
 from connector.config.warehouse import Warehouse
@@ -77,6 +77,8 @@ class Orchestration(Settings):
     """Send test events, with the code of the Test Events tab in TikTok's Events Manager."""
     notify: Notify = Field(default_factory=dict)
     """The notifications to send when a run ends."""
+    degraded: DegradedSettings = DegradedSettings()
+    """When a completed run counts as `degraded`, compared with its earlier runs."""
 
     @property
     def sql_dialect(self) -> str | None:

@@ -80,6 +80,8 @@ class RunSize:
     """Rows that it read."""
     seconds: float
     """Its duration."""
+    rejected: int = 0
+    """Rows that it rejected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,13 +184,16 @@ class Runs:
         same = (runs.c.orchestration == run.orchestration) & (runs.c.target == run.target)
         whole = runs.c.retry_of.is_(None) & runs.c.row_limit.is_(None) & runs.c.status.in_(COMPLETED)
         query = (
-            select(runs.c.run_id, runs.c.rows_read, runs.c.seconds)
+            select(runs.c.run_id, runs.c.rows_read, runs.c.seconds, runs.c.rejects)
             .where(same, runs.c.started_at <= run.started_at, whole | (runs.c.run_id == run.run_id))
             .order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [RunSize(row.run_id, row.rows_read, row.seconds or 0.0) for row in connection.execute(query)]
+            return [
+                RunSize(row.run_id, row.rows_read, row.seconds or 0.0, sum(row.rejects.values()))
+                for row in connection.execute(query)
+            ]
 
     def unfinished(self, orchestration: str | None = None, scope: Scope | None = None) -> list[RunRecord]:
         """Return the runs that can be resumed, or may still be running, oldest first."""

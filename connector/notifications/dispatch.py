@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from connector.config.notification import Notification, Notify
+from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.core.outcomes import RunStatus
 from connector.errors import ConfigurationError, ConnectorError
@@ -59,7 +60,20 @@ def _run_notifications(
     message = run_message(record, recovers=_recovers(ledger, record), no_rows=no_rows(project, ledger, record))
     if message is not None:
         project = project.under(record.target)
-        yield from _subscribed(project, project.orchestration(record.orchestration).notify, message, note)
+        orchestration = project.orchestration(record.orchestration)
+        if "completed" in message.endings and (sentences := _degradations(ledger, record, orchestration)):
+            message = message.degraded(sentences)
+        yield from _subscribed(project, orchestration.notify, message, note)
+
+
+def _degradations(ledger: Ledger, record: RunRecord, orchestration: Orchestration) -> list[str]:
+    """Return how a completed run differs from its earlier ones, if somebody wants to know; files may all be old."""
+    is_wanted = any("degraded" in endings for endings in orchestration.notify.values())
+    if not is_wanted or (record.is_empty and orchestration.file is not None):
+        return []
+    from connector.reporting.degradation import degradations
+
+    return degradations(ledger, record, orchestration.degraded)
 
 
 def _recovers(ledger: Ledger, record: RunRecord) -> bool:

@@ -1,6 +1,6 @@
 """The text of a notification: counts, the run's id and what to do; never a value of a row."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from connector.core.outcomes import RunStatus
@@ -14,6 +14,7 @@ _ENDING_LABELS = {
     "too_many_rejects": "sent nothing because of its rows",
     "completed": "completed",
     "recovered": "completed again, after it had failed",
+    "degraded": "completed, but not as usual",
 }
 
 
@@ -30,7 +31,14 @@ class Message:
     @property
     def is_good(self) -> bool:
         """Whether it is good news."""
-        return "completed" in self.endings
+        return "completed" in self.endings and "degraded" not in self.endings
+
+    def degraded(self, sentences: Sequence[str]) -> "Message":
+        """Return the message with sentences on what is far from earlier runs."""
+        title = self.title.replace(_ENDING_LABELS[self.endings[0]], _ENDING_LABELS["degraded"])
+        body = "\n".join([*sentences, self.body])
+        json = {**self.json, "ending": "degraded", "degraded": list(sentences)}
+        return Message(("degraded", *self.endings), title, body, json)
 
 
 def run_message(record: RunRecord, *, recovers: bool, no_rows: str | None = None) -> Message | None:
