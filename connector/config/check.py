@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from connector.config.destination_types import destination_types, settings_model
+from connector.config.destination_types import destination_types
 from connector.config.fields import switch
-from connector.config.layout import SECTION_MODELS, SECTIONS, Top, section
+from connector.config.layout import SECTION_MODELS, SECTIONS, Top, destination_model, section
 from connector.config.nodes import Node
 from connector.config.notification import Notification, as_mapping
 from connector.config.orchestration import Orchestration
@@ -128,7 +128,7 @@ def _model(name: str, entry: Node, problems: ProblemList) -> type[Settings] | No
     kind = entry.child("type")
     if kind is None or kind.value is None:
         problems.add(entry, f"lacks type ({' or '.join(destination_types())})")
-    elif (model := settings_model(kind.value)) is None:
+    elif (model := destination_model(entry)) is None:
         types = list(destination_types())
         problems.add(kind, f"must be {' or '.join(types)}.{did_you_mean(str(kind.value), types)}".removesuffix("."))
     else:

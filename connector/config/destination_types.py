@@ -1,7 +1,7 @@
 """Installed types of destinations: entry points of the group `connector.destinations`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -26,6 +26,17 @@ class DestinationType:
     """The model of its settings, loaded with the project file."""
     implementation: str
     """`module:class` of the implementation of `Destination`, loaded when a command needs it."""
+    variants: Mapping[str, "DestinationType"] = field(default_factory=dict)
+    """Other settings and implementations of the type, by a key that only their entries have. May change."""
+
+    def variant(self, keys: Collection[str]) -> "DestinationType":
+        """Return the variant of an entry with these keys."""
+        return next((variant for key, variant in self.variants.items() if key in keys), self)
+
+    def all_variants(self) -> "Iterator[DestinationType]":
+        """Yield the type itself and its variants, each once."""
+        yield self
+        yield from {id(variant): variant for variant in self.variants.values()}.values()
 
 
 def destination_types() -> Mapping[str, DestinationType]:
@@ -39,10 +50,10 @@ def destination_type(name: object) -> DestinationType | None:
     return _load(str(name), value) if value else None
 
 
-def settings_model(name: object) -> type[DestinationSettings] | None:
-    """Return the model of the settings of a type; None if it is not installed."""
+def settings_model(name: object, keys: Collection[str] = ()) -> type[DestinationSettings] | None:
+    """Return the model of the settings of an entry of a type, which has these keys; None if it is not installed."""
     kind = destination_type(name)
-    return kind.settings if kind else None
+    return kind.variant(keys).settings if kind else None
 
 
 @cache

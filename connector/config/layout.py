@@ -8,7 +8,8 @@ from pydantic import Field
 
 from connector.config.credential import Credential
 from connector.config.data_marketplace import normalize_key
-from connector.config.destination_types import BUILT_IN, settings_model
+from connector.config.destination import DestinationSettings
+from connector.config.destination_types import BUILT_IN, destination_type, settings_model
 from connector.config.fields import Mapped, Text, whole
 from connector.config.nodes import Node
 from connector.config.orchestration import Orchestration
@@ -97,8 +98,13 @@ def apply_type_aliases(root: Node, problems: ProblemList) -> Node:
 
 
 def _of_type(entry: Node, problems: ProblemList) -> Node:
-    model = settings_model(entry.at(("type",)).value)
+    model = destination_model(entry)
     return _with_marketplace(_rename_keys(entry, model.aliases, problems)) if model else entry
+
+
+def destination_model(entry: Node) -> type[DestinationSettings] | None:
+    """Return the model of the settings of a destination; None if its type is not installed."""
+    return settings_model(entry.at(("type",)).value, dict(entry.entries()))
 
 
 def _with_marketplace(entry: Node) -> Node:
@@ -138,5 +144,5 @@ def _models(name: str, node: Node) -> Sequence[type[Settings]]:
     if name != "destinations":
         return [SECTION_MODELS[name]]
     types = [str(entry.at(("type",)).value) for _, entry in node.entries()]
-    models = map(settings_model, dict.fromkeys([*BUILT_IN, *types]))
-    return [model for model in models if model]
+    installed = map(destination_type, dict.fromkeys([*BUILT_IN, *types]))
+    return [variant.settings for kind in installed if kind for variant in kind.all_variants()]

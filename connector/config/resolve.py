@@ -9,9 +9,8 @@ from pydantic import SecretStr
 from connector.config.addresses import SIMULATOR
 from connector.config.credential import Credential
 from connector.config.destination import DestinationSettings
-from connector.config.destination_types import settings_model
 from connector.config.fields import text
-from connector.config.layout import Top, section
+from connector.config.layout import Top, destination_model, section
 from connector.config.network import Network, proxy_url
 from connector.config.nodes import Node, plain
 from connector.config.notification import Notification, as_mapping
@@ -97,7 +96,7 @@ class Resolver:
     def destination(self, name: str) -> DestinationSettings | None:
         """Build a destination with its credential; for the simulator, variables of the credential need not be set."""
         node = self.fill(section(self._root, "destinations").at((name,)))
-        model = settings_model(node.at(("type",)).value) or DestinationSettings
+        model = destination_model(node) or DestinationSettings
         stand_in = SIMULATOR if node.at(("api_url",)).value == SIMULATOR else None
         referred = {key: self._referred(node, key, stand_in) for key in model.references}
         built = self._built(model, node, {"name": name, **referred})

@@ -7,7 +7,7 @@ from typing import Any
 from connector.config.credential import Credential
 from connector.config.destination import DestinationSettings
 from connector.config.destination_types import settings_model
-from connector.config.layout import Top, section
+from connector.config.layout import Top, destination_model, section
 from connector.config.nodes import Node, plain
 from connector.config.orchestration import Orchestration
 from connector.config.settings import Settings
@@ -36,7 +36,7 @@ def settings_used(root: Node, orchestration: str, fill: Fill) -> dict[str, Setti
     """Return the settings of an orchestration and all that it refers to, by names such as `destination.api_url`."""
     entry = section(root, "orchestrations").at((orchestration,))
     destination = _referred(root, entry, "destination", fill)
-    kind = settings_model(destination.at(("type",)).value) or DestinationSettings
+    kind = destination_model(destination) or DestinationSettings
     parts: tuple[tuple[str, type[Settings], Node], ...] = (
         ("orchestration", Orchestration, entry),
         ("warehouse", Warehouse, _referred(root, entry, "warehouse", fill)),
@@ -54,10 +54,11 @@ def setting_or_default(name: str, settings: Mapping[str, SettingText]) -> Settin
         return settings[name]
     part, _, key = name.partition(".")
     kind = settings["destination.type"].value if "destination.type" in settings else ""
+    keys = {key.removeprefix("destination.") for key in settings}
     models: dict[str, type[Settings]] = {
         "orchestration": Orchestration,
         "warehouse": Warehouse,
-        "destination": settings_model(kind) or DestinationSettings,
+        "destination": settings_model(kind, keys) or DestinationSettings,
         "credential": Credential,
     }
     field = models.get(part, Top).model_fields.get(key or part)

@@ -80,7 +80,8 @@ def _of_other_types(base: Node, target: Node) -> Node:
         entry, kind = entries.get(name), over.child("type") if isinstance(over.value, dict) else None
         if entry is None or not isinstance(entry.value, dict) or kind is None or kind.value is None:
             continue
-        model, before = settings_model(kind.value), entry.child("type")
+        keys, before = {*entry.value, *(key for key, _ in over.entries())}, entry.child("type")
+        model = settings_model(kind.value, keys)
         if model is not None and (before is None or before.value != kind.value):
             shared = {*model.known_keys(), *model.aliases}
             entries[name] = replace(entry, value={key: node for key, node in entry.entries() if key in shared})

@@ -11,7 +11,7 @@ one call, because Python's threads wait for one another at every call. Only a bo
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -110,6 +110,11 @@ def breach_of_members(body: bytes) -> Breach | None:
     return _breach(
         body, "batch_data", _IN_MEMBERS, lambda row: next(filter(None, (_wrong(entry, ["id"]) for entry in row)), None)
     )
+
+
+def breach_of_people(body: bytes, names: Sequence[str]) -> Breach | None:
+    """Find a breach in a body of which each object of `data` has lists of digests under some of these names."""
+    return _breach(body, "data", _undigested(names), lambda person: _wrong(person, names))
 
 
 def _breach(

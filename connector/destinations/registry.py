@@ -1,32 +1,38 @@
 """Find the implementation of a destination by the type that its settings name."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from connector.config.destination import DestinationSettings
-from connector.config.destination_types import destination_type, destination_types, load_object
+from connector.config.destination_types import DestinationType, destination_type, destination_types, load_object
 from connector.destinations.base import Destination
 
 
 def destination_of(settings: DestinationSettings) -> Destination[Any]:
     """Return the implementation of a destination whose settings were loaded."""
-    implementation: Any = implementation_of(settings.type)
-    if implementation is None:
+    installed = destination_type(settings.type)
+    if installed is None:
         raise AssertionError("settings of a type that is not installed")
-    destination: Destination[Any] = implementation(settings)
+    variant = next(one for one in installed.all_variants() if one.settings is type(settings))
+    destination: Destination[Any] = _implementation(settings.type, variant)(settings)
     return destination
 
 
-def implementation_of(name: object) -> type[Destination[Any]] | None:
-    """Return the class that implements a type; None for a type that is not installed. Raises ConfigurationError."""
+def implementation_of(name: object, keys: Collection[str]) -> type[Destination[Any]] | None:
+    """Return the class that implements the type of an entry with these keys; None for a type that is not installed.
+
+    Raises ConfigurationError.
+    """
     installed = destination_type(name)
-    if installed is None:
-        return None
-    implementation: type[Destination[Any]] = load_object(f'destination type "{name}"', installed.implementation)
-    return implementation
+    return None if installed is None else _implementation(str(name), installed.variant(keys))
 
 
 def implementations() -> Iterator[Any]:
     """Yield the class of every installed type, to look for those that implement an optional protocol."""
-    for name in destination_types():
-        yield implementation_of(name)
+    for name, kind in destination_types().items():
+        for variant in kind.all_variants():
+            yield _implementation(name, variant)
+
+
+def _implementation(name: str, variant: DestinationType) -> Any:
+    return load_object(f'destination type "{name}"', variant.implementation)

@@ -147,6 +147,7 @@ def visible_by(project: Project, record: RunRecord) -> datetime | None:
     is_shown = record.test_event_code is None and is_remote
     if record.members or not is_shown or not record.events_delivered or not record.finished_at:
         return None
-    implementation = implementation_of(project.node("destinations", record.destination, "type").value)
+    entry = project.node("destinations", record.destination)
+    implementation = implementation_of(entry.at(("type",)).value, dict(entry.entries()))
     within = implementation.capabilities.shown_within if implementation else None
     return datetime.fromisoformat(record.finished_at) + within if within else None

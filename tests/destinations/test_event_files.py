@@ -18,8 +18,8 @@ from botocore.exceptions import NoCredentialsError
 from connector.core.route import Route
 from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
-from connector.destinations.file.destination import FileAttempt, file_name
 from connector.destinations.file.encoder import LineCodec, as_parquet, as_request
+from connector.destinations.file.folder import FileAttempt, file_name
 from connector.destinations.file.settings import FileSettings
 from connector.destinations.file.writer import LocalWriter
 from connector.staging.sending import EventCodec

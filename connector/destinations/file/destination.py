@@ -1,153 +1,45 @@
 """Files of events behind the interface of destinations."""
 
-import errno
-import re
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from time import perf_counter
 
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
-from connector.config.remote_address import check_driver, scheme_of
-from connector.core.redaction import redact
-from connector.delivery.answer import Answer, Verdict
-from connector.delivery.batch import Batch
 from connector.destinations.base import Attempt
-from connector.destinations.checks import Check, CheckedDestination, Outcome
+from connector.destinations.checks import CheckedDestination
 from connector.destinations.context import RunContext
 from connector.destinations.event_destination import EventDestination, EventTargets, check_event_name
-from connector.destinations.file.encoder import SUFFIXES, LineCodec, as_parquet, as_request
+from connector.destinations.file.encoder import (
+    LineCodec,
+)
+from connector.destinations.file.folder import Folder
 from connector.destinations.file.settings import FileSettings
-from connector.destinations.file.writer import Writer, open_writer
-from connector.destinations.guard import blocked_message, breach_of_events
-from connector.errors import ConfigurationError, Problem, ResumableError
 from connector.staging.sending import BatchCodec
 from connector.staging.skip_delivered import key_expiry
 
-TEST_FILE = ".connector-test"
-THEN_RESUME = "Then run `connector resume`."
-LONGEST_REASON = 300
-_UNUSUAL = re.compile(r"[^\w-]")
-_LASTING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR})
-"""Errors of a disk that no attempt a moment later gets rid of."""
-_DENIED = re.compile("Credential|PermissionDenied|HostKey")
-"""Names of the errors by which drivers say that nobody may log in."""
-
 
 @dataclass(frozen=True)
-class EventFiles(EventDestination):
-    """Implements `Destination` for a folder, on this machine or elsewhere."""
+class EventFiles(Folder, EventDestination):
+    """Implements `Destination` for events in a folder, on this machine or elsewhere."""
 
     settings: FileSettings
-
-    @property
-    def goes_to(self) -> str:
-        """See `Destination.goes_to`."""
-        return self.settings.address
 
     def validate(self, project: Project, orchestration: Orchestration) -> None:
         """See `Destination.validate`."""
         super().validate(project, orchestration)
-        self._check_path(project, orchestration.name)
+        self.check_path(project, orchestration.name)
 
     def check(self, project: Project, test_event_code: str | None) -> CheckedDestination:
         """See `Destination.check`: write a small file, and delete it."""
         check_event_name(project, self.settings)
-        self._check_path(project, TEST_FILE)
-        try:
-            with open_writer(self.settings.path, project.directory) as writer:
-                writer.replace(TEST_FILE, b"")
-                with suppress(Exception):
-                    writer.remove(TEST_FILE)
-        except Exception as error:
-            return CheckedDestination([Check("writing", Outcome.FAILED, _sentence(self.settings, error))])
-        return CheckedDestination([Check("writing", Outcome.PASSED, f"{self.settings.address} can be written.")])
+        return self.check_writing(project)
 
-    def _check_path(self, project: Project, name: str) -> None:
-        """Raise ConfigurationError if the folder cannot be right, or the project owns what is below `name` there."""
-        try:
-            check_driver(self.settings.path)
-        except ConfigurationError as error:
-            raise self._problem(project, error.message) from None
-        if scheme_of(self.settings.path) is not None:
-            return
-        folder = project.directory / self.settings.path
-        if folder.exists() and not folder.is_dir():
-            raise self._problem(project, f"{self.settings.path} is not a folder: name one as `path`.")
-        if project.owns(folder / name / "run" / "batch"):
-            raise self._problem(
-                project, f"{self.settings.path} has files of the project: name another folder as `path`."
-            )
-
-    def _problem(self, project: Project, message: str) -> ConfigurationError:
-        return ConfigurationError([Problem(message, *project.location("destinations", self.settings.name, "path"))])
-
-    @contextmanager
     def open(
         self, context: RunContext, targets: EventTargets, run_id: str, test_event_code: str | None
-    ) -> Iterator[Attempt]:
-        """See `Destination.open`. Files are named after the orchestration, the run and the batch."""
-        orchestration = context.ledger.runs.get(run_id).orchestration
-        self._check_path(context.project, orchestration)
-        with ExitStack() as stack:
-            try:
-                writer = stack.enter_context(open_writer(self.settings.path, context.project.directory))
-            except Exception as error:
-                raise ResumableError(f"{_sentence(self.settings, error)} {THEN_RESUME}") from None
-            yield FileAttempt(self.settings, writer, f"{orchestration}/{run_id}")
+    ) -> AbstractContextManager[Attempt]:
+        """See `Destination.open`."""
+        return self.open_run(context, run_id)
 
     def codec(self, targets: EventTargets, test_event_code: str | None) -> BatchCodec:
         """See `Destination.codec`."""
         return LineCodec(key_expiry(self.settings.max_age_days, test_event_code))
-
-
-@dataclass(frozen=True, slots=True)
-class FileAttempt:
-    """Writes one batch as one file; called from several threads."""
-
-    settings: FileSettings
-    writer: Writer
-    folder: str
-    """The folder of the run, below that of the settings."""
-
-    def __call__(self, batch: Batch) -> Answer:
-        """Write the batch once, unless it holds what must not be written."""
-        began, lines = perf_counter(), bytes(batch.payload)
-        if breach := breach_of_events(as_request(lines)):
-            return Answer(Verdict.BLOCKED, message=blocked_message(breach, batch))
-        data = lines if self.settings.format == "json" else as_parquet(lines, batch.route)
-        try:
-            self.writer.replace(f"{self.folder}/{file_name(batch, self.settings.format)}", data)
-        except Exception as error:
-            return _failed(self.settings, error, perf_counter() - began)
-        return Answer(Verdict.ACCEPTED, seconds=perf_counter() - began)
-
-
-def file_name(batch: Batch, written_as: str) -> str:
-    """Return the name of a batch's file, which is the same each time that it is written.
-
-    A part of a batch, of which another part must not be written, has the number of its first event as well.
-    """
-    route = _UNUSUAL.sub("_", f"{batch.route.resource_type}-{batch.route.resource_id}")
-    part = f"-{batch.offset:06}" if batch.offset else ""
-    return f"{route}-{batch.number:06}{part}.{SUFFIXES[written_as]}"
-
-
-def _failed(settings: FileSettings, error: Exception, seconds: float) -> Answer:
-    """Return what an error means for the batch: its file is not there, or whole and written again later."""
-    if _is_lasting(error):
-        return Answer(Verdict.STOP, message=f"{_sentence(settings, error)} {THEN_RESUME}", seconds=seconds)
-    return Answer(Verdict.RETRY, message=_sentence(settings, error), seconds=seconds)
-
-
-def _is_lasting(error: Exception) -> bool:
-    """Return whether every batch would get the same error: a full disk, no permission, no such bucket."""
-    if isinstance(error, PermissionError | FileNotFoundError) or _DENIED.search(type(error).__name__):
-        return True
-    return isinstance(error, OSError) and error.errno in _LASTING
-
-
-def _sentence(settings: FileSettings, error: Exception) -> str:
-    reason = (error.strerror if isinstance(error, OSError) else None) or redact(str(error)) or type(error).__name__
-    return f"{settings.address} could not be written: {reason.rstrip('.')[:LONGEST_REASON]}."

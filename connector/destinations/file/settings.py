@@ -1,37 +1,42 @@
-"""Settings of files of events."""
+"""Settings of files of events, and of files of changes of audiences."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from connector.config.addresses import SIMULATOR
+from connector.config.destination import DestinationSettings
 from connector.config.destination_types import DestinationType
-from connector.config.fields import Text, one_of, pattern
+from connector.config.fields import Text, one_of, pattern, whole
 from connector.config.remote_address import display_address, scheme_of
 from connector.config.render import has_placeholder
 from connector.config.settings import Violation
+from connector.destinations.audience_settings import BaseAudienceSettings
 from connector.destinations.event_settings import BaseEventSettings
 from connector.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from connector.ledger.members import AudienceRecord
 
-class FileSettings(BaseEventSettings):
-    """A folder that gets the events as files, one for each batch."""
+
+class FolderSettings(DestinationSettings):
+    """A folder that gets files, one for each batch."""
 
     type: Literal["file"]
     """Selects this type."""
     path: Text
     """The folder to write to: a path, or an address that starts with `s3://`, `gs://` or `sftp://`."""
     format: Annotated[Literal["json", "parquet"], one_of("json", "parquet")] = "json"
-    """`json` writes each event on a line of its own, as it stands in a request. `parquet` writes a table."""
-    event_source_id: Annotated[str, pattern("[A-Za-z0-9_-]{1,40}", "letters and digits, at most 40")]
-    """The id of the pixel or the offline event set that the events are meant for. File names contain it."""
+    """`json` writes each event or person on a line of its own. `parquet` writes a table."""
 
     @property
     def address(self) -> str:
         """The folder."""
-        return self.path.rstrip("/") or "/"
+        return f"./{SIMULATOR}" if self.path == SIMULATOR else self.path.rstrip("/") or "/"
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse addresses of a kind that cannot be written."""
+        yield from super().rules(values)
         path = values.get("path")
         if isinstance(path, str) and not has_placeholder(path):
             if display_address(path) != path:
@@ -42,4 +47,31 @@ class FileSettings(BaseEventSettings):
                 yield "path", f"cannot be written. {error.message.rstrip('.')}"
 
 
-FILE = DestinationType(FileSettings, "connector.destinations.file.destination:EventFiles")
+class FileSettings(FolderSettings, BaseEventSettings):
+    """A folder that gets events."""
+
+    event_source_id: Annotated[str, pattern("[A-Za-z0-9_-]{1,40}", "letters and digits, at most 40")]
+    """The id of the pixel or the offline event set that the events are meant for. File names contain it."""
+
+
+class AudienceFileSettings(FolderSettings, BaseAudienceSettings):
+    """A folder that gets the changes of an audience."""
+
+    audience: Annotated[str, pattern("(?s).{1,150}", "at most 150 characters long")] | None = None
+    """The name of the audience. File names contain it. Required unless `audience_id` is given."""
+    audience_id: Annotated[str, pattern("[A-Za-z0-9_-]{1,40}", "letters and digits, at most 40")] | None = None
+    """The id of the audience, if it has one. File names contain it instead of the name."""
+    rows_per_request: Annotated[int, whole(1, 10_000)] = 10_000
+    """The most people in a file."""
+
+    def writes(self, audience: "AudienceRecord") -> bool:
+        """Return whether this is the folder and the audience that the ledger knows."""
+        return (self.address, self.label) == (audience.api_url, audience.audience_id)
+
+
+_AUDIENCE = DestinationType(AudienceFileSettings, "connector.destinations.file.audience:AudienceFiles")
+FILE = DestinationType(
+    FileSettings,
+    "connector.destinations.file.destination:EventFiles",
+    variants={"audience": _AUDIENCE, "audience_id": _AUDIENCE},
+)

@@ -22,7 +22,14 @@ from tests.docs.generated.tables import attribute_docs, table
 UNLIKELY = "\0" * 200
 """A text that every type refuses which does not take any text; the refusal says what it takes."""
 
-BY_TYPE: dict[str, type[DestinationSettings]] = {name: one.settings for name, one in destination_types().items()}
+TYPES: dict[str, type[DestinationSettings]] = {name: one.settings for name, one in destination_types().items()}
+VARIANTS: dict[str, type[DestinationSettings]] = {
+    f"{name}` and `{key}": variant.settings
+    for name, one in destination_types().items()
+    for key, variant in {id(variant): (key, variant) for key, variant in reversed(list(one.variants.items()))}.values()
+}
+"""The models of entries that also have a key, as `file` and `audience`."""
+BY_TYPE = {**TYPES, **VARIANTS}
 LINKED = {Top, *MODELS.values(), *BY_TYPE.values()}
 """The models whose settings have links; the names of others mean other things."""
 HEADING = ("setting, and other spellings", "value", "default", "meaning")
@@ -108,7 +115,7 @@ def _destinations() -> Iterator[str]:
     shared = [row for row in first if all(row in other for other in others)]
     yield f"## Destinations\n\nBelow `destinations`, for each name. Settings of every type:\n\n{table(HEADING, shared)}"
     for kind, found in every.items():
-        yield f"### {kind}\n\nFurther settings with `type: {kind}`:\n\n" + table(
+        yield f"### {kind.replace('`', '')}\n\nFurther settings with `type: {kind}`:\n\n" + table(
             HEADING, [row for row in found if row not in shared]
         )
     nested = dict.fromkeys(part for model in BY_TYPE.values() for part in _nested(model))
