@@ -24,6 +24,7 @@ An invalid row is not an error: it is a rejected row in the ledger, with a reaso
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 
@@ -38,6 +39,47 @@ class ConnectorError(Exception):
         return str(self)
 
 
+class Rule(StrEnum):
+    """The kinds of problems, by the ids that `connector validate --json` prints. An id never changes its meaning."""
+
+    SYNTAX = "syntax"
+    """The file is not YAML, or a placeholder in it is not Jinja."""
+    UNREADABLE = "unreadable"
+    """The file cannot be read: it is missing, too large, or not text in UTF-8."""
+    DUPLICATE_KEY = "duplicate_key"
+    """A key is written twice, or in two spellings."""
+    UNKNOWN_KEY = "unknown_key"
+    """There is no such key here."""
+    MISSING_KEY = "missing_key"
+    """A required key is missing or blank."""
+    INVALID_VALUE = "invalid_value"
+    """The value is of another type, or not one of those that are allowed."""
+    KEY_CONFLICT = "key_conflict"
+    """Keys of an entry exclude or require each other."""
+    UNKNOWN_NAME = "unknown_name"
+    """The name refers to nothing: a warehouse, destination, query, template, target, or file."""
+    CYCLE = "cycle"
+    """Entries refer to each other in a circle."""
+    SHELL_VARIABLE = "shell_variable"
+    """A secret is written as a shell variable, which is not filled in."""
+    MISSING_VALUE = "missing_value"
+    """An environment variable, a secret, or a parameter has no value."""
+    MISSING_DRIVER = "missing_driver"
+    """A package that the warehouse, the file or the destination needs is not installed."""
+    QUERY_TEMPLATE = "query_template"
+    """The Jinja of a query, or of a template's constant, cannot be rendered."""
+    QUERY_SYNTAX = "query_syntax"
+    """The query is not valid SQL."""
+    NOT_ONE_SELECT = "not_one_select"
+    """The query is not one SELECT statement that only reads."""
+    UNKNOWN_PARAMETER = "unknown_parameter"
+    """The data template names a parameter that the destination does not have."""
+    COLUMNS = "columns"
+    """The columns of the result do not fit the template or the destination."""
+    OTHER = "other"
+    """None of the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A mistake in a file, with its location."""
@@ -45,11 +87,23 @@ class Problem:
     message: str
     """A sentence that names the problem, the value, and how to fix it."""
     file: Path | None = None
+    """The file that it is in."""
     line: int | None = None
+    """The line, from 1."""
+    column: int | None = None
+    """The column, from 1."""
+    rule: Rule = Rule.OTHER
+    """The kind of problem."""
 
     def __str__(self) -> str:
         location = f"{self.file}:{self.line}: " if self.file and self.line else f"{self.file}: " if self.file else ""
         return location + self.message
+
+    def as_json(self) -> dict[str, object]:
+        """Return an entry of `problems` as `connector validate --json` prints it."""
+        file = str(self.file) if self.file else None
+        place = {"file": file, "line": self.line, "column": self.column}
+        return {**place, "message": self.message, "rule": self.rule.value}
 
 
 class ConfigurationError(ConnectorError):

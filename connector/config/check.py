@@ -17,7 +17,7 @@ from connector.config.roles import WITHOUT_ROLES, has_roles
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean, nearest
 from connector.config.validate_entry import validate_entry
-from connector.errors import Problem
+from connector.errors import Problem, Rule
 
 _VERSION = 1
 
@@ -57,7 +57,7 @@ def _check_top(root: Node, problems: ProblemList) -> None:
     )
     version = root.child("version")
     if version is None:
-        problems.add(root, f"lacks version; write version: {_VERSION}")
+        problems.add(root, f"lacks version; write version: {_VERSION}", rule=Rule.MISSING_KEY)
     elif version.value != _VERSION or isinstance(version.value, bool):
         problems.add(version, f"must be {_VERSION}, the only version there is")
 
@@ -88,7 +88,7 @@ def _check_admin_only(root: Node, problems: ProblemList) -> None:
     for _, entry in section(root, "destinations").entries():
         node = entry.child("admin_only") if isinstance(entry.value, dict) else None
         if node is not None and _is_on(node.value) and not has_roles(root):
-            problems.add(node, WITHOUT_ROLES)
+            problems.add(node, WITHOUT_ROLES, rule=Rule.KEY_CONFLICT)
 
 
 def _is_on(value: object) -> bool:
@@ -104,7 +104,8 @@ def _usable(name: str) -> bool:
 
 def _check_entry(name: str, key: str, entry: Node, defined: Sequence[str], problems: ProblemList) -> None:
     if entry.origin[:1] == ("targets",) and nearest(key, defined) and _is_partial(name, entry):
-        problems.add(entry, f"is in this target only, and incomplete.{did_you_mean(key, defined)}")
+        sentence = f"is in this target only, and incomplete.{did_you_mean(key, defined)}"
+        problems.add(entry, sentence, rule=Rule.UNKNOWN_NAME)
         return
     model = _model(name, entry, problems)
     if model is not None:
@@ -127,7 +128,7 @@ def _model(name: str, entry: Node, problems: ProblemList) -> type[Settings] | No
         return SECTION_MODELS[name]
     kind = entry.child("type")
     if kind is None or kind.value is None:
-        problems.add(entry, f"lacks type ({' or '.join(destination_types())})")
+        problems.add(entry, f"lacks type ({' or '.join(destination_types())})", rule=Rule.MISSING_KEY)
     elif (model := destination_model(entry)) is None:
         types = list(destination_types())
         problems.add(kind, f"must be {' or '.join(types)}.{did_you_mean(str(kind.value), types)}".removesuffix("."))
@@ -140,4 +141,4 @@ def _check_templates(node: Node, problems: ProblemList) -> None:
     for child in node.children():
         _check_templates(child, problems)
     if isinstance(node.value, str) and has_placeholder(node.value) and (fault := template_fault(node.value)):
-        problems.add(node, fault)
+        problems.add(node, fault, rule=Rule.SYNTAX)

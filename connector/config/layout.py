@@ -18,6 +18,7 @@ from connector.config.roles import Role
 from connector.config.settings import Settings
 from connector.config.suggest import fold
 from connector.config.warehouse import DatabaseUrl, Warehouse
+from connector.errors import Rule
 
 SECTIONS = ("warehouses", "credentials", "destinations", "orchestrations")
 MOST_ENTRIES, MOST_TARGETS = 2_000, 50
@@ -59,7 +60,7 @@ def section(root: Node, name: str) -> Node:
     """Return a section or the targets; a node without entries if it is blank or absent."""
     node = root.child(name)
     if node is None or node.value is None:
-        return Node({}, node.line if node else root.line, (*root.origin, name))
+        return Node({}, (node or root).line, (*root.origin, name), column=(node or root).column)
     return node
 
 
@@ -123,7 +124,11 @@ def _rename_keys(entry: Node, spellings: Mapping[str, str], problems: ProblemLis
         name = spellings.get(fold(key), key)
         if name in children:
             other = children[name].origin[-1]
-            problems.add(child, f'says the same as "{other}" on line {children[name].line}; keep one of them')
+            problems.add(
+                child,
+                f'says the same as "{other}" on line {children[name].line}; keep one of them',
+                rule=Rule.DUPLICATE_KEY,
+            )
         children.setdefault(name, child)
     return replace(entry, value=children)
 

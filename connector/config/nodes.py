@@ -20,6 +20,8 @@ class Node:
     """The path as written, targets and other spellings of keys included."""
     template: str | None = None
     """The text before its placeholders were filled in from the environment, if it had any."""
+    column: int = 1
+    """The column of its key, from 1."""
 
     def child(self, key: str | int) -> "Node | None":
         """Return the entry of a mapping or the item of a list, None if there is none."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from connector.config.nodes import Node, dotted
 from connector.config.suggest import did_you_mean
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 
 _MAX_CHARACTERS = 60
 MOST_EXPLAINED = 100
@@ -21,7 +21,7 @@ class ProblemList:
     items: list[Problem] = field(default_factory=list)
     _seen: set[Problem] = field(default_factory=set, repr=False)
 
-    def add(self, node: Node, sentence: str, *, secret: bool = False) -> None:
+    def add(self, node: Node, sentence: str, *, secret: bool = False, rule: Rule = Rule.INVALID_VALUE) -> None:
         """Record a sentence about a node, without its full stop; the value precedes one with "must".
 
         The value is left out if it is secret or came from the environment.
@@ -30,7 +30,7 @@ class ProblemList:
         if sentence.startswith("must") and not secret:
             subject = f"{subject} is {_value_text(node)}; it"
         end = "" if sentence.endswith(("?", ".")) else "."
-        problem = Problem(_on_one_line(f"{subject} {sentence}{end}"), self.file, node.line)
+        problem = Problem(_on_one_line(f"{subject} {sentence}{end}"), self.file, node.line, node.column, rule)
         self.record(problem)
 
     def record(self, problem: Problem) -> None:
@@ -43,21 +43,23 @@ class ProblemList:
         """Record an unknown key."""
         word = str(node.origin[-1]) if node.origin else ""
         if len(self.items) >= MOST_EXPLAINED:
-            self.add(node, "is not a known key")
+            self.add(node, "is not a known key", rule=Rule.UNKNOWN_KEY)
             return
         names = list(names)
-        self.add(node, f"is not a known key{_hint(word, names) or '; known are ' + ', '.join(names)}")
+        hint = _hint(word, names) or "; known are " + ", ".join(names)
+        self.add(node, f"is not a known key{hint}", rule=Rule.UNKNOWN_KEY)
 
     def add_absent(self, node: Node, kind: str, word: str, names: Iterable[str], there: str) -> None:
         """Record an unknown name, as `names the warehouse "demmo", which is not in warehouses`."""
         names = list(names) if len(self.items) < MOST_EXPLAINED else []
         choices = f" ({', '.join(names)})" if names else ""
-        self.add(node, f'names the {kind} "{word}", which is not {there}{_hint(word, names) or choices}')
+        sentence = f'names the {kind} "{word}", which is not {there}{_hint(word, names) or choices}'
+        self.add(node, sentence, rule=Rule.UNKNOWN_NAME)
 
     def raise_any(self) -> None:
         """Raise ConfigurationError with the problems in the order of the file, if there are any."""
         if self.items:
-            raise ConfigurationError(sorted(self.items, key=lambda problem: problem.line or 0))
+            raise ConfigurationError(sorted(self.items, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
 
 def _on_one_line(message: str) -> str:

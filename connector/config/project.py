@@ -24,7 +24,7 @@ from connector.config.suggest import did_you_mean
 from connector.config.targets import choose_target, merged_targets, target_names
 from connector.config.warehouse import Warehouse, absolute_url
 from connector.config.yaml import parse_yaml
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 
 FILE = "orchestrations.yaml"
 STATE = ".connector"
@@ -47,7 +47,8 @@ def load_project(
     directory = directory.absolute()
     file = (config_directory or directory) / FILE
     if not file.is_file():
-        raise ConfigurationError(f"There is no {FILE} in {file.parent}. Write a project there with: connector init")
+        message = f"There is no {FILE} in {file.parent}. Write a project there with: connector init"
+        raise ConfigurationError([Problem(message, rule=Rule.UNREADABLE)])
     document, yaml_problems = parse_yaml(file)
     if document is None:
         raise ConfigurationError(yaml_problems)
@@ -217,7 +218,8 @@ class Project:
         resolver = self._resolver("destinations", destination)
         admin_only = resolver.value_of("destinations", destination, "admin_only", switch) or False
         if admin_only and not has_roles(self._root):
-            resolver.problems.add(self.node("destinations", destination, "admin_only"), WITHOUT_ROLES)
+            node = self.node("destinations", destination, "admin_only")
+            resolver.problems.add(node, WITHOUT_ROLES, rule=Rule.KEY_CONFLICT)
         pii = resolver.value_of("destinations", destination, "pii", switch) or False
         resolver.problems.raise_any()
         return Restrictions(destination, admin_only, pii)
@@ -243,9 +245,10 @@ class Project:
         entries = section(self._root, "destinations").entries()
         return tuple(name for name, entry in entries if str(entry.at(("credential",)).value) == credential)
 
-    def location(self, *path: str) -> tuple[Path, int]:
-        """Return the file and the line of the value at `path`, or of the nearest one above it."""
-        return self.file, self._root.at(path).line
+    def location(self, *path: str) -> tuple[Path, int, int]:
+        """Return the file, the line and the column of the value at `path`, or of the nearest one above it."""
+        node = self._root.at(path)
+        return self.file, node.line, node.column
 
     def _names(self, plural: str) -> tuple[str, ...]:
         return tuple(name for name, _ in section(self._root, plural).entries())
@@ -255,7 +258,8 @@ class Project:
         if name not in names:
             hint = did_you_mean(name, names) or (f" The names are {', '.join(names)}." if names else " There are none.")
             message = f'There is no {plural.removesuffix("s")} "{name}".{hint}'
-            raise ConfigurationError([Problem(message, self.file, section(self._root, plural).line)])
+            node = section(self._root, plural)
+            raise ConfigurationError([Problem(message, self.file, node.line, node.column, Rule.UNKNOWN_NAME)])
         return self._new_resolver()
 
     def _new_resolver(self) -> Resolver:

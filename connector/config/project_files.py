@@ -7,6 +7,7 @@ from pathlib import Path
 
 from connector.config.nodes import Node
 from connector.config.problems import ProblemList
+from connector.errors import Rule
 
 FOLDERS = ("queries", "templates")
 BUILT_IN_TEMPLATES = frozenset({"tiktok_events", "tiktok_audience"})
@@ -63,7 +64,7 @@ def query_path(directory: Path, node: Node | None, problems: ProblemList) -> Pat
     path = _named_file(directory / "queries", ".sql", "query", node, problems)
     if path is None or node is None or not (fault := _fault(path)):
         return path
-    problems.add(node, f"names the query {path.name}, which {fault}")
+    problems.add(node, f"names the query {path.name}, which {fault}", rule=Rule.UNREADABLE)
     return None
 
 

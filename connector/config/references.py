@@ -7,6 +7,7 @@ from connector.config.layout import section
 from connector.config.nodes import Node
 from connector.config.problems import ProblemList
 from connector.config.render import has_placeholder
+from connector.errors import Rule
 
 _KINDS = {
     "warehouses": "warehouse",
@@ -80,7 +81,7 @@ def _check_cycles(root: Node, problems: ProblemList) -> None:
     follows = {name: _leaf(entry, ("schedule", "after")) for name, entry in orchestrations.items()}
     for name, after in follows.items():
         if after is not None and name in _before(name, follows):
-            problems.add(after, f'makes "{name}" wait for itself')
+            problems.add(after, f'makes "{name}" wait for itself', rule=Rule.CYCLE)
 
 
 def _before(name: str, follows: Mapping[str, Node | None]) -> Iterator[str]:

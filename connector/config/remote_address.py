@@ -4,7 +4,7 @@ import re
 from importlib.util import find_spec
 
 from connector.config.suggest import did_you_mean
-from connector.errors import ConfigurationError
+from connector.errors import ConfigurationError, Problem, Rule
 
 DRIVERS = {"s3": "s3fs", "gs": "gcsfs", "sftp": "sshfs"}
 """The driver of each scheme; the extra `files` installs all of them."""
@@ -28,7 +28,8 @@ def check_driver(address: str) -> None:
     """Raise ConfigurationError for an unknown scheme, or a driver that is not installed."""
     scheme = scheme_of(address)
     if scheme and not (_is_installed("fsspec") and _is_installed(DRIVERS[scheme])):
-        raise ConfigurationError(f"Files at {scheme}:// need {DRIVERS[scheme]}: pip install 'sql-to-tiktok[files]'.")
+        message = f"Files at {scheme}:// need {DRIVERS[scheme]}: pip install 'sql-to-tiktok[files]'."
+        raise ConfigurationError([Problem(message, rule=Rule.MISSING_DRIVER)])
 
 
 def display_address(address: str) -> str:

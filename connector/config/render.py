@@ -1,6 +1,7 @@
 """Placeholders such as `{{ env.NAME }}` in the values of `orchestrations.yaml`."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
@@ -113,5 +114,5 @@ def render_tree(node: Node, fill: Callable[[Node, str], str]) -> Node:
     elif isinstance(value, list):
         value = [render_tree(child, fill) for child in value]
     elif has_placeholder(value):
-        return Node(fill(node, value), node.line, node.origin, template=value)
-    return Node(value, node.line, node.origin)
+        return replace(node, value=fill(node, value), template=value)
+    return replace(node, value=value, template=None)

@@ -23,6 +23,7 @@ from connector.config.suggest import did_you_mean
 from connector.config.validate_entry import Model, validate_entry
 from connector.config.warehouse import Warehouse, absolute_url
 from connector.core.disk import is_file
+from connector.errors import Rule
 
 Value = TypeVar("Value")
 
@@ -48,7 +49,7 @@ class Resolver:
                     self._add_missing(at, error.names)
                 return stand_in or template
             except ValueError as error:
-                self.problems.add(at, str(error))
+                self.problems.add(at, str(error), rule=Rule.SYNTAX)
                 return template
 
         return render_tree(node, filled)
@@ -134,7 +135,7 @@ class Resolver:
         """Return the absolute path of a file of the project; add a problem if it does not exist."""
         path = self._directory / file
         if not is_file(path):
-            self.problems.add(node, "names a file that does not exist")
+            self.problems.add(node, "names a file that does not exist", rule=Rule.UNKNOWN_NAME)
         return path
 
     def _certificates(self, node: Node, file: Path) -> Path:
@@ -170,4 +171,5 @@ class Resolver:
     def _add_missing(self, node: Node, names: list[str]) -> None:
         for name in names:
             hint = did_you_mean(name, self._environ)
-            self.problems.add(node, f"needs the environment variable {name}, which is not set{'.' * bool(hint)}{hint}")
+            sentence = f"needs the environment variable {name}, which is not set{'.' * bool(hint)}{hint}"
+            self.problems.add(node, sentence, rule=Rule.MISSING_VALUE)

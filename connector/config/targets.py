@@ -8,7 +8,7 @@ from connector.config.layout import SECTIONS, Top, apply_type_aliases, canonical
 from connector.config.nodes import Node
 from connector.config.problems import ProblemList
 from connector.config.suggest import did_you_mean
-from connector.errors import Problem
+from connector.errors import Problem, Rule
 
 DEFAULT = "default"
 _NOT_IN_A_TARGET = ("version", "target", "targets")
@@ -32,14 +32,15 @@ def choose_target(root: Node, asked: str | None, problems: ProblemList) -> str:
         return names[0]
     name = asked or (own.value if own else None) or (names[0] if len(names) == 1 else None)
     if name is None:
-        problems.add(root, f"lacks target, the one of {', '.join(names)} to use when --target is not given")
+        sentence = f"lacks target, the one of {', '.join(names)} to use when --target is not given"
+        problems.add(root, sentence, rule=Rule.MISSING_KEY)
         return names[0]
     if name in names:
         return str(name)
     node = section(root, "targets") if asked or own is None else own
     if asked:
         hint = did_you_mean(asked, names) or f" The targets are {', '.join(names)}."
-        problems.record(Problem(f'There is no target "{asked}".{hint}'))
+        problems.record(Problem(f'There is no target "{asked}".{hint}', rule=Rule.UNKNOWN_NAME))
         return names[0]
     problems.add_absent(node, "target", str(name), names, "in targets")
     return names[0]
@@ -68,7 +69,7 @@ def _refuse_misplaced(target: Node, problems: ProblemList) -> None:
         problems.add(target, "must be a mapping of sections, as {destinations: {}}")
     for key, node in target.entries():
         if key in _NOT_IN_A_TARGET:
-            problems.add(node, "cannot differ between targets")
+            problems.add(node, "cannot differ between targets", rule=Rule.UNKNOWN_KEY)
         elif key not in Top.known_keys():
             problems.add_unknown(node, [*SECTIONS, "ledger", "retention_days", "roles", "notifications"])
 

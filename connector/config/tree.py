@@ -7,7 +7,7 @@ import yaml
 
 from connector.config import nodes
 from connector.config.nodes import Node, Scalar
-from connector.errors import Problem
+from connector.errors import Problem, Rule
 
 _STANDARD = "tag:yaml.org,2002:"
 _MERGE = _STANDARD + "merge"
@@ -51,16 +51,17 @@ class TreeBuilder:
         self._open: set[int] = set()
         self._limit = Limit()
 
-    def build(self, node: yaml.Node, origin: nodes.Path = (), line: int | None = None) -> Node:
-        """Build the tree below a composed node; `line` (from 1) is the line of its key, if it has one."""
-        line = line or node.start_mark.line + 1
+    def build(self, node: yaml.Node, origin: nodes.Path = (), key: yaml.Node | None = None) -> Node:
+        """Build the tree below a composed node; `key` is its key, if it has one."""
+        mark = (key or node).start_mark
+        line, column = mark.line + 1, mark.column + 1
         if id(node) in self._open:
-            self._problem(node, "This alias stands inside the value that it repeats.")
-            return Node(None, line, origin)
+            self._problem(node, "This alias stands inside the value that it repeats.", Rule.CYCLE)
+            return Node(None, line, origin, column=column)
         self._limit.count(line, len(self._open))
         self._open.add(id(node))
         try:
-            return Node(self._value(node, origin), line, origin)
+            return Node(self._value(node, origin), line, origin, column=column)
         finally:
             self._open.discard(id(node))
 
@@ -88,10 +89,14 @@ class TreeBuilder:
                 self._problem(key, "The key holds a character that no text can hold, \\0 or half a surrogate pair.")
             elif key.value in entries:
                 first = entries[key.value].line
-                self._problem(key, f'The key "{key.value}" was already written on line {first}; keep one of them.')
+                self._problem(
+                    key,
+                    f'The key "{key.value}" was already written on line {first}; keep one of them.',
+                    Rule.DUPLICATE_KEY,
+                )
             else:
                 path = (*origin, key.value)
-                entries[key.value] = self.build(value, path, key.start_mark.line + 1)
+                entries[key.value] = self.build(value, path, key)
         return merged | entries
 
     def _merged(self, node: yaml.Node, origin: nodes.Path) -> dict[str, Node]:
@@ -124,8 +129,9 @@ class TreeBuilder:
             self._problem(node, f"The tag {tag} is not known here; write the value without it.")
         return kind
 
-    def _problem(self, node: yaml.Node, message: str) -> None:
-        self.problems.append(Problem(message, self._file, node.start_mark.line + 1))
+    def _problem(self, node: yaml.Node, message: str, rule: Rule = Rule.SYNTAX) -> None:
+        mark = node.start_mark
+        self.problems.append(Problem(message, self._file, mark.line + 1, mark.column + 1, rule))
 
 
 def _convert(kind: str, text: str) -> Scalar:

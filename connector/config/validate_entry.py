@@ -12,6 +12,7 @@ from connector.config.problems import MOST_EXPLAINED, ProblemList
 from connector.config.render import has_placeholder
 from connector.config.settings import Settings
 from connector.config.suggest import nearest
+from connector.errors import Rule
 
 _UNKNOWN = "extra_forbidden"
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
@@ -73,9 +74,8 @@ def _check_secrets(model: type[Settings], node: Node, problems: ProblemList) -> 
     for key, child in node.entries():
         if key in model.from_environment or (key in model.model_fields and is_secret(model, key)):
             for leaf, name in shell_variables(child):
-                problems.add(
-                    leaf, f'is written as a shell variable, which is not filled in; write "{{{{ env.{name} }}}}"'
-                )
+                sentence = f'is written as a shell variable, which is not filled in; write "{{{{ env.{name} }}}}"'
+                problems.add(leaf, sentence, rule=Rule.SHELL_VARIABLE)
                 refused.add(key)
     return refused
 
@@ -94,7 +94,8 @@ def _check_rules(model: type[Settings], node: Node, problems: ProblemList, *, pe
     values = {key: plain(child) for key, child in node.entries()}
     for key, sentence in model.rules(values):
         if not (pending and key and has_placeholder(values[key])):
-            problems.add(node.at((key,)) if key else node, sentence)
+            rule = Rule.INVALID_VALUE if sentence.startswith("must") else Rule.KEY_CONFLICT
+            problems.add(node.at((key,)) if key else node, sentence, rule=rule)
     for key, inner in _nested(model):
         if isinstance(values.get(key), dict):
             _check_rules(inner, node.at((key,)), problems, pending=pending)
@@ -111,7 +112,8 @@ def _add(model: type[Settings], node: Node, fault: _Fault, problems: ProblemList
     value = node.at(fault.path)
     if fault.kind == "missing":
         is_blank = value.origin[-1:] == fault.path[-1:]
-        problems.add(value, "is blank, and needed" if is_blank else f"lacks {fault.path[-1]}")
+        sentence = "is blank, and needed" if is_blank else f"lacks {fault.path[-1]}"
+        problems.add(value, sentence, rule=Rule.MISSING_KEY)
     elif fault.kind == _UNKNOWN:
         problems.add_unknown(value, _owner(model, fault.path).known_keys())
     elif not (pending and has_placeholder(plain(value))):

@@ -16,7 +16,7 @@ import yaml
 from connector.config import nodes
 from connector.config.nodes import Node, plain
 from connector.config.tree import BARE_PLACEHOLDER_ADVICE, Limit, LimitExceeded, TreeBuilder
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 
 LARGEST_FILE = 1 << 20
 """The most bytes of a file."""
@@ -37,6 +37,11 @@ class Document:
     def line(self, path: nodes.Path) -> int:
         """Return the line of the key at `path`, or of the nearest one above it."""
         return self.root.at(path).line
+
+    def place(self, path: nodes.Path) -> tuple[int, int]:
+        """Return the line and the column of the key at `path`, or of the nearest one above it."""
+        node = self.root.at(path)
+        return node.line, node.column
 
 
 def read_yaml(path: Path) -> Document:
@@ -59,13 +64,13 @@ def parse_yaml(path: Path) -> tuple[Document | None, list[Problem]]:
         builder = TreeBuilder(path)
         root = builder.build(node) if node else Node({}, 1)
     except OSError as error:
-        problem = Problem(f"The file cannot be read: {error.strerror}.", path)
+        problem = Problem(f"The file cannot be read: {error.strerror}.", path, rule=Rule.UNREADABLE)
     except LimitExceeded as limit:
-        problem = Problem(limit.sentence, path, limit.line)
+        problem = Problem(limit.sentence, path, limit.line, rule=Rule.UNREADABLE)
     except yaml.MarkedYAMLError as error:
         problem = _syntax_problem(path, error, content)
     except yaml.YAMLError:
-        problem = Problem("The file is not text in UTF-8, or has control characters in it.", path)
+        problem = Problem("The file is not text in UTF-8, or has control characters in it.", path, rule=Rule.UNREADABLE)
     else:
         return Document(path, root), builder.problems
     return None, [problem]
@@ -115,11 +120,12 @@ for _name, _pattern, _first in _IMPLICIT:
 def _syntax_problem(path: Path, error: yaml.MarkedYAMLError, content: bytes) -> Problem:
     mark = error.problem_mark or error.context_mark
     if mark is None:
-        return Problem(_advice("", ""), path)
+        return Problem(_advice("", ""), path, rule=Rule.SYNTAX)
+    place = (path, mark.line + 1, mark.column + 1, Rule.SYNTAX)
     line = content.splitlines()[mark.line : mark.line + 1]
     if line and _BARE_PLACEHOLDER.search(line[0]):
-        return Problem(BARE_PLACEHOLDER_ADVICE, path, mark.line + 1)
-    return Problem(_advice(error.problem or "", error.context or ""), path, mark.line + 1)
+        return Problem(BARE_PLACEHOLDER_ADVICE, *place)
+    return Problem(_advice(error.problem or "", error.context or ""), *place)
 
 
 _BARE_PLACEHOLDER = re.compile(rb"[:-]\s*\{\{")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.destinations.audience_settings import BaseAudienceSettings
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 
 MIRROR = "mirror"
 
@@ -29,7 +29,7 @@ def refuse_rivals(
         first, last = sorted(pair, key=lambda bound: project.orchestrations.index(bound[0].name))
         if problem := _undone(destination, first, last) or conflict(first, last):
             place = project.location("orchestrations", last[0].name, "destination")
-            raise ConfigurationError([Problem(problem, *place)])
+            raise ConfigurationError([Problem(problem, *place, Rule.KEY_CONFLICT)])
 
 
 def _others(project: Project, orchestration: Orchestration) -> Iterator[Bound]:

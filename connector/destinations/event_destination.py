@@ -25,7 +25,7 @@ from connector.destinations.context import RunContext
 from connector.destinations.event_compiler import EventCompiler, compile_rows
 from connector.destinations.event_settings import BaseEventSettings
 from connector.destinations.setting_notes import unmapped_columns
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
 from connector.ledger.run_records import RunRecord, Scope
@@ -251,7 +251,7 @@ def check_event_name(project: Project, settings: BaseEventSettings) -> None:
         f"{did_you_mean(name, known)}{advice} TikTok knows {', '.join(STANDARD_EVENTS)}."
     )
     place = project.location("destinations", settings.name, "fixed_event_name")
-    raise ConfigurationError([Problem(message, *place)])
+    raise ConfigurationError([Problem(message, *place, Rule.INVALID_VALUE)])
 
 
 def _split_suppressed(first: HashedRows, suppressed: SuppressionFilter) -> tuple[list[HashedEvents], list[pa.Table]]:

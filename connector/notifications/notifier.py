@@ -12,7 +12,7 @@ from connector.config.notification import Notification
 from connector.config.project import Project
 from connector.core.response_limit import limited_responses
 from connector.core.version import __version__
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 from connector.notifications.message import Message, Note
 
 SEND_TIMEOUT = 10.0
@@ -107,7 +107,8 @@ def check_notifications(project: Project, orchestrations: Iterable[str]) -> None
     for name in names:
         try:
             if problem := _problem(project.notification(name)):
-                problems.append(Problem(f"notifications.{name} {problem}", *project.location("notifications", name)))
+                place = project.location("notifications", name)
+                problems.append(Problem(f"notifications.{name} {problem}", *place, Rule.INVALID_VALUE))
         except ConfigurationError as error:
             problems += error.problems
     if problems:

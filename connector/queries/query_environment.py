@@ -1,5 +1,6 @@
 """The Jinja environment of queries and template values: sandboxed, strict, and with locations in errors."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -8,15 +9,40 @@ from typing import Any, NamedTuple, NoReturn
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes, pass_context
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import BlockReference, Context, LoopContext, Macro
+from jinja2.utils import missing
 
 from connector.config.sandbox import BoundedEnvironment
 from connector.config.suggest import did_you_mean
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 from connector.queries.literals import LiteralError, SqlText
 
 OUTPUT_FILTER = "output of an expression"
 BLOCK_FILTER = "block of SQL"
 """Names of filters, with spaces so that no template can use them."""
+
+UNSET = "The parameter "
+"""The beginning of the sentence about a parameter that is not set."""
+
+MARK = "\x01{}\x02"
+"""Stands for the line of the template on which the text behind it begins, in a rendering with `mark_lines`."""
+
+_ELSEWHERE = {
+    "ref": "is dbt's: write the name of the table that the model builds, such as marts.orders",
+    "source": "is dbt's: write the name of the table, such as raw.orders",
+    "var": "is dbt's: write {{ parameters.NAME }}, and set NAME in parameters of the orchestration",
+    "env_var": 'is dbt\'s: write {{ parameters.NAME }}, and in parameters of the orchestration NAME: "{{ env.NAME }}"',
+    "config": "is dbt's: delete it, settings are in orchestrations.yaml",
+    "this": "is dbt's: write the name of the table",
+    "is_incremental": "is dbt's: compare with run.last_success_at, which is none before the first run",
+    "dbt_utils": "is a package of dbt: write the SQL itself",
+    "adapter": "is dbt's: write the SQL itself",
+    "env": 'is not here: write {{ parameters.NAME }}, and in parameters of the orchestration NAME: "{{ env.NAME }}"',
+    "ds": "is Airflow's: write {{ run.started_at }}",
+    "params": "is Airflow's: write {{ parameters.NAME }}, and set NAME in parameters of the orchestration",
+    "macros": "is Airflow's: write the SQL itself",
+    "dag_run": "is Airflow's: write {{ run.started_at }}",
+}
+"""Names that templates of other programs have, and what to write instead."""
 
 
 class TemplateLocation(NamedTuple):
@@ -27,12 +53,12 @@ class TemplateLocation(NamedTuple):
 
 
 class ParameterNamespace:
-    """Parameters as `parameters.x`; no attribute of the class hides one."""
+    """Parameters as `parameters.x`; no attribute of the class hides one. `owner` is the orchestration that has them."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_values", "owner")
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
+    def __init__(self, values: Mapping[str, Any], owner: str = "") -> None:
+        self._values, self.owner = values, owner
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
@@ -58,10 +84,20 @@ class UndefinedName(StrictUndefined):
             return self._undefined_hint
         name = str(self._undefined_name)
         if isinstance(self._undefined_obj, ParameterNamespace):
-            names = list(self._undefined_obj)
-            return f'The parameter "{name}" is not set{_suggestion(did_you_mean(name, names), names)}'
+            return _unset(name, self._undefined_obj)
+        if self._undefined_obj is missing and name in _ELSEWHERE:
+            return f'"{name}" {_ELSEWHERE[name]}'
+        if isinstance(self._undefined_obj, str):
+            return f'"{name}" is not defined: the value before it is text, such as the name of the target'
         names = [*getattr(self._undefined_obj, "__match_args__", self.root)]
         return f'"{name}" is not defined{_suggestion(did_you_mean(name, names), names)}'
+
+
+def _unset(name: str, parameters: ParameterNamespace) -> str:
+    if hint := did_you_mean(name, parameters):
+        return f'{UNSET}"{name}" is not set.{hint}'
+    owner = f'the orchestration "{parameters.owner}"' if parameters.owner else "the orchestration"
+    return f'{UNSET}"{name}" is not set{_suggestion("", list(parameters))}: add it to parameters of {owner}'
 
 
 def _suggestion(hint: str, names: list[str]) -> str:
@@ -92,32 +128,53 @@ class QueryEnvironment(BoundedEnvironment):
         is_sql = isinstance(__obj, Macro | BlockReference | LoopContext) and isinstance(result, str)
         return SqlText(result) if is_sql else result
 
-    def render(self, source: str, location: TemplateLocation, values: Mapping[str, Any]) -> str:
-        """Render a template. Raises ConfigurationError with the file and the line."""
-        problem: Problem
+    def render(
+        self, source: str, location: TemplateLocation, values: Mapping[str, Any], *, mark_lines: bool = False
+    ) -> str:
+        """Render a template; with `mark_lines`, the output has MARK at the beginning of each line of the template.
+
+        Raises ConfigurationError with the file, the line and the column.
+        """
+        line: int | None = 1
+        rule = Rule.QUERY_TEMPLATE
         try:
-            tree = self.parse(source)
+            tree = _add_filters(self.parse(source))
+            if mark_lines:
+                _mark_lines(tree)
             template = self.template_class.from_code(
-                self, self.compile(_add_filters(tree), filename=str(location.file)), self.make_globals(None)
+                self, self.compile(tree, filename=str(location.file)), self.make_globals(None)
             )
             return template.render(**values)
         except TemplateSyntaxError as error:
-            problem = _build_problem(location, error.lineno, f"This is not valid Jinja: {error.message}")
+            line, sentence = error.lineno, f"This is not valid Jinja: {error.message}"
         except UndefinedError as error:
-            problem = _build_problem(location, _template_line(error.__traceback__, location), str(error.message))
+            line, sentence = _template_line(error.__traceback__, location), str(error.message)
+            rule = Rule.MISSING_VALUE if sentence.startswith(UNSET) else rule
         except LiteralError as error:
-            problem = _build_problem(
-                location, _template_line(error.__traceback__, location), f"The value written here {error}"
-            )
+            line, sentence = _template_line(error.__traceback__, location), f"The value written here {error}"
         except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
-            problem = _build_problem(
-                location, _template_line(error.__traceback__, location), f"This cannot be filled in: {error}"
-            )
+            line, sentence = _template_line(error.__traceback__, location), f"This cannot be filled in: {error}"
         except (RecursionError, MemoryError):
-            problem = _build_problem(
-                location, 1, "This cannot be filled in: it nests too deep, or takes too much memory"
-            )
-        raise ConfigurationError([problem])
+            sentence = "This cannot be filled in: it nests too deep, or takes too much memory"
+        raise ConfigurationError([_build_problem(location, line or 1, sentence, _column(source, line, sentence), rule)])
+
+
+def _column(source: str, line: int | None, sentence: str) -> int | None:
+    """Return the column of the name that a sentence quotes, else of the first expression of the line."""
+    lines = source.splitlines()
+    if line is None or not 0 < line <= len(lines):
+        return None
+    quoted = re.search(r'"(\w+)"', sentence)
+    match = quoted and re.search(rf"\b{quoted[1]}\b", lines[line - 1])
+    match = match or re.search(r"\{[{%#]|\S", lines[line - 1])
+    return match.start() + 1 if match else 1
+
+
+def _mark_lines(tree: nodes.Template) -> None:
+    """Put MARK at the beginning of each line of the template's text."""
+    for data in tree.find_all(nodes.TemplateData):
+        lines = data.data.split("\n")
+        data.data = "\n".join(MARK.format(data.lineno + number) + text for number, text in enumerate(lines))
 
 
 def _add_filters(tree: nodes.Template) -> nodes.Template:
@@ -137,9 +194,11 @@ def _filter_node(node: nodes.Expr | None, name: str, *arguments: object) -> node
     return nodes.Filter(node, name, constants, [], None, None, lineno=node.lineno if node else 1)
 
 
-def _build_problem(location: TemplateLocation, line: int, sentence: str) -> Problem:
+def _build_problem(
+    location: TemplateLocation, line: int, sentence: str, column: int | None = None, rule: Rule = Rule.QUERY_TEMPLATE
+) -> Problem:
     end = "" if sentence.endswith(("?", ".")) else "."
-    return Problem(f"{sentence}{end}", location.file, location.line + line - 1)
+    return Problem(f"{sentence}{end}", location.file, location.line + line - 1, column, rule)
 
 
 def _template_line(traceback: TracebackType | None, location: TemplateLocation) -> int:

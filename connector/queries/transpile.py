@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from connector.config.suggest import did_you_mean
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 
 _SQLGLOT_NAMES = {
     "postgresql": "postgres",
@@ -39,7 +39,7 @@ def _check_dialect(name: str, file: Path) -> None:
     if name not in dialects:
         hint = did_you_mean(name, dialects) or f" There is {', '.join(dialects)}."
         message = f'The SQL dialect "{name}" is not known.{hint}'
-        raise ConfigurationError([Problem(message, file)])
+        raise ConfigurationError([Problem(message, file, rule=Rule.QUERY_SYNTAX)])
 
 
 def _transpile(sql: str, source: str, target: str, file: Path) -> str:
@@ -51,12 +51,14 @@ def _transpile(sql: str, source: str, target: str, file: Path) -> str:
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         message = f"This is not valid {source} SQL: {first.get('description', 'it cannot be read')}."
-        raise ConfigurationError([Problem(message, file, first.get("line"))]) from None
+        raise ConfigurationError([Problem(message, file, first.get("line"), rule=Rule.QUERY_SYNTAX)]) from None
     except UnsupportedError as error:
         message = f"The query cannot be translated to the SQL of {target}: {str(error).splitlines()[0]}."
-        raise ConfigurationError([Problem(message, file)]) from None
+        raise ConfigurationError([Problem(message, file, rule=Rule.QUERY_SYNTAX)]) from None
     except RecursionError:
-        raise ConfigurationError([Problem("The query nests too deep to be translated.", file)]) from None
+        raise ConfigurationError(
+            [Problem("The query nests too deep to be translated.", file, rule=Rule.QUERY_SYNTAX)]
+        ) from None
     except SqlglotError:
-        raise ConfigurationError([Problem(f"This is not valid {source} SQL.", file)]) from None
+        raise ConfigurationError([Problem(f"This is not valid {source} SQL.", file, rule=Rule.QUERY_SYNTAX)]) from None
     return ";\n".join(statements)

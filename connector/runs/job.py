@@ -15,7 +15,7 @@ from connector.config.project import Project
 from connector.config.warehouse import Warehouse
 from connector.destinations.base import Destination
 from connector.destinations.registry import destination_of
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import last_success
 from connector.ledger.run_records import Scope
@@ -99,7 +99,7 @@ def _refuse_test_event_code(project: Project, orchestration: Orchestration, dest
         place = project.location("orchestrations", orchestration.name, "test_event_code")
         name = destination.settings.name
         message = f'test_event_code: the destination "{name}" has no test mode. Delete test_event_code.'
-        raise ConfigurationError([Problem(message, *place)])
+        raise ConfigurationError([Problem(message, *place, Rule.KEY_CONFLICT)])
 
 
 def attempt(problems: list[Problem], build: Callable[[], _Built]) -> _Built | None:
@@ -148,7 +148,7 @@ def file_of(project: Project, orchestration: Orchestration) -> "FileInput":
         check_address(orchestration.file, project.directory)
     except ConfigurationError as error:
         place = project.location("orchestrations", orchestration.name, "file")
-        raise ConfigurationError([Problem(error.message, *place)]) from None
+        raise ConfigurationError([Problem(error.message, *place, error.problems[0].rule)]) from None
     return FileInput(orchestration.file, orchestration.format or FileFormat(), project.directory)
 
 
@@ -161,7 +161,7 @@ def warehouse_of(project: Project, orchestration: Orchestration) -> Warehouse:
         check_driver(warehouse)
     except ConfigurationError as error:
         place = project.location("warehouses", warehouse.name, "url")
-        raise ConfigurationError([Problem(error.message, *place)]) from None
+        raise ConfigurationError([Problem(error.message, *place, error.problems[0].rule)]) from None
     return warehouse
 
 

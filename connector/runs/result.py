@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from connector.destinations.base import RowCompiler
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 from connector.runs.job import Job
 from connector.sources.background_reader import read_in_background
 from connector.sources.registry import open_source
@@ -127,7 +127,9 @@ def _add_column_changes(reading: "ScanReport | None") -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        raise ConfigurationError([*error.problems, *map(Problem, reading.changes if reading else ())]) from None
+        raise ConfigurationError(
+            [*error.problems, *(Problem(change, rule=Rule.COLUMNS) for change in (reading.changes if reading else ()))]
+        ) from None
 
 
 def _tag(job: Job, run_id: str | None = None) -> str:
@@ -152,5 +154,5 @@ def transform_threads() -> int:
 def _placed(problem: Problem, job: Job) -> Problem:
     """Add the file or the query to a problem with its columns."""
     if job.file:
-        return Problem(f"{job.file.display_name}: {problem.message}")
-    return Problem(problem.message, job.orchestration.query_path)
+        return replace(problem, message=f"{job.file.display_name}: {problem.message}")
+    return replace(problem, file=job.orchestration.query_path)

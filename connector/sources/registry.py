@@ -11,7 +11,7 @@ from pathlib import Path
 from connector.config.destination_types import load_object
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
-from connector.errors import ConfigurationError
+from connector.errors import ConfigurationError, Problem, Rule
 from connector.sources.source import Source
 from connector.sources.source_types import SQLALCHEMY, SourceType
 
@@ -60,7 +60,8 @@ def check_driver(warehouse: Warehouse) -> None:
         import_module(f"{SQLALCHEMY.module}_engine").check_driver(warehouse)
     elif found.driver and not _is_installed(found.driver):
         install = f": pip install '{found.requirement}'" if found.requirement else ""
-        raise ConfigurationError(f"{_describe(warehouse)} needs {found.driver}{install}.")
+        message = f"{_describe(warehouse)} needs {found.driver}{install}."
+        raise ConfigurationError([Problem(message, rule=Rule.MISSING_DRIVER)])
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from connector.config.warehouse import Warehouse
 from connector.core.disk import is_file
-from connector.errors import ConfigurationError, SourceError
+from connector.errors import ConfigurationError, Problem, Rule, SourceError
 
 _DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "oracle": "oracle+oracledb"}
 """Drivers that install without a compiler, for URLs without a driver."""
@@ -38,7 +38,7 @@ def check_driver(warehouse: Warehouse) -> None:
         warehouse_url(warehouse).get_dialect().import_dbapi()
     except ModuleNotFoundError as error:
         message = f'The warehouse "{warehouse.name}" needs {error.name}: pip install {error.name}.'
-        raise ConfigurationError(message) from None
+        raise ConfigurationError([Problem(message, rule=Rule.MISSING_DRIVER)]) from None
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise ConfigurationError(
             f'The URL of the warehouse "{warehouse.name}" is not known to SQLAlchemy: it must look like '

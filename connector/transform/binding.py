@@ -1,7 +1,7 @@
 """Bind a data template to the columns that a query returns."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -18,7 +18,7 @@ from connector.catalogue import (
     column_name,
 )
 from connector.config.suggest import did_you_mean
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 from connector.transform.sql.text import is_text
 from connector.transform.stripped import NO_CLEANING, Cleaning
 from connector.transform.template import Column, Constant, DataTemplate
@@ -172,7 +172,9 @@ class _Binder:
 
     def _problem(self, key: str, message: str) -> None:
         place = self.template.places.get(key)
-        self.problems.append(Problem(message, place.file, place.line) if place else Problem(message))
+        problem = Problem(message, rule=Rule.COLUMNS)
+        at = replace(problem, file=place.file, line=place.line, column=place.column) if place else problem
+        self.problems.append(at)
 
 
 def _readable(parameter: Parameter, kind: pa.DataType) -> tuple[bool, str]:
@@ -251,7 +253,7 @@ def missing_requirements(binding: Binding, *, event_source: str, fixed_event_nam
     required = [one for one in taken if one.missing and (one.kind is not Kind.EVENT or fixed_event_name is None)]
     identifiers = tuple(one.name for one in taken if one.kind in IDENTIFIERS)
     wanted = [*((one.name,) for one in required), identifiers]
-    return [Problem(_lacking(names)) for names in wanted if not binding.has(*names)]
+    return [Problem(_lacking(names), rule=Rule.COLUMNS) for names in wanted if not binding.has(*names)]
 
 
 def _lacking(names: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ own name.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -16,7 +16,7 @@ from connector.config.suggest import did_you_mean
 from connector.config.yaml import Document, read_yaml
 from connector.core.countries import alpha2
 from connector.core.disk import is_file
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 from connector.transform.packed import is_placeholder
 
 _COLUMN_KEYS = ("column", "timezone", "first")
@@ -51,6 +51,7 @@ class Place:
 
     file: Path
     line: int
+    column: int = 1
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,9 @@ class _Loader:
             return DataTemplate(name)
         document = read_yaml(path)
         entries = self._entries(document, path)
-        base = self._base(document, path, name, (*extending, name))
-        own = {key: source for key, value in entries.items() if (source := self._source(key, value, document, path))}
-        places = {key: Place(path, document.line(("parameters", key))) for key in own}
+        base = self._base(document, name, (*extending, name))
+        own = {key: source for key, value in entries.items() if (source := self._source(key, value, document))}
+        places = {key: _place(document, "parameters", key) for key in own}
         renamed = {self._canonical(key): source for key, source in own.items()}
         return DataTemplate(
             name,
@@ -111,23 +112,23 @@ class _Loader:
     def _missing(self, name: str, asked: Place | None) -> None:
         known = sorted({self.catalogue.identity, *(path.stem for path in self.directory.glob("*.yaml"))})
         message = f'There is no data template "{name}" in {self.directory.name}/.{did_you_mean(name, known)}'
-        self.problems.append(Problem(message, asked.file, asked.line) if asked else Problem(message))
+        self._add(message, asked, Rule.UNKNOWN_NAME)
 
     def _other_kind(self, name: str, asked: Place | None) -> None:
         message = (
             f'The template "{name}" is for the other kind of destination; this one\'s is "{self.catalogue.identity}".'
         )
-        self.problems.append(Problem(message, asked.file, asked.line) if asked else Problem(message))
+        self._add(message, asked, Rule.INVALID_VALUE)
 
-    def _base(self, document: Document, path: Path, name: str, extending: tuple[str, ...]) -> DataTemplate:
+    def _base(self, document: Document, name: str, extending: tuple[str, ...]) -> DataTemplate:
         base = document.data.get("extends") if isinstance(document.data, dict) else None
         if base is None:
             return DataTemplate(name, identity=name == self.catalogue.identity)
-        place = Place(path, document.line(("extends",)))
+        place = _place(document, "extends")
         if not isinstance(base, str):
             self._problem(place, f"extends names one template, such as {self.catalogue.identity}.")
         elif base in extending:
-            self._problem(place, f"extends goes round in a circle: {' → '.join((*extending, base))}.")
+            self._problem(place, f"extends goes round in a circle: {' → '.join((*extending, base))}.", Rule.CYCLE)
         else:
             return self.load(base, extending, place)
         return DataTemplate(name)
@@ -142,21 +143,24 @@ class _Loader:
         for key in data:
             if key not in {"extends", "parameters", "description"}:
                 hint = did_you_mean(str(key), ("extends", "parameters", "description"))
-                self._problem(Place(path, document.line((key,))), f'Unknown key "{key}" in a data template.{hint}')
+                message = f'Unknown key "{key}" in a data template.{hint}'
+                self._problem(_place(document, key), message, Rule.UNKNOWN_KEY)
         entries = data.get("parameters") or {}
         if isinstance(entries, dict):
             return entries
-        self._problem(Place(path, document.line(("parameters",))), "parameters is a mapping: parameter to column.")
+        self._problem(_place(document, "parameters"), "parameters is a mapping: parameter to column.")
         return {}
 
-    def _source(self, key: str, value: object, document: Document, path: Path) -> Source | None:
-        place = Place(path, document.line(("parameters", key)))
+    def _source(self, key: str, value: object, document: Document) -> Source | None:
+        place = _place(document, "parameters", key)
         if message := self._unknown_parameter(key):
-            self._problem(place, message)
+            self._problem(place, message, Rule.UNKNOWN_PARAMETER)
             return None
         if isinstance(value, dict) and "value" in value:
             return self._constant(key, value, place)
-        columns = [self._column(key, item, place) for item in (value if isinstance(value, list) else [value])]
+        items = value if isinstance(value, list) else [value]
+        places = [_place(document, "parameters", key, index) for index in range(len(items))]
+        columns = [self._column(key, item, at) for item, at in zip(items, places, strict=True)]
         if isinstance(value, list) and not columns:
             self._problem(place, f"{key} has an empty list: name at least one column.")
             return None
@@ -169,11 +173,15 @@ class _Loader:
 
     def _constant(self, key: str, value: dict[str, object], place: Place) -> Constant | None:
         if others := sorted(set(value) - {"value"}):
-            self._problem(place, f'{key} has a constant value; "{others[0]}" does not go with it.')
+            self._problem(place, f'{key} has a constant value; "{others[0]}" does not go with it.', Rule.KEY_CONFLICT)
             return None
         constant = value["value"]
         if isinstance(constant, str):
-            constant = self.render(constant, place.file, place.line)
+            try:
+                constant = self.render(constant, place.file, place.line)
+            except ConfigurationError as error:
+                self.problems += [replace(problem, column=place.column) for problem in error.problems]
+                return None
         if message := self._wrong_constant(key, constant):
             self._problem(place, message)
             return None
@@ -199,7 +207,7 @@ class _Loader:
         for word in item:
             if word not in _COLUMN_KEYS:
                 hint = did_you_mean(str(word), (*_COLUMN_KEYS, "value"))
-                self._problem(place, f'{key} has the unknown key "{word}".{hint}')
+                self._problem(place, f'{key} has the unknown key "{word}".{hint}', Rule.UNKNOWN_KEY)
         return self._described_column(key, item, place)
 
     def _described_column(self, key: str, item: dict[str, object], place: Place) -> Column | None:
@@ -214,8 +222,13 @@ class _Loader:
             return Column(name, zone if isinstance(zone, str) else None, first is True)
         return None
 
-    def _problem(self, place: Place, message: str) -> None:
-        self.problems.append(Problem(message, place.file, place.line))
+    def _problem(self, place: Place, message: str, rule: Rule = Rule.INVALID_VALUE) -> None:
+        self._add(message, place, rule)
+
+    def _add(self, message: str, place: Place | None, rule: Rule) -> None:
+        problem = Problem(message, rule=rule)
+        at = replace(problem, file=place.file, line=place.line, column=place.column) if place else problem
+        self.problems.append(at)
 
     def _canonical(self, key: str) -> str:
         parameter = self.catalogue.named(key)
@@ -248,6 +261,10 @@ class _Loader:
             times = " and ".join(one.name for one in self.catalogue.parameters if one.kind is Kind.TIMESTAMP)
             return f"{key}: timezone goes with {times or 'times'} only."
         return f'{self._canonical(key)}: "{zone}" is not an IANA time zone: write one such as America/New_York.'
+
+
+def _place(document: Document, *path: str | int) -> Place:
+    return Place(document.file, *document.place(path))
 
 
 def _is_zone(zone: object) -> bool:

@@ -26,7 +26,7 @@ from connector.destinations.file.encoder import (
 from connector.destinations.file.settings import FolderSettings
 from connector.destinations.file.writer import Writer, open_writer
 from connector.destinations.guard import Breach, blocked_message, breach_of_events, breach_of_people
-from connector.errors import ConfigurationError, Problem, ResumableError
+from connector.errors import ConfigurationError, Problem, ResumableError, Rule
 
 TEST_FILE = ".connector-test"
 THEN_RESUME = "Then run `connector resume`."
@@ -77,7 +77,8 @@ class Folder:
             )
 
     def _problem(self, project: Project, message: str) -> ConfigurationError:
-        return ConfigurationError([Problem(message, *project.location("destinations", self.settings.name, "path"))])
+        place = project.location("destinations", self.settings.name, "path")
+        return ConfigurationError([Problem(message, *place, Rule.INVALID_VALUE)])
 
     @contextmanager
     def open_run(self, context: RunContext, run_id: str) -> Iterator[Attempt]:

@@ -16,6 +16,7 @@ from connector.errors import (
     ConnectorError,
     Interrupted,
     Problem,
+    Rule,
     UsageError,
 )
 from connector.ledger.ledger import Ledger
@@ -102,7 +103,7 @@ def plan_changes(project: Project, account: AccountClient, destination: EventsSe
     except ConfigurationError as error:
         key = "event_set_name" if destination.event_set_name else "event_source_id"
         place = project.location("destinations", destination.name, key)
-        raise ConfigurationError([Problem(error.message, *place)]) from None
+        raise ConfigurationError([Problem(error.message, *place, Rule.UNKNOWN_NAME)]) from None
 
 
 def _is_applied(known: RemoteId | None, destination: EventsSettings) -> bool:

@@ -37,7 +37,7 @@ def _ids(project: Project, settings: EventsSettings) -> Iterator[str]:
 
 def _settings(project: Project, settings: EventsSettings) -> Iterator[str]:
     if settings.limited_data_use and settings.event_source == "offline":
-        place = shown_place(project, *project.location("destinations", settings.name, "limited_data_use"))
+        place = shown_place(project, *project.location("destinations", settings.name, "limited_data_use")[:2])
         yield f"{place}: limited_data_use has no effect on offline events: it is for event_source: web."
 
 
