@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 from connector.core.version import __version__
 
 if TYPE_CHECKING:
-    from connector.api import Progress, Project, Run, open_project
+    from connector.api import Progress, Project, Run, open_project, validate_project
 
-__all__ = ["Progress", "Project", "Run", "__version__", "open_project"]
+__all__ = ["Progress", "Project", "Run", "__version__", "open_project", "validate_project"]
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from connector.inspection.plan import Plan
     from connector.inspection.preview import Preview
     from connector.inspection.promote import Promotion
-    from connector.inspection.validate import CompiledSql, ValidatedOrchestration
+    from connector.inspection.validate import CompiledSql, ValidatedOrchestration, Validation
     from connector.ledger.batch_records import RequestRecord
     from connector.ledger.run_records import RowCounts, RunRecord
     from connector.observer import Observer
@@ -307,6 +307,25 @@ def _plan_file(plan: "str | Path | Plan | None") -> "PlanFile | None":
     from connector.runs.plan_file import load_plan_file
 
     return load_plan_file(Path(plan)) if isinstance(plan, str | Path) else plan.file
+
+
+def validate_project(
+    folder: str | Path = ".",
+    name: str | None = None,
+    *,
+    target: str | None = None,
+    connect: bool = False,
+    environ: Mapping[str, str] | None = None,
+    config_directory: Path | None = None,
+) -> "Validation":
+    """Check `orchestrations.yaml`, the queries and the templates, also if some of them are invalid.
+
+    The parameters are those of `open_project` and of `Project.validate`. Raises SourceError if a warehouse fails.
+    """
+    from connector.inspection.validate import validate_project as validate_folder
+
+    given = os.environ if environ is None else environ
+    return validate_folder(Path(folder), given, target, name, connect=connect, config_directory=config_directory)
 
 
 def _nobody(_: str) -> None:

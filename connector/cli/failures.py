@@ -108,7 +108,7 @@ def _errors_as_messages(folder: object, *, as_json: bool) -> Iterator[None]:
         raise typer.Exit(FAILED) from None
 
 
-def _relative_to_here(problem: Problem) -> Problem:
+def relative_to_here(problem: Problem) -> Problem:
     """Return a problem with its file relative to the current folder, if the file is below it."""
     here = Path.cwd()
     if problem.file is None or not problem.file.is_relative_to(here):
@@ -138,6 +138,6 @@ def _print_error(error: ConnectorError, *, as_json: bool) -> None:
         out_json({"error": error.message})
     if isinstance(error, ConfigurationError):
         for problem in error.problems:
-            say(str(_relative_to_here(problem)), Level.ERROR)
+            say(str(relative_to_here(problem)), Level.ERROR)
     else:
         say(error.message, Level.ERROR)

@@ -92,13 +92,23 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 def open_project(directory: Path | None, target: str | None = None) -> "Project":
     """Open the project that the options name. Raises ConfigurationError."""
     from connector.api import open_project as open_folder
+
+    project = open_folder(directory or Path.cwd(), target=target, config_directory=config_directory())
+    say_project(project.folder, project.target)
+    return project
+
+
+def say_project(folder: Path, target: str) -> None:
+    """Say which project is open, for --verbose."""
+    say(f"Project {folder}, target {target}.", Level.DEBUG)
+
+
+def config_directory() -> Path | None:
+    """Return the folder with a copy of the project's files to read in place of them, if `connector start` has one."""
     from connector.config.project import CONFIG_DIRECTORY
 
-    config_directory = os.environ.get(CONFIG_DIRECTORY)
-    folder = Path(config_directory) if config_directory else None
-    project = open_folder(directory or Path.cwd(), target=target, config_directory=folder)
-    say(f"Project {project.folder}, target {project.target}.", Level.DEBUG)
-    return project
+    folder = os.environ.get(CONFIG_DIRECTORY)
+    return Path(folder) if folder else None
 
 
 def parse_time(text: str, now: datetime) -> datetime:

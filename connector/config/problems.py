@@ -59,7 +59,11 @@ class ProblemList:
     def raise_any(self) -> None:
         """Raise ConfigurationError with the problems in the order of the file, if there are any."""
         if self.items:
-            raise ConfigurationError(sorted(self.items, key=lambda problem: (problem.line or 0, problem.column or 0)))
+            raise ConfigurationError(self.ordered())
+
+    def ordered(self) -> list[Problem]:
+        """Return the problems in the order of the file."""
+        return sorted(self.items, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
 def _on_one_line(message: str) -> str:

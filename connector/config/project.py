@@ -44,6 +44,18 @@ def load_project(
 
     Raises ConfigurationError with the problems under all targets.
     """
+    project, problems = inspect_project(directory, environ, target, config_directory=config_directory)
+    problems.raise_any()
+    return project
+
+
+def inspect_project(
+    directory: Path, environ: Mapping[str, str], target: str | None = None, *, config_directory: Path | None = None
+) -> tuple["Project", ProblemList]:
+    """Read a project as `load_project` does, and return it with the problems of its file.
+
+    Raises ConfigurationError if they are such that nothing else can be read.
+    """
     directory = directory.absolute()
     file = (config_directory or directory) / FILE
     if not file.is_file():
@@ -63,8 +75,7 @@ def load_project(
     trees = merged_targets(document.root, problems)
     for problem in find_problems(file, trees, chosen):
         problems.record(problem)
-    problems.raise_any()
-    return Project(file, directory, target_names(document.root), chosen, trees[chosen], environ)
+    return Project(file, directory, target_names(document.root), chosen, trees[chosen], environ), problems
 
 
 @dataclass(frozen=True, repr=False)
@@ -132,6 +143,10 @@ class Project:
         """
         resolver = self._resolver("orchestrations", name)
         return self._result(resolver, resolver.orchestration(name, self.target))
+
+    def partial_orchestration(self, name: str) -> Orchestration:
+        """Return what an orchestration says of its query and template, however invalid the rest of it is."""
+        return self._resolver("orchestrations", name).partial_orchestration(name, self.target)
 
     def is_automatic(self, name: str) -> bool:
         """Return true if an orchestration runs on its schedule. Raises ConfigurationError as `orchestration` does."""

@@ -76,13 +76,33 @@ class Resolver:
             "target": target,
             "query_path": query_path(self._config_directory, node.child("query"), self.problems),
             "template_path": template_path(self._config_directory, node.child("template"), self.problems),
-            "destination": self._referred(node, "destination"),
-            "warehouse": self._referred(node, "warehouse"),
+            **self._references(Orchestration, node),
         }
         built = self._built(Orchestration, node, filled)
         if built is None or built.file is None:
             return built
         return built.model_copy(update={"file": local_path(self._directory, built.file)})
+
+    def partial_orchestration(self, name: str, target: str) -> Orchestration:
+        """Return what an orchestration says of its query and template, without checking it."""
+        entry = section(self._root, "orchestrations").at((name,))
+        values = {key: str(child.value) for key, child in entry.entries() if isinstance(child.value, str | int)}
+        url = section(self._root, "warehouses").at((values.get("warehouse", ""), "url")).value
+        kind = section(self._root, "destinations").at((values.get("destination", ""), "type")).value
+        parameters = entry.child("parameters")
+        ignored = ProblemList(self.problems.file)
+        return Orchestration.model_construct(
+            name=name,
+            target=target,
+            query_path=query_path(self._config_directory, entry.child("query"), ignored),
+            template=values.get("template")
+            if template_path(self._config_directory, entry.child("template"), ignored)
+            else None,
+            parameters=plain(parameters) if parameters and isinstance(parameters.value, dict) else {},
+            dialect=values.get("dialect"),
+            warehouse=Warehouse.model_construct(name="", url=SecretStr(url)) if isinstance(url, str) else None,
+            destination=DestinationSettings.model_construct(name="", type=str(kind)),
+        )
 
     def warehouse(self, name: str) -> Warehouse | None:
         """Build a warehouse, with paths below the project made absolute."""
@@ -99,8 +119,7 @@ class Resolver:
         node = self.fill(section(self._root, "destinations").at((name,)))
         model = destination_model(node) or DestinationSettings
         stand_in = SIMULATOR if node.at(("api_url",)).value == SIMULATOR else None
-        referred = {key: self._referred(node, key, stand_in) for key in model.references}
-        built = self._built(model, node, {"name": name, **referred})
+        built = self._built(model, node, {"name": name, **self._references(model, node, stand_in)})
         files = {key: path for key in model.certificates if built and (path := getattr(built, key))}
         if built is None or not files:
             return built
@@ -154,6 +173,11 @@ class Resolver:
 
     def _built(self, model: type[Model], node: Node, filled: Mapping[str, Any]) -> Model | None:
         return validate_entry(model, node, self.problems, filled)
+
+    def _references(self, model: type[Settings], node: Node, stand_in: str | None = None) -> dict[str, Settings]:
+        """Return the entries that an entry refers to, by key."""
+        entries = {key: self._referred(node, key, stand_in) for key in model.references}
+        return {key: entry for key, entry in entries.items() if entry is not None}
 
     def _referred(self, node: Node, key: str, stand_in: str | None = None) -> Settings | None:
         reference = node.child(key)

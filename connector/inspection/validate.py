@@ -1,12 +1,16 @@
 """Validation of orchestrations, and compilation of their SQL."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 from connector.catalogue import Kind, Parameter
-from connector.config.project import Project
+from connector.config.project import Project, inspect_project
 from connector.errors import ConfigurationError, Problem
+from connector.queries.query_template import RunVariables
 from connector.runs.extract import cautions
-from connector.runs.job import Job, current_job, job_and_changes
+from connector.runs.job import Job, current_job, job_and_changes, problems_beside_settings
 from connector.runs.result import compile_job, delimiters, describe
 from connector.runs.row_limits import min_rows_note
 from connector.transform.binding import Binding, bind
@@ -45,22 +49,81 @@ class ValidatedOrchestration:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The result of validating a project."""
+
+    project: Project | None
+    """The project; None if its file cannot be read."""
+    orchestrations: Sequence[ValidatedOrchestration]
+    """Those without problems."""
+    problems: Sequence[Problem]
+    """The problems of all files."""
+
+    @property
+    def target(self) -> str | None:
+        """The target in use; None if the project file cannot be read."""
+        return self.project.target if self.project else None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the object that `connector validate --json` prints."""
+        valid = [one.as_json() for one in self.orchestrations]
+        problems = [problem.as_json() for problem in self.problems]
+        return {"target": self.target, "orchestrations": valid, "problems": problems}
+
+
 def validate_orchestrations(project: Project, names: list[str], *, connect: bool) -> list[ValidatedOrchestration]:
     """Validate orchestrations; with `connect` also the columns that their queries return, and names of event sets.
 
     Raises ConfigurationError with the problems of all of them, SourceError if a warehouse fails.
     """
-    problems: list[Problem] = []
+    validated, problems = _validate_each(project, names, connect=connect)
+    if problems:
+        raise ConfigurationError(problems)
+    return validated
+
+
+def validate_project(
+    directory: Path,
+    environ: Mapping[str, str],
+    target: str | None = None,
+    name: str | None = None,
+    *,
+    connect: bool = False,
+    config_directory: Path | None = None,
+) -> Validation:
+    """Validate the project file and the orchestrations, or one of them, with their queries and templates.
+
+    Raises SourceError if a warehouse fails.
+    """
+    try:
+        project, found = inspect_project(directory, environ, target, config_directory=config_directory)
+    except ConfigurationError as error:
+        return Validation(None, [], error.problems)
+    names = [name] if name else list(project.orchestrations)
+    validated, problems = _validate_each(project, names, connect=connect and not found.items)
+    of_files = sorted((one for one in problems if one not in found.items), key=lambda one: _order(project, one))
+    return Validation(project, [] if found.items else validated, [*found.ordered(), *of_files])
+
+
+def _order(project: Project, problem: Problem) -> tuple[bool, str, int, int]:
+    return problem.file != project.file, str(problem.file or ""), problem.line or 0, problem.column or 0
+
+
+def _validate_each(
+    project: Project, names: list[str], *, connect: bool
+) -> tuple[list[ValidatedOrchestration], list[Problem]]:
+    problems: dict[Problem, None] = {}
     validated: list[ValidatedOrchestration] = []
     for name in names:
         try:
             job, changes = job_and_changes(project, name) if connect else (current_job(project, name), [])
             validated.append(_validate(project, job, changes, connect=connect))
         except ConfigurationError as error:
-            problems += [problem for problem in error.problems if problem not in problems]
-    if problems:
-        raise ConfigurationError(problems)
-    return validated
+            problems |= dict.fromkeys(error.problems)
+            if name in project.orchestrations:
+                problems |= dict.fromkeys(problems_beside_settings(project, name, RunVariables(datetime.now(UTC))))
+    return validated, list(problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,15 +53,18 @@ class TemplateLocation(NamedTuple):
 
 
 class ParameterNamespace:
-    """Parameters as `parameters.x`; no attribute of the class hides one. `owner` is the orchestration that has them."""
+    """Parameters as `parameters.x`; no attribute of the class hides one.
 
-    __slots__ = ("_values", "owner")
+    `owner` is the orchestration that has them. `stand_ins` are values of parameters that are not set.
+    """
 
-    def __init__(self, values: Mapping[str, Any], owner: str = "") -> None:
-        self._values, self.owner = values, owner
+    __slots__ = ("_stand_ins", "_values", "owner")
+
+    def __init__(self, values: Mapping[str, Any], owner: str = "", stand_ins: Mapping[str, Any] | None = None) -> None:
+        self._values, self.owner, self._stand_ins = values, owner, stand_ins or {}
 
     def __getitem__(self, name: str) -> Any:
-        return self._values[name]
+        return self._values[name] if name in self._values else self._stand_ins[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._values

@@ -34,7 +34,7 @@ class RunVariables:
 
 
 @dataclass(frozen=True, slots=True)
-class SavedQuery:
+class QueryTemplate:
     """A saved query, and what it is rendered with."""
 
     path: Path
@@ -81,7 +81,7 @@ class SavedQuery:
         placeholders = Placeholders(TemplateLocation(self.path), dialect_named(self.dialect))
         environment = QueryEnvironment(placeholders.output, ("parameters", "run", "target"))
         environment.filters |= {"identifier": placeholders.identifier, "join": placeholders.join}
-        parameters = ParameterNamespace({**self.parameters, **stand_ins}, self.orchestration)
+        parameters = ParameterNamespace(self.parameters, self.orchestration, stand_ins)
         values = {"parameters": parameters, "run": self.run, "target": self.target}
         return placeholders.substitute(environment.render(source, placeholders.location, values, mark_lines=mark_lines))
 
@@ -105,8 +105,8 @@ class SavedQuery:
 
 
 def render_query(path: Path, *, dialect: str, parameters: Mapping[str, Any], run: RunVariables, target: str) -> str:
-    """Render the SQL of a saved query, as `SavedQuery.render` does."""
-    return SavedQuery(path, dialect, parameters, run, target).render()
+    """Render the SQL of a saved query, as `QueryTemplate.render` does."""
+    return QueryTemplate(path, dialect, parameters, run, target).render()
 
 
 def _check_depth(code: str, path: Path) -> None:

@@ -1,7 +1,8 @@
 """Prepare the job of a run: everything that is known before a connection is opened."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -14,14 +15,15 @@ from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.warehouse import Warehouse
 from connector.destinations.base import Destination
-from connector.destinations.registry import destination_of
+from connector.destinations.registry import destination_of, implementation_of
 from connector.errors import ConfigurationError, Problem, Rule
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import last_success
 from connector.ledger.run_records import Scope
 from connector.queries.query_environment import TemplateLocation
-from connector.queries.query_template import RunVariables, render_query, render_value
+from connector.queries.query_template import QueryTemplate, RunVariables, render_value
 from connector.queries.transpile import transpile_query
+from connector.sources.query_syntax import query_fault
 from connector.sources.registry import check_driver
 from connector.transform.template import DataTemplate, load_template
 
@@ -91,6 +93,21 @@ def prepare(project: Project, name: str, query: RunVariables, known_id: str | No
         raise ConfigurationError(problems)
     rules = destination.rules(orchestration, int(query.started_at.timestamp()), known_id)
     return Job(orchestration, destination, warehouse, sql, template, rules, file)
+
+
+def problems_beside_settings(project: Project, name: str, query: RunVariables) -> list[Problem]:
+    """Return the problems of the query and the template of an orchestration whose settings are invalid.
+
+    Only what the settings still say about them is checked.
+    """
+    orchestration = project.partial_orchestration(name)
+    destination = implementation_of(orchestration.destination.type)
+    problems: list[Problem] = []
+    if orchestration.query_path and orchestration.warehouse:
+        attempt(problems, lambda: rendered(orchestration, query))
+    if destination:
+        attempt(problems, lambda: template_of(project, orchestration, destination.catalogue))
+    return problems
 
 
 def _refuse_test_event_code(project: Project, orchestration: Orchestration, destination: Destination[Any]) -> None:
@@ -169,17 +186,43 @@ def rendered(orchestration: Orchestration, query: RunVariables) -> str:
     """Render the orchestration's query. Raises ConfigurationError."""
     if orchestration.query_path is None:
         raise AssertionError("a query without a path")
-    sql = render_query(
+    saved = QueryTemplate(
         orchestration.query_path,
-        dialect=orchestration.sql_dialect or "duckdb",
-        parameters=orchestration.parameters,
-        run=query,
-        target=orchestration.target,
+        orchestration.sql_dialect or "duckdb",
+        orchestration.parameters,
+        query,
+        orchestration.target,
+        orchestration.name,
     )
-    if orchestration.dialect is None or orchestration.warehouse is None:
-        return sql
-    runs_on = orchestration.warehouse.dialect
-    return transpile_query(sql, written_for=orchestration.dialect, runs_on=runs_on, file=orchestration.query_path)
+    sql = saved.render()
+    runs_on = orchestration.warehouse.dialect if orchestration.warehouse else saved.dialect
+    if orchestration.dialect is not None:
+        with _places_of(saved):
+            sql = transpile_query(sql, written_for=orchestration.dialect, runs_on=runs_on, file=saved.path)
+    if fault := query_fault(sql, runs_on):
+        problem = Problem(fault.message, saved.path, fault.line, fault.column, fault.rule)
+        if orchestration.dialect is not None:
+            raise ConfigurationError([replace(problem, line=None, column=None)])
+        with _places_of(saved):
+            raise ConfigurationError([problem])
+    return sql
+
+
+@contextmanager
+def _places_of(query: QueryTemplate) -> Iterator[None]:
+    """Turn the places of problems in the SQL into those of the query's file."""
+    try:
+        yield
+    except ConfigurationError as error:
+        places = [
+            query.place(problem.line, problem.column) if problem.line else (None, None) for problem in error.problems
+        ]
+        raise ConfigurationError(
+            [
+                replace(problem, line=line, column=column)
+                for problem, (line, column) in zip(error.problems, places, strict=True)
+            ]
+        ) from None
 
 
 def template_of(project: Project, orchestration: Orchestration, catalogue: Catalogue) -> DataTemplate:
@@ -191,6 +234,7 @@ def template_of(project: Project, orchestration: Orchestration, catalogue: Catal
             parameters=orchestration.parameters,
             target=orchestration.target,
             location=TemplateLocation(file, line),
+            orchestration=orchestration.name,
         )
 
     return load_template(orchestration.template, project.config_directory / TEMPLATES, render, catalogue)

@@ -5,7 +5,7 @@ import re
 import duckdb
 
 from connector.errors import SourceError
-from connector.sources.statement import single_select_error
+from connector.sources.statement import NotOneSelect, single_select_error
 
 RUNS_SQL = "json_execute_serialized_sql"
 """The function that runs a parsed statement of any kind, wherever it is called."""
@@ -21,16 +21,18 @@ def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Check the parse tree of a query. Raises SourceError unless it is one SELECT, duckdb.Error for other SQL."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise single_select_error()
+        raise single_select_error(sql)
     ((tree,),) = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()
     # Quotation marks within a JSON string are escaped, so matches are keys of the tree.
     if not tree.startswith('{"error":false'):
-        raise single_select_error()
+        raise single_select_error(sql)
     if statement := _STATEMENT.search(tree):
         kind = statement["kind"].upper().replace("_", " ")
-        raise SourceError(f"The query contains a {kind} statement, which writes. Remove it: a query only reads.")
+        word = re.search(rf"\b{kind.split()[0]}\b", sql, re.IGNORECASE)
+        message = f"The query contains a {kind} statement, which writes. Remove it: a query only reads."
+        raise NotOneSelect(message, word.start() if word else None)
     if call := _CALL.search(tree):
-        raise SourceError(
+        raise NotOneSelect(
             f"The query calls {call['name']}(), which can run any statement. Write the SQL itself instead."
         )
 

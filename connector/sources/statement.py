@@ -1,7 +1,7 @@
 """Checks that a text is one query, and has no side effects, before a warehouse runs it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from connector.core.dialects import dialect_named
 from connector.core.lexer import Kind, SqlToken, tokenize
@@ -60,9 +60,24 @@ _SIDE_EFFECTS: Mapping[str, tuple[str, ...]] = {
 """By dialect: patterns of side effects of statements that begin as a query."""
 
 
-def single_select_error() -> SourceError:
-    """Build the error for anything but one SELECT statement."""
-    return SourceError("The query has to be one SELECT statement and nothing else.")
+class NotOneSelect(SourceError):
+    """The query is not one SELECT statement that only reads. `offset` is where in its SQL, if that is known."""
+
+    def __init__(self, message: str, offset: int | None = None) -> None:
+        self.offset = offset
+        super().__init__(message)
+
+
+def single_select_error(sql: str = "", dialect: str = "duckdb") -> NotOneSelect:
+    """Build the error for anything but one SELECT statement, with the word by which a query shows that it is not."""
+    message = "The query has to be one SELECT statement and nothing else"
+    code = masked(tokenize(sql, dialect_named(dialect)))
+    if second := _SECOND_STATEMENT.search(code):
+        return NotOneSelect(f"{message}: delete the semicolon and what comes after it.", second.start())
+    first = _FIRST_WORD.match(code)
+    if first and first["word"] and first["word"].upper() not in _QUERY_KEYWORDS:
+        return NotOneSelect(f'{message}; it begins with "{first["word"]}".', first.start("word"))
+    return NotOneSelect(f"{message}.")
 
 
 def check_read_only(sql: str, dialect: str) -> None:
@@ -71,21 +86,30 @@ def check_read_only(sql: str, dialect: str) -> None:
     This adds to what the session forbids, such as a read-only transaction.
     """
     parts = list(tokenize(sql, dialect_named(dialect)))
-    code = "".join(map(_code, parts))
+    code = masked(parts)
     first_word = _FIRST_WORD.match(code)
     if first_word is None or first_word["word"].upper() not in _QUERY_KEYWORDS or _SECOND_STATEMENT.search(code):
-        raise single_select_error()
+        raise single_select_error(sql, dialect)
     for pattern in _SIDE_EFFECTS.get(dialect, ()):
         if match := re.search(pattern, code, re.IGNORECASE):
-            raise SourceError(
-                f'The query contains "{" ".join(match[0].split())}", which does more than read. Remove it.'
-            )
+            words = " ".join(match[0].split())
+            raise NotOneSelect(f'The query contains "{words}", which does more than read. Remove it.', match.start())
     if dialect in {"mysql", "mariadb"} and any(_EXECUTABLE_COMMENT.match(part.text) for part in parts):
-        raise SourceError('The query contains "/*!", a comment that is run as SQL. Write the SQL itself.')
+        raise NotOneSelect('The query contains "/*!", a comment that is run as SQL. Write the SQL itself.')
 
 
-def _code(piece: SqlToken) -> str:
-    """Return code and names of one word unchanged, a blank for a comment, an empty text for anything quoted."""
+def masked(parts: Iterable[SqlToken]) -> str:
+    """Return SQL of the same length with blanks for comments and for what is in quotation marks.
+
+    Quoted names of one word stay.
+    """
+    return "".join(map(_masked, parts))
+
+
+def _masked(piece: SqlToken) -> str:
     if piece.kind is Kind.CODE or (piece.kind is Kind.QUOTED_NAME and not re.search(r"\s", piece.text)):
         return piece.text
-    return "''" if piece.kind in {Kind.QUOTED_TEXT, Kind.QUOTED_NAME} else " "
+    blank = re.sub(r"[^\n]", " ", piece.text)
+    if piece.kind in {Kind.QUOTED_TEXT, Kind.QUOTED_NAME} and len(blank) > 1:
+        return f"'{blank[1:-1]}'"
+    return blank

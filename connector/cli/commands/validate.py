@@ -1,12 +1,19 @@
 """`connector validate`: check the project's files and list every mistake."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from connector.cli.console import Level, out, out_json, say, table
-from connector.cli.failures import reported
-from connector.cli.options import TargetOptions
+from connector.cli.failures import AlreadyPrinted, relative_to_here, reported
+from connector.cli.options import TargetOptions, config_directory, say_project
+from connector.errors import ConfigurationError, Problem
+
+if TYPE_CHECKING:
+    from connector.inspection.validate import Validation
 
 NameOrAll = Annotated[str | None, typer.Argument(metavar="[NAME]", help="The orchestration (default: all).")]
 ConnectOption = Annotated[
@@ -20,18 +27,44 @@ ConnectOption = Annotated[
 @reported
 def validate(name: NameOrAll = None, connect: ConnectOption = False, *, options: TargetOptions) -> None:
     """Check the project's files and list every mistake. Opens no connection without --connect."""
+    from connector.api import validate_project
+
+    folder = options.project or Path.cwd()
+    validation = validate_project(
+        folder, name, target=options.target, connect=connect, config_directory=config_directory()
+    )
+    if validation.project:
+        say_project(validation.project.directory, validation.project.target)
+    problems = [*validation.problems, *_notification_problems(validation)]
+    if options.json_output:
+        _print_json(replace(validation, problems=[relative_to_here(problem) for problem in problems]))
+    if problems:
+        raise AlreadyPrinted(ConfigurationError(problems)) if options.json_output else ConfigurationError(problems)
+    if not options.json_output:
+        _print_valid(validation, name, connect=connect)
+
+
+def _notification_problems(validation: "Validation") -> Sequence[Problem]:
     from connector.notifications.notifier import check_notifications
 
-    opened = options.open_project()
-    names = [name] if name else list(opened.orchestrations)
-    results = opened.validate(*names, connect=connect)
-    check_notifications(opened.settings, names)
-    if options.json_output:
-        out_json({"target": opened.target, "orchestrations": [result.as_json() for result in results]})
-        return
+    try:
+        if validation.project:
+            check_notifications(validation.project, [result.name for result in validation.orchestrations])
+    except ConfigurationError as error:
+        return error.problems
+    return ()
+
+
+def _print_json(validation: "Validation") -> None:
+    error = ConfigurationError(validation.problems).message
+    out_json({**({"error": error} if validation.problems else {}), **validation.as_json()})
+
+
+def _print_valid(validation: "Validation", name: str | None, *, connect: bool) -> None:
+    results = validation.orchestrations
     for result in results:
         content = "an audience in" if result.event_source == "audience" else f"{result.event_source} events to"
-        out(f"{result.name}: ok ({content} {result.destination}, target {opened.target})")
+        out(f"{result.name}: ok ({content} {result.destination}, target {validation.target})")
         for change in result.changes:
             say(change)
     for warning in dict.fromkeys(warning for result in results for warning in result.warnings):
