@@ -101,7 +101,7 @@ class Resolver:
             parameters=plain(parameters) if parameters and isinstance(parameters.value, dict) else {},
             dialect=values.get("dialect"),
             warehouse=Warehouse.model_construct(name="", url=SecretStr(url)) if isinstance(url, str) else None,
-            destination=DestinationSettings.model_construct(name="", type=str(kind)),
+            destination=DestinationSettings.model_construct(name=values.get("destination", ""), type=str(kind)),
         )
 
     def warehouse(self, name: str) -> Warehouse | None:

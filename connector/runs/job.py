@@ -101,7 +101,8 @@ def problems_beside_settings(project: Project, name: str, query: RunVariables) -
     Only what the settings still say about them is checked.
     """
     orchestration = project.partial_orchestration(name)
-    destination = implementation_of(orchestration.destination.type)
+    settings = orchestration.destination
+    destination = implementation_of(settings.type, dict(project.node("destinations", settings.name).entries()))
     problems: list[Problem] = []
     if orchestration.query_path and orchestration.warehouse:
         attempt(problems, lambda: rendered(orchestration, query))
