@@ -129,6 +129,23 @@ class Project:
         """The names of the orchestrations, in the order of the file."""
         return tuple(self._settings.orchestrations)
 
+    def select(self, *names: str, tags: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the named orchestrations, then those with one of the tags in the order of the file, each once.
+
+        Raises ConfigurationError for a name, UsageError for a tag that there is not.
+        """
+        from connector.config.suggest import did_you_mean
+        from connector.errors import UsageError
+
+        _check_each(self._settings.tags, names)
+        tagged = {name: self._settings.tags(name) for name in self.orchestrations} if tags else {}
+        known = dict.fromkeys(tag for own in tagged.values() for tag in own)
+        for tag in tags:
+            if tag not in known:
+                hint = did_you_mean(tag, list(known)) or f" The tags are {', '.join(known) or 'none'}."
+                raise UsageError(f'No orchestration has the tag "{tag}".{hint}')
+        return tuple(dict.fromkeys([*names, *(name for name, own in tagged.items() if set(own) & set(tags))]))
+
     def under(self, target: str) -> "Project":
         """Return the project under another target. Raises ConfigurationError if there is none of this name."""
         return Project(self._settings.under(target))
@@ -148,14 +165,14 @@ class Project:
 
         return compile_sql(self._settings, name)
 
-    def plan(self, name: str) -> "Plan":
-        """Read and check the whole result, and count what a run would send. Send nothing.
+    def plan(self, name: str, *, limit: int | None = None, test_event_code: str | None = None) -> "Plan":
+        """Read and check the whole result, and count what a run with the same options would send. Send nothing.
 
         `plan.file.as_text()` is a file for review, to which `run` can be held. Raises ConfigurationError, SourceError.
         """
         from connector.inspection.plan import plan_orchestration
 
-        return plan_orchestration(self._settings, name)
+        return plan_orchestration(self._settings, name, limit=limit, test_event_code=test_event_code)
 
     def preview(self, name: str, rows: int = 3) -> "Preview":
         """Return request bodies with the first events, hashed.
@@ -326,6 +343,20 @@ def validate_project(
 
     given = os.environ if environ is None else environ
     return validate_folder(Path(folder), given, target, name, connect=connect, config_directory=config_directory)
+
+
+def _check_each(check: Callable[[str], object], names: Sequence[str]) -> None:
+    """Check every name. Raises ConfigurationError with the problems of all of them."""
+    from connector.errors import ConfigurationError, Problem
+
+    problems: list[Problem] = []
+    for name in names:
+        try:
+            check(name)
+        except ConfigurationError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigurationError(problems)
 
 
 def _nobody(_: str) -> None:

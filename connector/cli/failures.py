@@ -101,11 +101,16 @@ def _errors_as_messages(folder: object, *, as_json: bool) -> Iterator[None]:
     except typer.Exit:
         raise
     except Exception as error:
-        message = _damaged_ledger(folder) or _unexpected(error)
+        message = describe_unexpected(error, folder)
         if as_json:
             out_json({"error": message})
         say(message, Level.ERROR)
         raise typer.Exit(FAILED) from None
+
+
+def describe_unexpected(error: Exception, folder: object) -> str:
+    """Describe an error that is none of the connector's own."""
+    return _damaged_ledger(folder) or _unexpected(error)
 
 
 def relative_to_here(problem: Problem) -> Problem:
@@ -136,8 +141,12 @@ def _unexpected(error: Exception) -> str:
 def _print_error(error: ConnectorError, *, as_json: bool) -> None:
     if as_json:
         out_json({"error": error.message})
+    for line in error_lines(error):
+        say(line, Level.ERROR)
+
+
+def error_lines(error: ConnectorError) -> list[str]:
+    """Return the lines that describe an error: one for each problem of the configuration, else one."""
     if isinstance(error, ConfigurationError):
-        for problem in error.problems:
-            say(str(relative_to_here(problem)), Level.ERROR)
-    else:
-        say(error.message, Level.ERROR)
+        return [str(relative_to_here(problem)) for problem in error.problems]
+    return [error.message]

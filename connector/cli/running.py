@@ -2,22 +2,28 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from connector.cli.console import out, out_json, warn
-from connector.cli.failures import AlreadyPrinted, defer
+import typer
+
+from connector.cli.console import Level, out, out_json, pluralize, say, warn
+from connector.cli.failures import INTERRUPTED, AlreadyPrinted, defer, describe_unexpected, error_lines
 from connector.cli.process import make_output_optional
 from connector.cli.progress import QuietObserver, progress_observer
 from connector.cli.signals import stop_on_signals
 from connector.cli.summary import summary
 from connector.config.project import Project
-from connector.errors import ConnectorError, NothingSent
+from connector.errors import ConfigurationError, ConnectorError, Interrupted, NothingSent
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.run_records import RunRecord
 from connector.reporting.run_history import abandon_run, find_run, no_rows, visible_by
 
 Work = Callable[[QuietObserver, threading.Event], RunRecord]
+
+_SEVERITY = (0, 3, 2, 1, INTERRUPTED)
+"""Exit codes, the worst last."""
 
 
 def run_and_report(project: Project, work: Work, json_output: bool) -> None:
@@ -35,11 +41,9 @@ def run_and_report(project: Project, work: Work, json_output: bool) -> None:
             try:
                 record = work(observer, stop)
             except ConnectorError as error:
-                recorded = find_run(project, observer.run_id) if observer.run_id else None
+                recorded = _recorded(project, observer)
                 if recorded and json_output:
-                    entry = _as_json(recorded, observer)
-                    # The error is not in a ledger that cannot be written.
-                    out_json({**entry, "error": entry["error"] or error.message})
+                    out_json(_as_json(recorded, observer, error.message))
                     raise AlreadyPrinted(error) from None
                 if recorded and isinstance(error, NothingSent):
                     _print_summary(project, recorded, error)
@@ -48,6 +52,89 @@ def run_and_report(project: Project, work: Work, json_output: bool) -> None:
         out_json(_as_json(record, observer))
         return
     _print_summary(project, record)
+
+
+@dataclass(slots=True)
+class SeveralRuns:
+    """Runs that are executed one after another, however each of them ends."""
+
+    project: Project
+    json_output: bool
+    debug: bool
+    codes: dict[str, int] = field(default_factory=dict)
+    """The exit code of each orchestration."""
+    entries: list[dict[str, object]] = field(default_factory=list)
+    """What is printed as JSON."""
+    _observer: QuietObserver = field(default_factory=QuietObserver)
+    """The observer of the run in progress."""
+
+    def run(self, works: Mapping[str, Work]) -> None:
+        """Execute the runs and print each. Raises typer.Exit with the worst exit code."""
+        make_output_optional()
+        with stop_on_signals(self._leave_at_once) as stop:
+            for name, work in works.items():
+                if stop.is_set():
+                    self._skip(name)
+                else:
+                    self._run(name, work, stop)
+        self._conclude()
+
+    def _run(self, name: str, work: Work, stop: threading.Event) -> None:
+        with progress_observer(quiet=self.json_output) as self._observer:
+            record, error = self._outcome(work, stop)
+        if error is not None:
+            record = _recorded(self.project, self._observer)
+        self.codes[name] = error.exit_code if error else 0
+        if self.json_output:
+            self.entries.append(self._entry(name, record, error))
+        elif record and (error is None or isinstance(error, NothingSent)):
+            _print_summary(self.project, record, error)
+            out()
+        for line in error_lines(error) if error else ():
+            say(line if isinstance(error, ConfigurationError) else f"{name}: {line}", Level.ERROR)
+        notify(self.project, self._observer.run_ids)
+
+    def _outcome(self, work: Work, stop: threading.Event) -> tuple[RunRecord | None, ConnectorError | None]:
+        try:
+            return work(self._observer, stop), None
+        except Exception as error:
+            if self.debug:
+                say(traceback.format_exc(), Level.ERROR)
+            if isinstance(error, ConnectorError):
+                return None, error
+            return None, ConnectorError(describe_unexpected(error, self.project.directory))
+
+    def _entry(self, name: str, record: RunRecord | None, error: ConnectorError | None) -> dict[str, object]:
+        if record is None:
+            message = error.message if error else None
+            return {"run_id": None, "orchestration": name, "target": self.project.target, "error": message}
+        return _as_json(record, self._observer, error.message if error else None)
+
+    def _skip(self, name: str) -> None:
+        self.codes[name] = INTERRUPTED
+        self.entries.append(self._entry(name, None, Interrupted("Not started: the command was interrupted.")))
+        say(f"{name}: not started.", Level.ERROR)
+
+    def _conclude(self) -> None:
+        worst = max(self.codes.values(), key=_SEVERITY.index)
+        if self.json_output:
+            out_json({"runs": self.entries, "exit_code": worst})
+        completed = sum(code == 0 for code in self.codes.values())
+        others = ", ".join(f"{name} (exit code {code})" for name, code in self.codes.items() if code)
+        say(f"{completed:,} of {pluralize(len(self.codes), 'run')} completed{f'; not {others}' if others else ''}.")
+        raise typer.Exit(worst)
+
+    def _leave_at_once(self) -> None:
+        record = abandon_run(self.project, self._observer.run_id) if self._observer.run_id else None
+        if record:
+            self.entries.append(_as_json(record, self._observer))
+        if self.json_output:
+            out_json({"runs": self.entries, "exit_code": INTERRUPTED})
+
+
+def _recorded(project: Project, observer: QuietObserver) -> RunRecord | None:
+    """Return what the ledger has of the run in progress."""
+    return find_run(project, observer.run_id) if observer.run_id else None
 
 
 def notify(project: Project, run_ids: Sequence[str]) -> None:
@@ -78,6 +165,11 @@ def _print_summary(project: Project, record: RunRecord, error: ConnectorError | 
         out(line)
 
 
-def _as_json(record: RunRecord, observer: QuietObserver) -> dict[str, object]:
-    """Return the record, and the ids of the runs that were finished before it."""
-    return {**record.as_json(), "resumed": [run_id for run_id in observer.run_ids if run_id != record.run_id]}
+def _as_json(record: RunRecord, observer: QuietObserver, error: str | None = None) -> dict[str, object]:
+    """Return the record, and the ids of the runs that were finished before it.
+
+    `error` is for a record without one: it is not in a ledger that could not be written.
+    """
+    entry = record.as_json()
+    resumed = [run_id for run_id in observer.run_ids if run_id != record.run_id]
+    return {**entry, "error": entry["error"] or error, "resumed": resumed}

@@ -70,7 +70,7 @@ class Orchestration(Settings):
     max_plan_change_percent: Annotated[float, number(0, 100)] = 10
     """How much a count may differ from a plan for `connector run --plan` to send."""
     tags: Words = ()
-    """Labels for people."""
+    """Labels, by which `connector run --tag` selects orchestrations."""
     limit: Annotated[int, whole(1)] | None = None
     """Read only so many rows of the result."""
     test_event_code: Text | None = None

@@ -9,7 +9,7 @@ from connector.config.addresses import TIKTOK, api_url, region
 from connector.config.check import find_problems
 from connector.config.credential import Credential
 from connector.config.destination import REGION, DestinationSettings
-from connector.config.fields import switch, text
+from connector.config.fields import switch, text, words
 from connector.config.layout import Top, check_size, section
 from connector.config.network import Network
 from connector.config.nodes import Node
@@ -154,6 +154,12 @@ class Project:
         node = section(self._root, "orchestrations").at((name,)).child("workflow")
         workflow = resolver.fill(node).value if node else None
         return bool(self._result(resolver, str(workflow)) == "automatic")
+
+    def tags(self, name: str) -> tuple[str, ...]:
+        """Return the tags of an orchestration. Raises ConfigurationError as `orchestration` does."""
+        resolver = self._resolver("orchestrations", name)
+        tags: tuple[str, ...] = resolver.value_of("orchestrations", name, "tags", words) or ()
+        return self._result(resolver, tags)
 
     def destination(self, name: str) -> DestinationSettings:
         """Return a destination with its credential. Raises ConfigurationError as `orchestration` does."""

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +85,14 @@ class Plan:
         }
 
 
-def plan_orchestration(project: Project, name: str) -> Plan:
+def plan_orchestration(
+    project: Project, name: str, *, limit: int | None = None, test_event_code: str | None = None
+) -> Plan:
     """Stage the result in a temporary folder and count its rows, events and requests."""
     job, changes = job_and_changes(project, name)
+    given = {"limit": limit, "test_event_code": test_event_code}
+    update = {setting: value for setting, value in given.items() if value is not None}
+    job = replace(job, orchestration=job.orchestration.model_copy(update=update))
     make_private_folder(project.state_directory)
     with (
         ledger_of(project) as ledger,

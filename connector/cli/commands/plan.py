@@ -1,7 +1,7 @@
 """`connector plan`: count what a run would send."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from connector.cli.console import Level, added_value, out, out_json, pluralize, 
 from connector.cli.failures import reported
 from connector.cli.options import NameArgument, TargetOptions
 from connector.cli.output import ForceOption, check_output, output_file
+
+if TYPE_CHECKING:
+    from connector.inspection.plan import Plan
 
 OutputOption = Annotated[
     Path | None,
@@ -35,7 +38,12 @@ def plan(
             sink.write(estimate.file.as_text().encode())
     if options.json_output:
         out_json(estimate.as_json())
-        return
+    else:
+        print_plan(estimate)
+
+
+def print_plan(estimate: "Plan") -> None:
+    """Print the counts of a plan, and its notes."""
     counts = [
         ("rows read", f"{estimate.read:,}", ""),
         ("rows to send", f"{estimate.to_send:,}", ""),
@@ -65,4 +73,4 @@ def plan(
         say(f"A run would fail with exit code 3: {estimate.would_fail}", Level.WARNING)
     first = f", the first {pluralize(estimate.limit, 'row')}" if estimate.limit else ""
     test = f", test events with the code {estimate.test_event_code}" if estimate.test_event_code else ""
-    say(f"{name} → {estimate.destination}, target {estimate.target}{first}{test}. Nothing was sent.")
+    say(f"{estimate.orchestration} → {estimate.destination}, target {estimate.target}{first}{test}. Nothing was sent.")

@@ -1,17 +1,22 @@
 """`connector run`: read, check, hash and send the result, and report every row."""
 
 import threading
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.console import out, out_json
 from connector.cli.failures import reported
-from connector.cli.options import JsonOptions, NameArgument, ResendOption, TargetOption, YesOption, open_project
+from connector.cli.options import JsonOptions, ResendOption, TargetOption, YesOption, open_project
 from connector.cli.process import gc_paused
+from connector.errors import UsageError
 
 if TYPE_CHECKING:
     from connector.cli.progress import QuietObserver
+    from connector.inspection.plan import Plan
     from connector.ledger.run_records import RunRecord
 
 LimitOption = Annotated[
@@ -32,26 +37,54 @@ PlanOption = Annotated[
 ]
 
 
+NamesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME]...", help="The orchestrations, which run one after another.")
+]
+TagOption = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="Also run every orchestration with this tag; can be repeated."),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Send nothing: print the plan, as `connector plan` does.")
+]
+
+
 @reported
 def run(
-    name: NameArgument,
+    names: NamesArgument = None,
+    tag: TagOption = None,
     target: TargetOption = None,
     limit: LimitOption = None,
     test_event_code: TestEventOption = None,
     resend_unknown: ResendOption = False,
     allow_empty: AllowEmptyOption = False,
     plan: PlanOption = None,
+    dry_run: DryRunOption = False,
     yes: YesOption = False,
     *,
     options: JsonOptions,
 ) -> None:
-    """Run an orchestration: finish earlier runs, then read, check, hash and send the result, and report every row."""
-    with gc_paused():
-        from connector.cli.running import run_and_report
+    """Run orchestrations: finish earlier runs, then read, check, hash and send the result, and report every row.
 
+    Several run one after another, in the order of their names here, then in the order of the file. One that fails does
+    not stop the next; the exit code is the worst: 130, else 1, else 2, else 3. With several, or with --tag, --json
+    prints {"runs": […], "exit_code": N}.
+    """
+    is_several = len(names or ()) > 1 or bool(tag)
+    _check_usage(names, tag, plan, is_several=is_several, dry_run=dry_run)
     opened = open_project(options.project, target)
+    selected = opened.select(*(names or ()), tags=tag or ()) if is_several else tuple(names or ())
+    if dry_run:
+        _print_plans(
+            [opened.plan(name, limit=limit, test_event_code=test_event_code) for name in selected],
+            json_output=options.json_output,
+            is_several=is_several,
+        )
+        return
+    with gc_paused():
+        from connector.cli.running import SeveralRuns, run_and_report
 
-    def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
+    def work(name: str, observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
         return opened.run(
             name,
             limit=limit,
@@ -64,4 +97,33 @@ def run(
             stop=stop,
         ).record
 
-    run_and_report(opened.settings, work, options.json_output)
+    works = {name: partial(work, name) for name in selected}
+    if is_several:
+        SeveralRuns(opened.settings, options.json_output, options.debug).run(works)
+    else:
+        run_and_report(opened.settings, works[selected[0]], options.json_output)
+
+
+def _check_usage(
+    names: Sequence[str] | None, tags: Sequence[str] | None, plan: Path | None, *, is_several: bool, dry_run: bool
+) -> None:
+    """Refuse options that do not go together. Raises UsageError."""
+    if not names and not tags:
+        raise UsageError("Name the orchestrations to run, or select them with --tag.")
+    if plan and is_several:
+        raise UsageError("--plan holds one run to its plan: name one orchestration, without --tag.")
+    if plan and dry_run:
+        raise UsageError("--plan and --dry-run exclude each other: --dry-run sends nothing.")
+
+
+def _print_plans(plans: "Sequence[Plan]", *, json_output: bool, is_several: bool) -> None:
+    from connector.cli.commands.plan import print_plan
+
+    entries = [plan.as_json() for plan in plans]
+    if json_output:
+        out_json({"plans": entries} if is_several else entries[0])
+        return
+    for number, plan in enumerate(plans):
+        if number:
+            out()
+        print_plan(plan)

@@ -186,7 +186,10 @@ OBJECTS = (
         {**RUN, "resumed": "ids of earlier runs that it finished first"},
         {**IDENTICAL, **MEMBERS},
         "`connector resume` and `connector retry` print the same object. If there is no run, because the command cannot be "
-        "right, the object has the key `error` alone.",
+        "right, the object has the key `error` alone. With several names or `--tag`, `connector run` prints "
+        '`{"runs": [...], "exit_code": N}`: such an object for each run, in their order, and the worst exit code. A run that '
+        "could not begin has the keys `run_id` (null), `orchestration`, `target` and `error`. With `--dry-run`, it prints the "
+        'object of `connector plan`, or `{"plans": [...]}`.',
     ),
     Printed(
         "connector runs list",
