@@ -13,8 +13,7 @@ from benchmarks.project import ORCHESTRATION, load
 from benchmarks.sink import running_sink
 from connector.destinations.tiktok.audience.copies import KIND
 from connector.ledger.project_ledger import ledger_of
-from connector.ledger.remote_ids import RemoteKey
-from connector.ledger.run_records import Scope
+from connector.ledger.run_records import RemoteKey, Scope
 
 ADVERTISER = "7654321098765432109"
 AUDIENCE = "bench"

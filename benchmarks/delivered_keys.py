@@ -25,9 +25,9 @@ from sqlalchemy import insert
 from benchmarks.process import peak_bytes
 from connector.core.hashed_rows import EVENTS, KEY, LINE, HashedEvents
 from connector.core.route import Route
+from connector.ledger.batch_records import KeyPeriods
 from connector.ledger.ledger import open_ledger
 from connector.ledger.run_records import NewRun, Scope
-from connector.ledger.sent_keys import KeyPeriods
 from connector.ledger.tables import batch_keys, batches
 from connector.staging.skip_delivered import skip_delivered
 from connector.staging.storage.deletion_mask import DeletionMask

@@ -34,7 +34,7 @@ def arrow_table(file: Path) -> pa.Table:
 
 def compiled_for(directory: Path, schema: pa.Schema) -> CompiledTransform:
     """The transform that a run of the project would use."""
-    job = prepare(load(directory), ORCHESTRATION, RunVariables(started_at=datetime.now(UTC), last_success_at=None))
+    job = prepare(load(directory), ORCHESTRATION, RunVariables(datetime.now(UTC)))
     compiler = compile_job(job, schema)
     assert isinstance(compiler, EventCompiler)
     return compiler.compiled

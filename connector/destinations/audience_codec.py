@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from connector.core.hashed_rows import ID_TYPES, excluded_rows
 from connector.core.route import Action
 from connector.ledger.batch_records import OpenBatch
-from connector.ledger.members import MemberChange
+from connector.ledger.member_records import MemberChange
 from connector.staging.sending import NO_RECEIPT, Receipt
 
 Audiences = Mapping[str, int | None]

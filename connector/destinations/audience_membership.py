@@ -18,7 +18,7 @@ from connector.core.hashed_rows import ID_TYPES
 from connector.core.route import Action
 from connector.errors import CorruptStage, ResumableError
 from connector.ledger.ledger import Ledger
-from connector.ledger.members import AcknowledgedChange, MemberPartition
+from connector.ledger.member_records import AcknowledgedChange, MemberPartition
 from connector.staging.storage.digest_partitions import (
     DIGEST_BYTES,
     PARTITIONS,

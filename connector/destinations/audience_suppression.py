@@ -21,7 +21,7 @@ from connector.destinations.context import RunContext
 from connector.errors import ConnectorError
 from connector.ledger.batch_records import BatchSlice, OpenBatch
 from connector.ledger.ledger import Ledger
-from connector.ledger.members import AudienceRecord, MemberPartition
+from connector.ledger.member_records import AudienceRecord, MemberPartition
 from connector.staging.recheck import open_flags, skipped_slices
 from connector.staging.storage.digest_partitions import Digests, digest_keys, digest_partitions, digests_from
 from connector.staging.storage.prefix_filter import KeySet

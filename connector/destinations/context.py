@@ -3,14 +3,17 @@
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from connector.config.destination import DestinationSettings
 from connector.config.project import Project
 from connector.ledger.ledger import Ledger
-from connector.ledger.locks import RunLock
 from connector.ledger.project_ledger import run_directory
 from connector.ledger.run_records import Scope
 from connector.observer import Observer
+
+if TYPE_CHECKING:
+    from connector.ledger.locks import RunLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class RunContext:
 
     project: Project
     ledger: Ledger
-    lock: RunLock
+    lock: "RunLock"
     observer: Observer
     stop: threading.Event
     """Set when the run must end as soon as the requests in flight are answered."""

@@ -1,39 +1,13 @@
 """The ad accounts of audiences: those that have the members, wait for them, or were removed."""
 
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from connector.core.route import Action
 from connector.ledger.database import Database
+from connector.ledger.member_records import AccountState, States, arranged
 from connector.ledger.tables import audience_accounts, batches
-
-
-class AccountState(StrEnum):
-    """The state of an ad account of an audience."""
-
-    SERVED = "served"
-    """It has the members."""
-    WAITING = "waiting"
-    """It was added and waits for the members."""
-    LEFT = "left"
-    """It was removed."""
-
-
-States = Mapping[str, AccountState]
-
-
-def arranged(before: States, advertiser_ids: Sequence[str], first: AccountState = AccountState.SERVED) -> States:
-    """Return the states of an audience's accounts once it serves these; `first` applies if it had no account before.
-
-    An account that was added, or removed and added again, waits for the members; one that is missing was removed.
-    """
-    if not before:
-        return dict.fromkeys(advertiser_ids, first)
-    present = {account: state for account, state in before.items() if state is not AccountState.LEFT}
-    served = {account: present.get(account, AccountState.WAITING) for account in advertiser_ids}
-    return {**dict.fromkeys(before, AccountState.LEFT), **served}
 
 
 class AudienceAccounts:

@@ -120,3 +120,23 @@ class RequestRecord:
     def as_json(self) -> dict[str, object]:
         """Return the object that `connector runs show --json` prints for it."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPeriods:
+    """The times from which and until which sent events count."""
+
+    delivered_since: datetime
+    """Events that were delivered at or after this time count."""
+    lost_before: datetime | None
+    """Events whose answers were lost count if they were sent before this time; None: they never count."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentKeys:
+    """Keys of sent events."""
+
+    keys: bytes
+    """16 bytes each."""
+    answer_lost: bool
+    """True if the answers were lost; False if the events were delivered."""

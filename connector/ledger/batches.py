@@ -24,7 +24,8 @@ from connector.core.route import Action, Operation, Route
 from connector.ledger.batch_records import BatchKeys, BatchRecord, BatchSlice, OpenBatch, RequestRecord
 from connector.ledger.database import Database, as_text
 from connector.ledger.locks import check_holder
-from connector.ledger.members import MemberChange, add_changes
+from connector.ledger.member_records import MemberChange
+from connector.ledger.members import add_changes
 from connector.ledger.run_records import Scope
 from connector.ledger.runs import add_to_counts
 from connector.ledger.tables import batch_keys, batches, parts, requests, runs

@@ -2,57 +2,64 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from connector.ledger.accounts import AudienceAccounts
-from connector.ledger.audit import Audit
-from connector.ledger.batches import Batches
-from connector.ledger.database import Database, open_database
-from connector.ledger.locks import START, RunLock, holder_of
-from connector.ledger.members import Members
-from connector.ledger.orchestrations import OpenFailures, Schedules
-from connector.ledger.pages import Pages
-from connector.ledger.read_files import Files
-from connector.ledger.remote_ids import RemoteIds
-from connector.ledger.requests import Requests
-from connector.ledger.runs import Runs
-from connector.ledger.sent_keys import DeliveredKeys
-from connector.ledger.suppression import SuppressionList
-from connector.ledger.timeline import Timeline
-from connector.ledger.totals import Totals
+if TYPE_CHECKING:
+    from connector.ledger.accounts import AudienceAccounts
+    from connector.ledger.audit import Audit
+    from connector.ledger.batches import Batches
+    from connector.ledger.database import Database
+    from connector.ledger.locks import RunLock
+    from connector.ledger.members import Members
+    from connector.ledger.orchestrations import OpenFailures, Schedules
+    from connector.ledger.pages import Pages
+    from connector.ledger.read_files import Files
+    from connector.ledger.remote_ids import RemoteIds
+    from connector.ledger.requests import Requests
+    from connector.ledger.runs import Runs
+    from connector.ledger.sent_keys import DeliveredKeys
+    from connector.ledger.suppression import SuppressionList
+    from connector.ledger.timeline import Timeline
+    from connector.ledger.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The tables of the ledger. They share one database and are safe to use from several threads."""
 
-    runs: Runs
-    batches: Batches
-    delivered: DeliveredKeys
-    files: Files
-    timeline: Timeline
-    requests: Requests
-    pages: Pages
-    remote_ids: RemoteIds
-    members: Members
-    accounts: AudienceAccounts
-    audit: Audit
-    suppression: SuppressionList
-    schedules: Schedules
-    open_failures: OpenFailures
-    totals: Totals
-    database: Database
+    runs: "Runs"
+    batches: "Batches"
+    delivered: "DeliveredKeys"
+    files: "Files"
+    timeline: "Timeline"
+    requests: "Requests"
+    pages: "Pages"
+    remote_ids: "RemoteIds"
+    members: "Members"
+    accounts: "AudienceAccounts"
+    audit: "Audit"
+    suppression: "SuppressionList"
+    schedules: "Schedules"
+    open_failures: "OpenFailures"
+    totals: "Totals"
+    database: "Database"
 
-    def lock(self, state_directory: Path, orchestration: str, target: str) -> RunLock:
+    def lock(self, state_directory: Path, orchestration: str, target: str) -> "RunLock":
         """Return the lock of an orchestration under a target, to be entered."""
+        from connector.ledger.locks import RunLock
+
         return RunLock(self.database, state_directory, orchestration, target)
 
-    def lock_schedule(self, state_directory: Path, target: str) -> RunLock:
+    def lock_schedule(self, state_directory: Path, target: str) -> "RunLock":
         """Return the lock of the scheduler of a target, to be entered."""
+        from connector.ledger.locks import START, RunLock
+
         return RunLock(self.database, state_directory, START, target)
 
     def is_held(self, state_directory: Path, orchestration: str, target: str) -> bool:
         """Return whether a process works on an orchestration under a target."""
+        from connector.ledger.locks import holder_of
+
         return holder_of(self.database, state_directory, orchestration, target) is not None
 
     def close(self) -> None:
@@ -71,6 +78,22 @@ def open_ledger(url: str, *, may_be_new: bool = True) -> Ledger:
 
     Raises ConnectorError, also for a file without a ledger unless it `may_be_new`.
     """
+    from connector.ledger.accounts import AudienceAccounts
+    from connector.ledger.audit import Audit
+    from connector.ledger.batches import Batches
+    from connector.ledger.database import open_database
+    from connector.ledger.members import Members
+    from connector.ledger.orchestrations import OpenFailures, Schedules
+    from connector.ledger.pages import Pages
+    from connector.ledger.read_files import Files
+    from connector.ledger.remote_ids import RemoteIds
+    from connector.ledger.requests import Requests
+    from connector.ledger.runs import Runs
+    from connector.ledger.sent_keys import DeliveredKeys
+    from connector.ledger.suppression import SuppressionList
+    from connector.ledger.timeline import Timeline
+    from connector.ledger.totals import Totals
+
     database = open_database(url, may_be_new=may_be_new)
     return Ledger(
         runs=Runs(database),

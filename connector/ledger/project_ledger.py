@@ -10,8 +10,6 @@ from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.core.disk import restrict_tree
 from connector.errors import UsageError
-from connector.ledger.damage import is_damaged
-from connector.ledger.database import file_of
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.run_records import RunRecord, Scope
 
@@ -56,19 +54,26 @@ def run_directory(project: Project, run_id: str) -> Path:
 @contextmanager
 def existing_ledger(project: Project, opened: Ledger | None = None) -> Iterator[Ledger | None]:
     """Yield the `opened` ledger, else that of the project; None if there is none yet. Create none."""
-    path = file_of(project.ledger_url)
     if opened is not None:
         yield opened
-    elif path and not path.exists():
+    elif (path := _file_of(project)) and not path.exists():
         yield None
     else:
         with ledger_of(project) as ledger:
             yield ledger
 
 
+def _file_of(project: Project) -> Path | None:
+    from connector.ledger.database import file_of
+
+    return file_of(project.ledger_url)
+
+
 def damaged_ledger(project: Project) -> Path | None:
     """Return the file of the project's ledger if it is damaged."""
-    path = file_of(project.ledger_url)
+    from connector.ledger.damage import is_damaged
+
+    path = _file_of(project)
     return path if path and path.exists() and is_damaged(path) else None
 
 

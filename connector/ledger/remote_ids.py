@@ -1,43 +1,15 @@
 """The ids of remote objects that were found or created by name."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, delete, insert, select
 
 from connector.ledger.database import Database, as_text
+from connector.ledger.run_records import RemoteId, RemoteKey
 from connector.ledger.tables import named_ids
 
 _KEY = ("kind", "target", "api_url", "advertiser_id", "name")
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteKey:
-    """The name of a remote object, and the scope in which it is unique."""
-
-    kind: str
-    """`event_set`, `audience` or `event_source`."""
-    target: str
-    """The name of the target."""
-    api_url: str
-    """The address of the destination's API."""
-    advertiser_id: str
-    """The ad account."""
-    name: str
-    """The name of the object."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteId:
-    """The id of a remote object."""
-
-    id: str
-    """The id that the destination gave it."""
-    auto_tracking: bool | None
-    """The last known state of that setting of an event set."""
-    known_at: datetime
-    """The time at which the id was stored."""
 
 
 class RemoteIds:

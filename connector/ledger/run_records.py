@@ -228,3 +228,31 @@ class RunRecord:
             **({"identical_value": self.identical_value} if self.identical_value else {}),
             **({"members": asdict(self.members)} if self.members else {}),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteKey:
+    """The name of a remote object, and the scope in which it is unique."""
+
+    kind: str
+    """`event_set`, `audience` or `event_source`."""
+    target: str
+    """The name of the target."""
+    api_url: str
+    """The address of the destination's API."""
+    advertiser_id: str
+    """The ad account."""
+    name: str
+    """The name of the object."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteId:
+    """The id of a remote object."""
+
+    id: str
+    """The id that the destination gave it."""
+    auto_tracking: bool | None
+    """The last known state of that setting of an event set."""
+    known_at: datetime
+    """The time at which the id was stored."""

@@ -1,38 +1,18 @@
 """The keys of events that earlier runs delivered, or may have delivered."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Row, Select, String, bindparam, delete, exists, false, select
 
+from connector.ledger.batch_records import KeyPeriods, SentKeys
 from connector.ledger.database import Database, as_text
 from connector.ledger.run_records import Scope
 from connector.ledger.tables import batch_keys, batches, parts, runs
 
 KEY_BYTES = 16
 _BATCHES_AT_ONCE = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPeriods:
-    """The times from which and until which sent events count."""
-
-    delivered_since: datetime
-    """Events that were delivered at or after this time count."""
-    lost_before: datetime | None
-    """Events whose answers were lost count if they were sent before this time; None: they never count."""
-
-
-@dataclass(frozen=True, slots=True)
-class SentKeys:
-    """Keys of sent events."""
-
-    keys: bytes
-    """16 bytes each."""
-    answer_lost: bool
-    """True if the answers were lost; False if the events were delivered."""
 
 
 class DeliveredKeys:

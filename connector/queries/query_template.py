@@ -5,7 +5,7 @@ nor merge with a neighbour, nor begin a comment with its minus sign.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,13 @@ class RunVariables:
     """The variables of the run in a query: `run.started_at`, `run.last_success_at` (None before the first)."""
 
     started_at: datetime
-    last_success_at: datetime | None = None
+    _last_success: Callable[[], datetime | None] = lambda: None
+    """Reads the ledger, so it is called only for a query that asks."""
+
+    @property
+    def last_success_at(self) -> datetime | None:
+        """The start of the last run that completed."""
+        return self._last_success()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -135,14 +136,16 @@ def current_job(project: Project, name: str, ledger: Ledger | None = None, known
     The time of the last success, and the id of the destination's resource unless it is given, are read from `ledger`;
     without one, from the project's, if it exists.
     """
-    started_at = datetime.now(UTC)
-    job = prepare(project, name, RunVariables(started_at=started_at))
-    scope = Scope(project.target, job.settings.address)
-    last = ledger.runs.last_success(name, scope) if ledger else last_success(project, name, scope)
+    scope = Scope(project.target, project.orchestration(name).destination.address)
+
+    @cache
+    def last() -> datetime | None:
+        return ledger.runs.last_success(name, scope) if ledger else last_success(project, name, scope)
+
+    variables = RunVariables(datetime.now(UTC), last)
+    job = prepare(project, name, variables)
     known_id = known_id or job.destination.known_id(project, ledger)
-    if not last and not known_id:
-        return job
-    return prepare(project, name, RunVariables(started_at=started_at, last_success_at=last), known_id)
+    return prepare(project, name, variables, known_id) if known_id else job
 
 
 def job_and_changes(project: Project, name: str) -> tuple[Job, list[str]]:

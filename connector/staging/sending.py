@@ -18,7 +18,7 @@ from connector.delivery.batch import Batch, BatchState
 from connector.ledger.batch_records import BatchKeys, BatchRecord, BatchSlice, OpenBatch, RequestRecord
 from connector.ledger.excluded_rows import ExcludedRowWriter
 from connector.ledger.ledger import Ledger
-from connector.ledger.members import MemberChange
+from connector.ledger.member_records import MemberChange
 from connector.staging.event_metrics import batch_metrics
 from connector.staging.skip_suppressed import suppression_filter
 from connector.staging.storage.keys import as_uint64_pairs

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connector.core.outcomes import Skip
+from connector.ledger.batch_records import KeyPeriods, SentKeys
 from connector.ledger.ledger import Ledger
 from connector.ledger.run_records import Scope
-from connector.ledger.sent_keys import KeyPeriods, SentKeys
 from connector.staging.deduplicate import StageEdit
 from connector.staging.storage.deletion_mask import DeletionMask
 from connector.staging.storage.key_file import EventNumbers, KeyFile

@@ -13,8 +13,7 @@ import pyarrow as pa
 
 from connector.core.hashed_rows import HashedEvents
 from connector.core.route import Route
-from connector.ledger.batch_records import BatchRecord
-from connector.ledger.sent_keys import SentKeys
+from connector.ledger.batch_records import BatchRecord, SentKeys
 from connector.staging.storage.batcher import DEFAULT_LIMITS, Batcher, BatchLimits
 from connector.staging.storage.bloom_filter import BloomFilter
 from connector.staging.storage.key_file import KeyFile

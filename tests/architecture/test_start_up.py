@@ -94,5 +94,12 @@ def test_a_run_of_ten_rows_loads_nothing_that_is_for_other_runs(tmp_path: Path) 
     assert loaded & NOT_FOR_EVENTS_OF_A_QUERY == set()
 
 
+def test_validating_opens_no_database_and_no_connection(tmp_path: Path) -> None:
+    own = shop(tmp_path / "shop", "http://127.0.0.1:1", GOOD.format(rows=10), destination={"default_region": "US"})
+    loaded = loaded_by(COMMAND.format(arguments=["validate", NAME]), own.directory)
+    assert "jinja2" in loaded
+    assert loaded & {"sqlalchemy", "httpx", "snowflake", "adbc_driver_postgresql", "sqlglot"} == set()
+
+
 def test_numpy_starts_no_threads() -> None:
     assert "threads=1" in loaded_by(NUMPY)

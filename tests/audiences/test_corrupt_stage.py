@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from connector.ledger.members import AcknowledgedChange, Members
+from connector.ledger.member_records import AcknowledgedChange
+from connector.ledger.members import Members
 from connector.simulator.audience import Audience
 from connector.simulator.faults import Fault
 from connector.simulator.server import Simulator

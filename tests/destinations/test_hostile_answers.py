@@ -30,10 +30,11 @@ from connector.destinations.tiktok.audiences import Audiences
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.event_sources import EventSources
 from connector.destinations.tiktok.oauth import App, OAuth
+from connector.destinations.tiktok.reply import Reply
 from connector.destinations.tiktok.token_refresh import merge_grant
 from connector.destinations.tiktok.token_store import Grant
 from connector.destinations.tiktok.tokens import FixedToken
-from connector.destinations.tiktok.transport import LARGEST_ANSWER, Reply, Transport
+from connector.destinations.tiktok.transport import LARGEST_ANSWER, Transport
 from connector.errors import ConnectorError
 from tests.destinations.network import OK, read_request, serving
 

@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from connector.ledger.batch_records import BatchSlice
+from connector.ledger.batch_records import BatchSlice, KeyPeriods
 from connector.ledger.database import as_text
 from connector.ledger.ledger import Ledger
 from connector.ledger.run_records import Scope
-from connector.ledger.sent_keys import KeyPeriods
 from connector.ledger.tables import batch_keys, batches
 from tests.ledger.runs import (
     HOLDER,

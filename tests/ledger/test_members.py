@@ -1,7 +1,7 @@
 """The members of an audience by shares: many in one query, of a small audience only."""
 
 from connector.ledger.ledger import Ledger
-from connector.ledger.members import MemberPartition
+from connector.ledger.member_records import MemberPartition
 from connector.ledger.run_records import Scope
 
 SHARES = {("email", number): MemberPartition(bytes([number]) * 32, b"b" * 64) for number in range(64)}

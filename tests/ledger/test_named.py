@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from connector.ledger.ledger import Ledger
-from connector.ledger.remote_ids import RemoteKey
+from connector.ledger.run_records import RemoteKey
 
 STORES = RemoteKey("event_set", "production", "https://business-api.tiktok.com", "77", "Stores")
 

@@ -13,10 +13,10 @@ from sqlalchemy import inspect, select, update
 
 from connector.core.route import Action, Operation, Route
 from connector.errors import ConnectorError
-from connector.ledger.accounts import AccountState
+from connector.ledger.batch_records import KeyPeriods
 from connector.ledger.ledger import Ledger, open_ledger
+from connector.ledger.member_records import AccountState
 from connector.ledger.run_records import MemberCounts, Scope
-from connector.ledger.sent_keys import KeyPeriods
 from connector.ledger.tables import SCHEMA_VERSION, audience_accounts, metadata, schema_version
 from connector.transform.suppression import SuppressionFilter
 from tests.ledger.old import (

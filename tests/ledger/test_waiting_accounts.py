@@ -3,9 +3,9 @@
 import pytest
 
 from connector.core.route import Action, Operation, Route
-from connector.ledger.accounts import AccountState
 from connector.ledger.batch_records import BatchRecord, BatchSlice
 from connector.ledger.ledger import Ledger
+from connector.ledger.member_records import AccountState
 from connector.ledger.run_records import StagedRows
 from tests.ledger.runs import HOLDER, RUN, SCOPE, started_run
 

@@ -181,7 +181,7 @@ def test_a_value_in_a_comment_cannot_leave_it(tmp_path: Path) -> None:
 
 
 def test_the_last_success_is_written_in_utc(tmp_path: Path) -> None:
-    run = RunVariables(RUN.started_at, datetime.fromisoformat("2026-01-01T23:30:00.5-05:00"))
+    run = RunVariables(RUN.started_at, lambda: datetime.fromisoformat("2026-01-01T23:30:00.5-05:00"))
     assert rendered(tmp_path, "{{ run.last_success_at }}", run=run) == "TIMESTAMPTZ '2026-01-02 04:30:00.500000+00:00'"
 
 

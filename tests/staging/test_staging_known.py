@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from connector.ledger.batch_records import SentKeys
 from connector.ledger.excluded_rows import read_excluded_rows
-from connector.ledger.sent_keys import SentKeys
 from connector.staging.staged import Staged
 from connector.staging.storage.reader import StageReader
 from tests import reference

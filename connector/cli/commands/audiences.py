@@ -74,7 +74,7 @@ def _row(view: "AudienceView") -> tuple[str, ...]:
 
 
 def _account_changes(view: "AudienceView") -> list[tuple[str, str]]:
-    from connector.ledger.accounts import AccountState
+    from connector.ledger.member_records import AccountState
 
     added, removed = view.accounts_in(AccountState.WAITING), view.accounts_in(AccountState.LEFT)
     lines = [("  added", f"{' '.join(added)}: the next run sends them who is in the audience")] if added else []

@@ -33,7 +33,7 @@ from connector.destinations.file.settings import AudienceFileSettings
 from connector.destinations.file.writer import open_writer
 from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
-from connector.ledger.members import AudienceRecord
+from connector.ledger.member_records import AudienceRecord
 from connector.staging.sending import BatchCodec
 from connector.staging.storage.digest_partitions import Digests
 

@@ -15,7 +15,7 @@ from connector.destinations.event_settings import BaseEventSettings
 from connector.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from connector.ledger.members import AudienceRecord
+    from connector.ledger.member_records import AudienceRecord
 
 
 class FolderSettings(DestinationSettings):

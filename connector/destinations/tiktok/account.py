@@ -22,9 +22,9 @@ from connector.destinations.tiktok.answers import (
 )
 from connector.destinations.tiktok.codes import NO_PERMISSION, Rule
 from connector.destinations.tiktok.oauth import API
+from connector.destinations.tiktok.reply import TIMEOUT_SECONDS, NoReply, Reply
 from connector.destinations.tiktok.token_auth import TokenAuth
 from connector.destinations.tiktok.tokens import Tokens
-from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, NoReply, Reply, Transport
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ConnectorError, NotPermitted
 
 CALLS_PER_SECOND = 10
@@ -68,6 +68,8 @@ class AccountClient:
         stop: Event | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        from connector.destinations.tiktok.transport import Transport
+
         self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network, stop=stop)
         self._auth, self._repeat, self._now = TokenAuth(tokens), repeat, now
 

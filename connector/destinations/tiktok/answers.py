@@ -23,7 +23,7 @@ from connector.destinations.tiktok.codes import (
 from connector.destinations.tiktok.redact import LONGEST_MESSAGE, LONGEST_READ, redact
 
 if TYPE_CHECKING:
-    from connector.destinations.tiktok.transport import Reply
+    from connector.destinations.tiktok.reply import Reply
 
 THEN_RESUME = " Then run `connector resume`."
 

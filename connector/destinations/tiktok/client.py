@@ -14,9 +14,9 @@ from connector.delivery.answer import Answer, Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.guard import blocked_message, breach_of_events
 from connector.destinations.tiktok.answers import THEN_RESUME, read_reply
+from connector.destinations.tiktok.reply import TIMEOUT_SECONDS, Reply
 from connector.destinations.tiktok.token_auth import TokenAuth
 from connector.destinations.tiktok.tokens import Tokens
-from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
 
 EVENT_TRACK = "/open_api/v1.3/event/track/"
 """Without the trailing slash, TikTok's gateway answers 404 (agreed by several sources)."""
@@ -41,6 +41,8 @@ class EventsClient:
         stop: Event | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        from connector.destinations.tiktok.transport import Transport
+
         self._auth = TokenAuth(tokens, then=THEN_RESUME)
         self._test_event_code = test_event_code
         self._now = now

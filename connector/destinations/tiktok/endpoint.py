@@ -11,10 +11,10 @@ from connector.config.credential import Credential
 from connector.config.network import DIRECT, Network
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.oauth import REFRESH_PATH, App, OAuth, TokenResponse
+from connector.destinations.tiktok.reply import TIMEOUT_SECONDS
 from connector.destinations.tiktok.token_refresh import RefreshingTokens
 from connector.destinations.tiktok.token_store import Grant, TokenFile
 from connector.destinations.tiktok.tokens import FixedToken, Tokens, sendable_token
-from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Transport
 from connector.errors import ConfigurationError
 
 SIMULATOR = "simulator"
@@ -95,6 +95,8 @@ def configured_grant(credential: Credential) -> Grant:
 @contextmanager
 def open_oauth(credential: Credential, url: str, network: Network = DIRECT) -> Iterator[OAuth]:
     """Open a connection for the calls for tokens. Raises ConfigurationError without an app."""
+    from connector.destinations.tiktok.transport import Transport
+
     app = app_of(credential)
     if app is None:
         raise ConfigurationError(f"The credential {credential.name} needs app_id and app_secret for this.")

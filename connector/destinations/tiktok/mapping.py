@@ -21,9 +21,9 @@ from connector.delivery.batch import Batch
 from connector.destinations.guard import blocked_message, breach_of_members
 from connector.destinations.tiktok.answers import THEN_RESUME, Envelope, read_reply, rule_of
 from connector.destinations.tiktok.codes import AUDIENCES_SCOPE, EVENTS_SCOPE, NO_PERMISSION, WRONG_SCOPE, Rule
+from connector.destinations.tiktok.reply import TIMEOUT_SECONDS, Reply
 from connector.destinations.tiktok.token_auth import TokenAuth
 from connector.destinations.tiktok.tokens import Tokens
-from connector.destinations.tiktok.transport import TIMEOUT_SECONDS, Reply, Transport
 
 SEGMENT_MAPPING = "/open_api/v1.3/segment/mapping/"
 SCHEMAS = {"email": "EMAIL_SHA256", "phone": "PHONE_SHA256", "idfa": "IDFA_SHA256", "aaid": "AAID_SHA256"}
@@ -63,6 +63,8 @@ class MappingClient:
         stop: Event | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        from connector.destinations.tiktok.transport import Transport
+
         self._transport = Transport(api_url, connections=connections, timeout=timeout, network=network, stop=stop)
         self._auth, self._advertiser_ids, self._now = TokenAuth(tokens, then=THEN_RESUME), advertiser_ids, now
 

@@ -7,7 +7,7 @@ token is replaced when it is used, is unknown. So the path can be set, and the r
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from pydantic import SecretStr
@@ -17,8 +17,11 @@ from connector.delivery.answer import Verdict
 from connector.destinations.tiktok.answers import NO_ANSWER, Envelope, read_envelope
 from connector.destinations.tiktok.codes import NO_PERMISSION, Rule, rule_for_code, rule_for_status
 from connector.destinations.tiktok.redact import redact
-from connector.destinations.tiktok.transport import NoReply, Reply, Transport
+from connector.destinations.tiktok.reply import NoReply, Reply
 from connector.errors import AuthorisationError
+
+if TYPE_CHECKING:
+    from connector.destinations.tiktok.transport import Transport
 
 API = "/open_api/v1.3"
 PORTAL = "/portal/auth"
@@ -69,7 +72,7 @@ def authorisation_url(api_url: str, app_id: str, redirect_uri: str, state: str) 
 class OAuth:
     """The calls of one app. Each raises AuthorisationError with TikTok's message and advice."""
 
-    def __init__(self, transport: Transport, app: App) -> None:
+    def __init__(self, transport: "Transport", app: App) -> None:
         self._transport, self._app = transport, app
 
     def exchange(self, code: SecretStr) -> TokenResponse:

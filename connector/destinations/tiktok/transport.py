@@ -4,7 +4,6 @@ import re
 import threading
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from ssl import PROTOCOL_TLS_CLIENT, SSLCertVerificationError, SSLContext, SSLError
 from time import perf_counter
@@ -16,12 +15,11 @@ from pydantic import SecretStr
 from connector.config.network import DIRECT, Network
 from connector.core.local_server import is_loopback
 from connector.core.version import __version__
-from connector.delivery.answer import Answer, Verdict
+from connector.delivery.answer import Verdict
 from connector.destinations.tiktok.deadline import Backend, Deadline
+from connector.destinations.tiktok.reply import TIMEOUT_SECONDS, NoReply, Reply
 from connector.errors import ConfigurationError
 
-TIMEOUT_SECONDS = 60.0
-"""The timeout of a whole attempt. TikTok documents none and is known to be slow under load."""
 CONNECT_SECONDS = 10.0
 LARGEST_ANSWER = 1 << 20
 """Bytes of an answer that are read, compressed or not."""
@@ -51,34 +49,6 @@ _NOT_DECOMPRESSED = "an answer that cannot be decompressed"
 _CLOSED = re.compile(r"40[0-7]")
 """Statuses with which a proxy refuses for good; any other may be temporary."""
 _CHECK_PROXY = "Check the user name and password in `proxy`, and whether it may be asked for this host."
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP response. If the body is too large or cannot be decompressed, `body` is empty and `fault` says why."""
-
-    status: int
-    body: bytes
-    seconds: float
-    """The duration of the request."""
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NoReply:
-    """A request without a response.
-
-    The verdict is `RETRY` if the request certainly had no effect, `STOP` if no request can succeed, else `UNKNOWN`.
-    """
-
-    verdict: Verdict
-    message: str
-    seconds: float
-
-    def answer(self, then: str = "") -> Answer:
-        """Return an answer in place of TikTok's; `then` is added to a message that stops the run."""
-        stopped = self.verdict is Verdict.STOP
-        return Answer(self.verdict, message=self.message + then * stopped, seconds=self.seconds)
 
 
 class Transport:

@@ -10,9 +10,8 @@ from connector.destinations.audience_stage import StagedMembers
 from connector.destinations.tiktok.audience.copies import BusinessCopy
 from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import ConfigurationError
-from connector.ledger.accounts import AccountState, States, arranged
 from connector.ledger.ledger import Ledger
-from connector.ledger.members import AudienceRecord
+from connector.ledger.member_records import AccountState, AudienceRecord, States, arranged
 
 REMOVE = "remove"
 """A run that only removes people adds nobody to an ad account, so it changes no account."""

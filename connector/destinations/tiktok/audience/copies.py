@@ -14,9 +14,8 @@ from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.destinations.tiktok.settings import AudienceSettings, copy_name
 from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
-from connector.ledger.members import AudienceRecord
-from connector.ledger.remote_ids import RemoteKey
-from connector.ledger.run_records import Scope
+from connector.ledger.member_records import AudienceRecord
+from connector.ledger.run_records import RemoteKey, Scope
 
 KIND = "audience"
 

@@ -20,8 +20,7 @@ from connector.errors import (
     NotPermitted,
     UsageError,
 )
-from connector.ledger.accounts import AccountState
-from connector.ledger.members import AudienceRecord
+from connector.ledger.member_records import AccountState, AudienceRecord
 from connector.ledger.project_ledger import existing_ledger
 
 

@@ -13,7 +13,7 @@ from connector.destinations.tiktok.batch_data import units
 from connector.destinations.tiktok.service import open_audience_service
 from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
-from connector.ledger.members import AudienceRecord
+from connector.ledger.member_records import AudienceRecord
 from connector.observer import Silent
 from connector.staging.storage.digest_partitions import Digests
 

@@ -21,7 +21,7 @@ from connector.errors import (
 )
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import existing_ledger
-from connector.ledger.remote_ids import RemoteId, RemoteKey
+from connector.ledger.run_records import RemoteId, RemoteKey
 
 KIND = "event_set"
 

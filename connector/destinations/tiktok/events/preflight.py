@@ -14,7 +14,7 @@ from connector.destinations.tiktok.service import open_account
 from connector.destinations.tiktok.settings import EventsSettings
 from connector.errors import RejectedUniformly, ResumableError
 from connector.ledger.batch_records import OpenBatch
-from connector.ledger.remote_ids import RemoteKey
+from connector.ledger.run_records import RemoteKey
 
 PROVEN = "event_source"
 
