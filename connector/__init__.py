@@ -1,4 +1,4 @@
-"""Sends the result of a SQL query to TikTok."""
+"""Send the results of SQL queries to a destination, and report the outcome of every row."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""The conversions file of LiveRamp's TikTok Events API program for offline conversions.
+"""The conversions file of LiveRamp's Events API program for offline conversions.
 
 Source: the program's page ("Format the Conversion File Data", "List of All File Columns"). It does not define "50 GB";
 the smaller of the two meanings is used.

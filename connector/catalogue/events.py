@@ -1,7 +1,7 @@
 """The parameters of events.
 
-Source of the fields: TikTok's `/event/track/` reference page (confirmed by several sources) and the column names that
-two vendors' pages use for the same fields.
+Source of the fields: the `/event/track/` reference page of the Events API (confirmed by several sources) and the column
+names that two vendors' pages use for the same fields.
 
 The compiler writes the members of an object in this order. It has code of its own for the source, name, time and id of
 an event, and for its value, which is computed from price, quantity and value. The limits of price and quantity keep

@@ -1,4 +1,4 @@
-"""The words that TikTok's Events API accepts, and the placeholders for missing values.
+"""The words that the Events API accepts, and the placeholders for missing values.
 
 Source: `/event/track/` reference (events: agreed by several sources; currencies: one good source).
 """
@@ -32,7 +32,7 @@ LEGACY_EVENTS = {
     "PlaceAnOrder": None,
     "ClickButton": None,
 }
-"""Old names, still accepted, and the names that TikTok replaces them with (None: retired in 2027)."""
+"""Old names, still accepted, and the names that replace them (None: retired in 2027)."""
 
 EVENT_CHANNELS = ("email", "website", "phone_call", "in_store", "crm", "other")
 
@@ -43,7 +43,7 @@ LISTED_CURRENCIES = tuple(
         "THB TRY TWD UAH USD VES VND ZAR"
     ).split()
 )
-"""The codes on TikTok's page. Its treatment of other codes is unknown, so they get a warning."""
+"""The codes on the platform's page. Its treatment of other codes is unknown, so they get a warning."""
 
 ISO_CURRENCIES = tuple(
     (
@@ -74,4 +74,4 @@ PLACEHOLDER_DIGESTS = frozenset(sha256(word.encode()).hexdigest() for word in _A
 """The SHA-256 of such words, which other tools hash like an address."""
 
 EMAIL_RULES = ("plain", "without_plus", "without_plus_and_dots")
-"""The rules by which TikTok's page on audience identifiers has normalised e-mail addresses, the newest first."""
+"""The rules by which the platform's page on audience identifiers has normalised e-mail addresses, the newest first."""

@@ -18,7 +18,7 @@ from connector.config.project import Project
 from connector.errors import ConfigurationError, ConnectorError, Interrupted, NothingSent
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.run_records import RunRecord
-from connector.reporting.run_history import abandon_run, find_run, no_rows, visible_by
+from connector.reporting.run_history import abandon_run, capabilities_of, find_run, no_rows, visible_by
 
 Work = Callable[[QuietObserver, threading.Event], RunRecord]
 
@@ -161,7 +161,8 @@ def _print_summary(project: Project, record: RunRecord, error: ConnectorError | 
     if record.is_empty:
         with ledger_of(project) as ledger:
             reason = no_rows(project, ledger, record)
-    for line in summary(replace(record, error=None) if error else record, reason, visible_by(project, record)):
+    shown = replace(record, error=None) if error else record
+    for line in summary(shown, capabilities_of(project, record), reason, visible_by(project, record)):
         out(line)
 
 

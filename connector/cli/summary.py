@@ -14,6 +14,7 @@ from connector.reporting.run_history import Change
 from connector.staging.event_metrics import AGE_NAMES, plain_text
 
 if TYPE_CHECKING:
+    from connector.destinations.base import Capabilities
     from connector.reporting.run_details import Example, RunDetails
 
 Section = Callable[["RunDetails"], Iterator[str]]
@@ -37,7 +38,9 @@ _STEPS = {
 }
 
 
-def summary(record: RunRecord, no_rows: str | None = None, visible_by: datetime | None = None) -> Iterator[str]:
+def summary(
+    record: RunRecord, platform: "Capabilities", no_rows: str | None = None, visible_by: datetime | None = None
+) -> Iterator[str]:
     """Yield lines with the outcome of every row and the reasons.
 
     `no_rows` says why there are no rows, if so; `visible_by` says when the platform shows the events, if not at once.
@@ -47,19 +50,19 @@ def summary(record: RunRecord, no_rows: str | None = None, visible_by: datetime 
     if no_rows:
         yield yellow(no_rows)
     if record.test_event_code and record.rows.delivered:
-        yield _test_events_note(record.api_url, record.test_event_code)
+        yield _test_events_note(record, platform)
     if record.error:
         yield record.error
     if record.rows.rejected:
         yield f"Which rows, and why: connector rejects {record.run_id}"
     if visible_by and record.finished_at:
-        yield _shown_later(visible_by, visible_by - datetime.fromisoformat(record.finished_at))
+        yield _shown_later(platform, visible_by, visible_by - datetime.fromisoformat(record.finished_at))
 
 
-def _shown_later(latest: datetime, within: timedelta) -> str:
+def _shown_later(platform: "Capabilities", latest: datetime, within: timedelta) -> str:
     return (
-        f"TikTok may take up to {within // timedelta(hours=1)} hours to show events: these are to be seen by "
-        f"{latest:%Y-%m-%d %H:%M} UTC at the latest."
+        f"{platform.subject} may take up to {within // timedelta(hours=1)} hours to show events: these are to be "
+        f"seen by {latest:%Y-%m-%d %H:%M} UTC at the latest."
     )
 
 
@@ -102,14 +105,11 @@ def _by_name(
     return [(f"    {name}", f"{count:,}", remarks.get(name, "")) for name, count in ordered]
 
 
-def _test_events_note(api_url: str, test_event_code: str) -> str:
+def _test_events_note(record: RunRecord, platform: "Capabilities") -> str:
     note = "These were test events, which count nowhere."
-    if api_url == SIMULATOR:
-        return f"{note} The simulator had them, and TikTok none."
-    return (
-        f"{note} TikTok's Events Manager shows them, at the event source, under Test Events, where the code is "
-        f"{test_event_code}."
-    )
+    if record.api_url == SIMULATOR:
+        return f"{note} The simulator had them, and {platform.platform} none."
+    return f"{note} {platform.test_events_note.format(code=record.test_event_code)}".strip()
 
 
 def run_sections(details: "RunDetails") -> Iterator[str]:
@@ -122,7 +122,7 @@ def run_sections(details: "RunDetails") -> Iterator[str]:
 
 
 def _summary(details: "RunDetails") -> Iterator[str]:
-    yield from summary(details.record, details.no_rows, details.visible_by)
+    yield from summary(details.record, details.platform, details.no_rows, details.visible_by)
     if details.users:
         yield f"By {', then '.join(dict.fromkeys(details.users))}."
     if details.record.query_id:
@@ -151,14 +151,14 @@ def _rejects(details: "RunDetails") -> Iterator[str]:
     for reason, examples in sorted(details.examples.items(), key=lambda item: (-counts.get(item[0], 0), item[0])):
         names = [(f"  {reason}", f"{counts.get(reason, 0):,}"), *[("", "")] * (len(examples) - 1)]
         for name, example in zip(names, examples, strict=True):
-            rows.append((*name, f"row {example.row:,}", _example(example, reason)))
+            rows.append((*name, f"row {example.row:,}", _example(details.platform, example, reason)))
     yield from table(rows, right=frozenset({1}))
 
 
-def _example(example: "Example", reason: str) -> str:
+def _example(platform: "Capabilities", example: "Example", reason: str) -> str:
     texts = [f"{name}={_cut(value)}" for name, value in example.relevant_columns(reason, MAX_COLUMNS).items()]
     if example.message:
-        texts.append(f"TikTok said: {_cut(example.message)} ({example.code})")
+        texts.append(f"{platform.subject} said: {_cut(example.message)} ({example.code})")
     return "  ".join(texts)
 
 

@@ -12,7 +12,6 @@ from connector.config.suggest import did_you_mean
 from connector.core.local_server import is_loopback
 
 SIMULATOR = "simulator"
-TIKTOK = "https://business-api.tiktok.com"
 _CORRECTIONS = {"UK": "GB", "EN": "GB", "USA": "US"}
 
 

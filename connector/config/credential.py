@@ -21,7 +21,7 @@ class Credential(Settings):
     """The token that requests are sent with. A long-term token, as made in Events Manager or granted to an app, does
     not expire."""
     app_id: Token | None = None
-    """The id of the app at TikTok. Needs `app_secret`."""
+    """The id of the app at the platform. Needs `app_secret`."""
     app_secret: SecretToken | None = None
     """The secret of the app."""
     refresh_token: SecretToken | None = None

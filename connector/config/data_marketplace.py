@@ -1,4 +1,4 @@
-"""Settings for third-party data: what its buyer agrees to before it is sent to TikTok."""
+"""Settings for third-party data: what its buyer agrees to before it is sent."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ Agreement = Annotated[Literal["I Agree"], BeforeValidator(_agreement)]
 class DataMarketplace(Settings):
     """The three agreements, and who sends the usage reports. Only a buyer may send such data.
 
-    Source: a vendor's page on distributing marketplace data to TikTok. `data_usage_reporting_requirement`: impressions
+    Source: a vendor's page on distributing marketplace data. `data_usage_reporting_requirement`: impressions
     and spend are reported every month; `payment_model`: the data costs a share of the spend reported;
     `payment_requirement`: it is paid for as the data agreement says.
     """
@@ -55,7 +55,7 @@ class DataMarketplace(Settings):
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse a seller."""
         if values.get("party") == "seller":
-            yield "party", "cannot be seller: a seller of data may not send it to TikTok, its buyer does"
+            yield "party", "cannot be seller: a seller of data may not send it, its buyer does"
 
 
 def normalize_key(key: str) -> str:

@@ -74,7 +74,7 @@ class Orchestration(Settings):
     limit: Annotated[int, whole(1)] | None = None
     """Read only so many rows of the result."""
     test_event_code: Text | None = None
-    """Send test events, with the code of the Test Events tab in TikTok's Events Manager."""
+    """Send test events, with the code that the destination gives for tests."""
     notify: Notify = Field(default_factory=dict)
     """The notifications to send when a run ends."""
     degraded: DegradedSettings = DegradedSettings()

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from connector.config.addresses import TIKTOK, api_url, region
+from connector.config.addresses import api_url, region
 from connector.config.check import find_problems
 from connector.config.credential import Credential
 from connector.config.destination import REGION, DestinationSettings
 from connector.config.fields import switch, text, words
-from connector.config.layout import Top, check_size, section
+from connector.config.layout import Top, check_size, destination_model, section
 from connector.config.network import Network
 from connector.config.nodes import Node
 from connector.config.notification import Notification
@@ -175,9 +175,13 @@ class Project:
         """Return the distinct addresses at which destinations use a credential. Raises ConfigurationError."""
         entries = [section(self._root, "destinations").at((name,)) for name in self.destinations_of(credential)]
         resolver = self._new_resolver()
-        nodes = [node for entry in entries if (node := entry.child("api_url")) and node.value is not None]
-        urls: list[str] = [] if len(nodes) == len(entries) else [TIKTOK]
-        for node in map(resolver.fill, nodes):
+        urls: list[str] = []
+        for entry in entries:
+            written = entry.child("api_url")
+            if written is None or written.value is None:
+                urls += _default_url(entry)
+                continue
+            node = resolver.fill(written)
             try:
                 urls.append(api_url(node.value))
             except ValueError as error:
@@ -296,3 +300,10 @@ class Project:
         resolver = self._new_resolver()
         node = self._root.child(key)
         return self._result(resolver, resolver.top({key: node} if node else {}))
+
+
+def _default_url(entry: Node) -> list[str]:
+    """Return the address of a destination that names none, if its type has one."""
+    model = destination_model(entry)
+    field = model.model_fields.get("api_url") if model else None
+    return [field.default] if field else []

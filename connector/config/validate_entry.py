@@ -152,7 +152,7 @@ def shell_variable(value: object) -> str | None:
     if match.groupdict().get("command"):
         return "NAME"
     name = next(name for name in match.groups() if name)
-    # "$ecret1" may be a password, "$TIKTOK_TOKEN" and "${token}" are not.
+    # "$ecret1" may be a password, "$ACCESS_TOKEN" and "${token}" are not.
     return name if "bare" not in match.groupdict() or not match["bare"] or name == name.upper() else "NAME"
 
 

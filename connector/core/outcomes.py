@@ -48,7 +48,7 @@ class Reason(StrEnum):
     MISSING_EVENT = "missing_event"
     """The row has no event, and the destination has no `fixed_event_name`."""
     UNKNOWN_EVENT = "unknown_event"
-    """TikTok does not know the event, and `custom_events` does not name it."""
+    """The event is unknown, and `custom_events` does not name it."""
     MISSING_TIMESTAMP = "missing_timestamp"
     """The row has no time."""
     INVALID_TIMESTAMP = "invalid_timestamp"
@@ -65,7 +65,7 @@ class Reason(StrEnum):
     INVALID_AMOUNT = "invalid_amount"
     """A price, quantity or value that is used is not a number or too large, or the value of the event is negative."""
     INVALID_EVENT_CHANNEL = "invalid_event_channel"
-    """TikTok does not know the `event_channel`."""
+    """The `event_channel` is unknown."""
     INVALID_ID = "invalid_id"
     """An id (`event_id`, `order_id`, `shop_id`, `content_id`, a click or cookie id) is a floating-point number of 2^53
     or more, which may have lost digits."""
@@ -81,9 +81,11 @@ class Reason(StrEnum):
     """The event has identical rows, and the orchestration has `identical_rows: reject`."""
     INCOMPLETE_EVENT = "incomplete_event"
     """Another row of the event was rejected."""
+    REFUSED = "refused"
+    """The destination refused the event; its code and message are with the row. Without a code: the event was not sent,
+    because it would have named a person."""
     REFUSED_BY_TIKTOK = "refused_by_tiktok"
-    """TikTok refused the event; its code and message are with the row. Without a code: the event was not sent, because
-    it would have named a person."""
+    """`refused`, at a destination of type `tiktok_events` or `tiktok_audience`."""
 
 
 class Skip(StrEnum):
@@ -98,8 +100,8 @@ class Skip(StrEnum):
     order and content id); or is identical, with `identical_rows: drop`; or, in an audience, earlier rows have all
     identifiers of the row."""
     ANSWER_LOST = "answer_lost"
-    """An earlier run sent the event about 48 hours ago or longer, and TikTok's answer was lost. `--resend-unknown`
-    sends it."""
+    """An earlier run sent the event longer ago than the destination recognises it (about 48 hours), and the answer was
+    lost. `--resend-unknown` sends it."""
     SUPPRESSED = "suppressed"
     """The event is about a suppressed person."""
 
@@ -114,9 +116,9 @@ class RowWarning(StrEnum):
     INVALID_IP = "invalid_ip"
     """The ip is not valid, or private; it is not sent."""
     LEGACY_EVENT_NAME = "legacy_event_name"
-    """The event has one of TikTok's old names; it is sent as given."""
+    """The event has an old name; it is sent as given."""
     CURRENCY_NOT_LISTED = "currency_not_listed"
-    """The currency is in ISO 4217 and not on TikTok's list; it is sent as given."""
+    """The currency is in ISO 4217 and not on the list of the destination; it is sent as given."""
     CONFLICTING_ROWS = "conflicting_rows"
     """The row differs from the first row of its event in a field of the event; the first row counts."""
     MISSING_IP_FOR_LDU = "missing_ip_for_ldu"
@@ -146,4 +148,6 @@ NegativeLines = Literal["subtract", "reject"]
 """The treatment of a negative line item: subtract it from the value of the event, or reject the event."""
 
 REASONS = tuple(Reason)
+REFUSALS = (Reason.REFUSED, Reason.REFUSED_BY_TIKTOK)
+"""The reasons for rows that were sent, or were about to be."""
 WARNINGS = tuple(RowWarning)

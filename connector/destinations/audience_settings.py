@@ -1,12 +1,15 @@
 """Settings that every destination of audiences has, whatever holds the audience."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from connector.catalogue.vocabulary import EMAIL_RULES
 from connector.config.destination import DestinationSettings
 from connector.config.fields import Text, number, one_of, some_of, whole
 from connector.config.settings import Violation
+
+if TYPE_CHECKING:
+    from connector.ledger.member_records import AudienceRecord
 
 
 class BaseAudienceSettings(DestinationSettings):
@@ -36,6 +39,10 @@ class BaseAudienceSettings(DestinationSettings):
     def is_same_audience(self, other: "BaseAudienceSettings") -> bool:
         """Return whether both destinations change the same audience."""
         return self.address == other.address and self.label == other.label
+
+    def keeps(self, audience: "AudienceRecord") -> bool:
+        """Return whether the destination is where an audience of the ledger is kept."""
+        return (self.address, self.label) == (audience.api_url, audience.audience_id)
 
     @property
     def label(self) -> str:

@@ -20,6 +20,7 @@ from connector.config.destination import DestinationSettings
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.core.hashed_rows import PhoneCounts
+from connector.core.outcomes import Reason
 from connector.core.route import Operation, Route
 from connector.delivery.answer import Answer
 from connector.delivery.batch import Batch
@@ -28,6 +29,7 @@ from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
+from connector.ledger.member_records import AudienceRecord
 from connector.ledger.run_records import RunRecord
 from connector.staging.sending import BatchCodec
 from connector.staging.staged import Staged
@@ -66,6 +68,17 @@ class Capabilities:
     """For how long a batch whose answer was lost may be sent again; None: always."""
     shown_within: timedelta | None = None
     """How long the platform may take to show what it was sent; None: it shows it at once, or to nobody."""
+    platform: str = "the destination"
+    """The name of the platform in messages."""
+    refused: Reason = Reason.REFUSED
+    """The reason for rows that the platform refuses."""
+    test_events_note: str = ""
+    """Where the platform shows test events, as a sentence that contains `{code}`."""
+
+    @property
+    def subject(self) -> str:
+        """The name of the platform at the start of a sentence."""
+        return self.platform[:1].upper() + self.platform[1:]
 
 
 class HashedSlice(Protocol):
@@ -266,6 +279,25 @@ class DeletesPeople(Protocol):
 
         Yield for each place that has the person what was done, or why not.
         """
+
+
+@runtime_checkable
+class MeasuresAudiences(Protocol):
+    """Optional: a type that can ask the platform for the size of an audience. May change."""
+
+    def audience_size(self, project: Project, audience: AudienceRecord) -> int | str:
+        """Return the number of people, or why it is unknown (empty: the platform does not say).
+
+        Raises ConnectorError if the platform cannot be asked.
+        """
+
+
+@runtime_checkable
+class NotesDeletion(Protocol):
+    """Optional: a type at which what was sent about a person stays after `connector forget`. May change."""
+
+    deletion_note: ClassVar[str]
+    """What to do about it, as a sentence."""
 
 
 @runtime_checkable

@@ -241,14 +241,14 @@ def _held(targets: EventTargets) -> Iterator[EventTargets]:
 
 
 def check_event_name(project: Project, settings: BaseEventSettings) -> None:
-    """Raise ConfigurationError for a fixed_event_name that TikTok does not know."""
+    """Raise ConfigurationError for an unknown fixed_event_name."""
     name, known = settings.fixed_event_name, (*STANDARD_EVENTS, *LEGACY_EVENTS, *settings.custom_events)
     if name is None or name in known:
         return
     advice = " Names of your own go into custom_events." if settings.event_source == "web" else ""
     message = (
-        f'The destination "{settings.name}" has the fixed_event_name "{name}", which TikTok does not know.'
-        f"{did_you_mean(name, known)}{advice} TikTok knows {', '.join(STANDARD_EVENTS)}."
+        f'The destination "{settings.name}" has the unknown fixed_event_name "{name}".'
+        f"{did_you_mean(name, known)}{advice} Known are {', '.join(STANDARD_EVENTS)}."
     )
     place = project.location("destinations", settings.name, "fixed_event_name")
     raise ConfigurationError([Problem(message, *place, Rule.INVALID_VALUE)])

@@ -20,9 +20,9 @@ class BaseEventSettings(DestinationSettings):
     fixed_event_name: Text | None = None
     """The event of rows that name none."""
     limited_data_use: Switch = False
-    """If `true`, asks TikTok for limited data use. It has no effect on events without an `ip`."""
+    """If `true`, asks for limited data use. It has no effect on events without an `ip`."""
     custom_events: Words = ()
-    """Web: your own event names to accept in addition to TikTok's."""
+    """Web: your own event names to accept in addition to the standard ones."""
     timezone: Zone = "UTC"
     """The time zone of times without an offset."""
     max_age_days: Annotated[int, whole(1, 3650)] = 28

@@ -1,11 +1,16 @@
 """Find the implementation of a destination by the type that its settings name."""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from typing import Any
 
 from connector.config.destination import DestinationSettings
 from connector.config.destination_types import DestinationType, destination_type, destination_types, load_object
+from connector.config.project import Project
+from connector.destinations.audience_settings import BaseAudienceSettings
 from connector.destinations.base import Destination
+from connector.errors import ConnectorError
+from connector.ledger.member_records import AudienceRecord
 
 
 def destination_of(settings: DestinationSettings) -> Destination[Any]:
@@ -16,6 +21,20 @@ def destination_of(settings: DestinationSettings) -> Destination[Any]:
     variant = next(one for one in installed.all_variants() if one.settings is type(settings))
     destination: Destination[Any] = _implementation(settings.type, variant)(settings)
     return destination
+
+
+def audience_settings(project: Project) -> Iterator[tuple[str, BaseAudienceSettings]]:
+    """Yield each orchestration with an audience whose settings are right, and the settings of its destination."""
+    for name in project.orchestrations:
+        with suppress(ConnectorError):
+            settings = project.orchestration(name).destination
+            if isinstance(settings, BaseAudienceSettings):
+                yield name, settings
+
+
+def keeper_of(project: Project, audience: AudienceRecord) -> tuple[str, BaseAudienceSettings] | None:
+    """Return an orchestration whose destination keeps an audience, with its settings, if one is left."""
+    return next((found for found in audience_settings(project) if found[1].keeps(audience)), None)
 
 
 def implementation_of(name: object, keys: Collection[str]) -> type[Destination[Any]] | None:

@@ -13,8 +13,8 @@ from connector.config.project import Project
 from connector.config.regions import REGIONS
 from connector.core.countries import alpha2
 from connector.core.outcomes import RunStatus
-from connector.destinations.base import DeletesPeople
-from connector.destinations.registry import implementations
+from connector.destinations.base import DeletesPeople, NotesDeletion
+from connector.destinations.registry import implementation_of, implementations
 from connector.errors import CorruptStage, UsageError
 from connector.ledger.excluded_rows import change_excluded_rows
 from connector.ledger.ledger import Ledger
@@ -25,10 +25,7 @@ from connector.staging.storage.reader import StageReader
 from connector.transform.person import PersonDigest, digests_of_email, digests_of_phone
 from connector.transform.suppression import SuppressionFilter
 
-NOTES = (
-    "TikTok's API cannot delete events that were sent: ask TikTok to delete what it holds about this person.",
-    "Events are found by the first 64 bits of a digest, as long as their keys are stored (max_age_days).",
-)
+FOUND_BY = "Events are found by the first 64 bits of a digest, as long as their keys are stored (max_age_days)."
 _KEY_BYTES, _COUNT_BYTES = 16, 2
 
 
@@ -66,7 +63,7 @@ def forget_person(project: Project, person: Person) -> dict[str, Any]:
             "staged": list(_staged(project, ledger, suppressed)),
             "left_out": list(_redacted(project, suppressed)),
             "audiences": list(_deleted(project, ledger, [digest.digest for digest in digests])),
-            "notes": [*NOTES, *_running(ledger)],
+            "notes": [*dict.fromkeys(_deletion_notes(project)), FOUND_BY, *_running(ledger)],
         }
         ledger.suppression.add_receipt(receipt)
     return receipt
@@ -77,6 +74,14 @@ def _deleted(project: Project, ledger: Ledger, digests: Sequence[str]) -> Iterat
     for implementation in implementations():
         if isinstance(implementation, DeletesPeople):
             yield from implementation.delete_people(project, ledger, digests)
+
+
+def _deletion_notes(project: Project) -> Iterator[str]:
+    """Yield what to do about events that were sent to the destinations of the project."""
+    for _, entry in project.node("destinations").entries():
+        implementation = implementation_of(entry.at(("type",)).value, dict(entry.entries()))
+        if isinstance(implementation, NotesDeletion):
+            yield implementation.deletion_note
 
 
 def digests_of(project: Project, person: Person) -> list[PersonDigest]:

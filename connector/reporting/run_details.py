@@ -11,13 +11,14 @@ from connector.catalogue import BY_NAME, PARAMETERS
 from connector.config.project import Project
 from connector.core.hashed_rows import ID_TYPES, MATCHED_BY
 from connector.core.outcomes import REASONS, Reason
+from connector.destinations.base import Capabilities
 from connector.ledger.excluded_rows import first_of_each_reason
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import find_run, ledger_of, run_directory
 from connector.ledger.requests import RequestSummary
 from connector.ledger.run_records import RunRecord
 from connector.ledger.timeline import TimelineEntry
-from connector.reporting.run_history import Trend, no_rows, sending_users, trend_of, visible_by
+from connector.reporting.run_history import Trend, capabilities_of, no_rows, sending_users, trend_of, visible_by
 from connector.staging.event_metrics import EventMetrics, sum_metrics
 
 EXAMPLES = 3
@@ -42,9 +43,9 @@ class Example:
     columns: Mapping[str, Any]
     """The columns that do not identify a person."""
     code: int | None = None
-    """TikTok's error code, if TikTok refused the row."""
+    """The error code of the destination, if it refused the row."""
     message: str | None = None
-    """TikTok's error message, if TikTok refused the row."""
+    """The error message of the destination, if it refused the row."""
 
     def relevant_columns(self, reason: str, most: int) -> dict[str, str]:
         """Return at most `most` columns: those that the reason is about, then those that identify the row, then others.
@@ -75,6 +76,8 @@ class RunDetails:
     event_sources: frozenset[str]
     """The event sources that the run's events go to."""
     trend: Trend | None
+    platform: Capabilities
+    """The features of the destination, for messages."""
     visible_by: datetime | None
     """When the platform shows the last of the events at the latest; None if it does so at once."""
     users: tuple[str, ...] = ()
@@ -129,6 +132,7 @@ def _run_details(project: Project, ledger: Ledger, record: RunRecord) -> RunDeta
         figures=sum_metrics(metrics for _, metrics in ledger.pages.metrics([record.run_id])),
         event_sources=ledger.batches.resource_types(record.run_id),
         trend=trend_of(ledger, record),
+        platform=capabilities_of(project, record),
         visible_by=visible_by(project, record),
         users=tuple(f"{line.use.os_user}@{line.use.host}" for line in sending_users(ledger, record.run_id)),
         no_rows=no_rows(project, ledger, record),

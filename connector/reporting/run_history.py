@@ -7,6 +7,7 @@ from connector.config.project import Project
 from connector.config.suggest import did_you_mean
 from connector.core.local_server import is_loopback
 from connector.core.outcomes import RunStatus
+from connector.destinations.base import Capabilities
 from connector.destinations.registry import implementation_of
 from connector.errors import UsageError
 from connector.ledger.audit import AuditLine
@@ -147,7 +148,12 @@ def visible_by(project: Project, record: RunRecord) -> datetime | None:
     is_shown = record.test_event_code is None and is_remote
     if record.members or not is_shown or not record.events_delivered or not record.finished_at:
         return None
+    within = capabilities_of(project, record).shown_within
+    return datetime.fromisoformat(record.finished_at) + within if within else None
+
+
+def capabilities_of(project: Project, record: RunRecord) -> Capabilities:
+    """Return the features of a run's destination; of one that the project has no longer, none."""
     entry = project.node("destinations", record.destination)
     implementation = implementation_of(entry.at(("type",)).value, dict(entry.entries()))
-    within = implementation.capabilities.shown_within if implementation else None
-    return datetime.fromisoformat(record.finished_at) + within if within else None
+    return implementation.capabilities if implementation else Capabilities("event")

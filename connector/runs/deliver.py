@@ -80,7 +80,13 @@ def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBa
     batches = StagedBatches(context.directory(delivery.run_id), open_batches, codec)
     on_acknowledged = partial(context.observer.settled, noun=destination.capabilities.unit)
     recorder = LedgerRecorder(
-        context.ledger, delivery.run_id, batches, context.lock.holder, on_acknowledged, context.observer.answered
+        context.ledger,
+        delivery.run_id,
+        batches,
+        context.lock.holder,
+        on_acknowledged,
+        context.observer.answered,
+        refused=destination.capabilities.refused,
     )
     with destination.open(context, delivery.targets, delivery.run_id, delivery.test_event_code) as attempt:
         try:

@@ -163,9 +163,11 @@ class LedgerRecorder:
         holder: str,
         on_acknowledged: OnAcknowledged,
         on_answered: Callable[[RequestRecord], None] | None = None,
+        *,
+        refused: Reason = Reason.REFUSED,
     ) -> None:
         self._ledger, self._run_id, self._batches, self._holder = ledger, run_id, batches, holder
-        self._on_acknowledged, self._on_answered = on_acknowledged, on_answered
+        self._on_acknowledged, self._on_answered, self._refused = on_acknowledged, on_answered, refused
         self._accepted: dict[tuple[int, int], RequestRecord] = {}
         """Requests that are written together with the outcome of their batch."""
 
@@ -217,7 +219,7 @@ class LedgerRecorder:
             events=batch.events,
             rows=batch.rows,
             state=state,
-            reason=Reason.REFUSED_BY_TIKTOK if state is BatchState.REFUSED else None,
+            reason=self._refused if state is BatchState.REFUSED else None,
             code=refused.code if refused else None,
             message=refused.message if refused else None,
             whole=not self._batches.is_part(batch),

@@ -1,4 +1,4 @@
-"""Compute the digests under which TikTok may have received a person's e-mail address or phone number."""
+"""Compute the digests under which a destination may have received a person's e-mail address or phone number."""
 
 from dataclasses import dataclass
 

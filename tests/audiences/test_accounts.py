@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from connector.destinations.confirmation import Confirmation
-from connector.destinations.tiktok.audience.status import known_audiences
 from connector.errors import ResumableError
+from connector.inspection.audience_list import known_audiences
 from connector.inspection.plan import plan_orchestration as plan_audience
 from connector.ledger.ledger import open_ledger
 from connector.ledger.run_records import RunRecord

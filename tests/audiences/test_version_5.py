@@ -12,7 +12,7 @@ import yaml
 
 from connector.core.outcomes import RunStatus
 from connector.destinations.confirmation import Confirmation
-from connector.destinations.tiktok.audience.status import known_audiences
+from connector.inspection.audience_list import known_audiences
 from connector.runs.engine import RunOptions
 from connector.runs.resume import resume_run
 from connector.runs.run import run_orchestration

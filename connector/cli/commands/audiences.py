@@ -9,7 +9,7 @@ from connector.cli.failures import reported
 from connector.cli.options import TargetOptions
 
 if TYPE_CHECKING:
-    from connector.destinations.tiktok.audience.status import AudienceView
+    from connector.inspection.audience_list import AudienceView
 
 NameOrId = Annotated[str, typer.Argument(metavar="NAME", help="The name of the audience, or its id.")]
 
@@ -30,15 +30,15 @@ def audiences(context: typer.Context, *, options: TargetOptions) -> None:
 @group.command("list")
 @reported
 def list_(*, options: TargetOptions) -> None:
-    """List the audiences that runs sync: ids, ad accounts, members by type, last sync. Does not ask TikTok."""
+    """List the audiences that runs sync: ids, ad accounts, members by type, last sync. Asks no destination."""
     _print_audiences(options)
 
 
 @group.command("show")
 @reported
 def show(name: NameOrId, *, options: TargetOptions) -> None:
-    """Show one audience, with its size at TikTok."""
-    from connector.destinations.tiktok.audience.status import show_audience
+    """Show one audience, with its size at the destination."""
+    from connector.inspection.audience_list import show_audience
 
     views = show_audience(options.open_project().settings, name)
     if options.json_output:
@@ -50,7 +50,7 @@ def show(name: NameOrId, *, options: TargetOptions) -> None:
 
 
 def _print_audiences(options: TargetOptions) -> None:
-    from connector.destinations.tiktok.audience.status import known_audiences, sent_to_simulator
+    from connector.inspection.audience_list import known_audiences, sent_to_simulator
 
     opened = options.open_project().settings
     views = known_audiences(opened)
@@ -83,7 +83,8 @@ def _account_changes(view: "AudienceView") -> list[tuple[str, str]]:
 
 def _lines(view: "AudienceView") -> list[tuple[str, str]]:
     name, audience_id, accounts, members, synced = _row(view)
-    size = f"{view.size:,} people, a day or two ago" if view.size is not None else view.why_not or "TikTok does not say"
+    size = f"{view.size:,} people, a day or two ago" if view.size is not None else view.why_not
+    size = size or f"{view.platform.subject} does not say"
     return [
         ("audience", name),
         ("id", audience_id),
@@ -92,5 +93,5 @@ def _lines(view: "AudienceView") -> list[tuple[str, str]]:
         ("target", view.record.target),
         ("members", members),
         ("last sync", synced),
-        ("size at TikTok", size),
+        (f"size at {view.platform.platform}", size),
     ]

@@ -26,7 +26,7 @@ group = typer.Typer(help="List the destinations, or test one.", no_args_is_help=
 @group.command("list")
 @reported
 def list_(*, options: TargetOptions) -> None:
-    """List the destinations, and where each sends to. Does not ask TikTok."""
+    """List the destinations, and where each sends to. Asks none of them."""
     opened = options.open_project()
     summaries = opened.destinations()
     if options.json_output:
@@ -51,7 +51,7 @@ def list_(*, options: TargetOptions) -> None:
 @group.command("test")
 @reported
 def test(name: DestinationArgument, test_event_code: CodeOption = None, *, options: TargetOptions) -> None:
-    """Ask TikTok whether the token, the ad account and the event source are right, and whether the token may write."""
+    """Ask the destination whether it can be sent to: the token, the ad account, the event source, the folder."""
     result = options.open_project().test_destination(name, test_event_code=test_event_code)
     if options.json_output:
         out_json(result.as_json())

@@ -1,4 +1,4 @@
-"""`connector preview`: show the first requests as TikTok would get them."""
+"""`connector preview`: show the first requests as the destination would get them."""
 
 import json
 from typing import Annotated
@@ -17,7 +17,7 @@ RowsOption = Annotated[
 
 @reported
 def preview(name: NameArgument, rows: RowsOption = 5, *, options: TargetOptions) -> None:
-    """Show the first requests as TikTok would get them, and the first excluded rows. Sends nothing."""
+    """Show the first requests as the destination would get them, and the first excluded rows. Sends nothing."""
     result = options.open_project().preview(name, rows)
     if options.json_output:
         out_json(result.as_json())

@@ -24,7 +24,7 @@ LimitOption = Annotated[
 ]
 TestEventOption = Annotated[
     str | None,
-    typer.Option("--test-event-code", metavar="C", help="Send test events, with the code of TikTok's Test Events tab."),
+    typer.Option("--test-event-code", metavar="C", help="Send test events, with the destination's code for tests."),
 ]
 AllowEmptyOption = Annotated[bool, typer.Option("--allow-empty", help="Let an empty result empty the audience.")]
 PlanOption = Annotated[

@@ -24,7 +24,7 @@ OrchestrationOption = Annotated[
 StatusOption = Annotated[
     list[str] | None, typer.Option("--status", metavar="S", help="Only runs with this status; can be repeated.")
 ]
-RequestsOption = Annotated[bool, typer.Option("--requests", help="Also list every request with TikTok's answer.")]
+RequestsOption = Annotated[bool, typer.Option("--requests", help="Also list every request with its answer.")]
 
 
 group = typer.Typer(help="List past runs, or show one.", invoke_without_command=True, rich_markup_mode=None)

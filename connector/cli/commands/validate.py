@@ -19,7 +19,8 @@ NameOrAll = Annotated[str | None, typer.Argument(metavar="[NAME]", help="The orc
 ConnectOption = Annotated[
     bool,
     typer.Option(
-        "--connect", help="Also ask the warehouse for the columns, and TikTok for event sets that have only a name."
+        "--connect",
+        help="Also ask the warehouse for the columns, and the destination for ids that it has by name.",
     ),
 ]
 

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from connector.config.orchestration import Orchestration
@@ -20,7 +20,7 @@ from connector.destinations.audience_destination import AudienceDestination, Aud
 from connector.destinations.audience_membership import Copy
 from connector.destinations.audience_payloads import MakePayloads
 from connector.destinations.audience_suppression import deletion, remove_from_audiences
-from connector.destinations.base import Attempt, Preview
+from connector.destinations.base import Attempt, Capabilities, Preview
 from connector.destinations.checks import CheckedDestination
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
@@ -28,10 +28,11 @@ from connector.destinations.file.encoder import (
     ChangeLineCodec,
     people_as_json,
 )
-from connector.destinations.file.folder import THEN_RESUME, FileAttempt, Folder, sentence
+from connector.destinations.file.folder import DELETION_NOTE, PLATFORM, THEN_RESUME, FileAttempt, Folder, sentence
 from connector.destinations.file.settings import AudienceFileSettings
 from connector.destinations.file.writer import open_writer
-from connector.errors import ConfigurationError, ConnectorError
+from connector.destinations.registry import keeper_of
+from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.ledger.member_records import AudienceRecord
 from connector.staging.sending import BatchCodec
@@ -43,6 +44,8 @@ class AudienceFiles(Folder, AudienceDestination[AudienceTargets]):
     """Implements `Destination` for the changes of an audience in a folder, on this machine or elsewhere."""
 
     settings: AudienceFileSettings
+    capabilities: ClassVar[Capabilities] = replace(AudienceDestination.capabilities, platform=PLATFORM)
+    deletion_note: ClassVar[str] = DELETION_NOTE
 
     @classmethod
     def delete_people(cls, project: Project, ledger: Ledger, digests: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -102,7 +105,7 @@ class AudienceFiles(Folder, AudienceDestination[AudienceTargets]):
         """See `Destination.forecast`."""
         settings = self.settings
         recorded = ledger.members.audiences(project.target)
-        key = next((audience.key for audience in recorded if settings.writes(audience)), None)
+        key = next((audience.key for audience in recorded if settings.keeps(audience)), None)
         return AudienceTargets([Copy(key, settings.label, settings.audience or settings.label)])
 
     def open(
@@ -133,14 +136,12 @@ class AudienceFiles(Folder, AudienceDestination[AudienceTargets]):
 
 def _writer_of(project: Project, audience: AudienceRecord) -> tuple[str, AudienceFileSettings]:
     """Return an orchestration that writes the audience, and its destination. Raises ConnectorError if none is left."""
-    for name in project.orchestrations:
-        with suppress(ConfigurationError):
-            settings = project.orchestration(name).destination
-            if isinstance(settings, AudienceFileSettings) and settings.writes(audience):
-                return name, settings
-    raise ConnectorError(
-        f"No destination writes the audience to {audience.api_url} any more: delete the lines with the digests."
-    )
+    keeper = keeper_of(project, audience)
+    if keeper is None or not isinstance(keeper[1], AudienceFileSettings):
+        raise ConnectorError(
+            f"No destination writes the audience to {audience.api_url} any more: delete the lines with the digests."
+        )
+    return keeper[0], keeper[1]
 
 
 def _is_folder(address: str) -> bool:

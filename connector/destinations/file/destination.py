@@ -1,18 +1,19 @@
 """Files of events behind the interface of destinations."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
-from connector.destinations.base import Attempt
+from connector.destinations.base import Attempt, Capabilities
 from connector.destinations.checks import CheckedDestination
 from connector.destinations.context import RunContext
 from connector.destinations.event_destination import EventDestination, EventTargets, check_event_name
 from connector.destinations.file.encoder import (
     LineCodec,
 )
-from connector.destinations.file.folder import Folder
+from connector.destinations.file.folder import DELETION_NOTE, PLATFORM, Folder
 from connector.destinations.file.settings import FileSettings
 from connector.staging.sending import BatchCodec
 from connector.staging.skip_delivered import key_expiry
@@ -23,6 +24,8 @@ class EventFiles(Folder, EventDestination):
     """Implements `Destination` for events in a folder, on this machine or elsewhere."""
 
     settings: FileSettings
+    capabilities: ClassVar[Capabilities] = replace(EventDestination.capabilities, platform=PLATFORM)
+    deletion_note: ClassVar[str] = DELETION_NOTE
 
     def validate(self, project: Project, orchestration: Orchestration) -> None:
         """See `Destination.validate`."""

@@ -28,6 +28,8 @@ from connector.destinations.file.writer import Writer, open_writer
 from connector.destinations.guard import Breach, blocked_message, breach_of_events, breach_of_people
 from connector.errors import ConfigurationError, Problem, ResumableError, Rule
 
+PLATFORM = "the folder"
+DELETION_NOTE = "Files that exist stay as they are: find the lines with these digests, and delete them."
 TEST_FILE = ".connector-test"
 THEN_RESUME = "Then run `connector resume`."
 LONGEST_REASON = 300

@@ -1,7 +1,7 @@
 """Settings of files of events, and of files of changes of audiences."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from connector.config.addresses import SIMULATOR
 from connector.config.destination import DestinationSettings
@@ -13,9 +13,6 @@ from connector.config.settings import Violation
 from connector.destinations.audience_settings import BaseAudienceSettings
 from connector.destinations.event_settings import BaseEventSettings
 from connector.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from connector.ledger.member_records import AudienceRecord
 
 
 class FolderSettings(DestinationSettings):
@@ -63,10 +60,6 @@ class AudienceFileSettings(FolderSettings, BaseAudienceSettings):
     """The id of the audience, if it has one. File names contain it instead of the name."""
     rows_per_request: Annotated[int, whole(1, 10_000)] = 10_000
     """The most people in a file."""
-
-    def writes(self, audience: "AudienceRecord") -> bool:
-        """Return whether this is the folder and the audience that the ledger knows."""
-        return (self.address, self.label) == (audience.api_url, audience.audience_id)
 
 
 _AUDIENCE = DestinationType(AudienceFileSettings, "connector.destinations.file.audience:AudienceFiles")

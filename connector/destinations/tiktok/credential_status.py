@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connector.config.addresses import TIKTOK
 from connector.config.credential import Credential
 from connector.config.network import DIRECT, Network
 from connector.config.project import Project
 from connector.destinations.tiktok.endpoint import app_of, configured_grant
+from connector.destinations.tiktok.settings import TIKTOK
 from connector.destinations.tiktok.token_store import Grant, TokenFile
 from connector.errors import UsageError
 

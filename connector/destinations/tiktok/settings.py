@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
-from connector.config.addresses import SIMULATOR, TIKTOK, ApiUrl
+from connector.config.addresses import SIMULATOR, ApiUrl
 from connector.config.credential import Credential
 from connector.config.data_marketplace import DataMarketplace
 from connector.config.destination import DestinationSettings
@@ -17,6 +17,11 @@ from connector.config.settings import Violation
 from connector.destinations.audience_settings import BaseAudienceSettings
 from connector.destinations.event_settings import BaseEventSettings
 
+if TYPE_CHECKING:
+    from connector.ledger.member_records import AudienceRecord
+
+TIKTOK = "https://business-api.tiktok.com"
+PLATFORM = "TikTok"
 _DIGITS = "[0-9]{1,40}"
 LONGEST_AUDIENCE_NAME = 70
 """TikTok cuts a longer name (agreed by several sources)."""
@@ -203,6 +208,10 @@ class AudienceSettings(TikTokSettings, BaseAudienceSettings):
         """See `BaseAudienceSettings.is_same_audience`: audiences of one name in different ad accounts are not."""
         same = isinstance(other, AudienceSettings) and bool(self.accounts & other.accounts)
         return same and super().is_same_audience(other)
+
+    def keeps(self, audience: "AudienceRecord") -> bool:
+        """See `BaseAudienceSettings.keeps`: the destination goes to one of the audience's ad accounts."""
+        return self.api_url == audience.api_url and bool(self.accounts & set(audience.advertiser_ids))
 
     def copies(self) -> list[tuple[str, tuple[str, ...]]]:
         """Return the name of the audience in each business, and the ad accounts there.

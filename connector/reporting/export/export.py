@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from connector.config.project import Project
 from connector.config.warehouse import Warehouse
 from connector.core.hashed_rows import MATCHED_BY
-from connector.core.outcomes import Reason
+from connector.core.outcomes import REFUSALS
 from connector.core.route import Action, Operation
 from connector.destinations.base import NamesOperations
 from connector.destinations.registry import implementations
@@ -170,7 +170,7 @@ def _runs(records: Sequence[RunRecord], figures: Mapping[str, EventMetrics | Non
 
 def _run(record: RunRecord, figures: EventMetrics | None) -> dict[str, Any]:
     rows = record.rows
-    refused = record.rejects.get(Reason.REFUSED_BY_TIKTOK, 0)
+    refused = sum(record.rejects.get(reason, 0) for reason in REFUSALS)
     return {
         **_of(record),
         "destination": record.destination,

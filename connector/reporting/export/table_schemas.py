@@ -42,7 +42,7 @@ SYNC_RUNS = pa.schema(
         ("test_event_code", pa.string()),
     ]
 )
-"""A row a run. Planned rows are those read but not skipped, attempted those that TikTok accepted or refused, succeeded
+"""A row a run. Planned rows are those read but not skipped, attempted those that were accepted or refused, succeeded
 those delivered, failed those rejected for any reason. `num_with_…` count delivered events.
 """
 
@@ -81,7 +81,7 @@ SYNC_REQUESTS = pa.schema(
         ("elapsed_seconds", pa.float64()),
     ]
 )
-"""A row a request, `status` being the verdict on it and `error_code` TikTok's, 0 if it accepted all."""
+"""A row a request, `status` being the verdict on it and `error_code` that of the destination, 0 if it accepted all."""
 
 SYNC_CHANGELOG = pa.schema(
     [

@@ -5,7 +5,7 @@ from connector.core import outcomes
 REASONS = {
     "invalid_event_source_id": "has an invalid id of an event source",
     "missing_event": "does not say what happened",
-    "unknown_event": "names an event that TikTok does not know",
+    "unknown_event": "names an unknown event",
     "missing_timestamp": "has no time",
     "invalid_timestamp": "has a time that cannot be read",
     "event_too_old": "is older than events that can be sent",
@@ -13,7 +13,7 @@ REASONS = {
     "invalid_currency": "has a currency that is not valid",
     "conflicting_currency": "belongs to an event whose rows name several currencies",
     "invalid_amount": "has an invalid price, quantity or value",
-    "invalid_event_channel": "has a channel that TikTok does not know",
+    "invalid_event_channel": "has an unknown channel",
     "invalid_id": "has an id that lost digits when it was stored as a number",
     "invalid_value": "has a value that its parameter does not take, or lacks a required one",
     "missing_page_url": "is a web event without its page",
@@ -21,7 +21,8 @@ REASONS = {
     "invalid_identity": "has identifiers, but none that is valid",
     "identical_rows": "belongs to an event with identical rows, which the orchestration rejects",
     "incomplete_event": "belongs to an event of which another row was rejected",
-    "refused_by_tiktok": "was sent, and TikTok refused it",
+    "refused": "was sent and refused",
+    "refused_by_tiktok": "was sent and refused",
 }
 
 SKIPS = {
@@ -36,8 +37,8 @@ WARNINGS = {
     "invalid_email": "an e-mail address is not valid; not sent",
     "invalid_phone": "a phone number is not valid; not sent",
     "invalid_ip": "an IP address is not valid, or private; not sent",
-    "legacy_event_name": "one of TikTok's old event names, sent as given",
-    "currency_not_listed": "a currency that is not on TikTok's list, sent as given",
+    "legacy_event_name": "an old event name, sent as given",
+    "currency_not_listed": "a currency that the destination may not know, sent as given",
     "conflicting_rows": "differs from the first row of its event, which counts",
     "missing_ip_for_ldu": "limited data use, which has no effect without an IP address",
     "invalid_device_id": "an advertising id is not valid; not sent",
@@ -52,8 +53,8 @@ MATCHED_BY = {
     "email": "E-mail address",
     "phone": "Phone number",
     "external_id": "External id",
-    "tiktok_click_id": "TikTok click id",
-    "cookie_id": "TikTok cookie",
+    "tiktok_click_id": "Click id",
+    "cookie_id": "Cookie id",
     "ip": "IP address",
 }
 

@@ -94,7 +94,7 @@ def postal_code(text: str) -> str:
 def is_public_ip(text: str) -> bool:
     """Return whether `text` is an address of one device on the public internet.
 
-    Documentation ranges pass: TikTok took one in a live test (one source).
+    Documentation ranges pass: the Events API took one in a live test (one source).
     """
     try:
         address = ip_address(text) if "%" not in text else None

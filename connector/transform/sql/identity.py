@@ -1,6 +1,6 @@
 """Normalise, check and hash the identifiers of a person.
 
-Source: TikTok's `/event/track/` page for normalising (agreed by several sources); that a value of
+Source: the `/event/track/` page of the Events API for normalising (agreed by several sources); that a value of
 64 hex digits is a digest is every connector's rule. What a text holds is given in the form that `packed.py` describes.
 """
 

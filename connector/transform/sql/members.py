@@ -1,6 +1,6 @@
 """Normalise, check and hash the advertising ids of an audience's members.
 
-That advertising ids are trimmed and lower-cased is what two vendors do; TikTok's own rule is not known.
+That advertising ids are trimmed and lower-cased is what two vendors do; the platform's own rule is not known.
 """
 
 from connector.transform.packed import INVALID, PLACEHOLDER
@@ -8,7 +8,7 @@ from connector.transform.sql.identity import UNMARKED, given_digest, is_digest
 from connector.transform.sql.text import quote
 
 DEVICE_ID = "[0-9a-fA-F-]{30,36}"
-"""Hex digits and hyphens. TikTok's own sample is shorter than a UUID, so the form is not looked at more closely."""
+"""Hex digits and hyphens. The platform's own sample is shorter than a UUID, so the form is not checked further."""
 
 NO_DEVICE = "[0-]+"
 """What a phone gives whose owner does not want to be known."""

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from connector.config.destination import DestinationSettings
-from connector.config.project import Project
 from connector.destinations.audience_membership import Copy
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.audiences import Audience, Audiences
 from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.destinations.tiktok.settings import AudienceSettings, copy_name
-from connector.errors import ConfigurationError, ConnectorError
+from connector.errors import ConfigurationError
 from connector.ledger.ledger import Ledger
 from connector.ledger.member_records import AudienceRecord
 from connector.ledger.run_records import RemoteKey, Scope
@@ -125,25 +123,6 @@ def _copy(
 
 def _remote_key(destination: AudienceSettings, target: str, name: str, ids: tuple[str, ...]) -> RemoteKey:
     return RemoteKey(KIND, target, destination.api_url, ids[0], name or destination.audience_id or "")
-
-
-def settings_of(project: Project, name: str) -> DestinationSettings | None:
-    """Return the destination of an orchestration; None if its settings are wrong."""
-    try:
-        return project.orchestration(name).destination
-    except ConnectorError:
-        return None
-
-
-def destination_of_audience(project: Project, record: AudienceRecord) -> AudienceSettings | None:
-    """Return a destination of the project that goes to the audience's ad accounts, if one is left."""
-    for name in project.orchestrations:
-        settings = settings_of(project, name)
-        if not isinstance(settings, AudienceSettings) or settings.api_url != record.api_url:
-            continue
-        if settings.accounts & set(record.advertiser_ids):
-            return settings
-    return None
 
 
 def own_audiences(ledger: Ledger, target: str) -> list[AudienceRecord]:

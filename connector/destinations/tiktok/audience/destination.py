@@ -13,11 +13,12 @@ from connector.config.addresses import SIMULATOR
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.core.hashed_rows import HashedMembers
+from connector.core.outcomes import Reason
 from connector.core.route import Action, Operation, Route
 from connector.destinations.audience_destination import AudienceDestination, AudienceTargets, MemberCompiler
 from connector.destinations.audience_payloads import MakePayloads
 from connector.destinations.audience_rivals import refuse_rivals
-from connector.destinations.base import Attempt, Preview, StageContext
+from connector.destinations.base import Attempt, Capabilities, Preview, StageContext
 from connector.destinations.checks import CheckedDestination, Outcome
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
@@ -34,13 +35,15 @@ from connector.destinations.tiktok.audience.accounts import (
 )
 from connector.destinations.tiktok.audience.copies import BusinessCopy, known_copies, planned_changes, resolve_copies
 from connector.destinations.tiktok.audience.suppression import remove_from_audiences
+from connector.destinations.tiktok.audiences import Audiences
 from connector.destinations.tiktok.batch_data import units
 from connector.destinations.tiktok.checks import check_advertiser, check_audiences, check_token
 from connector.destinations.tiktok.id_notes import id_cautions
 from connector.destinations.tiktok.mapping import SCHEMAS
 from connector.destinations.tiktok.service import AudienceService, open_account, open_audience_service
-from connector.destinations.tiktok.settings import AudienceSettings
+from connector.destinations.tiktok.settings import PLATFORM, AudienceSettings
 from connector.ledger.ledger import Ledger
+from connector.ledger.member_records import AudienceRecord
 from connector.ledger.project_ledger import existing_ledger
 from connector.ledger.run_records import RunRecord
 from connector.staging.staged import Staged
@@ -65,6 +68,9 @@ class TikTokAudience(AudienceDestination[TikTokTargets]):
     """Implements `Destination` for an audience, and its copies in other businesses."""
 
     settings: AudienceSettings
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        "identifier", mirrors=True, platform=PLATFORM, refused=Reason.REFUSED_BY_TIKTOK
+    )
     large_change_effect: ClassVar[str] = "an audience that changes much goes through TikTok's learning phase again"
 
     @property
@@ -196,6 +202,16 @@ class TikTokAudience(AudienceDestination[TikTokTargets]):
                 context.ledger.accounts.served(copy.key, copy.audience_id, run_id)
         for sentence in _final_notes(context, targets, context.ledger.runs.get(run_id)):
             context.observer.note(sentence)
+
+    def audience_size(self, project: Project, audience: AudienceRecord) -> int | str:
+        """See `MeasuresAudiences.audience_size`."""
+        policy = brief_policy(self.settings, attempts=2, seconds=10)
+        with open_account(self.settings, project.state_directory, policy=policy, timeout=10) as account:
+            asked = (Audiences(account, one).with_id(audience.audience_id) for one in audience.advertiser_ids)
+            found = next((one for one in asked if one), None)
+        if found is None:
+            return "TikTok does not list it: it may have been deleted there."
+        return "" if found.size is None else found.size
 
     def preview(
         self,

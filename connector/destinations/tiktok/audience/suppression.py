@@ -8,9 +8,11 @@ from connector.config.project import Project
 from connector.delivery.answer import Verdict
 from connector.destinations import audience_suppression
 from connector.destinations.audience_suppression import deletion
-from connector.destinations.tiktok.audience.copies import destination_of_audience, own_audiences
+from connector.destinations.registry import keeper_of
+from connector.destinations.tiktok.audience.copies import own_audiences
 from connector.destinations.tiktok.batch_data import units
 from connector.destinations.tiktok.service import open_audience_service
+from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.ledger.member_records import AudienceRecord
@@ -29,8 +31,9 @@ def remove_from_audiences(project: Project, ledger: Ledger, digests: Sequence[st
 
 
 def _delete(project: Project, audience: AudienceRecord, id_type: str, digests: Digests) -> None:
-    destination = destination_of_audience(project, audience)
-    if destination is None:
+    keeper = keeper_of(project, audience)
+    destination = keeper[1] if keeper else None
+    if not isinstance(destination, AudienceSettings):
         raise ConnectorError("No destination goes there any more, so TikTok could not be asked to delete it.")
     with open_audience_service(destination, project.state_directory, Silent(), threading.Event()) as service:
         batch = deletion(audience, id_type, digests, units)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from connector.config.project import Project
+from connector.core.outcomes import Reason
 from connector.core.route import Route
 from connector.destinations.base import Attempt, Capabilities
 from connector.destinations.checks import CheckedDestination
@@ -20,7 +21,7 @@ from connector.destinations.tiktok.events.event_set import apply_event_set, pend
 from connector.destinations.tiktok.events.preflight import check_new_sources
 from connector.destinations.tiktok.events.setting_notes import event_cautions
 from connector.destinations.tiktok.service import open_service
-from connector.destinations.tiktok.settings import EventsSettings
+from connector.destinations.tiktok.settings import PLATFORM, EventsSettings
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ResumableError
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
@@ -57,6 +58,14 @@ class TikTokEvents(EventDestination):
         deduplication=True,
         resend_window=RESEND_WINDOW,
         shown_within=SHOWN_WITHIN,
+        platform=PLATFORM,
+        refused=Reason.REFUSED_BY_TIKTOK,
+        test_events_note=(
+            "TikTok's Events Manager shows them, at the event source, under Test Events, where the code is {code}."
+        ),
+    )
+    deletion_note: ClassVar[str] = (
+        "TikTok's API cannot delete events that were sent: ask TikTok to delete what it holds about this person."
     )
     unknown_id: ClassVar[str] = "0"
     """Stands for the id of an event set that has only a name so far. No event may be sent to it."""

@@ -1,6 +1,6 @@
-"""Show the audiences that runs maintain, from the ledger and from TikTok."""
+"""List the audiences that runs maintain, from the ledger, and ask their platforms for their sizes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,11 +8,8 @@ from connector.config.addresses import SIMULATOR
 from connector.config.project import Project
 from connector.config.roles import requires_admin
 from connector.config.suggest import did_you_mean
-from connector.destinations.policy import brief_policy
-from connector.destinations.tiktok.audience.copies import destination_of_audience, settings_of
-from connector.destinations.tiktok.audiences import Audiences
-from connector.destinations.tiktok.service import open_account
-from connector.destinations.tiktok.settings import AudienceSettings
+from connector.destinations.base import Capabilities, MeasuresAudiences
+from connector.destinations.registry import audience_settings, destination_of, keeper_of
 from connector.errors import (
     AccountRefused,
     AccountUnreachable,
@@ -23,16 +20,21 @@ from connector.errors import (
 from connector.ledger.member_records import AccountState, AudienceRecord
 from connector.ledger.project_ledger import existing_ledger
 
+_UNKNOWN = Capabilities("identifier")
+"""The features of the destination of an audience that has none any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class AudienceView:
-    """An audience in the ledger and at TikTok."""
+    """An audience in the ledger and at the platform."""
 
     record: AudienceRecord
     size: int | None = None
-    """Its size at TikTok; None: unknown."""
+    """Its size at the platform; None: unknown."""
     why_not: str = ""
     """Why the size is unknown."""
+    platform: Capabilities = _UNKNOWN
+    """The features of its destination, for messages."""
     accounts: Mapping[str, AccountState] = field(default_factory=dict)
     """The state of each ad account that it serves or served."""
 
@@ -64,7 +66,7 @@ def known_audiences(project: Project) -> list[AudienceView]:
 
 
 def show_audience(project: Project, name: str) -> list[AudienceView]:
-    """Return the audience with this name or id in every business, with its size. Raises UsageError if there is none."""
+    """Return the audience with this name or id at each destination, with its size. Raises UsageError if none has it."""
     known = known_audiences(project)
     found = [one for one in known if name in {one.record.name, one.record.audience_id}]
     if not found:
@@ -74,32 +76,23 @@ def show_audience(project: Project, name: str) -> list[AudienceView]:
 
 
 def _with_size(project: Project, view: AudienceView) -> AudienceView:
-    record = view.record
-    destination = destination_of_audience(project, record)
-    if destination is None:
+    keeper = keeper_of(project, view.record)
+    if keeper is None:
         return replace(view, why_not="No destination goes there any more.")
-    if requires_admin(project, [destination.name]):
-        return replace(view, why_not=f"The destination {destination.name} is for admins only.")
-    policy = brief_policy(destination, attempts=2, seconds=10)
+    destination = destination_of(keeper[1])
+    view = replace(view, platform=destination.capabilities)
+    if requires_admin(project, [destination.settings.name]):
+        return replace(view, why_not=f"The destination {destination.settings.name} is for admins only.")
+    if not isinstance(destination, MeasuresAudiences):
+        return replace(view, why_not=f"A destination of type {destination.settings.type} does not tell it.")
     try:
-        with open_account(destination, project.state_directory, policy=policy, timeout=10) as account:
-            asked = (Audiences(account, one).with_id(record.audience_id) for one in record.advertiser_ids)
-            found = next((one for one in asked if one), None)
+        size = destination.audience_size(project, view.record)
     except (AccountRefused, AccountUnreachable, AuthorisationError, NotPermitted) as error:
         return replace(view, why_not=error.message)
-    if found is None:
-        return replace(view, why_not="TikTok does not list it: it may have been deleted there.")
-    return replace(view, size=found.size)
+    return replace(view, why_not=size) if isinstance(size, str) else replace(view, size=size)
 
 
 def sent_to_simulator(project: Project) -> list[str]:
     """Return the destinations whose audiences are in the simulator of a run, and are lost after it."""
-    return list(dict.fromkeys(one.name for one in _audience_destinations(project) if one.api_url == SIMULATOR))
-
-
-def _audience_destinations(project: Project) -> Iterator[AudienceSettings]:
-    """Yield the audience destination of each orchestration that has one and can be read."""
-    for name in project.orchestrations:
-        destination = settings_of(project, name)
-        if isinstance(destination, AudienceSettings):
-            yield destination
+    names = (settings.name for _, settings in audience_settings(project) if settings.address == SIMULATOR)
+    return list(dict.fromkeys(names))
