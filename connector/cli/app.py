@@ -49,7 +49,6 @@ app = typer.Typer(
     context_settings=HELP_OPTIONS,
     help="Send SQL query results to TikTok and report the outcome of every row.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

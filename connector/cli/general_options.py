@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from connector.cli import console
+from connector.cli.completion import was_given
 from connector.errors import UsageError
 
 QuietOption = Annotated[
@@ -36,7 +37,7 @@ def with_inherited(context: typer.Context, arguments: Mapping[str, Any]) -> dict
     before = _given_before(context)
     if "project" in before and "project" not in arguments:
         raise UsageError(f"`{context.command_path}` does not work on a project: remove --project.")
-    return {name: value if _was_given(context, name) else before.get(name, value) for name, value in arguments.items()}
+    return {name: value if was_given(context, name) else before.get(name, value) for name, value in arguments.items()}
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
@@ -58,11 +59,6 @@ def _given_before(context: typer.Context) -> dict[str, Any]:
     values: dict[str, Any] = {}
     parent = context.parent
     while parent is not None:
-        given = {name: value for name, value in parent.params.items() if _was_given(parent, name)}
+        given = {name: value for name, value in parent.params.items() if was_given(parent, name)}
         values, parent = {**given, **values}, parent.parent
     return values
-
-
-def _was_given(context: Any, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"

@@ -9,12 +9,16 @@ from typer.core import TyperCommand, TyperGroup
 HELP_OPTIONS = {"help_option_names": ["--help", "-h"]}
 """Settings of the root command, which all others inherit."""
 
-GENERAL = ("project", "debug", "quiet", "verbose", "log_format", "version", "install", "show", "help")
-"""Parameters that are listed apart, because every command or the root has them."""
+GENERAL = ("project", "debug", "quiet", "verbose", "log_format", "version", "help")
+"""Parameters that are listed apart: every command or the root has them."""
 
 
 class Command(TyperCommand):
     """A command whose help lists its own options before those of every command."""
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the whole first sentence, which shells show beside a completion."""
+        return first_sentence(self.help or "")
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the arguments as the command's author wrote them, then the options."""
@@ -31,6 +35,10 @@ class Group(TyperGroup):
 
     sections: Mapping[str, Sequence[str]] = {}
     """The commands by the heading of their section; the rest follows under `Commands`."""
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the whole first sentence, which shells show beside a completion."""
+        return first_sentence(self.help or "")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, then the options."""
@@ -69,7 +77,11 @@ def _write_parameters(command: Any, ctx: Any, formatter: Any) -> None:
         if parameter.param_type_name == "argument":
             records["Arguments"].append((argument_name(parameter), record[1]))
         else:
-            records["General options" if parameter.name in GENERAL else "Options"].append(record)
+            records[
+                "General options"
+                if (parameter.name in GENERAL or parameter.name.endswith("_completion"))
+                else "Options"
+            ].append(record)
     for heading, entries in records.items():
         if entries:
             with formatter.section(heading):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.completion import complete_orchestration, complete_run, complete_target
 from connector.cli.console import Level, say
 from connector.errors import UsageError
 
@@ -22,7 +23,13 @@ ProjectOption = Annotated[
     ),
 ]
 TargetOption = Annotated[
-    str | None, typer.Option("--target", metavar="T", help="The target to use (default: the file's `target`).")
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="T",
+        help="The target to use (default: the file's `target`).",
+        autocompletion=complete_target,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the stack trace of an error.")]
@@ -38,11 +45,15 @@ SinceOption = Annotated[
     typer.Option("--since", metavar="WHEN", help="Only runs that started since: 12h, 7d, a date or a time (UTC)."),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Confirm changes at the destination in advance.")]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The orchestration.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="The orchestration.", autocompletion=complete_orchestration)
+]
 RunArgument = Annotated[
     str,
     typer.Argument(
-        metavar="RUN_ID", help="The id of the run as `connector runs` lists it, its beginning, or `latest`."
+        metavar="RUN_ID",
+        help="The id of the run as `connector runs` lists it, its beginning, or `latest`.",
+        autocompletion=complete_run,
     ),
 ]
 

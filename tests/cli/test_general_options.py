@@ -24,7 +24,6 @@ READING = [
     ("audiences", "list"),
     ("destinations", "list"),
     ("auth", "status", "tiktok"),
-    ("compile", "purchases"),
 ]
 """Commands that need nothing but a project."""
 

@@ -34,7 +34,7 @@ PLAIN = frozenset(
     a accepted access account added admin advertiser after again age allow allowed already amount answer api app
     at auth auto built blocked by ca case category change changes channel check checks click code column columns command
     compile completed conflicting connect connector contact cookie country coverage cron currency custom data day
-    days default degraded delimiter delivered description device dialect differences duplicate email empty error every
+    days default degraded delimiter delivered description device dialect differences dry duplicate email empty error every
     examples expired expires export external fail failed fault faults file files finished first fixed flight
     folders for force forget format freshness from future goes headers host hosts http id identical identity ids
     in incomplete init interrupted invalid ip items json kept key kind ldu left legacy limit limited line lines

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.completion import complete_credential
 from connector.cli.console import Level, out, out_json, say, table
 from connector.cli.failures import reported
 from connector.cli.options import TargetOptions
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 PORT = 8789
 """Differs from the ports of `connector simulate` and `connector start`, 8787 and 8788."""
 
-CredentialArgument = Annotated[str, typer.Argument(metavar="CREDENTIAL", help="The credential.")]
+CredentialArgument = Annotated[
+    str, typer.Argument(metavar="CREDENTIAL", help="The credential.", autocompletion=complete_credential)
+]
 PortOption = Annotated[
     int,
     typer.Option(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.completion import complete_destination
 from connector.cli.console import out, out_json, say, table
 from connector.cli.failures import FAILED, reported
 from connector.cli.options import TargetOptions
@@ -11,7 +12,9 @@ from connector.cli.options import TargetOptions
 if TYPE_CHECKING:
     from connector.inspection.destination_tests import DestinationTest
 
-DestinationArgument = Annotated[str, typer.Argument(metavar="NAME", help="The destination.")]
+DestinationArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="The destination.", autocompletion=complete_destination)
+]
 CodeOption = Annotated[
     str | None,
     typer.Option(

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from connector.cli.completion import complete_warehouse
 from connector.cli.console import out_json, pluralize, say
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, SinceOption
@@ -34,7 +35,13 @@ FormatOption = Annotated[
     Literal["parquet"], typer.Option("--format", metavar="FORMAT", help="The format of files: parquet.")
 ]
 WarehouseOption = Annotated[
-    str | None, typer.Option("--warehouse", metavar="NAME", help="Write to this warehouse of the project instead.")
+    str | None,
+    typer.Option(
+        "--warehouse",
+        metavar="NAME",
+        help="Write to this warehouse of the project instead.",
+        autocompletion=complete_warehouse,
+    ),
 ]
 SchemaOption = Annotated[
     str | None, typer.Option("--schema", metavar="SCHEMA", help="The schema of the tables in the warehouse.")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.completion import complete_target
 from connector.cli.console import out, out_json, say, table
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, NameArgument
@@ -12,8 +13,12 @@ if TYPE_CHECKING:
     from connector.inspection.plan import Plan
     from connector.inspection.promote import Promotion
 
-FromOption = Annotated[str, typer.Option("--from", metavar="T", help="The target to compare from.")]
-ToOption = Annotated[str, typer.Option("--to", metavar="T", help="The target to compare with.")]
+FromOption = Annotated[
+    str, typer.Option("--from", metavar="T", help="The target to compare from.", autocompletion=complete_target)
+]
+ToOption = Annotated[
+    str, typer.Option("--to", metavar="T", help="The target to compare with.", autocompletion=complete_target)
+]
 
 
 @reported

@@ -6,12 +6,16 @@ from typing import Annotated, Literal
 
 import typer
 
+from connector.cli.completion import complete_reason
 from connector.cli.console import say
 from connector.cli.failures import reported
 from connector.cli.options import ProjectOptions, RunArgument
 from connector.cli.output import ForceOption, check_output, output_file
 
-ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="R", help="Only rows with this reason or skip.")]
+ReasonOption = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="R", help="Only rows with this reason or skip.", autocompletion=complete_reason),
+]
 FormatOption = Annotated[
     Literal["csv", "parquet", "json"], typer.Option("--format", metavar="FORMAT", help="csv, parquet or json.")
 ]

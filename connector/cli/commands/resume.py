@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.completion import complete_run
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, ResendOption
 from connector.cli.process import gc_paused
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
     from connector.ledger.run_records import RunRecord
 
 RunOrLast = Annotated[
-    str | None, typer.Argument(metavar="[RUN_ID]", help="The run (default: the last run that can be resumed).")
+    str | None,
+    typer.Argument(
+        metavar="[RUN_ID]",
+        help="The run: its id, the beginning of it, or `latest` (default: the last run that can be resumed).",
+        autocompletion=complete_run,
+    ),
 ]
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.completion import complete_reason
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, RunArgument
 from connector.cli.process import gc_paused
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from connector.ledger.run_records import RunRecord
 
 ReasonOption = Annotated[
-    str | None, typer.Option("--reason", metavar="R", help="Only rows that were rejected for this reason.")
+    str | None,
+    typer.Option(
+        "--reason", metavar="R", help="Only rows that were rejected for this reason.", autocompletion=complete_reason
+    ),
 ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.completion import complete_orchestration, complete_tag
 from connector.cli.console import out, out_json
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, ResendOption, TargetOption, YesOption, open_project
@@ -38,11 +39,21 @@ PlanOption = Annotated[
 
 
 NamesArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME]...", help="The orchestrations, which run one after another.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        help="The orchestrations, which run one after another.",
+        autocompletion=complete_orchestration,
+    ),
 ]
 TagOption = Annotated[
     list[str] | None,
-    typer.Option("--tag", metavar="TAG", help="Also run every orchestration with this tag; can be repeated."),
+    typer.Option(
+        "--tag",
+        metavar="TAG",
+        help="Also run every orchestration with this tag; can be repeated.",
+        autocompletion=complete_tag,
+    ),
 ]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Send nothing: print the plan, as `connector plan` does.")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.commands.export import export
+from connector.cli.completion import complete_orchestration, complete_status
 from connector.cli.console import out, out_json, table, yellow
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, RunArgument, SinceOption, parse_time
@@ -19,10 +20,19 @@ if TYPE_CHECKING:
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many runs to list.")]
 LinesOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many lines to show.")]
 OrchestrationOption = Annotated[
-    str | None, typer.Option("--orchestration", metavar="NAME", help="Only runs of this orchestration.")
+    str | None,
+    typer.Option(
+        "--orchestration",
+        metavar="NAME",
+        help="Only runs of this orchestration.",
+        autocompletion=complete_orchestration,
+    ),
 ]
 StatusOption = Annotated[
-    list[str] | None, typer.Option("--status", metavar="S", help="Only runs with this status; can be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--status", metavar="S", help="Only runs with this status; can be repeated.", autocompletion=complete_status
+    ),
 ]
 RequestsOption = Annotated[bool, typer.Option("--requests", help="Also list every request with its answer.")]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.completion import complete_orchestration
 from connector.cli.console import Level, out, out_json, say, table
 from connector.cli.failures import AlreadyPrinted, relative_to_here, reported
 from connector.cli.options import TargetOptions, config_directory, say_project
@@ -15,7 +16,10 @@ from connector.errors import ConfigurationError, Problem
 if TYPE_CHECKING:
     from connector.inspection.validate import Validation
 
-NameOrAll = Annotated[str | None, typer.Argument(metavar="[NAME]", help="The orchestration (default: all).")]
+NameOrAll = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME]", help="The orchestration (default: all).", autocompletion=complete_orchestration),
+]
 ConnectOption = Annotated[
     bool,
     typer.Option(

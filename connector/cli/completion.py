@@ -1,0 +1,88 @@
+"""Completion of names in a shell: fast, and silent if the project is broken."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import typer
+
+MAX_RUNS = 30
+"""The most runs that are offered."""
+
+Complete = Callable[[typer.Context, str], list[Any]]
+
+
+def _complete(find: Callable[[Path, str], Iterator[Any]]) -> Complete:
+    """Return a function for Typer that offers what `find` yields for the project folder; nothing if it fails."""
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[Any]:
+        items: list[Any] = []
+        with suppress(Exception):
+            items.extend(find(_folder(ctx), incomplete))
+        return items
+
+    return complete
+
+
+def _names(section: str) -> Complete:
+    def find(folder: Path, incomplete: str) -> Iterator[str]:
+        from connector.config.outline import names_in
+
+        return (name for name in names_in(folder / "orchestrations.yaml", section) if name.startswith(incomplete))
+
+    return _complete(find)
+
+
+def _find_tags(folder: Path, incomplete: str) -> Iterator[str]:
+    from connector.config.outline import tags_in
+
+    return (tag for tag in tags_in(folder / "orchestrations.yaml") if tag.startswith(incomplete))
+
+
+def _find_runs(folder: Path, incomplete: str) -> Iterator[tuple[str, str]]:
+    from connector.ledger.recent_runs import recent_runs
+
+    if "latest".startswith(incomplete):
+        yield "latest", "The run that started last."
+    for run_id, orchestration, status in recent_runs(folder / ".connector" / "ledger.sqlite", incomplete, MAX_RUNS):
+        yield run_id, f"{orchestration}, {status.replace('_', ' ')}"
+
+
+def _find_statuses(_: Path, incomplete: str) -> Iterator[str]:
+    from connector.core.outcomes import RunStatus
+
+    return (str(status) for status in RunStatus if status.startswith(incomplete))
+
+
+def _find_reasons(_: Path, incomplete: str) -> Iterator[str]:
+    from connector.core.outcomes import Reason, Skip
+
+    return (str(reason) for reason in (*Reason, *Skip) if reason.startswith(incomplete))
+
+
+complete_orchestration = _names("orchestrations")
+complete_target = _names("targets")
+complete_destination = _names("destinations")
+complete_credential = _names("credentials")
+complete_warehouse = _names("warehouses")
+complete_tag = _complete(_find_tags)
+complete_run = _complete(_find_runs)
+complete_status = _complete(_find_statuses)
+complete_reason = _complete(_find_reasons)
+
+
+def was_given(ctx: Any, name: str) -> bool:
+    """Return true if an option was given to a command itself, and not by the environment or by default."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _folder(ctx: Any) -> Path:
+    """Return the project folder of a command line that is still being typed."""
+    while ctx is not None:
+        if was_given(ctx, "project"):
+            return Path(ctx.params["project"]).expanduser()
+        ctx = ctx.parent
+    return Path(os.environ.get("CONNECTOR_PROJECT") or ".")
