@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator
 
-from connector.config.fields import text
+from connector.config.fields import accepts, text
 from connector.config.regions import REGIONS
 from connector.config.suggest import did_you_mean
 from connector.core.local_server import is_loopback
@@ -15,6 +15,7 @@ SIMULATOR = "simulator"
 _CORRECTIONS = {"UK": "GB", "EN": "GB", "USA": "US"}
 
 
+@accepts(lambda _: {"enum": sorted(available_timezones())})
 def zone(value: object) -> str:
     """Validate the IANA name of a time zone."""
     name = text(value)
@@ -26,6 +27,7 @@ def zone(value: object) -> str:
     return name
 
 
+@accepts(lambda _: {"enum": sorted({*REGIONS, *map(str.lower, REGIONS)})})
 def region(value: object) -> str:
     """Validate a two-letter region that has phone numbers, and return it in upper case."""
     code = text(value).strip().upper()
@@ -36,6 +38,15 @@ def region(value: object) -> str:
     raise ValueError(f"must be a two-letter region such as US or DE.{hint}")
 
 
+@accepts(
+    lambda _: {
+        "anyOf": [
+            {"const": SIMULATOR},
+            {"type": "string", "pattern": r"^\s*https://[^\s?#@]+\s*$"},
+            {"type": "string", "pattern": r"^\s*http://(127\.[0-9.]+|localhost|\[::1\])(:[0-9]+)?(/[^\s?#]*)?\s*$"},
+        ]
+    }
+)
 def api_url(value: object) -> str:
     """Validate `simulator`, an https URL, or an http URL of this machine, and return it without a final slash."""
     address = text(value).strip()

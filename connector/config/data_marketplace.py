@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
-from connector.config.fields import one_of
+from connector.config.fields import accepts, one_of
 from connector.config.settings import Settings, Violation
 from connector.config.suggest import fold
 
@@ -14,12 +14,14 @@ AGREED = "I Agree"
 _ADDRESS = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 
 
+@accepts(lambda _: {"const": AGREED})
 def _agreement(value: object) -> object:
     if value != AGREED:
         raise ValueError(f'must be "{AGREED}", word for word')
     return value
 
 
+@accepts(lambda _: {"type": "string", "pattern": rf"^(\s*{_ADDRESS.pattern}\s*)(,\s*{_ADDRESS.pattern}\s*)*$"})
 def _addresses(value: object) -> object:
     addresses = [address.strip() for address in value.split(",")] if isinstance(value, str) else []
     if not addresses or not all(map(_ADDRESS.fullmatch, addresses)):

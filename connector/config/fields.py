@@ -1,9 +1,9 @@
 """Types of single values. Their errors end a sentence such as "… is 0; it must be a whole number"."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, SecretStr
 
@@ -12,6 +12,28 @@ from connector.config.suggest import did_you_mean
 _SWITCH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
+JsonSchema = dict[str, Any]
+_Validator = TypeVar("_Validator", bound=Callable[..., Any])
+TEXT_SCHEMA: JsonSchema = {"anyOf": [{"type": "string", "pattern": r"\S"}, {"type": "integer"}]}
+"""Text, or digits without quotes."""
+
+
+def accepts(schema: Callable[[JsonSchema], JsonSchema]) -> Callable[[_Validator], _Validator]:
+    """Attach to a validator how the JSON Schema of what it accepts is built from that of its type, for editors."""
+
+    def attach(validator: _Validator) -> _Validator:
+        validator.__dict__["json_schema"] = schema
+        return validator
+
+    return attach
+
+
+def as_list(item: JsonSchema) -> JsonSchema:
+    """Return the schema of one item, or a list of them."""
+    return {"anyOf": [item, {"type": "array", "items": item}]}
+
+
+@accepts(lambda _: TEXT_SCHEMA)
 def text(value: object) -> str:
     """Validate text; return the digits of a number that is written without quotes."""
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -27,6 +49,7 @@ def is_sendable(token: str) -> bool:
     return bool(stripped) and stripped.isascii() and stripped.isprintable() and " " not in stripped
 
 
+@accepts(lambda _: {"anyOf": [{"type": "string", "pattern": r"^\s*[!-~]+\s*$"}, {"type": "integer"}]})
 def access_token(value: object) -> str:
     """Validate text that an HTTP header can hold, and strip it; accept a placeholder that is still to be filled in."""
     if "{{" in (token := text(value)):
@@ -36,6 +59,7 @@ def access_token(value: object) -> str:
     return token.strip()
 
 
+@accepts(lambda array: as_list(array["items"] if array["items"] != {"type": "string"} else TEXT_SCHEMA))
 def words(value: object) -> Any:
     """Validate a list of texts, or a single one."""
     try:
@@ -44,6 +68,7 @@ def words(value: object) -> Any:
         raise ValueError("must be a list of texts that are not empty, as [one, two]") from None
 
 
+@accepts(lambda _: {"anyOf": [{"type": "boolean"}, {"enum": sorted({*_SWITCH, *map(str.title, _SWITCH)})}]})
 def switch(value: object) -> bool:
     """Validate true or false; accept yes, no, on and off as well."""
     word = str(value).strip().lower()
@@ -52,6 +77,7 @@ def switch(value: object) -> bool:
     return _SWITCH[word]
 
 
+@accepts(lambda _: {"type": "object"})
 def mapping(value: object) -> dict[str, Any]:
     """Validate a mapping with any keys."""
     if not isinstance(value, dict):
@@ -62,6 +88,7 @@ def mapping(value: object) -> dict[str, Any]:
 def pattern(expression: str, allowed: str) -> BeforeValidator:
     """Validate text that matches `expression` as a whole; `allowed` describes it in words."""
 
+    @accepts(lambda _: _pattern_schema(expression))
     def validate(value: object) -> str:
         if not re.fullmatch(expression, entry := text(value)):
             raise ValueError(f"must be {allowed}")
@@ -70,9 +97,17 @@ def pattern(expression: str, allowed: str) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
+def _pattern_schema(expression: str) -> JsonSchema:
+    in_javascript = expression.replace("(?s).", r"[\s\S]")
+    as_text = {"type": "string", "pattern": f"^(?:{in_javascript})$"}
+    takes_digits = re.fullmatch(expression, "1234567890123456789") or re.fullmatch(expression, "1")
+    return {"anyOf": [as_text, {"type": "integer", "minimum": 0}]} if takes_digits else as_text
+
+
 def one_of(*choices: str) -> BeforeValidator:
     """Validate one of a few words."""
 
+    @accepts(lambda _: {"enum": list(choices)})
     def validate(value: object) -> object:
         if value in choices:
             return value
@@ -85,6 +120,7 @@ def one_of(*choices: str) -> BeforeValidator:
 def some_of(*choices: str) -> BeforeValidator:
     """Validate one of a few words, or a list of several of them."""
 
+    @accepts(lambda _: _choices_schema(choices))
     def validate(value: object) -> tuple[str, ...]:
         entries = tuple(value) if isinstance(value, list | tuple) else (value,)
         for word in entries:
@@ -100,10 +136,16 @@ def some_of(*choices: str) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
+def _choices_schema(choices: tuple[str, ...]) -> JsonSchema:
+    item = {"enum": list(choices)}
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1, "uniqueItems": True}]}
+
+
 def whole(least: int, most: int | None = None) -> BeforeValidator:
     """Validate a whole number between two bounds, both included."""
     allowed = f"must be a whole number {_bounds(least, most)}"
 
+    @accepts(lambda _: _number_schema("integer", least, most))
     def validate(value: object) -> int:
         number = _decimal(value)
         if number is None or number != number.to_integral_value() or not _is_between(number, least, most):
@@ -117,6 +159,7 @@ def number(least: float, most: float | None = None) -> BeforeValidator:
     """Validate a number between two bounds, both included."""
     allowed = f"must be a number {_bounds(least, most)}"
 
+    @accepts(lambda _: _number_schema("number", least, most))
     def validate(value: object) -> float:
         number = _decimal(value)
         if number is None or not _is_between(number, least, most):
@@ -124,6 +167,11 @@ def number(least: float, most: float | None = None) -> BeforeValidator:
         return float(number)
 
     return BeforeValidator(validate)
+
+
+def _number_schema(kind: str, least: float, most: float | None) -> JsonSchema:
+    bounds = {"minimum": least} if most is None else {"minimum": least, "maximum": most}
+    return {"anyOf": [{"type": kind, **bounds}, {"type": "string", "pattern": r"^\s*[+-]?[0-9]+(\.[0-9]*)?\s*$"}]}
 
 
 def _decimal(value: object) -> Decimal | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator
 
 from connector.catalogue.conversions import FILES_A_DAY, NAME
-from connector.config.fields import Words, one_of, whole
+from connector.config.fields import Words, accepts, one_of, whole
 from connector.config.settings import Settings, Violation
 
 DELIMITERS = {"comma": ",", "tab": "\t", "pipe": "|", "semicolon": ";"}
@@ -50,6 +50,7 @@ class FileFormat(Settings):
                 yield key, f"goes with the format {NAME} only"
 
 
+@accepts(lambda mapping: {"anyOf": [{"enum": [_PLAIN, NAME]}, mapping]})
 def format_mapping(value: object) -> object:
     """Accept the name of a format alone."""
     return {"name": value} if isinstance(value, str) else value

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 
-from connector.config.fields import text
+from connector.config.fields import accepts, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ DIRECT = Network()
 """The proxies of the environment, and the usual authorities."""
 
 
+@accepts(lambda _: {"type": "string", "pattern": r"^\s*https?://[^\s/?#]+/?\s*$"})
 def proxy_url(value: object) -> str:
     """Validate the URL of an HTTP proxy, which may hold a user name and a password."""
     address = text(value).strip()

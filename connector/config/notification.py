@@ -7,7 +7,18 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 
-from connector.config.fields import Text, number, one_of, text, whole, words
+from connector.config.fields import (
+    TEXT_SCHEMA,
+    JsonSchema,
+    Text,
+    accepts,
+    as_list,
+    number,
+    one_of,
+    text,
+    whole,
+    words,
+)
 from connector.config.nodes import Node
 from connector.config.settings import Settings, Violation
 
@@ -18,6 +29,7 @@ from its earlier runs."""
 DEFAULT_ENDINGS = ("failed", "too_many_rejects", "recovered", "degraded")
 
 
+@accepts(lambda _: {"type": "string", "pattern": "://"})
 def service_url(value: object) -> str:
     """Validate the URL of a service of apprise."""
     address = text(value).strip()
@@ -26,6 +38,7 @@ def service_url(value: object) -> str:
     return address
 
 
+@accepts(lambda _: {"type": "string", "pattern": r"^\s*https?://[^\s/?#]+"})
 def web_address(value: object) -> str:
     """Validate an http or https URL."""
     address = text(value).strip()
@@ -39,11 +52,17 @@ def web_address(value: object) -> str:
     return address
 
 
+@accepts(lambda _: _notify_schema())
 def endings_by_name(value: object) -> Any:
     """Convert the name of a notification, a list of them, or a mapping of names to endings, to a mapping."""
     if isinstance(value, dict):
         return {name: words(endings) if endings not in ([], None) else () for name, endings in value.items()}
     return dict.fromkeys(words(value) if value != [] else (), DEFAULT_ENDINGS)
+
+
+def _notify_schema() -> JsonSchema:
+    endings = {"anyOf": [*as_list({"enum": list(ENDINGS)})["anyOf"], {"type": "null"}]}
+    return {"anyOf": [*as_list(TEXT_SCHEMA)["anyOf"], {"type": "object", "additionalProperties": endings}]}
 
 
 Ending = Annotated[str, one_of(*ENDINGS)]

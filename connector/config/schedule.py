@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator
 
 from connector.config.addresses import Zone
-from connector.config.fields import Text, text
+from connector.config.fields import Text, accepts, text
 from connector.config.settings import Settings, Violation
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -27,6 +27,7 @@ _NAMES = {
 }
 
 
+@accepts(lambda _: {"type": "string", "pattern": r"^\s*[1-9][0-9]{0,4}[smhd]\s*$"})
 def interval_text(value: object) -> str:
     """Validate an interval such as 30s, 15m, 2h or 1d."""
     interval = text(value).strip()
@@ -35,6 +36,7 @@ def interval_text(value: object) -> str:
     return interval
 
 
+@accepts(lambda _: {"type": "string", "pattern": r"^\s*([0-9A-Za-z*/,-]+\s+){4}[0-9A-Za-z*/,-]+\s*$"})
 def cron_expression(value: object) -> str:
     """Validate the five fields of a cron expression."""
     fields = text(value).split()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from connector.config.fields import Mapped, Secret, Text, Words, text, words
+from connector.config.fields import Mapped, Secret, Text, Words, accepts, as_list, text, words
 from connector.config.settings import Settings, Violation
 
 _FILE_DATABASE = re.compile(r"(?P<scheme>(?:duckdb|sqlite)(?:\+\w+)?:///)(?P<path>[^?]+)(?P<rest>.*)", re.DOTALL)
@@ -15,6 +15,7 @@ _IS_DUCKDB = re.compile(r"\s*duckdb(\+\w+)?:|\s*\{\{", re.IGNORECASE)
 _NOT_A_PATH = re.compile(r"/|:memory:|md:|motherduck:|file:|[A-Za-z]:[/\\]")
 
 
+@accepts(lambda _: {"type": "string", "pattern": r"^\s*[A-Za-z][A-Za-z0-9_+.]*://[^\x00-\x1f]*$"})
 def database_url(value: object) -> str:
     """Validate a SQLAlchemy URL."""
     if not re.match(r"[A-Za-z][A-Za-z0-9_+.]*://", url := text(value).strip()):
@@ -39,6 +40,7 @@ _HOST = re.compile(
 )
 
 
+@accepts(lambda _: as_list({"type": "string", "pattern": rf"^(?:{_HOST.pattern})$"}))
 def host_list(value: object) -> tuple[str, ...]:
     """Validate a list of hosts and buckets."""
     hosts: tuple[str, ...] = words(value)

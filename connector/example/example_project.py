@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from connector.config.editor_files import SCHEMAS, schema_text, with_schema_line
 from connector.errors import UsageError
 from connector.example.sample_conversions import DELIMITERS, conversions_text
 
@@ -39,6 +40,10 @@ _README = """\
 `templates/`. `demo/warehouse.sql` makes up a warehouse with recent orders, some of them bad on purpose;
 replace it by your own under `warehouses`. `demo/conversions.psv` is a file of made-up conversions of the last weeks.
 
+Editors know the settings from `schemas/`. After an upgrade, write it again:
+`connector schema orchestrations > schemas/orchestrations.schema.json`, and
+`connector schema template > schemas/template.schema.json`.
+
 Nothing leaves this machine until you choose another target than `local`:
 `TIKTOK_ACCESS_TOKEN=... connector run store_purchases --target sandbox`.
 """
@@ -48,10 +53,12 @@ def example_files() -> dict[str, bytes]:
     """Return every file of a new project: path relative to its folder, with forward slashes -> content."""
     root = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_CHECKOUT
     paths = sorted(path for pattern in _PATTERNS for path in root.glob(pattern))
-    shipped = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    texts = {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in paths}
+    shipped = {name: with_schema_line(name, text) for name, text in texts.items()}
+    schemas = {name: schema_text(name) for name in SCHEMAS.values()}
     sample = conversions_text(_ROWS, datetime.now(UTC).date(), DELIMITERS[".psv"], dirty=True)
     generated = {_CONVERSIONS: sample, ".gitignore": _GITIGNORE, "README.md": _README}
-    return shipped | {name: text.encode() for name, text in generated.items()}
+    return {name: text.encode() for name, text in (shipped | schemas | generated).items()}
 
 
 def write_example(directory: Path) -> list[Path]:

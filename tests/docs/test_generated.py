@@ -17,7 +17,7 @@ from connector.simulator.server import Simulator
 from tests.docs.generated.json_objects import OBJECTS, Printed
 from tests.docs.generated.pages import GENERATED, text_of
 from tests.docs.generated.settings import keys, models
-from tests.docs.generated.tables import attribute_docs
+from tests.docs.generated.tables import field_docs
 
 CLOSED = {
     "rejects": "REASON",
@@ -65,7 +65,7 @@ def test_a_generated_page_is_up_to_date(page: Path) -> None:
 def test_every_setting_has_a_docstring_and_is_on_the_page() -> None:
     text = next(text_of(page) for page in GENERATED if page.name == "settings.md")
     for model in models():
-        assert [name for name in keys(model) if name not in attribute_docs(model)] == [], model
+        assert [name for name in keys(model) if name not in field_docs(model)] == [], model
         assert [name for name in keys(model) if f"`{name}`" not in text] == [], model
 
 

@@ -23,7 +23,9 @@ SHIPPED = {
     "templates/liveramp_conversions.yaml",
     "demo/warehouse.sql",
 }
-WRITTEN = SHIPPED | {"demo/conversions.psv", ".gitignore", "README.md"}
+SCHEMAS = {"schemas/orchestrations.schema.json", "schemas/template.schema.json"}
+LINE = "# yaml-language-server: $schema={}schemas/{}.schema.json\n"
+WRITTEN = SHIPPED | SCHEMAS | {"demo/conversions.psv", ".gitignore", "README.md"}
 
 
 def tree(directory: Path) -> set[str]:
@@ -53,7 +55,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_new_project_holds_the_shipped_examples_as_they_are(tmp_path: Path) -> None:
     write_example(tmp_path / "new" / "project")
     assert tree(tmp_path / "new" / "project") == WRITTEN
-    assert all((tmp_path / "new/project" / name).read_bytes() == (ROOT / name).read_bytes() for name in SHIPPED)
+    for name in SHIPPED:
+        written = (tmp_path / "new/project" / name).read_text("utf-8")
+        up, schema = ("../", "template") if name.startswith("templates/") else ("", "orchestrations")
+        line = LINE.format(up, schema) if name.endswith(".yaml") else ""
+        assert written == line + (ROOT / name).read_text("utf-8")
 
 
 def test_the_files_written_are_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from connector.config.addresses import SIMULATOR, ApiUrl
 from connector.config.credential import Credential
 from connector.config.data_marketplace import DataMarketplace
 from connector.config.destination import DestinationSettings
-from connector.config.fields import Switch, Text, pattern, text, whole
+from connector.config.fields import JsonSchema, Switch, Text, accepts, pattern, text, whole
 from connector.config.network import File, Network, ProxyUrl
 from connector.config.render import has_placeholder
 from connector.config.settings import Violation
@@ -32,6 +32,15 @@ PIXEL_CODE = "[A-Z0-9]{20}"
 AdvertiserId = Annotated[str, pattern(_DIGITS, "digits only, as 7654321098765432109")]
 
 
+_ID_SCHEMA = {"anyOf": [{"type": "string", "pattern": "^[0-9]+$"}, {"type": "integer", "minimum": 0}]}
+
+
+def _businesses_schema() -> JsonSchema:
+    ids = {"type": "array", "items": _ID_SCHEMA, "minItems": 1}
+    return {"anyOf": [_ID_SCHEMA, ids, {"type": "array", "items": ids, "minItems": 1}]}
+
+
+@accepts(lambda _: _businesses_schema())
 def businesses(value: object) -> object:
     """Take a list of ids, or a single one: ad accounts of one business; or a list of such lists, one a business."""
     items = list(value) if isinstance(value, list | tuple) else [value]

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from connector.core.outcomes import Reason, RowWarning, RunStatus, Skip
-from tests.docs.generated.tables import attribute_docs, table
+from tests.docs.generated.tables import field_docs, table
 
 EXIT_CODES = {
     0: "Done. Of a run: `completed` or `completed_with_rejects`. Nothing to do.",
@@ -26,7 +26,7 @@ LINKS = {
 
 def page() -> str:
     """Return the page."""
-    statuses = [(f"`{word}`", word.label, attribute_docs(RunStatus)[word.name]) for word in RunStatus]
+    statuses = [(f"`{word}`", word.label, field_docs(RunStatus)[word.name]) for word in RunStatus]
     codes = [(str(code), meaning) for code, meaning in EXIT_CODES.items()]
     return (
         f"# Outcomes\n\n"
@@ -42,7 +42,7 @@ def page() -> str:
 
 
 def _words(heading: str, words: type[StrEnum]) -> str:
-    docs = attribute_docs(words)
+    docs = field_docs(words)
     rows = [(f"`{word}`", docs[word.name] + _link(word)) for word in words]
     return table((heading, "meaning"), rows)
 

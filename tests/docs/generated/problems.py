@@ -1,12 +1,12 @@
 """The page of problems, from the docstrings of the rules."""
 
 from connector.errors import Rule
-from tests.docs.generated.tables import attribute_docs, table
+from tests.docs.generated.tables import field_docs, table
 
 
 def page() -> str:
     """Return the page."""
-    docs = attribute_docs(Rule)
+    docs = field_docs(Rule)
     rows = [(f"`{rule}`", docs[rule.name]) for rule in Rule]
     return (
         "# Problems\n\n"

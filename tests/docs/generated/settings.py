@@ -17,7 +17,7 @@ from connector.config.notification import DEFAULT_ENDINGS, ENDINGS, Notification
 from connector.config.orchestration import Orchestration
 from connector.config.roles import Role
 from connector.config.settings import Settings
-from tests.docs.generated.tables import attribute_docs, table
+from tests.docs.generated.tables import field_docs, table
 
 UNLIKELY = "\0" * 200
 """A text that every type refuses which does not take any text; the refusal says what it takes."""
@@ -166,7 +166,7 @@ def settings_in(annotation: Any) -> type[Settings] | None:
 
 def rows(model: type[Settings]) -> Iterator[tuple[str, ...]]:
     """Return a row for each setting of a model, in the order of its fields."""
-    docs = attribute_docs(model)
+    docs = field_docs(model)
     for name in keys(model):
         others = [f"`{alias}`" for alias, key in model.aliases.items() if key == name]
         field = model.model_fields[name]

@@ -1,0 +1,40 @@
+"""Docstrings below the attributes of classes, read from their source."""
+
+import ast
+import inspect
+import sys
+from itertools import pairwise
+
+
+def field_docs(kind: type, packages: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the docstrings below the attributes of a class and its bases, each on one line.
+
+    Bases in modules outside of this package are read only if they are below one of `packages`.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        if base.__module__.startswith(("connector.", *packages)):
+            found |= _own_docs(base)
+    return found
+
+
+def _own_docs(kind: type) -> dict[str, str]:
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
+    except (OSError, TypeError):
+        return {}
+    bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
+    pairs = pairwise(bodies[0]) if bodies else ()
+    return {name: text for one, following in pairs if (name := _name(one)) and (text := _text(following))}
+
+
+def _name(node: ast.stmt) -> str:
+    target = (
+        node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else None
+    )
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _text(node: ast.stmt) -> str:
+    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return " ".join(node.value.value.split()) if is_text else ""  # type: ignore[attr-defined]
