@@ -66,7 +66,7 @@ SHOWN = [
     if block.language == "yaml"
     and "yaml-language-server" not in block.lines[0]
     and page.name not in {"simulator.md", "write-a-destination.md"}
-    and "docs/" not in block.title
+    and block.title.startswith(("orchestrations.yaml", "templates/")) | (not block.title)
 ]
 
 
