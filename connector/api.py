@@ -395,7 +395,7 @@ class _Reporter:
     def staged(self, events: int, requests: int, noun: str = "event") -> None:
         self._tell("staged", f"{events:,} {noun}s staged for at least {requests:,} requests.", units=events)
 
-    def settled(self, events: int, noun: str = "event") -> None:
+    def acknowledged(self, events: int, noun: str = "event") -> None:
         self._tell("settled", f"{events:,} more {noun}s delivered or refused.", units=events)
 
     def answered(self, request: "RequestRecord") -> None:

@@ -24,7 +24,7 @@ class Observer(Protocol):
     def staged(self, events: int, requests: int, noun: str = EVENT) -> None:
         """Report that staging is complete: the number of events to send, called `noun`, and of requests at least."""
 
-    def settled(self, events: int, noun: str = EVENT) -> None:
+    def acknowledged(self, events: int, noun: str = EVENT) -> None:
         """Report the number of further events, called `noun`, that were delivered or refused."""
 
     def answered(self, request: "RequestRecord") -> None:
@@ -55,8 +55,8 @@ class Silent:
     def staged(self, events: int, requests: int, noun: str = EVENT) -> None:
         """See `Observer.staged`."""
 
-    def settled(self, events: int, noun: str = EVENT) -> None:
-        """See `Observer.settled`."""
+    def acknowledged(self, events: int, noun: str = EVENT) -> None:
+        """See `Observer.acknowledged`."""
 
     def answered(self, request: "RequestRecord") -> None:
         """See `Observer.answered`."""

@@ -73,8 +73,8 @@ class LineObserver(QuietObserver):
         text = f"staged {pluralize(events, noun)} for {pluralize(requests, 'request')}"
         say(text, fields={"run_id": self.run_id, "staged": events, "requests": requests})
 
-    def settled(self, events: int, noun: str = EVENT) -> None:
-        """See `Observer.settled`."""
+    def acknowledged(self, events: int, noun: str = EVENT) -> None:
+        """See `Observer.acknowledged`."""
         with self._lock:
             self._done += events
             of_all = f" of {self._total:,}" if self._total else ""
@@ -155,8 +155,8 @@ class ProgressBar(LineObserver):
         self._noun = noun
         self._progress.reset(self._task, total=events, completed=self._done, description="sending", rate="", count="")
 
-    def settled(self, events: int, noun: str = EVENT) -> None:
-        """See `Observer.settled`."""
+    def acknowledged(self, events: int, noun: str = EVENT) -> None:
+        """See `Observer.acknowledged`."""
         with self._lock:
             self._done += events
             if self._total:

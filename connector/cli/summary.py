@@ -182,19 +182,19 @@ def _requests(details: "RunDetails") -> Iterator[str]:
 
 
 def _coverage(details: "RunDetails") -> Iterator[str]:
-    if details.figures is None:
+    if details.metrics is None:
         return
-    total = details.figures.events
+    total = details.metrics.events
     yield f"match coverage of {pluralize(total, 'delivered event')}"
     yield from _shares(details.matched, total)
 
 
 def _freshness(details: "RunDetails") -> Iterator[str]:
-    if details.figures is None:
+    if details.metrics is None:
         return
-    ages = details.figures.ages
+    ages = details.metrics.ages
     yield "freshness: how old events were when they were sent"
-    yield from _shares({name: ages[name] for name in AGE_NAMES if ages[name]}, details.figures.events)
+    yield from _shares({name: ages[name] for name in AGE_NAMES if ages[name]}, details.metrics.events)
 
 
 def _shares(counts: Mapping[str, int], total: int) -> list[str]:
@@ -205,14 +205,14 @@ def _shares(counts: Mapping[str, int], total: int) -> list[str]:
 
 
 def _value(details: "RunDetails") -> Iterator[str]:
-    if details.figures is None or not details.figures.values:
+    if details.metrics is None or not details.metrics.values:
         return
     yield "value sent, by currency and day (UTC)"
     rows = []
-    for day in details.figures.values:
+    for day in details.metrics.values:
         value = "-" if day.value is None else amount(day.value)
         rows.append((f"  {day.currency}", f"{day.day}", pluralize(day.events, "event"), value))
-    rows += [(f"  {currency}", "all days", "", amount(total)) for currency, total in details.figures.totals.items()]
+    rows += [(f"  {currency}", "all days", "", amount(total)) for currency, total in details.metrics.totals.items()]
     yield from table(rows, right=frozenset({2, 3}))
 
 

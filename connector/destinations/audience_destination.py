@@ -125,10 +125,10 @@ class AudienceDestination(Generic[TargetsT]):
         """See `Destination.notes`."""
         return (HASHED_EMAILS,) if "email" in parameters else ()
 
-    def cautions(
+    def setting_notes(
         self, project: Project, template: DataTemplate, schema: pa.Schema | None, *, prescribed: bool
     ) -> list[str]:
-        """See `Destination.cautions`."""
+        """See `Destination.setting_notes`."""
         return [] if schema is None or prescribed else unmapped_columns(project, template, schema, AUDIENCES)
 
     def rules(self, orchestration: Orchestration, started_at: int, known_id: str | None) -> MemberRules:

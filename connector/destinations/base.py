@@ -186,7 +186,7 @@ class Destination(Protocol[TargetsT]):
     def notes(self, parameters: Sequence[str]) -> tuple[str, ...]:
         """Return sentences worth knowing about rows that carry these parameters."""
 
-    def cautions(
+    def setting_notes(
         self, project: Project, template: DataTemplate, schema: pa.Schema | None, *, prescribed: bool
     ) -> list[str]:
         """Return a sentence for each setting or column that is probably not meant.

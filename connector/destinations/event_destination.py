@@ -83,10 +83,10 @@ class EventDestination:
         """See `Destination.notes`."""
         return ()
 
-    def cautions(
+    def setting_notes(
         self, project: Project, template: DataTemplate, schema: pa.Schema | None, *, prescribed: bool
     ) -> list[str]:
-        """See `Destination.cautions`."""
+        """See `Destination.setting_notes`."""
         if schema is None or prescribed:
             return []
         return unmapped_columns(project, template, schema, self.catalogue)

@@ -12,7 +12,7 @@ from connector.destinations.base import StageContext
 from connector.errors import TooManyRejects
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of
-from connector.runs.extract import cautions, has_input
+from connector.runs.extract import has_input, setting_notes
 from connector.runs.files import file_notes, sent_files
 from connector.runs.job import Job, job_and_changes
 from connector.runs.phone_regions import region_questions
@@ -121,7 +121,7 @@ def plan_orchestration(
 
 def _notes(project: Project, ledger: Ledger, job: Job, targets: Any, result: OpenResult, staged: Staged) -> list[str]:
     limit = job.orchestration.limit
-    notes = cautions(project, job, result.schema)
+    notes = setting_notes(project, job, result.schema)
     if result.reading is not None:
         notes += file_notes(ledger, job, project.target, result.reading)
     notes += region_questions(staged.phones, job.settings)

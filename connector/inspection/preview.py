@@ -10,7 +10,7 @@ import pyarrow as pa
 from connector.config.project import Project
 from connector.ledger.project_ledger import ledger_of
 from connector.privacy.access import check_access
-from connector.runs.extract import cautions
+from connector.runs.extract import setting_notes
 from connector.runs.files import refuse_faulty_files
 from connector.runs.job import Job, current_job
 from connector.runs.result import OpenResult, open_result
@@ -87,7 +87,7 @@ def preview_orchestration(project: Project, name: str, rows: int) -> Preview:
 
 
 def _notes(project: Project, job: Job, result: OpenResult) -> tuple[str, ...]:
-    notes = cautions(project, job, result.schema)
+    notes = setting_notes(project, job, result.schema)
     if result.reading:
         refuse_faulty_files(result.reading)
         notes += result.reading.notes

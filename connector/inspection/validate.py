@@ -9,7 +9,7 @@ from connector.catalogue import Kind, Parameter
 from connector.config.project import Project, inspect_project
 from connector.errors import ConfigurationError, Problem
 from connector.queries.query_template import RunVariables
-from connector.runs.extract import cautions
+from connector.runs.extract import setting_notes
 from connector.runs.job import Job, current_job, job_and_changes, problems_beside_settings
 from connector.runs.result import compile_job, delimiters, describe
 from connector.runs.row_limits import min_rows_note
@@ -158,7 +158,7 @@ def _validate(project: Project, job: Job, changes: list[str], *, connect: bool) 
     ]
     note = min_rows_note(job.orchestration, job.orchestration.limit)
     notes = (*job.destination.notes([row[0] for row in rows]), *((note,) if note else ()))
-    warnings = tuple(cautions(project, job, schema))
+    warnings = tuple(setting_notes(project, job, schema))
     name, destination = job.orchestration.name, job.settings.name
     return ValidatedOrchestration(name, destination, job.destination.kind, rows, changes, notes, warnings)
 

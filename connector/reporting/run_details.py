@@ -71,7 +71,7 @@ class RunDetails:
     examples: dict[str, list[Example]]
     """The first rejected rows by reason. Empty once the run's folder is deleted."""
     requests: RequestSummary
-    figures: EventMetrics | None
+    metrics: EventMetrics | None
     """None if no event was delivered, or if the destination has no events."""
     event_sources: frozenset[str]
     """The event sources that the run's events go to."""
@@ -88,10 +88,10 @@ class RunDetails:
     @property
     def matched(self) -> dict[str, int]:
         """The number of delivered events with each identifier of MATCHED_BY that the event sources take."""
-        if self.figures is None:
+        if self.metrics is None:
             return {}
         names = (name for name in MATCHED_BY if BY_NAME[name].sources & self.event_sources)
-        return {name: self.figures.matched[name] for name in names}
+        return {name: self.metrics.matched[name] for name in names}
 
     def as_json(self) -> dict[str, Any]:
         """Return what `connector runs show --json` adds to the run's record and its requests."""
@@ -109,7 +109,7 @@ class RunDetails:
                 "seconds": {"median": requests.median, "percentile_95": requests.ninety_five},
                 "slowest": [request.as_json() for request in requests.slowest],
             },
-            **(self.figures.as_json() if self.figures else dict.fromkeys(("match_coverage", "freshness", "value"))),
+            **(self.metrics.as_json() if self.metrics else dict.fromkeys(("match_coverage", "freshness", "value"))),
             "trend": self.trend.as_json() if self.trend else None,
             "shown_by": self.visible_by.isoformat() if self.visible_by else None,
         }
@@ -129,7 +129,7 @@ def _run_details(project: Project, ledger: Ledger, record: RunRecord) -> RunDeta
         timeline=timeline,
         examples=examples_of(run_directory(project, record.run_id)),
         requests=ledger.requests.summary(record.run_id),
-        figures=sum_metrics(metrics for _, metrics in ledger.pages.metrics([record.run_id])),
+        metrics=sum_metrics(metrics for _, metrics in ledger.pages.metrics([record.run_id])),
         event_sources=ledger.batches.resource_types(record.run_id),
         trend=trend_of(ledger, record),
         platform=capabilities_of(project, record),

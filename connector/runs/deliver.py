@@ -78,7 +78,7 @@ def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBa
     destination, settings = delivery.destination, delivery.destination.settings
     codec = destination.codec(delivery.targets, delivery.test_event_code)
     batches = StagedBatches(context.directory(delivery.run_id), open_batches, codec)
-    on_acknowledged = partial(context.observer.settled, noun=destination.capabilities.unit)
+    on_acknowledged = partial(context.observer.acknowledged, noun=destination.capabilities.unit)
     recorder = LedgerRecorder(
         context.ledger,
         delivery.run_id,

@@ -65,8 +65,8 @@ def read_and_stage(
     directory, published = context.directory(run.run_id), streaming.batches if streaming else []
     with atomic_stage(directory, published), _result(context, run, stop) as result:
         context.ledger.runs.asked(run.run_id, result.query_id)
-        for caution in cautions(context.project, run.job, result.schema):
-            context.observer.note(caution)
+        for note in setting_notes(context.project, run.job, result.schema):
+            context.observer.note(note)
         staged = run.job.destination.stage(result.rows, targets, _stage_context(context, run, result, streaming))
         if result.reading is not None:
             _record_files(context, run, result.reading)
@@ -96,9 +96,9 @@ def has_input(result: OpenResult, staged: Staged) -> bool:
     return result.reading is None or bool(staged.read or result.reading.files)
 
 
-def cautions(project: Project, job: Job, schema: pa.Schema | None) -> list[str]:
+def setting_notes(project: Project, job: Job, schema: pa.Schema | None) -> list[str]:
     """Return a sentence for each setting, or column of the `schema`, that is probably a mistake."""
-    return job.destination.cautions(project, job.template, schema, prescribed=job.has_prescribed_columns)
+    return job.destination.setting_notes(project, job.template, schema, prescribed=job.has_prescribed_columns)
 
 
 def _result(context: RunContext, run: Run, stop: Event) -> AbstractContextManager[OpenResult]:

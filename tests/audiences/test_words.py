@@ -93,7 +93,7 @@ def test_whatever_stops_a_run_and_resumes_it(tmp_path: Path, tiktok: Simulator, 
 def test_what_is_said_from_time_to_time(capsys: pytest.CaptureFixture[str]) -> None:
     lines = LineObserver()
     lines.staged(1200, 3, "identifier")
-    lines.settled(400, "identifier")
+    lines.acknowledged(400, "identifier")
     assert capsys.readouterr().err.splitlines() == [
         "staged 1,200 identifiers for 3 requests", "sent 400 of 1,200 identifiers"
     ]  # fmt: skip

@@ -13,7 +13,7 @@ _ID = re.compile("[0-9]{19}")
 _PIXEL = re.compile("[CD].*")
 
 
-def id_cautions(project: Project, settings: DestinationSettings, keys: Sequence[str]) -> Iterator[str]:
+def id_notes(project: Project, settings: DestinationSettings, keys: Sequence[str]) -> Iterator[str]:
     """Yield a sentence for each id that is not nineteen digits, as all known ids of TikTok's are."""
     written = project.node("destinations", settings.name)
     for key in keys:
@@ -23,7 +23,7 @@ def id_cautions(project: Project, settings: DestinationSettings, keys: Sequence[
                 yield f"{subject}, which is not nineteen digits long as TikTok's ids are: check it."
 
 
-def pixel_cautions(project: Project, settings: DestinationSettings, pixel: str | None) -> Iterator[str]:
+def pixel_notes(project: Project, settings: DestinationSettings, pixel: str | None) -> Iterator[str]:
     """Yield a sentence on a pixel code that does not begin as all known ones do."""
     node = project.node("destinations", settings.name).child("event_source_id")
     if node is not None and not _PIXEL.fullmatch(str(pixel)):

@@ -145,30 +145,30 @@ def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> di
     """
     run_ids = [record.run_id for record in records]
     by_id = {record.run_id: record for record in records}
-    figures = _figures(ledger, run_ids)
+    metrics = _metrics(ledger, run_ids)
     folders = {run_id: folder for run_id in run_ids if (folder := run_directory(project, run_id)).exists()}
     readable = readable_folders(folders)
     return {
-        "sync_runs": TableRows(run_ids, _runs(records, figures)),
+        "sync_runs": TableRows(run_ids, _runs(records, metrics)),
         "sync_batches": TableRows(run_ids, _batches(ledger, by_id)),
         "sync_requests": TableRows(run_ids, _requests(ledger, by_id)),
-        "sync_values": TableRows(run_ids, _values(records, figures)),
+        "sync_values": TableRows(run_ids, _values(records, metrics)),
         "sync_changelog": TableRows(list(readable), _changelog(by_id, readable)),
     }
 
 
-def _figures(ledger: Ledger, run_ids: Sequence[str]) -> dict[str, EventMetrics | None]:
+def _metrics(ledger: Ledger, run_ids: Sequence[str]) -> dict[str, EventMetrics | None]:
     parts: dict[str, list[Mapping[str, Any]]] = {run_id: [] for run_id in run_ids}
     for run_id, one in ledger.pages.metrics(run_ids):
         parts[run_id].append(one)
     return {run_id: sum_metrics(metrics) for run_id, metrics in parts.items()}
 
 
-def _runs(records: Sequence[RunRecord], figures: Mapping[str, EventMetrics | None]) -> Iterator[pa.RecordBatch]:
-    yield pa.RecordBatch.from_pylist([_run(record, figures[record.run_id]) for record in records], SYNC_RUNS)
+def _runs(records: Sequence[RunRecord], metrics: Mapping[str, EventMetrics | None]) -> Iterator[pa.RecordBatch]:
+    yield pa.RecordBatch.from_pylist([_run(record, metrics[record.run_id]) for record in records], SYNC_RUNS)
 
 
-def _run(record: RunRecord, figures: EventMetrics | None) -> dict[str, Any]:
+def _run(record: RunRecord, metrics: EventMetrics | None) -> dict[str, Any]:
     rows = record.rows
     refused = sum(record.rejects.get(reason, 0) for reason in REFUSALS)
     return {
@@ -191,7 +191,7 @@ def _run(record: RunRecord, figures: EventMetrics | None) -> dict[str, Any]:
         "num_events_delivered": record.events_delivered,
         "num_requests": record.requests_sent,
         "num_requests_retried": record.requests_retried,
-        **{f"num_with_{name}": figures.matched[name] if figures else None for name in MATCHED_BY},
+        **{f"num_with_{name}": metrics.matched[name] if metrics else None for name in MATCHED_BY},
         "retry_of": record.retry_of,
         "query_id": record.query_id,
         "test_event_code": record.test_event_code,
@@ -279,11 +279,11 @@ def _changelog(records: Mapping[str, RunRecord], folders: Mapping[str, Path]) ->
         yield pa.RecordBatch.from_arrays([columns[name] for name in SYNC_CHANGELOG.names], schema=SYNC_CHANGELOG)
 
 
-def _values(records: Sequence[RunRecord], figures: Mapping[str, EventMetrics | None]) -> Iterator[pa.RecordBatch]:
+def _values(records: Sequence[RunRecord], by_run: Mapping[str, EventMetrics | None]) -> Iterator[pa.RecordBatch]:
     rows = [
         {**_of(record), "currency": day.currency, "day": day.day, "num_events": day.events, "value": day.value}
         for record in records
-        if (metrics := figures[record.run_id])
+        if (metrics := by_run[record.run_id])
         for day in metrics.values
     ]
     yield pa.RecordBatch.from_pylist(rows, SYNC_VALUES)

@@ -20,8 +20,8 @@ _HERE = Path(__file__).parent
 
 def page(details: RunDetails, made_at: datetime) -> str:
     """Render the run as self-contained HTML5; every value of a run is escaped."""
-    figures, record = details.figures, details.record
-    days = daily_values(figures) if figures else []
+    metrics, record = details.metrics, details.record
+    days = daily_values(metrics) if metrics else []
     return _template().render(
         run=record,
         details=details,
@@ -30,8 +30,8 @@ def page(details: RunDetails, made_at: datetime) -> str:
         version=__version__,
         style=(_HERE / "page.css").read_text("utf-8"),
         timeline=_timeline(details),
-        ages=[(name, figures.ages[name]) for name in AGE_NAMES] if figures else [],
-        totals=[(day.title, figures.totals[day.title]) for day in days] if figures else [],
+        ages=[(name, metrics.ages[name]) for name in AGE_NAMES] if metrics else [],
+        totals=[(day.title, metrics.totals[day.title]) for day in days] if metrics else [],
         days=days,
         throughput=throughput(details.requests),
         history=history(details.trend),

@@ -44,13 +44,13 @@ class Series:
         return max((column.exact for column in self.columns if column.exact is not None), default=None)
 
 
-def daily_values(figures: EventMetrics) -> list[Series]:
+def daily_values(metrics: EventMetrics) -> list[Series]:
     """Return for each currency the value sent for each day, the currency with most events first.
 
     Days without events are included, currencies of which no event had a value are not.
     """
     by_currency: dict[str, list[DayValue]] = {}
-    for day_value in figures.values:
+    for day_value in metrics.values:
         by_currency.setdefault(day_value.currency, []).append(day_value)
     ordered = sorted(by_currency.items(), key=lambda item: -sum(day_value.events for day_value in item[1]))
     return [

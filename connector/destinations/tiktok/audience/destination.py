@@ -38,7 +38,7 @@ from connector.destinations.tiktok.audience.suppression import remove_from_audie
 from connector.destinations.tiktok.audiences import Audiences
 from connector.destinations.tiktok.batch_data import units
 from connector.destinations.tiktok.checks import check_advertiser, check_audiences, check_token
-from connector.destinations.tiktok.id_notes import id_cautions
+from connector.destinations.tiktok.id_notes import id_notes
 from connector.destinations.tiktok.mapping import SCHEMAS
 from connector.destinations.tiktok.service import AudienceService, open_account, open_audience_service
 from connector.destinations.tiktok.settings import PLATFORM, AudienceSettings
@@ -110,12 +110,12 @@ class TikTokAudience(AudienceDestination[TikTokTargets]):
             checks = (check_advertiser(account, settings, one, check) for one, check in asked)
             return CheckedDestination([token, *checks])
 
-    def cautions(
+    def setting_notes(
         self, project: Project, template: DataTemplate, schema: pa.Schema | None, *, prescribed: bool
     ) -> list[str]:
-        """See `Destination.cautions`."""
-        ids = id_cautions(project, self.settings, ["audience_id", "advertiser_ids"])
-        return [*ids, *super().cautions(project, template, schema, prescribed=prescribed)]
+        """See `Destination.setting_notes`."""
+        ids = id_notes(project, self.settings, ["audience_id", "advertiser_ids"])
+        return [*ids, *super().setting_notes(project, template, schema, prescribed=prescribed)]
 
     def changes(self, project: Project) -> tuple[None, list[str]]:
         """See `Destination.changes`; TikTok is not asked."""

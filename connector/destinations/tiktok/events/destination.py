@@ -19,7 +19,7 @@ from connector.destinations.event_destination import EventDestination, EventTarg
 from connector.destinations.tiktok.events.checks import check_events
 from connector.destinations.tiktok.events.event_set import apply_event_set, pending_changes, stored_id
 from connector.destinations.tiktok.events.preflight import check_new_sources
-from connector.destinations.tiktok.events.setting_notes import event_cautions
+from connector.destinations.tiktok.events.setting_notes import event_setting_notes
 from connector.destinations.tiktok.service import open_service
 from connector.destinations.tiktok.settings import PLATFORM, EventsSettings
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ResumableError
@@ -80,11 +80,11 @@ class TikTokEvents(EventDestination):
         check_event_name(project, self.settings)
         return check_events(project, self.settings, test_event_code)
 
-    def cautions(
+    def setting_notes(
         self, project: Project, template: DataTemplate, schema: pa.Schema | None, *, prescribed: bool
     ) -> list[str]:
-        """See `Destination.cautions`."""
-        return list(event_cautions(project, self.settings, template, schema, prescribed=prescribed))
+        """See `Destination.setting_notes`."""
+        return list(event_setting_notes(project, self.settings, template, schema, prescribed=prescribed))
 
     def identity(self, rules: EventRules) -> tuple[object, ...]:
         """See `Destination.identity`."""

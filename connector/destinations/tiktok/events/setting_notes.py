@@ -8,13 +8,13 @@ import pyarrow as pa
 from connector.catalogue import BY_NAME, EVENTS, Parameter
 from connector.config.project import Project
 from connector.destinations.setting_notes import shown_place, unmapped_columns
-from connector.destinations.tiktok.id_notes import id_cautions, pixel_cautions
+from connector.destinations.tiktok.id_notes import id_notes, pixel_notes
 from connector.destinations.tiktok.settings import EventsSettings
 from connector.transform.binding import bind
 from connector.transform.template import Constant, DataTemplate
 
 
-def event_cautions(
+def event_setting_notes(
     project: Project, settings: EventsSettings, template: DataTemplate, schema: pa.Schema | None, *, prescribed: bool
 ) -> Iterator[str]:
     """Yield a sentence for each mistake; with a `schema` also for its columns, unless they are prescribed."""
@@ -29,10 +29,10 @@ def event_cautions(
 
 def _ids(project: Project, settings: EventsSettings) -> Iterator[str]:
     if settings.event_source == "web":
-        yield from id_cautions(project, settings, ["advertiser_id"])
-        yield from pixel_cautions(project, settings, settings.event_source_id)
+        yield from id_notes(project, settings, ["advertiser_id"])
+        yield from pixel_notes(project, settings, settings.event_source_id)
     else:
-        yield from id_cautions(project, settings, ["advertiser_id", "event_source_id"])
+        yield from id_notes(project, settings, ["advertiser_id", "event_source_id"])
 
 
 def _settings(project: Project, settings: EventsSettings) -> Iterator[str]:
