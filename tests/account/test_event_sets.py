@@ -9,6 +9,7 @@ from subprocess import DEVNULL, Popen
 
 import pytest
 
+from connector.ledger.ledger import open_ledger
 from tests.account.shops import (
     ADVERTISER,
     CREATE,
@@ -109,6 +110,19 @@ def test_an_event_set_is_not_created_twice_where_the_answer_was_lost(tmp_path: P
         first = run(made, "--yes")
         second = run(made, "--yes")
     assert (first.code, second.code) == ((0, 0) if fault == "lost" else (1, 0))
+    assert event_sets(tiktok) == [("Tills", False)]
+
+
+def test_an_event_set_is_not_created_while_another_process_does_so(tmp_path: Path) -> None:
+    with simulating() as tiktok:
+        made = by_name(tmp_path, tiktok.url)
+        assert run(made).code == 2
+        with open_ledger(f"sqlite:///{made.state / 'ledger.sqlite'}") as ledger:
+            with ledger.lock(made.state, "the event set Tills", "default"):
+                stopped = run(made, "--yes")
+        assert (stopped.code, tiktok.tally.endpoints[CREATE]) == (1, 0)
+        assert f"the event set Tills (target default) is being run by process {os.getpid()}" in stopped.stderr
+        assert run(made, "--yes").code == 0
     assert event_sets(tiktok) == [("Tills", False)]
 
 

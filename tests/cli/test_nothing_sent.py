@@ -1,6 +1,8 @@
 """Runs whose rows do not allow anything to be sent fail, and say why; an empty result is told."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import yaml
 from tests.cli.command import Outcome, connector, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import Reply, TikTok, serving
+from tests.files.shop import CONVERSIONS, conversions, file_shop, put
 
 NOBODY = "SELECT 'n' || n AS event_id, now() AS timestamp, NULL AS email FROM range({rows}) AS t (n)"
 UNDATED = (
@@ -198,11 +201,35 @@ def test_a_run_that_was_killed_before_it_could_fail_does_not_send(tmp_path: Path
     assert "min_rows" in resumed.json["error"]
 
 
+def test_a_run_without_rows_that_was_killed_before_it_could_fail_fails_once_it_is_resumed(tmp_path: Path) -> None:
+    made = shop(tmp_path / "shop", "simulator", EMPTY)
+    run_id = run(made).json["run_id"]
+    ledger_says_it_was_interrupted(made, run_id)
+    made.settings.write_text(made.settings.read_text().replace(f"query: {NAME}", f"query: {NAME}\n    min_rows: 1"))
+    resumed = typed(made, "resume", run_id, "--json")
+    assert (resumed.code, resumed.json["status"]) == (3, "failed")
+    assert "Only 0 rows were read" in resumed.json["error"]
+
+
+def test_a_run_of_which_every_file_was_sent_before_is_resumed_whatever_min_rows_says(tmp_path: Path) -> None:
+    made = file_shop(tmp_path / "shop", "simulator", "f.psv", format=CONVERSIONS, min_rows=2)
+    put(made, "f.psv", conversions(2))
+    assert run(made).code == 0
+    again = run(made).json
+    assert (again["status"], again["rows"]["read"]) == ("completed", 0)
+    ledger_says_it_was_interrupted(made, again["run_id"])
+    resumed = typed(made, "resume", again["run_id"], "--json")
+    assert (resumed.code, resumed.json["status"]) == (0, "completed")
+
+
+def ledger_says_it_was_interrupted(made: Shop, run_id: str) -> None:
+    """Take the end of a run out of the ledger, as if the process had been killed before it."""
+    with closing(sqlite3.connect(made.state / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute("UPDATE runs SET status = 'interrupted', finished_at = NULL WHERE run_id = ?", [run_id])
+
+
 def ledger_says_nothing_was_sent(made: Shop, run_id: str) -> None:
     """Take the requests of a run out of the ledger, as if the process had been killed before the first."""
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(made.state / "ledger.sqlite")) as ledger, ledger:
         ledger.execute("UPDATE runs SET requests_sent = 0 WHERE run_id = ?", [run_id])
 

@@ -3,10 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import update
+
 from connector.core.outcomes import RunStatus
 from connector.ledger.ledger import Ledger
 from connector.ledger.run_records import StagedRows
-from tests.ledger.runs import HOLDER, RUN, SCOPE, delivered, request, staged_rows, staged_run, started_run
+from connector.ledger.tables import requests
+from tests.ledger.runs import HOLDER, RUN, SCOPE, delivered, request, staged_rows, staged_run, started_run, writing
 
 
 def test_runs_are_summed_by_orchestration_status_and_target(ledger: Ledger) -> None:
@@ -39,6 +42,24 @@ def test_percentiles_are_those_of_the_run(ledger: Ledger) -> None:
     summary = ledger.requests.summary(RUN)
     assert (summary.median, summary.ninety_five, summary.retried) == (11.0, 20.0, 19)
     assert [one.seconds for one in summary.slowest][:2] == [20.0, 19.0]
+
+
+def test_the_time_of_sending_is_divided_into_intervals_with_their_events_and_answers(ledger: Ledger) -> None:
+    staged_run(ledger, batches=[20])
+    start = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    answers = [(0, "accepted", 3), (10, "throttled", 4), (11, "accepted", 2), (25, "retry", 4), (40, "accepted", 5)]
+    for number, (_, verdict, events) in enumerate(answers):
+        sent = request(0, attempt=number + 1, events=events)
+        ledger.batches.request(RUN, replace(sent, verdict=verdict, seconds=float(number)))
+    with writing(ledger) as connection:
+        for number, (second, _, _) in enumerate(answers):
+            moment = (start + timedelta(seconds=second)).isoformat(timespec="milliseconds")
+            row = update(requests).where(requests.c.seconds == float(number))
+            connection.execute(row.values(answered_at=moment))
+    steps = ledger.requests.summary(RUN).steps
+    assert [(step.at - start.timestamp(), step.seconds) for step in steps] == [(n * 8.0, 8.0) for n in range(5)]
+    counted = [(step.events, step.answers, step.throttled, step.others) for step in steps]
+    assert counted == [(3, 1, 0, 0), (2, 2, 1, 0), (0, 0, 0, 0), (0, 1, 0, 1), (5, 1, 0, 0)]
 
 
 def test_the_last_answer_is_that_of_the_run_itself(ledger: Ledger) -> None:
