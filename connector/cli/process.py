@@ -12,6 +12,10 @@ from connector.cli.streams import protect_streams, write_error
 
 _exit_codes: list[int] = []
 _output_optional: list[bool] = []
+_configured: list[bool] = []
+"""Not empty in a process that is configured for the command line alone. To ask for the number of frozen objects would
+take longer the more there are.
+"""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's `mallopt`, see malloc.h."""
@@ -43,6 +47,7 @@ def configure_process() -> None:
     protect_streams()
     retain_freed_memory()
     gc.freeze()
+    _configured.append(True)
     # An exit handler that is registered already, such as a tracer's, would run after this one.
     alone = atexit._ncallbacks() == 0
     atexit.register(_finish, alone=alone)
@@ -86,7 +91,7 @@ def gc_paused() -> Iterator[None]:
     try:
         yield
     finally:
-        if gc.get_freeze_count():
+        if _configured:
             gc.freeze()
         gc.enable()
 
