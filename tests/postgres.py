@@ -20,16 +20,29 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 NOBODY = 65534
 
 
-@dataclass(frozen=True)
+BEGUN = "PYTEST_CURRENT_TEST"
+"""Names the environment variable with the running test, and behind it in brackets its stage."""
+
+
+@dataclass
 class Postgres:
-    """A running server; whoever connects from this machine is let in."""
+    """A running server; whoever connects from this machine is let in.
+
+    A database that an earlier test is done with is emptied and handed out again: creating one takes four times as long,
+    and leaves three hundred files that have to be deleted.
+    """
 
     port: int
     numbers: Iterator[int] = field(default_factory=count)
+    test: str = ""
+    """The test that the databases in use were handed to."""
+    in_use: list[str] = field(default_factory=list)
+    idle: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -41,11 +54,37 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def new_database(self) -> str:
-        """The URL of an empty database."""
+        """The URL of an empty database, until the test ends."""
+        test = os.environ.get(BEGUN, "").rpartition(" (")[0]
+        if test != self.test:
+            self.idle += self.in_use
+            self.test, self.in_use = test, []
+        if not self.idle:
+            url = self.lasting_database()
+        else:
+            url = self.idle.pop()
+            _empty(url)
+        self.in_use.append(url)
+        return url
+
+    def lasting_database(self) -> str:
+        """The URL of an empty database that several tests use."""
         name = f"test_{next(self.numbers)}"
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy".encode())
         return self.named(name)
+
+
+def _empty(url: str) -> None:
+    """Delete everything in a database, whoever still uses it."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        connection.execute(f"{others} AND pid <> pg_backend_pid()".encode())
+        schemas = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+        for (name,) in connection.execute(schemas.encode()).fetchall():
+            connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(name)))
+        connection.execute("CREATE SCHEMA public AUTHORIZATION pg_database_owner")
+        connection.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def not_refused(source: Source, attempts: tuple[str, ...]) -> list[str]:
 @pytest.fixture(scope="module")
 def postgresql(postgres: Postgres) -> str:
     """A database with a table, a sequence, and a function that writes."""
-    url = postgres.new_database()
+    url = postgres.lasting_database()
     writes = "CREATE FUNCTION writes() RETURNS int LANGUAGE sql AS 'DELETE FROM t RETURNING 1'"
     with psycopg.connect(url) as connection:
         connection.execute(f"CREATE TABLE t AS SELECT 1 AS n; CREATE SEQUENCE numbers; {writes}".encode())

@@ -265,7 +265,7 @@ POSTGRESQL = [
 
 @pytest.fixture(scope="module")
 def database(postgres: Postgres) -> str:
-    url = postgres.new_database()
+    url = postgres.lasting_database()
     with psycopg.connect(url) as connection:
         for made in (
             "DOMAIN cents AS money",
