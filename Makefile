@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where nothing compiled may be kept, each of the hundreds of processes of the tests would compile the connector anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install dev demo test thorough fuzz mutants crash large audiences soak browser check guard bench bench-large docs site constraints format clean
+.PHONY: install dev demo test thorough fuzz mutants crash large audiences soak browser container integrations check guard bench bench-large docs site constraints format clean
 
 # uv installs many times as fast as pip, which stands in where there is no uv for the machine.
 INSTALL = $(BIN)/pip install -qq uv 2>/dev/null && $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e $(1) \
@@ -67,6 +67,15 @@ browser: dev
 # Ten generations of an audience of 100,000 people, with faults and kills.
 audiences: dev
 	$(BIN)/pytest -q -s -m slow tests/audiences
+
+# The image of the Containerfile, built and run: `apt-get install buildah mmdebstrap` brings the builder. PYTHON_IMAGE is
+# the base; without it, Debian with its own Python is made one.
+container: dev
+	$(BIN)/pytest -q -m slow tests/packaging
+
+# The operator in the real Airflow, which is installed into .cache/airflow: 500 MB.
+integrations: dev
+	$(BIN)/pytest -q -m slow tests/integrations
 
 # Minutes of `connector start`, with failures and kills.
 soak: dev
