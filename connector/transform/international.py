@@ -33,16 +33,16 @@ def international(texts: pa.StringArray) -> pa.StringArray:
     Between two digits may stand up to three blanks, points, hyphens and brackets. What is possible is what
     phonenumbers says, of which phone_plans.py is the metadata.
     """
-    bounds, found = in_memory(texts)
-    characters = np.frombuffer(found, np.uint8)
+    bounds, data = in_memory(texts)
+    characters = np.frombuffer(data, np.uint8)
     some = np.flatnonzero(np.diff(bounds) > _LONGEST_CODE)
     with_code = some[characters[bounds[some]] == ord("+")]
     if texts.null_count:
         with_code = with_code[texts.is_valid().to_numpy(zero_copy_only=False)[with_code]]
     if not len(with_code):
         return pa.nulls(len(texts), pa.string())
-    kept = texts if len(with_code) == len(texts) else texts.take(pa.array(with_code))
-    numbers, possible = _possible(kept)
+    candidates = texts if len(with_code) == len(texts) else texts.take(pa.array(with_code))
+    numbers, possible = _possible(candidates)
     if len(with_code) == len(texts):
         return numbers if possible.all() else pc.if_else(pa.array(possible), numbers, _NOTHING)
     return _placed(numbers.filter(pa.array(possible)), with_code[possible], len(texts))
@@ -53,8 +53,8 @@ def north_american(texts: pa.StringArray) -> pa.StringArray:
 
     Area code and exchange begin with 2 to 9. The same may stand between digits, and a bracket before the first.
     """
-    bounds, found = in_memory(texts)
-    bounds, characters, well_spaced = _unspaced(bounds, np.frombuffer(found, np.uint8), opening=ord("("))
+    bounds, data = in_memory(texts)
+    bounds, characters, well_spaced = _unspaced(bounds, np.frombuffer(data, np.uint8), opening=ord("("))
     digits = characters - ord("0")
     starts, sizes, others = bounds[:-1], np.diff(bounds), _others(digits, bounds)
     long = well_spaced & (sizes >= _NANP_DIGITS) & (sizes <= _NANP_DIGITS + 2) & (others <= 1)
@@ -88,8 +88,8 @@ def _placed(texts: pa.StringArray, places: Numbers, count: int) -> pa.StringArra
 
 def _possible(texts: pa.StringArray) -> tuple[pa.StringArray, Flags]:
     """Remove the separators of texts that start with a plus sign, and return which are possible numbers."""
-    bounds, found = in_memory(texts)
-    characters = np.frombuffer(found, np.uint8)
+    bounds, data = in_memory(texts)
+    characters = np.frombuffer(data, np.uint8)
     if not _is_separator(characters[bounds[0] : bounds[-1]]).any():
         return texts, _are_numbers(bounds, characters)
     bounds, characters, well_spaced = _unspaced(bounds, characters, opening=ord("+"))
@@ -110,9 +110,9 @@ def _unspaced(bounds: Bounds, characters: Bytes, opening: int) -> tuple[Bounds, 
     well_spaced[some] = (
         ~(separators[behind] | separators[bounds[some + 1] - 1]) & _few_between(bounds, separators)[some]
     )
-    kept = ~separators
-    before = np.r_[np.int32(0), np.cumsum(kept, dtype=np.int32)]
-    return before[bounds], characters[kept], well_spaced
+    others = ~separators
+    before = np.r_[np.int32(0), np.cumsum(others, dtype=np.int32)]
+    return before[bounds], characters[others], well_spaced
 
 
 def _few_between(bounds: Bounds, separators: Flags) -> Flags:
@@ -158,8 +158,8 @@ def _fit_plans(starts: Bounds, sizes: Bounds, digits: Bytes) -> Flags:
 def _fit_plan(code: str, starts: Bounds, sizes: Bounds, digits: Bytes) -> Flags:
     plan, national = _plan(code), sizes - len(code)
     long = national >= plan.leads
-    found = np.where(long, _read(np.where(long, starts + len(code), 0), plan.leads, digits), 0)
-    return np.asarray(long & ((plan.sizes_of(found) >> np.maximum(national, 0)) & 1).astype(np.bool_))
+    leads = np.where(long, _read(np.where(long, starts + len(code), 0), plan.leads, digits), 0)
+    return np.asarray(long & ((plan.sizes_of(leads) >> np.maximum(national, 0)) & 1).astype(np.bool_))
 
 
 def _read(starts: Bounds, count: int, digits: Bytes) -> Numbers:
@@ -193,24 +193,24 @@ class _Plan:
     def _fitting(self, leads: list[int], size: int) -> Numbers:
         """Return the first digits with which a number of this length is possible, found by one search."""
         rest = "5" * (size - self.leads)
-        found = self._pattern.findall("\n".join([f"{lead:0{self.leads}d}{rest}" for lead in leads]))
-        return np.array([text[: self.leads] for text in found], f"U{self.leads}").astype(np.int64)
+        numbers = self._pattern.findall("\n".join([f"{lead:0{self.leads}d}{rest}" for lead in leads]))
+        return np.array([text[: self.leads] for text in numbers], f"U{self.leads}").astype(np.int64)
 
 
 _plan = lru_cache(len(NATIONAL_NUMBERS))(_Plan)
 
 
-def _is_separator(found: Bytes) -> Flags:
-    return np.asarray((found == ord(" ")) | (found - ord("(") < 2) | (found - ord("-") < 2))
+def _is_separator(characters: Bytes) -> Flags:
+    return np.asarray((characters == ord(" ")) | (characters - ord("(") < 2) | (characters - ord("-") < 2))
 
 
 def _codes(plans: Mapping[str, str]) -> Numbers:
     """Return the country code by the first three digits of a number, 0 if there is none."""
-    found = np.zeros(10**_LONGEST_CODE, np.int64)
+    codes = np.zeros(10**_LONGEST_CODE, np.int64)
     for code in plans:
         width = 10 ** (_LONGEST_CODE - len(code))
-        found[int(code) * width : (int(code) + 1) * width] = int(code)
-    return found
+        codes[int(code) * width : (int(code) + 1) * width] = int(code)
+    return codes
 
 
 _CODES = _codes(NATIONAL_NUMBERS)

@@ -34,8 +34,8 @@ def _is_small(numbers: pa.Array) -> bool:
 
 
 def _is_plain_text(texts: pa.StringArray) -> bool:
-    bounds, found = in_memory(texts)
-    characters = np.frombuffer(found, np.uint8)
+    bounds, data = in_memory(texts)
+    characters = np.frombuffer(data, np.uint8)
     if not _harmless(characters[bounds[0] : bounds[-1]]).all():
         return False
     lengths = np.diff(bounds)
@@ -46,7 +46,8 @@ def _is_plain_text(texts: pa.StringArray) -> bool:
     return not bool((is_call | (first <= _COLON)).any())
 
 
-def _harmless(found: Bytes) -> Flags:
+def _harmless(characters: Bytes) -> Flags:
     """Return a flag for each byte: true if it is a letter, a digit or one of `-./:#_`."""
-    letters = (found | 0x20) - ord("a") < 26
-    return np.asarray(letters | (found - ord("-") < 14) | (found == ord("_")) | (found == ord("#")))
+    letters = (characters | 0x20) - ord("a") < 26
+    signs = (characters - ord("-") < 14) | (characters == ord("_")) | (characters == ord("#"))
+    return np.asarray(letters | signs)

@@ -158,9 +158,9 @@ def _digest(columns: list[str], rules: EventRules) -> str:
 
 def _reject_lost_ids(context: Context) -> None:
     """Reject ids that are numbers that may have lost digits: two orders, or two goods, might be taken for one."""
-    for one in PARAMETERS:
-        if one.kind is Kind.ID and context.text(one.name) is not None:
-            context.reject(one.invalid, context.inexact.get(one.name))
+    for parameter in PARAMETERS:
+        if parameter.kind is Kind.ID and context.text(parameter.name) is not None:
+            context.reject(parameter.invalid, context.inexact.get(parameter.name))
 
 
 def _warn_of_limited_use(context: Context, values: Mapping[str, Value]) -> None:
@@ -174,8 +174,8 @@ def _put_outcome(context: Context) -> None:
     """Put reason: 1 + the index in REASONS of the first that applies, or 0; and warnings: bit n is WARNINGS[n]."""
     reasons = [(number, context.reasons.get(reason)) for number, reason in enumerate(REASONS, 1)]
     warnings = [(number, context.warnings.get(warning)) for number, warning in enumerate(WARNINGS)]
-    branches = " ".join(f"WHEN {' OR '.join(found)} THEN {number}" for number, found in reasons if found)
-    bits = " + ".join(f"CASE WHEN {' OR '.join(found)} THEN {1 << n} ELSE 0 END" for n, found in warnings if found)
+    branches = " ".join(f"WHEN {' OR '.join(any_of)} THEN {number}" for number, any_of in reasons if any_of)
+    bits = " + ".join(f"CASE WHEN {' OR '.join(any_of)} THEN {1 << n} ELSE 0 END" for n, any_of in warnings if any_of)
     context.layers.put(Level.OUTCOME, "reason", f"(CASE {branches} ELSE 0 END)::UTINYINT")
     context.layers.put(Level.OUTCOME, "warnings", f"({bits or '0'})::UINTEGER")
 

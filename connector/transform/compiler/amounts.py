@@ -8,9 +8,9 @@ from connector.transform.sql.numbers import WIDE, either, is_bad, product
 
 _NAMES = ("price", "quantity", "value")
 _SHOWN = frozenset(
-    one.name
-    for one in PARAMETERS
-    if one.kind in NUMBERS | {Kind.EVENT, Kind.ID, Kind.CURRENCY, Kind.CHOICE} or one.in_contents
+    parameter.name
+    for parameter in PARAMETERS
+    if parameter.kind in NUMBERS | {Kind.EVENT, Kind.ID, Kind.CURRENCY, Kind.CHOICE} or parameter.in_contents
 ) - {"event_id", "value"}
 """Parameters that an event's head, or a row's item, holds as they count; an event_id it holds even if none is given."""
 
@@ -67,9 +67,9 @@ def digested(context: Context, columns: list[str]) -> list[str]:
     Numbers count by what they come to, as 1.0 and 1.00.
     """
     names = {column: _filled_by(context, column) for column in columns}
-    values = {column for column, found in names.items() if found == {"value"}}
+    values = {column for column, filled in names.items() if filled == {"value"}}
     numbers = ["number_value", "number_value_wide"] if values else []
-    return [*(one for one in columns if one not in values and not names[one] <= _SHOWN), *numbers]
+    return [*(column for column in columns if column not in values and not names[column] <= _SHOWN), *numbers]
 
 
 def _filled_by(context: Context, column: str) -> set[str]:

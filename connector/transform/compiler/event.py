@@ -100,8 +100,8 @@ def compile_event_id(context: Context, identifiers: list[Identifier]) -> None:
     derived = f"CASE WHEN {order} IS NULL THEN {of_person} ELSE {_derived(_order_parts(context))} END"
     derivable = "event IS NOT NULL AND event_time IS NOT NULL"
     given = context.text("event_id")
-    kept = f"WHEN {given} IS NOT NULL THEN {given} " if given else ""
-    event_id = f"CASE {kept}WHEN {derivable} THEN {derived if order else of_person} END"
+    own_id = f"WHEN {given} IS NOT NULL THEN {given} " if given else ""
+    event_id = f"CASE {own_id}WHEN {derivable} THEN {derived if order else of_person} END"
     context.layers.put(Level.OUTCOME, "event_id", event_id)
 
 

@@ -80,15 +80,14 @@ class _Packed:
 
 def compile_identities(context: Context) -> list[Identifier]:
     """Put the digests of every identifier that something fills."""
-    found = [
-        one for parameter in PARAMETERS if parameter.kind in IDENTIFIERS and (one := _identifier(context, parameter))
-    ]
-    given = " OR ".join(one.given for one in found) or "false"
-    present = " OR ".join(one.present for one in found) or "false"
+    parameters = (parameter for parameter in PARAMETERS if parameter.kind in IDENTIFIERS)
+    identifiers = [identifier for parameter in parameters if (identifier := _identifier(context, parameter))]
+    given = " OR ".join(identifier.given for identifier in identifiers) or "false"
+    present = " OR ".join(identifier.present for identifier in identifiers) or "false"
     context.reject(Reason.MISSING_IDENTITY, f"NOT ({given})")
     context.reject(Reason.INVALID_IDENTITY, f"NOT ({present})")
-    _warn(context, found)
-    return found
+    _warn(context, identifiers)
+    return identifiers
 
 
 def compile_persons(context: Context, identifiers: list[Identifier]) -> None:
@@ -102,8 +101,8 @@ def compile_phones(context: Context, identifiers: list[Identifier]) -> tuple[str
 
     Return the names of the columns.
     """
-    phones = (one for one in identifiers if one.parameter.kind is Kind.PHONE)
-    columns = {name: found for one in phones for name, found in one.columns.items()}
+    phones = (identifier for identifier in identifiers if identifier.parameter.kind is Kind.PHONE)
+    columns = {name: conditions for phone in phones for name, conditions in phone.columns.items()}
     context.layers.put(Level.OUTCOME, "phones", phone_bits(columns))
     return tuple(columns)[:MOST_COLUMNS]
 
@@ -120,10 +119,10 @@ def phone_bits(columns: Mapping[str, tuple[str, str]]) -> str:
 
 def _warn(context: Context, identifiers: list[Identifier]) -> None:
     """Add warnings for dropped identifiers, and for phone numbers with an unknown country."""
-    for one in identifiers:
-        fields = context.fields(one.name)
-        if one.parameter.kind is not Kind.EXTERNAL_ID or any(_is_floating(field.kind) for field in fields):
-            context.warn(_WARNINGS[one.parameter.kind], one.invalid)
+    for identifier in identifiers:
+        kind, fields = identifier.parameter.kind, context.fields(identifier.name)
+        if kind is not Kind.EXTERNAL_ID or any(_is_floating(field.kind) for field in fields):
+            context.warn(_WARNINGS[kind], identifier.invalid)
     given = [one.given for one in identifiers if one.parameter.kind is Kind.PHONE]
     # The country of a web event warns by itself.
     is_sent = context.web is True and not context.binding.has("phone_region")
@@ -147,16 +146,16 @@ def compile_placeholders(context: Context, identifiers: list[Identifier]) -> Non
     others = [one for one in PARAMETERS if one.kind in WITHOUT_PLACEHOLDERS and context.text(one.name)]
     names = sorted(one.name for one in others if one.name in context.placeholders)
     of_items = {one.name for one in others if one.in_contents}
-    for one in identifiers:
-        context.warn(RowWarning.PLACEHOLDER_VALUE, one.placeholder)
+    for identifier in identifiers:
+        context.warn(RowWarning.PLACEHOLDER_VALUE, identifier.placeholder)
     for name in names:
         if name not in of_items:
             context.warn(RowWarning.PLACEHOLDER_VALUE, context.placeholders[name])
     if context.web is not True and context.binding.has("phone"):
         for condition in region_placeholders(context.binding):
             context.warn(RowWarning.PLACEHOLDER_VALUE, condition)
-    found = [context.placeholders[name] for name in names if name in of_items]
-    item_placeholder = f"coalesce({' OR '.join(found)}, false)" if found else "false"
+    conditions = [context.placeholders[name] for name in names if name in of_items]
+    item_placeholder = f"coalesce({' OR '.join(conditions)}, false)" if conditions else "false"
     context.layers.put(Level.OUTCOME, "item_placeholder", item_placeholder)
 
 
@@ -184,17 +183,17 @@ def _of_scalars(context: Context, parameter: Parameter, texts: "dict[str, Field]
     digests = [one.digests for one in every]
     several = " OR ".join(f"strlen({digest}) > {DIGEST_LENGTH}" for digest in digests)
     if len(every) == 1:
-        one = digests[0]
-        json = layers.put(Level.LIST, f"json_{name}", _scalar_json(one))
+        digest = digests[0]
+        json = layers.put(Level.LIST, f"json_{name}", _scalar_json(digest))
         return Identifier(
             parameter,
             json,
-            _sorted_json(one, json),
+            _sorted_json(digest, json),
             every[0].given,
-            f"{one} IS NOT NULL",
+            f"{digest} IS NOT NULL",
             every[0].invalid,
             every[0].placeholder,
-            f"CASE WHEN {several} THEN {_starts(split_digests(one))} ELSE {_start(one)} END",
+            f"CASE WHEN {several} THEN {_starts(split_digests(digest))} ELSE {_start(digest)} END",
             columns,
         )
     joined = split_digests(f"concat({', '.join(digests)})")

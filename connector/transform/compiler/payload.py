@@ -69,18 +69,18 @@ def _objects(context: Context, values: Mapping[str, Value]) -> Iterator[str]:
 def _properties(context: Context, values: Mapping[str, Value]) -> Iterator[str]:
     """Return pieces of JSON, or NULL. Every event has a value for the first property, so the others follow a comma."""
     comma = ""
-    for one in _members_of(PROPERTIES):
-        value = values.get(one.name)
+    for parameter in _members_of(PROPERTIES):
+        value = values.get(parameter.name)
         if value is None:
             continue
-        key, comma = f'{comma}"{one.path[-1]}":', ","
+        key, comma = f'{comma}"{parameter.path[-1]}":', ","
         if value.code:
             yield from (quote(key + '"'), value.code, quote('"'))
-        elif one.default is not None and context.is_for_all(one):
-            constant = json.dumps(one.default)
+        elif parameter.default is not None and context.is_for_all(parameter):
+            constant = json.dumps(parameter.default)
             yield from [quote(key + constant)] if value.json == quote(constant) else [quote(key), value.json]
         else:
-            yield from later_members([(one.path[-1], value.json)])
+            yield from later_members([(parameter.path[-1], value.json)])
     for number, item in enumerate(context.binding.own.items()):
         yield from _own(context, number, *item)
 
@@ -128,8 +128,8 @@ def _own(context: Context, number: int, key: str, source: Field | Constant) -> l
         value = json_text(
             context.layers.put(Level.GUARDED, f"own_{number}_text", context.guarded(text, Plain.TEXT, source))
         )
-    kept = context.layers.put(Level.NORMAL, f"own_{number}_json", value)
-    return later_members([(key, kept)])
+    column = context.layers.put(Level.NORMAL, f"own_{number}_json", value)
+    return later_members([(key, column)])
 
 
 def _says(source: Constant) -> bool:

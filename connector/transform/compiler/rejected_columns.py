@@ -24,13 +24,13 @@ def compile_rejected(context: Context, identifiers: list[Identifier]) -> None:
     as in an order's id, a number counts as a phone number only if it is written like one. Where no free text is usual,
     a date, a time or an amount stays.
     """
-    found = [(one.name, one.json) for one in identifiers]
+    columns = [(identifier.name, identifier.json) for identifier in identifiers]
     texts = [(one, text) for one in PARAMETERS if not one.personal and (text := _to_keep(context, one))]
     coded = [(one.name, text) for one, text in texts if _is_coded(one)]
     numbered = [(one.name, text) for one, text in texts if one.kind in _NUMBERED and not _is_coded(one)]
     named = [(one.name, text) for one, text in texts]
     free = [one for one in named if one not in numbered + coded]
-    kept = _kept(
+    redacted_texts = _redacted_texts(
         context,
         {
             without("x", WRITTEN_PHONE): numbered,
@@ -38,13 +38,14 @@ def compile_rejected(context: Context, identifiers: list[Identifier]) -> None:
             without("x", ANY_NUMBER): free,
         },
     )
-    if "timestamp" in kept:
-        kept["timestamp"] = _kept_time(context, dict(named)["timestamp"], kept["timestamp"])
-    found += [(name, kept[name]) for name, _ in named]
+    if "timestamp" in redacted_texts:
+        redacted_time = redacted_texts["timestamp"]
+        redacted_texts["timestamp"] = _readable_time(context, dict(named)["timestamp"], redacted_time)
+    columns += [(name, redacted_texts[name]) for name, _ in named]
     # Conditions for each comma, as in `members`, take longer to be made ready than a few rejected rows to be written.
-    parts = ", ".join(f"{quote(json.dumps(name) + ':')} || {value}" for name, value in found)
-    columns = f"'{{' || coalesce(array_to_string([{parts}]::VARCHAR[], ','), '') || '}}'"
-    context.layers.put(Level.REJECTED, "columns", columns)
+    parts = ", ".join(f"{quote(json.dumps(name) + ':')} || {value}" for name, value in columns)
+    as_json = f"'{{' || coalesce(array_to_string([{parts}]::VARCHAR[], ','), '') || '}}'"
+    context.layers.put(Level.REJECTED, "columns", as_json)
 
 
 def _is_coded(parameter: Parameter) -> bool:
@@ -53,7 +54,7 @@ def _is_coded(parameter: Parameter) -> bool:
 
 
 def _to_keep(context: Context, parameter: Parameter) -> str | None:
-    """Put what is stored of a parameter's text, which the patterns of `_kept` then redact; None if nothing fills it.
+    """Put what is stored of a parameter's text, which `_redacted_texts` redacts; None if nothing fills it.
 
     Free text is read before it was guarded, since here all of it is redacted. The patterns know ASCII alone.
     """
@@ -62,18 +63,18 @@ def _to_keep(context: Context, parameter: Parameter) -> str | None:
         return None
     given = f"given_{parameter.name}" if parameter.plain is Plain.TEXT else text
     unusual = f"strlen({given}) <> length({given}) OR {holds_control(given)}"
-    kept = f"CASE WHEN {unusual} THEN {ANONYMOUS}({given}) ELSE {given} END"
-    return context.layers.put(Level.OUTCOME, f"to_keep_{parameter.name}", kept)
+    anonymous = f"CASE WHEN {unusual} THEN {ANONYMOUS}({given}) ELSE {given} END"
+    return context.layers.put(Level.OUTCOME, f"to_keep_{parameter.name}", anonymous)
 
 
 def ids(context: Context) -> tuple[str, ...]:
     """Return the ids of a row's event and order, as numbers of what is stored of them if it is rejected; NULL: none."""
     texts = ((name, _to_keep(context, BY_NAME[name])) for name in FOUND_BY)
-    kept = ((name, redacted(text, WRITTEN_PHONE) if text else "NULL::VARCHAR") for name, text in texts)
-    return tuple(f"{id_number(text)} AS {name}" for name, text in kept)
+    stored = ((name, redacted(text, WRITTEN_PHONE) if text else "NULL::VARCHAR") for name, text in texts)
+    return tuple(f"{id_number(text)} AS {name}" for name, text in stored)
 
 
-def _kept(context: Context, texts: Mapping[str, list[tuple[str, str]]]) -> dict[str, str]:
+def _redacted_texts(context: Context, texts: Mapping[str, list[tuple[str, str]]]) -> dict[str, str]:
     """Put what is stored of texts as JSON strings, and return where each is found.
 
     They are without addresses, and without the phone numbers that the expression on `x` that they are listed under
@@ -93,13 +94,13 @@ def _kept(context: Context, texts: Mapping[str, list[tuple[str, str]]]) -> dict[
     return {name: f"json_of_kept[{number}]" for number, (name, _) in enumerate(every, 1)}
 
 
-def _kept_time(context: Context, given: str, kept: str) -> str:
+def _readable_time(context: Context, given: str, redacted_time: str) -> str:
     is_time = f"(event_time IS NOT NULL AND regexp_full_match({given}, '{_TIME_LIKE}')"
     is_time += f" OR translate({given}, '0123456789', '') IN ('', '-'))"
     if own := context.is_own_phone(given):
         is_time += f" AND NOT coalesce({own}, false)"
     as_given = context.layers.put(Level.PAYLOAD, "json_of_time", f"CASE WHEN {is_time} THEN {json_text(given)} END")
-    return f"coalesce({as_given}, {kept})"
+    return f"coalesce({as_given}, {redacted_time})"
 
 
 def _without_phones(text: str) -> str:
