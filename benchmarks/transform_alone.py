@@ -13,7 +13,7 @@ from benchmarks.project import ORCHESTRATION, load
 from benchmarks.python_reference import Settings, rows_to_bodies
 from connector.core.route import Route
 from connector.delivery.batch import Batch
-from connector.destinations.event_compiler import EventCompiler
+from connector.destinations.event_destination import EventCompiler
 from connector.destinations.tiktok.client import request_body
 from connector.queries.query_template import RunVariables
 from connector.runs.job import prepare

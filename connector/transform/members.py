@@ -1,4 +1,7 @@
-"""Compile and run the query that hashes the identifiers of the people of an audience."""
+"""Compile and run the query that hashes the identifiers of the people of an audience.
+
+That advertising ids are trimmed and lower-cased is what two vendors do; the platform's own rule is not known.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,21 +25,33 @@ from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.rules import MemberRules
 from connector.transform.slicing import SLICE_ROWS, each_slice
 from connector.transform.sql.identity import (
+    UNMARKED,
     digest_list,
     digests_in,
+    given_digest,
     has_invalid,
     has_placeholder,
     identifier_text,
+    is_digest,
     number_of_column,
     packed_email,
     packed_phone,
     phone_number,
     split_digests,
 )
-from connector.transform.sql.members import device_kind, packed_device
-from connector.transform.sql.text import text_of
+from connector.transform.sql.text import quote, text_of
 from connector.transform.stream import transform_slices, unreadable_row
 from connector.transform.stripped import Cleaning
+
+DEVICE_ID = "[0-9a-fA-F-]{30,36}"
+"""Hex digits and hyphens. The platform's own sample is shorter than a UUID, so the form is not checked further."""
+
+NO_DEVICE = "[0-]+"
+"""What a phone gives whose owner does not want to be known."""
+
+APPLE = ("idfa", "ios", "ipados", "apple", "iphone", "ipad")
+ANDROID = ("aaid", "gaid", "adid", "android", "google")
+"""What `maid_type` may say."""
 
 _WARNINGS = {"email": RowWarning.INVALID_EMAIL, "phone": RowWarning.INVALID_PHONE}
 
@@ -274,3 +289,21 @@ def missing_columns(binding: Binding) -> str | None:
         return None
     columns = ", ".join(f'"{name}"' for name in (*ID_TYPES, "maid"))
     return f"There is none of the columns {columns}: return one, or map one in the data template."
+
+
+def packed_device(column: str, case: str) -> str:
+    """Return the packed digest of an advertising id in `lower` or `upper` case; the id of zeros counts as absent."""
+    return (
+        f"CASE WHEN {column} < {UNMARKED} THEN '{PLACEHOLDER}' WHEN regexp_full_match({column}, '{NO_DEVICE}') THEN ''"
+        f" WHEN regexp_full_match({column}, '{DEVICE_ID}') THEN sha256({case}({column}))"
+        f" WHEN {is_digest(column)} THEN {given_digest(column)} WHEN {column} IS NOT NULL THEN '{INVALID}' END"
+    )
+
+
+def device_kind(column: str) -> str:
+    """Return `idfa` or `aaid` for a `maid_type`; NULL for anything else."""
+    words = {"idfa": APPLE, "aaid": ANDROID}
+    branches = " ".join(
+        f"WHEN lower({column}) IN ({', '.join(map(quote, of))}) THEN '{kind}'" for kind, of in words.items()
+    )
+    return f"CASE {branches} END"

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ import pyarrow.compute as pc
 
 from connector.core.duckdb_connection import connect_isolated
 from connector.core.hashed_rows import EXCLUDED_ROW, PERSON_DIGITS
+from connector.transform.emails import PLAIN, WITHOUT_PLUS, WITHOUT_PLUS_AND_DOTS, email_digests
+from connector.transform.packed import unpacked
+from connector.transform.phones import phone_digests
 
 Flags = npt.NDArray[np.bool_]
 
@@ -85,3 +89,29 @@ def _starts_in(head: str) -> list[str]:
 def _anonymous(columns: str) -> str:
     anonymous = {name: value for name, value in json.loads(columns).items() if name not in IDENTIFYING}
     return json.dumps(anonymous, ensure_ascii=False, separators=(",", ":"))
+
+
+EMAIL, AUDIENCE_EMAIL, PHONE = "email", "audience_email", "phone"
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDigest:
+    """64 hex digits, and what they were made of: `email` and `phone` as in events, `audience_email` as in audiences
+    that have another `email_rule` than `plain`.
+    """
+
+    digest: str
+    kind: str
+
+
+def digests_of_email(address: str) -> list[PersonDigest]:
+    """Return the digests of an address by every `email_rule`, or of the digest of one; none if it is invalid."""
+    plain = unpacked(email_digests(address, PLAIN))
+    others = unpacked(email_digests(address, f"{WITHOUT_PLUS},{WITHOUT_PLUS_AND_DOTS}")) if plain else []
+    new = [digest for digest in others if digest not in plain]
+    return [*(PersonDigest(one, EMAIL) for one in plain), *(PersonDigest(one, AUDIENCE_EMAIL) for one in new)]
+
+
+def digests_of_phone(number: str, region: str) -> list[PersonDigest]:
+    """Return the digest of a number, which is of `region` if it has no country code; none if it is invalid."""
+    return [PersonDigest(digest, PHONE) for digest in unpacked(phone_digests(number, region))]

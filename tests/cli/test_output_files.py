@@ -16,7 +16,7 @@ import yaml
 from connector.cli.output import output_file, writing_to
 from connector.config.project import load_project
 from connector.errors import ConnectorError
-from connector.reporting.export.parquet_sink import ParquetSink, table_files
+from connector.reporting.export.file_sinks import ParquetSink, table_files
 from connector.reporting.export.sink import TableRows
 from connector.reporting.export.table_schemas import SYNC_RUNS
 from tests.cli.command import Outcome, inside

@@ -24,7 +24,7 @@ from connector.ledger.excluded_rows import excluded_rows_of_runs, readable_folde
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of, run_directory
 from connector.ledger.run_records import RunRecord
-from connector.reporting.export.parquet_sink import ParquetSink, table_files
+from connector.reporting.export.file_sinks import DuckDBSink, ParquetSink, table_files
 from connector.reporting.export.sink import Sink, TableRows
 from connector.reporting.export.table_schemas import SYNC_BATCHES, SYNC_CHANGELOG, SYNC_REQUESTS, SYNC_RUNS, SYNC_VALUES
 from connector.reporting.run_details import PERSONAL
@@ -98,8 +98,6 @@ def _database_errors() -> tuple[type[Exception], ...]:
 
 def _open_sink(warehouse: Warehouse, directory: Path, schema: str) -> Sink:
     if warehouse.dialect == "duckdb":
-        from connector.reporting.export.duckdb_sink import DuckDBSink
-
         return DuckDBSink(_file(warehouse, directory), schema)
     from connector.reporting.export.database_sink import DatabaseSink
 

@@ -10,6 +10,7 @@ from connector.catalogue import PARAMETERS, Kind, Parameter, Plain
 from connector.catalogue.vocabulary import ISO_CURRENCIES, LISTED_CURRENCIES
 from connector.core.outcomes import RowWarning
 from connector.transform.compiler.context import Context, Level
+from connector.transform.sql.functions import is_public, without_prefix
 from connector.transform.sql.identity import (
     cleaned_name,
     cleaned_place,
@@ -20,7 +21,6 @@ from connector.transform.sql.identity import (
     without_empty_digest,
 )
 from connector.transform.sql.json import json_text
-from connector.transform.sql.network import is_public, without_prefix
 from connector.transform.sql.numbers import is_bad, is_negative, json_number, narrow, wide
 from connector.transform.sql.text import guarded, is_code, is_one_of, is_text, lower, quote, strip
 from connector.transform.sql.times import unix_seconds

@@ -1,6 +1,7 @@
 """Implement the destination type for a TikTok audience."""
 
 import json
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,14 +16,17 @@ from connector.config.project import Project
 from connector.core.hashed_rows import HashedMembers
 from connector.core.outcomes import Reason
 from connector.core.route import Action, Operation, Route
+from connector.delivery.answer import Verdict
 from connector.destinations.audience_destination import AudienceDestination, AudienceTargets, MemberCompiler
 from connector.destinations.audience_payloads import MakePayloads
 from connector.destinations.audience_rivals import refuse_rivals
+from connector.destinations.audience_suppression import deletion, remove_from_audiences
 from connector.destinations.base import Attempt, Capabilities, Preview, StageContext
 from connector.destinations.checks import CheckedDestination, Outcome
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
 from connector.destinations.policy import brief_policy
+from connector.destinations.registry import keeper_of
 from connector.destinations.tiktok.audience.accounts import (
     abandoned_copies,
     abandoned_note,
@@ -33,8 +37,13 @@ from connector.destinations.tiktok.audience.accounts import (
     resend_notes,
     update_accounts,
 )
-from connector.destinations.tiktok.audience.copies import BusinessCopy, known_copies, planned_changes, resolve_copies
-from connector.destinations.tiktok.audience.suppression import remove_from_audiences
+from connector.destinations.tiktok.audience.copies import (
+    BusinessCopy,
+    known_copies,
+    own_audiences,
+    planned_changes,
+    resolve_copies,
+)
 from connector.destinations.tiktok.audiences import Audiences
 from connector.destinations.tiktok.batch_data import units
 from connector.destinations.tiktok.checks import check_advertiser, check_audiences, check_token
@@ -42,11 +51,14 @@ from connector.destinations.tiktok.id_notes import id_notes
 from connector.destinations.tiktok.mapping import SCHEMAS
 from connector.destinations.tiktok.service import AudienceService, open_account, open_audience_service
 from connector.destinations.tiktok.settings import PLATFORM, AudienceSettings
+from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.ledger.member_records import AudienceRecord
 from connector.ledger.project_ledger import existing_ledger
 from connector.ledger.run_records import RunRecord
+from connector.observer import Silent
 from connector.staging.staged import Staged
+from connector.staging.storage.digest_partitions import Digests
 from connector.transform.template import DataTemplate
 
 LEAST_USED = 1_000
@@ -81,7 +93,11 @@ class TikTokAudience(AudienceDestination[TikTokTargets]):
     @classmethod
     def delete_people(cls, project: Project, ledger: Ledger, digests: Sequence[str]) -> Iterator[dict[str, Any]]:
         """See `DeletesPeople.delete_people`: delete the person from every audience that has one of the digests."""
-        return remove_from_audiences(project, ledger, digests)
+
+        def delete_members(audience: AudienceRecord, id_type: str, some: Digests) -> None:
+            _delete(project, audience, id_type, some)
+
+        return remove_from_audiences(project, ledger, own_audiences(ledger, project.target), digests, delete_members)
 
     @classmethod
     def operation_name(cls, operation: Operation) -> str | None:
@@ -246,3 +262,16 @@ def _final_notes(context: RunContext, targets: TikTokTargets, record: RunRecord)
                 f'The audience "{audience.name}" has {size:,} identifiers: TikTok shows no ads to an audience that '
                 f"matches fewer than {LEAST_USED:,} people."
             )
+
+
+def _delete(project: Project, audience: AudienceRecord, id_type: str, digests: Digests) -> None:
+    keeper = keeper_of(project, audience)
+    destination = keeper[1] if keeper else None
+    if not isinstance(destination, AudienceSettings):
+        raise ConnectorError("No destination goes there any more, so TikTok could not be asked to delete it.")
+    with open_audience_service(destination, project.state_directory, Silent(), threading.Event()) as service:
+        batch = deletion(audience, id_type, digests, units)
+        with service.mapping({audience.audience_id: audience.advertiser_ids}) as client:
+            answer = service.repeat(lambda: client.attempt(batch))
+    if answer.verdict is not Verdict.ACCEPTED:
+        raise ConnectorError(f"TikTok did not delete it: {answer.message}")
