@@ -19,10 +19,10 @@ MAIN, OTHER_THREADS, LIBRARIES = "rest of the main thread", "rest of the other t
 READ = "source: read to Arrow"
 CALLS = {
     READ: ["connector.sources.duckdb:DuckDBResult.__init__"],
-    "transform: its SQL, in DuckDB": ["connector.transform.engine:SliceEngine.execute"],
-    "transform: DuckDB set up": ["connector.transform.engine:SliceEngine.__init__"],
+    "transform: its SQL, in DuckDB": ["connector.transform.slice_engine:SliceEngine.execute"],
+    "transform: DuckDB set up": ["connector.transform.slice_engine:SliceEngine.__init__"],
     "transform: rows that repeat the row before": [
-        "connector.transform.engine:find_row_runs",
+        "connector.transform.slice_engine:find_row_runs",
         "connector.transform.row_runs:RowRuns.first_rows",
         "connector.transform.row_runs:RowRuns.spread",
     ],

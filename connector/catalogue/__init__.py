@@ -5,8 +5,8 @@ Mapping, validation, the compiler, the checks of the simulator and the tables in
 
 from dataclasses import dataclass
 
-from connector.catalogue.audiences import AUDIENCE_PARAMETERS
-from connector.catalogue.events import PARAMETERS
+from connector.catalogue.audience_parameters import AUDIENCE_PARAMETERS
+from connector.catalogue.event_parameters import PARAMETERS
 from connector.catalogue.parameter import (
     BOTH,
     CONTENTS,

@@ -35,7 +35,7 @@ from connector.staging.sending import BatchCodec
 from connector.staging.staged import Staged
 from connector.transform.binding import Binding
 from connector.transform.limit import first_rows
-from connector.transform.members import CompiledMembers, compile_members, hash_members, missing_columns
+from connector.transform.member_compiler import CompiledMembers, compile_members, hash_members, missing_columns
 from connector.transform.row_selection import RowSelection
 from connector.transform.rules import MemberRules
 from connector.transform.template import DataTemplate

@@ -37,13 +37,13 @@ from connector.staging.staged import Staged
 from connector.transform.binding import Binding, missing_requirements
 from connector.transform.changes import judge_as_whole
 from connector.transform.compiler import CompiledTransform, compile_events
-from connector.transform.events import excluded_event_rows
+from connector.transform.excluded_events import excluded_event_rows
 from connector.transform.grouping import payloads
 from connector.transform.limit import first_events, first_rows
 from connector.transform.row_selection import RowSelection
 from connector.transform.rules import EventRules
 from connector.transform.stream import hash_rows
-from connector.transform.suppression import SuppressionFilter
+from connector.transform.suppression_filter import SuppressionFilter
 from connector.transform.template import DataTemplate
 
 

@@ -22,7 +22,7 @@ from connector.ledger.project_ledger import ledger_of, run_directory, runs_direc
 from connector.ledger.run_records import RunRecord
 from connector.privacy.access import check_access
 from connector.staging.storage.reader import StageReader
-from connector.transform.suppression import PersonDigest, SuppressionFilter, digests_of_email, digests_of_phone
+from connector.transform.suppression_filter import PersonDigest, SuppressionFilter, digests_of_email, digests_of_phone
 
 FOUND_BY = "Events are found by the first 64 bits of a digest, as long as their keys are stored (max_age_days)."
 _KEY_BYTES, _COUNT_BYTES = 16, 2

@@ -25,11 +25,11 @@ from connector.ledger.run_records import RunRecord
 from connector.ledger.timeline import PLAN_MATCHED, PLANNED
 from connector.observer import Observer
 from connector.privacy.access import check_access
-from connector.runs.context import run_context
 from connector.runs.deliver import send
 from connector.runs.engine import Engine, RunOptions, open_engine
 from connector.runs.extract import Run, select_rejected
 from connector.runs.job import Job, current_job
+from connector.runs.orchestration_lock import run_context
 from connector.runs.retention import reduce_stage
 from connector.runs.row_limits import refuse_recorded_rows
 

@@ -10,10 +10,10 @@ from connector.ledger.project_ledger import find_run
 from connector.ledger.run_records import RunRecord
 from connector.observer import Observer
 from connector.privacy.access import check_access
-from connector.runs.context import run_context
 from connector.runs.engine import RunOptions, open_engine
 from connector.runs.extract import Run, select_rejected
 from connector.runs.job import current_job
+from connector.runs.orchestration_lock import run_context
 from connector.runs.resume import same_destination
 
 

@@ -9,10 +9,10 @@ from connector.ledger.run_records import RunRecord
 from connector.observer import Observer, Silent
 from connector.privacy.access import check_access
 from connector.queries.query_template import RunVariables
-from connector.runs.context import run_context
 from connector.runs.engine import Engine, RunOptions, open_engine, refuse_blank_code
 from connector.runs.extract import Run
 from connector.runs.job import Job, current_job, prepare
+from connector.runs.orchestration_lock import run_context
 from connector.runs.resume import finish_interrupted
 from connector.runs.retention import apply_retention
 

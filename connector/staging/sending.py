@@ -23,7 +23,7 @@ from connector.staging.event_metrics import batch_metrics
 from connector.staging.skip_suppressed import suppression_filter
 from connector.staging.storage.keys import as_uint64_pairs
 from connector.staging.storage.reader import StageReader
-from connector.transform.events import ANSWER
+from connector.transform.excluded_events import ANSWER
 from connector.transform.grouping import payload
 from connector.transform.texts import in_memory
 

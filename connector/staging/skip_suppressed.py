@@ -13,7 +13,7 @@ from connector.staging.skip_delivered import BATCHES_AT_ONCE
 from connector.staging.storage.deletion_mask import DeletionMask
 from connector.staging.storage.reader import StageReader
 from connector.staging.storage.writer import StagedBatch
-from connector.transform.suppression import SuppressionFilter
+from connector.transform.suppression_filter import SuppressionFilter
 
 
 def suppression_filter(ledger: Ledger) -> SuppressionFilter:

@@ -25,7 +25,7 @@ from connector.staging.storage.writer import EventsFile, StagedBatch
 from connector.staging.streaming import StreamingStage
 from connector.transform.changes import add_values
 from connector.transform.rules import EventRules
-from connector.transform.suppression import SuppressionFilter
+from connector.transform.suppression_filter import SuppressionFilter
 
 NO_SUPPRESSION = SuppressionFilter()
 

@@ -20,7 +20,7 @@ from connector.staging.storage.key_file import KeyFile
 from connector.staging.storage.keys import as_uint64_pairs, keys_from
 from connector.staging.storage.reader import StageReader
 from connector.staging.storage.writer import EventsFile, StagedBatch
-from connector.transform.suppression import SuppressionFilter
+from connector.transform.suppression_filter import SuppressionFilter
 
 
 class Segments:

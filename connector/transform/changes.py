@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from connector.core.hashed_rows import HashedEvents, HashedRows
 from connector.core.outcomes import Reason, Skip
-from connector.transform.events import excluded_event_rows
+from connector.transform.excluded_events import excluded_event_rows
 from connector.transform.line_items import decide, line_warnings
 from connector.transform.orphans import OrphanSearch
 from connector.transform.rules import EventRules

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from connector.core.hashed_rows import EXCLUDED_ROW, excluded_rows
 from connector.core.outcomes import REASONS, Skip
 from connector.transform.compiler import CompiledTransform
-from connector.transform.engine import Engine
+from connector.transform.slice_engine import Engine
 
 ENOUGH = 4_096
 """Rows that the engine handles at once: preparing its patterns takes as long as a thousand rows."""

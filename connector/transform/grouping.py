@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from connector.core.hashed_rows import AMOUNT, EVENTS, LINE, SEVERAL_CURRENCIES, PhoneCounts
 from connector.core.outcomes import REASONS, WARNINGS
-from connector.transform.engine import key_of
+from connector.transform.slice_engine import key_of
 from connector.transform.texts import in_memory
 
 _NOTHING, _COMMA, _NO_TEXT = pa.scalar(""), pa.scalar(","), pa.scalar(None, pa.string())

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from connector.core.hashed_rows import KEY
 from connector.transform.compiler import CompiledTransform
-from connector.transform.engine import Engine, to_chunk
+from connector.transform.slice_engine import Engine, to_chunk
 
 
 def first_rows(batches: Iterable[pa.RecordBatch], limit: int) -> Iterator[pa.RecordBatch]:

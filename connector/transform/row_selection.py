@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from connector.core.duckdb_connection import connect_isolated
 from connector.transform.compiler import CompiledTransform
-from connector.transform.engine import Engine, to_chunk
+from connector.transform.slice_engine import Engine, to_chunk
 from connector.transform.sql.text import ID_LENGTH, id_number
 
 _EVENT, *_ORDER = (

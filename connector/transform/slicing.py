@@ -6,8 +6,8 @@ from itertools import chain, repeat
 import pyarrow as pa
 
 from connector.transform.compiler import CompiledTransform
-from connector.transform.engine import to_chunk
 from connector.transform.row_runs import find_row_runs
+from connector.transform.slice_engine import to_chunk
 from connector.transform.stripped import Cleaning
 
 SLICE_ROWS = 32_768

@@ -18,10 +18,10 @@ from connector.core.hashed_rows import EXCLUDED_ROW, KEY, HashedEvents, HashedRo
 from connector.core.outcomes import REASONS, Reason, Skip
 from connector.core.route import Route
 from connector.transform.compiler import CompiledTransform
-from connector.transform.engine import UNREADABLE, Engine, SliceEngine
 from connector.transform.excluded import ENOUGH, ExcludedCollector, Rejected
 from connector.transform.grouping import count_phones, count_reasons, count_warnings, group, parts_of
 from connector.transform.line_items import line_warnings, undecided_events
+from connector.transform.slice_engine import UNREADABLE, Engine, SliceEngine
 from connector.transform.slicing import slices_of
 
 _Engine = TypeVar("_Engine", bound=SliceEngine)

@@ -53,7 +53,7 @@ NOT_FOR_EVENTS_OF_A_QUERY = {
     "connector.reporting.html",
     "connector.scheduler",
     "connector.simulator",
-    "connector.transform.members",
+    "connector.transform.member_compiler",
 }
 """What a run of which every row is good does without, where a query's result goes to a server."""
 

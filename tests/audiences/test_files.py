@@ -20,8 +20,8 @@ from connector.delivery.batch import Batch
 from connector.destinations.audience_payloads import route_to
 from connector.destinations.file.encoder import people_as_parquet, with_action
 from connector.destinations.file.folder import FileAttempt, file_name
+from connector.destinations.file.folder_writer import LocalWriter
 from connector.destinations.file.settings import AudienceFileSettings
-from connector.destinations.file.writer import LocalWriter
 from connector.simulator.server import Simulator
 from tests.audiences.reference import SCHEMAS, Member
 from tests.audiences.shop import NAME, Shop, members, open_shop, wanted

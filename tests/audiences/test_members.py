@@ -12,7 +12,7 @@ from connector.catalogue import AUDIENCES
 from connector.core.hashed_rows import ID_TYPES
 from connector.errors import ConfigurationError
 from connector.transform.binding import bind
-from connector.transform.members import compile_members, hash_members, missing_columns
+from connector.transform.member_compiler import compile_members, hash_members, missing_columns
 from connector.transform.rules import MemberRules
 from connector.transform.template import Constant, DataTemplate
 from tests.audiences.reference import SCHEMAS, Member, digest_of, members_of

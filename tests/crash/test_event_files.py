@@ -13,9 +13,9 @@ from tests.crash.scene import KILLED, Launcher
 from tests.destinations.test_event_files import BATCHES, ROWS, archive, events_of, files_of
 
 MOMENTS = [
-    ("destinations.file.writer:LocalWriter.replace", "before", 1),
-    ("destinations.file.writer:_open_private", "after", 2),
-    ("destinations.file.writer:LocalWriter.replace", "after", 1),
+    ("destinations.file.folder_writer:LocalWriter.replace", "before", 1),
+    ("destinations.file.folder_writer:_open_private", "after", 2),
+    ("destinations.file.folder_writer:LocalWriter.replace", "after", 1),
     ("ledger.batches:Batches.sending", "after", 2),
     ("ledger.batches:Batches.settled", "before", 1),
     ("ledger.batches:Batches.settled", "after", 2),

@@ -20,8 +20,8 @@ from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.file.encoder import LineCodec, as_parquet, as_request
 from connector.destinations.file.folder import FileAttempt, file_name
+from connector.destinations.file.folder_writer import LocalWriter
 from connector.destinations.file.settings import FileSettings
-from connector.destinations.file.writer import LocalWriter
 from connector.staging.sending import EventCodec
 from connector.transform.changes import judge_as_whole
 from connector.transform.stream import hash_rows

@@ -26,7 +26,7 @@ from connector.delivery.retry_policy import RetryPolicy
 from connector.destinations.tiktok import deadline
 from connector.destinations.tiktok.account import AccountClient
 from connector.destinations.tiktok.answers import read_answer, read_envelope
-from connector.destinations.tiktok.audiences import Audiences
+from connector.destinations.tiktok.audience_client import Audiences
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.event_sources import EventSources
 from connector.destinations.tiktok.oauth import App, OAuth

@@ -13,7 +13,7 @@ from connector.config.roles import Role
 from connector.core.outcomes import Reason, RowWarning, RunStatus, Skip
 from connector.delivery.batch import TRANSITIONS
 from connector.privacy.access import SENDING
-from connector.transform.suppression import AUDIENCE_EMAIL, EMAIL, PHONE
+from connector.transform.suppression_filter import AUDIENCE_EMAIL, EMAIL, PHONE
 from tests.docs.generated.commands import commands
 from tests.docs.generated.outcomes import EXIT_CODES
 from tests.docs.markdown import ACCESS, DELIVERY, FORGET, INSTALL, PAGES, ROOT, blocks, code, first_column, table

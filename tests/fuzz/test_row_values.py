@@ -19,7 +19,7 @@ from connector.catalogue import AUDIENCES
 from connector.destinations.guard import breach_of_events
 from connector.errors import ConnectorError, SourceError
 from connector.transform.binding import bind
-from connector.transform.members import compile_members, hash_members
+from connector.transform.member_compiler import compile_members, hash_members
 from connector.transform.rules import MemberRules
 from connector.transform.template import Column, DataTemplate
 from tests.fuzz.conftest import Record

@@ -18,7 +18,7 @@ from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.member_records import AccountState
 from connector.ledger.run_records import MemberCounts, Scope
 from connector.ledger.tables import SCHEMA_VERSION, audience_accounts, metadata, schema_version
-from connector.transform.suppression import SuppressionFilter
+from connector.transform.suppression_filter import SuppressionFilter
 from tests.ledger.old import (
     API_URL,
     FINISHED,

@@ -19,7 +19,7 @@ from connector.staging.staged import Staged
 from connector.staging.storage.bloom_filter import BloomFilter
 from connector.staging.streaming import StreamingStage
 from connector.transform.stream import hash_rows
-from connector.transform.suppression import SuppressionFilter
+from connector.transform.suppression_filter import SuppressionFilter
 from connector.transform.template import DataTemplate
 from tests import reference
 from tests.hypothesis_settings import scaled

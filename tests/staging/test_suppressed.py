@@ -15,7 +15,7 @@ from connector.core.hashed_rows import EXCLUDED_ROW
 from connector.ledger.excluded_rows import read_excluded_rows
 from connector.staging.stage import stage
 from connector.transform.stream import hash_rows
-from connector.transform.suppression import SuppressionFilter
+from connector.transform.suppression_filter import SuppressionFilter
 from connector.transform.template import DataTemplate
 from tests import reference
 from tests.hypothesis_settings import scaled

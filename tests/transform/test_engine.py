@@ -4,8 +4,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from connector.transform import engine
-from connector.transform.engine import Engine, SliceEngine, to_chunk
+from connector.transform import slice_engine
+from connector.transform.slice_engine import Engine, SliceEngine, to_chunk
 from connector.transform.stream import transform_slices
 from connector.transform.template import DataTemplate
 from tests.reference import Settings
@@ -33,7 +33,7 @@ def test_rows_that_need_more_memory_than_usual_get_it() -> None:
     after = own._connection.execute(limit).fetchall()
     own.close()
     assert hashed.num_rows == rows
-    assert before != after, f"{rows} rows of 20 kB fit into {engine.SMALL_MEMORY}: the test needs larger ones"
+    assert before != after, f"{rows} rows of 20 kB fit into {slice_engine.SMALL_MEMORY}: the test needs larger ones"
 
 
 class Made:

@@ -10,7 +10,7 @@ import pytest
 
 from connector.core.hashed_rows import EVENTS
 from connector.ledger.excluded_rows import read_excluded_rows
-from connector.transform.events import excluded_event_rows
+from connector.transform.excluded_events import excluded_event_rows
 from tests.reference import Settings
 from tests.staging.stages import NOW, staged_in
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 import pyarrow as pa
 import pytest
 
-from connector.transform.suppression import digests_of_email, digests_of_phone
+from connector.transform.suppression_filter import digests_of_email, digests_of_phone
 from connector.transform.template import DataTemplate
 from tests.reference import Settings
 from tests.transform.harness import transformed

@@ -11,11 +11,11 @@ import pytest
 
 from connector.catalogue import AUDIENCES
 from connector.errors import SourceError
-from connector.transform import engine
+from connector.transform import slice_engine
 from connector.transform.binding import bind
 from connector.transform.compiler import CompiledTransform
 from connector.transform.limit import first_events
-from connector.transform.members import compile_members, hash_members
+from connector.transform.member_compiler import compile_members, hash_members
 from connector.transform.row_selection import RowSelection
 from connector.transform.rules import MemberRules
 from connector.transform.stream import hash_rows
@@ -64,7 +64,7 @@ def test_a_row_that_cannot_be_read_is_rejected_alone(column: pa.Array, good: lis
 
 
 def test_many_such_rows_are_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MOST_RESTARTS", 3)
+    monkeypatch.setattr(slice_engine, "MOST_RESTARTS", 3)
     with pytest.raises(SourceError, match="Many rows hold values that cannot be read"):
         sent(pa.concat_arrays([TWICE] * 3))
 

@@ -23,8 +23,8 @@ from connector.destinations.file.encoder import (
     people_as_parquet,
     with_action,
 )
+from connector.destinations.file.folder_writer import Writer, open_writer
 from connector.destinations.file.settings import FolderSettings
-from connector.destinations.file.writer import Writer, open_writer
 from connector.destinations.guard import Breach, blocked_message, breach_of_events, breach_of_people
 from connector.errors import ConfigurationError, Problem, ResumableError, Rule
 

@@ -62,9 +62,9 @@ class AudienceFileSettings(FolderSettings, BaseAudienceSettings):
     """The most people in a file."""
 
 
-_AUDIENCE = DestinationType(AudienceFileSettings, "connector.destinations.file.audience:AudienceFiles")
+_AUDIENCE = DestinationType(AudienceFileSettings, "connector.destinations.file.audience_files:AudienceFiles")
 FILE = DestinationType(
     FileSettings,
-    "connector.destinations.file.destination:EventFiles",
+    "connector.destinations.file.event_files:EventFiles",
     variants={"audience": _AUDIENCE, "audience_id": _AUDIENCE},
 )

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from connector.destinations.audience_membership import Copy
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.tiktok.account import AccountClient
-from connector.destinations.tiktok.audiences import Audience, Audiences
+from connector.destinations.tiktok.audience_client import Audience, Audiences
 from connector.destinations.tiktok.endpoint import SIMULATOR
 from connector.destinations.tiktok.settings import AudienceSettings, copy_name
 from connector.errors import ConfigurationError

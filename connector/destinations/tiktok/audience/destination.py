@@ -27,7 +27,7 @@ from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
 from connector.destinations.policy import brief_policy
 from connector.destinations.registry import keeper_of
-from connector.destinations.tiktok.audience.accounts import (
+from connector.destinations.tiktok.audience.ad_account_changes import (
     abandoned_copies,
     abandoned_note,
     copies_to_refill,
@@ -44,7 +44,7 @@ from connector.destinations.tiktok.audience.copies import (
     planned_changes,
     resolve_copies,
 )
-from connector.destinations.tiktok.audiences import Audiences
+from connector.destinations.tiktok.audience_client import Audiences
 from connector.destinations.tiktok.batch_data import units
 from connector.destinations.tiktok.checks import check_advertiser, check_audiences, check_token
 from connector.destinations.tiktok.id_notes import id_notes

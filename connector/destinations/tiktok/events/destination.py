@@ -18,8 +18,8 @@ from connector.destinations.context import RunContext
 from connector.destinations.event_destination import EventDestination, EventTargets, check_event_name
 from connector.destinations.tiktok.events.checks import check_events
 from connector.destinations.tiktok.events.event_set import apply_event_set, pending_changes, stored_id
+from connector.destinations.tiktok.events.event_setting_notes import event_setting_notes
 from connector.destinations.tiktok.events.preflight import check_new_sources
-from connector.destinations.tiktok.events.setting_notes import event_setting_notes
 from connector.destinations.tiktok.service import open_service
 from connector.destinations.tiktok.settings import PLATFORM, EventsSettings
 from connector.errors import AccountRefused, AccountUnreachable, AuthorisationError, ResumableError

@@ -18,11 +18,11 @@ from connector.transform.binding import Binding, Field, is_list
 from connector.transform.compiler.context import Level, literal
 from connector.transform.compiler.identity import MOST_COLUMNS, phone_bits
 from connector.transform.compiler.phone_regions import put_country_of_phones, put_unknown_country, region_placeholders
-from connector.transform.engine import SliceEngine
 from connector.transform.grouping import count_phones, count_reasons, count_warnings
 from connector.transform.layers import Layers
 from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.rules import MemberRules
+from connector.transform.slice_engine import SliceEngine
 from connector.transform.slicing import SLICE_ROWS, each_slice
 from connector.transform.sql.identity import (
     UNMARKED,

@@ -29,8 +29,8 @@ from connector.destinations.file.encoder import (
     people_as_json,
 )
 from connector.destinations.file.folder import DELETION_NOTE, PLATFORM, THEN_RESUME, FileAttempt, Folder, sentence
+from connector.destinations.file.folder_writer import open_writer
 from connector.destinations.file.settings import AudienceFileSettings
-from connector.destinations.file.writer import open_writer
 from connector.destinations.registry import keeper_of
 from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger

@@ -1,6 +1,6 @@
 """The parameters of audiences: the identifiers of a person.
 
-Source: the segment API, as in its SDK and in the code of several vendors. `transform/members` has the rules
+Source: the segment API, as in its SDK and in the code of several vendors. `transform/member_compiler` has the rules
 for normalising.
 """
 
