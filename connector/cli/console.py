@@ -4,7 +4,7 @@ import json
 import os
 import select
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -129,19 +129,6 @@ def confirm(question: str, stop: Event) -> bool:
 def pluralize(number: int, noun: str) -> str:
     """Write a number with its noun, such as `1 event` and `2,000 events`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def table(rows: Iterable[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> list[str]:
-    """Format rows as lines of aligned columns; align the columns in `right` to the right."""
-    cells = [tuple(row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)] if cells else []
-    return [
-        "  ".join(
-            cell.rjust(width) if index in right else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
 
 
 def added_value(identical_value: Mapping[str, str]) -> dict[str, str]:

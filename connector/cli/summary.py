@@ -7,8 +7,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from connector.cli.console import added_value, pluralize, table, yellow
+from connector.cli.console import GREEN, RED, YELLOW, added_value, colour, pluralize, yellow
+from connector.cli.tables import table
 from connector.config.addresses import SIMULATOR
+from connector.core.outcomes import RunStatus
 from connector.ledger.run_records import MemberCounts, RunRecord
 from connector.reporting.run_history import Change
 from connector.staging.event_metrics import AGE_NAMES, plain_text
@@ -27,6 +29,13 @@ MAX_COLUMNS = 4
 
 SMALL_PERCENT = 2.0
 """A smaller difference from earlier runs is shown as none."""
+
+STATUS_COLOURS = {
+    RunStatus.COMPLETED: GREEN,
+    RunStatus.COMPLETED_WITH_REJECTS: YELLOW,
+    RunStatus.FAILED: RED,
+    RunStatus.INTERRUPTED: RED,
+}
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _STEPS = {
@@ -69,7 +78,8 @@ def _shown_later(platform: "Capabilities", latest: datetime, within: timedelta) 
 def _headline(record: RunRecord) -> str:
     run = f"run {record.run_id}, target {record.target}"
     run += f", retries {record.retry_of}" if record.retry_of else ""
-    return f"{record.orchestration}: {record.status.label} in {record.seconds:.1f} s ({run})"
+    label = colour(record.status.label, STATUS_COLOURS.get(record.status, ""))
+    return f"{record.orchestration}: {label} in {record.seconds:.1f} s ({run})"
 
 
 def _counts(record: RunRecord) -> list[tuple[str, str, str]]:

@@ -20,7 +20,7 @@ RUN_KEYS = [
 ]  # fmt: skip
 """The keys of what is printed by `connector run NAME --json`, in its order."""
 
-EXCLUDED_ROW = ("CONNECTOR_", "TIKTOK_", "COV_")
+EXCLUDED_ROW = ("CONNECTOR_", "TIKTOK_", "COV_", "COLUMNS")
 
 testing._get_command = cache(testing._get_command)  # type: ignore[attr-defined]
 """The commands and their options are built once, not for each command that is run."""

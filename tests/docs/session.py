@@ -15,7 +15,7 @@ from tests.docs.markdown import ROOT, blocks
 
 RUN_ID = re.compile(r"\b\d{8}T\d{6}-[0-9a-f]{6}\b")
 EXCLUDED_ROW = "..."
-ITS_OWN = ("CONNECTOR_", "TIKTOK_")
+ITS_OWN = ("CONNECTOR_", "TIKTOK_", "COLUMNS")
 """What the environment variables are called that the command reads."""
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.completion import complete_credential
-from connector.cli.console import Level, out, out_json, say, table
+from connector.cli.console import Level, out, out_json, say
 from connector.cli.failures import reported
 from connector.cli.options import TargetOptions
+from connector.cli.tables import table
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.completion import complete_destination
-from connector.cli.console import out, out_json, say, table
+from connector.cli.console import GREEN, RED, YELLOW, out, out_json, say
 from connector.cli.failures import FAILED, reported
 from connector.cli.options import TargetOptions
+from connector.cli.tables import table
 
 if TYPE_CHECKING:
     from connector.inspection.destination_tests import DestinationTest
@@ -22,6 +23,8 @@ CodeOption = Annotated[
     ),
 ]
 
+
+_COLOURS = {"passed": GREEN, "inconclusive": YELLOW, "failed": RED}
 
 group = typer.Typer(help="List the destinations, or test one.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -47,7 +50,7 @@ def list_(*, options: TargetOptions) -> None:
         )
         for summary in summaries
     ]
-    for line in table([heading, *rows]):
+    for line in table([heading, *rows], drop=(5,) if all(row[5] == "-" for row in rows) else ()):
         out(line)
 
 
@@ -65,7 +68,12 @@ def test(name: DestinationArgument, test_event_code: CodeOption = None, *, optio
 
 
 def _print_result(result: "DestinationTest") -> None:
-    for line in table((check.name, check.outcome.value, check.sentence) for check in result.checks):
+    colours = [_COLOURS[check.outcome.value] for check in result.checks]
+    for line in table(
+        ((check.name, check.outcome.value, check.sentence) for check in result.checks),
+        keep=frozenset({0, 1}),
+        style=lambda row, column: colours[row] if column == 1 else None,
+    ):
         out(line)
     for change in result.changes:
         out(change)

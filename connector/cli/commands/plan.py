@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connector.cli.console import Level, added_value, out, out_json, pluralize, say, table
+from connector.cli.console import Level, added_value, out, out_json, pluralize, say
 from connector.cli.failures import reported
 from connector.cli.options import NameArgument, TargetOptions
 from connector.cli.output import ForceOption, check_output, output_file
+from connector.cli.tables import table
 
 if TYPE_CHECKING:
     from connector.inspection.plan import Plan

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.completion import complete_target
-from connector.cli.console import out, out_json, say, table
+from connector.cli.console import out, out_json, say
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, NameArgument
+from connector.cli.tables import table
 
 if TYPE_CHECKING:
     from connector.inspection.plan import Plan
@@ -46,7 +47,7 @@ def _print_promotion(promotion: "Promotion") -> None:
         out(line)
     out()
     counts = [(label, *cells) for label, *cells in zip(_LABELS, _counts(before.plan), _counts(after.plan), strict=True)]
-    for line in table([("plan", before.target, after.target), *counts], right=frozenset({1, 2})):
+    for line in table([("plan", before.target, after.target), *counts], right=frozenset({1, 2}), cut=(1, 2)):
         out(line)
     for side in (before, after):
         for problem in side.problems:

@@ -6,9 +6,10 @@ import typer
 
 from connector.cli.commands.export import export
 from connector.cli.completion import complete_orchestration, complete_status
-from connector.cli.console import out, out_json, table, yellow
+from connector.cli.console import RED, YELLOW, out, out_json, yellow
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, RunArgument, SinceOption, parse_time
+from connector.cli.tables import Style, table
 
 if TYPE_CHECKING:
     from connector.api import Project
@@ -84,14 +85,25 @@ _HEADING = (
 )
 
 
+_STATUS = _HEADING.index("status")
+
+
 def _print_runs(project: "Project", run_filter: "RunFilter", options: JsonOptions) -> None:
+    from connector.cli.summary import STATUS_COLOURS
     from connector.reporting.run_history import latest_runs
 
     latest = latest_runs(project.settings, run_filter)
     if options.json_output:
         out_json({"runs": [{**record.as_json(), "trend": trend and trend.as_json()} for record, trend in latest]})
         return
-    lines = table([_HEADING, *(_row(record, trend) for record, trend in latest)], right=frozenset({4, 5, 6, 7, 8, 9}))
+    lines = table(
+        [_HEADING, *(_row(record, trend) for record, trend in latest)],
+        right=frozenset({4, 5, 6, 7, 8, 9}),
+        keep=frozenset({0}),
+        cut=(3, 2, 1),
+        drop=(9, 8, 7, 2),
+        style=lambda row, column: STATUS_COLOURS.get(latest[row - 1][0].status) if row and column == _STATUS else None,
+    )
     out(lines[0])
     for line, (record, _) in zip(lines[1:], latest, strict=True):
         out(yellow(line) if record.is_empty else line)
@@ -172,7 +184,17 @@ def _request_log(requests: "list[RequestRecord]", *, is_audience: bool) -> list[
         )
         for request in requests
     ]
-    return table([heading, *lines])
+    return table([heading, *lines], keep=frozenset({8}), drop=(1, 5, 7, 2), style=_verdict_colour(requests))
+
+
+def _verdict_colour(requests: "list[RequestRecord]") -> Style:
+    """Return a style that colors verdicts other than `accepted`."""
+
+    def style(row: int, column: int) -> str | None:
+        is_verdict = row > 0 and column == 4
+        return YELLOW if is_verdict and requests[row - 1].verdict != "accepted" else None
+
+    return style
 
 
 group.command("export")(export)
@@ -182,16 +204,18 @@ group.command("export")(export)
 @reported
 def audit(limit: LinesOption = 100, *, options: JsonOptions) -> None:
     """List who used which command, and who was refused, latest first."""
+    from datetime import datetime
+
     from connector.reporting.run_history import audit_lines
 
     lines = audit_lines(options.open_project().settings, limit)
     if options.json_output:
         out_json({"audit": [line.as_json() for line in lines]})
         return
-    heading = ("at", "user", "host", "command", "orchestration", "target", "run", "")
+    heading = ("at (UTC)", "user", "host", "command", "orchestration", "target", "run", "")
     rows = [
         (
-            line.at,
+            f"{datetime.fromisoformat(line.at):%Y-%m-%d %H:%M:%S}",
             line.use.os_user,
             line.use.host,
             line.use.command,
@@ -202,5 +226,12 @@ def audit(limit: LinesOption = 100, *, options: JsonOptions) -> None:
         )
         for line in lines
     ]
-    for text in table([heading, *rows]):
+    colours = {"refused": RED}
+    for text in table(
+        [heading, *rows],
+        keep=frozenset({0, 3, 6, 7}),
+        cut=(2, 5, 4, 1),
+        drop=(2, 5, 4, 1),
+        style=lambda row, column: colours.get(rows[row - 1][column]) if row and column == 7 else None,
+    ):
         out(text)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from connector.cli.completion import complete_orchestration
-from connector.cli.console import Level, out, out_json, say, table
+from connector.cli.console import Level, out, out_json, say
 from connector.cli.failures import AlreadyPrinted, relative_to_here, reported
 from connector.cli.options import TargetOptions, config_directory, say_project
+from connector.cli.tables import table
 from connector.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ def _print_valid(validation: "Validation", name: str | None, *, connect: bool) -
         say(warning, Level.WARNING)
     if name:
         heading = ("parameter", "from the column" if connect else "accepted columns", "goes to", "rule")
-        for line in table([heading, *results[0].parameters]):
-            out("  " + line)
+        for line in table([heading, *results[0].parameters], indent="  "):
+            out(line)
         for note in results[0].notes:
             say(note)
     elif not connect:
