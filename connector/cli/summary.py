@@ -58,6 +58,9 @@ def summary(
     yield from table(_counts(record), right=frozenset({1}))
     if no_rows:
         yield yellow(no_rows)
+    if record.delivered_before * 2 > record.rows.read:
+        count = f"{record.delivered_before:,} of {record.rows.read:,} rows"
+        yield f"{count} were delivered by earlier runs, so they are not sent again."
     if record.test_event_code and record.rows.delivered:
         yield _test_events_note(record, platform)
     if record.error:

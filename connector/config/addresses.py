@@ -1,5 +1,6 @@
 """Types of values: time zones, regions and URLs."""
 
+import re
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -12,6 +13,27 @@ from connector.config.suggest import did_you_mean
 from connector.core.local_server import is_loopback
 
 SIMULATOR = "simulator"
+_ZONES = {
+    **dict.fromkeys(("PST", "PDT", "PT", "PACIFIC"), "America/Los_Angeles"),
+    **dict.fromkeys(("MDT", "MT", "MOUNTAIN"), "America/Denver"),
+    **dict.fromkeys(("CST", "CDT", "CT", "CENTRAL"), "America/Chicago"),
+    **dict.fromkeys(("EDT", "ET", "EASTERN"), "America/New_York"),
+    **dict.fromkeys(("AKST", "AKDT"), "America/Anchorage"),
+    "BST": "Europe/London",
+    **dict.fromkeys(("CEST", "MESZ", "CENTRAL EUROPEAN"), "Europe/Berlin"),
+    "EEST": "Europe/Athens",
+    "MSK": "Europe/Moscow",
+    "IST": "Asia/Kolkata",
+    "SGT": "Asia/Singapore",
+    "JST": "Asia/Tokyo",
+    "KST": "Asia/Seoul",
+    **dict.fromkeys(("AEST", "AEDT"), "Australia/Sydney"),
+    **dict.fromkeys(("NZST", "NZDT"), "Pacific/Auckland"),
+    "Z": "UTC",
+}
+"""Abbreviations that are no IANA names, and the zone of most who write them."""
+
+_OFFSET = re.compile(r"(?:UTC|GMT)?[+-]\d{1,2}(?::?\d\d)?")
 _CORRECTIONS = {"UK": "GB", "EN": "GB", "USA": "US"}
 
 
@@ -22,9 +44,19 @@ def zone(value: object) -> str:
     try:
         ZoneInfo(name)
     except (OSError, ValueError, LookupError):
-        hint = did_you_mean(name, available_timezones())
-        raise ValueError(f"must be an IANA time zone such as America/New_York.{hint}") from None
+        raise ValueError(f"must be an IANA time zone such as America/New_York.{zone_advice(name)}") from None
     return name
+
+
+def zone_advice(name: str) -> str:
+    """Return what to write in place of a name that is no time zone, with a space before it; empty if nothing is."""
+    folded = name.strip().upper()
+    zone = _ZONES.get(folded) or _ZONES.get(folded.removesuffix(" TIME").removesuffix(" STANDARD"))
+    if zone:
+        return f' Did you mean "{zone}"?'
+    if _OFFSET.fullmatch(folded):
+        return " An offset knows no daylight saving: name a city of the zone."
+    return did_you_mean(name, available_timezones())
 
 
 @accepts(lambda _: {"enum": sorted({*REGIONS, *map(str.lower, REGIONS)})})

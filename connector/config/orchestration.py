@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from connector.config.destination import DestinationSettings
 from connector.config.fields import Mapped, Switch, Text, Words, number, one_of, pattern, whole
 from connector.config.file_format import Format
 from connector.config.notification import DegradedSettings, Notify
-from connector.config.schedule import Schedule
+from connector.config.schedule import Schedule, schedule_mapping
 from connector.config.settings import Settings, Violation
 from connector.config.warehouse import Warehouse
 from connector.core.outcomes import IdenticalRows, NegativeLines
@@ -53,7 +53,7 @@ class Orchestration(Settings):
     """Values for `{{ parameters.NAME }}` in the query and the template."""
     workflow: Annotated[Literal["manual", "automatic"], one_of("manual", "automatic")] = "manual"
     """`automatic` lets `connector start` run it on its schedule."""
-    schedule: Schedule | None = None
+    schedule: Annotated[Schedule | None, BeforeValidator(schedule_mapping)] = None
     """When it runs. Required with `workflow: automatic`."""
     line_items: Switch = True
     """If `false`, each row is an event. If `true`, rows with the same event id are line items of one event."""

@@ -1,6 +1,8 @@
 """Projects: `load_project` checks the whole project file, `Project` returns its parts as settings."""
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +29,7 @@ from connector.config.yaml import parse_yaml
 from connector.errors import ConfigurationError, Problem, Rule
 
 FILE = "orchestrations.yaml"
+_OTHER_NAME = re.compile(r"(?i:orchestrations?\.(?:ya?ml|json))")
 STATE = ".connector"
 
 CONFIG_DIRECTORY = "CONNECTOR_SAVED_FILES"
@@ -59,7 +62,7 @@ def inspect_project(
     directory = directory.absolute()
     file = (config_directory or directory) / FILE
     if not file.is_file():
-        message = f"There is no {FILE} in {file.parent}. Write a project there with: connector init"
+        message = f"There is no {FILE} in {file.parent}. {_where_it_is(file.parent)}"
         raise ConfigurationError([Problem(message, rule=Rule.UNREADABLE)])
     document, yaml_problems = parse_yaml(file)
     if document is None:
@@ -76,6 +79,23 @@ def inspect_project(
     for problem in find_problems(file, trees, chosen):
         problems.record(problem)
     return Project(file, directory, target_names(document.root), chosen, trees[chosen], environ), problems
+
+
+def _where_it_is(folder: Path) -> str:
+    """Return what to do in a folder without a project file: it may have another name, or be in a folder nearby."""
+    if not folder.is_dir():
+        return "There is no such folder: name another one with --project."
+    with suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            if _OTHER_NAME.fullmatch(path.name) and path.is_file():
+                return f"Rename {path.name} to {FILE}."
+        above = next((parent for parent in folder.parents if (parent / FILE).is_file()), None)
+        if above is not None:
+            return f"The project is the folder {above}: go there, or add --project {above}"
+        below = sorted(path.parent for path in folder.glob(f"*/{FILE}"))
+        if below:
+            return f"There is one in {below[0].name}: go there, or add --project {below[0].name}"
+    return "Write a project there with: connector init"
 
 
 @dataclass(frozen=True, repr=False)

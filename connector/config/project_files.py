@@ -93,6 +93,12 @@ def _named_file(folder: Path, suffix: str, kind: str, node: Node | None, problem
     names = sorted(path.stem for path in folder.glob(f"*{suffix}"))
     if str(node.value) in names:
         return (folder / f"{node.value}{suffix}").absolute()
+    others = sorted(path.name for path in folder.glob("*") if path.stem == str(node.value) and path.is_file())
+    if others:
+        there = f"of which there is {folder.name}/{others[0]}: rename it to {node.value}{suffix}"
+        sentence = f'names the {kind} "{node.value}", {there}'
+        problems.add(node, sentence, rule=Rule.UNKNOWN_NAME)
+        return None
     problems.add_absent(node, kind, str(node.value), names, f"in {folder.name}/ (NAME{suffix})")
     return None
 

@@ -19,6 +19,18 @@ _FIELDS = (
     ("month", 1, 12),
     ("day of the week", 0, 7),
 )
+_CRON_NAMES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+"""Days of each month, of February in a leap year."""
+
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _NAMES = {
@@ -41,11 +53,53 @@ def cron_expression(value: object) -> str:
     """Validate the five fields of a cron expression."""
     fields = text(value).split()
     if len(fields) != len(_FIELDS):
-        raise ValueError('must have five fields (minute, hour, day, month, day of the week), as "15 6 * * *"')
+        raise ValueError(
+            'must have five fields (minute, hour, day, month, day of the week), as "15 6 * * *"' + _cron_advice(fields)
+        )
     for entry, (name, least, most) in zip(fields, _FIELDS, strict=True):
         if not all(_item(item.lower(), name, least, most) for item in entry.split(",")):
             raise ValueError(f'must have a {name} from {least} to {most} where it has "{entry}"')
+    if not _comes(*fields[2:]):
+        raise ValueError(f'must be a time that comes: no month of "{fields[3]}" has a day "{fields[2]}"')
     return " ".join(fields)
+
+
+def _cron_advice(fields: list[str]) -> str:
+    if len(fields) == 1 and fields[0].lower() in _CRON_NAMES:
+        return f'; for {fields[0]} write "{_CRON_NAMES[fields[0].lower()]}"'
+    return "; there are no seconds and no years" if len(fields) in {6, 7} else ""
+
+
+def _comes(days: str, months: str, weekday: str) -> bool:
+    """Return whether a day of one of the months matches: 30 February never comes."""
+    if not weekday.startswith("*"):
+        return True
+    first_days = [min(_numbers(item, "day of the month", 1, 31)) for item in days.split(",")]
+    numbers = {number for item in months.split(",") for number in _numbers(item.lower(), "month", 1, 12)}
+    return any(first <= _LONGEST[month - 1] for first in first_days for month in numbers)
+
+
+def _numbers(item: str, name: str, least: int, most: int) -> range:
+    """Return the numbers of a valid item."""
+    span, _, step = item.partition("/")
+    ends = (least, most) if span == "*" else [_value(end, name) for end in span.split("-")]
+    last = ends[-1] if len(ends) > 1 or not step else most
+    return range(ends[0], last + 1, int(step or 1))
+
+
+def schedule_mapping(value: object) -> object:
+    """Refuse a schedule that is written as a text, with the mapping to write."""
+    if not isinstance(value, str):
+        return value
+    word = " ".join(value.split())
+    if re.fullmatch(r"[1-9][0-9]{0,4}[smhd]", word):
+        key, entry = "every", word
+    elif word.lower().strip("@") in {"manual", "none", "never"}:
+        raise ValueError("must be a mapping; without a schedule, write workflow: manual")
+    else:
+        key, entry = "cron", _CRON_NAMES.get(f"@{word.lower().lstrip('@')}", word)
+        entry = f'"{entry}"' if len(entry.split()) == len(_FIELDS) else '"15 6 * * *"'
+    raise ValueError(f"must be a mapping; write {{{key}: {entry}}}")
 
 
 def _item(item: str, name: str, least: int, most: int) -> bool:

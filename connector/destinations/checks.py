@@ -23,6 +23,8 @@ class Check:
     about_token: bool = False
     """True if the platform rejected the token."""
     code: int | None = None
+    is_unreachable: bool = False
+    """True if nothing answered."""
 
 
 @dataclass(frozen=True, slots=True)

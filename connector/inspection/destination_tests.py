@@ -29,6 +29,11 @@ class DestinationTest:
         outcomes = {check.outcome for check in self.checks}
         return next((worst for worst in (Outcome.FAILED, Outcome.INCONCLUSIVE) if worst in outcomes), Outcome.PASSED)
 
+    @property
+    def is_unreachable(self) -> bool:
+        """True if the destination did not answer a check."""
+        return any(check.is_unreachable for check in self.checks)
+
     def as_json(self) -> dict[str, Any]:
         """Return the object that `connector destinations test --json` prints."""
         return {

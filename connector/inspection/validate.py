@@ -33,6 +33,8 @@ class ValidatedOrchestration:
     """Sentences that are good to know."""
     warnings: tuple[str, ...] = ()
     """Sentences about what is probably a mistake."""
+    columns_to_check: tuple[str, ...] = ()
+    """Columns that the template names, if the warehouse or file was not asked for them."""
 
     def as_json(self) -> dict[str, object]:
         """Return the object that `connector validate --json` prints for an orchestration."""
@@ -46,6 +48,7 @@ class ValidatedOrchestration:
             "changes": self.changes,
             "notes": list(self.notes),
             "warnings": list(self.warnings),
+            "columns_to_check": list(self.columns_to_check),
         }
 
 
@@ -160,7 +163,13 @@ def _validate(project: Project, job: Job, changes: list[str], *, connect: bool) 
     notes = (*job.destination.notes([row[0] for row in rows]), *((note,) if note else ()))
     warnings = tuple(setting_notes(project, job, schema))
     name, destination = job.orchestration.name, job.settings.name
-    return ValidatedOrchestration(name, destination, job.destination.kind, rows, changes, notes, warnings)
+    unchecked = () if connect else _named_columns(job.template)
+    return ValidatedOrchestration(name, destination, job.destination.kind, rows, changes, notes, warnings, unchecked)
+
+
+def _named_columns(template: DataTemplate) -> tuple[str, ...]:
+    sources = (source for source in template.sources.values() if not isinstance(source, Constant))
+    return tuple(dict.fromkeys(column.name for source in sources for column in source))
 
 
 def _path(parameter: Parameter) -> str:

@@ -25,7 +25,7 @@ class Database:
     def __init__(self, url: str, *, may_be_new: bool = True) -> None:
         if not may_be_new:
             _refuse_without_ledger(url)
-        self._engine = _engine(url)
+        self._engine, self._file = _engine(url), file_of(url)
         self._lock = RLock()
         self._group_commit = GroupCommit(self.writing)
         try:
@@ -37,7 +37,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that only reads. Raises ResumableError if the database fails."""
-        with _failures("read"), self._engine.connect() as connection:
+        with _failures("read", self._file), self._engine.connect() as connection:
             self._begin(connection, "BEGIN")
             yield connection
 
@@ -47,7 +47,7 @@ class Database:
 
         Raises ResumableError if the database fails.
         """
-        with _failures("written"), self._lock, self._engine.begin() as connection:
+        with _failures("written", self._file), self._lock, self._engine.begin() as connection:
             # IMMEDIATE: a writer that reads first would fail if another one wrote in between.
             self._begin(connection, "BEGIN IMMEDIATE")
             yield connection
@@ -87,7 +87,9 @@ def open_database(url: str, *, may_be_new: bool = True) -> Database:
     """
     try:
         return Database(url, may_be_new=may_be_new)
-    except (SQLAlchemyError, ImportError, OSError) as error:
+    except OSError as error:
+        raise ConnectorError(_not_writable(Path(error.filename or ""), error.strerror or str(error))) from None
+    except (SQLAlchemyError, ImportError) as error:
         raise ConnectorError(f"The ledger could not be opened: {_first_line(error)}") from None
 
 
@@ -107,11 +109,20 @@ def as_text(moment: datetime) -> str:
 
 
 @contextmanager
-def _failures(verb: str) -> Iterator[None]:
+def _failures(verb: str, file: Path | None) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, UnicodeDecodeError) as error:
+        if file and "readonly database" in str(error):
+            raise ResumableError(_not_writable(file, "Permission denied")) from None
         raise ResumableError(f"The ledger could not be {verb}: {_first_line(error)}") from None
+
+
+def _not_writable(path: Path, why: str) -> str:
+    return (
+        f"The ledger could not be opened: '{path}' cannot be written ({why}). Let this user write there, or set "
+        "`ledger` to a database elsewhere."
+    )
 
 
 def _refuse_without_ledger(url: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from connector.core.outcomes import RunStatus
+from connector.core.outcomes import RunStatus, Skip
 from connector.ledger.batch_records import BatchRecord
 
 
@@ -190,6 +190,11 @@ class RunRecord:
     def may_have_sent(self) -> bool:
         """True if some batches, or all, are staged, so that something may have been sent."""
         return self.staged or self.events_built > 0
+
+    @property
+    def delivered_before(self) -> int:
+        """The number of rows that earlier runs delivered, which are not sent again."""
+        return self.skips.get(Skip.ALREADY_DELIVERED, 0) + self.skips.get(Skip.ALREADY_MEMBER, 0)
 
     @property
     def is_empty(self) -> bool:

@@ -50,6 +50,8 @@ class Job:
     rules: Any
     """The destination's rules for rows."""
     file: "FileInput | None" = None
+    query: QueryTemplate | None = None
+    """The saved query and its values; None for a file."""
 
     @property
     def settings(self) -> DestinationSettings:
@@ -93,7 +95,8 @@ def prepare(project: Project, name: str, query: RunVariables, known_id: str | No
     if problems or sql is None or not ((warehouse or file) and template):
         raise ConfigurationError(problems)
     rules = destination.rules(orchestration, int(query.started_at.timestamp()), known_id)
-    return Job(orchestration, destination, warehouse, sql, template, rules, file)
+    saved = query_template(orchestration, query) if orchestration.query_path else None
+    return Job(orchestration, destination, warehouse, sql, template, rules, file, saved)
 
 
 def problems_beside_settings(project: Project, name: str, query: RunVariables) -> list[Problem]:
@@ -186,11 +189,11 @@ def warehouse_of(project: Project, orchestration: Orchestration) -> Warehouse:
     return warehouse
 
 
-def rendered(orchestration: Orchestration, query: RunVariables) -> str:
-    """Render the orchestration's query. Raises ConfigurationError."""
+def query_template(orchestration: Orchestration, query: RunVariables) -> QueryTemplate:
+    """Return the orchestration's saved query with its values."""
     if orchestration.query_path is None:
         raise AssertionError("a query without a path")
-    saved = QueryTemplate(
+    return QueryTemplate(
         orchestration.query_path,
         orchestration.sql_dialect or "duckdb",
         orchestration.parameters,
@@ -198,6 +201,11 @@ def rendered(orchestration: Orchestration, query: RunVariables) -> str:
         orchestration.target,
         orchestration.name,
     )
+
+
+def rendered(orchestration: Orchestration, query: RunVariables) -> str:
+    """Render the orchestration's query. Raises ConfigurationError."""
+    saved = query_template(orchestration, query)
     sql = saved.render()
     runs_on = orchestration.warehouse.dialect if orchestration.warehouse else saved.dialect
     if orchestration.dialect is not None:

@@ -1,6 +1,7 @@
 """Open the result of a query or of files, and transform it as it comes."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from connector.destinations.base import RowCompiler
-from connector.errors import ConfigurationError, Problem, Rule
+from connector.errors import ConfigurationError, Problem, Rule, SourceError
+from connector.queries.query_template import QueryTemplate
 from connector.runs.job import Job
 from connector.sources.background_reader import read_in_background
+from connector.sources.driver_errors import QUERY_FAILED
 from connector.sources.registry import open_source
 from connector.sources.source import Source
 from connector.transform.binding import bind
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from connector.files.file_source import FileSource
     from connector.files.scan_report import ScanReport
     from connector.runs.files import SentFiles
+
+_ERROR_LINE = re.compile(r"\b(?:LINE|line) (?P<line>\d+)(?=:| at position)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +100,36 @@ def delimiters(job: Job) -> list[tuple[str, str]]:
 
 def _opened(job: Job, directory: Path, tag: str) -> AbstractContextManager[Source]:
     if job.warehouse is not None:
-        return open_source(job.warehouse, directory, tag)
+        return _located_errors(job, open_source(job.warehouse, directory, tag))
     if job.file is None:
         raise AssertionError("neither a query nor a file")
     from connector.files.file_source import open_files
 
     return open_files(job.file)
+
+
+@contextmanager
+def _located_errors(job: Job, opened: AbstractContextManager[Source]) -> Iterator[Source]:
+    """Add the file of the query, and the line if the warehouse names it, to the errors of the query."""
+    try:
+        with opened as source:
+            yield source
+    except SourceError as error:
+        if job.query is None or not error.message.startswith(QUERY_FAILED):
+            raise
+        message = error.message.removesuffix(".") if error.message.endswith("?.") else error.message
+        end = "" if message.endswith((".", "?", "!")) else "."
+        raise SourceError(f"{message}{end} See {_place_of(message, job, job.query)}.") from None
+
+
+def _place_of(message: str, job: Job, query: QueryTemplate) -> str:
+    file = f"queries/{query.path.name}"
+    match = _ERROR_LINE.search(message)
+    if match is None or job.orchestration.dialect is not None or job.warehouse is None:
+        return file
+    # DuckDB gets the query within another one, from the second line on.
+    line = int(match["line"]) - (job.warehouse.dialect == "duckdb")
+    return f"{file}:{query.place(line)[0]}"
 
 
 def _files(source: Source, job: Job) -> "FileSource | None":

@@ -9,15 +9,27 @@ from connector.core.redaction import REDACTED, redact, redact_literals
 OPEN_FAILED = "The warehouse could not be opened"
 QUERY_FAILED = "The query failed"
 
+_HOST_IN_URL = re.compile(r"://(?:[^/@\s]*@)?(?:\[(?P<ipv6>[^]/]+)\]|(?P<name>[^:/?@\s]+))")
+_OWN_HOST = "ownhostofthewarehouse"
+"""Stands for the host while a message is redacted."""
 _PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:([^@\s]*)@")
 
 
-def secrets_of(warehouse: Warehouse) -> tuple[str, ...]:
+class Secrets(tuple[str, ...]):
+    """What no message may repeat, and the host of the warehouse, which it may."""
+
+    host: str | None = None
+
+
+def secrets_of(warehouse: Warehouse) -> Secrets:
     """Return what no message may repeat: the warehouse's password, token and passphrase, also from its URL."""
     settings = (warehouse.password, warehouse.token, warehouse.private_key_passphrase)
     in_url = _PASSWORD_IN_URL.findall(warehouse.url.get_secret_value())
     secrets = {secret.get_secret_value() for secret in settings if secret} | set(in_url) | set(map(unquote, in_url))
-    return tuple(sorted(secrets - {""}, key=len, reverse=True))
+    found = Secrets(sorted(secrets - {""}, key=len, reverse=True))
+    host = _HOST_IN_URL.search(warehouse.url.get_secret_value())
+    found.host = host and (host["ipv6"] or host["name"])
+    return found
 
 
 def error_text(error: BaseException | str, secrets: tuple[str, ...] = (), *, quotes_data: bool = True) -> str:
@@ -28,4 +40,8 @@ def error_text(error: BaseException | str, secrets: tuple[str, ...] = (), *, quo
     text = str(error)
     for secret in secrets:
         text = text.replace(secret, REDACTED)
-    return redact(text) if quotes_data else redact_literals(text)
+    host = getattr(secrets, "host", None)
+    if host:
+        text = re.sub(rf"([\"']?)(?<![\w.-]){re.escape(host)}(?![\w.-])\1", _OWN_HOST, text)
+    text = redact(text) if quotes_data else redact_literals(text)
+    return text.replace(_OWN_HOST, host) if host else text

@@ -32,6 +32,23 @@ SQLALCHEMY_DIALECTS = ("sqlite", "mysql", "mariadb", "mssql", "oracle")
 """SQLAlchemy's own dialects; installed dialects are accepted as well."""
 
 
+_DIALECT_PACKAGES = {
+    "bigquery": "sqlalchemy-bigquery",
+    "databricks": "databricks-sqlalchemy",
+    "trino": "trino[sqlalchemy]",
+    **dict.fromkeys(("presto", "hive", "spark"), "pyhive"),
+    "clickhouse": "clickhouse-sqlalchemy",
+    **dict.fromkeys(("athena", "awsathena"), "pyathena[sqlalchemy]"),
+    "teradatasql": "teradatasqlalchemy",
+    "cockroachdb": "sqlalchemy-cockroachdb",
+    "vertica": "sqlalchemy-vertica-python",
+    "exa": "sqlalchemy-exasol",
+    "hana": "sqlalchemy-hana",
+    **dict.fromkeys(("db2", "ibm_db_sa"), "ibm-db-sa"),
+}
+"""The distributions that bring dialects which others have to install."""
+
+
 def source_type(url: str) -> SourceType:
     """Return the type of warehouse of a URL. Raises ConfigurationError for an unknown one."""
     scheme = url.partition(":")[0].partition("+")[0].lower()
@@ -43,6 +60,9 @@ def source_type(url: str) -> SourceType:
         return _load(_installed()[scheme])
     if scheme in _installed_dialects():
         return SQLALCHEMY
+    if package := _DIALECT_PACKAGES.get(scheme):
+        message = f"{scheme}:// needs its SQLAlchemy dialect: pip install '{package}'."
+        raise ConfigurationError([Problem(message, rule=Rule.MISSING_DRIVER)])
     schemes = list(dict.fromkeys((*BUILT_IN, *SQLALCHEMY_DIALECTS, *_installed())))
     raise ConfigurationError(
         f'Unknown type of warehouse "{scheme}": use one of {", ".join(f"{name}://" for name in schemes)}, '

@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 from connector.catalogue import CATALOGUES, EVENTS, OWN_PROPERTY, Catalogue, Kind
+from connector.config.addresses import zone_advice
 from connector.config.suggest import did_you_mean
 from connector.config.yaml import Document, read_yaml
 from connector.core.countries import alpha2
@@ -142,14 +143,17 @@ class _Loader:
             return {}
         for key in data:
             if key not in {"extends", "parameters", "description"}:
-                hint = did_you_mean(str(key), ("extends", "parameters", "description"))
-                message = f'Unknown key "{key}" in a data template.{hint}'
-                self._problem(_place(document, key), message, Rule.UNKNOWN_KEY)
+                self._problem(_place(document, key), self._unknown_key(str(key)), Rule.UNKNOWN_KEY)
         entries = data.get("parameters") or {}
         if isinstance(entries, dict):
             return entries
         self._problem(_place(document, "parameters"), "parameters is a mapping: parameter to column.")
         return {}
+
+    def _unknown_key(self, key: str) -> str:
+        if self.catalogue.named(key) or (self.catalogue.own_properties and key.startswith(OWN_PROPERTY)):
+            return f'"{key}" is a parameter: write it below parameters, indented.'
+        return f'Unknown key "{key}" in a data template.{did_you_mean(key, ("extends", "parameters", "description"))}'
 
     def _source(self, key: str, value: object, document: Document) -> Source | None:
         place = _place(document, "parameters", key)
@@ -202,7 +206,10 @@ class _Loader:
         if isinstance(item, str) and item.strip():
             return Column(item)
         if not isinstance(item, dict):
-            self._problem(place, f"{key} takes a column's name, a list of names, {{column: …}} or {{value: …}}.")
+            constant = "true" if item is True else "false" if item is False else item
+            advice = f" For a constant, write {{value: {constant}}}." if isinstance(item, int | float) else ""
+            takes = f"{key} takes a column's name, a list of names, {{column: …}} or {{value: …}}."
+            self._problem(place, takes + advice)
             return None
         for word in item:
             if word not in _COLUMN_KEYS:
@@ -260,7 +267,8 @@ class _Loader:
         if not self._is_time(key):
             times = " and ".join(one.name for one in self.catalogue.parameters if one.kind is Kind.TIMESTAMP)
             return f"{key}: timezone goes with {times or 'times'} only."
-        return f'{self._canonical(key)}: "{zone}" is not an IANA time zone: write one such as America/New_York.'
+        advice = zone_advice(str(zone)) or " Write one such as America/New_York."
+        return f'{self._canonical(key)}: "{zone}" is not an IANA time zone.{advice}'
 
 
 def _place(document: Document, *path: str | int) -> Place:

@@ -97,11 +97,11 @@ def test_an_event_name_that_tiktok_does_not_know_is_a_wrong_setting(tmp_path: Pa
     assert "Purchase" in done.sentence
 
 
-def test_nobody_there_is_inconclusive(tmp_path: Path) -> None:
+def test_nobody_there_is_inconclusive_and_exits_with_1(tmp_path: Path) -> None:
     with simulating() as tiktok:
         url = tiktok.url
     done = asked(selling(tmp_path, url, retry={"max_attempts": 1}), "--json")
-    assert done.code == 0
+    assert done.code == 1
     assert outcomes(done.json)["token"] == "inconclusive"
 
 

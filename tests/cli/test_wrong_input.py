@@ -1,12 +1,15 @@
 """Mistakes a user is likely to make: one clear sentence, the right exit code, nothing opened and nothing sent."""
 
+import ctypes
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Outcome, connector, inside
+from tests.cli.command import Outcome, connector, environment, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import TikTok, serving
 
@@ -58,6 +61,56 @@ SETTINGS_MISTAKES = {
     "automatic without a schedule": ("query: purchases", "query: purchases\n    workflow: automatic", "schedule"),
     "duplicate key": ("query: purchases", "query: purchases\n    query: purchases", "query"),
     "no YAML": ("version: 1", "version: [1", "orchestrations.yaml"),
+    "a zone's abbreviation": (
+        "event_source: offline",
+        "event_source: offline\n    timezone: PST",
+        'Did you mean "America/Los_Angeles"?',
+    ),
+    "a zone's name in words": (
+        "event_source: offline",
+        "event_source: offline\n    timezone: Eastern Standard Time",
+        'Did you mean "America/New_York"?',
+    ),
+    "an offset for a zone": ("event_source: offline", "event_source: offline\n    timezone: UTC+2", "name a city"),
+    "a day that never comes": (
+        "query: purchases",
+        'query: purchases\n    schedule: {cron: "0 6 30 2 *"}',
+        'no month of "2" has a day "30"',
+    ),
+    "a day that comes in none of the months": (
+        "query: purchases",
+        'query: purchases\n    schedule: {cron: "0 6 31 apr,JUN *"}',
+        'no month of "apr,JUN" has a day "31"',
+    ),
+    "a name for a cron expression": (
+        "query: purchases",
+        'query: purchases\n    schedule: {cron: "@daily"}',
+        'for @daily write "0 0 * * *"',
+    ),
+    "seconds in a cron expression": (
+        "query: purchases",
+        'query: purchases\n    schedule: {cron: "0 15 6 * * *"}',
+        "there are no seconds",
+    ),
+    "a cron expression for a schedule": (
+        "query: purchases",
+        'query: purchases\n    schedule: "15 6 * * *"',
+        'write {cron: "15 6 * * *"}',
+    ),
+    "a word for a schedule": (
+        "query: purchases",
+        'query: purchases\n    schedule: "@hourly"',
+        'write {cron: "0 * * * *"}',
+    ),
+    "another word for a schedule": (
+        "query: purchases",
+        "query: purchases\n    schedule: daily",
+        'write {cron: "0 0 * * *"}',
+    ),
+    "an interval for a schedule": ("query: purchases", "query: purchases\n    schedule: 15m", "write {every: 15m}"),
+    "BigQuery": ("duckdb:///warehouse.duckdb", "bigquery://project/set", "pip install 'sqlalchemy-bigquery'"),
+    "Databricks": ("duckdb:///warehouse.duckdb", "databricks://host/x", "pip install 'databricks-sqlalchemy'"),
+    "Trino": ("duckdb:///warehouse.duckdb", "trino://host/x", "pip install 'trino[sqlalchemy]'"),
     "region": ("event_source: offline", "event_source: offline\n    default_region: USA", "default_region"),
     "timezone": ("event_source: offline", "event_source: offline\n    timezone: New York", "timezone"),
 }
@@ -71,7 +124,7 @@ def test_a_mistake_in_the_settings_is_told_in_one_sentence_before_anything_is_op
     made.settings.write_text(text.replace(old, new, 1))
     outcome = run(made)
     assert (outcome.code, outcome.stdout) == (2, "")
-    assert "orchestrations.yaml" in outcome.sentence or "stores" in outcome.sentence or "duckdb://" in outcome.sentence
+    assert "orchestrations.yaml" in outcome.sentence or "stores" in outcome.sentence
     assert told in outcome.sentence
     assert nothing_was_opened(made)
 
@@ -115,6 +168,33 @@ QUERY_MISTAKES = {
     "unknown parameter": (
         "SELECT {{ parameters.dayz }} AS email, now() AS timestamp",
         'The parameter "dayz" is not set',
+    ),
+    "a parameter that nothing sets": (
+        "SELECT {{ parameters.days }} AS email, now() AS timestamp",
+        f'"days" is not set: add it to parameters of the orchestration "{NAME}"',
+    ),
+    "a model of dbt": ("SELECT * FROM {{ ref('orders') }}", '"ref" is dbt\'s: write the name of the table'),
+    "a source of dbt": (
+        "SELECT * FROM {{ source('raw', 'orders') }}",
+        '"source" is dbt\'s: write the name of the table',
+    ),
+    "a variable of dbt": ("SELECT {{ var('days') }}", "write {{ parameters.NAME }}"),
+    "a macro of dbt": ("SELECT {{ dbt_utils.star('x') }}", "is a package of dbt"),
+    "settings of dbt": ("{{ config(materialized='table') }} SELECT 1", "settings are in orchestrations.yaml"),
+    "the environment": ("SELECT {{ env.DAYS }}", '"{{ env.NAME }}"'),
+    "a date of Airflow": ("SELECT '{{ ds }}'", "write {{ run.started_at }}"),
+    "the name of the target": ("SELECT {{ target.name }}", "text, such as the name of the target"),
+    "an invalid word": ("-- of today\nSELEC 1", "purchases.sql:2: This is not valid SQL: syntax error at or near"),
+    "a comma too many": ("SELECT 1 AS a,,\n 2 AS b", "purchases.sql:1: This is not valid SQL"),
+    "a bracket too few": ("SELECT (1 AS a", "purchases.sql:1: This is not valid SQL"),
+    "a second statement": ("SELECT 1;\nSELECT 2", "purchases.sql:1: The query has to be one SELECT statement"),
+    "no SELECT": (
+        "\nDELETE FROM customers",
+        'purchases.sql:2: The query has to be one SELECT statement and nothing else; it begins with "DELETE"',
+    ),
+    "a SELECT that writes": (
+        "WITH x AS (INSERT INTO customers VALUES ('x') RETURNING mail)\nSELECT * FROM x",
+        "purchases.sql:1: The query contains a INSERT statement",
     ),
     "open braces": ("SELECT\n{{ parameters.days AS email", "purchases.sql:2"),
     "empty": ("  \n", "The query is empty"),
@@ -187,6 +267,18 @@ TEMPLATE_MISTAKES = {
     "extends nothing": ("extends: nope\nparameters: {}", "nope", ""),
     "extends itself": ("extends: own\nparameters: {}", "own", ""),
     "no YAML": ("parameters: {email: [", "own.yaml", ""),
+    "a parameter beside parameters": ("email: mail", '"email" is a parameter: write it below parameters'),
+    "a property beside parameters": ("properties.coupon: code", '"properties.coupon" is a parameter: write it below'),
+    "a number for a column": ("parameters: {value: 5}", "For a constant, write {value: 5}."),
+    "a switch for a column": ("parameters: {description: true}", "For a constant, write {value: true}."),
+    "a zone's abbreviation": (
+        "parameters: {timestamp: {column: at, timezone: EDT}}",
+        'Did you mean "America/New_York"?',
+    ),
+    "a parameter that nothing sets": (
+        "parameters: {event: {value: '{{ parameters.event }}'}}",
+        f'"event" is not set: add it to parameters of the orchestration "{NAME}"',
+    ),
 }
 
 
@@ -207,6 +299,32 @@ def test_a_column_that_a_template_names_and_the_query_lacks_is_named_with_a_hint
     assert outcome.code == 2
     assert 'no column "emial"' in outcome.stderr
     assert 'Did you mean "email"?' in outcome.stderr
+
+
+CONSTANTS = {
+    "currency": "currency: EUR",
+    "event": "event: CompletePayment",
+    "country": "country: DE",
+    "a text": "description: Winter",
+}
+
+
+@pytest.mark.parametrize("mistake", CONSTANTS)
+def test_a_constant_that_is_written_as_a_column_is_told_how_to_be_written(made: Shop, mistake: str) -> None:
+    use_template(made, f"extends: tiktok_events\nparameters:\n  {CONSTANTS[mistake]}")
+    outcome = run(made)
+    name, value = CONSTANTS[mistake].split(": ")
+    assert outcome.code == 2
+    assert f'{name}: there is no column "{value}". For a constant, write {{value: {value}}}.' in outcome.stderr
+
+
+def test_a_template_or_query_with_another_ending_is_named(made: Shop) -> None:
+    use_template(made, "parameters: {}")
+    (made.directory / "templates" / "own.yaml").rename(made.directory / "templates" / "own.yml")
+    assert "templates/own.yml: rename it to own.yaml." in run(made).sentence
+    (made.directory / "templates" / "own.yml").rename(made.directory / "templates" / "own.yaml")
+    made.query.rename(made.query.with_suffix(".SQL"))
+    assert "queries/purchases.SQL: rename it to purchases.sql." in run(made).sentence
 
 
 def use_template(made: Shop, text: str) -> None:
@@ -232,6 +350,7 @@ def test_a_failing_query_exits_with_1_and_is_a_failed_run(made: Shop, mistake: s
     record = outcome.record()
     assert outcome.code == 1
     assert outcome.sentence.startswith("The query failed: ")
+    assert "See queries/purchases.sql" in outcome.sentence
     assert told in outcome.sentence
     assert (record["status"], record["error"]) == ("failed", outcome.sentence)
     assert set(record["rows"].values()) == {0}
@@ -324,6 +443,86 @@ def test_a_folder_without_a_project_is_told_what_to_do(tmp_path: Path) -> None:
     assert str(tmp_path) in here.sentence
     assert "connector init" in here.sentence
     assert str(tmp_path / "nowhere") in there.sentence
+
+
+def test_a_project_file_with_another_name_is_told(made: Shop) -> None:
+    for name in ("orchestrations.yml", "Orchestrations.yaml", "orchestration.yaml", "orchestrations.json"):
+        other = made.settings.rename(made.directory / name)
+        assert inside("runs", project=made.directory).sentence.endswith(f"Rename {name} to orchestrations.yaml.")
+        other.rename(made.settings)
+
+
+def test_a_folder_in_a_project_and_one_around_it_are_told_where_it_is(made: Shop) -> None:
+    below, above = inside("runs", project=made.query.parent), inside("runs", project=made.directory.parent)
+    assert (below.code, above.code) == (2, 2)
+    assert f"add --project {made.directory}" in below.sentence
+    assert f"add --project {made.directory.name}" in above.sentence
+
+
+def test_a_project_without_runs_is_told_what_to_do(made: Shop) -> None:
+    told = inside("runs", project=made.directory)
+    assert (told.code, told.sentence) == (0, f"There are no runs yet. Start one: connector run {NAME}")
+    assert "No run matches" in inside("runs", "list", "--status", "failed", project=made.directory).sentence
+    assert inside("runs", "--json", project=made.directory).stderr == ""
+
+
+def test_columns_that_were_not_checked_are_named(made: Shop) -> None:
+    use_template(made, "extends: tiktok_events\nparameters: {email: [mail, other], value: {value: 5}}")
+    outcome = inside("validate", NAME, project=made.directory)
+    assert outcome.code == 0
+    assert (
+        f"Not checked: whether the columns mail, other are in the result. `connector validate {NAME} --connect`"
+        in outcome.stderr
+    )
+    assert inside("validate", NAME, "--json", project=made.directory).json["orchestrations"][0]["columns_to_check"] == [
+        "mail",
+        "other",
+    ]
+
+
+def test_a_warehouse_that_does_not_answer_is_named_with_its_host(made: Shop) -> None:
+    text = made.settings.read_text()
+    made.settings.write_text(text.replace("duckdb:///warehouse.duckdb", "postgresql://jo:secret-word@127.0.0.1:1/x"))
+    outcome = run(made)
+    assert outcome.code == 1
+    assert "127.0.0.1" in outcome.stderr
+    assert "secret-word" not in outcome.stderr
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_state_folder_that_cannot_be_written_is_named(made: Shop, is_there: bool) -> None:
+    locked = made.state if is_there else made.directory
+    locked.mkdir(exist_ok=True)
+    locked.chmod(0o555)
+    try:
+        outcome = without_override("run", NAME, project=made.directory)
+    finally:
+        locked.chmod(0o755)
+    assert outcome.code == 1
+    assert f"'{made.state}" in outcome.sentence
+    assert "cannot be written (Permission denied). Let this user write there" in outcome.sentence
+    made.query.unlink()  # nothing was opened, so there is no state to look at
+
+
+def without_override(*args: str, project: Path) -> Outcome:
+    """Runs the command without root's right to write where nobody may."""
+
+    def drop() -> None:
+        libc = ctypes.CDLL(None)
+        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+            libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+
+    done = subprocess.run(
+        [sys.executable, "-m", "connector", *args],
+        env=environment(project),
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        preexec_fn=drop,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 def test_a_mistake_prints_one_object_where_json_is_asked_for(made: Shop) -> None:

@@ -164,7 +164,11 @@ MISTAKES = [
         "version: 1\nnotifications: {slack: slack://a/b/c}\n"
         "targets: {t: {orchestrations: {purchases: {notify: {slack: [fail]}}}}}",
         "targets",
-        ['notify.slack[0] is "fail"', "failed, too_many_rejects, completed or recovered", 'Did you mean "failed"?'],
+        [
+            'notify.slack[0] is "fail"',
+            "failed, too_many_rejects, completed, recovered or degraded",
+            'Did you mean "failed"?',
+        ],
     ),
     ("version: 1", "version: 1\ntargets: [local]", "targets", ["targets", "must be a mapping"]),
     ("version: 1", "version: 1\ntargets: {local: 3}", "targets", ["targets.local", "must be a mapping"]),

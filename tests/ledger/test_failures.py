@@ -52,7 +52,10 @@ def refused(done: Outcome, code: int = 1) -> str:
         ("sqlite:///file:l.sqlite?uri=true", NOT_A_LEDGER),
         (f"postgresql://user:{PASSWORD}@127.0.0.1:1/x", "The ledger could not be read: .*Connection refused"),
         ("sqlite:///orchestrations.yaml", "The ledger could not be read: file is not a database"),
-        ("sqlite:///orchestrations.yaml/x.sqlite", "The ledger could not be opened: .*orchestrations.yaml'"),
+        (
+            "sqlite:///orchestrations.yaml/x.sqlite",
+            "The ledger could not be opened: '.*orchestrations.yaml' cannot be written .*",
+        ),
         ("sqlite:///queries", "The ledger could not be read: unable to open database file"),
     ],
 )

@@ -63,7 +63,7 @@ def test(name: DestinationArgument, test_event_code: CodeOption = None, *, optio
         out_json(result.as_json())
     else:
         _print_result(result)
-    if result.outcome == "failed":
+    if result.outcome == "failed" or result.is_unreachable:
         raise typer.Exit(FAILED)
 
 

@@ -6,7 +6,7 @@ import typer
 
 from connector.cli.commands.export import export
 from connector.cli.completion import complete_orchestration, complete_status
-from connector.cli.console import RED, YELLOW, out, out_json, yellow
+from connector.cli.console import RED, YELLOW, out, out_json, say, yellow
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, RunArgument, SinceOption, parse_time
 from connector.cli.tables import Style, table
@@ -86,6 +86,10 @@ _HEADING = (
 
 
 _STATUS = _HEADING.index("status")
+_TRENDS = (
+    "Trends compare with the median of up to seven earlier runs of the same orchestration and target: = is less than "
+    "2 % off, new is more after none."
+)
 
 
 def _print_runs(project: "Project", run_filter: "RunFilter", options: JsonOptions) -> None:
@@ -96,6 +100,8 @@ def _print_runs(project: "Project", run_filter: "RunFilter", options: JsonOption
     if options.json_output:
         out_json({"runs": [{**record.as_json(), "trend": trend and trend.as_json()} for record, trend in latest]})
         return
+    if not latest:
+        say(_none(project, run_filter))
     lines = table(
         [_HEADING, *(_row(record, trend) for record, trend in latest)],
         right=frozenset({4, 5, 6, 7, 8, 9}),
@@ -107,6 +113,17 @@ def _print_runs(project: "Project", run_filter: "RunFilter", options: JsonOption
     out(lines[0])
     for line, (record, _) in zip(lines[1:], latest, strict=True):
         out(yellow(line) if record.is_empty else line)
+    if any(trend for _, trend in latest):
+        say(_TRENDS)
+
+
+def _none(project: "Project", run_filter: "RunFilter") -> str:
+    from connector.reporting.run_history import RunFilter
+
+    if run_filter != RunFilter(limit=run_filter.limit):
+        return "No run matches these options."
+    names = project.orchestrations
+    return f"There are no runs yet. Start one: connector run {names[0] if names else 'NAME'}"
 
 
 def _row(record: "RunRecord", trend: "Trend | None") -> tuple[str, ...]:

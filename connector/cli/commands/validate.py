@@ -81,5 +81,9 @@ def _print_valid(validation: "Validation", name: str | None, *, connect: bool) -
             out(line)
         for note in results[0].notes:
             say(note)
+        if not connect:
+            columns = ", ".join(results[0].columns_to_check)
+            what = f"the columns {columns} are" if columns else "the columns above are"
+            say(f"Not checked: whether {what} in the result. `connector validate {name} --connect` asks the warehouse.")
     elif not connect:
         say("The warehouses were not asked; `connector validate --connect` checks the columns too.")

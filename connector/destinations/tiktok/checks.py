@@ -1,6 +1,7 @@
 """Check the token, the ad account and the event source of a destination, as far as TikTok tells the token."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -43,7 +44,7 @@ def run_check(name: str, check: Callable[[], Check]) -> Check:
         outcome = Outcome.FAILED if about_account else Outcome.INCONCLUSIVE
         return Check(ADVERTISER if about_account else name, outcome, error.message, code=error.code)
     except AccountUnreachable as error:
-        return Check(name, Outcome.INCONCLUSIVE, error.message)
+        return Check(name, Outcome.INCONCLUSIVE, error.message, is_unreachable=True)
 
 
 def check_token(account: AccountClient) -> Check:
@@ -182,5 +183,5 @@ def check_advertiser(
     if listed is not None:
         return check_listed(advertiser_id, listed, account, source)
     if accepted.name == ADVERTISER or accepted.outcome is Outcome.INCONCLUSIVE:
-        return Check(ADVERTISER, accepted.outcome, accepted.sentence)
+        return replace(accepted, name=ADVERTISER)
     return Check(ADVERTISER, Outcome.PASSED, f"TikTok answers the token about the ad account {advertiser_id}.")

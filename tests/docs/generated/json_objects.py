@@ -267,6 +267,7 @@ OBJECTS = (
             "orchestrations[].changes": "changes at TikTok that a run would make",
             "orchestrations[].notes": "sentences for people",
             "orchestrations[].warnings": "sentences for people",
+            "orchestrations[].columns_to_check": "columns that the template names, unless `--connect` looks for them",
             "problems": "[problems](problems.md) of all files; with any, no orchestration runs",
             "problems[].file": "path, relative to the current folder, or null",
             "problems[].line": "line, from 1, or null",
