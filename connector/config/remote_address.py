@@ -4,6 +4,7 @@ import re
 from importlib.util import find_spec
 
 from connector.config.suggest import did_you_mean
+from connector.core.version import install_hint
 from connector.errors import ConfigurationError, Problem, Rule
 
 DRIVERS = {"s3": "s3fs", "gs": "gcsfs", "sftp": "sshfs"}
@@ -28,7 +29,7 @@ def check_driver(address: str) -> None:
     """Raise ConfigurationError for an unknown scheme, or a driver that is not installed."""
     scheme = scheme_of(address)
     if scheme and not (_is_installed("fsspec") and _is_installed(DRIVERS[scheme])):
-        message = f"Files at {scheme}:// need {DRIVERS[scheme]}: pip install 'sql-to-tiktok[files]'."
+        message = f"Files at {scheme}:// need {DRIVERS[scheme]}: {install_hint('files')}."
         raise ConfigurationError([Problem(message, rule=Rule.MISSING_DRIVER)])
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connector.core.disk import make_private_file, make_private_folder, restrict, sync
+from connector.core.version import install_hint
 from connector.errors import ConfigurationError, ConnectorError, ResumableError
 from connector.ledger.damage import has_no_ledger
 from connector.ledger.group_commit import GroupCommit, Work
@@ -179,7 +180,7 @@ def _with_driver(url: str) -> str:
         _check_kind(name)
         name.get_dialect().import_dbapi()
     except ModuleNotFoundError as error:
-        raise ConnectorError(f"The ledger needs {error.name}: pip install 'sql-to-tiktok[postgres]'.") from None
+        raise ConnectorError(f"The ledger needs {error.name}: {install_hint('postgres')}.") from None
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise ConfigurationError("Invalid URL in `ledger`: use sqlite:///PATH or postgresql://…") from None
     return name.render_as_string(hide_password=False)

@@ -11,7 +11,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from connector.config.notification import Notification
 from connector.config.project import Project
 from connector.core.response_limit import limited_responses
-from connector.core.version import __version__
+from connector.core.version import __version__, install_hint
 from connector.errors import ConfigurationError, Problem, Rule
 from connector.notifications.message import Message, Note
 
@@ -62,7 +62,7 @@ class _NoRedirects(HTTPRedirectHandler):
         """Follow no redirect: the answer counts as a failure."""
 
 
-NOT_INSTALLED = "apprise is needed: pip install 'sql-to-tiktok[notifications]'."
+NOT_INSTALLED = f"apprise is needed: {install_hint('notifications')}."
 
 _OPENER = build_opener(_NoRedirects)
 

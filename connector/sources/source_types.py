@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from connector.core.version import extra
+
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
@@ -16,7 +18,7 @@ class SourceType:
 
 
 DUCKDB = SourceType("connector.sources.duckdb")
-SNOWFLAKE = SourceType("connector.sources.snowflake", "snowflake.connector", "sql-to-tiktok[snowflake]")
-POSTGRESQL = SourceType("connector.sources.postgresql", "adbc_driver_postgresql", "sql-to-tiktok[postgres]")
+SNOWFLAKE = SourceType("connector.sources.snowflake", "snowflake.connector", extra("snowflake"))
+POSTGRESQL = SourceType("connector.sources.postgresql", "adbc_driver_postgresql", extra("postgres"))
 SQLALCHEMY = SourceType("connector.sources.sqlalchemy")
 """Every database that SQLAlchemy has a dialect for, and no entry point names."""

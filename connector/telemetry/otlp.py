@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from connector.config.project import Project
 from connector.core.outcomes import RunStatus
 from connector.core.response_limit import limited_responses
-from connector.core.version import __version__
+from connector.core.version import __version__, install_hint
 from connector.errors import ConnectorError
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.run_records import RunRecord
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EXPORT_TIMEOUT = 5.0
 """For one export. The run is over by then, and nothing of it depends on this."""
 
-NOT_INSTALLED = "OpenTelemetry is not installed: pip install 'sql-to-tiktok[metrics]'."
+NOT_INSTALLED = f"OpenTelemetry is not installed: {install_hint('metrics')}."
 
 
 def export_runs(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from connector.core.version import install_hint
 from connector.errors import UsageError
 from connector.ledger.totals import RowTotals, RunTotals
 from connector.telemetry.gauges import Gauges
@@ -11,7 +12,7 @@ from connector.telemetry.gauges import Gauges
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-NOT_INSTALLED = "/metrics needs prometheus_client: pip install 'sql-to-tiktok[metrics]'."
+NOT_INSTALLED = f"/metrics needs prometheus_client: {install_hint('metrics')}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from connector.transform import engine as engines
+from connector.transform import slice_engine as engines
 from connector.transform.slice_engine import Engine, to_chunk
 from connector.transform.template import DataTemplate
 from tests.reference import Settings
