@@ -36,7 +36,7 @@ class Orchestration(Settings):
     """The query, as a file of `queries/` without its ending. Required unless `file` is given."""
     query_path: Path | None = None
     file: Text | None = Field(default=None, repr=False)
-    """A delimited file to read in place of a query: a path, `s3://`, `gs://` or `sftp://`, also with wildcards."""
+    """A delimited or Parquet file to read instead of a query: path, `s3://`, `gs://`, `sftp://`, with wildcards too."""
     format: Format = None
     """The format of the file."""
     warehouse: Warehouse | None = None

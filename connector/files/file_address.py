@@ -7,6 +7,7 @@ from connector.errors import FileRefused
 
 SUFFIXES = {".csv": "comma", ".tsv": "tab", ".psv": "pipe", ".txt": None}
 GZIP_SUFFIX = ".gz"
+PARQUET_SUFFIX = ".parquet"
 
 WILDCARDS = frozenset("*?[")
 
@@ -23,11 +24,17 @@ def check_address(pattern: str, directory: Path) -> None:
 
 def check_name(path: str, display_name: str) -> None:
     """Raise FileRefused if the type of a file is not supported."""
-    if suffix_of(path) not in SUFFIXES:
+    if suffix_of(path) not in SUFFIXES and not is_parquet(path):
         suffixes = ", ".join(SUFFIXES)
         raise FileRefused(
-            f"{display_name} has a type that is not supported: its name must end in {suffixes}, or one of them and .gz."
+            f"{display_name} has a type that is not supported: its name must end in {PARQUET_SUFFIX}, or in "
+            f"{suffixes}, each of which may be followed by .gz."
         )
+
+
+def is_parquet(path: str) -> bool:
+    """Test whether a file's name says that it is Parquet."""
+    return path.lower().endswith(PARQUET_SUFFIX)
 
 
 def is_packed(path: str) -> bool:

@@ -50,8 +50,9 @@ def s3(folder: Path) -> Iterator[Server]:
             region_name="us-east-1",
         )
         client.create_bucket(Bucket=BUCKET)
-        for path in folder.iterdir():
-            client.put_object(Bucket=BUCKET, Key=f"daily/{path.name}", Body=path.read_bytes())
+        for path in (path for path in folder.rglob("*") if path.is_file()):
+            key = path.relative_to(folder).as_posix()
+            client.put_object(Bucket=BUCKET, Key=f"daily/{key}", Body=path.read_bytes())
         client.close()
         yield Server(f"s3://{BUCKET}/daily", environ, folder)
     finally:

@@ -16,8 +16,9 @@ HEADER = "email_1|transaction_category|transaction_timestamp|transaction_amount|
 
 
 def file_shop(directory: Path, api_url: str, file: str, **orchestration: Any) -> Shop:
-    """A project with the program's template; `purchases` reads `file`."""
-    made = shop(directory, api_url, "SELECT 1", template=TEMPLATE, **orchestration)
+    """A project of which `purchases` reads `file`, by the program's template unless it is Parquet."""
+    template = None if file.endswith(".parquet") else TEMPLATE
+    made = shop(directory, api_url, "SELECT 1", template=template, **orchestration)
     settings = yaml.safe_load(made.settings.read_text())
     entry = settings["orchestrations"][NAME]
     del entry["query"], entry["warehouse"]

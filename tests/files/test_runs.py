@@ -359,7 +359,12 @@ WRONG: Mapping[str, tuple[dict[str, Any] | None, str, int]] = {
     "not UTF-8": ({"name": "f.csv", "content": b"email,value\n\xff,1\n"}, "f.csv:2: not UTF-8 text", 2),
     "duplicate headers": ({"name": "f.csv", "content": b"email,email\n"}, 'columns 1 and 2 are both named "email"', 2),
     "carets": ({"name": "f.csv", "content": b"email^value\n1^2\n"}, "the delimiter has to be", 2),
-    "another type": ({"name": "f.parquet", "content": b"PAR1"}, "f.parquet has a type that is not supported", 2),
+    "another type": ({"name": "f.avro", "content": b"Obj1"}, "f.avro has a type that is not supported", 2),
+    "no Parquet": (
+        {"name": "f.parquet", "content": b"PAR1"},
+        "f.parquet is no Parquet file, is encrypted, or is damaged",
+        2,
+    ),
     "no time": (
         {"name": "f.csv", "content": b"email_1,value\n1,2\n"},
         'timestamp: there is no column "transaction_timestamp"',

@@ -1,0 +1,40 @@
+"""How the files of one format are read; each format is a module of its own."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from connector.files.file_store import FileInfo
+from connector.files.scan_report import FileDigest
+
+
+@dataclass(frozen=True, slots=True)
+class FileColumns:
+    """The columns of one file."""
+
+    names: tuple[str, ...]
+    """Their names, in order."""
+    schema: pa.Schema
+    """The columns of the rows that are read of it."""
+    line: int | None = None
+    """The line that names them; None in a format without lines."""
+    delimiter: str | None = None
+    """The character between values; None in a format without one."""
+
+
+class FileReader(Protocol):
+    """Reads files of one format, and adds to the `ScanReport` what it learns of them."""
+
+    def columns(self, file: FileInfo) -> FileColumns:
+        """Return the columns of a file. Raises FileRefused for a file that is not of the format, SourceError."""
+
+    def read(self, file: FileInfo) -> Generator[pa.RecordBatch, None, FileDigest]:
+        """Yield the rows of a file, and return its digest. Raises as `columns` does."""
+
+    def differences(self, first: FileColumns, other: FileColumns) -> str:
+        """Describe how the columns of two files differ; an empty text if they do not."""
+
+    def check_size(self, files: Sequence[FileInfo]) -> None:
+        """Raise FileRefused for a file that is larger than its format allows, before any is opened."""

@@ -1,0 +1,158 @@
+"""The rows of Parquet files, with the columns that their folders name."""
+
+import io
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from threading import Event
+from typing import IO
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from connector.errors import ConnectorError, FileRefused, SourceError
+from connector.files.file_errors import translate_errors
+from connector.files.file_reader import FileColumns
+from connector.files.file_store import FileInfo, FileStore
+from connector.files.scan_report import FileDigest, ScanReport, column_changes
+from connector.files.text_reader import DigestingReader
+
+BATCH_ROWS = 65_536
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+"""Stands for NULL in the name of a folder. Source: Hive's documentation of dynamic partitions; Spark writes it too."""
+
+
+class ParquetReader:
+    """Implements `FileReader` for Parquet: a row group at a time, each value with its own type.
+
+    A folder `day=2026-11-30` on the way to a file is a column `day` of its rows, as text, unless the file has it.
+    """
+
+    def __init__(self, store: FileStore, report: ScanReport, stop: Event) -> None:
+        self._store, self._report, self._stop = store, report, stop
+
+    def columns(self, file: FileInfo) -> FileColumns:
+        """See `FileReader.columns`."""
+        with self._open(file) as parquet:
+            fields = list(parquet.schema_arrow)
+        for field in fields:
+            _check_type(field, file.display_name)
+        schema = pa.schema([field.with_type(_read_as(field.type)).remove_metadata() for field in fields])
+        for name in partitions(file.display_name):
+            if name not in schema.names:
+                schema = schema.append(pa.field(name, pa.string()))
+        return FileColumns(tuple(schema.names), schema)
+
+    def differences(self, first: FileColumns, other: FileColumns) -> str:
+        """See `FileReader.differences`: names, their order and types."""
+        if changes := column_changes(first.names, other.names):
+            return changes
+        pairs = zip(first.schema, other.schema, strict=True)
+        return "; ".join(
+            f'the type of "{one.name[:60]}" is {now.type} in place of {one.type}'
+            for one, now in pairs
+            if one.type != now.type
+        )
+
+    def read(self, file: FileInfo) -> Generator[pa.RecordBatch, None, FileDigest]:
+        """See `FileReader.read`."""
+        first = 1
+        with self._open(file) as parquet:
+            for batch in parquet.iter_batches(BATCH_ROWS, use_threads=False):
+                if self._stop.is_set():
+                    raise SourceError(f"{file.display_name}: reading was stopped.")
+                self._report.lines.add(file.display_name, np.arange(first, first + batch.num_rows, dtype=np.int64))
+                first += batch.num_rows
+                yield _with_partitions(_converted(batch), file.display_name)
+        return self._digest(file)
+
+    def check_size(self, files: Sequence[FileInfo]) -> None:
+        """See `FileReader.check_size`: any size will do."""
+
+    def _digest(self, file: FileInfo) -> FileDigest:
+        with closing(self._store.open(file.path)) as handle:
+            raw_file = DigestingReader(handle, file.display_name, self._stop)
+            while raw_file.read():
+                pass
+        return FileDigest(file.display_name, raw_file.size, raw_file.digest)
+
+    @contextmanager
+    def _open(self, file: FileInfo) -> Iterator[pq.ParquetFile]:
+        """Open a file; what it holds is damaged if anything but the store fails."""
+        with translate_errors(file.display_name):
+            handle = self._store.open(file.path)
+        with closing(handle):
+            try:
+                yield pq.ParquetFile(pa.PythonFile(_Stored(handle, file.display_name), mode="r"), pre_buffer=False)
+            except ConnectorError:
+                raise
+            except (pa.ArrowException, OSError):
+                raise FileRefused(
+                    f"{file.display_name} is no Parquet file, is encrypted, or is damaged: write it again."
+                ) from None
+
+
+class _Stored(io.RawIOBase):
+    """The stored bytes, so that a store that fails is told from a file that is damaged."""
+
+    def __init__(self, handle: IO[bytes], display_name: str) -> None:
+        self._handle, self._display_name = handle, display_name
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to so many bytes. Raises SourceError."""
+        with translate_errors(self._display_name):
+            return self._handle.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """See `io.IOBase.seek`."""
+        return self._handle.seek(offset, whence)
+
+    def tell(self) -> int:
+        """See `io.IOBase.tell`."""
+        return self._handle.tell()
+
+
+def partitions(path: str) -> dict[str, str | None]:
+    """Return the columns that the folders of a path below the project, or of an address, name."""
+    pairs = (folder.partition("=") for folder in path.split("/")[:-1])
+    named = {unquote(name): unquote(value) for name, sign, value in pairs if sign and name}
+    return {name: None if value == NO_VALUE else value for name, value in named.items()}
+
+
+def _read_as(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which a column is read: the transform does not know half floats."""
+    return pa.float32() if pa.types.is_float16(kind) else kind
+
+
+def _check_type(field: pa.Field, name: str) -> None:
+    """Raise FileRefused for a type that cannot be read exactly."""
+    inner = [_read_as(field.type)]
+    while inner:
+        kind = inner.pop()
+        inner += [kind.field(place).type for place in range(kind.num_fields)]
+        if pa.types.is_decimal256(kind) or pa.types.is_float16(kind):
+            raise FileRefused(
+                f'{name}: the column "{field.name[:60]}" holds values of type {kind}, which are not read: write it as '
+                "DECIMAL of up to 38 digits, as DOUBLE or as text."
+            )
+
+
+def _converted(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [column.cast(_read_as(column.type)) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _with_partitions(batch: pa.RecordBatch, path: str) -> pa.RecordBatch:
+    for name, value in partitions(path).items():
+        if name not in batch.schema.names:
+            batch = batch.append_column(name, pa.array([value] * batch.num_rows, pa.string()))
+    return batch
