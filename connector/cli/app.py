@@ -15,7 +15,7 @@ from connector.cli.options import DebugOption, ProjectOption
 from connector.core.version import __version__
 
 _SECTIONS = {
-    "Set up": ("init", "validate", "schema"),
+    "Set up": ("init", "validate", "schema", "mcp"),
     "Look before sending": ("compile", "preview", "plan", "promote"),
     "Send": ("run", "resume", "retry", "start"),
     "Look back": ("runs", "rejects", "report", "usage-report"),

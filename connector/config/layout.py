@@ -10,7 +10,7 @@ from connector.config.credential import Credential
 from connector.config.data_marketplace import normalize_key
 from connector.config.destination import DestinationSettings
 from connector.config.destination_types import BUILT_IN, destination_type, settings_model
-from connector.config.fields import Mapped, Text, whole
+from connector.config.fields import Mapped, Switch, Text, whole
 from connector.config.nodes import Node
 from connector.config.orchestration import Orchestration
 from connector.config.problems import ProblemList
@@ -28,6 +28,15 @@ SECTION_MODELS: Mapping[str, type[Settings]] = {
     "credentials": Credential,
     "orchestrations": Orchestration,
 }
+
+
+class McpSettings(Settings):
+    """What assistants may do by `connector mcp`."""
+
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
+
+    run: Switch = False
+    """If `true`: also run orchestrations, which sends."""
 
 
 class Top(Settings):
@@ -49,6 +58,8 @@ class Top(Settings):
     """The rights to send and to see personal data. Without roles, everybody may do everything."""
     notifications: Mapped = Field(default_factory=dict, repr=False)
     """Services and webhooks that `notify` of an orchestration refers to."""
+    mcp: McpSettings = McpSettings()
+    """What assistants may do by `connector mcp`."""
 
     @classmethod
     def known_keys(cls) -> list[str]:

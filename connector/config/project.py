@@ -234,6 +234,11 @@ class Project:
         return self._top("retention_days").retention_days
 
     @property
+    def assistants_may_run(self) -> bool:
+        """True if assistants may run orchestrations. Raises ConfigurationError."""
+        return self._top("mcp").mcp.run
+
+    @property
     def notifications(self) -> tuple[str, ...]:
         """The names, in the order of the file."""
         return self._names("notifications")

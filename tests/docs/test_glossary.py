@@ -38,7 +38,7 @@ PLAIN = frozenset(
     examples expired expires export external fail failed fault faults file files finished first fixed flight
     folders for force forget format freshness from future goes headers host hosts http id identical identity ids
     in incomplete init interrupted invalid ip items json kept key kind ldu left legacy limit limited line lines
-    list listed log login longest lost many marketplace match max median message metrics min minutes missing mode
+    list listed log login longest lost many marketplace match max mcp median message metrics min minutes missing mode
     model month name negative new not notes notify now o of old on only options os out output page parallel party
     passphrase password path payment pending per percent percentile phone pii placeholder port preview private
     problems promote proxy read record redirect refresh refreshed refused region reject rejected rejects removed

@@ -90,6 +90,7 @@ def _sections() -> Iterator[str]:
         (f"`{name}`", f"mapping: name to [{name[:-1]}](#{name})", "", SECTION_MEANINGS[name]) for name in SECTIONS
     )
     yield f"## Top level\n\n{table(HEADING, [*rows(Top), *sections])}"
+    yield from (_nested_section(name, part) for name, part in _nested(Top) if part is not Role)
     yield f"## Warehouses\n\nBelow `warehouses`, for each name:\n\n{_of(MODELS['warehouses'])}"
     yield f"## Credentials\n\nBelow `credentials`, for each name:\n\n{_of(MODELS['credentials'])}"
     yield from _destinations()

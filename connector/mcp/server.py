@@ -1,0 +1,185 @@
+"""The tools of `connector mcp`. Nothing they return identifies a person, and only one of them can send."""
+
+import json
+import threading
+from collections.abc import Callable
+from functools import wraps
+from itertools import islice
+from typing import Annotated, Any, ParamSpec
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import ToolAnnotations
+from pydantic import Field
+
+from connector.api import Project
+from connector.core.version import __version__
+from connector.errors import ConfigurationError, ConnectorError, UsageError
+from connector.mcp.pages import EXCERPT, page_names, read_page, search_pages
+from connector.reporting.rejects import read_rejects
+
+INSTRUCTIONS = (
+    "The connector sends the result of SQL queries to TikTok, as orchestrations.yaml of a project says. Look before "
+    "sending: validate, compile, preview and plan send nothing. Every row is accounted for: read = delivered + "
+    "rejected + skipped + pending, with a reason for each row that was not delivered. search_docs and read_doc have "
+    "the manual. The tool run exists only if the project allows it."
+)
+MOST_ROWS = 200
+"""The most rejected rows that a tool returns."""
+
+Open = Callable[[], Project]
+Name = Annotated[str, Field(description="The name of the orchestration.")]
+RunId = Annotated[str, Field(description="The id of the run, its beginning, or `latest`.")]
+Answer = dict[str, Any]
+_P = ParamSpec("_P")
+
+
+class Tools:
+    """The tools of a project, which is opened for each call, so that an edited file counts at once."""
+
+    def __init__(self, open_project: Open, stop: threading.Event) -> None:
+        self._open, self._stop = open_project, stop
+
+    def orchestrations(self) -> Answer:
+        """List the orchestrations of the project, and where each sends to."""
+        project = self._open()
+        validated = {one.name: one.as_json() for one in project.validate()}
+        entries = [
+            {
+                "name": name,
+                "destination": validated[name]["destination"],
+                "event_source": validated[name]["event_source"],
+            }
+            for name in project.orchestrations
+        ]
+        return {"folder": project.folder.name, "target": project.target, "orchestrations": entries}
+
+    def validate(
+        self, name: Annotated[str | None, Field(description="The orchestration; without it, all.")] = None
+    ) -> Answer:
+        """Check the project's files and list every mistake, with its file and line. Opens no connection."""
+        try:
+            project = self._open()
+            validated = project.validate(*([name] if name else []))
+        except ConfigurationError as error:
+            return {"valid": False, "problems": [str(problem) for problem in error.problems]}
+        return {"valid": True, "target": project.target, "orchestrations": [one.as_json() for one in validated]}
+
+    def compile(self, name: Name) -> Answer:
+        """Return the SQL of a run: the query, and the transform of its result. Asks the warehouse for the columns."""
+        compiled = self._open().compile(name)
+        return {"query": compiled.query, "files": compiled.files, "transform": compiled.transform}
+
+    def preview(
+        self, name: Name, rows: Annotated[int, Field(ge=1, le=20, description="How many events.")] = 3
+    ) -> Answer:
+        """Return the first requests as TikTok would get them, hashed, and the first excluded rows. Sends nothing."""
+        return self._open().preview(name, rows).as_json()
+
+    def plan(self, name: Name) -> Answer:
+        """Read and check the whole result, and count what a run would send. Sends nothing."""
+        return self._open().plan(name).as_json()
+
+    def runs(
+        self,
+        name: Annotated[str | None, Field(description="The orchestration; without it, all.")] = None,
+        limit: Annotated[int, Field(ge=1, le=100)] = 20,
+    ) -> Answer:
+        """List past runs, latest first: status, rows by outcome, reasons."""
+        return {"runs": [run.as_json() for run in self._open().runs(name, limit=limit)]}
+
+    def run_details(self, run_id: RunId) -> Answer:
+        """Return a run with its timeline, examples of rejected rows, requests, match coverage, freshness and value."""
+        details = self._open().details(run_id)
+        return {**details.record.as_json(), **details.as_json()}
+
+    def rejects(
+        self,
+        run_id: RunId,
+        reason: Annotated[str | None, Field(description="A reason or skip; without it, all rejected rows.")] = None,
+        limit: Annotated[int, Field(ge=1, le=MOST_ROWS)] = 50,
+    ) -> Answer:
+        """Return rejected rows of a run with their reasons, without identifiers. The audit records it."""
+        record, batches = read_rejects(self._open().settings, run_id, reason)
+        rows = list(islice((row for batch in batches for row in batch.to_pylist()), limit))
+        return {"run_id": record.run_id, "rejects": record.rejects, "skips": record.skips, "rows": rows}
+
+    def search_docs(
+        self, query: Annotated[str, Field(description="A few words.")], limit: Annotated[int, Field(ge=1, le=20)] = 5
+    ) -> Answer:
+        """Search the manual of the connector. Each result is the beginning of a section of a page."""
+        sections = search_pages(query, limit)
+        found = [{"page": one.page, "heading": one.heading, "text": one.text[:EXCERPT]} for one in sections]
+        return {"sections": found, **({} if found else {"pages": page_names()})}
+
+    def read_doc(self, page: Annotated[str, Field(description="A page, such as `how-to/queries.md`.")]) -> Answer:
+        """Return a page of the manual."""
+        return {"page": page, "text": read_page(page)}
+
+    def run(
+        self,
+        name: Name,
+        limit: Annotated[int | None, Field(ge=1, description="Read only so many rows.")] = None,
+        test_event_code: Annotated[str | None, Field(description="Send test events, which count nowhere.")] = None,
+    ) -> Answer:
+        """Run an orchestration: SEND its result, and report every row. Refuse a change that has to be confirmed."""
+        project = self._open()
+        if not project.settings.assistants_may_run:
+            raise UsageError("The project does not allow assistants to run: `mcp: {run: true}` would.")
+        return project.run(name, limit=limit, test_event_code=test_event_code, stop=self._stop).as_json()
+
+
+def build_server(open_project: Open, stop: threading.Event) -> MCPServer:
+    """Build the server; the tool that sends is part of it only if the project allows it now."""
+    server = MCPServer("connector", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING")
+    tools = Tools(open_project, stop)
+    for tool in (
+        tools.orchestrations,
+        tools.validate,
+        tools.compile,
+        tools.preview,
+        tools.plan,
+        tools.runs,
+        tools.run_details,
+        tools.rejects,
+        tools.search_docs,
+        tools.read_doc,
+    ):
+        server.add_tool(_answering(tool), annotations=ToolAnnotations(read_only_hint=True))
+    if _may_run(open_project):
+        annotations = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
+        server.add_tool(_answering(tools.run), annotations=annotations)
+    return server
+
+
+def _may_run(open_project: Open) -> bool:
+    """Return whether the project allows it; one that is not valid does not, and `validate` says why."""
+    try:
+        return open_project().settings.assistants_may_run
+    except ConnectorError:
+        return False
+
+
+def _answering(tool: Callable[_P, Answer]) -> Callable[_P, Answer]:
+    """Turn errors into answers of one sentence. The text of an unexpected one may quote somebody's data."""
+
+    @wraps(tool)
+    def answer(*args: _P.args, **kwargs: _P.kwargs) -> Answer:
+        try:
+            found: Answer = json.loads(json.dumps(tool(*args, **kwargs), default=str))
+        except ConnectorError as error:
+            raise ToolError(error.message) from None
+        except Exception as error:
+            raise ToolError(f"Unexpected {type(error).__name__}. The command with --debug shows where.") from None
+        return found
+
+    return answer
+
+
+def serve(open_project: Open) -> None:
+    """Answer on stdin and stdout until the assistant closes them; a run that is under way stops then."""
+    stop = threading.Event()
+    try:
+        build_server(open_project, stop).run("stdio")
+    finally:
+        stop.set()
