@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from connector.observer import Observer, Progress, observer_of
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -21,9 +23,7 @@ if TYPE_CHECKING:
     from connector.inspection.preview import Preview
     from connector.inspection.promote import Promotion
     from connector.inspection.validate import CompiledSql, ValidatedOrchestration, Validation
-    from connector.ledger.batch_records import RequestRecord
     from connector.ledger.run_records import RowCounts, RunRecord
-    from connector.observer import Observer
     from connector.reporting.run_details import RunDetails
     from connector.runs.plan_file import PlanFile
 
@@ -31,25 +31,6 @@ Confirm = bool | Callable[[str], bool | None]
 """Consent to changes at the platform: `True` agrees, `False` declines, and a function is asked each question.
 
 A function that returns None says that nobody can answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One step of a run. As text, it is a sentence."""
-
-    kind: str
-    """`started`, `resumed`, `read`, `staged`, `settled`, `waiting` or `note`."""
-    text: str
-    """The sentence."""
-    run_id: str | None = None
-    """The run, if it is known by then."""
-    rows: int = 0
-    """Rows read so far, for `read`."""
-    units: int = 0
-    """Events or identifiers: to send for `staged`, further ones with an outcome for `settled`."""
-
-    def __str__(self) -> str:
-        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +209,7 @@ class Project:
 
         confirmation = Confirmation(yes=True) if confirm is True else Confirmation(ask=confirm or _nobody)
         options = RunOptions(limit, test_event_code, resend_unknown, allow_empty, confirmation, _plan_file(plan))
-        observer = _observer(on_progress)
+        observer = observer_of(on_progress)
         return self._wrap(run_orchestration(self._settings, name, options, observer=observer, stop=stop))
 
     def resume(
@@ -242,7 +223,7 @@ class Project:
         """Finish the run with this id, else the last one that can be finished. Raises as `run` does, and UsageError."""
         from connector.runs.resume import resume_run
 
-        observer, event = _observer(on_progress), stop or threading.Event()
+        observer, event = observer_of(on_progress), stop or threading.Event()
         return self._wrap(resume_run(self._settings, run_id, observer, event, resend_unknown=resend_unknown))
 
     def retry(
@@ -259,7 +240,7 @@ class Project:
         """
         from connector.runs.retry import retry_run
 
-        observer, event = _observer(on_progress), stop or threading.Event()
+        observer, event = observer_of(on_progress), stop or threading.Event()
         return self._wrap(retry_run(self._settings, run_id, reason, observer, event))
 
     def runs(self, name: str | None = None, *, limit: int = 20, since: datetime | None = None) -> Iterator[Run]:
@@ -361,51 +342,3 @@ def _check_each(check: Callable[[str], object], names: Sequence[str]) -> None:
 
 def _nobody(_: str) -> None:
     return None
-
-
-def _observer(on_progress: "Callable[[Progress], None] | Observer | None") -> "Observer":
-    from connector.observer import Silent
-
-    if on_progress is None:
-        return Silent()
-    return _Reporter(on_progress) if callable(on_progress) else on_progress
-
-
-class _Reporter:
-    """Turns what an observer is told into progress."""
-
-    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
-        self._report = on_progress
-        self._run_id: str | None = None
-
-    def _tell(self, kind: str, text: str, *, rows: int = 0, units: int = 0) -> None:
-        self._report(Progress(kind, text, self._run_id, rows, units))
-
-    def started(self, run_id: str, orchestration: str, target: str) -> None:
-        self._run_id = run_id
-        self._tell("started", f"{orchestration}: run {run_id} started (target {target}).")
-
-    def resumed(self, run_id: str, orchestration: str, target: str) -> None:
-        self._run_id = run_id
-        self._tell("resumed", f"{orchestration}: run {run_id} resumed (target {target}).")
-
-    def read(self, rows: int) -> None:
-        self._tell("read", f"{rows:,} rows read.", rows=rows)
-
-    def staged(self, events: int, requests: int, noun: str = "event") -> None:
-        self._tell("staged", f"{events:,} {noun}s staged for at least {requests:,} requests.", units=events)
-
-    def acknowledged(self, events: int, noun: str = "event") -> None:
-        self._tell("settled", f"{events:,} more {noun}s delivered or refused.", units=events)
-
-    def answered(self, request: "RequestRecord") -> None:
-        """Report nothing: the outcome of its events follows."""
-
-    def waiting(self, seconds: float, reason: str) -> None:
-        self._tell("waiting", f"Retrying in {seconds:,.0f} s: {reason}")
-
-    def note(self, sentence: str) -> None:
-        self._tell("note", sentence)
-
-    def simulated(self, lines: list[str]) -> None:
-        self._tell("note", "\n".join(lines))
