@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from connector.core.version import __version__
 
 if TYPE_CHECKING:
-    from connector.api import Progress, Project, Run, open_project, validate_project
+    from connector.api import Project, Run, open_project, validate_project
+    from connector.observer import Progress
 
 __all__ = ["Progress", "Project", "Run", "__version__", "open_project", "validate_project"]
 
