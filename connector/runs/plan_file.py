@@ -143,13 +143,22 @@ def planned_rows(staged: Staged) -> PlannedRows:
 
 
 def definition_of(project: Project, job: Job) -> Definition:
-    """Return the sums of what decides what a job sends. The folder that the project is in does not matter."""
+    """Return the sums of what decides what a job sends. The folder that the project is in does not matter.
+
+    The limit and the test event code are those of the job, which options may have changed.
+    """
     query = job.orchestration.query_path
     template = (job.template.identity, sorted(job.template.sources.items()))
+    settings = dict(_settings(project.settings_used(job.orchestration.name)))
+    for key in ("limit", "test_event_code"):
+        name, value = f"orchestration.{key}", getattr(job.orchestration, key)
+        settings.pop(name, None)
+        if value is not None:
+            settings[name] = _setting_sum(name, value)
     return Definition(
         query=_sum(query.read_bytes()) if query else None,
         template=_sum(repr(template).encode()),
-        settings=dict(_settings(project.settings_used(job.orchestration.name))),
+        settings=settings,
     )
 
 
@@ -163,7 +172,11 @@ def _settings(settings: Mapping[str, SettingText]) -> Iterator[tuple[str, str]]:
             value = _without_password(str(value))
         elif setting.text == SECRET:
             continue
-        yield name, _sum(json.dumps([name, value], sort_keys=True, default=str).encode())
+        yield name, _setting_sum(name, value)
+
+
+def _setting_sum(name: str, value: object) -> str:
+    return _sum(json.dumps([name, value], sort_keys=True, default=str).encode())
 
 
 def _without_password(address: str) -> str:

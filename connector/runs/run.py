@@ -1,6 +1,7 @@
 """Run an orchestration: what `connector run` does."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from connector.config.project import Project
@@ -65,12 +66,12 @@ def _refuse_test_mode(job: Job, options: RunOptions) -> None:
 
 
 def _refuse_other_definition(job: Job, options: RunOptions, project: Project) -> None:
-    """Raise UsageError if the run is held to a plan that is not of this job, or with an option that changes it."""
+    """Raise UsageError if the run is held to a plan that is not of this job with these options."""
     if options.plan is None:
         return
     from connector.runs.plan_file import refuse_other_definition
 
-    for option, value in (("--limit", options.limit), ("--test-event-code", options.test_event_code)):
-        if value is not None:
-            raise UsageError(f"{option} changes what is sent, and the plan says it: leave out {option} or --plan.")
+    given = {"limit": options.limit, "test_event_code": options.test_event_code}
+    update = {setting: value for setting, value in given.items() if value is not None}
+    job = replace(job, orchestration=job.orchestration.model_copy(update=update))
     refuse_other_definition(options.plan, project, job)

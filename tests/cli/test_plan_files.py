@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ import connector
 from connector.errors import Interrupted, PlanChanged, UsageError
 from connector.runs.job import current_job
 from connector.runs.plan_file import definition_of
-from tests.cli.command import Outcome, inside
+from tests.cli.command import Outcome, environment, inside
 from tests.cli.shop import GOOD, NAME, SOURCE_ID, TOKEN, Shop, shop
 from tests.cli.tiktok import Reply, TikTok, serving
 from tests.duckdb_file import writing
@@ -178,13 +180,25 @@ def test_what_changes_nothing_that_is_sent_changes_no_plan(made: Shop, plan: Pat
 
 
 @pytest.mark.parametrize("option", [("--limit", "5"), ("--test-event-code", "TEST1")], ids=["limit", "code"])
-def test_an_option_that_changes_what_is_sent_does_not_go_with_a_plan(
+def test_an_option_that_changes_what_is_sent_changes_the_plan(
     made: Shop, plan: Path, tiktok: TikTok, option: tuple[str, str]
 ) -> None:
     outcome = run(made, plan, *option)
     assert outcome.code == 2
-    assert option[0] in outcome.sentence
+    assert f"setting orchestration.{option[0][2:].replace('-', '_')} has changed" in outcome.sentence
     assert not tiktok.requests
+
+
+@pytest.mark.parametrize("options", [{"limit": 5}, {"test_event_code": "TEST1"}], ids=["limit", "code"])
+def test_a_plan_that_was_made_with_an_option_holds_with_it_alone(
+    made: Shop, tiktok: TikTok, options: dict[str, Any]
+) -> None:
+    project = connector.open_project(made.directory)
+    plan = project.plan(NAME, **options)
+    with pytest.raises(UsageError, match="has changed since the plan was made"):
+        project.run(NAME, plan=plan)
+    assert not tiktok.requests
+    assert project.run(NAME, plan=plan, **options).rows.delivered == options.get("limit", 100)
 
 
 def test_a_plan_of_another_orchestration_or_target_is_refused(made: Shop, plan: Path) -> None:
@@ -334,6 +348,33 @@ def test_what_a_planned_run_left_is_resumed_and_another_does_not_mix_with_it(
     assert "is not finished" in outcome.stderr
     assert inside("resume", project=sales.directory).code == 0
     assert len(tiktok.events) == 100
+
+
+KILL = """
+import os, sys, connector
+folder, plan, kind = sys.argv[1:]
+def step(progress):
+    if progress.kind == kind:
+        os.kill(os.getpid(), 9)
+connector.open_project(folder).run("purchases", plan=plan, on_progress=step)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_compared"), [("started", False), ("read", False), ("staged", False), ("settled", True)]
+)
+def test_a_planned_run_that_is_killed_sends_only_what_was_compared(
+    sales: Shop, tmp_path: Path, tiktok: TikTok, kind: str, is_compared: bool
+) -> None:
+    path = planned(sales, tmp_path / "plan.json")
+    killed = subprocess.run(
+        [sys.executable, "-c", KILL, str(sales.directory), str(path), kind], env=environment(None), check=False
+    )
+    assert killed.returncode == -9
+    table(sales, 1_000)
+    resumed = inside("resume", project=sales.directory)
+    assert resumed.code == (0 if is_compared else 2)
+    assert len(tiktok.events) == (100 if is_compared else 0)
 
 
 def test_python_takes_a_plan_as_it_is(sales: Shop) -> None:

@@ -78,6 +78,8 @@ def test_the_wheel_holds_the_package_its_example_and_its_licence(distributions: 
         metadata = wheel.read(next(name for name in names if name.endswith("METADATA"))).decode()
     here = [path.relative_to(ROOT).as_posix() for path in (ROOT / "connector").rglob("*") if path.is_file()]
     assert modules(names) == {name for name in modules(here) if "__pycache__" not in name}
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+    assert {f"connector/mcp/pages/{page}" for page in pages} <= set(names)
     assert {"connector/example/files/orchestrations.yaml", "connector/example/files/demo/warehouse.sql"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert "Name: sql-to-tiktok\n" in metadata
