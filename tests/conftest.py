@@ -88,6 +88,7 @@ EVERY_NTH: dict[str, int | dict[str, int]] = {
         "test_a_wrong_column_is_named": 4,
     },
     "config/test_accounts.py": {"test_an_id_that_is_not_nineteen_digits_is_a_warning": 2},
+    "crash/test_audience_files.py": 3,
     "crash/test_early.py": {"test_a_run_that_is_killed_is_read_again_under_its_own_id": 2},
     "crash/test_event_files.py": 3,
     "crash/test_moments.py": 2,

@@ -40,8 +40,8 @@ class BaseAudienceSettings(DestinationSettings):
         """Return whether both destinations change the same audience."""
         return self.address == other.address and self.label == other.label
 
-    def keeps(self, audience: "AudienceRecord") -> bool:
-        """Return whether the destination is where an audience of the ledger is kept."""
+    def has_audience(self, audience: "AudienceRecord") -> bool:
+        """Return whether an audience of the ledger is at this destination."""
         return (self.address, self.label) == (audience.api_url, audience.audience_id)
 
     @property

@@ -32,9 +32,10 @@ def audience_settings(project: Project) -> Iterator[tuple[str, BaseAudienceSetti
                 yield name, settings
 
 
-def keeper_of(project: Project, audience: AudienceRecord) -> tuple[str, BaseAudienceSettings] | None:
-    """Return an orchestration whose destination keeps an audience, with its settings, if one is left."""
-    return next((found for found in audience_settings(project) if found[1].keeps(audience)), None)
+def orchestration_of_audience(project: Project, audience: AudienceRecord) -> tuple[str, BaseAudienceSettings] | None:
+    """Return an orchestration whose destination has an audience, and its settings; None if no one is left."""
+    every = audience_settings(project)
+    return next(((name, settings) for name, settings in every if settings.has_audience(audience)), None)
 
 
 def implementation_of(name: object, keys: Collection[str]) -> type[Destination[Any]] | None:

@@ -9,7 +9,7 @@ from connector.config.project import Project
 from connector.config.roles import requires_admin
 from connector.config.suggest import did_you_mean
 from connector.destinations.base import Capabilities, MeasuresAudiences
-from connector.destinations.registry import audience_settings, destination_of, keeper_of
+from connector.destinations.registry import audience_settings, destination_of, orchestration_of_audience
 from connector.errors import (
     AccountRefused,
     AccountUnreachable,
@@ -76,10 +76,10 @@ def show_audience(project: Project, name: str) -> list[AudienceView]:
 
 
 def _with_size(project: Project, view: AudienceView) -> AudienceView:
-    keeper = keeper_of(project, view.record)
-    if keeper is None:
+    bound = orchestration_of_audience(project, view.record)
+    if bound is None:
         return replace(view, why_not="No destination goes there any more.")
-    destination = destination_of(keeper[1])
+    destination = destination_of(bound[1])
     view = replace(view, platform=destination.capabilities)
     if requires_admin(project, [destination.settings.name]):
         return replace(view, why_not=f"The destination {destination.settings.name} is for admins only.")

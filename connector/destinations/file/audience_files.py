@@ -31,7 +31,7 @@ from connector.destinations.file.encoder import (
 from connector.destinations.file.folder import DELETION_NOTE, PLATFORM, THEN_RESUME, FileAttempt, Folder, sentence
 from connector.destinations.file.folder_writer import open_writer
 from connector.destinations.file.settings import AudienceFileSettings
-from connector.destinations.registry import keeper_of
+from connector.destinations.registry import orchestration_of_audience
 from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
 from connector.ledger.member_records import AudienceRecord
@@ -105,7 +105,7 @@ class AudienceFiles(Folder, AudienceDestination[AudienceTargets]):
         """See `Destination.forecast`."""
         settings = self.settings
         recorded = ledger.members.audiences(project.target)
-        key = next((audience.key for audience in recorded if settings.keeps(audience)), None)
+        key = next((audience.key for audience in recorded if settings.has_audience(audience)), None)
         return AudienceTargets([Copy(key, settings.label, settings.audience or settings.label)])
 
     def open(
@@ -136,12 +136,12 @@ class AudienceFiles(Folder, AudienceDestination[AudienceTargets]):
 
 def _writer_of(project: Project, audience: AudienceRecord) -> tuple[str, AudienceFileSettings]:
     """Return an orchestration that writes the audience, and its destination. Raises ConnectorError if none is left."""
-    keeper = keeper_of(project, audience)
-    if keeper is None or not isinstance(keeper[1], AudienceFileSettings):
+    bound = orchestration_of_audience(project, audience)
+    if bound is None or not isinstance(bound[1], AudienceFileSettings):
         raise ConnectorError(
             f"No destination writes the audience to {audience.api_url} any more: delete the lines with the digests."
         )
-    return keeper[0], keeper[1]
+    return bound[0], bound[1]
 
 
 def _is_folder(address: str) -> bool:

@@ -218,8 +218,8 @@ class AudienceSettings(TikTokSettings, BaseAudienceSettings):
         same = isinstance(other, AudienceSettings) and bool(self.accounts & other.accounts)
         return same and super().is_same_audience(other)
 
-    def keeps(self, audience: "AudienceRecord") -> bool:
-        """See `BaseAudienceSettings.keeps`: the destination goes to one of the audience's ad accounts."""
+    def has_audience(self, audience: "AudienceRecord") -> bool:
+        """See `BaseAudienceSettings.has_audience`: the destination goes to one of the audience's ad accounts."""
         return self.api_url == audience.api_url and bool(self.accounts & set(audience.advertiser_ids))
 
     def copies(self) -> list[tuple[str, tuple[str, ...]]]:

@@ -26,7 +26,7 @@ from connector.destinations.checks import CheckedDestination, Outcome
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
 from connector.destinations.policy import brief_policy
-from connector.destinations.registry import keeper_of
+from connector.destinations.registry import orchestration_of_audience
 from connector.destinations.tiktok.audience.ad_account_changes import (
     abandoned_copies,
     abandoned_note,
@@ -265,8 +265,8 @@ def _final_notes(context: RunContext, targets: TikTokTargets, record: RunRecord)
 
 
 def _delete(project: Project, audience: AudienceRecord, id_type: str, digests: Digests) -> None:
-    keeper = keeper_of(project, audience)
-    destination = keeper[1] if keeper else None
+    bound = orchestration_of_audience(project, audience)
+    destination = bound[1] if bound else None
     if not isinstance(destination, AudienceSettings):
         raise ConnectorError("No destination goes there any more, so TikTok could not be asked to delete it.")
     with open_audience_service(destination, project.state_directory, Silent(), threading.Event()) as service:
