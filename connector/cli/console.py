@@ -12,6 +12,8 @@ from threading import Event
 from types import MappingProxyType
 from typing import TextIO
 
+from connector.core.secret_registry import without_secrets
+
 _POLL_SECONDS = 0.2
 
 
@@ -45,7 +47,7 @@ _settings = _Settings()
 
 def out(text: str = "") -> None:
     """Print a line of data."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(without_secrets(text) + "\n")
 
 
 def out_json(value: object) -> None:
@@ -83,7 +85,7 @@ def say(text: str = "", level: Level = Level.INFO, fields: Mapping[str, object] 
         text = colour(text, RED, sys.stderr)
     elif level is Level.WARNING:
         text = colour(text, YELLOW, sys.stderr)
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(without_secrets(text) + "\n")
     sys.stderr.flush()
 
 

@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 from typing import Any, TextIO
 
+from connector.core.secret_registry import without_secrets
+
 STDIN, STDOUT, STDERR = 0, 1, 2
 _CLOSED = frozenset({errno.EPIPE, errno.EBADF, errno.EIO, errno.ECONNRESET, errno.ESHUTDOWN})
 """Error numbers of a pipe without a reader, a closed descriptor, and a terminal that is gone."""
@@ -34,6 +36,15 @@ def protect_streams() -> None:
         sys.stdin = open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - lasts as long as the process
     sys.stdout = _protected(sys.stdout, STDOUT)
     sys.stderr = _protected(sys.stderr, STDERR)
+
+
+class _Text(io.TextIOWrapper):
+    """A standard stream to which no secret is written."""
+
+    def write(self, text: str, /) -> int:
+        """Write a text without the values of secrets."""
+        super().write(without_secrets(text))
+        return len(text)
 
 
 class _Stream(io.FileIO):
@@ -74,13 +85,13 @@ def _discard(descriptor: int) -> None:
 
 def _protected(stream: TextIO | None, descriptor: int) -> TextIO:
     if stream is None:
-        return io.TextIOWrapper(io.BufferedWriter(_Stream(descriptor, "wb", closefd=False)), encoding="utf-8")
+        return _Text(io.BufferedWriter(_Stream(descriptor, "wb", closefd=False)), encoding="utf-8")
     if not isinstance(stream, io.TextIOWrapper) or not _leads_to(stream, descriptor):
         return stream
     with suppress(OSError):
         stream.flush()
     raw = _Stream(descriptor, "wb", closefd=False)
-    return io.TextIOWrapper(
+    return _Text(
         # Unbuffered (`python -u`), text goes straight to the descriptor.
         raw if stream.write_through else io.BufferedWriter(raw),
         encoding=stream.encoding,

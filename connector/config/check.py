@@ -7,12 +7,12 @@ from pathlib import Path
 from connector.config.destination_types import destination_types
 from connector.config.fields import switch
 from connector.config.layout import SECTION_MODELS, SECTIONS, Top, destination_model, section
-from connector.config.nodes import Node
+from connector.config.nodes import Node, plain
 from connector.config.notification import Notification, as_mapping
 from connector.config.orchestration import Orchestration
 from connector.config.problems import ProblemList
 from connector.config.references import check_references
-from connector.config.render import has_placeholder, template_fault
+from connector.config.render import has_placeholder, has_secret, secret_names, template_fault
 from connector.config.roles import WITHOUT_ROLES, has_roles
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean, nearest
@@ -44,6 +44,9 @@ def _check_tree(file: Path, root: Node) -> list[Problem]:
     _check_admin_only(root, problems)
     check_references(root, problems)
     _check_templates(root, problems)
+    if has_secret(plain(section(root, "secrets"))):
+        problems.add(section(root, "secrets"), "cannot use a secret itself; {{ env.NAME }} can be used here")
+    _check_secrets(root, section(root, "secrets").at(("commands",)), problems)
     return problems.items
 
 
@@ -135,6 +138,19 @@ def _model(name: str, entry: Node, problems: ProblemList) -> type[Settings] | No
     else:
         return model
     return None
+
+
+def _check_secrets(node: Node, commands: Node, problems: ProblemList) -> None:
+    """Find names of secrets that no command prints."""
+    names = [name for name, _ in commands.entries()]
+    for child in node.children():
+        _check_secrets(child, commands, problems)
+    if isinstance(node.value, str) and has_secret(node.value):
+        from connector.config.secret_store import unknown_secret
+
+        for name in secret_names(node.value):
+            if name not in names:
+                problems.add(node, unknown_secret(name, names), rule=Rule.UNKNOWN_NAME)
 
 
 def _check_templates(node: Node, problems: ProblemList) -> None:

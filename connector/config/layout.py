@@ -15,6 +15,7 @@ from connector.config.nodes import Node
 from connector.config.orchestration import Orchestration
 from connector.config.problems import ProblemList
 from connector.config.roles import Role
+from connector.config.secrets import Secrets
 from connector.config.settings import Settings
 from connector.config.suggest import fold
 from connector.config.warehouse import DatabaseUrl, Warehouse
@@ -56,6 +57,8 @@ class Top(Settings):
     """The number of days to keep the folder of a finished run, with its excluded rows."""
     roles: dict[str, Role] = Field(default_factory=dict)
     """The rights to send and to see personal data. Without roles, everybody may do everything."""
+    secrets: Secrets = Field(default_factory=Secrets, repr=False)
+    """Secrets in files, and from commands that print them."""
     notifications: Mapped = Field(default_factory=dict, repr=False)
     """Services and webhooks that `notify` of an orchestration refers to."""
     mcp: McpSettings = McpSettings()

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from connector.config.addresses import api_url, region
 from connector.config.check import find_problems
@@ -14,11 +15,12 @@ from connector.config.destination import REGION, DestinationSettings
 from connector.config.fields import switch, text, words
 from connector.config.layout import Top, check_size, destination_model, section
 from connector.config.network import Network
-from connector.config.nodes import Node
+from connector.config.nodes import Node, plain
 from connector.config.notification import Notification
 from connector.config.orchestration import Orchestration
 from connector.config.problems import ProblemList
 from connector.config.project_files import FOLDERS, is_owned
+from connector.config.render import has_secret
 from connector.config.resolve import Resolver
 from connector.config.roles import WITHOUT_ROLES, Restrictions, Role, has_roles
 from connector.config.setting_diff import SettingText, settings_used
@@ -27,6 +29,9 @@ from connector.config.targets import choose_target, merged_targets, target_names
 from connector.config.warehouse import Warehouse, absolute_url
 from connector.config.yaml import parse_yaml
 from connector.errors import ConfigurationError, Problem, Rule
+
+if TYPE_CHECKING:
+    from connector.config.secret_store import SecretStore
 
 FILE = "orchestrations.yaml"
 _OTHER_NAME = re.compile(r"(?i:orchestrations?\.(?:ya?ml|json))")
@@ -53,11 +58,17 @@ def load_project(
 
 
 def inspect_project(
-    directory: Path, environ: Mapping[str, str], target: str | None = None, *, config_directory: Path | None = None
+    directory: Path,
+    environ: Mapping[str, str],
+    target: str | None = None,
+    *,
+    config_directory: Path | None = None,
+    offline: bool = False,
 ) -> tuple["Project", ProblemList]:
     """Read a project as `load_project` does, and return it with the problems of its file.
 
-    Raises ConfigurationError if they are such that nothing else can be read.
+    With `offline`, it runs no command for a secret if any text would do. Raises ConfigurationError if the problems are
+    such that nothing else can be read.
     """
     directory = directory.absolute()
     file = (config_directory or directory) / FILE
@@ -78,7 +89,8 @@ def inspect_project(
     trees = merged_targets(document.root, problems)
     for problem in find_problems(file, trees, chosen):
         problems.record(problem)
-    return Project(file, directory, target_names(document.root), chosen, trees[chosen], environ), problems
+    project = Project(file, directory, target_names(document.root), chosen, trees[chosen], environ, offline)
+    return project, problems
 
 
 def _where_it_is(folder: Path) -> str:
@@ -109,6 +121,8 @@ class Project:
     target: str
     _root: Node
     _environ: Mapping[str, str]
+    _is_offline: bool = False
+    """True to run no command for a secret if any text would do."""
 
     def __repr__(self) -> str:
         return f"Project({str(self.directory)!r}, target={self.target!r})"
@@ -118,6 +132,18 @@ class Project:
         if target == self.target:
             return self
         return load_project(self.directory, self._environ, target, config_directory=self.config_directory)
+
+    @cached_property
+    def _secrets(self) -> "SecretStore | None":
+        """The secrets; None if the project names none. Raises ConfigurationError."""
+        if not has_secret(plain(self._root)):
+            return None
+        from connector.config.secret_store import SecretStore
+
+        resolver = Resolver(self.directory, self._root, self._environ, ProblemList(self.file))
+        node = self._root.child("secrets")
+        settings = self._result(resolver, resolver.top({"secrets": node} if node else {})).secrets
+        return SecretStore(self.directory, settings, self._environ, offline=self._is_offline)
 
     @property
     def config_directory(self) -> Path:
@@ -133,7 +159,7 @@ class Project:
         """Return true if a file belongs to the project or its state, or is named in `orchestrations.yaml`."""
         folders = [self.state_directory, *(self.directory / name for name in FOLDERS)]
         files = [self.directory / FILE, self.file]
-        return is_owned(path, self.directory, folders, files, self._new_resolver().fill(self._root))
+        return is_owned(path, self.directory, folders, files, self._without_secrets().fill(self._root))
 
     @property
     def orchestrations(self) -> tuple[str, ...]:
@@ -166,7 +192,7 @@ class Project:
 
     def partial_orchestration(self, name: str) -> Orchestration:
         """Return what an orchestration says of its query and template, however invalid the rest of it is."""
-        return self._resolver("orchestrations", name).partial_orchestration(name, self.target)
+        return self._without_secrets().partial_orchestration(name, self.target)
 
     def is_automatic(self, name: str) -> bool:
         """Return true if an orchestration runs on its schedule. Raises ConfigurationError as `orchestration` does."""
@@ -276,7 +302,8 @@ class Project:
 
     def settings_used(self, orchestration: str) -> dict[str, SettingText]:
         """Return the settings of an orchestration and all that it uses, filled in with the variables that are set."""
-        return settings_used(self._root, orchestration, self._resolver("orchestrations", orchestration).fill)
+        self._resolver("orchestrations", orchestration)
+        return settings_used(self._root, orchestration, self._without_secrets().fill)
 
     @property
     def default_regions(self) -> tuple[str, ...]:
@@ -313,6 +340,10 @@ class Project:
         return self._new_resolver()
 
     def _new_resolver(self) -> Resolver:
+        return Resolver(self.directory, self._root, self._environ, ProblemList(self.file), self._secrets)
+
+    def _without_secrets(self) -> Resolver:
+        """Return a resolver that leaves placeholders of secrets as they are."""
         return Resolver(self.directory, self._root, self._environ, ProblemList(self.file))
 
     def _result(self, resolver: Resolver, entry: _Entry | None) -> _Entry:

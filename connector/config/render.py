@@ -1,10 +1,11 @@
 """Placeholders such as `{{ env.NAME }}` in the values of `orchestrations.yaml`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Context
 
@@ -12,6 +13,8 @@ from connector.config.nodes import Node
 from connector.config.sandbox import BoundedEnvironment
 
 _MARKS = ("{{", "{%", "{#")
+SECRET_SOURCES = frozenset({"file", "secret"})
+"""Names of the objects that hold secrets, beside `env`."""
 
 
 class MissingVariables(Exception):
@@ -32,6 +35,18 @@ class _Variables:
 
     def __getitem__(self, name: str) -> str:
         return self._values[name]
+
+
+class _Read:
+    """The values that a function reads by name, as `file.NAME`."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Callable[[str], str]) -> None:
+        self._read = read
+
+    def __getitem__(self, name: str) -> str:
+        return self._read(str(name))
 
 
 class _Missing(StrictUndefined):
@@ -66,23 +81,57 @@ def has_placeholder(value: object) -> bool:
 def template_fault(text: str) -> str | None:
     """Return what is wrong with a template whatever the environment contains; None if it is valid."""
     try:
-        unknown = meta.find_undeclared_variables(_JINJA.parse(text)) - {"env"}
+        unknown = _names(text) - {"env", *SECRET_SOURCES}
     except (TemplateSyntaxError, RecursionError, MemoryError, ValueError):
         return "has a placeholder that is not closed or not understood; write it as {{ env.NAME }}"
     if unknown:
-        return f'asks for "{min(unknown)}"; only the environment can be used here, as {{{{ env.NAME }}}}'
+        return (
+            f'asks for "{min(unknown)}"; only the environment and secrets can be used here, as {{{{ env.NAME }}}}, '
+            "{{ file.NAME }} or {{ secret.NAME }}"
+        )
     return None
 
 
-def render(text: str, environ: Mapping[str, str]) -> str:
-    """Fill in a text.
+def _names(text: str) -> set[str]:
+    return meta.find_undeclared_variables(_JINJA.parse(text))
 
-    Raises MissingVariables with all variables that are not set, ValueError if the template fails for another reason.
+
+def has_secret(value: object) -> bool:
+    """Return true if a value is, or contains, text with `{{ file.NAME }}` or `{{ secret.NAME }}`."""
+    if isinstance(value, dict | list | tuple):
+        return any(map(has_secret, value.values() if isinstance(value, dict) else value))
+    if not has_placeholder(value) or not any(word in str(value) for word in SECRET_SOURCES):
+        return False
+    try:
+        return bool(_names(str(value)) & SECRET_SOURCES)
+    except (TemplateSyntaxError, RecursionError, MemoryError, ValueError):
+        return False
+
+
+def secret_names(text: str) -> Iterator[str]:
+    """Yield the names of the commands whose output a text asks for, as `{{ secret.NAME }}`."""
+    tree = _JINJA.parse(text)
+    for attribute in tree.find_all(nodes.Getattr):
+        if isinstance(attribute.node, nodes.Name) and attribute.node.name == "secret":
+            yield attribute.attr
+    for item in tree.find_all(nodes.Getitem):
+        if isinstance(item.node, nodes.Name) and item.node.name == "secret" and isinstance(item.arg, nodes.Const):
+            yield str(item.arg.value)
+
+
+def render(
+    text: str, environ: Mapping[str, str], read: Mapping[str, Callable[[str], str]] = MappingProxyType({})
+) -> str:
+    """Fill in a text; `read` gives the functions that read secrets, by `file` and `secret`.
+
+    Raises MissingVariables with all variables that are not set, ValueError if the template fails for another reason,
+    and what `read` raises.
     """
     stand_ins: dict[str, str] = {}
+    sources = {name: _Read(function) for name, function in read.items()}
     while True:
         try:
-            rendered = _JINJA.from_string(text).render(env=_Variables({**environ, **stand_ins}))
+            rendered = _JINJA.from_string(text).render(env=_Variables({**environ, **stand_ins}), **sources)
         except UndefinedError as error:
             name = str(error.message)
             if not name or name in stand_ins:

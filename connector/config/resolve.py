@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -17,7 +17,7 @@ from connector.config.notification import Notification, as_mapping
 from connector.config.orchestration import Orchestration
 from connector.config.problems import ProblemList
 from connector.config.project_files import local_path, query_path, template_path
-from connector.config.render import MissingVariables, has_placeholder, render, render_tree
+from connector.config.render import MissingVariables, has_placeholder, has_secret, render, render_tree
 from connector.config.settings import Settings
 from connector.config.suggest import did_you_mean
 from connector.config.validate_entry import Model, validate_entry
@@ -25,23 +25,40 @@ from connector.config.warehouse import Warehouse, absolute_url
 from connector.core.disk import is_file
 from connector.errors import Rule
 
+if TYPE_CHECKING:
+    from connector.config.secret_store import SecretStore
+
 Value = TypeVar("Value")
 
 
 class Resolver:
     """Builds the settings of entries by name, and collects the problems that prevent it."""
 
-    def __init__(self, directory: Path, root: Node, environ: Mapping[str, str], problems: ProblemList) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        root: Node,
+        environ: Mapping[str, str],
+        problems: ProblemList,
+        secrets: "SecretStore | None" = None,
+    ) -> None:
         self.problems = problems
+        self._secrets = secrets
         self._directory = directory
         self._config_directory = problems.file.parent
         self._root = root
         self._environ = environ
 
     def fill(self, node: Node, *, stand_in: str | None = None) -> Node:
-        """Fill in the environment; use `stand_in`, if given, for a text with a variable that is not set."""
+        """Fill in the environment and secrets.
+
+        `stand_in`, if given, is used for a text with a variable that is not set, and for one with a secret. Without
+        a store of secrets, a text with one stays as it is.
+        """
 
         def filled(at: Node, template: str) -> str:
+            if has_secret(template):
+                return self._with_secrets(at, template) if stand_in is None else stand_in
             try:
                 return render(template, self._environ)
             except MissingVariables as error:
@@ -53,6 +70,28 @@ class Resolver:
                 return template
 
         return render_tree(node, filled)
+
+    def _with_secrets(self, node: Node, template: str) -> str:
+        """Fill in a text with secrets, and have what it becomes removed from all that is printed."""
+        if self._secrets is None:
+            return template
+        from connector.config.secret_store import MissingSecret
+        from connector.core.secret_registry import remember_secret
+
+        key = str(node.origin[-1]) if node.origin else ""
+        try:
+            text = render(template, self._environ, self._secrets.sources(key))
+        except MissingVariables as error:
+            self._add_missing(node, error.names)
+        except MissingSecret as error:
+            self.problems.add(node, str(error), rule=Rule.MISSING_VALUE)
+        except ValueError as error:
+            self.problems.add(node, str(error), rule=Rule.SYNTAX)
+        else:
+            if not self._secrets.stands_in(key):
+                remember_secret(text)
+            return text
+        return template
 
     def value_of(
         self, plural: str, name: str, key: str, take: Callable[[object], Value], *, secret: bool = False

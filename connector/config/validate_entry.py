@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from connector.config.nodes import Node, Path, plain
 from connector.config.problems import MOST_EXPLAINED, ProblemList
-from connector.config.render import has_placeholder
+from connector.config.render import has_placeholder, has_secret
 from connector.config.settings import Settings
 from connector.config.suggest import nearest
 from connector.errors import Rule
@@ -72,7 +72,12 @@ def _check_secrets(model: type[Settings], node: Node, problems: ProblemList) -> 
     """Refuse secrets that are written as shell variables; return their keys."""
     refused = set()
     for key, child in node.entries():
-        if key in model.from_environment or (key in model.model_fields and is_secret(model, key)):
+        is_hidden = key in model.from_environment or (key in model.model_fields and is_secret(model, key))
+        if not is_hidden and key in model.known_keys() and has_secret(plain(child)):
+            sentence = "is printed in messages, so no secret can be used here; write {{ env.NAME }}, or the value"
+            problems.add(child, sentence, rule=Rule.INVALID_VALUE)
+            refused.add(key)
+        if is_hidden:
             for leaf, name in shell_variables(child):
                 sentence = f'is written as a shell variable, which is not filled in; write "{{{{ env.{name} }}}}"'
                 problems.add(leaf, sentence, rule=Rule.SHELL_VARIABLE)

@@ -100,7 +100,9 @@ def validate_project(
     Raises SourceError if a warehouse fails.
     """
     try:
-        project, found = inspect_project(directory, environ, target, config_directory=config_directory)
+        project, found = inspect_project(
+            directory, environ, target, config_directory=config_directory, offline=not connect
+        )
     except ConfigurationError as error:
         return Validation(None, [], error.problems)
     names = [name] if name else list(project.orchestrations)

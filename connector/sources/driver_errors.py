@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 from connector.config.warehouse import Warehouse
 from connector.core.redaction import REDACTED, redact, redact_literals
+from connector.core.secret_registry import without_secrets
 
 OPEN_FAILED = "The warehouse could not be opened"
 QUERY_FAILED = "The query failed"
@@ -37,7 +38,7 @@ def error_text(error: BaseException | str, secrets: tuple[str, ...] = (), *, quo
 
     Names in double quotation marks stay if the error does not quote data.
     """
-    text = str(error)
+    text = without_secrets(str(error))
     for secret in secrets:
         text = text.replace(secret, REDACTED)
     host = getattr(secrets, "host", None)

@@ -59,15 +59,26 @@ def test_the_shipped_file_is_accepted_without_targets() -> None:
     assert list(SETTINGS.iter_errors({key: value for key, value in EXAMPLE.items() if key != "targets"})) == []
 
 
+def is_of_project(block: Block) -> bool:
+    """Whether a block is a file of a project, or a piece of one: by its title, its first key or its indentation."""
+    if block.language != "yaml" or "yaml-language-server" in block.lines[0]:
+        return False
+    if block.title:
+        return block.title.startswith(("orchestrations.yaml", "templates/"))
+    key = block.lines[0].partition(":")[0]
+    return key in {*Top.known_keys(), "extends"} or key.startswith("    ")
+
+
 SHOWN = [
     (page.name, block)
     for page in PAGES
     for block in blocks(page)
-    if block.language == "yaml"
-    and "yaml-language-server" not in block.lines[0]
-    and page.name not in {"simulator.md", "write-a-destination.md"}
-    and block.title.startswith(("orchestrations.yaml", "templates/")) | (not block.title)
+    if is_of_project(block) and page.name != "write-a-destination.md"
 ]
+
+
+def test_the_pages_show_such_files() -> None:
+    assert len(SHOWN) > 20
 
 
 @pytest.mark.parametrize(
@@ -159,6 +170,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], Any]] = {
     "a host": ((*WAREHOUSE, "external_access"), {"hosts": ["a b"]}),
     "the words of an agreement": ((*VIP, "data_marketplace"), {"party": "buyer", "payment_model": "yes"}),
     "a rule for addresses": ((*VIP, "email_rule"), ["plain", "nearly"]),
+    "a text for the command of a secret": (("secrets",), {"commands": {"token": "vault kv get"}}),
+    "an unknown key of secrets": (("secrets",), {"command": {}}),
+    "no time for a secret": (("secrets",), {"timeout": 0}),
+    "a list of files of secrets": (("secrets",), {"files": ["a"]}),
     "days of retention": (("retention_days",), 0),
 }
 ACCEPTED: dict[str, tuple[tuple[str, ...], Any]] = {
@@ -176,6 +191,11 @@ ACCEPTED: dict[str, tuple[tuple[str, ...], Any]] = {
     "a placeholder for a name": ((*ORDERS, "tags"), ["{{ env.TAG }}"]),
     "a placeholder below retry": ((*STORE, "retry"), {"max_attempts": "{{ env.ATTEMPTS }}"}),
     "a placeholder in an address": ((*WAREHOUSE, "url"), "snowflake://{{ env.USER }}@{{ env.ACCOUNT }}/A/B"),
+    "commands and files of secrets": (
+        ("secrets",),
+        {"folder": "x", "files": {"a": "b"}, "commands": {"token": ["vault", "kv", 1]}, "timeout": "5"},
+    ),
+    "a secret of a file": (TOKEN, "{{ file.token }}"),
     "a blank value": ((*STORE, "description"), None),
     "a blank target": (("targets", "production"), None),
     "a blank section": (("notifications",), None),

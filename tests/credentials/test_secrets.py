@@ -107,7 +107,7 @@ def test_a_refresh_token_without_an_app_is_refused_without_being_shown(tmp_path:
 
 # Every setting that holds a secret --------------------------------------------------------------------------
 
-ELSEWHERE = {"notifications"}
+ELSEWHERE = {"notifications", "secrets"}
 """Settings of which other tests hold that they show nothing."""
 
 

@@ -16,6 +16,7 @@ from connector.config.layout import SECTIONS, Top
 from connector.config.notification import DEFAULT_ENDINGS, ENDINGS, Notification
 from connector.config.orchestration import Orchestration
 from connector.config.roles import Role
+from connector.config.secrets import Secrets
 from connector.config.settings import Settings
 from tests.docs.generated.tables import field_docs, table
 
@@ -72,7 +73,8 @@ INTRODUCTION = """\
 Every setting of `orchestrations.yaml`. You can leave out each setting that is not "required".
 
 - Keys are written with underscores. `Advertiser ID` is read as `advertiser_id`.
-- A value from the environment is written as `"{{ env.NAME }}"`. Secrets belong there.
+- A value from the environment is written as `"{{ env.NAME }}"`. Secrets belong there, or in
+  [files or a vault](../how-to/secrets.md).
 - Relative paths start at the project folder.
 - A [target](../how-to/environments.md) can change every setting except `version` and `target`.
 - Limits: 1 MiB, 50,000 values and 40 levels for a file, 2,000 entries for a section, 50 targets.
@@ -99,6 +101,7 @@ def _sections() -> Iterator[str]:
         ("word",), [(f"`{word}`",) for word in ENDINGS]
     )
     yield f"## Roles\n\nBelow `roles`, for each name:\n\n{_of(Role)}"
+    yield f"## Secrets\n\nBelow `secrets`. [How to use them](../how-to/secrets.md).\n\n{_of(Secrets)}"
     yield f"## Notifications\n\nBelow `notifications`, for each name, `url` or `webhook`:\n\n{_of(Notification)}"
 
 
