@@ -191,6 +191,7 @@ class Project:
         resend_unknown: bool = False,
         allow_empty: bool = False,
         plan: "str | Path | Plan | None" = None,
+        fresh: bool = False,
         confirm: Confirm = False,
         on_progress: "Callable[[Progress], None] | Observer | None" = None,
         stop: threading.Event | None = None,
@@ -198,17 +199,19 @@ class Project:
         """Finish interrupted runs of an orchestration, then run it.
 
         With a `plan`, or the path of its file, send only if query, template and settings are those of the plan (else
-        UsageError), and the counts nearly so (else PlanChanged, a NothingSent). Setting `stop` ends the run as soon as
-        the requests in flight are answered. Raises ConfigurationError, AccessRefused, UsageError if a change is not
-        confirmed, LockedError if it is being run, NothingSent because of
-        the rows, ResumableError, Interrupted or SourceError. `last_run` returns what became of the rows then.
+        UsageError), and the counts nearly so (else PlanChanged, a NothingSent). `fresh` first forgets what earlier runs
+        sent to the simulator. Setting `stop` ends the run as soon as the requests in flight are answered.
+
+        Raises ConfigurationError, AccessRefused, UsageError if a change is not confirmed, LockedError if it is being
+        run, NothingSent because of the rows, ResumableError, Interrupted or SourceError. `last_run` returns what became
+        of the rows then.
         """
         from connector.destinations.confirmation import Confirmation
         from connector.runs.engine import RunOptions
         from connector.runs.run import run_orchestration
 
         confirmation = Confirmation(yes=True) if confirm is True else Confirmation(ask=confirm or _nobody)
-        options = RunOptions(limit, test_event_code, resend_unknown, allow_empty, confirmation, _plan_file(plan))
+        options = RunOptions(limit, test_event_code, resend_unknown, allow_empty, confirmation, _plan_file(plan), fresh)
         observer = observer_of(on_progress)
         return self._wrap(run_orchestration(self._settings, name, options, observer=observer, stop=stop))
 

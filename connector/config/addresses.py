@@ -13,6 +13,8 @@ from connector.config.suggest import did_you_mean
 from connector.core.local_server import is_loopback
 
 SIMULATOR = "simulator"
+SIMULATOR_FILE = "simulator.sqlite"
+"""The file in the state folder that keeps what the simulators of runs were sent."""
 _ZONES = {
     **dict.fromkeys(("PST", "PDT", "PT", "PACIFIC"), "America/Los_Angeles"),
     **dict.fromkeys(("MDT", "MT", "MOUNTAIN"), "America/Denver"),

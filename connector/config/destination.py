@@ -66,5 +66,5 @@ class DestinationSettings(Settings):
 
     @property
     def is_ephemeral(self) -> bool:
-        """True if the destination keeps nothing after the run, such as the simulator inside the process."""
+        """True if what was sent there may be forgotten, as with the simulator inside the process."""
         return False

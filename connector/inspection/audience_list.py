@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connector.config.addresses import SIMULATOR
 from connector.config.project import Project
 from connector.config.roles import requires_admin
 from connector.config.suggest import did_you_mean
 from connector.destinations.base import Capabilities, MeasuresAudiences
-from connector.destinations.registry import audience_settings, destination_of, orchestration_of_audience
+from connector.destinations.registry import destination_of, orchestration_of_audience
 from connector.errors import (
     AccountRefused,
     AccountUnreachable,
@@ -90,9 +89,3 @@ def _with_size(project: Project, view: AudienceView) -> AudienceView:
     except (AccountRefused, AccountUnreachable, AuthorisationError, NotPermitted) as error:
         return replace(view, why_not=error.message)
     return replace(view, why_not=size) if isinstance(size, str) else replace(view, size=size)
-
-
-def sent_to_simulator(project: Project) -> list[str]:
-    """Return the destinations whose audiences are in the simulator of a run, and are lost after it."""
-    names = (settings.name for _, settings in audience_settings(project) if settings.address == SIMULATOR)
-    return list(dict.fromkeys(names))

@@ -46,6 +46,8 @@ class RunOptions:
     """Who confirms changes at the platform."""
     plan: "PlanFile | None" = None
     """The plan that the run is held to."""
+    fresh: bool = False
+    """Forget what the simulator was sent by earlier runs first."""
 
 
 @dataclass(frozen=True, slots=True)

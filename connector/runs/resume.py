@@ -98,11 +98,20 @@ def finish_interrupted(engine: Engine, job: Job) -> None:
 def _is_superseded(engine: Engine, record: RunRecord) -> bool:
     """Return whether the next run does what this one left: the destination mirrors its result, and nothing was staged.
 
-    A stage for a simulator that is gone counts as none.
+    A stage for an audience that the simulator was made to forget counts as none.
     """
     if not (record.resumable and engine.destination.capabilities.mirrors):
         return False
-    return not record.staged or (engine.destination.settings.is_ephemeral and not _is_elsewhere(engine, record))
+    return not record.staged or (not _is_elsewhere(engine, record) and _is_for_forgotten(engine, record))
+
+
+def _is_for_forgotten(engine: Engine, record: RunRecord) -> bool:
+    """Return whether a run was staged for an audience that the simulator does not keep."""
+    if not engine.destination.settings.is_ephemeral:
+        return False
+    ledger = engine.context.ledger
+    kept = {one.audience_id for one in ledger.members.audiences(record.target) if one.api_url == record.api_url}
+    return any(batch.record.route.resource_id not in kept for batch in ledger.batches.open(record.run_id))
 
 
 def _awaits_plan(engine: Engine, record: RunRecord) -> bool:

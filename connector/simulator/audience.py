@@ -24,6 +24,8 @@ class Audience:
     """When it was measured, and its size."""
     history: list[tuple[float, str]] = field(default_factory=list)
     locked_until: float = 0.0
+    changes: set[tuple[str, str, bytes]] | None = None
+    """Account (empty for its own), schema and digest of what has changed since it was stored; None if it is not."""
 
     def size(self) -> int:
         """Count the identifiers in it."""
@@ -31,13 +33,18 @@ class Audience:
 
     def change(self, action: str, schema: str, digest: bytes, advertisers: list[str]) -> None:
         """Add a digest for ad accounts, or delete it."""
-        other_accounts = (self.other_members.setdefault(one, {}) for one in advertisers if one != self.advertiser)
-        for members in (self.members, *other_accounts):
-            digests = members.setdefault(schema, set())
+        for account in ("", *(one for one in advertisers if one != self.advertiser)):
+            digests = self.members_of(account).setdefault(schema, set())
+            if digest and self.changes is not None:
+                self.changes.add((account, schema, digest))
             if action == "delete":
                 digests.discard(digest)
             elif digest:
                 digests.add(digest)
+
+    def members_of(self, account: str) -> dict[str, set[bytes]]:
+        """Return the digests that were sent for an ad account, by schema; for the own one, whose name is empty, all."""
+        return self.other_members.setdefault(account, {}) if account else self.members
 
     def record_size(self, now: float) -> None:
         """Record the current size; of the older ones keep those not reported yet and the last reported."""

@@ -41,7 +41,8 @@ def _create_audience(body: Parameters, world: World) -> str:
     if sum(one.advertiser == advertiser for one in list(world.audiences.values())) >= MAX_AUDIENCES:
         raise RequestRefused(40002, f"An ad account has at most {MAX_AUDIENCES} custom audiences.")
     stored_name = name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 3]}..."
-    audience = Audience(world.next_id(), stored_name, advertiser, world.clock())
+    changes = set[tuple[str, str, bytes]]() if world.is_stored else None
+    audience = Audience(world.next_id(), stored_name, advertiser, world.clock(), changes=changes)
     audience.record(world.clock(), "CREATE")
     world.audiences[audience.audience_id] = audience
     return audience.audience_id

@@ -22,6 +22,11 @@ SqlToken = tuple[Int64Array, Int64Array]
 """Keys in order, each once, and their stamps."""
 
 
+def stamp_of(now: float) -> int:
+    """Return the stamp of an event that carries nothing."""
+    return int(now * 1_000) << _BITS
+
+
 class Admission(NamedTuple):
     """The outcome of a batch of events."""
 
@@ -40,12 +45,18 @@ class DedupWindow:
 
     def __init__(self, recent: int = MAX_RECENT) -> None:
         self._max_recent = recent
-        self._recent: dict[int, int] = {}
+        self.recent: dict[int, int] = {}
+        """The stamps of recent events by key."""
         self._packed: list[SqlToken] = []
+
+    @staticmethod
+    def key(*parts: object) -> int:
+        """Return the key of an event, which differs from one process to the next."""
+        return hash(parts)
 
     def __len__(self) -> int:
         """Count the stored events; some may have expired or be stored twice."""
-        return len(self._recent) + sum(len(keys) for keys, _ in self._packed)
+        return len(self.recent) + sum(len(keys) for keys, _ in self._packed)
 
     def admit(self, keys: list[int | None], carried: list[int], now: float) -> Admission:
         """Separate new events from repeated ones and store the new; None as a key is never recognised.
@@ -54,15 +65,15 @@ class DedupWindow:
         """
         if self._packed:
             self._look_up(keys)
-        stamp = int(now * 1_000) << _BITS
+        stamp = stamp_of(now)
         complete = _keys_if_complete(keys)
-        if complete and self._recent.keys().isdisjoint(complete) and len(set(complete)) == len(complete):
+        if complete and self.recent.keys().isdisjoint(complete) and len(set(complete)) == len(complete):
             # Nearly always every event is new, and one test of all of them is quicker.
-            self._recent.update(zip(complete, [stamp | bits for bits in carried], strict=True))
+            self.recent.update(zip(complete, [stamp | bits for bits in carried], strict=True))
             admitted = Admission([True] * len(keys), [])
         else:
             admitted = self._admit_each(keys, carried, stamp)
-        if len(self._recent) > self._max_recent:
+        if len(self.recent) > self._max_recent:
             self._pack(now)
         return admitted
 
@@ -70,7 +81,7 @@ class DedupWindow:
         # Bits are the lowest digits, so with all of them set a stamp is compared by its time alone.
         expired = stamp - (DUPLICATE_SECONDS * 1_000 << _BITS) | _LOW
         merge_limit = stamp - (MERGE_SECONDS * 1_000 << _BITS) | _LOW
-        recent, admitted = self._recent, Admission([], [])
+        recent, admitted = self.recent, Admission([], [])
         for key, bits in zip(keys, carried, strict=True):
             previous = None if key is None else recent.get(key)
             is_new = previous is None or previous <= expired
@@ -94,13 +105,13 @@ class DedupWindow:
                 # The newest piece comes last, so it has the last word.
                 entries.update(zip(sorted_keys[hits].tolist(), stamps[positions[hits]].tolist(), strict=True))
         for key, stamp in entries.items():
-            self._recent.setdefault(key, stamp)
+            self.recent.setdefault(key, stamp)
 
     def _pack(self, now: float) -> None:
         """Move the recent entries into a sorted piece, and join pieces of about the same size."""
-        keys = np.fromiter(self._recent.keys(), np.int64, len(self._recent))
-        stamps = np.fromiter(self._recent.values(), np.int64, len(self._recent))
-        self._recent.clear()
+        keys = np.fromiter(self.recent.keys(), np.int64, len(self.recent))
+        stamps = np.fromiter(self.recent.values(), np.int64, len(self.recent))
+        self.recent.clear()
         order = np.argsort(keys)
         piece = keys[order], stamps[order]
         while self._packed and len(self._packed[-1][0]) <= 2 * len(piece[0]):

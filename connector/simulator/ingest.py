@@ -44,20 +44,22 @@ def _keys(body: TrackBody, world: World) -> list[int | None]:
     names, ids = list(map(_EVENT_NAME, events)), list(map(_EVENT_ID, events))
     if world.strictness.legacy_names == "converted":
         names = [_CURRENT_NAMES.get(name, name) for name in names]
-    keys: list[int | None] = list(map(hash, zip(repeat(source), names, ids, strict=False)))
+    key = world.dedup_window.key
+    keys: list[int | None] = list(map(key, repeat(source), names, ids))
     if UNSET not in ids:
         return keys
     by_cookie = body.event_source == "web" and world.strictness.cookie_dedup == "on"
     for position, event_id in enumerate(ids):
         if event_id is UNSET:
-            keys[position] = _cookie_key(source, events[position], world.clock()) if by_cookie else None
+            keys[position] = _cookie_key(source, events[position], world) if by_cookie else None
     return keys
 
 
-def _cookie_key(source: str, event: Any, now: float) -> int | None:
+def _cookie_key(source: str, event: Any, world: World) -> int | None:
     """Return a key for an event without an id: its cookie, for five minutes (here: within the same five minutes)."""
     ttp = event.user.ttp
-    return hash((source, event.event, ttp, now // MERGE_SECONDS, "ttp")) if isinstance(ttp, str) else None
+    interval = world.clock() // MERGE_SECONDS
+    return world.dedup_window.key(source, event.event, ttp, interval, "ttp") if isinstance(ttp, str) else None
 
 
 def _count_events(tally: Tally, body: TrackBody, report: PayloadReport, admission: Admission) -> list[bool]:

@@ -83,7 +83,8 @@ def _handle(request: Request, handler: Handler, world: World) -> Response:
         if world.strictness.rates == "enforced":
             with world.lock:
                 world.rates.count(request.path, world.clock())
-        return handler(request, world)
+        with world.open_audiences(request.path):
+            return handler(request, world)
     except RequestRefused as refused:
         return _refusal_response(refused, request, world)
     except RecursionError:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +20,8 @@ class Simulator:
     """A context manager around a local TikTok; `url` is its `api_url`.
 
     `port` 0 chooses a free one; entering raises OSError if it is in use. `clock` gives Unix seconds.
-    `tokens` and `event_sources` are the only ones that there are; without them every one is taken.
+    With `state`, events and audiences are kept in a file, which several simulators may share; raises ConnectorError if
+    it is damaged. `tokens` and `event_sources` are the only ones that there are; without them every one is taken.
     """
 
     def __init__(
@@ -32,8 +34,9 @@ class Simulator:
         recording: Recording | None = None,
         tokens: Iterable[str] = (),
         event_sources: Iterable[str] = (),
+        state: Path | None = None,
     ) -> None:
-        self.world = World(clock, strictness, faults, recording)
+        self.world = World(clock, strictness, faults, recording, state)
         self.world.accounts.restrict_tokens(tokens)
         self.world.accounts.restrict_event_sources(event_sources)
         self._port = port
@@ -74,3 +77,4 @@ class Simulator:
         if self._server and self._thread:
             self._server.stop()
             self._thread.join()
+        self.world.close()

@@ -1,9 +1,12 @@
 """The simulator's state, shared by its connections, and its rate limits."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from connector.simulator.ad_accounts import Accounts
 from connector.simulator.audience import Audience
@@ -14,6 +17,9 @@ from connector.simulator.messages import API, Delivery, RequestRefused, Response
 from connector.simulator.recording import Recording
 from connector.simulator.strictness import STRICT, Strictness
 from connector.simulator.tally import Tally
+
+if TYPE_CHECKING:
+    from connector.simulator.state import StateFile, StoredAudiences, StoredWindow
 
 EVENT_REQUESTS, SEGMENT_REQUESTS, OTHER_REQUESTS = 1_000, 10_000, 10
 """Requests a second at the lowest tier, each endpoint by itself. Minute and day windows are not modelled."""
@@ -53,8 +59,11 @@ class World:
         strictness: Strictness = STRICT,
         faults: Iterable[Fault] = (),
         recording: Recording | None = None,
+        state: Path | None = None,
     ) -> None:
         self.lock = Lock()
+        self._file: StateFile | None = None
+        self._stored: StoredAudiences | None = None
         self.strictness = strictness
         self.recording = recording
         self.faults = FaultSchedule(faults)
@@ -64,11 +73,45 @@ class World:
         self._clock = clock
         self.started = clock()
         self._ids = count(int(self.started) * 1_000_000_000)
+        self.audiences: dict[str, Audience] = {}
+        self.dedup_window: DedupWindow | StoredWindow = DedupWindow()
         self.reset()
+        if state:
+            self._open(state)
+
+    def _open(self, path: Path) -> None:
+        """Keep events and audiences in a file. Raises ConnectorError if it is damaged."""
+        from connector.simulator.state import StateFile, StoredAudiences, StoredWindow
+
+        self._file = StateFile(path)
+        self.dedup_window, self._stored = StoredWindow(self._file, self.clock()), StoredAudiences(self._file)
+        # Two processes may start within one second.
+        self._ids = count(time.time_ns())
+
+    @property
+    def is_stored(self) -> bool:
+        """True if events and audiences are kept in a file."""
+        return self._stored is not None
+
+    @contextmanager
+    def open_audiences(self, path: str) -> Iterator[None]:
+        """Keep the audiences current, and store their changes, while a request is answered that may be about them."""
+        if self._stored is None or not path.removeprefix(API).startswith(("/segment/", "/dmp/")):
+            yield
+            return
+        with self._stored.open() as self.audiences:
+            with self.lock:
+                self.tally.members = sum(audience.size() for audience in self.audiences.values())
+            yield
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file:
+            self._file.close()
 
     def reset(self) -> None:
-        """Delete events, audiences and counts. Accounts and faults stay."""
-        self.audiences: dict[str, Audience] = {}
+        """Delete events, audiences and counts in memory. Accounts and faults stay."""
+        self.audiences = {}
         self.dedup_window = DedupWindow()
         self.rates = RateLimit()
         self.tally = Tally()

@@ -107,17 +107,3 @@ def test_columns_that_a_template_without_extends_drops(shop: Shop, command: tupl
     assert done.code == 0
     sentence = "templates/people.yaml: no parameter takes phone, idfa, aaid from the result: map them, or write "
     assert done.stderr.count(f"{sentence}`extends: tiktok_audience`") == 1
-
-
-def test_what_goes_to_the_simulator_of_a_run_is_told_not_to_be_kept(shop: Shop) -> None:
-    settings = (shop.directory / "orchestrations.yaml").read_text()
-    assert "not kept" not in inside("audiences", project=shop.directory).stderr
-    document = yaml.safe_load(settings)
-    for destination in document["destinations"].values():
-        destination["api_url"] = "simulator"
-    (shop.directory / "orchestrations.yaml").write_text(yaml.safe_dump(document))
-    said = inside("audiences", project=shop.directory).stderr
-    assert (
-        f"Audiences that {', '.join(document['destinations'])} sends to the simulator during a run are not stored."
-        in said
-    )

@@ -1,4 +1,4 @@
-"""A run on the simulator within the process is resumed after that simulator is gone."""
+"""A run on the simulator within the process is resumed by a later process, also if the simulator was deleted."""
 
 import threading
 from pathlib import Path
@@ -9,6 +9,7 @@ from connector.config.addresses import SIMULATOR
 from connector.core.outcomes import RunStatus
 from connector.destinations.confirmation import Confirmation
 from connector.errors import Interrupted
+from connector.ledger.addresses import forget_address
 from connector.ledger.ledger import open_ledger
 from connector.observer import Silent
 from connector.runs.engine import RunOptions
@@ -30,7 +31,8 @@ class StopOnceStaged(Silent):
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_rows_of_a_staged_run_are_counted_once(tmp_path: Path, times: int) -> None:
+@pytest.mark.parametrize("forgets", [False, True])
+def test_rows_of_a_staged_run_are_counted_once(tmp_path: Path, times: int, forgets: bool) -> None:
     shop = open_shop(tmp_path / "shop", SIMULATOR)
     people = [person(number) for number in range(1, 20)]
     shop.people([*people, people[0], {"email": "nobody"}])
@@ -41,13 +43,18 @@ def test_rows_of_a_staged_run_are_counted_once(tmp_path: Path, times: int) -> No
         observer = StopOnceStaged()
         with pytest.raises(Interrupted):
             resume_run(shop.project, None, observer, observer.stop)
-    resumed = resume_run(shop.project, None, Silent(), threading.Event())
+    if forgets:
+        with open_ledger(shop.project.ledger_url) as ledger:
+            forget_address(ledger.database, SIMULATOR)
+        resumed = run_orchestration(shop.project, NAME, options, observer=Silent(), stop=threading.Event())
+    else:
+        resumed = resume_run(shop.project, None, Silent(), threading.Event())
     assert resumed.status is RunStatus.COMPLETED_WITH_REJECTS
     assert (resumed.rows.read, resumed.rejects) == (21, {"invalid_identity": 1, "missing_identity": 2})
     assert resumed.members is not None
     assert resumed.members.added == len(wanted(people))
     with open_ledger(shop.project.ledger_url) as ledger:
         records = ledger.runs.latest(100)
-    assert len(records) == 1 + times
+    assert len(records) == 1 + forgets
     assert all(record.rows.balanced for record in records)
-    assert [record.resumable for record in records if record.run_id != resumed.run_id] == [False] * times
+    assert [record.resumable for record in records if record.run_id != resumed.run_id] == [False] * forgets

@@ -36,7 +36,7 @@ PLAIN = frozenset(
     compile completed conflicting connect connector contact cookie country coverage cron currency custom data day
     days default degraded delimiter delivered description device dialect differences dry duplicate email empty error every
     examples expired expires export external fail failed fault faults file files finished first fixed flight
-    folders for force forget format freshness from future goes headers host hosts http id identical identity ids
+    folders for force forget format freshness fresh from future goes headers host hosts http id identical identity ids
     in incomplete init interrupted invalid ip items json kept key kind ldu left legacy limit limited line lines
     list listed log login longest lost many marketplace match max mcp median message metrics min minutes missing mode
     model month name negative new not notes notify now o of old on only options os out output page parallel party

@@ -51,7 +51,7 @@ def show(name: NameOrId, *, options: TargetOptions) -> None:
 
 
 def _print_audiences(options: TargetOptions) -> None:
-    from connector.inspection.audience_list import known_audiences, sent_to_simulator
+    from connector.inspection.audience_list import known_audiences
 
     opened = options.open_project().settings
     views = known_audiences(opened)
@@ -60,8 +60,6 @@ def _print_audiences(options: TargetOptions) -> None:
         return
     if not views:
         say(f"No run has synced an audience yet, target {opened.target}.")
-        if names := sent_to_simulator(opened):
-            say(f"Audiences that {', '.join(names)} sends to the simulator during a run are not stored.")
         return
     heading = ("audience", "id", "ad accounts", "members", "last sync")
     for line in table([heading, *map(_row, views)]):

@@ -55,6 +55,10 @@ TagOption = Annotated[
         autocompletion=complete_tag,
     ),
 ]
+FreshOption = Annotated[
+    bool,
+    typer.Option("--fresh", help="First forget what earlier runs, of all orchestrations, sent to the simulator."),
+]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Send nothing: print the plan, as `connector plan` does.")
 ]
@@ -71,6 +75,7 @@ def run(
     allow_empty: AllowEmptyOption = False,
     plan: PlanOption = None,
     dry_run: DryRunOption = False,
+    fresh: FreshOption = False,
     yes: YesOption = False,
     *,
     options: JsonOptions,
@@ -95,6 +100,9 @@ def run(
     with gc_paused():
         from connector.cli.running import SeveralRuns, run_and_report
 
+    # What the first run sends must not be forgotten by the next.
+    fresh_names = selected[: int(fresh)]
+
     def work(name: str, observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
         return opened.run(
             name,
@@ -103,6 +111,7 @@ def run(
             resend_unknown=resend_unknown,
             allow_empty=allow_empty,
             plan=plan,
+            fresh=name in fresh_names,
             confirm=yes or (lambda text: observer.asked(text, stop)),
             on_progress=observer,
             stop=stop,

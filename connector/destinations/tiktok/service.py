@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from connector.config.addresses import SIMULATOR_FILE
 from connector.delivery.admission import OnWait
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.retry_loop import RetryLoop
@@ -28,7 +29,8 @@ def open_service(
     state_directory: Path,
     stop: threading.Event | None = None,
 ) -> Iterator[EventsClient]:
-    """Open a client for the destination. A simulator runs as long as the client is open.
+    """Open a client for the destination. A simulator runs as long as the client is open, and
+    keeps what it is sent in the state folder.
 
     Once `stop` is set, running attempts end within seconds. Tokens are stored in the state folder. Raises
     ConfigurationError or AuthorisationError if there is no usable token.
@@ -39,7 +41,7 @@ def open_service(
         return
     from connector.simulator.server import Simulator
 
-    with Simulator() as simulator:
+    with Simulator(state=state_directory / SIMULATOR_FILE) as simulator:
         with _client(destination, test_event_code, simulator.url, state_directory, stop) as client:
             yield client
         observer.simulated(simulator.lines())
@@ -58,7 +60,7 @@ def open_account(
 ) -> Iterator[AccountClient]:
     """Open a client for a destination's ad account, with the retry policy of the destination unless another is given.
 
-    A simulator runs as long as the client is open, and starts empty. Raises ConfigurationError or AuthorisationError
+    A simulator runs as long as the client is open. Raises ConfigurationError or AuthorisationError
     if there is no usable token.
     """
     repeat = RetryLoop(
@@ -68,7 +70,7 @@ def open_account(
         stop or threading.Event(),
         _on_wait(observer),
     )
-    with _address(destination) as url:
+    with _address(destination, state_directory) as url:
         simulator_url = url if destination.api_url == SIMULATOR else None
         tokens = _tokens(destination, state_directory, simulator_url)
         seconds = timeout or destination.retry.timeout
@@ -101,7 +103,7 @@ def open_audience_service(
     repeat = RetryLoop(
         retry_policy(destination), AdaptiveLimiter(CALLS_PER_SECOND), REAL_TIME, stop, _on_wait(observer)
     )
-    with _address(destination, observer) as url:
+    with _address(destination, state_directory, observer) as url:
         simulator_url = url if destination.api_url == SIMULATOR else None
         tokens = _tokens(destination, state_directory, simulator_url)
         timeout, connections, network = destination.retry.timeout, destination.max_in_flight, destination.network
@@ -120,14 +122,14 @@ def _on_wait(observer: Observer | None) -> OnWait | None:
 
 
 @contextmanager
-def _address(destination: TikTokSettings, observer: Observer | None = None) -> Iterator[str]:
+def _address(destination: TikTokSettings, state_directory: Path, observer: Observer | None = None) -> Iterator[str]:
     """Yield the address of the destination; start the simulator if it is one, and report its requests to `observer`."""
     if destination.api_url != SIMULATOR:
         yield destination.api_url
         return
     from connector.simulator.server import Simulator
 
-    with Simulator() as simulator:
+    with Simulator(state=state_directory / SIMULATOR_FILE) as simulator:
         yield simulator.url
         if observer:
             observer.simulated(simulator.lines())

@@ -76,6 +76,11 @@ def planned_changes(copies: Sequence[BusinessCopy]) -> list[str]:
 
 def _found(audiences: Audiences, copy: BusinessCopy, destination: AudienceSettings) -> Audience | None:
     if copy.key is not None:
+        if destination.api_url == SIMULATOR and audiences.with_id(copy.audience_id) is None:
+            raise ConfigurationError(
+                f'The simulator has no audience "{copy.name}" any more, since its file was deleted. Forget the rest: '
+                "`connector run NAME --fresh`."
+            )
         return Audience(copy.audience_id, copy.name)
     if destination.audience_id:
         found = audiences.with_id(destination.audience_id)
@@ -106,10 +111,9 @@ def _store(
     audience = found or audiences.create(copy.name)
     if not audience.audience_id:
         raise ConfigurationError(f'TikTok created the audience "{copy.name}" but gave no id for it: look for it there.')
-    if destination.api_url != SIMULATOR:
-        ledger.remote_ids.store(_remote_key(destination, target, copy.name, copy.advertiser_ids), audience.audience_id)
-        name = copy.name or audience.name
-        ledger.members.audience(Scope(target, destination.api_url), audience.audience_id, name, copy.advertiser_ids)
+    ledger.remote_ids.store(_remote_key(destination, target, copy.name, copy.advertiser_ids), audience.audience_id)
+    name = copy.name or audience.name
+    ledger.members.audience(Scope(target, destination.api_url), audience.audience_id, name, copy.advertiser_ids)
     return _copy(ledger, destination, target, audience, copy.advertiser_ids)
 
 
@@ -126,5 +130,9 @@ def _remote_key(destination: AudienceSettings, target: str, name: str, ids: tupl
 
 
 def own_audiences(ledger: Ledger, target: str) -> list[AudienceRecord]:
-    """Return the recorded audiences at TikTok; others are kept at addresses of another kind."""
-    return [one for one in ledger.members.audiences(target) if urlsplit(one.api_url).scheme in {"http", "https"}]
+    """Return the recorded audiences at TikTok or a simulator; others are kept at addresses of another kind."""
+
+    def is_own(api_url: str) -> bool:
+        return api_url == SIMULATOR or urlsplit(api_url).scheme in {"http", "https"}
+
+    return [one for one in ledger.members.audiences(target) if is_own(one.api_url)]
