@@ -125,6 +125,24 @@ def test_a_file_is_named_after_what_it_changes_and_private(tmp_path: Path) -> No
     assert {stat.S_IMODE(path.stat().st_mode) for path in files_of(shop)} == {0o600}
 
 
+@pytest.mark.parametrize(
+    ("audience", "name"),
+    [
+        ("../up", "audience-___up-add-000000.jsonl"),
+        ('a/b\n"c"', "audience-a_b__c_-add-000000.jsonl"),
+        ("Käufer 2026", "audience-Käufer_2026-add-000000.jsonl"),
+        ("客" * 150, f"audience-{'客' * 47}-add-000000.jsonl"),
+    ],
+)
+def test_any_name_of_an_audience_makes_a_file_name(tmp_path: Path, audience: str, name: str) -> None:
+    shop = archive(tmp_path, audience=audience)
+    run(shop)
+    (path,) = files_of(shop)
+    assert (path.name, path.parent.parent.name) == (name, NAME)
+    (listed,) = inside("audiences", "--json", project=shop.directory).json["audiences"]
+    assert listed["name"] == audience
+
+
 def test_a_table_has_what_the_lines_have(tmp_path: Path) -> None:
     lines, table = archive(tmp_path / "1"), archive(tmp_path / "2", format="parquet")
     run(lines)

@@ -33,8 +33,21 @@ DELETION_NOTE = "Files that exist stay as they are: find the lines with these di
 TEST_FILE = ".connector-test"
 THEN_RESUME = "Then run `connector resume`."
 LONGEST_REASON = 300
+LONGEST_RESOURCE = 150
+"""The most bytes of a file name for the event source or audience; a file name may have 255."""
 _UNUSUAL = re.compile(r"[^\w-]")
-_LASTING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR})
+_LASTING = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+    }
+)
 """Errors of a disk that no attempt a moment later gets rid of."""
 _DENIED = re.compile("Credential|PermissionDenied|HostKey")
 """Names of the errors by which drivers say that nobody may log in."""
@@ -137,7 +150,8 @@ def file_name(batch: Batch, written_as: str) -> str:
     A part of a batch, of which another part must not be written, has the number of its first event as well.
     """
     action = f"-{batch.route.operation.action}" if batch.route.operation.id_types else ""
-    route = _UNUSUAL.sub("_", f"{batch.route.resource_type}-{batch.route.resource_id}{action}")
+    resource = _UNUSUAL.sub("_", f"{batch.route.resource_type}-{batch.route.resource_id}")
+    route = resource.encode()[:LONGEST_RESOURCE].decode(errors="ignore") + action
     part = f"-{batch.offset:06}" if batch.offset else ""
     return f"{route}-{batch.number:06}{part}.{SUFFIXES[written_as]}"
 
