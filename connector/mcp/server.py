@@ -3,20 +3,25 @@
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import wraps
 from itertools import islice
-from typing import Annotated, Any, ParamSpec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
-from connector.api import Project
+from connector.api import Project, open_project, validate_project
 from connector.core.version import __version__
-from connector.errors import ConfigurationError, ConnectorError, UsageError
+from connector.errors import ConnectorError, UsageError
 from connector.mcp.pages import EXCERPT, page_names, read_page, search_pages
 from connector.reporting.rejects import read_rejects
+
+if TYPE_CHECKING:
+    from connector.inspection.validate import Validation
 
 INSTRUCTIONS = (
     "The connector sends the result of SQL queries to TikTok, as orchestrations.yaml of a project says. Look before "
@@ -27,43 +32,64 @@ INSTRUCTIONS = (
 MOST_ROWS = 200
 """The most rejected rows that a tool returns."""
 
-Open = Callable[[], Project]
 Name = Annotated[str, Field(description="The name of the orchestration.")]
 RunId = Annotated[str, Field(description="The id of the run, its beginning, or `latest`.")]
 Answer = dict[str, Any]
 _P = ParamSpec("_P")
 
 
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a project is, and the target that its tools use."""
+
+    folder: Path
+    target: str | None = None
+    config_directory: Path | None = None
+
+    def open(self) -> Project:
+        """Open the project as its files are now. Raises ConfigurationError."""
+        return open_project(self.folder, target=self.target, config_directory=self.config_directory)
+
+    def validate(self, name: str | None = None) -> "Validation":
+        """Validate the project as its files are now."""
+        return validate_project(self.folder, name, target=self.target, config_directory=self.config_directory)
+
+
 class Tools:
     """The tools of a project, which is opened for each call, so that an edited file counts at once."""
 
-    def __init__(self, open_project: Open, stop: threading.Event) -> None:
-        self._open, self._stop = open_project, stop
+    def __init__(self, location: Location, stop: threading.Event) -> None:
+        self._location, self._open, self._stop = location, location.open, stop
 
     def orchestrations(self) -> Answer:
         """List the orchestrations of the project, and where each sends to."""
         project = self._open()
-        validated = {one.name: one.as_json() for one in project.validate()}
+        valid = {one.name: one for one in self._location.validate().orchestrations}
         entries = [
-            {
-                "name": name,
-                "destination": validated[name]["destination"],
-                "event_source": validated[name]["event_source"],
-            }
+            {"name": name, "valid": True, "destination": valid[name].destination, "sends": valid[name].event_source}
+            if name in valid
+            else {"name": name, "valid": False}
             for name in project.orchestrations
         ]
-        return {"folder": project.folder.name, "target": project.target, "orchestrations": entries}
+        return {"target": project.target, "orchestrations": entries}
 
     def validate(
-        self, name: Annotated[str | None, Field(description="The orchestration; without it, all.")] = None
+        self,
+        name: Annotated[
+            str | None, Field(description="The orchestration, with its parameters; without it, all.")
+        ] = None,
     ) -> Answer:
         """Check the project's files and list every mistake, with its file and line. Opens no connection."""
-        try:
-            project = self._open()
-            validated = project.validate(*([name] if name else []))
-        except ConfigurationError as error:
-            return {"valid": False, "problems": [str(problem) for problem in error.problems]}
-        return {"valid": True, "target": project.target, "orchestrations": [one.as_json() for one in validated]}
+        validation = self._location.validate(name)
+        problems = [replace(problem, file=self._relative(problem.file)).as_json() for problem in validation.problems]
+        entries = [one.as_json() for one in validation.orchestrations]
+        if name is None:
+            entries = [{key: value for key, value in entry.items() if key != "parameters"} for entry in entries]
+        return {"valid": not problems, "target": validation.target, "problems": problems, "orchestrations": entries}
+
+    def _relative(self, file: Path | None) -> Path | None:
+        folder = self._location.folder.absolute()
+        return file.relative_to(folder) if file and file.is_relative_to(folder) else file
 
     def compile(self, name: Name) -> Answer:
         """Return the SQL of a run: the query, and the transform of its result. Asks the warehouse for the columns."""
@@ -129,10 +155,10 @@ class Tools:
         return project.run(name, limit=limit, test_event_code=test_event_code, stop=self._stop).as_json()
 
 
-def build_server(open_project: Open, stop: threading.Event) -> MCPServer:
+def build_server(location: Location, stop: threading.Event) -> MCPServer:
     """Build the server; the tool that sends is part of it only if the project allows it now."""
     server = MCPServer("connector", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING")
-    tools = Tools(open_project, stop)
+    tools = Tools(location, stop)
     for tool in (
         tools.orchestrations,
         tools.validate,
@@ -146,16 +172,16 @@ def build_server(open_project: Open, stop: threading.Event) -> MCPServer:
         tools.read_doc,
     ):
         server.add_tool(_answering(tool), annotations=ToolAnnotations(read_only_hint=True))
-    if _may_run(open_project):
+    if _may_run(location):
         annotations = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
         server.add_tool(_answering(tools.run), annotations=annotations)
     return server
 
 
-def _may_run(open_project: Open) -> bool:
+def _may_run(location: Location) -> bool:
     """Return whether the project allows it; one that is not valid does not, and `validate` says why."""
     try:
-        return open_project().settings.assistants_may_run
+        return location.open().settings.assistants_may_run
     except ConnectorError:
         return False
 
@@ -176,10 +202,10 @@ def _answering(tool: Callable[_P, Answer]) -> Callable[_P, Answer]:
     return answer
 
 
-def serve(open_project: Open) -> None:
+def serve(location: Location) -> None:
     """Answer on stdin and stdout until the assistant closes them; a run that is under way stops then."""
     stop = threading.Event()
     try:
-        build_server(open_project, stop).run("stdio")
+        build_server(location, stop).run("stdio")
     finally:
         stop.set()

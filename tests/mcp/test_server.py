@@ -105,7 +105,8 @@ def test_everything_can_be_seen_and_nothing_is_sent_or_identifies_anybody(made: 
         ("preview", {"name": NAME, "rows": 2}),
         ("plan", {"name": NAME}),
     )
-    assert [one["name"] for one in listed.data["orchestrations"]] == [NAME]
+    entry = {"name": NAME, "valid": True, "destination": "stores", "sends": "offline"}
+    assert listed.data["orchestrations"] == [entry]
     assert valid.data["valid"] is True
     assert "range(12)" in compiled.data["query"]
     assert plan.data["rows"] == {"read": 12, "to_send": 9, "rejected": 3, "skipped": 0}
@@ -181,7 +182,10 @@ def test_mistakes_in_the_files_are_answered_as_they_are_fixed(made: Shop) -> Non
     refused, problems = ask(made, ("plan", {"name": NAME}), ("validate", {}))
     assert refused.failed
     assert problems.data["valid"] is False
-    assert "orchestrations.yaml:" in problems.data["problems"][0]
+    (problem,) = problems.data["problems"]
+    assert problem["file"] == "orchestrations.yaml"
+    assert problem["line"] > 1
+    assert "event_source" in problem["message"]
     (fixed,) = ask(made, ("validate", {}), before=lambda: made.settings.write_text(good))
     assert fixed.data["valid"] is True
 

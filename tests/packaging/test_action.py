@@ -143,6 +143,20 @@ def test_an_invalid_project_fails_with_its_problems_in_the_summary(runner: Runne
     assert "event_source" in done.stderr
     assert "### The project is not valid" in runner.summary
     assert "event_source" in runner.summary
+    (annotation,) = done.stdout.splitlines()
+    assert re.match(r"::error file=shop/orchestrations\.yaml,line=\d+,col=\d+,title=\w+::destinations\.", annotation)
+
+
+def test_an_annotation_is_one_command_whatever_a_problem_says(tmp_path: Path) -> None:
+    problem = {"file": "a,b:c.sql", "line": 1, "column": None, "message": "100 %\n::set-env name=x::y", "rule": "sql"}
+    done = subprocess.run(
+        [sys.executable, ROOT / ".github" / "action" / "annotations.py"],
+        input=json.dumps({"problems": [problem]}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "::error file=a%2Cb%3Ac.sql,line=1,title=sql::100 %25%0A::set-env name=x::y\n"
 
 
 def test_a_plan_that_fails_fails_the_job(runner: Runner) -> None:

@@ -1,9 +1,10 @@
 """`connector mcp`: the project for assistants."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 from connector.cli.failures import reported
-from connector.cli.options import ProjectOptions, TargetOption, open_project
+from connector.cli.options import ProjectOptions, TargetOption, config_directory
 from connector.core.version import install_hint
 from connector.errors import UsageError
 
@@ -13,6 +14,6 @@ def mcp(target: TargetOption = None, *, options: ProjectOptions) -> None:
     """Answer an assistant on stdin and stdout, by the Model Context Protocol. Sends only if the project allows it."""
     if find_spec("mcp") is None:
         raise UsageError(f"The server needs another package: {install_hint('mcp')}.")
-    from connector.mcp.server import serve
+    from connector.mcp.server import Location, serve
 
-    serve(lambda: open_project(options.project, target))
+    serve(Location(options.project or Path.cwd(), target, config_directory()))
