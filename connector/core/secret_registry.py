@@ -1,9 +1,6 @@
 """Values of secrets that this process has read, and their removal from whatever it prints."""
 
 import json
-from urllib.parse import quote
-
-from connector.core.redaction import REDACTED
 
 _SHORTEST = 4
 """A shorter value would remove parts of ordinary words."""
@@ -13,6 +10,8 @@ _values: set[str] = set()
 
 def remember_secret(value: str) -> None:
     """Remove a value, in any form in which messages quote it, from all that is printed from now on."""
+    from urllib.parse import quote
+
     for text in {value, *value.splitlines()}:
         stripped = text.strip()
         if len(stripped) >= _SHORTEST:
@@ -23,6 +22,8 @@ def without_secrets(text: str) -> str:
     """Return a text without the values of secrets."""
     if not _values:
         return text
+    from connector.core.redaction import REDACTED
+
     for value in sorted(_values, key=len, reverse=True):
         text = text.replace(value, REDACTED)
     return text

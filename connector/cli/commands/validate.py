@@ -33,12 +33,15 @@ ConnectOption = Annotated[
 @reported
 def validate(name: NameOrAll = None, connect: ConnectOption = False, *, options: TargetOptions) -> None:
     """Check the project's files and list every mistake. Opens no connection without --connect."""
-    from connector.api import validate_project
+    from connector.cli.process import gc_paused
 
-    folder = options.project or Path.cwd()
-    validation = validate_project(
-        folder, name, target=options.target, connect=connect, config_directory=config_directory()
-    )
+    with gc_paused():
+        from connector.api import validate_project
+
+        folder = options.project or Path.cwd()
+        validation = validate_project(
+            folder, name, target=options.target, connect=connect, config_directory=config_directory()
+        )
     if validation.project:
         say_project(validation.project.directory, validation.project.target)
     problems = [*validation.problems, *_notification_problems(validation)]
