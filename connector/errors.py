@@ -70,6 +70,8 @@ class Rule(StrEnum):
     """The Jinja of a query, or of a template's constant, cannot be rendered."""
     QUERY_SYNTAX = "query_syntax"
     """The query is not valid SQL."""
+    QUERY_FAILED = "query_failed"
+    """The warehouse refuses the query: a table or column does not exist, or a function fails."""
     NOT_ONE_SELECT = "not_one_select"
     """The query is not one SELECT statement that only reads."""
     UNKNOWN_PARAMETER = "unknown_parameter"

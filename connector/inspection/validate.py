@@ -7,11 +7,11 @@ from pathlib import Path
 
 from connector.catalogue import Kind, Parameter
 from connector.config.project import Project, inspect_project
-from connector.errors import ConfigurationError, Problem
+from connector.errors import ConfigurationError, Problem, Rule
 from connector.queries.query_template import RunVariables
 from connector.runs.extract import setting_notes
 from connector.runs.job import Job, current_job, job_and_changes, problems_beside_settings
-from connector.runs.result import compile_job, delimiters, describe
+from connector.runs.result import QueryFailed, compile_job, delimiters, describe
 from connector.runs.row_limits import min_rows_note
 from connector.transform.binding import Binding, bind
 from connector.transform.template import Constant, DataTemplate, Source
@@ -78,7 +78,7 @@ class Validation:
 def validate_orchestrations(project: Project, names: list[str], *, connect: bool) -> list[ValidatedOrchestration]:
     """Validate orchestrations; with `connect` also the columns that their queries return, and names of event sets.
 
-    Raises ConfigurationError with the problems of all of them, SourceError if a warehouse fails.
+    Raises ConfigurationError with the problems of all of them, SourceError if a warehouse cannot be opened.
     """
     validated, problems = _validate_each(project, names, connect=connect)
     if problems:
@@ -128,6 +128,8 @@ def _validate_each(
             problems |= dict.fromkeys(error.problems)
             if name in project.orchestrations:
                 problems |= dict.fromkeys(problems_beside_settings(project, name, RunVariables(datetime.now(UTC))))
+        except QueryFailed as error:
+            problems[Problem(error.message, error.file, error.line, rule=Rule.QUERY_FAILED)] = None
     return validated, list(problems)
 
 

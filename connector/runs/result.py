@@ -108,6 +108,14 @@ def _opened(job: Job, directory: Path, tag: str) -> AbstractContextManager[Sourc
     return open_files(job.file)
 
 
+class QueryFailed(SourceError):
+    """The warehouse refuses the query, which is in `file`, from `line` on if that is known."""
+
+    def __init__(self, message: str, file: Path, line: int | None) -> None:
+        self.file, self.line = file, line
+        super().__init__(message)
+
+
 @contextmanager
 def _located_errors(job: Job, opened: AbstractContextManager[Source]) -> Iterator[Source]:
     """Add the file of the query, and the line if the warehouse names it, to the errors of the query."""
@@ -119,17 +127,18 @@ def _located_errors(job: Job, opened: AbstractContextManager[Source]) -> Iterato
             raise
         message = error.message.removesuffix(".") if error.message.endswith("?.") else error.message
         end = "" if message.endswith((".", "?", "!")) else "."
-        raise SourceError(f"{message}{end} See {_place_of(message, job, job.query)}.") from None
+        line = _line_of(message, job, job.query)
+        place = f"queries/{job.query.path.name}{f':{line}' if line else ''}"
+        raise QueryFailed(f"{message}{end} See {place}.", job.query.path, line) from None
 
 
-def _place_of(message: str, job: Job, query: QueryTemplate) -> str:
-    file = f"queries/{query.path.name}"
+def _line_of(message: str, job: Job, query: QueryTemplate) -> int | None:
+    """Return the line of the query's file that an error of the warehouse names, if it does."""
     match = _ERROR_LINE.search(message)
     if match is None or job.orchestration.dialect is not None or job.warehouse is None:
-        return file
+        return None
     # DuckDB gets the query within another one, from the second line on.
-    line = int(match["line"]) - (job.warehouse.dialect == "duckdb")
-    return f"{file}:{query.place(line)[0]}"
+    return query.place(int(match["line"]) - (job.warehouse.dialect == "duckdb"))[0]
 
 
 def _files(source: Source, job: Job) -> "FileSource | None":

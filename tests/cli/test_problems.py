@@ -199,3 +199,15 @@ def test_an_unknown_orchestration_is_a_problem(folder: Path) -> None:
 def test_every_rule_is_used() -> None:
     source = "".join(path.read_text("utf-8") for path in (Path(__file__).parents[2] / "connector").rglob("*.py"))
     assert [rule for rule in Rule if f"Rule.{rule.name}" not in source] == []
+
+
+def test_queries_that_the_warehouse_refuses_are_all_listed_with_the_problems_of_others(folder: Path) -> None:
+    (folder / "queries" / "store_purchases.sql").write_text("SELECT *\nFROM nowhere", "utf-8")
+    (folder / "queries" / "vip_customers.sql").write_text("SELECT no_function()", "utf-8")
+    (folder / "queries" / "web_purchases.sql").write_text("SELECT 1 AS nothing", "utf-8")
+    outcome = validated(folder, "--connect")
+    found = {(Path(one["file"]).name, one["rule"]) for one in outcome.json["problems"]}
+    assert outcome.code == 2
+    assert {("store_purchases.sql", "query_failed"), ("vip_customers.sql", "query_failed")} <= found
+    assert ("web_events.yaml", "columns") in found
+    assert inside("validate", "--connect", project=folder).code == 2

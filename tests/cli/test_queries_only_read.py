@@ -35,7 +35,7 @@ def test_no_command_lets_a_query_write(
         monkeypatch.chdir(project.directory)
         outcome = inside(*command, project=project.directory)
         assert not tiktok.accepted
-    assert outcome.code == 1
+    assert outcome.code == 2
     assert "COPY" in outcome.stderr + outcome.stdout
     assert "Unexpected" not in outcome.stderr
     assert contents(project) == before
