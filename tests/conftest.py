@@ -97,6 +97,7 @@ EVERY_NTH: dict[str, int | dict[str, int]] = {
     "credentials/test_refreshing.py": {
         "test_a_process_killed_during_a_refresh_leaves_what_the_next_one_goes_on_with": 2
     },
+    "destinations/test_event_files.py": {"test_the_lines_of_a_golden_case_are_the_events_of_the_requests": 6},
     "example/test_outcomes.py": {"test_rejects_stay_under_the_limit_of_the_example": 2},
     "files/test_places.py": {
         "test_a_damaged_file_elsewhere_is_refused_in_one_sentence": 2,

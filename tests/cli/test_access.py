@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import socket
 import subprocess
 import sys
@@ -72,15 +73,25 @@ def house(tmp_path: Path, tiktok: TikTok) -> House:
     return House(shop(tmp_path / "shop", tiktok.url, BAD.format(rows=3)), tiktok)
 
 
-@pytest.fixture
-def used(house: House) -> House:
+@pytest.fixture(scope="module")
+def used_once(tmp_path_factory: pytest.TempPathFactory, tiktok: TikTok) -> House:
     """Where a run has ended, having left a row out, and another has stopped."""
-    house.tiktok.answer = lambda body: OK
+    house = House(shop(tmp_path_factory.mktemp("used") / "shop", tiktok.url, BAD.format(rows=3)), tiktok)
+    tiktok.answer = lambda body: OK
     house.done = house.typed("run", NAME, "--json").json["run_id"]
-    house.tiktok.answer = lambda body: REVOKED
+    tiktok.answer = lambda body: REVOKED
     house.made.query.write_text(house.made.query.read_text().replace("'e' || n AS event_id", "'f' || n AS event_id"))
     house.stopped = house.typed("run", NAME, "--json").json["run_id"]
     return house
+
+
+@pytest.fixture
+def used(tmp_path: Path, used_once: House) -> House:
+    """The same in a folder of its own; TikTok takes no token yet."""
+    copy = House(Shop(shutil.copytree(used_once.made.directory, tmp_path / "shop")), used_once.tiktok)
+    copy.done, copy.stopped = used_once.done, used_once.stopped
+    copy.tiktok.answer = lambda body: REVOKED
+    return copy
 
 
 ASKED: list[tuple[Roles | None, dict[str, bool], tuple[str, ...]]] = [

@@ -4,7 +4,9 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -52,10 +54,22 @@ def half_sent(folder: Path, tiktok: TikTok, **orchestration: Any) -> Half:
 WAYS = ("staged", "sent while it was read")
 
 
-@pytest.fixture(scope="module", params=WAYS)
-def half(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Half]:
-    with serving() as tiktok:
-        yield half_sent(tmp_path_factory.mktemp("half") / "shop", tiktok, line_items=request.param == WAYS[0])
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Half]]:
+    """Such a project of either way, made when it is asked for first."""
+    with ExitStack() as stack:
+
+        @cache
+        def half_of(way: str) -> Half:
+            tiktok = stack.enter_context(serving())
+            return half_sent(tmp_path_factory.mktemp("half") / "shop", tiktok, line_items=way == WAYS[0])
+
+        yield half_of
+
+
+@pytest.fixture(params=WAYS)
+def half(request: pytest.FixtureRequest, halves: Callable[[str], Half]) -> Half:
+    return halves(request.param)
 
 
 def flip(path: Path, place: float) -> None:

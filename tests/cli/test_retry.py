@@ -6,12 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from tests.cli.command import Outcome, checked, inside
 from tests.cli.shop import NAME, SOURCE_ID, Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
+from tests.duckdb_file import writing
 
 REFUSED = Reply(40002, "Invalid value for event_id: not a valid string.", 400)
 REVOKED = Reply(40105, "Access token is incorrect or has been revoked.", 401)
@@ -41,7 +41,7 @@ class Till:
 
     def holds(self, *sales: Sale) -> None:
         """The warehouse has these sales and no others."""
-        with duckdb.connect(str(self.shop.warehouse)) as warehouse:
+        with writing(self.shop.warehouse) as warehouse:
             columns = "event_id TEXT, order_id TEXT, email TEXT, value TEXT, currency TEXT, content_id TEXT, place INT"
             warehouse.execute(f"CREATE OR REPLACE TABLE sales ({columns})")
             for place, one in enumerate(sales):

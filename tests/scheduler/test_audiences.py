@@ -1,5 +1,6 @@
-"""`connector start` for real, with an audience among the orchestrations, and with one that is broken."""
+"""Audiences among the orchestrations that run by themselves, and one that is broken."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +8,16 @@ import pytest
 import yaml
 
 from connector.errors import ConfigurationError
+from connector.scheduler.loop import SchedulerLoop
 from connector.simulator.server import Simulator
 from tests.audiences.shop import ADVERTISER, NAME, members
 from tests.cli.command import inside
-from tests.scheduler.station import Started, Station, fields, station
+from tests.scheduler.station import SECONDS_A_RUN_MAY_TAKE, Station, fields, station
 
 AUDIENCE = "SELECT 'person' || n || '@example.com' AS email FROM range(20) AS t (n)"
 
 
-def with_audience(at: Station, url: str, every: str = "1s") -> Path:
+def with_audience(at: Station, url: str, every: str) -> Path:
     """Adds an automatic audience; gives the file of its query."""
     settings = yaml.safe_load(at.shop.settings.read_text())
     settings["destinations"]["audience"] = {
@@ -45,49 +47,57 @@ def break_one(at: Station, name: str, **values: Any) -> None:
     at.shop.settings.write_text(yaml.safe_dump(settings))
 
 
-def of(changes: list[dict[str, str]], name: str, **values: str) -> list[dict[str, str]]:
-    return [one for one in changes if one["orchestration"] == name and values.items() <= one.items()]
+def told(at: Station, name: str, *kinds: str) -> list[dict[str, str]]:
+    """What was said of an orchestration."""
+    return [one for one in map(fields, at.changes(*kinds)) if one["orchestration"] == name]
+
+
+def an_hour_later(at: Station, loop: SchedulerLoop) -> dict[str, str]:
+    """How the next run of the audience ended."""
+    before, until = len(told(at, NAME, "failed", "ended")), time.monotonic() + SECONDS_A_RUN_MAY_TAKE
+    loop.tick(at.later(hours=1))
+    while len(ended := told(at, NAME, "failed", "ended")) == before:
+        assert time.monotonic() < until, at.lines
+        time.sleep(0.02)
+        loop.tick(at.now)
+    return ended[-1]
 
 
 def test_an_audience_is_run_like_any_other_and_what_is_to_be_agreed_to_fails_its_run_alone(tmp_path: Path) -> None:
     with Simulator() as tiktok:
-        at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "3s"}, "broken": {"every": "1s"}})
-        query = with_audience(at, tiktok.url)
+        at = station(tmp_path / "shop", tiktok.url, {"a": {"every": "4h"}, "broken": {"every": "1h"}})
+        query = with_audience(at, tiktok.url, every="1h")
         break_one(at, "broken", query="{{ env.NOBODY_SETS_THIS }}")
-        started = Started(at)
-        started.wait_for(lambda: of(started.changes("failed"), NAME, exit_code="2"))
-        assert 'creates the audience "VIP"' in of(started.changes("failed"), NAME)[0]["error"]
-        assert "`--yes`" in of(started.changes("failed"), NAME)[0]["error"]
-        while (by_hand := inside("run", NAME, "--yes", project=at.shop.directory)).code == 1:
-            assert "is being run by process" in by_hand.stderr
-        assert by_hand.code == 0
-        started.wait_for(lambda: of(started.changes("ended"), NAME, status="completed"))
-        assert len(members(tiktok)) == 20
+        with at.loop() as loop:
+            refusal = an_hour_later(at, loop)
+            assert refusal["exit_code"] == "2"
+            assert 'creates the audience "VIP"' in refusal["error"]
+            assert "`--yes`" in refusal["error"]
+            assert inside("run", NAME, "--yes", project=at.shop.directory).code == 0
+            assert an_hour_later(at, loop)["status"] == "completed"
+            assert len(members(tiktok)) == 20
 
-        query.write_text(AUDIENCE.replace("20", "30"))
-        started.wait_for(lambda: of(started.changes("ended"), NAME, status="failed"))
-        assert (
-            "10 identifiers are added and 0 removed" in of(started.changes("ended"), NAME, status="failed")[0]["error"]
-        )
-        query.write_text(f"{AUDIENCE} WHERE false")
-        allowed = "`--allow-empty`"
-        started.wait_for(
-            lambda: any(allowed in one["error"] for one in of(started.changes("ended"), NAME, status="failed"))
-        )
-        assert len(members(tiktok)) == 20
+            query.write_text(AUDIENCE.replace("20", "30"))
+            large = an_hour_later(at, loop)
+            assert (large["status"], "10 identifiers are added and 0 removed" in large["error"]) == ("failed", True)
+            query.write_text(f"{AUDIENCE} WHERE false")
+            # The other orchestration is due too, at four o'clock.
+            empty = an_hour_later(at, loop)
+            assert (empty["status"], "`--allow-empty`" in empty["error"]) == ("failed", True)
+            assert len(members(tiktok)) == 20
+            if not told(at, "a", "ended"):
+                at.wait_for(loop, "ended")
+            assert [one["status"] for one in told(at, "a", "ended")] == ["completed"]
 
-        query.write_text(AUDIENCE.replace("20", "22"))
-        before = len(of(started.changes("ended"), "a"))
-        started.wait_for(lambda: len(members(tiktok)) == 22)
-        started.wait_for(lambda: len(of(started.changes("ended"), "a")) > before)
-        status, health = started.health()
-        assert (status, health["status"], health["broken"]) == (200, "up", ["broken"])
-        assert set(health["next_due"]) == {"a", NAME}
-        assert {one["status"] for one in of(started.changes("ended"), "a")} == {"completed"}
-        assert started.stop() == 0
-    assert of(started.changes("started"), "broken") == []
-    assert started.changes("refused")
-    for refused in started.changes("refused"):
+            query.write_text(AUDIENCE.replace("20", "22"))
+            assert an_hour_later(at, loop)["status"] == "completed"
+            assert len(members(tiktok)) == 22
+            health = loop.status.as_json()
+            assert (health["status"], health["broken"]) == ("up", ["broken"])
+            assert set(health["next_due"]) == {"a", NAME}
+    assert told(at, "broken", "started") == []
+    assert at.changes("refused")
+    for refused in map(fields, at.changes("refused")):
         assert refused["orchestration"] == "broken"
         assert "NOBODY_SETS_THIS" in refused["problem"]
         assert "orchestrations.yaml:" in refused["problem"]

@@ -54,7 +54,7 @@ def table_of(rows: list[Row]) -> pa.Table:
     return pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in LINE})
 
 
-@scaled(UNHURRIED, 60)
+@scaled(UNHURRIED, 60, share=10)
 @example([LINE, {**LINE, "timestamp": None}], 1, Settings(started_at=NOW))
 @example([{**LINE, "timestamp": "soon"}, LINE], 2, Settings(started_at=NOW))
 @example([{**LINE, "event": None}, {**LINE, "timestamp": YESTERDAY}, LINE], 1, Settings(started_at=NOW))

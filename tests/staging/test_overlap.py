@@ -22,13 +22,13 @@ from tests.cli.tiktok import Reply
 from tests.crash.service import Gated, Place, Service, listening
 from tests.postgres import Postgres
 
-ROWS, FIRST = 125_000, 120_000
+ROWS, FIRST = 70_000, 65_000
 GATE = "passed_gate()"
 GATE_FUNCTION = """
     CREATE OR REPLACE FUNCTION passed_gate() RETURNS boolean LANGUAGE plpgsql
     AS 'BEGIN PERFORM pg_advisory_lock_shared(7); RETURN true; END'
 """
-BROKEN = f"{GATE} AND 1 / (n - 124000) > -9"
+BROKEN = f"{GATE} AND 1 / (n - 69000) > -9"
 QUERY = f"""
     SELECT 'e' || n AS event_id, now() - interval '1 hour' AS timestamp, n || '@example.com' AS email, 2 AS value
     FROM generate_series(0, {ROWS - 1}) AS t (n) WHERE n < {FIRST} OR THE_REST

@@ -26,7 +26,7 @@ HOW = st.builds(
 )
 
 
-@scaled(UNHURRIED, 100)
+@scaled(UNHURRIED, 100, share=10)
 @given(st.lists(ROWS, max_size=40), st.integers(1, 9), HOW)
 def test_slices_come_to_the_same_as_the_whole(rows: list[Row], slice_rows: int, how: Settings) -> None:
     table = table_of(rows)
