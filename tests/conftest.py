@@ -58,7 +58,9 @@ EVERY_NTH: dict[str, int | dict[str, int]] = {
     "audiences/test_corrupt_stage.py": 5,
     "audiences/test_disk.py": 2,
     "audiences/test_doubtful.py": 4,
-    "audiences/test_rivals.py": 2,
+    "audiences/test_rivals.py": {
+        "test_the_same_audience_of_the_same_people_for_several_accounts_is_refused": 2,
+    },
     "audiences/test_share_lookup.py": {"test_an_audience_of_any_size_is_compared_and_settled_alike": 2},
     "audiences/test_version_5.py": {"test_they_send_what_they_would_have_sent_then": 3},
     "audiences/test_words.py": {"test_whatever_stops_a_run_and_resumes_it": 5},

@@ -315,10 +315,11 @@ def test_a_refresh_can_be_asked_for(simulator: Simulator, tmp_path: Path) -> Non
     assert simulator.tally.endpoints[REFRESHING] == 2
 
 
+@pytest.mark.parametrize("half", [{}, {"app_id": APP}, {"app_secret": SECRET}], ids=["none", "its id", "its secret"])
 def test_a_credential_that_there_is_not_and_one_without_an_app_are_refused(
-    simulator: Simulator, tmp_path: Path
+    simulator: Simulator, tmp_path: Path, half: dict[str, str]
 ) -> None:
-    made = selling(tmp_path / "shop", simulator.url, {"access_token": STARTING})
+    made = selling(tmp_path / "shop", simulator.url, {"access_token": STARTING, **half})
     assert inside("auth", "status", "tiktoc", project=made.directory).code == 2
     for asked in (("--code", CODE), ("--port", "0")):
         refused = inside("auth", "login", "tiktok", *asked, project=made.directory)

@@ -1,5 +1,6 @@
 """One refresh for all who need it; what is kept stays whole whenever a process dies."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from connector.destinations.tiktok.token_refresh import RefreshingTokens
 from connector.errors import AuthorisationError
 from connector.simulator.server import Simulator
 from tests.cli.command import environment, inside
-from tests.cli.tiktok import serving
+from tests.cli.tiktok import Reply, serving
 from tests.crash.launcher import Order
 from tests.crash.scene import Launcher
 from tests.credentials.grants import (
@@ -162,6 +163,16 @@ def test_each_refresh_uses_the_refresh_token_that_came_last(tmp_path: Path, refr
     assert len({plain(kept.access_token) for kept in seen if kept.access_token}) == 3
     assert (refresh_tokens == {REFRESH}) is (refreshing == "stays")
     assert len(refresh_tokens) == (1 if refreshing == "stays" else 3)
+
+
+@pytest.mark.parametrize("odd", ["", None, 5, ["x"], {}], ids=str)
+def test_an_answer_without_a_refresh_token_leaves_the_one_that_is_known(tmp_path: Path, odd: object) -> None:
+    data = {"access_token": "another-access-token", "refresh_token": odd}
+    body = json.dumps({"code": 0, "message": "OK", "request_id": "R", "data": data})
+    with serving(lambda _: Reply(message=body, envelope=False)) as tiktok:
+        refreshed = tokens_in(tmp_path, tiktok.url).refresh()
+    assert refreshed.access_token and refreshed.refresh_token
+    assert (plain(refreshed.access_token), plain(refreshed.refresh_token)) == ("another-access-token", REFRESH)
 
 
 def test_the_path_of_short_term_tokens_gets_their_names(simulator: Simulator, tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_nothing_is_sent_of_such_a_request_and_the_message_names_the_place_but_n
     batch = Batch(4, Route("web", "C4A1"), 2, 3, json.dumps(event()).encode() + b"," + payload, 0, numbers.__getitem__)
     with EventsClient(httpserver.url_for(""), FixedToken(SecretStr("t"))) as client:
         answer = client.attempt(batch)
-    assert answer.verdict is Verdict.BLOCKED
+    assert (answer.verdict, answer.seconds) == (Verdict.BLOCKED, 0)
     assert answer.message.startswith(
         "Nothing was sent of a request in which description holds an e-mail address (in batch 4, rows 1,012, 1,013 of "
         "the result)."

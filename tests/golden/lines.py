@@ -144,6 +144,21 @@ CASES: list[Case] = [
         rejected={1: "invalid_amount", 2: "invalid_amount"},
     ),
     several(
+        "two currencies come before a negative value",
+        2,
+        {"value": ["1", "-2"], "currency": (TEXT, ["USD", "EUR"])},
+        [],
+        rejected={1: "conflicting_currency", 2: "conflicting_currency"},
+    ),
+    several(
+        "a negative value comes before identical rows",
+        2,
+        {"value": ["-1", "-1"], "content_id": ["A", "A"]},
+        [],
+        settings=REJECTED,
+        rejected={1: "invalid_amount", 2: "invalid_amount"},
+    ),
+    several(
         "an event that comes to nothing is sent",
         2,
         {"value": ["1.5", "-1.5"], "content_id": ["A", "A"]},

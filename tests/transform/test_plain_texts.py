@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.destinations.guard import breach_of_events
+from connector.transform.derived import signs_of
+from connector.transform.sql.text import CONTROL_SIGN, DIALLED_SIGN, HIDDEN_SIGN, SPACED_SIGN
 from connector.transform.template import Column, Constant, DataTemplate, Source
 from tests.hypothesis_settings import scaled
 from tests.plain import BEHIND_LETTERS, DIALLED, HARMLESS, IN_ADDRESSES, SPACED, UNSEEN, UNUSUAL, UNUSUAL_SPACED
@@ -31,6 +33,13 @@ def outcome(columns: dict[str, str], *, web: bool = False, template: DataTemplat
     table = pa.table({"timestamp": pa.array([NOW]), **arrays})
     source = {"event_source": "web", "event_source_id": PIXEL} if web else {}
     return transformed(table, Settings(started_at=NOW, **source), template or DataTemplate("tiktok_events"))  # type: ignore[arg-type]
+
+
+def test_values_without_any_sign_are_not_searched() -> None:
+    assert signs_of(pa.array(["shoes", None, "", "Size 40"])) == signs_of(pa.array([[], ["red"]])) == 0
+    assert [signs_of(pa.array(["shoes", one])) for one in ("a@b", "a[at]b", "1-2", "\n")] == [
+        DIALLED_SIGN, HIDDEN_SIGN, SPACED_SIGN, CONTROL_SIGN
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("column", TEXTS)
