@@ -321,7 +321,7 @@ def test_a_credential_that_there_is_not_and_one_without_an_app_are_refused(
 ) -> None:
     made = selling(tmp_path / "shop", simulator.url, {"access_token": STARTING, **half})
     assert inside("auth", "status", "tiktoc", project=made.directory).code == 2
-    for asked in (("--code", CODE), ("--port", "0")):
+    for asked in (("--code", CODE), ("--code", "-"), ("--port", "0")):
         refused = inside("auth", "login", "tiktok", *asked, project=made.directory)
         assert refused.code == 2
         assert "app_id and app_secret" in refused.sentence
