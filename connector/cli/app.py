@@ -47,7 +47,6 @@ app = typer.Typer(
     name="connector",
     cls=Root,
     context_settings=HELP_OPTIONS,
-    help="Send SQL query results to TikTok and report the outcome of every row.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -96,4 +95,7 @@ def options(
     log_format: LogFormatOption = "text",
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """Send SQL query results to TikTok and report the outcome of every row."""
+    """Send SQL query results to TikTok and report the outcome of every row.
+
+    Start with `connector init shop`. Each command has its own help, such as `connector run -h`.
+    """

@@ -61,6 +61,8 @@ def summary(
     if record.delivered_before * 2 > record.rows.read:
         count = f"{record.delivered_before:,} of {record.rows.read:,} rows"
         yield f"{count} were delivered by earlier runs, so they are not sent again."
+        if record.api_url == SIMULATOR:
+            yield f"To send as if for the first time: connector run {record.orchestration} --fresh"
     if record.test_event_code and record.rows.delivered:
         yield _test_events_note(record, platform)
     if record.error:
