@@ -78,7 +78,9 @@ class LineObserver(QuietObserver):
         with self._lock:
             self._done += events
             of_all = f" of {self._total:,}" if self._total else ""
-            self._say_sometimes(f"sent {self._done:,}{of_all} {noun}s", sent=self._done)
+            if self._done != self._total:
+                # The summary follows the last ones at once.
+                self._say_sometimes(f"sent {self._done:,}{of_all} {noun}s", sent=self._done)
 
     def asked(self, question: str, stop: Event) -> bool | None:
         """See `QuietObserver.asked`."""
