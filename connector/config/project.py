@@ -89,6 +89,8 @@ def inspect_project(
     trees = merged_targets(document.root, problems)
     for problem in find_problems(file, trees, chosen):
         problems.record(problem)
+    if target and target not in trees:
+        problems.raise_any()
     project = Project(file, directory, target_names(document.root), chosen, trees[chosen], environ, offline)
     return project, problems
 

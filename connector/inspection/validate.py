@@ -1,19 +1,20 @@
 """Validation of orchestrations, and compilation of their SQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from connector.catalogue import Kind, Parameter
 from connector.config.project import Project, inspect_project
+from connector.destinations.setting_notes import shown_place
 from connector.errors import ConfigurationError, Problem, Rule
 from connector.queries.query_template import RunVariables
 from connector.runs.extract import setting_notes
 from connector.runs.job import Job, current_job, job_and_changes, problems_beside_settings
 from connector.runs.result import QueryFailed, compile_job, delimiters, describe
 from connector.runs.row_limits import min_rows_note
-from connector.transform.binding import Binding, bind
+from connector.transform.binding import Binding, bind, looks_constant
 from connector.transform.template import Constant, DataTemplate, Source
 
 
@@ -165,10 +166,21 @@ def _validate(project: Project, job: Job, changes: list[str], *, connect: bool) 
     ]
     note = min_rows_note(job.orchestration, job.orchestration.limit)
     notes = (*job.destination.notes([row[0] for row in rows]), *((note,) if note else ()))
-    warnings = tuple(setting_notes(project, job, schema))
+    warnings = (*setting_notes(project, job, schema), *_constant_notes(project, job))
     name, destination = job.orchestration.name, job.settings.name
     unchecked = () if connect else _named_columns(job.template)
     return ValidatedOrchestration(name, destination, job.destination.kind, rows, changes, notes, warnings, unchecked)
+
+
+def _constant_notes(project: Project, job: Job) -> Iterator[str]:
+    """Yield a sentence for each column of the template whose name looks like a constant."""
+    catalogue = job.destination.catalogue
+    for key, source in job.template.sources.items():
+        for column in () if isinstance(source, Constant) else source:
+            if looks_constant(catalogue, key, column.name):
+                place = job.template.places[key]
+                where, name = shown_place(project, place.file, place.line), column.name
+                yield f'{where}: {key} takes the column "{name}"; for a constant, write {{value: {name}}}.'
 
 
 def _named_columns(template: DataTemplate) -> tuple[str, ...]:

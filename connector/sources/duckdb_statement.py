@@ -29,7 +29,8 @@ def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     if statement := _STATEMENT.search(tree):
         kind = statement["kind"].upper().replace("_", " ")
         word = re.search(rf"\b{kind.split()[0]}\b", sql, re.IGNORECASE)
-        message = f"The query contains a {kind} statement, which writes. Remove it: a query only reads."
+        article = "an" if kind[0] in "AEIOU" else "a"
+        message = f"The query contains {article} {kind} statement, which writes. Remove it: a query only reads."
         raise NotOneSelect(message, word.start() if word else None)
     if call := _CALL.search(tree):
         raise NotOneSelect(

@@ -17,7 +17,7 @@ from connector.catalogue import (
     Parameter,
     column_name,
 )
-from connector.catalogue.vocabulary import STANDARD_EVENTS
+from connector.catalogue.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
 from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, Problem, Rule
 from connector.transform.sql.text import is_text
@@ -156,19 +156,11 @@ class _Binder:
             self._problem(key, f'There are {count} columns named "{column.name}"; {key} needs one.')
         else:
             hint = did_you_mean(column.name, self.schema.names)
-            if not hint or self._is_constant(key, column.name):
+            if not hint or looks_constant(self.catalogue, key, column.name):
                 hint = f" For a constant, write {{value: {column.name}}}."
             returned = ", ".join(self.schema.names)
             self._problem(key, f'{key}: there is no column "{column.name}".{hint} There is: {returned}.')
         return None
-
-    def _is_constant(self, key: str, word: str) -> bool:
-        """Return whether a word looks like a value of a parameter, and not like the name of a column."""
-        parameter = self.catalogue.named(key)
-        if parameter is None:
-            return False
-        is_code = parameter.kind in {Kind.CURRENCY, Kind.COUNTRY, Kind.REGION} and word.isupper() and len(word) < 4
-        return is_code or word in parameter.choices or (parameter.kind is Kind.EVENT and word in STANDARD_EVENTS)
 
     def _readable(self, parameter: Parameter, field: Field) -> bool:
         readable, wanted = _readable(parameter, field.kind)
@@ -186,6 +178,19 @@ class _Binder:
         problem = Problem(message, rule=Rule.COLUMNS)
         at = replace(problem, file=place.file, line=place.line, column=place.column) if place else problem
         self.problems.append(at)
+
+
+def looks_constant(catalogue: Catalogue, key: str, word: str) -> bool:
+    """Return whether a word looks like a value of a parameter, and not like the name of a column."""
+    parameter = catalogue.named(key)
+    if parameter is None:
+        return False
+    is_code = parameter.kind in {Kind.CURRENCY, Kind.COUNTRY, Kind.REGION} and word.isupper() and len(word) < 4
+    return (
+        is_code
+        or word in parameter.choices
+        or (parameter.kind is Kind.EVENT and word in (*STANDARD_EVENTS, *LEGACY_EVENTS))
+    )
 
 
 def _readable(parameter: Parameter, kind: pa.DataType) -> tuple[bool, str]:

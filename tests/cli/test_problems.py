@@ -192,6 +192,15 @@ def test_a_folder_without_a_project_is_a_problem_too(tmp_path: Path) -> None:
     assert (problem["file"], problem["rule"]) == (None, "unreadable")
 
 
+def test_an_unknown_target_is_the_one_problem(folder: Path) -> None:
+    (folder / "queries" / "store_purchases.sql").write_text("SELEC", "utf-8")
+    outcome = validated(folder, "--target", "produktion")
+    assert [one["message"] for one in outcome.json["problems"]] == [
+        'There is no target "produktion". Did you mean "production"?'
+    ]
+    assert outcome.json["target"] is None
+
+
 def test_an_unknown_orchestration_is_a_problem(folder: Path) -> None:
     assert [one[3] for one in places(folder, "store_purchase")] == ["unknown_name"]
 

@@ -194,7 +194,7 @@ QUERY_MISTAKES = {
     ),
     "a SELECT that writes": (
         "WITH x AS (INSERT INTO customers VALUES ('x') RETURNING mail)\nSELECT * FROM x",
-        "purchases.sql:1: The query contains a INSERT statement",
+        "purchases.sql:1: The query contains an INSERT statement",
     ),
     "open braces": ("SELECT\n{{ parameters.days AS email", "purchases.sql:2"),
     "empty": ("  \n", "The query is empty"),
@@ -316,6 +316,16 @@ def test_a_constant_that_is_written_as_a_column_is_told_how_to_be_written(made: 
     name, value = CONSTANTS[mistake].split(": ")
     assert outcome.code == 2
     assert f'{name}: there is no column "{value}". For a constant, write {{value: {value}}}.' in outcome.stderr
+
+
+@pytest.mark.parametrize("mistake", ["currency", "event", "country"])
+def test_validation_warns_of_a_column_that_looks_like_a_constant(made: Shop, mistake: str) -> None:
+    use_template(made, f"extends: tiktok_events\nparameters:\n  {CONSTANTS[mistake]}")
+    name, value = CONSTANTS[mistake].split(": ")
+    outcome = inside("validate", NAME, project=made.directory)
+    warning = f'templates/own.yaml:3: {name} takes the column "{value}"; for a constant, write {{value: {value}}}.'
+    assert outcome.code == 0
+    assert warning in outcome.stderr
 
 
 def test_a_template_or_query_with_another_ending_is_named(made: Shop) -> None:

@@ -228,7 +228,7 @@ def test_a_view_of_files_in_the_project_folder_is_read_after_other_queries(
 
 def test_a_statement_that_writes_is_named(folder: Path) -> None:
     assert "contains a COPY statement" in refused(folder, WRITING["copy"])
-    assert "contains a INSERT statement" in refused(folder, WRITING["insert"])
+    assert "contains an INSERT statement" in refused(folder, WRITING["insert"])
     assert "query()" in refused(folder, WRITING["serialized in text"])
 
 
