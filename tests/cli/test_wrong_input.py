@@ -427,7 +427,7 @@ USAGE = {
     ("run", NAME, "--limit", "0"): "--limit",
     ("run", NAME, "--limit", "many"): "--limit",
     ("run", NAME, "--nonsense"): "--nonsense",
-    ("run",): "NAME",
+    ("run",): "Name the orchestrations to run",
     ("preview", NAME, "--rows", "0"): "--rows",
     ("walk",): "walk",
     ("runs", "show", "20200101T000000-abcdef"): 'There is no run "20200101T000000-abcdef"',
