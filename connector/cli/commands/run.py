@@ -129,7 +129,7 @@ def _check_usage(
 ) -> None:
     """Refuse options that do not go together. Raises UsageError."""
     if not names and not tags:
-        raise UsageError("Name the orchestrations to run, or select them with --tag.")
+        raise UsageError("Name the orchestrations to run (`connector run NAME`), or select them with --tag.")
     if plan and is_several:
         raise UsageError("--plan holds one run to its plan: name one orchestration, without --tag.")
     if plan and dry_run:
