@@ -481,7 +481,7 @@ def test_columns_that_were_not_checked_are_named(made: Shop) -> None:
     outcome = inside("validate", NAME, project=made.directory)
     assert outcome.code == 0
     assert (
-        f"Not checked: whether the columns mail, other are in the result. `connector validate {NAME} --connect`"
+        f"Not checked: that the result has the columns mail, other. `connector validate {NAME} --connect`"
         in outcome.stderr
     )
     assert inside("validate", NAME, "--json", project=made.directory).json["orchestrations"][0]["columns_to_check"] == [

@@ -54,11 +54,13 @@ def validate(name: NameOrAll = None, connect: ConnectOption = False, *, options:
 
 
 def _notification_problems(validation: "Validation") -> Sequence[Problem]:
+    project, names = validation.project, [result.name for result in validation.orchestrations]
+    if project is None or not any(project.node("orchestrations", name).child("notify") for name in names):
+        return ()
     from connector.notifications.notifier import check_notifications
 
     try:
-        if validation.project:
-            check_notifications(validation.project, [result.name for result in validation.orchestrations])
+        check_notifications(project, names)
     except ConfigurationError as error:
         return error.problems
     return ()
@@ -85,8 +87,8 @@ def _print_valid(validation: "Validation", name: str | None, *, connect: bool) -
         for note in results[0].notes:
             say(note)
         if not connect:
-            columns = ", ".join(results[0].columns_to_check)
-            what = f"the columns {columns} are" if columns else "the columns above are"
-            say(f"Not checked: whether {what} in the result. `connector validate {name} --connect` asks the warehouse.")
+            columns = results[0].columns_to_check
+            named = f"column{'s' * (len(columns) != 1)} {', '.join(columns)}" if columns else "columns above"
+            say(f"Not checked: that the result has the {named}. `connector validate {name} --connect` looks for them.")
     elif not connect:
         say("The warehouses were not asked; `connector validate --connect` checks the columns too.")
