@@ -39,7 +39,10 @@ def query_fault(sql: str, dialect: str) -> QueryFault | None:
     except NotOneSelect as error:
         line, column = _place(sql, error.offset) if error.offset is not None else (None, None)
         return QueryFault(error.message, Rule.NOT_ONE_SELECT, line, column)
-    return (_sqlite_fault(sql) if dialect == "sqlite" else None) or _bracket_fault(sql, dialect)
+    if dialect == "sqlite":
+        return _sqlite_fault(sql)
+    # Of an unknown dialect it is not known what ends a quoted text.
+    return None if dialect_named(dialect).backslash is None else _bracket_fault(sql, dialect)
 
 
 def _invalid(reason: str, line: int | None, column: int | None) -> QueryFault:
