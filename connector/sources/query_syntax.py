@@ -29,9 +29,12 @@ class QueryFault(NamedTuple):
 def query_fault(sql: str, dialect: str) -> QueryFault | None:
     """Return the first error in a query that needs no warehouse to be found; None if there is none.
 
-    DuckDB and SQLite parse their SQL here. Of other dialects, only the first word, brackets and words that write are
-    checked: no parser but their own knows all of their SQL.
+    DuckDB and SQLite parse their SQL here. Of other known dialects, only the first word, brackets and words that write
+    are checked: no parser but their own knows all of their SQL.
     """
+    if dialect_named(dialect).backslash is None:
+        # What ends a quoted text is not known, nor whether it is SQL.
+        return None
     try:
         if dialect == "duckdb":
             return _duckdb_fault(sql)
@@ -41,8 +44,7 @@ def query_fault(sql: str, dialect: str) -> QueryFault | None:
         return QueryFault(error.message, Rule.NOT_ONE_SELECT, line, column)
     if dialect == "sqlite":
         return _sqlite_fault(sql)
-    # Of an unknown dialect it is not known what ends a quoted text.
-    return None if dialect_named(dialect).backslash is None else _bracket_fault(sql, dialect)
+    return _bracket_fault(sql, dialect)
 
 
 def _invalid(reason: str, line: int | None, column: int | None) -> QueryFault:

@@ -37,7 +37,7 @@ VALID = {
     "mssql": ("SELECT TOP 5 [a (] FROM [t] OPTION (RECOMPILE)", "SELECT a FROM t FOR JSON PATH", "SELECT N'(' AS a"),
     "oracle": ("SELECT q'[it's (]' FROM dual", "SELECT a FROM t CONNECT BY PRIOR b = c", "SELECT 1 FROM dual"),
     "databricks": ("SELECT `a (`, a:b FROM t", "SELECT 'a\\'(' FROM t", "SELECT transform(a, x -> x + 1) FROM t"),
-    "unknown": ("SELECT 1", "SELECT a FROM t WHERE b = '\\'(' -- ("),
+    "unknown": ("SELECT 1", "{find: t}", "SELECT a FROM t WHERE b = '\\'(' -- ("),
 }  # fmt: skip
 
 
