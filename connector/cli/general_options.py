@@ -37,6 +37,9 @@ def with_inherited(context: typer.Context, arguments: Mapping[str, Any]) -> dict
     before = _given_before(context)
     if "project" in before and "project" not in arguments:
         raise UsageError(f"`{context.command_path}` does not work on a project: remove --project.")
+    if unknown := [name for name in before if name not in arguments]:
+        options = {parameter.name: parameter.opts[0] for parameter in _parameters_before(context)}
+        raise UsageError(f"`{context.command_path}` has no option {options[unknown[0]]}: remove it.")
     return {name: value if was_given(context, name) else before.get(name, value) for name, value in arguments.items()}
 
 
@@ -52,6 +55,16 @@ def configure_messages(general: Mapping[str, Any]) -> None:
     console.configure(quiet=general["quiet"], verbose=general["verbose"], as_json=general["log_format"] == "json")
     if general["quiet"] and general["verbose"]:
         raise UsageError("--quiet and --verbose exclude each other: give one of them.")
+
+
+def _parameters_before(context: typer.Context) -> list[Any]:
+    """Return the parameters of the groups that lead to a command."""
+    parameters: list[Any] = []
+    parent = context.parent
+    while parent is not None:
+        parameters += parent.command.params
+        parent = parent.parent
+    return parameters
 
 
 def _given_before(context: typer.Context) -> dict[str, Any]:

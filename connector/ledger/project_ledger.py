@@ -30,7 +30,7 @@ def find_run(project: Project, run_id: str) -> RunRecord:
             raise UsageError(f'Several runs begin with "{run_id}": {" and ".join(run.run_id for run in found)}.')
         if run_id == LATEST:
             raise UsageError("There is no run yet.")
-        run_ids = [run.run_id for run in ledger.runs.latest(100)]
+        run_ids = [LATEST, *(run.run_id for run in ledger.runs.latest(100))]
         hint = did_you_mean(run_id, run_ids) or " `connector runs` lists them."
         raise UsageError(f'There is no run "{run_id}".{hint}')
 

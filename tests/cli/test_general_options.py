@@ -104,6 +104,31 @@ def test_an_option_of_a_group_holds_for_its_commands(typed: tuple[str, ...], sto
     assert inside(*typed, project=store.directory).json
 
 
+@pytest.mark.parametrize(
+    ("typed", "option"),
+    [
+        (("runs", "--limit", "3", "show", "latest"), "--limit"),
+        (("runs", "--status", "failed", "export"), "--status"),
+        (("runs", "--since", "7d", "audit"), "--since"),
+        (("audiences", "--target", "default", "list", "--bogus"), "--bogus"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
+)
+def test_an_option_of_a_group_that_a_command_lacks_is_refused(typed: tuple[str, ...], option: str, store: Shop) -> None:
+    """It would be ignored."""
+    outcome = inside(*typed, project=store.directory)
+    assert outcome.code == 2
+    assert option in outcome.stderr
+
+
+@pytest.mark.parametrize("options", [("--limit", "1"), ("--status", "failed"), ("--orchestration", "purchases")])
+def test_the_list_of_runs_can_be_narrowed_without_list(options: tuple[str, ...], store: Shop) -> None:
+    """As it is listed without it."""
+    assert inside("runs", *options, project=store.directory) == inside(
+        "runs", "list", *options, project=store.directory
+    )
+
+
 @pytest.mark.parametrize("typed", [*READING, ("plan", "purchases")], ids=" ".join)
 def test_quiet_prints_the_same_data_and_nothing_else(typed: tuple[str, ...], store: Shop) -> None:
     """Before or after the command, short or long."""

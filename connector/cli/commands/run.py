@@ -87,7 +87,7 @@ def run(
     prints {"runs": […], "exit_code": N}.
     """
     is_several = len(names or ()) > 1 or bool(tag)
-    _check_usage(names, tag, plan, is_several=is_several, dry_run=dry_run)
+    _check_usage(names, tag, plan, is_several=is_several, dry_run=dry_run, fresh=fresh)
     opened = open_project(options.project, target)
     selected = opened.select(*(names or ()), tags=tag or ()) if is_several else tuple(names or ())
     if dry_run:
@@ -125,7 +125,13 @@ def run(
 
 
 def _check_usage(
-    names: Sequence[str] | None, tags: Sequence[str] | None, plan: Path | None, *, is_several: bool, dry_run: bool
+    names: Sequence[str] | None,
+    tags: Sequence[str] | None,
+    plan: Path | None,
+    *,
+    is_several: bool,
+    dry_run: bool,
+    fresh: bool,
 ) -> None:
     """Refuse options that do not go together. Raises UsageError."""
     if not names and not tags:
@@ -134,6 +140,8 @@ def _check_usage(
         raise UsageError("--plan holds one run to its plan: name one orchestration, without --tag.")
     if plan and dry_run:
         raise UsageError("--plan and --dry-run exclude each other: --dry-run sends nothing.")
+    if fresh and dry_run:
+        raise UsageError("--fresh and --dry-run exclude each other: --dry-run forgets nothing.")
 
 
 def _print_plans(plans: "Sequence[Plan]", *, json_output: bool, is_several: bool) -> None:

@@ -43,12 +43,18 @@ group = typer.Typer(help="List past runs, or show one.", invoke_without_command=
 
 @group.callback()
 @reported
-def runs(context: typer.Context, *, options: JsonOptions) -> None:
+def runs(
+    context: typer.Context,
+    limit: LimitOption = 20,
+    orchestration: OrchestrationOption = None,
+    status: StatusOption = None,
+    since: SinceOption = None,
+    *,
+    options: JsonOptions,
+) -> None:
     """List past runs, or show one."""
     if context.invoked_subcommand is None:
-        from connector.reporting.run_history import RunFilter
-
-        _print_runs(options.open_project(), RunFilter(), options)
+        _list_runs(options, limit, orchestration, status, since)
 
 
 @group.command("list")
@@ -62,6 +68,12 @@ def list_(
     options: JsonOptions,
 ) -> None:
     """List past runs, latest first, and how their rows and duration compare with earlier runs."""
+    _list_runs(options, limit, orchestration, status, since)
+
+
+def _list_runs(
+    options: JsonOptions, limit: int, orchestration: str | None, status: list[str] | None, since: str | None
+) -> None:
     from datetime import UTC, datetime
 
     from connector.reporting.run_history import RunFilter
