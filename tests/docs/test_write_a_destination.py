@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 
 from connector.delivery.answer import Verdict
 from connector.example.example_project import write_example
-from tests.cli.command import Outcome, connector
 from tests.docs.markdown import ROOT, blocks, first_column
+from tests.fuzz.worker import Worker
 
 PAGE = ROOT / "docs" / "how-to" / "write-a-destination.md"
 SETTINGS = "orchestrations.yaml"
@@ -45,40 +46,45 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(packages: Path, project: Path, *command: str) -> Outcome:
-    return connector(*command, project=project, environ={"PYTHONPATH": f"{packages}:{ROOT}"})
+@pytest.fixture(scope="module")
+def worker(packages: Path) -> Iterator[Worker]:
+    """A process beside which the package is installed: to start one for each command would take three times as long."""
+    with Worker(PYTHONPATH=f"{packages}:{ROOT}") as process:
+        yield process
 
 
-def test_every_command_of_the_page_works(packages: Path, project: Path) -> None:
+def test_every_command_of_the_page_works(worker: Worker, project: Path) -> None:
     typed = [line for block in blocks(PAGE) if block.language == "sh" for line in block.lines]
     commands = [line.split()[1:] for line in typed if line.startswith("connector ")]
     assert len(commands) == 4
     for command in commands:
-        done = run(packages, project, *command)
+        done = worker.connector(*command, project=project)
         assert done.code == 0, done
     with closing(sqlite3.connect(project / "events.sqlite")) as database:
         events = database.execute("SELECT event_id, payload FROM events").fetchall()
-    (listed,) = run(packages, project, "runs", "list", "--json").json["runs"]
+    (listed,) = worker.connector("runs", "list", "--json", project=project).json["runs"]
     assert len(events) == listed["events"]["delivered"] > 0
     assert all(json.loads(payload)["event_id"] == event_id for event_id, payload in events)
 
 
-def test_a_second_run_skips_what_the_first_delivered(packages: Path, project: Path) -> None:
-    runs = [run(packages, project, "run", "store_purchases", "--json", "--target", "database") for _ in range(2)]
+def test_a_second_run_skips_what_the_first_delivered(worker: Worker, project: Path) -> None:
+    runs = [
+        worker.connector("run", "store_purchases", "--json", "--target", "database", project=project) for _ in range(2)
+    ]
     last = runs[-1].record()
     assert last["rows"]["delivered"] == 0 < last["skips"]["already_delivered"]
 
 
 @pytest.mark.thorough
-def test_a_database_that_is_none_stops_the_run_which_goes_on_later(packages: Path, project: Path) -> None:
+def test_a_database_that_is_none_stops_the_run_which_goes_on_later(worker: Worker, project: Path) -> None:
     (project / "events.sqlite").write_bytes(b"no database" * 1000)
     if (project / ".connector").exists():
         (project / ".connector").rename(project / "earlier")
-    stopped = run(packages, project, "run", "store_purchases", "--target", "database")
+    stopped = worker.connector("run", "store_purchases", "--target", "database", project=project)
     assert (stopped.code, "Fix the database" in stopped.stderr) == (1, True), stopped
-    assert run(packages, project, "destinations", "test", "store_events", "--target", "database").code == 1
+    assert worker.connector("destinations", "test", "store_events", "--target", "database", project=project).code == 1
     (project / "events.sqlite").unlink()
-    assert run(packages, project, "resume", "--json").record()["rows"]["delivered"] > 0
+    assert worker.connector("resume", "--json", project=project).record()["rows"]["delivered"] > 0
 
 
 def test_the_page_lists_every_verdict() -> None:

@@ -7,6 +7,7 @@ reads a staged file. It answers with one of them each.
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,8 @@ SECONDS = 60.0
 class Worker:
     """Asks such a process, and starts another one when it has crashed."""
 
-    def __init__(self) -> None:
+    def __init__(self, **environ: str) -> None:
+        self._environ = environ
         self._process: subprocess.Popen[str] | None = None
 
     def connector(self, *args: str, project: Path) -> Outcome:
@@ -36,7 +38,7 @@ class Worker:
         return found
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
-        process = self._process = self._process or _started()
+        process = self._process = self._process or _started(self._environ)
         assert process.stdin and process.stdout
         try:
             with within(SECONDS):
@@ -64,10 +66,10 @@ class Worker:
         self._end()
 
 
-def _started() -> "subprocess.Popen[str]":
+def _started(environ: Mapping[str, str]) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "tests.fuzz.worker"],
-        env=environment(None),
+        env=environment(None, environ),
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
