@@ -10,11 +10,18 @@ import connector
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import Reply, TikTok, serving
 
-dg = pytest.importorskip("dagster")
+dg: Any
 pytestmark = [
     pytest.mark.thorough,
     pytest.mark.filterwarnings("ignore"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def dagster() -> None:
+    """Load it for these tests alone: it takes as long as all modules of tests of a package."""
+    global dg
+    dg = pytest.importorskip("dagster")
 
 
 @pytest.fixture

@@ -7,17 +7,18 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from mcp import Client, StdioServerParameters
-from mcp.types import TextContent
 
 import connector
 from tests.cli.command import environment, inside
 from tests.cli.shop import NAME, TOKEN, Shop, shop
 from tests.cli.tiktok import TikTok, serving
+
+if TYPE_CHECKING:
+    from mcp import Client
 
 MIXED = (
     "SELECT 'e' || n AS event_id, now() - to_seconds(n) AS timestamp, "
@@ -51,8 +52,10 @@ class Answer:
 def ask(made: Shop, *calls: tuple[str, dict[str, Any]], before: Callable[[], object] | None = None) -> list[Answer]:
     """Start the server, call its tools one after the other, and end it. `before` comes between start and calls."""
 
+    from mcp.types import TextContent
+
     async def talk() -> list[Answer]:
-        async with Client(server_of(made)) as client:
+        async with client_of(made) as client:
             await client.list_tools()
             if before:
                 before()
@@ -69,15 +72,18 @@ def ask(made: Shop, *calls: tuple[str, dict[str, Any]], before: Callable[[], obj
     return asyncio.run(talk())
 
 
-def server_of(made: Shop) -> StdioServerParameters:
-    return StdioServerParameters(
-        command=sys.executable, args=["-m", "connector", "mcp"], env=environment(made.directory)
+def client_of(made: Shop) -> "Client":
+    # Loaded for these tests alone: it takes as long as all modules of tests of a package.
+    from mcp import Client, StdioServerParameters
+
+    return Client(
+        StdioServerParameters(command=sys.executable, args=["-m", "connector", "mcp"], env=environment(made.directory))
     )
 
 
 def tools(made: Shop) -> dict[str, Any]:
     async def talk() -> dict[str, Any]:
-        async with Client(server_of(made)) as client:
+        async with client_of(made) as client:
             assert "send nothing" in (client.instructions or "")
             return {tool.name: tool for tool in (await client.list_tools()).tools}
 
