@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.command import Outcome, checked, connector, inside
+from tests.cli.command import Outcome, checked, inside
 from tests.cli.people import everything_below
 from tests.cli.shop import NAME, SOURCE_ID, Shop, shop
 from tests.cli.tiktok import TikTok, serving
@@ -100,7 +100,7 @@ def test_promote_refuses_what_it_cannot_compare(made: Shop, args: tuple[str, ...
 
 def test_promote_as_a_process(made: Shop) -> None:
     made.query.write_text("SELECT nothing FROM nowhere")
-    outcome = connector("promote", NAME, project=made.directory, environ={"WHOSE": "ours"})
+    outcome = inside("promote", NAME, project=made.directory, environ={"WHOSE": "ours"})
     assert outcome.code == 1
     assert "Under the target production it cannot run yet." in outcome.stderr
 

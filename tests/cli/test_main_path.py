@@ -87,8 +87,8 @@ def test_preview_shows_hashed_payloads_and_sends_nothing(project: Path, tiktok: 
 
 
 def test_the_project_folder_is_an_option_or_a_variable_or_here(project: Path, tmp_path: Path) -> None:
-    by_option = connector("validate", "--project", str(project), project=tmp_path)
-    by_variable = connector("validate", project=project)
+    by_option = inside("validate", "--project", str(project), project=tmp_path)
+    by_variable = inside("validate", project=project)
     from_here = connector("validate", cwd=project)
     assert by_option.code == by_variable.code == from_here.code == 0
     assert by_option.stdout == by_variable.stdout == from_here.stdout

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.command import Outcome, connector, inside
+from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import Reply, TikTok, serving
 from tests.files.shop import CONVERSIONS, conversions, file_shop, put
@@ -236,7 +236,7 @@ def ledger_says_nothing_was_sent(made: Shop, run_id: str) -> None:
 
 def test_an_empty_result_is_told_everywhere(tmp_path: Path, tiktok: TikTok) -> None:
     made = shop(tmp_path / "shop", tiktok.url, EMPTY)
-    done = connector("run", NAME, project=made.directory)
+    done = inside("run", NAME, project=made.directory)
     assert (done.code, NO_ROWS in done.stdout, "\x1b" in done.stdout) == (0, True, False)
     run_id = typed(made, "runs", "list", "--json").json["runs"][0]["run_id"]
     assert NO_ROWS in typed(made, "runs", "show", run_id).stdout

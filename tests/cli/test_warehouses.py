@@ -197,8 +197,8 @@ def test_a_warehouse_that_cannot_be_opened_exits_with_1_and_is_a_failed_run(made
 def test_a_refused_login_at_snowflake_exits_with_1_and_never_shows_the_password(made: Shop, snowflake: Account) -> None:
     snowflake.set(expired=False)
     on(made, {**snowflake.settings, "password": "so-secret"})
-    for options in (("--json",), ("--debug",)):
-        outcome = connector("run", NAME, *options, project=made.directory)
+    for way, option in ((inside, "--json"), (connector, "--debug")):
+        outcome = way("run", NAME, option, project=made.directory)
         assert outcome.code == 1
         assert "390100 (28000)" in outcome.stderr
         assert "so-secret" not in outcome.stdout + outcome.stderr

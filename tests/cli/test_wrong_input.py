@@ -540,7 +540,7 @@ def test_a_mistake_prints_one_object_where_json_is_asked_for(made: Shop) -> None
     outcome = connector("run", NAME, "--json", project=made.directory)
     assert outcome.code == 2
     assert "timestamp" in json.loads(outcome.stdout)["error"]
-    outcome = connector("plan", "purchase", "--json", project=made.directory)
+    outcome = inside("plan", "purchase", "--json", project=made.directory)
     assert "purchases" in json.loads(outcome.stdout)["error"]
 
 
