@@ -39,7 +39,7 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?[+-]\d{1,2}(?::?\d\d)?")
 _CORRECTIONS = {"UK": "GB", "EN": "GB", "USA": "US"}
 
 
-@accepts(lambda _: {"enum": sorted(available_timezones())})
+@accepts(lambda _: {"enum": sorted(available_timezones() - {"Factory", "localtime"})})
 def zone(value: object) -> str:
     """Validate the IANA name of a time zone."""
     name = text(value)

@@ -23,11 +23,8 @@ from connector.config.notification import Notification
 from connector.config.settings import Settings
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
-_PLACEHOLDER: JsonSchema = {
-    "description": "Filled in when the file is read.",
-    "type": "string",
-    "pattern": r"\{\{|\{%|\{#",
-}
+_PLACEHOLDER: JsonSchema = {"type": "string", "pattern": r"\{\{|\{%|\{#"}
+"""A value that is filled in when the file is read."""
 _FILLED_IN: JsonSchema = {"$ref": "#/definitions/placeholder"}
 _BLANK: JsonSchema = {"type": "null"}
 _ENTRY_NAME: JsonSchema = {"pattern": r"^(?!\s*$)[^./\\\x00-\x1f-][^/\\\x00-\x1f]*$"}
@@ -133,7 +130,8 @@ class _Builder:
         docs = field_docs(model, (model.__module__.partition(".")[0],))
         fields = {key: field for key, field in model.model_fields.items() if key not in model.internal_fields}
         found = {key: self._property(model, key, field, docs.get(key, "")) for key, field in fields.items()}
-        aliases = {alias: found[key] for alias, key in model.aliases.items() if key in found}
+        # Editors do not offer the other names.
+        aliases = {alias: {**found[key], "doNotSuggest": True} for alias, key in model.aliases.items() if key in found}
         return {**found, **{alias: schema for alias, schema in aliases.items() if alias not in found}}
 
     def _property(self, model: type[Settings], key: str, field: FieldInfo, doc: str) -> JsonSchema:
@@ -141,6 +139,8 @@ class _Builder:
         value = TEXT_SCHEMA if reference else self._value(field.annotation, field.metadata)
         options = value["anyOf"] if set(value) == {"anyOf"} else [value]
         schema: JsonSchema = {"description": doc} if doc else {}
+        if "`" in doc:
+            schema["markdownDescription"] = doc
         secret = "SecretStr" in str(field.annotation)
         if secret:
             schema["not"] = {"type": "string", "pattern": _SHELL_VARIABLE}
