@@ -135,7 +135,14 @@ class FileRefused(ConfigurationError):
 
 
 class SourceError(ConnectorError):
-    """The warehouse refused the query or the connection, or a file could not be accessed."""
+    """The warehouse refused the query or the connection, or a file could not be accessed.
+
+    `place` is the line and the column in the SQL that the warehouse names, from 1, if it names them.
+    """
+
+    def __init__(self, message: str, place: tuple[int, int | None] | None = None) -> None:
+        self.place = place
+        super().__init__(message)
 
 
 class NothingSent(ConnectorError):

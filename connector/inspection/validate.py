@@ -8,7 +8,7 @@ from pathlib import Path
 from connector.catalogue import Kind, Parameter
 from connector.config.project import Project, inspect_project
 from connector.destinations.setting_notes import shown_place
-from connector.errors import ConfigurationError, Problem, Rule
+from connector.errors import ConfigurationError, Problem
 from connector.queries.query_template import RunVariables
 from connector.runs.extract import setting_notes
 from connector.runs.job import Job, current_job, job_and_changes, problems_beside_settings
@@ -130,7 +130,7 @@ def _validate_each(
             if name in project.orchestrations:
                 problems |= dict.fromkeys(problems_beside_settings(project, name, RunVariables(datetime.now(UTC))))
         except QueryFailed as error:
-            problems[Problem(error.message, error.file, error.line, rule=Rule.QUERY_FAILED)] = None
+            problems[error.problem] = None
     return validated, list(problems)
 
 

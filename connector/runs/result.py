@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from connector.destinations.base import RowCompiler
 from connector.errors import ConfigurationError, Problem, Rule, SourceError
-from connector.queries.query_template import QueryTemplate
 from connector.runs.job import Job
 from connector.sources.background_reader import read_in_background
 from connector.sources.driver_errors import QUERY_FAILED
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
     from connector.files.scan_report import ScanReport
     from connector.runs.files import SentFiles
 
-_ERROR_LINE = re.compile(r"\b(?:LINE|line) (?P<line>\d+)(?=:| at position)")
+_EXCERPT = re.compile(r" LINE \d+: .*\Z")
+"""The line of the query as DuckDB shows it, which has another number in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +109,12 @@ def _opened(job: Job, directory: Path, tag: str) -> AbstractContextManager[Sourc
 
 
 class QueryFailed(SourceError):
-    """The warehouse refuses the query, which is in `file`, from `line` on if that is known."""
+    """The warehouse refuses the query, which `problem` locates."""
 
-    def __init__(self, message: str, file: Path, line: int | None) -> None:
-        self.file, self.line = file, line
-        super().__init__(message)
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        file = f"queries/{problem.file.name}:" if problem.file else ""
+        super().__init__(f"{file}{f'{problem.line}:' if problem.line else ''} {problem.message}")
 
 
 @contextmanager
@@ -125,20 +126,13 @@ def _located_errors(job: Job, opened: AbstractContextManager[Source]) -> Iterato
     except SourceError as error:
         if job.query is None or not error.message.startswith(QUERY_FAILED):
             raise
-        message = error.message.removesuffix(".") if error.message.endswith("?.") else error.message
+        is_located = error.place is not None and job.orchestration.dialect is None
+        place = job.query.place(*error.place) if error.place and is_located else (None, None)
+        message = _EXCERPT.sub("", error.message) if is_located else error.message
+        message = message.removesuffix(".") if message.endswith("?.") else message
         end = "" if message.endswith((".", "?", "!")) else "."
-        line = _line_of(message, job, job.query)
-        place = f"queries/{job.query.path.name}{f':{line}' if line else ''}"
-        raise QueryFailed(f"{message}{end} See {place}.", job.query.path, line) from None
-
-
-def _line_of(message: str, job: Job, query: QueryTemplate) -> int | None:
-    """Return the line of the query's file that an error of the warehouse names, if it does."""
-    match = _ERROR_LINE.search(message)
-    if match is None or job.orchestration.dialect is not None or job.warehouse is None:
-        return None
-    # DuckDB gets the query within another one, from the second line on.
-    return query.place(int(match["line"]) - (job.warehouse.dialect == "duckdb"))[0]
+        line, column = place
+        raise QueryFailed(Problem(f"{message}{end}", job.query.path, line, column, Rule.QUERY_FAILED)) from None
 
 
 def _files(source: Source, job: Job) -> "FileSource | None":

@@ -19,6 +19,7 @@ from connector.sources.duckdb_build import Restrict, build_database
 from connector.sources.duckdb_errors import translate_errors
 from connector.sources.duckdb_statement import check_plan, check_statement, views_of
 from connector.sources.duckdb_types import cast_lossy_columns, column_conversions
+from connector.sources.error_place import Place, duckdb_place
 
 BATCH_ROWS = 65_536
 IN_MEMORY = ":memory:"
@@ -75,7 +76,7 @@ class DuckDBSource:
 
     @contextmanager
     def _result(self, sql: str, ending: str) -> Iterator["DuckDBResult"]:
-        with _query_errors():
+        with self._query_errors(sql):
             check_statement(self._connection, sql)
             self._restrict(self._connection, [sql])
         result = None
@@ -92,7 +93,7 @@ class DuckDBSource:
 
         Reading the views first would take longer than running a small query.
         """
-        with _query_errors():
+        with self._query_errors(sql):
             try:
                 return self._start(sql, ending)
             except duckdb.PermissionException:
@@ -113,12 +114,29 @@ class DuckDBSource:
             try:
                 relation = _bind(cursor, f"SELECT * FROM (\n{sql}\n) AS result{ending}")
                 return DuckDBResult(
-                    relation, relation.to_arrow_reader(BATCH_ROWS), _column_names(cursor, relation, sql)
+                    relation, relation.to_arrow_reader(BATCH_ROWS), _column_names(cursor, relation, sql), sql
                 )
             except duckdb.OutOfMemoryException:
                 if limit == LARGE_MEMORY:
                     raise
         raise AssertionError("a limit was tried last")
+
+    @contextmanager
+    def _query_errors(self, sql: str) -> Iterator[None]:
+        """Translate the errors of a query, with their place in it."""
+        with translate_errors(QUERY_FAILED, lambda error: self._place(sql, error)), _advice():
+            yield
+
+    def _place(self, sql: str, error: BaseException) -> Place | None:
+        """Return the place of an error; DuckDB names it only to `execute`, so names are looked up once more."""
+        if not isinstance(error, duckdb.BinderException | duckdb.CatalogException):
+            return _inner_place(sql, error)
+        try:
+            with self._running.cursor() as cursor:
+                cursor.execute(f"EXPLAIN\n{sql}")
+        except duckdb.Error as second:
+            return _inner_place(sql, second)
+        return None
 
     def _end_query(self) -> None:
         cursor, self._running = self._running, self._connection
@@ -139,8 +157,10 @@ class DuckDBResult:
 
     query_id = None
 
-    def __init__(self, relation: duckdb.DuckDBPyRelation, reader: pa.RecordBatchReader, names: list[str]) -> None:
-        self._reader = reader
+    def __init__(
+        self, relation: duckdb.DuckDBPyRelation, reader: pa.RecordBatchReader, names: list[str], sql: str
+    ) -> None:
+        self._reader, self._sql = reader, sql
         self._conversions = column_conversions(relation, reader.schema)
         self._schema = pa.schema(
             [
@@ -160,13 +180,21 @@ class DuckDBResult:
         batch = self._first
         while batch is not None:
             yield convert_batch(batch, self._conversions, self._schema)
-            with _query_errors():
+            with translate_errors(QUERY_FAILED, partial(_inner_place, self._sql)), _advice():
                 batch = next(self._reader, None)
 
     def close(self) -> None:
         """Release the rest of the result, which would keep the file open."""
         self._first = None
         self._reader.close()
+
+
+def _inner_place(sql: str, error: BaseException) -> Place | None:
+    """Return the place of an error in a query that was executed within another one, from its second line on."""
+    if isinstance(error, duckdb.ParserException):
+        return duckdb_place(sql, str(error))
+    place = duckdb_place(f"\n{sql}", str(error))
+    return (place[0] - 1, place[1]) if place and place[0] > 1 else None
 
 
 def _bind(cursor: duckdb.DuckDBPyConnection, subquery: str) -> duckdb.DuckDBPyRelation:
@@ -195,21 +223,20 @@ def _open(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def _query_errors() -> Iterator[None]:
-    """Translate the errors of a query, with advice for a file or an extension that it may not use."""
-    with translate_errors(QUERY_FAILED):
-        try:
-            yield
-        except duckdb.PermissionException as error:
-            if path := _FORBIDDEN_PATH.search(str(error)):
-                raise SourceError(
-                    f'{QUERY_FAILED}: it may not read "{path[1]}", only the warehouse file and files below the project '
-                    "folder. Name other folders and hosts in external_access of the warehouse."
-                ) from None
-            raise
-        except (duckdb.CatalogException, duckdb.IOException, duckdb.BinderException) as error:
-            if extension := _EXTENSION.search(str(error)):
-                name = extension[1] or extension[2]
-                message = f'{QUERY_FAILED}: it needs DuckDB\'s extension "{name}", and queries run without extensions.'
-                raise SourceError(message) from None
-            raise
+def _advice() -> Iterator[None]:
+    """Raise SourceError with advice for a file or an extension that a query may not use."""
+    try:
+        yield
+    except duckdb.PermissionException as error:
+        if path := _FORBIDDEN_PATH.search(str(error)):
+            raise SourceError(
+                f'{QUERY_FAILED}: it may not read "{path[1]}", only the warehouse file and files below the project '
+                "folder. Name other folders and hosts in external_access of the warehouse."
+            ) from None
+        raise
+    except (duckdb.CatalogException, duckdb.IOException, duckdb.BinderException) as error:
+        if extension := _EXTENSION.search(str(error)):
+            name = extension[1] or extension[2]
+            message = f'{QUERY_FAILED}: it needs DuckDB\'s extension "{name}", and queries run without extensions.'
+            raise SourceError(message) from None
+        raise

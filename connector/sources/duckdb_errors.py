@@ -1,7 +1,7 @@
 """DuckDB's errors without the values that they quote, which may contain any quotation mark or line break."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import duckdb
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from connector.core.redaction import REDACTED, redact, redact_literals
 from connector.errors import SourceError
+from connector.sources.error_place import Place
 
 _ABOUT_STATEMENT = re.compile(r"(?:Parser|Syntax|Binder|Catalog|Permission|IO|Out of Memory|Dependency) Error: ")
 _PLACE = re.compile(r"\n\n(?P<line>LINE \d+: [^\n]*)\n *\^+\s*\Z")
@@ -27,12 +28,15 @@ _LINE_BREAK_MARK, _MAX_LENGTH = "\x00", 500
 
 
 @contextmanager
-def translate_errors(failure: str) -> Iterator[None]:
-    """Raise SourceError, which begins with `failure`, for errors of DuckDB and of files that it reads."""
+def translate_errors(failure: str, place: Callable[[BaseException], Place | None] = lambda _: None) -> Iterator[None]:
+    """Raise SourceError, which begins with `failure`, for errors of DuckDB and of files that it reads.
+
+    `place` returns the place of an error in the query.
+    """
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{failure}: {error_words(error)}") from None
+        raise SourceError(f"{failure}: {error_words(error)}", place(error)) from None
 
 
 def error_words(error: BaseException) -> str:

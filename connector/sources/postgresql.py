@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError, SourceError
 from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_text, secrets_of
+from connector.sources.error_place import Place, place_of
 from connector.sources.postgresql_types import PostgreSQLTypes
 from connector.sources.statement import check_read_only
 
@@ -51,7 +52,7 @@ class PostgreSQLSource:
         """See `Source.execute`."""
         check_read_only(sql, self._dialect)
         with self._read_only_cursor() as cursor:
-            with _translate_errors(QUERY_FAILED, self._secrets):
+            with _translate_errors(QUERY_FAILED, self._secrets, sql):
                 types = partial(
                     PostgreSQLTypes, text_types=self._read_text_types(cursor), money_places=self._money_places
                 )
@@ -70,7 +71,7 @@ class PostgreSQLSource:
     def describe(self, sql: str) -> pa.Schema:
         """See `Source.describe`: the server prepares the query and does not run it."""
         check_read_only(sql, self._dialect)
-        with self._read_only_cursor() as cursor, _translate_errors(QUERY_FAILED, self._secrets):
+        with self._read_only_cursor() as cursor, _translate_errors(QUERY_FAILED, self._secrets, sql):
             schema = cursor.adbc_execute_schema(sql)
             return PostgreSQLTypes(schema, self._read_text_types(cursor), self._money_places).schema
 
@@ -163,11 +164,19 @@ def _escape(value: str) -> str:
 
 
 @contextmanager
-def _translate_errors(failure: str, secrets: tuple[str, ...]) -> Iterator[None]:
+def _translate_errors(failure: str, secrets: tuple[str, ...], sql: str = "") -> Iterator[None]:
     try:
         yield
     except _DRIVER_ERRORS as error:
-        raise SourceError(f"{failure}: {_error_sentence(error, secrets, quotes_data=failure != OPEN_FAILED)}") from None
+        raise SourceError(
+            f"{failure}: {_error_sentence(error, secrets, quotes_data=failure != OPEN_FAILED)}", _place(error, sql)
+        ) from None
+
+
+def _place(error: BaseException, sql: str) -> Place | None:
+    """Return the place in the query that the server names as the number of a character, from 1."""
+    position = dict(getattr(error, "details", ())).get(b"PG_DIAG_STATEMENT_POSITION") or b""
+    return place_of(sql, int(position) - 1) if position.isdigit() and 0 < int(position) <= len(sql) + 1 else None
 
 
 def _error_sentence(error: BaseException, secrets: tuple[str, ...], *, quotes_data: bool) -> str:

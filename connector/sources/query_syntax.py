@@ -8,9 +8,9 @@ from connector.core.dialects import dialect_named
 from connector.core.lexer import Kind, tokenize
 from connector.core.redaction import redact_literals
 from connector.errors import Rule
+from connector.sources.error_place import duckdb_place, place_of
 from connector.sources.statement import NotOneSelect, check_read_only, masked
 
-_DUCKDB_PLACE = re.compile(r"\n\nLINE (?P<line>\d+): (?P<text>[^\n]*)\n(?P<mark> *)\^")
 _SQLITE_SYNTAX = re.compile(r'near "(?P<near>.*)": syntax error|incomplete input|unrecognized token: .*', re.DOTALL)
 _CLOSER = {"(": ")", "[": "]"}
 
@@ -40,7 +40,7 @@ def query_fault(sql: str, dialect: str) -> QueryFault | None:
             return _duckdb_fault(sql)
         check_read_only(sql, dialect)
     except NotOneSelect as error:
-        line, column = _place(sql, error.offset) if error.offset is not None else (None, None)
+        line, column = place_of(sql, error.offset) if error.offset is not None else (None, None)
         return QueryFault(error.message, Rule.NOT_ONE_SELECT, line, column)
     if dialect == "sqlite":
         return _sqlite_fault(sql)
@@ -60,9 +60,8 @@ def _duckdb_fault(sql: str) -> QueryFault | None:
         check_statement(_duckdb().cursor(), sql)
     except duckdb.ParserException as error:
         text = str(error)
-        place = _DUCKDB_PLACE.search(text)
         reason = text.partition("\n")[0].removeprefix("Parser Error: ").rstrip(".")
-        return _invalid(reason, *(_duckdb_place(sql, place) if place else (None, None)))
+        return _invalid(reason, *(duckdb_place(sql, text) or (None, None)))
     except duckdb.Error:
         return None
     return None
@@ -73,16 +72,6 @@ def _duckdb():  # type: ignore[no-untyped-def]
     from connector.core.duckdb_connection import connect_isolated
 
     return connect_isolated()
-
-
-def _duckdb_place(sql: str, place: re.Match[str]) -> tuple[int, int | None]:
-    """Return the place of an error; DuckDB shows a part of a long line, with dots for what it leaves out."""
-    line, offset = int(place["line"]), len(place["mark"]) - len(f"LINE {place['line']}: ")
-    lines = sql.split("\n")
-    shown = place["text"].removeprefix("...").removesuffix("...")
-    start = lines[line - 1].find(shown) if 0 < line <= len(lines) else -1
-    column = start + offset - 3 * place["text"].startswith("...") + 1
-    return line, column if start >= 0 and column > 0 else None
 
 
 def _sqlite_fault(sql: str) -> QueryFault | None:
@@ -103,7 +92,7 @@ def _nearest(sql: str, word: str | None) -> tuple[int | None, int | None]:
     """Return the place of a word that occurs once."""
     code = masked(tokenize(sql, dialect_named("sqlite")))
     found = [match.start() for match in re.finditer(re.escape(word), code)] if word else []
-    return _place(sql, found[0]) if len(found) == 1 else (None, None)
+    return place_of(sql, found[0]) if len(found) == 1 else (None, None)
 
 
 def _bracket_fault(sql: str, dialect: str) -> QueryFault | None:
@@ -114,13 +103,8 @@ def _bracket_fault(sql: str, dialect: str) -> QueryFault | None:
             if match[0] in _CLOSER:
                 open_brackets.append((match[0], position + match.start()))
             elif not open_brackets or _CLOSER[open_brackets.pop()[0]] != match[0]:
-                return _invalid(f'nothing opens this "{match[0]}"', *_place(sql, position + match.start()))
+                return _invalid(f'nothing opens this "{match[0]}"', *place_of(sql, position + match.start()))
         position += len(text)
     if open_brackets:
-        return _invalid(f'nothing closes this "{open_brackets[-1][0]}"', *_place(sql, open_brackets[-1][1]))
+        return _invalid(f'nothing closes this "{open_brackets[-1][0]}"', *place_of(sql, open_brackets[-1][1]))
     return None
-
-
-def _place(sql: str, offset: int) -> tuple[int, int]:
-    before = sql[:offset]
-    return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1

@@ -17,6 +17,7 @@ from connector.config.warehouse import Warehouse
 from connector.errors import SourceError
 from connector.sources.array_conversion import convert_batch
 from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_text, secrets_of
+from connector.sources.error_place import named_place
 from connector.sources.snowflake_login import login_arguments
 from connector.sources.snowflake_types import column_conversions, result_schema
 from connector.sources.statement import check_read_only
@@ -55,14 +56,14 @@ class SnowflakeSource:
         """See `Source.execute`. Snowflake completes the result before it returns the first rows."""
         check_read_only(sql, "snowflake")
         with self._connection.cursor() as cursor:
-            with _translate_errors(QUERY_FAILED, self._secrets):
+            with _translate_errors(QUERY_FAILED, self._secrets, sql):
                 result = SnowflakeResult(cursor, self._run(cursor, sql), self._secrets)
             yield result
 
     def describe(self, sql: str) -> pa.Schema:
         """See `Source.describe`: Snowflake compiles the query and does not run it."""
         check_read_only(sql, "snowflake")
-        with _translate_errors(QUERY_FAILED, self._secrets), self._connection.cursor() as cursor:
+        with _translate_errors(QUERY_FAILED, self._secrets, sql), self._connection.cursor() as cursor:
             return result_schema(cursor.describe(sql) or [])
 
     def cancel(self) -> None:
@@ -120,11 +121,12 @@ class SnowflakeResult:
 
 
 @contextmanager
-def _translate_errors(failure: str, secrets: tuple[str, ...]) -> Iterator[None]:
+def _translate_errors(failure: str, secrets: tuple[str, ...], sql: str = "") -> Iterator[None]:
     try:
         yield
     except Error as error:
-        raise SourceError(f"{failure}: {_error_sentence(error, secrets, quotes_data=failure != OPEN_FAILED)}") from None
+        sentence = _error_sentence(error, secrets, quotes_data=failure != OPEN_FAILED)
+        raise SourceError(f"{failure}: {sentence}", named_place(sql, str(error.raw_msg))) from None
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{failure}: {error_text(error, secrets)}") from None
 

@@ -14,6 +14,7 @@ from connector.config.warehouse import Warehouse
 from connector.errors import SourceError
 from connector.sources.column_builder import ColumnBuilder
 from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_text, secrets_of
+from connector.sources.error_place import named_place
 from connector.sources.sqlalchemy_engine import read_only_engine
 from connector.sources.statement import check_read_only, single_select_error
 
@@ -56,7 +57,7 @@ class SQLAlchemySource:
         check_read_only(sql, self._engine.dialect.name)
         result = None
         try:
-            with _translate_errors(QUERY_FAILED, self._secrets):
+            with _translate_errors(QUERY_FAILED, self._secrets, sql):
                 result = SQLAlchemyResult(self._start(sql), self._secrets)
             yield result
         finally:
@@ -139,11 +140,12 @@ class SQLAlchemyResult:
 
 
 @contextmanager
-def _translate_errors(failure: str, secrets: tuple[str, ...]) -> Iterator[None]:
+def _translate_errors(failure: str, secrets: tuple[str, ...], sql: str = "") -> Iterator[None]:
     """Raise SourceError with the database's message, without the statement and values that SQLAlchemy adds."""
     try:
         yield
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         is_about_names = failure == OPEN_FAILED or isinstance(error, ProgrammingError) or _NAME_ERRORS.match(str(cause))
-        raise SourceError(f"{failure}: {error_text(cause, secrets, quotes_data=not is_about_names)}") from None
+        text = error_text(cause, secrets, quotes_data=not is_about_names)
+        raise SourceError(f"{failure}: {text}", named_place(sql, str(cause))) from None

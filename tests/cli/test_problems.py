@@ -220,3 +220,26 @@ def test_queries_that_the_warehouse_refuses_are_all_listed_with_the_problems_of_
     assert {("store_purchases.sql", "query_failed"), ("vip_customers.sql", "query_failed")} <= found
     assert ("web_events.yaml", "columns") in found
     assert inside("validate", "--connect", project=folder).code == 2
+
+
+REFUSED = {
+    "a column": ("SELECT\n  1 AS a,\n  guestmail AS email\nFROM (SELECT 1 AS mail)", (3, 3)),
+    "a table": ("-- why\nSELECT *\nFROM nowhere", (3, 6)),
+    "a function": ("SELECT\n\n   no_function(1)", (3, 4)),
+    "a table of a long line": (f"SELECT 1,\n '{'x' * 300}' AS a FROM nowhere", (2, 315)),
+    "below a loop": ("{% for n in [1, 2] %}\n-- {{ n }}\n{% endfor %}\nSELECT a\nFROM nowhere", (5, 6)),
+    "behind a literal": ("SELECT {{ 'a\nb' }},\n  nothing", (3, 3)),
+    "on the line of a literal": ("SELECT 1,\n  {{ parameters.days }}, nothing", (2, None)),
+    "in a subquery": ("WITH x AS (\n  SELECT nothing FROM (SELECT 1 AS a)\n)\nSELECT * FROM x", (2, 10)),
+}
+
+
+@pytest.mark.parametrize("mistake", REFUSED)
+def test_what_the_warehouse_refuses_has_the_place_in_the_file_of_the_query(folder: Path, mistake: str) -> None:
+    text, place = REFUSED[mistake]
+    (folder / "queries" / "store_purchases.sql").write_text(text, "utf-8")
+    assert places(folder, "store_purchases", "--connect") == [("queries/store_purchases.sql", *place, "query_failed")]
+    (problem,) = validated(folder, "store_purchases", "--connect").json["problems"]
+    assert "LINE" not in problem["message"]
+    sentence = inside("preview", "store_purchases", project=folder).sentence
+    assert sentence.startswith(f"queries/store_purchases.sql:{place[0]}: The query failed: ")

@@ -359,8 +359,7 @@ def test_a_failing_query_exits_with_1_and_is_a_failed_run(made: Shop, mistake: s
     outcome = run(made, "--json")
     record = outcome.record()
     assert outcome.code == 1
-    assert outcome.sentence.startswith("The query failed: ")
-    assert "See queries/purchases.sql" in outcome.sentence
+    assert outcome.sentence.startswith("queries/purchases.sql:1: The query failed: ")
     assert told in outcome.sentence
     assert (record["status"], record["error"]) == ("failed", outcome.sentence)
     assert set(record["rows"].values()) == {0}

@@ -83,6 +83,17 @@ def test_a_query_that_fails_is_told_in_one_sentence_that_names_what_is_missing(k
         assert rows_of(source, "SELECT 1 AS a")
 
 
+def test_the_error_has_the_place_in_the_query(kind: Kind) -> None:
+    for run in ("describe", "execute"):
+        with kind.opened() as source, pytest.raises(SourceError) as caught:
+            if run == "describe":
+                source.describe("SELECT\n  1 AS one,\n   amount FROM t")
+            else:
+                rows_of(source, "SELECT\n  1 AS one,\n   amount FROM t")
+        if kind.warehouse.dialect in {"duckdb", "postgresql"}:
+            assert caught.value.place == (3, 4)
+
+
 def test_a_value_that_cannot_be_read_is_not_quoted(kind: Kind) -> None:
     with kind.opened() as source, pytest.raises(SourceError) as caught:
         rows_of(source, kind.unreadable)
