@@ -35,6 +35,8 @@ _ZONES = {
 }
 """Abbreviations that are no IANA names, and the zone of most who write them."""
 
+_FIXED_ZONES = {"EST": "America/New_York", "MST": "America/Denver", "HST": "Pacific/Honolulu"}
+"""Names of the IANA database that are offsets, and the zone of most who write them."""
 _OFFSET = re.compile(r"(?:UTC|GMT)?[+-]\d{1,2}(?::?\d\d)?")
 _CORRECTIONS = {"UK": "GB", "EN": "GB", "USA": "US"}
 
@@ -43,6 +45,8 @@ _CORRECTIONS = {"UK": "GB", "EN": "GB", "USA": "US"}
 def zone(value: object) -> str:
     """Validate the IANA name of a time zone."""
     name = text(value)
+    if name in _FIXED_ZONES:
+        raise ValueError(f'never has daylight saving time. Did you mean "{_FIXED_ZONES[name]}"?')
     try:
         ZoneInfo(name)
     except (OSError, ValueError, LookupError):

@@ -1,14 +1,14 @@
 """Open the ledger of a project, and locate the folders of its runs."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
-from connector.core.disk import restrict_tree
+from connector.core.disk import make_private_file, restrict_tree
 from connector.errors import UsageError
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.run_records import RunRecord, Scope
@@ -83,12 +83,22 @@ def restrict_once(folder: Path) -> None:
     restrict_tree(folder)
 
 
+def hide_from_git(folder: Path) -> None:
+    """Write a `.gitignore` that hides the state folder, if it is there and has none."""
+    file = folder / ".gitignore"
+    with suppress(OSError):
+        if folder.is_dir() and not file.exists():
+            make_private_file(file)
+            file.write_text("*\n", "utf-8")
+
+
 @contextmanager
 def ledger_of(project: Project) -> Iterator[Ledger]:
     """Open the project's ledger. Raises ConnectorError if that fails."""
     restrict_once(project.state_directory.resolve())
     has_run = any(runs_directory(project).glob("*/"))
     ledger = open_ledger(project.ledger_url, may_be_new=not has_run)
+    hide_from_git(project.state_directory)
     try:
         yield ledger
     finally:

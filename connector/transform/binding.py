@@ -72,6 +72,10 @@ class Binding:
     """The user's own properties by their names, in the order of the template."""
     kinds: Mapping[str, Kind]
     """The kind of each parameter there is."""
+    columns: tuple[str, ...] = ()
+    """The names of all columns of the result."""
+    template: str | None = None
+    """The name of a template that takes no column by its name; None for one that does."""
 
     def indices(self) -> list[int]:
         """Return the positions of all columns that are read, ascending."""
@@ -124,7 +128,14 @@ class _Binder:
                 constants[parameter.name] = source
             elif found := tuple(self._fields(parameter, source)):
                 fields[parameter.name] = found
-        return Binding(fields, constants, self._own(), {one.name: one.kind for one in self.catalogue.parameters})
+        return Binding(
+            fields,
+            constants,
+            self._own(),
+            {one.name: one.kind for one in self.catalogue.parameters},
+            tuple(self.schema.names),
+            None if self.template.identity else self.template.name,
+        )
 
     def _fields(self, parameter: Parameter, columns: tuple[Column, ...] | None) -> Iterator[Field]:
         if columns is None and self.template.identity:
@@ -269,10 +280,22 @@ def missing_requirements(binding: Binding, *, event_source: str, fixed_event_nam
     required = [one for one in taken if one.missing and (one.kind is not Kind.EVENT or fixed_event_name is None)]
     identifiers = tuple(one.name for one in taken if one.kind in IDENTIFIERS)
     wanted = [*((one.name,) for one in required), identifiers]
-    return [Problem(_lacking(names), rule=Rule.COLUMNS) for names in wanted if not binding.has(*names)]
+    return [Problem(_lacking(names, binding), rule=Rule.COLUMNS) for names in wanted if not binding.has(*names)]
 
 
-def _lacking(names: tuple[str, ...]) -> str:
+def _lacking(names: tuple[str, ...], binding: Binding) -> str:
+    """Name the parameter that nothing fills, the columns that there are, and what to write."""
+    advice = " Or set fixed_event_name on the destination." if names == ("event",) else ""
+    returned = f" There is: {', '.join(binding.columns)}." if binding.columns else ""
+    if binding.template is not None:
+        parameters = " or ".join(names)
+        return (
+            f'The template "{binding.template}" maps no column to {parameters}: add `{names[0]}: COLUMN` below its '
+            f"`parameters`, or `extends: {EVENTS.identity}` to take columns by their names.{advice}{returned}"
+        )
     columns = " or ".join(f'"{BY_NAME[name].columns[0]}"' for name in names)
-    advice = " or set fixed_event_name on the destination" if names == ("event",) else ""
-    return f"There is no column {columns}: return one, map one in the data template,{advice}".rstrip(",") + "."
+    near = did_you_mean(BY_NAME[names[0]].columns[0], binding.columns)
+    return (
+        f"There is no column {columns}.{near} Return one (`COLUMN AS {BY_NAME[names[0]].columns[0]}`), or map one in a "
+        f"data template, named by `template`.{advice}{returned}"
+    )

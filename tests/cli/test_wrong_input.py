@@ -2,10 +2,12 @@
 
 import ctypes
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +50,11 @@ SETTINGS_MISTAKES = {
     "unknown event source": ("event_source: offline", "event_source: in_store", "offline"),
     "id that is no number": ("event_source_id: '7654321098765432109'", "event_source_id: C4PIXEL", "event_source_id"),
     "id that lost its digits": ("advertiser_id: '7654321098765432109'", "advertiser_id: 7.6543e18", "advertiser_id"),
+    "a zone without daylight saving": (
+        "event_source: offline",
+        "event_source: offline\n    timezone: EST",
+        'never has daylight saving time. Did you mean "America/New_York"?',
+    ),
     "http beyond this machine": ("api_url: http://127.0.0.1", "api_url: http://tiktok.example", "api_url"),
     "unknown warehouse": ("duckdb:///", "duckbd:///", "duckdb"),
     "percent over 100": ("query: purchases", "query: purchases\n    max_reject_percent: 200", "max_reject_percent"),
@@ -565,3 +572,43 @@ def test_the_project_may_be_named_before_the_subcommand_of_runs(made: Shop, tmp_
 def test_json_prints_one_object_for_an_unexpected_error_too(made: Shop) -> None:
     made.state.write_text("in the way")
     assert "error" in json.loads(run(made, "--json").stdout)
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "run"])
+def test_the_token_of_the_simulator_is_not_sent_to_tiktok(made: Shop, command: str) -> None:
+    text = made.settings.read_text("utf-8")
+    address = re.search("api_url: (http://127.0.0.1:[0-9]+)", text)
+    assert address
+    text = text.replace(f"api_url: {address[1]}", "api_url: https://business-api.tiktok.com")
+    made.settings.write_text(re.sub("access_token: .*", "access_token: simulator", text), "utf-8")
+    outcome = inside(command, NAME, project=made.directory)
+    assert outcome.code == 2
+    assert 'the token is "simulator", and requests would go to https://business-api.tiktok.com' in outcome.stderr
+    assert "`stores: {api_url: simulator}` below `destinations` of the target default" in outcome.stderr
+    assert nothing_was_opened(made)
+
+
+LACKING: dict[str, tuple[dict[str, Any] | None, list[str]]] = {
+    "no column of the name": (
+        None,
+        [
+            'There is no column "timestamp". Did you mean "timestamps"?',
+            "`COLUMN AS timestamp`",
+            "There is: order_id, timestamps, ",
+        ],
+    ),
+    "a template without it": (
+        {"parameters": {"email": "mail", "order_id": "order_id"}},
+        ['The template "own" maps no column to timestamp: add `timestamp: COLUMN`', "`extends: tiktok_events`"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", LACKING)
+def test_a_parameter_that_nothing_fills_is_told_with_the_columns_that_there_are(tmp_path: Path, mistake: str) -> None:
+    template, told = LACKING[mistake]
+    query = "SELECT 'o1' AS order_id, now() AS timestamps, 'jo@example.com' AS mail, 'jo@example.com' AS email"
+    made = shop(tmp_path / "shop", "simulator", query, template=template)
+    outcome = inside("plan", NAME, project=made.directory)
+    assert outcome.code == 2
+    assert [part for part in told if part not in outcome.stderr] == []

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from connector.example.example_project import write_example
-from tests.docs.markdown import FILES, README, ROOT, SCHEDULING, TUTORIAL, Block, blocks
+from tests.docs.markdown import FILES, QUERIES, README, ROOT, SCHEDULING, TUTORIAL, Block, blocks
 from tests.docs.session import Session, steps, unlike
 
-SHIPPED = [(page, block) for page in (TUTORIAL, FILES, SCHEDULING) for block in blocks(page) if block.title]
+SHIPPED = [(page, block) for page in (TUTORIAL, FILES, QUERIES, SCHEDULING) for block in blocks(page) if block.title]
 
 
 @pytest.mark.parametrize("page", [README, TUTORIAL], ids=lambda page: page.name)

@@ -9,19 +9,36 @@ from pydantic import SecretStr
 
 from connector.config.credential import Credential
 from connector.config.network import DIRECT, Network
+from connector.config.project import Project
+from connector.core.local_server import is_loopback
 from connector.destinations.tiktok.client import EventsClient
 from connector.destinations.tiktok.oauth import REFRESH_PATH, App, OAuth, TokenResponse
 from connector.destinations.tiktok.reply import TIMEOUT_SECONDS
+from connector.destinations.tiktok.settings import TikTokSettings
 from connector.destinations.tiktok.token_refresh import RefreshingTokens
 from connector.destinations.tiktok.token_store import Grant, TokenFile
 from connector.destinations.tiktok.tokens import FixedToken, Tokens, sendable_token
-from connector.errors import ConfigurationError
+from connector.errors import ConfigurationError, Problem, Rule
 
 SIMULATOR = "simulator"
 """The `api_url` of the local simulator."""
 
 SIMULATOR_TOKEN = SecretStr("simulator")
 """The token for the simulator, which takes any, of a credential without one."""
+
+
+def refuse_simulators_token(project: Project, settings: TikTokSettings) -> None:
+    """Raise ConfigurationError if requests with the token of the simulator would go to another machine."""
+    token = settings.credential.access_token
+    if settings.api_url == SIMULATOR or is_loopback(settings.api_url) or token != SIMULATOR_TOKEN:
+        return
+    message = (
+        f'destinations.{settings.name}: the token is "{SIMULATOR}", and requests would go to {settings.api_url}. Write '
+        f"`{settings.name}: {{api_url: {SIMULATOR}}}` below `destinations` of the target {project.target}, or give the "
+        f'credential "{settings.credential.name}" a token of TikTok.'
+    )
+    place = project.location("destinations", settings.name, "credential")
+    raise ConfigurationError([Problem(message, *place, rule=Rule.INVALID_VALUE)])
 
 
 def connect(

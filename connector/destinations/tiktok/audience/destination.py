@@ -47,6 +47,7 @@ from connector.destinations.tiktok.audience.copies import (
 from connector.destinations.tiktok.audience_client import Audiences
 from connector.destinations.tiktok.batch_data import units
 from connector.destinations.tiktok.checks import check_advertiser, check_audiences, check_token
+from connector.destinations.tiktok.endpoint import refuse_simulators_token
 from connector.destinations.tiktok.id_notes import id_notes
 from connector.destinations.tiktok.mapping import SCHEMAS
 from connector.destinations.tiktok.service import AudienceService, open_account, open_audience_service
@@ -113,6 +114,7 @@ class TikTokAudience(AudienceDestination[TikTokTargets]):
 
     def validate(self, project: Project, orchestration: Orchestration) -> None:
         """See `Destination.validate`."""
+        refuse_simulators_token(project, self.settings)
         refuse_rivals(project, orchestration, self.settings, repeated_audience)
 
     def check(self, project: Project, test_event_code: str | None) -> CheckedDestination:

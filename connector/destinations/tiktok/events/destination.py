@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
+from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.core.outcomes import Reason
 from connector.core.route import Route
@@ -16,6 +17,7 @@ from connector.destinations.checks import CheckedDestination
 from connector.destinations.confirmation import Confirmation
 from connector.destinations.context import RunContext
 from connector.destinations.event_destination import EventDestination, EventTargets, check_event_name
+from connector.destinations.tiktok.endpoint import refuse_simulators_token
 from connector.destinations.tiktok.events.checks import check_events
 from connector.destinations.tiktok.events.event_set import apply_event_set, pending_changes, stored_id
 from connector.destinations.tiktok.events.event_setting_notes import event_setting_notes
@@ -74,6 +76,11 @@ class TikTokEvents(EventDestination):
     def goes_to(self) -> str:
         """See `Destination.goes_to`."""
         return f"{self.kind} {self.settings.event_source_id or self.settings.event_set_name}"
+
+    def validate(self, project: Project, orchestration: Orchestration) -> None:
+        """See `Destination.validate`."""
+        refuse_simulators_token(project, self.settings)
+        super().validate(project, orchestration)
 
     def check(self, project: Project, test_event_code: str | None) -> CheckedDestination:
         """See `Destination.check`."""
