@@ -1,5 +1,6 @@
 """The commands. Each is in a module of its own, which imports the rest of what it needs when it runs."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -8,6 +9,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
+from connector.cli.completion import join_options
 from connector.cli.console import Level, configure, is_json, out, say
 from connector.cli.general_options import LogFormatOption, QuietOption, VerboseOption, wants_json
 from connector.cli.help import HELP_OPTIONS, Command, Group
@@ -32,6 +34,7 @@ class Root(Group):
 
     def main(self, args: Sequence[str] | None = None, *further: Any, **settings: Any) -> Any:
         """Run the command line; with --log-format json, print wrong usage as JSON too."""
+        join_options(os.environ)
         arguments = sys.argv[1:] if args is None else list(args)
         configure(as_json=wants_json(arguments))
         if not is_json():

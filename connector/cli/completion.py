@@ -1,7 +1,7 @@
 """Completion of names in a shell: fast, and silent if the project is broken."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,22 @@ complete_tag = _complete(_find_tags)
 complete_run = _complete(_find_runs)
 complete_status = _complete(_find_statuses)
 complete_reason = _complete(_find_reasons)
+
+
+def join_options(environ: MutableMapping[str, str]) -> None:
+    """Put together `--target`, `=` and `lo`, as which bash passes the single word `--target=lo`."""
+    position = environ.get("COMP_CWORD", "")
+    if not position.isdecimal():
+        return
+    words, joined = environ.get("COMP_WORDS", "").split("\n"), list[str]()
+    for index, word in enumerate(words):
+        if joined and joined[-1].startswith("--") and "=" in {word, words[index - 1]}:
+            joined[-1] += word
+        else:
+            joined.append(word)
+        if index == int(position):
+            environ["COMP_CWORD"] = str(len(joined) - 1)
+    environ["COMP_WORDS"] = "\n".join(joined)
 
 
 def was_given(ctx: Any, name: str) -> bool:

@@ -79,6 +79,9 @@ def offered(*words: str, project: Path | None = None, cwd: Path | None = None) -
         (("runs", "list", "--status", "comp"), ["completed", "completed_with_rejects"]),
         (("rejects", "latest", "--reason", "missing_t"), ["missing_timestamp"]),
         (("run", "--log-format", ""), ["text", "json"]),
+        (("run", "purchases", "--target", "=", "pro"), ["production"]),
+        (("run", "purchases", "--target", "="), ["local", "production"]),
+        (("run", "--tag", "=", "late", "--target", "=", "lo"), ["local"]),
         (("run", "nothing_begins_so"), []),
     ],
 )
