@@ -71,8 +71,10 @@ def test_runs_leave_the_files_that_the_page_lists(project: Path, httpserver: HTT
     run(project, httpserver, 0, 18_000)
     run(project, httpserver, REVOKED, 66_001)
     refresh(project, httpserver)
+    run_orchestration(load_project(project, {}, "local"), "web_purchases")
     found |= _files(project / ".connector")
-    named = {"here": "TARGET", "store_purchases": "ORCHESTRATION", "own": "CREDENTIAL"}
+    named = {"here": "TARGET", "local": "TARGET", "own": "CREDENTIAL"}
+    named |= dict.fromkeys(("store_purchases", "web_purchases"), "ORCHESTRATION")
     assert {_placeholders(path, named) for path in found} == set(first_column(ARCHITECTURE, "file"))
 
 
