@@ -9,10 +9,14 @@ _values: set[str] = set()
 
 
 def remember_secret(value: str) -> None:
-    """Remove a value, in any form in which messages quote it, from all that is printed from now on."""
-    from urllib.parse import quote
+    """Remove a value, in any form in which messages quote it, from all that is printed from now on.
 
-    for text in {value, *value.splitlines()}:
+    Of a URL, its user and password are removed by themselves as well.
+    """
+    from urllib.parse import quote, unquote
+
+    user, _, password = value.partition("://")[2].rpartition("@")[0].partition(":")
+    for text in {value, *value.splitlines(), user, password, unquote(user), unquote(password)}:
         stripped = text.strip()
         if len(stripped) >= _SHORTEST:
             _values.update((stripped, json.dumps(stripped)[1:-1], repr(stripped)[1:-1], quote(stripped, safe="")))

@@ -1,5 +1,6 @@
 """Secrets from files and from commands: read when they are needed, once, and never printed."""
 
+import json
 import os
 import stat
 import sys
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from connector.api import open_project
+from connector.core import secret_registry
 from tests.cli.command import Outcome, connector, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import TikTok, serving
@@ -290,3 +292,32 @@ def test_a_stack_trace_that_quotes_a_secret_is_not_printed(tmp_path: Path) -> No
     )
     assert "SystemError: [redacted]" in done.stderr
     assert VALUE not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (VALUE, f"the token {VALUE} is"),
+        (VALUE, f"x={VALUE}&y"),
+        ('say "no" & go', json.dumps({"a": 'say "no" & go'})),
+        ('say "no" & go', "https://host/?x=say%20%22no%22%20%26%20go"),
+        ("first line\nsecond line", "in it: second line."),
+        ("postgresql://somebody:p%40ssword@host/db", "user somebody failed"),
+        ("postgresql://somebody:p%40ssword@host/db", "with p@ssword"),
+        ("postgresql://somebody:p%40ssword@host/db", "with p%40ssword"),
+    ],
+)
+def test_every_form_in_which_a_message_quotes_a_secret_is_removed(
+    monkeypatch: pytest.MonkeyPatch, value: str, printed: str
+) -> None:
+    monkeypatch.setattr(secret_registry, "_values", set())
+    assert secret_registry.without_secrets(printed) == printed
+    secret_registry.remember_secret(value)
+    assert "[redacted]" in secret_registry.without_secrets(printed)
+    assert secret_registry.without_secrets("host and db") == "host and db"
+
+
+def test_a_short_value_removes_no_parts_of_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secret_registry, "_values", set())
+    secret_registry.remember_secret("row")
+    assert secret_registry.without_secrets("rows") == "rows"
