@@ -18,7 +18,7 @@ from connector.catalogue import (
     column_name,
 )
 from connector.catalogue.vocabulary import LEGACY_EVENTS, STANDARD_EVENTS
-from connector.config.suggest import did_you_mean
+from connector.config.suggest import similar_column
 from connector.errors import ConfigurationError, Problem, Rule
 from connector.transform.sql.text import is_text
 from connector.transform.stripped import NO_CLEANING, Cleaning
@@ -166,7 +166,7 @@ class _Binder:
         if count:
             self._problem(key, f'There are {count} columns named "{column.name}"; {key} needs one.')
         else:
-            hint = did_you_mean(column.name, self.schema.names)
+            hint = similar_column(column.name, self.schema.names)
             if not hint or looks_constant(self.catalogue, key, column.name):
                 hint = f" For a constant, write {{value: {column.name}}}."
             returned = ", ".join(self.schema.names)

@@ -157,7 +157,7 @@ class _Loader:
 
     def _source(self, key: str, value: object, document: Document) -> Source | None:
         place = _place(document, "parameters", key)
-        if message := self._unknown_parameter(key):
+        if message := self._unknown_parameter(key, value):
             self._problem(place, message, Rule.UNKNOWN_PARAMETER)
             return None
         if isinstance(value, dict) and "value" in value:
@@ -241,12 +241,14 @@ class _Loader:
         parameter = self.catalogue.named(key)
         return parameter.name if parameter else key
 
-    def _unknown_parameter(self, key: str) -> str | None:
+    def _unknown_parameter(self, key: str, value: object) -> str | None:
         own = self.catalogue.own_properties
         if own and key.startswith(OWN_PROPERTY):
             return self._wrong_property(key)
         if self.catalogue.named(key):
             return None
+        if isinstance(value, str) and self.catalogue.named(value):
+            return f'Unknown parameter "{key}". The other way round: `{value}: {key}`.'
         known = [*self.catalogue.names, *([OWN_PROPERTY + "…"] if own else [])]
         return f'Unknown parameter "{key}".{did_you_mean(key, known)}'
 

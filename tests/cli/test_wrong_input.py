@@ -308,6 +308,16 @@ def test_a_column_that_a_template_names_and_the_query_lacks_is_named_with_a_hint
     assert 'Did you mean "email"?' in outcome.stderr
 
 
+REVERSED = {"guest_mail": "email", "total": "value", "order": "event_id", "emai": "phone"}
+
+
+@pytest.mark.parametrize("column", REVERSED)
+def test_a_template_with_columns_and_parameters_reversed_is_told_so(made: Shop, column: str) -> None:
+    use_template(made, f"extends: tiktok_events\nparameters:\n  {column}: {REVERSED[column]}")
+    told = f'Unknown parameter "{column}". The other way round: `{REVERSED[column]}: {column}`.'
+    assert told in inside("validate", NAME, project=made.directory).sentence
+
+
 CONSTANTS = {
     "currency": "currency: EUR",
     "event": "event: CompletePayment",
