@@ -49,3 +49,23 @@ def test_a_constant_that_is_no_country_is_refused_once(tmp_path: Path, catalogue
 def test_a_constant_that_is_a_country_or_nothing_is_taken(tmp_path: Path, catalogue: object, written: object) -> None:
     template = constants(tmp_path, catalogue, country=written)
     assert template.sources["country"] == Constant("" if written is None else written)  # type: ignore[arg-type]
+
+
+def zoned(directory: Path, zone: object) -> DataTemplate:
+    """A template whose times are of this zone."""
+    timestamp = {"column": "sold_at", "timezone": zone}
+    (directory / "own.yaml").write_text(yaml.safe_dump({"parameters": {"timestamp": timestamp, "email": "email"}}))
+    return load_template("own", directory, lambda text, _file, _line: text)
+
+
+@pytest.mark.parametrize(
+    "zone", ["Mars/Base", "America", "../UTC", "/etc/localtime", "", " ", "UTC ", "+02:00", 5, True]
+)
+def test_a_zone_of_times_that_is_none_is_refused(tmp_path: Path, zone: object) -> None:
+    with pytest.raises(ConfigurationError, match="is not an IANA time zone"):
+        zoned(tmp_path, zone)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "EST5EDT", "Etc/GMT+5", "Asia/Kolkata"])
+def test_a_zone_of_times_is_one_of_the_iana_database(tmp_path: Path, zone: str) -> None:
+    assert zoned(tmp_path, zone)
