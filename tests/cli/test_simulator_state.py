@@ -176,6 +176,24 @@ def test_a_run_that_is_killed_is_finished_or_forgotten(option: tuple[str, ...], 
     assert events(store.directory) == 30_000
 
 
+def test_fresh_waits_for_no_run_that_is_sending(store: Shop) -> None:
+    """It would forget what that run sends; it says which run it is, and forgets nothing."""
+    store.query.write_text(GOOD.format(rows=30_000))
+    settings = yaml.safe_load(store.settings.read_text())
+    settings["destinations"]["stores"]["requests_per_second"] = 2
+    store.settings.write_text(yaml.safe_dump(settings))
+    process = started("run", OF_EVENTS, "--json", project=store.directory)
+    try:
+        wait_for_events(store.directory)
+        outcome = inside("run", OF_EVENTS, "--fresh", project=store.directory)
+        assert outcome.code == 1
+        assert outcome.sentence.endswith("is sending to the simulator: wait for it, or stop it.")
+        assert events(store.directory) > 0
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert ended(process).code == 130
+
+
 def wait_for_events(folder: Path) -> None:
     """Until the simulator has some."""
     for _ in range(600):
