@@ -294,7 +294,7 @@ def _lacking(names: tuple[str, ...], binding: Binding) -> str:
             f"`parameters`, or `extends: {EVENTS.identity}` to take columns by their names.{advice}{returned}"
         )
     columns = " or ".join(f'"{BY_NAME[name].columns[0]}"' for name in names)
-    near = did_you_mean(BY_NAME[names[0]].columns[0], binding.columns)
+    near = similar_column(BY_NAME[names[0]].columns[0], binding.columns)
     return (
         f"There is no column {columns}.{near} Return one (`COLUMN AS {BY_NAME[names[0]].columns[0]}`), or map one in a "
         f"data template, named by `template`.{advice}{returned}"
