@@ -7,9 +7,10 @@ from pathlib import Path
 
 from connector.catalogue import Kind, Parameter
 from connector.config.project import Project, inspect_project
+from connector.config.yaml import parse_yaml
 from connector.destinations.setting_notes import shown_place
-from connector.errors import ConfigurationError, Problem
-from connector.queries.query_template import RunVariables
+from connector.errors import ConfigurationError, Problem, Rule
+from connector.queries.query_template import RunVariables, syntax_problems
 from connector.runs.extract import setting_notes
 from connector.runs.job import Job, current_job, job_and_changes, problems_beside_settings
 from connector.runs.result import QueryFailed, compile_job, delimiters, describe
@@ -105,11 +106,20 @@ def validate_project(
             directory, environ, target, config_directory=config_directory, offline=not connect
         )
     except ConfigurationError as error:
-        return Validation(None, [], error.problems)
+        is_broken = any(problem.rule is Rule.SYNTAX for problem in error.problems)
+        others = _problems_of_other_files(config_directory or directory) if is_broken else []
+        return Validation(None, [], [*error.problems, *others])
     names = [name] if name else list(project.orchestrations)
     validated, problems = _validate_each(project, names, connect=connect and not found.items)
     of_files = sorted((one for one in problems if one not in found.items), key=lambda one: _order(project, one))
     return Validation(project, [] if found.items else validated, [*found.ordered(), *of_files])
+
+
+def _problems_of_other_files(folder: Path) -> list[Problem]:
+    """Return the syntax errors of the queries and templates of a project whose own file is not YAML."""
+    queries, templates = sorted(folder.glob("queries/*.sql")), sorted(folder.glob("templates/*.yaml"))
+    found = [*map(syntax_problems, queries), *(parse_yaml(path)[1] for path in templates)]
+    return [problem for problems in found for problem in problems]
 
 
 def _order(project: Project, problem: Problem) -> tuple[bool, str, int, int]:

@@ -162,6 +162,16 @@ class QueryEnvironment(BoundedEnvironment):
         raise ConfigurationError([_build_problem(location, line or 1, sentence, _column(source, line, sentence), rule)])
 
 
+def jinja_problem(source: str, location: TemplateLocation) -> Problem | None:
+    """Return the syntax error of a template, whatever its values are; None if there is none."""
+    try:
+        QueryEnvironment(lambda value, _: str(value), ()).parse(source)
+    except TemplateSyntaxError as error:
+        sentence = f"This is not valid Jinja: {error.message}"
+        return _build_problem(location, error.lineno, sentence, _column(source, error.lineno, sentence))
+    return None
+
+
 def _column(source: str, line: int | None, sentence: str) -> int | None:
     """Return the column of the name that a sentence quotes, else of the first expression of the line."""
     lines = source.splitlines()

@@ -17,7 +17,13 @@ from connector.core.dialects import dialect_named
 from connector.core.lexer import Kind, tokenize
 from connector.errors import ConfigurationError, Problem, Rule
 from connector.queries.placeholders import Placeholders
-from connector.queries.query_environment import UNSET, ParameterNamespace, QueryEnvironment, TemplateLocation
+from connector.queries.query_environment import (
+    UNSET,
+    ParameterNamespace,
+    QueryEnvironment,
+    TemplateLocation,
+    jinja_problem,
+)
 
 MAX_BRACKET_DEPTH, MAX_SET_OPERATIONS = 250, 2_000
 _BRACKETS = re.compile(r"[][(){}]")
@@ -108,6 +114,15 @@ class QueryTemplate:
         is_same = bool(written) and written[0].strip() == at.strip() and column is not None
         shift = len(written[0]) - len(written[0].lstrip()) if is_same and line == 1 else 0
         return origin, column + shift if is_same and column is not None else None
+
+
+def syntax_problems(path: Path) -> list[Problem]:
+    """Return what is wrong with a saved query whatever its parameters are."""
+    try:
+        problem = jinja_problem(_read_query(path), TemplateLocation(path))
+    except ConfigurationError as error:
+        return list(error.problems)
+    return [problem] if problem else []
 
 
 def render_query(path: Path, *, dialect: str, parameters: Mapping[str, Any], run: RunVariables, target: str) -> str:

@@ -185,6 +185,19 @@ def test_a_problem_within_a_flow_mapping_has_the_column_of_its_key(folder: Path)
     assert places(folder) == [place]
 
 
+def test_a_project_file_that_is_no_yaml_hides_no_mistakes_of_other_files(folder: Path) -> None:
+    change(folder, "orchestrations.yaml", ("version: 1", "version: [1"))
+    (folder / "queries" / "vip_customers.sql").write_text("SELECT\n  {{ parameters.days", "utf-8")
+    (folder / "templates" / "web_events.yaml").write_text("parameters: {email: [", "utf-8")
+    found = places(folder)
+    assert [one[0] for one in found] == [
+        "orchestrations.yaml",
+        "queries/vip_customers.sql",
+        "templates/web_events.yaml",
+    ]
+    assert found[1] == ("queries/vip_customers.sql", 2, 3, "query_template")
+
+
 def test_a_folder_without_a_project_is_a_problem_too(tmp_path: Path) -> None:
     outcome = validated(tmp_path)
     (problem,) = outcome.json["problems"]
