@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from connector.config.destination_types import destination_types
 from connector.config.fields import switch
-from connector.config.layout import SECTION_MODELS, SECTIONS, Top, destination_model, section
+from connector.config.layout import SECTION_MODELS, SECTIONS, Top, known_model, section
 from connector.config.nodes import Node, plain
 from connector.config.notification import Notification, as_mapping
 from connector.config.orchestration import Orchestration
@@ -129,15 +128,7 @@ def _is_partial(name: str, entry: Node) -> bool:
 def _model(name: str, entry: Node, problems: ProblemList) -> type[Settings] | None:
     if name != "destinations":
         return SECTION_MODELS[name]
-    kind = entry.child("type")
-    if kind is None or kind.value is None:
-        problems.add(entry, f"lacks type ({' or '.join(destination_types())})", rule=Rule.MISSING_KEY)
-    elif (model := destination_model(entry)) is None:
-        types = list(destination_types())
-        problems.add(kind, f"must be {' or '.join(types)}.{did_you_mean(str(kind.value), types)}".removesuffix("."))
-    else:
-        return model
-    return None
+    return known_model(entry, problems)
 
 
 def _check_secrets(node: Node, commands: Node, problems: ProblemList) -> None:

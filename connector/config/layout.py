@@ -9,7 +9,7 @@ from pydantic import Field
 from connector.config.credential import Credential
 from connector.config.data_marketplace import normalize_key
 from connector.config.destination import DestinationSettings
-from connector.config.destination_types import BUILT_IN, destination_type, settings_model
+from connector.config.destination_types import BUILT_IN, destination_type, destination_types, settings_model
 from connector.config.fields import Mapped, Switch, Text, whole
 from connector.config.nodes import Node
 from connector.config.orchestration import Orchestration
@@ -17,7 +17,7 @@ from connector.config.problems import ProblemList
 from connector.config.roles import Role
 from connector.config.secrets import Secrets
 from connector.config.settings import Settings
-from connector.config.suggest import fold
+from connector.config.suggest import did_you_mean, fold
 from connector.config.warehouse import DatabaseUrl, Warehouse
 from connector.errors import Rule
 
@@ -120,6 +120,18 @@ def _of_type(entry: Node, problems: ProblemList) -> Node:
 def destination_model(entry: Node) -> type[DestinationSettings] | None:
     """Return the model of the settings of a destination; None if its type is not installed."""
     return settings_model(entry.at(("type",)).value, dict(entry.entries()))
+
+
+def known_model(entry: Node, problems: ProblemList) -> type[DestinationSettings] | None:
+    """Return the model of the settings of a destination; add a problem if it lacks a type, or has an unknown one."""
+    kind, types = entry.child("type"), list(destination_types())
+    if kind is None or kind.value is None:
+        problems.add(entry, f"lacks type ({' or '.join(types)})", rule=Rule.MISSING_KEY)
+    elif (model := destination_model(entry)) is None:
+        problems.add(kind, f"must be {' or '.join(types)}.{did_you_mean(str(kind.value), types)}".removesuffix("."))
+    else:
+        return model
+    return None
 
 
 def _with_marketplace(entry: Node) -> Node:

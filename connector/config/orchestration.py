@@ -7,15 +7,32 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from connector.config.destination import DestinationSettings
-from connector.config.fields import Mapped, Switch, Text, Words, number, one_of, pattern, whole
+from connector.config.fields import Mapped, Switch, Text, Words, accepts, number, one_of, pattern, whole
 from connector.config.file_format import Format
 from connector.config.notification import DegradedSettings, Notify
+from connector.config.project_files import name_advice
 from connector.config.schedule import Schedule, schedule_mapping
 from connector.config.settings import Settings, Violation
 from connector.config.warehouse import Warehouse
 from connector.core.outcomes import IdenticalRows, NegativeLines
 
-FileName = Annotated[str, pattern(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*", "the name of a saved file, without a folder")]
+_FILE_NAME = pattern(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*", "the name of a saved file, without a folder")
+
+
+def _file_name(key: str) -> BeforeValidator:
+    """Validate the name of a saved file; advise how to write a path, or SQL."""
+    check: Any = _FILE_NAME.func
+
+    @accepts(check.json_schema)
+    def validate(value: object) -> Any:
+        try:
+            return check(value)
+        except ValueError:
+            if isinstance(value, str) and (advice := name_advice(key, value)):
+                raise ValueError(advice) from None
+            raise
+
+    return BeforeValidator(validate)
 
 
 class Orchestration(Settings):
@@ -32,7 +49,7 @@ class Orchestration(Settings):
     target: str
     description: Text | None = None
     """A text for people."""
-    query: FileName | None = None
+    query: Annotated[str | None, _file_name("query")] = None
     """The query, as a file of `queries/` without its ending. Required unless `file` is given."""
     query_path: Path | None = None
     file: Text | None = Field(default=None, repr=False)
@@ -45,7 +62,7 @@ class Orchestration(Settings):
     """The SQL dialect that the query is written in, if not that of the warehouse."""
     destination: DestinationSettings
     """The destination of the result."""
-    template: FileName | None = None
+    template: Annotated[str | None, _file_name("template")] = None
     """The data template: a file of `templates/` without its ending, or a built-in one. Without it, columns are mapped
     by their names."""
     template_path: Path | None = None

@@ -87,8 +87,10 @@ def inspect_project(
     check_size(document.root, problems)
     chosen = choose_target(document.root, target, problems)
     trees = merged_targets(document.root, problems)
+    unread = {problem.line for problem in yaml_problems if problem.rule is Rule.SYNTAX}
     for problem in find_problems(file, trees, chosen):
-        problems.record(problem)
+        if problem.line not in unread:
+            problems.record(problem)
     if target and target not in trees:
         problems.raise_any()
     project = Project(file, directory, target_names(document.root), chosen, trees[chosen], environ, offline)

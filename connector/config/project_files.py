@@ -1,5 +1,6 @@
 """Files of a project: queries and data templates by name, and the files that no output may replace."""
 
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -13,6 +14,8 @@ FOLDERS = ("queries", "templates")
 BUILT_IN_TEMPLATES = frozenset({"tiktok_events", "tiktok_audience"})
 LARGEST_QUERY = 1 << 20
 """Bytes of a file that holds a query."""
+_SQL = re.compile(r"\s*(?:--[^\n]*\n\s*)*\(?\s*(?:select\s|with\s.*\bas\b.*\()", re.IGNORECASE | re.DOTALL)
+_KINDS = {"query": ("queries", "sql"), "template": ("templates", "ya?ml")}
 _DATABASE_SUFFIXES = (".wal", "-wal", "-shm", "-journal")
 
 
@@ -99,8 +102,24 @@ def _named_file(folder: Path, suffix: str, kind: str, node: Node | None, problem
         sentence = f'names the {kind} "{node.value}", {there}'
         problems.add(node, sentence, rule=Rule.UNKNOWN_NAME)
         return None
+    if set(str(node.value)) & set("/\\"):
+        return None  # The settings of the orchestration refuse it.
+    if advice := name_advice(kind.removeprefix("data "), str(node.value)):
+        problems.add(node, advice, rule=Rule.UNKNOWN_NAME)
+        return None
     problems.add_absent(node, kind, str(node.value), names, f"in {folder.name}/ (NAME{suffix})")
     return None
+
+
+def name_advice(key: str, text: str) -> str | None:
+    """Return what to write instead of a path, or of SQL, as the name of a `query` or `template`."""
+    if key == "query" and _SQL.match(text):
+        return "is SQL: save it as queries/NAME.sql and write `query: NAME`"
+    folder, endings = _KINDS[key]
+    name = text.strip().removeprefix("./").removeprefix(f"{folder}/")
+    name = re.sub(rf"\.(?:{endings})\Z", "", name, flags=re.IGNORECASE)
+    is_path = name != text and re.fullmatch(r"[^/\\.\s][^/\\\r\n]*", name)
+    return f"is the path of a file: write `{key}: {name}`" if is_path else None
 
 
 def local_path(directory: Path, path: str) -> str:

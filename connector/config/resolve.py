@@ -10,7 +10,7 @@ from connector.config.addresses import SIMULATOR
 from connector.config.credential import Credential
 from connector.config.destination import DestinationSettings
 from connector.config.fields import text
-from connector.config.layout import Top, destination_model, section
+from connector.config.layout import Top, known_model, section
 from connector.config.network import Network, proxy_url
 from connector.config.nodes import Node, plain
 from connector.config.notification import Notification, as_mapping
@@ -156,7 +156,10 @@ class Resolver:
     def destination(self, name: str) -> DestinationSettings | None:
         """Build a destination with its credential; for the simulator, variables of the credential need not be set."""
         node = self.fill(section(self._root, "destinations").at((name,)))
-        model = destination_model(node) or DestinationSettings
+        # Which other keys there are depends on the type.
+        model = known_model(node, self.problems)
+        if model is None:
+            return None
         stand_in = SIMULATOR if node.at(("api_url",)).value == SIMULATOR else None
         built = self._built(model, node, {"name": name, **self._references(model, node, stand_in)})
         files = {key: path for key in model.certificates if built and (path := getattr(built, key))}

@@ -125,9 +125,14 @@ def _syntax_problem(path: Path, error: yaml.MarkedYAMLError, content: bytes) -> 
     line = content.splitlines()[mark.line : mark.line + 1]
     if line and _BARE_PLACEHOLDER.search(line[0]):
         return Problem(BARE_PLACEHOLDER_ADVICE, *place)
+    if line and (variable := _SHELL_VARIABLE.search(line[0])):
+        name = variable[1].decode()
+        advice = f'A shell variable is not filled in here: write "{{{{ env.{name} }}}}", with the quotation marks.'
+        return Problem(advice, *place)
     return Problem(_advice(error.problem or "", error.context or ""), *place)
 
 
+_SHELL_VARIABLE = re.compile(rb"[:,\[-]\s*\$\{(?:env[:.])?([A-Za-z_]\w*)\}")
 _BARE_PLACEHOLDER = re.compile(rb"[:-]\s*\{\{")
 _ADVICE: Sequence[tuple[str, str]] = (
     ("\\t", "has a tab where YAML requires spaces"),

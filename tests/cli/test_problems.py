@@ -256,3 +256,32 @@ def test_what_the_warehouse_refuses_has_the_place_in_the_file_of_the_query(folde
     assert "LINE" not in problem["message"]
     sentence = inside("preview", "store_purchases", project=folder).sentence
     assert sentence.startswith(f"queries/store_purchases.sql:{place[0]}: The query failed: ")
+
+
+QUERY, TOKEN = "    query: store_purchases", "{{ env.TIKTOK_ACCESS_TOKEN }}"
+ONE_LINE = {
+    "an unknown type": ("    type: tiktok_events", "    type: tiktok", 'Did you mean "tiktok_events"?'),
+    "a path": (QUERY, "    query: queries/store_purchases.sql", "write `query: store_purchases`."),
+    "a file": (QUERY, "    query: store_purchases.sql", "write `query: store_purchases`."),
+    "SQL": (QUERY, "    query: SELECT * FROM stays", "is SQL: save it as queries/NAME.sql and write `query: NAME`."),
+    "SQL with WITH": (QUERY, "    query: with x as (select 1) select 2", "is SQL: save it as queries/NAME.sql"),
+    "SQL on several lines": (
+        QUERY,
+        "    query: |\n      -- x\n      SELECT 1/2",
+        "is SQL: save it as queries/NAME.sql",
+    ),
+    "a name like SQL": (QUERY, "    query: with returns", 'names the query "with returns"'),
+    "a template's path": (
+        "template: web_events",
+        "template: templates/web_events.yaml",
+        "write `template: web_events`.",
+    ),
+    "a placeholder without quotes": (f'"{TOKEN}"', TOKEN, "needs quotation marks"),
+}
+
+
+@pytest.mark.parametrize("mistake", ONE_LINE)
+def test_one_mistake_is_one_line(folder: Path, mistake: str) -> None:
+    old, new, told = ONE_LINE[mistake]
+    change(folder, "orchestrations.yaml", (old, new))
+    assert told in inside("validate", project=folder).sentence
