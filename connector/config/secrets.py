@@ -18,7 +18,7 @@ def commands_by_name(value: object) -> Any:
     """Validate a mapping of names to commands, each a list of its words."""
     commands = mapping(value)
     for words in commands.values():
-        if not isinstance(words, list | tuple) or not words:
+        if not isinstance(words, list | tuple) or not words or not all(isinstance(word, str) for word in words):
             raise ValueError("must have lists of words, which no shell reads, as {token: [vault, kv, get, ads]}")
     return {name: tuple(text(word) for word in words) for name, words in commands.items()}
 

@@ -1,6 +1,6 @@
-"""Plans as files: what a plan was made of, as SHA-256 sums, and its counts. A run can be held to one.
+"""Plans as files: what a plan was made of, as salted SHA-256 sums, and its counts. A run can be held to one.
 
-A file holds no value of a row, no setting and no secret, so that it can be reviewed and kept anywhere.
+A file holds no value of a row and no secret, and of settings only names and sums, so that it can be reviewed by others.
 """
 
 import json
@@ -41,6 +41,7 @@ _ADDRESSES = ("warehouse.url", "orchestration.file")
 
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Sum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Salt = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 
 
 class _Part(BaseModel):
@@ -57,8 +58,10 @@ class PlannedRows(_Part):
 
 
 class Definition(_Part):
-    """The SHA-256 sums of what decides what is sent."""
+    """The salted SHA-256 sums of what decides what is sent."""
 
+    salt: Salt
+    """Sixteen random bytes at the beginning of all that is summed: no table of sums made beforehand fits a plan."""
     query: Sum | None
     """Of the text of the query; None for a file."""
     template: Sum
@@ -124,7 +127,7 @@ def plan_file(project: Project, job: Job, staged: Staged) -> PlanFile:
         orchestration=job.orchestration.name,
         target=project.target,
         destination=job.settings.name,
-        definition=definition_of(project, job),
+        definition=definition_of(project, job, os.urandom(16).hex()),
         max_change_percent=job.orchestration.max_plan_change_percent,
         rows=planned_rows(staged),
         events=staged.events,
@@ -142,7 +145,7 @@ def planned_rows(staged: Staged) -> PlannedRows:
     return PlannedRows(read=staged.read, to_send=to_send, rejected=staged.rejects.total(), skipped=staged.skips.total())
 
 
-def definition_of(project: Project, job: Job) -> Definition:
+def definition_of(project: Project, job: Job, salt: str) -> Definition:
     """Return the sums of what decides what a job sends. The folder that the project is in does not matter.
 
     The limit and the test event code are those of the job, which options may have changed.
@@ -154,15 +157,16 @@ def definition_of(project: Project, job: Job) -> Definition:
         name, value = f"orchestration.{key}", getattr(job.orchestration, key)
         settings.pop(name, None)
         if value is not None:
-            settings[name] = _setting_sum(name, value)
+            settings[name] = value
     return Definition(
-        query=_sum(query.read_bytes()) if query else None,
-        template=_sum(repr(template).encode()),
-        settings=settings,
+        salt=salt,
+        query=_sum(salt, "query", query.read_bytes()) if query else None,
+        template=_sum(salt, "template", repr(template).encode()),
+        settings={name: _setting_sum(salt, name, value) for name, value in settings.items()},
     )
 
 
-def _settings(settings: Mapping[str, SettingText]) -> Iterator[tuple[str, str]]:
+def _settings(settings: Mapping[str, SettingText]) -> Iterator[tuple[str, object]]:
     for name, setting in settings.items():
         part, _, key = name.partition(".")
         if part not in {"orchestration", "warehouse", "destination"} or key.partition(".")[0] in _IMMATERIAL:
@@ -172,11 +176,11 @@ def _settings(settings: Mapping[str, SettingText]) -> Iterator[tuple[str, str]]:
             value = _without_password(str(value))
         elif setting.text == SECRET:
             continue
-        yield name, _setting_sum(name, value)
+        yield name, value
 
 
-def _setting_sum(name: str, value: object) -> str:
-    return _sum(json.dumps([name, value], sort_keys=True, default=str).encode())
+def _setting_sum(salt: str, name: str, value: object) -> str:
+    return _sum(salt, "setting", json.dumps([name, value], sort_keys=True, default=str).encode())
 
 
 def _without_password(address: str) -> str:
@@ -189,8 +193,8 @@ def _without_password(address: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else address
 
 
-def _sum(data: bytes) -> str:
-    return sha256(data).hexdigest()
+def _sum(salt: str, kind: str, content: bytes) -> str:
+    return sha256(bytes.fromhex(salt) + kind.encode() + b"\0" + content).hexdigest()
 
 
 def refuse_other_definition(plan: PlanFile, project: Project, job: Job) -> None:
@@ -202,7 +206,7 @@ def refuse_other_definition(plan: PlanFile, project: Project, job: Job) -> None:
     ):
         if planned != current:
             raise UsageError(f"The plan is for the {kind} {_quoted(planned)}, not for {_quoted(current)}. {anew}")
-    if changes := plan.definition.changes(definition_of(project, job)):
+    if changes := plan.definition.changes(definition_of(project, job, plan.definition.salt)):
         verb = "has" if len(changes) == 1 else "have"
         names = [change if "." not in change else f"setting {change}" for change in changes]
         raise UsageError(f"The {_listed(names)} {verb} changed since the plan was made: nothing was sent. {anew}")

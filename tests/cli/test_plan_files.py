@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,36 @@ def test_a_password_leaves_no_trace_in_a_plan(made: Shop, plan: Path) -> None:
     edit(made, lambda settings: settings["credentials"]["tiktok"].update(access_token="another-token"))
     edit(made, lambda settings: settings["warehouses"]["own"].update(password="hunter2"))
     settings = connector.open_project(made.directory).settings
-    assert definition_of(settings, current_job(settings, NAME)).model_dump() == before
+    assert definition_of(settings, current_job(settings, NAME), before["salt"]).model_dump() == before
+
+
+def test_each_plan_has_sums_of_its_own_salt(made: Shop, plan: Path) -> None:
+    """No sum says anything by itself: not to somebody who sums likely values, nor beside another plan."""
+    definitions = [json.loads(plan.read_text())["definition"]]
+    definitions += [json.loads(connector.open_project(made.directory).plan(NAME).file.as_text())["definition"]]
+    salts = [one["salt"] for one in definitions]
+    assert all(re.fullmatch("[0-9a-f]{32}", salt) for salt in salts)
+    assert len(set(salts)) == 2
+    first, second = ({one["query"], one["template"], *one["settings"].values()} for one in definitions)
+    assert len(first) == len(second) == 2 + len(definitions[0]["settings"])
+    assert not first & second
+    contents = [
+        HUNDRED.encode(),
+        made.query.read_bytes(),
+        json.dumps(["orchestration.parameters.word", "sale"]).encode(),
+    ]
+    assert not first & {sha256(content).hexdigest() for content in contents}
+
+
+@pytest.mark.parametrize("salt", [None, "", "00", "z" * 32, "A" * 32, "0" * 33, 7])
+def test_a_plan_without_a_salt_is_refused(made: Shop, plan: Path, salt: object, tiktok: TikTok) -> None:
+    entry = json.loads(plan.read_text())
+    entry["definition"]["salt"] = salt
+    plan.write_text(json.dumps(entry))
+    outcome = run(made, plan)
+    assert outcome.code == 2
+    assert "at 'definition.salt'" in outcome.sentence
+    assert not tiktok.requests
 
 
 def test_a_plan_is_also_printed_and_an_existing_file_stays(made: Shop, plan: Path) -> None:
@@ -419,7 +449,10 @@ DAMAGED: dict[str, tuple[Callable[[str], str], str]] = {
     "text for a number": (replaced(events="100"), "events"),
     "a fraction": (replaced(events=99.5), "events"),
     "no definition": (without("definition"), "definition"),
-    "a sum that is none": (replaced(definition={"query": "x", "template": "y", "settings": {}}), "definition.query"),
+    "a sum that is none": (
+        replaced(definition={"salt": "0" * 32, "query": "x", "template": "y", "settings": {}}),
+        "definition.query",
+    ),
     "a further key": (replaced(comment="approved"), "comment"),
     "a key twice": (lambda text: text.replace("{", '{"events": 100,', 1), "not valid JSON"),
     "newer": (replaced(connector_plan=2), "another version"),

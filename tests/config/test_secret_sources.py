@@ -193,6 +193,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "an unknown command": ({"commands": {"token": ["vault"]}}, "{{ secret.tokens }}", 'Did you mean "token"?'),
     "a text for a command": ({"commands": {"token": "vault kv get"}}, "x", "must have lists of words"),
     "no words": ({"commands": {"token": []}}, "x", "must have lists of words"),
+    **{
+        f"{words!r} for words": ({"commands": {"token": words}}, "x", "must have lists of words")
+        for words in ([1, 2], ["vault", 2], [True], [None], [["vault"]], [{"a": "b"}], [1.5], {"a": "b"}, 1)
+    },
+    "an empty word": ({"commands": {"token": ["vault", ""]}}, "x", "must not be empty"),
     "an unknown key": ({"command": {}}, "x", 'Did you mean "commands"?'),
     "a secret of a secret": (
         {"commands": {"t": ["vault", "{{ secret.t }}"]}},
