@@ -1,13 +1,24 @@
 """Addresses of files to read: types by suffix, and how they are shown."""
 
+import re
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
+from connector.catalogue import AUDIENCES, EVENTS
 from connector.config.remote_address import check_driver, display_address
+from connector.core.redaction import REDACTED, redact
 from connector.errors import FileRefused
 
 SUFFIXES = {".csv": "comma", ".tsv": "tab", ".psv": "pipe", ".txt": None}
 GZIP_SUFFIX = ".gz"
 PARQUET_SUFFIX = ".parquet"
+
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+"""Stands for NULL in the name of a folder. Source: Hive's documentation of dynamic partitions; Spark writes it too."""
+_DATE = re.compile(r"\d{4}-?(?:0[1-9]|1[0-2])(?:-?(?:0[1-9]|[12]\d|3[01]))?")
+
+Partitions = tuple[tuple[str, str | None], ...]
+"""The columns that the folders of a path name, as `day=2026-11-30` does, with their values."""
 
 WILDCARDS = frozenset("*?[")
 
@@ -52,3 +63,25 @@ def display_path(path: str, directory: Path) -> str:
     """Format a path or an address for a message: relative to the project's folder, without a password."""
     local = Path(path)
     return str(local.relative_to(directory)) if local.is_relative_to(directory) else display_address(path)
+
+
+def partitions(path: str) -> Partitions:
+    """Return the columns that the folders of a path below the project, or of an address, name."""
+    pairs = (folder.partition("=") for folder in path.split("/")[:-1])
+    named = {unquote(name): unquote(value) for name, sign, value in pairs if sign and name}
+    return tuple((name, None if value == NO_VALUE else value) for name, value in named.items())
+
+
+def without_personal_partitions(path: str) -> str:
+    """Return a path for messages and the ledger: its folders may name columns that identify a person."""
+    *folders, name = path.split("/")
+    return "/".join([*map(_without_value, folders), name])
+
+
+def _without_value(folder: str) -> str:
+    name, sign, value = folder.partition("=")
+    parameter = EVENTS.named(unquote(name)) or AUDIENCES.named(unquote(name))
+    if not sign or _DATE.fullmatch(value):
+        return folder
+    is_personal = parameter is not None and (parameter.hashed or parameter.personal)
+    return f"{name}={REDACTED if is_personal else redact(unquote(value))}"

@@ -10,7 +10,15 @@ from typing import IO, Protocol
 
 from connector.config.remote_address import display_address, scheme_of
 from connector.errors import FileRefused
-from connector.files.file_address import WILDCARDS, check_address, check_name, display_path
+from connector.files.file_address import (
+    WILDCARDS,
+    Partitions,
+    check_address,
+    check_name,
+    display_path,
+    partitions,
+    without_personal_partitions,
+)
 from connector.files.file_errors import translate_errors
 
 
@@ -20,6 +28,8 @@ class FileInfo:
 
     path: str
     display_name: str
+    """The path for messages and the ledger, which identifies nobody."""
+    partitions: Partitions
     size: int
     """In bytes, as stored."""
     stamp: Hashable
@@ -67,18 +77,21 @@ def find_files(store: FileStore, pattern: str, directory: Path) -> list[FileInfo
     if not paths:
         noun = "file that matches" if WILDCARDS & set(pattern) else "file"
         raise FileRefused(f"There is no {noun} {name}.")
-    return [_file_info(store, path, display_path(path, directory)) for path in paths]
+    found = [(path, display_path(path, directory)) for path in paths]
+    return [
+        _file_info(store, path, without_personal_partitions(relative), partitions(relative)) for path, relative in found
+    ]
 
 
 def stat_again(store: FileStore, file: FileInfo) -> FileInfo:
     """Return the current state of a file. Raises as `find_files` does."""
-    return _file_info(store, file.path, file.display_name)
+    return _file_info(store, file.path, file.display_name, file.partitions)
 
 
-def _file_info(store: FileStore, path: str, name: str) -> FileInfo:
+def _file_info(store: FileStore, path: str, name: str, named: Partitions) -> FileInfo:
     check_name(path, name)
     with translate_errors(name):
-        return FileInfo(path, name, *store.stat(path))
+        return FileInfo(path, name, named, *store.stat(path))
 
 
 def _remote_store(pattern: str) -> FileStore:

@@ -5,13 +5,13 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from threading import Event
 from typing import IO
-from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connector.errors import ConnectorError, FileRefused, SourceError
+from connector.files.file_address import Partitions
 from connector.files.file_errors import translate_errors
 from connector.files.file_reader import FileColumns
 from connector.files.file_store import FileInfo, FileStore
@@ -19,8 +19,6 @@ from connector.files.scan_report import FileDigest, ScanReport, column_changes
 from connector.files.text_reader import DigestingReader
 
 BATCH_ROWS = 65_536
-NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-"""Stands for NULL in the name of a folder. Source: Hive's documentation of dynamic partitions; Spark writes it too."""
 
 
 class ParquetReader:
@@ -39,7 +37,7 @@ class ParquetReader:
         for field in fields:
             _check_type(field, file.display_name)
         schema = pa.schema([field.with_type(_read_as(field.type)).remove_metadata() for field in fields])
-        for name in partitions(file.display_name):
+        for name, _ in file.partitions:
             if name not in schema.names:
                 schema = schema.append(pa.field(name, pa.string()))
         return FileColumns(tuple(schema.names), schema)
@@ -64,7 +62,7 @@ class ParquetReader:
                     raise SourceError(f"{file.display_name}: reading was stopped.")
                 self._report.lines.add(file.display_name, np.arange(first, first + batch.num_rows, dtype=np.int64))
                 first += batch.num_rows
-                yield _with_partitions(_converted(batch), file.display_name)
+                yield _with_partitions(_converted(batch), file.partitions)
         return self._digest(file)
 
     def check_size(self, files: Sequence[FileInfo]) -> None:
@@ -121,13 +119,6 @@ class _Stored(io.RawIOBase):
         return self._handle.tell()
 
 
-def partitions(path: str) -> dict[str, str | None]:
-    """Return the columns that the folders of a path below the project, or of an address, name."""
-    pairs = (folder.partition("=") for folder in path.split("/")[:-1])
-    named = {unquote(name): unquote(value) for name, sign, value in pairs if sign and name}
-    return {name: None if value == NO_VALUE else value for name, value in named.items()}
-
-
 def _read_as(kind: pa.DataType) -> pa.DataType:
     """Return the type in which a column is read: the transform does not know half floats."""
     return pa.float32() if pa.types.is_float16(kind) else kind
@@ -151,8 +142,8 @@ def _converted(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def _with_partitions(batch: pa.RecordBatch, path: str) -> pa.RecordBatch:
-    for name, value in partitions(path).items():
+def _with_partitions(batch: pa.RecordBatch, named: Partitions) -> pa.RecordBatch:
+    for name, value in named:
         if name not in batch.schema.names:
             batch = batch.append_column(name, pa.array([value] * batch.num_rows, pa.string()))
     return batch

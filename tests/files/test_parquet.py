@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import FileRefused, SourceError
-from connector.files.parquet_reader import BATCH_ROWS, partitions
+from connector.files.file_address import partitions, without_personal_partitions
+from connector.files.parquet_reader import BATCH_ROWS
 from tests.cli.command import connector, inside
 from tests.cli.shop import NAME
 from tests.cli.tiktok import serving
@@ -124,7 +125,40 @@ def test_a_column_of_the_file_goes_before_one_of_its_folders(tmp_path: Path) -> 
     ],
 )
 def test_only_folders_with_a_name_and_a_value_are_columns(path: str, expected: dict[str, str]) -> None:
-    assert partitions(path) == expected
+    assert dict(partitions(path)) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("in/day=2026-11-30/shop=114/f.parquet", "in/day=2026-11-30/shop=114/f.parquet"),
+        ("in/month=2026-11/f.parquet", "in/month=2026-11/f.parquet"),
+        ("in/email=jo@example.com/f.parquet", "in/email=[redacted]/f.parquet"),
+        ("in/EMAIL=Jo/f.parquet", "in/EMAIL=[redacted]/f.parquet"),
+        ("in/first_name=Ann/f.parquet", "in/first_name=[redacted]/f.parquet"),
+        ("in/contact=jo%40example.com/f.parquet", "in/contact=[redacted]/f.parquet"),
+        ("in/contact=212-555-2368/f.parquet", "in/contact=[redacted]/f.parquet"),
+    ],
+)
+def test_a_folder_that_may_name_a_person_is_not_shown(path: str, shown: str) -> None:
+    assert without_personal_partitions(path) == shown
+
+
+def test_neither_a_message_nor_the_state_holds_a_value_of_a_folder_that_names_a_person(tmp_path: Path) -> None:
+    with serving() as tiktok:
+        made = file_shop(tmp_path / "shop", tiktok.url, "in/**/*.parquet")
+        columns = purchases(1)
+        email = columns.pop("email")[0]
+        put(made.directory / "in" / f"email={email}" / "1.parquet", **columns)
+        first = connector("run", NAME, project=made.directory)
+        assert first.code == 0, first.stderr
+        assert [event["user"]["email"] for event in tiktok.events] == [digest(email)]
+        put(made.directory / "in" / "email=other@example.com" / "1.parquet", other=[1])
+        second = connector("run", NAME, project=made.directory)
+    assert "There is no column" in second.stderr
+    assert "@example.com" not in first.stdout + first.stderr + second.stderr
+    kept = b"".join(path.read_bytes() for path in made.state.rglob("*") if path.is_file())
+    assert b"@example.com" not in kept
 
 
 @pytest.mark.parametrize(
