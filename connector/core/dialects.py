@@ -20,6 +20,11 @@ class Dialect:
     triple_quotes: bool = False
     dollar_quotes: bool = False
     brackets: bool = False
+    """A name may be in brackets."""
+    backticks: bool = False
+    """A name may be in backticks, although `name_quote` is another sign."""
+    backslash_in_names: bool = False
+    """A backslash escapes the next character of a quoted name."""
     q_quotes: bool = False
     line_comments: tuple[str, ...] = ("--",)
     nested_comments: bool = False
@@ -27,6 +32,12 @@ class Dialect:
     times: Literal["typed", "text", "cast"] = "typed"
     zoned_type: Literal["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_TZ"] = "TIMESTAMP"
     """The type of a time with an offset. If TIMESTAMP drops the offset, the time would be one of the session's zone."""
+
+    @property
+    def name_openers(self) -> frozenset[str]:
+        """Return the signs that begin a quoted name."""
+        openers = {self.name_quote} | ({"["} if self.brackets else set()) | ({"`"} if self.backticks else set())
+        return frozenset(openers if self.double_quoted_text else openers | {'"'})
 
 
 def _like_postgres(name: str) -> Dialect:
@@ -47,7 +58,7 @@ _KNOWN = (
     _like_postgres("postgresql"),
     _like_postgres("cockroachdb"),
     Dialect("redshift", backslash=True, dollar_quotes=True, nested_comments=True, zoned_type="TIMESTAMPTZ"),
-    Dialect("sqlite", times="text"),
+    Dialect("sqlite", brackets=True, backticks=True, times="text"),
     Dialect("snowflake", backslash=True, dollar_quotes=True, line_comments=("--", "//"), zoned_type="TIMESTAMP_TZ"),
     _like_mysql("mysql"),
     _like_mysql("mariadb"),
@@ -56,6 +67,7 @@ _KNOWN = (
         backslash=True,
         quote_in_text="\\'",
         name_quote="`",
+        backslash_in_names=True,
         double_quoted_text=True,
         triple_quotes=True,
         line_comments=("--", "#"),
@@ -64,7 +76,7 @@ _KNOWN = (
     _like_spark("spark"),
     _like_spark("hive"),
     _like_spark("impala"),
-    Dialect("clickhouse", backslash=True, name_quote="`", line_comments=("--", "#!", "# ")),
+    Dialect("clickhouse", backslash=True, name_quote="`", backslash_in_names=True, line_comments=("--", "#!", "# ")),
     Dialect("trino"),
     Dialect("presto"),
     Dialect("awsathena"),

@@ -52,7 +52,8 @@ def _opener(dialect: Dialect) -> re.Pattern[str]:
         rules.append(("dollar", r"(?<![\w$])\$(?:[^\W\d]\w*)?\$"))
     if dialect.brackets:
         rules.append(("bracket", r"\["))
-    rules.append(("quote", r"""(?P<escaped>(?<![\w$])[eE](?='))?(?P<mark>['"`])"""))
+    marks = "'\"`" if "`" in dialect.name_openers or dialect.backslash is None else "'\""
+    rules.append(("quote", rf"(?P<escaped>(?<![\w$])[eE](?='))?(?P<mark>[{marks}])"))
     return re.compile("|".join(f"(?P<{name}>{rule})" for name, rule in rules), re.DOTALL)
 
 
@@ -68,7 +69,8 @@ def _closed(sql: str, match: re.Match[str], dialect: Dialect) -> tuple[Kind, int
     if groups["block"]:
         return Kind.BLOCK_COMMENT, _comment_end(sql, end, nested=dialect.nested_comments)
     if groups.get("bracket"):
-        return Kind.QUOTED_NAME, _end(sql, end, "]", r"\]\]|")
+        # SQLite has no sign for a closing bracket in a name.
+        return Kind.QUOTED_NAME, _end(sql, end, "]", "" if dialect.name == "sqlite" else r"\]\]|")
     if groups["quote"]:
         return _quoted(sql, end, groups["mark"], dialect, escaped=bool(groups["escaped"]))
     return Kind.QUOTED_TEXT, _end(sql, end, *_closer(groups))
@@ -85,7 +87,9 @@ def _closer(groups: dict[str, str | None]) -> tuple[str, str]:
 def _quoted(sql: str, start: int, mark: str, dialect: Dialect, *, escaped: bool) -> tuple[Kind, int]:
     """Return the kind and end of a quotation. In PostgreSQL's E'…' (`escaped`), a backslash always escapes."""
     if mark == "`" or (mark == '"' and not dialect.double_quoted_text):
-        return Kind.QUOTED_NAME, _end(sql, start, mark, f"{mark}{mark}|")
+        return Kind.QUOTED_NAME, _end(
+            sql, start, mark, (r"\\.|" if dialect.backslash_in_names else "") + f"{mark}{mark}|"
+        )
     backslash = dialect.backslash or (escaped and dialect.dollar_quotes)
     doubled = f"{mark}{mark}|" if dialect.quote_in_text == "''" else ""
     return Kind.QUOTED_TEXT, _end(sql, start, mark, (r"\\.|" if backslash else "") + doubled)

@@ -90,7 +90,7 @@ def _sqlite_fault(sql: str) -> QueryFault | None:
 
 def _nearest(sql: str, word: str | None) -> tuple[int | None, int | None]:
     """Return the place of a word that occurs once."""
-    code = masked(tokenize(sql, dialect_named("sqlite")))
+    code = masked(sql, dialect_named("sqlite"))
     found = [match.start() for match in re.finditer(re.escape(word), code)] if word else []
     return place_of(sql, found[0]) if len(found) == 1 else (None, None)
 

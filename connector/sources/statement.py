@@ -1,9 +1,9 @@
 """Checks that a text is one query, and has no side effects, before a warehouse runs it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from connector.core.dialects import dialect_named
+from connector.core.dialects import Dialect, dialect_named
 from connector.core.lexer import Kind, SqlToken, tokenize
 from connector.errors import SourceError
 
@@ -71,7 +71,7 @@ class NotOneSelect(SourceError):
 def single_select_error(sql: str = "", dialect: str = "duckdb") -> NotOneSelect:
     """Build the error for anything but one SELECT statement, with the word by which a query shows that it is not."""
     message = "The query has to be one SELECT statement and nothing else"
-    code = masked(tokenize(sql, dialect_named(dialect)))
+    code = masked(sql, dialect_named(dialect))
     if second := _SECOND_STATEMENT.search(code):
         return NotOneSelect(f"{message}: delete the semicolon and what comes after it.", second.start())
     first = _FIRST_WORD.match(code)
@@ -85,8 +85,8 @@ def check_read_only(sql: str, dialect: str) -> None:
 
     This adds to what the session forbids, such as a read-only transaction.
     """
-    parts = list(tokenize(sql, dialect_named(dialect)))
-    code = masked(parts)
+    rules = dialect_named(dialect)
+    code = masked(sql, rules)
     first_word = _FIRST_WORD.match(code)
     if first_word is None or first_word["word"].upper() not in _QUERY_KEYWORDS or _SECOND_STATEMENT.search(code):
         raise single_select_error(sql, dialect)
@@ -94,21 +94,23 @@ def check_read_only(sql: str, dialect: str) -> None:
         if match := re.search(pattern, code, re.IGNORECASE):
             words = " ".join(match[0].split())
             raise NotOneSelect(f'The query contains "{words}", which does more than read. Remove it.', match.start())
-    if dialect in {"mysql", "mariadb"} and any(_EXECUTABLE_COMMENT.match(part.text) for part in parts):
+    if dialect in {"mysql", "mariadb"} and any(_EXECUTABLE_COMMENT.match(part.text) for part in tokenize(sql, rules)):
         raise NotOneSelect('The query contains "/*!", a comment that is run as SQL. Write the SQL itself.')
 
 
-def masked(parts: Iterable[SqlToken]) -> str:
+def masked(sql: str, dialect: Dialect) -> str:
     """Return SQL of the same length with blanks for comments and for what is in quotation marks.
 
-    Quoted names of one word stay.
+    Quoted names of one word stay, with another sign for a semicolon.
     """
-    return "".join(map(_masked, parts))
+    return "".join(_masked(piece, dialect) for piece in tokenize(sql, dialect))
 
 
-def _masked(piece: SqlToken) -> str:
-    if piece.kind is Kind.CODE or (piece.kind is Kind.QUOTED_NAME and not re.search(r"\s", piece.text)):
+def _masked(piece: SqlToken, dialect: Dialect) -> str:
+    if piece.kind is Kind.CODE:
         return piece.text
+    if piece.kind is Kind.QUOTED_NAME and not re.search(r"\s", piece.text):
+        return piece.text.replace(";", "?") if piece.text[0] in dialect.name_openers else piece.text
     blank = re.sub(r"[^\n]", " ", piece.text)
     if piece.kind in {Kind.QUOTED_TEXT, Kind.QUOTED_NAME} and len(blank) > 1:
         return f"'{blank[1:-1]}'"

@@ -75,6 +75,15 @@ FINE = {
     "oracle": ("WITH function_calls AS (SELECT 1 AS n FROM dual) SELECT n FROM function_calls",),
     "whatever": ("SELECT 1 -- end", "WITH x AS (SELECT 1) SELECT * FROM x"),
 }  # fmt: skip
+SEMICOLON_IN_NAME = {
+    '"': ("postgresql", "redshift", "cockroachdb", "snowflake", "sqlite", "mssql", "oracle", "trino", "clickhouse", "whatever"),
+    "`": ("mysql", "mariadb", "bigquery", "databricks", "spark", "hive", "sqlite", "clickhouse"),
+    "[": ("sqlite", "mssql"),
+}  # fmt: skip
+NO_NAME_QUOTES = {
+    "`": ("postgresql", "redshift", "snowflake", "oracle", "mssql", "trino", "whatever"),
+    "[": ("postgresql", "bigquery", "snowflake", "databricks", "mysql", "trino", "whatever"),
+}
 HARMLESS = """
 amvalidate array_sample array_shuffle bernoulli clock_timestamp current_query currtid2 currval gen_random_uuid lastval
 pg_available_wal_summaries pg_blocking_pids pg_collation_actual_version pg_control_checkpoint pg_control_init
@@ -170,6 +179,44 @@ def test_what_does_more_than_read_is_refused_for_its_words(dialect: str, sql: st
 @pytest.mark.parametrize(("dialect", "sql"), [(dialect, sql) for dialect in FINE for sql in FINE[dialect]])
 def test_the_same_words_in_texts_names_and_comments_are_fine(dialect: str, sql: str) -> None:
     check_read_only(sql, dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sign"), [(dialect, sign) for sign, names in SEMICOLON_IN_NAME.items() for dialect in names]
+)
+def test_a_semicolon_in_a_quoted_name_is_no_second_statement(dialect: str, sign: str) -> None:
+    closer = "]" if sign == "[" else sign
+    doubled = "" if (sign, dialect) == ("[", "sqlite") else closer * 2
+    for name in ("sel;ect", ";", "x;y z", f"a{doubled}b;c", f"a;{doubled}"):
+        quoted = f"{sign}{name}{closer}"
+        check_read_only(f"SELECT {quoted} FROM t", dialect)
+        check_read_only(f"SELECT t.{quoted} AS {quoted} FROM t;", dialect)
+        for second in (f"SELECT {quoted};DELETE", f"SELECT {quoted} FROM t; DELETE FROM {quoted}"):
+            with pytest.raises(SourceError, match="delete the semicolon"):
+                check_read_only(second, dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sign"), [(dialect, sign) for sign, names in NO_NAME_QUOTES.items() for dialect in names]
+)
+def test_a_semicolon_is_refused_between_signs_that_quote_no_name_in_the_dialect(dialect: str, sign: str) -> None:
+    with pytest.raises(SourceError, match="delete the semicolon"):
+        check_read_only(f"SELECT {sign}x;y{']' if sign == '[' else sign} FROM t", dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [
+        ("clickhouse", 'SELECT "a\\", 1, "; DROP TABLE t"'),
+        ("clickhouse", "SELECT `a\\`, 1, `; DROP TABLE t`"),
+        ("bigquery", "SELECT `a\\`, 1, `; DROP TABLE t`"),
+        ("sqlite", "SELECT [a]];DELETE FROM t"),
+        ("postgresql", "SELECT ` ' ` ';DELETE FROM t -- ` '"),
+    ],
+)
+def test_a_second_statement_cannot_hide_in_what_only_looks_like_a_name(dialect: str, sql: str) -> None:
+    with pytest.raises(SourceError, match="delete the semicolon"):
+        check_read_only(sql, dialect)
 
 
 def test_snowflake_is_asked_to_take_one_statement_at_a_time(snowflake: Account) -> None:
