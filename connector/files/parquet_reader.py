@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from connector.catalogue import column_name
 from connector.errors import ConnectorError, FileRefused, SourceError
 from connector.files.file_address import Partitions
 from connector.files.file_errors import translate_errors
@@ -37,9 +38,8 @@ class ParquetReader:
         for field in fields:
             _check_type(field, file.display_name)
         schema = pa.schema([field.with_type(_read_as(field.type)).remove_metadata() for field in fields])
-        for name, _ in file.partitions:
-            if name not in schema.names:
-                schema = schema.append(pa.field(name, pa.string()))
+        for name, _ in _new_columns(schema, file.partitions):
+            schema = schema.append(pa.field(name, pa.string()))
         return FileColumns(tuple(schema.names), schema)
 
     def differences(self, first: FileColumns, other: FileColumns) -> str:
@@ -142,8 +142,13 @@ def _converted(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
+def _new_columns(schema: pa.Schema, named: Partitions) -> Partitions:
+    """Return the columns of folders that a file does not have itself, in any case of letters."""
+    names = {column_name(name).lower() for name in schema.names}
+    return tuple((name, value) for name, value in named if column_name(name).lower() not in names)
+
+
 def _with_partitions(batch: pa.RecordBatch, named: Partitions) -> pa.RecordBatch:
-    for name, value in named:
-        if name not in batch.schema.names:
-            batch = batch.append_column(name, pa.array([value] * batch.num_rows, pa.string()))
+    for name, value in _new_columns(batch.schema, named):
+        batch = batch.append_column(name, pa.array([value] * batch.num_rows, pa.string()))
     return batch

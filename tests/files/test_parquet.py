@@ -112,6 +112,8 @@ def test_folders_name_columns(tmp_path: Path) -> None:
 def test_a_column_of_the_file_goes_before_one_of_its_folders(tmp_path: Path) -> None:
     put(tmp_path / "day=2026-11-28" / "1.parquet", day=["Monday"])
     assert rows_of(tmp_path, "day=*/1.parquet") == [{"day": "Monday"}]
+    put(tmp_path / "DAY=2026-11-28" / "1.parquet", day=["Monday"])
+    assert rows_of(tmp_path, "DAY=*/1.parquet") == [{"day": "Monday"}]
 
 
 @pytest.mark.parametrize(
