@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from connector.config.fields import switch
-from connector.config.layout import SECTION_MODELS, SECTIONS, Top, known_model, section
+from connector.config.layout import SECTION_MODELS, SECTIONS, Top, known_model, section, section_models
 from connector.config.nodes import Node, plain
 from connector.config.notification import Notification, as_mapping
 from connector.config.orchestration import Orchestration
@@ -19,6 +19,13 @@ from connector.config.validate_entry import validate_entry
 from connector.errors import Problem, Rule
 
 _VERSION = 1
+_SIGNS = {
+    "orchestrations": {"query", "file", "destination"},
+    "destinations": {"type", "credential", "advertiser_id", "event_source"},
+    "warehouses": {"url"},
+    "credentials": {"access_token", "app_id"},
+}
+"""Keys by which an entry is recognized outside its section."""
 
 
 def find_problems(file: Path, trees: Mapping[str, Node], chosen: str) -> list[Problem]:
@@ -50,9 +57,12 @@ def _check_tree(file: Path, root: Node) -> list[Problem]:
 
 
 def _check_top(root: Node, problems: ProblemList) -> None:
+    misplaced = {key: name for key, node in root.entries() if (name := _misplaced(key, node))}
+    for key, name in misplaced.items():
+        problems.add(root.at((key,)), f"is not a known key: indent it below `{name}`", rule=Rule.UNKNOWN_KEY)
     validate_entry(
         Top,
-        replace(root, value={key: node for key, node in root.entries() if key not in SECTIONS}),
+        replace(root, value={key: node for key, node in root.entries() if key not in {*SECTIONS, *misplaced}}),
         problems,
         {},
         pending=True,
@@ -74,7 +84,18 @@ def _check_section(name: str, node: Node, problems: ProblemList) -> None:
         if isinstance(entry.value, dict):
             _check_entry(name, key, entry, defined, problems)
         else:
-            problems.add(entry, "must be a mapping of settings", secret=True)
+            kind = name.removesuffix("s")
+            is_setting = any(key in model.known_keys() for model in section_models(name, node))
+            misplaced = f"is a setting of {'an' if kind[0] in 'aeiou' else 'a'} {kind}: indent it below the name of one"
+            problems.add(entry, misplaced if is_setting else "must be a mapping of settings", secret=True)
+
+
+def _misplaced(key: str, node: Node) -> str | None:
+    """Return the section to which an entry belongs that is written beside the sections."""
+    keys = set(node.value) if isinstance(node.value, dict) else set()
+    if key in Top.known_keys() or key in SECTIONS:
+        return None
+    return next((name for name, signs in _SIGNS.items() if signs & keys), None)
 
 
 def _check_notifications(root: Node, problems: ProblemList) -> None:

@@ -101,7 +101,7 @@ def _with_sections(root: Node, problems: ProblemList) -> Node:
 
 
 def _entries(name: str, node: Node, problems: ProblemList) -> Node:
-    spellings = dict(_spelling_pairs(_models(name, node)))
+    spellings = dict(_spelling_pairs(section_models(name, node)))
     return _with(node, {key: _rename_keys(entry, spellings, problems) for key, entry in node.entries()})
 
 
@@ -170,7 +170,7 @@ def _with(node: Node, children: Mapping[str, Node]) -> Node:
     return replace(node, value={**node.value, **children}) if isinstance(node.value, dict) else node
 
 
-def _models(name: str, node: Node) -> Sequence[type[Settings]]:
+def section_models(name: str, node: Node) -> Sequence[type[Settings]]:
     """Return the models of the entries of a section; for destinations, of every type that is named."""
     if name != "destinations":
         return [SECTION_MODELS[name]]

@@ -99,6 +99,8 @@ def inspect_project(
 
 def _where_it_is(folder: Path) -> str:
     """Return what to do in a folder without a project file: it may have another name, or be in a folder nearby."""
+    if folder.is_file():
+        return f"That is a file: name its folder, --project {folder.parent}"
     if not folder.is_dir():
         return "There is no such folder: name another one with --project."
     with suppress(OSError):

@@ -129,7 +129,26 @@ def _syntax_problem(path: Path, error: yaml.MarkedYAMLError, content: bytes) -> 
         name = variable[1].decode()
         advice = f'A shell variable is not filled in here: write "{{{{ env.{name} }}}}", with the quotation marks.'
         return Problem(advice, *place)
-    return Problem(_advice(error.problem or "", error.context or ""), *place)
+    return Problem(_indentation(error, content) or _advice(error.problem or "", error.context or ""), *place)
+
+
+def _indentation(error: yaml.MarkedYAMLError, content: bytes) -> str | None:
+    """Return how far a line is indented, and how far those that it may belong to; None if it is something else."""
+    mark, block = error.problem_mark, error.context_mark
+    if mark is None or block is None or "while parsing a block" not in (error.context or ""):
+        return None
+    lines = content.splitlines()[: mark.line + 1]
+    own, *before = [_indent(line) for line in reversed(lines) if line.strip() and not line.strip().startswith(b"#")]
+    others = sorted({block.column, *before[:1]} - {own})
+    if not others or own != mark.column:
+        return None
+    blanks = " or ".join(map(str, others))
+    unit = "blank" if own == 1 else "blanks"
+    return f"This line is indented by {own} {unit}, the lines that it may belong to by {blanks}."
+
+
+def _indent(line: bytes) -> int:
+    return len(line) - len(line.lstrip(b" "))
 
 
 _SHELL_VARIABLE = re.compile(rb"[:,\[-]\s*\$\{(?:env[:.])?([A-Za-z_]\w*)\}")

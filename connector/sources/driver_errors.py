@@ -1,9 +1,13 @@
 """Errors of database drivers as one sentence, without the values they quote."""
 
 import re
+from contextlib import suppress
+from pathlib import Path
 from urllib.parse import unquote
 
+from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
+from connector.core.disk import is_file
 from connector.core.redaction import REDACTED, redact, redact_literals
 from connector.core.secret_registry import without_secrets
 
@@ -31,6 +35,17 @@ def secrets_of(warehouse: Warehouse) -> Secrets:
     host = _HOST_IN_URL.search(warehouse.url.get_secret_value())
     found.host = host and (host["ipv6"] or host["name"])
     return found
+
+
+def missing_file_hint(file: Path, directory: Path) -> str:
+    """Return which file may be meant by one that does not exist: that of an absolute path, or a similar name."""
+    if file.is_relative_to(directory):
+        absolute = Path("/") / file.relative_to(directory)
+        if is_file(absolute):
+            return f" For the absolute path, write four slashes, as in :///{absolute}."
+    with suppress(OSError):
+        return did_you_mean(file.name, [other.name for other in file.parent.iterdir() if other.suffix == file.suffix])
+    return ""
 
 
 def error_text(error: BaseException | str, secrets: tuple[str, ...] = (), *, quotes_data: bool = True) -> str:

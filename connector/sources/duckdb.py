@@ -52,7 +52,7 @@ def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "D
     with translate_errors(OPEN_FAILED):
         is_missing = not file.exists()
     if is_missing:
-        build_database(file, path, restrict_session)
+        build_database(file, path, restrict_session, directory)
     return DuckDBSource(partial(_open, str(file), read_only=True), restrict_session)
 
 

@@ -9,6 +9,7 @@ import duckdb
 from connector.core.disk import is_file
 from connector.core.duckdb_connection import connect
 from connector.errors import SourceError
+from connector.sources.driver_errors import missing_file_hint
 from connector.sources.duckdb_errors import translate_errors
 from connector.sources.duckdb_statement import RUNS_SQL
 
@@ -34,12 +35,13 @@ _ALLOWED_STATEMENTS = frozenset(
 )
 
 
-def build_database(file: Path, display_name: str, restrict: Restrict) -> None:
+def build_database(file: Path, display_name: str, restrict: Restrict, directory: Path) -> None:
     """Create the file. Raises SourceError: no SQL file beside it, SQL that fails, SQL that writes elsewhere."""
     sql_file = file.with_suffix(".sql")
     if not is_file(sql_file):
         raise SourceError(
             f'The warehouse file "{display_name}" does not exist, nor a {sql_file.name} beside it to build it from.'
+            f"{missing_file_hint(file, directory)}"
         )
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:

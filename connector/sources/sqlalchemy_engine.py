@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 from connector.config.warehouse import Warehouse
 from connector.core.disk import is_file
 from connector.errors import ConfigurationError, Problem, Rule, SourceError
+from connector.sources.driver_errors import missing_file_hint
 
 _DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "oracle": "oracle+oracledb"}
 """Drivers that install without a compiler, for URLs without a driver."""
@@ -71,7 +72,7 @@ def _sqlite_engine(directory: Path, path: str, options: Mapping[str, Any]) -> En
     """Create an engine for an existing file, opened for reading only."""
     file = directory / path
     if not is_file(file):
-        raise SourceError(f'The warehouse file "{path}" does not exist.')
+        raise SourceError(f'The warehouse file "{path}" does not exist.{missing_file_hint(file, directory)}')
     address = f"file:{quote(str(file))}?mode=ro"
     return create_engine(
         "sqlite://",

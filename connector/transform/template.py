@@ -147,7 +147,9 @@ class _Loader:
         entries = data.get("parameters") or {}
         if isinstance(entries, dict):
             return entries
-        self._problem(_place(document, "parameters"), "parameters is a mapping: parameter to column.")
+        advice = ", without the `- ` of a list" if isinstance(entries, list) else ""
+        message = f"parameters is a mapping: write `PARAMETER: COLUMN` below it{advice}."
+        self._problem(_place(document, "parameters"), message)
         return {}
 
     def _unknown_key(self, key: str) -> str:

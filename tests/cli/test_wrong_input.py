@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cli.command import Outcome, connector, environment, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
@@ -367,6 +368,33 @@ FAILING = {
     "no such table": ("SELECT * FROM nowhere", "nowhere"),
     "no such column": ("SELECT nothing FROM customers", "nothing"),
 }
+
+
+@pytest.mark.parametrize("scheme", ["duckdb", "sqlite"])
+def test_a_warehouse_file_that_does_not_exist_is_told_with_the_one_that_is_meant(made: Shop, scheme: str) -> None:
+    elsewhere = made.directory.parent / f"elsewhere.{scheme}"
+    elsewhere.touch()
+    made.query.write_text("SELECT 1 AS email")
+    (made.directory / f"hotel.{scheme}").touch()
+    settings = made.settings.read_text()
+    before = yaml.safe_load(settings)["warehouses"]
+    (name,) = before
+    for path, told in {
+        str(elsewhere).removeprefix("/"): f"For the absolute path, write four slashes, as in :///{elsewhere}.",
+        f"hotle.{scheme}": f'Did you mean "hotel.{scheme}"?',
+        f"nothing-alike.{scheme}": "does not exist",
+    }.items():
+        made.settings.write_text(settings.replace(before[name]["url"], f"{scheme}:///{path}"))
+        assert told in inside("preview", NAME, project=made.directory).sentence
+
+
+def test_a_project_that_is_a_file_is_told_its_folder(made: Shop) -> None:
+    assert f"name its folder, --project {made.directory}" in inside("validate", project=made.settings).sentence
+
+
+def test_parameters_that_are_a_list_are_told_to_be_a_mapping(made: Shop) -> None:
+    use_template(made, "parameters:\n  - email: mail")
+    assert "`PARAMETER: COLUMN` below it, without the `- ` of a list." in run(made).sentence
 
 
 @pytest.mark.parametrize("mistake", FAILING)
