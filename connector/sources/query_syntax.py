@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 from connector.core.dialects import dialect_named
 from connector.core.lexer import Kind, tokenize
-from connector.core.redaction import redact_literals
+from connector.core.redaction import REDACTED, redact_literals
 from connector.errors import Rule
 from connector.sources.error_place import duckdb_place, place_of
 from connector.sources.statement import NotOneSelect, check_read_only, masked
 
 _SQLITE_SYNTAX = re.compile(r'near "(?P<near>.*)": syntax error|incomplete input|unrecognized token: .*', re.DOTALL)
+_REDACTED_WORD = re.compile(rf'(?: at or)? ?\bnear "[^"]*{re.escape(REDACTED)}[^"]*"(?:: )?')
+"""The word that an error points at, if it may not be shown: the place says more."""
 _CLOSER = {"(": ")", "[": "]"}
 
 
@@ -48,7 +50,8 @@ def query_fault(sql: str, dialect: str) -> QueryFault | None:
 
 
 def _invalid(reason: str, line: int | None, column: int | None) -> QueryFault:
-    return QueryFault(f"This is not valid SQL: {redact_literals(reason)}.", Rule.QUERY_SYNTAX, line, column)
+    words = _REDACTED_WORD.sub("", redact_literals(reason))
+    return QueryFault(f"This is not valid SQL: {words}.", Rule.QUERY_SYNTAX, line, column)
 
 
 def _duckdb_fault(sql: str) -> QueryFault | None:
@@ -90,7 +93,8 @@ def _sqlite_fault(sql: str) -> QueryFault | None:
 
 def _nearest(sql: str, word: str | None) -> tuple[int | None, int | None]:
     """Return the place of a word that occurs once."""
-    code = masked(sql, dialect_named("sqlite"))
+    is_quoted = word is not None and word[:1] in {"'", '"', "`", "["}
+    code = sql if is_quoted else masked(sql, dialect_named("sqlite"))
     found = [match.start() for match in re.finditer(re.escape(word), code)] if word else []
     return place_of(sql, found[0]) if len(found) == 1 else (None, None)
 

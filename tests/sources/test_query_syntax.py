@@ -49,6 +49,22 @@ def test_a_query_that_a_warehouse_may_take_is_left_to_it(dialect: str, sql: str)
 FAULTS = {
     "an invalid word": ("duckdb", "SELECT 1,\n  FRM t x y", (2, 9), Rule.QUERY_SYNTAX),
     "a word far to the right": ("duckdb", f"SELECT {'1, ' * 200}2 AS a b", (1, 615), Rule.QUERY_SYNTAX),
+    "a text in the wrong place": ("duckdb", "SELECT 1,\n 'a' 'b'", (2, 6), Rule.QUERY_SYNTAX),
+    "a text in SQLite": ("sqlite", "SELECT 1\n WHERE 'a' 'b'", (2, 12), Rule.QUERY_SYNTAX),
+    "a pivot in a clause": (
+        "duckdb",
+        "WITH p AS (\n  PIVOT t ON a USING sum(b)) SELECT * FROM p",
+        (2, 3),
+        Rule.NOT_ONE_SELECT,
+    ),
+    "a pivot in a subquery": ("duckdb", "SELECT * FROM (pivot t ON a USING sum(b))", (1, 16), Rule.NOT_ONE_SELECT),
+    "a pivot alone": ("duckdb", "-- PIVOT\nPIVOT_WIDER t ON a", (2, 1), Rule.NOT_ONE_SELECT),
+    "the second pivot": (
+        "duckdb",
+        "SELECT * FROM (PIVOT t ON a IN (1) USING sum(b)), (PIVOT t ON a USING sum(b))",
+        (1, 52),
+        Rule.NOT_ONE_SELECT,
+    ),
     "a text that is not closed": ("duckdb", "SELECT 'a", (1, 8), Rule.QUERY_SYNTAX),
     "a word of SQLite": ("sqlite", "SELECT 1,\n  2 FROM WHERE", (2, 10), Rule.QUERY_SYNTAX),
     "an end that comes too early": ("sqlite", "SELECT (1", (None, None), Rule.QUERY_SYNTAX),
@@ -70,6 +86,36 @@ def test_a_fault_has_its_place_and_its_rule(fault: str) -> None:
     found = query_fault(sql, dialect)
     assert found is not None
     assert ((found.line, found.column), found.rule) == (place, rule), found
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql", "words"),
+    [
+        ("duckdb", "SELECT 'a' 'b'", "syntax error"),
+        ("duckdb", "SELECT 1 2", 'syntax error at or near "2"'),
+        ("duckdb", "SELECT a b c", 'syntax error at or near "c"'),
+        ("duckdb", "SELECT 1 15551234567", "syntax error"),
+        ("sqlite", "SELECT 'a' 'b' 'c'", "syntax error"),
+        ("sqlite", "SELECT a b c", 'near "c": syntax error'),
+    ],
+)
+def test_the_word_that_an_error_points_at_is_named_if_it_may_be(dialect: str, sql: str, words: str) -> None:
+    found = query_fault(sql, dialect)
+    assert found is not None
+    assert found.message == f"This is not valid SQL: {words}."
+
+
+def test_a_pivot_says_what_it_needs() -> None:
+    found = query_fault("SELECT * FROM (PIVOT t ON a USING sum(b))", "duckdb")
+    assert found is not None
+    assert found.message == "PIVOT needs the values that become columns: write ON column IN ('value', …)."
+    for sql in (
+        "SELECT * FROM (PIVOT t ON a IN ('x') USING sum(b))",
+        "WITH p AS (PIVOT t ON a IN (1, 2)) FROM p",
+        "SELECT * FROM t PIVOT (sum(b) FOR a IN ('x'))",
+        "SELECT \"pivot\", 'PIVOT t ON a' FROM t",
+    ):
+        assert query_fault(sql, "duckdb") is None, sql
 
 
 def test_what_is_told_of_invalid_sql_quotes_no_values() -> None:
