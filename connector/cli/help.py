@@ -12,6 +12,9 @@ HELP_OPTIONS = {"help_option_names": ["--help", "-h"]}
 GENERAL = ("project", "debug", "quiet", "verbose", "log_format", "version", "help")
 """Parameters that are listed apart: every command or the root has them."""
 
+_RUN = re.compile(r"latest|(?=.*\d)[0-9a-zA-Z-]{4,}")
+"""What may be the id of a run, or its beginning."""
+
 
 class Command(TyperCommand):
     """A command whose help lists its own options before those of every command."""
@@ -39,6 +42,12 @@ class Group(TyperGroup):
     def get_short_help_str(self, limit: int = 0) -> str:
         """Return the whole first sentence, which shells show beside a completion."""
         return first_sentence(self.help or "")
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command; for the id of a run in its place, say how to show that run."""
+        if self.name == "runs" and args and args[0] not in self.commands and _RUN.fullmatch(args[0]):
+            ctx.fail(f'"{args[0]}" is no command. To show that run: connector runs show {args[0]}')
+        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, then the options."""

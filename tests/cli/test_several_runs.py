@@ -102,7 +102,11 @@ def test_a_tag_prints_a_list_also_of_one(made: Shop) -> None:
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ((), "Name the orchestrations to run (`connector run NAME`), or select them with --tag."),
+        (
+            (),
+            "Name the orchestrations to run (`connector run NAME`), or select them with --tag. "
+            "The names are first, fails, nothing, unset, second.",
+        ),
         (("--tag", "goood"), 'No orchestration has the tag "goood". Did you mean "good"?'),
         (("--tag", "zzz"), 'No orchestration has the tag "zzz". The tags are good, all.'),
         (

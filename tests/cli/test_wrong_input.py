@@ -388,6 +388,18 @@ def test_a_warehouse_file_that_does_not_exist_is_told_with_the_one_that_is_meant
         assert told in inside("preview", NAME, project=made.directory).sentence
 
 
+@pytest.mark.parametrize("run_id", ["latest", "0193a1b2", "20261130-101500-abcd"])
+def test_a_run_in_place_of_a_command_is_told_how_to_be_shown(made: Shop, run_id: str) -> None:
+    outcome = inside("runs", run_id, project=made.directory)
+    assert outcome.code == 2
+    assert f"connector runs show {run_id}" in outcome.stderr
+    assert "runs show" not in inside("runs", "lits", project=made.directory).stderr
+
+
+def test_a_run_without_a_name_lists_the_orchestrations(made: Shop) -> None:
+    assert inside("run", project=made.directory).sentence.endswith(f"The names are {NAME}.")
+
+
 def test_a_project_that_is_a_file_is_told_its_folder(made: Shop) -> None:
     assert f"name its folder, --project {made.directory}" in inside("validate", project=made.settings).sentence
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from connector.cli.console import out, out_json
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, ResendOption, TargetOption, YesOption, open_project
 from connector.cli.process import gc_paused
-from connector.errors import UsageError
+from connector.errors import ConnectorError, UsageError
 
 if TYPE_CHECKING:
     from connector.cli.progress import QuietObserver
@@ -86,6 +87,8 @@ def run(
     not stop the next; the exit code is the worst: 130, else 1, else 2, else 3. With several, or with --tag, --json
     prints {"runs": […], "exit_code": N}.
     """
+    if not names and not tag:
+        raise UsageError(_nameless(options.project, target))
     is_several = len(names or ()) > 1 or bool(tag)
     _check_usage(names, tag, plan, is_several=is_several, dry_run=dry_run, fresh=fresh)
     opened = open_project(options.project, target)
@@ -124,6 +127,15 @@ def run(
         run_and_report(opened.settings, works[selected[0]], options.json_output)
 
 
+def _nameless(folder: Path | None, target: str | None) -> str:
+    """Say that a name is needed, and which there are if the project can be read."""
+    sentence = "Name the orchestrations to run (`connector run NAME`), or select them with --tag."
+    with suppress(ConnectorError):
+        names = open_project(folder, target).orchestrations
+        sentence += f" The names are {', '.join(names)}." if names else ""
+    return sentence
+
+
 def _check_usage(
     names: Sequence[str] | None,
     tags: Sequence[str] | None,
@@ -134,8 +146,6 @@ def _check_usage(
     fresh: bool,
 ) -> None:
     """Refuse options that do not go together. Raises UsageError."""
-    if not names and not tags:
-        raise UsageError("Name the orchestrations to run (`connector run NAME`), or select them with --tag.")
     if plan and is_several:
         raise UsageError("--plan holds one run to its plan: name one orchestration, without --tag.")
     if plan and dry_run:
