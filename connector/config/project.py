@@ -97,6 +97,17 @@ def inspect_project(
     return project, problems
 
 
+def file_target(directory: Path) -> str | None:
+    """Return the target that a project's file names, or None if it names none that exists or cannot be read."""
+    file = directory / FILE
+    document, problems = parse_yaml(file) if file.is_file() else (None, [])
+    if document is None or problems or not isinstance(document.root.value, dict):
+        return None
+    found = ProblemList(file)
+    target = choose_target(document.root, None, found)
+    return None if found.items else target
+
+
 def _where_it_is(folder: Path) -> str:
     """Return what to do in a folder without a project file: it may have another name, or be in a folder nearby."""
     if folder.is_file():

@@ -15,8 +15,10 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from connector.api import Project, open_project, validate_project
+from connector.config.project import file_target
 from connector.core.version import __version__
 from connector.errors import ConnectorError, UsageError
+from connector.mcp.arguments import strict_tool
 from connector.mcp.pages import EXCERPT, page_names, read_page, search_pages
 from connector.reporting.rejects import read_rejects
 
@@ -38,20 +40,27 @@ Answer = dict[str, Any]
 _P = ParamSpec("_P")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Location:
     """Where a project is, and the target that its tools use."""
 
     folder: Path
     target: str | None = None
+    """The target of --target, else that of the file when it was first read, whatever the file says later."""
     config_directory: Path | None = None
+
+    def pin_target(self) -> None:
+        """Keep the target that the file names, unless there is one already or the file names none that exists."""
+        self.target = self.target or file_target(self.config_directory or self.folder)
 
     def open(self) -> Project:
         """Open the project as its files are now. Raises ConfigurationError."""
+        self.pin_target()
         return open_project(self.folder, target=self.target, config_directory=self.config_directory)
 
     def validate(self, name: str | None = None) -> "Validation":
         """Validate the project as its files are now."""
+        self.pin_target()
         return validate_project(self.folder, name, target=self.target, config_directory=self.config_directory)
 
 
@@ -157,25 +166,28 @@ class Tools:
 
 def build_server(location: Location, stop: threading.Event) -> MCPServer:
     """Build the server; the tool that sends is part of it only if the project allows it now."""
-    server = MCPServer("connector", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING")
+    location.pin_target()
     tools = Tools(location, stop)
-    for tool in (
-        tools.orchestrations,
-        tools.validate,
-        tools.compile,
-        tools.preview,
-        tools.plan,
-        tools.runs,
-        tools.run_details,
-        tools.rejects,
-        tools.search_docs,
-        tools.read_doc,
-    ):
-        server.add_tool(_answering(tool), annotations=ToolAnnotations(read_only_hint=True))
+    look = ToolAnnotations(read_only_hint=True)
+    built = [
+        strict_tool(_answering(tool), look)
+        for tool in (
+            tools.orchestrations,
+            tools.validate,
+            tools.compile,
+            tools.preview,
+            tools.plan,
+            tools.runs,
+            tools.run_details,
+            tools.rejects,
+            tools.search_docs,
+            tools.read_doc,
+        )
+    ]
     if _may_run(location):
-        annotations = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
-        server.add_tool(_answering(tools.run), annotations=annotations)
-    return server
+        send = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
+        built.append(strict_tool(_answering(tools.run), send))
+    return MCPServer("connector", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING", tools=built)
 
 
 def _may_run(location: Location) -> bool:

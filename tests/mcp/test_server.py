@@ -182,6 +182,67 @@ def test_what_is_wrong_is_answered_and_the_server_goes_on(made: Shop, tiktok: Ti
     assert not tiktok.requests
 
 
+NOT_ALLOWED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "misspelled": ("run", {"name": NAME, "Limit": 1}, 'run has no argument "Limit". Did you mean "limit"?'),
+    "option of the command": (
+        "run",
+        {"name": NAME, "dry_run": True},
+        'run has no argument "dry_run". Its arguments are name, limit, test_event_code.',
+    ),
+    "target": ("run", {"name": NAME, "target": "local"}, 'run has no argument "target"'),
+    "confirmation": ("run", {"name": NAME, "yes": True}, 'run has no argument "yes"'),
+    "several": ("run", {"name": NAME, "yes": True, "limit": 0}, "Invalid limit 0:"),
+    "boolean for a number": (
+        "run",
+        {"name": NAME, "limit": True},
+        "Invalid limit true: input should be a valid integer.",
+    ),
+    "text for a number": ("run", {"name": NAME, "limit": "1"}, 'Invalid limit "1":'),
+    "text of null for a number": ("run", {"name": NAME, "limit": "null"}, 'Invalid limit "null":'),
+    "fraction for a number": ("run", {"name": NAME, "limit": 1.5}, "Invalid limit 1.5:"),
+    "number for a text": ("run", {"name": NAME, "test_event_code": 5}, "Invalid test_event_code 5:"),
+    "list for a text": ("run", {"name": [NAME]}, f'Invalid name ["{NAME}"]:'),
+    "no name": ("run", {}, 'run needs the argument "name".'),
+    "tool without arguments": (
+        "orchestrations",
+        {"name": NAME},
+        'orchestrations has no argument "name". It takes none.',
+    ),
+    "other tool": ("plan", {"name": NAME, "limit": 3}, 'plan has no argument "limit". Its arguments are name.'),
+}
+
+
+def test_arguments_that_a_tool_does_not_have_are_refused(made: Shop, tiktok: TikTok) -> None:
+    """What is ignored or read otherwise would send more than was asked for."""
+    allow(made)
+    answers = ask(made, *((tool, arguments) for tool, arguments, _ in NOT_ALLOWED.values()))
+    for (_, _, told), answer in zip(NOT_ALLOWED.values(), answers, strict=True):
+        assert answer.failed, answer
+        assert told in answer.text
+        assert "pydantic" not in answer.text
+    assert not tiktok.requests
+    assert not (made.state / "ledger.sqlite").exists()
+
+
+def test_a_text_that_is_json_stays_the_text_that_was_sent(made: Shop, tiktok: TikTok) -> None:
+    allow(made)
+    validated, ran = ask(
+        made, ("validate", {"name": "null"}), ("run", {"name": NAME, "limit": None, "test_event_code": "null"})
+    )
+    assert validated.data["problems"][0]["message"].startswith('There is no orchestration "null".')
+    assert ran.data["rows"]["read"] == 12
+    assert {one.body["test_event_code"] for one in tiktok.requests} == {"null"}
+
+
+def test_every_schema_allows_its_own_arguments_only(made: Shop) -> None:
+    allow(made)
+    found = tools(made)
+    assert set(found) == {*LOOK, "run"}
+    for tool in found.values():
+        assert tool.input_schema["additionalProperties"] is False
+        assert tool.input_schema["type"] == "object"
+
+
 def test_mistakes_in_the_files_are_answered_as_they_are_fixed(made: Shop) -> None:
     good = made.settings.read_text()
     made.settings.write_text(good.replace("event_source: offline", "event_source: shop"))
@@ -219,6 +280,50 @@ def test_a_target_may_allow_what_others_do_not(made: Shop) -> None:
     assert "run" not in tools(made)
     made.settings.write_text(yaml.safe_dump({**settings, "target": "local", "targets": targets}))
     assert "run" in tools(made)
+
+
+TARGETS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "another target": ({"target": "production"}, {"target": "local"}, "production"),
+    "no target": ({"target": "production"}, {}, "production"),
+    "mistakes elsewhere": ({"target": "production", "bogus": 1}, {"target": "local"}, "production"),
+    "the first valid one": ({"target": "prduction"}, {"target": "local"}, "local"),
+    "none before": ({}, {"target": "local"}, "local"),
+}
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(what, marks=[] if what in {"another target", "the first valid one"} else pytest.mark.thorough)
+        for what in TARGETS
+    ],
+)
+def test_an_edit_of_the_file_does_not_change_the_target(made: Shop, tiktok: TikTok, what: str) -> None:
+    """What may run under one target must not run under another that was never asked for."""
+    before, after, target = TARGETS[what]
+    settings = yaml.safe_load(made.settings.read_text())
+    targets: dict[str, Any] = {"local": {}, "production": {}}
+
+    def write(**changes: Any) -> None:
+        made.settings.write_text(yaml.safe_dump({**settings, "mcp": {"run": True}, "targets": targets, **changes}))
+
+    write(**before)
+    listed, planned = ask(made, ("validate", {}), ("plan", {"name": NAME}), before=lambda: write(**after))
+    assert (listed.data["target"], planned.data["target"]) == (target, target)
+
+
+def test_the_target_stays_between_calls(made: Shop, tiktok: TikTok) -> None:
+    allow(made)
+    good = made.settings.read_text()
+    made.settings.write_text(f"{good}target: production\ntargets: {{local: {{}}, production: {{}}}}\n")
+    gone = f"{good}target: local\ntargets: {{local: {{}}}}\n"
+    refused, ran = ask(
+        made, ("plan", {"name": NAME}), ("run", {"name": NAME}), before=lambda: made.settings.write_text(gone)
+    )
+    for answer in (refused, ran):
+        assert answer.failed
+        assert 'There is no target "production".' in answer.text
+    assert not tiktok.requests
 
 
 def test_roles_hold_for_assistants(made: Shop) -> None:
