@@ -72,15 +72,10 @@ EVERY_NTH: dict[str, int | dict[str, int]] = {
         "test_a_run_with_closed_descriptors_ends_as_any": 2,
         "test_every_command_ends_with_the_same_exit_code": 2,
     },
-    "cli/test_corrupt_stage.py": 2,
-    "cli/test_damaged_rejects.py": {"test_a_damaged_file_is_named_and_holds_up_nothing": 2},
     "cli/test_line_items.py": {"test_an_order_of_which_a_line_has_no_time_leaves_once_it_is_whole": 2},
     "cli/test_nothing_sent.py": 2,
     "cli/test_process_end.py": {"test_whoever_waits_for_the_end_is_told_and_the_code_is_the_commands": 2},
-    "cli/test_privacy.py": {
-        "test_a_run_that_fails_while_sending_names_nobody": 3,
-        "test_an_identifier_in_a_wrong_column_of_a_rejected_row_is_kept_nowhere": 2,
-    },
+    "cli/test_privacy.py": {"test_a_run_that_fails_while_sending_names_nobody": 3},
     "cli/test_resume.py": {
         "test_a_run_that_was_killed_goes_on": 2,
         "test_a_run_that_was_stopped_when_all_was_delivered_comes_to_its_end": 2,
