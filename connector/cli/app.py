@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from connector.cli.completion import join_options
+from connector.cli.completion import join_options, print_or_install
 from connector.cli.console import Level, configure, is_json, out, say
 from connector.cli.general_options import LogFormatOption, QuietOption, VerboseOption, wants_json
 from connector.cli.help import HELP_OPTIONS, Command, Group
@@ -37,6 +37,8 @@ class Root(Group):
         join_options(os.environ)
         arguments = sys.argv[1:] if args is None else list(args)
         configure(as_json=wants_json(arguments))
+        if (code := print_or_install(arguments)) is not None:
+            raise SystemExit(code)
         if not is_json():
             return super().main(args, *further, **settings)
         try:

@@ -1,13 +1,16 @@
 """Completion of names in a shell: fast, and silent if the project is broken."""
 
 import os
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from connector.cli.console import Level, out, say
+
+_SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 MAX_RUNS = 30
 """The most runs that are offered."""
 
@@ -71,6 +74,31 @@ complete_tag = _complete(_find_tags)
 complete_run = _complete(_find_runs)
 complete_status = _complete(_find_statuses)
 complete_reason = _complete(_find_reasons)
+
+
+def print_or_install(arguments: Sequence[str]) -> int | None:
+    """Print or install the completion, for the shell named behind the option too; None without such an option.
+
+    Returns the exit code.
+    """
+    if not arguments or arguments[0] not in {"--show-completion", "--install-completion"}:
+        return None
+    shell, shows = next(iter(arguments[1:]), None), arguments[0] == "--show-completion"
+    if shell is not None and shell not in _SHELLS:
+        say(f'"{shell}" is no shell with completion: name one of {", ".join(_SHELLS)}.', Level.ERROR)
+        return 2
+    if shows and shell is None:
+        return None
+    from typer._completion_shared import get_completion_script, install
+
+    if shows:
+        out(get_completion_script(prog_name="connector", complete_var="_CONNECTOR_COMPLETE", shell=str(shell)))
+        return 0
+    name, path = install(shell=shell, prog_name="connector", complete_var="_CONNECTOR_COMPLETE")
+    started = {"bash": ", and a line that reads it in ~/.bashrc", "zsh": ", and lines that read it in ~/.zshrc"}
+    out(f"{name} completion installed in {path}{started.get(name, '')}")
+    out("Completion will take effect once you restart the terminal")
+    return 0
 
 
 def join_options(environ: MutableMapping[str, str]) -> None:

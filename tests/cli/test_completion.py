@@ -172,3 +172,21 @@ def test_a_real_shell_completes(shell: str, made: Shop, tmp_path: Path) -> None:
     }[shell]
     done = subprocess.run([program, "-c", completing], env=environ, capture_output=True, text=True, check=True)
     assert ("refunds" in done.stdout, done.stderr) == (True, "")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_is_shown_for_the_shell_that_is_named(shell: str, tmp_path: Path) -> None:
+    sign = {"bash": "complete -o default", "zsh": "#compdef connector", "fish": "complete --command connector"}
+    assert sign[shell] in inside("--show-completion", shell, project=tmp_path).stdout
+
+
+@pytest.mark.parametrize("option", ["--show-completion", "--install-completion"])
+def test_an_unknown_shell_is_refused(option: str, tmp_path: Path) -> None:
+    outcome = inside(option, "zhs", project=tmp_path)
+    assert (outcome.code, '"zhs" is no shell' in outcome.sentence) == (2, True)
+
+
+def test_installing_completion_names_both_files(tmp_path: Path) -> None:
+    outcome = inside("--install-completion", "bash", project=tmp_path, environ={"HOME": str(tmp_path)})
+    assert "and a line that reads it in ~/.bashrc" in outcome.stdout
+    assert (tmp_path / ".bashrc").read_text("utf-8")
