@@ -17,7 +17,7 @@ from benchmarks.start_up import Imported, count_imported
 from benchmarks.yardstick import Ratios, measure_ratios
 
 HERE = Path(__file__).parent
-ATTEMPTS = 3
+ATTEMPTS = 5
 """Whatever comes between a measurement makes it longer: what is too long is measured again before it is believed."""
 
 MOST = Ratios(transform=2.6, last_look=0.6), PerBatch(1_400, 4_000, 6, 2), Imported(205, 1_000)
