@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -11,9 +11,10 @@ from typing import Any
 
 import typer
 
-from connector.cli.console import Level, out_json, say
+from connector.cli.console import Level, is_json, out_json, say
 from connector.cli.general_options import GENERAL_OPTIONS, configure_messages, with_inherited
 from connector.cli.options import open_project
+from connector.core.secret_registry import without_secrets
 from connector.errors import ConfigurationError, ConnectorError, Problem
 
 FAILED = 1
@@ -47,7 +48,7 @@ class AlreadyPrinted(Exception):
 def reported(command: Callable[..., None]) -> Callable[..., None]:
     """Turn a command's errors into messages, and pass it the options of its parameter `options` as one object.
 
-    `--debug` lets errors through, `--json` prints them as an object.
+    `--debug` prints the stack trace of an error too, `--json` prints the error as an object.
     """
     parameters = list(signature(command).parameters.values())
     bundle = next((parameter.annotation for parameter in parameters if parameter.name == "options"), None)
@@ -56,7 +57,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**given: Any) -> None:
         context = given.pop(_CONTEXT)
-        with _errors_as_messages(None, as_json=bool(given.get("json_output"))):
+        with _errors_as_messages(None, as_json=bool(given.get("json_output")), debug=bool(given.get("debug"))):
             arguments = with_inherited(context, given)
             configure_messages({name: arguments.pop(name) for name in GENERAL_OPTIONS})
         debug, as_json, folder = (arguments.get(name) for name in ("debug", "json_output", "project"))
@@ -65,7 +66,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
         if takes_context:
             arguments[_CONTEXT] = context
         try:
-            with nullcontext() if debug else _errors_as_messages(folder, as_json=bool(as_json)):
+            with _errors_as_messages(folder, as_json=bool(as_json), debug=bool(debug)):
                 command(**arguments)
         except KeyboardInterrupt:
             say("Interrupted.", Level.ERROR)
@@ -91,21 +92,37 @@ def _expanded(parameters: Sequence[Parameter], bundle: Any) -> Signature:
 
 
 @contextmanager
-def _errors_as_messages(folder: object, *, as_json: bool) -> Iterator[None]:
+def _errors_as_messages(folder: object, *, as_json: bool, debug: bool) -> Iterator[None]:
     try:
         yield
     except (ConnectorError, AlreadyPrinted) as raised:
         error = raised.error if isinstance(raised, AlreadyPrinted) else raised
+        if debug:
+            say_stack_trace(error if error.__traceback__ else error.with_traceback(raised.__traceback__))
         _print_error(error, as_json=as_json and error is raised)
         raise typer.Exit(error.exit_code) from None
     except typer.Exit:
         raise
     except Exception as error:
+        if debug:
+            say_stack_trace(error)
         message = describe_unexpected(error, folder)
         if as_json:
             out_json({"error": message})
         say(message, Level.ERROR)
         raise typer.Exit(FAILED) from None
+
+
+def say_stack_trace(error: Exception) -> None:
+    """Print the stack trace of an error to stderr; as JSON, it is the field `stack_trace` of one line."""
+    import traceback
+
+    # Quotes and backslashes of a secret are written otherwise in JSON than in a text.
+    trace = without_secrets("".join(traceback.format_exception(error)).rstrip())
+    if is_json():
+        say(f"Stack trace of {type(error).__name__}", Level.ERROR, {"stack_trace": trace})
+    else:
+        say(trace, Level.ERROR)
 
 
 def describe_unexpected(error: Exception, folder: object) -> str:

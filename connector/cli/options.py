@@ -32,7 +32,7 @@ TargetOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the stack trace of an error.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Also print the stack trace of an error.")]
 ResendOption = Annotated[
     bool,
     typer.Option(

@@ -2,14 +2,13 @@
 
 import os
 import threading
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import typer
 
 from connector.cli.console import Level, out, out_json, pluralize, say, warn
-from connector.cli.failures import INTERRUPTED, AlreadyPrinted, defer, describe_unexpected, error_lines
+from connector.cli.failures import INTERRUPTED, AlreadyPrinted, defer, describe_unexpected, error_lines, say_stack_trace
 from connector.cli.process import make_output_optional
 from connector.cli.progress import QuietObserver, progress_observer
 from connector.cli.signals import stop_on_signals
@@ -99,7 +98,7 @@ class SeveralRuns:
             return work(self._observer, stop), None
         except Exception as error:
             if self.debug:
-                say(traceback.format_exc(), Level.ERROR)
+                say_stack_trace(error)
             if isinstance(error, ConnectorError):
                 return None, error
             return None, ConnectorError(describe_unexpected(error, self.project.directory))

@@ -265,7 +265,7 @@ def test_a_secret_is_in_no_output_and_no_state(tmp_path: Path) -> None:
 URL = f"postgresql://{VALUE}:{VALUE}-word@127.0.0.1:1/{VALUE}-database"
 
 
-@pytest.mark.parametrize("options", [(), ("--debug",), ("--json",)])
+@pytest.mark.parametrize("options", [(), ("--debug",), ("--debug", "--log-format=json"), ("--json",)])
 def test_a_driver_that_quotes_a_secret_is_not_printed(tmp_path: Path, options: tuple[str, ...]) -> None:
     """The user and the database of a URL are quoted by the server and its driver."""
     (tmp_path / "url").write_text(URL)

@@ -23,8 +23,8 @@ Every command has these options, which may stand before its name too:
 | `--project DIR` | The project folder, also `CONNECTOR_PROJECT`. Default: the current folder. Not for `init`, `headers` and `simulate`. |
 | `--quiet`, `-q` | Print only data, warnings, questions and errors: no progress, no notes. |
 | `--verbose`, `-v` | Also print the settings in use and every answer to a request. |
-| `--log-format FORMAT` | `text`, or `json`: one JSON object per line of stderr, with `time`, `level` (`debug`, `info`, `warning` or `error`) and `message`, and `run_id` and counts where there are any. |
-| `--debug` | Show the stack trace of an error. |
+| `--log-format FORMAT` | `text`, or `json`: one JSON object per line of stderr, with `time`, `level` (`debug`, `info`, `warning` or `error`) and `message`, and `run_id`, counts or `stack_trace` where there are any. |
+| `--debug` | Also print the stack trace of an error. |
 | `--help`, `-h` | Show what the command does, and its options. |
 
 Data goes to stdout, everything else to stderr. `--json` prints one object to stdout: see [JSON output](json.md). The exit
