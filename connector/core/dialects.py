@@ -19,6 +19,8 @@ class Dialect:
     double_quoted_text: bool = False
     triple_quotes: bool = False
     dollar_quotes: bool = False
+    raw_text: bool = False
+    """In R'…' a backslash escapes nothing."""
     brackets: bool = False
     """A name may be in brackets."""
     backticks: bool = False
@@ -44,8 +46,10 @@ def _like_postgres(name: str) -> Dialect:
     return Dialect(name, dollar_quotes=True, nested_comments=True, zoned_type="TIMESTAMPTZ")
 
 
-def _like_spark(name: str) -> Dialect:
-    return Dialect(name, backslash=True, quote_in_text="\\'", name_quote="`", double_quoted_text=True)
+def _like_spark(name: str, *, raw_text: bool = False) -> Dialect:
+    return Dialect(
+        name, backslash=True, quote_in_text="\\'", name_quote="`", double_quoted_text=True, raw_text=raw_text
+    )
 
 
 def _like_mysql(name: str) -> Dialect:
@@ -72,15 +76,22 @@ _KNOWN = (
         triple_quotes=True,
         line_comments=("--", "#"),
     ),
-    _like_spark("databricks"),
-    _like_spark("spark"),
+    _like_spark("databricks", raw_text=True),
+    _like_spark("spark", raw_text=True),
     _like_spark("hive"),
     _like_spark("impala"),
-    Dialect("clickhouse", backslash=True, name_quote="`", backslash_in_names=True, line_comments=("--", "#!", "# ")),
+    Dialect(
+        "clickhouse",
+        backslash=True,
+        name_quote="`",
+        backslash_in_names=True,
+        dollar_quotes=True,
+        line_comments=("--", "#!", "# "),
+    ),
     Dialect("trino"),
     Dialect("presto"),
     Dialect("awsathena"),
-    Dialect("vertica", zoned_type="TIMESTAMPTZ"),
+    Dialect("vertica", dollar_quotes=True, zoned_type="TIMESTAMPTZ"),
     Dialect("teradatasql", times="typed"),
     Dialect("oracle", q_quotes=True, booleans=("0", "1")),
     Dialect("mssql", brackets=True, nested_comments=True, booleans=("0", "1"), times="cast"),

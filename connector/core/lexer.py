@@ -40,6 +40,14 @@ def tokenize(sql: str, dialect: Dialect) -> Iterator[SqlToken]:
         yield SqlToken(Kind.CODE, sql[start:])
 
 
+def unclosed(sql: str, dialect: Dialect) -> tuple[Kind, int] | None:
+    """Return the kind of the quotation or comment that nothing closes, and its start; None if there is none."""
+    # What nothing closes extends to the end, one more character included.
+    *_, last = tokenize(f"{sql} ", dialect)
+    is_closed = last.kind in {Kind.CODE, Kind.LINE_COMMENT}
+    return None if is_closed else (last.kind, len(sql) + 1 - len(last.text))
+
+
 @lru_cache(maxsize=64)
 def _opener(dialect: Dialect) -> re.Pattern[str]:
     """Return a pattern for the start of a quotation or comment; the name of the matching group is its form."""
@@ -53,6 +61,8 @@ def _opener(dialect: Dialect) -> re.Pattern[str]:
     if dialect.brackets:
         rules.append(("bracket", r"\["))
     marks = "'\"`" if "`" in dialect.name_openers or dialect.backslash is None else "'\""
+    if dialect.raw_text:
+        rules.append(("raw", r"""(?<![\w$])[rR](?P<raw_mark>['"])"""))
     rules.append(("quote", rf"(?P<escaped>(?<![\w$])[eE](?='))?(?P<mark>[{marks}])"))
     return re.compile("|".join(f"(?P<{name}>{rule})" for name, rule in rules), re.DOTALL)
 
@@ -78,6 +88,8 @@ def _closed(sql: str, match: re.Match[str], dialect: Dialect) -> tuple[Kind, int
 
 def _closer(groups: dict[str, str | None]) -> tuple[str, str]:
     """Return the closing sign of a quotation that only some dialects have, and the escapes to ignore before it."""
+    if mark := groups.get("raw_mark"):
+        return mark, ""
     if mark := groups.get("mark3"):
         return mark, r"\\.|"
     bound = groups.get("bound")

@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from connector.core.dialects import dialect_named
-from connector.core.lexer import Kind, tokenize
+from connector.core.lexer import Kind, tokenize, unclosed
 from connector.core.redaction import REDACTED, redact_literals
 from connector.errors import Rule
 from connector.sources.error_place import duckdb_place, place_of
@@ -14,6 +14,11 @@ from connector.sources.statement import NotOneSelect, check_read_only, masked
 _SQLITE_SYNTAX = re.compile(r'near "(?P<near>.*)": syntax error|incomplete input|unrecognized token: .*', re.DOTALL)
 _REDACTED_WORD = re.compile(rf'(?: at or)? ?\bnear "[^"]*{re.escape(REDACTED)}[^"]*"(?:: )?')
 """The word that an error points at, if it may not be shown: the place says more."""
+_UNCLOSED = {
+    Kind.QUOTED_TEXT: "quoted text",
+    Kind.QUOTED_NAME: "quoted name",
+    Kind.BLOCK_COMMENT: "comment",
+}
 _CLOSER = {"(": ")", "[": "]"}
 
 
@@ -31,8 +36,8 @@ class QueryFault(NamedTuple):
 def query_fault(sql: str, dialect: str) -> QueryFault | None:
     """Return the first error in a query that needs no warehouse to be found; None if there is none.
 
-    DuckDB and SQLite parse their SQL here. Of other known dialects, only the first word, brackets and words that write
-    are checked: no parser but their own knows all of their SQL.
+    DuckDB and SQLite parse their SQL here. Of other known dialects, only the first word, quotation marks, comments,
+    brackets and words that write are checked: no parser but their own knows all of their SQL.
     """
     if dialect_named(dialect).backslash is None:
         # What ends a quoted text is not known, nor whether it is SQL.
@@ -40,6 +45,8 @@ def query_fault(sql: str, dialect: str) -> QueryFault | None:
     try:
         if dialect == "duckdb":
             return _duckdb_fault(sql)
+        if dialect != "sqlite" and (fault := _unclosed_fault(sql, dialect)):
+            return fault
         check_read_only(sql, dialect)
     except NotOneSelect as error:
         line, column = place_of(sql, error.offset) if error.offset is not None else (None, None)
@@ -97,6 +104,13 @@ def _nearest(sql: str, word: str | None) -> tuple[int | None, int | None]:
     code = sql if is_quoted else masked(sql, dialect_named("sqlite"))
     found = [match.start() for match in re.finditer(re.escape(word), code)] if word else []
     return place_of(sql, found[0]) if len(found) == 1 else (None, None)
+
+
+def _unclosed_fault(sql: str, dialect: str) -> QueryFault | None:
+    if found := unclosed(sql, dialect_named(dialect)):
+        kind, start = found
+        return _invalid(f"nothing closes this {_UNCLOSED[kind]}", *place_of(sql, start))
+    return None
 
 
 def _bracket_fault(sql: str, dialect: str) -> QueryFault | None:

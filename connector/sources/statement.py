@@ -48,7 +48,7 @@ _SIDE_EFFECTS: Mapping[str, tuple[str, ...]] = {
     "mysql": _MYSQL,
     "mariadb": _MYSQL,
     "mssql": (
-        r"\b(?:EXEC|EXECUTE|OPENROWSET|OPENQUERY|OPENDATASOURCE|SHUTDOWN|KILL|BACKUP|RESTORE|RECONFIGURE)\b",
+        r"\b(?:OPENROWSET|OPENQUERY|OPENDATASOURCE)\b",
         r"\bxp_\w+",
     ),
     "oracle": (
@@ -58,6 +58,29 @@ _SIDE_EFFECTS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """By dialect: patterns of side effects of statements that begin as a query."""
+
+_INSERTS = r"(?P<word>\bINSERT\s+(?:INTO|OVERWRITE)|\bMERGE\s+INTO)\b"
+_INTO = r"\bAS\s+INTO\b|(?<![\w$.])[^\W\d]\w*\s*\.\s*INTO\b|(?P<word>(?<![\w$])INTO(?![\w$]))"
+"""Not the name of a column, as which PostgreSQL takes the word behind AS and behind a dot."""
+_PIPE = r"\|>\s*(?P<word>EXPORT|CREATE|INSERT|MERGE|UPDATE|DELETE|FORK|TEE)\b"
+_TSQL = (
+    r"(?P<word>(?<![\w$#@])(?:DELETE|INSERT|UPDATE|MERGE(?!\s+(?:JOIN|UNION)\b)|TRUNCATE|CREATE|ALTER|DROP|GRANT|REVOKE|DENY|INTO|"
+    r"COMMIT|EXEC|EXECUTE|SHUTDOWN|KILL|BACKUP|RESTORE|RECONFIGURE)(?![\w$#@]))"
+)
+"""Words that SQL Server takes for no name. There a statement needs no semicolon before it."""
+_WRITING_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("postgresql", "redshift", "cockroachdb", "vertica"), _INTO),
+    **dict.fromkeys(("bigquery", "databricks", "spark"), _PIPE),
+    "mssql": _TSQL,
+}
+"""By dialect: a pattern whose group `word` is a keyword that writes, unless it is in quotation marks."""
+
+_WITH = re.compile(r"\bWITH\s+(?:RECURSIVE\s+)?(?=\w)", re.IGNORECASE)
+_CTE = re.compile(
+    r"\s*[\w$#@]+\s*(?:\([^()]*\)\s*)?\bAS\s*(?:(?:NOT\s+)?MATERIALIZED\s*)?(?P<opener>\()", re.IGNORECASE
+)
+_STATEMENT_IN_WITH = re.compile(r"[\s(]*(?P<word>INSERT|UPDATE|DELETE|MERGE|REPLACE)\b(?!\s*\()", re.IGNORECASE)
+_COMMA = re.compile(r"\s*,")
 
 
 class NotOneSelect(SourceError):
@@ -75,7 +98,7 @@ def single_select_error(sql: str = "", dialect: str = "duckdb") -> NotOneSelect:
     if second := _SECOND_STATEMENT.search(code):
         return NotOneSelect(f"{message}: delete the semicolon and what comes after it.", second.start())
     first = _FIRST_WORD.match(code)
-    if first and first["word"] and first["word"].upper() not in _QUERY_KEYWORDS:
+    if first and first["word"] and not _begins_query(first["word"], code, dialect):
         return NotOneSelect(f'{message}; it begins with "{first["word"]}".', first.start("word"))
     return NotOneSelect(f"{message}.")
 
@@ -88,14 +111,73 @@ def check_read_only(sql: str, dialect: str) -> None:
     rules = dialect_named(dialect)
     code = masked(sql, rules)
     first_word = _FIRST_WORD.match(code)
-    if first_word is None or first_word["word"].upper() not in _QUERY_KEYWORDS or _SECOND_STATEMENT.search(code):
+    if first_word is None or not _begins_query(first_word["word"], code, dialect) or _SECOND_STATEMENT.search(code):
         raise single_select_error(sql, dialect)
-    for pattern in _SIDE_EFFECTS.get(dialect, ()):
+    for pattern in _SIDE_EFFECTS.get(rules.name, ()):
         if match := re.search(pattern, code, re.IGNORECASE):
-            words = " ".join(match[0].split())
-            raise NotOneSelect(f'The query contains "{words}", which does more than read. Remove it.', match.start())
+            raise _side_effect(match[0], match.start())
+    if rules.backslash is not None or "\\" not in sql:
+        _check_words(_without_names(sql, rules), rules.name)
     if dialect in {"mysql", "mariadb"} and any(_EXECUTABLE_COMMENT.match(part.text) for part in tokenize(sql, rules)):
         raise NotOneSelect('The query contains "/*!", a comment that is run as SQL. Write the SQL itself.')
+
+
+def _begins_query(word: str, code: str, dialect: str) -> bool:
+    """Return whether a query begins with the word; with FROM, in dialects that have pipes."""
+    is_piped = dialect == "bigquery" or (dialect in {"databricks", "spark"} and "|>" in code)
+    return word.upper() in _QUERY_KEYWORDS or (is_piped and word.upper() == "FROM")
+
+
+def _check_words(code: str, dialect: str) -> None:
+    """Raise NotOneSelect for a keyword that writes."""
+    for pattern in (_INSERTS, _WRITING_WORDS.get(dialect)):
+        for match in re.finditer(pattern, code, re.IGNORECASE) if pattern else ():
+            if match["word"]:
+                raise _side_effect(match["word"], match.start("word"))
+    if found := _statement_in_with(code):
+        raise _side_effect(found["word"], found.start("word"))
+
+
+def _side_effect(words: str, offset: int) -> NotOneSelect:
+    return NotOneSelect(
+        f'The query contains "{" ".join(words.split())}", which does more than read. Remove it.', offset
+    )
+
+
+def _statement_in_with(code: str) -> re.Match[str] | None:
+    """Return the first word of a statement that writes, within a WITH clause or behind it."""
+    closers = _closing_brackets(code)
+    for start in _WITH.finditer(code):
+        position = start.end()
+        while table := _CTE.match(code, position):
+            end = closers.get(table.start("opener"), len(code)) + 1
+            if found := _STATEMENT_IN_WITH.match(code, table.end()) or _STATEMENT_IN_WITH.match(code, end):
+                return found
+            comma = _COMMA.match(code, end)
+            if comma is None:
+                break
+            position = comma.end()
+    return None
+
+
+def _closing_brackets(code: str) -> dict[int, int]:
+    """Return the place of the closing bracket of each opening one."""
+    closers: dict[int, int] = {}
+    openers: list[int] = []
+    for match in re.finditer(r"[()]", code):
+        if match[0] == "(":
+            openers.append(match.start())
+        elif openers:
+            closers[openers.pop()] = match.start()
+    return closers
+
+
+def _without_names(sql: str, dialect: Dialect) -> str:
+    """Return SQL of the same length with blanks for comments and quoted text, and other letters for quoted names."""
+    return "".join(
+        f" {'x' * (len(piece.text) - 2)} " if piece.kind is Kind.QUOTED_NAME else _masked(piece, dialect)
+        for piece in tokenize(sql, dialect)
+    )
 
 
 def masked(sql: str, dialect: Dialect) -> str:

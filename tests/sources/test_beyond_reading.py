@@ -6,7 +6,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from connector.errors import SourceError
+from connector.errors import Rule, SourceError
+from connector.sources.query_syntax import query_fault
 from connector.sources.registry import open_source
 from connector.sources.source import Source
 from connector.sources.statement import check_read_only
@@ -74,6 +75,83 @@ FINE = {
     "mssql": ("SELECT 'EXEC' AS a FROM t -- EXEC",),
     "oracle": ("WITH function_calls AS (SELECT 1 AS n FROM dual) SELECT n FROM function_calls",),
     "whatever": ("SELECT 1 -- end", "WITH x AS (SELECT 1) SELECT * FROM x"),
+}  # fmt: skip
+IN_WITH = (
+    "postgresql",
+    "redshift",
+    "cockroachdb",
+    "mssql",
+    "mysql",
+    "snowflake",
+    "bigquery",
+    "databricks",
+    "oracle",
+    "sqlite",
+)
+STATEMENTS_IN_WITH = (
+    "WITH x AS (DELETE FROM t RETURNING a) SELECT * FROM x", "with x as(update t set a = 1 returning a) select * from x",
+    "WITH RECURSIVE x (a, b) AS (SELECT 1, 2), y AS NOT MATERIALIZED ( INSERT INTO t VALUES (1) RETURNING a) TABLE y",
+    "WITH x AS MATERIALIZED (MERGE INTO t USING u ON (t.a = u.a) WHEN MATCHED THEN DELETE) SELECT 1",
+    "WITH x AS (SELECT (1), ')' AS a /* ) */) DELETE FROM t WHERE a IN (SELECT a FROM x)",
+    "WITH x AS (SELECT 1 AS a), y AS (SELECT 2 AS b)\n-- why\nUPDATE t SET a = 1", "WITH x AS (SELECT 1) INSERT INTO t SELECT * FROM x",
+    "WITH x AS (SELECT 1 AS a) MERGE INTO t USING x ON t.a = x.a WHEN MATCHED THEN DELETE", "WITH x AS (SELECT 1) REPLACE INTO t SELECT 3",
+    "SELECT * FROM (WITH x AS (WITH y AS (DELETE FROM t RETURNING 1) SELECT * FROM y) SELECT * FROM x) AS z",
+)  # fmt: skip
+WRITING_WORDS = {
+    "postgresql": (
+        "SELECT * INTO leak FROM t", "SELECT a, 'x'INTO TEMP leak FROM t", 'SELECT a into"leak" FROM t',
+        "SELECT a AS b INTO UNLOGGED leak FROM t", "(SELECT 1 AS a INTO leak)", "WITH x AS (SELECT 1) SELECT * INTO leak FROM x",
+    ),
+    "redshift": ("SELECT * INTO leak FROM t",),
+    "vertica": ("SELECT * INTO TABLE leak FROM t",),
+    "mssql": (
+        "SELECT * INTO leak FROM t", "SELECT * INTO[leak] FROM t", "SELECT a AS b INTO #leak FROM t", "SELECT 1 DELETE FROM t",
+        "SELECT 1 UPDATE t SET a = 1 COMMIT", "SELECT 1 MERGE t USING u ON 1 = 1 WHEN MATCHED THEN DELETE;", "SELECT 1 DROP TABLE t",
+        "SELECT 1\nTRUNCATE TABLE t", "SELECT 1 INSERT t VALUES (1)", "SELECT 1 CREATE TABLE u (a int)", "SELECT 1 KILL 53",
+    ),
+    "bigquery": (
+        "FROM t |> INSERT INTO u", "SELECT 1 |> EXPORT DATA OPTIONS (uri = 'gs://leak') AS SELECT 1", "FROM t |> CREATE TABLE u",
+        "FROM t |> WHERE a > 1 |> FORK (|> EXPORT DATA OPTIONS (uri = 'x'))", "FROM t; DELETE FROM t",
+    ),
+    "databricks": (
+        "FROM t INSERT OVERWRITE TABLE u SELECT a", "FROM t INSERT INTO u SELECT a |> SELECT 1", "FROM t SELECT a",
+        "WITH x AS (SELECT 1) FROM x INSERT INTO u SELECT *", "FROM t |> WHERE a > 1; DELETE FROM t",
+    ),
+    "hive": ("WITH x AS (SELECT 1) FROM x INSERT OVERWRITE DIRECTORY 'leak' SELECT *", "FROM t |> SELECT a"),
+}  # fmt: skip
+READING_WORDS = {
+    "postgresql": (
+        'SELECT count(*) delete FROM t', 'SELECT a AS into, t.into, u . into FROM t, u', 'SELECT "into", "INSERT INTO" FROM t',
+        "SELECT 'a INTO b', $$ INTO $$ FROM t -- INTO leak", "WITH d AS (SELECT count(*) update FROM t) SELECT * FROM d",
+        "WITH delete AS (SELECT 1 AS update), insert AS (SELECT 2) SELECT * FROM delete, insert", "SELECT a FROM update, merge",
+        "SELECT replace(a, 'x', 'y'), update FROM t", "WITH x AS (SELECT 1) (SELECT replace('a', 'b', 'c') FROM x)",
+        "SELECT * FROM ROWS FROM (generate_series(1, 2)) WITH ORDINALITY AS t (a, b)", "SELECT into_account, account_into FROM t",
+        "WITH x AS (VALUES (1)), y AS (TABLE x) SELECT * FROM y WHERE (a) IN (SELECT 1) -- DELETE FROM t",
+        "SELECT date_trunc('day', updated) AS \"update\", deleted FROM inserts ORDER BY merge",
+    ),
+    "mssql": (
+        "SELECT [delete], [into], [exec], [kill] FROM [update]", 'SELECT "INTO" FROM t', "SELECT a FROM t INNER MERGE JOIN u ON 1 = 1",
+        "SELECT a FROM t OPTION (MERGE JOIN, HASH UNION)", "SELECT a FROM t WITH (UPDLOCK, NOLOCK)", "SELECT 'DROP' AS a -- DROP",
+        "SELECT update_count, last_update, @@version, created, dropped FROM #updates", "WITH x AS (SELECT 1 AS a) SELECT a FROM x",
+    ),
+    "mysql": (
+        "SELECT INSERT('abc', 1, 1, 'x'), REPLACE(a, 'b', 'c') FROM t", "SELECT 1 INTO @a",
+        "WITH x AS (SELECT INSERT('abc', 1, 1, 'x') AS a) SELECT REPLACE(a, 'b', 'c') FROM x",
+    ),
+    "bigquery": (
+        "FROM t |> WHERE a > 1 |> SELECT a, b", "from `p.d.t`\n|> AGGREGATE sum(a) AS a GROUP BY b\n|> ORDER BY a DESC |> LIMIT 5;",
+        "-- why\n(FROM t |> SELECT a)", "FROM t |> DROP a |> RENAME b AS c |> SET d = 1 |> EXTEND 1 AS e |> AS u |> JOIN v USING (c)",
+        "SELECT * FROM t |> WHERE 'a' = '|> INSERT' |> DISTINCT", "WITH x AS (FROM t |> SELECT a) FROM x |> WHERE a > 1", "FROM t",
+        "SELECT `insert`, x.update FROM UNNEST([1]) AS x WITH OFFSET AS delete", "SELECT WITH(a AS 1, b AS a + 1, a + b)",
+    ),
+    "databricks": (
+        "FROM t |> WHERE a > 1 |> SELECT a, b", "FROM t |> DROP a |> SET b = 1 |> UNION ALL (TABLE u)", "SELECT into, insert FROM t",
+    ),
+    "spark": ("FROM t |> SELECT a",),
+    "clickhouse": ("WITH 1 AS a, (SELECT 2) AS b SELECT replace(c, 'a', 'b'), a, b FROM t", "WITH x AS (SELECT 1) SELECT * FROM x"),
+    "snowflake": ("SELECT delete, update, insert('abc', 1, 1, 'x') FROM t", "WITH merge AS (SELECT 1) SELECT * FROM merge"),
+    "oracle": ("WITH x (a) AS (SELECT 1 FROM dual) SEARCH DEPTH FIRST BY a SET b SELECT * FROM x",),
+    "whatever": ("SELECT 'it\\'s INSERT INTO x' FROM t",),
 }  # fmt: skip
 SEMICOLON_IN_NAME = {
     '"': ("postgresql", "redshift", "cockroachdb", "snowflake", "sqlite", "mssql", "oracle", "trino", "clickhouse", "whatever"),
@@ -217,6 +295,33 @@ def test_a_semicolon_is_refused_between_signs_that_quote_no_name_in_the_dialect(
 def test_a_second_statement_cannot_hide_in_what_only_looks_like_a_name(dialect: str, sql: str) -> None:
     with pytest.raises(SourceError, match="delete the semicolon"):
         check_read_only(sql, dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"),
+    [(dialect, sql) for dialect in IN_WITH for sql in STATEMENTS_IN_WITH]
+    + [(dialect, sql) for dialect in WRITING_WORDS for sql in WRITING_WORDS[dialect]],
+)
+def test_a_keyword_that_writes_is_refused_before_anything_is_opened(dialect: str, sql: str) -> None:
+    found = query_fault(sql, dialect)
+    assert found is not None
+    assert (found.rule, found.line is not None) == (Rule.NOT_ONE_SELECT, True)
+    with pytest.raises(SourceError):
+        check_read_only(sql, dialect)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sql"), [(dialect, sql) for dialect in READING_WORDS for sql in READING_WORDS[dialect]]
+)
+def test_the_same_keywords_as_names_functions_and_hints_are_fine(dialect: str, sql: str) -> None:
+    check_read_only(sql, dialect)
+    assert query_fault(sql, dialect) is None
+
+
+def test_postgresql_takes_the_same_keywords_as_names(postgresql: str, tmp_path: Path) -> None:
+    with opened(postgresql, tmp_path) as source:
+        assert rows(source, "SELECT count(*) delete FROM t") == [{"delete": 1}]
+        assert rows(source, "SELECT u.into FROM (SELECT n AS into FROM t) AS u") == [{"into": 1}]
 
 
 def test_snowflake_is_asked_to_take_one_statement_at_a_time(snowflake: Account) -> None:

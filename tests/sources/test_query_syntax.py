@@ -37,6 +37,11 @@ VALID = {
     "mssql": ("SELECT TOP 5 [a (] FROM [t] OPTION (RECOMPILE)", "SELECT a FROM t FOR JSON PATH", "SELECT N'(' AS a"),
     "oracle": ("SELECT q'[it's (]' FROM dual", "SELECT a FROM t CONNECT BY PRIOR b = c", "SELECT 1 FROM dual"),
     "databricks": ("SELECT `a (`, a:b FROM t", "SELECT 'a\\'(' FROM t", "SELECT transform(a, x -> x + 1) FROM t"),
+    "spark": ("SELECT r'C:\\' AS a, R\"\\\" FROM t", "SELECT 1 -- it's"),
+    "clickhouse": ("SELECT $a$ it's $a$, `a\\`b`, 'it\\'s' # it's", "SELECT 1 /* it's */"),
+    "vertica": ("SELECT E'it\\'s', $$ it's $$ FROM t",),
+    "redshift": ("SELECT 'it\\'s' -- it's",),
+    "trino": ("SELECT 'it''s \\', \"it's\" FROM t -- /*",),
     "unknown": ("SELECT 1", "{find: t}", "SELECT a FROM t WHERE b = '\\'(' -- ("),
 }  # fmt: skip
 
@@ -76,6 +81,23 @@ FAULTS = {
     "two statements": ("mysql", "SELECT 1;\nDROP TABLE t", (1, 9), Rule.NOT_ONE_SELECT),
     "a semicolon in a text before a second": ("postgresql", "SELECT ';' ;\n SELECT 2", (1, 12), Rule.NOT_ONE_SELECT),
     "a function that acts": ("postgresql", "SELECT 1,\n  pg_sleep(1), pg_reload_conf()", (2, 16), Rule.NOT_ONE_SELECT),
+    "a text that nothing closes": ("postgresql", "SELECT 1,\n  'it''s FROM t", (2, 3), Rule.QUERY_SYNTAX),
+    "a text closed too early": ("mysql", "SELECT 'it's; INTO' FROM t", (1, 19), Rule.QUERY_SYNTAX),
+    "a name that nothing closes": ("mssql", "SELECT [a]]\n FROM t", (1, 8), Rule.QUERY_SYNTAX),
+    "a name with a mark in it": ("bigquery", "SELECT 1 FROM `a\\`", (1, 15), Rule.QUERY_SYNTAX),
+    "a comment that nothing closes": ("snowflake", "SELECT 1\n/* end *", (2, 1), Rule.QUERY_SYNTAX),
+    "a nested comment": ("postgresql", "SELECT /* a /* b */ 1", (1, 8), Rule.QUERY_SYNTAX),
+    "a dollar quotation": ("postgresql", "SELECT $a$ x $b$", (1, 8), Rule.QUERY_SYNTAX),
+    "a triple quotation": ("bigquery", "SELECT '''a''", (1, 8), Rule.QUERY_SYNTAX),
+    "Oracle's quotation": ("oracle", "SELECT q'[a' FROM dual", (1, 8), Rule.QUERY_SYNTAX),
+    "a statement in a clause": (
+        "postgresql",
+        "WITH x AS (\n  DELETE FROM t RETURNING 1) SELECT 1",
+        (2, 3),
+        Rule.NOT_ONE_SELECT,
+    ),
+    "a new table": ("mssql", "SELECT a\n  INTO b FROM t", (2, 3), Rule.NOT_ONE_SELECT),
+    "pipes in another dialect": ("snowflake", "FROM t |> SELECT a", (1, 1), Rule.NOT_ONE_SELECT),
     "a comment that is run": ("mysql", "SELECT 1 /*! INTO OUTFILE 'x' */", (None, None), Rule.NOT_ONE_SELECT),
 }
 
