@@ -12,7 +12,7 @@ from threading import Event
 from types import MappingProxyType
 from typing import TextIO
 
-from connector.core.secret_registry import without_secrets
+from connector.core.secret_registry import without_secrets, without_secrets_in_texts
 
 _POLL_SECONDS = 0.2
 
@@ -46,13 +46,13 @@ _settings = _Settings()
 
 
 def out(text: str = "") -> None:
-    """Print a line of data."""
-    sys.stdout.write(without_secrets(text) + "\n")
+    """Print a line of data: as it is, so texts that may quote a secret need `without_secrets` first."""
+    sys.stdout.write(text + "\n")
 
 
 def out_json(value: object) -> None:
     """Print one JSON object."""
-    out(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    out(json.dumps(without_secrets_in_texts(value), ensure_ascii=False, indent=2, default=str))
 
 
 def configure(*, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> None:
@@ -79,14 +79,18 @@ def say(text: str = "", level: Level = Level.INFO, fields: Mapping[str, object] 
         if not text:
             return
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        entry = {"time": at, "level": level, "message": text.strip(), **fields}
+        entry = without_secrets_in_texts({"time": at, "level": level, "message": text.strip(), **fields})
         text = json.dumps(entry, ensure_ascii=False, default=str)
-    elif level is Level.ERROR:
-        text = colour(text, RED, sys.stderr)
-    elif level is Level.WARNING:
-        text = colour(text, YELLOW, sys.stderr)
-    sys.stderr.write(without_secrets(text) + "\n")
+    else:
+        colours = {Level.ERROR: RED, Level.WARNING: YELLOW}
+        text = colour(without_secrets(text), colours.get(level, ""), sys.stderr)
+    write_as_it_is(text + "\n")
     sys.stderr.flush()
+
+
+def write_as_it_is(text: str) -> None:
+    """Write text without secrets to stderr, of which `protect_streams` would remove them, in keys and ids too."""
+    getattr(sys.stderr, "write_as_it_is", sys.stderr.write)(text)
 
 
 def warn(text: str) -> None:
@@ -105,7 +109,7 @@ RED, GREEN, YELLOW = "31", "32", "33"
 def colour(text: str, code: str, stream: TextIO | None = None) -> str:
     """Color text if the stream (default: stdout) is a terminal that shows colors and the user wants them."""
     has_colour = (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return f"\x1b[{code}m{text}\x1b[0m" if has_colour and text else text
+    return f"\x1b[{code}m{text}\x1b[0m" if has_colour and text and code else text
 
 
 def yellow(text: str) -> str:

@@ -38,13 +38,17 @@ def protect_streams() -> None:
     sys.stderr = _protected(sys.stderr, STDERR)
 
 
-class _Text(io.TextIOWrapper):
-    """A standard stream to which no secret is written."""
+class _Messages(io.TextIOWrapper):
+    """Stderr, to which no secret is written, not even by a stack trace. Stdout gets data, which stay as they are."""
 
     def write(self, text: str, /) -> int:
         """Write a text without the values of secrets."""
         super().write(without_secrets(text))
         return len(text)
+
+    def write_as_it_is(self, text: str, /) -> None:
+        """Write a text from which secrets are removed already."""
+        super().write(text)
 
 
 class _Stream(io.FileIO):
@@ -84,14 +88,15 @@ def _discard(descriptor: int) -> None:
 
 
 def _protected(stream: TextIO | None, descriptor: int) -> TextIO:
+    kind = _Messages if descriptor == STDERR else io.TextIOWrapper
     if stream is None:
-        return _Text(io.BufferedWriter(_Stream(descriptor, "wb", closefd=False)), encoding="utf-8")
+        return kind(io.BufferedWriter(_Stream(descriptor, "wb", closefd=False)), encoding="utf-8")
     if not isinstance(stream, io.TextIOWrapper) or not _leads_to(stream, descriptor):
         return stream
     with suppress(OSError):
         stream.flush()
     raw = _Stream(descriptor, "wb", closefd=False)
-    return _Text(
+    return kind(
         # Unbuffered (`python -u`), text goes straight to the descriptor.
         raw if stream.write_through else io.BufferedWriter(raw),
         encoding=stream.encoding,

@@ -11,6 +11,7 @@ from connector.cli.console import GREEN, RED, YELLOW, added_value, colour, plura
 from connector.cli.tables import table
 from connector.config.addresses import SIMULATOR
 from connector.core.outcomes import RunStatus
+from connector.core.secret_registry import without_secrets
 from connector.ledger.run_records import MemberCounts, RunRecord
 from connector.reporting.run_history import Change
 from connector.staging.event_metrics import AGE_NAMES, plain_text
@@ -66,7 +67,7 @@ def summary(
     if record.test_event_code and record.rows.delivered:
         yield _test_events_note(record, platform)
     if record.error:
-        yield record.error
+        yield without_secrets(record.error)
     if record.rows.rejected:
         yield f"Which rows, and why: connector rejects {record.run_id}"
     if visible_by and record.finished_at:

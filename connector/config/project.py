@@ -163,6 +163,11 @@ class Project:
         return SecretStore(self.directory, settings, self._environ, offline=self._is_offline)
 
     @property
+    def secret_notes(self) -> list[str]:
+        """Sentences about the secrets that were read so far."""
+        return self._secrets.notes if self._secrets else []
+
+    @property
     def config_directory(self) -> Path:
         """The folder of `orchestrations.yaml`, the queries and the templates."""
         return self.file.parent

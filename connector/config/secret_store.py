@@ -13,7 +13,7 @@ from pathlib import Path
 
 from connector.config.secrets import Secrets
 from connector.config.suggest import did_you_mean
-from connector.core.secret_registry import remember_secret
+from connector.core.secret_registry import SHORTEST, is_too_short, remember_secret
 
 LARGEST = 1 << 16
 """Bytes of a secret."""
@@ -36,6 +36,16 @@ class SecretStore:
     ) -> None:
         self._directory, self._settings, self._environ, self._offline = directory, settings, environ, offline
         self._values: dict[tuple[str, ...], str] = {}
+        self._too_short: dict[str, None] = {}
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about secrets that were read and are too short to be removed from what is printed."""
+        return [
+            f"The secret {name} has fewer than {SHORTEST} characters, so it is not removed from what is printed. Use a "
+            "longer one."
+            for name in self._too_short
+        ]
 
     def sources(self, key: str) -> Mapping[str, Callable[[str], str]]:
         """Return the functions that read secrets for a setting: by file, and by command."""
@@ -48,13 +58,13 @@ class SecretStore:
     def file(self, name: str) -> str:
         """Return the content of a file, without line breaks at its end. Raises MissingSecret."""
         path = self._path(name)
-        return self._once(("file", str(path)), lambda: _content(path))
+        return self._once(f"file.{name}", ("file", str(path)), lambda: _content(path))
 
     def command(self, name: str) -> str:
         """Return what a command prints, without line breaks at its end. Raises MissingSecret."""
         self.known(name)
         arguments = self._settings.commands[name]
-        return self._once(("command", *arguments), lambda: self._output(name, arguments))
+        return self._once(f"secret.{name}", ("command", *arguments), lambda: self._output(name, arguments))
 
     def known(self, name: str) -> str:
         """Return a text that stands for the output of a command. Raises MissingSecret if there is no such command."""
@@ -62,10 +72,12 @@ class SecretStore:
             raise MissingSecret(unknown_secret(name, self._settings.commands))
         return name
 
-    def _once(self, key: tuple[str, ...], read: Callable[[], bytes]) -> str:
+    def _once(self, name: str, key: tuple[str, ...], read: Callable[[], bytes]) -> str:
         if key not in self._values:
             self._values[key] = _text(key, read())
             remember_secret(self._values[key])
+            if is_too_short(self._values[key]):
+                self._too_short[name] = None
         return self._values[key]
 
     def _path(self, name: str) -> Path:

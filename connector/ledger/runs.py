@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from connector.core.outcomes import RunStatus
+from connector.core.secret_registry import without_secrets
 from connector.errors import ConnectorError
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.database import Database, as_text
@@ -123,7 +124,7 @@ class Runs:
                     status=status,
                     finished_at=as_text(datetime.now(UTC)),
                     seconds=func.coalesce(runs.c.seconds, 0.0) + seconds,
-                    error=error,
+                    error=without_secrets(error) if error else error,
                     resumable=resumable,
                 )
             )

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from connector.api import Project, open_project, validate_project
 from connector.config.project import file_target
+from connector.core.secret_registry import without_secrets, without_secrets_in_texts
 from connector.core.version import __version__
 from connector.errors import ConnectorError, UsageError
 from connector.mcp.arguments import strict_tool
@@ -204,9 +205,9 @@ def _answering(tool: Callable[_P, Answer]) -> Callable[_P, Answer]:
     @wraps(tool)
     def answer(*args: _P.args, **kwargs: _P.kwargs) -> Answer:
         try:
-            found: Answer = json.loads(json.dumps(tool(*args, **kwargs), default=str))
+            found: Answer = json.loads(json.dumps(without_secrets_in_texts(tool(*args, **kwargs)), default=str))
         except ConnectorError as error:
-            raise ToolError(error.message) from None
+            raise ToolError(without_secrets(error.message)) from None
         except Exception as error:
             raise ToolError(f"Unexpected {type(error).__name__}. The command with --debug shows where.") from None
         return found

@@ -97,8 +97,9 @@ def has_input(result: OpenResult, staged: Staged) -> bool:
 
 
 def setting_notes(project: Project, job: Job, schema: pa.Schema | None) -> list[str]:
-    """Return a sentence for each setting, or column of the `schema`, that is probably a mistake."""
-    return job.destination.setting_notes(project, job.template, schema, prescribed=job.has_prescribed_columns)
+    """Return a sentence for each setting, secret, or column of the `schema`, that is probably a mistake."""
+    notes = job.destination.setting_notes(project, job.template, schema, prescribed=job.has_prescribed_columns)
+    return [*project.secret_notes, *notes]
 
 
 def _result(context: RunContext, run: Run, stop: Event) -> AbstractContextManager[OpenResult]:

@@ -285,7 +285,7 @@ def test_a_stack_trace_that_quotes_a_secret_is_not_printed(tmp_path: Path) -> No
         "from connector.api import open_project\n"
         "configure_process()\n"
         f"token = open_project({str(made.directory)!r}).settings.credential('tiktok').access_token.get_secret_value()\n"
-        "print(token, repr(token))\n"
+        "print(token, repr(token), file=sys.stderr)\n"
         "raise SystemError(token)\n"
     )
     import subprocess
@@ -320,6 +320,130 @@ def test_every_form_in_which_a_message_quotes_a_secret_is_removed(
     secret_registry.remember_secret(value)
     assert "[redacted]" in secret_registry.without_secrets(printed)
     assert secret_registry.without_secrets("host and db") == "host and db"
+
+
+WORDS = (
+    "2026",
+    "completed",
+    "run_id",
+    "Purchase",
+    "status",
+    "delivered",
+    "message",
+    "time",
+    NAME,
+    "2026-11-30",
+    "null",
+)
+"""Secrets that are also keys, ids, times, statuses, names of events, and words of the data."""
+OBJECTS = (
+    ("validate", "--json"), ("preview", NAME, "--json"), ("compile", NAME, "--json"), ("plan", NAME, "--json"),
+    ("run", NAME, "--json"), ("runs", "--json"), ("runs", "show", "latest", "--requests", "--json"),
+    ("destinations", "list", "--json"), ("auth", "status", "tiktok", "--json"),
+)  # fmt: skip
+DATA = (("preview", NAME), ("compile", NAME), ("runs",), ("runs", "show", "latest"), ("rejects", "latest"))
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_secret_that_is_an_ordinary_word_changes_no_object_and_no_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    monkeypatch.setattr(secret_registry, "_values", set())
+    (tmp_path / "token").write_text(word)
+    with serving() as tiktok:
+        made = made_with(tmp_path, tiktok.url, {"folder": str(tmp_path)}, "{{ file.token }}")
+        objects = {command: inside(*command, project=made.directory) for command in OBJECTS}
+        data = [inside(*command, project=made.directory) for command in DATA]
+        assert tokens(tiktok) == {word}
+    assert "[redacted]" not in "".join(one.stdout for one in (*objects.values(), *data))
+    record = objects["run", NAME, "--json"].record()
+    assert (record["status"], record["orchestration"]) == ("completed", NAME)
+    shown = objects["runs", "show", "latest", "--requests", "--json"].json
+    assert shown["run_id"] == record["run_id"]
+    assert shown["request_log"][0]["verdict"] == "accepted"
+    first = objects["preview", NAME, "--json"].json["requests"][0]
+    assert first["data"][0]["event"] == tiktok.events[0]["event"]
+    assert secret_registry.without_secrets(f"token {word}.") == "token [redacted]."
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_log_lines_as_json_keep_their_keys_and_ids(tmp_path: Path, word: str) -> None:
+    (tmp_path / "token").write_text(word)
+    with serving() as tiktok:
+        made = made_with(tmp_path, tiktok.url, {"folder": str(tmp_path)}, "{{ file.token }}")
+        outcome = connector("run", NAME, "--json", "--verbose", "--log-format", "json", project=made.directory)
+    lines = [json.loads(line) for line in outcome.stderr.splitlines()]
+    assert lines
+    assert all({"time", "level", "message"} <= line.keys() for line in lines)
+    assert "[redacted]" not in outcome.stdout + json.dumps([{**line, "message": ""} for line in lines])
+    assert outcome.record()["status"] == "completed"
+
+
+def test_sentences_of_an_object_are_without_secrets_and_the_rest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secret_registry, "_values", set())
+    text = "the token Purchase is wrong"
+    entry = {
+        "error": text,
+        "notes": [text],
+        "changes": (text,),
+        "checks": [{"check": "Purchase", "sentence": text}],
+        "problems": [{"message": text, "file": text}, text],
+        "request_log": [{"message": text, "request_id": "Purchase"}],
+        "Purchase": {"Purchase": "Purchase", "count": 1},
+        "requests": [{"message": text}],
+        "left_out": [{"message": text}],
+        "warnings": {"Purchase": 1},
+        "started_at": "Purchase",
+    }
+    assert secret_registry.without_secrets_in_texts(entry) == entry
+    secret_registry.remember_secret("Purchase")
+    clean = "the token [redacted] is wrong"
+    assert secret_registry.without_secrets_in_texts(entry) == entry | {
+        "error": clean,
+        "notes": [clean],
+        "changes": [clean],
+        "checks": [{"check": "Purchase", "sentence": clean}],
+        "problems": [{"message": clean, "file": text}, clean],
+        "request_log": [{"message": clean, "request_id": "Purchase"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "printed"),
+    [
+        ("2026", "run 20261130T1-a, target x2026", "run 20261130T1-a, target x2026"),
+        ("2026", "token 2026, (2026) '2026' =2026&", "token [redacted], ([redacted]) '[redacted]' =[redacted]&"),
+        ("2026", r"a\n2026\n %202026", r"a\n[redacted]\n %20[redacted]"),
+        ("-ab-", "x-ab-y", "x[redacted]y"),
+        ("longer-value", "xlonger-valuey", "x[redacted]y"),
+    ],
+)
+def test_a_short_secret_is_removed_as_a_whole_word(
+    monkeypatch: pytest.MonkeyPatch, value: str, text: str, printed: str
+) -> None:
+    monkeypatch.setattr(secret_registry, "_values", set())
+    secret_registry.remember_secret(value)
+    assert secret_registry.without_secrets(text) == printed
+
+
+SHORT = "has fewer than 4 characters, so it is not removed from what is printed"
+
+
+@pytest.mark.parametrize(("value", "is_short"), [("Q", True), ("Q7", True), ("Q7Z\n", True), ("Q7ZX", False)])
+def test_a_secret_that_is_too_short_to_be_removed_is_named(tmp_path: Path, value: str, is_short: bool) -> None:
+    (tmp_path / "token").write_text(value)
+    vault = script(tmp_path, f"echo {value}")
+    with serving() as tiktok:
+        made = made_with(tmp_path, tiktok.url, {"folder": str(tmp_path)}, "{{ file.token }}")
+        said = [inside(*command, project=made.directory) for command in (("validate",), ("run", NAME))]
+        settings = yaml.safe_load(made.settings.read_text())
+        settings |= {"secrets": {"commands": {"pin": [str(vault)]}}}
+        settings["credentials"]["tiktok"]["access_token"] = "{{ secret.pin }}"
+        made.settings.write_text(yaml.safe_dump(settings))
+        unread, read = (inside(*command, project=made.directory) for command in (("validate",), ("run", NAME)))
+    assert [f"The secret file.token {SHORT}" in one.stderr for one in said] == [is_short, is_short]
+    assert (SHORT in unread.stderr, f"The secret secret.pin {SHORT}" in read.stderr) == (False, is_short)
+    assert all(value.strip() not in one.stdout + one.stderr for one in (*said, unread, read) if len(value) > 1)
 
 
 def test_a_short_value_removes_no_parts_of_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from connector.cli.console import out, out_json, say
 from connector.cli.failures import reported
 from connector.cli.options import TargetOptions
 from connector.cli.tables import table
+from connector.core.secret_registry import without_secrets
 
 if TYPE_CHECKING:
     from connector.inspection.audience_list import AudienceView
@@ -82,7 +83,7 @@ def _account_changes(view: "AudienceView") -> list[tuple[str, str]]:
 
 def _lines(view: "AudienceView") -> list[tuple[str, str]]:
     name, audience_id, accounts, members, synced = _row(view)
-    size = f"{view.size:,} people, a day or two ago" if view.size is not None else view.why_not
+    size = f"{view.size:,} people, a day or two ago" if view.size is not None else without_secrets(view.why_not)
     size = size or f"{view.platform.subject} does not say"
     return [
         ("audience", name),

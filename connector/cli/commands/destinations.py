@@ -9,6 +9,7 @@ from connector.cli.console import GREEN, RED, YELLOW, out, out_json, say
 from connector.cli.failures import FAILED, reported
 from connector.cli.options import TargetOptions
 from connector.cli.tables import table
+from connector.core.secret_registry import without_secrets
 
 if TYPE_CHECKING:
     from connector.inspection.destination_tests import DestinationTest
@@ -70,11 +71,11 @@ def test(name: DestinationArgument, test_event_code: CodeOption = None, *, optio
 def _print_result(result: "DestinationTest") -> None:
     colours = [_COLOURS[check.outcome.value] for check in result.checks]
     for line in table(
-        ((check.name, check.outcome.value, check.sentence) for check in result.checks),
+        ((check.name, check.outcome.value, without_secrets(check.sentence)) for check in result.checks),
         keep=frozenset({0, 1}),
         style=lambda row, column: colours[row] if column == 1 else None,
     ):
         out(line)
     for change in result.changes:
-        out(change)
+        out(without_secrets(change))
     say(f"{result.destination}, target {result.target}, {result.api_url}: {result.outcome.value}.")

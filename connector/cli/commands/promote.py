@@ -9,6 +9,7 @@ from connector.cli.console import out, out_json, say
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, NameArgument
 from connector.cli.tables import table
+from connector.core.secret_registry import without_secrets
 
 if TYPE_CHECKING:
     from connector.inspection.plan import Plan
@@ -42,7 +43,7 @@ def promote(
 def _print_promotion(promotion: "Promotion") -> None:
     before, after = promotion.before, promotion.after
     heading = ("setting", before.target, after.target)
-    rows = [(change.setting, change.before, change.after) for change in promotion.differences]
+    rows = [(change.setting, *map(without_secrets, (change.before, change.after))) for change in promotion.differences]
     for line in table([heading, *rows]) if rows else [f"{before.target} and {after.target} do not differ."]:
         out(line)
     out()

@@ -10,6 +10,7 @@ from connector.cli.console import RED, YELLOW, out, out_json, say, yellow
 from connector.cli.failures import reported
 from connector.cli.options import JsonOptions, RunArgument, SinceOption, parse_time
 from connector.cli.tables import Style, table
+from connector.core.secret_registry import without_secrets
 
 if TYPE_CHECKING:
     from connector.api import Project
@@ -209,7 +210,7 @@ def _request_log(requests: "list[RequestRecord]", *, is_audience: bool) -> list[
             "-" if request.code is None else str(request.code),
             f"{request.seconds:.3f}",
             request.request_id or "-",
-            request.message,
+            without_secrets(request.message),
         )
         for request in requests
     ]
