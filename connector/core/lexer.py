@@ -63,7 +63,8 @@ def _opener(dialect: Dialect) -> re.Pattern[str]:
     marks = "'\"`" if "`" in dialect.name_openers or dialect.backslash is None else "'\""
     if dialect.raw_text:
         rules.append(("raw", r"""(?<![\w$])[rR](?P<raw_mark>['"])"""))
-    rules.append(("quote", rf"(?P<escaped>(?<![\w$])[eE](?='))?(?P<mark>[{marks}])"))
+    escaped = "eEbB" if dialect.name == "cockroachdb" else "eE"
+    rules.append(("quote", rf"(?P<escaped>(?<![\w$])[{escaped}](?='))?(?P<mark>[{marks}])"))
     return re.compile("|".join(f"(?P<{name}>{rule})" for name, rule in rules), re.DOTALL)
 
 

@@ -103,6 +103,10 @@ QUERIES = {
         "WITH x AS (\n  INSERT INTO t VALUES (1)\n) SELECT * FROM x",
         (2, 3, "not_one_select"),
     ),
+    "a pivot without values": (
+        "WITH p AS (\n  PIVOT orders ON currency USING sum(value)\n) SELECT * FROM p",
+        (2, 3, "not_one_select"),
+    ),
     "an unknown name": ("SELECT\n  1, {{ nothing }}", (2, 9, "query_template")),
     "a name of dbt": ("SELECT * FROM {{ ref('x') }}", (1, 18, "query_template")),
     "Jinja": ("SELECT\n  {{ parameters.days", (2, 3, "query_template")),

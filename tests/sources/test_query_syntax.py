@@ -39,6 +39,7 @@ VALID = {
     "databricks": ("SELECT `a (`, a:b FROM t", "SELECT 'a\\'(' FROM t", "SELECT transform(a, x -> x + 1) FROM t"),
     "spark": ("SELECT r'C:\\' AS a, R\"\\\" FROM t", "SELECT 1 -- it's"),
     "clickhouse": ("SELECT $a$ it's $a$, `a\\`b`, 'it\\'s' # it's", "SELECT 1 /* it's */"),
+    "cockroachdb": ("SELECT b'it\\'s', e'\\'' FROM t",),
     "vertica": ("SELECT E'it\\'s', $$ it's $$ FROM t",),
     "redshift": ("SELECT 'it\\'s' -- it's",),
     "trino": ("SELECT 'it''s \\', \"it's\" FROM t -- /*",),
