@@ -29,7 +29,7 @@ def test_half_as_much_again_is_not_kept(place: int) -> None:
         ([Ratios(1.0, 0.4)], Ratios(1.0, 0.4), 1),
         ([Ratios(2.0, 0.5)], Ratios(2.0, 0.5), 1),
         ([Ratios(2.5, 0.4), Ratios(1.0, 0.6)], Ratios(1.0, 0.4), 2),
-        ([Ratios(3.0, 0.4), Ratios(3.1, 0.4), Ratios(3.2, 0.4)], Ratios(3.0, 0.4), ATTEMPTS),
+        ([Ratios(3.0, 0.4), *[Ratios(3.1, 0.4)] * (ATTEMPTS - 1)], Ratios(3.0, 0.4), ATTEMPTS),
     ],
     ids=["at once", "at the bound", "the second time", "never"],
 )
