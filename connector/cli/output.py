@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from connector.cli.process import allow_closed_output
 from connector.errors import ConnectorError, UsageError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def writing_to(output: Path) -> Iterator[None]:
     """Turn an error of the system into one sentence. Raises ConnectorError."""
     try:
         yield
+        allow_closed_output()
     except OSError as error:
         # Arrow appends the system's message to its own.
         words = (error.strerror or str(error) or type(error).__name__).rpartition("] ")[2].rstrip(".")

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from connector.cli.streams import protect_streams, write_error
+from connector.cli.streams import STDOUT_CLOSED, protect_streams, write_error
 
 _exit_codes: list[int] = []
 _output_optional: list[bool] = []
+_closed_output_allowed: list[bool] = []
 _configured: list[bool] = []
 """Not empty in a process that is configured for the command line alone. To ask for the number of frozen objects would
 take longer the more there are.
@@ -30,9 +31,16 @@ def make_output_optional() -> None:
     _output_optional.append(True)
 
 
+def allow_closed_output() -> None:
+    """Let the command succeed if its stdout was closed before it started, since it does more than print."""
+    _closed_output_allowed.append(True)
+
+
 def exit_code(code: object) -> object:
     """Report output that could not be written; return 1 instead of 0 if the command is to do nothing but print."""
     if (error := write_error()) is None:
+        return code
+    if error == STDOUT_CLOSED and (_output_optional or _closed_output_allowed):
         return code
     sys.stderr.write(f"The output could not be written: {error}.\n")
     return code or int(not _output_optional)

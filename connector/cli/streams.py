@@ -14,6 +14,9 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 _CLOSED = frozenset({errno.EPIPE, errno.EBADF, errno.EIO, errno.ECONNRESET, errno.ESHUTDOWN})
 """Error numbers of a pipe without a reader, a closed descriptor, and a terminal that is gone."""
 
+STDOUT_CLOSED = "stdout is closed"
+"""What `write_error` returns if something was written to a stdout that was closed before the command started."""
+
 _write_errors: list[str] = []
 
 
@@ -70,6 +73,15 @@ class _Stream(io.FileIO):
         return size
 
 
+class _ClosedStdout(_Stream):
+    """The descriptor of a stdout that was closed before the command started, and leads to /dev/null now."""
+
+    def write(self, data: Any, /) -> int:
+        """Discard data, which is lost."""
+        _write_errors.append(STDOUT_CLOSED)
+        return super().write(data)
+
+
 def _occupy(descriptor: int) -> None:
     try:
         os.fstat(descriptor)
@@ -90,7 +102,8 @@ def _discard(descriptor: int) -> None:
 def _protected(stream: TextIO | None, descriptor: int) -> TextIO:
     kind = _Messages if descriptor == STDERR else io.TextIOWrapper
     if stream is None:
-        return kind(io.BufferedWriter(_Stream(descriptor, "wb", closefd=False)), encoding="utf-8")
+        raw = (_ClosedStdout if descriptor == STDOUT else _Stream)(descriptor, "wb", closefd=False)
+        return kind(io.BufferedWriter(raw), encoding="utf-8")
     if not isinstance(stream, io.TextIOWrapper) or not _leads_to(stream, descriptor):
         return stream
     with suppress(OSError):

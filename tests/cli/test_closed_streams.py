@@ -1,4 +1,4 @@
-"""Whoever closes stdout or stderr changes neither what a command does nor how it ends."""
+"""Whoever closes stdout or stderr changes neither what a command does nor how it ends, unless it can only print."""
 
 import os
 import subprocess
@@ -213,6 +213,41 @@ def test_a_full_disk_below_stdout_is_told_in_one_sentence(
     assert done.stderr.count("The output could not be written: No space left on device.\n") == 1
     added = [("completed_with_rejects", 0)] if code == 0 else []
     assert statuses(made) == added + before
+
+
+CLOSED: list[tuple[tuple[str, ...], int]] = [
+    (("run", NAME), 0),
+    (("validate", "--json"), 1),
+    (("runs", "list"), 1),
+    (("forget", "--email", "jo@example.com"), 0),
+    (("run", NAME, "--json"), 0),
+    (("retry", "RUN"), 3),
+    (("init", "new"), 0),
+    (("plan", NAME, "-o", "plan.json"), 0),
+    (("run", "nothing", "--json"), 2),
+    (("--version",), 1),
+    (("run", "--help"), 1),
+    (("validate",), 1),
+    (("compile", NAME), 1),
+    (("preview", NAME), 1),
+    (("plan", NAME, "--json"), 1),
+    (("rejects", "RUN"), 1),
+    (("report", "RUN"), 1),
+    (("runs", "show", "RUN", "--json"), 1),
+    (("destinations", "list"), 1),
+]
+
+
+@pytest.mark.parametrize(("args", "code"), quick(CLOSED, 0, 1, 2, 3))
+def test_a_closed_stdout_is_told_by_commands_that_only_print(made: Shop, args: tuple[str, ...], code: int) -> None:
+    """As other commands do it; who closes it below a command that does more may mean it."""
+    run = inside("run", NAME, "--json", project=made.directory).json["run_id"]
+    files = {"plan.json", "new"}
+    args = tuple(run if word == "RUN" else str(made.directory / word) if word in files else word for word in args)
+    done = in_shell(made, ">&-", *args)
+    assert done.returncode == code, done.stderr
+    assert ("The output could not be written: stdout is closed.\n" in done.stderr) is (code == 1)
+    assert "Traceback" not in done.stderr
 
 
 def test_both_streams_on_a_full_disk_end_no_run(made: Shop) -> None:

@@ -9,6 +9,7 @@ from connector.cli.completion import complete_credential
 from connector.cli.console import Level, out, out_json, say
 from connector.cli.failures import reported
 from connector.cli.options import TargetOptions
+from connector.cli.process import allow_closed_output
 from connector.cli.tables import table
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def login(
     """Authorize the credential's app on TikTok's page, store the grant, and list the ad accounts it may use."""
     from connector.destinations.tiktok.login import log_in
 
+    allow_closed_output()
     access = _access(options, credential, changing="auth login")
     auth_code = _auth_code(access, code, port, redirect_uri)
     _print_login(log_in(access, auth_code), options.json_output)
@@ -87,6 +89,7 @@ def refresh(credential: CredentialArgument, *, options: TargetOptions) -> None:
     """Refresh a credential's grant now."""
     from connector.destinations.tiktok.login import refresh as refresh_grant
 
+    allow_closed_output()
     _print_status(refresh_grant(_access(options, credential, changing="auth refresh")), options.json_output)
 
 

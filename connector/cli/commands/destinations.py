@@ -8,6 +8,7 @@ from connector.cli.completion import complete_destination
 from connector.cli.console import GREEN, RED, YELLOW, out, out_json, say
 from connector.cli.failures import FAILED, reported
 from connector.cli.options import TargetOptions
+from connector.cli.process import allow_closed_output
 from connector.cli.tables import table
 from connector.core.secret_registry import without_secrets
 
@@ -59,6 +60,7 @@ def list_(*, options: TargetOptions) -> None:
 @reported
 def test(name: DestinationArgument, test_event_code: CodeOption = None, *, options: TargetOptions) -> None:
     """Ask the destination whether it can be sent to: the token, the ad account, the event source, the folder."""
+    allow_closed_output()
     result = options.open_project().test_destination(name, test_event_code=test_event_code)
     if options.json_output:
         out_json(result.as_json())

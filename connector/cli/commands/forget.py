@@ -11,6 +11,7 @@ from connector.cli.console import Level, out, out_json, pluralize, say
 from connector.cli.failures import reported
 from connector.cli.options import TargetOptions
 from connector.cli.output import ForceOption, check_output, output_file
+from connector.cli.process import allow_closed_output
 
 EmailOption = Annotated[
     str | None, typer.Option("--email", metavar="E", help="The e-mail address; - reads it from stdin.")
@@ -46,6 +47,7 @@ def forget(
     if output:
         check_output(output, opened.settings, force=force)
     address, number = _value(email, "e-mail address"), _value(phone, "phone number")
+    allow_closed_output()
     receipt = opened.forget(email=address, phone=number, region=region)
     if output:
         with output_file(output) as sink:

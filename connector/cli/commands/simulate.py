@@ -10,6 +10,7 @@ import typer
 from connector.cli.console import out, out_json, say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption, JsonOption
+from connector.cli.process import allow_closed_output
 
 if TYPE_CHECKING:
     from connector.simulator.server import Simulator
@@ -64,6 +65,7 @@ def simulate(
     from connector.simulator.server import Simulator
     from connector.simulator.strictness import parse_strictness
 
+    allow_closed_output()
     injected = [*map(parse, fault or ()), *(read(faults) if faults else ())]
     with Recording(record) if record else nullcontext() as recording:
         simulator = Simulator(
