@@ -27,7 +27,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
         if original.name != "catalogue":
             (tree / "connector" / original.name).symlink_to(original)
     for original in (ROOT / "connector" / "catalogue").glob("*.py"):
-        added = ADDED if original.name == "events.py" else ""
+        added = ADDED if original.name == "event_parameters.py" else ""
         (catalogue / original.name).write_text(original.read_text() + added)
     done = subprocess.run(
         [sys.executable, "-m", "tests.catalogue.probe", str(tree / "work")],
