@@ -133,7 +133,7 @@ ENDINGS: list[tuple[tuple[str, ...], int]] = [
     (("runs", "list"), 0),
     (("runs", "show", "RUN", "--requests"), 0),
     (("destinations", "list"), 0),
-    (("destinations", "test", "stores", "--json"), 0),
+    (("destinations", "test", "stores", "--json"), 1),
     (("headers",), 2),
 ]
 
