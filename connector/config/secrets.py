@@ -9,7 +9,7 @@ from connector.config.settings import Settings
 
 
 def _command_schema() -> JsonSchema:
-    words = {"type": "array", "items": TEXT_SCHEMA, "minItems": 1}
+    words = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     return {"type": "object", "additionalProperties": words}
 
 

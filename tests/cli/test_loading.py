@@ -21,7 +21,7 @@ def test_where_the_process_is_not_the_command_lines_own_nothing_is_kept_from_bei
     with process.gc_paused():
         made = [[number] for number in range(10)]
     assert {id(one) for one in made} <= {id(one) for one in gc.get_objects()}
-    assert gc.get_freeze_count() == frozen
+    assert gc.get_freeze_count() <= frozen
 
 
 def test_it_is_looked_for_again_where_nothing_can_be_loaded() -> None:

@@ -171,6 +171,7 @@ REFUSED: dict[str, tuple[tuple[str, ...], Any]] = {
     "the words of an agreement": ((*VIP, "data_marketplace"), {"party": "buyer", "payment_model": "yes"}),
     "a rule for addresses": ((*VIP, "email_rule"), ["plain", "nearly"]),
     "a text for the command of a secret": (("secrets",), {"commands": {"token": "vault kv get"}}),
+    "a number among the words of a command": (("secrets",), {"commands": {"token": ["vault", 1]}}),
     "an unknown key of secrets": (("secrets",), {"command": {}}),
     "no time for a secret": (("secrets",), {"timeout": 0}),
     "a list of files of secrets": (("secrets",), {"files": ["a"]}),
@@ -193,7 +194,7 @@ ACCEPTED: dict[str, tuple[tuple[str, ...], Any]] = {
     "a placeholder in an address": ((*WAREHOUSE, "url"), "snowflake://{{ env.USER }}@{{ env.ACCOUNT }}/A/B"),
     "commands and files of secrets": (
         ("secrets",),
-        {"folder": "x", "files": {"a": "b"}, "commands": {"token": ["vault", "kv", 1]}, "timeout": "5"},
+        {"folder": "x", "files": {"a": "b"}, "commands": {"token": ["vault", "kv", "get"]}, "timeout": "5"},
     ),
     "a secret of a file": (TOKEN, "{{ file.token }}"),
     "a blank value": ((*STORE, "description"), None),

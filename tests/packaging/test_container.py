@@ -96,7 +96,7 @@ def _require_packages(builder: Builder, image: str) -> None:
     """Skip if no package can be installed from within a container."""
     context = builder.folder / "probe"
     context.mkdir()
-    install = "python3 -m venv /tmp/probe && /tmp/probe/bin/pip install --quiet --retries 1 packaging"
+    install = "python3 -m venv probe && probe/bin/pip install --quiet --retries 1 packaging"
     (context / "Containerfile").write_text(f"FROM {image}\nRUN {install}\n")
     with skipped("packages cannot be reached from within a container"):
         builder.build("probe", context)
