@@ -48,11 +48,13 @@ def archive(directory: Path, people: Iterable[Mapping[str, Any]] = PEOPLE, **des
 
 
 def files_of(shop: Shop, folder: str = "archive") -> list[Path]:
-    """The files in the order of runs and batches."""
-    return sorted(
-        (path for path in (shop.directory / folder).rglob("*") if path.is_file()),
-        key=lambda path: (path.parent.name, path.name.rpartition("-")[2]),
-    )
+    """The files in the order of runs and batches; ids of runs within one second are in any order."""
+    files = [path for path in (shop.directory / folder).rglob("*") if path.is_file()]
+    written: dict[Path, int] = {}
+    for path in files:
+        moment = path.stat().st_mtime_ns
+        written[path.parent] = min(moment, written.get(path.parent, moment))
+    return sorted(files, key=lambda path: (written[path.parent], path.name.rpartition("-")[2]))
 
 
 def audience_in(files: Iterable[Path]) -> set[Member]:
