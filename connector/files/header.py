@@ -92,9 +92,10 @@ def _check_single_column(names: tuple[str, ...], line: str, place: str, form: Fi
         if any(map(identifies_person, (line, *_ANYTHING_BETWEEN.split(line)))):
             raise _not_a_header(place)
         expectation = "the format declares a" if form.delimiter else "the delimiter has to be"
+        # What stands beside a lone quotation mark may be a piece of a row.
+        shown = "" if '"' in names[0] else f', "{_excerpt(names[0])}"'
         raise FileRefused(
-            f'{place}: the header line has one column, "{_excerpt(names[0])}": {expectation} '
-            f"{form.delimiter or _alternatives(form)}."
+            f"{place}: the header line has one column{shown}: {expectation} {form.delimiter or _alternatives(form)}."
         )
 
 

@@ -290,6 +290,7 @@ PIECES = st.sampled_from(
 )
 @example("h.csv.gz", [(0.9, 100, b"")], {})
 @example("f.csv", [(0.0, 20, b"")], {})
+@example("f.csv", [(0.125, 0, b"\r"), (0.0625, 5, b'"')], {"delimiter": "tab"})
 def test_a_damaged_file_is_read_or_refused_without_a_value_of_it(
     tmp_path_factory: pytest.TempPathFactory, name: str, edits: list[tuple[float, int, bytes]], form: dict[str, Any]
 ) -> None:
