@@ -13,7 +13,7 @@ GENERAL = ("project", "debug", "quiet", "verbose", "log_format", "version", "hel
 """Parameters that are listed apart: every command or the root has them."""
 
 _RUN = re.compile(r"latest|(?=.*\d)[0-9a-zA-Z-]{4,}")
-"""What may be the id of a run, or its beginning."""
+"""Matches the id of a run, and the beginning of one."""
 
 
 class Command(TyperCommand):

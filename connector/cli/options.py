@@ -59,7 +59,7 @@ RunArgument = Annotated[
 
 
 class _OpensProject:
-    """What the options of every command that works on a project have."""
+    """The options of every command that works on a project."""
 
     __slots__ = ()
     project: ProjectOption

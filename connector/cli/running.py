@@ -63,7 +63,7 @@ class SeveralRuns:
     codes: dict[str, int] = field(default_factory=dict)
     """The exit code of each orchestration."""
     entries: list[dict[str, object]] = field(default_factory=list)
-    """What is printed as JSON."""
+    """The JSON object of each run so far."""
     _observer: QuietObserver = field(default_factory=QuietObserver)
     """The observer of the run in progress."""
 

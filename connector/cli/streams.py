@@ -15,7 +15,7 @@ _CLOSED = frozenset({errno.EPIPE, errno.EBADF, errno.EIO, errno.ECONNRESET, errn
 """Error numbers of a pipe without a reader, a closed descriptor, and a terminal that is gone."""
 
 STDOUT_CLOSED = "stdout is closed"
-"""What `write_error` returns if something was written to a stdout that was closed before the command started."""
+"""The error for output that was written to a stdout that had been closed before the command started."""
 
 _write_errors: list[str] = []
 

@@ -32,7 +32,7 @@ SECTION_MODELS: Mapping[str, type[Settings]] = {
 
 
 class McpSettings(Settings):
-    """What assistants may do by `connector mcp`."""
+    """The permissions of assistants that use `connector mcp`."""
 
     internal_fields: ClassVar[frozenset[str]] = frozenset()
 
@@ -62,7 +62,7 @@ class Top(Settings):
     notifications: Mapped = Field(default_factory=dict, repr=False)
     """Services and webhooks that `notify` of an orchestration refers to."""
     mcp: McpSettings = McpSettings()
-    """What assistants may do by `connector mcp`."""
+    """The permissions of assistants that use `connector mcp`."""
 
     @classmethod
     def known_keys(cls) -> list[str]:

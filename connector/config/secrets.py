@@ -30,7 +30,7 @@ def paths_by_name(value: object) -> Any:
 
 
 class Secrets(Settings):
-    """Where secrets are, besides the environment."""
+    """The places of secrets besides the environment."""
 
     internal_fields: ClassVar[frozenset[str]] = frozenset()
 

@@ -96,7 +96,7 @@ class AudienceDestination(Generic[TargetsT]):
     catalogue: ClassVar[Catalogue] = AUDIENCES
     capabilities: ClassVar[Capabilities] = Capabilities("identifier", mirrors=True)
     large_change_effect: ClassVar[str] = ""
-    """What a large change does to the audience, as a clause for the question whether it is meant."""
+    """The effect of a large change on the audience, as a clause of the question that asks to confirm it."""
 
     @property
     def make_payloads(self) -> MakePayloads:

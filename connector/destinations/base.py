@@ -297,7 +297,7 @@ class NotesDeletion(Protocol):
     """Optional: a type at which what was sent about a person stays after `connector forget`. May change."""
 
     deletion_note: ClassVar[str]
-    """What to do about it, as a sentence."""
+    """A sentence that says what to do about it."""
 
 
 @runtime_checkable

@@ -1,13 +1,16 @@
 """How the files of one format are read; each format is a module of its own."""
 
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from threading import Event
 from typing import Protocol
 
 import pyarrow as pa
 
-from connector.files.file_store import FileInfo
+from connector.files.file_store import FileInfo, FileStore
 from connector.files.scan_report import FileDigest
+from connector.files.text_reader import DigestingReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,12 @@ class FileReader(Protocol):
 
     def check_size(self, files: Sequence[FileInfo]) -> None:
         """Raise FileRefused for a file that is larger than its format allows, before any is opened."""
+
+
+def digest_file(store: FileStore, file: FileInfo, stop: Event) -> FileDigest:
+    """Return the SHA-256 of a stored file, which is read to its end. Raises SourceError."""
+    with closing(store.open(file.path)) as handle:
+        raw_file = DigestingReader(handle, file.display_name, stop)
+        while raw_file.read():
+            pass
+    return FileDigest(file.display_name, raw_file.size, raw_file.digest)

@@ -1,7 +1,7 @@
 """The files of an orchestration as a source of rows."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from threading import Event
 
 import pyarrow as pa
@@ -9,10 +9,9 @@ import pyarrow as pa
 from connector.config.file_format import FileFormat
 from connector.errors import FileRefused, SourceError
 from connector.files.file_address import is_parquet
-from connector.files.file_reader import FileColumns, FileReader
+from connector.files.file_reader import FileColumns, FileReader, digest_file
 from connector.files.file_store import FileInfo, FileStore, find_files, open_store, stat_again
 from connector.files.scan_report import FileInput, PreviousFile, ScanReport, SizeLimits, column_changes
-from connector.files.text_reader import DigestingReader
 
 
 class FileSource:
@@ -37,11 +36,7 @@ class FileSource:
 
     def digest(self, file: FileInfo) -> str:
         """Return the SHA-256 of a stored file, in hex. Raises SourceError."""
-        with closing(self._store.open(file.path)) as handle:
-            raw_file = DigestingReader(handle, file.display_name, self._stop)
-            while raw_file.read():
-                pass
-        return raw_file.digest
+        return digest_file(self._store, file, self._stop).digest
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["FileResult"]:  # noqa: ARG002

@@ -14,10 +14,9 @@ from connector.catalogue import column_name
 from connector.errors import ConnectorError, FileRefused, SourceError
 from connector.files.file_address import Partitions
 from connector.files.file_errors import translate_errors
-from connector.files.file_reader import FileColumns
+from connector.files.file_reader import FileColumns, digest_file
 from connector.files.file_store import FileInfo, FileStore
 from connector.files.scan_report import FileDigest, ScanReport, column_changes
-from connector.files.text_reader import DigestingReader
 
 BATCH_ROWS = 65_536
 
@@ -63,17 +62,10 @@ class ParquetReader:
                 self._report.lines.add(file.display_name, np.arange(first, first + batch.num_rows, dtype=np.int64))
                 first += batch.num_rows
                 yield _with_partitions(_converted(batch), file.partitions)
-        return self._digest(file)
+        return digest_file(self._store, file, self._stop)
 
     def check_size(self, files: Sequence[FileInfo]) -> None:
         """See `FileReader.check_size`: any size will do."""
-
-    def _digest(self, file: FileInfo) -> FileDigest:
-        with closing(self._store.open(file.path)) as handle:
-            raw_file = DigestingReader(handle, file.display_name, self._stop)
-            while raw_file.read():
-                pass
-        return FileDigest(file.display_name, raw_file.size, raw_file.digest)
 
     @contextmanager
     def _open(self, file: FileInfo) -> Iterator[pq.ParquetFile]:

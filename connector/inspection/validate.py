@@ -61,7 +61,7 @@ class Validation:
     project: Project | None
     """The project; None if its file cannot be read."""
     orchestrations: Sequence[ValidatedOrchestration]
-    """Those without problems."""
+    """The orchestrations without problems."""
     problems: Sequence[Problem]
     """The problems of all files."""
 

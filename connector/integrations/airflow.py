@@ -9,9 +9,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from connector.api import Run, open_project
 from connector.errors import ConnectorError
-
-NOT_RETRYABLE = frozenset({2, 3})
-"""Exit codes of errors that stay until somebody fixes the files or the rows."""
+from connector.integrations import NOT_RETRYABLE
 
 
 class ConnectorRunOperator(BaseOperator):

@@ -43,7 +43,7 @@ _P = ParamSpec("_P")
 
 @dataclass(slots=True)
 class Location:
-    """Where a project is, and the target that its tools use."""
+    """The folder of a project, and the target that its tools use."""
 
     folder: Path
     target: str | None = None

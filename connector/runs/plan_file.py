@@ -28,8 +28,8 @@ VERSION: Literal[1] = 1
 """The version of the file format."""
 LARGEST_FILE = 1 << 20
 """Bytes of a plan file."""
-_ANEW = "Make a new one with `connector plan {} -o FILE`."
-_AGAIN = _ANEW.format("NAME")
+_MAKE_NEW_PLAN = "Make a new one with `connector plan {} -o FILE`."
+_ADVICE = _MAKE_NEW_PLAN.format("NAME")
 
 _IMMATERIAL = frozenset(
     "description tags notify schedule workflow degraded retry max_in_flight requests_per_second admin_only pii "
@@ -63,11 +63,11 @@ class Definition(_Part):
     salt: Salt
     """Sixteen random bytes at the beginning of all that is summed: no table of sums made beforehand fits a plan."""
     query: Sum | None
-    """Of the text of the query; None for a file."""
+    """The sum of the text of the query; None if the orchestration reads a file."""
     template: Sum
-    """Of the sources of all parameters."""
+    """The sum of the sources of all parameters."""
     settings: dict[str, Sum]
-    """Of each setting that matters, by its name."""
+    """The sum of each setting that matters, by its name."""
 
     def changes(self, other: "Definition") -> list[str]:
         """Name what differs in another definition."""
@@ -199,17 +199,17 @@ def _sum(salt: str, kind: str, content: bytes) -> str:
 
 def refuse_other_definition(plan: PlanFile, project: Project, job: Job) -> None:
     """Raise UsageError if a plan was made for another orchestration or target, or of something that has changed."""
-    anew = _ANEW.format(job.orchestration.name)
+    advice = _MAKE_NEW_PLAN.format(job.orchestration.name)
     for kind, planned, current in (
         ("orchestration", plan.orchestration, job.orchestration.name),
         ("target", plan.target, project.target),
     ):
         if planned != current:
-            raise UsageError(f"The plan is for the {kind} {_quoted(planned)}, not for {_quoted(current)}. {anew}")
+            raise UsageError(f"The plan is for the {kind} {_quoted(planned)}, not for {_quoted(current)}. {advice}")
     if changes := plan.definition.changes(definition_of(project, job, plan.definition.salt)):
         verb = "has" if len(changes) == 1 else "have"
         names = [change if "." not in change else f"setting {change}" for change in changes]
-        raise UsageError(f"The {_listed(names)} {verb} changed since the plan was made: nothing was sent. {anew}")
+        raise UsageError(f"The {_listed(names)} {verb} changed since the plan was made: nothing was sent. {advice}")
 
 
 def refuse_other_counts(plan: PlanFile, staged: Staged) -> None:
@@ -249,7 +249,7 @@ def load_plan_file(path: Path) -> PlanFile:
     try:
         entry = json.loads(_text(path), parse_constant=_refuse_constant, object_pairs_hook=_unique)
         if isinstance(entry, dict) and entry.get("connector_plan") not in (VERSION, None):
-            raise UsageError(f'"{path}" is a plan of another version of the connector. {_AGAIN}')
+            raise UsageError(f'"{path}" is a plan of another version of the connector. {_ADVICE}')
         return PlanFile.model_validate(entry)
     except OSError as error:
         raise UsageError(
@@ -258,9 +258,9 @@ def load_plan_file(path: Path) -> PlanFile:
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))[:80]
         at = f" at {where!a}" if where else ""
-        raise UsageError(f'"{path}" is not a plan, or a damaged one{at}. {_AGAIN}') from None
+        raise UsageError(f'"{path}" is not a plan, or a damaged one{at}. {_ADVICE}') from None
     except (ValueError, RecursionError):
-        raise UsageError(f'"{path}" is not a plan, or a damaged one: it is not valid JSON. {_AGAIN}') from None
+        raise UsageError(f'"{path}" is not a plan, or a damaged one: it is not valid JSON. {_ADVICE}') from None
 
 
 def _text(path: Path) -> str:
