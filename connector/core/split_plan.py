@@ -1,0 +1,25 @@
+"""How a result can be divided, so that several processes read it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Place = Mapping[str, Any]
+"""A JSON object that says which rows of the result a split has. An empty one means all of them."""
+
+WHOLE: Sequence[Place] = ({},)
+"""The places of a result that is not divided."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPlan:
+    """What a source says of how a result can be divided. May change."""
+
+    places: Sequence[Place]
+    """One for each split, in the order of the result. They hold no secrets, and no values of rows."""
+    is_lasting: bool
+    """Places can be read later, by any process; otherwise only while the context of `splits` is open."""
+    note: str | None = None
+    """A sentence that says why the result is one split; None if it is divided."""
+    query_id: str | None = None
+    """The query's id in the warehouse's own history, if it ran to be divided."""
