@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from connector.config.engine import ONE_MACHINE
 from connector.config.fields import switch
 from connector.config.layout import SECTION_MODELS, SECTIONS, Top, known_model, section, section_models
 from connector.config.nodes import Node, plain
@@ -20,12 +21,17 @@ from connector.errors import Problem, Rule
 
 _VERSION = 1
 _SIGNS = {
+    "engines": {"stage"},
     "orchestrations": {"query", "file", "destination"},
     "destinations": {"type", "credential", "advertiser_id", "event_source"},
     "warehouses": {"url"},
     "credentials": {"access_token", "app_id"},
 }
 """Keys by which an entry is recognized outside its section."""
+
+
+_NEEDED = {"warehouses": "url", "destinations": "type", "engines": "stage", "orchestrations": "destination"}
+"""The key without which an entry is incomplete."""
 
 
 def find_problems(file: Path, trees: Mapping[str, Node], chosen: str) -> list[Problem]:
@@ -81,6 +87,8 @@ def _check_section(name: str, node: Node, problems: ProblemList) -> None:
     for key, entry in node.entries():
         if not _usable(key):
             problems.add(entry, "has a name that cannot be used; use letters, digits, _ and -")
+        if name == "engines" and key == ONE_MACHINE:
+            problems.add(entry, "has the name that stands for no engine in --engine; choose another name")
         if isinstance(entry.value, dict):
             _check_entry(name, key, entry, defined, problems)
         else:
@@ -142,7 +150,7 @@ def _check_entry(name: str, key: str, entry: Node, defined: Sequence[str], probl
 
 
 def _is_partial(name: str, entry: Node) -> bool:
-    needed = {"warehouses": "url", "destinations": "type", "orchestrations": "destination"}.get(name)
+    needed = _NEEDED.get(name)
     return needed is not None and entry.child(needed) is None
 
 

@@ -33,6 +33,7 @@ _SECTION_TEXTS = {
     "warehouses": "The databases to read.",
     "credentials": "The tokens and apps that open accounts.",
     "destinations": "Where results go.",
+    "engines": "The clusters of machines that share the work of a run.",
     "orchestrations": "Which result goes to which destination, and when.",
 }
 _LONG_LIST = 50
@@ -102,7 +103,8 @@ class _Builder:
     def reference(self, model: type[Settings], entry_type: str | None = None) -> JsonSchema:
         """Return a reference to the schema of a model."""
         if model not in self._names:
-            name = re.sub(r"(?<!^)(?=[A-Z])", "_", model.__name__).lower()
+            sections = {entry: name.removesuffix("s") for name, entry in SECTION_MODELS.items()}
+            name = sections.get(model) or re.sub(r"(?<!^)(?=[A-Z])", "_", model.__name__).lower()
             if name in self.definitions:
                 name = f"{model.__module__}.{name}"
             self._names[model] = name

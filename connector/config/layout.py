@@ -10,6 +10,7 @@ from connector.config.credential import Credential
 from connector.config.data_marketplace import normalize_key
 from connector.config.destination import DestinationSettings
 from connector.config.destination_types import BUILT_IN, destination_type, destination_types, settings_model
+from connector.config.engine import EngineSettings
 from connector.config.fields import Mapped, Switch, Text, whole
 from connector.config.nodes import Node
 from connector.config.orchestration import Orchestration
@@ -21,12 +22,13 @@ from connector.config.suggest import did_you_mean, fold
 from connector.config.warehouse import DatabaseUrl, Warehouse
 from connector.errors import Rule
 
-SECTIONS = ("warehouses", "credentials", "destinations", "orchestrations")
+SECTIONS = ("warehouses", "credentials", "destinations", "engines", "orchestrations")
 MOST_ENTRIES, MOST_TARGETS = 2_000, 50
 """The most entries of a section, and the most targets. Each target is checked separately."""
 SECTION_MODELS: Mapping[str, type[Settings]] = {
     "warehouses": Warehouse,
     "credentials": Credential,
+    "engines": EngineSettings,
     "orchestrations": Orchestration,
 }
 

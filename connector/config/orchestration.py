@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from connector.config.destination import DestinationSettings
+from connector.config.engine import EngineSettings
 from connector.config.fields import Mapped, Switch, Text, Words, accepts, number, one_of, pattern, whole
 from connector.config.file_format import Format
 from connector.config.notification import DegradedSettings, Notify
@@ -42,7 +43,11 @@ class Orchestration(Settings):
     """
 
     internal_fields: ClassVar[frozenset[str]] = frozenset({"name", "target", "query_path", "template_path"})
-    references: ClassVar[Mapping[str, str]] = {"warehouse": "warehouses", "destination": "destinations"}
+    references: ClassVar[Mapping[str, str]] = {
+        "warehouse": "warehouses",
+        "destination": "destinations",
+        "engine": "engines",
+    }
     aliases: ClassVar[Mapping[str, str]] = {"data_template": "template"}
 
     name: str
@@ -62,6 +67,10 @@ class Orchestration(Settings):
     """The SQL dialect that the query is written in, if not that of the warehouse."""
     destination: DestinationSettings
     """The destination of the result."""
+    engine: EngineSettings | None = None
+    """The cluster of machines that shares the work. Without it, one process does all of it."""
+    split_by: Text | None = None
+    """The column of the result by whose values an engine divides the reading, if the source needs one."""
     template: Annotated[str | None, _file_name("template")] = None
     """The data template: a file of `templates/` without its ending, or a built-in one. Without it, columns are mapped
     by their names."""
@@ -112,5 +121,7 @@ class Orchestration(Settings):
             yield "", "needs warehouse, to run its query on"
         if query and values.get("format") is not None:
             yield "format", "is only for file, and there is a query"
+        if file and values.get("split_by") is not None:
+            yield "split_by", "is only for query, and there is a file, which is divided without it"
         if values.get("workflow") == "automatic" and values.get("schedule") is None:
             yield "", "needs schedule (cron, every or after), because its workflow is automatic"

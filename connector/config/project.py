@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +12,7 @@ from connector.config.addresses import api_url, region
 from connector.config.check import find_problems
 from connector.config.credential import Credential
 from connector.config.destination import REGION, DestinationSettings
+from connector.config.engine import ONE_MACHINE, EngineSettings
 from connector.config.fields import switch, text, words
 from connector.config.layout import Top, check_size, destination_model, section
 from connector.config.network import Network
@@ -140,6 +141,8 @@ class Project:
     _environ: Mapping[str, str]
     _is_offline: bool = False
     """True to run no command for a secret if any text would do."""
+    _engine: str | None = None
+    """The name of the engine of all orchestrations, in place of their own; None: each has its own."""
 
     def __repr__(self) -> str:
         return f"Project({str(self.directory)!r}, target={self.target!r})"
@@ -148,7 +151,19 @@ class Project:
         """Return the project under another target. Raises ConfigurationError if there is no such target."""
         if target == self.target:
             return self
-        return load_project(self.directory, self._environ, target, config_directory=self.config_directory)
+        project = load_project(self.directory, self._environ, target, config_directory=self.config_directory)
+        return replace(project, _engine=self._engine)
+
+    def with_engine(self, name: str | None) -> "Project":
+        """Return the project with an engine for every orchestration in place of its own; `none` stands for no engine.
+
+        Without a name, return the project as it is. Raises ConfigurationError if there is no such engine.
+        """
+        if name is None:
+            return self
+        if name != ONE_MACHINE and name not in self.engines:
+            self._resolver("engines", name)
+        return replace(self, _engine=name)
 
     @cached_property
     def _secrets(self) -> "SecretStore | None":
@@ -202,6 +217,11 @@ class Project:
     def warehouses(self) -> tuple[str, ...]:
         """The names, in the order of the file."""
         return self._names("warehouses")
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The names, in the order of the file."""
+        return self._names("engines")
 
     def orchestration(self, name: str) -> Orchestration:
         """Return an orchestration with its warehouse and destination.
@@ -263,6 +283,11 @@ class Project:
         networks = [resolver.network(name) for name in self.destinations_of(credential)]
         resolver.problems.raise_any()
         return tuple(dict.fromkeys(networks))
+
+    def engine(self, name: str) -> EngineSettings:
+        """Return an engine. Raises ConfigurationError as `orchestration` does."""
+        resolver = self._resolver("engines", name)
+        return self._result(resolver, resolver.engine(name))
 
     def warehouse(self, name: str) -> Warehouse:
         """Return a warehouse. Raises ConfigurationError as `orchestration` does."""
@@ -362,7 +387,8 @@ class Project:
         return self._new_resolver()
 
     def _new_resolver(self) -> Resolver:
-        return Resolver(self.directory, self._root, self._environ, ProblemList(self.file), self._secrets)
+        problems = ProblemList(self.file)
+        return Resolver(self.directory, self._root, self._environ, problems, self._secrets, engine=self._engine)
 
     def _without_secrets(self) -> Resolver:
         """Return a resolver that leaves placeholders of secrets as they are."""

@@ -13,6 +13,7 @@ _KINDS = {
     "warehouses": "warehouse",
     "credentials": "credential",
     "destinations": "destination",
+    "engines": "engine",
     "orchestrations": "orchestration",
 }
 
@@ -38,6 +39,7 @@ def _references(root: Node) -> Iterator[_Reference]:
     for _, entry in section(root, "orchestrations").entries():
         yield _Reference(entry, ("warehouse",), "warehouses")
         yield _Reference(entry, ("destination",), "destinations")
+        yield _Reference(entry, ("engine",), "engines")
         yield _Reference(entry, ("schedule", "after"), "orchestrations")
 
 

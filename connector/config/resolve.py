@@ -1,6 +1,7 @@
 """Resolution of entries: the environment is filled in, and names are replaced by the entries they refer to."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,6 +10,7 @@ from pydantic import SecretStr
 from connector.config.addresses import SIMULATOR
 from connector.config.credential import Credential
 from connector.config.destination import DestinationSettings
+from connector.config.engine import ONE_MACHINE, EngineSettings
 from connector.config.fields import text
 from connector.config.layout import Top, known_model, section
 from connector.config.network import Network, proxy_url
@@ -41,8 +43,11 @@ class Resolver:
         environ: Mapping[str, str],
         problems: ProblemList,
         secrets: "SecretStore | None" = None,
+        *,
+        engine: str | None = None,
     ) -> None:
         self.problems = problems
+        self._engine = engine
         self._secrets = secrets
         self._directory = directory
         self._config_directory = problems.file.parent
@@ -109,7 +114,7 @@ class Resolver:
 
     def orchestration(self, name: str, target: str) -> Orchestration | None:
         """Build an orchestration with its warehouse and destination."""
-        node = self.fill(section(self._root, "orchestrations").at((name,)))
+        node = self.fill(self._with_engine(section(self._root, "orchestrations").at((name,))))
         filled = {
             "name": name,
             "target": target,
@@ -121,6 +126,14 @@ class Resolver:
         if built is None or built.file is None:
             return built
         return built.model_copy(update={"file": local_path(self._directory, built.file)})
+
+    def _with_engine(self, entry: Node) -> Node:
+        """Return an orchestration with the engine that all have in place of their own, if there is one."""
+        if self._engine is None or not isinstance(entry.value, dict):
+            return entry
+        own = entry.value.get("engine", replace(entry, template=None))
+        engine = replace(own, value=None if self._engine == ONE_MACHINE else self._engine)
+        return replace(entry, value={**entry.value, "engine": engine})
 
     def partial_orchestration(self, name: str, target: str) -> Orchestration:
         """Return what an orchestration says of its query and template, without checking it."""
@@ -182,6 +195,10 @@ class Resolver:
         node = self.fill(section(self._root, "credentials").at((name,)), stand_in=stand_in)
         return self._built(Credential, node, {"name": name})
 
+    def engine(self, name: str) -> EngineSettings | None:
+        """Build an engine."""
+        return self._built(EngineSettings, self.fill(section(self._root, "engines").at((name,))), {"name": name})
+
     def notification(self, name: str) -> Notification | None:
         """Build a notification."""
         node = self.fill(as_mapping(section(self._root, "notifications").at((name,))))
@@ -232,7 +249,12 @@ class Resolver:
             return None
         if key == "credential":
             return self.credential(name, stand_in)
-        return self.destination(name) if key == "destination" else self.warehouse(name)
+        build: Mapping[str, Callable[[str], Settings | None]] = {
+            "destination": self.destination,
+            "engine": self.engine,
+            "warehouse": self.warehouse,
+        }
+        return build[key](name)
 
     def _add_missing(self, node: Node, names: list[str]) -> None:
         for name in names:

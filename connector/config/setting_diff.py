@@ -7,6 +7,7 @@ from typing import Any
 from connector.config.credential import Credential
 from connector.config.destination import DestinationSettings
 from connector.config.destination_types import settings_model
+from connector.config.engine import EngineSettings
 from connector.config.layout import Top, destination_model, section
 from connector.config.nodes import Node, plain
 from connector.config.orchestration import Orchestration
@@ -41,6 +42,7 @@ def settings_used(root: Node, orchestration: str, fill: Fill) -> dict[str, Setti
         ("orchestration", Orchestration, entry),
         ("warehouse", Warehouse, _referred(root, entry, "warehouse", fill)),
         ("destination", kind, destination),
+        ("engine", EngineSettings, _referred(root, entry, "engine", fill)),
         ("credential", Credential, _referred(root, destination, "credential", fill)),
     )
     settings = {f"{name}.{key}": text for name, model, node in parts for key, text in _settings(model, node, fill)}
@@ -58,6 +60,7 @@ def setting_or_default(name: str, settings: Mapping[str, SettingText]) -> Settin
     models: dict[str, type[Settings]] = {
         "orchestration": Orchestration,
         "warehouse": Warehouse,
+        "engine": EngineSettings,
         "destination": settings_model(kind, keys) or DestinationSettings,
         "credential": Credential,
     }

@@ -41,6 +41,7 @@ BY_NAME = {
     "credential": "name of a [credential](#credentials)",
     "warehouse": "name of a [warehouse](#warehouses)",
     "destination": "name of a [destination](#destinations)",
+    "engine": "name of an [engine](#engines)",
     "format": "name of a format, or a [mapping](#format)",
     "notify": "name, list of names, or [mapping](#notify)",
     "roles": "mapping: name to [role](#roles)",
@@ -58,6 +59,8 @@ LINKS = {
     "identical_rows": "../explanation/delivery.md#events-and-line-items",
     "negative_lines": "../explanation/delivery.md#events-and-line-items",
     "external_access": "../how-to/warehouses.md#duckdb",
+    "engine": "../how-to/scale.md",
+    "split_by": "../how-to/scale.md",
     "dialect": "../how-to/warehouses.md#use-a-query-written-for-another-database",
     "data_marketplace": "../how-to/audiences.md#third-party-data",
     "limit": "../explanation/delivery.md#limits",
@@ -96,6 +99,7 @@ def _sections() -> Iterator[str]:
     yield f"## Warehouses\n\nBelow `warehouses`, for each name:\n\n{_of(MODELS['warehouses'])}"
     yield f"## Credentials\n\nBelow `credentials`, for each name:\n\n{_of(MODELS['credentials'])}"
     yield from _destinations()
+    yield f"## Engines\n\nBelow `engines`, for each name. [How to use them](../how-to/scale.md).\n\n{_of(MODELS['engines'])}"
     yield f"## Orchestrations\n\nBelow `orchestrations`, for each name:\n\n{_of(Orchestration)}"
     yield f"### notify\n\nThe words for when a notification is sent. Default: {_words(DEFAULT_ENDINGS)}.\n\n" + table(
         ("word",), [(f"`{word}`",) for word in ENDINGS]
@@ -109,6 +113,7 @@ SECTION_MEANINGS = {
     "warehouses": "The databases to read.",
     "credentials": "The tokens and apps that open TikTok accounts.",
     "destinations": "Where results go.",
+    "engines": "The clusters of machines that share the work of a run.",
     "orchestrations": "Which result goes to which destination, and when.",
 }
 
