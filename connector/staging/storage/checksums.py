@@ -28,9 +28,14 @@ def append_checksum(path: Path) -> None:
 def verify(path: Path) -> None:
     """Compare a file with the checksum at its end. Raises CorruptStage."""
     with path.open("rb") as file:
-        found = _of(file, max(path.stat().st_size - _END_BYTES, 0))
-        if file.read() != _MARK + found:
-            raise CorruptStage(f"{path} is damaged")
+        verify_bytes(file, path.stat().st_size, path)
+
+
+def verify_bytes(file: BinaryIO, size: int, name: Path | str) -> None:
+    """Compare `size` bytes, the whole of a file, with the checksum at their end. Raises CorruptStage."""
+    found = _of(file, max(size - _END_BYTES, 0))
+    if file.read() != _MARK + found:
+        raise CorruptStage(f"{name} is damaged")
 
 
 def _of(file: BinaryIO, size: int) -> bytes:

@@ -1,8 +1,9 @@
 """Record which events were deleted from batches after these had been written."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from zipfile import BadZipFile
 from zlib import error
 
@@ -11,10 +12,13 @@ import numpy.typing as npt
 
 from connector.core.disk import make_private_file, sync
 from connector.errors import CorruptStage
-from connector.staging.storage.checksums import append_checksum, verify
+from connector.staging.storage.checksums import append_checksum, verify, verify_bytes
 from connector.staging.storage.key_file import EventNumbers, KeyFile
-from connector.staging.storage.open_files import reading
+from connector.staging.storage.open_files import reading, shared_folder_of
 from connector.staging.storage.writer import StagedBatch
+
+if TYPE_CHECKING:
+    from connector.staging.storage.shared_folder import SharedFolder
 
 DELETIONS_FILE = "removed-events.npz"
 _EARLIER = "removed.npz"
@@ -72,19 +76,38 @@ def write_deletions(directory: Path, batches: Iterable[StagedBatch], deletions: 
 
 
 def read_deletions(directory: Path) -> dict[str, Positions]:
-    """Return the positions of the deleted events by "file/index". Raises CorruptStage."""
+    """Return the positions of the deleted events by "file/index". Raises CorruptStage.
+
+    Those of an overlay may lie in the folder that it is an overlay of.
+    """
     path, earlier = directory / DELETIONS_FILE, directory / _EARLIER
     with reading(path):
         if path.exists():
             verify(path)
-            return _load(path)
+            return _load_path(path)
     with reading(earlier):
-        return _load(earlier) if earlier.exists() else {}
+        if earlier.exists():
+            return _load_path(earlier)
+    shared = shared_folder_of(directory)
+    return _read_shared(shared) if shared else {}
 
 
-def _load(path: Path) -> dict[str, Positions]:
+def _read_shared(shared: "SharedFolder") -> dict[str, Positions]:
+    content, name = shared.read(DELETIONS_FILE), f"{shared}/{DELETIONS_FILE}"
+    if content is None:
+        return {}
+    verify_bytes(BytesIO(content), len(content), name)
+    return _load(BytesIO(content), name)
+
+
+def _load_path(path: Path) -> dict[str, Positions]:
+    with path.open("rb") as file:
+        return _load(file, path)
+
+
+def _load(file: BinaryIO, name: Path | str) -> dict[str, Positions]:
     try:
-        with path.open("rb") as file, np.load(file) as archive:
+        with np.load(file) as archive:
             return {name: archive[name] for name in archive.files}
     except (ValueError, EOFError, BadZipFile, error):
-        raise CorruptStage(f"{path} is damaged") from None
+        raise CorruptStage(f"{name} is damaged") from None

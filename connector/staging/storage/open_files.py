@@ -6,9 +6,9 @@ Checksums are verified before Arrow interprets the bytes, because Arrow may cras
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,12 +18,18 @@ from connector.errors import CorruptStage, ResumableError
 from connector.staging.storage.arrow_file import END, INDEX, MAGIC
 from connector.staging.storage.checksums import checksum
 
+if TYPE_CHECKING:
+    from connector.staging.storage.shared_folder import SharedFolder
+
 _MOST_OPEN = 8
 _EARLIER = b"ARROW1"
 """The first bytes of files that an earlier version wrote, without checksums."""
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EIO)
 """Error numbers of files that nobody can make readable again."""
+
+POINTER = "shared-stage"
+"""A file with the address of the folder in which the files that are not in its own folder lie."""
 
 
 class _Batches(Protocol):
@@ -35,8 +41,9 @@ class _Batches(Protocol):
 class _File:
     """A file as `ArrowFile` writes it. Reading raises CorruptStage if it is not as it was written."""
 
-    def __init__(self, source: pa.OSFile, path: Path) -> None:
+    def __init__(self, source: Any, path: Path | str) -> None:
         self._source, self._path = source, path
+        self._size = source.size()
         self._index = self._read_index()
         self._schema = pa.ipc.read_schema(self._message(0))
         self.count = len(self._index) - 1
@@ -45,7 +52,7 @@ class _File:
         return pa.ipc.read_record_batch(self._message(index + 1), self._schema)
 
     def _read_index(self) -> np.ndarray:
-        size = self._source.size()
+        size = self._size
         count, expected, magic = END.unpack(self._read(size - END.size, END.size))
         start = size - END.size - count * INDEX.itemsize
         if magic != MAGIC or not count or start < 0:
@@ -65,7 +72,7 @@ class _File:
         return message
 
     def _read(self, start: int, size: int) -> pa.Buffer:
-        if start < 0:
+        if start < 0 or start + size > self._size:
             raise self._damaged()
         self._source.seek(start)
         found = self._source.read_buffer(size)
@@ -74,13 +81,13 @@ class _File:
         return found
 
     def _damaged(self) -> CorruptStage:
-        return CorruptStage(f"{self._path} is {'damaged' if self._source.size() else 'empty'}")
+        return CorruptStage(f"{self._path} is {'damaged' if self._size else 'empty'}")
 
 
 class _EarlierFile:
     """An Arrow file, as earlier versions wrote them."""
 
-    def __init__(self, source: pa.OSFile, path: Path) -> None:
+    def __init__(self, source: Any, path: Path | str) -> None:
         self._path = path
         with self._without_checksum():
             self._batches = pa.ipc.open_file(source)
@@ -106,36 +113,68 @@ class _EarlierFile:
 class _Open:
     """An open file, and the number of bytes that were read since its memory was last released."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         self._path, self._read = path, 0
-        with reading(path):
-            self._source = pa.OSFile(str(path), "rb")
+        with self._reading():
+            self._source = self._open()
             try:
-                made = _EarlierFile if self._source.read(len(_EARLIER)) == _EARLIER else _File
-                self._batches: _Batches = made(self._source, path)
+                self._batches = self._batches_of(self._source)
             except BaseException:
                 self._source.close()
                 raise
+
+    def _open(self) -> Any:
+        return pa.OSFile(str(self._path), "rb")
+
+    def _batches_of(self, source: Any) -> _Batches:
+        is_earlier = source.read(len(_EARLIER)) == _EARLIER
+        return _EarlierFile(source, self._path) if is_earlier else _File(source, self._path)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return reading(Path(self._path))
 
     @property
     def count(self) -> int:
         return self._batches.count
 
     def batch(self, index: int) -> pa.RecordBatch:
-        with reading(self._path):
+        with self._reading():
             batch = self._batches.batch(index)
         self._read += batch.get_total_buffer_size()
         if self._read >= FSYNC_BYTES:
-            drop_from_cache(self._source.fileno())
+            self._release()
             self._read = 0
         return batch
+
+    def _release(self) -> None:
+        drop_from_cache(self._source.fileno())
 
     def close(self) -> None:
         self._source.close()
 
 
+class _OpenShared(_Open):
+    """An open file of a folder that other machines see as well."""
+
+    def __init__(self, shared: "SharedFolder", file: str) -> None:
+        self._shared, self._file = shared, file
+        super().__init__(f"{shared}/{file}")
+
+    def _open(self) -> Any:
+        return self._shared.open(self._file)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return self._shared.reading(self._file)
+
+    def _release(self) -> None:
+        """Do nothing: a store elsewhere has no page cache here."""
+
+
 class OpenFiles:
-    """Files of a stage, of which the last few that were used stay open. Not for use from several threads at once."""
+    """Files of a stage, of which the last few that were used stay open. Not for use from several threads at once.
+
+    What is not in its folder is read from the shared one that it is an overlay of, if it is one.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -152,15 +191,33 @@ class OpenFiles:
 
     def _opened(self, file: str) -> _Open:
         if file not in self._open:
-            self._open[file] = _Open(self._directory / file)
+            self._open[file] = self._open_here_or_elsewhere(file)
             if len(self._open) > _MOST_OPEN:
                 self._open.pop(next(iter(self._open))).close()
         return self._open[file]
+
+    def _open_here_or_elsewhere(self, file: str) -> _Open:
+        try:
+            return _Open(self._directory / file)
+        except CorruptStage:
+            shared = None if (self._directory / file).exists() else shared_folder_of(self._directory)
+            if shared is None:
+                raise
+        return _OpenShared(shared, file)
 
     def close(self) -> None:
         """Close the files."""
         for file in self._open.values():
             file.close()
+
+
+def shared_folder_of(directory: Path) -> "SharedFolder | None":
+    """Return the folder that a local one is an overlay of; None if it is none."""
+    if not (directory / POINTER).exists():
+        return None
+    from connector.staging.storage.shared_folder import linked
+
+    return linked(directory)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pyarrow as pa
 from connector.core.hashed_rows import EVENTS, LINE
 from connector.errors import CorruptStage
 from connector.staging.storage.deletion_mask import Positions, read_deletions
-from connector.staging.storage.open_files import OpenFiles
+from connector.staging.storage.open_files import POINTER, OpenFiles
 
 
 class StageReader:
@@ -20,6 +20,7 @@ class StageReader:
     def __init__(self, directory: Path) -> None:
         self._directory, self._files = directory, OpenFiles(directory)
         self._removed: dict[str, Positions] = {}
+        self._is_overlay, self._are_final = (directory / POINTER).exists(), False
 
     def whole(self, file: str, index: int) -> pa.RecordBatch:
         """Return a batch (schema EVENTS, or that of an audience's changes) as it was written."""
@@ -35,14 +36,18 @@ class StageReader:
 
     def _left(self, file: str, index: int) -> pa.RecordBatch:
         batch = self.whole(file, index)
-        # Read again while there is nothing yet: the rest of the stage may still be written.
-        self._removed = self._removed or read_deletions(self._directory)
-        removed = self._removed.get(f"{file}/{index}")
+        removed = self._deletions().get(f"{file}/{index}")
         if removed is None:
             return batch
         kept = np.ones(batch.num_rows, np.bool_)
         kept[removed] = False
         return batch.filter(pa.array(kept))
+
+    def _deletions(self) -> dict[str, Positions]:
+        # Read again while there is nothing yet: the rest of the stage may still be written, unless it is shared.
+        if not self._removed and not self._are_final:
+            self._removed, self._are_final = read_deletions(self._directory), self._is_overlay
+        return self._removed
 
     def close(self) -> None:
         """Close the files."""
