@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from connector.cli.completion import complete_orchestration, complete_run, complete_target
+from connector.cli.completion import complete_engine, complete_orchestration, complete_run, complete_target
 from connector.cli.console import Level, say
 from connector.errors import UsageError
 
@@ -43,6 +43,15 @@ ResendOption = Annotated[
 SinceOption = Annotated[
     str | None,
     typer.Option("--since", metavar="WHEN", help="Only runs that started since: 12h, 7d, a date or a time (UTC)."),
+]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="Use this engine in place of the orchestration's own; `none`: work in this process alone.",
+        autocompletion=complete_engine,
+    ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Confirm changes at the destination in advance.")]
 NameArgument = Annotated[

@@ -60,6 +60,11 @@ class DestinationSettings(Settings):
         raise NotImplementedError
 
     @property
+    def local_folder(self) -> str | None:
+        """The path that it writes to, relative to the project folder; None if it writes to no path."""
+        return None
+
+    @property
     def credential_name(self) -> str | None:
         """The name of its credential, if it has one."""
         return None

@@ -65,3 +65,7 @@ class EngineSettings(Settings):
     of the cluster."""
     lease_seconds: Annotated[int, whole(5, 3600)] = 90
     """After how many seconds without a sign of life the work of a machine is given to another one."""
+
+    def as_json(self) -> dict[str, object]:
+        """Return the entry of an engine in the JSON of an orchestration or a plan."""
+        return {"name": self.name, "type": self.type, "address": self.address, "stage": self.stage}

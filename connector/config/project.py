@@ -1,7 +1,7 @@
 """Projects: `load_project` checks the whole project file, `Project` returns its parts as settings."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -219,9 +219,9 @@ class Project:
         return self._names("warehouses")
 
     @property
-    def engines(self) -> tuple[str, ...]:
-        """The names, in the order of the file."""
-        return self._names("engines")
+    def engines(self) -> Mapping[str, EngineSettings]:
+        """The engines by name, in the order of the file. Each is read when it is asked for, as `engine` does."""
+        return _Engines(self, self._names("engines"))
 
     def orchestration(self, name: str) -> Orchestration:
         """Return an orchestration with its warehouse and destination.
@@ -404,6 +404,26 @@ class Project:
         resolver = self._new_resolver()
         node = self._root.child(key)
         return self._result(resolver, resolver.top({key: node} if node else {}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Engines(Mapping[str, EngineSettings]):
+    project: Project
+    names: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> EngineSettings:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.project.engine(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def _default_url(entry: Node) -> list[str]:

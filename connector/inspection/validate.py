@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from connector.catalogue import Kind, Parameter
+from connector.config.engine import EngineSettings
 from connector.config.project import Project, inspect_project
 from connector.config.yaml import parse_yaml
 from connector.destinations.setting_notes import shown_place
@@ -37,6 +38,8 @@ class ValidatedOrchestration:
     """Sentences about what is probably a mistake."""
     columns_to_check: tuple[str, ...] = ()
     """Columns that the template names, if the warehouse or file was not asked for them."""
+    engine: EngineSettings | None = None
+    """The engine that runs would use."""
 
     def as_json(self) -> dict[str, object]:
         """Return the object that `connector validate --json` prints for an orchestration."""
@@ -51,6 +54,7 @@ class ValidatedOrchestration:
             "notes": list(self.notes),
             "warnings": list(self.warnings),
             "columns_to_check": list(self.columns_to_check),
+            **({"engine": self.engine.as_json()} if self.engine else {}),
         }
 
 
@@ -175,11 +179,25 @@ def _validate(project: Project, job: Job, changes: list[str], *, connect: bool) 
         if (columns := _columns(job.template, parameter, binding))
     ]
     note = min_rows_note(job.orchestration, job.orchestration.limit)
-    notes = (*job.destination.notes([row[0] for row in rows]), *((note,) if note else ()))
+    notes = (*job.destination.notes([row[0] for row in rows]), *((note,) if note else ()), *_split_notes(job))
     warnings = (*setting_notes(project, job, schema), *_constant_notes(project, job))
-    name, destination = job.orchestration.name, job.settings.name
-    unchecked = () if connect else _named_columns(job.template)
-    return ValidatedOrchestration(name, destination, job.destination.kind, rows, changes, notes, warnings, unchecked)
+    return ValidatedOrchestration(
+        job.orchestration.name,
+        job.settings.name,
+        job.destination.kind,
+        rows,
+        changes,
+        notes,
+        warnings,
+        () if connect else _named_columns(job.template),
+        job.orchestration.engine,
+    )
+
+
+def _split_notes(job: Job) -> Iterator[str]:
+    """Yield a sentence if the setting by which a result is divided has no effect."""
+    if job.orchestration.split_by is not None and job.orchestration.engine is None:
+        yield "split_by has no effect without an engine: one process reads the whole result."
 
 
 def _constant_notes(project: Project, job: Job) -> Iterator[str]:

@@ -99,7 +99,15 @@ def has_input(result: OpenResult, staged: Staged) -> bool:
 def setting_notes(project: Project, job: Job, schema: pa.Schema | None) -> list[str]:
     """Return a sentence for each setting, secret, or column of the `schema`, that is probably a mistake."""
     notes = job.destination.setting_notes(project, job.template, schema, prescribed=job.has_prescribed_columns)
-    return [*project.secret_notes, *notes]
+    return [*project.secret_notes, *notes, *_engine_notes(project, job)]
+
+
+def _engine_notes(project: Project, job: Job) -> list[str]:
+    if job.orchestration.engine is None:
+        return []
+    from connector.runs.engine_checks import engine_notes
+
+    return list(engine_notes(project, job.orchestration, job.orchestration.engine))
 
 
 def _result(context: RunContext, run: Run, stop: Event) -> AbstractContextManager[OpenResult]:

@@ -88,6 +88,7 @@ def prepare(project: Project, name: str, query: RunVariables, known_id: str | No
     problems: list[Problem] = []
     attempt(problems, lambda: _refuse_test_event_code(project, orchestration, destination))
     attempt(problems, lambda: destination.validate(project, orchestration))
+    attempt(problems, lambda: _check_engine(project, orchestration))
     file = attempt(problems, lambda: file_of(project, orchestration)) if orchestration.file else None
     warehouse = attempt(problems, lambda: warehouse_of(project, orchestration)) if not orchestration.file else None
     sql = attempt(problems, lambda: rendered(orchestration, query)) if orchestration.query_path else ""
@@ -122,6 +123,16 @@ def _refuse_test_event_code(project: Project, orchestration: Orchestration, dest
         name = destination.settings.name
         message = f'test_event_code: the destination "{name}" has no test mode. Delete test_event_code.'
         raise ConfigurationError([Problem(message, *place, Rule.KEY_CONFLICT)])
+
+
+def _check_engine(project: Project, orchestration: Orchestration) -> None:
+    """Raise ConfigurationError if the machines of the orchestration's engine cannot run it."""
+    if orchestration.engine is None:
+        return
+    from connector.runs.engine_checks import engine_problems
+
+    if found := engine_problems(project, orchestration, orchestration.engine):
+        raise ConfigurationError(found)
 
 
 def attempt(problems: list[Problem], build: Callable[[], _Built]) -> _Built | None:

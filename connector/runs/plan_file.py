@@ -33,7 +33,7 @@ _ADVICE = _MAKE_NEW_PLAN.format("NAME")
 
 _IMMATERIAL = frozenset(
     "description tags notify schedule workflow degraded retry max_in_flight requests_per_second admin_only pii "
-    "destination_account_name proxy ca_file".split()
+    "destination_account_name proxy ca_file engine split_by".split()
 )
 """Keys that change neither what is sent nor where to, nor whether it is sent."""
 _ADDRESSES = ("warehouse.url", "orchestration.file")

@@ -7,7 +7,7 @@ import typer
 
 from connector.cli.console import Level, added_value, out, out_json, pluralize, say
 from connector.cli.failures import reported
-from connector.cli.options import NameArgument, TargetOptions
+from connector.cli.options import EngineOption, NameArgument, TargetOptions
 from connector.cli.output import ForceOption, check_output, output_file
 from connector.cli.tables import table
 
@@ -27,13 +27,18 @@ def _identifiers(members: dict[str, int]) -> list[tuple[str, str]]:
 
 @reported
 def plan(
-    name: NameArgument, output: OutputOption = None, force: ForceOption = False, *, options: TargetOptions
+    name: NameArgument,
+    output: OutputOption = None,
+    force: ForceOption = False,
+    engine: EngineOption = None,
+    *,
+    options: TargetOptions,
 ) -> None:
     """Read and check the whole result, and count what a run would send. Sends nothing."""
     project = options.open_project()
     if output is not None:
         check_output(output, project.settings, force=force)
-    estimate = project.plan(name)
+    estimate = project.plan(name, engine=engine)
     if output is not None:
         with output_file(output) as sink:
             sink.write(estimate.file.as_text().encode())

@@ -12,7 +12,7 @@ import typer
 from connector.cli.completion import complete_orchestration, complete_tag
 from connector.cli.console import out, out_json
 from connector.cli.failures import reported
-from connector.cli.options import JsonOptions, ResendOption, TargetOption, YesOption, open_project
+from connector.cli.options import EngineOption, JsonOptions, ResendOption, TargetOption, YesOption, open_project
 from connector.cli.process import gc_paused
 from connector.errors import ConnectorError, UsageError
 
@@ -72,6 +72,7 @@ def run(
     target: TargetOption = None,
     limit: LimitOption = None,
     test_event_code: TestEventOption = None,
+    engine: EngineOption = None,
     resend_unknown: ResendOption = False,
     allow_empty: AllowEmptyOption = False,
     plan: PlanOption = None,
@@ -95,7 +96,7 @@ def run(
     selected = opened.select(*(names or ()), tags=tag or ()) if is_several else tuple(names or ())
     if dry_run:
         _print_plans(
-            [opened.plan(name, limit=limit, test_event_code=test_event_code) for name in selected],
+            [opened.plan(name, limit=limit, test_event_code=test_event_code, engine=engine) for name in selected],
             json_output=options.json_output,
             is_several=is_several,
         )
@@ -111,6 +112,7 @@ def run(
             name,
             limit=limit,
             test_event_code=test_event_code,
+            engine=engine,
             resend_unknown=resend_unknown,
             allow_empty=allow_empty,
             plan=plan,

@@ -84,6 +84,8 @@ def _print_valid(validation: "Validation", name: str | None, *, connect: bool) -
         heading = ("parameter", "from the column" if connect else "accepted columns", "goes to", "rule")
         for line in table([heading, *results[0].parameters], indent="  "):
             out(line)
+        if engine := results[0].engine:
+            say(f"Engine {engine.name}: {engine.type} at {engine.address}, stage {engine.stage}.")
         for note in results[0].notes:
             say(note)
         if not connect:

@@ -30,6 +30,11 @@ class FolderSettings(DestinationSettings):
         """The folder."""
         return f"./{SIMULATOR}" if self.path == SIMULATOR else self.path.rstrip("/") or "/"
 
+    @property
+    def local_folder(self) -> str | None:
+        """See `DestinationSettings.local_folder`."""
+        return None if scheme_of(self.path) else self.path
+
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
         """Refuse addresses of a kind that cannot be written."""

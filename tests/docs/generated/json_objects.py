@@ -180,6 +180,14 @@ AUDIENCE = {
 }
 TARGET = {"target": "the target"}
 
+ENGINE: Keys = {
+    "engine": "the [engine](../how-to/scale.md), with one",
+    "engine.name": "its name",
+    "engine.type": "`ray`",
+    "engine.address": "the cluster",
+    "engine.stage": "the folder that all machines write to",
+}
+
 OBJECTS = (
     Printed(
         "connector run",
@@ -275,7 +283,7 @@ OBJECTS = (
             "problems[].message": "sentence for people",
             "problems[].rule": "[rule](problems.md)",
         },
-        {"error": "the problems in one text, if there are any"},
+        {"error": "the problems in one text, if there are any", **below("orchestrations[]", ENGINE)},
     ),
     Printed(
         "connector compile",

@@ -1,0 +1,209 @@
+"""Orchestrations with an engine: what is refused before anything is opened, and what is said of the engine."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from connector.config.engine import EngineSettings
+from connector.config.project import load_project
+from connector.runs import engine_checks
+from connector.runs.engine_checks import disk_of, engine_notes, has_other_machines
+from tests.cli.command import Outcome, inside
+from tests.cli.shop import GOOD, NAME, Shop, shop
+
+TIKTOK = "https://business-api.tiktok.com"
+LEDGER = "postgresql://connector@db.example.com/connector"
+SHARED = {"type": "ray", "stage": "s3://bucket/connector"}
+ELSEWHERE = "192.0.2.7:6379"
+"""An address for documentation, which no machine has."""
+DISK = """\
+22 1 0:20 / / rw - ext4 /dev/root rw
+23 22 0:21 / /shared\\040folder rw shared:1 - nfs4 server:/export rw
+"""
+
+
+def made(folder: Path, *, api_url: str = TIKTOK, engine: dict[str, Any] | None = None, **changed: Any) -> Shop:
+    """A project that can run on an engine, but for what is changed."""
+    found = shop(folder / "shop", api_url, GOOD.format(rows=5), engine="cluster")
+    settings = yaml.safe_load(found.settings.read_text())
+    settings |= {"ledger": LEDGER, "engines": {"cluster": {**SHARED, **(engine or {})}}, **changed}
+    found.settings.write_text(yaml.safe_dump({key: value for key, value in settings.items() if value is not None}))
+    return found
+
+
+def validated(project: Shop, *args: str) -> Outcome:
+    return inside("validate", NAME, *args, project=project.directory)
+
+
+def line_of(project: Shop, part: str) -> int:
+    (number,) = [number for number, line in enumerate(project.settings.read_text().splitlines(), 1) if part in line]
+    return number
+
+
+@pytest.fixture(autouse=True)
+def _nothing_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+
+@pytest.fixture
+def _own_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """All folders but one are on a disk of this machine."""
+    (tmp_path / "mounts").write_text(DISK)
+    monkeypatch.setattr(engine_checks, "_MOUNTS", tmp_path / "mounts")
+
+
+def refusal(project: Shop, part: str, rule: str) -> str:
+    """The only problem, which is of a rule and on the line with `part`."""
+    outcome = validated(project, "--json")
+    assert outcome.code == 2
+    (problem,) = outcome.json["problems"]
+    assert problem["line"] == line_of(project, part)
+    assert problem["rule"] == rule
+    return str(problem["message"])
+
+
+def test_an_engine_is_said(tmp_path: Path) -> None:
+    outcome = validated(made(tmp_path))
+    assert outcome.code == 0, outcome.stderr
+    assert "Engine cluster: ray at auto, stage s3://bucket/connector." in outcome.stderr
+
+
+def test_an_engine_is_in_the_json(tmp_path: Path) -> None:
+    (found,) = validated(made(tmp_path), "--json").json["orchestrations"]
+    assert found["engine"] == {"name": "cluster", "type": "ray", "address": "auto", "stage": "s3://bucket/connector"}
+
+
+@pytest.mark.parametrize("ledger", [None, "sqlite:///ledger.sqlite"])
+def test_a_ledger_that_is_a_file_is_refused(tmp_path: Path, ledger: str | None) -> None:
+    project = made(tmp_path, ledger=ledger)
+    message = refusal(project, "ledger:" if ledger else "engine: cluster", "key_conflict")
+    assert message == (
+        'The engine "cluster" needs a ledger on PostgreSQL, and the ledger is a file of SQLite: set ledger to a '
+        "postgresql:// address that every node reaches."
+    )
+
+
+def test_the_simulator_inside_the_process_is_refused(tmp_path: Path) -> None:
+    message = refusal(made(tmp_path, api_url="simulator"), "api_url:", "key_conflict")
+    assert message.startswith("destinations.stores.api_url is simulator, a part of the process of a run")
+    assert "start `connector simulate`" in message
+
+
+def test_a_missing_package_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_checks, "find_spec", lambda _: None)
+    message = refusal(made(tmp_path), "type: ray", "missing_driver")
+    assert message == "The engine \"cluster\" needs ray: pip install 'sql-to-tiktok[ray]'."
+
+
+@pytest.mark.usefixtures("_own_disk")
+@pytest.mark.parametrize("stage", ["/shared", "file:///shared"])
+def test_a_stage_that_other_machines_do_not_see_is_refused(tmp_path: Path, stage: str) -> None:
+    project = made(tmp_path, engine={"stage": stage, "address": ELSEWHERE})
+    message = refusal(project, "stage:", "key_conflict")
+    assert message == (
+        f"engines.cluster.stage is {stage}, on a disk of this machine (ext4), and the cluster at {ELSEWHERE} has other "
+        "machines: use a folder that all of them mount, or s3:// or gs://."
+    )
+
+
+@pytest.mark.usefixtures("_own_disk")
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"stage": "/shared"},
+        {"stage": "/shared", "address": "local"},
+        {"stage": "/shared", "address": "127.0.0.1:6379"},
+        {"stage": "/shared", "address": "localhost:6379"},
+        {"stage": "/shared folder/connector", "address": ELSEWHERE},
+        {"stage": "gs://bucket", "address": ELSEWHERE},
+    ],
+)
+def test_a_stage_that_all_machines_may_see_is_not_refused(tmp_path: Path, engine: dict[str, Any]) -> None:
+    outcome = validated(made(tmp_path, engine=engine))
+    assert outcome.code == 0, outcome.stderr
+
+
+def test_an_address_of_this_machine_alone_is_refused_as_api_url(tmp_path: Path) -> None:
+    project = made(tmp_path, api_url="http://127.0.0.1:8787", engine={"address": ELSEWHERE})
+    message = refusal(project, "api_url:", "key_conflict")
+    assert message.startswith("destinations.stores.api_url is http://127.0.0.1:8787, an address of this machine alone")
+    assert validated(made(tmp_path / "here", api_url="http://127.0.0.1:8787")).code == 0
+
+
+@pytest.mark.usefixtures("_own_disk")
+def test_a_folder_to_write_to_that_other_machines_do_not_see_is_refused(tmp_path: Path) -> None:
+    project = made(tmp_path, engine={"address": ELSEWHERE})
+    settings = yaml.safe_load(project.settings.read_text())
+    events = settings["destinations"]["stores"]
+    kept = {key: events[key] for key in ("event_source", "event_source_id", "fixed_event_name")}
+    settings["destinations"]["stores"] = {**kept, "type": "file", "path": "out"}
+    project.settings.write_text(yaml.safe_dump(settings))
+    message = refusal(project, "path:", "key_conflict")
+    assert message.startswith("destinations.stores.path is out, on a disk of this machine (ext4)")
+    settings["destinations"]["stores"]["path"] = "s3://bucket/out"
+    project.settings.write_text(yaml.safe_dump(settings))
+    assert validated(project).code == 0
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    project = made(tmp_path, api_url="simulator", ledger=None)
+    assert len(validated(project, "--json").json["problems"]) == 2
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_an_engine_can_be_named_for_one_command(tmp_path: Path, command: str) -> None:
+    project = made(tmp_path, ledger=None)
+    assert "needs a ledger on PostgreSQL" in inside(command, NAME, project=project.directory).stderr
+    unknown = inside(command, NAME, "--engine", "clutser", project=project.directory)
+    assert unknown.code == 2
+    assert 'There is no engine "clutser". Did you mean "cluster"?' in unknown.sentence
+    assert inside("plan", NAME, "--engine", "none", project=project.directory).code == 0
+
+
+def test_split_by_without_an_engine_is_said_to_have_no_effect(tmp_path: Path) -> None:
+    project = shop(tmp_path / "shop", TIKTOK, GOOD.format(rows=5), split_by="value")
+    assert "split_by has no effect without an engine" in validated(project).stderr
+
+
+@pytest.mark.usefixtures("_own_disk")
+def test_places_that_are_not_the_same_on_all_machines_are_named(tmp_path: Path) -> None:
+    local = "postgresql://reader@127.0.0.1/db"
+    project = made(tmp_path, ledger=local, engine={"address": ELSEWHERE})
+    settings = load_project(project.directory, {})
+    orchestration = settings.orchestration(NAME)
+    assert orchestration.engine
+    ledger, warehouse = engine_notes(settings, orchestration, orchestration.engine)
+    assert ledger.startswith("The ledger is at an address of this machine alone")
+    assert warehouse == (
+        f"{project.warehouse} is on a disk of this machine (ext4): each node of the cluster needs the same file there."
+    )
+    outcome = validated(project)
+    assert outcome.code == 0
+    assert ledger in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "environ", "expected"),
+    [
+        ("auto", {}, False),
+        ("local", {}, False),
+        ("local", {"RAY_ADDRESS": ELSEWHERE}, False),
+        ("auto", {"RAY_ADDRESS": ELSEWHERE}, True),
+        ("auto", {"RAY_ADDRESS": "127.0.0.1:6379"}, False),
+        ("127.0.0.1:6379", {}, False),
+        ("[::1]:6379", {}, False),
+        (ELSEWHERE, {}, True),
+        ("[2001:db8::7]:6379", {}, True),
+        ("head.example.com:6379", {}, True),
+    ],
+)
+def test_whether_a_cluster_has_other_machines(address: str, environ: dict[str, str], expected: bool) -> None:
+    engine = EngineSettings(name="cluster", type="ray", address=address, stage="/shared")
+    assert has_other_machines(engine, environ) is expected
+
+
+def test_a_disk_that_is_not_known_is_not_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(engine_checks, "_MOUNTS", tmp_path / "none")
+    assert disk_of(tmp_path) is None
