@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Place = Mapping[str, Any]
+SplitPlace = Mapping[str, Any]
 """A JSON object that says which rows of the result a split has. An empty one means all of them."""
 
-WHOLE: Sequence[Place] = ({},)
+WHOLE: Sequence[SplitPlace] = ({},)
 """The places of a result that is not divided."""
 
 
@@ -15,7 +15,7 @@ WHOLE: Sequence[Place] = ({},)
 class SplitPlan:
     """What a source says of how a result can be divided. May change."""
 
-    places: Sequence[Place]
+    places: Sequence[SplitPlace]
     """One for each split, in the order of the result. They hold no secrets, and no values of rows."""
     is_lasting: bool
     """Places can be read later, by any process; otherwise only while the context of `splits` is open."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -21,11 +22,15 @@ from connector.sources.duckdb_statement import check_plan, check_statement, view
 from connector.sources.duckdb_types import cast_lossy_columns, column_conversions
 from connector.sources.error_place import Place, duckdb_place
 
+if TYPE_CHECKING:
+    from connector.core.split_plan import SplitPlace, SplitPlan
+
 BATCH_ROWS = 65_536
 IN_MEMORY = ":memory:"
 
 _NUMBERED_NAME = re.compile(r"_\d+$")
 _FORBIDDEN_PATH = re.compile(r'Cannot access (?:file|directory) "([^"]*)"')
+_LINE = re.compile(r" LINE \d+: .*\Z", re.DOTALL)
 _EXTENSION = re.compile(r"in the (\w+) extension|requires the extension (\w+)")
 
 SMALL_MEMORY = "64MB"
@@ -53,14 +58,16 @@ def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "D
         is_missing = not file.exists()
     if is_missing:
         build_database(file, path, restrict_session, directory)
-    return DuckDBSource(partial(_open, str(file), read_only=True), restrict_session)
+    return DuckDBSource(partial(_open, str(file), read_only=True), restrict_session, file)
 
 
 class DuckDBSource:
     """One connection; one query at a time. The first query restricts the session before it runs."""
 
-    def __init__(self, open_connection: Callable[[], duckdb.DuckDBPyConnection], restrict: Restrict) -> None:
-        self._open, self._restrict = open_connection, restrict
+    def __init__(
+        self, open_connection: Callable[[], duckdb.DuckDBPyConnection], restrict: Restrict, file: Path | None = None
+    ) -> None:
+        self._open, self._restrict, self._file = open_connection, restrict, file
         self._connection = self._running = open_connection()
 
     @contextmanager
@@ -73,6 +80,36 @@ class DuckDBSource:
         """See `Source.describe`."""
         with self._result(sql, " LIMIT 0") as result:
             return result.schema
+
+    @contextmanager
+    def splits(self, sql: str, wanted: int, split_by: str | None) -> Iterator["SplitPlan"]:
+        """See `Splittable.splits`."""
+        from connector.sources.duckdb_splits import DuckDBDivision
+        from connector.sources.split_ranges import split_column
+
+        schema = self.describe(sql)
+        with self._query_errors(sql):
+            division = DuckDBDivision(self._connection, sql, self._file)
+            if split_by is None:
+                plan = division.plan(wanted)
+            else:
+                plan = division.plan_by(split_column(schema, split_by), wanted, self.execute)
+        yield plan
+
+    @contextmanager
+    def execute_split(self, sql: str, place: "SplitPlace") -> Iterator["DuckDBResult"]:
+        """See `Splittable.execute_split`."""
+        from connector.sources.duckdb_splits import refuse_changed_file, split_condition, with_row_ids
+
+        refuse_changed_file(place, self._file)
+        if "rows" not in place:
+            with self._result(sql, f" WHERE {split_condition(place)}") as result:
+                yield result
+            return
+        with self._query_errors(sql):
+            restricted = with_row_ids(self._connection, sql, place["rows"])
+        with _without_place(), self._result(restricted, "") as result:
+            yield result
 
     @contextmanager
     def _result(self, sql: str, ending: str) -> Iterator["DuckDBResult"]:
@@ -195,6 +232,15 @@ def _inner_place(sql: str, error: BaseException) -> Place | None:
         return duckdb_place(sql, str(error))
     place = duckdb_place(f"\n{sql}", str(error))
     return (place[0] - 1, place[1]) if place and place[0] > 1 else None
+
+
+@contextmanager
+def _without_place() -> Iterator[None]:
+    """Remove the place of an error in a query that is not the user's own."""
+    try:
+        yield
+    except SourceError as error:
+        raise SourceError(_LINE.sub("", error.message)) from None
 
 
 def _bind(cursor: duckdb.DuckDBPyConnection, subquery: str) -> duckdb.DuckDBPyRelation:

@@ -6,10 +6,10 @@ from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from connector.core.split_plan import WHOLE, Place, SplitPlan
+from connector.core.split_plan import WHOLE, SplitPlace, SplitPlan
 from connector.sources.source import Result, Source
 
-__all__ = ["Place", "SplitPlan", "SplitSource", "Splittable", "execute_split", "plan_splits"]
+__all__ = ["SplitPlace", "SplitPlan", "SplitSource", "Splittable", "execute_split", "plan_splits"]
 
 NOT_SPLITTABLE = "The result is read by one task: this type of warehouse cannot divide it."
 ONE_WANTED = "The result is read by one task, as asked for."
@@ -29,7 +29,7 @@ class Splittable(Protocol):
         Raises ConfigurationError for a column that the result does not have, SourceError.
         """
 
-    def execute_split(self, sql: str, place: Place) -> AbstractContextManager[Result]:
+    def execute_split(self, sql: str, place: SplitPlace) -> AbstractContextManager[Result]:
         """Read one split, as `Source.execute` reads all; also by a source that another process opened."""
 
 
@@ -48,7 +48,7 @@ def plan_splits(source: Source, sql: str, wanted: int, split_by: str | None = No
         yield SplitPlan(WHOLE, is_lasting=True, note=NOT_SPLITTABLE)
 
 
-def execute_split(source: Source, sql: str, place: Place) -> AbstractContextManager[Result]:
+def execute_split(source: Source, sql: str, place: SplitPlace) -> AbstractContextManager[Result]:
     """Read the split at a place; all rows if the place is empty. Raises SourceError."""
     if not place:
         return source.execute(sql)
@@ -60,7 +60,7 @@ def execute_split(source: Source, sql: str, place: Place) -> AbstractContextMana
 class SplitSource:
     """A source of the rows of one split; see `Source`."""
 
-    def __init__(self, source: Source, place: Place) -> None:
+    def __init__(self, source: Source, place: SplitPlace) -> None:
         self._source, self._place = source, place
 
     def execute(self, sql: str) -> AbstractContextManager[Result]:
