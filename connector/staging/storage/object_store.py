@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pyarrow.fs import FileSystem
-
 from connector.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
 
 _CONNECT_SECONDS, _READ_SECONDS = 5, 30
 """With three attempts, a store that does not answer is given up after about two minutes."""
@@ -39,7 +40,7 @@ class StoreAddress:
 
 def parse_address(address: str) -> StoreAddress:
     """Split an address into its parts. Raises ConfigurationError if it is not that of a store that is supported."""
-    shown = display(address)
+    shown = display_folder(address)
     parts = urlsplit(address, allow_fragments=False)
     host = parts.netloc.rpartition("@")[2]
     if parts.scheme not in _STORES:
@@ -54,17 +55,17 @@ def parse_address(address: str) -> StoreAddress:
     return StoreAddress(parts.scheme, f"{host}{parts.path}".rstrip("/"), user, password, options)
 
 
-def display(address: str) -> str:
+def display_folder(address: str) -> str:
     """Return an address without the credentials and the parameters that it may contain."""
     return _CREDENTIALS.sub("…@", address.partition("?")[0])
 
 
-def open_store(address: StoreAddress) -> FileSystem:
+def open_store(address: StoreAddress) -> "FileSystem":
     """Connect to a store. Nothing is requested from it yet."""
     return _STORES[address.scheme](address)
 
 
-def _s3(address: StoreAddress) -> FileSystem:
+def _s3(address: StoreAddress) -> "FileSystem":
     from pyarrow.fs import S3FileSystem
 
     environ, options = os.environ, address.options
@@ -81,7 +82,7 @@ def _s3(address: StoreAddress) -> FileSystem:
     )
 
 
-def _gcs(address: StoreAddress) -> FileSystem:
+def _gcs(address: StoreAddress) -> "FileSystem":
     from pyarrow.fs import GcsFileSystem
 
     endpoint = address.options.get("endpoint_override")
@@ -107,7 +108,7 @@ def _flag(options: Mapping[str, str], name: str) -> bool:
     return options.get(name, "").lower() in {"1", "true"}
 
 
-_STORES: Mapping[str, Callable[[StoreAddress], FileSystem]] = {"s3": _s3, "gs": _gcs, "gcs": _gcs}
+_STORES: Mapping[str, "Callable[[StoreAddress], FileSystem]"] = {"s3": _s3, "gs": _gcs, "gcs": _gcs}
 _COMMON = frozenset({"endpoint_override", "scheme", "anonymous"})
 _OPTIONS = {"s3": _COMMON | {"region"}, "gs": _COMMON, "gcs": _COMMON}
 SCHEMES = ("file://", "s3://", "gs://")

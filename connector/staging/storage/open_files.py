@@ -161,7 +161,10 @@ class _OpenShared(_Open):
         super().__init__(f"{shared}/{file}")
 
     def _open(self) -> Any:
-        return self._shared.open(self._file)
+        return self._shared.open_ahead(self._file)
+
+    def _batches_of(self, source: Any) -> _Batches:
+        return _File(source, self._path)
 
     def _reading(self) -> AbstractContextManager[None]:
         return self._shared.reading(self._file)

@@ -1,0 +1,176 @@
+"""Folders in object stores, in which a file is there at once or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from shutil import copyfileobj, rmtree
+from time import time
+from typing import IO, cast
+
+import pyarrow as pa
+from pyarrow.fs import FileSelector, FileSystem, FileType
+
+from connector.errors import CorruptStage, ResumableError
+from connector.staging.storage.object_store import open_store, parse_address
+from connector.staging.storage.read_ahead import ReadAhead
+from connector.staging.storage.shared_folder import AT_ONCE, SharedFolder, replace_file, resumable_errors, unreachable
+
+_TEMPORARY, _ABANDONED_SECONDS = "connector-stage-", 3600
+"""What temporary folders are named, and how old one must be to be deleted once its process is dead."""
+
+
+class ObjectFolder(SharedFolder):
+    """A prefix in an object store, in which a file is there at once or not at all."""
+
+    def __init__(self, address: str, files: FileSystem) -> None:
+        super().__init__(address)
+        self._files, self._path = files, parse_address(address).path
+
+    @classmethod
+    def at(cls, address: str) -> "ObjectFolder":
+        """Return the folder at an address. Raises ConfigurationError if it is not that of a store."""
+        return cls(address, open_store(parse_address(address)))
+
+    def child(self, name: str) -> SharedFolder:
+        """See `SharedFolder.child`."""
+        path, mark, query = self.address.partition("?")
+        return ObjectFolder(f"{path.rstrip('/')}/{name}{mark}{query}", self._files)
+
+    def open(self, name: str) -> pa.NativeFile:
+        """See `SharedFolder.open`."""
+        with self.reading(name):
+            return self._files.open_input_file(self._key(name))
+
+    def open_ahead(self, name: str) -> ReadAhead:
+        """See `SharedFolder.open_ahead`."""
+        return ReadAhead(self.open(name))
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[None]:
+        """See `SharedFolder.reading`."""
+        try:
+            yield
+        except pa.ArrowInvalid:
+            raise CorruptStage(f"{self}/{name} is damaged") from None
+        except FileNotFoundError:
+            raise CorruptStage(f"{self}/{name} is missing") from None
+        except OSError as error:
+            raise unreachable(f"{self}/{name}", "read", error) from None
+
+    @contextmanager
+    def attempt(self, name: str) -> Iterator[Path]:
+        """See `SharedFolder.attempt`."""
+        child = self.child(name)
+        with resumable_errors(f"{child}", "written"), _temporary_folder() as folder:
+            yield folder
+            try:
+                child.publish(folder, sorted(_files_below(folder)))
+            except BaseException:
+                with suppress(ResumableError):
+                    child.remove()
+                raise
+
+    def publish(self, folder: Path, names: Iterable[str]) -> None:
+        """See `SharedFolder.publish`."""
+        for name in names:
+            with resumable_errors(f"{self}/{name}", "written"), (folder / name).open("rb") as source:
+                self._upload(name, source)
+
+    def _upload(self, name: str, source: IO[bytes]) -> None:
+        sink = self._files.open_output_stream(self._key(name))
+        try:
+            copyfileobj(source, cast("IO[bytes]", sink), AT_ONCE)
+        except BaseException:
+            # Closing is the only way to end an upload, and makes a part of the file look like the whole of it.
+            with suppress(OSError):
+                sink.close()
+                self._files.delete_file(self._key(name))
+            raise
+        sink.close()
+
+    def fetch(self, name: str, to: Path) -> bool:
+        """See `SharedFolder.fetch`."""
+        with resumable_errors(f"{self}/{name}", "read"):
+            try:
+                source = self._files.open_input_stream(self._key(name))
+            except FileNotFoundError:
+                return False
+            with source:
+                replace_file(to, cast("IO[bytes]", source))
+        return True
+
+    @contextmanager
+    def here(self, folder: str) -> Iterator[Path]:
+        """See `SharedFolder.here`."""
+        with _temporary_folder() as temporary:
+            # Named as this one, for messages.
+            copy = temporary / self._path.rpartition("/")[2]
+            for name in self.child(folder).names():
+                self.fetch(f"{folder}/{name}", copy / folder / name)
+            yield copy
+
+    def read(self, name: str) -> bytes | None:
+        """See `SharedFolder.read`."""
+        with (
+            resumable_errors(f"{self}/{name}", "read"),
+            suppress(FileNotFoundError),
+            self._files.open_input_stream(self._key(name)) as file,
+        ):
+            return cast("bytes", file.read())
+        return None
+
+    def names(self) -> list[str]:
+        """See `SharedFolder.names`."""
+        with resumable_errors(str(self), "read"):
+            selector = FileSelector(self._path, recursive=True, allow_not_found=True)
+            infos = [info for info in self._files.get_file_info(selector) if info.type is FileType.File]
+        return sorted(info.path.removeprefix(f"{self._path}/") for info in infos)
+
+    def remove(self) -> None:
+        """See `SharedFolder.remove`."""
+        with resumable_errors(str(self), "deleted"), suppress(FileNotFoundError):
+            self._files.delete_dir(self._path)
+
+    def remove_file(self, name: str) -> None:
+        """See `SharedFolder.remove_file`."""
+        with resumable_errors(f"{self}/{name}", "deleted"), suppress(FileNotFoundError):
+            self._files.delete_file(self._key(name))
+
+    def _key(self, name: str) -> str:
+        return f"{self._path}/{name}"
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """Yield a private folder on this machine's disk; those of killed processes are deleted some time later."""
+    _remove_abandoned()
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY) as name, _locked(Path(name)):
+        yield Path(name)
+
+
+def _remove_abandoned() -> None:
+    """Delete old temporary folders that no process holds."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*"):
+        with suppress(OSError):
+            info = folder.lstat()
+            if info.st_uid == os.getuid() and time() - info.st_mtime > _ABANDONED_SECONDS:
+                with _locked(folder):
+                    rmtree(folder)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, which the system releases when the process dies. Raises OSError if another has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
