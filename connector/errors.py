@@ -17,6 +17,7 @@
 | `NotPermitted`       | give the token the permission                      | 1         |
 | `AccountUnreachable` | try again                                          | 1         |
 | `LockedError`        | wait for the other run                             | 1         |
+| `LeaseLost`          | stop sending these batches: another process does   | 1         |
 | `Interrupted`        | `connector resume` when ready                      | 130       |
 
 An invalid row is not an error: it is a rejected row in the ledger, with a reason.
@@ -233,6 +234,10 @@ class AccountUnreachable(ConnectorError):
 
 class LockedError(ConnectorError):
     """Another process runs the same orchestration."""
+
+
+class LeaseLost(LockedError):
+    """The batches of a lease are another process's to send, or soon will be; this one must stop."""
 
 
 class Interrupted(ConnectorError):

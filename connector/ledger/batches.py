@@ -1,15 +1,17 @@
 """The batches of runs: their states, parts and requests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Insert,
     Integer,
     Row,
+    Select,
     String,
     Update,
     bindparam,
@@ -23,6 +25,7 @@ from sqlalchemy import (
 from connector.core.route import Action, Operation, Route
 from connector.ledger.batch_records import BatchKeys, BatchRecord, BatchSlice, OpenBatch, RequestRecord
 from connector.ledger.database import Database, as_text
+from connector.ledger.group_commit import Work
 from connector.ledger.locks import check_holder
 from connector.ledger.member_records import MemberChange
 from connector.ledger.members import add_changes
@@ -39,7 +42,10 @@ _KINDS = {"refused": "rejects", "skipped": "skips"}
 
 
 class Batches:
-    """The table of batches. Safe to call from several threads; when a method returns, all that it wrote is on disk."""
+    """The table of batches. Safe to call from several threads; when a method returns, all that it wrote is on disk.
+
+    A subclass decides how a write is fenced, and where the counts of a run are added up.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -61,20 +67,24 @@ class Batches:
         sent_at = as_text(datetime.now(UTC))
 
         def write(connection: Connection) -> None:
-            check_holder(connection, run_id, holder)
+            self._check(connection, run_id, holder)
             if keys is not None:
                 row = {"event_keys": keys.keys, "persons": keys.persons, "keep_until": as_text(keys.keep_until)}
                 connection.execute(_insert_keys(), {"the_run": run_id, "the_number": number, **row})
             add_changes(connection, run_id, number, changes)
             connection.execute(_mark_sending(), {"the_run": run_id, "the_number": number, "now": sent_at})
 
-        self._database.group_commit(write)
+        self._commit(write)
 
     def reopen(self, run_id: str, number: int, state: str) -> None:
         """Set the state of a batch back to `pending`, or to `unknown` if an answer was lost; `unknown` stays."""
-        with self._database.writing() as connection:
-            the_batch = update(batches).where(batches.c.run_id == run_id, batches.c.number == number)
-            connection.execute(the_batch.where(batches.c.state != "unknown").values(state=state))
+        the_batch = update(batches).where(batches.c.run_id == run_id, batches.c.number == number)
+        reopened = the_batch.where(batches.c.state != "unknown").values(state=state)
+
+        def write(connection: Connection) -> None:
+            connection.execute(reopened)
+
+        self._commit(write)
 
     def settled(self, run_id: str, part: BatchSlice, request: RequestRecord | None = None) -> None:
         """Record the outcome of a part of a batch, and the request that got it (None: it is recorded already).
@@ -86,19 +96,19 @@ class Batches:
 
         def write(connection: Connection) -> None:
             if request:
-                _add_request(connection, run_id, request, settled_at)
+                self._add_request(connection, run_id, request, settled_at)
             if not (part.whole and part.state == "delivered"):
                 connection.execute(insert(parts), _part_values(run_id, part))
             if part.reason and part.rows:
-                add_to_counts(connection, run_id, _KINDS[part.state], {part.reason: part.rows})
+                self._count_rows(connection, run_id, _KINDS[part.state], {part.reason: part.rows})
             _add_part(connection, run_id, part, settled_at)
 
-        self._database.group_commit(write)
+        self._commit(write)
 
     def request(self, run_id: str, record: RequestRecord) -> None:
         """Record a request and its answer, or that none will arrive."""
         answered_at = as_text(datetime.now(UTC))
-        self._database.group_commit(lambda connection: _add_request(connection, run_id, record, answered_at))
+        self._commit(lambda connection: self._add_request(connection, run_id, record, answered_at))
 
     def ever_delivered(self, destination: str, scope: Scope, route: Route) -> bool:
         """Return whether the resource of a route ever accepted anything sent for a destination."""
@@ -115,13 +125,8 @@ class Batches:
 
     def open(self, run_id: str) -> list[OpenBatch]:
         """Return the batches of a staged run of which some events have no final outcome, in order."""
-        done = batches.c.delivered_events + batches.c.refused_events + batches.c.skipped_events
-        query = select(batches).where(batches.c.run_id == run_id, done < batches.c.events).order_by(batches.c.number)
-        settled: dict[int, list[tuple[int, int]]] = {}
-        with self._database.reading() as connection:
-            for part in connection.execute(select(parts).where(parts.c.run_id == run_id)):
-                settled.setdefault(part.batch, []).append((part.first_event, part.events))
-            return [_open_batch(row, settled.get(row.number, [])) for row in connection.execute(query)]
+        in_order = select(batches).where(batches.c.run_id == run_id, is_open()).order_by(batches.c.number)
+        return self._open(in_order, select(parts).where(parts.c.run_id == run_id))
 
     def all(self, run_id: str) -> list[BatchRecord]:
         """Return the batches of a run, in order."""
@@ -159,6 +164,40 @@ class Batches:
         query = select(*(requests.c[name] for name in names)).where(requests.c.run_id == run_id).order_by(requests.c.id)
         with self._database.reading() as connection:
             return [RequestRecord(*row) for row in connection.execute(query)]
+
+    def _open(self, of_batches: Select[Any], of_parts: Select[Any]) -> list[OpenBatch]:
+        settled: dict[int, list[tuple[int, int]]] = {}
+        with self._database.reading() as connection:
+            for part in connection.execute(of_parts):
+                settled.setdefault(part.batch, []).append((part.first_event, part.events))
+            return [_open_batch(row, settled.get(row.number, [])) for row in connection.execute(of_batches)]
+
+    def _commit(self, work: Work) -> None:
+        """Do `work` in a writing transaction that concurrent threads share."""
+        self._database.group_commit(work)
+
+    def _check(self, connection: Connection, run_id: str, holder: str) -> None:
+        """Raise LockedError if this process must not send."""
+        check_holder(connection, run_id, holder)
+
+    def _count_request(self, connection: Connection, run_id: str, *, sent: int, repeated: int) -> None:
+        """Add requests to the counts of a run."""
+        connection.execute(_count_request(), {"the_run": run_id, "sent": sent, "repeated": repeated})
+
+    def _count_rows(self, connection: Connection, run_id: str, kind: str, counts: Mapping[str, int]) -> None:
+        """Add rows by reason to the `rejects` or `skips` of a run."""
+        add_to_counts(connection, run_id, kind, counts)
+
+    def _add_request(self, connection: Connection, run_id: str, record: RequestRecord, answered_at: str) -> None:
+        values = {name: getattr(record, name) for name in RequestRecord.__slots__}
+        connection.execute(insert(requests), {"run_id": run_id, "answered_at": answered_at, **values})
+        sent, repeated = int(record.verdict != BLOCKED), int(record.attempt > 1)
+        self._count_request(connection, run_id, sent=sent, repeated=repeated)
+
+
+def is_open() -> ColumnElement[bool]:
+    """Return the condition under which some events of a batch have no final outcome."""
+    return batches.c.delivered_events + batches.c.refused_events + batches.c.skipped_events < batches.c.events
 
 
 @cache
@@ -216,13 +255,6 @@ def _part_values(run_id: str, part: BatchSlice) -> dict[str, object]:
         "message": part.message,
         "figures": None if part.whole else part.metrics,
     }
-
-
-def _add_request(connection: Connection, run_id: str, record: RequestRecord, answered_at: str) -> None:
-    values = {name: getattr(record, name) for name in RequestRecord.__slots__}
-    connection.execute(insert(requests), {"run_id": run_id, "answered_at": answered_at, **values})
-    counts = {"sent": int(record.verdict != BLOCKED), "repeated": int(record.attempt > 1)}
-    connection.execute(_count_request(), {"the_run": run_id, **counts})
 
 
 @cache

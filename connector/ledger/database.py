@@ -9,7 +9,21 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    cast,
+    create_engine,
+    event,
+    extract,
+    func,
+    literal,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connector.core.disk import make_private_file, make_private_folder, restrict, sync
@@ -23,10 +37,10 @@ from connector.ledger.upgrades import bring_up_to_date
 class Database:
     """Transactions on the ledger's database; safe to use from several threads and processes."""
 
-    def __init__(self, url: str, *, may_be_new: bool = True) -> None:
+    def __init__(self, url: str, *, may_be_new: bool = True, worker: bool = False) -> None:
         if not may_be_new:
             _refuse_without_ledger(url)
-        self._engine, self._file = _engine(url), file_of(url)
+        self._engine, self._file = _engine(url, worker=worker), file_of(url)
         self._lock = RLock()
         self._group_commit = GroupCommit(self.writing)
         try:
@@ -70,6 +84,13 @@ class Database:
         """True if other machines may use it at the same time."""
         return self._engine.dialect.name != "sqlite"
 
+    @property
+    def clock(self) -> ColumnElement[float]:
+        """The Unix seconds by the clock that all users of the database share, as a part of a statement."""
+        if not self.is_shared:
+            return literal(time.time())
+        return cast(extract("epoch", func.clock_timestamp()), Float)
+
     def now(self, connection: Connection) -> float:
         """Return Unix seconds by the clock that all users of the database share."""
         if not self.is_shared:
@@ -81,13 +102,13 @@ class Database:
         self._engine.dispose()
 
 
-def open_database(url: str, *, may_be_new: bool = True) -> Database:
-    """Open the database at a SQLAlchemy URL, and create or upgrade its tables.
+def open_database(url: str, *, may_be_new: bool = True, worker: bool = False) -> Database:
+    """Open the database at a SQLAlchemy URL, and create or upgrade its tables; see `open_ledger`.
 
     Raises ConnectorError, also for a file without tables unless it `may_be_new`.
     """
     try:
-        return Database(url, may_be_new=may_be_new)
+        return Database(url, may_be_new=may_be_new, worker=worker)
     except OSError as error:
         raise ConnectorError(_not_writable(Path(error.filename or ""), error.strerror or str(error))) from None
     except (SQLAlchemyError, ImportError) as error:
@@ -150,13 +171,15 @@ def _first_line(error: Exception) -> str:
     return (str(cause).strip().splitlines() or [type(cause).__name__])[0]
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, *, worker: bool) -> Engine:
     full = _with_driver(url)
     if file := file_of(full):
         _restrict_ledger(file)
     engine = create_engine(full, pool_pre_ping=file is None)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
+    elif worker:
+        event.listen(engine, "connect", _set_up_worker)
     return engine
 
 
@@ -200,6 +223,8 @@ def _is_in_memory(url: URL) -> bool:
 _POSTGRESQL = frozenset({"postgres", "postgresql"})
 _SQLITE_WAITS = 30
 """Seconds to wait for a lock."""
+_WORKER_TIMEOUTS = {"idle_in_transaction_session_timeout": 3, "lock_timeout": 10}
+"""Seconds, by the setting of PostgreSQL. A lock is waited for longer than its holder can stand still."""
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:
@@ -207,6 +232,14 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
     for setting in (f"busy_timeout = {_SQLITE_WAITS * 1000}", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {setting}")
     _use_write_ahead_log(connection)
+
+
+def _set_up_worker(connection: Any, _: Any) -> None:
+    """Bound how long a process that is frozen in a transaction keeps its locks, and how long others wait for them."""
+    with connection.cursor() as cursor:
+        for name, seconds in _WORKER_TIMEOUTS.items():
+            cursor.execute(f"SET {name} = '{seconds}s'")
+    connection.commit()
 
 
 def _use_write_ahead_log(connection: Any) -> None:

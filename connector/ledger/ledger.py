@@ -9,15 +9,18 @@ if TYPE_CHECKING:
     from connector.ledger.audit import Audit
     from connector.ledger.batches import Batches
     from connector.ledger.database import Database
+    from connector.ledger.leases import Leases
     from connector.ledger.locks import RunLock
     from connector.ledger.members import Members
     from connector.ledger.orchestrations import OpenFailures, Schedules
     from connector.ledger.pages import Pages
+    from connector.ledger.rates import Rates
     from connector.ledger.read_files import Files
     from connector.ledger.remote_ids import RemoteIds
     from connector.ledger.requests import Requests
     from connector.ledger.runs import Runs
     from connector.ledger.sent_keys import DeliveredKeys
+    from connector.ledger.splits import Splits
     from connector.ledger.suppression import SuppressionList
     from connector.ledger.timeline import Timeline
     from connector.ledger.totals import Totals
@@ -43,6 +46,27 @@ class Ledger:
     open_failures: "OpenFailures"
     totals: "Totals"
     database: "Database"
+
+    @property
+    def splits(self) -> "Splits":
+        """The parts of staging that the machines of an engine work on."""
+        from connector.ledger.splits import Splits
+
+        return Splits(self.database)
+
+    @property
+    def leases(self) -> "Leases":
+        """The ranges of batches that the senders of an engine take."""
+        from connector.ledger.leases import Leases
+
+        return Leases(self.database)
+
+    @property
+    def rates(self) -> "Rates":
+        """The rates of requests that all machines share."""
+        from connector.ledger.rates import Rates
+
+        return Rates(self.database)
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> "RunLock":
         """Return the lock of an orchestration under a target, to be entered."""
@@ -73,8 +97,11 @@ class Ledger:
         self.close()
 
 
-def open_ledger(url: str, *, may_be_new: bool = True) -> Ledger:
+def open_ledger(url: str, *, may_be_new: bool = True, worker: bool = False) -> Ledger:
     """Open the ledger at a SQLAlchemy URL, and create or upgrade it if necessary.
+
+    For a `worker` of an engine, the server ends a transaction that stands still, because the process may be frozen, and
+    does not wait long for a lock.
 
     Raises ConnectorError, also for a file without a ledger unless it `may_be_new`.
     """
@@ -94,7 +121,7 @@ def open_ledger(url: str, *, may_be_new: bool = True) -> Ledger:
     from connector.ledger.timeline import Timeline
     from connector.ledger.totals import Totals
 
-    database = open_database(url, may_be_new=may_be_new)
+    database = open_database(url, may_be_new=may_be_new, worker=worker)
     return Ledger(
         runs=Runs(database),
         batches=Batches(database),

@@ -40,7 +40,7 @@ _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class LockHolder:
     """The process that holds the lock of an orchestration under a target."""
 
     orchestration: str
@@ -143,7 +143,7 @@ class RunLock:
     def _locked(self, entry: Row[Any] | None) -> LockedError:
         if entry is None:
             return LockedError(f"{self._orchestration} (target {self._target}) is being run by another process.")
-        return LockedError(str(Lease(self._orchestration, self._target, entry.host, entry.process, entry.since)))
+        return LockedError(str(LockHolder(self._orchestration, self._target, entry.host, entry.process, entry.since)))
 
     def _send_heartbeats(self) -> None:
         while not self._released.wait(self._seconds_between_heartbeats):
@@ -157,7 +157,7 @@ class RunLock:
                 continue
 
 
-def holder_of(database: Database, state_directory: Path, orchestration: str, target: str) -> Lease | None:
+def holder_of(database: Database, state_directory: Path, orchestration: str, target: str) -> LockHolder | None:
     """Return the process that works on an orchestration under a target; None if there is none or it is dead."""
     query = select(locks).where(locks.c.orchestration == orchestration, locks.c.target == target)
     with database.reading() as connection:
@@ -168,7 +168,7 @@ def holder_of(database: Database, state_directory: Path, orchestration: str, tar
         is_alive = now - entry.alive_at < SECONDS_UNTIL_DEAD
     else:
         is_alive = not _is_free(state_directory / FOLDER / f"{_file_name(target, orchestration)}.lock")
-    return Lease(orchestration, target, entry.host, entry.process, entry.since) if is_alive else None
+    return LockHolder(orchestration, target, entry.host, entry.process, entry.since) if is_alive else None
 
 
 def _is_free(file: Path) -> bool:

@@ -46,6 +46,10 @@ class NewRun:
     """The reason of the rows that it tries again; None: any."""
     fingerprint: str | None = None
     """Changes when the orchestration does."""
+    engine: str | None = None
+    """The name of the engine whose machines work on it; None: this process alone."""
+    stage: str | None = None
+    """The address of the folder that these machines share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,10 @@ class RunRecord:
     """The name of its destination."""
     members: MemberCounts | None = None
     """Its identifiers, if it is for an audience."""
+    engine: str | None = None
+    """The name of the engine whose machines worked on it; None: one process did."""
+    stage: str | None = None
+    """The address of the folder that these machines share."""
 
     @property
     def may_have_sent(self) -> bool:
@@ -209,6 +217,7 @@ class RunRecord:
             "orchestration": self.orchestration,
             "target": self.target,
             "workflow": self.workflow,
+            "engine": self.engine,
             "status": self.status.value,
             "rows": {
                 "read": rows.read,

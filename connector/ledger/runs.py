@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from connector.core.outcomes import RunStatus
 from connector.core.secret_registry import without_secrets
@@ -13,9 +13,9 @@ from connector.errors import ConnectorError
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.database import Database, as_text
 from connector.ledger.locks import check_holder
-from connector.ledger.run_reader import read_runs
+from connector.ledger.run_reader import NOTHING_LEASED, leased_counts, read_runs
 from connector.ledger.run_records import NewRun, RunRecord, RunSize, Scope, StagedRows
-from connector.ledger.tables import batches, parts, runs
+from connector.ledger.tables import batches, leases, parts, runs
 from connector.ledger.timeline import PLAN_MATCHED, PLANNED, add_moment, open_seconds
 
 _BATCHES_AT_ONCE = 1_000
@@ -82,13 +82,15 @@ class Runs:
     def resume(self, run_id: str, *, holder: str, host: str) -> None:
         """Record that this process resumes a run; the answers to requests that were being sent are lost.
 
-        The time that a killed process worked on it, without recording an end, is added to its seconds.
+        Those of a lease that a sender holds are not: if it dies, the next one to take the lease marks them. The time
+        that a killed process worked on the run, without recording an end, is added to its seconds.
         """
         with self._database.writing() as connection:
             values = {
                 "status": RunStatus.RUNNING,
                 "finished_at": None,
                 "error": None,
+                "halt": None,
                 "holder": holder,
                 "host": host,
                 "seconds": func.coalesce(runs.c.seconds, 0.0) + open_seconds(connection, run_id),
@@ -96,7 +98,13 @@ class Runs:
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(values))
             add_moment(connection, run_id, "resumed")
             sending = (batches.c.run_id == run_id) & (batches.c.state == "sending")
-            connection.execute(update(batches).where(sending).values(state="unknown"))
+            held = exists().where(
+                leases.c.run_id == run_id,
+                batches.c.number >= leases.c.first_batch,
+                batches.c.number < leases.c.end_batch,
+                leases.c.until > self._database.clock,
+            )
+            connection.execute(update(batches).where(sending, ~held).values(state="unknown"))
 
     def finish(
         self,
@@ -185,16 +193,19 @@ class Runs:
         same = (runs.c.orchestration == run.orchestration) & (runs.c.target == run.target)
         whole = runs.c.retry_of.is_(None) & runs.c.row_limit.is_(None) & runs.c.status.in_(COMPLETED)
         query = (
-            select(runs.c.run_id, runs.c.rows_read, runs.c.seconds, runs.c.rejects)
+            select(runs.c.run_id, runs.c.rows_read, runs.c.seconds, runs.c.rejects, runs.c.engine)
             .where(same, runs.c.started_at <= run.started_at, whole | (runs.c.run_id == run.run_id))
             .order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [
-                RunSize(row.run_id, row.rows_read, row.seconds or 0.0, sum(row.rejects.values()))
-                for row in connection.execute(query)
-            ]
+            rows = connection.execute(query).all()
+            leased = leased_counts(connection, rows)
+        return [
+            RunSize(row.run_id, row.rows_read, row.seconds or 0.0, sum(row.rejects.values()) + more.rejects.total())
+            for row in rows
+            for more in [leased.get(row.run_id, NOTHING_LEASED)]
+        ]
 
     def unfinished(self, orchestration: str | None = None, scope: Scope | None = None) -> list[RunRecord]:
         """Return the runs that can be resumed, or may still be running, oldest first."""

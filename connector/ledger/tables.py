@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from connector.core.route import Action
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """`upgrades` upgrades a ledger of an earlier version to this one."""
 
 _NONE = text("0")
@@ -62,11 +62,16 @@ runs = Table(
     Column("query_id", String),
     Column("unchanged_members", _MANY),
     Column("identical_value", JSON(none_as_null=True)),
+    Column("engine", String),
+    Column("stage", String),
+    Column("halt", String),
 )
 """`fingerprint` changes when the orchestration does; `holder` is the lock of the process that works on the run, or was
 the last to do so; `host` is the machine with its stage; `query_id` is the id of its query in the warehouse's own
 history; `unchanged_members` counts the identifiers of an audience that were members before and stay, NULL for events;
-`identical_value` is the value that identical rows of one event add, a decimal number by currency.
+`identical_value` is the value that identical rows of one event add, a decimal number by currency; `engine` is the name
+of the engine whose machines work on the run, NULL for this process alone, and `stage` the address of the folder that
+they share; `halt` says why they all have to stop, until the run is resumed.
 """
 
 files = Table(
@@ -329,3 +334,63 @@ failing = Table(
     Column("since", String, nullable=False),
 )
 """The orchestrations whose last run failed, and the first run that failed."""
+
+splits = Table(
+    "splits",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("plan", String, nullable=False),
+    Column("place", JSON, nullable=False),
+    Column("attempt", String),
+    Column("host", String),
+    Column("rows", _MANY),
+    Column("seconds", Float),
+    Column("summary", JSON(none_as_null=True)),
+)
+"""The parts of a run's staging that the machines of an engine work on: `kind` is `read`, `scatter` or `merge`, `place`
+what the part is, in the words of its source. `attempt` is the name of the folder with its result, NULL until there is
+one; `host`, `rows`, `seconds` and `summary` are of that attempt. `plan` is the id of the division into these parts.
+"""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("first_batch", Integer, nullable=False),
+    Column("end_batch", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("holder", String),
+    Column("host", String),
+    Column("taken", Float),
+    Column("until", Float),
+    Column("ended", Float),
+    Column("seconds", Float, nullable=False, default=0.0),
+    Column("done", Boolean, nullable=False, default=False),
+    Column("requests_sent", Integer, nullable=False, default=0),
+    Column("requests_retried", Integer, nullable=False, default=0),
+    Column("rejects", JSON, nullable=False, default=dict),
+    Column("skips", JSON, nullable=False, default=dict),
+)
+"""The ranges of batches that the senders of an engine take, from `first_batch` to before `end_batch`. `holder` is the
+unique id of the present term, on `host`, and `epoch` the number of terms so far. A term began when it was `taken`, ends
+at `until` unless it is renewed, and `ended` early if it was given back; these are Unix seconds by the clock of the
+ledger's server. `seconds` is the sum of the terms that were given back. A run's counts are the sums of its leases and
+those of its row in `runs`.
+"""
+
+rates = Table("rates", metadata, Column("key", String, primary_key=True), Column("next", Float, nullable=False))
+"""When the next request to a platform may be sent, in Unix seconds by the clock of the ledger's server. `key` is the
+digest of the credential and the address of its API.
+"""
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("stored_at", String, nullable=False),
+)
+"""The grants of credentials that several machines use, encrypted; `key` is the digest of the credential."""

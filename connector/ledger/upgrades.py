@@ -109,7 +109,12 @@ def _to_version_6(connection: Connection) -> None:
         connection.execute(update(batches).where(batches.c.resource_type == operation).values(values))
 
 
-_STEPS = (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6)
+def _to_version_7(connection: Connection) -> None:
+    """Add runs on several machines. New tables need no step of their own."""
+    _add(connection, runs, "engine", "stage", "halt")
+
+
+_STEPS = (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6, _to_version_7)
 """The step from each version to the next, from version 1 on."""
 
 

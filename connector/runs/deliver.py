@@ -80,7 +80,7 @@ def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBa
     batches = StagedBatches(context.directory(delivery.run_id), open_batches, codec)
     on_acknowledged = partial(context.observer.acknowledged, noun=destination.capabilities.unit)
     recorder = LedgerRecorder(
-        context.ledger,
+        context.ledger.batches,
         delivery.run_id,
         batches,
         context.lock.holder,

@@ -149,15 +149,33 @@ class StagedBatches:
         )
 
 
+class BatchProgress(Protocol):
+    """Records what becomes of batches while they are sent; see `Batches` of the ledger."""
+
+    def sending(
+        self, run_id: str, number: int, *, holder: str, keys: BatchKeys | None, changes: Sequence[MemberChange]
+    ) -> None:
+        """Record that a request with events of a batch is about to be sent."""
+
+    def reopen(self, run_id: str, number: int, state: str) -> None:
+        """Set the state of a batch back."""
+
+    def settled(self, run_id: str, part: BatchSlice, request: RequestRecord | None = None) -> None:
+        """Record the outcome of a part of a batch."""
+
+    def request(self, run_id: str, record: RequestRecord) -> None:
+        """Record a request and its answer."""
+
+
 class LedgerRecorder:
     """Records the progress of delivery in the ledger; used from several threads at once.
 
-    Raises LockedError once another process holds the run.
+    Raises LockedError once another process holds the run, or these batches of it.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
+        progress: BatchProgress,
         run_id: str,
         batches: StagedBatches,
         holder: str,
@@ -166,7 +184,7 @@ class LedgerRecorder:
         *,
         refused: Reason = Reason.REFUSED,
     ) -> None:
-        self._ledger, self._run_id, self._batches, self._holder = ledger, run_id, batches, holder
+        self._progress, self._run_id, self._batches, self._holder = progress, run_id, batches, holder
         self._on_acknowledged, self._on_answered, self._refused = on_acknowledged, on_answered, refused
         self._accepted: dict[tuple[int, int], RequestRecord] = {}
         """Requests that are written together with the outcome of their batch."""
@@ -174,7 +192,7 @@ class LedgerRecorder:
     def sending(self, batch: Batch) -> None:
         """See `Recorder.sending`."""
         receipt = self._batches.receipt(batch.number)
-        self._ledger.batches.sending(
+        self._progress.sending(
             self._run_id, batch.number, holder=self._holder, keys=receipt.keys, changes=receipt.changes
         )
 
@@ -198,16 +216,16 @@ class LedgerRecorder:
             # Its outcome follows at once, and writing both together saves an fsync.
             self._accepted[batch.number, batch.offset] = record
         else:
-            self._ledger.batches.request(self._run_id, record)
+            self._progress.request(self._run_id, record)
 
     def outcome(self, batch: Batch, state: BatchState, answer: Answer | None) -> None:
         """See `Recorder.outcome`."""
         if state not in {BatchState.DELIVERED, BatchState.REFUSED}:
-            self._ledger.batches.reopen(self._run_id, batch.number, state)
+            self._progress.reopen(self._run_id, batch.number, state)
             return
         request = self._accepted.pop((batch.number, batch.offset), None)
         members = self._batches.members(batch)
-        self._ledger.batches.settled(self._run_id, self._part(batch, state, answer, members or 0), request)
+        self._progress.settled(self._run_id, self._part(batch, state, answer, members or 0), request)
         self._on_acknowledged(batch.events if members is None else members)
 
     def _part(self, batch: Batch, state: BatchState, answer: Answer | None, members: int) -> BatchSlice:

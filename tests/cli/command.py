@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
 RUN_KEYS = [
-    "run_id", "orchestration", "target", "workflow", "status", "rows", "events", "requests",
+    "run_id", "orchestration", "target", "workflow", "engine", "status", "rows", "events", "requests",
     "rejects", "skips", "warnings", "started_at", "finished_at", "seconds", "error",
 ]  # fmt: skip
 """The keys of what is printed by `connector run NAME --json`, in its order."""

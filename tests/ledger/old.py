@@ -17,6 +17,9 @@ SENT_3 = "20261129T201855-8622b2"
 MIRRORED_5, REMOVED_5 = "20261130T023539-cc3bcf", "20261130T023540-bc532e"
 """The runs in version_5.sql that stopped half-way. What they staged is in tests/audiences/version_5."""
 
+FINISHED_6, LOST_6 = "20261130T131130-7bd486", "20261130T131131-5a31a2"
+"""The runs in version_6.sql: one that sent six events of 13 rows, and one whose six events were never answered for."""
+
 API_URL = "http://api.example"
 _BEGAN = "2026-03-01T12:00:00.244+00:00"
 
@@ -44,13 +47,25 @@ def version_5(url: str, *, api_url: str = API_URL) -> None:
     _later(url, "version_5.sql", api_url)
 
 
+def version_6(url: str) -> None:
+    """Makes it at a URL."""
+    _later(url, "version_6.sql")
+
+
 def without_operations(connection: Connection) -> None:
     """Makes the table `batches` that of version 5."""
+    without_engines(connection)
     for statement in (
         "RENAME COLUMN resource_type TO event_source", "RENAME COLUMN resource_id TO event_source_id",
         "DROP COLUMN action", "DROP COLUMN id_types",
     ):  # fmt: skip
         connection.exec_driver_sql(f"ALTER TABLE batches {statement}")
+
+
+def without_engines(connection: Connection) -> None:
+    """Makes the table `runs` that of version 6."""
+    for name in ("engine", "stage", "halt"):
+        connection.exec_driver_sql(f"ALTER TABLE runs DROP COLUMN {name}")
 
 
 def _later(url: str, name: str, api_url: str = API_URL) -> None:

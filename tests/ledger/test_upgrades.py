@@ -23,7 +23,9 @@ from tests.ledger.old import (
     API_URL,
     FINISHED,
     FINISHED_2,
+    FINISHED_6,
     INTERRUPTED,
+    LOST_6,
     MIRRORED_5,
     REMOVED_5,
     SENT_3,
@@ -32,6 +34,7 @@ from tests.ledger.old import (
     version_2,
     version_3,
     version_5,
+    version_6,
     without_operations,
 )
 from tests.ledger.runs import delivered, keys, request, writing
@@ -76,7 +79,7 @@ def test_a_new_ledger_is_as_the_tables_are_described(ledger: Ledger) -> None:
     assert version(ledger) == [SCHEMA_VERSION]
 
 
-@pytest.mark.parametrize("old", [version_1, version_2, version_3, version_5])
+@pytest.mark.parametrize("old", [version_1, version_2, version_3, version_5, version_6])
 def test_an_old_ledger_becomes_as_a_new_one(new_url: Callable[[], str], old: Callable[[str], None]) -> None:
     url = new_url()
     old(url)
@@ -226,3 +229,22 @@ def test_batches_of_events_of_an_old_ledger_send(url: str) -> None:
         assert ledger.batches.resource_types(SENT_3) == {"offline"}
         assert ledger.batches.ever_delivered("d", Scope("default", API_URL), batch.route)
     assert batch.route == Route("offline", "7654321098765432109", Operation(Action.SEND))
+
+
+def test_runs_of_version_6_were_made_by_one_process(url: str) -> None:
+    """They keep their counts, and the one that stopped is resumed as one without an engine."""
+    version_6(url)
+    with open_ledger(url) as ledger:
+        finished, lost = ledger.runs.get(FINISHED_6), ledger.runs.get(LOST_6)
+        assert [(run.engine, run.stage, run.as_json()["engine"]) for run in (finished, lost)] == [
+            (None, None, None)
+        ] * 2
+        assert (finished.status, finished.rows.delivered, finished.requests_sent) == ("completed", 13, 1)
+        assert (lost.status, lost.rows.pending, lost.requests_sent) == ("failed", 6, 1)
+        assert (ledger.leases.all(LOST_6), ledger.leases.halted(LOST_6)) == ([], None)
+        ledger.runs.resume(LOST_6, holder="new", host="here")
+        ledger.batches.sending(LOST_6, 0, holder="new", keys=keys(range(6)))
+        ledger.batches.settled(LOST_6, delivered(0, 0, 6, whole=True), request(0, attempt=2, events=6))
+        record = ledger.runs.get(LOST_6)
+    assert (record.rows.delivered, record.rows.balanced, record.requests_sent) == (6, True, 2)
+    assert record.requests_retried == 1

@@ -57,6 +57,7 @@ RUN = {
     "orchestration": "its name",
     "target": "its target",
     "workflow": "`manual` or `automatic`",
+    "engine": "the engine whose machines worked on it, or null",
     "status": "[status](outcomes.md#statuses-of-a-run)",
     **ROW_COUNTS,
     "events": "events",
