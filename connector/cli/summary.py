@@ -158,6 +158,29 @@ def _timeline(details: "RunDetails") -> Iterator[str]:
     yield from table(rows, right=frozenset({1}))
 
 
+def _nodes(details: "RunDetails") -> Iterator[str]:
+    if not details.nodes:
+        return
+    yield f"nodes of the engine {details.record.engine}"
+    heading = ("  node", "splits", "rows read", "rows/s", "batches", "rows sent", "rows/s")
+    rows = [
+        (
+            f"  {node.host}",
+            *(f"{count:,}" for count in (node.splits, node.rows_read)),
+            _rate(node.rows_read, node.read_seconds),
+            *(f"{count:,}" for count in (node.batches, node.rows_sent)),
+            _rate(node.rows_sent, node.send_seconds),
+        )
+        for node in details.nodes
+    ]
+    yield from table([heading, *rows], right=frozenset(range(1, len(heading))))
+    yield "  rows/s: of one process; a node may run several at the same time"
+
+
+def _rate(rows: int, seconds: float) -> str:
+    return f"{rows / seconds:,.0f}" if rows and seconds else "-"
+
+
 def _rejects(details: "RunDetails") -> Iterator[str]:
     if not details.examples:
         return
@@ -243,7 +266,7 @@ def bar(part: int, whole: int) -> str:
     return "#" * max(round(MAX_WIDTH * part / whole), 1) if part else ""
 
 
-SECTIONS: tuple[Section, ...] = (_summary, _timeline, _rejects, _requests, _coverage, _freshness, _value)
+SECTIONS: tuple[Section, ...] = (_summary, _timeline, _nodes, _rejects, _requests, _coverage, _freshness, _value)
 
 
 def format_change(change: Change, history: Sequence[float]) -> str:

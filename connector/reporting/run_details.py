@@ -1,11 +1,11 @@
 """Details of one run: timeline, rejected rows, requests, event metrics and trend."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector.catalogue import BY_NAME, PARAMETERS
 from connector.config.project import Project
@@ -20,6 +20,9 @@ from connector.ledger.run_records import RunRecord
 from connector.ledger.timeline import TimelineEntry
 from connector.reporting.run_history import Trend, capabilities_of, no_rows, sending_users, trend_of, visible_by
 from connector.staging.event_metrics import EventMetrics, sum_metrics
+
+if TYPE_CHECKING:
+    from connector.ledger.leases import NodeUsage
 
 EXAMPLES = 3
 """The most examples of rejected rows for a reason."""
@@ -84,6 +87,8 @@ class RunDetails:
     """The users who started or resumed the run, in their order."""
     no_rows: str | None = None
     """The reason why the run read no rows, if it read none."""
+    nodes: "Sequence[NodeUsage]" = ()
+    """What each machine of the engine did. Empty for a run without one."""
 
     @property
     def matched(self) -> dict[str, int]:
@@ -112,6 +117,7 @@ class RunDetails:
             **(self.metrics.as_json() if self.metrics else dict.fromkeys(("match_coverage", "freshness", "value"))),
             "trend": self.trend.as_json() if self.trend else None,
             "shown_by": self.visible_by.isoformat() if self.visible_by else None,
+            **({"nodes": [node.as_json() for node in self.nodes]} if self.record.engine else {}),
         }
 
 
@@ -136,6 +142,7 @@ def _run_details(project: Project, ledger: Ledger, record: RunRecord) -> RunDeta
         visible_by=visible_by(project, record),
         users=tuple(f"{line.use.os_user}@{line.use.host}" for line in sending_users(ledger, record.run_id)),
         no_rows=no_rows(project, ledger, record),
+        nodes=ledger.leases.nodes(record.run_id) if record.engine else (),
     )
 
 

@@ -8,15 +8,17 @@ import yaml
 
 from connector.config.engine import EngineSettings
 from connector.config.project import load_project
+from connector.ledger.ledger import open_ledger
 from connector.runs import engine_checks
 from connector.runs.engine_checks import disk_of, engine_notes, has_other_machines
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
+from tests.ledger.runs import HOLDER, RUN, delivered, staged_rows, started_run
 
 TIKTOK = "https://business-api.tiktok.com"
 LEDGER = "postgresql://connector@db.example.com/connector"
 SHARED = {"type": "ray", "stage": "s3://bucket/connector"}
-ELSEWHERE = "192.0.2.7:6379"
+ELSEWHERE = "198.51.100.7:6379"
 """An address for documentation, which no machine has."""
 DISK = """\
 22 1 0:20 / / rw - ext4 /dev/root rw
@@ -207,3 +209,50 @@ def test_whether_a_cluster_has_other_machines(address: str, environ: dict[str, s
 def test_a_disk_that_is_not_known_is_not_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(engine_checks, "_MOUNTS", tmp_path / "none")
     assert disk_of(tmp_path) is None
+
+
+@pytest.fixture
+def run_of_two_nodes(tmp_path: Path) -> Shop:
+    """A project whose ledger has a run of an engine: two nodes read it, and one of them sent half of it."""
+    project = shop(tmp_path / "shop", TIKTOK, GOOD.format(rows=5))
+    (project.state / "runs" / RUN).mkdir(parents=True)
+    with open_ledger(load_project(project.directory, {}).ledger_url) as ledger:
+        started_run(ledger, orchestration=NAME, engine="cluster", stage=f"s3://bucket/connector/{RUN}")
+        plan = ledger.splits.plan(RUN, "read", [{}, {}, {}])
+        for number, (host, rows) in enumerate([("node-a", 8_000), ("node-b", 3_000), ("node-a", 1_000)]):
+            ledger.splits.commit(
+                RUN, "read", number, plan=plan, attempt=f"split-{number}", host=host, rows=rows, seconds=0.5, summary={}
+            )
+        ledger.runs.staged(RUN, staged_rows([4, 4]), holder=HOLDER)
+        ledger.leases.create(RUN, [(0, 1), (1, 2)])
+        lease = ledger.leases.take(RUN, "node-b", 60)
+        assert lease
+        batches = ledger.leases.batches(lease)
+        batches.sending(RUN, 0, holder=lease.holder)
+        batches.settled(RUN, delivered(0, 0, 4, whole=True))
+        ledger.leases.finish(lease)
+    return project
+
+
+def test_a_run_shows_what_each_node_did(run_of_two_nodes: Shop) -> None:
+    shown = inside("runs", "show", RUN, project=run_of_two_nodes.directory).stdout
+    lines = [line.split() for line in shown.splitlines()]
+    at = lines.index(["nodes", "of", "the", "engine", "cluster"])
+    assert lines[at + 1] == ["node", "splits", "rows", "read", "rows/s", "batches", "rows", "sent", "rows/s"]
+    assert lines[at + 2] == ["node-a", "2", "9,000", "9,000", "0", "0", "-"]
+    assert lines[at + 3][:6] == ["node-b", "1", "3,000", "6,000", "1", "4"]
+
+
+def test_the_json_of_a_run_has_what_each_node_did(run_of_two_nodes: Shop) -> None:
+    shown = inside("runs", "show", RUN, "--json", project=run_of_two_nodes.directory).json
+    assert shown["engine"] == "cluster"
+    first, second = shown["nodes"]
+    assert first["read"] == {"splits": 2, "rows": 9_000, "seconds": 1.0}
+    assert (second["host"], second["sent"]["batches"], second["sent"]["rows"]) == ("node-b", 1, 4)
+
+
+def test_a_run_of_one_process_shows_no_nodes(tmp_path: Path) -> None:
+    project = shop(tmp_path / "shop", "simulator", GOOD.format(rows=5))
+    assert inside("run", NAME, project=project.directory).code == 0
+    assert "nodes" not in inside("runs", "show", "latest", project=project.directory).stdout
+    assert "nodes" not in inside("runs", "show", "latest", "--json", project=project.directory).json

@@ -39,7 +39,7 @@ PLAIN = frozenset(
     folders for force forget format freshness fresh from future goes headers host hosts http id identical identity ids
     in incomplete init interrupted invalid ip items json kept key kind ldu left legacy limit limited line lines
     list listed log login longest lost many marketplace match max mcp median message metrics min minutes missing mode
-    model month name negative new not notes notify now o of old on only options os out output page parallel party
+    model month name negative new node not notes notify now o of old on only options os out output page parallel party
     passphrase password path payment pending per percent percentile phone pii placeholder port preview private
     problems promote proxy read record redirect refresh refreshed refused region reject rejected rejects removed
     report reporting request requirement resend resume resumed retention retried retry row rule running schedule schema second seconds
@@ -52,7 +52,7 @@ PLAIN = frozenset(
 """Ordinary words and those of TikTok's pages, which mean here what they mean anywhere."""
 
 
-VERBS = frozenset(["notify", "simulate", "stage", "staged", "suppressed"])
+VERBS = frozenset(["batches", "notify", "simulate", "stage", "staged", "suppressed"])
 """Other forms of terms."""
 
 

@@ -180,6 +180,18 @@ AUDIENCE = {
     "synced_at": "time of the last sync, or null",
 }
 TARGET = {"target": "the target"}
+NODES: Keys = {
+    "nodes": "machines of the engine, with one",
+    "nodes[].host": "name of the machine",
+    "nodes[].read": "what it read",
+    "nodes[].read.splits": "splits",
+    "nodes[].read.rows": "rows",
+    "nodes[].read.seconds": "seconds of its processes, added up",
+    "nodes[].sent": "what it sent",
+    "nodes[].sent.batches": "batches",
+    "nodes[].sent.rows": "rows of events that were delivered",
+    "nodes[].sent.seconds": "seconds of its processes, added up",
+}
 
 ENGINE: Keys = {
     "engine": "the [engine](../how-to/scale.md), with one",
@@ -206,7 +218,7 @@ OBJECTS = (
         below("runs[]", {**IDENTICAL, **MEMBERS}),
         "`connector runs` prints the same object.",
     ),
-    Printed("connector runs show", {**RUN, **DETAILS, **TREND}, {**IDENTICAL, **MEMBERS}),
+    Printed("connector runs show", {**RUN, **DETAILS, **TREND}, {**IDENTICAL, **MEMBERS, **NODES}),
     Printed(
         "connector runs audit",
         {
