@@ -11,23 +11,21 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connector.core.dialects import dialect_named
 from connector.core.split_plan import WHOLE, SplitPlace, SplitPlan
 from connector.errors import SourceError
 from connector.sources.source import Result
 from connector.sources.split_ranges import (
+    SAMPLE_ROWS,
     hash_places,
     is_ranged,
     quote_name,
     range_condition,
     range_places,
+    sorted_values,
 )
 from connector.sources.statement import masked
-
-_SAMPLE_ROWS = 20_000
-"""Values of a column from which its ranges are made."""
 
 _PLAIN_OPERATORS = frozenset({"PROJECTION", "FILTER", "SEQ_SCAN"})
 _FIXED_LEAVES = frozenset(
@@ -172,12 +170,10 @@ class DuckDBDivision:
         column = quote_name(name)
         sql = (
             f"SELECT {column} FROM (\n{self._sql}\n) AS result WHERE {column} IS NOT NULL "
-            f"USING SAMPLE reservoir({_SAMPLE_ROWS} ROWS) REPEATABLE (1)"
+            f"USING SAMPLE reservoir({SAMPLE_ROWS} ROWS) REPEATABLE (1)"
         )
         with execute(sql) as result:
-            table = pa.Table.from_batches(result.batches(), result.schema)
-        values = table.column(0).combine_chunks()
-        return values.take(pc.array_sort_indices(values))
+            return sorted_values(result.batches(), result.schema)
 
 
 def split_condition(place: SplitPlace) -> str:

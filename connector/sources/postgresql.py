@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import adbc_driver_manager
 import pyarrow as pa
@@ -19,6 +19,9 @@ from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_tex
 from connector.sources.error_place import Place, place_of
 from connector.sources.postgresql_types import PostgreSQLTypes
 from connector.sources.statement import check_read_only
+
+if TYPE_CHECKING:
+    from connector.core.split_plan import SplitPlace, SplitPlan
 
 BATCH_BYTES = 1 << 18
 """Of the server's rows: small enough for an early first batch, large enough to keep the number of batches low."""
@@ -37,36 +40,75 @@ def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "P
     secrets = secrets_of(warehouse)
     address = _connection_string(warehouse, tag)
     with _translate_errors(OPEN_FAILED, secrets):
-        return PostgreSQLSource(dbapi.connect(address, autocommit=True), secrets, warehouse.dialect)
+        return PostgreSQLSource(partial(dbapi.connect, address, autocommit=True), secrets, warehouse.dialect)
 
 
 class PostgreSQLSource:
     """One connection; one query at a time, each in a transaction that may only read."""
 
-    def __init__(self, connection: dbapi.Connection, secrets: tuple[str, ...], dialect: str) -> None:
-        self._connection, self._secrets, self._dialect = connection, secrets, dialect
+    def __init__(self, connect: Callable[[], dbapi.Connection], secrets: tuple[str, ...], dialect: str) -> None:
+        self._connect, self._secrets, self._dialect = connect, secrets, dialect
+        self._connection = connect()
         self._money_places = self._read_money_places()
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["PostgreSQLResult"]:
         """See `Source.execute`."""
         check_read_only(sql, self._dialect)
-        with self._read_only_cursor() as cursor:
-            with _translate_errors(QUERY_FAILED, self._secrets, sql):
-                types = partial(
-                    PostgreSQLTypes, text_types=self._read_text_types(cursor), money_places=self._money_places
-                )
-                options = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
-                cursor.adbc_statement.set_options(**options)
-                # The driver wraps the query in COPY (…): a comment at its end would hide the bracket.
-                cursor.execute(f"{sql}\n")
-                result = PostgreSQLResult(cursor.fetch_record_batch(), types, self._secrets)
+        with self._read_only_cursor() as cursor, self._result(cursor, sql, sql) as result:
+            yield result
+
+    @contextmanager
+    def splits(self, sql: str, wanted: int, split_by: str | None) -> Iterator["SplitPlan"]:
+        """See `Splittable.splits`. The splits are of one snapshot, which a session of its own holds."""
+        from connector.sources.postgresql_splits import NO_SNAPSHOT, PostgreSQLDivision, exported_snapshot, kept_alive
+        from connector.sources.split_ranges import split_column
+
+        schema = self.describe(sql)
+        column = None if split_by is None else split_column(schema, split_by)
+        with exported_snapshot(self._connect) as snapshot:
+            if snapshot is None:
+                yield NO_SNAPSHOT
+                return
+            with _translate_errors(QUERY_FAILED, self._secrets):
+                division = PostgreSQLDivision(snapshot, sql)
+                plan = division.by_column(column, wanted, self.execute) if column else division.by_pages(wanted)
+            with kept_alive(snapshot):
+                yield plan
+
+    @contextmanager
+    def execute_split(self, sql: str, place: "SplitPlace") -> Iterator["PostgreSQLResult"]:
+        """See `Splittable.execute_split`."""
+        from connector.sources.postgresql_splits import BEGIN, split_query
+
+        check_read_only(sql, self._dialect)
+        with self._read_only_cursor(BEGIN) as cursor:
             try:
+                cursor.execute(f"SET TRANSACTION SNAPSHOT '{place['snapshot']}'")
+            except _DRIVER_ERRORS:
+                raise SourceError(
+                    f"{QUERY_FAILED}: the snapshot that all tasks read has ended with the session that held it. Run "
+                    "the orchestration again, which reads the result anew."
+                ) from None
+            with self._result(cursor, split_query(sql, place), "") as result:
                 yield result
-            finally:
-                if not result.is_finished:
-                    # Otherwise the rest would be read to its end before the next command.
-                    self.cancel()
+
+    @contextmanager
+    def _result(self, cursor: Any, sql: str, located_sql: str) -> Iterator["PostgreSQLResult"]:
+        """Run a query in the transaction; errors are located in `located_sql`."""
+        with _translate_errors(QUERY_FAILED, self._secrets, located_sql):
+            types = partial(PostgreSQLTypes, text_types=self._read_text_types(cursor), money_places=self._money_places)
+            options = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)}
+            cursor.adbc_statement.set_options(**options)
+            # The driver wraps the query in COPY (…): a comment at its end would hide the bracket.
+            cursor.execute(f"{sql}\n")
+            result = PostgreSQLResult(cursor.fetch_record_batch(), types, self._secrets)
+        try:
+            yield result
+        finally:
+            if not result.is_finished:
+                # Otherwise the rest would be read to its end before the next command.
+                self.cancel()
 
     def describe(self, sql: str) -> pa.Schema:
         """See `Source.describe`: the server prepares the query and does not run it."""
@@ -86,11 +128,11 @@ class PostgreSQLSource:
             self._connection.close()
 
     @contextmanager
-    def _read_only_cursor(self) -> Iterator[Any]:
+    def _read_only_cursor(self, begin: str = "BEGIN READ ONLY") -> Iterator[Any]:
         cursor = self._connection.cursor()
         try:
             with _translate_errors(QUERY_FAILED, self._secrets):
-                cursor.execute("BEGIN READ ONLY")
+                cursor.execute(begin)
             yield cursor
         finally:
             with suppress(*_DRIVER_ERRORS):

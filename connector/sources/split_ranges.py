@@ -1,17 +1,22 @@
 """Division of a result by the values of one of its columns: ranges of numbers and times, and hashes of texts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connector.config.suggest import did_you_mean
 from connector.core.split_plan import SplitPlace
 from connector.errors import ConfigurationError
 
+SAMPLE_ROWS = 20_000
+"""Values of a column from which its ranges are made, at least, if it has so many."""
+
+_MOST_VALUES = 400_000
 _PARTS_OF_A_RANGE = 10
 """A bound is rounded to about this fraction of a range: exact values of rows stay out of places."""
 
@@ -40,6 +45,19 @@ def is_ranged(kind: pa.DataType) -> bool:
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def sorted_values(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Array:
+    """Return values of the first column, sorted: every one, or every second, fourth … of many."""
+    kept, step, count = [pa.array([], schema[0].type)], 1, 0
+    for batch in batches:
+        kept.append(batch.column(0)[::step])
+        count += len(kept[-1])
+        if count > _MOST_VALUES:
+            kept, step = [pa.concat_arrays(kept)[::2]], step * 2
+            count = len(kept[0])
+    values = pa.concat_arrays(kept)
+    return values.take(pc.array_sort_indices(values))
 
 
 def range_places(name: str, values: pa.Array, wanted: int) -> list[SplitPlace]:
