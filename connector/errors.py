@@ -66,7 +66,7 @@ class Rule(StrEnum):
     MISSING_VALUE = "missing_value"
     """An environment variable, a secret, or a parameter has no value."""
     MISSING_DRIVER = "missing_driver"
-    """A package that the warehouse, the file or the destination needs is not installed."""
+    """A package that the warehouse, the file, the destination or the engine needs is not installed."""
     QUERY_TEMPLATE = "query_template"
     """The Jinja of a query, or of a template's constant, cannot be rendered."""
     QUERY_SYNTAX = "query_syntax"

@@ -34,6 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     settings["orchestrations"].update({"payments": other, "refunds": {**other, "tags": "late"}})
     settings["targets"] = {"local": {}, "production": {}}
     settings["target"] = "local"
+    settings["engines"] = {"cluster": {"type": "ray", "stage": "s3://bucket/connector"}}
     made.settings.write_text(yaml.safe_dump(settings, sort_keys=False))
     assert inside("run", "purchases", project=made.directory).code == 0
     return made
@@ -76,6 +77,7 @@ def offered(*words: str, project: Path | None = None, cwd: Path | None = None) -
         (("destinations", "test", ""), ["stores"]),
         (("auth", "status", "t"), ["tiktok"]),
         (("runs", "export", "--warehouse", ""), ["own"]),
+        (("run", "--engine", ""), ["cluster"]),
         (("runs", "list", "--status", "comp"), ["completed", "completed_with_rejects"]),
         (("rejects", "latest", "--reason", "missing_t"), ["missing_timestamp"]),
         (("run", "--log-format", ""), ["text", "json"]),
