@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow.parquet as pq
 
-_FOLDER = "left-out"
+EXCLUDED_FOLDER = "left-out"
+"""The folder in that of a run that holds them."""
 _MAGIC, _END = b"PAR1", 8
 _AT_ONCE, _FILES_AT_ONCE = 32 << 20, 2_000
 """The most bytes and files to read with one query."""
@@ -49,7 +50,7 @@ class ExcludedRowWriter:
     """Writes one file of excluded rows (schema EXCLUDED_ROW), which replaces any earlier one once it is closed."""
 
     def __init__(self, directory: Path, name: str) -> None:
-        folder = directory / _FOLDER
+        folder = directory / EXCLUDED_FOLDER
         make_private_folder(folder)
         self._path = folder / f"{name}.parquet"
         self._unfinished = folder / f".{name}.unfinished"
@@ -243,7 +244,7 @@ def _remove(path: Path) -> int:
 
 def _files(directory: Path) -> list[Path]:
     # `glob` is much slower, which adds up in an export of thousands of runs.
-    folder = directory / _FOLDER
+    folder = directory / EXCLUDED_FOLDER
     return sorted(path for path in folder.iterdir() if path.suffix == ".parquet") if folder.is_dir() else []
 
 
@@ -268,7 +269,7 @@ def _damaged(directory: Path) -> Iterator[None]:
         yield
     except duckdb.Error:
         raise ConnectorError(
-            f"The excluded rows cannot be read: a file in {directory / _FOLDER} is damaged. Run "
+            f"The excluded rows cannot be read: a file in {directory / EXCLUDED_FOLDER} is damaged. Run "
             f"`connector runs show {directory.name}` for their number by reason."
         ) from None
 

@@ -224,6 +224,15 @@ class Runs:
         with self._database.reading() as connection:
             return list(connection.execute(query).scalars())
 
+    def with_stage(self) -> list[RunRecord]:
+        """Return the runs of which the stage lies in a shared folder that was not deleted, oldest first."""
+        return self._records(select(runs).where(runs.c.stage.is_not(None)).order_by(runs.c.started_at, runs.c.run_id))
+
+    def stage_removed(self, run_id: str) -> None:
+        """Record that the shared folder of a run was deleted."""
+        with self._database.writing() as connection:
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(stage=None))
+
     def last_success(self, orchestration: str, scope: Scope) -> datetime | None:
         """Return the start of the last completed run; retries, test runs and runs with a row limit do not count."""
         query = (

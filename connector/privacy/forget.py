@@ -1,7 +1,7 @@
 """Suppression of a person: find what was sent about them, skip them in later runs, and write a receipt."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +18,12 @@ from connector.destinations.registry import implementation_of, implementations
 from connector.errors import CorruptStage, UsageError
 from connector.ledger.excluded_rows import change_excluded_rows
 from connector.ledger.ledger import Ledger
-from connector.ledger.project_ledger import ledger_of, run_directory, runs_directory
+from connector.ledger.project_ledger import ledger_of, runs_directory
 from connector.ledger.run_records import RunRecord
 from connector.privacy.access import check_access
+from connector.staging.shared_stage import redact_shared_rows, stage_folder, was_driven_here
 from connector.staging.storage.reader import StageReader
+from connector.staging.storage.shared_folder import UnreachableFolder
 from connector.transform.suppression_filter import PersonDigest, SuppressionFilter, digests_of_email, digests_of_phone
 
 FOUND_BY = "Events are found by the first 64 bits of a digest, as long as their keys are stored (max_age_days)."
@@ -51,6 +53,7 @@ def forget_person(project: Project, person: Person) -> dict[str, Any]:
     suppressed = SuppressionFilter(digest.digest for digest in digests)
     with ledger_of(project) as ledger:
         grant.record(ledger)
+        notes = dict[str, str]()
         new = ledger.suppression.add((digest.digest, digest.kind) for digest in digests)
         receipt = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -59,10 +62,10 @@ def forget_person(project: Project, person: Person) -> dict[str, Any]:
             "digests": [{"kind": digest.kind, "digest": digest.digest} for digest in digests],
             "new_on_the_list": new,
             "sent": list(_sent(ledger, suppressed)),
-            "staged": list(_staged(project, ledger, suppressed)),
-            "left_out": list(_redacted(project, suppressed)),
+            "staged": list(_staged(project, ledger, suppressed, notes)),
+            "left_out": list(_redacted(project, ledger, suppressed, notes)),
             "audiences": list(_deleted(project, ledger, [digest.digest for digest in digests])),
-            "notes": [*dict.fromkeys(_deletion_notes(project)), FOUND_BY, *_running(ledger)],
+            "notes": [*dict.fromkeys(_deletion_notes(project)), FOUND_BY, *_running(ledger), *notes.values()],
         }
         ledger.suppression.add_receipt(receipt)
     return receipt
@@ -136,11 +139,16 @@ def _keys_about(event_keys: bytes, persons: bytes, suppressed: SuppressionFilter
         yield event_keys[index * _KEY_BYTES : (index + 1) * _KEY_BYTES].hex()
 
 
-def _staged(project: Project, ledger: Ledger, suppressed: SuppressionFilter) -> Iterator[dict[str, Any]]:
+def _staged(
+    project: Project, ledger: Ledger, suppressed: SuppressionFilter, notes: dict[str, str]
+) -> Iterator[dict[str, Any]]:
     """Yield for each run that can be resumed here how many open events, which it will skip, are about the person."""
     for run in ledger.runs.unfinished():
-        directory = run_directory(project, run.run_id)
-        with suppress(CorruptStage):  # Such a run sends nothing; another one reads its rows again.
+        with (
+            suppress(CorruptStage),  # Such a run sends nothing; another one reads its rows again.
+            _noted(run, notes),
+            stage_folder(project, run) as directory,
+        ):
             if not run.may_have_sent or not directory.exists():
                 continue
             if events := _open_events(ledger, run.run_id, directory, suppressed):
@@ -156,11 +164,36 @@ def _open_events(ledger: Ledger, run_id: str, directory: Path, suppressed: Suppr
     return events
 
 
-def _redacted(project: Project, suppressed: SuppressionFilter) -> Iterator[dict[str, Any]]:
+def _redacted(
+    project: Project, ledger: Ledger, suppressed: SuppressionFilter, notes: dict[str, str]
+) -> Iterator[dict[str, Any]]:
     """Remove digests of the person from excluded rows, and yield for each run how many rows changed."""
-    for directory in sorted(runs_directory(project).glob("*/")):
-        if rows := change_excluded_rows(directory, suppressed.match_rows, suppressed.redact):
-            yield {"run_id": directory.name, "rows": rows}
+    rows = {
+        directory.name: change_excluded_rows(directory, suppressed.match_rows, suppressed.redact)
+        for directory in runs_directory(project).glob("*/")
+    }
+    for run in ledger.runs.with_stage():
+        with _noted(run, notes):
+            changed = redact_shared_rows(run, suppressed.match_rows, suppressed.redact)
+            rows[run.run_id] = max(rows.get(run.run_id, 0), changed)
+            if changed and not was_driven_here(run):
+                notes[run.run_id] = (
+                    f"{run.host} may have a copy of the excluded rows of run {run.run_id}: run this command there too."
+                )
+    for run_id in sorted(rows):
+        if rows[run_id]:
+            yield {"run_id": run_id, "rows": rows[run_id]}
+
+
+@contextmanager
+def _noted(run: RunRecord, notes: dict[str, str]) -> Iterator[None]:
+    """Note a run of which the shared stage cannot be reached."""
+    try:
+        yield
+    except UnreachableFolder as error:
+        notes[run.run_id] = (
+            f"What run {run.run_id} staged was not searched, since {error.fault}: run this command again."
+        )
 
 
 def _running(ledger: Ledger) -> Iterator[str]:

@@ -15,9 +15,10 @@ from connector.core.hashed_rows import EXCLUDED_ROW
 from connector.core.outcomes import Reason, RowWarning, Skip
 from connector.errors import ConfigurationError, UsageError
 from connector.ledger.excluded_rows import read_excluded_rows
-from connector.ledger.project_ledger import find_run, ledger_of, run_directory
+from connector.ledger.project_ledger import find_run, ledger_of
 from connector.ledger.run_records import RunRecord
 from connector.privacy.access import check_access
+from connector.staging.shared_stage import excluded_folder
 
 Rows = Iterable[pa.RecordBatch]
 
@@ -47,7 +48,12 @@ def read_rejects(
     record = find_run(project, run_id)
     _record_access(project, record)
     outcome = None if reason else "rejected"
-    return record, read_excluded_rows(run_directory(project, record.run_id), reason=reason, outcome=outcome)
+    return record, _rows(project, record, reason, outcome)
+
+
+def _rows(project: Project, record: RunRecord, reason: str | None, outcome: str | None) -> Iterator[pa.RecordBatch]:
+    with excluded_folder(project, record) as folder:
+        yield from read_excluded_rows(folder, reason=reason, outcome=outcome)
 
 
 def _record_access(project: Project, record: RunRecord) -> None:

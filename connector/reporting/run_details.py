@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,14 +13,16 @@ from connector.config.project import Project
 from connector.core.hashed_rows import ID_TYPES, MATCHED_BY
 from connector.core.outcomes import REASONS, Reason
 from connector.destinations.base import Capabilities
+from connector.errors import ConnectorError
 from connector.ledger.excluded_rows import first_of_each_reason
 from connector.ledger.ledger import Ledger
-from connector.ledger.project_ledger import find_run, ledger_of, run_directory
+from connector.ledger.project_ledger import find_run, ledger_of
 from connector.ledger.requests import RequestSummary
 from connector.ledger.run_records import RunRecord
 from connector.ledger.timeline import TimelineEntry
 from connector.reporting.run_history import Trend, capabilities_of, no_rows, sending_users, trend_of, visible_by
 from connector.staging.event_metrics import EventMetrics, sum_metrics
+from connector.staging.shared_stage import excluded_folder
 
 if TYPE_CHECKING:
     from connector.ledger.leases import NodeUsage
@@ -133,7 +136,7 @@ def _run_details(project: Project, ledger: Ledger, record: RunRecord) -> RunDeta
     return RunDetails(
         record=record,
         timeline=timeline,
-        examples=examples_of(run_directory(project, record.run_id)),
+        examples=_examples(project, record),
         requests=ledger.requests.summary(record.run_id),
         metrics=sum_metrics(metrics for _, metrics in ledger.pages.metrics([record.run_id])),
         event_sources=ledger.batches.resource_types(record.run_id),
@@ -144,6 +147,13 @@ def _run_details(project: Project, ledger: Ledger, record: RunRecord) -> RunDeta
         no_rows=no_rows(project, ledger, record),
         nodes=ledger.leases.nodes(record.run_id) if record.engine else (),
     )
+
+
+def _examples(project: Project, record: RunRecord) -> dict[str, list[Example]]:
+    """Return no examples if they lie in a shared folder that cannot be reached now."""
+    with suppress(ConnectorError), excluded_folder(project, record) as folder:
+        return examples_of(folder)
+    return {}
 
 
 def examples_of(directory: Path) -> dict[str, list[Example]]:

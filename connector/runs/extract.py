@@ -1,8 +1,9 @@
 """Read the result of a run, or the selected rows of it, and stage it."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -169,11 +170,19 @@ def _record_files(context: RunContext, run: Run, reading: "ScanReport") -> None:
 
 def select_rejected(context: RunContext, run_id: str, reason: str | None) -> RowSelection:
     """Select the rows that a run rejected for `reason` (None: any). Raises UsageError if none are recorded."""
-    directory = context.directory(run_id)
-    selection = RowSelection.from_excluded(read_excluded_rows(directory, reason=reason, outcome="rejected"))
+    with _excluded_folder(context, run_id) as folder:
+        selection = RowSelection.from_excluded(read_excluded_rows(folder, reason=reason, outcome="rejected"))
     if not len(selection.ids) and not selection.include_unidentified:
         why = f" for {reason}" if reason else ""
         raise UsageError(
             f"Run {run_id} has no rejected rows{why} that are kept in this folder: there is nothing to retry."
         )
     return selection
+
+
+@contextmanager
+def _excluded_folder(context: RunContext, run_id: str) -> Iterator[Path]:
+    from connector.staging.shared_stage import excluded_folder
+
+    with excluded_folder(context.project, context.ledger.runs.get(run_id)) as folder:
+        yield folder

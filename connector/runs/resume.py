@@ -2,7 +2,6 @@
 
 import threading
 from datetime import UTC, datetime
-from shutil import rmtree
 from typing import Any
 
 from connector.config.project import Project
@@ -30,7 +29,7 @@ from connector.runs.engine import Engine, RunOptions, open_engine
 from connector.runs.extract import Run, select_rejected
 from connector.runs.job import Job, current_job
 from connector.runs.orchestration_lock import run_context
-from connector.runs.retention import reduce_stage
+from connector.runs.retention import reduce_stage, remove_stage
 from connector.runs.row_limits import refuse_recorded_rows
 
 DIED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED})
@@ -124,7 +123,7 @@ def _awaits_plan(engine: Engine, record: RunRecord) -> bool:
 def _supersede(engine: Engine, record: RunRecord) -> None:
     """End a run that the next one supersedes."""
     engine.context.ledger.runs.finish(record.run_id, RunStatus.INTERRUPTED, error=SUPERSEDED, resumable=False)
-    rmtree(engine.context.directory(record.run_id), ignore_errors=True)
+    remove_stage(engine.context.directory(record.run_id), record)
 
 
 def _finish(engine: Engine, record: RunRecord, job: Job) -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -32,6 +32,7 @@ from connector.sources.driver_errors import error_text, secrets_of
 from connector.sources.registry import check_driver
 from connector.sources.sqlalchemy_engine import warehouse_url
 from connector.staging.event_metrics import EventMetrics, sum_metrics
+from connector.staging.shared_stage import excluded_folder
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, RowMapping
@@ -131,12 +132,26 @@ def _export(project: Project, sink: Sink, since: datetime | None) -> ExportResul
         run_ids = ledger.pages.run_ids(since)
         for start in range(0, len(run_ids), _RUNS_AT_ONCE):
             records = ledger.runs.several(run_ids[start : start + _RUNS_AT_ONCE])
-            total.update(sink.write(_parts(ledger, records, project)))
+            with ExitStack() as stack:
+                folders = _folders(project, records, stack)
+                total.update(sink.write(_parts(ledger, records, folders)))
         sink.finish()
     return ExportResult(len(run_ids), total)
 
 
-def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> dict[str, TableRows]:
+def _folders(project: Project, records: Sequence[RunRecord], stack: ExitStack) -> dict[str, Path]:
+    """Return the folders with the excluded rows of runs, as far as there are some. Raises ConnectorError.
+
+    Copies of those that lie in a shared stage are deleted when the stack is closed.
+    """
+    folders = {record.run_id: run_directory(project, record.run_id) for record in records if record.stage is None}
+    shared = [record for record in records if record.stage is not None]
+    return {run_id: folder for run_id, folder in folders.items() if folder.exists()} | {
+        record.run_id: stack.enter_context(excluded_folder(project, record)) for record in shared
+    }
+
+
+def _parts(ledger: Ledger, records: Sequence[RunRecord], folders: Mapping[str, Path]) -> dict[str, TableRows]:
     """Return the rows of some runs for each table.
 
     There are no rejected rows of a run whose folder is deleted or has a damaged file; those exported earlier stay.
@@ -144,7 +159,6 @@ def _parts(ledger: Ledger, records: Sequence[RunRecord], project: Project) -> di
     run_ids = [record.run_id for record in records]
     by_id = {record.run_id: record for record in records}
     metrics = _metrics(ledger, run_ids)
-    folders = {run_id: folder for run_id in run_ids if (folder := run_directory(project, run_id)).exists()}
     readable = readable_folders(folders)
     return {
         "sync_runs": TableRows(run_ids, _runs(records, metrics)),

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -20,6 +21,7 @@ from connector.staging.storage.shared_folder import AT_ONCE, SharedFolder, repla
 
 _TEMPORARY, _ABANDONED_SECONDS = "connector-stage-", 3600
 """What temporary folders are named, and how old one must be to be deleted once its process is dead."""
+_REQUESTS_AT_ONCE = 8
 
 
 class ObjectFolder(SharedFolder):
@@ -33,6 +35,9 @@ class ObjectFolder(SharedFolder):
     def at(cls, address: str) -> "ObjectFolder":
         """Return the folder at an address. Raises ConfigurationError if it is not that of a store."""
         return cls(address, open_store(parse_address(address)))
+
+    def refuse_unmounted(self) -> None:
+        """See `SharedFolder.refuse_unmounted`: a store is there, or cannot be reached."""
 
     def child(self, name: str) -> SharedFolder:
         """See `SharedFolder.child`."""
@@ -112,6 +117,17 @@ class ObjectFolder(SharedFolder):
                 self.fetch(f"{folder}/{name}", copy / folder / name)
             yield copy
 
+    @contextmanager
+    def changing(self, folder: str) -> Iterator[Path]:
+        """See `SharedFolder.changing`."""
+        with self.here(folder) as copy:
+            before = _states(copy)
+            yield copy
+            after = _states(copy)
+            self.publish(copy, [name for name, state in after.items() if before.get(name) != state])
+            for name in before.keys() - after.keys():
+                self.remove_file(name)
+
     def read(self, name: str) -> bytes | None:
         """See `SharedFolder.read`."""
         with (
@@ -134,6 +150,15 @@ class ObjectFolder(SharedFolder):
         with resumable_errors(str(self), "deleted"), suppress(FileNotFoundError):
             self._files.delete_dir(self._path)
 
+    def remove_except(self, folder: str) -> None:
+        """See `SharedFolder.remove_except`."""
+        names = [name for name in self.names() if not name.startswith(f"{folder}/")]
+        folders = {name.partition("/")[0] for name in names if "/" in name}
+        files = [name for name in names if "/" not in name]
+        with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as threads:
+            list(threads.map(lambda name: self.child(name).remove(), folders))
+            list(threads.map(self.remove_file, files))
+
     def remove_file(self, name: str) -> None:
         """See `SharedFolder.remove_file`."""
         with resumable_errors(f"{self}/{name}", "deleted"), suppress(FileNotFoundError):
@@ -145,6 +170,12 @@ class ObjectFolder(SharedFolder):
 
 def _files_below(folder: Path) -> Iterator[str]:
     return (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _states(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return for each file below a folder what changes when it is replaced."""
+    states = ((name, (folder / name).stat()) for name in _files_below(folder))
+    return {name: (state.st_ino, state.st_mtime_ns) for name, state in states}
 
 
 @contextmanager

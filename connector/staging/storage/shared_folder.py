@@ -100,6 +100,10 @@ class SharedFolder(ABC):
         """Yield a folder on this machine with the files of a folder in this one: this one, or one with copies."""
 
     @abstractmethod
+    def changing(self, folder: str) -> AbstractContextManager[Path]:
+        """Yield a folder as `here` does; files that the block changes or deletes in it are changed and deleted here."""
+
+    @abstractmethod
     def read(self, name: str) -> bytes | None:
         """Return the content of a small file; None if there is no such file."""
 
@@ -112,8 +116,16 @@ class SharedFolder(ABC):
         """Delete the folder with everything in it, if there is one."""
 
     @abstractmethod
+    def remove_except(self, folder: str) -> None:
+        """Delete everything but a folder in this one."""
+
+    @abstractmethod
     def remove_file(self, name: str) -> None:
         """Delete a file, if there is one."""
+
+    @abstractmethod
+    def refuse_unmounted(self) -> None:
+        """Raise ResumableError if this is a folder in one that this machine does not have, as if nothing was in it."""
 
     def check(self) -> None:
         """Write, read and delete a small file. Raises ConfigurationError if that fails."""
@@ -149,6 +161,12 @@ class PathFolder(SharedFolder):
 
     def __str__(self) -> str:
         return self.address
+
+    def refuse_unmounted(self) -> None:
+        """See `SharedFolder.refuse_unmounted`."""
+        if not self._path.parent.exists():
+            reason = f"there is no folder {self._path.parent}, which may not be mounted on this machine"
+            raise UnreachableFolder(str(self), "reached", reason)
 
     def child(self, name: str) -> SharedFolder:
         """See `SharedFolder.child`."""
@@ -203,6 +221,10 @@ class PathFolder(SharedFolder):
         """See `SharedFolder.here`."""
         yield self._path
 
+    def changing(self, folder: str) -> AbstractContextManager[Path]:
+        """See `SharedFolder.changing`."""
+        return self.here(folder)
+
     def read(self, name: str) -> bytes | None:
         """See `SharedFolder.read`."""
         with resumable_errors(self._path / name, "read"), suppress(FileNotFoundError, NotADirectoryError):
@@ -217,8 +239,17 @@ class PathFolder(SharedFolder):
 
     def remove(self) -> None:
         """See `SharedFolder.remove`."""
+        with resumable_errors(self._path, "deleted"):
+            _remove_tree(self._path)
+
+    def remove_except(self, folder: str) -> None:
+        """See `SharedFolder.remove_except`."""
         with resumable_errors(self._path, "deleted"), suppress(FileNotFoundError):
-            rmtree(self._path)
+            for path in self._path.iterdir():
+                if path.is_dir() and path.name != folder:
+                    _remove_tree(path)
+                elif path.name != folder:
+                    path.unlink(missing_ok=True)
 
     def remove_file(self, name: str) -> None:
         """See `SharedFolder.remove_file`."""
@@ -266,6 +297,13 @@ def _make_durable_folder(path: Path) -> None:
     make_private_folder(path)
     for folder in missing:
         sync(folder.parent)
+
+
+def _remove_tree(path: Path) -> None:
+    """Delete a folder, which another process may be deleting as well."""
+    while path.exists():
+        with suppress(FileNotFoundError):
+            rmtree(path)
 
 
 def _sync_tree(folder: Path) -> None:

@@ -78,6 +78,31 @@ def test_a_folder_is_deleted_with_everything_in_it(shared: SharedFolder) -> None
     assert shared.names() == []
 
 
+def test_everything_but_one_folder_is_deleted(shared: SharedFolder, tmp_path: Path) -> None:
+    shared.remove_except("left-out")
+    _write(tmp_path / "own", a__x=b"1", b__y=b"2", c=b"3", **{"left-out__z": b"4"})
+    shared.publish(tmp_path / "own", ["a/x", "b/y", "c", "left-out/z"])
+    with shared.attempt("empty"):
+        pass
+    shared.remove_except("left-out")
+    assert shared.names() == ["left-out/z"]
+    if str(shared).startswith("/"):
+        assert [path.name for path in Path(str(shared)).iterdir()] == ["left-out"]
+
+
+def test_files_are_changed_and_deleted_here(shared: SharedFolder, tmp_path: Path) -> None:
+    _write(tmp_path / "own", x__a=b"1", x__b=b"2", x__c=b"3", y__d=b"4")
+    shared.publish(tmp_path / "own", ["x/a", "x/b", "x/c", "y/d"])
+    with shared.changing("x") as folder:
+        assert (folder / "x" / "a").read_bytes() == b"1"
+        (folder / "x" / "a").unlink()
+        (folder / "x" / "new").write_bytes(b"two")
+        (folder / "x" / "new").replace(folder / "x" / "b")
+    assert {name: shared.read(name) for name in shared.names()} == {"x/b": b"two", "x/c": b"3", "y/d": b"4"}
+    with shared.here("x") as folder:
+        assert {path.name: path.read_bytes() for path in (folder / "x").iterdir()} == {"b": b"two", "c": b"3"}
+
+
 def test_a_folder_is_checked_without_a_trace(shared: SharedFolder) -> None:
     shared.check()
     assert shared.names() == []
