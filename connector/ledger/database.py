@@ -67,6 +67,19 @@ class Database:
             self._begin(connection, "BEGIN IMMEDIATE")
             yield connection
 
+    @contextmanager
+    def writing_one_row(self) -> Iterator[Connection]:
+        """Open a transaction that writes one row and waits for no other thread, if the database allows that.
+
+        Raises ResumableError if the database fails.
+        """
+        if not self.is_shared:
+            with self.writing() as connection:
+                yield connection
+            return
+        with _failures("written", self._file), self._engine.begin() as connection:
+            yield connection
+
     def _begin(self, connection: Connection, statement: str) -> None:
         """Begin a transaction without an event listener, which would slow down every statement."""
         if not self.is_shared:

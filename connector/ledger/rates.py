@@ -25,7 +25,7 @@ class Rates:
 
         The others follow at equal distances. A place that is not used at its time is lost.
         """
-        places = max(1, int(per_second * seconds))
+        places = max(1, round(per_second * seconds))
         row = self._execute(key, places / per_second)
         if row is None:
             self.push_back(key, 0.0)
@@ -34,12 +34,12 @@ class Rates:
 
     def push_back(self, key: str, seconds: float) -> None:
         """Give no place for so many seconds from now on."""
-        with self._database.writing() as connection:
+        with self._database.writing_one_row() as connection:
             connection.execute(_NO_WAIT)
             connection.execute(_PUSH_BACK, {"key": key, "seconds": seconds})
 
     def _execute(self, key: str, taken: float) -> Row[tuple[float]] | None:
-        with self._database.writing() as connection:
+        with self._database.writing_one_row() as connection:
             connection.execute(_NO_WAIT)
             return connection.execute(_TAKE, {"key": key, "taken": taken}).one_or_none()
 

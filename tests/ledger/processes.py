@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier, Event
 from typing import Any, TypeVar
 
-COUNT = 3
+COUNT = 4
 _SECONDS = 60
 _Given = TypeVar("_Given")
 _start: Barrier

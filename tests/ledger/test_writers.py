@@ -23,7 +23,7 @@ def sends(ledger: Ledger, number: int) -> None:
 
 
 def sends_its_share(url: str, process: int) -> None:
-    """Every third batch, in two threads."""
+    """Every fourth batch, in two threads."""
     with open_ledger(url) as ledger, ThreadPoolExecutor(2) as threads:
         list(threads.map(lambda number: sends(ledger, number), range(process, BATCHES, COUNT)))
 
