@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from connector.inspection.plan import Plan
     from connector.inspection.preview import Preview
     from connector.inspection.promote import Promotion
+    from connector.inspection.query_tests import QueryTestReport, QueryTestResult
     from connector.inspection.validate import CompiledSql, ValidatedOrchestration, Validation
     from connector.ledger.run_records import RowCounts, RunRecord
     from connector.reporting.run_details import RunDetails
@@ -166,6 +167,18 @@ class Project:
         from connector.inspection.preview import preview_orchestration
 
         return preview_orchestration(self._settings, name, rows)
+
+    def test(
+        self, name: str | None = None, *, on_result: "Callable[[QueryTestResult], None] | None" = None
+    ) -> "QueryTestReport":
+        """Run the tests of queries in `tests/`, those of one orchestration, or the one test `ORCHESTRATION/TEST`.
+
+        They need no warehouse and no secret, and send nothing. Raises ConfigurationError with the problems of all
+        files, UsageError if nothing has the name.
+        """
+        from connector.inspection.query_tests import run_query_tests
+
+        return run_query_tests(self._settings, name, on_result or (lambda _: None))
 
     def promote(self, name: str, before: str = "sandbox", after: str = "production") -> "Promotion":
         """Compare an orchestration under two targets. Raises ConfigurationError, UsageError if both are the same."""

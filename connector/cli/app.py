@@ -18,7 +18,7 @@ from connector.core.version import __version__
 
 _SECTIONS = {
     "Set up": ("init", "validate", "schema", "mcp"),
-    "Look before sending": ("compile", "preview", "plan", "promote"),
+    "Look before sending": ("test", "compile", "preview", "plan", "promote"),
     "Send": ("run", "resume", "retry", "start"),
     "Look back": ("runs", "rejects", "report", "usage-report"),
     "Destinations": ("destinations", "audiences", "auth", "headers", "simulate"),

@@ -32,6 +32,20 @@ def transpile_query(sql: str, *, written_for: str, runs_on: str, file: Path) -> 
     return _transpile(sql, source, target, file)
 
 
+def transpile_type(kind: str, *, written_for: str, runs_on: str) -> str | None:
+    """Translate the name of a type; None if it is not known in the dialect that it is written for."""
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    source, target = (_SQLGLOT_NAMES.get(name.lower(), name.lower()) for name in (written_for, runs_on))
+    if source == target:
+        return kind
+    try:
+        return exp.DataType.build(kind, dialect=source).sql(dialect=target)
+    except (SqlglotError, ValueError):
+        return None
+
+
 def _check_dialect(name: str, file: Path) -> None:
     from sqlglot.dialects import Dialects
 

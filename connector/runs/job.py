@@ -83,7 +83,13 @@ def prepare(project: Project, name: str, query: RunVariables, known_id: str | No
 
     Raises ConfigurationError with every problem found.
     """
-    orchestration = project.orchestration(name)
+    return prepare_orchestration(project, project.orchestration(name), query, known_id)
+
+
+def prepare_orchestration(
+    project: Project, orchestration: Orchestration, query: RunVariables, known_id: str | None = None
+) -> Job:
+    """Return the job of an orchestration whose settings may differ from those of the file, as `prepare` does."""
     destination = destination_of(orchestration.destination)
     problems: list[Problem] = []
     attempt(problems, lambda: _refuse_test_event_code(project, orchestration, destination))

@@ -51,8 +51,8 @@ def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "D
     """
     path = warehouse.url.get_secret_value().partition("://")[2].removeprefix("/") or IN_MEMORY
     restrict_session = partial(restrict, warehouse, directory)
-    if path == IN_MEMORY:
-        return DuckDBSource(partial(_open, path, read_only=False), restrict_session)
+    if path.startswith(IN_MEMORY):
+        return DuckDBSource(partial(open_in_memory, path), restrict_session)
     file = directory / path
     with translate_errors(OPEN_FAILED):
         is_missing = not file.exists()
@@ -255,6 +255,11 @@ def _column_names(cursor: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRe
     """Return the column names of the query itself: in a subquery, equal names get numbers."""
     names = relation.columns
     return cursor.sql(sql).columns if any(map(_NUMBERED_NAME.search, names)) else names
+
+
+def open_in_memory(path: str) -> duckdb.DuckDBPyConnection:
+    """Open a database in memory. Those of one process with the same name, `:memory:NAME`, are one database."""
+    return _open(path, read_only=False)
 
 
 def _open(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -38,6 +38,7 @@ COMMANDS = {
     "connector runs export": "runs export -o runs.parquet",
     "connector plan": "plan vip_customers",
     "connector preview": "preview store_purchases",
+    "connector test": "test",
     "connector promote": "promote store_purchases --from served --to sandbox",
     "connector validate": "validate",
     "connector compile": "compile store_purchases",

@@ -31,20 +31,20 @@ STABLE = frozenset(["left_out"])
 
 PLAIN = frozenset(
     """
-    a accepted access account added address admin advertiser after again age allow allowed already amount answer api app
+    a accepted access account actual added address admin advertiser after again age allow allowed already amount answer api app
     at auth auto built blocked by ca case category change changes channel check checks click code column columns command
     compile completed conflicting connect connector contact cookie country coverage cron currency custom data day
     days default degraded delimiter delivered description device dialect differences dry duplicate email empty error every
-    examples expired expires export external fail failed fault faults file files finished first fixed flight
+    examples expected expired expires export external fail failed fault faults file files finished first fixed flight
     folders for force forget format freshness fresh from future goes headers host hosts http id identical identity ids
     in incomplete init interrupted invalid ip items json kept key kind ldu left legacy limit limited line lines
     list listed log login longest lost many marketplace match max mcp median message metrics min minutes missing mode
     model month name negative new node not notes notify now o of old on only options os out output page parallel party
-    passphrase password path payment pending per percent percentile phone pii placeholder port preview private
+    passed passphrase password path payment pending per percent percentile phone pii placeholder port preview private
     problems promote proxy read record redirect refresh refreshed refused region reject rejected rejects removed
     report reporting request requirement resend resume resumed retention retried retry row rule running schedule schema second seconds
     secret send sender sent sentence set setting show shown simulate since size skipped slowest start started status
-    stop strictness summary suppressed synced tags test the throttled tiktok timeline timeout timestamp timezone
+    stop strictness subject summary suppressed synced tags test the throttled tiktok timeline timeout timestamp timezone
     to token too tracking transaction transform trend type unchanged unfinished unknown uri url usage use user
     validate value version wait waiting what why with withheld workflow would yes
     """.split()

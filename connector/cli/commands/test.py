@@ -1,0 +1,97 @@
+"""`connector test`: run the project's tests of queries."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from connector.cli.completion import complete_orchestration
+from connector.cli.console import GREEN, RED, Level, colour, out, out_json, pluralize, say
+from connector.cli.failures import AlreadyPrinted, relative_to_here, reported
+from connector.cli.options import TargetOptions
+from connector.cli.tables import table
+
+if TYPE_CHECKING:
+    from connector.inspection.query_tests import QueryTestReport, QueryTestResult
+
+NameOrAll = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME]",
+        help="The orchestration whose tests to run, or ORCHESTRATION/TEST for one of them (default: all).",
+        autocompletion=complete_orchestration,
+    ),
+]
+
+
+@reported
+def test(name: NameOrAll = None, *, options: TargetOptions) -> None:
+    """Run the tests of queries in tests/*.yaml on an embedded DuckDB. Sends nothing, and needs no warehouse."""
+    from connector.errors import ConnectorError
+    from connector.inspection.query_tests import QueryTestOutcome
+
+    project = options.open_project()
+    report = project.test(name, on_result=None if options.json_output else _print_result)
+    for path in report.ignored:
+        say(f"{path} has no tests of queries.")
+    if options.json_output:
+        out_json(_with_relative_files(report.as_json()))
+    elif not report.results:
+        say("There are no tests: write tests/NAME.yaml.", Level.WARNING)
+    else:
+        out(_summary(report))
+    if not report.passed:
+        failed = len(report.results) - report.count(QueryTestOutcome.PASSED)
+        error = ConnectorError(f"{failed:,} of {pluralize(len(report.results), 'test')} did not pass.")
+        raise AlreadyPrinted(error) if options.json_output else error
+
+
+def _print_result(result: "QueryTestResult") -> None:
+    word = colour(f"{result.outcome.value:<6}", GREEN if result.outcome.value == "passed" else RED)
+    out(f"{word}  {result.test.label}  {result.seconds:.2f} s")
+    for problem in result.problems:
+        out(f"  {relative_to_here(problem)}")
+    file = _relative(result.test.file)
+    subject = None
+    for one in result.differences:
+        if one.subject != subject:
+            subject = one.subject
+            out(f"  {file}:{one.line}: {subject}" if one.line else f"  {file}: {subject}")
+        cells = (
+            (one.key, f"expected {one.expected}", f"got {one.actual}")
+            if one.key
+            else (f"expected {one.expected}", f"got {one.actual}")
+        )
+        for line in table([tuple(filter(None, cells))], indent="    "):
+            out(line)
+
+
+def _with_relative_files(value: Any) -> Any:
+    """Return the object with the paths of files relative to the current folder, if they are below it."""
+    if isinstance(value, list):
+        return [_with_relative_files(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: str(_relative(Path(item))) if key == "file" and item else _with_relative_files(item)
+        for key, item in value.items()
+    }
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _counts(report: "QueryTestReport") -> str:
+    from connector.inspection.query_tests import QueryTestOutcome
+
+    words = {
+        QueryTestOutcome.PASSED: "passed",
+        QueryTestOutcome.FAILED: "failed",
+        QueryTestOutcome.ERROR: "with an error",
+    }
+    return ", ".join(f"{count:,} {word}" for outcome, word in words.items() if (count := report.count(outcome)))
+
+
+def _summary(report: "QueryTestReport") -> str:
+    return f"{pluralize(len(report.results), 'test')}: {_counts(report)}, target {report.target}. Nothing was sent."
