@@ -73,6 +73,8 @@ class Rule(StrEnum):
     """The query is not valid SQL."""
     QUERY_FAILED = "query_failed"
     """The warehouse refuses the query: a table or column does not exist, or a function fails."""
+    DBT = "dbt"
+    """dbt has no such model or source, or builds no table or view for it."""
     NOT_ONE_SELECT = "not_one_select"
     """The query is not one SELECT statement that only reads."""
     UNKNOWN_PARAMETER = "unknown_parameter"

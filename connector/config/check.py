@@ -22,7 +22,7 @@ from connector.errors import Problem, Rule
 _VERSION = 1
 _SIGNS = {
     "engines": {"stage"},
-    "orchestrations": {"query", "file", "destination"},
+    "orchestrations": {"query", "model", "file", "destination"},
     "destinations": {"type", "credential", "advertiser_id", "event_source"},
     "warehouses": {"url"},
     "credentials": {"access_token", "app_id"},

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from connector.config.credential import Credential
 from connector.config.data_marketplace import normalize_key
+from connector.config.dbt import DbtSettings
 from connector.config.destination import DestinationSettings
 from connector.config.destination_types import BUILT_IN, destination_type, destination_types, settings_model
 from connector.config.engine import EngineSettings
@@ -57,6 +58,8 @@ class Top(Settings):
     """The SQLAlchemy URL of the ledger: PostgreSQL, or another SQLite file. Without it: `.connector/ledger.sqlite`."""
     retention_days: Annotated[int, whole(1, 36500)] = 30
     """The number of days to keep the folder of a finished run, with its excluded rows."""
+    dbt: DbtSettings | None = None
+    """A dbt project, whose models `model` of an orchestration and `ref()` and `source()` in queries name."""
     roles: dict[str, Role] = Field(default_factory=dict)
     """The rights to send and to see personal data. Without roles, everybody may do everything."""
     secrets: Secrets = Field(default_factory=Secrets, repr=False)

@@ -1,5 +1,6 @@
 """Settings of an orchestration: a query or file, bound to a destination."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -8,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from connector.config.destination import DestinationSettings
 from connector.config.engine import EngineSettings
-from connector.config.fields import Mapped, Switch, Text, Words, accepts, number, one_of, pattern, whole
+from connector.config.fields import Mapped, Switch, Text, Words, accepts, number, one_of, pattern, text, whole
 from connector.config.file_format import Format
 from connector.config.notification import DegradedSettings, Notify
 from connector.config.project_files import name_advice
@@ -36,6 +37,19 @@ def _file_name(key: str) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
+@accepts(lambda _: {"type": "string", "pattern": r"^\s*[A-Za-z_0-9]\S*\s*$"})
+def model_name(value: object) -> str:
+    """Validate the name of a dbt model; advise how to write `ref()` and a path."""
+    name = text(value).strip()
+    if match := re.fullmatch(r"(?:\{\{)?\s*ref\(\s*['\"]([\w.]+)['\"]\s*\)\s*(?:\}\})?", name):
+        raise ValueError(f"must be the name of a model alone: write `model: {match[1]}`")
+    if match := re.fullmatch(r"(?:.*/)?([\w.-]+)\.(?:sql|py)", name):
+        raise ValueError(f"must be the name of a model, not a path: write `model: {match[1]}`")
+    if not re.fullmatch(r"[\w-]+(?:\.[\w-]+)*", name):
+        raise ValueError("must be the name of a dbt model, such as fct_orders, shop.fct_orders or fct_orders.v2")
+    return name
+
+
 class Orchestration(Settings):
     """An orchestration under one target, with its warehouse and destination.
 
@@ -55,14 +69,16 @@ class Orchestration(Settings):
     description: Text | None = None
     """A text for people."""
     query: Annotated[str | None, _file_name("query")] = None
-    """The query, as a file of `queries/` without its ending. Required unless `file` is given."""
+    """The query, as a file of `queries/` without its ending. Required unless `model` or `file` is given."""
+    model: Annotated[str | None, BeforeValidator(model_name)] = None
+    """A dbt model to read whole, instead of a query: its name, `PACKAGE.NAME`, or `NAME.v2` for a version."""
     query_path: Path | None = None
     file: Text | None = Field(default=None, repr=False)
     """A delimited or Parquet file to read instead of a query: path, `s3://`, `gs://`, `sftp://`, with wildcards too."""
     format: Format = None
     """The format of the file."""
     warehouse: Warehouse | None = None
-    """The warehouse that the query runs on. Required with `query`."""
+    """The warehouse that the query runs on. Required with `query` and `model`."""
     dialect: Text | None = None
     """The SQL dialect that the query is written in, if not that of the warehouse."""
     destination: DestinationSettings
@@ -113,14 +129,18 @@ class Orchestration(Settings):
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:
-        """Refuse neither or both of `query` and `file`, and what they and `workflow` require."""
-        query, file = values.get("query") is not None, values.get("file") is not None
-        if query == file:
-            yield "", "needs query or file" if not query else "has both query and file; keep one of them"
-        if query and values.get("warehouse") is None:
-            yield "", "needs warehouse, to run its query on"
-        if query and values.get("format") is not None:
-            yield "format", "is only for file, and there is a query"
+        """Refuse none or several of `query`, `model` and `file`, and what they and `workflow` require."""
+        given = [key for key in ("query", "model", "file") if values.get(key) is not None]
+        file = "file" in given
+        if len(given) != 1:
+            both = "both " * (len(given) == 2)
+            yield "", f"has {both}{' and '.join(given)}; keep one of them" if given else "needs query, model or file"
+        if given and not file and values.get("warehouse") is None:
+            yield "", f"needs warehouse, to {'run its query on' if 'query' in given else 'read its model from'}"
+        if given and not file and values.get("format") is not None:
+            yield "format", f"is only for file, and there is a {given[0]}"
+        if "model" in given and values.get("dialect") is not None:
+            yield "dialect", "is only for query, and there is a model"
         if file and values.get("split_by") is not None:
             yield "split_by", "is only for query, and there is a file, which is divided without it"
         if values.get("workflow") == "automatic" and values.get("schedule") is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from connector.config.addresses import api_url, region
 from connector.config.check import find_problems
 from connector.config.credential import Credential
+from connector.config.dbt import DbtSettings
 from connector.config.destination import REGION, DestinationSettings
 from connector.config.engine import ONE_MACHINE, EngineSettings
 from connector.config.fields import switch, text, words
@@ -311,6 +312,12 @@ class Project:
     def retention_days(self) -> int:
         """The number of days to keep the folder of a finished run. Raises ConfigurationError."""
         return self._top("retention_days").retention_days
+
+    @property
+    def dbt(self) -> DbtSettings | None:
+        """The dbt project, with an absolute path. Raises ConfigurationError."""
+        dbt = self._top("dbt").dbt
+        return dbt.model_copy(update={"manifest": self.directory / dbt.manifest}) if dbt else None
 
     @property
     def assistants_may_run(self) -> bool:

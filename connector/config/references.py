@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from connector.config.dbt import DBT
 from connector.config.layout import section
 from connector.config.nodes import Node
 from connector.config.problems import ProblemList
@@ -28,8 +29,9 @@ def check_references(root: Node, problems: ProblemList) -> None:
     """Find unknown names, and orchestrations that wait for themselves."""
     for reference in _references(root):
         _check(reference, root, problems)
-    for _, entry in section(root, "orchestrations").entries():
+    for name, entry in section(root, "orchestrations").entries():
         _check_notify(entry, root, problems)
+        _check_dbt(name, entry, root, problems)
     _check_cycles(root, problems)
 
 
@@ -45,15 +47,29 @@ def _references(root: Node) -> Iterator[_Reference]:
 
 def _check(reference: _Reference, root: Node, problems: ProblemList) -> None:
     node = _leaf(reference.entry, reference.key)
-    if node is None:
+    if node is None or (reference.key[-1] == "after" and node.value == DBT and _leaf(root, (DBT,)) is not None):
         return
     names = [name for name, _ in section(root, reference.section).entries()]
     if has_placeholder(node.value) or str(node.value) in names:
         return
-    if isinstance(node.value, str | int):
+    if reference.key[-1] == "after" and node.value == DBT:
+        sentence = "names dbt, which has no settings: write `dbt: {manifest: PATH/target/manifest.json}` at the top"
+        problems.add(node, sentence, rule=Rule.MISSING_KEY)
+    elif isinstance(node.value, str | int):
         problems.add_absent(node, _KINDS[reference.section], str(node.value), names, f"in {reference.section}")
     else:
         problems.add(node, f"must be the name of one of the {reference.section}")
+
+
+def _check_dbt(name: str, entry: Node, root: Node, problems: ProblemList) -> None:
+    """Find names of dbt models without the settings of dbt, and an orchestration that is named like dbt itself."""
+    has_dbt = _leaf(root, (DBT,)) is not None
+    model = _leaf(entry, ("model",))
+    if model is not None and not has_dbt:
+        sentence = "needs the manifest of dbt: write `dbt: {manifest: PATH/target/manifest.json}` at the top"
+        problems.add(model, sentence, rule=Rule.MISSING_KEY)
+    if name == DBT and has_dbt:
+        problems.add(entry, "has the name that stands for dbt in schedule.after; choose another name")
 
 
 def _check_notify(entry: Node, root: Node, problems: ProblemList) -> None:

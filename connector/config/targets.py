@@ -71,7 +71,8 @@ def _refuse_misplaced(target: Node, problems: ProblemList) -> None:
         if key in _NOT_IN_A_TARGET:
             problems.add(node, "cannot differ between targets", rule=Rule.UNKNOWN_KEY)
         elif key not in Top.known_keys():
-            problems.add_unknown(node, [*SECTIONS, "ledger", "retention_days", "roles", "secrets", "notifications"])
+            known = ("ledger", "retention_days", "dbt", "roles", "secrets", "notifications")
+            problems.add_unknown(node, [*SECTIONS, *known])
 
 
 def _of_other_types(base: Node, target: Node) -> Node:

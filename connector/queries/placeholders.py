@@ -49,6 +49,10 @@ class Placeholders:
         _check_defined(value)
         return SqlText(self._add(identifier(value, self._dialect).text(), 0))
 
+    def name(self, sql: str) -> SqlText:
+        """Return a name that is SQL already, which cannot stand inside quotation marks."""
+        return SqlText(self._add(sql, 0))
+
     def join(self, values: Iterable[Any], separator: str = "", attribute: str | None = None) -> str:
         """Join items; a filter. Names and SQL give SQL, anything else text that is then quoted."""
         items = [getattr(item, attribute) if attribute else item for item in values]

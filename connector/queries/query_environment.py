@@ -26,9 +26,10 @@ UNSET = "The parameter "
 MARK = "\x01{}\x02"
 """Stands for the line of the template on which the text behind it begins, in a rendering with `mark_lines`."""
 
+_WITH_DBT = "write `dbt: {manifest: PATH/target/manifest.json}` at the top of orchestrations.yaml"
 _ELSEWHERE = {
-    "ref": "is dbt's: write the name of the table that the model builds, such as marts.orders",
-    "source": "is dbt's: write the name of the table, such as raw.orders",
+    "ref": f"is dbt's: {_WITH_DBT}, or the name of the table that the model builds, such as marts.orders",
+    "source": f"is dbt's: {_WITH_DBT}, or the name of the table, such as raw.orders",
     "var": "is dbt's: write {{ parameters.NAME }}, and set NAME in parameters of the orchestration",
     "env_var": 'is dbt\'s: write {{ parameters.NAME }}, and in parameters of the orchestration NAME: "{{ env.NAME }}"',
     "config": "is dbt's: delete it, settings are in orchestrations.yaml",
@@ -43,6 +44,10 @@ _ELSEWHERE = {
     "dag_run": "is Airflow's: write {{ run.started_at }}",
 }
 """Names that templates of other programs have, and what to write instead."""
+
+
+class ReferenceFault(ValueError):
+    """A model or source of dbt cannot be read. The message is a sentence without its full stop."""
 
 
 class TemplateLocation(NamedTuple):
@@ -153,6 +158,8 @@ class QueryEnvironment(BoundedEnvironment):
         except UndefinedError as error:
             line, sentence = _template_line(error.__traceback__, location), str(error.message)
             rule = Rule.MISSING_VALUE if sentence.startswith(UNSET) else rule
+        except ReferenceFault as error:
+            line, sentence, rule = _template_line(error.__traceback__, location), str(error), Rule.DBT
         except LiteralError as error:
             line, sentence = _template_line(error.__traceback__, location), f"The value written here {error}"
         except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import nodes
 
@@ -24,6 +24,9 @@ from connector.queries.query_environment import (
     TemplateLocation,
     jinja_problem,
 )
+
+if TYPE_CHECKING:
+    from connector.queries.dbt_manifest import References
 
 MAX_BRACKET_DEPTH, MAX_SET_OPERATIONS = 250, 2_000
 _BRACKETS = re.compile(r"[][(){}]")
@@ -57,6 +60,8 @@ class QueryTemplate:
     target: str
     orchestration: str = ""
     """The orchestration that has the parameters, for messages."""
+    references: "References | None" = None
+    """`ref()` and `source()`, if the project has the manifest of dbt."""
 
     def render(self) -> str:
         """Return the SQL, without semicolons at its end.
@@ -94,7 +99,8 @@ class QueryTemplate:
         environment = QueryEnvironment(placeholders.output, ("parameters", "run", "target"))
         environment.filters |= {"identifier": placeholders.identifier, "join": placeholders.join}
         parameters = ParameterNamespace(self.parameters, self.orchestration, stand_ins)
-        values = {"parameters": parameters, "run": self.run, "target": self.target}
+        functions = self.references.functions(placeholders.name) if self.references else {}
+        values = {"parameters": parameters, "run": self.run, "target": self.target, **functions}
         return placeholders.substitute(environment.render(source, placeholders.location, values, mark_lines=mark_lines))
 
     def place(self, line: int, column: int | None = None) -> tuple[int, int | None]:

@@ -8,13 +8,16 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
 
 from connector.catalogue import Catalogue
+from connector.config.dbt import DBT
 from connector.config.destination import DestinationSettings
 from connector.config.file_format import FileFormat
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.config.warehouse import Warehouse
+from connector.core.dialects import dialect_named
 from connector.destinations.base import Destination
 from connector.destinations.registry import destination_of, implementation_of
 from connector.errors import ConfigurationError, Problem, Rule
@@ -30,6 +33,7 @@ from connector.transform.template import DataTemplate, load_template
 
 if TYPE_CHECKING:
     from connector.files.scan_report import FileInput
+    from connector.queries.dbt_manifest import DbtNode, References
 
 TEMPLATES = "templates"
 
@@ -51,7 +55,11 @@ class Job:
     """The destination's rules for rows."""
     file: "FileInput | None" = None
     query: QueryTemplate | None = None
-    """The saved query and its values; None for a file."""
+    """The saved query and its values; None for a file and a dbt model."""
+    models: "tuple[DbtNode, ...]" = ()
+    """The models and sources of dbt that the query reads."""
+    model_place: tuple[Path, int, int] | None = None
+    """The file, line and column of `model`."""
 
     @property
     def settings(self) -> DestinationSettings:
@@ -75,7 +83,8 @@ class Job:
             *self.destination.identity(self.rules),
         )
         file = (self.file.format,) if self.file else ()
-        return sha256(repr((*parts, *file)).encode()).hexdigest()
+        models = tuple((node.unique_id, node.relation_name) for node in self.models)
+        return sha256(repr((*parts, *file, *models)).encode()).hexdigest()
 
 
 def prepare(project: Project, name: str, query: RunVariables, known_id: str | None = None) -> Job:
@@ -97,13 +106,16 @@ def prepare_orchestration(
     attempt(problems, lambda: _check_engine(project, orchestration))
     file = attempt(problems, lambda: file_of(project, orchestration)) if orchestration.file else None
     warehouse = attempt(problems, lambda: warehouse_of(project, orchestration)) if not orchestration.file else None
-    sql = attempt(problems, lambda: rendered(orchestration, query)) if orchestration.query_path else ""
+    references = attempt(problems, lambda: dbt_references(project, orchestration))
+    sql = "" if orchestration.file else attempt(problems, lambda: sql_of(project, orchestration, query, references))
     template = attempt(problems, lambda: template_of(project, orchestration, destination.catalogue))
     if problems or sql is None or not ((warehouse or file) and template):
         raise ConfigurationError(problems)
     rules = destination.rules(orchestration, int(query.started_at.timestamp()), known_id)
-    saved = query_template(orchestration, query) if orchestration.query_path else None
-    return Job(orchestration, destination, warehouse, sql, template, rules, file, saved)
+    saved = query_template(orchestration, query, references) if orchestration.query_path else None
+    models = tuple(references.used.values()) if references else ()
+    place = project.location("orchestrations", orchestration.name, "model") if orchestration.model else None
+    return Job(orchestration, destination, warehouse, sql, template, rules, file, saved, models, place)
 
 
 def problems_beside_settings(project: Project, name: str, query: RunVariables) -> list[Problem]:
@@ -116,7 +128,8 @@ def problems_beside_settings(project: Project, name: str, query: RunVariables) -
     destination = implementation_of(settings.type, dict(project.node("destinations", settings.name).entries()))
     problems: list[Problem] = []
     if orchestration.query_path and orchestration.warehouse:
-        attempt(problems, lambda: rendered(orchestration, query))
+        references = attempt(problems, lambda: dbt_references(project, orchestration))
+        attempt(problems, lambda: rendered(orchestration, query, references))
     if destination:
         attempt(problems, lambda: template_of(project, orchestration, destination.catalogue))
     return problems
@@ -206,7 +219,50 @@ def warehouse_of(project: Project, orchestration: Orchestration) -> Warehouse:
     return warehouse
 
 
-def query_template(orchestration: Orchestration, query: RunVariables) -> QueryTemplate:
+def dbt_references(project: Project, orchestration: Orchestration) -> "References | None":
+    """Return `ref()` and `source()` of the orchestration; None without dbt. The manifest is read when one is called.
+
+    Raises ConfigurationError, also for a manifest that cannot be read if the schedule follows dbt.
+    """
+    dbt = project.dbt
+    if dbt is None or orchestration.file:
+        return None
+    from connector.queries.dbt_manifest import References
+
+    place = project.location(DBT, "manifest")
+    dialect = dialect_named(orchestration.sql_dialect or "duckdb")
+    references = References(dbt.manifest, dialect, place, _only_database(orchestration.warehouse))
+    if orchestration.schedule and orchestration.schedule.after == DBT:
+        references.check()
+    return references
+
+
+def _only_database(warehouse: Warehouse | None) -> str | None:
+    """Return the name of the database that a DuckDB file or PostgreSQL connection is limited to."""
+    if warehouse is None or warehouse.dialect not in {"duckdb", "postgresql"}:
+        return None
+    path = warehouse.url.get_secret_value().partition("?")[0].partition("://")[2].partition("/")[2]
+    name = Path(path).name.partition(".")[0] if warehouse.dialect == "duckdb" else unquote(path)
+    return name if name.strip(":") not in {"", "memory", "md", "motherduck"} else None
+
+
+def sql_of(project: Project, orchestration: Orchestration, query: RunVariables, references: "References | None") -> str:
+    """Return the SQL of the orchestration's query or dbt model. Raises ConfigurationError."""
+    if orchestration.model is None:
+        return rendered(orchestration, query, references)
+    if references is None:
+        raise ConfigurationError([])  # The check of the settings has found that they lack dbt.
+    try:
+        return references.select(orchestration.model)
+    except ValueError as error:
+        end = "" if str(error).endswith(("?", ".")) else "."
+        place = project.location("orchestrations", orchestration.name, "model")
+        raise ConfigurationError([Problem(f"{error}{end}", *place, Rule.DBT)]) from None
+
+
+def query_template(
+    orchestration: Orchestration, query: RunVariables, references: "References | None" = None
+) -> QueryTemplate:
     """Return the orchestration's saved query with its values."""
     if orchestration.query_path is None:
         raise AssertionError("a query without a path")
@@ -217,12 +273,13 @@ def query_template(orchestration: Orchestration, query: RunVariables) -> QueryTe
         query,
         orchestration.target,
         orchestration.name,
+        references,
     )
 
 
-def rendered(orchestration: Orchestration, query: RunVariables) -> str:
+def rendered(orchestration: Orchestration, query: RunVariables, references: "References | None" = None) -> str:
     """Render the orchestration's query. Raises ConfigurationError."""
-    saved = query_template(orchestration, query)
+    saved = query_template(orchestration, query, references)
     sql = saved.render()
     runs_on = orchestration.warehouse.dialect if orchestration.warehouse else saved.dialect
     if orchestration.dialect is not None:

@@ -160,7 +160,7 @@ def definition_of(project: Project, job: Job, salt: str) -> Definition:
             settings[name] = value
     return Definition(
         salt=salt,
-        query=_sum(salt, "query", query.read_bytes()) if query else None,
+        query=_sum(salt, "query", query.read_bytes() if query else job.sql.encode()) if query or job.sql else None,
         template=_sum(salt, "template", repr(template).encode()),
         settings={name: _setting_sum(salt, name, value) for name, value in settings.items()},
     )

@@ -113,7 +113,8 @@ class QueryFailed(SourceError):
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        file = f"queries/{problem.file.name}:" if problem.file else ""
+        is_query = problem.file is not None and problem.file.suffix == ".sql"
+        file = f"{'queries/' * is_query}{problem.file.name}:" if problem.file else ""
         super().__init__(f"{file}{f'{problem.line}:' if problem.line else ''} {problem.message}")
 
 
@@ -124,6 +125,8 @@ def _located_errors(job: Job, opened: AbstractContextManager[Source]) -> Iterato
         with opened as source:
             yield source
     except SourceError as error:
+        if job.model_place and error.message.startswith(QUERY_FAILED):
+            raise QueryFailed(Problem(error.message, *job.model_place, Rule.QUERY_FAILED)) from None
         if job.query is None or not error.message.startswith(QUERY_FAILED):
             raise
         is_located = error.place is not None and job.orchestration.dialect is None
@@ -187,4 +190,6 @@ def _placed(problem: Problem, job: Job) -> Problem:
     """Add the file or the query to a problem with its columns."""
     if job.file:
         return replace(problem, message=f"{job.file.display_name}: {problem.message}")
+    if job.model_place:
+        return Problem(problem.message, *job.model_place, problem.rule)
     return replace(problem, file=job.orchestration.query_path)

@@ -80,7 +80,7 @@ MISTAKES = [
     ("destination: stores", "destination: store", "destination: store", ['Did you mean "stores"?']),
     ("destination: stores", "destination: [stores]", "destination: [", ["a list", "name of one of"]),
     ("    destination: stores\n", "", "  purchases:", ["orchestrations.purchases lacks destination"]),
-    (QUERY, "", "  purchases:", ["needs query or file"]),
+    (QUERY, "", "  purchases:", ["needs query, model or file"]),
     (QUERY, QUERY + "    file: a.csv\n", "  purchases:", ["both query and file"]),
     (QUERY, "    query: ../secrets\n", "query:", ['"../secrets"', "without a folder"]),
     (QUERY, "    query: sub\\dir\n", "query:", ["without a folder"]),

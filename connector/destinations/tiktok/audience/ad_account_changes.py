@@ -135,6 +135,7 @@ def _has_same_name(destination: AudienceSettings, other: AudienceSettings) -> bo
 
 def _people_of(orchestration: Orchestration) -> object:
     """Return what selects the people of the result; it is equal for two orchestrations that send the same people."""
-    query = orchestration.query_path.read_text(errors="replace") if orchestration.query_path else orchestration.file
+    path, name = orchestration.query_path, orchestration.model or orchestration.file
+    query = path.read_text(errors="replace") if path else name
     warehouse = orchestration.warehouse.name if orchestration.warehouse else None
     return " ".join((query or "").split()), dict(orchestration.parameters), warehouse

@@ -1,0 +1,1 @@
+select customer_email as mail from {{ ref('stg_orders') }}

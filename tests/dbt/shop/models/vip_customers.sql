@@ -1,0 +1,2 @@
+{{ config(materialized='view') }}
+select distinct email from {{ ref('fct_orders') }}
