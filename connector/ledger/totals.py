@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, cast, func, select, true
 
 from connector.ledger.database import Database
-from connector.ledger.tables import batches, runs
+from connector.ledger.tables import batches, leases, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class Totals:
 
     def of_runs(self, target: str) -> list[RunTotals]:
         """Return the sums over the runs under a target, by orchestration and status."""
-        kinds = (self._sum_of("rejects"), self._sum_of("skips"))
-        counted = (runs.c.seconds, runs.c.requests_sent, runs.c.requests_retried, *kinds)
+        requests = (self._requests("requests_sent"), self._requests("requests_retried"))
+        counted = (runs.c.seconds, *requests, self._sum_of("rejects"), self._sum_of("skips"))
         query = (
             select(runs.c.orchestration, runs.c.status, func.count(), *(_total(column) for column in counted))
             .where(runs.c.target == target)
@@ -80,11 +80,23 @@ class Totals:
                 for name, delivered, pending in connection.execute(query).all()
             ]
 
+    def _requests(self, name: str) -> ColumnElement[Any]:
+        """Return the number of a run's requests, with those on its leases, which only a shared ledger has."""
+        if not self._database.is_shared:
+            return runs.c[name]
+        leased = select(_total(leases.c[name])).where(leases.c.run_id == runs.c.run_id)
+        return runs.c[name] + leased.scalar_subquery()
+
     def _sum_of(self, kind: str) -> ColumnElement[Any]:
-        """Return the sum of a run's counts by reason."""
+        """Return the sum of a run's counts by reason, with those on its leases."""
         each = func.json_each_text if self._database.is_shared else func.json_each
         counts = each(runs.c[kind]).table_valued("key", "value")
-        return select(func.sum(cast(counts.c.value, BigInteger))).select_from(counts).scalar_subquery()
+        own = select(_total(cast(counts.c.value, BigInteger))).select_from(counts).scalar_subquery()
+        if not self._database.is_shared:
+            return own
+        of_lease = each(leases.c[kind]).table_valued("key", "value").lateral()
+        leased = select(_total(cast(of_lease.c.value, BigInteger))).select_from(leases).join(of_lease, true())
+        return own + leased.where(leases.c.run_id == runs.c.run_id).correlate(runs).scalar_subquery()
 
 
 def _total(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -217,6 +217,9 @@ def test_counts_are_on_the_lease_and_the_run_has_their_sum(run: Ledger) -> None:
     assert (record.rejects, record.skips) == ({"refused_by_tiktok": 2}, {"already_delivered": 3})
     assert (record.rows.delivered, record.rows.pending, record.rows.balanced) == (3, 12, True)
     assert run.runs.sizes_until(record, 1)[0].rejected == 2
+    if run.database.is_shared:
+        (total,) = run.totals.of_runs(record.target)
+        assert (total.requests_sent, total.requests_retried, total.rejected, total.skipped) == (3, 1, 2, 3)
 
 
 def test_a_machine_is_told_what_it_did(run: Ledger) -> None:
