@@ -173,6 +173,7 @@ def _validate(project: Project, job: Job, changes: list[str], *, connect: bool) 
         schema = describe(job, project.directory)
         compile_job(job, schema)
         binding = bind(job.template, schema, job.destination.catalogue)
+        _check_stage(project, job)
     rows = [
         (parameter.name, columns, _path(parameter), parameter.rule)
         for parameter in job.destination.parameters()
@@ -192,6 +193,15 @@ def _validate(project: Project, job: Job, changes: list[str], *, connect: bool) 
         () if connect else _named_columns(job.template),
         job.orchestration.engine,
     )
+
+
+def _check_stage(project: Project, job: Job) -> None:
+    """Raise ConfigurationError if the stage of the job's engine cannot be written to from here."""
+    if job.orchestration.engine is None:
+        return
+    from connector.runs.engine_checks import check_stage
+
+    check_stage(project, job.orchestration.engine)
 
 
 def _split_notes(job: Job) -> Iterator[str]:

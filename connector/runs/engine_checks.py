@@ -15,7 +15,7 @@ from connector.config.orchestration import Orchestration
 from connector.config.project import Project
 from connector.core.local_server import is_loopback
 from connector.core.version import install_hint
-from connector.errors import Problem, Rule
+from connector.errors import ConfigurationError, Problem, Rule
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _DISKS = frozenset("apfs bcachefs btrfs exfat ext2 ext3 ext4 f2fs ntfs3 overlay ramfs tmpfs vfat xfs zfs".split())
@@ -28,6 +28,7 @@ def engine_problems(project: Project, orchestration: Orchestration, engine: Engi
     """Return why an orchestration cannot run on an engine."""
     problems = [
         _missing_ray(project, engine),
+        _address_problem(project, engine),
         _ledger_problem(project, orchestration, engine),
         _simulator_problem(project, orchestration),
     ]
@@ -38,6 +39,16 @@ def engine_problems(project: Project, orchestration: Orchestration, engine: Engi
             _folder_problem(project, orchestration.destination, engine),
         ]
     return [problem for problem in problems if problem is not None]
+
+
+def check_stage(project: Project, engine: EngineSettings) -> None:
+    """Write, read and delete a file on the stage of an engine. Raises ConfigurationError if that fails."""
+    from connector.staging.storage.shared_folder import SharedFolder
+
+    try:
+        SharedFolder.at(engine.stage).check()
+    except ConfigurationError as error:
+        raise ConfigurationError([_stage_fault(project, engine, error.message)]) from None
 
 
 def engine_notes(project: Project, orchestration: Orchestration, engine: EngineSettings) -> Iterator[str]:
@@ -108,6 +119,24 @@ def _missing_ray(project: Project, engine: EngineSettings) -> Problem | None:
         return None
     place = project.location("engines", engine.name, "type")
     return Problem(f'The engine "{engine.name}" needs ray: {install_hint("ray")}.', *place, Rule.MISSING_DRIVER)
+
+
+def _address_problem(project: Project, engine: EngineSettings) -> Problem | None:
+    """Return what is wrong with the address of a stage in an object store. Nothing is asked there."""
+    if "://" not in engine.stage or engine.stage.startswith("file://"):
+        return None
+    from connector.staging.storage.object_store import parse_address
+
+    try:
+        parse_address(engine.stage)
+    except ConfigurationError as error:
+        return _stage_fault(project, engine, error.message)
+    return None
+
+
+def _stage_fault(project: Project, engine: EngineSettings, message: str) -> Problem:
+    place = project.location("engines", engine.name, "stage")
+    return Problem(f"engines.{engine.name}.stage: {message}", *place, Rule.INVALID_VALUE)
 
 
 def _ledger_problem(project: Project, orchestration: Orchestration, engine: EngineSettings) -> Problem | None:

@@ -110,6 +110,21 @@ def test_a_stage_that_other_machines_do_not_see_is_refused(tmp_path: Path, stage
     )
 
 
+def test_a_parameter_that_a_stage_does_not_have_is_refused(tmp_path: Path) -> None:
+    message = refusal(made(tmp_path, engine={"stage": "s3://bucket/x?regoin=eu-west-1"}), "stage:", "invalid_value")
+    assert message.startswith("engines.cluster.stage: ")
+    assert 'has an unknown parameter "regoin"' in message
+
+
+def test_a_stage_that_cannot_be_written_to_is_refused_once_it_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    project = made(tmp_path, engine={"stage": str(tmp_path / "file" / "stage")})
+    assert validated(project).code == 0
+    outcome = validated(project, "--connect")
+    assert outcome.code == 2
+    assert "engines.cluster.stage: The shared folder" in outcome.sentence
+
+
 @pytest.mark.usefixtures("_own_disk")
 @pytest.mark.parametrize(
     "engine",

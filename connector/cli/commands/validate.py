@@ -25,7 +25,8 @@ ConnectOption = Annotated[
     bool,
     typer.Option(
         "--connect",
-        help="Also ask the warehouse for the columns, and the destination for ids that it has by name.",
+        help="Also ask the warehouse for the columns, and the destination for ids that it has by name; write to the "
+        "stage of an engine.",
     ),
 ]
 
