@@ -286,13 +286,15 @@ class _Loader:
         return [one for one in built if one]
 
     def _table(self, name: str, node: Node, shared: Node | None) -> GivenTable | None:
-        if isinstance(node.value, list):
-            rows: Node | None = node
-        else:
-            for key, child in node.entries():
-                if key not in {"rows", "columns"}:
-                    self.problems.add_unknown(child, ("rows", "columns"))
-            rows = node.child("rows")
+        if not isinstance(node.value, list | dict):
+            self.problems.add(node, "must be a list of rows, as [{column: value}], or a mapping with rows and columns")
+            return None
+        unknown = [child for key, child in node.entries() if key not in {"rows", "columns"}]
+        for child in unknown:
+            self.problems.add_unknown(child, ("rows", "columns"))
+        if unknown:
+            return None
+        rows = node if isinstance(node.value, list) else node.child("rows")
         types = (node.child("columns") if isinstance(node.value, dict) else None) or (
             shared.child("columns") if shared and isinstance(shared.value, dict) else None
         )

@@ -35,6 +35,12 @@ class Difference:
     line: int | None = None
     """The line of the expected value in the file of the test."""
 
+    @property
+    def sentence(self) -> str:
+        """The difference on one line."""
+        subject = f"{self.subject}: {self.key}" if self.key else self.subject
+        return f"{subject}: expected {self.expected}, got {self.actual}"
+
     def as_json(self) -> dict[str, Any]:
         """Return an entry of `differences` as `connector test --json` prints it."""
         return {name: getattr(self, name) for name in self.__slots__}
@@ -111,12 +117,14 @@ class _Records:
         if len(items) != len(actual):
             yield Difference(subject, "contents", f"{len(items)} line items", f"{len(actual)} line items", line)
             return
-        for number, (item, found) in enumerate(zip(items, actual, strict=True), 1):
-            for value in item:
-                has = found.get(value.path[-1])
-                if not _is_equal(plain(value.node), has):
-                    key = f"contents[{number}].{value.key}"
-                    yield Difference(subject, key, _shown(plain(value.node)), _shown(has), value.node.line)
+        left = list(actual)
+        for number, item in enumerate(items, 1):
+            # The order of the rows of a query without ORDER BY is not known.
+            costs = [len(list(_item_differences(item, one))) for one in left]
+            found = left.pop(costs.index(min(costs)))
+            for value in _item_differences(item, found):
+                key, has = f"contents[{number}].{value.key}", found.get(value.path[-1])
+                yield Difference(subject, key, _shown(plain(value.node)), _shown(has), value.node.line)
 
     def _value(self, index: int, value: ExpectedValue, actual: Record) -> Iterator[tuple[str, str]]:
         """Yield the expected and the actual text if a value differs."""
@@ -178,6 +186,11 @@ class _Records:
             if open_values or rows
             else ("the people of this line" if self._is_audience else "the event of this line")
         )
+
+
+def _item_differences(item: Sequence[ExpectedValue], actual: Mapping[str, Any]) -> Iterator[ExpectedValue]:
+    """Yield the expected values of a line item that another one does not have."""
+    return (value for value in item if not _is_equal(plain(value.node), actual.get(value.path[-1])))
 
 
 def _exclusions(

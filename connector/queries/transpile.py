@@ -1,5 +1,6 @@
 """Transpilation of a query between SQL dialects, with sqlglot."""
 
+import re
 from pathlib import Path
 
 from connector.config.suggest import did_you_mean
@@ -16,6 +17,11 @@ _SQLGLOT_NAMES = {
     "impala": "hive",
 }
 """By SQLAlchemy's names, as in warehouse URLs."""
+_ADAPTED = ("snowflake", "databricks")
+"""Dialects, by sqlglot's names, in which a text within JSON that is cast to text has no quotation marks."""
+_SEMI_STRUCTURED = frozenset({"variant", "object", "array", "super"})
+"""Types without a definition of their parts."""
+_UNLIMITED_DECIMAL = re.compile(r"\bDECIMAL\b(?!\()")
 
 
 def transpile_query(sql: str, *, written_for: str, runs_on: str, file: Path) -> str:
@@ -40,10 +46,14 @@ def transpile_type(kind: str, *, written_for: str, runs_on: str) -> str | None:
     source, target = (_SQLGLOT_NAMES.get(name.lower(), name.lower()) for name in (written_for, runs_on))
     if source == target:
         return kind
+    if kind.strip().lower() in _SEMI_STRUCTURED:
+        return "JSON"
     try:
-        return exp.DataType.build(kind, dialect=source).sql(dialect=target)
+        translated = exp.DataType.build(kind, dialect=source).sql(dialect=target)
     except (SqlglotError, ValueError):
         return None
+    # Without a precision, DuckDB keeps three places.
+    return _UNLIMITED_DECIMAL.sub("DECIMAL(38, 9)", translated)
 
 
 def _check_dialect(name: str, file: Path) -> None:
@@ -57,11 +67,16 @@ def _check_dialect(name: str, file: Path) -> None:
 
 
 def _transpile(sql: str, source: str, target: str, file: Path) -> str:
-    from sqlglot import ErrorLevel, transpile
+    from sqlglot import ErrorLevel, parse
     from sqlglot.errors import ParseError, SqlglotError, UnsupportedError
 
     try:
-        statements = transpile(sql, read=source, write=target, pretty=True, unsupported_level=ErrorLevel.RAISE)
+        trees = [tree for tree in parse(sql, read=source) if tree]
+        if target == "duckdb" and source in _ADAPTED:
+            from connector.queries.duckdb_dialect import adapt_to_duckdb
+
+            trees = [adapt_to_duckdb(tree) for tree in trees]
+        statements = [tree.sql(target, pretty=True, unsupported_level=ErrorLevel.RAISE) for tree in trees]
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         message = f"This is not valid {source} SQL: {first.get('description', 'it cannot be read')}."

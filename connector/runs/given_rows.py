@@ -33,7 +33,7 @@ from connector.sources.duckdb_tables import (
 _DUCKDB = "duckdb"
 _RESULT: TableName = ("result",)
 _NO_TABLES = Warehouse.model_validate({"name": "given rows", "url": "duckdb:///:memory:"})
-_TYPE = re.compile(r"[\w ,()\[\]\"]+")
+_TYPE = re.compile(r"[\w ,()<>\[\]\"]+")
 _NAME_PART = re.compile(r'"((?:[^"]|"")+)"|`([^`]+)`|\[([^\]]+)\]|([^."`\[\]]+)')
 _DELIMITED = (".csv", ".tsv", ".psv", ".txt")
 

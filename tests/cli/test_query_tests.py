@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -160,3 +161,153 @@ def test_a_rejected_row_a_skip_and_a_warning_that_are_not_expected_fail_the_test
         "warnings": {"invalid_email": 1},
     }
     assert one(made, expect, {"orders": orders, "people": people}).code == 0
+
+
+# What is wrong with a test -----------------------------------------------------------------------------------
+
+MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown key": ({"expct": {}}, '.expct is not a known key. Did you mean "expect"?'),
+    "unknown key of the file": ({"file": {"startd_at": NOW}}, 'startd_at is not a known key. Did you mean "started_at"?'),
+    "unknown key of a table": ({"given": {"orders": {"row": [ORDER]}}}, 'orders.row is not a known key. Did you mean "rows"?'),
+    "unknown key of expect": ({"expect": {"event": []}}, 'expect.event is not a known key. Did you mean "events"?'),
+    "no expect": ({"expect": None}, "lacks expect"),
+    "no clock": ({"file": {"started_at": None}}, "lacks started_at, the time at which it runs"),
+    "no time": ({"started_at": "yesterday"}, 'started_at is "yesterday"; it must be a time such as'),
+    "rows that are a text": ({"given": {"orders": "R1"}}, "must be a list of rows, as [{column: value}]"),
+    "a row that is a text": ({"given": {**GIVEN, "orders": ["R1"]}}, "must be a row, as {column: value}"),
+    "neither rows nor columns": ({"given": {**GIVEN, "orders": []}}, "has neither rows nor columns"),
+    "unknown parameter": ({"expect": {"events": [{"e_mail": "a"}]}}, 'Unknown parameter "e_mail". Did you mean "email"?'),
+    "a parameter of the web": ({"expect": {"events": [{"ip": "1.1.1.1"}]}}, '"ip" is not part of what is sent here (offline).'),
+    "a parameter that is not sent": ({"expect": {"events": [{"phone_region": "US"}]}}, '"phone_region" is not part of'),
+    "no list of events": ({"expect": {"events": "R1"}}, "events must be a number, or a list of mappings"),
+    "an event that is a text": ({"expect": {"events": ["R1"]}}, "An expected event or member is a mapping"),
+    "rows of an event": ({"expect": {"events": [{"rows": [0]}]}}, "rows must be the number of a row of the result, from 1"),
+    "contents": ({"expect": {"events": [{"contents": {"price": 1}}]}}, "contents must be a list of line items"),
+    "an item's parameter": ({"expect": {"events": [{"contents": [{"email": "a"}]}]}}, '"email" is not part of a line item.'),
+    "members of events": ({"expect": {"members": 1}}, "sends events: write events, not members."),
+    "unknown reason": ({"expect": {"rejects": {"no_identity": 1}}}, 'Unknown reason "no_identity" in rejects.'),
+    "a near miss of a reason": ({"expect": {"skips": {"duplicates": 1}}}, 'Did you mean "duplicate"?'),
+    "a warning's rows": ({"expect": {"warnings": {"invalid_email": [{}]}}}, "invalid_email must be a number."),
+    "a list of texts": ({"expect": {"rejects": {"missing_identity": ["R1"]}}}, "An expected row is a mapping"),
+    "another orchestration": ({"file": {"orchestration": "purchase"}}, 'Did you mean "purchases"?'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "sentence"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_in_a_file_is_one_sentence_with_its_line(
+    project: Shop, changes: dict[str, Any], sentence: str
+) -> None:
+    test = {"given": GIVEN, "expect": {"events": [EVENT]}, **changes}
+    file = test.pop("file", {})
+    write(project, {"it": {key: value for key, value in test.items() if value is not None}}, **file)
+    outcome = inside("test", project=project.directory)
+    assert outcome.code == 2
+    (line,) = outcome.stderr.splitlines()
+    assert sentence in line
+    assert f"tests/{NAME}.yaml:" in line
+    assert outcome.stdout == ""
+
+
+def test_the_mistakes_of_all_files_are_listed_at_once(project: Shop) -> None:
+    write(project, {"one": {"expect": {"events": [{"vlaue": 1}]}}, "two": {"expect": {"skips": {"x": 1}}}})
+    assert len(inside("test", project=project.directory).stderr.splitlines()) == 2
+    (project.directory / "tests" / "other.yaml").write_text("tests: {it: {expect: {}}}\n")
+    assert "named after no orchestration" in inside("test", project=project.directory).sentence
+
+
+ERRORS: dict[str, tuple[dict[str, Any], str]] = {
+    "a table without rows": (
+        {"given": {"orders": [ORDER]}},
+        "The query reads the table people, of which purchases/it gives no rows: write them under given.",
+    ),
+    "a misspelt table": ({"given": {"order": [ORDER], "people": [PERSON]}}, 'write them under given. Did you mean "order"?'),
+    "a table that is not read": ({"given": {**GIVEN, "peoples": [PERSON]}}, 'does not read the table peoples. Did you mean "people"?'),
+    "a value of another type": (
+        {"given": {**GIVEN, "orders": {"columns": {"total": "decimal(9,2)"}, "rows": [{**ORDER, "total": "a lot"}]}}},
+        'orders.total is "a lot", which is not a value of the type decimal(9,2). Declare another type under columns.',
+    ),
+    "an unknown type": ({"given": {**GIVEN, "orders": {"columns": {"total": "money!"}, "rows": [ORDER]}}}, 'orders.total has the type "money!"'),
+    "a type of another database": ({"given": {**GIVEN, "orders": {"columns": {"total": "number"}, "rows": [ORDER]}}}, 'unknown type "number"'),
+    "lines for a query": ({"lines": "a,b\n", "given": None}, "has a query: give the tables that it reads under given, not lines."),
+    "a column that is not given": ({"given": {**GIVEN, "people": [{"person": 1}]}}, "queries/purchases.sql:1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "sentence"), ERRORS.values(), ids=ERRORS)
+def test_what_keeps_a_test_from_running_is_told_and_the_others_run(
+    project: Shop, changes: dict[str, Any], sentence: str
+) -> None:
+    good = {"given": GIVEN, "expect": {"events": [EVENT]}}
+    wrong = {key: value for key, value in {**good, **changes}.items() if value is not None}
+    write(project, {"it": wrong, "other": good})
+    outcome = inside("test", project=project.directory)
+    assert outcome.code == 1
+    assert sentence in outcome.stdout
+    assert "2 tests: 1 passed, 1 with an error" in outcome.stdout
+
+
+# Which tests run ----------------------------------------------------------------------------------------------
+
+
+def test_tests_are_chosen_by_orchestration_and_name(project: Shop) -> None:
+    good = {"given": GIVEN, "expect": {"events": [EVENT]}}
+    write(project, {"one": good, "two": good})
+    for name, number in ((None, 2), (NAME, 2), (f"{NAME}/two", 1)):
+        outcome = inside("test", *([name] if name else []), "--json", project=project.directory)
+        assert (outcome.code, outcome.json["passed"]) == (0, number)
+    for name, hint in {"purchase": 'Did you mean "purchases"?', f"{NAME}/tow": f'Did you mean "{NAME}/two"?'}.items():
+        outcome = inside("test", name, project=project.directory)
+        assert outcome.code == 2
+        assert hint in outcome.sentence
+
+
+def test_files_of_something_else_are_passed_over(project: Shop) -> None:
+    (project.directory / "tests").mkdir()
+    (project.directory / "tests" / "schema.yaml").write_text("version: 2\nmodels: []\n")
+    outcome = inside("test", project=project.directory)
+    assert (outcome.code, outcome.stdout) == (0, "")
+    assert "schema.yaml has no tests of queries." in outcome.stderr
+    assert "There are no tests" in outcome.stderr
+
+
+def test_nothing_is_left_behind_and_no_secret_is_needed(project: Shop) -> None:
+    text = project.settings.read_text().replace("duckdb:///warehouse.duckdb", "postgresql://{{ env.NOBODY }}@db/x")
+    text = text.replace("7654321098765432109", "{{ env.ADVERTISER }}", 1)
+    project.settings.write_text(
+        text.replace(" url:", " password: '{{ secret.vault }}'\n    url:", 1)
+        + "secrets: {commands: {vault: ['false']}}\n"
+    )
+    assert one(project, {"events": [{"event_id": "R1"}]}).code == 0
+    assert not project.state.exists()
+
+
+def test_a_warehouse_whose_sql_is_not_known_is_told(project: Shop) -> None:
+    written = project.settings.read_text()
+    project.settings.write_text(written.replace("duckdb:///warehouse.duckdb", "'{{ env.WAREHOUSE_URL }}'"))
+    assert "which SQL its query is written in is not known" in one(project, {"events": 1}).stdout
+    named = written.replace("warehouse: own", "warehouse: own\n    dialect: postgresql")
+    project.settings.write_text(named.replace("duckdb:///warehouse.duckdb", "'{{ env.WAREHOUSE_URL }}'"))
+    assert one(project, {"events": 1}).code == 0
+
+
+def test_the_results_are_also_written_for_ci(project: Shop, tmp_path: Path) -> None:
+    good = {"given": GIVEN, "expect": {"events": [EVENT]}}
+    wrong = {"given": GIVEN, "expect": {"events": [{**EVENT, "value": 1, "email": 'e"<&@x.org'}]}}
+    write(project, {"one": good, "two": wrong, "three": {**good, "given": {}}})
+    file = tmp_path / "junit.xml"
+    assert inside("test", "--junit", str(file), project=project.directory).code == 1
+    suites = ElementTree.parse(file).getroot()
+    assert {key: suites.get(key) for key in ("tests", "failures", "errors")} == {
+        "tests": "3",
+        "failures": "1",
+        "errors": "1",
+    }
+    cases = {case.get("name"): case for case in suites.iter("testcase")}
+    assert list(cases) == ["one", "two", "three"]
+    (failure,) = cases["two"]
+    assert failure.tag == "failure"
+    assert "value: expected 1, got 12.5" in str(failure.get("message"))
+    assert "x.org" not in file.read_text()
+    assert [child.tag for child in cases["three"]] == ["error"]
+    assert "exists" in inside("test", "--junit", str(file), project=project.directory).sentence
+    assert inside("test", "--junit", str(file), "--force", project=project.directory).code == 1

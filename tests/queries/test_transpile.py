@@ -1,17 +1,25 @@
 """A query for one database in the words of another."""
 
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from connector.errors import ConfigurationError
-from connector.queries.transpile import transpile_query
+from connector.queries.transpile import transpile_query, transpile_type
 
 FILE = Path("queries/purchases.sql")
 
 
 def on(runs_on: str, sql: str, written_for: str = "snowflake") -> str:
     return " ".join(transpile_query(sql, written_for=written_for, runs_on=runs_on, file=FILE).split())
+
+
+def executed(sql: str, created: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect() as connection:
+        connection.execute(created)
+        return connection.execute(sql).fetchall()
 
 
 def test_a_query_for_the_warehouse_that_it_runs_on_stays_as_it_is() -> None:
@@ -47,3 +55,57 @@ def test_what_the_other_database_cannot_say_is_refused() -> None:
 def test_sql_that_nests_too_deep_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="nests too deep to be translated"):
         on("duckdb", "SELECT " + "(" * 20_000 + "1" + ")" * 20_000)
+
+
+@pytest.mark.parametrize("dialect", ["snowflake", "databricks"])
+def test_a_text_within_json_has_no_quotation_marks(dialect: str) -> None:
+    sql = on("duckdb", "SELECT doc:a::string, doc:b.c::varchar, doc:n::int FROM docs", dialect)
+    row = executed(sql, """CREATE TABLE docs AS SELECT '{"a": "x", "b": {"c": "y"}, "n": 2}'::JSON AS doc""")
+    assert row == [("x", "y", 2)]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "docs AS d, LATERAL FLATTEN(input => d.doc:items) AS f",
+        "docs AS d, LATERAL FLATTEN(d.doc:items) AS f",
+        "docs AS d, TABLE(FLATTEN(d.doc:items)) AS f",
+        "docs AS d, LATERAL FLATTEN(input => d.list) AS f",
+        "docs AS d, LATERAL FLATTEN(input => d.doc:items) AS f LEFT JOIN other AS o ON o.id = d.id",
+    ],
+)
+def test_what_flatten_returns_has_a_value_and_an_index(table: str) -> None:
+    sql = on("duckdb", f"SELECT f.index, f.value:sku::string, f.value:qty::int FROM {table} ORDER BY f.index")
+    created = """
+        CREATE TABLE other AS SELECT 1 AS id;
+        CREATE TABLE docs AS SELECT 1 AS id, [{'sku': 'a', 'qty': 1}, {'sku': 'b', 'qty': 2}] AS list,
+        '{"items": [{"sku": "a", "qty": 1}, {"sku": "b", "qty": 2}]}'::JSON AS doc
+    """
+    assert executed(sql, created) == [(0, "a", 1), (1, "b", 2)]
+
+
+def test_an_outer_flatten_keeps_rows_without_items() -> None:
+    sql = on(
+        "duckdb", "SELECT d.id, f.value::string FROM docs d LEFT JOIN LATERAL FLATTEN(input => d.l, outer => true) f"
+    )
+    assert executed(sql, "CREATE TABLE docs AS SELECT 1 AS id, NULL::VARCHAR[] AS l") == [(1, None)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "dialect", "translated"),
+    [
+        ("number(18,2)", "snowflake", "DECIMAL(18, 2)"),
+        ("number", "snowflake", "DECIMAL(38, 0)"),
+        ("variant", "snowflake", "JSON"),
+        ("timestamp_tz", "snowflake", "TIMESTAMPTZ"),
+        ("array<struct<sku string, price numeric>>", "bigquery", "STRUCT(sku TEXT, price DECIMAL(38, 9))[]"),
+        ("timestamp", "bigquery", "TIMESTAMPTZ"),
+        ("jsonb", "postgresql", "JSON"),
+        ("datetime2", "mssql", "TIMESTAMP"),
+        ("super", "redshift", "JSON"),
+        ("Decimal(18,2)", "duckdb", "Decimal(18,2)"),
+        ("bogus", "snowflake", None),
+    ],
+)
+def test_a_type_is_translated(kind: str, dialect: str, translated: str | None) -> None:
+    assert transpile_type(kind, written_for=dialect, runs_on="duckdb") == translated

@@ -1,5 +1,6 @@
 """`connector test`: run the project's tests of queries."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ from connector.cli.completion import complete_orchestration
 from connector.cli.console import GREEN, RED, Level, colour, out, out_json, pluralize, say
 from connector.cli.failures import AlreadyPrinted, relative_to_here, reported
 from connector.cli.options import TargetOptions
+from connector.cli.output import ForceOption, check_output, output_file
 from connector.cli.tables import table
 
 if TYPE_CHECKING:
@@ -24,16 +26,27 @@ NameOrAll = Annotated[
 ]
 
 
+JunitOption = Annotated[
+    Path | None, typer.Option("--junit", metavar="FILE", help="Also write the results as JUnit XML, for CI.")
+]
+
+
 @reported
-def test(name: NameOrAll = None, *, options: TargetOptions) -> None:
+def test(
+    name: NameOrAll = None, junit: JunitOption = None, force: ForceOption = False, *, options: TargetOptions
+) -> None:
     """Run the tests of queries in tests/*.yaml on an embedded DuckDB. Sends nothing, and needs no warehouse."""
     from connector.errors import ConnectorError
     from connector.inspection.query_tests import QueryTestOutcome
 
     project = options.open_project()
+    if junit is not None:
+        check_output(junit, project.settings, force=force)
     report = project.test(name, on_result=None if options.json_output else _print_result)
     for path in report.ignored:
         say(f"{path} has no tests of queries.")
+    if junit is not None:
+        _write_junit(junit, report)
     if options.json_output:
         out_json(_with_relative_files(report.as_json()))
     elif not report.results:
@@ -46,23 +59,24 @@ def test(name: NameOrAll = None, *, options: TargetOptions) -> None:
         raise AlreadyPrinted(error) if options.json_output else error
 
 
+def _write_junit(path: Path, report: "QueryTestReport") -> None:
+    from connector.inspection.junit import junit_xml
+
+    with output_file(path) as sink:
+        sink.write(junit_xml(report).encode())
+
+
 def _print_result(result: "QueryTestResult") -> None:
     word = colour(f"{result.outcome.value:<6}", GREEN if result.outcome.value == "passed" else RED)
     out(f"{word}  {result.test.label}  {result.seconds:.2f} s")
     for problem in result.problems:
         out(f"  {relative_to_here(problem)}")
     file = _relative(result.test.file)
-    subject = None
-    for one in result.differences:
-        if one.subject != subject:
-            subject = one.subject
-            out(f"  {file}:{one.line}: {subject}" if one.line else f"  {file}: {subject}")
-        cells = (
-            (one.key, f"expected {one.expected}", f"got {one.actual}")
-            if one.key
-            else (f"expected {one.expected}", f"got {one.actual}")
-        )
-        for line in table([tuple(filter(None, cells))], indent="    "):
+    for subject, differences in groupby(result.differences, lambda one: one.subject):
+        found = list(differences)
+        out(f"  {file}:{found[0].line}: {subject}" if found[0].line else f"  {file}: {subject}")
+        rows = [(one.key, f"expected {one.expected}", f"got {one.actual}") for one in found]
+        for line in table(rows if found[0].key else [row[1:] for row in rows], indent="    "):
             out(line)
 
 
