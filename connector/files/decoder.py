@@ -48,18 +48,20 @@ class DecodeError(Exception):
 class Decoder:
     """Reads UTF-8 from a file in any encoding that a byte order mark announces, and removes marks at its start.
 
-    Raises FileRefused for damaged gzip and for files of another kind, DecodeError for invalid bytes.
+    Without `is_start`, it is a part of a file of UTF-8. Raises FileRefused for damaged gzip and for files of another
+    kind, DecodeError for invalid bytes.
     """
 
-    def __init__(self, raw_file: io.RawIOBase, display_name: str, *, compressed: bool) -> None:
+    def __init__(self, raw_file: io.RawIOBase, display_name: str, *, compressed: bool, is_start: bool = True) -> None:
         self._display_name = display_name
         self._bytes: ByteReader = (
             gzip.GzipFile(fileobj=io.BufferedReader(raw_file, CHUNK_BYTES)) if compressed else raw_file
         )
         self._read_any = False
-        self._pending = self._read_signature()
+        self._pending = self._read_signature() if is_start else b""
         self.encoding = next((name for mark, name in _ENCODINGS if self._pending.startswith(mark)), "utf-8")
-        self._check_signature()
+        if is_start:
+            self._check_signature()
         self._decoder = codecs.getincrementaldecoder(self.encoding)()
 
     def read(self, size: int = -1) -> bytes:

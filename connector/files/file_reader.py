@@ -1,10 +1,10 @@
 """How the files of one format are read; each format is a module of its own."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from threading import Event
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -27,6 +27,19 @@ class FileColumns:
     """The character between values; None in a format without one."""
 
 
+FilePart = Mapping[str, Any]
+"""A JSON object that says which rows of a file a part has; an empty one means all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """The parts of a file, in order."""
+
+    parts: Sequence[FilePart] = ({},)
+    obstacle: str | None = None
+    """Why the file is one part; None if it is divided."""
+
+
 class FileReader(Protocol):
     """Reads files of one format, and adds to the `ScanReport` what it learns of them."""
 
@@ -35,6 +48,12 @@ class FileReader(Protocol):
 
     def read(self, file: FileInfo) -> Generator[pa.RecordBatch, None, FileDigest]:
         """Yield the rows of a file, and return its digest. Raises as `columns` does."""
+
+    def divide(self, file: FileInfo, parts: int) -> "Division":
+        """Divide a file into about so many parts. Raises as `columns` does."""
+
+    def read_part(self, file: FileInfo, part: FilePart) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a part, and add to the report's `parts` what is learned. Raises as `columns` does."""
 
     def differences(self, first: FileColumns, other: FileColumns) -> str:
         """Describe how the columns of two files differ; an empty text if they do not."""

@@ -2,27 +2,34 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from connector.config.file_format import FileFormat
-from connector.errors import FileRefused, SourceError
+from connector.errors import ConfigurationError, FileRefused, SourceError
 from connector.files.file_address import is_parquet
-from connector.files.file_reader import FileColumns, FileReader, digest_file
+from connector.files.file_reader import FileColumns, FilePart, FileReader, digest_file
 from connector.files.file_store import FileInfo, FileStore, find_files, open_store, stat_again
 from connector.files.scan_report import FileInput, PreviousFile, ScanReport, SizeLimits, column_changes
+
+if TYPE_CHECKING:
+    from connector.core.split_plan import SplitPlace, SplitPlan
 
 
 class FileSource:
     """Files as a source, one after the other. The query text (`sql`) is ignored: the result is always all rows."""
 
-    def __init__(self, store: FileStore, file_input: FileInput, limits: SizeLimits) -> None:
+    def __init__(
+        self, store: FileStore, file_input: FileInput, limits: SizeLimits, files: list[FileInfo] | None = None
+    ) -> None:
         self._store, self._input = store, file_input
         self._stop = Event()
         self._previous: PreviousFile | None = None
         self.reading = ScanReport()
-        self._all_files = find_files(store, file_input.pattern, file_input.directory)
+        self._all_files = find_files(store, file_input.pattern, file_input.directory) if files is None else files
         self.files = self._all_files
         self._reader = self._reader_of(self._all_files, limits)
 
@@ -48,6 +55,36 @@ class FileSource:
         if self.files:
             self._note_changes(self.files[0], columns[0])
         yield FileResult(columns[0].schema, self._batches)
+
+    @contextmanager
+    def splits(self, sql: str, wanted: int, split_by: str | None, smallest: int | None = None) -> Iterator["SplitPlan"]:
+        """Divide the files that `execute` would read into about `wanted` splits of at least `smallest` bytes.
+
+        Text is divided at ends of lines, Parquet between row groups. Without files there are no splits. Raises as
+        `execute` does, and ConfigurationError for a column to split by.
+        """
+        from connector.files.file_splits import SMALLEST_BYTES, divide_files
+
+        if split_by is not None:
+            raise ConfigurationError("split_by is for queries: leave it out, files are divided without it.")
+        with self.execute(sql):
+            directory, smallest = self._input.directory, SMALLEST_BYTES if smallest is None else smallest
+            plan = divide_files(self.files, self._reader, directory, max(1, wanted), smallest)
+        for file in self.files:
+            self._check_unchanged(file, file.size)
+        yield plan
+
+    @contextmanager
+    def execute_split(self, sql: str, place: "SplitPlace") -> Iterator["FileResult"]:  # noqa: ARG002
+        """Yield the rows of one split. What is learned meanwhile is in `reading`, for `split_summary.summarize`.
+
+        Raises SourceError if the files changed since they were divided, or as `execute` does.
+        """
+        from connector.files.file_splits import parts_at
+
+        parts = parts_at(place, self.files, self._input.directory)
+        columns = self._reader.columns(parts[0][0])
+        yield FileResult(columns.schema, partial(self._part_batches, parts))
 
     def describe(self, sql: str) -> pa.Schema:
         """Return the columns of the files. Raises as `execute` does."""
@@ -103,6 +140,11 @@ class FileSource:
             self._check_unchanged(file, digest.size)
             self.reading.files.append(digest)
 
+    def _part_batches(self, parts: list[tuple[FileInfo, FilePart]]) -> Iterator[pa.RecordBatch]:
+        for file, part in parts:
+            yield from self._reader.read_part(file, part)
+            self._check_unchanged(file, file.size)
+
     def _check_unchanged(self, file: FileInfo, size: int) -> None:
         current = stat_again(self._store, file)
         if size != file.size or current.stamp != file.stamp:
@@ -132,7 +174,20 @@ class FileResult:
 
 
 @contextmanager
-def open_files(file_input: FileInput, limits: SizeLimits | None = None) -> Iterator[FileSource]:
-    """Open a file input as a source. Raises ConfigurationError, FileRefused or SourceError."""
+def open_files(
+    file_input: FileInput, limits: SizeLimits | None = None, place: "SplitPlace | None" = None
+) -> Iterator[FileSource]:
+    """Open a file input as a source, with only the files of a split if its place is given.
+
+    Raises ConfigurationError, FileRefused or SourceError.
+    """
     with open_store(file_input.pattern, file_input.directory) as store:
-        yield FileSource(store, file_input, limits or SizeLimits())
+        files = None if place is None else _files_at(store, file_input, place)
+        yield FileSource(store, file_input, limits or SizeLimits(), files)
+
+
+def _files_at(store: FileStore, file_input: FileInput, place: "SplitPlace") -> list[FileInfo]:
+    from connector.files.file_splits import path_digest
+
+    digests, directory = {entry["path"] for entry in place["files"]}, file_input.directory
+    return find_files(store, file_input.pattern, directory, select=lambda path: path_digest(path, directory) in digests)

@@ -1,7 +1,7 @@
 """Where files are stored: on this machine or, through `remote_store`, elsewhere."""
 
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import glob
@@ -34,6 +34,8 @@ class FileInfo:
     """In bytes, as stored."""
     stamp: Hashable
     """Differs once the file has changed."""
+    version: str = ""
+    """Differs too, and is the same for all machines that see the file."""
 
 
 class FileStore(Protocol):
@@ -42,8 +44,8 @@ class FileStore(Protocol):
     def find(self, pattern: str) -> list[str]:
         """Return the paths that match a path or a glob."""
 
-    def stat(self, path: str) -> tuple[int, Hashable]:
-        """Return a file's current size and stamp."""
+    def stat(self, path: str) -> tuple[int, Hashable, str]:
+        """Return a file's current size, stamp and version."""
 
     def open(self, path: str) -> IO[bytes]:
         """Open a file for reading from its start to its end."""
@@ -66,8 +68,12 @@ def open_store(pattern: str, directory: Path) -> Iterator[FileStore]:
         store.close()
 
 
-def find_files(store: FileStore, pattern: str, directory: Path) -> list[FileInfo]:
+def find_files(
+    store: FileStore, pattern: str, directory: Path, *, select: Callable[[str], bool] = lambda _: True
+) -> list[FileInfo]:
     """Return the files that match a pattern, by name; local paths are shown relative to `directory`.
+
+    Only files whose path is selected are accessed.
 
     Raises FileRefused if there is none, or one of another type, SourceError if the store fails.
     """
@@ -77,7 +83,7 @@ def find_files(store: FileStore, pattern: str, directory: Path) -> list[FileInfo
     if not paths:
         noun = "file that matches" if WILDCARDS & set(pattern) else "file"
         raise FileRefused(f"There is no {noun} {name}.")
-    found = [(path, display_path(path, directory)) for path in paths]
+    found = [(path, display_path(path, directory)) for path in paths if select(path)]
     return [
         _file_info(store, path, without_personal_partitions(relative), partitions(relative)) for path, relative in found
     ]
@@ -110,12 +116,13 @@ class LocalStore:
             return [pattern]
         return [path for path in glob(pattern, recursive=True) if Path(path).is_file()]  # noqa: PTH207
 
-    def stat(self, path: str) -> tuple[int, Hashable]:
-        """See `FileStore.stat`."""
+    def stat(self, path: str) -> tuple[int, Hashable, str]:
+        """See `FileStore.stat`. Machines may have other numbers for the inodes of a shared disk."""
         if Path(path).is_dir():
             raise IsADirectoryError
         status = os.stat(path)  # noqa: PTH116
-        return status.st_size, (status.st_size, status.st_mtime_ns, status.st_ino)
+        version = (status.st_size, status.st_mtime_ns)
+        return status.st_size, (*version, status.st_ino), "-".join(map(str, version))
 
     def open(self, path: str) -> IO[bytes]:
         """See `FileStore.open`."""

@@ -1,8 +1,10 @@
 """The rows of Parquet files, with the columns that their folders name."""
 
 import io
+from bisect import bisect_left
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import accumulate, pairwise
 from threading import Event
 from typing import IO
 
@@ -14,9 +16,9 @@ from connector.catalogue import column_name
 from connector.errors import ConnectorError, FileRefused, SourceError
 from connector.files.file_address import Partitions
 from connector.files.file_errors import translate_errors
-from connector.files.file_reader import FileColumns, digest_file
+from connector.files.file_reader import Division, FileColumns, FilePart, digest_file
 from connector.files.file_store import FileInfo, FileStore
-from connector.files.scan_report import FileDigest, ScanReport, column_changes
+from connector.files.scan_report import FileDigest, PartReport, ScanReport, column_changes
 
 BATCH_ROWS = 65_536
 
@@ -54,15 +56,41 @@ class ParquetReader:
 
     def read(self, file: FileInfo) -> Generator[pa.RecordBatch, None, FileDigest]:
         """See `FileReader.read`."""
-        first = 1
+        yield from self._rows(file, None, 1)
+        return digest_file(self._store, file, self._stop)
+
+    def divide(self, file: FileInfo, parts: int) -> Division:
+        """See `FileReader.divide`: into row groups."""
         with self._open(file) as parquet:
-            for batch in parquet.iter_batches(BATCH_ROWS, use_threads=False):
+            groups = [parquet.metadata.row_group(number) for number in range(parquet.num_row_groups)]
+            rows, sizes = [group.num_rows for group in groups], [group.total_byte_size for group in groups]
+        if len(groups) <= 1:
+            return Division(obstacle="it has one row group")
+        edges = [0, *_edges(sizes, parts), len(groups)]
+        return Division([{"groups": [first, end], "row": sum(rows[:first]) + 1} for first, end in pairwise(edges)])
+
+    def read_part(self, file: FileInfo, part: FilePart) -> Iterator[pa.RecordBatch]:
+        """See `FileReader.read_part`. The last part of a file has its digest."""
+        report = PartReport(file.display_name)
+        first, end = part.get("groups", (0, None))
+        with self._open(file) as parquet:
+            is_last = end in {None, parquet.num_row_groups}
+        for batch in self._rows(file, None if end is None else range(first, end), part.get("row", 1)):
+            report.rows += batch.num_rows
+            yield batch
+        if is_last:
+            report.file = digest_file(self._store, file, self._stop)
+        self._report.parts.append(report)
+
+    def _rows(self, file: FileInfo, groups: range | None, first: int) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of row groups, all if there are none; `first` is the number of the first row."""
+        with self._open(file) as parquet:
+            for batch in parquet.iter_batches(BATCH_ROWS, row_groups=groups and list(groups), use_threads=False):
                 if self._stop.is_set():
                     raise SourceError(f"{file.display_name}: reading was stopped.")
                 self._report.lines.add(file.display_name, np.arange(first, first + batch.num_rows, dtype=np.int64))
                 first += batch.num_rows
                 yield _with_partitions(_converted(batch), file.partitions)
-        return digest_file(self._store, file, self._stop)
 
     def check_size(self, files: Sequence[FileInfo]) -> None:
         """See `FileReader.check_size`: any size will do."""
@@ -144,3 +172,11 @@ def _with_partitions(batch: pa.RecordBatch, named: Partitions) -> pa.RecordBatch
     for name, value in _new_columns(batch.schema, named):
         batch = batch.append_column(name, pa.array([value] * batch.num_rows, pa.string()))
     return batch
+
+
+def _edges(sizes: Sequence[int], parts: int) -> list[int]:
+    """Return the numbers of the row groups at which about equal parts begin, without the first."""
+    ends = list(accumulate(sizes))
+    targets = [ends[-1] * number // parts for number in range(1, parts)]
+    found = {bisect_left(ends, target) + 1 for target in targets}
+    return sorted(edge for edge in found if edge < len(sizes))

@@ -1,9 +1,11 @@
 """The problems of files: the first ones of each kind, and a count."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from threading import Lock
+from typing import Any
 
 from connector.errors import Problem
 
@@ -32,12 +34,29 @@ class ProblemLog:
         with self._lock:
             self.counts[file, kind] += count
             listed = self._listed.setdefault((file, kind), [])
-            room = MAX_LISTED - len(listed)
-            listed += [(int(line), sentence) for line, sentence in zip(lines, sentences, strict=True)][:room]
+            listed += [(int(line), sentence) for line, sentence in zip(lines, sentences, strict=True)]
+            # Columns are checked one after another: which lines are the first must not depend on how many at a time.
+            listed.sort(key=itemgetter(0))
+            del listed[MAX_LISTED:]
 
     def lines(self, file: str, kind: str) -> list[int]:
         """Return the first lines with a problem of this kind."""
         return [line for line, _ in self._listed.get((file, kind), [])]
+
+    def kinds(self) -> list[tuple[str, str, int]]:
+        """Return the files, the kinds of their problems in the order of the first lines, and how many there are."""
+        places = {file: place for place, (file, _) in reversed(list(enumerate(self.counts)))}
+        ordered = sorted(self.counts.items(), key=lambda item: (places[item[0][0]], self._listed[item[0]][0][0]))
+        return [(file, kind, count) for (file, kind), count in ordered]
+
+    def to_json(self) -> list[Any]:
+        """Return everything as JSON, for `add_json`."""
+        return [[file, kind, count, self._listed[file, kind]] for (file, kind), count in self.counts.items()]
+
+    def add_json(self, entries: Iterable[Any]) -> None:
+        """Add what `to_json` returned."""
+        for file, kind, count, listed in entries:
+            self.add(file, kind, [line for line, _ in listed], [sentence for _, sentence in listed], count)
 
     def entries(self) -> list[Problem]:
         """Return the listed problems, by file and line, and the number of the others."""
@@ -47,7 +66,7 @@ class ProblemLog:
         return problems
 
     def _of_file(self, file: str) -> list[Problem]:
-        kinds = [(kind, count) for (name, kind), count in self.counts.items() if name == file]
+        kinds = [(kind, count) for name, kind, count in self.kinds() if name == file]
         listed = sorted(one for kind, _ in kinds for one in self._listed[file, kind])
         problems = [Problem(f"{file}:{line}: {sentence}") for line, sentence in listed]
         more = [(kind, count) for kind, count in kinds if count > len(self._listed[file, kind])]

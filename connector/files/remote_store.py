@@ -32,13 +32,14 @@ class RemoteStore:
         paths = _glob_from_root(self._files, path) if path.startswith("/") else self._files.glob(path)
         return [self._address(one) for one in paths if not self._files.isdir(one)]
 
-    def stat(self, path: str) -> tuple[int, Hashable]:
+    def stat(self, path: str) -> tuple[int, Hashable, str]:
         """See `FileStore.stat`."""
         self._files.invalidate_cache()
         info = self._files.info(path)
         if info["type"] == "directory":
             raise IsADirectoryError
-        return int(info["size"]), tuple(str(info.get(name)) for name in _STAMP_FIELDS)
+        stamp = tuple(str(info.get(name)) for name in _STAMP_FIELDS)
+        return int(info["size"]), stamp, "/".join(stamp)
 
     def open(self, path: str) -> IO[bytes]:
         """See `FileStore.open`."""

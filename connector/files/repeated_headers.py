@@ -1,5 +1,7 @@
 """Header lines within a file, as left by joining files."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,7 +11,7 @@ from connector.files.problem_log import ProblemLog
 from connector.files.row_parser import LineNumbers
 
 REORDERED = "header lines with the columns in another order"
-_MAX_LISTED = 5
+MAX_LINES = 5
 
 
 class RepeatedHeaders:
@@ -18,8 +20,9 @@ class RepeatedHeaders:
     def __init__(self, heading: Header, display_name: str, problems: ProblemLog) -> None:
         self._names_in_file, self._display_name, self._problems = heading.raw_names, display_name, problems
         self._names = pa.array(heading.raw_names)
-        self._lines: list[int] = []
-        self._count = 0
+        self.lines: list[int] = []
+        """The first lines that were removed."""
+        self.count = 0
 
     def remove(self, batch: pa.RecordBatch, lines: LineNumbers) -> tuple[pa.RecordBatch, LineNumbers]:
         """Return the rows that are not header lines. A header with another column order is a problem."""
@@ -39,19 +42,15 @@ class RepeatedHeaders:
         )
         if not repeats:
             return batch, lines
-        self._count += len(repeats)
-        self._lines += lines[repeats].tolist()[: max(0, _MAX_LISTED - len(self._lines))]
+        self.count += len(repeats)
+        self.lines += lines[repeats].tolist()[: max(0, MAX_LINES - len(self.lines))]
         mask = np.ones(batch.num_rows, np.bool_)
         mask[repeats] = False
         return batch.filter(pa.array(mask)), lines[mask]
 
     def note(self) -> str | None:
         """Return a sentence about the removed header lines."""
-        if not self._count:
-            return None
-        more = f" and {self._count - len(self._lines):,} more" if self._count > len(self._lines) else ""
-        positions = f"line{'s' * (self._count > 1)} {', '.join(map(str, self._lines))}{more}"
-        return f"{self._display_name}: the header line is repeated on {positions}, and is skipped there."
+        return repeated_headers_note(self._display_name, self.count, self.lines)
 
     def _header_rows(self, batch: pa.RecordBatch) -> LineNumbers:
         """Return the rows in which every value is a column's name."""
@@ -64,3 +63,12 @@ class RepeatedHeaders:
                 return positions[:0]
             positions = positions[matches]
         return positions
+
+
+def repeated_headers_note(name: str, count: int, lines: Sequence[int]) -> str | None:
+    """Return a sentence about the removed header lines of a file, of which `lines` are the first."""
+    if not count:
+        return None
+    more = f" and {count - len(lines):,} more" if count > len(lines) else ""
+    places = f"line{'s' * (count > 1)} {', '.join(map(str, lines))}{more}"
+    return f"{name}: the header line is repeated on {places}, and is skipped there."

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from connector.catalogue.conversions import MOST_BYTES, MOST_ROWS
 from connector.config.file_format import FileFormat
-from connector.errors import Problem
+from connector.errors import FileRefused, Problem
 from connector.files.file_address import display_path
 from connector.files.problem_log import ProblemLog
 
@@ -111,6 +111,24 @@ class PreviousFile:
 
 
 @dataclass(slots=True)
+class PartReport:
+    """What is learned of a part of a file that is read as a split, or of a whole one, besides its problems."""
+
+    name: str
+    """The file's display name."""
+    rows: int = 0
+    notes: list[str] = field(default_factory=list)
+    repeated_headers: int = 0
+    """Header lines within the part."""
+    repeated_lines: list[int] = field(default_factory=list)
+    """The first of these lines."""
+    file: FileDigest | None = None
+    """The whole file, if this is its last part."""
+    limits: SizeLimits | None = None
+    """What the file may have, if a program limits it."""
+
+
+@dataclass(slots=True)
 class ScanReport:
     """What is learned of the files while they are read."""
 
@@ -128,6 +146,16 @@ class ScanReport:
     """The names in the header lines of the files that are read; all have the same."""
     changes: list[str] = field(default_factory=list)
     """How they differ from the columns of the previous file; also among the notes."""
+    parts: list[PartReport] = field(default_factory=list)
+    """The parts that were read, if only a split was."""
+
+
+def too_large(name: str, limits: SizeLimits) -> FileRefused:
+    """Return the error for a file that is larger than a program takes."""
+    return FileRefused(
+        f"{name} is larger than a file of the program may be: {limits.rows:,} rows, and {limits.size:,} bytes "
+        "uncompressed."
+    )
 
 
 def column_changes(before: Sequence[str], after: Sequence[str]) -> str:

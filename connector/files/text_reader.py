@@ -13,11 +13,11 @@ from connector.errors import FileRefused, SourceError
 from connector.files.decoder import CHUNK_BYTES, DecodeError, Decoder
 from connector.files.file_errors import translate_errors
 
-_BOM = codecs.BOM_UTF8
+BOM = codecs.BOM_UTF8
 _LF, _CR = b"\n\r"
 _LINE_BREAKS = (b"\n", b"\r")
-_MARKS_OF_LINES = re.compile(b"(?<=[\r\n])(?:" + _BOM + b")+")
-_MARKS_AT_START = re.compile(b"(?:" + _BOM + b")+")
+_MARKS_OF_LINES = re.compile(b"(?<=[\r\n])(?:" + BOM + b")+")
+_MARKS_AT_START = re.compile(b"(?:" + BOM + b")+")
 MAX_HEADER_BYTES = 1 << 16
 """Bytes."""
 
@@ -56,24 +56,55 @@ class DigestingReader(io.RawIOBase):
         return len(chunk)
 
 
+class RangeReader(io.RawIOBase):
+    """The stored bytes from one offset to another one, or to the end of the file."""
+
+    def __init__(self, handle: IO[bytes], display_name: str, stop: Event, start: int, end: int | None) -> None:
+        self._handle, self._display_name, self._stop = handle, display_name, stop
+        self._rest = None if end is None else end - start
+        with translate_errors(display_name):
+            handle.seek(start)
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to so many bytes. Raises SourceError if the file cannot be read."""
+        if self._stop.is_set():
+            raise SourceError(f"{self._display_name}: reading was stopped.")
+        size = CHUNK_BYTES if size < 0 else size
+        with translate_errors(self._display_name):
+            chunk = self._handle.read(size if self._rest is None else min(size, self._rest))
+        if self._rest is not None:
+            self._rest -= len(chunk)
+        return chunk
+
+
 class TextReader:
     """The text of a file as UTF-8 bytes, which the parser reads like a file.
 
     Byte order marks at the start of a line are removed: joined files have them there. `has_quotes` tells whether a
-    quotation mark was met. Raises FileRefused, with the line, for invalid text or quoting, SourceError if the file
-    cannot be read.
+    quotation mark was met. A `first_line` other than 1 is that of a part of a file of UTF-8. Raises FileRefused, with
+    the line, for invalid text or quoting, SourceError if the file cannot be read.
     """
 
     closed = False
 
-    def __init__(self, raw_file: DigestingReader, display_name: str, *, compressed: bool) -> None:
+    def __init__(self, raw_file: io.RawIOBase, display_name: str, *, compressed: bool, first_line: int = 1) -> None:
         self._display_name = display_name
-        self._decoder = Decoder(raw_file, display_name, compressed=compressed)
+        self._decoder = Decoder(raw_file, display_name, compressed=compressed, is_start=first_line == 1)
         self._pending, self._last, self._ending, self._partial_mark = b"", b"\n", b"", b""
+        self._last_two = b""
         self._escaped_quote: re.Pattern[bytes] | None = None
-        self._lines, self._headers = 1, 0
+        self._lines, self._headers = first_line, first_line - 1
         self.size = 0
         self.has_quotes = False
+
+    @property
+    def encoding(self) -> str:
+        """The encoding that the file's byte order mark announces, or UTF-8."""
+        return self._decoder.encoding
 
     def read_line(self) -> str | None:
         """Return the next line without its end, which is LF, CRLF or CR; None at the end of the file.
@@ -100,8 +131,10 @@ class TextReader:
     def read(self, size: int = -1) -> bytes:
         """Return up to so many bytes; none at the end."""
         chunk, self._pending = self._pending or self._next_chunk(size), b""
-        if not chunk and self._ending:
-            chunk, self._ending = (b"" if self._last in _LINE_BREAKS else b"\n") + self._ending, b""
+        if self._ending and b"\n" not in chunk:
+            # The parser refuses a row that does not end in the block after the one in which it begins.
+            following = self._next_chunk(size) if chunk else b""
+            chunk += following or self._take_ending()
         if 0 <= size < len(chunk):
             chunk, self._pending = chunk[:size], chunk[size:]
         return chunk
@@ -113,11 +146,15 @@ class TextReader:
     def close(self) -> None:
         """Do nothing: the handle belongs to whoever opened it."""
 
+    def _take_ending(self) -> bytes:
+        ending, self._ending = (b"" if self._last in _LINE_BREAKS else b"\n") + self._ending, b""
+        return ending
+
     def _next_chunk(self, size: int = -1) -> bytes:
         while decoded := self._decode(size):
             # A mark may be cut in two by the end of a chunk.
             chunk = self._partial_mark + decoded
-            cut = next((part for part in (_BOM[:2], _BOM[:1]) if chunk.endswith(part)), b"")
+            cut = next((part for part in (BOM[:2], BOM[:1]) if chunk.endswith(part)), b"")
             chunk, self._partial_mark = chunk[: len(chunk) - len(cut)], cut
             if chunk := self._clean(chunk):
                 return chunk
@@ -140,20 +177,23 @@ class TextReader:
 
     def _clean(self, chunk: bytes) -> bytes:
         self._check_nul(chunk)
+        # Where two chunks meet, so that it does not matter where they do.
+        self._check_quotes(self._last_two + chunk[:2], self._lines)
+        self._last_two = (self._last_two + chunk[-2:])[-2:]
         if b'"' in chunk:
             self.has_quotes = True
             self._check_quotes(chunk, self._lines)
         self.size += len(chunk)
         self._lines += line_breaks(chunk) - (self._last == b"\r" and chunk[:1] == b"\n")
         # Searching for a single byte is much cheaper than for several.
-        if _BOM[:1] in chunk and _BOM in chunk:
+        if BOM[:1] in chunk and BOM in chunk:
             chunk = self._remove_marks(chunk)
         self._last = chunk[-1:] or self._last
         return chunk
 
     def _remove_marks(self, chunk: bytes) -> bytes:
         if self._last in _LINE_BREAKS:
-            chunk = _MARKS_AT_START.sub(b"", chunk, 1) if chunk.startswith(_BOM) else chunk
+            chunk = _MARKS_AT_START.sub(b"", chunk, 1) if chunk.startswith(BOM) else chunk
         return _MARKS_OF_LINES.sub(b"", chunk)
 
     def _check_nul(self, chunk: bytes) -> None:

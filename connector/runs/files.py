@@ -139,7 +139,7 @@ def refuse_faulty_files(reading: ScanReport) -> None:
 
 def rejected_lines(reading: ScanReport) -> Iterator[str]:
     """Yield a sentence for each reason and file with the lines of the rejected rows."""
-    for (file, kind), count in reading.rejections.counts.items():
+    for file, kind, count in reading.rejections.kinds():
         lines = reading.rejections.lines(file, kind)
         more = f" and {count - len(lines):,} more" if count > len(lines) else ""
         yield f"{file}: {kind}: line{'s' * (count > 1)} {', '.join(map(str, lines))}{more}."

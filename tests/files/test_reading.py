@@ -112,6 +112,25 @@ def test_rows_are_read_in_many_blocks_and_their_lines_are_known(tmp_path: Path) 
     assert told == [f"f.csv:{line}: the row has 1 field, the header 2." for line in wrong]
 
 
+@pytest.mark.parametrize("more", [0, 1, 2, 30, BLOCK_BYTES // 2])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_a_last_row_without_line_end_may_go_on_behind_a_block(tmp_path: Path, newline: str, more: int) -> None:
+    rows = f"a,b{newline}" + f"1,{'x' * 60}{newline}" * 15_000
+    value = "y" * (BLOCK_BYTES - len(rows) - 2 + more)
+    write(tmp_path, "f.csv", f"{rows}2,{value}")
+    read_rows = rows_of(tmp_path, "f.csv")
+    assert len(read_rows) == 15_001
+    assert read_rows[-1] == {"a": "2", "b": value}
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_an_escaped_quotation_mark_is_met_wherever_two_blocks_meet(tmp_path: Path, shift: int) -> None:
+    start = "a,b\n" + "1,x\n" * 1_000
+    filler = "y" * (BLOCK_BYTES - len(start) - 5 + shift)
+    write(tmp_path, "f.csv", f'{start}2,"{filler}\\"z"\n')
+    assert refusal(FileRefused, tmp_path, "f.csv").startswith("f.csv:1002: a quotation mark follows a backslash")
+
+
 @pytest.mark.parametrize("breaks", [1, 3])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
 def test_lines_are_known_where_every_row_has_line_breaks(tmp_path: Path, breaks: int, newline: str) -> None:
