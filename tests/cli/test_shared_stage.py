@@ -150,7 +150,7 @@ def test_a_stage_that_cannot_be_reached_is_told_in_one_sentence(
         why = f"{finished.shared} cannot be reached: there is no folder {Path(str(finished.shared)).parent}, "
     else:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-        why = f"{finished.shared}/left-out cannot be read: NETWORK_CONNECTION"
+        why = f"{finished.shared} cannot be reached: NETWORK_CONNECTION"
     run_id, keeper = finished.run_id, finished.keeper
     told = keeper.typed("rejects", run_id)
     assert told.code == 1

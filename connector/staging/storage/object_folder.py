@@ -17,7 +17,14 @@ from pyarrow.fs import FileSelector, FileSystem, FileType
 from connector.errors import CorruptStage, ResumableError
 from connector.staging.storage.object_store import open_store, parse_address
 from connector.staging.storage.read_ahead import ReadAhead
-from connector.staging.storage.shared_folder import AT_ONCE, SharedFolder, replace_file, resumable_errors, unreachable
+from connector.staging.storage.shared_folder import (
+    AT_ONCE,
+    SharedFolder,
+    UnreachableFolder,
+    replace_file,
+    resumable_errors,
+    unreachable,
+)
 
 _TEMPORARY, _ABANDONED_SECONDS = "connector-stage-", 3600
 """What temporary folders are named, and how old one must be to be deleted once its process is dead."""
@@ -37,7 +44,11 @@ class ObjectFolder(SharedFolder):
         return cls(address, open_store(parse_address(address)))
 
     def refuse_unmounted(self) -> None:
-        """See `SharedFolder.refuse_unmounted`: a store is there, or cannot be reached."""
+        """See `SharedFolder.refuse_unmounted`: a store that has no such bucket may be another one."""
+        bucket = self._path.partition("/")[0]
+        with resumable_errors(str(self), "reached"):
+            if self._files.get_file_info(bucket).type is FileType.NotFound:
+                raise UnreachableFolder(str(self), "reached", f'there is no bucket "{bucket}"')
 
     def child(self, name: str) -> SharedFolder:
         """See `SharedFolder.child`."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS, _READ_SECONDS = 5, 30
 """With three attempts, a store that does not answer is given up after about two minutes."""
-_RETRY_LIMIT = timedelta(seconds=60)
+_RETRY_LIMIT = timedelta(seconds=30)
 
 _PLAIN = "http"
 _CREDENTIALS = re.compile(r"(?<=://)[^/@]*@")

@@ -4,6 +4,7 @@ A folder is a path, or a prefix in an object store. What counts in it is decided
 was never committed is garbage.
 """
 
+import errno
 import os
 import re
 import tempfile
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 AT_ONCE = 8 << 20
 _CHECK = b"connector\n"
 _AGAIN = "Fix this, then run `connector resume`."
-_DETAILS = re.compile(r"; Details: .*| \(Request ID: .*|\. Detail: .*", re.DOTALL)
+_DETAILS = re.compile(r"; Details: .*| \(Request ID: .*|\. Detail: .*|\)?\.? error_info=.*", re.DOTALL)
+_BEFORE = re.compile(r".*AWS Error |.*google::cloud::Status\(", re.DOTALL)
 
 
 class SharedFolder(ABC):
@@ -125,12 +127,13 @@ class SharedFolder(ABC):
 
     @abstractmethod
     def refuse_unmounted(self) -> None:
-        """Raise ResumableError if this is a folder in one that this machine does not have, as if nothing was in it."""
+        """Raise ResumableError if what this folder is in does not exist here, which looks as if nothing was in it."""
 
     def check(self) -> None:
         """Write, read and delete a small file. Raises ConfigurationError if that fails."""
         name = f"check-{token_hex(8)}"
         try:
+            self.refuse_unmounted()
             with tempfile.TemporaryDirectory() as folder:
                 Path(folder, name).write_bytes(_CHECK)
                 self.publish(Path(folder), [name])
@@ -177,9 +180,16 @@ class PathFolder(SharedFolder):
         with self.reading(name):
             return pa.OSFile(str(self._path / name), "rb")
 
-    def reading(self, name: str) -> AbstractContextManager[None]:
-        """See `SharedFolder.reading`."""
-        return reading(self._path / name)
+    @contextmanager
+    def reading(self, name: str) -> Iterator[None]:
+        """See `SharedFolder.reading`: a server of files that is down for a time looks like a disk that fails."""
+        with reading(self._path / name):
+            try:
+                yield
+            except OSError as error:
+                if error.errno == errno.EIO:
+                    raise unreachable(f"{self}/{name}", "read", error) from None
+                raise
 
     @contextmanager
     def attempt(self, name: str) -> Iterator[Path]:
@@ -323,5 +333,5 @@ def resumable_errors(what: Path | str, verb: str) -> Iterator[None]:
 
 def unreachable(what: str, verb: str, error: OSError) -> UnreachableFolder:
     """Return the error of a folder that cannot be used, without what the store quotes."""
-    reason = error.strerror or redact(_DETAILS.sub("", str(error)).rpartition("AWS Error ")[2], 200)
+    reason = error.strerror or redact(_BEFORE.sub("", _DETAILS.sub("", str(error))), 200)
     return UnreachableFolder(what, verb, reason.rstrip(".") or type(error).__name__)

@@ -1,5 +1,6 @@
 """Folders that several machines see: at a path, and in a real object store."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -103,9 +104,31 @@ def test_files_are_changed_and_deleted_here(shared: SharedFolder, tmp_path: Path
         assert {path.name: path.read_bytes() for path in (folder / "x").iterdir()} == {"b": b"two", "c": b"3"}
 
 
-def test_a_folder_is_checked_without_a_trace(shared: SharedFolder) -> None:
+def test_a_folder_is_checked_without_a_trace(shared: SharedFolder, tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
     shared.check()
     assert shared.names() == []
+
+
+def test_what_a_folder_is_in_must_be_there(shared: SharedFolder, tmp_path: Path) -> None:
+    shared.publish(tmp_path, [])
+    if str(shared).startswith("/"):
+        (tmp_path / "shared").mkdir()
+        elsewhere = SharedFolder.at(str(tmp_path / "not" / "there"))
+        why = f"there is no folder {tmp_path / 'not'}, which may not be mounted on this machine"
+    else:
+        elsewhere, why = SharedFolder.at("s3://another-bucket/x/y"), 'there is no bucket "another-bucket"'
+    shared.refuse_unmounted()
+    with pytest.raises(ResumableError, match=f"{elsewhere} cannot be reached: {why}"):
+        elsewhere.refuse_unmounted()
+
+
+def test_a_server_of_files_that_is_down_may_come_back(tmp_path: Path) -> None:
+    shared = SharedFolder.at(str(tmp_path))
+    for number, fault in ((errno.EIO, ResumableError), (errno.ESTALE, ResumableError), (errno.ENOENT, CorruptStage)):
+        with pytest.raises(ResumableError, match=f"{tmp_path}/events ") as caught, shared.reading("events"):
+            raise OSError(number, os.strerror(number))
+        assert type(caught.value) is fault or (fault is ResumableError and not isinstance(caught.value, CorruptStage))
 
 
 def test_an_overlay_says_what_it_is_an_overlay_of(shared: SharedFolder, tmp_path: Path) -> None:
@@ -175,7 +198,8 @@ def test_a_store_that_cannot_be_reached_can_be_later(
 
 def test_what_is_wrong_with_a_folder_is_said_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for address in (str(tmp_path / "file"), "s3://k:so-secret@b/x?endpoint_override=http://127.0.0.1:1"):
+    store = "s3://k:so-secret@b/x?endpoint_override=http://127.0.0.1:1"
+    for address in (str(tmp_path / "file"), str(tmp_path / "not" / "there"), store):
         shared = SharedFolder.at(address)
         with pytest.raises(ConfigurationError) as caught:
             shared.check()
