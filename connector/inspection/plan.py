@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector.config.project import Project
 from connector.core.disk import make_private_folder
@@ -21,6 +21,9 @@ from connector.runs.result import OpenResult, open_result
 from connector.runs.row_limits import failure_of, min_rows_note
 from connector.staging.event_metrics import plain_texts
 from connector.staging.staged import Staged
+
+if TYPE_CHECKING:
+    from connector.runs.engine_plan import EnginePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Plan:
     """Changes that a run would make in the ad account before it sends."""
     members: dict[str, int] | None = None
     """The identifiers that a run adds to an audience, removes and leaves. None for a destination of events."""
+    engine: "EnginePlan | None" = None
+    """The tasks on the engine. None if one process does all work."""
     file: PlanFile = field(kw_only=True, repr=False)
     """The plan as a file, to which a run can be held."""
 
@@ -82,6 +87,7 @@ class Plan:
             "notes": self.notes,
             "changes": self.changes,
             **({"members": self.members} if self.members is not None else {}),
+            **({"engine": self.engine.as_json()} if self.engine else {}),
         }
 
 
@@ -116,7 +122,16 @@ def plan_orchestration(
         staged = job.destination.stage(result.rows, targets, context)
         notes = _notes(project, ledger, job, targets, result, staged)
         staged.has_input = has_input(result, staged)
-    return _plan(project, job, staged, notes, changes)
+    return _plan(project, job, staged, notes, changes, _engine_plan(project, job, len(staged.batches)))
+
+
+def _engine_plan(project: Project, job: Job, requests: int) -> "EnginePlan | None":
+    engine = job.orchestration.engine
+    if engine is None or job.orchestration.limit is not None:
+        return None
+    from connector.runs.engine_plan import plan_engine
+
+    return plan_engine(job, engine, project.directory, requests)
 
 
 def _notes(project: Project, ledger: Ledger, job: Job, targets: Any, result: OpenResult, staged: Staged) -> list[str]:
@@ -128,10 +143,19 @@ def _notes(project: Project, ledger: Ledger, job: Job, targets: Any, result: Ope
     notes += job.destination.plan_notes(project, ledger, targets, staged, limit)
     if note := min_rows_note(job.orchestration, limit):
         notes.append(note)
+    if job.orchestration.engine is not None and limit is not None:
+        notes.append(f"A run with a limit does not use the engine {job.orchestration.engine.name}: it is soon done.")
     return [*notes, *staged.notes]
 
 
-def _plan(project: Project, job: Job, staged: Staged, notes: list[str], changes: list[str]) -> Plan:
+def _plan(
+    project: Project,
+    job: Job,
+    staged: Staged,
+    notes: list[str],
+    changes: list[str],
+    engine: "EnginePlan | None",
+) -> Plan:
     failure = failure_of(job.orchestration, staged, has_input=staged.has_input)
     requests, members = len(staged.batches), staged.changes()
     return Plan(
@@ -154,5 +178,6 @@ def _plan(project: Project, job: Job, staged: Staged, notes: list[str], changes:
         notes=notes,
         changes=changes,
         members=dict(members) if members is not None else None,
+        engine=engine,
         file=plan_file(project, job, staged),
     )

@@ -22,6 +22,7 @@ from connector.transform.binding import bind
 from connector.transform.row_selection import RowSelection
 
 if TYPE_CHECKING:
+    from connector.core.split_plan import SplitPlan
     from connector.files.file_source import FileSource
     from connector.files.scan_report import ScanReport
     from connector.runs.files import SentFiles
@@ -86,6 +87,15 @@ def describe(job: Job, directory: Path) -> pa.Schema:
     """Return the columns of the job's query or files. Raises SourceError, FileRefused."""
     with _opened(job, directory, _tag(job)) as source:
         return source.describe(job.sql)
+
+
+def plan_splits_of(job: Job, directory: Path, wanted: int) -> "SplitPlan":
+    """Return how the job's result would be divided into about `wanted` splits. Raises as `describe` does."""
+    from connector.sources.split import plan_splits
+
+    by = job.orchestration.split_by
+    with _opened(job, directory, _tag(job)) as source, plan_splits(source, job.sql, wanted, by) as plan:
+        return plan
 
 
 def delimiters(job: Job) -> list[tuple[str, str]]:

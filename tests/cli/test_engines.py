@@ -1,5 +1,6 @@
 """Orchestrations with an engine: what is refused before anything is opened, and what is said of the engine."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,14 @@ import yaml
 
 from connector.config.engine import EngineSettings
 from connector.config.project import load_project
+from connector.errors import ResumableError
 from connector.ledger.ledger import open_ledger
-from connector.runs import engine_checks
+from connector.runs import engine_checks, engine_plan
 from connector.runs.engine_checks import disk_of, engine_notes, has_other_machines
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.ledger.runs import HOLDER, RUN, delivered, staged_rows, started_run
+from tests.postgres import Postgres
 
 TIKTOK = "https://business-api.tiktok.com"
 LEDGER = "postgresql://connector@db.example.com/connector"
@@ -224,6 +227,58 @@ def test_whether_a_cluster_has_other_machines(address: str, environ: dict[str, s
 def test_a_disk_that_is_not_known_is_not_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(engine_checks, "_MOUNTS", tmp_path / "none")
     assert disk_of(tmp_path) is None
+
+
+ORDERS = "SELECT 'e' || n AS event_id, now() - to_seconds(1) AS timestamp, n || '@example.com' AS email FROM range({}) AS t (n)"
+
+
+def planned(folder: Path, ledger: str, rows: int, query: str, *args: str, **engine: Any) -> Outcome:
+    """The plan of a query on a table of so many orders."""
+    tables = {"orders": ORDERS.format(rows)}
+    project = shop(folder / "shop", TIKTOK, query, tables=tables, engine="cluster", line_items=False)
+    settings = yaml.safe_load(project.settings.read_text())
+    own = {**SHARED, "address": "local", "splits": 3, "senders": 4, **engine}
+    project.settings.write_text(yaml.safe_dump({**settings, "ledger": ledger, "engines": {"cluster": own}}))
+    return inside("plan", NAME, *args, project=project.directory)
+
+
+def test_a_plan_says_how_many_tasks_there_would_be(tmp_path: Path, postgres: Postgres) -> None:
+    outcome = planned(tmp_path, postgres.new_database(), 250_000, "SELECT * FROM orders", "--json")
+    assert outcome.code == 0, outcome.stderr
+    engine = outcome.json["engine"]
+    assert (engine["name"], engine["splits"], engine["split_note"], engine["senders"]) == ("cluster", 3, None, 2)
+
+
+def test_a_plan_says_why_one_task_reads_all(tmp_path: Path, postgres: Postgres) -> None:
+    query = "SELECT * FROM orders ORDER BY event_id"
+    outcome = planned(tmp_path, postgres.new_database(), 50, query)
+    assert outcome.code == 0, outcome.stderr
+    assert "Engine cluster: reads the result in 1 split, and sends it from 1 process." in outcome.stderr
+    assert "more than a plain selection from one table" in outcome.stderr
+
+
+def test_a_plan_of_a_cluster_that_does_not_answer_is_for_the_cores_of_this_machine(
+    tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_plan, "import_module", unreachable)
+    outcome = planned(
+        tmp_path, postgres.new_database(), 50, "SELECT * FROM orders", address="auto", splits=None, senders=None
+    )
+    assert outcome.code == 0, outcome.stderr
+    assert f"Nobody answers. The numbers are those for the {os.cpu_count()} cores of this machine." in outcome.stderr
+
+
+def unreachable(_: str) -> Any:
+    raise ResumableError("Nobody answers.")
+
+
+def test_a_plan_with_a_limit_uses_no_engine(tmp_path: Path, postgres: Postgres) -> None:
+    project = tmp_path / "shop"
+    planned(tmp_path, postgres.new_database(), 50, "SELECT * FROM orders")
+    outcome = inside("run", NAME, "--dry-run", "--limit", "5", project=project)
+    assert outcome.code == 0, outcome.stderr
+    assert "A run with a limit does not use the engine cluster" in outcome.stderr
+    assert "Engine cluster" not in outcome.stderr
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def print_plan(estimate: "Plan") -> None:
         ]
     for line in table(counts, right=frozenset({1})):
         out(line)
-    for note in estimate.notes:
+    for note in (*(estimate.engine.sentences() if estimate.engine else ()), *estimate.notes):
         say(note)
     for change in estimate.changes:
         say(change)

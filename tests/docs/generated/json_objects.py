@@ -208,6 +208,12 @@ ENGINE: Keys = {
     "engine.stage": "the folder that all machines write to",
 }
 
+TASKS: Keys = {
+    "engine.splits": "tasks that would read the result",
+    "engine.split_note": "why it is one task, or null",
+    "engine.senders": "tasks that would send",
+}
+
 OBJECTS = (
     Printed(
         "connector run",
@@ -244,7 +250,7 @@ OBJECTS = (
         "connector runs export",
         {"runs": "exported runs", "rows": "rows by table", "rows.TABLE": "rows"},
     ),
-    Printed("connector plan", PLAN, {**IDENTICAL, **MEMBERS}),
+    Printed("connector plan", PLAN, {**IDENTICAL, **MEMBERS, **ENGINE, **TASKS}),
     Printed(
         "connector preview",
         {
