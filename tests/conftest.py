@@ -11,13 +11,16 @@ from hypothesis import is_hypothesis_test
 from tests.crash.scene import Launcher, launching
 from tests.hypothesis_settings import is_thorough, load_profile
 from tests.postgres import Postgres, postgres
+from tests.ram_disk import use_ram_disk
 from tests.snowflake.account import Account, snowflake_account
 from tests.statements import share_compiled_statements
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw all examples of long properties in `make thorough`."""
+    """Draw all examples of long properties in `make thorough`; write what is not large into memory."""
     load_profile(config.option.markexpr)
+    if config.option.markexpr != "slow":
+        use_ram_disk()
     share_compiled_statements()
     gc.disable()
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -41,9 +42,16 @@ def test_a_file_grows_on_while_a_piece_is_on_its_way(tmp_path: Path) -> None:
     assert path.stat().st_size == 7 * len(piece)
 
 
+@pytest.fixture
+def disk_path() -> Iterator[Path]:
+    """A folder that is not in memory, as all others may be."""
+    with TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be told what they need not hold")
-def test_of_a_large_file_only_the_beginning_stays_in_memory(tmp_path: Path) -> None:
-    path, piece = tmp_path / "events", bytes(FSYNC_BYTES)
+def test_of_a_large_file_only_the_beginning_stays_in_memory(disk_path: Path) -> None:
+    path, piece = disk_path / "events", bytes(FSYNC_BYTES)
     with path.open("wb", buffering=0) as file:
         file.write(piece)
         file.seek(CACHED_BYTES)
