@@ -84,6 +84,7 @@ EVERY_NTH: dict[str, int | dict[str, int]] = {
         "test_a_run_that_was_stopped_when_all_was_delivered_comes_to_its_end": 2,
     },
     "cli/test_sending.py": {"test_a_service_that_takes_nothing_leaves_all_rows_pending": 2},
+    "cli/test_shared_stage.py": 2,
     "cli/test_unreadable_rows.py": {"test_an_event_is_sent_whole_once_all_of_its_lines_can_be_read": 2},
     "cli/test_unused_parameters.py": 4,
     "cli/test_warehouses.py": {"test_a_warehouse_that_cannot_be_opened_exits_with_1_and_is_a_failed_run": 2},

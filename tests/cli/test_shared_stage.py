@@ -25,7 +25,7 @@ from tests.cli.command import checked
 from tests.cli.people import everything_below
 from tests.cli.shop import shop
 from tests.cli.test_forget import EVENT_DIGEST, JANE, QUERY, REFUSED, REVOKED, Shopkeeper
-from tests.cli.tiktok import serving
+from tests.cli.tiktok import OK, serving
 from tests.files.servers import Server, s3
 
 ATTEMPT = "split-00000-ab12cd"
@@ -251,3 +251,35 @@ def test_a_run_that_another_one_replaces_leaves_nothing(unfinished: Cluster) -> 
         remove_stage(unfinished.folder, ledger.runs.get(unfinished.run_id))
     assert unfinished.shared.names() == []
     assert not unfinished.folder.exists()
+
+
+def test_a_stage_that_lies_elsewhere_is_sent_from_there(unfinished: Cluster) -> None:
+    unfinished.move()
+    link(unfinished.folder, unfinished.shared)
+    unfinished.keeper.forget("--email", JANE)
+    unfinished.keeper.tiktok.answer = lambda body: OK
+    sent = len(unfinished.keeper.tiktok.events)
+    resumed = checked(unfinished.keeper.typed("resume", unfinished.run_id, "--json").json)
+    assert (resumed["status"], resumed["rows"]["pending"]) == ("completed_with_rejects", 0)
+    assert (resumed["rows"]["read"], resumed["skips"]) == (12, {"suppressed": 2})
+    later = [event["event_id"] for event in unfinished.keeper.tiktok.events][sent:]
+    assert "e3" not in later
+    assert {path.name for path in unfinished.folder.iterdir()} == {"left-out"}
+    assert [name for name in unfinished.shared.names() if not name.startswith("left-out/")] == []
+    skipped = unfinished.keeper.typed("rejects", unfinished.run_id, "--reason", "suppressed", "--format", "json")
+    assert len(json.loads(skipped.stdout)) == 2
+
+
+def test_a_stage_that_is_damaged_elsewhere_is_read_again(unfinished: Cluster) -> None:
+    content = bytearray(unfinished.shared.read("events.arrow") or b"")
+    content[len(content) // 2] ^= 1
+    (unfinished.folder / "events.arrow").write_bytes(content)
+    unfinished.shared.publish(unfinished.folder, ["events.arrow"])
+    unfinished.move()
+    link(unfinished.folder, unfinished.shared)
+    unfinished.keeper.tiktok.answer = lambda body: OK
+    record = checked(unfinished.keeper.typed("resume", unfinished.run_id, "--json").json)
+    assert (record["status"], record["resumed"]) == ("completed_with_rejects", [unfinished.run_id])
+    assert record["run_id"] != unfinished.run_id
+    assert [name for name in unfinished.shared.names() if not name.startswith("left-out/")] == []
+    assert {event["event_id"] for event in unfinished.keeper.tiktok.events} == {f"e{n}" for n in range(12) if n != 8}
