@@ -28,6 +28,7 @@ def engine_problems(project: Project, orchestration: Orchestration, engine: Engi
     """Return why an orchestration cannot run on an engine."""
     problems = [
         _missing_ray(project, engine),
+        _missing_cryptography(project, orchestration, engine),
         _address_problem(project, engine),
         _ledger_problem(project, orchestration, engine),
         _simulator_problem(project, orchestration),
@@ -137,6 +138,18 @@ def _address_problem(project: Project, engine: EngineSettings) -> Problem | None
 def _stage_fault(project: Project, engine: EngineSettings, message: str) -> Problem:
     place = project.location("engines", engine.name, "stage")
     return Problem(f"engines.{engine.name}.stage: {message}", *place, Rule.INVALID_VALUE)
+
+
+def _missing_cryptography(project: Project, orchestration: Orchestration, engine: EngineSettings) -> Problem | None:
+    """Return why the machines cannot share the grant of an app, which the ledger keeps encrypted."""
+    name = orchestration.destination.credential_name
+    if name is None or project.credential(name).app_secret is None or find_spec("cryptography") is not None:
+        return None
+    message = (
+        f'The credential {name} has an app, whose grant the machines of the engine "{engine.name}" share, and '
+        f"encrypting it needs cryptography: {install_hint('ray')}."
+    )
+    return Problem(message, *project.location("credentials", name, "app_secret"), Rule.MISSING_DRIVER)
 
 
 def _ledger_problem(project: Project, orchestration: Orchestration, engine: EngineSettings) -> Problem | None:

@@ -1,6 +1,7 @@
 """Orchestrations with an engine: what is refused before anything is opened, and what is said of the engine."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,23 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(engine_checks, "find_spec", lambda _: None)
     message = refusal(made(tmp_path), "type: ray", "missing_driver")
     assert message == "The engine \"cluster\" needs ray: pip install 'sql-to-tiktok[ray]'."
+
+
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_the_grant_of_an_app_needs_the_package_that_encrypts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_missing: bool
+) -> None:
+    app = {"app_id": "7100", "app_secret": "secret", "refresh_token": "token"}
+    project = made(tmp_path, credentials={"tiktok": app})
+    found = {"cryptography"} if is_missing else set[str]()
+    monkeypatch.setattr(engine_checks, "find_spec", lambda name: None if name in found else find_spec(name))
+    if not is_missing:
+        assert validated(project).code == 0
+        return
+    assert refusal(project, "app_secret:", "missing_driver") == (
+        'The credential tiktok has an app, whose grant the machines of the engine "cluster" share, and encrypting it '
+        "needs cryptography: pip install 'sql-to-tiktok[ray]'."
+    )
 
 
 @pytest.mark.usefixtures("_own_disk")

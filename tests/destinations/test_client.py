@@ -15,6 +15,8 @@ from connector.delivery.answer import Verdict
 from connector.delivery.batch import Batch
 from connector.destinations.tiktok.client import EVENT_TRACK, EventsClient
 from connector.destinations.tiktok.endpoint import connect, tokens_of
+from connector.destinations.tiktok.settings import TIKTOK
+from connector.destinations.tiktok.token_store import TokenFile
 from connector.destinations.tiktok.tokens import FixedToken
 from connector.errors import ConfigurationError
 from tests.destinations.network import OK, read_request, reset, respond, serving
@@ -198,8 +200,8 @@ def test_a_proxy_of_the_environment_does_not_stand_before_this_machine(
 
 def test_the_simulator_needs_no_token(httpserver: HTTPServer, tmp_path: Path) -> None:
     httpserver.expect_request(EVENT_TRACK).respond_with_data(OK)
-    url = httpserver.url_for("")
-    tokens = tokens_of(Credential.model_validate(APP), "simulator", tmp_path)
+    url, app = httpserver.url_for(""), Credential.model_validate(APP)
+    tokens = tokens_of(app, "simulator", TokenFile(tmp_path, app, "simulator"))
     with connect("simulator", tokens, simulator_url=url) as client:
         assert client.attempt(BATCH).verdict is Verdict.ACCEPTED
 
@@ -207,4 +209,4 @@ def test_the_simulator_needs_no_token(httpserver: HTTPServer, tmp_path: Path) ->
 def test_tiktok_does_need_a_token(tmp_path: Path) -> None:
     app = Credential.model_validate(APP)
     with pytest.raises(ConfigurationError, match="connector auth login tiktok"):
-        tokens_of(app, "https://business-api.tiktok.com", tmp_path)
+        tokens_of(app, TIKTOK, TokenFile(tmp_path, app, TIKTOK))

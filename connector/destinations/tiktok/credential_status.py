@@ -7,9 +7,9 @@ from typing import Any
 from connector.config.credential import Credential
 from connector.config.network import DIRECT, Network
 from connector.config.project import Project
-from connector.destinations.tiktok.endpoint import app_of, configured_grant
+from connector.destinations.tiktok.endpoint import app_of, configured_grant, grant_store
 from connector.destinations.tiktok.settings import TIKTOK
-from connector.destinations.tiktok.token_store import Grant, TokenFile
+from connector.destinations.tiktok.token_store import Grant, GrantStore
 from connector.errors import UsageError
 
 
@@ -20,7 +20,7 @@ class Access:
     credential: Credential
     target: str
     api_url: str
-    file: TokenFile
+    store: GrantStore
     network: Network = DIRECT
 
 
@@ -62,13 +62,13 @@ def access_of(project: Project, name: str) -> Access:
             f"{name} is used by destinations with different proxy or ca_file (target {project.target}). Write the same "
             "for all of them, or choose a target."
         )
-    file = TokenFile(project.state_directory, credential, urls[0])
-    return Access(credential, project.target, urls[0], file, networks[0])
+    store = grant_store(project, credential, urls[0])
+    return Access(credential, project.target, urls[0], store, networks[0])
 
 
 def credential_status(access: Access) -> CredentialStatus:
-    """Return the status of a credential on this machine. Raises AuthorisationError for an unreadable token file."""
-    credential, stored = access.credential, access.file.read() if app_of(access.credential) else None
+    """Return the status of a credential on this machine. Raises AuthorisationError for an unreadable grant."""
+    credential, stored = access.credential, access.store.read() if app_of(access.credential) else None
     configured = configured_grant(credential)
     grant = stored or configured
     return CredentialStatus(

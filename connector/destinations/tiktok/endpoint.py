@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Event
 
 from pydantic import SecretStr
@@ -16,7 +15,7 @@ from connector.destinations.tiktok.oauth import REFRESH_PATH, App, OAuth, TokenR
 from connector.destinations.tiktok.reply import TIMEOUT_SECONDS
 from connector.destinations.tiktok.settings import TikTokSettings
 from connector.destinations.tiktok.token_refresh import RefreshingTokens
-from connector.destinations.tiktok.token_store import Grant, TokenFile
+from connector.destinations.tiktok.token_store import Grant, GrantStore, TokenFile
 from connector.destinations.tiktok.tokens import FixedToken, Tokens, sendable_token
 from connector.errors import ConfigurationError, Problem, Rule
 
@@ -71,19 +70,17 @@ def connect(
 def tokens_of(
     credential: Credential,
     api_url: str,
-    state_directory: Path,
+    store: GrantStore,
     *,
     simulator_url: str | None = None,
     network: Network = DIRECT,
 ) -> Tokens:
     """Return the configured access token of a credential, or its stored grant, which is refreshed.
 
-    Raises ConfigurationError if there is no token or it cannot be sent; AuthorisationError for an unreadable token
-    file.
+    Raises ConfigurationError if there is no token or it cannot be sent; AuthorisationError for an unreadable grant.
     """
-    file = TokenFile(state_directory, credential, api_url)
-    if app_of(credential) and (file.path.exists() or credential.refresh_token):
-        return refreshing_tokens(credential, file, simulator_url or api_url, network)
+    if app_of(credential) and (credential.refresh_token or store.exists()):
+        return refreshing_tokens(credential, store, simulator_url or api_url, network)
     token = credential.access_token or (SIMULATOR_TOKEN if api_url == SIMULATOR else None)
     if token is None:
         raise ConfigurationError(
@@ -93,14 +90,31 @@ def tokens_of(
     return FixedToken(token)
 
 
-def refreshing_tokens(credential: Credential, file: TokenFile, url: str, network: Network = DIRECT) -> RefreshingTokens:
+def grant_store(project: Project, credential: Credential, api_url: str) -> GrantStore:
+    """Return where the grant of a credential is stored: in the ledger if the machines of an engine share it.
+
+    Raises ConfigurationError if the package that encrypts it there is missing.
+    """
+    file = TokenFile(project.state_directory, credential, api_url)
+    if not project.engines or api_url == SIMULATOR or app_of(credential) is None:
+        return file
+    if not project.ledger_url.startswith("postgres"):
+        return file
+    from connector.destinations.tiktok.token_ledger import LedgerGrant
+
+    return LedgerGrant(project.ledger_url, credential, file)
+
+
+def refreshing_tokens(
+    credential: Credential, store: GrantStore, url: str, network: Network = DIRECT
+) -> RefreshingTokens:
     """Return the tokens of a credential with an app, refreshed at `url`."""
 
     def refresh(refresh_token: SecretStr) -> TokenResponse:
         with open_oauth(credential, url, network) as oauth:
             return oauth.refresh(refresh_token)
 
-    return RefreshingTokens(configured_grant(credential), file, refresh)
+    return RefreshingTokens(configured_grant(credential), store, refresh)
 
 
 def configured_grant(credential: Credential) -> Grant:

@@ -11,7 +11,7 @@ from connector.destinations.tiktok.endpoint import SIMULATOR, configured_grant, 
 from connector.destinations.tiktok.oauth import Advertiser, authorisation_url
 from connector.destinations.tiktok.redirect import Redirect, code_in, new_state, parameters
 from connector.destinations.tiktok.token_refresh import merge_grant
-from connector.destinations.tiktok.token_store import Grant
+from connector.destinations.tiktok.token_store import Grant, UndecryptableGrant
 from connector.errors import AuthorisationError, ConfigurationError, UsageError
 
 ANSWER_SECONDS = 600.0
@@ -37,7 +37,7 @@ def refresh(access: Access) -> CredentialStatus:
     if kind != "refreshed":
         why = "has no grant yet" if kind == "none" else "has a long-term token, which does not expire"
         raise UsageError(f"{access.credential.name} {why}: there is nothing to refresh.")
-    refreshing_tokens(access.credential, access.file, _reachable(access), access.network).refresh()
+    refreshing_tokens(access.credential, access.store, _reachable(access), access.network).refresh()
     return credential_status(access)
 
 
@@ -75,19 +75,27 @@ def page(access: Access, redirect_uri: str, state: str) -> str:
 def log_in(access: Access, code: SecretStr) -> Login:
     """Exchange a code for a grant, store it, and list its ad accounts. Raises AuthorisationError."""
     with open_oauth(access.credential, _reachable(access), access.network) as oauth:
-        with access.file.locked():
+        with access.store.locked():
             # Written unchanged first, so that no code is used up for a grant that cannot be stored.
-            access.file.write(access.file.read() or configured_grant(access.credential))
+            access.store.write(_readable(access) or configured_grant(access.credential))
             grant = merge_grant(Grant(), oauth.exchange(code), datetime.now(UTC))
-            access.file.write(grant)
+            access.store.write(grant)
         try:
             advertisers = oauth.advertisers(grant.access_token or SecretStr(""))
         except AuthorisationError as error:
             return Login(credential_status(access), None, error.message)
         ids = tuple(advertiser.advertiser_id for advertiser in advertisers)
-        with access.file.locked():
-            access.file.write(replace(access.file.read() or grant, advertiser_ids=ids))
+        with access.store.locked():
+            access.store.write(replace(access.store.read() or grant, advertiser_ids=ids))
     return Login(credential_status(access), advertisers)
+
+
+def _readable(access: Access) -> Grant | None:
+    """Return the stored grant; None also if it cannot be decrypted, because a login replaces it."""
+    try:
+        return access.store.read()
+    except UndecryptableGrant:
+        return None
 
 
 def _reachable(access: Access) -> str:

@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from connector.config.addresses import SIMULATOR_FILE
+from connector.config.project import Project
 from connector.delivery.admission import OnWait
 from connector.delivery.limiter import AdaptiveLimiter
 from connector.delivery.retry_loop import RetryLoop
@@ -14,7 +14,7 @@ from connector.delivery.retry_policy import REAL_TIME, RetryPolicy, Timing
 from connector.destinations.policy import retry_policy
 from connector.destinations.tiktok.account import CALLS_PER_SECOND, AccountClient
 from connector.destinations.tiktok.client import EventsClient
-from connector.destinations.tiktok.endpoint import SIMULATOR, connect, tokens_of
+from connector.destinations.tiktok.endpoint import SIMULATOR, connect, grant_store, tokens_of
 from connector.destinations.tiktok.mapping import MappingClient
 from connector.destinations.tiktok.settings import AudienceSettings, EventsSettings, TikTokSettings
 from connector.destinations.tiktok.tokens import Tokens
@@ -26,23 +26,23 @@ def open_service(
     destination: EventsSettings,
     test_event_code: str | None,
     observer: Observer,
-    state_directory: Path,
+    project: Project,
     stop: threading.Event | None = None,
 ) -> Iterator[EventsClient]:
     """Open a client for the destination. A simulator runs as long as the client is open, and
     keeps what it is sent in the state folder.
 
-    Once `stop` is set, running attempts end within seconds. Tokens are stored in the state folder. Raises
+    Once `stop` is set, running attempts end within seconds. Raises
     ConfigurationError or AuthorisationError if there is no usable token.
     """
     if destination.api_url != SIMULATOR:
-        with _client(destination, test_event_code, None, state_directory, stop) as client:
+        with _client(destination, test_event_code, None, project, stop) as client:
             yield client
         return
     from connector.simulator.server import Simulator
 
-    with Simulator(state=state_directory / SIMULATOR_FILE) as simulator:
-        with _client(destination, test_event_code, simulator.url, state_directory, stop) as client:
+    with Simulator(state=project.state_directory / SIMULATOR_FILE) as simulator:
+        with _client(destination, test_event_code, simulator.url, project, stop) as client:
             yield client
         observer.simulated(simulator.lines())
 
@@ -50,7 +50,7 @@ def open_service(
 @contextmanager
 def open_account(
     destination: TikTokSettings,
-    state_directory: Path,
+    project: Project,
     *,
     policy: RetryPolicy | None = None,
     timeout: float | None = None,
@@ -70,9 +70,9 @@ def open_account(
         stop or threading.Event(),
         _on_wait(observer),
     )
-    with _address(destination, state_directory) as url:
+    with _address(destination, project) as url:
         simulator_url = url if destination.api_url == SIMULATOR else None
-        tokens = _tokens(destination, state_directory, simulator_url)
+        tokens = _tokens(destination, project, simulator_url)
         seconds = timeout or destination.retry.timeout
         with AccountClient(
             url, tokens, repeat, timeout=seconds, network=destination.network, stop=repeat.stop
@@ -94,7 +94,7 @@ class AudienceService:
 
 @contextmanager
 def open_audience_service(
-    destination: AudienceSettings, state_directory: Path, observer: Observer, stop: threading.Event
+    destination: AudienceSettings, project: Project, observer: Observer, stop: threading.Event
 ) -> Iterator[AudienceService]:
     """Open the clients for an audience. A simulator runs until the block ends.
 
@@ -103,9 +103,9 @@ def open_audience_service(
     repeat = RetryLoop(
         retry_policy(destination), AdaptiveLimiter(CALLS_PER_SECOND), REAL_TIME, stop, _on_wait(observer)
     )
-    with _address(destination, state_directory, observer) as url:
+    with _address(destination, project, observer) as url:
         simulator_url = url if destination.api_url == SIMULATOR else None
-        tokens = _tokens(destination, state_directory, simulator_url)
+        tokens = _tokens(destination, project, simulator_url)
         timeout, connections, network = destination.retry.timeout, destination.max_in_flight, destination.network
 
         def mapping(advertiser_ids: Mapping[str, Sequence[str]]) -> MappingClient:
@@ -122,14 +122,14 @@ def _on_wait(observer: Observer | None) -> OnWait | None:
 
 
 @contextmanager
-def _address(destination: TikTokSettings, state_directory: Path, observer: Observer | None = None) -> Iterator[str]:
+def _address(destination: TikTokSettings, project: Project, observer: Observer | None = None) -> Iterator[str]:
     """Yield the address of the destination; start the simulator if it is one, and report its requests to `observer`."""
     if destination.api_url != SIMULATOR:
         yield destination.api_url
         return
     from connector.simulator.server import Simulator
 
-    with Simulator(state=state_directory / SIMULATOR_FILE) as simulator:
+    with Simulator(state=project.state_directory / SIMULATOR_FILE) as simulator:
         yield simulator.url
         if observer:
             observer.simulated(simulator.lines())
@@ -139,13 +139,13 @@ def _client(
     destination: EventsSettings,
     test_event_code: str | None,
     simulator_url: str | None,
-    state_directory: Path,
+    project: Project,
     stop: threading.Event | None,
 ) -> EventsClient:
     api_url = destination.api_url
     return connect(
         api_url,
-        _tokens(destination, state_directory, simulator_url),
+        _tokens(destination, project, simulator_url),
         max_in_flight=destination.max_in_flight,
         timeout=destination.retry.timeout,
         test_event_code=test_event_code,
@@ -155,11 +155,11 @@ def _client(
     )
 
 
-def _tokens(destination: TikTokSettings, state_directory: Path, simulator_url: str | None) -> Tokens:
+def _tokens(destination: TikTokSettings, project: Project, simulator_url: str | None) -> Tokens:
     return tokens_of(
         destination.credential,
         destination.api_url,
-        state_directory,
+        grant_store(project, destination.credential, destination.api_url),
         simulator_url=simulator_url,
         network=destination.network,
     )

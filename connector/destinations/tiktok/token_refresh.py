@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import SecretStr
 
 from connector.destinations.tiktok.oauth import TokenResponse
-from connector.destinations.tiktok.token_store import Grant, TokenFile
+from connector.destinations.tiktok.token_store import Grant, GrantStore
 from connector.errors import AuthorisationError
 
 REFRESH_BEFORE = timedelta(minutes=5)
@@ -21,23 +21,23 @@ Refresh = Callable[[SecretStr], TokenResponse]
 
 
 class RefreshingTokens:
-    """A grant in a file that several processes share: one refreshes it, and the others load the new token.
+    """A stored grant that several processes share: one refreshes it, and the others load the new token.
 
-    The `configured` grant of the project file is valid until another is stored. Raises AuthorisationError for a file
-    that cannot be read.
+    The `configured` grant of the project file is valid until another is stored. Raises AuthorisationError for a stored
+    grant that cannot be read.
     """
 
     def __init__(
         self,
         configured: Grant,
-        file: TokenFile,
+        store: GrantStore,
         refresh: Refresh,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._file, self._refresh, self._now = file, refresh, now
+        self._store, self._refresh, self._now = store, refresh, now
         self._lock = threading.Lock()
-        self._grant = file.read() or configured
+        self._grant = store.read() or configured
         self._untested: SecretStr | None = None
         self._paused_until: datetime | None = None
         self._failures: list[AuthorisationError] = []
@@ -97,7 +97,7 @@ class RefreshingTokens:
 
     def _load_other(self, token: SecretStr) -> bool:
         """Load the grant that another process stored; return whether there is one."""
-        stored = self._file.read()
+        stored = self._store.read()
         if stored is None or stored.access_token in {None, token}:
             return False
         self._grant = stored
@@ -111,8 +111,8 @@ class RefreshingTokens:
         if len(self._failures) > failures:
             raise self._failures[-1]
         try:
-            with self._file.locked():
-                newest = self._file.read() or self._grant
+            with self._store.locked():
+                newest = self._store.read() or self._grant
                 if newest.access_token in {None, expired}:
                     newest = self._refreshed(newest)
                     self._untested = newest.access_token
@@ -125,16 +125,16 @@ class RefreshingTokens:
         """Request a new token. The start is stored first, to explain a later failure if the answer is lost."""
         if before.refresh_token is None:
             raise AuthorisationError("There is no refresh token. Authorise with `connector auth login`.")
-        self._file.write(replace(before, begun_at=self._now()))
+        self._store.write(replace(before, begun_at=self._now()))
         try:
             response = self._refresh(before.refresh_token)
         except AuthorisationError as error:
             if not error.answer_lost:
-                self._file.write(before)
+                self._store.write(before)
             raise _explained(error, before.begun_at) from None
         after = merge_grant(before, response, self._now())
         after = replace(after, refreshed_at=after.kept_at)
-        self._file.write(after)
+        self._store.write(after)
         return after
 
 

@@ -1,4 +1,4 @@
-"""Store grants in files, so that later processes can use them.
+"""Store grants, so that later processes can use them: in files, or in the ledger (`token_ledger`).
 
 There is a file for each configuration of a credential: another token, app or `api_url` starts with a new grant, and
 changing it back finds the old one.
@@ -7,12 +7,12 @@ changing it back finds the old one.
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
@@ -54,7 +54,27 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _from_text(text: str) -> Grant:
+class UndecryptableGrant(AuthorisationError):
+    """The stored grant was encrypted with the secret of another app, or another secret of the same."""
+
+
+class GrantStore(Protocol):
+    """Where the grant of a credential is stored. Each method raises AuthorisationError if that is not possible."""
+
+    def exists(self) -> bool:
+        """Return whether a grant is stored."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Lock the grant against other processes."""
+
+    def read(self) -> Grant | None:
+        """Return the stored grant; None if there is none."""
+
+    def write(self, grant: Grant) -> None:
+        """Replace the stored grant. Call it while the grant is locked."""
+
+
+def grant_from_text(text: str) -> Grant:
     """Parse a stored grant. Raises ValueError, TypeError or AttributeError for any other text."""
     names = {field.name for field in fields(Grant)}
     return Grant(**{key: _typed(key, value) for key, value in json.loads(text).items() if key in names})
@@ -73,6 +93,10 @@ class TokenFile:
         name = quote(credential.name, safe="")[:_LONGEST_NAME]
         self.folder = state_directory / FOLDER
         self.path = self.folder / f"{name}.{_digest(credential, api_url)}.json"
+
+    def exists(self) -> bool:
+        """See `GrantStore.exists`."""
+        return self.path.exists()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -95,7 +119,7 @@ class TokenFile:
     def read(self) -> Grant | None:
         """Return the stored grant; None if there is none. Raises AuthorisationError for a file that cannot be read."""
         try:
-            return _from_text(self.path.read_text("utf-8"))
+            return grant_from_text(self.path.read_text("utf-8"))
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -120,7 +120,7 @@ class TikTokAudience(AudienceDestination[TikTokTargets]):
     def check(self, project: Project, test_event_code: str | None) -> CheckedDestination:
         """See `Destination.check`: ask about the token, and about each ad account's audiences."""
         settings, policy = self.settings, brief_policy(self.settings, attempts=4, seconds=30)
-        with open_account(settings, project.state_directory, policy=policy) as account:
+        with open_account(settings, project, policy=policy) as account:
             token = check_token(account)
             if token.outcome is Outcome.FAILED:
                 return CheckedDestination([token])
@@ -151,9 +151,7 @@ class TikTokAudience(AudienceDestination[TikTokTargets]):
         """See `Destination.resolve`: find or create the audience in each business, and lock it there."""
         project, ledger, settings = context.project, context.ledger, self.settings
         with ExitStack() as stack:
-            service = stack.enter_context(
-                open_audience_service(settings, project.state_directory, context.observer, context.stop)
-            )
+            service = stack.enter_context(open_audience_service(settings, project, context.observer, context.stop))
             copies = resolve_copies(ledger, service.account, settings, project.target, confirmation)
             for copy in copies:
                 lock_name = f"the audience {copy.audience_id}"
@@ -224,7 +222,7 @@ class TikTokAudience(AudienceDestination[TikTokTargets]):
     def audience_size(self, project: Project, audience: AudienceRecord) -> int | str:
         """See `MeasuresAudiences.audience_size`."""
         policy = brief_policy(self.settings, attempts=2, seconds=10)
-        with open_account(self.settings, project.state_directory, policy=policy, timeout=10) as account:
+        with open_account(self.settings, project, policy=policy, timeout=10) as account:
             asked = (Audiences(account, one).with_id(audience.audience_id) for one in audience.advertiser_ids)
             found = next((one for one in asked if one), None)
         if found is None:
@@ -271,7 +269,7 @@ def _delete(project: Project, audience: AudienceRecord, id_type: str, digests: D
     destination = bound[1] if bound else None
     if not isinstance(destination, AudienceSettings):
         raise ConnectorError("No destination goes there any more, so TikTok could not be asked to delete it.")
-    with open_audience_service(destination, project.state_directory, Silent(), threading.Event()) as service:
+    with open_audience_service(destination, project, Silent(), threading.Event()) as service:
         batch = deletion(audience, id_type, digests, units)
         with service.mapping({audience.audience_id: audience.advertiser_ids}) as client:
             answer = service.repeat(lambda: client.attempt(batch))

@@ -43,9 +43,7 @@ TEST_EVENT_NAME = "Purchase"
 
 def check_events(project: Project, settings: EventsSettings, test_event_code: str | None) -> CheckedDestination:
     """Ask TikTok about the token, the ad account and the event source; with a code, send one test event."""
-    with open_account(
-        settings, project.state_directory, policy=brief_policy(settings, attempts=4, seconds=30)
-    ) as account:
+    with open_account(settings, project, policy=brief_policy(settings, attempts=4, seconds=30)) as account:
         token = check_token(account)
         if token.outcome is Outcome.FAILED:
             return CheckedDestination([token, check_name_of_events(settings)])
@@ -85,7 +83,7 @@ def check_writing(project: Project, destination: EventsSettings, event_set_id: s
     route, name = Route(destination.event_source, event_set_id), destination.fixed_event_name or TEST_EVENT_NAME
     batch = test_event_batch(route, name, datetime.now(UTC))
     repeat = RetryLoop(policy, AdaptiveLimiter(destination.requests_per_second))
-    with open_service(destination, code, Silent(), project.state_directory) as client:
+    with open_service(destination, code, Silent(), project) as client:
         answer = repeat(lambda: client.attempt(batch))
     if answer.verdict is Verdict.ACCEPTED:
         with ledger_of(project) as ledger:

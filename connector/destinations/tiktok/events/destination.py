@@ -136,8 +136,8 @@ class TikTokEvents(EventDestination):
         self, context: RunContext, targets: EventTargets, run_id: str, test_event_code: str | None
     ) -> Iterator[Attempt]:
         """See `Destination.open`."""
-        state = context.project.state_directory
-        with open_service(self.settings, test_event_code, context.observer, state, context.stop) as client:
+        project, observer, stop = context.project, context.observer, context.stop
+        with open_service(self.settings, test_event_code, observer, project, stop) as client:
             yield client.attempt
 
     def checklist(self, route: Route) -> str:

@@ -90,9 +90,7 @@ def pending_changes(project: Project, destination: EventsSettings) -> EventSetPl
         known = ledger.remote_ids.find(remote_key(destination, project.target)) if ledger else None
     if _is_applied(known, destination):
         return None
-    with open_account(
-        destination, project.state_directory, policy=brief_policy(destination, attempts=4, seconds=30)
-    ) as account:
+    with open_account(destination, project, policy=brief_policy(destination, attempts=4, seconds=30)) as account:
         return plan_changes(project, account, destination)
 
 
@@ -113,8 +111,7 @@ def _is_applied(known: RemoteId | None, destination: EventsSettings) -> bool:
 
 
 def _apply(context: RunContext, destination: EventsSettings, key: RemoteKey, confirmation: Confirmation) -> None:
-    state, observer = context.project.state_directory, context.observer
-    with open_account(destination, state, stop=context.stop, observer=observer) as account:
+    with open_account(destination, context.project, stop=context.stop, observer=context.observer) as account:
         plan = plan_changes(context.project, account, destination)
         confirmation.require(plan.changes)
         event_set = plan.apply(EventSources(account, destination.advertiser_id))

@@ -53,7 +53,7 @@ def _check(context: RunContext, destination: EventsSettings, routes: list[Route]
     timeout = min(SECONDS, destination.retry.timeout)
     with open_account(
         destination,
-        context.project.state_directory,
+        context.project,
         policy=policy,
         timeout=timeout,
         stop=context.stop,
