@@ -23,3 +23,6 @@ class SplitPlan:
     """A sentence that says why the result is one split; None if it is divided."""
     query_id: str | None = None
     """The query's id in the warehouse's own history, if it ran to be divided."""
+
+
+ONE_WANTED = SplitPlan(WHOLE, is_lasting=True, note="The result is read by one task, as asked for.")

@@ -84,9 +84,13 @@ class DuckDBSource:
     @contextmanager
     def splits(self, sql: str, wanted: int, split_by: str | None) -> Iterator["SplitPlan"]:
         """See `Splittable.splits`."""
+        from connector.core.split_plan import ONE_WANTED
         from connector.sources.duckdb_splits import DuckDBDivision
         from connector.sources.split_ranges import split_column
 
+        if wanted == 1:
+            yield ONE_WANTED
+            return
         schema = self.describe(sql)
         with self._query_errors(sql):
             division = DuckDBDivision(self._connection, sql, self._file)

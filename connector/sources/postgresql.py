@@ -61,9 +61,13 @@ class PostgreSQLSource:
     @contextmanager
     def splits(self, sql: str, wanted: int, split_by: str | None) -> Iterator["SplitPlan"]:
         """See `Splittable.splits`. The splits are of one snapshot, which a session of its own holds."""
+        from connector.core.split_plan import ONE_WANTED
         from connector.sources.postgresql_splits import NO_SNAPSHOT, PostgreSQLDivision, exported_snapshot, kept_alive
         from connector.sources.split_ranges import split_column
 
+        if wanted == 1:
+            yield ONE_WANTED
+            return
         schema = self.describe(sql)
         column = None if split_by is None else split_column(schema, split_by)
         with exported_snapshot(self._connect) as snapshot:

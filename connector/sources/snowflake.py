@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from snowflake.connector import SnowflakeConnection
@@ -21,6 +22,9 @@ from connector.sources.error_place import named_place
 from connector.sources.snowflake_login import login_arguments
 from connector.sources.snowflake_types import column_conversions, result_schema
 from connector.sources.statement import check_read_only
+
+if TYPE_CHECKING:
+    from connector.core.split_plan import SplitPlace, SplitPlan
 
 # Without a handler Python would print the driver's warnings, such as about a proxy, between our own lines.
 logging.getLogger("snowflake.connector").addHandler(logging.NullHandler())
@@ -58,6 +62,30 @@ class SnowflakeSource:
         with self._connection.cursor() as cursor:
             with _translate_errors(QUERY_FAILED, self._secrets, sql):
                 result = SnowflakeResult(cursor, self._run(cursor, sql), self._secrets)
+            yield result
+
+    @contextmanager
+    def splits(self, sql: str, wanted: int, split_by: str | None) -> Iterator["SplitPlan"]:  # noqa: ARG002
+        """See `Splittable.splits`. The query runs; splits are chunks of its result, which Snowflake keeps for a day."""
+        from connector.sources.snowflake_splits import divide_chunks
+
+        check_read_only(sql, "snowflake")
+        with self._connection.cursor() as cursor, _translate_errors(QUERY_FAILED, self._secrets, sql):
+            query_id = self._run(cursor, sql)
+            plan = divide_chunks(query_id, [chunk.rowcount or 0 for chunk in cursor.get_result_batches() or []], wanted)
+        yield plan
+
+    @contextmanager
+    def execute_split(self, sql: str, place: "SplitPlace") -> Iterator["SnowflakeResult"]:  # noqa: ARG002
+        """See `Splittable.execute_split`. Addresses of chunks are secrets: they are asked for by the query's id."""
+        from connector.sources.snowflake_splits import check_chunks
+
+        query_id, (first, end) = str(place["query_id"]), place["chunks"]
+        with self._connection.cursor() as cursor:
+            with _translate_errors(QUERY_FAILED, self._secrets):
+                cursor.query_result(query_id)
+                result = SnowflakeResult(cursor, query_id, self._secrets, slice(first, end))
+                check_chunks(place, [chunk.rowcount or 0 for chunk in result.chunks])
             yield result
 
     def describe(self, sql: str) -> pa.Schema:
@@ -102,16 +130,18 @@ class SnowflakeSource:
 class SnowflakeResult:
     """A result whose chunks are fetched one after the other."""
 
-    def __init__(self, cursor: SnowflakeCursor, query_id: str, secrets: tuple[str, ...]) -> None:
+    def __init__(
+        self, cursor: SnowflakeCursor, query_id: str, secrets: tuple[str, ...], chunks: slice = slice(None)
+    ) -> None:
         self.query_id = query_id
         self.schema = result_schema(cursor.description or [])
         self._conversions = column_conversions(cursor.description or [], self.schema)
-        self._chunks = cursor.get_result_batches() or []
+        self.chunks = (cursor.get_result_batches() or [])[chunks]
         self._secrets = secrets
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """See `Result.batches`."""
-        for chunk in self._chunks:
+        for chunk in self.chunks:
             with _translate_errors(QUERY_FAILED, self._secrets):
                 # Without these, decimals would become floating-point numbers, and the year 9999 overflow.
                 table = chunk.to_arrow(number_to_decimal=True, force_microsecond_precision=True)

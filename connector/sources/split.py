@@ -12,7 +12,6 @@ from connector.sources.source import Result, Source
 __all__ = ["SplitPlace", "SplitPlan", "SplitSource", "Splittable", "execute_split", "plan_splits"]
 
 NOT_SPLITTABLE = "The result is read by one task: this type of warehouse cannot divide it."
-ONE_WANTED = "The result is read by one task, as asked for."
 
 
 @runtime_checkable
@@ -24,7 +23,7 @@ class Splittable(Protocol):
     """
 
     def splits(self, sql: str, wanted: int, split_by: str | None) -> AbstractContextManager[SplitPlan]:
-        """Divide the result into about `wanted` splits, by the column `split_by` if it is named.
+        """Divide the result into about `wanted` splits, of which one is the least, by a column if it is named.
 
         Raises ConfigurationError for a column that the result does not have, SourceError.
         """
@@ -39,10 +38,8 @@ def plan_splits(source: Source, sql: str, wanted: int, split_by: str | None = No
 
     Raises as `Splittable.splits` does.
     """
-    if wanted <= 1:
-        yield SplitPlan(WHOLE, is_lasting=True, note=ONE_WANTED)
-    elif isinstance(source, Splittable):
-        with source.splits(sql, wanted, split_by) as plan:
+    if isinstance(source, Splittable):
+        with source.splits(sql, max(1, wanted), split_by) as plan:
             yield plan
     else:
         yield SplitPlan(WHOLE, is_lasting=True, note=NOT_SPLITTABLE)
