@@ -37,7 +37,7 @@ PLAIN = frozenset(
     days dbt default degraded delimiter delivered description device dialect differences dry duplicate email empty error every
     examples expected expired expires export exposures external fail failed fault faults file files finished first fixed flight
     folders for force forget format freshness fresh from future goes headers host hosts http id identical identity ids
-    in incomplete init interrupted invalid ip items json kept key kind ldu left legacy limit limited line lines
+    in incomplete init interrupted invalid ip items json junit kept key kind ldu left legacy limit limited line lines
     list listed log login longest lost manifest many marketplace match max mcp median message metrics min minutes missing mode
     model month name negative new node not notes notify now o of old on only options os out output page parallel party
     passed passphrase password path payment pending per percent percentile phone pii placeholder port preview private
