@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 SCHEMAS = {
     "orchestrations": "schemas/orchestrations.schema.json",
     "template": "schemas/template.schema.json",
+    "test": "schemas/test.schema.json",
 }
 """The files of a project with its schemas, by what `connector schema` calls them."""
 
@@ -16,6 +17,10 @@ def schema_text(file: str) -> str:
         from connector.config.template_schema import template_schema
 
         schema = template_schema()
+    elif file == SCHEMAS["test"]:
+        from connector.config.query_test_schema import query_test_schema
+
+        schema = query_test_schema()
     else:
         from connector.config.json_schema import orchestrations_schema
 
@@ -28,5 +33,5 @@ def with_schema_line(name: str, text: str) -> str:
     path = PurePosixPath(name)
     if path.suffix != ".yaml":
         return text
-    schema = SCHEMAS["template" if path.parent.name == "templates" else "orchestrations"]
+    schema = SCHEMAS[{"templates": "template", "tests": "test"}.get(path.parent.name, "orchestrations")]
     return f"# yaml-language-server: $schema={'../' * (len(path.parts) - 1)}{schema}\n{text}"

@@ -1,5 +1,6 @@
 """Tests of queries: files in `tests/` with rows to read, and the events, members and excluded rows to expect."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,16 +20,19 @@ from connector.config.yaml import parse_yaml
 from connector.errors import ConfigurationError, Problem, Rule, UsageError
 
 FOLDER = "tests"
+_DAY = re.compile(r"\s*\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOMENT = "must be a time such as 2026-11-20T06:15:00Z"
 
 
-@accepts(lambda _: {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}"})
+@accepts(lambda _: {"type": "string", "pattern": r"^\s*[0-9]{4}-[0-9]{2}-[0-9]{2}"})
 def moment(value: object) -> datetime:
     """Validate a time in ISO 8601; without an offset it is in UTC."""
     try:
         time = value if isinstance(value, datetime) else datetime.fromisoformat(text(value).strip())
     except ValueError:
         raise ValueError(_MOMENT) from None
+    if not isinstance(value, datetime) and not _DAY.match(str(value)):
+        raise ValueError(_MOMENT)
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 

@@ -14,7 +14,7 @@ from connector.example.sample_conversions import DELIMITERS, conversions_text
 
 _IN_WHEEL = Path(__file__).parent / "files"
 _IN_CHECKOUT = Path(__file__).parents[2]
-_PATTERNS = ("orchestrations.yaml", "queries/*.sql", "templates/*.yaml", "demo/warehouse.sql")
+_PATTERNS = ("orchestrations.yaml", "queries/*.sql", "templates/*.yaml", "tests/*.yaml", "demo/warehouse.sql")
 
 _GITIGNORE = """\
 # State of the connector: staged runs, the ledger, tokens.
@@ -33,16 +33,19 @@ _README = """\
 # What is sent to TikTok
 
     connector validate                    check every file in here; opens nothing
+    connector test                        check the queries and templates with made-up rows; needs no warehouse
     connector preview store_purchases     what TikTok would get, hashed; sends nothing
     connector run store_purchases         send it, to the simulator on this machine
 
 `orchestrations.yaml` says which query goes where. The queries are in `queries/`, the data templates in
-`templates/`. `demo/warehouse.sql` makes up a warehouse with recent orders, some of them bad on purpose;
-replace it by your own under `warehouses`. `demo/conversions.psv` is a file of made-up conversions of the last weeks.
+`templates/`, their tests in `tests/`. `demo/warehouse.sql` makes up a warehouse with recent orders, some of them
+bad on purpose; replace it by your own under `warehouses`. `demo/conversions.psv` is a file of made-up conversions of
+the last weeks.
 
 Editors know the settings from `schemas/`. After an upgrade, write it again:
-`connector schema orchestrations > schemas/orchestrations.schema.json`, and
-`connector schema template > schemas/template.schema.json`.
+`connector schema orchestrations > schemas/orchestrations.schema.json`,
+`connector schema template > schemas/template.schema.json`, and
+`connector schema test > schemas/test.schema.json`.
 
 Nothing leaves this machine until you choose another target than `local`:
 `TIKTOK_ACCESS_TOKEN=... connector run store_purchases --target sandbox`.

@@ -8,11 +8,15 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from jsonschema import Draft7Validator
 
+from connector.config.query_test_schema import query_test_schema
+from connector.config.yaml import read_yaml
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import NAME, Shop, shop
 
 ROOT = Path(__file__).parents[2]
+SCHEMA = Draft7Validator(query_test_schema())
 NOW = "2026-11-20T06:15:00Z"
 QUERY = """\
 SELECT o.order_id AS event_id, o.paid_at AS timestamp, p.email, p.phone, o.total AS value, 'USD' AS currency
@@ -206,6 +210,23 @@ def test_a_mistake_in_a_file_is_one_sentence_with_its_line(
     assert sentence in line
     assert f"tests/{NAME}.yaml:" in line
     assert outcome.stdout == ""
+
+
+SEEN_BY_THE_COMMAND_ONLY = {
+    "a parameter of the web",
+    "members of events",
+    "no clock",
+    "another orchestration",
+}
+"""Mistakes that depend on other files, or on what the file says for all of its tests."""
+
+
+@pytest.mark.parametrize("name", [name for name in MISTAKES if name not in SEEN_BY_THE_COMMAND_ONLY])
+def test_editors_mark_the_mistake_too(project: Shop, name: str) -> None:
+    test = {"given": GIVEN, "expect": {"events": [EVENT]}, **MISTAKES[name][0]}
+    file = test.pop("file", {})
+    path = write(project, {"it": {key: value for key, value in test.items() if value is not None}}, **file)
+    assert not SCHEMA.is_valid(read_yaml(path).data)
 
 
 def test_the_mistakes_of_all_files_are_listed_at_once(project: Shop) -> None:

@@ -15,6 +15,7 @@ from connector.catalogue import CATALOGUES
 from connector.config.json_schema import orchestrations_schema
 from connector.config.layout import SECTION_MODELS, SECTIONS, Top
 from connector.config.project import inspect_project
+from connector.config.query_test_schema import query_test_schema
 from connector.config.template_schema import template_schema
 from connector.config.yaml import read_yaml
 from connector.errors import ConfigurationError, Problem
@@ -24,19 +25,20 @@ from tests.docs.markdown import PAGES, ROOT, Block, blocks
 
 SETTINGS = Draft7Validator(orchestrations_schema())
 TEMPLATE = Draft7Validator(template_schema())
+TEST = Draft7Validator(query_test_schema())
 EXAMPLE = read_yaml(ROOT / "orchestrations.yaml").data
 DELETED = object()
 
 
-@pytest.mark.parametrize("validator", [SETTINGS, TEMPLATE], ids=["orchestrations", "template"])
+@pytest.mark.parametrize("validator", [SETTINGS, TEMPLATE, TEST], ids=["orchestrations", "template", "test"])
 def test_a_schema_is_one(validator: Draft7Validator) -> None:
     Draft7Validator.check_schema(validator.schema)
 
 
-@pytest.mark.parametrize("name", ["orchestrations", "template"])
+@pytest.mark.parametrize("name", ["orchestrations", "template", "test"])
 def test_the_command_prints_it(tmp_path: Path, name: str) -> None:
     printed = inside("schema", name, project=tmp_path)
-    validator = {"orchestrations": SETTINGS, "template": TEMPLATE}[name]
+    validator = {"orchestrations": SETTINGS, "template": TEMPLATE, "test": TEST}[name]
     assert (printed.code, printed.json, printed.stderr) == (0, validator.schema, "")
 
 
@@ -52,6 +54,8 @@ def test_the_shipped_files_are_accepted() -> None:
     assert list(SETTINGS.iter_errors(EXAMPLE)) == []
     for path in (ROOT / "templates").glob("*.yaml"):
         assert list(TEMPLATE.iter_errors(read_yaml(path).data)) == []
+    for path in (ROOT / "tests").glob("*.yaml"):
+        assert list(TEST.iter_errors(read_yaml(path).data)) == []
 
 
 def test_the_shipped_file_is_accepted_without_targets() -> None:

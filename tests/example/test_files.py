@@ -21,9 +21,13 @@ SHIPPED = {
     "templates/tiktok_events.yaml",
     "templates/web_events.yaml",
     "templates/liveramp_conversions.yaml",
+    "tests/store_conversions.yaml",
+    "tests/store_purchases.yaml",
+    "tests/vip_customers.yaml",
+    "tests/web_purchases.yaml",
     "demo/warehouse.sql",
 }
-SCHEMAS = {"schemas/orchestrations.schema.json", "schemas/template.schema.json"}
+SCHEMAS = {"schemas/orchestrations.schema.json", "schemas/template.schema.json", "schemas/test.schema.json"}
 LINE = "# yaml-language-server: $schema={}schemas/{}.schema.json\n"
 WRITTEN = SHIPPED | SCHEMAS | {"demo/conversions.psv", ".gitignore", "README.md"}
 
@@ -57,7 +61,10 @@ def test_a_new_project_holds_the_shipped_examples_as_they_are(tmp_path: Path) ->
     assert tree(tmp_path / "new" / "project") == WRITTEN
     for name in SHIPPED:
         written = (tmp_path / "new/project" / name).read_text("utf-8")
-        up, schema = ("../", "template") if name.startswith("templates/") else ("", "orchestrations")
+        kinds = {"templates": "template", "tests": "test"}
+        up, schema = (
+            ("../", kinds[name.partition("/")[0]]) if "/" in name and name.endswith(".yaml") else ("", "orchestrations")
+        )
         line = LINE.format(up, schema) if name.endswith(".yaml") else ""
         assert written == line + (ROOT / name).read_text("utf-8")
 

@@ -15,17 +15,21 @@ class File(StrEnum):
 
     ORCHESTRATIONS = "orchestrations"
     TEMPLATE = "template"
+    TEST = "test"
 
 
 FileArgument = Annotated[
     File,
-    typer.Argument(metavar="[orchestrations|template]", help="The schema of the project file, or of data templates."),
+    typer.Argument(
+        metavar="[orchestrations|template|test]",
+        help="The schema of the project file, of data templates, or of tests of queries.",
+    ),
 ]
 
 
 @reported
 def schema(file: FileArgument = File.ORCHESTRATIONS, debug: DebugOption = False) -> None:
-    """Print the JSON Schema of orchestrations.yaml or of data templates, for editors."""
+    """Print the JSON Schema of orchestrations.yaml, of data templates or of tests of queries, for editors."""
     from connector.config.editor_files import SCHEMAS, schema_text
 
     out(schema_text(SCHEMAS[file]).rstrip("\n"))
