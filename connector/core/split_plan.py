@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 SplitPlace = Mapping[str, Any]
@@ -9,6 +10,11 @@ SplitPlace = Mapping[str, Any]
 
 WHOLE: Sequence[SplitPlace] = ({},)
 """The places of a result that is not divided."""
+
+
+def query_digest(sql: str) -> str:
+    """Return what a place holds of its query, so that it is not used for another one."""
+    return sha256(sql.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The files of an orchestration as a source of rows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from threading import Event
@@ -74,6 +74,13 @@ class FileSource:
             self._check_unchanged(file, file.size)
         yield plan
 
+    def can_read(self, sql: str, places: "Sequence[SplitPlace]") -> bool:
+        """See `KeepsSplits.can_read`. Raises as `execute` does."""
+        from connector.files.file_splits import are_places_of
+
+        with self.execute(sql):
+            return are_places_of(self.files, self._input.directory, places)
+
     @contextmanager
     def execute_split(self, sql: str, place: "SplitPlace") -> Iterator["FileResult"]:  # noqa: ARG002
         """Yield the rows of one split. What is learned meanwhile is in `reading`, for `split_summary.summarize`.
@@ -123,7 +130,11 @@ class FileSource:
 
     def _note_changes(self, file: FileInfo, columns: FileColumns) -> None:
         self.reading.columns = columns.names
-        if self._previous and (changes := column_changes(self._previous.columns, columns.names)):
+        if (
+            self._previous
+            and not self.reading.changes
+            and (changes := column_changes(self._previous.columns, columns.names))
+        ):
             is_conversions = self._input.format.is_conversions
             advice = "LiveRamp asks for a support case before the format of a feed changes"
             note = (

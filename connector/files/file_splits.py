@@ -48,6 +48,12 @@ def path_digest(path: str, directory: Path) -> str:
     return sha256(display_path(path, directory).encode()).hexdigest()[:32]
 
 
+def are_places_of(files: Sequence[FileInfo], directory: Path, places: Sequence[SplitPlace]) -> bool:
+    """Test whether places are those of these files, as they are now."""
+    known = {(entry["path"], entry["version"]) for place in places for entry in place["files"]}
+    return known == {(path_digest(file.path, directory), file.version) for file in files}
+
+
 def parts_at(place: SplitPlace, files: Sequence[FileInfo], directory: Path) -> list[tuple[FileInfo, FilePart]]:
     """Return the files of a place, and the part of each. Raises SourceError if one is gone or has changed since."""
     by_digest = {path_digest(file.path, directory): file for file in files}

@@ -1,7 +1,7 @@
 """DuckDB files, opened read-only, streamed as Arrow."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -99,6 +99,12 @@ class DuckDBSource:
             else:
                 plan = division.plan_by(split_column(schema, split_by), wanted, self.execute)
         yield plan
+
+    def can_read(self, sql: str, places: "Sequence[SplitPlace]") -> bool:
+        """See `KeepsSplits.can_read`."""
+        from connector.sources.duckdb_splits import can_read
+
+        return can_read(sql, places, self._file)
 
     @contextmanager
     def execute_split(self, sql: str, place: "SplitPlace") -> Iterator["DuckDBResult"]:

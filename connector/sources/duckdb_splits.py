@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from connector.core.dialects import dialect_named
-from connector.core.split_plan import WHOLE, SplitPlace, SplitPlan
+from connector.core.split_plan import WHOLE, SplitPlace, SplitPlan, query_digest
 from connector.errors import SourceError
 from connector.sources.source import Result
 from connector.sources.split_ranges import (
@@ -89,8 +89,8 @@ class DuckDBDivision:
         return self._plan(places)
 
     def _plan(self, places: Iterable[SplitPlace]) -> SplitPlan:
-        version = file_version(self._file)
-        return SplitPlan([{**place, "file": version} for place in places], is_lasting=True)
+        lasting = {"file": file_version(self._file), "query": query_digest(self._sql)}
+        return SplitPlan([{**place, **lasting} for place in places], is_lasting=True)
 
     def _whole_note(self) -> str | None:
         """Return why no division of any kind is possible."""
@@ -207,6 +207,11 @@ def file_version(file: Path | None) -> str:
     if file is None:
         return ""
     return "/".join(map(_version_of, (file, file.with_name(f"{file.name}.wal"))))
+
+
+def can_read(sql: str, places: Iterable[SplitPlace], file: Path | None) -> bool:
+    """Test whether neither the query nor the file changed since places were planned."""
+    return all((place["file"], place["query"]) == (file_version(file), query_digest(sql)) for place in places)
 
 
 def refuse_changed_file(place: SplitPlace, file: Path | None) -> None:

@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,8 +72,17 @@ class SnowflakeSource:
         check_read_only(sql, "snowflake")
         with self._connection.cursor() as cursor, _translate_errors(QUERY_FAILED, self._secrets, sql):
             query_id = self._run(cursor, sql)
-            plan = divide_chunks(query_id, [chunk.rowcount or 0 for chunk in cursor.get_result_batches() or []], wanted)
+            plan = divide_chunks(query_id, sql, _rows_of_chunks(cursor), wanted)
         yield plan
+
+    def can_read(self, sql: str, places: "Sequence[SplitPlace]") -> bool:
+        """See `KeepsSplits.can_read`."""
+        from connector.sources.snowflake_splits import are_chunks_of
+
+        with suppress(Error), self._connection.cursor() as cursor:
+            cursor.query_result(str(places[0]["query_id"]))
+            return are_chunks_of(sql, places, _rows_of_chunks(cursor))
+        return False
 
     @contextmanager
     def execute_split(self, sql: str, place: "SplitPlace") -> Iterator["SnowflakeResult"]:  # noqa: ARG002
@@ -148,6 +157,10 @@ class SnowflakeResult:
                 batches = [] if table is None else table.to_batches(BATCH_ROWS)
             for batch in batches:
                 yield convert_batch(batch, self._conversions, self.schema)
+
+
+def _rows_of_chunks(cursor: SnowflakeCursor) -> list[int]:
+    return [chunk.rowcount or 0 for chunk in cursor.get_result_batches() or []]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Division of a query's result into splits, each of which another process can read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, runtime_checkable
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from connector.core.split_plan import WHOLE, SplitPlace, SplitPlan
 from connector.sources.source import Result, Source
 
-__all__ = ["SplitPlace", "SplitPlan", "SplitSource", "Splittable", "execute_split", "plan_splits"]
+__all__ = ["KeepsSplits", "SplitPlace", "SplitPlan", "SplitSource", "Splittable", "execute_split", "plan_splits"]
 
 NOT_SPLITTABLE = "The result is read by one task: this type of warehouse cannot divide it."
 
@@ -32,13 +32,26 @@ class Splittable(Protocol):
         """Read one split, as `Source.execute` reads all; also by a source that another process opened."""
 
 
+@runtime_checkable
+class KeepsSplits(Protocol):
+    """A source whose splits can outlast the process that planned them; optional for a `Splittable`. May change."""
+
+    def can_read(self, sql: str, places: Sequence[SplitPlace]) -> bool:
+        """Test whether these places, all of an earlier plan, are still those of the query, with the same rows."""
+
+
 @contextmanager
-def plan_splits(source: Source, sql: str, wanted: int, split_by: str | None = None) -> Iterator[SplitPlan]:
+def plan_splits(
+    source: Source, sql: str, wanted: int, split_by: str | None = None, known: Sequence[SplitPlace] = ()
+) -> Iterator[SplitPlan]:
     """Divide the result of any source; leaving the context releases what its splits need, unless they are lasting.
 
-    Raises as `Splittable.splits` does.
+    The `known` places of an earlier plan are kept if the source can still read them as it did then: a query whose
+    result the warehouse keeps does not run again. Raises as `Splittable.splits` does.
     """
-    if isinstance(source, Splittable):
+    if known and all(known) and isinstance(source, KeepsSplits) and source.can_read(sql, known):
+        yield SplitPlan(known, is_lasting=True, query_id=known[0].get("query_id"))
+    elif isinstance(source, Splittable):
         with source.splits(sql, max(1, wanted), split_by) as plan:
             yield plan
     else:

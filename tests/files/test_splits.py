@@ -19,7 +19,8 @@ from connector.errors import ConfigurationError, FileRefused, SourceError
 from connector.files.file_source import open_files
 from connector.files.line_scan import INNER_MARKS, LONG_ROWS, scan_lines
 from connector.files.row_parser import BLOCK_BYTES
-from connector.files.scan_report import FileInput, SizeLimits
+from connector.files.scan_report import FileInput, PreviousFile, SizeLimits
+from connector.sources.split import plan_splits
 from tests.files.splitting import in_one, in_splits
 from tests.files.written import write
 
@@ -247,6 +248,26 @@ def test_files_that_changed_or_are_gone_are_refused_and_new_ones_do_not_matter(t
         source.execute_split("", plan.places[1]),
     ):
         pass
+
+
+def test_files_are_divided_again_only_if_they_are_others(tmp_path: Path) -> None:
+    write(tmp_path, "f.csv", "a,b\n" + "1,x\n" * 100)
+    file_input, plan = planned(tmp_path, "*.csv")
+    known = json.loads(json.dumps(list(plan.places)))
+    with open_files(file_input) as source, plan_splits(source, "", 7, known=known) as again:
+        assert list(again.places) == known
+    write(tmp_path, "g.csv", "a,b\n" + "1,x\n" * 100)
+    with open_files(file_input) as source, plan_splits(source, "", 3, known=known) as other:
+        assert {entry["name"] for place in other.places for entry in place["files"]} == {"f.csv", "g.csv"}
+
+
+def test_changed_columns_are_noted_once(tmp_path: Path) -> None:
+    write(tmp_path, "f.csv", "a,b\n1,x\n")
+    with open_files(FileInput(str(tmp_path / "f.csv"), FileFormat(), tmp_path)) as source:
+        source.compare_with(PreviousFile("old.csv", "run", ("a", "c")))
+        source.describe("")
+        with source.splits("", 2, None):
+            assert len(source.reading.notes) == 1
 
 
 def test_skipped_files_are_not_divided(tmp_path: Path) -> None:

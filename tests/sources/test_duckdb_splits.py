@@ -165,7 +165,7 @@ def test_places_quote_no_values_of_texts_and_round_numbers_and_times(folder: Pat
     with opened(URL, folder) as source:
         for column in ("name", "phone", "at"):
             with plan_splits(source, sql, 4, column) as plan:
-                text = str([{**place, "file": None} for place in plan.places])
+                text = str([{**place, "file": None, "query": None} for place in plan.places])
             assert "user" not in text
             assert "5678" not in text
             assert "." not in text
@@ -177,8 +177,14 @@ def test_a_file_that_was_written_since_is_refused(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE t AS SELECT range AS n FROM range(300000)")
     with opened(URL, tmp_path) as source, plan_splits(source, "SELECT * FROM t", 2) as plan:
         places = list(plan.places)
+        with plan_splits(source, "SELECT * FROM t", 3, known=places) as again:
+            assert list(again.places) == places
+        with plan_splits(source, "SELECT n FROM t", 3, known=places) as other:
+            assert {place["query"] for place in other.places} != {place["query"] for place in places}
     with duckdb.connect(str(file)) as connection:
         connection.execute("INSERT INTO t VALUES (1)")
+    with opened(URL, tmp_path) as source, plan_splits(source, "SELECT * FROM t", 2, known=places) as other:
+        assert list(other.places) != places
     with (
         opened(URL, tmp_path) as source,
         pytest.raises(SourceError, match="changed since the result was divided"),

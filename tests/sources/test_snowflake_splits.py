@@ -60,8 +60,21 @@ def test_a_small_result_is_one_split_with_the_reason(snowflake: Account, sql: st
 
 def test_a_place_holds_the_id_of_the_query_and_numbers(snowflake: Account) -> None:
     with opened(directory=Path(), **snowflake.settings) as driver, plan_splits(driver, SQL, 3) as plan:
-        assert [set(place) for place in plan.places] == [{"query_id", "chunks", "rows"}] * 3
+        assert [set(place) for place in plan.places] == [{"query_id", "query", "chunks", "rows"}] * 3
         assert "http" not in json.dumps(list(plan.places))
+
+
+def test_a_result_that_the_warehouse_keeps_is_not_asked_for_again(snowflake: Account) -> None:
+    with opened(directory=Path(), **snowflake.settings) as source, plan_splits(source, SQL, 3) as plan:
+        known = json.loads(json.dumps(list(plan.places)))
+    with opened(directory=Path(), **snowflake.settings) as source:
+        with plan_splits(source, SQL, 5, known=known) as again:
+            assert (list(again.places), again.query_id, again.is_lasting) == (known, plan.query_id, True)
+        assert len([asked for asked in snowflake.log("sql") if "GENERATOR" in asked]) == 1
+        gone = [{**place, "query_id": "01be0000-0000-0000-0000-000000000000"} for place in known]
+        for sql, places in ((f"{SQL} -- changed", known), (SQL, gone), (SQL, [{**known[0], "rows": 7}]), (SQL, [{}])):
+            with plan_splits(source, sql, 3, known=places) as other:
+                assert other.query_id not in {plan.query_id, places[0].get("query_id")}
 
 
 @pytest.mark.parametrize("change", [{"rows": 7}, {"query_id": "01be0000-0000-0000-0000-000000000000"}])
@@ -84,7 +97,7 @@ def test_a_query_that_fails_fails_as_without_division(snowflake: Account) -> Non
 @pytest.mark.parametrize("rows", [[], [0], [5], [1, 1, 1, 1], [1000, 1, 1, 1], [0, 0, 10, 0], [3, 700, 700, 12, 700]])
 @pytest.mark.parametrize("wanted", [1, 2, 3, 9])
 def test_chunks_are_divided_without_a_gap(rows: Sequence[int], wanted: int) -> None:
-    places = divide_chunks("id", rows, wanted).places
+    places = divide_chunks("id", "SELECT 1", rows, wanted).places
     assert 1 <= len(places) <= max(1, wanted)
     edges = [edge for place in places for edge in place["chunks"]]
     assert edges[0] == 0
