@@ -9,6 +9,7 @@
 | `SourceError`        | fix the query, or try again                        | 1         |
 | `NothingSent`        | fix the data, or the limit that it names           | 3         |
 | `ResumableError`     | fix the cause, then `connector resume`             | 1         |
+| `LedgerUnavailable`  | the same, once the database answers                | 1         |
 | `CorruptStage`       | run it again; it reads what was not delivered      | 1         |
 | `RejectedUniformly`  | fix what it names, then `run` or `resume`          | 1         |
 | `InDoubt`            | `--resend-unknown`, or leave the events pending    | 1         |
@@ -172,6 +173,10 @@ class PlanChanged(NothingSent):
 
 class ResumableError(ConnectorError):
     """The run stopped; its stage is kept, and `connector resume` continues with it."""
+
+
+class LedgerUnavailable(ResumableError):
+    """The database of the ledger failed, or could not be reached; what was being written may or may not be there."""
 
 
 class RejectedUniformly(ResumableError):

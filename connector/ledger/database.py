@@ -28,7 +28,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connector.core.disk import make_private_file, make_private_folder, restrict, sync
 from connector.core.version import install_hint
-from connector.errors import ConfigurationError, ConnectorError, ResumableError
+from connector.errors import ConfigurationError, ConnectorError, LedgerUnavailable, ResumableError
 from connector.ledger.damage import has_no_ledger
 from connector.ledger.group_commit import GroupCommit, Work
 from connector.ledger.upgrades import bring_up_to_date
@@ -51,7 +51,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a transaction that only reads. Raises ResumableError if the database fails."""
+        """Open a transaction that only reads. Raises LedgerUnavailable if the database fails."""
         with _failures("read", self._file), self._engine.connect() as connection:
             self._begin(connection, "BEGIN")
             yield connection
@@ -60,7 +60,7 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """Open a transaction that is the only one to write; what it reads does not change until its end.
 
-        Raises ResumableError if the database fails.
+        Raises LedgerUnavailable if the database fails.
         """
         with _failures("written", self._file), self._lock, self._engine.begin() as connection:
             # IMMEDIATE: a writer that reads first would fail if another one wrote in between.
@@ -71,7 +71,7 @@ class Database:
     def writing_one_row(self) -> Iterator[Connection]:
         """Open a transaction that writes one row and waits for no other thread, if the database allows that.
 
-        Raises ResumableError if the database fails.
+        Raises LedgerUnavailable if the database fails.
         """
         if not self.is_shared:
             with self.writing() as connection:
@@ -88,7 +88,7 @@ class Database:
     def group_commit(self, work: Work) -> None:
         """Do `work` in a writing transaction that concurrent threads share; see `GroupCommit`.
 
-        Raises ResumableError if the database fails.
+        Raises LedgerUnavailable if the database fails.
         """
         self._group_commit.do(work)
 
@@ -150,7 +150,7 @@ def _failures(verb: str, file: Path | None) -> Iterator[None]:
     except (SQLAlchemyError, UnicodeDecodeError) as error:
         if file and "readonly database" in str(error):
             raise ResumableError(_not_writable(file, "Permission denied")) from None
-        raise ResumableError(f"The ledger could not be {verb}: {_first_line(error)}") from None
+        raise LedgerUnavailable(f"The ledger could not be {verb}: {_first_line(error)}") from None
 
 
 def _not_writable(path: Path, why: str) -> str:

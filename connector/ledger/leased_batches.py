@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from connector.errors import LeaseLost
+from connector.errors import LeaseLost, LedgerUnavailable
 from connector.ledger.batch_records import BatchKeys, OpenBatch
 from connector.ledger.batches import Batches, is_open
 from connector.ledger.database import Database
@@ -53,7 +53,12 @@ class LeasedBatches(Batches):
         return self._open(in_order.order_by(batches.c.number), of_parts)
 
     def _commit(self, work: Work) -> None:
-        self._leased_commit.do(work)
+        try:
+            self._leased_commit.do(work)
+        except LedgerUnavailable:
+            # The server ends the transaction of a process that is frozen in it, which may last longer than its term.
+            self._lease.check()
+            raise
 
     def _check(self, _: Connection, run_id: str, holder: str) -> None:
         if (run_id, holder) != (self._lease.run_id, self._lease.holder):

@@ -211,10 +211,15 @@ class Leases:
         with self._database.reading() as connection:
             return connection.execute(query).first() is None
 
-    def halt(self, run_id: str, why: str | None) -> None:
-        """Have all senders of a run stop, for the first reason that is given, or no longer (None)."""
+    def halt(self, run_id: str, why: str | None, *, holder: str | None = None) -> None:
+        """Have all senders of a run stop, for the first reason that is given, or no longer (None).
+
+        With `holder`, raise LockedError if another process has taken the run over: it stops its own senders.
+        """
         reason = func.coalesce(runs.c.halt, without_secrets(why)) if why is not None else None
         with self._database.writing() as connection:
+            if holder is not None:
+                check_holder(connection, run_id, holder, changing=True)
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(halt=reason))
 
     def halted(self, run_id: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, select
 
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, LedgerUnavailable
 from connector.ledger.batch_records import BatchSlice
 from connector.ledger.leased_batches import LeasedBatches
 from connector.ledger.leases import Lease
@@ -81,6 +81,16 @@ def settles_while_frozen(ledger: Ledger, lease: Lease, pipe: Pipe) -> None:
     sender.settled(RUN, whole(0), request(0, events=EVENTS))
 
 
+def settles_again(ledger: Ledger, lease: Lease, pipe: Pipe) -> None:
+    """Does so, and once more when the ledger has failed."""
+    sender = ledger.leases.batches(lease)
+    sender.sending(RUN, 0, holder=lease.holder)
+    event.listen(Engine, "commit", lambda _: here(pipe), once=True)
+    with pytest.raises(LedgerUnavailable, match="terminating connection due to idle-in-transaction timeout"):
+        sender.settled(RUN, whole(0), request(0, events=EVENTS))
+    sends_the_rest(ledger, lease)
+
+
 def sends_while_frozen(ledger: Ledger, lease: Lease, pipe: Pipe) -> None:
     """Is frozen while it records that it is about to send."""
     event.listen(Engine, "commit", lambda _: here(pipe))
@@ -99,10 +109,10 @@ def renews_later(ledger: Ledger, lease: Lease, pipe: Pipe) -> None:
     ledger.leases.renew(lease, TERM)
 
 
-def sender(url: str, work: Work, pipe: Pipe) -> None:
+def sender(url: str, work: Work, term: float, pipe: Pipe) -> None:
     """Another process, which takes the lease, works and reports its error."""
     with open_ledger(url, worker=True) as ledger:
-        lease = ledger.leases.take(RUN, "one", TERM)
+        lease = ledger.leases.take(RUN, "one", term)
         assert lease is not None
         try:
             work(ledger, lease, pipe)
@@ -127,11 +137,11 @@ class Frozen:
 
 
 @contextmanager
-def frozen(url: str, work: Work) -> Iterator[Frozen]:
+def frozen(url: str, work: Work, term: float = TERM) -> Iterator[Frozen]:
     """A process that takes the lease and is stopped in its work."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=sender, args=(url, work, theirs), daemon=True)
+    process = context.Process(target=sender, args=(url, work, term, theirs), daemon=True)
     process.start()
     try:
         assert ours.poll(WAITS)
@@ -206,7 +216,14 @@ def test_one_that_is_frozen_in_a_transaction_keeps_its_lease_for_seconds_only(ur
             work is settles_while_frozen, False, False
         ]  # fmt: skip
         sends_the_rest(ledger, lease)
-        assert zombie.thaw().startswith("ResumableError: The ledger could not be written: ")
+        assert zombie.thaw() == RUN_OUT
+        assert counted(ledger) == EXACT
+
+
+def test_one_whose_transaction_the_server_ended_goes_on_within_its_term(url: str) -> None:
+    with frozen(url, settles_again, WAITS) as zombie, open_ledger(url) as ledger:
+        time.sleep(IDLE + 0.5)
+        assert zombie.thaw() == "done"
         assert counted(ledger) == EXACT
 
 

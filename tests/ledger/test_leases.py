@@ -190,7 +190,9 @@ def test_a_halted_run_tells_those_who_renew_and_gives_no_lease(run: Ledger) -> N
     run.leases.halt(RUN, "Something that followed from it.")
     assert run.leases.renew(lease, TERM) == run.leases.halted(RUN) == "The token was revoked."
     assert run.leases.take(RUN, "two", TERM) is None
-    run.leases.halt(RUN, None)
+    with pytest.raises(LockedError):
+        run.leases.halt(RUN, None, holder="another")
+    run.leases.halt(RUN, None, holder=HOLDER)
     assert run.leases.renew(lease, TERM) is None
     assert taken(run).number == 1
 
