@@ -6,7 +6,7 @@ of a request, and whatever it does in another way.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -163,6 +163,10 @@ class AudienceDestination(Generic[TargetsT]):
         A limited run reads only some of the people, so it deletes none.
         """
         settings, suppressed = self.settings, suppressed_keys(context.ledger)
+        if context.splits is not None:
+            from connector.destinations.audience_splits import members_of
+
+            rows = members_of(context.splits)
         deletes = settings.mode == MIRROR and context.limit is None
         return stage_members(
             without_suppressed(rows, suppressed),
@@ -172,7 +176,15 @@ class AudienceDestination(Generic[TargetsT]):
             Intent(settings.mode, deletes, settings.rows_per_request, refill, suppressed),
             self.make_payloads,
             on_progress=context.on_read,
+            is_shared=context.splits is not None,
         )
+
+    def stage_split(self, rows: Iterable[HashedMembers], context: StageContext) -> dict[str, Any]:
+        """See `Destination.stage_split`."""
+        from connector.destinations.audience_splits import stage_split
+
+        allowed = without_suppressed(rows, suppressed_keys(context.ledger))
+        return stage_split(allowed, context.directory, on_progress=context.on_read)
 
     def confirm(self, staged: Staged, limit: int | None, confirmation: Confirmation, *, allow_empty: bool) -> None:
         """See `Destination.confirm`: a change of many members, and one that empties the audience."""

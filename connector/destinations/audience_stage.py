@@ -137,12 +137,13 @@ def stage_members(
     make_payloads: MakePayloads,
     *,
     on_progress: OnProgress = lambda _: None,
+    is_shared: bool = False,
 ) -> StagedMembers:
-    """Stage the changes of the copies of an audience in the folder `directory`, which is created.
+    """Stage the changes of the copies of an audience in the folder `directory`, which is created unless it `is_shared`.
 
     Raises OSError if the disk fails; then nothing that was written counts.
     """
-    make_private_folder(directory, exist_ok=False)
+    make_private_folder(directory, exist_ok=is_shared)
     counts = StagedMembers(by_copy={number: CopyCounts() for number in range(len(copies))})
     staging = _Staging(directory, copies, intent, make_payloads, counts, ExcludedRowWriter(directory, "staging"))
     try:

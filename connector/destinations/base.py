@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
 
@@ -38,6 +38,9 @@ from connector.staging.streaming import StreamingStage
 from connector.transform.binding import Binding
 from connector.transform.row_selection import RowSelection
 from connector.transform.template import DataTemplate
+
+if TYPE_CHECKING:
+    from connector.staging.splits import StagedSplits
 
 TargetsT = TypeVar("TargetsT")
 MOST_ROUTES = 20
@@ -138,6 +141,8 @@ class StageContext:
     """Called with the rows that were read so far."""
     streaming: StreamingStage | None = None
     """Takes batches while the result is read, for destinations that can."""
+    splits: "StagedSplits | None" = None
+    """The splits that tasks have staged, instead of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +225,17 @@ class Destination(Protocol[TargetsT]):
     def forecast(self, project: Project, ledger: Ledger) -> TargetsT:
         """Return what is sent to as far as it is known; ask nobody and change nothing."""
 
+    def attach(self, context: RunContext) -> AbstractContextManager[TargetsT]:
+        """Return what another process has resolved and holds, to send to it as well; ask nobody and lock nothing."""
+
     def stage(self, rows: Iterable[Any], targets: TargetsT, context: StageContext) -> Staged:
         """Stage what has to be sent of hashed rows. Raises OSError if the disk fails; then nothing written counts."""
+
+    def stage_split(self, rows: Iterable[Any], context: StageContext) -> dict[str, Any]:
+        """Stage the hashed rows of a split of a result, and return a JSON object without anything about a person.
+
+        Raises as `stage` does.
+        """
 
     def confirm(self, staged: Staged, limit: int | None, confirmation: Confirmation, *, allow_empty: bool) -> None:
         """Raise UsageError if what is staged has to be confirmed and is not."""

@@ -17,19 +17,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherLock:
+    """Stands for the lock in a process that only sends a part of a run: the process that runs it holds the lock."""
+
+    host: str
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunContext:
     """The right to run one orchestration of a project under its target."""
 
     project: Project
     ledger: Ledger
-    lock: "RunLock"
+    lock: "RunLock | OtherLock"
     observer: Observer
     stop: threading.Event
     """Set when the run must end as soon as the requests in flight are answered."""
 
+    stage: Path | None = None
+    """The folder of the run's stage, for a process that only sends a part of it; None: that in the state folder."""
+
     def directory(self, run_id: str) -> Path:
         """Return the folder of a run's stage and its excluded rows."""
-        return run_directory(self.project, run_id)
+        return self.stage or run_directory(self.project, run_id)
 
     def scope(self, settings: DestinationSettings) -> Scope:
         """Return where what is delivered now counts."""

@@ -188,7 +188,20 @@ class EventDestination:
             on_progress=context.on_read,
             streaming=context.streaming,
             limits=self.capabilities.batch_limits,
+            splits=context.splits,
         )
+
+    def attach(self, context: RunContext) -> AbstractContextManager[EventTargets]:
+        """See `Destination.attach`."""
+        return _held(EventTargets(context.scope(self.settings)))
+
+    def stage_split(self, rows: Iterable[HashedRows], context: StageContext) -> dict[str, Any]:
+        """See `Destination.stage_split`."""
+        from connector.staging.splits import stage_split
+
+        suppressed = suppression_filter(context.ledger)
+        limits = self.capabilities.batch_limits
+        return stage_split(rows, context.directory, suppressed=suppressed, limits=limits, on_progress=context.on_read)
 
     def confirm(self, staged: Staged, limit: int | None, confirmation: Confirmation, *, allow_empty: bool) -> None:
         """See `Destination.confirm`: events need no confirmation."""

@@ -12,7 +12,21 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from connector.core.secret_registry import without_secrets
 from connector.errors import LeaseLost
@@ -227,6 +241,14 @@ class Leases:
         with self._database.reading() as connection:
             return _halted(connection, run_id)
 
+    def units_with_outcome(self, run_id: str) -> int:
+        """Return the number of events, or members of an audience, of a run that were delivered or refused."""
+        events = batches.c.delivered_events + batches.c.refused_events
+        units = case((batches.c.members > 0, batches.c.delivered_members), else_=events)
+        query = select(func.coalesce(func.sum(units), 0)).where(batches.c.run_id == run_id)
+        with self._database.reading() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def nodes(self, run_id: str) -> list[NodeUsage]:
         """Return what each machine did for a run, by name."""
         with self._database.reading() as connection:
@@ -300,7 +322,7 @@ def _record(row: Row[Any], now: float) -> LeaseRecord:
 
 
 def _read(run_id: str) -> Any:
-    total = func.coalesce(func.sum(splits.c.rows), 0), func.coalesce(func.sum(splits.c.seconds), 0.0)
+    total = cast(func.coalesce(func.sum(splits.c.rows), 0), BigInteger), func.coalesce(func.sum(splits.c.seconds), 0.0)
     of_run = splits.c.run_id == run_id, splits.c.kind == "read", splits.c.attempt.is_not(None)
     return select(splits.c.host, func.count(), *total).where(*of_run).group_by(splits.c.host)
 

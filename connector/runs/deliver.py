@@ -1,8 +1,9 @@
 """Send the open batches of a staged run, and record how the run ended."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from time import perf_counter
@@ -10,16 +11,16 @@ from typing import Any
 
 from connector.core.outcomes import RunStatus
 from connector.core.route import Route
-from connector.delivery.limiter import AdaptiveLimiter
+from connector.delivery.limiter import AdaptiveLimiter, Limiter
 from connector.delivery.sender import deliver
-from connector.destinations.base import MOST_ROUTES, Destination
+from connector.destinations.base import MOST_ROUTES, Attempt, Destination
 from connector.destinations.context import RunContext
 from connector.destinations.policy import retry_policy
 from connector.errors import ConnectorError, Interrupted, LockedError, NothingSent, ResumableError, UsageError
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.ledger import Ledger
 from connector.runs.row_limits import refuse_all_rejected
-from connector.staging.sending import LedgerRecorder, StagedBatches, write_excluded
+from connector.staging.sending import BatchProgress, LedgerRecorder, StagedBatches, write_excluded
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,17 @@ def send(context: RunContext, delivery: Delivery, open_batches: list[OpenBatch])
 
 def send_streamed(context: RunContext, delivery: Delivery, open_batches: Iterator[OpenBatch]) -> None:
     """Send batches while staging continues; open the platform once there is the first of them."""
-    try:
+    with excluded_written(context, delivery):
         first = next(open_batches, None)
         if first is not None:
             _send(context, delivery, chain([first], open_batches))
+
+
+@contextmanager
+def excluded_written(context: RunContext, delivery: Delivery) -> Iterator[None]:
+    """Write the rows of events that were not delivered once the block ends. Raises Interrupted if it was stopped."""
+    try:
+        yield
     except BaseException:
         # The error that stopped the run is the one to report; rows that cannot be written now are written on resume.
         with suppress(ConnectorError):
@@ -56,7 +64,7 @@ def send_streamed(context: RunContext, delivery: Delivery, open_batches: Iterato
 
 def _preflight_all(context: RunContext, delivery: Delivery, open_batches: list[OpenBatch]) -> Iterator[OpenBatch]:
     if open_batches:
-        _preflight(context, delivery, open_batches)
+        preflight(context, delivery, open_batches)
     yield from open_batches
 
 
@@ -66,44 +74,67 @@ def preflight_routes(context: RunContext, delivery: Delivery, open_batches: Iter
     for batch in open_batches:
         if batch.record.route not in checked and len(checked) < MOST_ROUTES:
             checked.add(batch.record.route)
-            _preflight(context, delivery, [batch])
+            preflight(context, delivery, [batch])
         yield batch
 
 
-def _preflight(context: RunContext, delivery: Delivery, batches: list[OpenBatch]) -> None:
+def preflight(context: RunContext, delivery: Delivery, batches: Sequence[OpenBatch]) -> None:
+    """Have the destination check that these batches can arrive. Raises ResumableError."""
     delivery.destination.preflight(context, delivery.targets, delivery.run_id, batches)
 
 
 def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBatch]) -> None:
     destination, settings = delivery.destination, delivery.destination.settings
+    pace = Pace(AdaptiveLimiter(settings.requests_per_second), settings.max_in_flight)
+    with destination.open(context, delivery.targets, delivery.run_id, delivery.test_event_code) as attempt:
+        send_batches(context, delivery, attempt, open_batches, context.ledger.batches, pace)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast requests may be sent."""
+
+    limiter: Limiter
+    max_in_flight: int
+    """Concurrent requests at most."""
+
+
+def send_batches(
+    context: RunContext,
+    delivery: Delivery,
+    attempt: Attempt,
+    open_batches: Iterable[OpenBatch],
+    progress: BatchProgress,
+    pace: Pace,
+) -> None:
+    """Send batches through an open platform, and record their outcomes. Raises as `deliver` does."""
+    destination = delivery.destination
     codec = destination.codec(delivery.targets, delivery.test_event_code)
     batches = StagedBatches(context.directory(delivery.run_id), open_batches, codec)
-    on_acknowledged = partial(context.observer.acknowledged, noun=destination.capabilities.unit)
     recorder = LedgerRecorder(
-        context.ledger.batches,
+        progress,
         delivery.run_id,
         batches,
         context.lock.holder,
-        on_acknowledged,
+        partial(context.observer.acknowledged, noun=destination.capabilities.unit),
         context.observer.answered,
         refused=destination.capabilities.refused,
     )
-    with destination.open(context, delivery.targets, delivery.run_id, delivery.test_event_code) as attempt:
-        try:
-            deliver(
-                batches,
-                attempt,
-                policy=retry_policy(settings),
-                limiter=AdaptiveLimiter(settings.requests_per_second),
-                max_in_flight=settings.max_in_flight,
-                record=recorder,
-                stop=context.stop,
-                split=batches.split,
-                checklist=destination.checklist,
-                on_wait=lambda seconds, answer: context.observer.waiting(seconds, answer.message),
-            )
-        finally:
-            batches.close()
+    try:
+        deliver(
+            batches,
+            attempt,
+            policy=retry_policy(destination.settings),
+            limiter=pace.limiter,
+            max_in_flight=pace.max_in_flight,
+            record=recorder,
+            stop=context.stop,
+            split=batches.split,
+            checklist=destination.checklist,
+            on_wait=lambda seconds, answer: context.observer.waiting(seconds, answer.message),
+        )
+    finally:
+        batches.close()
 
 
 def _write_excluded(context: RunContext, delivery: Delivery) -> None:
@@ -160,3 +191,11 @@ def _final_status(ledger: Ledger, run_id: str) -> RunStatus:
         raise ResumableError("Not every change of the audience was taken; `connector resume` tries the others again.")
     refuse_all_rejected(record.rows.read, record.rejects)
     return RunStatus.COMPLETED_WITH_REJECTS if record.rows.rejected else RunStatus.COMPLETED
+
+
+def is_too_late(destination: Destination[Any], batch: OpenBatch) -> bool:
+    """Return whether a batch whose answer was lost could be counted twice if it were sent again now."""
+    window = destination.capabilities.resend_window
+    if window is None or not batch.uncertain or batch.sent_at is None:
+        return False
+    return datetime.now(UTC) - batch.sent_at > window

@@ -19,7 +19,7 @@ from connector.errors import NothingSent, SourceError, UsageError
 from connector.ledger.batch_records import BatchRecord, OpenBatch
 from connector.ledger.run_records import NewRun, RunRecord
 from connector.runs.deliver import Delivery, preflight_routes, record_conclusion, send, send_streamed
-from connector.runs.extract import Run, read_and_stage
+from connector.runs.extract import Run, engine_of, read_and_stage
 from connector.runs.job import Job
 from connector.runs.retention import reduce_stage
 from connector.runs.row_limits import min_rows_note, refuse_rows
@@ -27,6 +27,7 @@ from connector.staging.staged import Staged
 from connector.staging.streaming import Publish, StreamingStage
 
 if TYPE_CHECKING:
+    from connector.config.engine import EngineSettings
     from connector.runs.plan_file import PlanFile
 
 
@@ -70,6 +71,7 @@ class Engine:
     ) -> str:
         """Record the start of a run, and return its id."""
         context, started_at = self.context, datetime.now(UTC)
+        engine = engine_of(job, limit, retry_of)
         run_id = f"{started_at:%Y%m%dT%H%M%S}-{token_hex(3)}"
         new = NewRun(
             run_id=run_id,
@@ -84,6 +86,8 @@ class Engine:
             retry_of=retry_of,
             retry_reason=retry_reason,
             fingerprint=job.fingerprint,
+            engine=engine.name if engine else None,
+            stage=_stage_address(engine, run_id) if engine else None,
         )
         is_planned = self.options.plan is not None
         context.ledger.runs.start(new, holder=context.lock.holder, host=context.lock.host, is_planned=is_planned)
@@ -99,7 +103,11 @@ class Engine:
         with self.concluding(run_id):
             run = prepare()
             run.job.destination.refuse_unready(run.job.orchestration.name, run.job.rules)
-            if self.options.plan is None and _can_stream(run):
+            if run.engine is not None:
+                from connector.runs.cluster.driver import execute_spread
+
+                execute_spread(self, run, run.engine)
+            elif self.options.plan is None and _can_stream(run):
                 self._stream(run)
             else:
                 self._stage_then_send(run)
@@ -126,12 +134,12 @@ class Engine:
         return Delivery(run_id, self.destination, self.targets, test_event_code)
 
     def _stage_then_send(self, run: Run) -> None:
-        context, approve = self.context, partial(self._approve, run)
+        context, approve = self.context, partial(self.approve, run)
         staged = read_and_stage(context, run, self.targets, context.stop, approve=approve)
         delivery = self.delivery(run.run_id, run.test_event_code)
         send(context, delivery, [OpenBatch(batch) for batch in staged.batches])
 
-    def _approve(self, run: Run, staged: Staged) -> None:
+    def approve(self, run: Run, staged: Staged) -> None:
         """Raise NothingSent because of the rows, UsageError if the change is not confirmed."""
         orchestration, options = run.job.orchestration, self.options
         if run.selection is None:
@@ -165,6 +173,13 @@ class Engine:
 
         with _add_delivered_rows(context, run), stage_in_background(stage, context.stop) as batches:
             send_streamed(context, delivery, preflight_routes(context, delivery, batches))
+
+
+def _stage_address(engine: "EngineSettings", run_id: str) -> str:
+    """Return the address of the folder that the machines of an engine share for a run."""
+    from connector.staging.storage.shared_folder import SharedFolder
+
+    return SharedFolder.at(engine.stage).child(run_id).address
 
 
 def _can_stream(run: Run) -> bool:

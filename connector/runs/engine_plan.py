@@ -3,17 +3,14 @@
 import os
 from dataclasses import dataclass
 from importlib import import_module
-from math import ceil
 from pathlib import Path
 
 from connector.config.engine import LOCAL, EngineSettings
 from connector.core.split_plan import SplitPlan
 from connector.errors import ConnectorError
+from connector.runs.cluster.workload import sender_count, wanted_splits
 from connector.runs.job import Job
 from connector.runs.result import plan_splits_of
-
-_SPLITS_A_CORE = 4
-_SMALLEST_LEASE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +43,8 @@ class EnginePlan:
 def plan_engine(job: Job, engine: EngineSettings, directory: Path, requests: int) -> EnginePlan:
     """Count the tasks of a run that sends so many requests. Raises SourceError, ConfigurationError."""
     cores, note = _cores(engine)
-    plan: SplitPlan = plan_splits_of(job, directory, engine.splits or _SPLITS_A_CORE * cores)
-    most = min(engine.senders or cores, job.settings.max_in_flight)
-    senders = max(1, min(most, ceil(requests / _SMALLEST_LEASE)))
+    plan: SplitPlan = plan_splits_of(job, directory, wanted_splits(engine, cores))
+    senders = sender_count(engine, cores, job.settings, requests)
     return EnginePlan(engine, len(plan.places), plan.note, senders, note)
 
 

@@ -25,6 +25,7 @@ from connector.staging.streaming import StreamingStage
 from connector.transform.row_selection import RowSelection
 
 if TYPE_CHECKING:
+    from connector.config.engine import EngineSettings
     from connector.files.scan_report import ScanReport
     from connector.runs.files import SentFiles
 
@@ -46,6 +47,13 @@ class Run:
     """Send events again whose answer was lost."""
     selection: RowSelection | None = None
     """Rows to send, of a retried run; None: all."""
+    engine: "EngineSettings | None" = None
+    """The machines that share the work; None: this process does all of it."""
+
+
+def engine_of(job: Job, limit: int | None, retry_of: str | None) -> "EngineSettings | None":
+    """Return the engine of a run; None if this process reads only some rows, which is soon done."""
+    return job.orchestration.engine if limit is None and retry_of is None else None
 
 
 def read_and_stage(
@@ -56,15 +64,16 @@ def read_and_stage(
     *,
     approve: Approve = lambda _: None,
     streaming: StreamingStage | None = None,
+    opened: AbstractContextManager[OpenResult] | None = None,
 ) -> Staged:
     """Stage the result of a run that the ledger knows, until `stop` is set, and record how many rows it has.
 
     The run counts as staged once `approve` returns, so that no later command sends an unapproved stage. With
-    `streaming`, batches are published meanwhile. Raises as `open_result` and `approve` do, and ResumableError if the
-    disk fails.
+    `streaming`, batches are published meanwhile; `opened` is the result if tasks read it. Raises as `open_result` and
+    `approve` do, and ResumableError if the disk fails.
     """
     directory, published = context.directory(run.run_id), streaming.batches if streaming else []
-    with atomic_stage(directory, published), _result(context, run, stop) as result:
+    with atomic_stage(directory, published), opened or _result(context, run, stop) as result:
         context.ledger.runs.asked(run.run_id, result.query_id)
         for note in setting_notes(context.project, run.job, result.schema):
             context.observer.note(note)
@@ -120,7 +129,7 @@ def _result(context: RunContext, run: Run, stop: Event) -> AbstractContextManage
         selection=run.selection,
         stop=stop,
         run_id=run.run_id,
-        sent_files=_sent_files(context, run),
+        sent_files=files_sent_before(context, run),
     )
 
 
@@ -135,6 +144,7 @@ def _stage_context(context: RunContext, run: Run, result: OpenResult, streaming:
         resend_unknown=run.resend_unknown,
         on_read=context.observer.read,
         streaming=streaming,
+        splits=result.splits,
     )
 
 
@@ -151,7 +161,7 @@ def _rows(staged: Staged) -> StagedRows:
     )
 
 
-def _sent_files(context: RunContext, run: Run) -> "SentFiles | None":
+def files_sent_before(context: RunContext, run: Run) -> "SentFiles | None":
     """Return the files that need not be read again; None for a retry, which reads them for their excluded rows."""
     if run.job.file is None or run.selection is not None or run.resend_unknown:
         return None

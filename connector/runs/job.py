@@ -163,8 +163,15 @@ def attempt(problems: list[Problem], build: Callable[[], _Built]) -> _Built | No
         return None
 
 
-def current_job(project: Project, name: str, ledger: Ledger | None = None, known_id: str | None = None) -> Job:
-    """Return the job of a run that starts now. Raises ConfigurationError.
+def current_job(
+    project: Project,
+    name: str,
+    ledger: Ledger | None = None,
+    known_id: str | None = None,
+    *,
+    started_at: datetime | None = None,
+) -> Job:
+    """Return the job of a run that starts now, or started at a time. Raises ConfigurationError.
 
     The time of the last success, and the id of the destination's resource unless it is given, are read from `ledger`;
     without one, from the project's, if it exists.
@@ -175,7 +182,7 @@ def current_job(project: Project, name: str, ledger: Ledger | None = None, known
     def last() -> datetime | None:
         return ledger.runs.last_success(name, scope) if ledger else last_success(project, name, scope)
 
-    variables = RunVariables(datetime.now(UTC), last)
+    variables = RunVariables(started_at or datetime.now(UTC), last)
     job = prepare(project, name, variables)
     known_id = known_id or job.destination.known_id(project, ledger)
     return prepare(project, name, variables, known_id) if known_id else job

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from connector.files.file_source import FileSource
     from connector.files.scan_report import ScanReport
     from connector.runs.files import SentFiles
+    from connector.staging.splits import StagedSplits
 
 _EXCERPT = re.compile(r" LINE \d+: .*\Z")
 """The line of the query as DuckDB shows it, which has another number in the file."""
@@ -45,6 +46,8 @@ class OpenResult:
     """The report on the files; None for a query."""
     schema: pa.Schema | None = None
     """The columns of the result."""
+    splits: "StagedSplits | None" = None
+    """What tasks have staged of the rows, of which there are none here."""
 
 
 @contextmanager
@@ -58,16 +61,19 @@ def open_result(
     stop: Event | None = None,
     run_id: str | None = None,
     sent_files: "SentFiles | None" = None,
+    threads: int | None = None,
+    place: Mapping[str, Any] | None = None,
 ) -> Iterator[OpenResult]:
     """Run the job's query until `stop` is set, and yield its first `limit` rows, or the selected ones among them.
 
     Files that were sent before are skipped if the destination deduplicates; problems with the others are in `reading`.
-    If the warehouse keeps a history, the query is tagged there with the orchestration and the run. Raises SourceError
+    If the warehouse keeps a history, the query is tagged there with the orchestration and the run. With the `place` of
+    a split, only its rows are read. `threads` transform them, else one for each core. Raises SourceError
     if the warehouse fails, ConfigurationError if the result does not fit the template, Interrupted if it was stopped.
     """
     with _opened(job, directory, _tag(job, run_id)) as source:
         reading = _scan_report(source, job, sent_files, limit)
-        with read_in_background(source, job.sql, stop or Event()) as result:
+        with read_in_background(_part_of(source, place), job.sql, stop or Event()) as result:
             with _add_column_changes(reading):
                 compiler = compile_job(job, result.schema)
             batches: Iterator[pa.RecordBatch] = result.batches()
@@ -75,12 +81,61 @@ def open_result(
                 batches = compiler.first(batches, limit, test=test_event_code is not None)
             if selection is not None:
                 batches = compiler.select(batches, selection)
-            rows = compiler.hash(batches, threads=transform_threads(), gather=reading is None)
+            rows = compiler.hash(batches, threads=threads or transform_threads(), gather=reading is None)
             if reading and job.has_prescribed_columns and selection is None:
                 from connector.runs.files import locate_rejected
 
                 rows = locate_rejected(rows, reading, limit)
             yield OpenResult(compiler, rows, result.query_id, reading, result.schema)
+
+
+def _part_of(source: Source, place: Mapping[str, Any] | None) -> Source:
+    """Return a source of which a query gives only the rows of the split at a place, if there is one."""
+    if place is None:
+        return source
+    from connector.sources.split import SplitSource
+
+    return SplitSource(source, place)
+
+
+@dataclass(frozen=True, slots=True)
+class DividedResult:
+    """A result that other processes read in splits."""
+
+    compiler: RowCompiler
+    """The data template compiled for its columns."""
+    schema: pa.Schema
+    """Its columns."""
+    plan: "SplitPlan"
+    """Its splits."""
+    reading: "ScanReport | None" = None
+    """The report on the files; None for a query."""
+
+    def merge(self, summaries: Sequence[Mapping[str, Any]]) -> None:
+        """Add what was learned of the files, as `summarize` wrote it for each split. Raises FileRefused."""
+        if self.reading is not None:
+            from connector.files.split_summary import merge_summaries
+
+            merge_summaries(self.reading, (summary["reading"] for summary in summaries))
+
+
+@contextmanager
+def open_divided(
+    job: Job, directory: Path, wanted: int, run_id: str | None = None, sent_files: "SentFiles | None" = None
+) -> Iterator[DividedResult]:
+    """Divide the job's result into about `wanted` splits, which can be read at least until the block ends.
+
+    Raises as `open_result` does.
+    """
+    from connector.sources.split import plan_splits
+
+    with _opened(job, directory, _tag(job, run_id)) as source:
+        reading = _scan_report(source, job, sent_files, None)
+        schema = source.describe(job.sql)
+        with _add_column_changes(reading):
+            compiler = compile_job(job, schema)
+        with plan_splits(source, job.sql, wanted, job.orchestration.split_by) as plan:
+            yield DividedResult(compiler, schema, plan, reading)
 
 
 def describe(job: Job, directory: Path) -> pa.Schema:
@@ -90,12 +145,9 @@ def describe(job: Job, directory: Path) -> pa.Schema:
 
 
 def plan_splits_of(job: Job, directory: Path, wanted: int) -> "SplitPlan":
-    """Return how the job's result would be divided into about `wanted` splits. Raises as `describe` does."""
-    from connector.sources.split import plan_splits
-
-    by = job.orchestration.split_by
-    with _opened(job, directory, _tag(job)) as source, plan_splits(source, job.sql, wanted, by) as plan:
-        return plan
+    """Return how the job's result would be divided into about `wanted` splits. Raises as `open_divided` does."""
+    with open_divided(job, directory, wanted) as divided:
+        return divided.plan
 
 
 def delimiters(job: Job) -> list[tuple[str, str]]:

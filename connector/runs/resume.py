@@ -1,7 +1,6 @@
 """Resume runs that ended before all of their batches were sent."""
 
 import threading
-from datetime import UTC, datetime
 from typing import Any
 
 from connector.config.project import Project
@@ -24,9 +23,9 @@ from connector.ledger.run_records import RunRecord
 from connector.ledger.timeline import PLAN_MATCHED, PLANNED
 from connector.observer import Observer
 from connector.privacy.access import check_access
-from connector.runs.deliver import send
+from connector.runs.deliver import is_too_late, send
 from connector.runs.engine import Engine, RunOptions, open_engine
-from connector.runs.extract import Run, select_rejected
+from connector.runs.extract import Run, engine_of, select_rejected
 from connector.runs.job import Job, current_job
 from connector.runs.orchestration_lock import run_context
 from connector.runs.retention import reduce_stage, remove_stage
@@ -165,7 +164,9 @@ def _candidates(project: Project) -> list[RunRecord]:
         runs = [run for run in ledger.runs.unfinished() if _can_continue(run, named=False)]
         own = not ledger.database.is_shared
     return [
-        run for run in reversed(runs) if own or not run.may_have_sent or run_directory(project, run.run_id).exists()
+        run
+        for run in reversed(runs)
+        if own or run.stage or not run.may_have_sent or run_directory(project, run.run_id).exists()
     ]
 
 
@@ -239,26 +240,43 @@ def _same_run(engine: Engine, record: RunRecord, run_id: str, job: Job) -> Run:
     """Return a run that reads the same rows as a recorded one."""
     selection = select_rejected(engine.context, record.retry_of, record.retry_reason) if record.retry_of else None
     resend_unknown = engine.options.resend_unknown
-    return Run(run_id, job, record.test_event_code, record.row_limit, resend_unknown, selection)
+    machines = engine_of(job, record.row_limit, record.retry_of)
+    return Run(run_id, job, record.test_event_code, record.row_limit, resend_unknown, selection, machines)
 
 
 def _send_open(engine: Engine, record: RunRecord) -> None:
     context, destination, resend_unknown = engine.context, engine.destination, engine.options.resend_unknown
+    if record.stage is not None:
+        from connector.runs.cluster.driver import attach_stage
+
+        attach_stage(context, record)
     destination.recheck(context, engine.targets, record, resend_unknown=resend_unknown)
     open_batches = context.ledger.batches.open(record.run_id)
-    safe = [batch for batch in open_batches if resend_unknown or not _is_too_late(engine, batch)]
+    safe = [batch for batch in open_batches if resend_unknown or not is_too_late(destination, batch)]
     units = sum(batch.record.members or sum(events for _, events in batch.pending_ranges()) for batch in safe)
     context.observer.staged(units, len(safe), destination.capabilities.unit)
-    send(context, engine.delivery(record.run_id, record.test_event_code), safe)
+    _send(engine, record, safe)
     if too_late := [batch for batch in open_batches if batch not in safe]:
         raise InDoubt(_uncertain(too_late))
+
+
+def _send(engine: Engine, record: RunRecord, open_batches: list[OpenBatch]) -> None:
+    context, delivery = engine.context, engine.delivery(record.run_id, record.test_event_code)
+    settings = context.project.engines.get(record.engine) if record.engine else None
+    if settings is None or record.stage is None:
+        send(context, delivery, open_batches)
+        return
+    from connector.runs.cluster.driver import resume_spread
+
+    resend_unknown = engine.options.resend_unknown
+    resume_spread(context, record, settings, delivery, open_batches, resend_unknown=resend_unknown)
 
 
 def _can_change(engine: Engine, record: RunRecord) -> bool:
     """Return whether resuming a staged run can change anything."""
     open_batches = engine.context.ledger.batches.open(record.run_id)
     is_running = record.status is RunStatus.RUNNING
-    return not open_batches or is_running or any(not _is_too_late(engine, batch) for batch in open_batches)
+    return not open_batches or is_running or any(not is_too_late(engine.destination, batch) for batch in open_batches)
 
 
 def _uncertain(late: list[OpenBatch]) -> str:
@@ -272,7 +290,8 @@ def _uncertain(late: list[OpenBatch]) -> str:
 def _is_elsewhere(engine: Engine, record: RunRecord) -> bool:
     """Return whether another machine may hold the stage of a run: the ledger is shared and the stage is not here."""
     context = engine.context
-    return context.ledger.database.is_shared and record.may_have_sent and not context.directory(record.run_id).exists()
+    may_be_elsewhere = context.ledger.database.is_shared and record.stage is None
+    return may_be_elsewhere and record.may_have_sent and not context.directory(record.run_id).exists()
 
 
 def _elsewhere(record: RunRecord) -> str:
@@ -304,10 +323,3 @@ def _can_continue(run: RunRecord, *, named: bool) -> bool:
     if run.staged:
         return run.rows.balanced
     return named or run.may_have_sent or run.status in DIED
-
-
-def _is_too_late(engine: Engine, batch: OpenBatch) -> bool:
-    window = engine.destination.capabilities.resend_window
-    if window is None or not batch.uncertain or batch.sent_at is None:
-        return False
-    return datetime.now(UTC) - batch.sent_at > window

@@ -11,7 +11,7 @@ from connector.observer import Observer, Silent
 from connector.privacy.access import check_access
 from connector.queries.query_template import RunVariables
 from connector.runs.engine import Engine, RunOptions, open_engine, refuse_blank_code
-from connector.runs.extract import Run
+from connector.runs.extract import Run, engine_of
 from connector.runs.fresh import forget_simulator
 from connector.runs.job import Job, current_job, prepare
 from connector.runs.orchestration_lock import run_context
@@ -60,7 +60,8 @@ def _run_now(engine: Engine, name: str, audit_line: int) -> RunRecord:
     _refuse_other_definition(job, options, context.project)
     run_id = engine.create(job, test_event_code=code, limit=limit)
     context.ledger.audit.set_run(audit_line, run_id)
-    return engine.execute(run_id, lambda: Run(run_id, job, code, limit, options.resend_unknown))
+    machines = engine_of(job, limit, None)
+    return engine.execute(run_id, lambda: Run(run_id, job, code, limit, options.resend_unknown, engine=machines))
 
 
 def _refuse_test_mode(job: Job, options: RunOptions) -> None:

@@ -4,8 +4,8 @@ Most results need little of this: their rows come sorted, and only events at the
 come in any order, all events are affected: they are partitioned by their keys so that each partition fits into memory.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from connector.transform.rules import EventRules
 
 Positions = npt.NDArray[np.int64]
 EVENTS_AT_ONCE = 60_000
+BLOCKED_FILE = "barring-keys"
 _BITS_PER_EVENT = 16
 
 
@@ -44,27 +45,60 @@ class StageEdit(EventChanges):
     """Rows that an earlier attempt has read and counted."""
 
 
+@dataclass(frozen=True, slots=True)
+class RepeatedKeys:
+    """The keys that a stage has more than once, or that are blocked or undecided."""
+
+    marks: BloomFilter
+    """Contains all of them, and perhaps a few others."""
+    blocked: KeyList
+    """The blocked ones."""
+    events: int
+    """The number of their events."""
+
+
+@contextmanager
+def find_repeated(directory: Path, keys: KeyFile) -> Iterator[RepeatedKeys]:
+    """Find the repeated keys of a stage; those that are blocked lie in a file until the block ends."""
+    blocked = KeyList(directory / BLOCKED_FILE)
+    try:
+        yield RepeatedKeys(*_mark_repeated(keys, blocked))
+    finally:
+        blocked.remove()
+
+
 def deduplicate(
-    directory: Path, keys: KeyFile, batches: list[StagedBatch], rules: EventRules, *, earlier_events: int = 0
+    directory: Path,
+    keys: KeyFile,
+    batches: list[StagedBatch],
+    rules: EventRules,
+    repeated: RepeatedKeys,
+    *,
+    earlier_events: int = 0,
 ) -> Iterator[StageEdit]:
     """Yield the edits after which every key is in the staged `batches` once, and no blocked key is.
 
     Undecided events are judged as `decide` does. The first `earlier_events` were staged by an earlier attempt: the
     first event that repeats one of theirs is that event, read again.
     """
-    with ExitStack() as stack:
-        blocked_keys = KeyList(directory / "barring-keys")
-        stack.callback(blocked_keys.remove)
-        repeated, count = _mark_repeated(keys, blocked_keys)
-        if not count:
-            return
-        partitions = partition_count(count, EVENTS_AT_ONCE)
-        events = stack.enter_context(EventPartitions(directory, partitions))
-        blocked = stack.enter_context(blocked_keys.partitioned(partitions))
-        routes = _collect(directory, keys, batches, repeated, events)
+    if not repeated.events:
+        return
+    partitions = partition_count(repeated.events, EVENTS_AT_ONCE)
+    with (
+        EventPartitions(directory, partitions) as events,
+        repeated.blocked.partitioned(partitions) as blocked,
+    ):
+        routes = _collect(directory, keys, batches, repeated.marks, events)
         for partition, blocked_here in zip(events.read(), blocked, strict=True):
-            for route, of_route in _by_route(partition, routes):
-                yield _edit(route, of_route, blocked_here, rules, earlier_events)
+            yield from edits_of(partition, routes, blocked_here, rules, earlier_events)
+
+
+def edits_of(
+    numbered: pa.Table, routes: Sequence[Route], blocked_keys: Keys, rules: EventRules, earlier_events: int = 0
+) -> Iterator[StageEdit]:
+    """Yield the edits for all events (schema NUMBERED) with the keys of a partition, by route."""
+    for route, of_route in _by_route(numbered, routes):
+        yield _edit(route, of_route, blocked_keys, rules, earlier_events)
 
 
 def block_incomplete(directory: Path, keys: KeyFile, batches: list[StagedBatch]) -> None:
@@ -77,7 +111,7 @@ def block_incomplete(directory: Path, keys: KeyFile, batches: list[StagedBatch])
                 keys.block(table["key"].filter(pa.array(lacking)))
 
 
-def _mark_repeated(keys: KeyFile, blocked_keys: KeyList) -> tuple[BloomFilter, int]:
+def _mark_repeated(keys: KeyFile, blocked_keys: KeyList) -> tuple[BloomFilter, KeyList, int]:
     """Mark the keys that a stage has more than once or that are blocked or undecided, and count their events.
 
     The blocked ones are added to `blocked_keys`.
@@ -87,7 +121,7 @@ def _mark_repeated(keys: KeyFile, blocked_keys: KeyList) -> tuple[BloomFilter, i
         marks.add(repeated.low)
         blocked_keys.add(repeated.blocked)
         events += repeated.events
-    return marks, events
+    return marks, blocked_keys, events
 
 
 def _collect(
@@ -105,10 +139,10 @@ def _collect(
     return list(routes)
 
 
-def _by_route(events: pa.Table, routes: list[Route]) -> Iterator[tuple[Route, pa.Table]]:
+def _by_route(events: pa.Table, routes: Sequence[Route]) -> Iterator[tuple[Route, pa.Table]]:
     order, bounds = partition_order(events["route"].to_numpy(), len(routes))
     ordered = events.take(pa.array(order)) if len(routes) > 1 else events
-    for number in np.flatnonzero(np.diff(bounds)):
+    for number in np.flatnonzero(np.diff(bounds)).tolist():
         yield routes[number], ordered.slice(bounds[number], bounds[number + 1] - bounds[number])
 
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +14,13 @@ from connector.core.disk import make_private_folder, sync
 from connector.core.hashed_rows import HashedEvents, HashedRows
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.excluded_rows import ExcludedRowWriter
-from connector.staging.deduplicate import StageEdit, block_incomplete, deduplicate
+from connector.staging.deduplicate import (
+    RepeatedKeys,
+    StageEdit,
+    block_incomplete,
+    deduplicate,
+    find_repeated,
+)
 from connector.staging.skip_delivered import DeliveredKeys, no_delivered_keys, skip_delivered
 from connector.staging.skip_suppressed import skip_suppressed
 from connector.staging.staged import Staged
@@ -27,7 +34,13 @@ from connector.transform.changes import add_values
 from connector.transform.rules import EventRules
 from connector.transform.suppression_filter import SuppressionFilter
 
+if TYPE_CHECKING:
+    from connector.staging.splits import SplitCounts, StagedSplit, StagedSplits
+
 NO_SUPPRESSION = SuppressionFilter()
+
+EVENTS_HERE = 500_000
+"""The most repeated events of splits that are merged without tasks."""
 
 OnProgress = Callable[[int], None]
 """Called with the number of rows read so far."""
@@ -43,14 +56,15 @@ def stage(
     on_progress: OnProgress = lambda _: None,
     streaming: StreamingStage | None = None,
     limits: BatchLimits = DEFAULT_LIMITS,
+    splits: "StagedSplits | None" = None,
 ) -> Staged:
     """Stage a whole result in the folder `directory`, which is created, and skip delivered and suppressed events.
 
     No identifier of a suppressed person is written. With `streaming`, for results without line items, events that are
-    certainly new are published while the result is read. Raises OSError if the disk fails; then nothing that was
-    written counts.
+    certainly new are published while the result is read. With `splits`, which tasks have staged, there are no `rows`.
+    Raises OSError if the disk fails; then nothing that was written counts.
     """
-    make_private_folder(directory, exist_ok=streaming is not None)
+    make_private_folder(directory, exist_ok=streaming is not None or splits is not None)
     if streaming:
         _sync(directory.parent, directory.parent.parent)
     keys = streaming.keys if streaming else KeyFile(directory)
@@ -62,9 +76,12 @@ def stage(
         staging = _Staging(directory, staged, excluded, suppressed, keys, limits, streaming)
         if streaming:
             streaming.load_keys(delivered_keys())
-        staging.read(rows, on_progress)
-        staging.replace(staging.deduplicate(rules))
-        staging.remove(skip_suppressed(directory, staging.batches, staging.deletions, suppressed))
+        if splits is None:
+            staging.read(rows, on_progress)
+        else:
+            staging.adopt(splits)
+        staging.deduplicate(rules, splits)
+        staging.remove(skip_suppressed(directory, staging.unchecked(), staging.deletions, suppressed))
         staging.remove(skip_delivered(directory, keys, staging.batches, staging.deletions, delivered_keys))
         staging.compact()
         excluded.close()
@@ -91,11 +108,13 @@ class _Staging:
     streaming: StreamingStage | None = None
     batches: list[StagedBatch] = field(default_factory=list)
     deletions: DeletionMask = field(init=False)
+    checked: set[StagedBatch] = field(default_factory=set)
+    """Batches of which no event is about a suppressed person."""
 
     def __post_init__(self) -> None:
         self.deletions = DeletionMask(self.keys)
 
-    def _count(self, part: HashedRows | StageEdit) -> None:
+    def _count(self, part: "HashedRows | StageEdit | SplitCounts") -> None:
         self.staged.rejects.update(part.rejects)
         self.staged.skips.update(part.skips)
         self.staged.warnings.update(part.warnings)
@@ -122,13 +141,48 @@ class _Staging:
             self.streaming.finish()
             self.staged.published_batches = len(self.streaming.batches)
 
-    def deduplicate(self, rules: EventRules) -> Iterator[StageEdit]:
-        """Return the edits of `deduplicate` for everything that was staged so far."""
+    def adopt(self, splits: "StagedSplits") -> None:
+        """Take over what tasks have staged, as if `read` had written it."""
+        splits.write_first_rows(self.directory)
+        for split in splits.splits:
+            self._adopt(splits, split, self.staged.read)
+
+    def _adopt(self, splits: "StagedSplits", split: "StagedSplit", first_row: int) -> None:
+        counts = splits.counts(split)
+        for table in splits.excluded(split, first_row):
+            self.excluded.add(table)
+        self.staged.read += counts.read
+        self._count(counts)
+        self.staged.phones.update(counts.phones)
+        batches, unchecked = splits.batches(split)
+        splits.adopt_keys(split, batches, self.keys)
+        self.batches = self.batches + batches
+        self.checked.update(set(batches) - set(unchecked))
+
+    def unchecked(self) -> list[StagedBatch]:
+        """Return the batches of which it is not known that none of their events is about a suppressed person."""
+        return [batch for batch in self.batches if batch not in self.checked] if self.checked else self.batches
+
+    def deduplicate(self, rules: EventRules, splits: "StagedSplits | None") -> None:
+        """Merge events whose rows lie apart, so that every key is there once and no blocked key is."""
         published = self.streaming.batches if self.streaming else []
         earlier_events = self.streaming.earlier_events if self.streaming else 0
         block_incomplete(self.directory, self.keys, self.batches)
-        batches = published + self.batches
-        return deduplicate(self.directory, self.keys, batches, rules, earlier_events=earlier_events)
+        with find_repeated(self.directory, self.keys) as repeated:
+            if splits is not None and splits.run_tasks is not None and repeated.events > EVENTS_HERE:
+                self._merge_in_tasks(splits, rules, repeated)
+                return
+            batches = published + self.batches
+            self.replace(
+                deduplicate(self.directory, self.keys, batches, rules, repeated, earlier_events=earlier_events)
+            )
+
+    def _merge_in_tasks(self, splits: "StagedSplits", rules: EventRules, repeated: RepeatedKeys) -> None:
+        from connector.staging.merge import merge_in_tasks
+
+        for merged in merge_in_tasks(self.directory, splits, repeated, line_items=rules.line_items):
+            self._adopt(splits, merged, 0)
+            self.deletions.add(splits.removed(merged))
 
     def replace(self, edits: Iterator[StageEdit]) -> None:
         """Delete events, and write the events that replace them to another file."""

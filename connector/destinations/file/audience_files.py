@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -107,6 +107,10 @@ class AudienceFiles(Folder, AudienceDestination[AudienceTargets]):
         recorded = ledger.members.audiences(project.target)
         key = next((audience.key for audience in recorded if settings.has_audience(audience)), None)
         return AudienceTargets([Copy(key, settings.label, settings.audience or settings.label)])
+
+    def attach(self, context: RunContext) -> AbstractContextManager[AudienceTargets]:
+        """See `Destination.attach`."""
+        return nullcontext(self.forecast(context.project, context.ledger))
 
     def open(
         self, context: RunContext, targets: AudienceTargets, run_id: str, test_event_code: str | None

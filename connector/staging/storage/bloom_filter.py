@@ -1,5 +1,7 @@
 """Tell keys that are certainly new from keys that may have been seen before, in constant memory."""
 
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +17,18 @@ class BloomFilter:
     def __init__(self, bits: int = BITS) -> None:
         self._mask = np.uint64(bits - 1)
         self._marks = np.zeros(bits // 8, np.uint8)
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        """Return the filter with the `content` of another one."""
+        made = cls(8)
+        made._mask, made._marks = np.uint64(8 * len(content) - 1), np.frombuffer(content, np.uint8)
+        return made
+
+    @property
+    def content(self) -> bytes:
+        """All its bits."""
+        return self._marks.tobytes()
 
     def add(self, low: LowHalves) -> None:
         """Add keys."""

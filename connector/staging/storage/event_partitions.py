@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from connector.core.disk import sync
 from connector.core.hashed_rows import EVENTS
 from connector.staging.storage.arrow_file import ArrowFile
 from connector.staging.storage.key_file import EventNumbers
@@ -17,17 +18,21 @@ from connector.staging.storage.open_files import OpenFiles
 NUMBERED = EVENTS.append(pa.field("number", pa.int64())).append(pa.field("route", pa.int32()))
 """Events, each with its number as `KeyFile` assigns it, and the number of its route."""
 
+SHARES_FILE = "shares.arrow"
 _BYTES_AT_ONCE = 32 << 20
 
 
 class EventPartitions:
     """Events in partitions by their keys, see `partition_of`; each partition keeps the order in which they were added.
 
-    A single partition stays in memory. Several are buffered and written to a file.
+    A single partition stays in memory. Several are buffered and written to a file, which `keep` leaves to others.
     """
 
-    def __init__(self, directory: Path, partitions: int, bytes_at_once: int = _BYTES_AT_ONCE) -> None:
-        self._path, self._partitions, self._bytes_at_once = directory / "shares.arrow", partitions, bytes_at_once
+    def __init__(
+        self, directory: Path, partitions: int, bytes_at_once: int = _BYTES_AT_ONCE, *, keep: bool = False
+    ) -> None:
+        self._path, self._partitions, self._bytes_at_once = directory / SHARES_FILE, partitions, bytes_at_once
+        self._keep = keep
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
         self._places: list[list[int]] = [[] for _ in range(partitions)]
@@ -39,7 +44,7 @@ class EventPartitions:
         columns = [*events.columns, pa.array(numbers), pa.repeat(pa.scalar(route, pa.int32()), count)]
         self._waiting.append(pa.record_batch(columns, schema=NUMBERED))
         self._bytes += events.get_total_buffer_size()
-        if self._partitions > 1 and self._bytes >= self._bytes_at_once:
+        if (self._partitions > 1 or self._keep) and self._bytes >= self._bytes_at_once:
             self._write()
 
     def read(self) -> Iterator[pa.Table]:
@@ -55,6 +60,12 @@ class EventPartitions:
                 yield pa.Table.from_batches(some, NUMBERED)
         finally:
             files.close()
+
+    def finish(self) -> list[list[int]]:
+        """Write all events and fsync the file, and return the places of the record batches of each partition."""
+        self._write().close()
+        sync(self._path)
+        return self._places
 
     def _write(self) -> ArrowFile:
         file = self._file = self._file or ArrowFile(self._path, NUMBERED)
@@ -75,4 +86,5 @@ class EventPartitions:
         if self._file:
             with suppress(OSError):
                 self._file.close()
-            self._path.unlink(missing_ok=True)
+            if not self._keep:
+                self._path.unlink(missing_ok=True)

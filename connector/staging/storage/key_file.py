@@ -4,7 +4,7 @@ The events of a stage are numbered from 0, in the order in which their batches w
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from connector.errors import CorruptStage
 from connector.staging.storage.key_list import KeyList, partition_count
 from connector.staging.storage.keys import Keys, LowHalves, as_uint64_pairs, in_sorted, unique_sorted
 
@@ -54,6 +55,23 @@ class KeyFile:
         """Add the keys (type KEY, each once) of the next batch of a file."""
         self._places.setdefault(file, array("Q")).extend((self.count, len(keys)))
         self._events.add(as_uint64_pairs(keys))
+
+    def adopt(self, file: str, sizes: Iterable[int], keys: Iterable[Keys]) -> None:
+        """Add the keys of all batches of a file, of which `sizes` are the numbers of events."""
+        places, end = self._places.setdefault(file, array("Q")), self.count
+        for size in sizes:
+            places.extend((end, size))
+            end += size
+        for some in keys:
+            self._events.add(some)
+        if self.count != end:
+            raise CorruptStage(f"{file} has other events than keys")
+
+    def adopt_marks(self, blocked: Iterable[Keys], undecided: Iterable[Keys], orphans: Iterable[Keys]) -> None:
+        """Add blocked and undecided keys, and orphans, as another key file has stored them."""
+        for target, lists in ((self._blocked, blocked), (self._undecided, undecided), (self._orphans, orphans)):
+            for some in lists:
+                target.add(some)
 
     def block(self, keys: pa.Array) -> None:
         """Add keys (type KEY) of events that must not be sent."""
@@ -108,6 +126,11 @@ class KeyFile:
             for some in events:
                 if len(some):
                     yield unique_sorted(np.sort(some[:, 0]))
+
+    def close(self) -> None:
+        """Close the files, and keep them on disk. Raises OSError if the disk fails."""
+        for keys in (self._events, self._blocked, self._undecided, self._orphans):
+            keys.close()
 
     def remove(self) -> None:
         """Delete the files."""

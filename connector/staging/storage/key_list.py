@@ -94,6 +94,12 @@ class KeyList:
             raise CorruptStage(f"The partitions of {self._path} are damaged")
         return keys_from(data)
 
+    def close(self) -> None:
+        """Fsync and close the file, and keep it. Raises OSError if the disk fails."""
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+            self._file.close()
+
     def remove(self) -> None:
         """Delete the file."""
         if self._file is not None:

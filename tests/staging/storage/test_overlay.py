@@ -14,7 +14,7 @@ from connector.errors import CorruptStage
 from connector.staging.storage.arrow_file import ArrowFile
 from connector.staging.storage.checksums import append_checksum
 from connector.staging.storage.deletion_mask import DELETIONS_FILE
-from connector.staging.storage.reader import StageReader
+from connector.staging.storage.reader import FIRST_ROWS, StageReader
 from connector.staging.storage.shared_folder import SharedFolder, link
 from tests.hypothesis_settings import scaled
 from tests.staging.stages import UNHURRIED
@@ -79,6 +79,12 @@ def delete(folder: Path, **places: list[int]) -> None:
     append_checksum(folder / DELETIONS_FILE)
 
 
+def overlay(tmp_path: Path, shared: SharedFolder) -> None:
+    """Make the folder `run` an overlay of a stage whose rows have the numbers of the result."""
+    link(tmp_path / "run", shared)
+    (tmp_path / "run" / FIRST_ROWS).write_text("{}")
+
+
 def keys(stage: StageReader, index: int) -> list[int]:
     return [int.from_bytes(key) for key in stage.events(NAME, index)["key"].to_pylist()]
 
@@ -92,7 +98,7 @@ def test_whatever_an_attempt_wrote_is_read_through_an_overlay(
     batches = batches_of(events)
     with shared.attempt(ATTEMPT) as folder:
         write(folder, batches)
-    link(tmp_path / "run", shared)
+    overlay(tmp_path, shared)
     with StageReader(tmp_path / "run") as stage:
         assert [stage.whole(NAME, index) for index in range(len(batches))] == batches
         assert [stage.events(NAME, index) for index in reversed(range(len(batches)))] == batches[::-1]
@@ -103,7 +109,7 @@ def test_whatever_an_attempt_wrote_is_read_through_an_overlay(
 def test_what_is_here_comes_first(shared: SharedFolder, tmp_path: Path) -> None:
     with shared.attempt(ATTEMPT) as folder:
         write(folder, some_batches(3))
-    link(tmp_path / "run", shared)
+    overlay(tmp_path, shared)
     (tmp_path / "run" / ATTEMPT).mkdir()
     write(tmp_path / "run" / ATTEMPT, some_batches(3, 2))
     with StageReader(tmp_path / "run") as stage:
@@ -113,7 +119,7 @@ def test_what_is_here_comes_first(shared: SharedFolder, tmp_path: Path) -> None:
 def test_published_deletions_are_left_out(shared: SharedFolder, tmp_path: Path) -> None:
     with shared.attempt(ATTEMPT) as folder:
         write(folder, some_batches(3, 2))
-    link(tmp_path / "run", shared)
+    overlay(tmp_path, shared)
     delete(tmp_path / "driver", b0=[1])
     shared.publish(tmp_path / "driver", [DELETIONS_FILE])
     with StageReader(tmp_path / "run") as stage:
@@ -126,7 +132,7 @@ def test_published_deletions_are_left_out(shared: SharedFolder, tmp_path: Path) 
 def test_damaged_deletions_are_found(shared: SharedFolder, tmp_path: Path) -> None:
     with shared.attempt(ATTEMPT) as folder:
         write(folder, some_batches(3))
-    link(tmp_path / "run", shared)
+    overlay(tmp_path, shared)
     delete(tmp_path / "driver", b0=[1])
     content = (tmp_path / "driver" / DELETIONS_FILE).read_bytes()
     for changed in (b"", content[:50], content[:-1], content.replace(b"crc32", b"crc33"), content[:30] + content[31:]):
@@ -143,7 +149,7 @@ def test_other_bytes_are_never_taken_for_those_that_were_written(
     batches = some_batches(2, 1)
     with shared.attempt(ATTEMPT) as folder:
         write(folder, batches)
-    link(tmp_path / "run", shared)
+    overlay(tmp_path, shared)
     (tmp_path / "own" / ATTEMPT).mkdir(parents=True)
     whole = shared.read(NAME) or b""
     for changed in [*CHANGES[name](whole)][::40]:
@@ -158,6 +164,6 @@ def test_other_bytes_are_never_taken_for_those_that_were_written(
 
 
 def test_what_is_nowhere_is_missing(shared: SharedFolder, tmp_path: Path) -> None:
-    link(tmp_path / "run", shared)
+    overlay(tmp_path, shared)
     with StageReader(tmp_path / "run") as stage, pytest.raises(CorruptStage, match=f"{shared}/{NAME} is missing"):
         stage.whole(NAME, 0)

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -172,6 +172,12 @@ class TikTokAudience(AudienceDestination[TikTokTargets]):
     def forecast(self, project: Project, ledger: Ledger) -> TikTokTargets:
         """See `Destination.forecast`."""
         return TikTokTargets(known_copies(ledger, self.settings, project.target))
+
+    @contextmanager
+    def attach(self, context: RunContext) -> Iterator[TikTokTargets]:
+        """See `Destination.attach`."""
+        with open_audience_service(self.settings, context.project, context.observer, context.stop) as service:
+            yield replace(self.forecast(context.project, context.ledger), service=service)
 
     def stage(self, rows: Iterable[HashedMembers], targets: TikTokTargets, context: StageContext) -> Staged:
         """See `Destination.stage`: compare people with the known members, and stage the difference."""

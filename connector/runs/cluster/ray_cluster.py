@@ -1,0 +1,152 @@
+"""Connect to a Ray cluster, and run tasks on it. The only module that imports Ray."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from connector.config.engine import LOCAL, EngineSettings
+from connector.errors import ConnectorError, Interrupted, ResumableError
+
+if TYPE_CHECKING:
+    import ray
+
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_OUTPUT, _ERRORS = 1, 2
+"""Numbers of files of every process."""
+_TICK_SECONDS = 0.5
+_AHEAD = 4
+"""Tasks that are submitted for each core, so that none waits for the driver."""
+Task = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """An open connection to a Ray cluster."""
+
+    ray: Any
+    cores: int
+    """Cores of all nodes: the number of tasks that run at the same time."""
+
+    def run(
+        self,
+        task: Task,
+        arguments: Sequence[tuple[Any, ...]],
+        stop: Event,
+        *,
+        on_tick: Callable[[], None] = lambda: None,
+        wind_down: Callable[[], None] | None = None,
+    ) -> Iterator[Any]:
+        """Run a task for each tuple of arguments, and yield the results as they come.
+
+        A task whose process or node dies is run again. Arguments must hold no secret and nothing about a person.
+        `on_tick` is called about twice a second. Once `stop` is set, `wind_down` makes the tasks end by themselves;
+        without it they are ended. Raises Interrupted then, and what a task raises.
+        """
+        remote = self.ray.remote(num_cpus=1, max_retries=-1, scheduling_strategy="SPREAD")(task)
+        waiting, running = deque(arguments), list[Any]()
+        try:
+            while waiting or running:
+                while waiting and len(running) < _AHEAD * self.cores:
+                    running.append(remote.remote(*waiting.popleft()))
+                ready, running = self.ray.wait(running, num_returns=1, timeout=_TICK_SECONDS)
+                on_tick()
+                for reference in ready:
+                    yield self._result(reference)
+                if stop.is_set():
+                    if wind_down is None:
+                        raise Interrupted("Interrupted. `connector resume` goes on.")
+                    wind_down()
+                    waiting.clear()
+        finally:
+            self._cancel(running)
+
+    def _result(self, reference: "ray.ObjectRef[Any]") -> Any:
+        try:
+            return self.ray.get(reference)
+        except self.ray.exceptions.RayTaskError as failed:
+            cause = failed.cause
+            if isinstance(cause, ConnectorError):
+                raise cause from None
+            raise ResumableError(f"A task failed: {type(cause).__name__}: {cause}") from None
+        except self.ray.exceptions.RayError as lost:
+            raise ResumableError(f"Ray lost a task: {_first_line(lost)}. `connector resume` goes on.") from None
+
+    def _cancel(self, references: Sequence[Any]) -> None:
+        """End tasks that nobody waits for any more. What they wrote does not count."""
+        for reference in references:
+            with suppress(Exception):
+                self.ray.cancel(reference, force=True)
+
+
+@contextmanager
+def connect(settings: EngineSettings) -> Iterator[Cluster]:
+    """Connect to the Ray cluster of an engine until the block ends. Raises ResumableError if that fails."""
+    ray = _imported(settings)
+    with _output_to_stderr():
+        _start(ray, settings)
+    try:
+        yield Cluster(ray, max(1, int(ray.cluster_resources().get("CPU", 1))))
+    finally:
+        ray.shutdown()
+
+
+def _imported(settings: EngineSettings) -> Any:
+    """Import Ray with the environment that it reads when it is imported; what the user has set stays."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    if settings.address.startswith(_LOOPBACK):
+        # Else Ray replaces the loopback address by another one of this machine, and waits for minutes.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    if "RAY_AUTH_MODE" not in os.environ and settings.address != LOCAL and _has_token():
+        os.environ["RAY_AUTH_MODE"] = "token"
+    import ray
+
+    return ray
+
+
+def _has_token() -> bool:
+    is_named = any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    return is_named or (Path.home() / ".ray" / "auth_token").exists()
+
+
+def _start(ray: Any, settings: EngineSettings) -> None:
+    quiet = {"log_to_driver": False, "configure_logging": False, "include_dashboard": False}
+    options = (
+        {"num_cpus": os.cpu_count(), "_node_ip_address": "127.0.0.1"}
+        if settings.address == LOCAL
+        else {"address": settings.address}
+    )
+    if settings.address != LOCAL:
+        del quiet["include_dashboard"]
+    try:
+        ray.init(**options, **quiet)
+    except Exception as error:
+        raise ResumableError(
+            f'The engine "{settings.name}" cannot be reached at {settings.address}: {_first_line(error)}'
+        ) from None
+
+
+@contextmanager
+def _output_to_stderr() -> Iterator[None]:
+    """Send what Ray's libraries write to the standard output to the standard error: the output belongs to results."""
+    try:
+        kept = os.dup(_OUTPUT)
+    except OSError:
+        # There is no output that anything could spoil.
+        yield
+        return
+    try:
+        os.dup2(_ERRORS, _OUTPUT)
+        yield
+    finally:
+        os.dup2(kept, _OUTPUT)
+        os.close(kept)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,153 @@
+"""Read a result in splits: a task stages each, and the ledger says which attempt counts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from time import perf_counter
+from typing import Any
+
+from connector.core.disk import make_private_folder
+from connector.core.split_plan import SplitPlace
+from connector.destinations.base import StageContext
+from connector.destinations.context import RunContext
+from connector.files.split_summary import summarize
+from connector.ledger.ledger import Ledger
+from connector.runs.cluster.ray_cluster import Cluster
+from connector.runs.cluster.worker import RunName, Worker, open_worker
+from connector.runs.cluster.workload import wanted_splits
+from connector.runs.extract import Run, files_sent_before
+from connector.runs.result import OpenResult, open_divided, open_result
+from connector.staging.merge import SCATTER, merge, scatter
+from connector.staging.skip_suppressed import suppression_filter
+from connector.staging.splits import StagedSplit, StagedSplits
+from connector.staging.storage.open_files import POINTER
+from connector.staging.storage.shared_folder import SharedFolder, link
+
+READ = "read"
+
+
+def read_split(name: RunName, number: int, place: SplitPlace, plan: str) -> int:
+    """Stage a split of the result of a run, record it, and return its rows. A task."""
+    with open_worker(name) as worker, _committed(worker, READ, number, plan) as (folder, summary):
+        job, project = worker.job, worker.project
+        with open_result(
+            job, project.directory, run_id=name.run_id, stop=worker.stop, threads=1, place=place
+        ) as result:
+            context = StageContext(worker.ledger, folder, result.compiler, name.run_id)
+            summary.update(job.destination.stage_split(result.rows, context))
+            if result.reading is not None:
+                summary["reading"] = summarize(result.reading)
+    return int(summary["read"])
+
+
+@contextmanager
+def _committed(worker: Worker, kind: str, number: int, plan: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield a folder to write in, and a summary to fill; what is written counts once the ledger has the summary."""
+    began, attempt = perf_counter(), f"{kind}-{number:05}-{token_hex(4)}"
+    summary: dict[str, Any] = {}
+    with worker.shared.attempt(attempt) as folder:
+        yield folder, summary
+    worker.ledger.splits.commit(
+        worker.record.run_id,
+        kind,
+        number,
+        plan=plan,
+        attempt=attempt,
+        host=worker.host,
+        rows=summary["read"],
+        seconds=perf_counter() - began,
+        summary=summary,
+    )
+
+
+@contextmanager
+def read_splits(context: RunContext, cluster: Cluster, run: Run, shared: SharedFolder) -> Iterator[OpenResult]:
+    """Read the result of a run on all machines, and yield what is staged of it; what the block adds is shared as well.
+
+    Splits that an earlier driver has read are kept if the source can still read the others as it did then. Raises as
+    `open_result` does.
+    """
+    directory, job, engine = context.directory(run.run_id), run.job, run.engine
+    make_private_folder(directory)
+    link(directory, shared)
+    wanted = wanted_splits(engine, cluster.cores)
+    with open_divided(job, context.project.directory, wanted, run.run_id, files_sent_before(context, run)) as divided:
+        plan = divided.plan
+        plan_id = _planned(context, run.run_id, plan.places, is_lasting=plan.is_lasting)
+        _read_open(context, cluster, run, plan_id)
+        splits = staged_splits(context.ledger, run.run_id, READ)
+        divided.merge([split.summary for split in splits])
+    whole = StagedSplits(directory, shared, splits, _Tasks(context, cluster, run.run_id))
+    yield OpenResult(divided.compiler, iter(()), plan.query_id, divided.reading, divided.schema, whole)
+    shared.publish(directory, stage_files(directory))
+
+
+def _planned(context: RunContext, run_id: str, places: Sequence[SplitPlace], *, is_lasting: bool) -> str:
+    """Return the id of the plan of splits: that of an earlier driver if its splits can be kept, else a new one."""
+    known = context.ledger.splits.all(run_id, READ)
+    if known and is_lasting and [record.place for record in known] == [dict(place) for place in places]:
+        return known[0].plan
+    return context.ledger.splits.plan(run_id, READ, places)
+
+
+def _read_open(context: RunContext, cluster: Cluster, run: Run, plan: str) -> None:
+    """Have all splits read that no attempt has read yet."""
+    records = context.ledger.splits.all(run.run_id, READ)
+    rows = sum(record.rows or 0 for record in records)
+    name = RunName(str(context.project.directory), context.project.target, run.run_id)
+    arguments = [(name, record.number, record.place, plan) for record in records if record.attempt is None]
+    for more in cluster.run(read_split, arguments, context.stop):
+        rows += more
+        context.observer.read(rows)
+
+
+def staged_splits(ledger: Ledger, run_id: str, kind: str) -> list[StagedSplit]:
+    """Return what the tasks of a kind have staged for a run, in order."""
+    return [StagedSplit(str(record.attempt), record.summary or {}) for record in ledger.splits.all(run_id, kind)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tasks:
+    """Implements `RunTasks` with the machines of a cluster."""
+
+    context: RunContext
+    cluster: Cluster
+    run_id: str
+
+    def __call__(self, kind: str, places: Sequence[Mapping[str, Any]]) -> list[StagedSplit]:
+        """See `RunTasks`. Tasks that an earlier driver has had done for other places do not count."""
+        context, splits = self.context, self.context.ledger.splits
+        plan = splits.plan(self.run_id, kind, places)
+        name = RunName(str(context.project.directory), context.project.target, self.run_id)
+        arguments = [(name, kind, number, place, plan) for number, place in enumerate(places)]
+        for _ in self.cluster.run(merge_split, arguments, context.stop):
+            pass
+        return staged_splits(context.ledger, self.run_id, kind)
+
+
+def merge_split(name: RunName, kind: str, number: int, place: Mapping[str, Any], plan: str) -> None:
+    """Share out or merge events of a run whose rows lie far apart, and record it. A task."""
+    with open_worker(name) as worker, _committed(worker, kind, number, plan) as (folder, summary):
+        of_kind = READ if kind == SCATTER else SCATTER
+        with worker.stage_folder() as directory:
+            splits = StagedSplits(directory, worker.shared, staged_splits(worker.ledger, name.run_id, of_kind))
+            if kind == SCATTER:
+                summary.update(scatter(folder, splits, place))
+            else:
+                summary.update(_merged(worker, folder, splits, place))
+
+
+def _merged(worker: Worker, folder: Path, splits: StagedSplits, place: Mapping[str, Any]) -> dict[str, Any]:
+    limits = worker.job.destination.capabilities.batch_limits
+    suppressed = suppression_filter(worker.ledger)
+    return merge(folder, splits, place, rules=worker.job.rules, suppressed=suppressed, limits=limits)
+
+
+def stage_files(directory: Path) -> list[str]:
+    """Return the names of the files of a stage that other machines need, and of its excluded rows."""
+    files = (path for path in sorted(directory.rglob("*")) if path.is_file())
+    return [
+        str(path.relative_to(directory)) for path in files if path.name != POINTER and not path.name.startswith(".")
+    ]

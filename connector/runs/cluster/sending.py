@@ -1,0 +1,209 @@
+"""Send the batches of a staged run from several machines: each sender takes leases, one after the other."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from math import ceil
+from time import monotonic
+
+from connector.config.destination import DestinationSettings
+from connector.delivery.shared_limiter import SharedLimiter
+from connector.destinations.base import Attempt
+from connector.destinations.context import OtherLock, RunContext
+from connector.errors import ConnectorError, LeaseLost
+from connector.ledger.batch_records import OpenBatch
+from connector.ledger.leases import Lease
+from connector.observer import Silent
+from connector.runs.cluster.ray_cluster import Cluster
+from connector.runs.cluster.worker import RunName, Worker, open_worker
+from connector.runs.cluster.workload import lease_size, sender_count
+from connector.runs.deliver import Delivery, Pace, excluded_written, is_too_late, preflight, send_batches
+
+_MOST_LOST = 20
+"""Leases that a sender may lose before it gives up: a node that cannot keep up is of no use."""
+_POLL_SECONDS = 0.5
+"""Seconds between two looks at the run's halt, and for a lease that another sender may leave."""
+
+
+def send_spread(
+    context: RunContext,
+    cluster: Cluster,
+    delivery: Delivery,
+    open_batches: Sequence[OpenBatch],
+    *,
+    resend_unknown: bool = False,
+) -> None:
+    """Send batches from all machines until the outcome of each is known. Raises as `send` does."""
+    with excluded_written(context, delivery):
+        if open_batches:
+            preflight(context, delivery, open_batches)
+            _send_all(context, cluster, delivery, open_batches, resend_unknown)
+
+
+def _send_all(
+    context: RunContext, cluster: Cluster, delivery: Delivery, open_batches: Sequence[OpenBatch], resend_unknown: bool
+) -> None:
+    leases, run_id, unit = context.ledger.leases, delivery.run_id, delivery.destination.capabilities.unit
+    engine = context.project.engines.get(context.ledger.runs.get(run_id).engine or "")
+    senders = sender_count(engine, cluster.cores, delivery.destination.settings, len(open_batches))
+    leases.reopen(run_id, holder=context.lock.holder)
+    if not leases.all(run_id):
+        leases.create(run_id, list(_bounds(open_batches, senders)), holder=context.lock.holder)
+    name = RunName(str(context.project.directory), context.project.target, run_id)
+    acknowledged = 0
+
+    def report() -> None:
+        nonlocal acknowledged
+        now = leases.units_with_outcome(run_id)
+        if now > acknowledged:
+            context.observer.acknowledged(now - acknowledged, noun=unit)
+        acknowledged = now
+
+    def halt() -> None:
+        leases.halt(run_id, "Interrupted.")
+
+    arguments = [(name, senders, resend_unknown)] * senders
+    for _ in cluster.run(send_leases, arguments, context.stop, on_tick=report, wind_down=halt):
+        report()
+
+
+def _bounds(open_batches: Sequence[OpenBatch], senders: int) -> Iterator[tuple[int, int]]:
+    """Yield the first batch of each lease, and the one after its last."""
+    numbers = [batch.record.number for batch in open_batches]
+    size = lease_size(len(numbers), senders)
+    for start in range(0, len(numbers), size):
+        yield numbers[start], numbers[start : start + size][-1] + 1
+
+
+def send_leases(name: RunName, senders: int, resend_unknown: bool) -> None:
+    """Send the batches of one lease after the other until none is left. A task.
+
+    An error stops all senders of the run, as it stops the only one of a run on one machine.
+    """
+    with open_worker(name) as worker, _open_sender(worker, senders, resend_unknown) as sender:
+        lost = 0
+        while (lease := _take(worker)) is not None:
+            try:
+                with _renewed(worker, lease):
+                    sender.send(lease)
+                _end(worker, lease)
+            except LeaseLost:
+                lost += 1
+                if lost == _MOST_LOST:
+                    raise
+                worker.stop.clear()
+            except ConnectorError as error:
+                _give_up(worker, lease, error)
+                raise
+
+
+def _end(worker: Worker, lease: Lease) -> None:
+    """Record that a lease is done, or give it back if the sender had to stop before its end."""
+    leases = worker.ledger.leases
+    if worker.stop.is_set():
+        leases.release(lease)
+    else:
+        leases.finish(lease)
+
+
+def _give_up(worker: Worker, lease: Lease, error: ConnectorError) -> None:
+    """Stop all senders of the run, and give back the lease; if the ledger fails too, the first error is the one."""
+    with suppress(ConnectorError):
+        worker.ledger.leases.halt(lease.run_id, error.message)
+    with suppress(ConnectorError):
+        worker.ledger.leases.release(lease)
+
+
+def _take(worker: Worker) -> Lease | None:
+    """Take a lease, and wait for those that others hold; None once all are done, or the run is halted."""
+    leases, run_id = worker.ledger.leases, worker.record.run_id
+    while not worker.stop.is_set() and leases.halted(run_id) is None:
+        if lease := leases.take(run_id, worker.host, worker.lease_seconds):
+            return lease
+        if leases.is_done(run_id):
+            return None
+        worker.stop.wait(_POLL_SECONDS)
+    return None
+
+
+@contextmanager
+def _renewed(worker: Worker, lease: Lease) -> Iterator[None]:
+    """Renew a lease every third of its term, and stop the worker once the run is halted or the lease is lost."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_renew, args=(worker, lease, ended), name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _renew(worker: Worker, lease: Lease, ended: threading.Event) -> None:
+    leases, term = worker.ledger.leases, worker.lease_seconds
+    due = monotonic() + term / 3
+    while not ended.wait(min(_POLL_SECONDS, term / 6)):
+        try:
+            if monotonic() >= due:
+                leases.renew(lease, term)
+                due = monotonic() + term / 3
+            if leases.halted(lease.run_id) is not None:
+                worker.stop.set()
+        except LeaseLost:
+            worker.stop.set()
+            return
+        except ConnectorError:
+            # While the ledger cannot be reached, the sender stops by itself once its term has run out.
+            continue
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """An open platform, through which the batches of leases are sent."""
+
+    worker: Worker
+    context: RunContext
+    delivery: Delivery
+    attempt: Attempt
+    pace: Pace
+    resend_unknown: bool
+
+    def send(self, lease: Lease) -> None:
+        """Send the open batches of a lease. Raises LeaseLost, and as `send_batches` does."""
+        progress = self.worker.ledger.leases.batches(lease)
+        context = replace(self.context, lock=OtherLock(self.worker.host, lease.holder))
+        open_batches = [
+            batch
+            for batch in progress.open(lease.run_id)
+            if self.resend_unknown or not is_too_late(self.delivery.destination, batch)
+        ]
+        send_batches(context, self.delivery, self.attempt, open_batches, progress, self.pace)
+
+
+@contextmanager
+def _open_sender(worker: Worker, senders: int, resend_unknown: bool) -> Iterator[_Sender]:
+    destination, record = worker.job.destination, worker.record
+    with worker.stage_folder() as directory:
+        context = RunContext(worker.project, worker.ledger, OtherLock(worker.host), Silent(), worker.stop, directory)
+        with destination.attach(context) as targets:
+            code = record.test_event_code
+            delivery = Delivery(record.run_id, destination, targets, code)
+            with destination.open(context, targets, record.run_id, code) as attempt:
+                yield _Sender(worker, context, delivery, attempt, _pace(worker, senders), resend_unknown)
+
+
+def _pace(worker: Worker, senders: int) -> Pace:
+    """Return the pace of a sender: its share of the requests under way, and the rate of all machines."""
+    settings, rates = worker.job.destination.settings, worker.ledger.rates
+    key, share = _rate_key(settings), ceil(settings.max_in_flight / senders)
+    take, push_back = partial(rates.take, key), partial(rates.push_back, key)
+    return Pace(SharedLimiter(settings.requests_per_second, take, push_back, most_at_once=share), share)
+
+
+def _rate_key(settings: DestinationSettings) -> str:
+    """Return the digest by which all machines know the rate of a credential at an address."""
+    credential = getattr(settings, "credential", None)
+    return sha256(f"{settings.address} {getattr(credential, 'name', '')}".encode()).hexdigest()

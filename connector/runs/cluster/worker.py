@@ -1,0 +1,96 @@
+"""Open the project of a run in a task, on whatever machine it runs.
+
+A task is told names and numbers only. It reads the project, and its secrets, from the files and the environment of its
+own node, and everything that counts from the ledger.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from connector.config.engine import ONE_MACHINE
+from connector.config.project import Project, load_project
+from connector.errors import ConfigurationError
+from connector.ledger.ledger import Ledger, open_ledger
+from connector.ledger.run_records import RunRecord
+from connector.runs.job import Job, current_job
+from connector.staging.shared_stage import shared_stage
+from connector.staging.storage.shared_folder import SharedFolder, link
+
+
+@dataclass(frozen=True, slots=True)
+class RunName:
+    """The run that a task works for: the only thing that it is told of it."""
+
+    project: str
+    """The folder of the project, which each node has at the same path."""
+    target: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A run, as a task sees it."""
+
+    project: Project
+    ledger: Ledger
+    record: RunRecord
+    job: Job
+    shared: SharedFolder
+    """The shared folder of the run."""
+    stop: threading.Event
+    """Set when the task must end."""
+
+    @property
+    def lease_seconds(self) -> float:
+        """The term of a lease."""
+        return self.project.engines[self.record.engine or ""].lease_seconds
+
+    @contextmanager
+    def stage_folder(self) -> Iterator[Path]:
+        """Yield a folder on this node through which the shared stage is read; it is deleted afterwards."""
+        with TemporaryDirectory(prefix="connector-") as folder:
+            link(Path(folder), self.shared)
+            yield Path(folder)
+
+    @property
+    def host(self) -> str:
+        """The name of this node."""
+        return socket.gethostname()
+
+
+@contextmanager
+def open_worker(name: RunName) -> Iterator[Worker]:
+    """Open the project and the ledger of a run until the block ends.
+
+    Raises ConfigurationError if the project of this node is another one than that of the driver.
+    """
+    project = load_project(Path(name.project), os.environ, name.target).with_engine(ONE_MACHINE)
+    ledger = open_ledger(project.ledger_url, worker=True)
+    try:
+        record = ledger.runs.get(name.run_id)
+        job = job_of_run(project, record, ledger)
+        yield Worker(project, ledger, record, job, shared_stage(record), threading.Event())
+    finally:
+        ledger.close()
+
+
+def job_of_run(project: Project, record: RunRecord, ledger: Ledger) -> Job:
+    """Return the job of a run, which is the same in every process: its time is that of the run's start.
+
+    Raises ConfigurationError if the orchestration is not what it was when the run started.
+    """
+    started_at = datetime.fromisoformat(record.started_at)
+    job = current_job(project, record.orchestration, ledger, started_at=started_at)
+    if job.fingerprint != record.fingerprint:
+        raise ConfigurationError(
+            f'"{record.orchestration}" is not the same on {socket.gethostname()} as where run {record.run_id} started: '
+            "put the same project on every node."
+        )
+    return job
