@@ -1,6 +1,10 @@
-"""Files that are read in one go and in splits, each as another process would read it."""
+"""Files that are read in one go and in splits, each as another process would read it.
+
+`python -m tests.files.splitting ADDRESS` says in how many splits files elsewhere are read as in one go.
+"""
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,13 +55,19 @@ def in_splits(
 
 
 def _input(folder: Path, pattern: str, form: dict[str, Any]) -> FileInput:
-    return FileInput(str(folder / pattern), FileFormat(**form), folder)
+    return FileInput(pattern if "://" in pattern else str(folder / pattern), FileFormat(**form), folder)
 
 
 def _places(source: FileSource, rows: pa.Table) -> list[tuple[str, int]]:
-    return source.reading.lines.locate(np.arange(1, len(rows) + 1, dtype=np.int64)) if len(rows) < 5_000 else []
+    return source.reading.lines.locate(np.arange(1, len(rows) + 1, dtype=np.int64)) if len(rows) < 50_000 else []
 
 
 def _reading(tables: list[pa.Table], places: list[tuple[str, int]], report: ScanReport) -> Reading:
     rows = pa.concat_tables(tables).combine_chunks()
     return Reading(rows, places, report.problems.entries(), report.notes, report.files)
+
+
+if __name__ == "__main__":
+    divided, found = in_splits(Path.cwd(), sys.argv[1], 3)
+    assert found == in_one(Path.cwd(), sys.argv[1])
+    print(len(divided.places), found.rows.num_rows)

@@ -1,14 +1,18 @@
 """Files elsewhere, from real servers on this machine, with the credentials that a user's environment holds."""
 
 import gzip
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.command import Outcome, connector, inside
+from tests.cli.command import Outcome, connector, environment, inside
 from tests.cli.shop import NAME, Shop
 from tests.cli.tiktok import serving
 from tests.files.servers import Server, gcs, s3, sftp
@@ -25,6 +29,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = conversions(ROWS)
     write(folder, "1.psv", "\n".join(lines[: ROWS // 2]))
     write(folder, "2.psv.gz", "\n".join([lines[0], *lines[ROWS // 2 :]]))
+    rows = [line.split("|") for line in lines[1 : ROWS // 2]]
+    table = pa.table(list(zip(*rows, strict=True)), names=lines[0].split("|"))
+    pq.write_table(table, folder / "1.parquet", row_group_size=1_000)
     write(folder, "bad.csv", "email,value\n1\n")
     write(folder, "joined.csv", _joined(lines[:101]).encode("utf-16"))
     packed = gzip.compress(lines[0].encode() + b"\n" + b"\n".join(line.encode() for line in lines[1:]))
@@ -97,6 +104,19 @@ def test_what_is_wrong_is_told_with_the_whole_address(tmp_path: Path, servers: d
 def _joined(lines: list[str]) -> str:
     """These lines with CR, and the header line again behind a byte order mark."""
     return "\r".join([*lines[:50], f"\ufeff{lines[0]}", *lines[50:]])
+
+
+@pytest.mark.parametrize("kind", ["s3", "gs", "sftp"])
+@pytest.mark.parametrize("name", ["1.psv", "1.parquet"])
+def test_files_elsewhere_are_read_in_splits_as_in_one(
+    tmp_path: Path, servers: dict[str, Server], kind: str, name: str
+) -> None:
+    server = servers[kind]
+    command = [sys.executable, "-m", "tests.files.splitting", f"{server.address}/{name}"]
+    outcome = subprocess.run(
+        command, env=environment(None, server.environ), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (outcome.stdout, outcome.stderr) == (f"3 {ROWS // 2 - 1}\n", "")
 
 
 def test_a_file_elsewhere_is_read_however_it_is_written(tmp_path: Path, servers: dict[str, Server]) -> None:

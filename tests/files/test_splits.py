@@ -290,11 +290,11 @@ def test_files_are_not_divided_by_a_column(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_divided_evenly_and_has_its_digest(tmp_path: Path) -> None:
-    text = "a,b\n" + "".join(f'{number},"{"x" * (number % 50)}"\n' for number in range(100_000))
+    text = "a,b\n" + "".join(f'{number},"{"x" * (number % 120)}"\n' for number in range(40_000))
     write(tmp_path, "f.csv", text)
     plan, reading = in_splits(tmp_path, "f.csv", 4, smallest=len(text) // 5)
     assert len(plan.places) == 4
     sizes = [entry["part"]["end"] or len(text) for place in plan.places for entry in place["files"]]
-    assert all(abs(size - len(text) * number // 4) < 100 for number, size in enumerate(sizes, 1))
+    assert all(abs(size - len(text) * number // 4) < 200 for number, size in enumerate(sizes, 1))
     assert reading == in_one(tmp_path, "f.csv")
     assert [file.digest for file in reading.files] == [sha256(text.encode()).hexdigest()]
