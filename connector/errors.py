@@ -167,6 +167,10 @@ class TooFewRows(NothingSent):
     """Fewer rows were read than `min_rows` requires; nothing was sent."""
 
 
+class ModelNotReady(NothingSent):
+    """A dbt model that the query reads has failed, was skipped or is stale; nothing was sent."""
+
+
 class PlanChanged(NothingSent):
     """The counts of the result differ by more than the plan of the run allows; nothing was sent."""
 

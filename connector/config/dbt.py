@@ -1,12 +1,13 @@
 """Settings of a dbt project whose models are sent."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator
 
 from connector.config.fields import Text, accepts, text
-from connector.config.schedule import interval_text
+from connector.config.schedule import interval, interval_text
 from connector.config.settings import Settings
 
 DBT = "dbt"
@@ -33,6 +34,12 @@ class DbtSettings(Settings):
     """The path of the `manifest.json` that dbt writes, relative to the project folder. `run_results.json` and
     `sources.json` are read beside it."""
     target: Text | None = None
-    """The dbt target whose builds count. Builds of another target in the same folder hold runs back."""
+    """The dbt target whose builds count. Runs are held back after a command of dbt for another target, or without
+    `--target`."""
     max_age: Annotated[str, BeforeValidator(interval_text)] | None = None
     """How long ago a model may have been built, such as `26h`. Without it: any time."""
+
+    @property
+    def longest_age(self) -> timedelta:
+        """The time of `max_age`."""
+        return interval(self.max_age or "")

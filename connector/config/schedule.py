@@ -48,6 +48,11 @@ def interval_text(value: object) -> str:
     return interval
 
 
+def interval(text: str) -> timedelta:
+    """Return the time of a valid interval."""
+    return timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
+
+
 @accepts(lambda _: {"type": "string", "pattern": r"^\s*([0-9A-Za-z*/,-]+\s+){4}[0-9A-Za-z*/,-]+\s*$"})
 def cron_expression(value: object) -> str:
     """Validate the five fields of a cron expression."""
@@ -141,7 +146,7 @@ class Schedule(Settings):
     @property
     def interval(self) -> timedelta | None:
         """The interval of `every`."""
-        return timedelta(**{_UNITS[self.every[-1]]: int(self.every[:-1])}) if self.every else None
+        return interval(self.every) if self.every else None
 
     @classmethod
     def rules(cls, values: Mapping[str, Any]) -> Iterator[Violation]:

@@ -140,7 +140,8 @@ class Manifest(msgspec.Struct, frozen=True):
     def tests_of(self, unique_id: str) -> Iterator[DbtNode]:
         """Yield the tests that are about a node."""
         for node in self.nodes.values():
-            if node.resource_type == "test" and unique_id in (node.attached_node or node.depends_on.nodes):
+            about = [node.attached_node] if node.attached_node else node.depends_on.nodes
+            if node.resource_type == "test" and unique_id in about:
                 yield node
 
     def sources_above(self, unique_id: str) -> list[DbtNode]:

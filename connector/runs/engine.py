@@ -102,6 +102,10 @@ class Engine:
         """
         with self.concluding(run_id):
             run = prepare()
+            if run.job.models:
+                from connector.runs.dbt_builds import refuse_unbuilt
+
+                refuse_unbuilt(self.context.project, run.job)
             run.job.destination.refuse_unready(run.job.orchestration.name, run.job.rules)
             if run.engine is not None:
                 from connector.runs.cluster.driver import execute_spread

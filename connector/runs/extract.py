@@ -109,7 +109,17 @@ def has_input(result: OpenResult, staged: Staged) -> bool:
 def setting_notes(project: Project, job: Job, schema: pa.Schema | None) -> list[str]:
     """Return a sentence for each setting, secret, or column of the `schema`, that is probably a mistake."""
     notes = job.destination.setting_notes(project, job.template, schema, prescribed=job.has_prescribed_columns)
-    return [*project.secret_notes, *notes, *_engine_notes(project, job)]
+    return [*project.secret_notes, *_held_back(project, job), *notes, *_engine_notes(project, job)]
+
+
+def _held_back(project: Project, job: Job) -> list[str]:
+    """Return the sentence on the dbt model that holds a run back, if one does."""
+    if not job.models:
+        return []
+    from connector.runs.dbt_builds import hold_reason
+
+    reason = hold_reason(project, job)
+    return [reason] if reason else []
 
 
 def _engine_notes(project: Project, job: Job) -> list[str]:

@@ -54,7 +54,9 @@ def _job(project: Project, test: QueryTest, stack: ExitStack) -> Job:
     variables = RunVariables(test.started_at, lambda: test.settings.last_success_at)
     _refuse_misplaced_rows(test, orchestration)
     if test.result is not None:
-        orchestration = orchestration.model_copy(update={"query_path": None, "file": None, "format": None})
+        orchestration = orchestration.model_copy(
+            update={"query_path": None, "model": None, "file": None, "format": None}
+        )
         job = prepare_orchestration(project, orchestration, variables)
         return _on_tables(replace(job, sql="SELECT * FROM result"), test, {_RESULT: test.result}, stack)
     if orchestration.file is not None:
@@ -92,7 +94,7 @@ def _url(orchestration: Orchestration) -> str:
 
 
 def _refuse_misplaced_rows(test: QueryTest, orchestration: Orchestration) -> None:
-    has_query, lines = orchestration.query_path is not None, test.settings.lines
+    has_query, lines = orchestration.file is None, test.settings.lines
     name = f'The orchestration "{test.orchestration}"'
     if test.result is not None:
         return

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from connector.queries.dbt_manifest import DbtNode, References
 
 TEMPLATES = "templates"
+DBT_MANIFEST = (DBT, "manifest")
+"""The place of the setting in the file."""
 
 _Built = TypeVar("_Built")
 
@@ -236,9 +238,11 @@ def dbt_references(project: Project, orchestration: Orchestration) -> "Reference
         return None
     from connector.queries.dbt_manifest import References
 
-    place = project.location(DBT, "manifest")
-    dialect = dialect_named(orchestration.sql_dialect or "duckdb")
-    references = References(dbt.manifest, dialect, place, _only_database(orchestration.warehouse))
+    place = project.location(*DBT_MANIFEST)
+    warehouse = orchestration.warehouse
+    sql_dialect = warehouse.dialect if warehouse and orchestration.model else orchestration.sql_dialect
+    dialect = dialect_named(sql_dialect or "duckdb")
+    references = References(dbt.manifest, dialect, place, _only_database(warehouse))
     if orchestration.schedule and orchestration.schedule.after == DBT:
         references.check()
     return references
@@ -256,7 +260,7 @@ def _only_database(warehouse: Warehouse | None) -> str | None:
 def sql_of(project: Project, orchestration: Orchestration, query: RunVariables, references: "References | None") -> str:
     """Return the SQL of the orchestration's query or dbt model. Raises ConfigurationError."""
     if orchestration.model is None:
-        return rendered(orchestration, query, references)
+        return rendered(orchestration, query, references) if orchestration.query_path else ""
     if references is None:
         raise ConfigurationError([])  # The check of the settings has found that they lack dbt.
     try:
