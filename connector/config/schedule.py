@@ -133,7 +133,7 @@ class Schedule(Settings):
     every: Annotated[str, BeforeValidator(interval_text)] | None = None
     """An interval, counted from midnight UTC."""
     after: Text | None = None
-    """Another orchestration. A run is due when one of its runs has completed."""
+    """Another orchestration, or `dbt`. A run is due when one of its runs has completed, or dbt has built the models."""
     timezone: Zone = "UTC"
     """The time zone of `cron`."""
 

@@ -1,6 +1,6 @@
 """A snapshot of the project's files: their stats, to notice changes, and a copy of the last valid ones."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from shutil import copyfile, rmtree
 from urllib.parse import quote
@@ -17,13 +17,18 @@ FileStats = Mapping[str, tuple[int, int, int]]
 
 def file_stats(directory: Path) -> FileStats:
     """Return time, size and inode of each file, which tell whether any has changed."""
+    return path_stats(_files(directory))
+
+
+def path_stats(paths: Iterable[Path]) -> FileStats:
+    """Return time, size and inode of each of these files that exists."""
     stats = {}
-    for path in _files(directory):
+    for path in paths:
         try:
             status = path.stat()
         except OSError:
             continue
-        stats[str(path.relative_to(directory))] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        stats[str(path)] = (status.st_mtime_ns, status.st_size, status.st_ino)
     return stats
 
 

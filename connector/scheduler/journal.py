@@ -14,6 +14,7 @@ class Change(StrEnum):
 
     UP = "up"
     WAITING = "waiting"
+    HELD = "held"
     STARTED = "started"
     ENDED = "ended"
     NOTED = "noted"

@@ -2,9 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from connector.config.dbt import DBT
 from connector.config.notification import Notify
 from connector.config.project import CONFIG_DIRECTORY, Project
 from connector.core.outcomes import RunStatus
@@ -17,6 +19,9 @@ from connector.scheduler.project_watcher import ProjectWatcher
 from connector.scheduler.run_process import Record, RunExit, RunProcess, run_command, run_environment
 from connector.scheduler.schedule_tracker import ScheduleTracker
 from connector.scheduler.status import Observation, SchedulerStatus
+
+if TYPE_CHECKING:
+    from connector.scheduler.dbt_watcher import DbtWatcher
 
 TICK_SECONDS = 0.5
 STOP_TIMEOUT = 25.0
@@ -49,6 +54,7 @@ class SchedulerLoop:
         self._saved_records = {record.orchestration: record for record in records}
         self._logged_waiting: set[str] = set()
         self._is_failing = False
+        self._dbt: DbtWatcher | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Tick until `stop` is set, then end the runs. Raises LockedError if another process took over."""
@@ -69,12 +75,29 @@ class SchedulerLoop:
             self.apply_plan(now)
         self._recover_orphans()
         completed = self._ledger.schedules.completed(self._target)
-        self._tracker.mark_due(now, completed)
+        followed = {**completed, **self._dbt_builds(now)}
+        self._tracker.mark_due(now, followed)
         self._start_waiting(now)
         self._save_records()
-        due = {one.orchestration: self._tracker.next_due(one.orchestration, completed) for one in self._tracker}
+        due = {one.orchestration: self._tracker.next_due(one.orchestration, followed) for one in self._tracker}
         broken = list(self._watcher.plan.broken)
         self.status.update(Observation(now, list(self._tracker), due, completed, self._watcher.is_rejected, broken))
+
+    def _dbt_builds(self, now: datetime) -> Mapping[str, datetime]:
+        """Return when dbt built what orchestrations read that follow it; log and notify what is held back."""
+        plan = self._watcher.plan
+        if all(schedule.after != DBT for schedule in plan.schedules.values()):
+            return {}
+        from connector.scheduler.dbt_watcher import DbtWatcher
+
+        self._dbt = self._dbt or DbtWatcher()
+        for held in self._dbt.look(self._watcher.project, plan, now):
+            record = self._tracker.get(held.orchestration)
+            if record and held.since > record.handled_until:
+                self._journal(Change.HELD, orchestration=held.orchestration, because=held.reason)
+                notify = plan.automatic[held.orchestration].orchestration.notify
+                self._on_missing_run(self._watcher.project, held.orchestration, notify, held.reason)
+        return self._dbt.completed
 
     def kill(self) -> None:
         """Kill all runs at once; the next process resumes them."""

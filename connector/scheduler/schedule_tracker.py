@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from connector.config.dbt import DBT
 from connector.config.schedule import Schedule
 from connector.ledger.orchestrations import ScheduleRecord, ScheduleState
 from connector.scheduler.cron import next_cron_time
@@ -22,6 +23,11 @@ def next_due(schedule: Schedule, after: datetime, completed: datetime | None = N
     if schedule.interval:
         return _EPOCH + ((after - _EPOCH) // schedule.interval + 1) * schedule.interval
     return completed if completed is not None and completed > after else None
+
+
+def builds_of(name: str) -> str:
+    """Return the key of dbt's builds for an orchestration, which no name of an orchestration is."""
+    return f"{DBT}/{name}"
 
 
 FIRST_RETRY_DELAY = timedelta(minutes=1)
@@ -68,7 +74,7 @@ class ScheduleTracker:
         return removed
 
     def mark_due(self, now: datetime, completed: Mapping[str, datetime]) -> None:
-        """Mark due orchestrations as waiting; `completed` is when each orchestration last completed."""
+        """Mark due orchestrations as waiting; `completed` is when each orchestration, or dbt, last completed."""
         for record in self.in_state(ScheduleState.IDLE):
             due = self.next_due(record.orchestration, completed)
             if due is not None and due <= now:
@@ -77,7 +83,8 @@ class ScheduleTracker:
     def next_due(self, name: str, completed: Mapping[str, datetime]) -> datetime | None:
         """Return when an orchestration is due next, or has been due since; None if unknown."""
         schedule, record = self._schedules[name], self._records[name]
-        scheduled = next_due(schedule, record.handled_until, completed.get(schedule.after or ""))
+        followed = builds_of(name) if schedule.after == DBT else schedule.after or ""
+        scheduled = next_due(schedule, record.handled_until, completed.get(followed))
         return min((due for due in (scheduled, self._retry_at.get(name)) if due is not None), default=None)
 
     def start(self, name: str, now: datetime) -> ScheduleRecord:

@@ -11,7 +11,8 @@ EXIT_CODES = {
     "not fail because its output cannot be written, for example to a full disk.",
     2: "The command, or one of the project's files, is not valid, or the roles do not allow it. Nothing was sent. Fix it.",
     3: "Nothing was sent because of the rows: every row was rejected, more rows than `max_reject_percent` allows, or fewer "
-    "rows were read than `min_rows` requires, or the counts are not those of the plan. Fix the data, the limit or the plan.",
+    "rows were read than `min_rows` requires, or the counts are not those of the plan; or a dbt model is not "
+    "ready. Fix the data, the limit, the plan or the model.",
     130: "Interrupted by Ctrl-C or a signal. `connector resume` continues.",
 }
 LINKS = {
