@@ -18,7 +18,7 @@ from connector.scheduler.schedule_tracker import builds_of
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBack:
+class DbtHold:
     """An orchestration that does not run, although dbt has ended."""
 
     orchestration: str
@@ -35,7 +35,7 @@ class DbtWatcher:
     _stats: FileStats | None = None
     _plan: SchedulePlan | None = None
 
-    def look(self, project: Project, plan: SchedulePlan, now: datetime) -> Iterator[HeldBack]:
+    def look(self, project: Project, plan: SchedulePlan, now: datetime) -> Iterator[DbtHold]:
         """Read changed files of dbt into `completed`, and yield what is held back since."""
         settings = project.dbt
         if settings is None:
@@ -52,7 +52,7 @@ class DbtWatcher:
         for name in names:
             yield from self._look_at(project, name, builds, now)
 
-    def _look_at(self, project: Project, name: str, builds: DbtBuilds, now: datetime) -> Iterator[HeldBack]:
+    def _look_at(self, project: Project, name: str, builds: DbtBuilds, now: datetime) -> Iterator[DbtHold]:
         try:
             models = prepare(project, name, RunVariables(now)).models
         except ConfigurationError:
@@ -61,7 +61,7 @@ class DbtWatcher:
         if built_at is None:
             return
         if reason := builds.hold(models, now) if models else builds.first_failure():
-            yield HeldBack(name, reason, built_at)
+            yield DbtHold(name, reason, built_at)
         else:
             self.completed[builds_of(name)] = built_at
 
