@@ -48,7 +48,7 @@ class Cluster:
         without it they are ended. Raises Interrupted then, and what a task raises.
         """
         remote = self.ray.remote(num_cpus=1, max_retries=-1, scheduling_strategy="SPREAD")(task)
-        waiting, running = deque(arguments), list[Any]()
+        waiting, running, is_stopping = deque(arguments), list[Any](), False
         try:
             while waiting or running:
                 while waiting and len(running) < _AHEAD * self.cores:
@@ -57,11 +57,12 @@ class Cluster:
                 on_tick()
                 for reference in ready:
                     yield self._result(reference)
-                if stop.is_set():
+                if stop.is_set() and not is_stopping:
                     if wind_down is None:
                         raise Interrupted("Interrupted. `connector resume` goes on.")
                     wind_down()
                     waiting.clear()
+                    is_stopping = True
         finally:
             self._cancel(running)
 

@@ -6,14 +6,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
+from itertools import pairwise
 from math import ceil
-from time import monotonic
+from time import monotonic, sleep
 
 from connector.config.destination import DestinationSettings
 from connector.delivery.shared_limiter import SharedLimiter
 from connector.destinations.base import Attempt
 from connector.destinations.context import OtherLock, RunContext
-from connector.errors import ConnectorError, LeaseLost
+from connector.errors import ConnectorError, LeaseLost, LedgerUnavailable
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.leases import Lease
 from connector.observer import Silent
@@ -22,8 +23,14 @@ from connector.runs.cluster.worker import RunName, Worker, open_worker
 from connector.runs.cluster.workload import lease_size, sender_count
 from connector.runs.deliver import Delivery, Pace, excluded_written, is_too_late, preflight, send_batches
 
+_NO_BATCH = (1 << 31) - 1
+"""Greater than the number of any batch."""
 _MOST_LOST = 20
 """Leases that a sender may lose before it gives up: a node that cannot keep up is of no use."""
+_REPORT_SECONDS = 2.0
+"""Seconds between two counts of what was sent."""
+_LEDGER_PATIENCE = 60.0
+"""Seconds for which a sender waits for a ledger that cannot be reached."""
 _POLL_SECONDS = 0.5
 """Seconds between two looks at the run's halt, and for a lease that another sender may leave."""
 
@@ -53,17 +60,20 @@ def _send_all(
     if not leases.all(run_id):
         leases.create(run_id, list(_bounds(open_batches, senders)), holder=context.lock.holder)
     name = RunName(str(context.project.directory), context.project.target, run_id)
-    acknowledged = 0
+    acknowledged, due = 0, 0.0
 
     def report() -> None:
-        nonlocal acknowledged
+        nonlocal acknowledged, due
+        if monotonic() < due:
+            return
+        due = monotonic() + _REPORT_SECONDS
         now = leases.units_with_outcome(run_id)
         if now > acknowledged:
             context.observer.acknowledged(now - acknowledged, noun=unit)
         acknowledged = now
 
     def halt() -> None:
-        leases.halt(run_id, "Interrupted.")
+        leases.halt(run_id, "Interrupted.", holder=context.lock.holder)
 
     arguments = [(name, senders, resend_unknown)] * senders
     for _ in cluster.run(send_leases, arguments, context.stop, on_tick=report, wind_down=halt):
@@ -71,33 +81,42 @@ def _send_all(
 
 
 def _bounds(open_batches: Sequence[OpenBatch], senders: int) -> Iterator[tuple[int, int]]:
-    """Yield the first batch of each lease, and the one after its last."""
+    """Yield the first batch of each lease, and the one after its last: together they are all batches of the run."""
     numbers = [batch.record.number for batch in open_batches]
-    size = lease_size(len(numbers), senders)
-    for start in range(0, len(numbers), size):
-        yield numbers[start], numbers[start : start + size][-1] + 1
+    starts = [0, *numbers[:: lease_size(len(numbers), senders)][1:], _NO_BATCH]
+    yield from pairwise(starts)
 
 
 def send_leases(name: RunName, senders: int, resend_unknown: bool) -> None:
     """Send the batches of one lease after the other until none is left. A task.
 
-    An error stops all senders of the run, as it stops the only one of a run on one machine.
+    An error stops all senders of the run, as it stops the only one of a run on one machine. A lease that is lost, or a
+    ledger that is away for a moment, stops nobody else: the sender takes another lease once it can.
     """
     with open_worker(name) as worker, _open_sender(worker, senders, resend_unknown) as sender:
         lost = 0
         while (lease := _take(worker)) is not None:
             try:
-                with _renewed(worker, lease):
-                    sender.send(lease)
-                _end(worker, lease)
-            except LeaseLost:
+                _send_lease(worker, sender, lease)
+            except (LeaseLost, LedgerUnavailable):
                 lost += 1
                 if lost == _MOST_LOST:
                     raise
                 worker.stop.clear()
-            except ConnectorError as error:
-                _give_up(worker, lease, error)
-                raise
+                sleep(_POLL_SECONDS)
+
+
+def _send_lease(worker: Worker, sender: "_Sender", lease: Lease) -> None:
+    """Send a lease to its end, or give it back. Raises LeaseLost, LedgerUnavailable, and as `send_batches` does."""
+    try:
+        with _renewed(worker, lease):
+            sender.send(lease)
+        _end(worker, lease)
+    except (LeaseLost, LedgerUnavailable):
+        raise
+    except ConnectorError as error:
+        _give_up(worker, lease, error)
+        raise
 
 
 def _end(worker: Worker, lease: Lease) -> None:
@@ -119,12 +138,19 @@ def _give_up(worker: Worker, lease: Lease, error: ConnectorError) -> None:
 
 def _take(worker: Worker) -> Lease | None:
     """Take a lease, and wait for those that others hold; None once all are done, or the run is halted."""
-    leases, run_id = worker.ledger.leases, worker.record.run_id
-    while not worker.stop.is_set() and leases.halted(run_id) is None:
-        if lease := leases.take(run_id, worker.host, worker.lease_seconds):
-            return lease
-        if leases.is_done(run_id):
-            return None
+    leases, run_id, since = worker.ledger.leases, worker.record.run_id, monotonic()
+    while not worker.stop.is_set():
+        try:
+            if leases.halted(run_id) is not None:
+                return None
+            if lease := leases.take(run_id, worker.host, worker.lease_seconds):
+                return lease
+            if leases.is_done(run_id):
+                return None
+            since = monotonic()
+        except LedgerUnavailable:
+            if monotonic() - since > _LEDGER_PATIENCE:
+                raise
         worker.stop.wait(_POLL_SECONDS)
     return None
 
