@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from connector.catalogue import Kind, Parameter
 from connector.config.engine import EngineSettings
@@ -18,6 +19,9 @@ from connector.runs.result import QueryFailed, compile_job, delimiters, describe
 from connector.runs.row_limits import min_rows_note
 from connector.transform.binding import Binding, bind, looks_constant
 from connector.transform.template import Constant, DataTemplate, Source
+
+if TYPE_CHECKING:
+    from connector.inspection.dbt_models import ModelDescription
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class ValidatedOrchestration:
     """Columns that the template names, if the warehouse or file was not asked for them."""
     engine: EngineSettings | None = None
     """The engine that runs would use."""
+    models: "tuple[ModelDescription, ...]" = ()
+    """The models and sources of dbt that the query reads."""
 
     def as_json(self) -> dict[str, object]:
         """Return the object that `connector validate --json` prints for an orchestration."""
@@ -55,6 +61,7 @@ class ValidatedOrchestration:
             "warnings": list(self.warnings),
             "columns_to_check": list(self.columns_to_check),
             **({"engine": self.engine.as_json()} if self.engine else {}),
+            **({"models": [model.as_json() for model in self.models]} if self.models else {}),
         }
 
 
@@ -192,7 +199,17 @@ def _validate(project: Project, job: Job, changes: list[str], *, connect: bool) 
         warnings,
         () if connect else _named_columns(job.template),
         job.orchestration.engine,
+        _models(job, rows),
     )
+
+
+def _models(job: Job, rows: Sequence[tuple[str, str, str, str]]) -> "tuple[ModelDescription, ...]":
+    """Describe the dbt models of a job; `rows` are its parameters with their columns."""
+    if not job.models:
+        return ()
+    from connector.inspection.dbt_models import describe_models
+
+    return describe_models(job, {parameter: columns.split(", ") for parameter, columns, _, _ in rows})
 
 
 def _check_stage(project: Project, job: Job) -> None:

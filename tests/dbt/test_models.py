@@ -290,3 +290,20 @@ def test_names_that_two_packages_have_need_the_package(tmp_path: Path, name: str
     own = shops | {"unique_id": "model.shop.shops", "package_name": "shop", "relation_name": '"shop"."marts"."shops"'}
     made.change_manifest(nodes={"model.shop.shops": own | {"schema": "marts"}})
     assert compiled(made) == 'SELECT * FROM "shop"."marts"."shops"'
+
+
+def test_validate_shows_what_dbt_says_about_columns(tmp_path: Path) -> None:
+    made = beside_recorded(tmp_path / "sends", query="orders")
+    made.query("SELECT o.* FROM {{ ref('fct_orders') }} o JOIN {{ source('raw', 'orders') }} USING (order_id)")
+    for options in ((), ("--connect",)):
+        outcome = inside("validate", "orders", "--json", *options, project=made.directory)
+        model, source = outcome.json["orchestrations"][0]["models"]
+        assert (model["name"], model["kind"], model["table"]) == ("fct_orders", "model", '"shop"."marts"."fct_orders"')
+        assert model["description"] == "One row for each order"
+        email = {"name": "email", "description": "The address that the customer gave", "type": None}
+        assert {**email, "parameters": ["email"]} in model["columns"]
+        assert source["name"] == "raw.orders"
+    lines = inside("validate", "orders", project=made.directory).stdout.splitlines()
+    assert 'model fct_orders of dbt, "shop"."marts"."fct_orders": One row for each order' in lines
+    assert "  timestamp  timestamp  When it was paid" in lines
+    assert 'source raw.orders of dbt, "shop"."landing"."orders_2026": Orders as they arrive' in lines

@@ -15,6 +15,7 @@ from connector.cli.tables import table
 from connector.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
+    from connector.inspection.dbt_models import ModelDescription
     from connector.inspection.validate import Validation
 
 NameOrAll = Annotated[
@@ -72,6 +73,14 @@ def _print_json(validation: "Validation") -> None:
     out_json({**({"error": error} if validation.problems else {}), **validation.as_json()})
 
 
+def _print_model(model: "ModelDescription") -> None:
+    out(f"\n{model.kind} {model.name} of dbt, {model.table}{f': {model.description}' if model.description else ''}")
+    rows = [(column.name, ", ".join(column.parameters), column.description) for column in model.columns]
+    if rows:
+        for line in table([("column", "parameter", "description"), *rows], indent="  "):
+            out(line)
+
+
 def _print_valid(validation: "Validation", name: str | None, *, connect: bool) -> None:
     results = validation.orchestrations
     for result in results:
@@ -85,6 +94,8 @@ def _print_valid(validation: "Validation", name: str | None, *, connect: bool) -
         heading = ("parameter", "from the column" if connect else "accepted columns", "goes to", "rule")
         for line in table([heading, *results[0].parameters], indent="  "):
             out(line)
+        for model in results[0].models:
+            _print_model(model)
         if engine := results[0].engine:
             say(f"Engine {engine.name}: {engine.type} at {engine.address}, stage {engine.stage}.")
         for note in results[0].notes:
