@@ -74,7 +74,8 @@ def read_and_stage(
     """
     directory, published = context.directory(run.run_id), streaming.batches if streaming else []
     with atomic_stage(directory, published), opened or _result(context, run, stop) as result:
-        context.ledger.runs.asked(run.run_id, result.query_id)
+        if opened is None:
+            context.ledger.runs.asked(run.run_id, result.query_id)
         for note in setting_notes(context.project, run.job, result.schema):
             context.observer.note(note)
         staged = run.job.destination.stage(result.rows, targets, _stage_context(context, run, result, streaming))

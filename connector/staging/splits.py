@@ -6,7 +6,7 @@ of the splits before it: those of excluded rows at once, those of events wheneve
 """
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -273,7 +273,10 @@ class StagedSplits:
             return
         import pyarrow.parquet as pq
 
-        with self.shared.open(f"{split.folder}/{EXCLUDED_FILE}") as source, pq.ParquetFile(source) as file:
+        # Parquet's readers may take damaged bytes for other values.
+        deque(self._chunks(split, EXCLUDED_FILE), 0)
+        name = f"{split.folder}/{EXCLUDED_FILE}"
+        with self.shared.reading(name), self.shared.open(name) as source, pq.ParquetFile(source) as file:
             for batch in file.iter_batches():
                 table = pa.Table.from_batches([batch]).cast(EXCLUDED_ROW)
                 yield table.set_column(0, EXCLUDED_ROW.field("row"), pc.add(table["row"], first_row))
@@ -286,22 +289,21 @@ class StagedSplits:
         expected, found = split.summary["files"].get(name), 0
         if expected is None:
             return
-        with self.shared.open(f"{split.folder}/{name}") as source:
+        file = f"{split.folder}/{name}"
+        with self.shared.reading(file), self.shared.open(file) as source:
             while data := source.read(_AT_ONCE):
                 found = checksum(data, found)
                 yield data
         if found != expected:
-            raise CorruptStage(f"{split.folder}/{name} is damaged")
+            raise CorruptStage(f"{self.shared}/{file} is damaged")
 
 
 def checksums(directory: Path) -> dict[str, int]:
     """Return the checksums of the files that are read as a whole, by name, of those that exist."""
     found = {}
-    for name in (*KEY_FILES, BATCHES_FILE, REMOVED_FILE):
+    for name in (*KEY_FILES, BATCHES_FILE, REMOVED_FILE, EXCLUDED_FILE):
         if (directory / name).exists():
             found[name] = _checksum_of(directory / name)
-    if (directory / EXCLUDED_FILE).exists():
-        found[EXCLUDED_FILE] = 0
     return found
 
 

@@ -156,8 +156,9 @@ class _Staging:
         self.staged.phones.update(counts.phones)
         batches, unchecked = splits.batches(split)
         splits.adopt_keys(split, batches, self.keys)
-        self.batches = self.batches + batches
-        self.checked.update(set(batches) - set(unchecked))
+        self.batches.extend(batches)
+        self.checked.update(batches)
+        self.checked.difference_update(unchecked)
 
     def unchecked(self) -> list[StagedBatch]:
         """Return the batches of which it is not known that none of their events is about a suppressed person."""

@@ -168,10 +168,13 @@ def excluded(directory: Path) -> list[dict[str, object]]:
     return [row for batch in read_excluded_rows(directory) for row in batch.to_pylist()]
 
 
-@pytest.mark.parametrize("name", ["event-keys", "batches"])
+@pytest.mark.parametrize("name", ["event-keys", "batches", "left-out/staging.parquet"])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "missing"])
 def test_a_damaged_file_of_a_split_is_noticed(tmp_path: Path, name: str, damage: str) -> None:
-    table, how = table_of([plain_row(f"e{number}") for number in range(30)]), Settings(started_at=NOW)
+    rows = [
+        {**plain_row(f"e{number}"), "email": "nobody" if number % 5 else "jane@example.com"} for number in range(30)
+    ]
+    table, how = table_of(rows), Settings(started_at=NOW)
     parts = parts_of(tmp_path / "shared", table, how, [10])
     damaged = tmp_path / "shared" / "split-00001-ab" / name
     content = bytearray(damaged.read_bytes())

@@ -75,6 +75,7 @@ def read_splits(context: RunContext, cluster: Cluster, run: Run, shared: SharedF
     wanted = wanted_splits(engine, cluster.cores)
     with open_divided(job, context.project.directory, wanted, run.run_id, files_sent_before(context, run)) as divided:
         plan = divided.plan
+        context.ledger.runs.asked(run.run_id, plan.query_id)
         plan_id = _planned(context, run.run_id, plan.places, is_lasting=plan.is_lasting)
         _read_open(context, cluster, run, plan_id)
         splits = staged_splits(context.ledger, run.run_id, READ)
