@@ -171,7 +171,7 @@ def excluded(directory: Path) -> list[dict[str, object]]:
 @pytest.mark.parametrize("name", ["event-keys", "batches", "left-out/staging.parquet"])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "missing"])
 def test_a_damaged_file_of_a_split_is_noticed(tmp_path: Path, name: str, damage: str) -> None:
-    rows = [
+    rows: list[Row] = [
         {**plain_row(f"e{number}"), "email": "nobody" if number % 5 else "jane@example.com"} for number in range(30)
     ]
     table, how = table_of(rows), Settings(started_at=NOW)
