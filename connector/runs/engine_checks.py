@@ -44,10 +44,15 @@ def engine_problems(project: Project, orchestration: Orchestration, engine: Engi
 
 def check_stage(project: Project, engine: EngineSettings) -> None:
     """Write, read and delete a file on the stage of an engine. Raises ConfigurationError if that fails."""
-    from connector.staging.storage.shared_folder import SharedFolder
+    from connector.staging.storage.shared_folder import SharedFolder, UnreachableFolder
 
     try:
-        SharedFolder.at(engine.stage).check()
+        stage = SharedFolder.at(engine.stage)
+        stage.child("run").refuse_unmounted()
+        stage.check()
+    except UnreachableFolder as error:
+        fault = f"{error.fault}: mount it, or create it."
+        raise ConfigurationError([_stage_fault(project, engine, fault)]) from None
     except ConfigurationError as error:
         raise ConfigurationError([_stage_fault(project, engine, error.message)]) from None
 

@@ -139,11 +139,23 @@ def test_a_parameter_that_a_stage_does_not_have_is_refused(tmp_path: Path) -> No
 
 def test_a_stage_that_cannot_be_written_to_is_refused_once_it_is_asked(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    project = made(tmp_path, engine={"stage": str(tmp_path / "file" / "stage")})
+    project = made(tmp_path, engine={"stage": str(tmp_path / "file")})
     assert validated(project).code == 0
     outcome = validated(project, "--connect")
     assert outcome.code == 2
     assert "engines.cluster.stage: The shared folder" in outcome.sentence
+
+
+def test_a_stage_that_is_not_mounted_is_refused_and_not_made(tmp_path: Path) -> None:
+    stage = tmp_path / "stage"
+    outcome = validated(made(tmp_path, engine={"stage": str(stage)}), "--connect")
+    assert outcome.code == 2
+    assert f"there is no folder {stage}, which may not be mounted on this machine: mount it, or create it." in (
+        outcome.sentence
+    )
+    assert not stage.exists()
+    stage.mkdir()
+    assert validated(made(tmp_path / "other", engine={"stage": str(stage)}), "--connect").code == 0
 
 
 @pytest.mark.usefixtures("_own_disk")
