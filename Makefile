@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where nothing compiled may be kept, each of the hundreds of processes of the tests would compile the connector anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install dev demo test thorough fuzz mutants crash large audiences soak browser container integrations check guard bench bench-large docs site constraints format clean
+.PHONY: install dev demo test thorough fuzz mutants crash large audiences soak cluster browser container integrations check guard bench bench-large docs site constraints format clean
 
 # uv installs many times as fast as pip, which stands in where there is no uv for the machine.
 INSTALL = $(BIN)/pip install -qq uv 2>/dev/null && $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e $(1) \
@@ -80,6 +80,10 @@ integrations: dev
 # Minutes of `connector start`, with failures and kills.
 soak: dev
 	$(BIN)/pytest -q -m slow tests/scheduler
+
+# Runs that two nodes of Ray on this machine share, held to runs in one process.
+cluster: dev
+	$(BIN)/pytest -q -m 'slow or not slow' tests/cluster
 
 check: dev
 	$(BIN)/ruff check .

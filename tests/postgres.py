@@ -104,7 +104,7 @@ def _serving(folder: Path) -> Iterator[Postgres]:
     data, account = folder / "data", _account(folder)
     made = ("-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
     subprocess.run([_program("initdb"), *made], check=True, stdout=subprocess.DEVNULL, cwd=folder, **account)
-    server = Postgres(_free_port())
+    server = Postgres(free_port())
     options = ("-D", data, "-h", "127.0.0.1", "-p", str(server.port), "-k", folder, "-F")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([_program("postgres"), *options], cwd=folder, stderr=log, **account)
@@ -132,7 +132,7 @@ def _account(folder: Path) -> dict[str, Any]:
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]

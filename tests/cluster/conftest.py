@@ -1,0 +1,41 @@
+"""Two nodes of Ray and what runs on them."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.tiktok import TikTok, serving
+from tests.cluster.nodes import QUIET, Nodes, nodes
+from tests.cluster.spread import Spread, spread
+from tests.postgres import Postgres
+
+
+@pytest.fixture(scope="session", name="nodes")
+def two_nodes() -> Iterator[Nodes]:
+    """Two nodes of one core each for all tests of this process; a test that ends one starts another."""
+    with nodes() as cluster:
+        yield cluster
+
+
+@pytest.fixture(autouse=True)
+def _environment_of_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of every command, which talks to those nodes."""
+    for name in [name for name in os.environ if name.startswith("RAY_")]:
+        monkeypatch.delenv(name)
+    for name, value in QUIET.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def tiktok() -> Iterator[TikTok]:
+    """A server in place of TikTok, which keeps every request."""
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def project(tmp_path: Path, nodes: Nodes, postgres: Postgres, tiktok: TikTok) -> Callable[..., Spread]:
+    """Write a project: see `spread` for the arguments, of which the query is the first."""
+    return lambda query, **further: spread(tmp_path, nodes, postgres.new_database(), tiktok, query, **further)
