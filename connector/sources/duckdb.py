@@ -1,7 +1,7 @@
 """DuckDB files, opened read-only, streamed as Arrow."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -69,6 +69,7 @@ class DuckDBSource:
     ) -> None:
         self._open, self._restrict, self._file = open_connection, restrict, file
         self._connection = self._running = open_connection()
+        self._times: Mapping[str, str] | None = None
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["DuckDBResult"]:
@@ -85,19 +86,20 @@ class DuckDBSource:
     def splits(self, sql: str, wanted: int, split_by: str | None) -> Iterator["SplitPlan"]:
         """See `Splittable.splits`."""
         from connector.core.split_plan import ONE_WANTED
-        from connector.sources.duckdb_splits import DuckDBDivision
+        from connector.sources.duckdb_splits import DuckDBDivision, shared_entries
         from connector.sources.split_ranges import split_column
 
         if wanted == 1:
             yield ONE_WANTED
             return
-        schema = self.describe(sql)
+        column = None if split_by is None else split_column(self.describe(sql), split_by)
         with self._query_errors(sql):
-            division = DuckDBDivision(self._connection, sql, self._file)
-            if split_by is None:
-                plan = division.plan(wanted)
-            else:
-                plan = division.plan_by(split_column(schema, split_by), wanted, self.execute)
+            shared = shared_entries(self._connection, sql, self._file)
+        with self._fixed_times(shared["times"]):
+            self.describe(sql)
+            with self._query_errors(sql), self._cursor() as cursor:
+                division = DuckDBDivision(cursor, sql, self._file, shared)
+                plan = division.plan_by(column, wanted, self.execute) if column else division.plan(wanted)
         yield plan
 
     def can_read(self, sql: str, places: "Sequence[SplitPlace]") -> bool:
@@ -112,14 +114,33 @@ class DuckDBSource:
         from connector.sources.duckdb_splits import refuse_changed_file, split_condition, with_row_ids
 
         refuse_changed_file(place, self._file)
-        if "rows" not in place:
-            with self._result(sql, f" WHERE {split_condition(place)}") as result:
+        with self._fixed_times(place["times"]):
+            if "rows" not in place:
+                with self._result(sql, f" WHERE {split_condition(place)}") as result:
+                    yield result
+                return
+            with self._query_errors(sql):
+                restricted = with_row_ids(self._connection, sql, place["rows"])
+            with _without_place(), self._result(restricted, "") as result:
                 yield result
-            return
-        with self._query_errors(sql):
-            restricted = with_row_ids(self._connection, sql, place["rows"])
-        with _without_place(), self._result(restricted, "") as result:
-            yield result
+
+    @contextmanager
+    def _fixed_times(self, times: Mapping[str, str]) -> Iterator[None]:
+        """Let the present be a fixed one for all queries in the block."""
+        self._times = times
+        try:
+            yield
+        finally:
+            self._times = None
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a further connection to the database."""
+        cursor = self._connection.cursor()
+        if self._times is not None:
+            from connector.sources.duckdb_splits import fix_times
+
+            fix_times(cursor, self._times)
+        return cursor
 
     @contextmanager
     def _result(self, sql: str, ending: str) -> Iterator["DuckDBResult"]:
@@ -155,7 +176,7 @@ class DuckDBSource:
 
     def _start(self, sql: str, ending: str) -> "DuckDBResult":
         """Return the result with its first batch: by then the query holds all the memory it needs."""
-        cursor = self._running = self._connection.cursor()
+        cursor = self._running = self._cursor()
         for limit in (SMALL_MEMORY, LARGE_MEMORY):
             cursor.execute(f"SET memory_limit = '{limit}'")
             try:

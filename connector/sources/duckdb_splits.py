@@ -15,6 +15,7 @@ import pyarrow as pa
 from connector.core.dialects import dialect_named
 from connector.core.split_plan import WHOLE, SplitPlace, SplitPlan, query_digest
 from connector.errors import SourceError
+from connector.sources.fixed_times import DAY, MOMENT, Times
 from connector.sources.source import Result
 from connector.sources.split_ranges import (
     SAMPLE_ROWS,
@@ -39,13 +40,19 @@ _VARYING = """
     SELECT DISTINCT function_name, macro_definition FROM duckdb_functions()
     WHERE stability IN ('VOLATILE', 'CONSISTENT_WITHIN_QUERY') OR (macro_definition IS NOT NULL AND internal)
 """
-_VARYING_WORDS = ("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp")
+_VARYING_WORDS = ("current_time", "localtime", "localtimestamp")
 """Functions that are called without brackets."""
 _OWN_SQL = """
     SELECT view_name, sql FROM duckdb_views() WHERE NOT internal
     UNION ALL SELECT function_name, macro_definition FROM duckdb_functions()
     WHERE macro_definition IS NOT NULL AND NOT internal
 """
+_PRESENT = "SELECT strftime(now() AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f+00'), current_date::VARCHAR"
+_FIXED: Mapping[str, str] = {
+    **dict.fromkeys(("now", "current_timestamp", "get_current_timestamp", "transaction_timestamp"), MOMENT),
+    **dict.fromkeys(("current_date", "today"), DAY),
+}
+"""Functions of the present that `fix_times` replaces; `localtimestamp` cannot be."""
 _ROW_GROUPS = """
     SELECT max(rows) FROM (
         SELECT row_group_id, sum(count) AS rows FROM pragma_storage_info(?)
@@ -61,10 +68,12 @@ Operators = list[Mapping[str, Any]]
 
 
 class DuckDBDivision:
-    """Divides the result of one query, which the source has checked."""
+    """Divides the result of one query, which the source has checked. All places have the `shared` entries."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, sql: str, file: Path | None) -> None:
-        self._connection, self._sql, self._file = connection, sql, file
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, sql: str, file: Path | None, shared: Mapping[str, Any]
+    ) -> None:
+        self._connection, self._sql, self._file, self._shared = connection, sql, file, shared
 
     def plan(self, wanted: int) -> SplitPlan:
         """Divide a plain selection from one table by its row ids."""
@@ -89,8 +98,7 @@ class DuckDBDivision:
         return self._plan(places)
 
     def _plan(self, places: Iterable[SplitPlace]) -> SplitPlan:
-        lasting = {"file": file_version(self._file), "query": query_digest(self._sql)}
-        return SplitPlan([{**place, **lasting} for place in places], is_lasting=True)
+        return SplitPlan([{**place, **self._shared} for place in places], is_lasting=True)
 
     def _whole_note(self) -> str | None:
         """Return why no division of any kind is possible."""
@@ -150,7 +158,7 @@ class DuckDBDivision:
 
     def _varying_call(self) -> str | None:
         functions = self._connection.execute(_VARYING).fetchall()
-        names = {name for name, definition in functions if definition is None}
+        names = {name for name, definition in functions if definition is None} - set(_FIXED)
         bodies = {name: definition for name, definition in functions if definition is not None}
         for _ in range(2):
             names |= {name for name, body in bodies.items() if _calls(names, body)}
@@ -207,6 +215,19 @@ def file_version(file: Path | None) -> str:
     if file is None:
         return ""
     return "/".join(map(_version_of, (file, file.with_name(f"{file.name}.wal"))))
+
+
+def shared_entries(connection: duckdb.DuckDBPyConnection, sql: str, file: Path | None) -> dict[str, Any]:
+    """Return the entries of all places: of which file and which query they are, and the present for all of them."""
+    ((moment, day),) = connection.execute(_PRESENT).fetchall()
+    return {"file": file_version(file), "query": query_digest(sql), "times": {MOMENT: moment, DAY: day}}
+
+
+def fix_times(connection: duckdb.DuckDBPyConnection, times: Times) -> None:
+    """Have the functions of the present return a fixed one, also in views, for this connection only."""
+    for name, kind in _FIXED.items():
+        value = f"{'DATE' if kind == DAY else 'TIMESTAMPTZ'} '{times[kind]}'"
+        connection.execute(f'CREATE OR REPLACE TEMP MACRO "{name}"() AS {value}')
 
 
 def can_read(sql: str, places: Iterable[SplitPlace], file: Path | None) -> bool:

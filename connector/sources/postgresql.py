@@ -75,7 +75,7 @@ class PostgreSQLSource:
                 yield NO_SNAPSHOT
                 return
             with _translate_errors(QUERY_FAILED, self._secrets):
-                division = PostgreSQLDivision(snapshot, sql)
+                division = PostgreSQLDivision(snapshot, sql, self.describe)
                 plan = division.by_column(column, wanted, self.execute) if column else division.by_pages(wanted)
             with kept_alive(snapshot):
                 yield plan

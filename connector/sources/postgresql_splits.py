@@ -15,6 +15,7 @@ from connector.core.dialects import dialect_named
 from connector.core.lexer import Kind, tokenize
 from connector.core.split_plan import WHOLE, SplitPlace, SplitPlan
 from connector.errors import SourceError
+from connector.sources.fixed_times import DAY, LOCAL, MOMENT, Times, with_times
 from connector.sources.source import Result
 from connector.sources.split_ranges import (
     SAMPLE_ROWS,
@@ -65,6 +66,10 @@ _KIND = """
     WHERE oid = {table}::regclass
 """
 _PAGES = "SELECT pg_relation_size({table}::regclass) / current_setting('block_size')::bigint AS pages"
+_PRESENT = f"""
+    SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00') AS {MOMENT},
+        to_char(current_date, 'YYYY-MM-DD') AS {DAY}, to_char(localtimestamp, 'YYYY-MM-DD HH24:MI:SS.US') AS {LOCAL}
+"""
 _SOME_ROWS = frozenset({"Limit", "Sample Scan"})
 _ELSEWHERE = frozenset({"Foreign Scan", "Custom Scan"})
 _SMALLEST_PAGES = 128
@@ -154,9 +159,11 @@ def kept_alive(snapshot: Snapshot) -> Iterator[None]:
 class PostgreSQLDivision:
     """Divides the result of one query, which the source has checked."""
 
-    def __init__(self, snapshot: Snapshot, sql: str) -> None:
-        self._snapshot, self._sql = snapshot, sql
-        self._plan = snapshot.plan(sql)
+    def __init__(self, snapshot: Snapshot, sql: str, describe: Callable[[str], pa.Schema]) -> None:
+        self._snapshot = snapshot
+        self._times = _times_in(snapshot, sql, describe)
+        self._sql = with_times(sql, "postgresql", self._times)
+        self._plan = snapshot.plan(self._sql)
 
     def by_pages(self, wanted: int) -> SplitPlan:
         """Divide a plain selection from one table by its pages."""
@@ -181,7 +188,8 @@ class PostgreSQLDivision:
         return self._divided(places)
 
     def _divided(self, places: list[SplitPlace]) -> SplitPlan:
-        return SplitPlan([{**place, "snapshot": self._snapshot.name} for place in places], is_lasting=False)
+        shared = {"snapshot": self._snapshot.name, **({"times": self._times} if self._times else {})}
+        return SplitPlan([{**place, **shared} for place in places], is_lasting=False)
 
     def _varying_note(self) -> str | None:
         """Return the note that the query calls what differs from one transaction to the next, if it does."""
@@ -234,6 +242,7 @@ class PostgreSQLDivision:
 
 def split_query(sql: str, place: SplitPlace) -> str:
     """Return the query for the rows of one split."""
+    sql = with_times(sql, "postgresql", place.get("times"))
     if "first_page" in place:
         return with_pages(sql, place["first_page"], place["end_page"])
     if "remainder" in place:
@@ -259,6 +268,18 @@ def with_pages(sql: str, first: int | None, end: int | None) -> str:
         return f"{sql[:table_end]} WHERE {condition}"
     start = match.start("condition")
     return f"{sql[:start]} ({sql[start : match.end('condition')]}\n) AND {condition}"
+
+
+def _times_in(snapshot: Snapshot, sql: str, describe: Callable[[str], pa.Schema]) -> Times | None:
+    """Return the present of the snapshot if a query has it, and has the same columns with it replaced."""
+    (times,) = snapshot.rows(_PRESENT)
+    fixed = with_times(sql, "postgresql", times)
+    if fixed == sql:
+        return None
+    try:
+        return times if describe(fixed).equals(describe(sql), check_metadata=True) else None
+    except SourceError:
+        return None
 
 
 def _plain(sql: str) -> re.Match[str] | None:

@@ -1,11 +1,12 @@
 """Reading of a result in one go and in splits, each as another process would."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
-from connector.core.split_plan import SplitPlan
+from connector.core.split_plan import SplitPlace, SplitPlan
 from connector.sources.source import Result
 from connector.sources.split import execute_split, plan_splits
 from tests.sources.warehouses import opened
@@ -23,10 +24,15 @@ def in_one(url: str, folder: Path, sql: str) -> pa.Table:
 
 
 def in_splits(
-    url: str, folder: Path, sql: str, wanted: int = 4, split_by: str | None = None
+    url: str,
+    folder: Path,
+    sql: str,
+    wanted: int = 4,
+    split_by: str | None = None,
+    known: Sequence[SplitPlace] = (),
 ) -> tuple[SplitPlan, list[pa.Table]]:
     """The rows of each split, by a source of its own; places go through JSON as they do on their way."""
-    with opened(url, folder) as driver, plan_splits(driver, sql, wanted, split_by) as plan:
+    with opened(url, folder) as driver, plan_splits(driver, sql, wanted, split_by, known) as plan:
         tables = []
         for place in json.loads(json.dumps(list(plan.places))):
             with opened(url, folder) as source, execute_split(source, sql, place) as result:

@@ -52,9 +52,8 @@ NOT_PLAIN = {
     "SELECT * FROM v": "a view",
     "SELECT * FROM own_rowid": "a column rowid",
     "SELECT n, random() AS r FROM t": "random()",
-    "SELECT n FROM t WHERE day < current_date": "current_date",
-    "SELECT n FROM t WHERE day < now() - INTERVAL 1 DAY": "now()",
-    "SELECT n, recent(day) AS r FROM t": "current_date",
+    "SELECT n FROM t WHERE day < localtimestamp": "localtimestamp",
+    "SELECT n, rolled(n) AS r FROM t": "random()",
     "SELECT * FROM small": "one row group",
 }
 
@@ -72,7 +71,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         connection.execute("DELETE FROM t WHERE n BETWEEN 3000 AND 9000 OR n % 11 = 0")
         connection.execute("UPDATE t SET name = NULL WHERE n % 13 = 0")
         connection.execute("CREATE VIEW v AS SELECT * FROM t")
-        connection.execute("CREATE MACRO recent(x) AS x > current_date")
+        connection.execute("CREATE MACRO recent(x) AS x < current_date - 1")
+        connection.execute("CREATE MACRO rolled(x) AS x + random()")
+        connection.execute("CREATE VIEW rolled AS SELECT n, random() AS r FROM t")
+        connection.execute(
+            "CREATE VIEW aged AS SELECT *, now() AS seen, current_date - day AS age FROM t WHERE recent(day)"
+        )
         connection.execute('CREATE SCHEMA "my schema"')
         connection.execute(f'CREATE TABLE "my schema"."my ""table" AS SELECT range AS "order" FROM range({ROWS})')
         connection.execute(f"CREATE TABLE nested AS SELECT {{'a': range, 'b': [range]}} AS s FROM range({ROWS})")
@@ -96,6 +100,28 @@ def test_any_other_query_is_one_split_with_the_reason(folder: Path, sql: str, wh
         assert list(plan.places) == [{}]
         assert plan.note
         assert why in plan.note
+
+
+PRESENT = {
+    "SELECT n, current_date, now() FROM t WHERE day < current_date - 3 AND today() > day": None,
+    "SELECT n, current_timestamp - day::TIMESTAMPTZ AS age FROM t WHERE recent(day)": None,
+    "SELECT n, seen, age, get_current_timestamp() AS moment FROM aged": "n",
+    "SELECT day, transaction_timestamp(), count(*) AS many FROM aged GROUP BY ALL": "day",
+}
+
+
+@pytest.mark.parametrize(("sql", "split_by"), PRESENT.items())
+def test_the_present_is_the_same_in_all_splits(folder: Path, sql: str, split_by: str | None) -> None:
+    plan, tables = in_splits(URL, folder, sql, 4, split_by)
+    assert plan.note is None
+    assert len(tables) == 4
+    whole, divided = in_one(URL, folder, sql), pa.concat_tables(tables)
+    assert divided.schema == whole.schema
+    moments = [place for place, field in enumerate(whole.schema) if pa.types.is_timestamp(field.type)]
+    assert all(len(divided.column(place).unique()) == 1 for place in moments)
+    others = [place for place, field in enumerate(whole.schema) if str(field.type) in {"int64", "date32[day]"}]
+    assert rows_of([divided.select(others)]) == rows_of([whole.select(others)])
+    assert rows_of(tables) == rows_of(in_splits(URL, folder, sql, 4, split_by, known=plan.places)[1])
 
 
 BY_COLUMN = {
@@ -126,7 +152,8 @@ def test_a_column_of_the_result_divides_any_query(folder: Path, split_by: str, s
         "SELECT * FROM t ORDER BY name LIMIT 300": "LIMIT",
         "SELECT * FROM t TABLESAMPLE 10%": "SAMPLE",
         "SELECT n, random() AS r FROM t": "random()",
-        "SELECT * FROM t WHERE day < current_date": "current_date",
+        "SELECT * FROM t WHERE day < localtimestamp": "localtimestamp",
+        "SELECT * FROM rolled": "random()",
         "SELECT n FROM read_csv('{folder}/rows.csv')": "more than tables of the warehouse file",
         "SELECT 7 AS n FROM t": "too few different values",
         "SELECT n FROM t WHERE n < 0": "too few different values",
@@ -165,7 +192,7 @@ def test_places_quote_no_values_of_texts_and_round_numbers_and_times(folder: Pat
     with opened(URL, folder) as source:
         for column in ("name", "phone", "at"):
             with plan_splits(source, sql, 4, column) as plan:
-                text = str([{**place, "file": None, "query": None} for place in plan.places])
+                text = str([{**place, "file": None, "query": None, "times": None} for place in plan.places])
             assert "user" not in text
             assert "5678" not in text
             assert "." not in text

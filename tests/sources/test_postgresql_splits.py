@@ -75,8 +75,11 @@ NOT_PLAIN = {
     "SELECT * FROM parts": "partitioned table",
     "SELECT * FROM parent": "more than a plain selection",
     "SELECT n, random() AS r FROM t": "random",
-    "SELECT n FROM t WHERE day < current_date": "current_date",
-    "SELECT n FROM t WHERE day < now() - interval '1 day'": "now",
+    "SELECT n FROM t WHERE age(day) > interval '1 day'": "age",
+    "SELECT n FROM t WHERE at < clock_timestamp()": "clock_timestamp",
+    "SELECT n FROM t WHERE at < pg_catalog.now()": "now",
+    "SELECT n, current_time AS at FROM t": "current_time",
+    "SELECT n, now() FROM t": "now",
     "SELECT n FROM t WHERE day < 'Today'": "'Today'",
     "SELECT n FROM t WHERE recent(day)": "recent",
     "SELECT * FROM aged": "CURRENT_DATE",
@@ -108,6 +111,26 @@ def test_any_other_query_is_one_split_with_the_reason(url: str, sql: str, why: s
         assert (list(plan.places), plan.is_lasting) == ([{}], True)
         assert plan.note
         assert why in plan.note
+
+
+PRESENT = {
+    "SELECT n, now() AS seen FROM t WHERE day < current_date - 3 AND localtimestamp > day": None,
+    "SELECT n, CURRENT_TIMESTAMP - at AS age, 'now()' AS word /* now() */ FROM t WHERE now( ) > at": None,
+    "SELECT day, current_date AS today, count(*) AS many FROM v WHERE at < transaction_timestamp() GROUP BY day": "day",
+}
+
+
+@pytest.mark.parametrize(("sql", "split_by"), PRESENT.items())
+def test_the_present_is_the_same_in_all_splits(url: str, sql: str, split_by: str | None) -> None:
+    plan, tables = in_splits(url, Path(), sql, 4, split_by)
+    assert plan.note is None
+    assert len(tables) == 4
+    whole, divided = in_one(url, Path(), sql), pa.concat_tables(tables)
+    assert divided.schema == whole.schema
+    if "seen" in whole.column_names:
+        assert len(divided["seen"].unique()) == 1
+    others = [name for name in ("n", "day", "today", "many") if name in whole.column_names]
+    assert rows_of([divided.select(others)]) == rows_of([whole.select(others)])
 
 
 BY_COLUMN = {
