@@ -2,12 +2,12 @@
 
 import os
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from connector.config.engine import LOCAL, EngineSettings
 from connector.core.split_plan import SplitPlan
 from connector.errors import ConnectorError
+from connector.runs.cluster import ray_cluster
 from connector.runs.cluster.workload import sender_count, wanted_splits
 from connector.runs.job import Job
 from connector.runs.result import plan_splits_of
@@ -54,7 +54,7 @@ def _cores(engine: EngineSettings) -> tuple[int, str | None]:
     if engine.address == LOCAL or (engine.splits and engine.senders):
         return own, None
     try:
-        with import_module("connector.runs.cluster.ray_cluster").connect(engine) as cluster:
+        with ray_cluster.connect(engine) as cluster:
             return cluster.cores, None
-    except (ConnectorError, ImportError) as error:
+    except ConnectorError as error:
         return own, f"{error} The numbers are those for the {own} cores of this machine."

@@ -1,7 +1,7 @@
 """Resume runs that ended before all of their batches were sent."""
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector.config.project import Project
 from connector.core.outcomes import RunStatus
@@ -25,11 +25,14 @@ from connector.observer import Observer
 from connector.privacy.access import check_access
 from connector.runs.deliver import is_too_late, send
 from connector.runs.engine import Engine, RunOptions, open_engine
-from connector.runs.extract import Run, engine_of, select_rejected
+from connector.runs.extract import Run, select_rejected
 from connector.runs.job import Job, current_job
 from connector.runs.orchestration_lock import run_context
 from connector.runs.retention import reduce_stage, remove_stage
 from connector.runs.row_limits import refuse_recorded_rows
+
+if TYPE_CHECKING:
+    from connector.config.engine import EngineSettings
 
 DIED = frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED})
 """Statuses of runs that did not end by themselves: if nothing was staged, they are read again without being named."""
@@ -240,8 +243,19 @@ def _same_run(engine: Engine, record: RunRecord, run_id: str, job: Job) -> Run:
     """Return a run that reads the same rows as a recorded one."""
     selection = select_rejected(engine.context, record.retry_of, record.retry_reason) if record.retry_of else None
     resend_unknown = engine.options.resend_unknown
-    machines = engine_of(job, record.row_limit, record.retry_of)
+    machines = _engine_of(engine, run_id)
     return Run(run_id, job, record.test_event_code, record.row_limit, resend_unknown, selection, machines)
+
+
+def _engine_of(engine: Engine, run_id: str) -> "EngineSettings | None":
+    """Return the engine that a run was started on, whatever its orchestration has now. Raises ResumableError."""
+    project, name = engine.context.project, engine.context.ledger.runs.get(run_id).engine
+    if name is not None and name not in project.engines:
+        raise ResumableError(
+            f'Run {run_id} was started on the engine "{name}", which is not in engines: put it back, then run '
+            f"`connector resume {run_id}`."
+        )
+    return project.engines[name] if name is not None else None
 
 
 def _send_open(engine: Engine, record: RunRecord) -> None:

@@ -1,22 +1,29 @@
 """Orchestrations with an engine: what is refused before anything is opened, and what is said of the engine."""
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import update
 
 from connector.config.engine import EngineSettings
 from connector.config.project import load_project
 from connector.errors import ResumableError
 from connector.ledger.ledger import open_ledger
-from connector.runs import engine_checks, engine_plan
+from connector.ledger.tables import runs
+from connector.runs import engine_checks
+from connector.runs.cluster import ray_cluster
 from connector.runs.engine_checks import disk_of, engine_notes, has_other_machines
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
+from tests.cli.tiktok import serving
+from tests.duckdb_file import writing
 from tests.ledger.runs import HOLDER, RUN, delivered, staged_rows, started_run
+from tests.ledger.runs import writing as writing_to
 from tests.postgres import Postgres
 
 TIKTOK = "https://business-api.tiktok.com"
@@ -290,7 +297,7 @@ def test_a_plan_says_why_one_task_reads_all(tmp_path: Path, postgres: Postgres) 
 def test_a_plan_of_a_cluster_that_does_not_answer_is_for_the_cores_of_this_machine(
     tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_plan, "import_module", unreachable)
+    monkeypatch.setattr(ray_cluster, "connect", unreachable)
     outcome = planned(
         tmp_path, postgres.new_database(), 50, "SELECT * FROM orders", address="auto", splits=None, senders=None
     )
@@ -298,7 +305,7 @@ def test_a_plan_of_a_cluster_that_does_not_answer_is_for_the_cores_of_this_machi
     assert f"Nobody answers. The numbers are those for the {os.cpu_count()} cores of this machine." in outcome.stderr
 
 
-def unreachable(_: str) -> Any:
+def unreachable(_: EngineSettings) -> Any:
     raise ResumableError("Nobody answers.")
 
 
@@ -356,3 +363,40 @@ def test_a_run_of_one_process_shows_no_nodes(tmp_path: Path) -> None:
     assert inside("run", NAME, project=project.directory).code == 0
     assert "nodes" not in inside("runs", "show", "latest", project=project.directory).stdout
     assert "nodes" not in inside("runs", "show", "latest", "--json", project=project.directory).json
+
+
+@pytest.fixture
+def failed(tmp_path: Path, postgres: Postgres) -> Iterator[Shop]:
+    """A project whose only run, of one process, found no table; there is one now, and an engine."""
+    with serving() as tiktok:
+        project = shop(tmp_path / "shop", tiktok.url, "SELECT * FROM orders")
+        settings = yaml.safe_load(project.settings.read_text()) | {"ledger": postgres.new_database()}
+        project.settings.write_text(yaml.safe_dump(settings))
+        assert inside("run", NAME, project=project.directory).code == 1
+        with writing(project.warehouse) as warehouse:
+            warehouse.execute(f"CREATE TABLE orders AS {ORDERS.format(5)}")
+        settings["orchestrations"][NAME]["engine"] = "cluster"
+        settings["engines"] = {"cluster": {**SHARED, "address": "127.0.0.1:1"}}
+        project.settings.write_text(yaml.safe_dump(settings))
+        yield project
+
+
+def run_in(project: Shop) -> Any:
+    """The only run."""
+    (run,) = inside("runs", "--json", project=project.directory).json["runs"]
+    return run
+
+
+def test_a_run_of_one_process_is_resumed_by_one_process(failed: Shop) -> None:
+    outcome = inside("resume", run_in(failed)["run_id"], project=failed.directory)
+    assert outcome.code == 0, outcome.stderr
+    assert (run_in(failed)["engine"], run_in(failed)["rows"]["delivered"]) == (None, 5)
+
+
+def test_a_run_on_an_engine_that_is_gone_is_not_resumed_by_one_process(failed: Shop) -> None:
+    run_id = run_in(failed)["run_id"]
+    with open_ledger(load_project(failed.directory, {}).ledger_url) as ledger, writing_to(ledger) as connection:
+        connection.execute(update(runs).values(engine="gone", stage=f"s3://bucket/{run_id}"))
+    outcome = inside("resume", run_id, project=failed.directory)
+    assert outcome.code == 1
+    assert f'Run {run_id} was started on the engine "gone", which is not in engines: put it back' in outcome.stderr
