@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from connector.inspection.preview import Preview
     from connector.inspection.promote import Promotion
     from connector.inspection.query_tests import QueryTestReport, QueryTestResult
+    from connector.inspection.record_test import RecordedTest
     from connector.inspection.validate import CompiledSql, ValidatedOrchestration, Validation
     from connector.ledger.run_records import RowCounts, RunRecord
     from connector.reporting.run_details import RunDetails
@@ -179,6 +180,15 @@ class Project:
         from connector.inspection.query_tests import run_query_tests
 
         return run_query_tests(self._settings, name, on_result or (lambda _: None))
+
+    def record_test(self, name: str, rows: int = 10) -> "RecordedTest":
+        """Read the first rows of a result, make up its people, and return a test of what becomes of these rows.
+
+        Raises ConfigurationError, SourceError, AccessRefused.
+        """
+        from connector.inspection.record_test import record_query_test
+
+        return record_query_test(self._settings, name, rows)
 
     def promote(self, name: str, before: str = "sandbox", after: str = "production") -> "Promotion":
         """Compare an orchestration under two targets. Raises ConfigurationError, UsageError if both are the same."""

@@ -1,7 +1,9 @@
-"""Print the problems in the JSON of `connector validate` as annotations, which GitHub shows at their lines."""
+"""Print the problems in the JSON of `connector validate` or `connector test` as annotations, which GitHub shows."""
 
 import json
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 
 def escaped(text: object, further: str = "") -> str:
@@ -16,6 +18,19 @@ def command(problem: dict[str, object]) -> str:
     return f"::error {','.join(properties)}::{escaped(problem['message'])}"
 
 
+def problems(found: dict[str, Any]) -> Iterator[dict[str, object]]:
+    """Yield the problems of files, and those and the differences of tests."""
+    yield from found.get("problems", [])
+    for test in found.get("tests", []):
+        yield from test["problems"]
+        for one in test["differences"]:
+            subject = ": ".join(filter(None, (one["subject"], one["key"])))
+            message = f"{subject}: expected {one['expected']}, got {one['actual']}"
+            place = {"file": test["file"], "line": one["line"] or test["line"]}
+            yield {**place, "message": message, "rule": f"{test['orchestration']}/{test['name']}"}
+
+
 if __name__ == "__main__":
-    for one in json.load(sys.stdin).get("problems", []):
-        sys.stdout.write(f"{command(one)}\n")
+    text = sys.stdin.read()
+    for problem in problems(json.loads(text) if text.strip() else {}):
+        sys.stdout.write(f"{command(problem)}\n")

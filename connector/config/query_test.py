@@ -201,6 +201,16 @@ def load_query_tests(project: Project, name: str | None = None) -> QueryTests:
     return QueryTests(_selected(project, tests, name) if name else tests, ignored)
 
 
+def load_test_file(project: Project, path: Path) -> list[QueryTest]:
+    """Load the tests of one file. Raises ConfigurationError."""
+    document, problems = parse_yaml(path)
+    loader = _Loader(project, path)
+    tests = loader.tests(document.root) if document else []
+    if problems or loader.problems.items:
+        raise ConfigurationError([*problems, *loader.problems.ordered()])
+    return tests
+
+
 def _selected(project: Project, tests: Sequence[QueryTest], name: str) -> list[QueryTest]:
     selected = [test for test in tests if name in {test.orchestration, test.label}]
     if selected:

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from connector.catalogue import Parameter
+from connector.config.nodes import plain
 from connector.config.project import Project
 from connector.config.query_test import QueryTest
 from connector.core.hashed_rows import ID_TYPES, HashedMembers
@@ -19,17 +20,13 @@ from connector.destinations.base import StageContext
 from connector.inspection.expectations import ExpectedRecord
 from connector.ledger.excluded_rows import read_excluded_rows
 from connector.ledger.ledger import Ledger
+from connector.runs.digests import digests_of
 from connector.runs.files import refuse_faulty_files
 from connector.runs.given_rows import open_test_result
 from connector.runs.job import Job
 from connector.staging.staged import Staged
 from connector.staging.storage.reader import StageReader
-from connector.transform.binding import bind
 from connector.transform.grouping import payloads
-from connector.transform.template import DataTemplate
-
-_PERSON = "expected.{}@example.com"
-"""Identifies the row of an expected event that names nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,83 +125,22 @@ def _events(staged: Staged, directory: Path) -> Iterator[Record]:
 
 
 class Digests:
-    """The digests of expected identifiers, which the test has in plain or as digests, made by the transform itself."""
+    """The digests of expected identifiers, which a test has in plain or as digests."""
 
     def __init__(self, job: Job, records: Sequence[ExpectedRecord]) -> None:
-        self._job = job
-        self._by_place: dict[tuple[int, str], list[str]] = {}
-        self.columns = {
-            value.parameter.name: value.parameter
-            for record in records
-            for value in record.values
-            if value.parameter and value.parameter.hashed
-        }
-        if self.columns:
-            self._hash(records)
+        self._digests = digests_of(job, [self._texts(record) for record in records])
 
     def of(self, index: int, parameter: Parameter) -> list[str]:
         """Return the digests of a parameter of the record with this index; none if its value is not valid."""
-        return self._by_place.get((index, parameter.name), [])
-
-    def _hash(self, records: Sequence[ExpectedRecord]) -> None:
-        table = self._table(records)
-        destination = self._job.destination
-        template = DataTemplate(destination.catalogue.identity)
-        compiler = destination.compile(bind(template, table.schema, destination.catalogue), self._job.rules)
-        for part in compiler.hash(table.to_batches(), threads=1, gather=False):
-            found = _members([part.members]) if isinstance(part, HashedMembers) else self._hashed_events(part)
-            for record in found:
-                for parameter in self.columns.values():
-                    path = (parameter.name,) if isinstance(part, HashedMembers) else parameter.path
-                    self._by_place[record.rows[0] - 1, parameter.name] = as_list(record.value(path))
+        return self._digests[index].get(parameter.name, [])
 
     @staticmethod
-    def _hashed_events(part: Any) -> Iterator[Record]:
-        for events in part.events:
-            texts = payloads(events.table).to_pylist()
-            for text, rows in zip(texts, events.table["rows"].to_pylist(), strict=True):
-                yield Record(tuple(rows), json.loads(text))
-
-    def _table(self, records: Sequence[ExpectedRecord]) -> pa.Table:
-        """Return a row for each record with its identifiers, and with what an event needs besides."""
-        rows = [
-            {
-                value.parameter.name: [text for text in map(_text, as_list(_plain(value))) if text]
-                for value in record.values
-                if value.parameter and value.parameter.hashed
-            }
-            for record in records
-        ]
-        columns = {
-            name: pa.array([row.get(name) for row in rows], pa.list_(pa.string()))
-            if parameter.many
-            else pa.array([next(iter(row.get(name, ())), None) for row in rows], pa.string())
-            for name, parameter in self.columns.items()
+    def _texts(record: ExpectedRecord) -> dict[str, list[str]]:
+        return {
+            value.parameter.name: [str(text) for text in as_list(plain(value.node)) if text is not None]
+            for value in record.values
+            if value.parameter and value.parameter.hashed
         }
-        if self._job.destination.kind == "audience":
-            return pa.table(columns)
-        return pa.table({**columns, **self._event_columns(rows)})
-
-    def _event_columns(self, rows: Sequence[Mapping[str, list[str]]]) -> dict[str, pa.Array]:
-        """Return what makes events of rows, each a person's; `phone` stays empty unless it is expected."""
-        count, started_at = len(rows), self._job.rules.started_at
-        named = [bool(row.get("email") or row.get("phone") or row.get("external_id")) for row in rows]
-        further = {
-            "event": pa.array(["Purchase"] * count),
-            "event_id": pa.array([f"expected-{index}" for index in range(count)]),
-            "timestamp": pa.array([started_at] * count, pa.int64()),
-            "page_url": pa.array(["https://example.com/"] * count),
-        }
-        if "email" not in self.columns:
-            people = [None if is_named else _PERSON.format(index) for index, is_named in enumerate(named)]
-            further["email"] = pa.array(people, pa.string())
-        return further
-
-
-def _plain(value: Any) -> Any:
-    from connector.config.nodes import plain
-
-    return plain(value.node)
 
 
 def as_list(value: Any) -> list[Any]:
@@ -212,7 +148,3 @@ def as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

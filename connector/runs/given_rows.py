@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from connector.config.warehouse import Warehouse
 from connector.core.disk import make_private_file
 from connector.errors import ConfigurationError, Problem, Rule
 from connector.queries.query_template import RunVariables
-from connector.queries.transpile import transpile_type
+from connector.queries.transpile import transpile_query, transpile_type
 from connector.runs.job import Job, prepare_orchestration
 from connector.runs.result import OpenResult, open_result
 from connector.sources.duckdb_tables import (
@@ -54,16 +54,23 @@ def _job(project: Project, test: QueryTest, stack: ExitStack) -> Job:
     variables = RunVariables(test.started_at, lambda: test.settings.last_success_at)
     _refuse_misplaced_rows(test, orchestration)
     if test.result is not None:
-        orchestration = orchestration.model_copy(
-            update={"query_path": None, "model": None, "file": None, "format": None}
-        )
+        without = {"query_path": None, "model": None, "file": None, "format": None}
+        orchestration = orchestration.model_copy(update=without)
         job = prepare_orchestration(project, orchestration, variables)
         return _on_tables(replace(job, sql="SELECT * FROM result"), test, {_RESULT: test.result}, stack)
     if orchestration.file is not None:
         orchestration = orchestration.model_copy(update={"file": _file(test, orchestration.file, stack)})
         return prepare_orchestration(project, orchestration, variables)
-    job = prepare_orchestration(project, orchestration, variables)
+    job = _translated(prepare_orchestration(project, orchestration, variables), test)
     return _on_tables(job, test, _tables(job, test), stack)
+
+
+def _translated(job: Job, test: QueryTest) -> Job:
+    """Return the job of a dbt model with its SQL in that of DuckDB, as that of a query is already."""
+    dialect = job.orchestration.dialect
+    if job.orchestration.model is None or dialect is None:
+        return job
+    return replace(job, sql=transpile_query(job.sql, written_for=dialect, runs_on=_DUCKDB, file=test.file))
 
 
 def _orchestration(project: Project, test: QueryTest) -> Orchestration:
@@ -85,6 +92,7 @@ def _orchestration(project: Project, test: QueryTest) -> Orchestration:
             "limit": None,
             "test_event_code": None,
             "engine": None,
+            "schedule": None,
         }
     )
 
@@ -180,7 +188,8 @@ def _tables(job: Job, test: QueryTest) -> dict[TableName, GivenTable]:
     """Return the given table for each table that the query reads. Raises ConfigurationError for one without."""
     read = tables_read(job.sql)
     given = {_parts(table.name): table for table in test.tables}
-    found = {name: table for name in read if (table := _matching(name, given))}
+    labels = {(node.table.lower(), _parts(node.label)) for node in job.models}
+    found = {name: table for name in read if (table := _matching(name, given, labels))}
     problems = [_missing_table(test, name, given) for name in read if name not in found]
     used = {table.name for table in found.values()}
     unread = [table for table in test.tables if table.name not in used and table.name not in test.shared]
@@ -190,13 +199,17 @@ def _tables(job: Job, test: QueryTest) -> dict[TableName, GivenTable]:
     return found
 
 
-def _matching(name: TableName, given: Mapping[TableName, GivenTable]) -> GivenTable | None:
-    """Return the given table of this name, or of the last parts of it."""
+def _matching(
+    name: TableName, given: Mapping[TableName, GivenTable], labels: Set[tuple[str, TableName]]
+) -> GivenTable | None:
+    """Return the given table of this name, of the last parts of it, or of the dbt model that is built there.
+
+    `labels` are the tables of dbt models without their schemas, and the names of these models.
+    """
     parts = tuple(part.lower() for part in name)
-    for length in range(len(parts), 0, -1):
-        if parts[-length:] in given:
-            return given[parts[-length:]]
-    return None
+    names = [parts[-length:] for length in range(len(parts), 0, -1)]
+    names += [label for table, label in labels if table == parts[-1]]
+    return next((given[one] for one in names if one in given), None)
 
 
 def _parts(name: str) -> TableName:

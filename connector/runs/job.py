@@ -260,6 +260,7 @@ def _only_database(warehouse: Warehouse | None) -> str | None:
 def sql_of(project: Project, orchestration: Orchestration, query: RunVariables, references: "References | None") -> str:
     """Return the SQL of the orchestration's query or dbt model. Raises ConfigurationError."""
     if orchestration.model is None:
+        # A test that gives rows of the result has no query.
         return rendered(orchestration, query, references) if orchestration.query_path else ""
     if references is None:
         raise ConfigurationError([])  # The check of the settings has found that they lack dbt.

@@ -150,6 +150,17 @@ def plan_splits_of(job: Job, directory: Path, wanted: int) -> "SplitPlan":
         return divided.plan
 
 
+def read_first_rows(job: Job, directory: Path, limit: int) -> pa.Table:
+    """Return the first rows of the job's result as they are. Raises as `open_result` does."""
+    with (
+        _opened(job, directory, _tag(job)) as source,
+        read_in_background(source, job.sql, Event()) as result,
+    ):
+        compiler = compile_job(job, result.schema)
+        batches = list(compiler.first(result.batches(), limit, test=True))
+        return pa.Table.from_batches(batches, result.schema)
+
+
 def delimiters(job: Job) -> list[tuple[str, str]]:
     """Return the job's files with their delimiters; none for a query. Raises SourceError, FileRefused."""
     if job.file is None:

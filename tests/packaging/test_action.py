@@ -147,6 +147,17 @@ def test_an_invalid_project_fails_with_its_problems_in_the_summary(runner: Runne
     assert re.match(r"::error file=shop/orchestrations\.yaml,line=\d+,col=\d+,title=\w+::destinations\.", annotation)
 
 
+def test_tests_that_do_not_pass_fail_the_job_and_are_shown_at_their_lines(runner: Runner) -> None:
+    succeeds(runner, "Test")
+    file = runner.project / "tests" / "vip_customers.yaml"
+    file.write_text(file.read_text().replace("lifetime_value: 1000}", "lifetime_value: 998}"))
+    done = runner.step("Test")
+    assert done.returncode == 1
+    assert "### Tests of queries did not pass" in runner.summary
+    (annotation,) = done.stdout.splitlines()
+    assert re.match(r"::error file=shop/tests/vip_customers\.yaml,line=\d+,title=vip_customers/the_limit_", annotation)
+
+
 def test_an_annotation_is_one_command_whatever_a_problem_says(tmp_path: Path) -> None:
     problem = {"file": "a,b:c.sql", "line": 1, "column": None, "message": "100 %\n::set-env name=x::y", "rule": "sql"}
     done = subprocess.run(
@@ -265,8 +276,10 @@ def test_the_hook_is_valid() -> None:
     ],
 )
 def test_the_hook_runs_for_the_files_of_a_project(path: str, is_checked: bool) -> None:
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
-    assert bool(re.search(hook["files"], path)) == is_checked
+    validate, test = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+    assert bool(re.search(validate["files"], path)) == is_checked
+    assert bool(re.search(test["files"], path)) == is_checked
+    assert re.search(test["files"], "shop/tests/a.yaml")
 
 
 @pytest.mark.thorough

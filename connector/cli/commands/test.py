@@ -14,6 +14,7 @@ from connector.cli.output import ForceOption, check_output, output_file
 from connector.cli.tables import table
 
 if TYPE_CHECKING:
+    from connector.api import Project
     from connector.inspection.query_tests import QueryTestReport, QueryTestResult
 
 NameOrAll = Annotated[
@@ -31,23 +32,51 @@ JunitOption = Annotated[
 ]
 
 
+RecordOption = Annotated[
+    bool,
+    typer.Option(
+        "--record",
+        help="Write a test from the first rows of the orchestration's result, with made-up people.",
+    ),
+]
+RowsOption = Annotated[int, typer.Option("--rows", metavar="N", min=1, max=1000, help="How many rows to record.")]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="The file of the recorded test: tests/NAME_recorded.yaml."),
+]
+
+
 @reported
 def test(
-    name: NameOrAll = None, junit: JunitOption = None, force: ForceOption = False, *, options: TargetOptions
+    name: NameOrAll = None,
+    junit: JunitOption = None,
+    record: RecordOption = False,
+    rows: RowsOption = 10,
+    output: OutputOption = None,
+    force: ForceOption = False,
+    *,
+    options: TargetOptions,
 ) -> None:
     """Run the tests of queries in tests/*.yaml on an embedded DuckDB. Sends nothing, and needs no warehouse."""
-    from connector.errors import ConnectorError
-    from connector.inspection.query_tests import QueryTestOutcome
-
     project = options.open_project()
+    if record:
+        _record(project, name, rows, output, force=force, as_json=options.json_output)
+        return
     if junit is not None:
         check_output(junit, project.settings, force=force)
     report = project.test(name, on_result=None if options.json_output else _print_result)
-    for path in report.ignored:
-        say(f"{path} has no tests of queries.")
     if junit is not None:
         _write_junit(junit, report)
-    if options.json_output:
+    _print_report(report, as_json=options.json_output)
+
+
+def _print_report(report: "QueryTestReport", *, as_json: bool) -> None:
+    from connector.errors import ConnectorError
+    from connector.inspection.query_tests import QueryTestOutcome
+
+    for path in report.ignored:
+        say(f"{path} has no tests of queries.")
+    if as_json:
         out_json(_with_relative_files(report.as_json()))
     elif not report.results:
         say("There are no tests: write tests/NAME.yaml.", Level.WARNING)
@@ -56,7 +85,31 @@ def test(
     if not report.passed:
         failed = len(report.results) - report.count(QueryTestOutcome.PASSED)
         error = ConnectorError(f"{failed:,} of {pluralize(len(report.results), 'test')} did not pass.")
-        raise AlreadyPrinted(error) if options.json_output else error
+        raise AlreadyPrinted(error) if as_json else error
+
+
+def _record(
+    project: "Project", name: str | None, rows: int, output: Path | None, *, force: bool, as_json: bool
+) -> None:
+    from connector.errors import UsageError
+
+    if name is None:
+        raise UsageError("--record needs the name of an orchestration: connector test --record NAME")
+    path = output or project.settings.config_directory / "tests" / f"{name}_recorded.yaml"
+    if name in project.orchestrations:
+        if output is None:
+            path.parent.mkdir(exist_ok=True)
+        check_output(path, project.settings, force=force)
+    recorded = project.record_test(name, rows)
+    with output_file(path) as sink:
+        sink.write(recorded.text.encode())
+    if as_json:
+        out_json({"file": str(_relative(path)), "rows": recorded.rows, "notes": list(recorded.notes)})
+        return
+    out(str(_relative(path)))
+    for note in recorded.notes:
+        say(note, Level.WARNING)
+    say(f"{pluralize(recorded.rows, 'row')} recorded, with made-up people. Run it with: connector test {name}")
 
 
 def _write_junit(path: Path, report: "QueryTestReport") -> None:

@@ -296,7 +296,8 @@ OBJECTS = (
             **below("tests[].problems[]", PROBLEM),
         },
         {},
-        "If a test did not pass, the exit code is 1.",
+        "If a test did not pass, the exit code is 1. With `--record`, it prints the keys `file` (the path of the new file), `rows` "
+        "(the number of recorded rows) and `notes` (sentences for people).",
     ),
     Printed(
         "connector promote",
