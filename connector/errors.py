@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 
 class ConnectorError(Exception):
@@ -35,10 +36,21 @@ class ConnectorError(Exception):
 
     exit_code = 1
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a task on another machine raise it as it is, whatever its constructor takes."""
+        return _copy_of, (type(self), self.args, self.__dict__)
+
     @property
     def message(self) -> str:
         """The message, as users see it."""
         return str(self)
+
+
+def _copy_of(kind: type[ConnectorError], args: tuple[Any, ...], attributes: dict[str, Any]) -> ConnectorError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 class Rule(StrEnum):

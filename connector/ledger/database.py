@@ -9,21 +9,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import (
-    URL,
-    ColumnElement,
-    Connection,
-    Engine,
-    Float,
-    cast,
-    create_engine,
-    event,
-    extract,
-    func,
-    literal,
-    make_url,
-    text,
-)
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from connector.core.disk import make_private_file, make_private_folder, restrict, sync
@@ -96,13 +82,6 @@ class Database:
     def is_shared(self) -> bool:
         """True if other machines may use it at the same time."""
         return self._engine.dialect.name != "sqlite"
-
-    @property
-    def clock(self) -> ColumnElement[float]:
-        """The Unix seconds by the clock that all users of the database share, as a part of a statement."""
-        if not self.is_shared:
-            return literal(time.time())
-        return cast(extract("epoch", func.clock_timestamp()), Float)
 
     def now(self, connection: Connection) -> float:
         """Return Unix seconds by the clock that all users of the database share."""

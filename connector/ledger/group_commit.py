@@ -14,6 +14,7 @@ Work = Callable[[Connection], None]
 @dataclass(eq=False, slots=True)
 class _Task:
     work: Work
+    worked: bool = False
     done: bool = False
     error: Exception | None = None
 
@@ -30,7 +31,8 @@ class GroupCommit:
         """Do `work` and return once its writes are on disk. Raises what `work` or the database raises.
 
         If the work of one thread fails in a shared transaction, each work is repeated in a transaction of its own: so
-        `work` may be called twice, and one failure does not undo other work.
+        `work` may be called twice, and one failure does not undo other work. Nothing is repeated if the commit fails:
+        a server that goes away may have done it.
         """
         task = _Task(work)
         self._waiting.append(task)
@@ -45,8 +47,9 @@ class GroupCommit:
         try:
             self._do_in_one(tasks)
         except Exception as error:
-            if len(tasks) == 1:
-                tasks[0].error = error
+            if len(tasks) == 1 or all(task.worked for task in tasks):
+                for task in tasks:
+                    task.error = error
             else:
                 self._do_each(tasks)
         except BaseException:
@@ -59,6 +62,7 @@ class GroupCommit:
         with self._writing() as connection:
             for task in tasks:
                 task.work(connection)
+                task.worked = True
 
     def _do_each(self, tasks: list[_Task]) -> None:
         for task in tasks:

@@ -147,13 +147,16 @@ class Leases:
             if rows:
                 connection.execute(insert(leases), rows)
 
-    def take(self, run_id: str, host: str, seconds: float) -> Lease | None:
+    def take(self, run_id: str, host: str, seconds: float, *, driver: str | None = None) -> Lease | None:
         """Take a lease that is not done and that nobody holds; None if there is none, or the run is halted.
 
-        The answers to requests that its last holder was sending are lost.
+        The answers to requests that its last holder was sending are lost. With `driver`, raise LockedError if another
+        process has taken the run over from the one with this lock: it has senders of its own.
         """
         asked = self._clock()
         with self._database.writing() as connection:
+            if driver is not None:
+                check_holder(connection, run_id, driver)
             now = self._database.now(connection)
             row = None if _halted(connection, run_id) else connection.execute(_free(run_id, now)).one_or_none()
             if row is None:

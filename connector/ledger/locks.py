@@ -19,12 +19,12 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Row, Select, String, bindparam, delete, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, String, bindparam, delete, insert, select, text, update
 
 from connector.core.disk import PRIVATE_FILE, make_private_file, make_private_folder, sync
 from connector.errors import ConnectorError, LockedError, ResumableError
 from connector.ledger.database import Database, as_text
-from connector.ledger.tables import locks, runs
+from connector.ledger.tables import leases, locks, runs
 
 SECONDS_BETWEEN_HEARTBEATS = 15.0
 SECONDS_UNTIL_DEAD = 90.0
@@ -135,6 +135,7 @@ class RunLock:
             if previous:
                 # Take over all of its runs, also those that are not resumed, so that it can send nothing more.
                 connection.execute(update(runs).where(runs.c.holder == previous.holder).values(holder=self.holder))
+                revoke_leases(connection, runs.c.holder == self.holder)
             connection.execute(delete(locks).where(self._is_same))
             entry = {"place": state_id, "host": self.host, "process": os.getpid(), "since": as_text(datetime.now(UTC))}
             names = {"orchestration": self._orchestration, "target": self._target, "holder": self.holder}
@@ -202,6 +203,13 @@ def _state_id(state_directory: Path) -> str:
             for folder in (file.parent, state_directory):
                 sync(folder)
         return file.read_text()
+
+
+def revoke_leases(connection: Connection, of_runs: ColumnElement[bool]) -> None:
+    """End the terms of all senders of these runs: what they were told to send may be another's to send from now on."""
+    the_runs = select(runs.c.run_id).where(of_runs)
+    held = update(leases).where(leases.c.run_id.in_(the_runs), leases.c.holder.is_not(None))
+    connection.execute(held.values(holder=None, until=None, epoch=leases.c.epoch + 1))
 
 
 def check_holder(connection: Connection, run_id: str, holder: str, *, changing: bool = False) -> None:

@@ -5,17 +5,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from connector.core.outcomes import RunStatus
 from connector.core.secret_registry import without_secrets
 from connector.errors import ConnectorError
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.database import Database, as_text
-from connector.ledger.locks import check_holder
+from connector.ledger.locks import check_holder, revoke_leases
 from connector.ledger.run_reader import NOTHING_LEASED, leased_counts, read_runs
 from connector.ledger.run_records import NewRun, RunRecord, RunSize, Scope, StagedRows
-from connector.ledger.tables import batches, leases, parts, runs
+from connector.ledger.tables import batches, parts, runs
 from connector.ledger.timeline import PLAN_MATCHED, PLANNED, add_moment, open_seconds
 
 _BATCHES_AT_ONCE = 1_000
@@ -82,8 +82,8 @@ class Runs:
     def resume(self, run_id: str, *, holder: str, host: str) -> None:
         """Record that this process resumes a run; the answers to requests that were being sent are lost.
 
-        Those of a lease that a sender holds are not: if it dies, the next one to take the lease marks them. The time
-        that a killed process worked on the run, without recording an end, is added to its seconds.
+        Senders of an engine that still hold a lease lose it, since this process may skip some of their events. The
+        time that a killed process worked on the run, without recording an end, is added to its seconds.
         """
         with self._database.writing() as connection:
             values = {
@@ -98,13 +98,8 @@ class Runs:
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(values))
             add_moment(connection, run_id, "resumed")
             sending = (batches.c.run_id == run_id) & (batches.c.state == "sending")
-            held = exists().where(
-                leases.c.run_id == run_id,
-                batches.c.number >= leases.c.first_batch,
-                batches.c.number < leases.c.end_batch,
-                leases.c.until > self._database.clock,
-            )
-            connection.execute(update(batches).where(sending, ~held).values(state="unknown"))
+            revoke_leases(connection, runs.c.run_id == run_id)
+            connection.execute(update(batches).where(sending).values(state="unknown"))
 
     def finish(
         self,

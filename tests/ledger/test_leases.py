@@ -1,6 +1,7 @@
 """Leases: who may send which batches, and what becomes of a sender that lost its lease."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,20 @@ from sqlalchemy import update
 from connector.errors import LeaseLost, LockedError
 from connector.ledger.leases import Lease, Leases
 from connector.ledger.ledger import Ledger
-from connector.ledger.tables import leases
-from tests.ledger.runs import HOLDER, RUN, delivered, keys, refused, request, skipped, staged_rows, started_run, writing
+from connector.ledger.tables import leases, locks, runs
+from tests.ledger.runs import (
+    HOLDER,
+    RUN,
+    SCOPE,
+    delivered,
+    keys,
+    refused,
+    request,
+    skipped,
+    staged_rows,
+    started_run,
+    writing,
+)
 
 TERM = 60.0
 BOUNDS = [(0, 2), (2, 4), (4, 5)]
@@ -169,7 +182,8 @@ def test_taking_a_lease_loses_the_answers_of_its_own_batches_only(run: Ledger) -
     assert found == ["unknown", "pending", "sending", "pending", "pending"]
 
 
-def test_a_new_driver_leaves_the_batches_alone_that_a_sender_is_sending(run: Ledger) -> None:
+def test_a_new_driver_takes_the_leases_away_of_which_senders_are_left(run: Ledger) -> None:
+    """It may skip some of their events, so they must not go on."""
     first, second = taken(run), taken(run)
     for lease in (first, second):
         sends(run, lease)
@@ -179,9 +193,39 @@ def test_a_new_driver_leaves_the_batches_alone_that_a_sender_is_sending(run: Led
     run.runs.resume(RUN, holder="driver", host="there")
     with run.database.reading() as connection:
         found = connection.exec_driver_sql("SELECT state FROM batches ORDER BY number").scalars().all()
-    assert found == ["sending", "pending", "unknown", "pending", "pending"]
+    assert found == ["unknown", "pending", "unknown", "pending", "pending"]
     assert run.leases.halted(RUN) is None
-    run.leases.batches(first).settled(RUN, delivered(0, 0, 4, whole=True), request(0, events=4))
+    with pytest.raises(LeaseLost):
+        run.leases.batches(first).settled(RUN, delivered(0, 0, 4, whole=True), request(0, events=4))
+    with pytest.raises(LeaseLost):
+        run.leases.renew(first, TERM)
+    with pytest.raises(LockedError, match=f"Run {RUN} was taken over by another process, on there; this one stops."):
+        run.leases.take(RUN, "one", TERM, driver=HOLDER)
+    again = run.leases.take(RUN, "two", TERM, driver="driver")
+    assert again is not None
+    assert (again.number, again.epoch) == (0, 3)
+
+
+def test_whoever_takes_over_the_lock_of_an_orchestration_stops_the_senders_of_its_runs(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    dead = ledger.lock(tmp_path / "here", "o", SCOPE.target)
+    dead._take()
+    for run_id, holder in ((RUN, dead.holder), ("another", HOLDER)):
+        started_run(ledger, run_id, engine="cluster")
+        with writing(ledger) as connection:
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(holder=holder))
+        ledger.leases.create(run_id, BOUNDS)
+    mine, others = taken(ledger), ledger.leases.take("another", "one", TERM)
+    assert others is not None
+    with writing(ledger) as connection:
+        connection.execute(update(locks).values(alive_at=0.0))
+    with ledger.lock(tmp_path / "there", "o", SCOPE.target):
+        with pytest.raises(LeaseLost):
+            sends(ledger, mine)
+        with pytest.raises(LockedError):
+            ledger.leases.take(RUN, "one", TERM, driver=dead.holder)
+        ledger.leases.renew(others, TERM)
 
 
 def test_a_halted_run_tells_those_who_renew_and_gives_no_lease(run: Ledger) -> None:

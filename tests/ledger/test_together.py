@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import OperationalError
 
-from connector.errors import LockedError, ResumableError
+from connector.errors import LedgerUnavailable, LockedError, ResumableError
 from connector.ledger.database import Database, open_database
 
 
@@ -79,6 +80,27 @@ def test_what_one_of_them_raises_is_raised_to_it_alone_and_undoes_nothing_of_the
         place for place in (0, 2, 3, 4) if place not in failed
     ]
     assert _written(database) == [1, 2, 3]
+
+
+def test_nothing_is_written_twice_if_the_answer_to_a_commit_is_lost(database: Database) -> None:
+    """The server may have committed before it went away, and counts must not be added again."""
+    called: list[int] = []
+
+    def adds(number: int) -> Any:
+        def add(connection: Connection) -> None:
+            called.append(number)
+            connection.execute(text("INSERT INTO written SELECT coalesce(max(number), 0) + 1 FROM written"))
+
+        return add
+
+    def lose(_: Connection) -> None:
+        if called:
+            raise OperationalError("COMMIT", {}, Exception("server closed the connection unexpectedly"))
+
+    event.listen(database._engine, "commit", lose)
+    found = _gathered(database, [adds(number) for number in range(3)])
+    assert [type(error) for error in found] == [LedgerUnavailable] * 3
+    assert called == [0, 1, 2]
 
 
 def test_many_threads_that_write_at_once_lose_nothing(database: Database) -> None:
