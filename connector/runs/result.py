@@ -22,7 +22,7 @@ from connector.transform.binding import bind
 from connector.transform.row_selection import RowSelection
 
 if TYPE_CHECKING:
-    from connector.core.split_plan import SplitPlan
+    from connector.core.split_plan import SplitPlace, SplitPlan
     from connector.files.file_source import FileSource
     from connector.files.scan_report import ScanReport
     from connector.runs.files import SentFiles
@@ -121,11 +121,18 @@ class DividedResult:
 
 @contextmanager
 def open_divided(
-    job: Job, directory: Path, wanted: int, run_id: str | None = None, sent_files: "SentFiles | None" = None
+    job: Job,
+    directory: Path,
+    wanted: int,
+    run_id: str | None = None,
+    sent_files: "SentFiles | None" = None,
+    *,
+    known: "Sequence[SplitPlace]" = (),
 ) -> Iterator[DividedResult]:
     """Divide the job's result into about `wanted` splits, which can be read at least until the block ends.
 
-    Raises as `open_result` does.
+    The `known` places of an earlier division are kept if the source can still read the same rows there. Raises as
+    `open_result` does.
     """
     from connector.sources.split import plan_splits
 
@@ -134,7 +141,7 @@ def open_divided(
         schema = source.describe(job.sql)
         with _add_column_changes(reading):
             compiler = compile_job(job, schema)
-        with plan_splits(source, job.sql, wanted, job.orchestration.split_by) as plan:
+        with plan_splits(source, job.sql, wanted, job.orchestration.split_by, known) as plan:
             yield DividedResult(compiler, schema, plan, reading)
 
 

@@ -73,7 +73,8 @@ def read_splits(context: RunContext, cluster: Cluster, run: Run, shared: SharedF
     make_private_folder(directory)
     link(directory, shared)
     wanted = wanted_splits(engine, cluster.cores)
-    with open_divided(job, context.project.directory, wanted, run.run_id, files_sent_before(context, run)) as divided:
+    known, sent_before = _places(context.ledger, run.run_id), files_sent_before(context, run)
+    with open_divided(job, context.project.directory, wanted, run.run_id, sent_before, known=known) as divided:
         plan = divided.plan
         context.ledger.runs.asked(run.run_id, plan.query_id)
         plan_id = _planned(context, run.run_id, plan.places, is_lasting=plan.is_lasting)
@@ -91,6 +92,11 @@ def _planned(context: RunContext, run_id: str, places: Sequence[SplitPlace], *, 
     if known and is_lasting and [record.place for record in known] == [dict(place) for place in places]:
         return known[0].plan
     return context.ledger.splits.plan(run_id, READ, places)
+
+
+def _places(ledger: Ledger, run_id: str) -> list[SplitPlace]:
+    """Return the places that an earlier driver planned."""
+    return [record.place for record in ledger.splits.all(run_id, READ)]
 
 
 def _read_open(context: RunContext, cluster: Cluster, run: Run, plan: str) -> None:
