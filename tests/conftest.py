@@ -9,6 +9,7 @@ import pytest
 from hypothesis import is_hypothesis_test
 
 from tests.crash.scene import Launcher, launching
+from tests.forking import fork_commands
 from tests.hypothesis_settings import is_thorough, load_profile
 from tests.postgres import Postgres, postgres
 from tests.ram_disk import use_ram_disk
@@ -22,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.markexpr != "slow":
         use_ram_disk()
     share_compiled_statements()
+    fork_commands()
     gc.disable()
 
 
