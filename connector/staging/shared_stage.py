@@ -7,12 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from connector.config.project import Project
-from connector.errors import ConnectorError, ResumableError
+from connector.errors import ConfigurationError, ConnectorError, ResumableError
 from connector.ledger.excluded_rows import EXCLUDED_FOLDER, RowChange, RowMask, change_excluded_rows
 from connector.ledger.project_ledger import run_directory
 from connector.ledger.run_records import RunRecord
 from connector.staging.storage.open_files import shared_folder_of
 from connector.staging.storage.shared_folder import SharedFolder, UnreachableFolder, link
+
+_MARK = "marked-by-host"
 
 
 def shared_stage(record: RunRecord) -> SharedFolder:
@@ -20,6 +22,22 @@ def shared_stage(record: RunRecord) -> SharedFolder:
     shared = SharedFolder.at(record.stage or "")
     shared.refuse_unmounted()
     return shared
+
+
+def mark_stage(shared: SharedFolder) -> None:
+    """Write a file to the shared folder of a run, by which other machines know that they see the same folder."""
+    with TemporaryDirectory(prefix="connector-") as folder:
+        Path(folder, _MARK).write_text(socket.gethostname())
+        shared.publish(Path(folder), [_MARK])
+
+
+def refuse_unmarked(shared: SharedFolder) -> None:
+    """Raise ConfigurationError if this machine sees another folder than the one that was marked."""
+    if shared.read(_MARK) is None:
+        raise ConfigurationError(
+            f"{shared} is not the same folder on {socket.gethostname()} as where the run started: mount the same one "
+            "on every node, or use s3:// or gs://."
+        )
 
 
 @contextmanager

@@ -12,12 +12,12 @@ from connector.destinations.context import RunContext
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.run_records import RunRecord
 from connector.runs.cluster.ray_cluster import connect
-from connector.runs.cluster.reading import read_splits, stage_files
+from connector.runs.cluster.reading import READ, read_splits, stage_files
 from connector.runs.cluster.sending import send_spread
 from connector.runs.cluster.worker import job_of_run
 from connector.runs.deliver import Delivery
 from connector.runs.extract import Run, read_and_stage
-from connector.staging.shared_stage import shared_stage, was_driven_here
+from connector.staging.shared_stage import mark_stage, refuse_unmarked, shared_stage, was_driven_here
 from connector.staging.storage.shared_folder import link
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ def execute_spread(engine: "Engine", run: Run, settings: EngineSettings) -> None
     context = engine.context
     record = context.ledger.runs.get(run.run_id)
     shared = shared_stage(record)
+    if any(split.attempt for split in context.ledger.splits.all(run.run_id, READ)):
+        refuse_unmarked(shared)
+    mark_stage(shared)
     run = replace(run, job=job_of_run(context.project, record, context.ledger))
     with connect(settings) as cluster:
         staged = read_and_stage(
@@ -46,12 +49,14 @@ def execute_spread(engine: "Engine", run: Run, settings: EngineSettings) -> None
 
 def attach_stage(context: RunContext, record: RunRecord) -> None:
     """Make the stage of a run that several machines share readable in its folder on this one."""
-    directory = context.directory(record.run_id)
+    directory, shared = context.directory(record.run_id), shared_stage(record)
+    if context.ledger.batches.open(record.run_id):
+        refuse_unmarked(shared)
     if not was_driven_here(record):
         # What an earlier driver on this machine left is older than what is shared.
         rmtree(directory, ignore_errors=True)
     make_private_folder(directory)
-    link(directory, shared_stage(record))
+    link(directory, shared)
 
 
 def resume_spread(

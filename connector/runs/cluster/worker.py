@@ -20,7 +20,7 @@ from connector.errors import ConfigurationError
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.run_records import RunRecord
 from connector.runs.job import Job, current_job
-from connector.staging.shared_stage import shared_stage
+from connector.staging.shared_stage import refuse_unmarked, shared_stage
 from connector.staging.storage.shared_folder import SharedFolder, link
 
 
@@ -69,14 +69,15 @@ class Worker:
 def open_worker(name: RunName) -> Iterator[Worker]:
     """Open the project and the ledger of a run until the block ends.
 
-    Raises ConfigurationError if the project of this node is another one than that of the driver.
+    Raises ConfigurationError if the project or the stage of this node is another one than that of the driver.
     """
     project = load_project(Path(name.project), os.environ, name.target).with_engine(ONE_MACHINE)
     ledger = open_ledger(project.ledger_url, worker=True)
     try:
         record = ledger.runs.get(name.run_id)
-        job = job_of_run(project, record, ledger)
-        yield Worker(project, ledger, record, job, shared_stage(record), threading.Event())
+        job, shared = job_of_run(project, record, ledger), shared_stage(record)
+        refuse_unmarked(shared)
+        yield Worker(project, ledger, record, job, shared, threading.Event())
     finally:
         ledger.close()
 
