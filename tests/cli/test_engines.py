@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,12 @@ from connector.config.project import load_project
 from connector.errors import ResumableError
 from connector.ledger.ledger import open_ledger
 from connector.ledger.tables import runs
+from connector.queries.query_template import RunVariables
 from connector.runs import engine_checks
 from connector.runs.cluster import ray_cluster
 from connector.runs.engine_checks import disk_of, engine_notes, has_other_machines
+from connector.runs.job import prepare
+from connector.runs.plan_file import definition_of
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import serving
@@ -316,6 +320,15 @@ def test_a_plan_with_a_limit_uses_no_engine(tmp_path: Path, postgres: Postgres) 
     assert outcome.code == 0, outcome.stderr
     assert "A run with a limit does not use the engine cluster" in outcome.stderr
     assert "Engine cluster" not in outcome.stderr
+
+
+def test_a_plan_holds_on_another_engine_too(tmp_path: Path) -> None:
+    project = load_project(made(tmp_path, engine={"splits": 4}).directory, {})
+    first, *others = (
+        definition_of(one, prepare(one, NAME, RunVariables(datetime.now(UTC))), "0" * 32)
+        for one in (project, project.with_engine("none"), project.with_engine("cluster"))
+    )
+    assert [first.changes(other) for other in others] == [[], []]
 
 
 @pytest.fixture
