@@ -17,7 +17,7 @@ from connector.cli.options import DebugOption, ProjectOption
 from connector.core.version import __version__
 
 _SECTIONS = {
-    "Set up": ("init", "validate", "schema", "mcp"),
+    "Set up": ("init", "validate", "schema", "dbt", "mcp"),
     "Look before sending": ("test", "compile", "preview", "plan", "promote"),
     "Send": ("run", "resume", "retry", "start"),
     "Look back": ("runs", "rejects", "report", "usage-report"),

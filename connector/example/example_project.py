@@ -16,7 +16,7 @@ _IN_WHEEL = Path(__file__).parent / "files"
 _IN_CHECKOUT = Path(__file__).parents[2]
 _PATTERNS = ("orchestrations.yaml", "queries/*.sql", "templates/*.yaml", "tests/*.yaml", "demo/warehouse.sql")
 
-_GITIGNORE = """\
+GITIGNORE = """\
 # State of the connector: staged runs, the ledger, tokens.
 .connector/
 # Built from demo/warehouse.sql when it is first needed.
@@ -60,7 +60,7 @@ def example_files() -> dict[str, bytes]:
     shipped = {name: with_schema_line(name, text) for name, text in texts.items()}
     schemas = {name: schema_text(name) for name in SCHEMAS.values()}
     sample = conversions_text(_ROWS, datetime.now(UTC).date(), DELIMITERS[".psv"], dirty=True)
-    generated = {_CONVERSIONS: sample, ".gitignore": _GITIGNORE, "README.md": _README}
+    generated = {_CONVERSIONS: sample, ".gitignore": GITIGNORE, "README.md": _README}
     return {name: text.encode() for name, text in (shipped | schemas | generated).items()}
 
 
@@ -69,7 +69,11 @@ def write_example(directory: Path) -> list[Path]:
 
     Raises UsageError, with nothing written, if any of the files exists; also if the folder cannot be written.
     """
-    files = example_files()
+    return write_files(directory, example_files())
+
+
+def write_files(directory: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Write files by their paths below a folder; raises UsageError as `write_example` does."""
     _check_no_overwrite(directory, files)
     try:
         return [_write(directory / name, content) for name, content in files.items()]

@@ -39,12 +39,12 @@ PLAIN = frozenset(
     folders for force forget format freshness fresh from future goes headers host hosts http id identical identity ids
     in incomplete init interrupted invalid ip items json junit kept key kind ldu left legacy limit limited line lines
     list listed log login longest lost manifest many marketplace match max mcp median message metrics min minutes missing mode
-    model month name negative new node not notes notify now o of old on only options os out output page parallel party
+    model month name negative new node not notes notify now o of old on only options os out output owner page parallel party
     passed passphrase password path payment pending per percent percentile phone pii placeholder port preview private
     problems promote proxy read record redirect refresh refreshed refused region reject rejected rejects removed
     report reporting request requirement resend resume resumed retention retried retry row rule running schedule schema second seconds
     secret send sender sent sentence set setting show shown simulate since size skipped slowest start started status
-    stop strictness subject summary suppressed synced tags test the throttled tiktok timeline timeout timestamp timezone
+    stop strictness subject summary suppressed synced table tags test the throttled tiktok timeline timeout timestamp timezone
     to token too tracking transaction transform trend type unchanged unfinished unknown uri url usage use user
     validate value version wait waiting what why with withheld workflow would yes
     """.split()
