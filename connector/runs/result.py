@@ -71,7 +71,7 @@ def open_result(
     a split, only its rows are read. `threads` transform them, else one for each core. Raises SourceError
     if the warehouse fails, ConfigurationError if the result does not fit the template, Interrupted if it was stopped.
     """
-    with _opened(job, directory, _tag(job, run_id)) as source:
+    with _opened(job, directory, _tag(job, run_id), place) as source:
         reading = _scan_report(source, job, sent_files, limit)
         with read_in_background(_part_of(source, place), job.sql, stop or Event()) as result:
             with _add_column_changes(reading):
@@ -178,14 +178,17 @@ def delimiters(job: Job) -> list[tuple[str, str]]:
         return source.delimiters()
 
 
-def _opened(job: Job, directory: Path, tag: str) -> AbstractContextManager[Source]:
+def _opened(
+    job: Job, directory: Path, tag: str, place: Mapping[str, Any] | None = None
+) -> AbstractContextManager[Source]:
+    """Connect to the warehouse, or open the files; only those of a split if its place is given."""
     if job.warehouse is not None:
         return _located_errors(job, open_source(job.warehouse, directory, tag))
     if job.file is None:
         raise AssertionError("neither a query nor a file")
     from connector.files.file_source import open_files
 
-    return open_files(job.file)
+    return open_files(job.file, place=place)
 
 
 class QueryFailed(SourceError):
