@@ -43,6 +43,16 @@ class Runs:
             add_moment(connection, run_id, "asked")
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(query_id=query_id))
 
+    def refuse_other(self, run_id: str, holder: str) -> None:
+        """Raise LockedError if another process than the one with this lock works on a run."""
+        with self._database.reading() as connection:
+            check_holder(connection, run_id, holder)
+
+    def changed(self, run_id: str, fingerprint: str) -> None:
+        """Record that a run of which nothing was staged is read again after its orchestration has changed."""
+        with self._database.writing() as connection:
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(fingerprint=fingerprint))
+
     def plan_matched(self, run_id: str) -> None:
         """Record that the counts of a run are those of the plan that it is held to."""
         with self._database.writing() as connection:

@@ -283,7 +283,7 @@ def _send(engine: Engine, record: RunRecord, open_batches: list[OpenBatch]) -> N
     from connector.runs.cluster.driver import resume_spread
 
     resend_unknown = engine.options.resend_unknown
-    resume_spread(context, record, settings, delivery, open_batches, resend_unknown=resend_unknown)
+    resume_spread(context, settings, delivery, open_batches, resend_unknown=resend_unknown)
 
 
 def _can_change(engine: Engine, record: RunRecord) -> bool:

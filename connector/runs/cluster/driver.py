@@ -10,14 +10,15 @@ from connector.config.engine import EngineSettings
 from connector.core.disk import make_private_folder
 from connector.destinations.context import RunContext
 from connector.ledger.batch_records import OpenBatch
+from connector.ledger.excluded_rows import EXCLUDED_FOLDER
 from connector.ledger.run_records import RunRecord
 from connector.runs.cluster.ray_cluster import connect
-from connector.runs.cluster.reading import READ, read_splits, stage_files
+from connector.runs.cluster.reading import READ, read_splits
 from connector.runs.cluster.sending import send_spread
 from connector.runs.cluster.worker import job_of_run
 from connector.runs.deliver import Delivery
 from connector.runs.extract import Run, read_and_stage
-from connector.staging.shared_stage import mark_stage, refuse_unmarked, shared_stage, was_driven_here
+from connector.staging.shared_stage import mark_stage, refuse_unmarked, shared_stage
 from connector.staging.storage.shared_folder import link
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ def execute_spread(engine: "Engine", run: Run, settings: EngineSettings) -> None
     context = engine.context
     record = context.ledger.runs.get(run.run_id)
     shared = shared_stage(record)
+    if run.job.fingerprint != record.fingerprint:
+        # Nothing is staged: splits of what the orchestration was before do not count.
+        context.ledger.splits.remove(run.run_id)
+        context.ledger.runs.changed(run.run_id, run.job.fingerprint)
+        record = context.ledger.runs.get(run.run_id)
     if any(split.attempt for split in context.ledger.splits.all(run.run_id, READ)):
         refuse_unmarked(shared)
     mark_stage(shared)
@@ -52,16 +58,17 @@ def attach_stage(context: RunContext, record: RunRecord) -> None:
     directory, shared = context.directory(record.run_id), shared_stage(record)
     if context.ledger.batches.open(record.run_id):
         refuse_unmarked(shared)
-    if not was_driven_here(record):
-        # What an earlier driver on this machine left is older than what is shared.
-        rmtree(directory, ignore_errors=True)
+    # What an earlier driver has left here may be older than what is shared.
+    rmtree(directory, ignore_errors=True)
     make_private_folder(directory)
     link(directory, shared)
+    for name in shared.names():
+        if name.startswith(f"{EXCLUDED_FOLDER}/"):
+            shared.fetch(name, directory / name)
 
 
 def resume_spread(
     context: RunContext,
-    record: RunRecord,
     settings: EngineSettings,
     delivery: Delivery,
     open_batches: Sequence[OpenBatch],
@@ -69,7 +76,5 @@ def resume_spread(
     resend_unknown: bool,
 ) -> None:
     """Send what is left of a staged run from all machines. Raises as `send` does."""
-    directory = context.directory(record.run_id)
-    shared_stage(record).publish(directory, stage_files(directory))
     with connect(settings) as cluster:
         send_spread(context, cluster, delivery, open_batches, resend_unknown=resend_unknown)

@@ -1,6 +1,8 @@
 """Connect to a Ray cluster, and run tasks on it. The only module that imports Ray."""
 
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,6 +12,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from connector.config.engine import LOCAL, EngineSettings
+from connector.core.redaction import redact
 from connector.errors import ConnectorError, Interrupted, ResumableError
 
 if TYPE_CHECKING:
@@ -21,7 +24,11 @@ _OUTPUT, _ERRORS = 1, 2
 _TICK_SECONDS = 0.5
 _AHEAD = 4
 """Tasks that are submitted for each core, so that none waits for the driver."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Task = Callable[..., Any]
+WindDown = Callable[[ConnectorError | None], bool]
+"""Makes tasks end by themselves because of an error, or because the user stops the run (None). Called about twice a
+second from then on; returns True once no task has anything left that is worth waiting for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,43 +46,48 @@ class Cluster:
         stop: Event,
         *,
         on_tick: Callable[[], None] = lambda: None,
-        wind_down: Callable[[], None] | None = None,
+        wind_down: WindDown | None = None,
     ) -> Iterator[Any]:
         """Run a task for each tuple of arguments, and yield the results as they come.
 
         A task whose process or node dies is run again. Arguments must hold no secret and nothing about a person.
-        `on_tick` is called about twice a second. Once `stop` is set, `wind_down` makes the tasks end by themselves;
-        without it they are ended. Raises Interrupted then, and what a task raises.
+        `on_tick` is called about twice a second. Once `stop` is set, or a task has failed, `wind_down` makes the others
+        end by themselves; without it they are ended. Raises what a task raises first, and Interrupted if there is no
+        `wind_down`.
         """
         remote = self.ray.remote(num_cpus=1, max_retries=-1, scheduling_strategy="SPREAD")(task)
-        waiting, running, is_stopping = deque(arguments), list[Any](), False
+        waiting, running, failure = deque(arguments), list[Any](), None
         try:
             while waiting or running:
                 while waiting and len(running) < _AHEAD * self.cores:
                     running.append(remote.remote(*waiting.popleft()))
                 ready, running = self.ray.wait(running, num_returns=1, timeout=_TICK_SECONDS)
                 on_tick()
-                for reference in ready:
-                    yield self._result(reference)
-                if stop.is_set() and not is_stopping:
-                    if wind_down is None:
-                        raise Interrupted("Interrupted. `connector resume` goes on.")
-                    wind_down()
+                for outcome in map(self._outcome, ready):
+                    if isinstance(outcome, ConnectorError):
+                        failure = failure or outcome
+                    else:
+                        yield outcome
+                if stop.is_set() or failure:
                     waiting.clear()
-                    is_stopping = True
+                    if _is_wound_down(wind_down, failure):
+                        break
         finally:
             self._cancel(running)
+        if failure:
+            raise failure from None
 
-    def _result(self, reference: "ray.ObjectRef[Any]") -> Any:
+    def _outcome(self, reference: "ray.ObjectRef[Any]") -> Any:
+        """Return what a task returned, or the error that it raised."""
         try:
             return self.ray.get(reference)
         except self.ray.exceptions.RayTaskError as failed:
             cause = failed.cause
             if isinstance(cause, ConnectorError):
-                raise cause from None
-            raise ResumableError(f"A task failed: {type(cause).__name__}: {cause}") from None
+                return cause
+            return ResumableError(f"A task failed: {type(cause).__name__}: {redact(str(cause))}")
         except self.ray.exceptions.RayError as lost:
-            raise ResumableError(f"Ray lost a task: {_first_line(lost)}. `connector resume` goes on.") from None
+            return ResumableError(f"Ray lost a task: {_first_line(lost)}. `connector resume` goes on.")
 
     def _cancel(self, references: Sequence[Any]) -> None:
         """End tasks that nobody waits for any more. What they wrote does not count."""
@@ -84,11 +96,17 @@ class Cluster:
                 self.ray.cancel(reference, force=True)
 
 
+def _is_wound_down(wind_down: WindDown | None, failure: ConnectorError | None) -> bool:
+    if wind_down is not None:
+        return wind_down(failure)
+    raise failure or Interrupted("Interrupted. `connector resume` goes on.")
+
+
 @contextmanager
 def connect(settings: EngineSettings) -> Iterator[Cluster]:
     """Connect to the Ray cluster of an engine until the block ends. Raises ResumableError if that fails."""
     ray = _imported(settings)
-    with _output_to_stderr():
+    with _output_to_stderr(), _signals_kept():
         _start(ray, settings)
     try:
         yield Cluster(ray, max(1, int(ray.cluster_resources().get("CPU", 1))))
@@ -147,6 +165,20 @@ def _output_to_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, _OUTPUT)
         os.close(kept)
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Keep the handlers of signals: Ray replaces them by ones that end this process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _first_line(error: BaseException) -> str:

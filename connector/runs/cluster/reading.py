@@ -15,7 +15,7 @@ from connector.destinations.context import RunContext
 from connector.files.split_summary import summarize
 from connector.ledger.ledger import Ledger
 from connector.runs.cluster.ray_cluster import Cluster
-from connector.runs.cluster.worker import RunName, Worker, open_worker
+from connector.runs.cluster.worker import RunName, Worker, node_named, open_worker
 from connector.runs.cluster.workload import wanted_splits
 from connector.runs.extract import Run, files_sent_before
 from connector.runs.result import OpenResult, open_divided, open_result
@@ -30,7 +30,7 @@ READ = "read"
 
 def read_split(name: RunName, number: int, place: SplitPlace, plan: str) -> int:
     """Stage a split of the result of a run, record it, and return its rows. A task."""
-    with open_worker(name) as worker, _committed(worker, READ, number, plan) as (folder, summary):
+    with open_worker(name) as worker, node_named(), _committed(worker, READ, number, plan) as (folder, summary):
         job, project = worker.job, worker.project
         with open_result(
             job, project.directory, run_id=name.run_id, stop=worker.stop, threads=1, place=place
@@ -79,10 +79,12 @@ def read_splits(context: RunContext, cluster: Cluster, run: Run, shared: SharedF
         context.ledger.runs.asked(run.run_id, plan.query_id)
         plan_id = _planned(context, run.run_id, plan.places, is_lasting=plan.is_lasting)
         _read_open(context, cluster, run, plan_id)
-        splits = staged_splits(context.ledger, run.run_id, READ)
+        splits = _splits_of(context, run.run_id, READ)
         divided.merge([split.summary for split in splits])
     whole = StagedSplits(directory, shared, splits, _Tasks(context, cluster, run.run_id))
     yield OpenResult(divided.compiler, iter(()), plan.query_id, divided.reading, divided.schema, whole)
+    # A process that was frozen until another one took the run over must not write over what that one has staged.
+    context.ledger.runs.refuse_other(run.run_id, context.lock.holder)
     shared.publish(directory, stage_files(directory))
 
 
@@ -91,7 +93,7 @@ def _planned(context: RunContext, run_id: str, places: Sequence[SplitPlace], *, 
     known = context.ledger.splits.all(run_id, READ)
     if known and is_lasting and [record.place for record in known] == [dict(place) for place in places]:
         return known[0].plan
-    return context.ledger.splits.plan(run_id, READ, places)
+    return context.ledger.splits.plan(run_id, READ, places, holder=context.lock.holder)
 
 
 def _places(ledger: Ledger, run_id: str) -> list[SplitPlace]:
@@ -103,11 +105,17 @@ def _read_open(context: RunContext, cluster: Cluster, run: Run, plan: str) -> No
     """Have all splits read that no attempt has read yet."""
     records = context.ledger.splits.all(run.run_id, READ)
     rows = sum(record.rows or 0 for record in records)
-    name = RunName(str(context.project.directory), context.project.target, run.run_id)
+    name = RunName.of(context, run.run_id)
     arguments = [(name, record.number, record.place, plan) for record in records if record.attempt is None]
     for more in cluster.run(read_split, arguments, context.stop):
         rows += more
         context.observer.read(rows)
+
+
+def _splits_of(context: RunContext, run_id: str, kind: str) -> list[StagedSplit]:
+    """Return what the tasks have staged. Raises LockedError if another process has taken the run over."""
+    context.ledger.runs.refuse_other(run_id, context.lock.holder)
+    return staged_splits(context.ledger, run_id, kind)
 
 
 def staged_splits(ledger: Ledger, run_id: str, kind: str) -> list[StagedSplit]:
@@ -126,17 +134,17 @@ class _Tasks:
     def __call__(self, kind: str, places: Sequence[Mapping[str, Any]]) -> list[StagedSplit]:
         """See `RunTasks`. Tasks that an earlier driver has had done for other places do not count."""
         context, splits = self.context, self.context.ledger.splits
-        plan = splits.plan(self.run_id, kind, places)
-        name = RunName(str(context.project.directory), context.project.target, self.run_id)
+        plan = splits.plan(self.run_id, kind, places, holder=context.lock.holder)
+        name = RunName.of(context, self.run_id)
         arguments = [(name, kind, number, place, plan) for number, place in enumerate(places)]
         for _ in self.cluster.run(merge_split, arguments, context.stop):
             pass
-        return staged_splits(context.ledger, self.run_id, kind)
+        return _splits_of(context, self.run_id, kind)
 
 
 def merge_split(name: RunName, kind: str, number: int, place: Mapping[str, Any], plan: str) -> None:
     """Share out or merge events of a run whose rows lie far apart, and record it. A task."""
-    with open_worker(name) as worker, _committed(worker, kind, number, plan) as (folder, summary):
+    with open_worker(name) as worker, node_named(), _committed(worker, kind, number, plan) as (folder, summary):
         of_kind = READ if kind == SCATTER else SCATTER
         with worker.stage_folder() as directory:
             splits = StagedSplits(directory, worker.shared, staged_splits(worker.ledger, name.run_id, of_kind))

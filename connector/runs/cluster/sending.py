@@ -14,7 +14,7 @@ from connector.config.destination import DestinationSettings
 from connector.delivery.shared_limiter import SharedLimiter
 from connector.destinations.base import Attempt
 from connector.destinations.context import OtherLock, RunContext
-from connector.errors import ConnectorError, LeaseLost, LedgerUnavailable
+from connector.errors import ConnectorError, LeaseLost, LedgerUnavailable, ResumableError
 from connector.ledger.batch_records import OpenBatch
 from connector.ledger.leases import Lease
 from connector.observer import Silent
@@ -29,6 +29,9 @@ _MOST_LOST = 20
 """Leases that a sender may lose before it gives up: a node that cannot keep up is of no use."""
 _REPORT_SECONDS = 2.0
 """Seconds between two counts of what was sent."""
+_HALT_PATIENCE = 10.0
+"""Seconds for which a stop waits for a ledger that cannot be reached."""
+INTERRUPTED = "Interrupted."
 _LEDGER_PATIENCE = 60.0
 """Seconds for which a sender waits for a ledger that cannot be reached."""
 _POLL_SECONDS = 0.5
@@ -53,31 +56,68 @@ def send_spread(
 def _send_all(
     context: RunContext, cluster: Cluster, delivery: Delivery, open_batches: Sequence[OpenBatch], resend_unknown: bool
 ) -> None:
-    leases, run_id, unit = context.ledger.leases, delivery.run_id, delivery.destination.capabilities.unit
+    leases, run_id = context.ledger.leases, delivery.run_id
     engine = context.project.engines.get(context.ledger.runs.get(run_id).engine or "")
     senders = sender_count(engine, cluster.cores, delivery.destination.settings, len(open_batches))
     leases.reopen(run_id, holder=context.lock.holder)
     if not leases.all(run_id):
         leases.create(run_id, list(_bounds(open_batches, senders)), holder=context.lock.holder)
-    name = RunName(str(context.project.directory), context.project.target, run_id)
-    acknowledged, due = 0, 0.0
+    arguments = [(RunName.of(context, run_id), senders, resend_unknown)] * senders
+    watch = _Watch(context, run_id, delivery.destination.capabilities.unit)
+    for _ in cluster.run(send_leases, arguments, context.stop, on_tick=watch.report, wind_down=watch.wind_down):
+        watch.report()
+    watch.raise_halt()
 
-    def report() -> None:
-        nonlocal acknowledged, due
-        if monotonic() < due:
+
+@dataclass(slots=True)
+class _Watch:
+    """Watches the senders of a run, and stops them."""
+
+    context: RunContext
+    run_id: str
+    unit: str
+    acknowledged: int = 0
+    due: float = 0.0
+    """When to count again what was sent."""
+    since: float = 0.0
+    """When the senders were to stop first."""
+    is_halted: bool = False
+    idle: int = 0
+    """How often in a row no sender had a lease."""
+
+    def report(self) -> None:
+        """Tell the observer how much was acknowledged since the last report."""
+        if monotonic() < self.due:
             return
-        due = monotonic() + _REPORT_SECONDS
-        now = leases.units_with_outcome(run_id)
-        if now > acknowledged:
-            context.observer.acknowledged(now - acknowledged, noun=unit)
-        acknowledged = now
+        self.due = monotonic() + _REPORT_SECONDS
+        # The senders notice by themselves if the ledger stays away.
+        with suppress(LedgerUnavailable):
+            now = self.context.ledger.leases.units_with_outcome(self.run_id)
+            if now > self.acknowledged:
+                self.context.observer.acknowledged(now - self.acknowledged, noun=self.unit)
+            self.acknowledged = now
 
-    def halt() -> None:
-        leases.halt(run_id, "Interrupted.", holder=context.lock.holder)
+    def wind_down(self, failure: ConnectorError | None) -> bool:
+        """Stop the senders, and return whether none has a request under way. Raises LockedError."""
+        leases, self.since = self.context.ledger.leases, self.since or monotonic()
+        try:
+            if not self.is_halted:
+                why = failure.message if failure else INTERRUPTED
+                leases.halt(self.run_id, why, holder=self.context.lock.holder)
+                self.is_halted = True
+            is_idle = not any(lease.is_held for lease in leases.all(self.run_id))
+        except LedgerUnavailable:
+            # Without a ledger, no sender sends.
+            return monotonic() - self.since > _HALT_PATIENCE
+        self.idle = self.idle + 1 if is_idle else 0
+        # A sender may just have taken a lease when the run was halted.
+        return self.idle > 1
 
-    arguments = [(name, senders, resend_unknown)] * senders
-    for _ in cluster.run(send_leases, arguments, context.stop, on_tick=report, wind_down=halt):
-        report()
+    def raise_halt(self) -> None:
+        """Raise ResumableError if a sender stopped all others and died before it could say so."""
+        why = self.context.ledger.leases.halted(self.run_id)
+        if why is not None and not self.context.stop.is_set():
+            raise ResumableError(why)
 
 
 def _bounds(open_batches: Sequence[OpenBatch], senders: int) -> Iterator[tuple[int, int]]:
@@ -98,12 +138,24 @@ def send_leases(name: RunName, senders: int, resend_unknown: bool) -> None:
         while (lease := _take(worker)) is not None:
             try:
                 _send_lease(worker, sender, lease)
-            except (LeaseLost, LedgerUnavailable):
+                lost = 0
+            except (LeaseLost, LedgerUnavailable) as error:
                 lost += 1
                 if lost == _MOST_LOST:
-                    raise
+                    raise _useless(worker, error) from None
                 worker.stop.clear()
                 sleep(_POLL_SECONDS)
+
+
+def _useless(worker: Worker, error: ConnectorError) -> ConnectorError:
+    """Return the error of a sender that lost its leases too often."""
+    if isinstance(error, LedgerUnavailable):
+        return error
+    return ResumableError(
+        f"Node {worker.host} lost {_MOST_LOST} leases one after the other, since it did not renew them within "
+        f"{worker.lease_seconds:g} seconds: raise lease_seconds of the engine, or give the node less to do. "
+        "`connector resume` sends the rest."
+    )
 
 
 def _send_lease(worker: Worker, sender: "_Sender", lease: Lease) -> None:
@@ -112,10 +164,12 @@ def _send_lease(worker: Worker, sender: "_Sender", lease: Lease) -> None:
         with _renewed(worker, lease):
             sender.send(lease)
         _end(worker, lease)
-    except (LeaseLost, LedgerUnavailable):
-        raise
-    except ConnectorError as error:
-        _give_up(worker, lease, error)
+    except Exception as error:
+        if isinstance(error, ConnectorError) and not isinstance(error, LeaseLost | LedgerUnavailable):
+            _halt(worker, lease, error)
+        # Every request has its answer by now: another sender need not wait until the term has run out.
+        with suppress(ConnectorError):
+            worker.ledger.leases.release(lease)
         raise
 
 
@@ -128,12 +182,10 @@ def _end(worker: Worker, lease: Lease) -> None:
         leases.finish(lease)
 
 
-def _give_up(worker: Worker, lease: Lease, error: ConnectorError) -> None:
-    """Stop all senders of the run, and give back the lease; if the ledger fails too, the first error is the one."""
+def _halt(worker: Worker, lease: Lease, error: ConnectorError) -> None:
+    """Stop all senders of the run; if the ledger fails too, the first error is the one."""
     with suppress(ConnectorError):
-        worker.ledger.leases.halt(lease.run_id, error.message)
-    with suppress(ConnectorError):
-        worker.ledger.leases.release(lease)
+        worker.ledger.leases.halt(lease.run_id, error.message, holder=worker.driver)
 
 
 def _take(worker: Worker) -> Lease | None:
@@ -143,7 +195,7 @@ def _take(worker: Worker) -> Lease | None:
         try:
             if leases.halted(run_id) is not None:
                 return None
-            if lease := leases.take(run_id, worker.host, worker.lease_seconds):
+            if lease := leases.take(run_id, worker.host, worker.lease_seconds, driver=worker.driver):
                 return lease
             if leases.is_done(run_id):
                 return None

@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 
 from connector.config.engine import ONE_MACHINE
 from connector.config.project import Project, load_project
-from connector.errors import ConfigurationError
+from connector.destinations.context import RunContext
+from connector.errors import ConfigurationError, ConnectorError, LockedError
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.run_records import RunRecord
 from connector.runs.job import Job, current_job
@@ -32,6 +33,13 @@ class RunName:
     """The folder of the project, which each node has at the same path."""
     target: str
     run_id: str
+    driver: str
+    """The unique id of the lock of the process that drives the run: tasks of an earlier one take no leases."""
+
+    @classmethod
+    def of(cls, context: RunContext, run_id: str) -> "RunName":
+        """Return the name of a run that this process drives."""
+        return cls(str(context.project.directory), context.project.target, run_id, context.lock.holder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class Worker:
     job: Job
     shared: SharedFolder
     """The shared folder of the run."""
+    driver: str
+    """See `RunName.driver`."""
     stop: threading.Event
     """Set when the task must end."""
 
@@ -69,17 +79,34 @@ class Worker:
 def open_worker(name: RunName) -> Iterator[Worker]:
     """Open the project and the ledger of a run until the block ends.
 
-    Raises ConfigurationError if the project or the stage of this node is another one than that of the driver.
+    Raises ConfigurationError if the project or the stage of this node is another one than that of the driver. Errors
+    that other nodes need not have name this node.
     """
-    project = load_project(Path(name.project), os.environ, name.target).with_engine(ONE_MACHINE)
-    ledger = open_ledger(project.ledger_url, worker=True)
+    with node_named():
+        project = load_project(Path(name.project), os.environ, name.target).with_engine(ONE_MACHINE)
+        ledger = open_ledger(project.ledger_url, worker=True)
     try:
-        record = ledger.runs.get(name.run_id)
-        job, shared = job_of_run(project, record, ledger), shared_stage(record)
-        refuse_unmarked(shared)
-        yield Worker(project, ledger, record, job, shared, threading.Event())
+        with node_named():
+            record = ledger.runs.get(name.run_id)
+            job, shared = job_of_run(project, record, ledger), shared_stage(record)
+            refuse_unmarked(shared)
+            worker = Worker(project, ledger, record, job, shared, name.driver, threading.Event())
+        yield worker
     finally:
         ledger.close()
+
+
+@contextmanager
+def node_named() -> Iterator[None]:
+    """Begin the message of an error with the name of this node."""
+    try:
+        yield
+    except LockedError:
+        raise
+    except ConnectorError as error:
+        if socket.gethostname() not in error.message:
+            error.args = (f"On node {socket.gethostname()}: {error.message}",)
+        raise
 
 
 def job_of_run(project: Project, record: RunRecord, ledger: Ledger) -> Job:
