@@ -19,7 +19,7 @@ import pytest
 
 from tests.cli.command import environment
 from tests.docs.markdown import ROOT, Block, blocks
-from tests.postgres import Postgres
+from tests.postgres import Postgres, free_port
 
 SCALE = ROOT / "docs" / "how-to" / "scale.md"
 HEADING = "## Try it on one machine"
@@ -116,22 +116,15 @@ class Laptop:
             process.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-    return port
-
-
 @contextmanager
 def laptop(postgres_url: str) -> Iterator[Laptop]:
     # The paths of sockets have room for 107 characters: pytest's own folders are too deep.
     folder = Path(tempfile.mkdtemp(prefix="scale"))
     ports = {
         "postgresql://postgres@127.0.0.1:5432/postgres": postgres_url,
-        "--port=6379": f"--port={(head := _free_port())}",
+        "--port=6379": f"--port={(head := free_port())}",
         "127.0.0.2:6379": f"127.0.0.2:{head}",
-        "8787": str(_free_port()),
+        "8787": str(free_port()),
         "/var/tmp/connector": str(folder / "stage"),
     }
     (folder / "home").mkdir()
