@@ -149,7 +149,13 @@ class Project:
         return compile_sql(self._settings, name)
 
     def plan(
-        self, name: str, *, limit: int | None = None, test_event_code: str | None = None, engine: str | None = None
+        self,
+        name: str,
+        *,
+        limit: int | None = None,
+        test_event_code: str | None = None,
+        engine: str | None = None,
+        full: bool = False,
     ) -> "Plan":
         """Read and check the whole result, and count what a run with the same options would send. Send nothing.
 
@@ -158,7 +164,7 @@ class Project:
         from connector.inspection.plan import plan_orchestration
 
         settings = self._settings.with_engine(engine)
-        return plan_orchestration(settings, name, limit=limit, test_event_code=test_event_code)
+        return plan_orchestration(settings, name, limit=limit, test_event_code=test_event_code, full=full)
 
     def preview(self, name: str, rows: int = 3) -> "Preview":
         """Return request bodies with the first events, hashed.
@@ -215,6 +221,7 @@ class Project:
         limit: int | None = None,
         test_event_code: str | None = None,
         engine: str | None = None,
+        full: bool = False,
         resend_unknown: bool = False,
         allow_empty: bool = False,
         plan: "str | Path | Plan | None" = None,
@@ -228,7 +235,8 @@ class Project:
         With a `plan`, or the path of its file, send only if query, template and settings are those of the plan (else
         UsageError), and the counts nearly so (else PlanChanged, a NothingSent). `fresh` first forgets what earlier runs
         sent to the simulator. `engine` is used in place of the orchestration's own; `"none"` stands for this process
-        alone. Setting `stop` ends the run as soon as the requests in flight are answered.
+        alone. `full` reads all rows of an orchestration with a `cursor`. Setting `stop` ends the run as soon as the
+        requests in flight are answered.
 
         Raises ConfigurationError, AccessRefused, UsageError if a change is not confirmed, LockedError if it is being
         run, NothingSent because of the rows, ResumableError, Interrupted or SourceError. `last_run` returns what became
@@ -239,7 +247,9 @@ class Project:
         from connector.runs.run import run_orchestration
 
         confirmation = Confirmation(yes=True) if confirm is True else Confirmation(ask=confirm or _nobody)
-        options = RunOptions(limit, test_event_code, resend_unknown, allow_empty, confirmation, _plan_file(plan), fresh)
+        options = RunOptions(
+            limit, test_event_code, resend_unknown, allow_empty, confirmation, _plan_file(plan), fresh, full
+        )
         observer = observer_of(on_progress)
         settings = self._settings.with_engine(engine)
         return self._wrap(run_orchestration(settings, name, options, observer=observer, stop=stop))

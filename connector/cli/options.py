@@ -53,6 +53,9 @@ EngineOption = Annotated[
         autocompletion=complete_engine,
     ),
 ]
+FullOption = Annotated[
+    bool, typer.Option("--full", help="Read all rows, also of an orchestration that reads only what is new (`cursor`).")
+]
 YesOption = Annotated[bool, typer.Option("--yes", help="Confirm changes at the destination in advance.")]
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="The orchestration.", autocompletion=complete_orchestration)

@@ -101,6 +101,8 @@ def _counts(record: RunRecord) -> list[tuple[str, str, str]]:
         *_by_name(record.skips),
         ("  pending", f"{rows.pending:,}", ""),
     ]
+    if record.cursor and record.cursor["since"] is not None:
+        lines.insert(1, (f"  from {record.cursor['column']}", "", str(record.cursor["since"]).replace("T", " ")))
     if record.members:
         lines += [("identifiers of the audience", "", ""), *_member_changes(record.members)]
     if record.warnings:

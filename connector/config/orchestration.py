@@ -13,7 +13,7 @@ from connector.config.fields import Mapped, Switch, Text, Words, accepts, number
 from connector.config.file_format import Format
 from connector.config.notification import DegradedSettings, Notify
 from connector.config.project_files import name_advice
-from connector.config.schedule import Schedule, schedule_mapping
+from connector.config.schedule import Schedule, interval_text, schedule_mapping
 from connector.config.settings import Settings, Violation
 from connector.config.warehouse import Warehouse
 from connector.core.outcomes import IdenticalRows, NegativeLines
@@ -113,6 +113,11 @@ class Orchestration(Settings):
     """How much a count may differ from a plan for `connector run --plan` to send."""
     tags: Words = ()
     """Labels, by which `connector run --tag` selects orchestrations."""
+    cursor: Text | None = None
+    """A column of the result that grows with every change, such as `updated_at`: a run reads the rows since the last
+    success only."""
+    cursor_overlap: Annotated[str, BeforeValidator(interval_text)] = "1h"
+    """How much of what earlier runs have read is read again, for rows that were written late."""
     limit: Annotated[int, whole(1)] | None = None
     """Read only so many rows of the result."""
     test_event_code: Text | None = None
@@ -141,6 +146,8 @@ class Orchestration(Settings):
             yield "format", f"is only for file, and there is a {given[0]}"
         if "model" in given and values.get("dialect") is not None:
             yield "dialect", "is only for query, and there is a model"
+        if file and values.get("cursor") is not None:
+            yield "cursor", "is only for query or model, and there is a file, which is read once and then skipped"
         if file and values.get("split_by") is not None:
             yield "split_by", "is only for query, and there is a file, which is divided without it"
         if values.get("workflow") == "automatic" and values.get("schedule") is None:

@@ -14,7 +14,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of
 from connector.runs.extract import has_input, setting_notes
 from connector.runs.files import file_notes, sent_files
-from connector.runs.job import Job, job_and_changes
+from connector.runs.job import Job, cursor_note, job_and_changes
 from connector.runs.phone_regions import region_questions
 from connector.runs.plan_file import PlanFile, plan_file, planned_rows
 from connector.runs.result import OpenResult, open_result
@@ -92,10 +92,10 @@ class Plan:
 
 
 def plan_orchestration(
-    project: Project, name: str, *, limit: int | None = None, test_event_code: str | None = None
+    project: Project, name: str, *, limit: int | None = None, test_event_code: str | None = None, full: bool = False
 ) -> Plan:
     """Stage the result in a temporary folder and count its rows, events and requests."""
-    job, changes = job_and_changes(project, name)
+    job, changes = job_and_changes(project, name, full=full)
     given = {"limit": limit, "test_event_code": test_event_code}
     update = {setting: value for setting, value in given.items() if value is not None}
     job = replace(job, orchestration=job.orchestration.model_copy(update=update))
@@ -145,6 +145,8 @@ def _notes(project: Project, ledger: Ledger, job: Job, targets: Any, result: Ope
         notes.append(note)
     if job.orchestration.engine is not None and limit is not None:
         notes.append(f"A run with a limit does not use the engine {job.orchestration.engine.name}: it is soon done.")
+    if note := cursor_note(job):
+        notes.append(note)
     return [*notes, *staged.notes]
 
 

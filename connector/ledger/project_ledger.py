@@ -1,10 +1,11 @@
 """Open the ledger of a project, and locate the folders of its runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
@@ -39,6 +40,12 @@ def last_success(project: Project, name: str, scope: Scope) -> datetime | None:
     """Return the start of the last completed run of an orchestration; None without one, or without a ledger."""
     with existing_ledger(project) as ledger:
         return ledger.runs.last_success(name, scope) if ledger else None
+
+
+def last_cursors(project: Project, name: str, scope: Scope) -> list[Mapping[str, Any]]:
+    """Return what `Runs.last_cursors` gives; nothing without a ledger."""
+    with existing_ledger(project) as ledger:
+        return list(ledger.runs.last_cursors(name, scope)) if ledger else []
 
 
 def runs_directory(project: Project) -> Path:

@@ -131,6 +131,7 @@ def _record(
         query_id=run.query_id,
         destination=run.destination,
         members=members,
+        cursor=run.cursor,
         engine=run.engine,
         stage=run.stage,
     )

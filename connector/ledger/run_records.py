@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from connector.core.outcomes import RunStatus, Skip
 from connector.ledger.batch_records import BatchRecord
@@ -46,6 +47,8 @@ class NewRun:
     """The reason of the rows that it tries again; None: any."""
     fingerprint: str | None = None
     """Changes when the orchestration does."""
+    cursor: Mapping[str, Any] | None = None
+    """The range that it reads, as `CursorRange.as_json` gives it; None: all rows."""
     engine: str | None = None
     """The name of the engine whose machines work on it; None: this process alone."""
     stage: str | None = None
@@ -72,6 +75,8 @@ class StagedRows:
     """Batches, from number 0, that the ledger has already."""
     identical_value: Mapping[str, str] = field(default_factory=dict)
     """The value that identical rows add, a decimal number by currency."""
+    cursor: Mapping[str, Any] | None = None
+    """The range that was read, with the highest value; None: all rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +194,8 @@ class RunRecord:
     """The name of its destination."""
     members: MemberCounts | None = None
     """Its identifiers, if it is for an audience."""
+    cursor: Mapping[str, Any] | None = None
+    """The range that it reads, as `CursorRange.as_json` gives it; None: all rows."""
     engine: str | None = None
     """The name of the engine whose machines worked on it; None: one process did."""
     stage: str | None = None
@@ -241,6 +248,7 @@ class RunRecord:
             "error": self.error,
             **({"identical_value": self.identical_value} if self.identical_value else {}),
             **({"members": asdict(self.members)} if self.members else {}),
+            **({"cursor": self.cursor} if self.cursor else {}),
         }
 
 

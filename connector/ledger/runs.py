@@ -1,13 +1,13 @@
 """The table of runs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from connector.core.outcomes import RunStatus
+from connector.core.outcomes import RunStatus, Skip
 from connector.core.secret_registry import without_secrets
 from connector.errors import ConnectorError
 from connector.ledger.batch_records import BatchRecord
@@ -69,6 +69,7 @@ class Runs:
             "unchanged_members": rows.unchanged_members,
             "warnings": rows.warnings,
             "identical_value": rows.identical_value or None,
+            **({"cursor": rows.cursor} if rows.cursor else {}),
         }
         with self._database.writing() as connection:
             check_holder(connection, run_id, holder, changing=True)
@@ -250,6 +251,25 @@ class Runs:
         with self._database.reading() as connection:
             started_at = connection.execute(query).scalar_one()
         return datetime.fromisoformat(started_at) if started_at else None
+
+    def last_cursors(self, orchestration: str, scope: Scope, limit: int = 100) -> Iterator[Mapping[str, Any]]:
+        """Yield the ranges that completed runs have read incrementally, or in full to read incrementally later.
+
+        Latest first; at most `limit`. Retries, test runs, runs with a row limit, and runs that left out events whose
+        answer was lost do not count: rows of theirs may not have been delivered.
+        """
+        query = (
+            select(runs.c.cursor, runs.c.skips)
+            .where(runs.c.orchestration == orchestration, runs.c.target == scope.target)
+            .where(runs.c.api_url == scope.api_url, runs.c.retry_of.is_(None))
+            .where(runs.c.row_limit.is_(None), runs.c.test_event_code.is_(None))
+            .where(runs.c.status.in_(COMPLETED), runs.c.cursor.is_not(None))
+            .order_by(runs.c.started_at.desc(), runs.c.run_id.desc())
+            .limit(limit)
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(query).all()
+        yield from (row.cursor for row in found if not row.skips.get(Skip.ANSWER_LOST))
 
     def _records(self, query: Any) -> list[RunRecord]:
         with self._database.reading() as connection:

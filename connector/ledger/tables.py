@@ -62,6 +62,7 @@ runs = Table(
     Column("query_id", String),
     Column("unchanged_members", _MANY),
     Column("identical_value", JSON(none_as_null=True)),
+    Column("cursor", JSON(none_as_null=True)),
     Column("engine", String),
     Column("stage", String),
     Column("halt", String),
@@ -69,9 +70,10 @@ runs = Table(
 """`fingerprint` changes when the orchestration does; `holder` is the lock of the process that works on the run, or was
 the last to do so; `host` is the machine with its stage; `query_id` is the id of its query in the warehouse's own
 history; `unchanged_members` counts the identifiers of an audience that were members before and stay, NULL for events;
-`identical_value` is the value that identical rows of one event add, a decimal number by currency; `engine` is the name
-of the engine whose machines work on the run, NULL for this process alone, and `stage` the address of the folder that
-they share; `halt` says why they all have to stop, until the run is resumed.
+`cursor` is the range of a run that reads incrementally: its column, where it began (`since`), and the highest value
+that was read (`reached`); `identical_value` is the value that identical rows of one event add, a decimal number by
+currency; `engine` is the name of the engine whose machines work on the run, NULL for this process alone, and `stage`
+the address of the folder that they share; `halt` says why they all have to stop, until the run is resumed.
 """
 
 files = Table(

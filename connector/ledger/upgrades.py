@@ -110,8 +110,8 @@ def _to_version_6(connection: Connection) -> None:
 
 
 def _to_version_7(connection: Connection) -> None:
-    """Add runs on several machines. New tables need no step of their own."""
-    _add(connection, runs, "engine", "stage", "halt")
+    """Add runs on several machines, and incremental reading. New tables need no step of their own."""
+    _add(connection, runs, "engine", "stage", "halt", "cursor")
 
 
 _STEPS = (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6, _to_version_7)

@@ -49,6 +49,8 @@ class RunOptions:
     """The plan that the run is held to."""
     fresh: bool = False
     """Forget what the simulator was sent by earlier runs first."""
+    full: bool = False
+    """Read all rows of an orchestration that reads incrementally."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Engine:
             retry_of=retry_of,
             retry_reason=retry_reason,
             fingerprint=job.fingerprint,
+            cursor=job.cursor.as_json() if job.cursor else None,
             engine=engine.name if engine else None,
             stage=_stage_address(engine, run_id) if engine else None,
         )

@@ -27,6 +27,7 @@ from connector.transform.row_selection import RowSelection
 if TYPE_CHECKING:
     from connector.config.engine import EngineSettings
     from connector.files.scan_report import ScanReport
+    from connector.queries.cursor import CursorRange
     from connector.runs.files import SentFiles
 
 
@@ -82,6 +83,7 @@ def read_and_stage(
         if result.reading is not None:
             _record_files(context, run, result.reading)
         staged.has_input = has_input(result, staged)
+    cursor = _reached(run, result)
     for question in region_questions(staged.phones, run.job.settings):
         context.observer.note(question)
     for note in staged.notes:
@@ -92,14 +94,21 @@ def read_and_stage(
     try:
         approve(staged)
     except (NothingSent, UsageError):
-        _record(context, run, staged)
+        _record(context, run, staged, cursor)
         raise
-    _record(context, run, staged)
+    _record(context, run, staged, cursor)
     return staged
 
 
-def _record(context: RunContext, run: Run, staged: Staged) -> None:
-    context.ledger.runs.staged(run.run_id, _rows(staged), holder=context.lock.holder)
+def _record(context: RunContext, run: Run, staged: Staged, cursor: "CursorRange | None") -> None:
+    context.ledger.runs.staged(run.run_id, _rows(staged, cursor), holder=context.lock.holder)
+
+
+def _reached(run: Run, result: OpenResult) -> "CursorRange | None":
+    """Return the rows that were read, with the highest value among them; None if the job reads all rows."""
+    if run.job.cursor is None or result.highest is None:
+        return None
+    return run.job.cursor.advanced(result.highest.value)
 
 
 def has_input(result: OpenResult, staged: Staged) -> bool:
@@ -159,7 +168,7 @@ def _stage_context(context: RunContext, run: Run, result: OpenResult, streaming:
     )
 
 
-def _rows(staged: Staged) -> StagedRows:
+def _rows(staged: Staged, cursor: "CursorRange | None") -> StagedRows:
     return StagedRows(
         staged.read,
         staged.rejects,
@@ -169,6 +178,7 @@ def _rows(staged: Staged) -> StagedRows:
         unchanged_members=None if staged.changes() is None else staged.unchanged,
         recorded_batches=staged.published_batches,
         identical_value=plain_texts(staged.identical_value),
+        cursor=cursor.as_json() if cursor else None,
     )
 
 

@@ -16,14 +16,15 @@ from connector.config.destination import DestinationSettings
 from connector.config.file_format import FileFormat
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
+from connector.config.schedule import interval
 from connector.config.warehouse import Warehouse
 from connector.core.dialects import dialect_named
 from connector.destinations.base import Destination
 from connector.destinations.registry import destination_of, implementation_of
 from connector.errors import ConfigurationError, Problem, Rule
 from connector.ledger.ledger import Ledger
-from connector.ledger.project_ledger import last_success
-from connector.ledger.run_records import Scope
+from connector.ledger.project_ledger import last_cursors, last_success
+from connector.ledger.run_records import RunRecord, Scope
 from connector.queries.query_environment import TemplateLocation
 from connector.queries.query_template import QueryTemplate, RunVariables, render_value
 from connector.queries.transpile import transpile_query
@@ -33,9 +34,11 @@ from connector.transform.template import DataTemplate, load_template
 
 if TYPE_CHECKING:
     from connector.files.scan_report import FileInput
+    from connector.queries.cursor import CursorRange
     from connector.queries.dbt_manifest import DbtNode, References
 
 TEMPLATES = "templates"
+_MIRROR = "mirror"
 DBT_MANIFEST = (DBT, "manifest")
 """The place of the setting in the file."""
 
@@ -62,6 +65,8 @@ class Job:
     """The models and sources of dbt that the query reads."""
     model_place: tuple[Path, int, int] | None = None
     """The file, line and column of `model`."""
+    cursor: "CursorRange | None" = None
+    """The rows that it reads, if it reads incrementally."""
 
     @property
     def settings(self) -> DestinationSettings:
@@ -89,12 +94,21 @@ class Job:
         return sha256(repr((*parts, *file, *models)).encode()).hexdigest()
 
 
-def prepare(project: Project, name: str, query: RunVariables, known_id: str | None = None) -> Job:
+def prepare(
+    project: Project,
+    name: str,
+    query: RunVariables,
+    known_id: str | None = None,
+    cursor: "CursorRange | None" = None,
+) -> Job:
     """Return the job of an orchestration; `known_id` is the platform's id of a resource that the settings only name.
 
-    Raises ConfigurationError with every problem found.
+    With a `cursor`, it reads only the rows of its range. Raises ConfigurationError with every problem found.
     """
-    return prepare_orchestration(project, project.orchestration(name), query, known_id)
+    job = prepare_orchestration(project, project.orchestration(name), query, known_id)
+    if cursor is None or job.warehouse is None:
+        return job
+    return replace(job, sql=cursor.restrict(job.sql, job.warehouse.dialect), cursor=cursor)
 
 
 def prepare_orchestration(
@@ -105,6 +119,7 @@ def prepare_orchestration(
     problems: list[Problem] = []
     attempt(problems, lambda: _refuse_test_event_code(project, orchestration, destination))
     attempt(problems, lambda: destination.validate(project, orchestration))
+    attempt(problems, lambda: _refuse_cursor(project, orchestration, destination))
     attempt(problems, lambda: _check_engine(project, orchestration))
     file = attempt(problems, lambda: file_of(project, orchestration)) if orchestration.file else None
     warehouse = attempt(problems, lambda: warehouse_of(project, orchestration)) if not orchestration.file else None
@@ -146,6 +161,19 @@ def _refuse_test_event_code(project: Project, orchestration: Orchestration, dest
         raise ConfigurationError([Problem(message, *place, Rule.KEY_CONFLICT)])
 
 
+def _refuse_cursor(project: Project, orchestration: Orchestration, destination: Destination[Any]) -> None:
+    """Raise ConfigurationError for a cursor if the destination deletes what a part of the result does not have."""
+    mode = getattr(destination.settings, "mode", None)
+    if orchestration.cursor is None or mode != _MIRROR:
+        return
+    place = project.location("orchestrations", orchestration.name, "cursor")
+    message = (
+        f'cursor: the destination "{destination.settings.name}" has mode {mode}, so it would delete everybody whom '
+        "only earlier rows have. Delete cursor, or set mode to add."
+    )
+    raise ConfigurationError([Problem(message, *place, Rule.KEY_CONFLICT)])
+
+
 def _check_engine(project: Project, orchestration: Orchestration) -> None:
     """Raise ConfigurationError if the machines of the orchestration's engine cannot run it."""
     if orchestration.engine is None:
@@ -172,11 +200,14 @@ def current_job(
     known_id: str | None = None,
     *,
     started_at: datetime | None = None,
+    full: bool = False,
+    of_run: RunRecord | None = None,
 ) -> Job:
     """Return the job of a run that starts now, or started at a time. Raises ConfigurationError.
 
     The time of the last success, and the id of the destination's resource unless it is given, are read from `ledger`;
-    without one, from the project's, if it exists.
+    without one, from the project's, if it exists. If the orchestration reads incrementally, the job reads what is new,
+    everything if `full`, or the range that the run `of_run` has read.
     """
     scope = Scope(project.target, project.orchestration(name).destination.address)
 
@@ -185,19 +216,53 @@ def current_job(
         return ledger.runs.last_success(name, scope) if ledger else last_success(project, name, scope)
 
     variables = RunVariables(started_at or datetime.now(UTC), last)
-    job = prepare(project, name, variables)
+    cursor = _cursor_range(project, name, variables.started_at, ledger, full=full, of_run=of_run)
+    job = prepare(project, name, variables, cursor=cursor)
     known_id = known_id or job.destination.known_id(project, ledger)
-    return prepare(project, name, variables, known_id) if known_id else job
+    return prepare(project, name, variables, known_id, cursor) if known_id else job
 
 
-def job_and_changes(project: Project, name: str) -> tuple[Job, list[str]]:
+def _cursor_range(
+    project: Project, name: str, started_at: datetime, ledger: Ledger | None, *, full: bool, of_run: RunRecord | None
+) -> "CursorRange | None":
+    """Return the rows that a run reads; None if the orchestration does not read incrementally."""
+    orchestration = project.orchestration(name)
+    column = orchestration.cursor
+    if column is None:
+        return None
+    from connector.queries.cursor import CursorRange, cursor_since, cursor_value
+
+    if of_run is not None:
+        recorded = of_run.cursor or {}
+        is_same = recorded.get("column") == column
+        since = cursor_value(recorded["since"]) if is_same else None
+        return CursorRange(column, started_at, since, cursor_value(recorded["reached"]) if is_same else None)
+    scope = Scope(project.target, orchestration.destination.address)
+    ranges = ledger.runs.last_cursors(name, scope) if ledger else last_cursors(project, name, scope)
+    last = next((found for found in ranges if found["column"] == column and found["reached"] is not None), None)
+    reached = cursor_value(last["reached"]) if last else None
+    overlap = interval(orchestration.cursor_overlap)
+    return CursorRange(column, started_at, None if full else cursor_since(reached, overlap), reached)
+
+
+def cursor_note(job: Job) -> str | None:
+    """Return the sentence that says which rows a job reads; None if it is not set to read incrementally."""
+    cursor = job.cursor
+    if cursor is None:
+        return None
+    if cursor.since is None:
+        return f"All rows are read. The next run reads those that are new by their {cursor.column}."
+    return f"Only rows with {cursor.column} from {cursor.since} on are read. `--full` reads all of them."
+
+
+def job_and_changes(project: Project, name: str, *, full: bool = False) -> tuple[Job, list[str]]:
     """Return the job of a run that starts now, and its first changes at the platform, which may be asked.
 
     Raises ConfigurationError if the id and the name of the platform's resource do not match.
     """
-    job = current_job(project, name)
+    job = current_job(project, name, full=full)
     known_id, changes = job.destination.changes(project)
-    return (current_job(project, name, known_id=known_id) if known_id else job), changes
+    return (current_job(project, name, known_id=known_id, full=full) if known_id else job), changes
 
 
 def file_of(project: Project, orchestration: Orchestration) -> "FileInput":

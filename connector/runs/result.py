@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from connector.core.split_plan import SplitPlace, SplitPlan
     from connector.files.file_source import FileSource
     from connector.files.scan_report import ScanReport
+    from connector.queries.cursor import Highest, HighestValue
     from connector.runs.files import SentFiles
     from connector.staging.splits import StagedSplits
 
@@ -48,6 +49,8 @@ class OpenResult:
     """The columns of the result."""
     splits: "StagedSplits | None" = None
     """What tasks have staged of the rows, of which there are none here."""
+    highest: "Highest | None" = None
+    """Follows the cursor column, if the job reads incrementally."""
 
 
 @contextmanager
@@ -77,6 +80,9 @@ def open_result(
             with _add_column_changes(reading):
                 compiler = compile_job(job, result.schema)
             batches: Iterator[pa.RecordBatch] = result.batches()
+            highest = _highest_value(job, result.schema)
+            if highest is not None:
+                batches = highest.follow(batches)
             if limit is not None:
                 batches = compiler.first(batches, limit, test=test_event_code is not None)
             if selection is not None:
@@ -86,7 +92,15 @@ def open_result(
                 from connector.runs.files import locate_rejected
 
                 rows = locate_rejected(rows, reading, limit)
-            yield OpenResult(compiler, rows, result.query_id, reading, result.schema)
+            yield OpenResult(compiler, rows, result.query_id, reading, result.schema, highest=highest)
+
+
+def _highest_value(job: Job, schema: pa.Schema) -> "HighestValue | None":
+    if job.cursor is None:
+        return None
+    from connector.queries.cursor import HighestValue
+
+    return HighestValue(schema, job.cursor.column)
 
 
 def _part_of(source: Source, place: Mapping[str, Any] | None) -> Source:
@@ -213,12 +227,21 @@ def _located_errors(job: Job, opened: AbstractContextManager[Source]) -> Iterato
         if job.query is None or not error.message.startswith(QUERY_FAILED):
             raise
         is_located = error.place is not None and job.orchestration.dialect is None
-        place = job.query.place(*error.place) if error.place and is_located else (None, None)
+        place = job.query.place(*_in_query(job, *error.place)) if error.place and is_located else (None, None)
         message = _EXCERPT.sub("", error.message) if is_located else error.message
         message = message.removesuffix(".") if message.endswith("?.") else message
         end = "" if message.endswith((".", "?", "!")) else "."
         line, column = place
         raise QueryFailed(Problem(f"{message}{end}", job.query.path, line, column, Rule.QUERY_FAILED)) from None
+
+
+def _in_query(job: Job, line: int, column: int | None) -> tuple[int, int | None]:
+    """Return a place in the query as it was before it was restricted to what is new."""
+    if line > 1 or column is None or job.cursor is None or job.cursor.since is None:
+        return line, column
+    from connector.queries.cursor import PREFIX
+
+    return line, max(1, column - len(PREFIX))
 
 
 def _files(source: Source, job: Job) -> "FileSource | None":

@@ -220,7 +220,7 @@ def _read_again(engine: Engine, record: RunRecord) -> RunRecord:
     def prepare() -> Run:
         if context.ledger.batches.open(record.run_id):
             _send_open(engine, record)
-        job = current_job(context.project, record.orchestration, context.ledger)
+        job = current_job(context.project, record.orchestration, context.ledger, of_run=record)
         return _same_run(engine, record, record.run_id, job)
 
     return engine.execute(record.run_id, prepare)
@@ -228,7 +228,7 @@ def _read_again(engine: Engine, record: RunRecord) -> RunRecord:
 
 def _start_over(engine: Engine, record: RunRecord) -> RunRecord:
     """Read a run's result again as another run, which skips what the first one delivered."""
-    job = current_job(engine.context.project, record.orchestration, engine.context.ledger)
+    job = current_job(engine.context.project, record.orchestration, engine.context.ledger, of_run=record)
     run_id = engine.create(
         job,
         test_event_code=record.test_event_code,

@@ -37,7 +37,7 @@ def retry_run(
         )
     with run_context(project, record.orchestration, observer, stop) as context:
         selection = select_rejected(context, run_id, reason)
-        job = current_job(context.project, record.orchestration, context.ledger)
+        job = current_job(context.project, record.orchestration, context.ledger, of_run=record)
         line = grant.record(context.ledger)
         code, limit = record.test_event_code, record.row_limit
         with open_engine(context, destination, RunOptions(), resuming=True) as engine:

@@ -61,7 +61,9 @@ class Outcome:
 def checked(record: dict[str, Any]) -> dict[str, Any]:
     """The record of a run, if it has the keys it should have and its rows add up."""
     assert [
-        key for key in record if key not in {"resumed", "retry_of", "query_id", "trend", "by", "identical_value"}
+        key
+        for key in record
+        if key not in {"resumed", "retry_of", "query_id", "trend", "by", "identical_value", "cursor"}
     ] == RUN_KEYS
     rows, events = record["rows"], record["events"]
     assert set(rows) == {"read", "delivered", "rejected", "skipped", "pending"}

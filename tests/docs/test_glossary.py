@@ -33,15 +33,16 @@ PLAIN = frozenset(
     """
     a accepted access account actual added address admin advertiser after again age allow allowed already amount answer api app
     at auth auto built blocked by ca case category change changes channel check checks click code column columns command
-    compile completed conflicting connect connector contact cookie country coverage cron currency custom data day
+    compile completed conflicting connect connector contact cookie country coverage cron currency cursor custom data day
     days dbt default degraded delimiter delivered description device dialect differences dry duplicate email empty error every
     examples expected expired expires export exposures external fail failed fault faults file files finished first fixed flight
-    folders for force forget format freshness fresh from future goes headers host hosts http id identical identity ids
+    folders for force forget format freshness fresh from full future goes headers host hosts http id identical identity ids
     in incomplete init interrupted invalid ip items json junit kept key kind ldu left legacy limit limited line lines
     list listed log login longest lost manifest many marketplace match max mcp median message metrics min minutes missing mode
-    model month name negative new node not notes notify now o of old on only options os out output owner page parallel party
+    model month name negative new node not notes notify now o of old on only options os out output overlap owner page parallel
+    party
     passed passphrase password path payment pending per percent percentile phone pii placeholder port preview private
-    problems promote proxy read record redirect refresh refreshed refused region reject rejected rejects removed
+    problems promote proxy reached read record redirect refresh refreshed refused region reject rejected rejects removed
     report reporting request requirement resend resume resumed retention retried retry row rule running schedule schema second seconds
     secret send sender sent sentence set setting show shown simulate since size skipped slowest start started status
     stop strictness subject summary suppressed synced table tags test the throttled tiktok timeline timeout timestamp timezone

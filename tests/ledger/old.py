@@ -64,7 +64,7 @@ def without_operations(connection: Connection) -> None:
 
 def without_engines(connection: Connection) -> None:
     """Makes the table `runs` that of version 6."""
-    for name in ("engine", "stage", "halt"):
+    for name in ("engine", "stage", "halt", "cursor"):
         connection.exec_driver_sql(f"ALTER TABLE runs DROP COLUMN {name}")
 
 

@@ -7,7 +7,7 @@ import typer
 
 from connector.cli.console import Level, added_value, out, out_json, pluralize, say
 from connector.cli.failures import reported
-from connector.cli.options import EngineOption, NameArgument, TargetOptions
+from connector.cli.options import EngineOption, FullOption, NameArgument, TargetOptions
 from connector.cli.output import ForceOption, check_output, output_file
 from connector.cli.tables import table
 
@@ -31,6 +31,7 @@ def plan(
     output: OutputOption = None,
     force: ForceOption = False,
     engine: EngineOption = None,
+    full: FullOption = False,
     *,
     options: TargetOptions,
 ) -> None:
@@ -38,7 +39,7 @@ def plan(
     project = options.open_project()
     if output is not None:
         check_output(output, project.settings, force=force)
-    estimate = project.plan(name, engine=engine)
+    estimate = project.plan(name, engine=engine, full=full)
     if output is not None:
         with output_file(output) as sink:
             sink.write(estimate.file.as_text().encode())

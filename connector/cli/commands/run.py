@@ -12,7 +12,15 @@ import typer
 from connector.cli.completion import complete_orchestration, complete_tag
 from connector.cli.console import out, out_json
 from connector.cli.failures import reported
-from connector.cli.options import EngineOption, JsonOptions, ResendOption, TargetOption, YesOption, open_project
+from connector.cli.options import (
+    EngineOption,
+    FullOption,
+    JsonOptions,
+    ResendOption,
+    TargetOption,
+    YesOption,
+    open_project,
+)
 from connector.cli.process import gc_paused
 from connector.errors import ConnectorError, UsageError
 
@@ -73,6 +81,7 @@ def run(
     limit: LimitOption = None,
     test_event_code: TestEventOption = None,
     engine: EngineOption = None,
+    full: FullOption = False,
     resend_unknown: ResendOption = False,
     allow_empty: AllowEmptyOption = False,
     plan: PlanOption = None,
@@ -96,7 +105,10 @@ def run(
     selected = opened.select(*(names or ()), tags=tag or ()) if is_several else tuple(names or ())
     if dry_run:
         _print_plans(
-            [opened.plan(name, limit=limit, test_event_code=test_event_code, engine=engine) for name in selected],
+            [
+                opened.plan(name, limit=limit, test_event_code=test_event_code, engine=engine, full=full)
+                for name in selected
+            ],
             json_output=options.json_output,
             is_several=is_several,
         )
@@ -113,6 +125,7 @@ def run(
             limit=limit,
             test_event_code=test_event_code,
             engine=engine,
+            full=full,
             resend_unknown=resend_unknown,
             allow_empty=allow_empty,
             plan=plan,

@@ -14,6 +14,7 @@ from connector.destinations.base import StageContext
 from connector.destinations.context import RunContext
 from connector.files.split_summary import summarize
 from connector.ledger.ledger import Ledger
+from connector.queries.cursor import HighestOf, cursor_json
 from connector.runs.cluster.ray_cluster import Cluster
 from connector.runs.cluster.worker import RunName, Worker, node_named, open_worker
 from connector.runs.cluster.workload import wanted_splits
@@ -37,6 +38,8 @@ def read_split(name: RunName, number: int, place: SplitPlace, plan: str) -> int:
         ) as result:
             context = StageContext(worker.ledger, folder, result.compiler, name.run_id)
             summary.update(job.destination.stage_split(result.rows, context))
+            if result.highest is not None:
+                summary["cursor"] = cursor_json(result.highest.value)
             if result.reading is not None:
                 summary["reading"] = summarize(result.reading)
     return int(summary["read"])
@@ -82,7 +85,8 @@ def read_splits(context: RunContext, cluster: Cluster, run: Run, shared: SharedF
         splits = _splits_of(context, run.run_id, READ)
         divided.merge([split.summary for split in splits])
     whole = StagedSplits(directory, shared, splits, _Tasks(context, cluster, run.run_id))
-    yield OpenResult(divided.compiler, iter(()), plan.query_id, divided.reading, divided.schema, whole)
+    highest = HighestOf([split.summary.get("cursor") for split in splits]) if job.cursor else None
+    yield OpenResult(divided.compiler, iter(()), plan.query_id, divided.reading, divided.schema, whole, highest)
     # A process that was frozen until another one took the run over must not write over what that one has staged.
     context.ledger.runs.refuse_other(run.run_id, context.lock.holder)
     shared.publish(directory, stage_files(directory))

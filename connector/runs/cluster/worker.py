@@ -115,7 +115,7 @@ def job_of_run(project: Project, record: RunRecord, ledger: Ledger) -> Job:
     Raises ConfigurationError if the orchestration is not what it was when the run started.
     """
     started_at = datetime.fromisoformat(record.started_at)
-    job = current_job(project, record.orchestration, ledger, started_at=started_at)
+    job = current_job(project, record.orchestration, ledger, started_at=started_at, of_run=record)
     if job.fingerprint != record.fingerprint:
         raise ConfigurationError(
             f'"{record.orchestration}" is not the same on {socket.gethostname()} as where run {record.run_id} started: '

@@ -44,6 +44,10 @@ EXCLUDED = {
 IDENTICAL = {
     "identical_value": "the value that identical rows add, if there are any",
     "identical_value.CURRENCY": "decimal number as text",
+    "cursor": "the rows that were read, of an orchestration with a cursor",
+    "cursor.column": "the cursor column",
+    "cursor.since": "the lowest value that was read; null: all rows were",
+    "cursor.reached": "the highest value that was read, by this run or earlier ones",
 }
 MEMBERS = {
     "members": "of an audience: identifiers",
