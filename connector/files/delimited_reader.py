@@ -21,7 +21,7 @@ from connector.files.row_parser import RowParser
 from connector.files.scan_report import (
     FileDigest,
     FileInput,
-    PartReport,
+    RangeReport,
     ScanReport,
     SizeLimits,
     column_changes,
@@ -85,7 +85,7 @@ class DelimitedReader:
 
     def read_part(self, file: FileInfo, part: FilePart) -> Iterator[pa.RecordBatch]:
         """See `FileReader.read_part`. The last part of a file has its digest."""
-        report = PartReport(file.display_name, limits=self._limits if self._format.is_conversions else None)
+        report = RangeReport(file.display_name, limits=self._limits if self._format.is_conversions else None)
         with self._open_part(file, part) as (raw_file, text, header):
             repeats = RepeatedHeaders(header, file.display_name, self._report.problems)
             for batch in self._rows(file, text, header, repeats, report.notes, is_start=not part.get("start")):

@@ -18,7 +18,7 @@ from connector.files.file_address import Partitions
 from connector.files.file_errors import translate_errors
 from connector.files.file_reader import Division, FileColumns, FilePart, digest_file
 from connector.files.file_store import FileInfo, FileStore
-from connector.files.scan_report import FileDigest, PartReport, ScanReport, column_changes
+from connector.files.scan_report import FileDigest, RangeReport, ScanReport, column_changes
 
 BATCH_ROWS = 65_536
 
@@ -71,7 +71,7 @@ class ParquetReader:
 
     def read_part(self, file: FileInfo, part: FilePart) -> Iterator[pa.RecordBatch]:
         """See `FileReader.read_part`. The last part of a file has its digest."""
-        report = PartReport(file.display_name)
+        report = RangeReport(file.display_name)
         first, end = part.get("groups", (0, None))
         with self._open(file) as parquet:
             is_last = end in {None, parquet.num_row_groups}

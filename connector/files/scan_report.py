@@ -111,7 +111,7 @@ class PreviousFile:
 
 
 @dataclass(slots=True)
-class PartReport:
+class RangeReport:
     """What is learned of a part of a file that is read as a split, or of a whole one, besides its problems."""
 
     name: str
@@ -146,7 +146,7 @@ class ScanReport:
     """The names in the header lines of the files that are read; all have the same."""
     changes: list[str] = field(default_factory=list)
     """How they differ from the columns of the previous file; also among the notes."""
-    parts: list[PartReport] = field(default_factory=list)
+    parts: list[RangeReport] = field(default_factory=list)
     """The parts that were read, if only a split was."""
 
 

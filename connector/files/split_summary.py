@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from connector.files.repeated_headers import MAX_LINES, repeated_headers_note
-from connector.files.scan_report import FileDigest, PartReport, ScanReport, SizeLimits, too_large
+from connector.files.scan_report import FileDigest, RangeReport, ScanReport, SizeLimits, too_large
 
 
 def summarize(report: ScanReport) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def merge_summaries(report: ScanReport, summaries: Iterable[Mapping[str, Any]]) 
 
     Raises FileRefused if a file is larger than a program takes.
     """
-    parts: list[PartReport] = []
+    parts: list[RangeReport] = []
     for summary in summaries:
         report.problems.add_json(summary["problems"])
         report.rejections.add_json(summary["rejections"])
@@ -33,7 +33,7 @@ def merge_summaries(report: ScanReport, summaries: Iterable[Mapping[str, Any]]) 
         _merge_parts(report, name, list(of_file))
 
 
-def _merge_parts(report: ScanReport, name: str, parts: list[PartReport]) -> None:
+def _merge_parts(report: ScanReport, name: str, parts: list[RangeReport]) -> None:
     """Add what was learned of one file."""
     rows, limits = sum(part.rows for part in parts), parts[0].limits
     if limits is not None and rows > limits.rows:
@@ -46,8 +46,8 @@ def _merge_parts(report: ScanReport, name: str, parts: list[PartReport]) -> None
     report.files += [part.file for part in parts if part.file is not None]
 
 
-def _part(entry: Mapping[str, Any]) -> PartReport:
+def _part(entry: Mapping[str, Any]) -> RangeReport:
     file, limits = entry["file"], entry["limits"]
-    return PartReport(
+    return RangeReport(
         **{**entry, "file": file and FileDigest(**file), "limits": limits and SizeLimits(**limits)},
     )
