@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 
 
-def check_output(output: Path, project: "Project", *, force: bool) -> None:
-    """Refuse to overwrite what must stay. Raises UsageError."""
+def check_output(output: Path, project: "Project", *, force: bool, is_test: bool = False) -> None:
+    """Refuse to overwrite what must stay; a test may replace a file of tests. Raises UsageError."""
     try:
         mode = _mode(output)
     except OSError as error:
@@ -30,10 +30,16 @@ def check_output(output: Path, project: "Project", *, force: bool) -> None:
     if mode is not None and not stat.S_ISREG(mode):
         kind = "a link" if stat.S_ISLNK(mode) else "not a file but a device, a pipe or a socket"
         raise UsageError(f'"{output}" is {kind}, which is never replaced: name another file.')
-    if project.owns(output):
+    if project.owns(output) and not (is_test and _is_test_file(output, project)):
         raise UsageError(f'"{output}" belongs to the project: name a file that it does not use.')
     if mode is not None and not force:
         raise UsageError(f'"{output}" exists: name another file, or overwrite it with --force.')
+
+
+def _is_test_file(path: Path, project: "Project") -> bool:
+    from connector.config.project_files import TESTS
+
+    return path.resolve().parent == (project.directory / TESTS).resolve()
 
 
 def _mode(path: Path) -> int | None:

@@ -21,7 +21,7 @@ from connector.config.nodes import Node, plain
 from connector.config.notification import Notification
 from connector.config.orchestration import Orchestration
 from connector.config.problems import ProblemList
-from connector.config.project_files import FOLDERS, is_owned
+from connector.config.project_files import FOLDERS, TESTS, is_owned
 from connector.config.render import has_secret
 from connector.config.resolve import Resolver
 from connector.config.roles import WITHOUT_ROLES, Restrictions, Role, has_roles
@@ -202,7 +202,7 @@ class Project:
     def owns(self, path: Path) -> bool:
         """Return true if a file belongs to the project or its state, or is named in `orchestrations.yaml`."""
         folders = [self.state_directory, *(self.directory / name for name in FOLDERS)]
-        files = [self.directory / FILE, self.file]
+        files = [self.directory / FILE, self.file, *(self.directory / TESTS).glob("*.yaml")]
         return is_owned(path, self.directory, folders, files, self._without_secrets().fill(self._root))
 
     @property

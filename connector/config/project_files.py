@@ -11,6 +11,8 @@ from connector.config.problems import ProblemList
 from connector.errors import Rule
 
 FOLDERS = ("queries", "templates")
+TESTS = "tests"
+"""The folder of tests of queries, which may hold other files too."""
 BUILT_IN_TEMPLATES = frozenset({"tiktok_events", "tiktok_audience"})
 LARGEST_QUERY = 1 << 20
 """Bytes of a file that holds a query."""

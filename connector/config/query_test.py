@@ -13,14 +13,15 @@ from connector.config.fields import Mapped, Text, accepts, text
 from connector.config.nodes import Node
 from connector.config.problems import ProblemList
 from connector.config.project import Project
+from connector.config.project_files import TESTS
 from connector.config.settings import Settings, Violation
 from connector.config.suggest import did_you_mean
 from connector.config.validate_entry import validate_entry
 from connector.config.yaml import parse_yaml
 from connector.errors import ConfigurationError, Problem, Rule, UsageError
 
-FOLDER = "tests"
 _DAY = re.compile(r"\s*\d{4}-\d{2}-\d{2}", re.ASCII)
+_FIRST_YEAR, _LAST_YEAR = 1980, 2200
 _MOMENT = "must be a time such as 2026-11-20T06:15:00Z"
 
 
@@ -33,6 +34,8 @@ def moment(value: object) -> datetime:
         raise ValueError(_MOMENT) from None
     if not isinstance(value, datetime) and not _DAY.match(str(value)):
         raise ValueError(_MOMENT)
+    if not _FIRST_YEAR <= time.year <= _LAST_YEAR:
+        raise ValueError(f"must be a time between {_FIRST_YEAR} and {_LAST_YEAR}")
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -187,7 +190,7 @@ def load_query_tests(project: Project, name: str | None = None) -> QueryTests:
     problems: list[Problem] = []
     tests: list[QueryTest] = []
     ignored: list[Path] = []
-    for path in sorted((project.config_directory / FOLDER).glob("*.yaml")):
+    for path in sorted((project.config_directory / TESTS).glob("*.yaml")):
         document, found = parse_yaml(path)
         root = document.root if document else Node({}, 1)
         if document and not found and not _is_test_file(root):
@@ -217,7 +220,7 @@ def _selected(project: Project, tests: Sequence[QueryTest], name: str) -> list[Q
         return selected
     if name in project.orchestrations:
         raise UsageError(
-            f'There is no test of "{name}": write {FOLDER}/{name}.yaml, or have one recorded with --record.'
+            f'There is no test of "{name}": write {TESTS}/{name}.yaml, or have one recorded with --record.'
         )
     names = [*project.orchestrations, *(test.label for test in tests)]
     hint = did_you_mean(name, names) or f" The orchestrations are {', '.join(project.orchestrations)}."
@@ -327,7 +330,10 @@ class _Loader:
         for row in children:
             if not isinstance(row.value, dict):
                 self.problems.add(row, "must be a row, as {column: value}")
-        if not children and not (types and types.children()):
+            elif any(not column.strip() for column, _ in row.entries()):
+                self.problems.add(row, "has a column without a name")
+        is_empty = not any(row.children() for row in children) and not (types and types.children())
+        if is_empty and len(self.problems.items) == before:
             self.problems.add(node, "has neither rows nor columns; write the columns, as columns: {order_id: varchar}")
         if len(self.problems.items) > before:
             return None

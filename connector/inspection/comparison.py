@@ -14,8 +14,12 @@ from connector.config.nodes import Node, plain
 from connector.config.query_test import QueryTest
 from connector.inspection.expectations import ROW, Expectation, ExpectedExclusion, ExpectedRecord, ExpectedValue
 from connector.inspection.observation import Digests, Exclusion, Observation, Record, as_list
+from connector.runs.digests import digests_of
+from connector.runs.job import Job
 
 _NOTHING = "nothing"
+_LAST_SECOND = 1 << 37
+"""Unix seconds from which on no date is shown."""
 _DIGEST_DIGITS = 12
 """Hex digits of a digest in messages."""
 _KEYS = ("event_id", "order_id")
@@ -115,7 +119,7 @@ class _Records:
         items = record.items or ()
         line = record.node.at(("contents",)).line
         if len(items) != len(actual):
-            yield Difference(subject, "contents", f"{len(items)} line items", f"{len(actual)} line items", line)
+            yield Difference(subject, "contents", _item_count(items), _item_count(actual), line)
             return
         left = list(actual)
         for number, item in enumerate(items, 1):
@@ -188,6 +192,10 @@ class _Records:
         )
 
 
+def _item_count(items: Sequence[Any]) -> str:
+    return "1 line item" if len(items) == 1 else f"{len(items)} line items"
+
+
 def _item_differences(item: Sequence[ExpectedValue], actual: Mapping[str, Any]) -> Iterator[ExpectedValue]:
     """Yield the expected values of a line item that another one does not have."""
     return (value for value in item if not _is_equal(plain(value.node), actual.get(value.path[-1])))
@@ -207,22 +215,37 @@ def _exclusions(
         if isinstance(rows, int) or len(rows) != len(found):
             continue
         for row in rows:
-            match = next((one for one in found if _is_exclusion(row, one)), None)
+            match = next((one for one in found if _is_exclusion(observation.job, row, one)), None)
             if match is None:
                 shown = _shown([{ROW: one.row, **one.columns} for one in found])
-                yield Difference(key, reason, _described(row), shown, row.node.line)
+                yield Difference(key, reason, _described(observation.job, row), shown, row.node.line)
             else:
                 found.remove(match)
 
 
-def _is_exclusion(expected: ExpectedExclusion, actual: Exclusion) -> bool:
+def _is_exclusion(job: Job, expected: ExpectedExclusion, actual: Exclusion) -> bool:
     is_row = expected.row is None or expected.row == actual.row
-    return is_row and all(_is_equal(plain(node), actual.columns.get(key)) for key, node in expected.columns.items())
+    return is_row and all(_has(job, key, plain(node), actual.columns) for key, node in expected.columns.items())
 
 
-def _described(expected: ExpectedExclusion) -> str:
+def _has(job: Job, key: str, value: Any, columns: Mapping[str, Any]) -> bool:
+    """Return whether an excluded row has a value of a parameter; of identifiers, only digests are stored."""
+    parameter = job.destination.catalogue.named(key)
+    name = parameter.name if parameter else key
+    if value is None or parameter is None or not parameter.hashed:
+        return _is_equal(value, columns.get(name))
+    (digests,) = digests_of(job, [{name: [str(one) for one in as_list(value)]}])
+    return sorted(digests.get(name, ())) == sorted(map(str, as_list(columns.get(name))))
+
+
+def _described(job: Job, expected: ExpectedExclusion) -> str:
     row = {ROW: expected.row} if expected.row is not None else {}
-    return _shown({**row, **{key: plain(node) for key, node in expected.columns.items()}})
+    catalogue = job.destination.catalogue
+    values = {
+        key: f"the {key} of this line" if (one := catalogue.named(key)) and one.personal else plain(node)
+        for key, node in expected.columns.items()
+    }
+    return _shown({**row, **values})
 
 
 def _counts(test: QueryTest, key: str, expected: Mapping[str, int], actual: Mapping[str, int]) -> Iterator[Difference]:
@@ -269,6 +292,6 @@ def _shown_digests(digests: Sequence[str]) -> str:
 
 
 def _shown_time(value: Any) -> str:
-    if not isinstance(value, int):
+    if not isinstance(value, int) or not 0 <= value < _LAST_SECOND:
         return _shown(value)
     return f"{value} ({datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC)"

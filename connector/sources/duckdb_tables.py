@@ -14,6 +14,7 @@ import duckdb
 from connector.core.duckdb_connection import connect_isolated
 from connector.errors import ConnectorError
 from connector.sources.duckdb import IN_MEMORY, open_in_memory
+from connector.sources.duckdb_errors import translate_errors
 
 TableName = tuple[str, ...]
 """The parts of a table's name: catalog, schema and table, or fewer."""
@@ -61,7 +62,8 @@ def memory_database(tables: Sequence[MemoryTable], now: datetime) -> Iterator[st
     try:
         _stop_clock(connection, now)
         for table in tables:
-            _create(connection, table)
+            with translate_errors(f'The table "{".".join(table.name)}" cannot be created'):
+                _create(connection, table)
         yield f"duckdb:///{path}"
     finally:
         connection.close()

@@ -95,7 +95,7 @@ def test_an_event_has_what_is_expected(project: Shop, expected: Mapping[str, Any
         ({"event_id": "R1", "timestamp": "2026-11-19"}, "got 1795109400 (2026-11-19 17:30:00 UTC)"),
         ({"event_id": "R1", "email": "eve@example.com"}, "got SHA-256 "),
         ({"event_id": "R1", "email": "eve@@example"}, "expected a value that is not a valid email"),
-        ({"event_id": "R1", "contents": [{"content_id": "m"}]}, "expected 1 line items  got 0 line items"),
+        ({"event_id": "R1", "contents": [{"content_id": "m"}]}, "expected 1 line item  got 0 line items"),
         ({"event_id": "R2"}, 'expected {"event_id": "R2"}  got nothing'),
     ],
     ids=str,
@@ -139,6 +139,8 @@ NOBODY = {"orders": [ORDER, {**ORDER, "order_id": "R2", "person": 2}], "people":
         ({"missing_identity": 2}, 1),
         ({"missing_identity": [{"row": 1}]}, 1),
         ({"missing_identity": [{"event_id": "R1"}]}, 1),
+        ({"missing_identity": [{"email": None}]}, 0),
+        ({"missing_identity": [{"email": "ada@example.com"}]}, 1),
         ({"invalid_identity": 1}, 1),
     ],
     ids=str,
@@ -146,6 +148,16 @@ NOBODY = {"orders": [ORDER, {**ORDER, "order_id": "R2", "person": 2}], "people":
 def test_rejected_rows_are_counted_or_listed(project: Shop, rejects: Mapping[str, Any], code: int) -> None:
     outcome = one(project, {"events": [EVENT], "rejects": rejects}, NOBODY)
     assert outcome.code == code, outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("email", "code"), [("ada@example.com", 0), (sha256(b"ada@example.com").hexdigest(), 0), ("x@y.org", 1)]
+)
+def test_a_rejected_row_is_known_by_its_identifier(project: Shop, email: str, code: int) -> None:
+    given = {**GIVEN, "orders": [{**ORDER, "total": "a lot"}]}
+    outcome = one(project, {"events": 0, "rejects": {"invalid_amount": [{"emails": email}]}}, given)
+    assert outcome.code == code, outcome.stdout
+    assert "@" not in outcome.stdout
 
 
 def test_a_rejected_row_a_skip_and_a_warning_that_are_not_expected_fail_the_test(tmp_path: Path) -> None:
@@ -176,6 +188,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key of expect": ({"expect": {"event": []}}, 'expect.event is not a known key. Did you mean "events"?'),
     "no expect": ({"expect": None}, "lacks expect"),
     "no clock": ({"file": {"started_at": None}}, "lacks started_at, the time at which it runs"),
+    "a time long ago": ({"started_at": "0001-01-01"}, "must be a time between 1980 and 2200"),
+    "a row without columns": ({"given": {**GIVEN, "orders": [{}]}}, "has neither rows nor columns"),
     "no time": ({"started_at": "yesterday"}, 'started_at is "yesterday"; it must be a time such as'),
     "rows that are a text": ({"given": {"orders": "R1"}}, "must be a list of rows, as [{column: value}]"),
     "a row that is a text": ({"given": {**GIVEN, "orders": ["R1"]}}, "must be a row, as {column: value}"),
@@ -217,6 +231,8 @@ SEEN_BY_THE_COMMAND_ONLY = {
     "members of events",
     "no clock",
     "another orchestration",
+    "a time long ago",
+    "a row without columns",
 }
 """Mistakes that depend on other files, or on what the file says for all of its tests."""
 
@@ -332,3 +348,6 @@ def test_the_results_are_also_written_for_ci(project: Shop, tmp_path: Path) -> N
     assert [child.tag for child in cases["three"]] == ["error"]
     assert "exists" in inside("test", "--junit", str(file), project=project.directory).sentence
     assert inside("test", "--junit", str(file), "--force", project=project.directory).code == 1
+    own = str(project.directory / "tests" / f"{NAME}.yaml")
+    for command in (("test", "--junit"), ("plan", NAME, "-o")):
+        assert "belongs to the project" in inside(*command, own, "--force", project=project.directory).sentence

@@ -99,7 +99,7 @@ def _record(
     if name in project.orchestrations:
         if output is None:
             path.parent.mkdir(exist_ok=True)
-        check_output(path, project.settings, force=force)
+        check_output(path, project.settings, force=force, is_test=True)
     recorded = project.record_test(name, rows)
     with output_file(path) as sink:
         sink.write(recorded.text.encode())
