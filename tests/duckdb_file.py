@@ -14,11 +14,15 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def writing(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Attach a file, creating it if it is missing; what is executed meanwhile is about its tables."""
+def writing(file: Path, *, row_group: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Attach a file, creating it if it is missing; what is executed meanwhile is about its tables.
+
+    `row_group` is the rows of a row group, if not as many as usual.
+    """
     connection = _database()
     path = str(file).replace("'", "''")
-    connection.execute(f"ATTACH '{path}' AS attached")
+    options = f" (ROW_GROUP_SIZE {row_group})" if row_group else ""
+    connection.execute(f"ATTACH '{path}' AS attached{options}")
     try:
         connection.execute("USE attached")
         yield connection

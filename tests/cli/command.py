@@ -78,11 +78,15 @@ def checked(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def connector(
-    *args: str, project: Path | None = None, environ: Mapping[str, str] | None = None, cwd: Path | None = None
+    *args: str,
+    project: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    program: str = "connector",
 ) -> Outcome:
-    """Runs the command to its end. `project` becomes CONNECTOR_PROJECT."""
+    """Runs the command to its end. `project` becomes CONNECTOR_PROJECT; `program` is the module that runs it."""
     done = subprocess.run(
-        [sys.executable, "-m", "connector", *args],
+        [sys.executable, "-m", program, *args],
         env=environment(project, environ),
         cwd=cwd or "/",
         capture_output=True,

@@ -13,6 +13,7 @@ import yaml
 from tests.cli.command import Outcome, checked, connector, inside
 from tests.cli.shop import NAME, Shop, shop
 from tests.cli.tiktok import Received, TikTok
+from tests.cluster.lowered import MERGED
 from tests.cluster.nodes import Nodes
 
 CLUSTER = "cluster"
@@ -59,15 +60,17 @@ class Spread:
             shutil.rmtree(folder, ignore_errors=True)
         self.stage.mkdir()
 
-    def run(self, engine: str = CLUSTER, *options: str, environ: Mapping[str, str] | None = None) -> Outcome:
-        """Run the orchestration, in a process of its own."""
+    def run(self, engine: str = CLUSTER, *options: str, merge_in_tasks: bool = False) -> Outcome:
+        """Run the orchestration, in a process of its own; few rows that lie apart are merged in tasks if wanted."""
         words = ("run", NAME, "--engine", engine, "--json", *options)
-        return connector(*words, project=self.directory, environ=environ)
+        program = "tests.cluster.lowered" if merge_in_tasks else "connector"
+        return connector(*words, project=self.directory, program=program)
 
-    def result(self, engine: str = CLUSTER, *options: str) -> "Result":
+    def result(self, engine: str = CLUSTER, *options: str, merge_in_tasks: bool = False) -> "Result":
         """Run the orchestration to its end, and tell what came of it."""
-        outcome = self.run(engine, *options)
+        outcome = self.run(engine, *options, merge_in_tasks=merge_in_tasks)
         assert outcome.stdout, outcome.stderr
+        assert (MERGED in outcome.stderr) == merge_in_tasks
         record = checked(outcome.json)
         assert record["status"].startswith("completed"), outcome.stderr
         assert (record["engine"] or "none") == engine
@@ -107,7 +110,7 @@ def events_of(requests: Iterable[Received]) -> Counter[bytes]:
     """Return the bytes of each event with those of its envelope, and how often they were sent."""
     found: Counter[bytes] = Counter()
     for request in requests:
-        envelope, _, rest = request.raw.partition(b'"data":[{"event":')
+        envelope, data, rest = request.raw.partition(b'"data":[{"event":')
         events = rest.removesuffix(b"]}").split(_BETWEEN)
         assert len(events) == len(request.events)
         found.update(envelope + event for event in events)

@@ -1,23 +1,109 @@
 """A run on a cluster sends the same events, excludes the same rows and counts the same as a run in one process."""
 
 from collections.abc import Callable
+from typing import Any
 
-from tests.cluster.spread import Spread, assert_equal
+import pytest
+
+from tests.cli.command import inside
+from tests.cluster import market
+from tests.cluster.spread import Result, Spread, assert_equal
 from tests.postgres import Postgres
 
 Project = Callable[..., Spread]
 
-LINES = """
-    SELECT 'e' || n // 3 AS event_id, date_trunc('hour', now()) - to_seconds(n // 3 % 100_000) AS timestamp,
-        CASE WHEN n // 3 % 50 = 7 THEN 'nobody' ELSE n // 3 || '@example.com' END AS email,
-        'c' || n % 3 AS content_id, n % 7 + 0.25 AS price, CASE WHEN n % 1000 = 10 THEN -1 ELSE n % 2 + 1 END AS quantity
-    FROM range({rows}) AS t (n) ORDER BY n
-"""
-QUERY = "SELECT * FROM orders"
+ALL, BEFORE = "FROM orders", "FROM before"
+ROWS, EVENT_SOURCES = 60_001, 2
 
 
-def test_events_of_several_lines_are_the_same(project: Project, postgres: Postgres) -> None:
-    made = project(QUERY, tables={"orders": LINES.format(rows=300_001)})
-    one = made.result("none")
-    made.forget(postgres.new_database())
+def begun(made: Spread, ledger: str) -> None:
+    """Begin again with a ledger that knows delivered events and somebody who is not to be sent."""
+    made.forget(ledger)
+    made.shop.query.write_text(BEFORE)
+    assert made.run("none").code == 0
+    forgotten = inside("forget", "--email", market.JANE, "--json", project=made.directory)
+    assert forgotten.code == 0, forgotten
+    made.tiktok.requests.clear()
+    made.shop.query.write_text(ALL)
+
+
+def built(project: Project, order: str = market.FAR, rows: int = ROWS, **further: Any) -> Spread:
+    """A project with a warehouse of orders, most of which have some fault or other."""
+    made = project(ALL, max_reject_percent=100, **further)
+    market.build(made.shop.warehouse, rows, order)
+    return made
+
+
+def in_one(made: Spread, ledger: str, *options: str) -> Result:
+    """What comes of the orders in one process; it is of everything something."""
+    begun(made, ledger)
+    one = made.result("none", *options)
+    assert one.events
+    assert one.excluded
+    return one
+
+
+def test_orders_are_the_same(project: Project, postgres: Postgres) -> None:
+    made = built(project)
+    one = in_one(made, postgres.new_database())
+    assert one.record["rejects"].keys() >= {"incomplete_event", "missing_timestamp", "invalid_event_source_id"}
+    assert one.record["skips"].keys() == {"already_delivered", "suppressed"}
+    assert one.record["warnings"].keys() >= {"identical_rows", "invalid_email"}
+    assert len({event.partition(b'"data"')[0] for event in one.events}) == EVENT_SOURCES
+    begun(made, postgres.new_database())
     assert_equal(one, made.result())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", [market.FAR, market.SHUFFLED], ids=["sorted", "any"])
+@pytest.mark.parametrize("identical_rows", ["keep", "drop", "reject"])
+@pytest.mark.parametrize("line_items", [True, False], ids=["lines", "events"])
+def test_it_does_not_matter_who_merges(
+    project: Project, postgres: Postgres, order: str, identical_rows: str, *, line_items: bool
+) -> None:
+    further = {"identical_rows": identical_rows} if line_items else {}
+    made = built(project, order, line_items=line_items, **further)
+    one = in_one(made, postgres.new_database())
+    begun(made, postgres.new_database())
+    assert_equal(one, made.result())
+    begun(made, postgres.new_database())
+    assert_equal(one, made.result(merge_in_tasks=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [{"splits": 1}, {"splits": 2, "senders": 1}, {"splits": 30, "senders": 5}], ids=str)
+def test_neither_the_splits_nor_the_senders_matter(
+    project: Project, postgres: Postgres, engine: dict[str, int]
+) -> None:
+    made = built(project, engine=engine, destination={"max_in_flight": 8})
+    one = in_one(made, postgres.new_database())
+    for merge_in_tasks in (False, True):
+        begun(made, postgres.new_database())
+        assert_equal(one, made.result(merge_in_tasks=merge_in_tasks))
+
+
+@pytest.mark.slow
+def test_events_of_a_test_are_the_same(project: Project, postgres: Postgres) -> None:
+    made = built(project)
+    one = in_one(made, postgres.new_database(), "--test-event-code", "TEST123")
+    assert all(b'"test_event_code":"TEST123"' in event for event in one.events)
+    begun(made, postgres.new_database())
+    assert_equal(one, made.result("cluster", "--test-event-code", "TEST123"))
+
+
+@pytest.mark.slow
+def test_nothing_left_to_send_is_the_same(project: Project, postgres: Postgres) -> None:
+    made = built(project, rows=6_000)
+    begun(made, postgres.new_database())
+    made.result("none")
+    made.tiktok.requests.clear()
+    one = made.result("none")
+    assert not one.events
+    assert_equal(one, made.result())
+
+
+@pytest.mark.slow
+def test_an_empty_result_is_the_same(project: Project, postgres: Postgres) -> None:
+    made = built(project, rows=0)
+    made.shop.query.write_text(ALL)
+    assert_equal(made.result("none"), made.result())
