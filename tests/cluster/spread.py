@@ -113,7 +113,7 @@ def events_of(requests: Iterable[Received]) -> Counter[bytes]:
         envelope, data, rest = request.raw.partition(b'"data":[{"event":')
         events = rest.removesuffix(b"]}").split(_BETWEEN)
         assert len(events) == len(request.events)
-        found.update(envelope + event for event in events)
+        found.update(envelope + data + event for event in events)
     return found
 
 

@@ -61,7 +61,7 @@ def test_orders_are_the_same(project: Project, postgres: Postgres) -> None:
 def test_it_does_not_matter_who_merges(
     project: Project, postgres: Postgres, order: str, identical_rows: str, *, line_items: bool
 ) -> None:
-    further = {"identical_rows": identical_rows} if line_items else {}
+    further: dict[str, Any] = {"identical_rows": identical_rows} if line_items else {}
     made = built(project, order, line_items=line_items, **further)
     one = in_one(made, postgres.new_database())
     begun(made, postgres.new_database())
