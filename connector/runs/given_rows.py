@@ -16,6 +16,7 @@ from connector.config.query_test import GivenTable, QueryTest
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
 from connector.core.disk import make_private_file
+from connector.core.redaction import without_addresses
 from connector.errors import ConfigurationError, Problem, Rule
 from connector.queries.query_template import RunVariables
 from connector.queries.transpile import transpile_query, transpile_type
@@ -152,7 +153,7 @@ def _invalid_value(test: QueryTest, tables: Mapping[TableName, GivenTable], erro
     row = given.rows[error.row]
     node = next((node for name, node in row.entries() if name.lower() == error.column.lower()), row)
     value = plain(node)
-    shown = f'"{value}"' if isinstance(value, str) else value
+    shown = f'"{without_addresses(value)}"' if isinstance(value, str) else value
     return _problem(
         test, node, f"{given.name}.{error.column} is {shown}, which {error.words}. Declare another type under columns."
     )
@@ -188,7 +189,8 @@ def _tables(job: Job, test: QueryTest) -> dict[TableName, GivenTable]:
     """Return the given table for each table that the query reads. Raises ConfigurationError for one without."""
     read = tables_read(job.sql)
     given = {_parts(table.name): table for table in test.tables}
-    labels = {(node.table.lower(), _parts(node.label)) for node in job.models}
+    models = [(node.table.lower(), (node.label, *((node.name,) if node.version else ()))) for node in job.models]
+    labels = {(table, _parts(label)) for table, names in models for label in names}
     found = {name: table for name in read if (table := _matching(name, given, labels))}
     problems = [_missing_table(test, name, given) for name in read if name not in found]
     used = {table.name for table in found.values()}

@@ -35,7 +35,7 @@ _KEPT_KINDS = frozenset(
     }
 )
 _HASHED = frozenset({Kind.EMAIL, Kind.PHONE, Kind.EXTERNAL_ID, Kind.DEVICE})
-_MOST_DIGITS = 6
+_MOST_DIGITS, _LONGEST = 6, 100
 _MADE_UP: Mapping[Kind, Callable[[int], str]] = {
     Kind.EMAIL: lambda number: f"person{number}@example.com",
     Kind.PHONE: lambda number: f"+1{907 + number // 100 % 92}5550{100 + number % 100}",
@@ -225,10 +225,12 @@ def _is_kept(parameter: Parameter) -> bool:
 
 def _is_safe(value: Any, parameters: Sequence[Parameter | None]) -> bool:
     """Return whether a value that is kept can hold no address and no phone number."""
-    kinds = {one.kind for one in parameters if one}
-    if not isinstance(value, str) or kinds <= _KEPT_KINDS - {Kind.EVENT}:
+    if not isinstance(value, str):
         return True
-    return "@" not in value and "%" not in value and sum(map(str.isdigit, value)) <= _MOST_DIGITS
+    if "@" in value or "%" in value or len(value) > _LONGEST:
+        return False
+    kinds = {one.kind for one in parameters if one}
+    return kinds <= _KEPT_KINDS - {Kind.EVENT} or sum(map(str.isdigit, value)) <= _MOST_DIGITS
 
 
 def _plain(value: Any) -> Any:

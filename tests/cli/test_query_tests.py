@@ -263,6 +263,10 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
         {"given": {**GIVEN, "orders": {"columns": {"total": "decimal(9,2)"}, "rows": [{**ORDER, "total": "a lot"}]}}},
         'orders.total is "a lot", which is not a value of the type decimal(9,2). Declare another type under columns.',
     ),
+    "an address of another type": (
+        {"given": {**GIVEN, "people": {"columns": {"email": "bigint"}, "rows": [PERSON]}}},
+        "which is not a value of the type bigint",
+    ),
     "an unknown type": ({"given": {**GIVEN, "orders": {"columns": {"total": "money!"}, "rows": [ORDER]}}}, 'orders.total has the type "money!"'),
     "a type of another database": ({"given": {**GIVEN, "orders": {"columns": {"total": "number"}, "rows": [ORDER]}}}, 'unknown type "number"'),
     "lines for a query": ({"lines": "a,b\n", "given": None}, "has a query: give the tables that it reads under given, not lines."),
@@ -281,6 +285,7 @@ def test_what_keeps_a_test_from_running_is_told_and_the_others_run(
     assert outcome.code == 1
     assert sentence in outcome.stdout
     assert "2 tests: 1 passed, 1 with an error" in outcome.stdout
+    assert "@" not in outcome.stdout
 
 
 # Which tests run ----------------------------------------------------------------------------------------------

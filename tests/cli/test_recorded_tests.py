@@ -107,6 +107,8 @@ COLUMNS = {
     "a text": ("'For Eve'", "description", "description-1"),
     "an amount": ("12.50::DECIMAL(9, 2)", "price", 12.5),
     "a long amount": ("1234567890123456.123456::DECIMAL(30, 6)", "price", "1234567890123456.123456"),
+    "an address in the wrong column": ("'eve@x.org'", "currency", "currency-1"),
+    "a text that may hold anything": ("repeat('Eve ', 40)", "brand", "brand-1"),
     "a country": ("'Norway'", "country", "Norway"),
     "a currency": ("'eur'", "currency", "eur"),
 }

@@ -31,3 +31,24 @@ def test_rows_are_given_by_the_name_of_the_model(tmp_path: Path, kind: str, url:
     (made.directory / "tests" / "orders.yaml").write_text(TEST.format(given=given))
     outcome = inside("test", project=made.directory)
     assert (outcome.code, outcome.stderr) == (0, ""), outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("reference", "given"),
+    [
+        ("ref('shop_names')", "shop_names"),
+        ("ref('shop_names')", "Names of shops"),
+        ("ref('shop_names')", "marts_extra.Names of shops"),
+        ("source('raw', 'orders')", "raw.orders"),
+        ("source('raw', 'orders')", "orders_2026"),
+        ("ref('dim_customers', v=2)", "dim_customers.v2"),
+        ("ref('dim_customers', v=2)", "dim_customers"),
+    ],
+)
+def test_a_table_of_another_name_is_given_by_either(tmp_path: Path, reference: str, given: str) -> None:
+    made = beside_recorded(tmp_path / "sends", query="orders")
+    made.query(f"SELECT * FROM {{{{ {reference} }}}}")
+    (made.directory / "tests").mkdir()
+    (made.directory / "tests" / "orders.yaml").write_text(TEST.format(given=f"given:\n     {given}:"))
+    outcome = inside("test", project=made.directory)
+    assert (outcome.code, outcome.stderr) == (0, ""), outcome.stdout
