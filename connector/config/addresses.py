@@ -1,6 +1,7 @@
 """Types of values: time zones, regions and URLs."""
 
 import re
+from functools import cache
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -41,7 +42,12 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?[+-]\d{1,2}(?::?\d\d)?")
 _CORRECTIONS = {"UK": "GB", "EN": "GB", "USA": "US"}
 
 
-@accepts(lambda _: {"enum": sorted(available_timezones() - {"Factory", "localtime"})})
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+@accepts(lambda _: {"enum": sorted(_zone_names() - {"Factory", "localtime"})})
 def zone(value: object) -> str:
     """Validate the IANA name of a time zone."""
     name = text(value)
@@ -62,7 +68,7 @@ def zone_advice(name: str) -> str:
         return f' Did you mean "{zone}"?'
     if _OFFSET.fullmatch(folded):
         return " An offset knows no daylight saving: name a city of the zone."
-    return did_you_mean(name, available_timezones())
+    return did_you_mean(name, _zone_names())
 
 
 @accepts(lambda _: {"enum": sorted({*REGIONS, *map(str.lower, REGIONS)})})

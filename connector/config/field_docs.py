@@ -3,6 +3,7 @@
 import ast
 import inspect
 import sys
+from functools import cache
 from itertools import pairwise
 
 
@@ -19,13 +20,19 @@ def field_docs(kind: type, packages: tuple[str, ...] = ()) -> dict[str, str]:
 
 
 def _own_docs(kind: type) -> dict[str, str]:
+    pairs = pairwise(_bodies(kind.__module__).get(kind.__name__, ()))
+    return {name: text for one, following in pairs if (name := _name(one)) and (text := _text(following))}
+
+
+@cache
+def _bodies(module: str) -> dict[str, list[ast.stmt]]:
+    """Return the body of each class of a module; of several with one name, the first."""
     try:
-        tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
     except (OSError, TypeError):
         return {}
-    bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
-    pairs = pairwise(bodies[0]) if bodies else ()
-    return {name: text for one, following in pairs if (name := _name(one)) and (text := _text(following))}
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    return {node.name: node.body for node in reversed(classes)}
 
 
 def _name(node: ast.stmt) -> str:
