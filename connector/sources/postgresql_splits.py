@@ -71,6 +71,7 @@ _PRESENT = f"""
         to_char(current_date, 'YYYY-MM-DD') AS {DAY}, to_char(localtimestamp, 'YYYY-MM-DD HH24:MI:SS.US') AS {LOCAL}
 """
 _SOME_ROWS = frozenset({"Limit", "Sample Scan"})
+_INDEX_SCAN = re.compile(r"Index|Bitmap|^Gather")
 _ELSEWHERE = frozenset({"Foreign Scan", "Custom Scan"})
 _SMALLEST_PAGES = 128
 """Pages of a split, at least."""
@@ -207,8 +208,14 @@ class PostgreSQLDivision:
 
     def _not_plain_note(self) -> str | None:
         """Return why the pages of one table do not divide the result."""
-        is_plain = _plain(self._sql) is not None and self._plan is not None and _scans_one_table(self._plan)
-        if not is_plain or self._plan != self._snapshot.plan(with_pages(self._sql, None, None)):
+        is_plain = _plain(self._sql) is not None and self._plan is not None
+        if is_plain and all(_INDEX_SCAN.search(node["Node Type"]) for node in _nodes(self._plan or {})):
+            return f"{_ONE} the server finds its rows through an index; {_ADVICE}."
+        if (
+            not is_plain
+            or not _scans_one_table(self._plan or {})
+            or self._plan != self._snapshot.plan(with_pages(self._sql, None, None))
+        ):
             return f"{_ONE} it is more than a plain selection from one table; {_ADVICE}."
         ((kind, persistence),) = (row.values() for row in self._snapshot.rows(_KIND.format(table=self._table())))
         if kind not in {"r", "m"} or persistence == "t":

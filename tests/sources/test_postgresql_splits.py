@@ -70,7 +70,8 @@ NOT_PLAIN = {
     "SELECT * FROM generate_series(1, 1000) AS n": "more than a plain selection",
     "TABLE t": "more than a plain selection",
     "SELECT 1 AS n": "more than a plain selection",
-    "SELECT n FROM t WHERE n = 77": "more than a plain selection",
+    "SELECT n FROM t WHERE n = 77": "through an index",
+    "SELECT name FROM t WHERE n < 40 OR n = 77": "through an index",
     "SELECT * FROM v": "a view",
     "SELECT * FROM parts": "partitioned table",
     "SELECT * FROM parent": "more than a plain selection",
@@ -217,6 +218,19 @@ def test_what_others_write_meanwhile_is_in_no_split(written: str, split_by: str 
     assert rows_of(tables) == rows_of([before])
     if split_by is None:
         assert pa.concat_tables(tables) == before
+
+
+def test_a_table_that_several_processes_of_the_server_read_is_divided_as_well(written: str) -> None:
+    with psycopg.connect(written, autocommit=True) as other:
+        for setting in ("min_parallel_table_scan_size", "parallel_setup_cost", "parallel_tuple_cost"):
+            other.execute(f"ALTER DATABASE {written.rpartition('/')[2]} SET {setting} = 0")
+        other.execute("ANALYZE t")
+    with psycopg.connect(written) as other:
+        plan = str(other.execute("EXPLAIN SELECT n FROM t").fetchall())
+    assert "Parallel Seq Scan" in plan
+    _, tables = in_splits(written, Path(), "SELECT n FROM t", 4)
+    assert len(tables) == 4
+    assert rows_of(tables) == rows_of([in_one(written, Path(), "SELECT n FROM t")])
 
 
 def test_a_server_that_ends_idle_transactions_keeps_the_snapshot(written: str) -> None:
