@@ -43,7 +43,7 @@ LOADED = (
 )
 """Most of what commands load."""
 LOADED_FIRST = {"mcp": "connector.mcp.server"}
-"""What is loaded once the first command of a name is ordered."""
+"""The modules that are loaded once the first command of a name is ordered."""
 MOST_BYTES = 1 << 20
 """In an order."""
 POLL_SECONDS = 0.0002

@@ -35,7 +35,7 @@ class Trace:
     text: str
     """The text."""
     form: str
-    """How it is written."""
+    """Its spelling."""
 
 
 def marker(word: str = "mark") -> str:

@@ -37,7 +37,7 @@ class DbtSettings(Settings):
     """The dbt target whose builds count. Runs are held back after a command of dbt for another target, or without
     `--target`."""
     max_age: Annotated[str, BeforeValidator(interval_text)] | None = None
-    """How long ago a model may have been built, such as `26h`. Without it: any time."""
+    """The greatest age of a model, such as `26h`. Without it: any age."""
 
     @property
     def longest_age(self) -> timedelta:

@@ -58,11 +58,11 @@ class EngineSettings(Settings):
     stage: Annotated[str, BeforeValidator(stage_address)]
     """The folder for hashed events on their way, which all machines can write to: a path, `s3://` or `gs://`."""
     splits: Annotated[int, whole(1, 10_000)] | None = None
-    """How many splits to read the result in, if the source can be divided. Without it: four for each core of the
+    """The number of splits to read the result in, if the source can be divided. Without it: four for each core of the
     cluster."""
     senders: Annotated[int, whole(1, 1_000)] | None = None
-    """How many processes send at the same time, at most `max_in_flight` of the destination. Without it: one for each
-    core of the cluster."""
+    """The number of processes that send at the same time, at most `max_in_flight` of the destination. Without it: one
+    for each core of the cluster."""
     lease_seconds: Annotated[int, whole(5, 3600)] = 90
     """After how many seconds without a sign of life the work of a machine is given to another one."""
 

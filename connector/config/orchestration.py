@@ -117,7 +117,7 @@ class Orchestration(Settings):
     """A column of the result that grows with every change, such as `updated_at`: a run reads the rows since the last
     success only."""
     cursor_overlap: Annotated[str, BeforeValidator(interval_text)] = "1h"
-    """How much of what earlier runs have read is read again, for rows that were written late."""
+    """The overlap with earlier runs that is read again, for rows that were written late."""
     limit: Annotated[int, whole(1)] | None = None
     """Read only so many rows of the result."""
     test_event_code: Text | None = None

@@ -1,4 +1,4 @@
-"""How a result can be divided, so that several processes read it."""
+"""The division of a result, so that several processes read it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ def query_digest(sql: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """What a source says of how a result can be divided. May change."""
+    """A division of a result, as its source proposes it. May change."""
 
     places: Sequence[SplitPlace]
     """One for each split, in the order of the result. They hold no secrets, and no values of rows."""

@@ -44,7 +44,7 @@ class SharedLimiter:
         self._lock = Lock()
         self._is_asking = False
         self._places: deque[tuple[float, float]] = deque()
-        """When each place begins, and when it is lost."""
+        """The moments at which each place begins, and is lost."""
         self._size, self._lost = 1, 0
         self._lateness, self._throttled = MOST_LATENESS, 0
 

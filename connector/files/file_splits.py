@@ -17,7 +17,7 @@ SMALLEST_BYTES = 8 << 20
 """Bytes of a split, at least."""
 
 _PACKED_WEIGHT = 6
-"""How much longer a packed byte takes than another one."""
+"""The factor by which a packed byte takes longer than another one."""
 
 
 @dataclass(frozen=True, slots=True)

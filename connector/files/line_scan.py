@@ -44,7 +44,7 @@ class LineStart:
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
-    """What a scan found."""
+    """The result of a scan."""
 
     starts: Sequence[LineStart]
     """The places at which to divide, in order; none before or at the first row."""
@@ -101,7 +101,7 @@ class _Scan:
     def __init__(self, delimiter: str) -> None:
         self._field_ends = (_LF, _CR, ord(delimiter))
         self.is_quoted = False
-        """What follows is within quotation marks."""
+        """True if the next character is within quotation marks."""
         self._last_two = b""
         self._is_last_closing = False
         """The last byte is a quotation mark that closed a value, and another one would make it a part of the value."""

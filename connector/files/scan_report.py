@@ -112,7 +112,7 @@ class PreviousFile:
 
 @dataclass(slots=True)
 class RangeReport:
-    """What is learned of a part of a file that is read as a split, or of a whole one, besides its problems."""
+    """Facts about a range of a file that is read as a split, or about a whole one, besides its problems."""
 
     name: str
     """The file's display name."""
@@ -125,7 +125,7 @@ class RangeReport:
     file: FileDigest | None = None
     """The whole file, if this is its last part."""
     limits: SizeLimits | None = None
-    """What the file may have, if a program limits it."""
+    """The limits that a program sets to the file, if any."""
 
 
 @dataclass(slots=True)

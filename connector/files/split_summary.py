@@ -1,4 +1,4 @@
-"""What is learned of files that are read in splits: the summary of each one, and the merging of all."""
+"""Summaries of files that are read in splits, and the merging of all of them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict

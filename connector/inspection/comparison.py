@@ -31,7 +31,7 @@ class Difference:
     """A difference between what is expected and what came out. Identifiers are shown as digests only."""
 
     subject: str
-    """What differs, such as `event 1 (rows 1, 2)` or `rejects`."""
+    """The thing that differs, such as `event 1 (rows 1, 2)` or `rejects`."""
     key: str
     """The parameter or reason; empty if the subject as a whole is missing or unexpected."""
     expected: str

@@ -1,4 +1,4 @@
-"""What dbt says about the models that a query reads: names and descriptions of columns, and what they are mapped to."""
+"""The models of dbt that a query reads: names and descriptions of columns, and what they are mapped to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

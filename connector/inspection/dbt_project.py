@@ -67,7 +67,7 @@ class ModelMapping:
 
 @dataclass(frozen=True, slots=True)
 class NewProject:
-    """What was written."""
+    """The text that was written."""
 
     paths: Sequence[Path]
     models: Sequence[ModelMapping]

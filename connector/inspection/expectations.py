@@ -1,4 +1,4 @@
-"""What a test of a query expects: events or members by their parameters, and excluded rows and warnings by reason."""
+"""Expectations of a test of a query: events or members by their parameters, excluded rows and warnings by reason."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

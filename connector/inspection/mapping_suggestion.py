@@ -43,7 +43,7 @@ _PURCHASE = ("value", "order_id", "event", "content_id")
 
 @dataclass(frozen=True, slots=True)
 class SuggestedMapping:
-    """What a result probably holds."""
+    """The probable content of a result."""
 
     kind: str
     """`offline` or `web` for events, `audience`."""

@@ -56,7 +56,7 @@ class Exclusion:
     outcome: str
     reason: str
     columns: Mapping[str, Any]
-    """What it has besides identifiers, and digests of these."""
+    """Its other members, without identifiers and their digests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class QueryTestResult:
 
     @property
     def outcome(self) -> QueryTestOutcome:
-        """Whether it passed."""
+        """True if it passed."""
         if self.problems:
             return QueryTestOutcome.ERROR
         return QueryTestOutcome.FAILED if self.differences else QueryTestOutcome.PASSED

@@ -83,7 +83,7 @@ class LeaseRecord:
     end: int
     """The number after that of its last batch."""
     epoch: int
-    """How often it was taken."""
+    """The number of times that it was taken."""
     host: str | None
     """The machine that took it last."""
     done: bool
@@ -102,7 +102,7 @@ class LeaseRecord:
 
 @dataclass(frozen=True, slots=True)
 class NodeUsage:
-    """What a machine did for a run. Seconds are those of its tasks, added up."""
+    """The work of a machine for a run. Seconds are those of its tasks, added up."""
 
     host: str
     """The name of the machine."""

@@ -21,7 +21,7 @@ class SplitRecord:
     number: int
     """Its number in the run and kind, from 0."""
     place: Mapping[str, Any]
-    """What it is of the whole, in the words of its source."""
+    """Its place in the whole, in the words of its source."""
     plan: str
     """The id of the division that it belongs to."""
     attempt: str | None = None
@@ -33,7 +33,7 @@ class SplitRecord:
     seconds: float | None = None
     """The seconds that it took."""
     summary: Mapping[str, Any] | None = None
-    """What else is known of its result."""
+    """Further facts about its result."""
 
 
 class Splits:

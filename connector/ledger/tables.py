@@ -384,7 +384,7 @@ those of its row in `runs`.
 """
 
 rates = Table("rates", metadata, Column("key", String, primary_key=True), Column("next", Float, nullable=False))
-"""When the next request to a platform may be sent, in Unix seconds by the clock of the ledger's server. `key` is the
+"""The time of the next request to a platform, in Unix seconds by the clock of the ledger's server. `key` is the
 digest of the credential and the address of its API.
 """
 

@@ -91,7 +91,7 @@ class RunDetails:
     no_rows: str | None = None
     """The reason why the run read no rows, if it read none."""
     nodes: "Sequence[NodeUsage]" = ()
-    """What each machine of the engine did. Empty for a run without one."""
+    """The work of each machine of the engine. Empty for a run without one."""
 
     @property
     def matched(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What dbt last built, by the `run_results.json` and `sources.json` beside its manifest, and what holds a run back."""
+"""The last build of dbt, by `run_results.json` and `sources.json` beside its manifest, and what holds a run back."""
 
 import re
 import time
@@ -38,7 +38,7 @@ class _Result(msgspec.Struct, frozen=True):
 
     @property
     def is_good(self) -> bool:
-        """Whether a model was built, or a test passed."""
+        """True if a model was built, or a test passed."""
         return self.status in _GOOD
 
 
@@ -59,7 +59,7 @@ class _Results(msgspec.Struct, frozen=True):
 
     @property
     def finished_at(self) -> datetime:
-        """When dbt wrote the results."""
+        """The time at which dbt wrote the results."""
         return _moment(self.metadata.generated_at)
 
     @property

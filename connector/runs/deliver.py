@@ -92,7 +92,7 @@ def _send(context: RunContext, delivery: Delivery, open_batches: Iterable[OpenBa
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast requests may be sent."""
+    """The limits on the rate of requests."""
 
     limiter: Limiter
     max_in_flight: int

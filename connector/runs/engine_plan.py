@@ -1,4 +1,4 @@
-"""What a run would do on its engine, counted without starting a task."""
+"""Count the tasks of a run on its engine, without starting one."""
 
 import os
 from dataclasses import dataclass

@@ -48,7 +48,7 @@ class OpenResult:
     schema: pa.Schema | None = None
     """The columns of the result."""
     splits: "StagedSplits | None" = None
-    """What tasks have staged of the rows, of which there are none here."""
+    """The rows as tasks have staged them; there are none here."""
     highest: "Highest | None" = None
     """Follows the cursor column, if the job reads incrementally."""
 

@@ -20,7 +20,7 @@ from connector.staging.storage.writer import StagedBatch
 
 _ENDED = frozenset({RunStatus.COMPLETED, RunStatus.COMPLETED_WITH_REJECTS})
 _LEFT_BEHIND = timedelta(days=1)
-"""How long after the end of a run it is looked for events that its process left in a shared stage."""
+"""The time after the end of a run in which events are looked for that its process left in a shared stage."""
 _STAGES_AT_ONCE = 8
 
 

@@ -1,4 +1,4 @@
-"""When dbt has built what orchestrations read that run after it."""
+"""Notice that dbt has built what orchestrations read that run after it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class DbtWatcher:
     """Reads what dbt has written, when it has changed."""
 
     completed: dict[str, datetime] = field(default_factory=dict)
-    """When dbt last built what an orchestration reads, by `builds_of` its name."""
+    """The last build of what an orchestration reads, by `builds_of` its name."""
     _stats: FileStats | None = None
     _plan: SchedulePlan | None = None
 

@@ -55,7 +55,7 @@ _SAME_IN_TRANSACTION = re.compile(
     r"\b(?:now|transaction_timestamp|statement_timestamp|age|pg_backend_pid|txid_\w+|pg_current_\w+)\s*\(",
     re.IGNORECASE,
 )
-"""What is stable only within a transaction; the readers of a snapshot have one each."""
+"""Functions that are stable only within a transaction; the readers of a snapshot have one each."""
 _TIME_WORDS = frozenset({"now", "today", "tomorrow", "yesterday"})
 _UNSTABLE = """
     SELECT proname::text AS name FROM pg_catalog.pg_proc JOIN pg_catalog.pg_namespace n ON n.oid = pronamespace

@@ -1,4 +1,4 @@
-"""What commands do with a run of which the stage lies in a folder that several machines share."""
+"""Commands about a run of which the stage lies in a folder that several machines share."""
 
 import json
 import socket
@@ -109,7 +109,7 @@ def unfinished(keeper: Shopkeeper, shared: SharedFolder) -> Cluster:
 
 
 def excluded(cluster: Cluster) -> dict[str, Any]:
-    """What every command that reads excluded rows says of a run."""
+    """The output of every command that reads excluded rows."""
     keeper, run_id = cluster.keeper, cluster.run_id
     output = keeper.made.directory.parent / "tables"
     assert keeper.typed("runs", "export", "-o", str(output), "--force").code == 0

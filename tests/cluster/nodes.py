@@ -30,7 +30,7 @@ class Node:
 
     process: "subprocess.Popen[bytes]"
     log: Path
-    """What `ray start` wrote."""
+    """The output of `ray start`."""
 
     def wait(self) -> None:
         """Wait until it has joined the cluster."""
@@ -55,7 +55,7 @@ class Nodes:
     """The folder of Ray's own files."""
     port: int
     environ: Mapping[str, str]
-    """What differs in the environment of its processes."""
+    """The differences in the environment of its processes."""
     running: list[Node] = field(default_factory=list)
     """The head, and the other nodes."""
 

@@ -85,7 +85,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Result:
-    """What is the same in one process and on many machines."""
+    """The facts that are the same in one process and on many machines."""
 
     code: int
     """The exit code."""

@@ -35,7 +35,7 @@ def built(project: Project, order: str = market.FAR, rows: int = ROWS, **further
 
 
 def in_one(made: Spread, ledger: str, *options: str) -> Result:
-    """What comes of the orders in one process; it is of everything something."""
+    """The outcome of the orders in one process; it has some of everything."""
     begun(made, ledger)
     one = made.result("none", *options)
     assert one.events

@@ -20,7 +20,7 @@ Project = Callable[..., Spread]
 
 @dataclass
 class Sent:
-    """What came of a run, and what was told of the files."""
+    """The outcome of a run, and the messages about the files."""
 
     told: list[str]
     excluded: list[str]

@@ -24,7 +24,7 @@ from tests.postgres import Postgres, free_port
 SCALE = ROOT / "docs" / "how-to" / "scale.md"
 HEADING = "## Try it on one machine"
 NOT_TYPED = ("pip", "cd", "export")
-"""What is done otherwise: packages are installed, and each command is given the folder and the environment."""
+"""The differences: packages are installed, and each command is given the folder and the environment."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -73,7 +73,7 @@ class Laptop:
         return text
 
     def typed(self, line: str) -> str:
-        """What a command prints that ends with success."""
+        """The output of a command that ends with success."""
         done = subprocess.run(
             ["bash", "-c", self.adapted(line)],
             cwd=self.shop,
@@ -150,7 +150,7 @@ def _nodes(machine: Laptop, address: str) -> int:
 
 
 def typed(machine: Laptop, line: str) -> str:
-    """What a line prints; a service stays when the line has ended."""
+    """The output of a line; a service stays when the line has ended."""
     if line.split(maxsplit=1)[0] in NOT_TYPED:
         return ""
     if line.endswith("&"):

@@ -21,7 +21,7 @@ def made(tmp_path: Path) -> Beside:
 
 
 def held(made: Beside) -> str | None:
-    """What holds a run back; None if it ends well."""
+    """The sentence that holds a run back; None if it ends well."""
     outcome = inside("run", "orders", "--json", project=made.directory)
     assert outcome.code in (0, 3)
     record = outcome.json

@@ -36,7 +36,7 @@ def limiter_of(queue: Queue, rate: float, most_at_once: int = 1_000) -> SharedLi
 
 
 def departures(limiters: list[SharedLimiter], clock: Clock, seconds: float) -> list[float]:
-    """When requests leave if each process always wants to."""
+    """The moments at which requests leave if each process always wants to."""
     end, left = clock.now + seconds, []
     while clock.now < end:
         waits = []

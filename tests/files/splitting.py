@@ -22,7 +22,7 @@ from connector.files.split_summary import merge_summaries, summarize
 
 @dataclass
 class Reading:
-    """What files hold, and what is told of them."""
+    """The content of files, and the messages about them."""
 
     rows: pa.Table
     places: list[tuple[str, int]]

@@ -174,7 +174,7 @@ def sends_the_rest(ledger: Ledger, lease: Lease) -> None:
 
 
 def counted(ledger: Ledger) -> dict[str, Any]:
-    """What the ledger says of the run in the end."""
+    """The state of the run in the ledger in the end."""
     record = ledger.runs.get(RUN)
     with ledger.database.reading() as connection:
         events = connection.execute(select(batches.c.delivered_events).order_by(batches.c.number)).scalars().all()
@@ -208,7 +208,7 @@ def test_without_the_fence_on_outcomes_a_batch_is_counted_twice(url: str) -> Non
 
 @pytest.mark.parametrize("work", [settles_while_frozen, sends_while_frozen])
 def test_one_that_is_frozen_in_a_transaction_keeps_its_lease_for_seconds_only(url: str, work: Work) -> None:
-    """What it wrote is undone; another sender waits for no lock meanwhile."""
+    """Its writes are undone; another sender waits for no lock meanwhile."""
     with frozen(url, work) as zombie, open_ledger(url, worker=True) as ledger:
         lease, seconds = take(ledger, within=WAITS)
         assert seconds > TERM

@@ -30,7 +30,7 @@ def shared(postgres: Postgres) -> Iterator[tuple[str, Ledger]]:
 
 
 def admissions(url: str, key: str, _: int) -> list[float]:
-    """When one process admits requests, if it always wants to; the clock is that of the machine."""
+    """The moments at which one process admits requests, if it always wants to; the clock is that of the machine."""
     moment, admitted = threading.local(), list[float]()
 
     def clock() -> float:

@@ -79,7 +79,7 @@ def test_the_tables_that_a_query_reads_are_known(sql: str, names: list[str]) -> 
 
 
 def rows(sql: str, *tables: MemoryTable, directory: Path) -> list[dict[str, Any]]:
-    """What a query returns, through the source of every DuckDB warehouse."""
+    """The result of a query, through the source of every DuckDB warehouse."""
     with memory_database(tables, NOW) as url:
         warehouse = Warehouse.model_validate({"name": "own", "url": url})
         with open_source(warehouse, directory) as source, source.execute(sql) as result:

@@ -59,7 +59,7 @@ class UndecryptableGrant(AuthorisationError):
 
 
 class GrantStore(Protocol):
-    """Where the grant of a credential is stored. Each method raises AuthorisationError if that is not possible."""
+    """Stores the grant of a credential. Each method raises AuthorisationError if that is not possible."""
 
     def exists(self) -> bool:
         """Return whether a grant is stored."""

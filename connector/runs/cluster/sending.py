@@ -78,12 +78,12 @@ class _Watch:
     unit: str
     acknowledged: int = 0
     due: float = 0.0
-    """When to count again what was sent."""
+    """The moment of the next count of what was sent."""
     since: float = 0.0
-    """When the senders were to stop first."""
+    """The moment at which the senders were told to stop first."""
     is_halted: bool = False
     idle: int = 0
-    """How often in a row no sender had a lease."""
+    """The number of looks in a row at which no sender had a lease."""
 
     def report(self) -> None:
         """Tell the observer how much was acknowledged since the last report."""

@@ -27,7 +27,7 @@ from connector.staging.storage.shared_folder import (
 )
 
 _TEMPORARY, _ABANDONED_SECONDS = "connector-stage-", 3600
-"""What temporary folders are named, and how old one must be to be deleted once its process is dead."""
+"""The prefix of temporary folders, and the age at which one is deleted once its process is dead."""
 _REQUESTS_AT_ONCE = 8
 
 

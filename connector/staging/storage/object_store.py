@@ -112,4 +112,4 @@ _STORES: Mapping[str, "Callable[[StoreAddress], FileSystem]"] = {"s3": _s3, "gs"
 _COMMON = frozenset({"endpoint_override", "scheme", "anonymous"})
 _OPTIONS = {"s3": _COMMON | {"region"}, "gs": _COMMON, "gcs": _COMMON}
 SCHEMES = ("file://", "s3://", "gs://")
-"""What an address may begin with, if it is not a path."""
+"""The beginnings of addresses that are not paths."""

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 _AHEAD_BYTES = 4 << 20
 _END_BYTES = 64 << 10
-"""What is read at the end of a file, which says where its parts lie."""
+"""The bytes that are read at the end of a file, which says where its parts lie."""
 
 
 class ReadAhead:

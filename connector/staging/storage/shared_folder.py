@@ -151,7 +151,7 @@ class UnreachableFolder(ResumableError):
 
     def __init__(self, what: str, verb: str, reason: str) -> None:
         self.fault = f"{what} cannot be {verb}: {reason}"
-        """What is wrong, without what to do."""
+        """The fault, without what to do about it."""
         super().__init__(f"{self.fault}. {_AGAIN}")
 
 

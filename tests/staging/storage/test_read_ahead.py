@@ -1,4 +1,4 @@
-"""What is read of a file elsewhere, however it is read."""
+"""Reading of a file elsewhere gives its bytes, however it is read."""
 
 import pyarrow as pa
 import pytest
