@@ -8,6 +8,7 @@ import pytest
 
 from connector.errors import SourceError
 from connector.sources.source import Source
+from connector.sources.split import execute_split, plan_splits
 from tests.sources.warehouses import ROW, TYPES, Kind
 
 MOST_ROWS = 65_536
@@ -133,6 +134,23 @@ def test_nothing_is_left_open(kind: Kind) -> None:
     with kind.opened() as source:
         with source.execute(kind.numbers(100_000)) as result:
             next(result.batches())
+    assert kind.is_let_go()
+
+
+@pytest.mark.parametrize("split_by", [None, "n", "name"])
+def test_splits_have_the_rows_of_one_reading_and_leave_nothing_open(kind: Kind, split_by: str | None) -> None:
+    sql = f"SELECT * FROM ({kind.numbers(20_000)}) AS x WHERE n % 3 > 0"
+    numbers = []
+    with kind.opened() as driver, plan_splits(driver, sql, 3, split_by) as plan:
+        schema = driver.describe(sql)
+        for place in plan.places:
+            with kind.opened() as source, execute_split(source, sql, place) as result:
+                assert result.schema.equals(schema)
+                numbers += [n for batch in result.batches() for n in batch.column(0).to_pylist()]
+            with kind.opened() as source, execute_split(source, sql, place) as result:
+                next(result.batches())
+    assert sorted(numbers) == [n for n in range(1, 20_001) if n % 3 > 0]
+    assert (len(plan.places) == 1) == bool(plan.note)
     assert kind.is_let_go()
 
 
