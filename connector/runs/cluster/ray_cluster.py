@@ -12,7 +12,6 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from connector.config.engine import LOCAL, EngineSettings
-from connector.core.redaction import redact
 from connector.errors import ConnectorError, Interrupted, ResumableError
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class Cluster:
             cause = failed.cause
             if isinstance(cause, ConnectorError):
                 return cause
-            return ResumableError(f"A task failed: {type(cause).__name__}: {redact(str(cause))}")
+            return ResumableError(f"A task failed: unexpected {type(cause).__name__}. `connector resume` goes on.")
         except self.ray.exceptions.RayError as lost:
             return ResumableError(f"Ray lost a task: {_first_line(lost)}. `connector resume` goes on.")
 

@@ -16,7 +16,7 @@ from connector.files.split_summary import summarize
 from connector.ledger.ledger import Ledger
 from connector.queries.cursor import HighestOf, cursor_json
 from connector.runs.cluster.ray_cluster import Cluster
-from connector.runs.cluster.worker import RunName, Worker, node_named, open_worker
+from connector.runs.cluster.worker import RunName, Worker, node_named, open_worker, task
 from connector.runs.cluster.workload import wanted_splits
 from connector.runs.extract import Run, files_sent_before
 from connector.runs.result import OpenResult, open_divided, open_result
@@ -29,6 +29,7 @@ from connector.staging.storage.shared_folder import SharedFolder, link
 READ = "read"
 
 
+@task
 def read_split(name: RunName, number: int, place: SplitPlace, plan: str) -> int:
     """Stage a split of the result of a run, record it, and return its rows. A task."""
     with open_worker(name) as worker, node_named(), _committed(worker, READ, number, plan) as (folder, summary):
@@ -146,6 +147,7 @@ class _Tasks:
         return _splits_of(context, self.run_id, kind)
 
 
+@task
 def merge_split(name: RunName, kind: str, number: int, place: Mapping[str, Any], plan: str) -> None:
     """Share out or merge events of a run whose rows lie far apart, and record it. A task."""
     with open_worker(name) as worker, node_named(), _committed(worker, kind, number, plan) as (folder, summary):

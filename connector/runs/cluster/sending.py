@@ -19,7 +19,7 @@ from connector.ledger.batch_records import OpenBatch
 from connector.ledger.leases import Lease
 from connector.observer import Silent
 from connector.runs.cluster.ray_cluster import Cluster
-from connector.runs.cluster.worker import RunName, Worker, open_worker
+from connector.runs.cluster.worker import RunName, Worker, open_worker, task
 from connector.runs.cluster.workload import lease_size, sender_count
 from connector.runs.deliver import Delivery, Pace, excluded_written, is_too_late, preflight, send_batches
 
@@ -127,6 +127,7 @@ def _bounds(open_batches: Sequence[OpenBatch], senders: int) -> Iterator[tuple[i
     yield from pairwise(starts)
 
 
+@task
 def send_leases(name: RunName, senders: int, resend_unknown: bool) -> None:
     """Send the batches of one lease after the other until none is left. A task.
 

@@ -7,22 +7,55 @@ own node, and everything that counts from the ledger.
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from traceback import extract_tb
+from typing import ParamSpec, TypeVar
 
 from connector.config.engine import ONE_MACHINE
 from connector.config.project import Project, load_project
 from connector.destinations.context import RunContext
-from connector.errors import ConfigurationError, ConnectorError, LockedError
+from connector.errors import ConfigurationError, ConnectorError, LockedError, ResumableError
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.run_records import RunRecord
 from connector.runs.job import Job, current_job
 from connector.staging.shared_stage import refuse_unmarked, shared_stage
 from connector.staging.storage.shared_folder import SharedFolder, link
+
+Given = ParamSpec("Given")
+Returned = TypeVar("Returned")
+
+
+def task(function: Callable[Given, Returned]) -> Callable[Given, Returned]:
+    """Let a function run on other machines: Ray writes its errors to files, so that they must not quote a value.
+
+    An unexpected error is raised as a ResumableError with its type and place.
+    """
+
+    @wraps(function)
+    def run(*args: Given.args, **kwargs: Given.kwargs) -> Returned:
+        try:
+            return function(*args, **kwargs)
+        except ConnectorError as error:
+            # What caused it may quote values, and would be part of the stack trace.
+            raise error from None
+        except Exception as error:
+            raise ResumableError(f"A task failed: {_unexpected(error)} `connector resume` goes on.") from None
+
+    return run
+
+
+def _unexpected(error: Exception) -> str:
+    """Describe a system error in its words, and any other by its type and place: its text may quote somebody's data."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}."
+    place = extract_tb(error.__traceback__)[-1]
+    return f"unexpected {type(error).__name__} in {Path(place.filename).name}, line {place.lineno}."
 
 
 @dataclass(frozen=True, slots=True)
