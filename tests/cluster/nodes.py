@@ -26,7 +26,7 @@ QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
 
 @dataclass
 class Node:
-    """A node, and all processes on it: one process group."""
+    """A node, and all processes on it: one session."""
 
     process: "subprocess.Popen[bytes]"
     log: Path
@@ -38,12 +38,16 @@ class Node:
 
     def pids(self, name: str) -> list[int]:
         """Return the processes of this node whose command line holds a text, such as `raylet/raylet` or `ray::`."""
-        return [pid for pid in _pids() if name in _command(pid) and _group(pid) == self.process.pid]
+        return [pid for pid in _pids() if name in _command(pid) and _session(pid) == self.process.pid]
 
     def kill(self) -> None:
         """End all processes of this node at once, as a machine ends that loses its power."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        # Each worker has a process group of its own, and a raylet may just start another one.
+        while pids := [pid for pid in _pids() if _session(pid) == self.process.pid and not _is_dead(pid)]:
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
         self.process.wait(_PATIENCE)
 
 
@@ -150,7 +154,13 @@ def _command(pid: int) -> str:
     return ""
 
 
-def _group(pid: int) -> int:
+def _session(pid: int) -> int:
     with suppress(ProcessLookupError):
-        return os.getpgid(pid)
+        return os.getsid(pid)
     return 0
+
+
+def _is_dead(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return True
