@@ -125,7 +125,7 @@ class DuckDBSource:
                 yield result
 
     @contextmanager
-    def _fixed_times(self, times: Mapping[str, str]) -> Iterator[None]:
+    def _fixed_times(self, times: Mapping[str, str] | None) -> Iterator[None]:
         """Let the present be a fixed one for all queries in the block."""
         self._times = times
         try:

@@ -158,7 +158,8 @@ class DuckDBDivision:
 
     def _varying_call(self) -> str | None:
         functions = self._connection.execute(_VARYING).fetchall()
-        names = {name for name, definition in functions if definition is None} - set(_FIXED)
+        names = {name for name, definition in functions if definition is None}
+        names -= set(_FIXED) if self._shared["times"] else set()
         bodies = {name: definition for name, definition in functions if definition is not None}
         for _ in range(2):
             names |= {name for name, body in bodies.items() if _calls(names, body)}
@@ -218,9 +219,14 @@ def file_version(file: Path | None) -> str:
 
 
 def shared_entries(connection: duckdb.DuckDBPyConnection, sql: str, file: Path | None) -> dict[str, Any]:
-    """Return the entries of all places: of which file and which query they are, and the present for all of them."""
+    """Return the entries of all places: of which file and which query they are, and the present for all of them.
+
+    Without a present if the warehouse has a macro of such a name.
+    """
     ((moment, day),) = connection.execute(_PRESENT).fetchall()
-    return {"file": file_version(file), "query": query_digest(sql), "times": {MOMENT: moment, DAY: day}}
+    is_own = any(name.lower() in _FIXED for name, _ in connection.execute(_OWN_SQL).fetchall())
+    times = None if is_own else {MOMENT: moment, DAY: day}
+    return {"file": file_version(file), "query": query_digest(sql), "times": times}
 
 
 def fix_times(connection: duckdb.DuckDBPyConnection, times: Times) -> None:
