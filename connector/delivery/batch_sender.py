@@ -54,6 +54,7 @@ class BatchSender:
         admission = Admission(self.limiter, self.timing, lambda: self.state.halted, self.in_flight)
         budget = Budget(self.policy, self.timing)
         accepted_before, attempts, open_state = self.state.accepted, 0, BatchState.PENDING
+        others_before: int | None = None
         answer: Answer | None = None
         while admission.admit(budget):
             attempts += 1
@@ -62,7 +63,9 @@ class BatchSender:
                 return BatchOutcome(FINAL[answer.verdict], answer)
             if answer.verdict is Verdict.UNKNOWN:
                 open_state = BatchState.UNKNOWN
-            wait = self._wait_after(answer, budget, accepted_before)
+            if others_before is None:
+                others_before = self.state.accepted_by_others()
+            wait = self._wait_after(answer, budget, accepted_before + others_before)
             if wait is None:
                 break
             admission.sleep_after(answer, wait, self.on_wait)
@@ -104,6 +107,6 @@ class BatchSender:
 
     def _give_up(self, answer: Answer, accepted_before: int) -> None:
         """Stop the delivery, unless only this batch stays without an answer while others are accepted."""
-        others_pass = self.state.accepted > accepted_before
+        others_pass = self.state.accepted + self.state.accepted_by_others() > accepted_before
         if not (answer.verdict is Verdict.UNKNOWN and others_pass):
             self.state.halt(ResumableError(f"{UNAVAILABLE} {answer.message}"))

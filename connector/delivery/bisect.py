@@ -64,7 +64,7 @@ def bisect_batch(
 
     If every event seems to be refused, halt the delivery and yield the whole batch as pending.
     """
-    if sender.state.accepted or batch.events < PROBES:
+    if batch.events < PROBES or sender.state.is_any_accepted:
         yield from _halve(split(batch, batch.events // 2), sender, split)
         return
     probes, others = _pick_probes(batch, split)
@@ -80,7 +80,7 @@ def _probe(probes: Sequence[Batch], sender: BatchSender, message: str) -> list[t
     """Return the outcomes of single events; nothing if the delivery stops because all get the same refusal."""
     with sender.state.probing:
         outcomes = [sender.send(probe) for probe in probes]
-        if sender.state.accepted or not _is_uniform(outcomes):
+        if not _is_uniform(outcomes) or sender.state.is_any_accepted:
             return list(zip(probes, outcomes, strict=True))
         sender.state.halt(RejectedUniformly(message))
         return []

@@ -1,5 +1,6 @@
 """The state that the threads of one delivery share."""
 
+from collections.abc import Callable
 from threading import Event, Lock
 
 from connector.errors import ResumableError
@@ -8,8 +9,8 @@ from connector.errors import ResumableError
 class DeliveryState:
     """The number of accepted batches, and the error that stops the delivery. Safe to use from several threads."""
 
-    def __init__(self, stop: Event) -> None:
-        self._stop = stop
+    def __init__(self, stop: Event, accepted_by_others: Callable[[], int] = lambda: 0) -> None:
+        self._stop, self.accepted_by_others = stop, accepted_by_others
         self._lock = Lock()
         self._accepted = 0
         self._error: Exception | None = None
@@ -25,6 +26,11 @@ class DeliveryState:
     def accepted(self) -> int:
         """The number of batches, and parts of batches, that the service has accepted."""
         return self._accepted
+
+    @property
+    def is_any_accepted(self) -> bool:
+        """True if the service has accepted anything, from this delivery or from another sender of the run."""
+        return self._accepted > 0 or self.accepted_by_others() > 0
 
     def count_accepted(self) -> None:
         """Count one more accepted batch, or part of one."""

@@ -1,7 +1,7 @@
 """Send the batches of a run concurrently, with a limit on those in memory."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -32,11 +32,13 @@ def deliver(
     checklist: Checklist = name_resource,
     timing: Timing = REAL_TIME,
     on_wait: OnWait | None = None,
+    accepted_by_others: Callable[[], int] = lambda: 0,
 ) -> None:
     """Send every batch until its outcome is known, with at most `max_in_flight` concurrent requests.
 
     While the service throttles or fails there are fewer, see `InFlight`. `on_wait` is called before a batch waits for
-    its next attempt, from several threads.
+    its next attempt, from several threads. `accepted_by_others` returns how much the service has accepted from other
+    senders of the run since this one began; it is asked when the service refuses or fails.
 
     The calling thread pulls the batches lazily and in order; at most `max_in_flight` + 2 are in memory. Once `stop` is
     set, it takes no further batch, waits for the requests in flight and returns.
@@ -45,7 +47,7 @@ def deliver(
     message), if one batch exhausted its policy, or if everything is refused. Passes on what `batches`, `record`,
     `split` or `attempt` raise in the same way.
     """
-    state = DeliveryState(stop)
+    state = DeliveryState(stop, accepted_by_others)
     in_flight = InFlight(max_in_flight, timing.clock)
     sender = BatchSender(attempt, policy, limiter, in_flight, record, state, timing, on_wait)
     delivery = _Delivery(sender, split, checklist, threading.BoundedSemaphore(max_in_flight + READ_AHEAD))

@@ -252,6 +252,12 @@ class Leases:
         with self._database.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def delivered(self, run_id: str) -> int:
+        """Return the number of events of a run that were delivered."""
+        total = func.coalesce(func.sum(batches.c.delivered_events), 0)
+        with self._database.reading() as connection:
+            return int(connection.execute(select(total).where(batches.c.run_id == run_id)).scalar_one())
+
     def nodes(self, run_id: str) -> list[NodeUsage]:
         """Return what each machine did for a run, by name."""
         with self._database.reading() as connection:

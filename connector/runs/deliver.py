@@ -1,6 +1,6 @@
 """Send the open batches of a staged run, and record how the run ended."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,6 +97,8 @@ class Pace:
     limiter: Limiter
     max_in_flight: int
     """Concurrent requests at most."""
+    accepted_by_others: Callable[[], int] = lambda: 0
+    """See `deliver`."""
 
 
 def send_batches(
@@ -129,6 +131,7 @@ def send_batches(
             max_in_flight=pace.max_in_flight,
             record=recorder,
             stop=context.stop,
+            accepted_by_others=pace.accepted_by_others,
             split=batches.split,
             checklist=destination.checklist,
             on_wait=lambda seconds, answer: context.observer.waiting(seconds, answer.message),

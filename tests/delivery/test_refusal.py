@@ -169,3 +169,17 @@ def test_events_refused_alike_while_another_batch_is_accepted_do_not_stop_the_ru
     Run(attempt, max_in_flight=2, ledger=ledger)(batch(0, poisoned(20, *range(20))), batch(1))
     assert len(ledger.events(BatchState.REFUSED)) == 20
     assert ledger.events(BatchState.DELIVERED) == ["good"]
+
+
+@pytest.mark.parametrize("since", [0, 1])
+def test_events_refused_alike_do_not_stop_the_run_if_another_sender_had_one_accepted(since: int) -> None:
+    """Before this one sends anything, or while it tries single events."""
+    singles: list[Batch] = []
+
+    def attempt(sent: Batch) -> Answer:
+        if sent.events == 1:
+            singles.append(sent)
+        return REFUSED
+
+    ledger = Run(attempt, others=lambda: int(len(singles) >= since))(batch(0, poisoned(20, *range(20))))
+    assert len(ledger.events(BatchState.REFUSED)) == 20

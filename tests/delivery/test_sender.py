@@ -135,6 +135,19 @@ def test_the_run_goes_on_when_only_one_batch_gets_no_answer() -> None:
     assert ledger.states() == {0: BatchState.UNKNOWN} | dict.fromkeys((1, 2, 3), BatchState.DELIVERED)
 
 
+@pytest.mark.parametrize(("others", "goes_on"), [((5, 6), True), ((5, 5), False)])
+def test_what_another_sender_gets_through_meanwhile_counts_too(others: tuple[int, ...], goes_on: bool) -> None:
+    """Of the first batch, no answer arrives twice."""
+    ledger, counts = MemoryLedger(), iter(others)
+    run = Run(script(LOST, LOST, ACCEPTED), RetryPolicy(max_attempts=2), ledger=ledger, others=lambda: next(counts, 6))
+    if goes_on:
+        run(batch(0), batch(1))
+        assert ledger.states() == {0: BatchState.UNKNOWN, 1: BatchState.DELIVERED}
+    else:
+        with pytest.raises(ResumableError, match="No answer"):
+            run(batch(0), batch(1))
+
+
 @pytest.mark.parametrize("verdict", [Verdict.STOP, Verdict.EXPIRED_TOKEN])
 def test_an_answer_that_holds_for_every_batch_stops_the_run_at_once(verdict: Verdict) -> None:
     ledger = MemoryLedger()

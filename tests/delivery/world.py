@@ -118,6 +118,8 @@ class Run:
     limiter: Limiter | None = None
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     stop: threading.Event = field(default_factory=threading.Event)
+    others: Callable[[], int] = lambda: 0
+    """What other senders of the run had accepted since this one began."""
 
     def __call__(self, *batches: Batch) -> MemoryLedger:
         return self.over(batches)
@@ -131,6 +133,7 @@ class Run:
             max_in_flight=self.max_in_flight,
             record=self.ledger,
             stop=self.stop,
+            accepted_by_others=self.others,
             checklist=checklist,
             timing=self.clock.timing,
         )

@@ -279,7 +279,10 @@ def _pace(worker: Worker, senders: int) -> Pace:
     settings, rates = worker.job.destination.settings, worker.ledger.rates
     key, share = _rate_key(settings), ceil(settings.max_in_flight / senders)
     take, push_back = partial(rates.take, key), partial(rates.push_back, key)
-    return Pace(SharedLimiter(settings.requests_per_second, take, push_back, most_at_once=share), share)
+    limiter = SharedLimiter(settings.requests_per_second, take, push_back, most_at_once=share)
+    leases, run_id = worker.ledger.leases, worker.record.run_id
+    before = leases.delivered(run_id)
+    return Pace(limiter, share, lambda: leases.delivered(run_id) - before)
 
 
 def _rate_key(settings: DestinationSettings) -> str:
