@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from connector.config.engine import LOCAL, EngineSettings
+from connector.config.engine import AUTO, LOCAL, EngineSettings
 from connector.errors import ConnectorError, Interrupted, ResumableError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _OUTPUT, _ERRORS = 1, 2
 """Numbers of files of every process."""
 _TICK_SECONDS = 0.5
+_CONNECT_SECONDS = 10.0
 _AHEAD = 4
 """Tasks that are submitted for each core, so that none waits for the driver."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -104,6 +106,7 @@ def _is_wound_down(wind_down: WindDown | None, failure: ConnectorError | None) -
 @contextmanager
 def connect(settings: EngineSettings) -> Iterator[Cluster]:
     """Connect to the Ray cluster of an engine until the block ends. Raises ResumableError if that fails."""
+    _refuse_unreachable(settings)
     ray = _imported(settings)
     with _output_to_stderr(), _signals_kept():
         _start(ray, settings)
@@ -111,6 +114,21 @@ def connect(settings: EngineSettings) -> Iterator[Cluster]:
         yield Cluster(ray, max(1, int(ray.cluster_resources().get("CPU", 1))))
     finally:
         ray.shutdown()
+
+
+def _refuse_unreachable(settings: EngineSettings) -> None:
+    """Raise ResumableError if nothing answers at the address of a cluster: Ray would wait for minutes."""
+    address = os.environ.get("RAY_ADDRESS", "") if settings.address == AUTO else settings.address
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ResumableError(
+            f'The engine "{settings.name}" cannot be reached at {address}: {error.strerror or error}. Start the '
+            "cluster, or correct its address; `connector resume` goes on."
+        ) from None
 
 
 def _imported(settings: EngineSettings) -> Any:

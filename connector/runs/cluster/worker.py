@@ -18,7 +18,8 @@ from traceback import extract_tb
 from typing import ParamSpec, TypeVar
 
 from connector.config.engine import ONE_MACHINE
-from connector.config.project import Project, load_project
+from connector.config.project import FILE, Project, load_project
+from connector.core.version import DISTRIBUTION, __version__
 from connector.destinations.context import RunContext
 from connector.errors import ConfigurationError, ConnectorError, LockedError, ResumableError
 from connector.ledger.ledger import Ledger, open_ledger
@@ -69,6 +70,9 @@ class RunName:
     driver: str
     """The unique id of the lock of the process that drives the run: tasks of an earlier one take no leases."""
 
+    version: str = __version__
+    """The version of the distribution that drives the run."""
+
     @classmethod
     def of(cls, context: RunContext, run_id: str) -> "RunName":
         """Return the name of a run that this process drives."""
@@ -116,6 +120,8 @@ def open_worker(name: RunName) -> Iterator[Worker]:
     that other nodes need not have name this node.
     """
     with node_named():
+        _refuse_other_version(name.version)
+        _refuse_missing_project(Path(name.project))
         project = load_project(Path(name.project), os.environ, name.target).with_engine(ONE_MACHINE)
         ledger = open_ledger(project.ledger_url, worker=True)
     try:
@@ -140,6 +146,21 @@ def node_named() -> Iterator[None]:
         if socket.gethostname() not in error.message:
             error.args = (f"On node {socket.gethostname()}: {error.message}",)
         raise
+
+
+def _refuse_other_version(version: str) -> None:
+    if version != __version__:
+        raise ConfigurationError(
+            f"This node has version {__version__} of {DISTRIBUTION}, the process that drives the run has {version}: "
+            "install the same version on every node."
+        )
+
+
+def _refuse_missing_project(directory: Path) -> None:
+    if not (directory / FILE).exists():
+        raise ConfigurationError(
+            f"There is no project in {directory}: every node needs it at the path that it has where the run started."
+        )
 
 
 def job_of_run(project: Project, record: RunRecord, ledger: Ledger) -> Job:
