@@ -81,6 +81,19 @@ EVERY_NTH: dict[str, int | dict[str, int]] = {
     "cli/test_nothing_sent.py": 2,
     "cli/test_process_end.py": {"test_whoever_waits_for_the_end_is_told_and_the_code_is_the_commands": 2},
     "cli/test_privacy.py": {"test_a_run_that_fails_while_sending_names_nobody": 3},
+    "cli/test_query_tests.py": {
+        "test_a_difference_is_shown_with_both_values_and_its_line": 2,
+        "test_an_event_has_what_is_expected": 2,
+        "test_rejected_rows_are_counted_or_listed": 2,
+    },
+    "cli/test_query_tests_sources.py": {
+        "test_a_file_has_the_given_lines": 3,
+        "test_the_members_of_an_audience_are_compared": 2,
+    },
+    "cli/test_recorded_tests.py": {
+        "test_a_recorded_test_passes_and_names_nobody": 2,
+        "test_what_could_identify_somebody_is_made_up_and_the_rest_is_kept": 3,
+    },
     "cli/test_resume.py": {
         "test_a_run_that_was_killed_goes_on": 2,
         "test_a_run_that_was_stopped_when_all_was_delivered_comes_to_its_end": 2,

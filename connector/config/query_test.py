@@ -183,11 +183,11 @@ class QueryTests:
 
 
 def load_query_tests(project: Project, name: str | None = None) -> QueryTests:
-    """Load the tests of a project, of one orchestration, or the one test `ORCHESTRATION/TEST`.
+    """Load the tests of a project, or those of a name: of an orchestration, a file, or a test (`ORCHESTRATION/TEST`).
 
     Raises ConfigurationError with the problems of all files, UsageError if nothing has the name.
     """
-    problems: list[Problem] = []
+    problems = list(_misnamed(project.config_directory / TESTS))
     tests: list[QueryTest] = []
     ignored: list[Path] = []
     for path in sorted((project.config_directory / TESTS).glob("*.yaml")):
@@ -204,6 +204,14 @@ def load_query_tests(project: Project, name: str | None = None) -> QueryTests:
     return QueryTests(_selected(project, tests, name) if name else tests, ignored)
 
 
+def _misnamed(folder: Path) -> Iterator[Problem]:
+    """Yield a problem for each file of tests with another ending."""
+    for path in sorted(folder.glob("*.yml")):
+        document, _ = parse_yaml(path)
+        if document and _is_test_file(document.root):
+            yield Problem(f"A file of tests ends in .yaml: rename it to {path.stem}.yaml.", path, 1, 1, Rule.UNREADABLE)
+
+
 def load_test_file(project: Project, path: Path) -> list[QueryTest]:
     """Load the tests of one file. Raises ConfigurationError."""
     document, problems = parse_yaml(path)
@@ -216,13 +224,14 @@ def load_test_file(project: Project, path: Path) -> list[QueryTest]:
 
 def _selected(project: Project, tests: Sequence[QueryTest], name: str) -> list[QueryTest]:
     selected = [test for test in tests if name in {test.orchestration, test.label}]
+    selected = selected or [test for test in tests if name in {test.name, test.file.stem}]
     if selected:
         return selected
     if name in project.orchestrations:
         raise UsageError(
             f'There is no test of "{name}": write {TESTS}/{name}.yaml, or have one recorded with --record.'
         )
-    names = [*project.orchestrations, *(test.label for test in tests)]
+    names = [*project.orchestrations, *(test.label for test in tests), *(test.name for test in tests)]
     hint = did_you_mean(name, names) or f" The orchestrations are {', '.join(project.orchestrations)}."
     raise UsageError(f'No orchestration and no test has the name "{name}".{hint}')
 

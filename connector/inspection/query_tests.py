@@ -1,9 +1,10 @@
 """Tests of queries: stage given rows as a run does, and compare the outcome with the expected one."""
 
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from connector.inspection.comparison import Difference, compare
 from connector.inspection.expectations import Expectation, ExpectationReader
 from connector.inspection.observation import observe
 from connector.ledger.ledger import Ledger, open_ledger
+from connector.runs.result import QueryFailed
+
+_NO_COLUMN = re.compile(r"Referenced column|does not have a column named|Column .* not found", re.IGNORECASE)
 
 
 class QueryTestOutcome(StrEnum):
@@ -134,13 +138,28 @@ def _run(project: Project, test: QueryTest, expectation: Expectation, ledger: Le
         observation = observe(project, test, ledger)
         differences = list(compare(test, expectation, observation))
     except ConnectorError as error:
-        return QueryTestResult(test, time.monotonic() - start, problems=list(_problems(test, error)))
+        problems = list(_problems(project, test, error))
+        return QueryTestResult(test, time.monotonic() - start, problems=problems)
     return QueryTestResult(test, time.monotonic() - start, differences, rows=observation.read)
 
 
-def _problems(test: QueryTest, error: ConnectorError) -> Iterator[Problem]:
+def _problems(project: Project, test: QueryTest, error: ConnectorError) -> Iterator[Problem]:
     if isinstance(error, ConfigurationError):
         yield from error.problems
-        return
-    problem = getattr(error, "problem", None)
-    yield problem if isinstance(problem, Problem) else test.problem(test.node, error.message)
+    elif isinstance(error, QueryFailed):
+        advice = _advice(error.message, project.orchestration(test.orchestration).sql_dialect or "duckdb")
+        yield replace(error.problem, message=f"{error.problem.message}{advice}")
+    else:
+        yield test.problem(test.node, error.message)
+
+
+def _advice(message: str, dialect: str) -> str:
+    """Return what to do about a query that DuckDB refuses."""
+    if _NO_COLUMN.search(message):
+        return " If the table has the column, write it in its rows, or under columns."
+    if dialect == "duckdb":
+        return ""
+    return (
+        f" The query was translated from {dialect} to DuckDB. If DuckDB cannot do what it does, give the rows of its "
+        "result, under result."
+    )

@@ -271,6 +271,10 @@ ERRORS: dict[str, tuple[dict[str, Any], str]] = {
     "a type of another database": ({"given": {**GIVEN, "orders": {"columns": {"total": "number"}, "rows": [ORDER]}}}, 'unknown type "number"'),
     "lines for a query": ({"lines": "a,b\n", "given": None}, "has a query: give the tables that it reads under given, not lines."),
     "a column that is not given": ({"given": {**GIVEN, "people": [{"person": 1}]}}, "queries/purchases.sql:1"),
+    "a column that the query needs": (
+        {"given": {**GIVEN, "people": [{"person": 1}]}},
+        "If the table has the column, write it in its rows, or under columns.",
+    ),
 }  # fmt: skip
 
 
@@ -294,13 +298,22 @@ def test_what_keeps_a_test_from_running_is_told_and_the_others_run(
 def test_tests_are_chosen_by_orchestration_and_name(project: Shop) -> None:
     good = {"given": GIVEN, "expect": {"events": [EVENT]}}
     write(project, {"one": good, "two": good})
-    for name, number in ((None, 2), (NAME, 2), (f"{NAME}/two", 1)):
+    for name, number in ((None, 2), (NAME, 2), (f"{NAME}/two", 1), ("two", 1)):
         outcome = inside("test", *([name] if name else []), "--json", project=project.directory)
         assert (outcome.code, outcome.json["passed"]) == (0, number)
     for name, hint in {"purchase": 'Did you mean "purchases"?', f"{NAME}/tow": f'Did you mean "{NAME}/two"?'}.items():
         outcome = inside("test", name, project=project.directory)
         assert outcome.code == 2
         assert hint in outcome.sentence
+
+
+def test_a_file_with_another_ending_is_told(project: Shop) -> None:
+    path = write(project, {"one": {"given": GIVEN, "expect": {}}})
+    path.rename(path.with_suffix(".yml"))
+    assert (
+        "A file of tests ends in .yaml: rename it to purchases.yaml."
+        in inside("test", project=project.directory).sentence
+    )
 
 
 def test_files_of_something_else_are_passed_over(project: Shop) -> None:

@@ -103,6 +103,14 @@ def test_a_query_in_another_dialect_than_its_warehouse_is_translated_from_it(tmp
     assert outcome.code == 0, outcome.stdout
 
 
+def test_what_only_the_warehouse_can_do_is_told(tmp_path: Path) -> None:
+    query = "SELECT order_id, paid_at AS timestamp, marts.clean(email) AS email, total AS value FROM orders"
+    made = on_warehouse(tmp_path / "shop", "snowflake://reader@account/MARTS", query)
+    outcome = result_of(made, given={"orders": [ROW]}, expect={"events": [EVENT]})
+    assert outcome.code == 1
+    assert "The query was translated from snowflake to DuckDB." in outcome.stdout
+
+
 CTE = (
     "WITH orders AS (SELECT * FROM raw.orders) SELECT order_id, paid_at AS timestamp, email, total AS value FROM orders"
 )

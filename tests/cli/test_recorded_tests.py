@@ -46,13 +46,13 @@ def identifiers(project: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", ORCHESTRATIONS)
 def test_a_recorded_test_passes_and_names_nobody(project: Path, people: People, name: str) -> None:
-    recorded = inside("test", "--record", name, "--rows", "60", project=project)
+    recorded = inside("test", "--record", name, "--rows", "40", project=project)
     assert recorded.code == 0, recorded.stderr
     file = project / "tests" / f"{name}_recorded.yaml"
     assert people.found_in(file.read_text()) == []
     outcome = inside("test", f"{name}/recorded", "--json", project=project)
     (test,) = outcome.json["tests"]
-    assert (test["outcome"], test["rows"], test["differences"]) == ("passed", 60, [])
+    assert (test["outcome"], test["rows"], test["differences"]) == ("passed", 40, [])
     assert "other outcomes" not in recorded.stderr
 
 

@@ -21,7 +21,7 @@ NameOrAll = Annotated[
     str | None,
     typer.Argument(
         metavar="[NAME]",
-        help="The orchestration whose tests to run, or ORCHESTRATION/TEST for one of them (default: all).",
+        help="The orchestration whose tests to run, or a test, as ORCHESTRATION/TEST (default: all).",
         autocompletion=complete_orchestration,
     ),
 ]
