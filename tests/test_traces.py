@@ -73,7 +73,7 @@ WRITTEN: dict[str, Callable[[str], bytes]] = {
 
 
 @pytest.mark.parametrize("form", WRITTEN)
-@pytest.mark.parametrize("text", [MARK, NUMBER])
+@pytest.mark.parametrize("text", [MARK, NUMBER], ids=["mark", "number"])
 def test_a_text_is_found_in_every_form(tmp_path: Path, form: str, text: str) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "file").write_bytes(WRITTEN[form](text))
