@@ -39,7 +39,7 @@ def execute_spread(engine: "Engine", run: Run, settings: EngineSettings) -> None
         refuse_unmarked(shared)
     mark_stage(shared)
     run = replace(run, job=job_of_run(context.project, record, context.ledger))
-    with connect(settings) as cluster:
+    with connect(settings, context.observer.note) as cluster:
         staged = read_and_stage(
             context,
             run,
@@ -76,5 +76,5 @@ def resume_spread(
     resend_unknown: bool,
 ) -> None:
     """Send what is left of a staged run from all machines. Raises as `send` does."""
-    with connect(settings) as cluster:
+    with connect(settings, context.observer.note) as cluster:
         send_spread(context, cluster, delivery, open_batches, resend_unknown=resend_unknown)

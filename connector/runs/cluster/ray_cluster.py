@@ -1,18 +1,21 @@
 """Connect to a Ray cluster, and run tasks on it. The only module that imports Ray."""
 
+import io
 import os
+import re
 import signal
 import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from connector.config.engine import AUTO, LOCAL, EngineSettings
+from connector.core.redaction import redact
 from connector.errors import ConnectorError, Interrupted, ResumableError
 
 if TYPE_CHECKING:
@@ -25,6 +28,9 @@ _TICK_SECONDS = 0.5
 _CONNECT_SECONDS = 10.0
 _AHEAD = 4
 """Tasks that are submitted for each core, so that none waits for the driver."""
+_MOST_MESSAGES = 20
+"""Messages of Ray in a run: a task that never ends well would have one for each attempt."""
+_COLOURS, _SENDER = re.compile(r"\x1b\[[\d;]*m"), re.compile(r"\A\(\w+\) ")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Task = Callable[..., Any]
 WindDown = Callable[[ConnectorError | None], bool]
@@ -39,6 +45,10 @@ class Cluster:
     ray: Any
     cores: int
     """Cores of all nodes: the number of tasks that run at the same time."""
+    messages: "Messages"
+    """Takes what Ray prints."""
+    note: Callable[[str], None]
+    """Called with what Ray says of tasks that it runs again."""
 
     def run(
         self,
@@ -64,6 +74,8 @@ class Cluster:
                     running.append(remote.remote(*waiting.popleft()))
                 ready, running = self.ray.wait(running, num_returns=1, timeout=_TICK_SECONDS)
                 on_tick()
+                for message in self.messages.take():
+                    self.note(f"Ray: {message}")
                 for outcome in map(self._outcome, ready):
                     if isinstance(outcome, ConnectorError):
                         failure = failure or outcome
@@ -103,15 +115,41 @@ def _is_wound_down(wind_down: WindDown | None, failure: ConnectorError | None) -
     raise failure or Interrupted("Interrupted. `connector resume` goes on.")
 
 
+class Messages(io.StringIO):
+    """Takes what Ray prints, from a thread of its own, in place of the standard output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._new, self._known = deque[str](), set[str]()
+
+    def write(self, text: str) -> int:
+        """Keep the first line of what is printed at once."""
+        if text.strip():
+            self._new.append(_SENDER.sub("", _COLOURS.sub("", text)).strip().splitlines()[0])
+        return len(text)
+
+    def take(self) -> Iterator[str]:
+        """Yield the messages that were not there before, up to a limit."""
+        while self._new:
+            message = redact(self._new.popleft())
+            if message not in self._known and len(self._known) < _MOST_MESSAGES:
+                self._known.add(message)
+                yield message
+
+
 @contextmanager
-def connect(settings: EngineSettings) -> Iterator[Cluster]:
-    """Connect to the Ray cluster of an engine until the block ends. Raises ResumableError if that fails."""
+def connect(settings: EngineSettings, note: Callable[[str], None] = lambda _: None) -> Iterator[Cluster]:
+    """Connect to the Ray cluster of an engine until the block ends. Raises ResumableError if that fails.
+
+    Within the block, what is printed becomes notes: Ray prints to the standard output, which belongs to results.
+    """
     _refuse_unreachable(settings)
-    ray = _imported(settings)
+    ray, messages = _imported(settings), Messages()
     with _output_to_stderr(), _signals_kept():
         _start(ray, settings)
     try:
-        yield Cluster(ray, max(1, int(ray.cluster_resources().get("CPU", 1))))
+        with redirect_stdout(messages):
+            yield Cluster(ray, max(1, int(ray.cluster_resources().get("CPU", 1))), messages, note)
     finally:
         ray.shutdown()
 

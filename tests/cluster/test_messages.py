@@ -1,0 +1,19 @@
+"""Ray prints to the standard output: what is worth telling becomes notes, and nothing else is told."""
+
+from connector.runs.cluster.ray_cluster import Messages
+
+
+def test_a_message_is_told_once_without_colours_and_its_sender() -> None:
+    messages = Messages()
+    for _ in range(3):
+        print("\x1b[33m(raylet)\x1b[0m Task read_split failed. It is retried.\nSee the log files.", file=messages)
+    assert list(messages.take()) == ["Task read_split failed. It is retried."]
+    print("(raylet) Task read_split failed. It is retried.", file=messages)
+    assert list(messages.take()) == []
+
+
+def test_messages_that_differ_have_an_end() -> None:
+    messages = Messages()
+    for number in range(100):
+        print(f"Task {number} failed.", file=messages)
+    assert len(list(messages.take())) == 20
