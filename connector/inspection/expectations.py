@@ -7,10 +7,12 @@ from enum import StrEnum
 from connector.catalogue import OWN_PROPERTY, Catalogue, Parameter
 from connector.catalogue.parameter import CONTENTS
 from connector.config.nodes import Node, plain
+from connector.config.project import Project
 from connector.config.query_test import QueryTest
 from connector.config.suggest import did_you_mean
 from connector.core.outcomes import REASONS, WARNINGS, Skip
-from connector.errors import Problem, Rule
+from connector.destinations.registry import destination_of
+from connector.errors import ConfigurationError, Problem, Rule
 
 ROWS, ITEMS = "rows", "contents"
 """Keys of an expected event beside its parameters: the rows that it is made of, and its line items."""
@@ -182,3 +184,17 @@ class ExpectationReader:
         return ExpectedExclusion(
             node, rows[0] if rows else None, {name: child for name, child in node.entries() if name != ROW}
         )
+
+
+def read_expectations(project: Project, tests: Sequence[QueryTest]) -> list[Expectation]:
+    """Return what each test expects. Raises ConfigurationError with the problems of all."""
+    problems: list[Problem] = []
+    expectations: list[Expectation] = []
+    for test in tests:
+        destination = destination_of(project.orchestration(test.orchestration).destination)
+        reader = ExpectationReader(test, destination.catalogue, destination.kind)
+        expectations.append(reader.read())
+        problems += reader.problems
+    if problems:
+        raise ConfigurationError(problems)
+    return expectations

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from connector.config.project import Project
-from connector.config.query_test import QueryTest, QueryTests, load_query_tests
-from connector.destinations.registry import destination_of
+from connector.config.query_test import QueryTest, load_query_tests
 from connector.errors import ConfigurationError, ConnectorError, Problem
 from connector.inspection.comparison import Difference, compare
-from connector.inspection.expectations import Expectation, ExpectationReader
+from connector.inspection.expectations import Expectation, read_expectations
 from connector.inspection.observation import observe
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.runs.result import QueryFailed
@@ -105,7 +104,7 @@ def run_query_tests(
     """
     project = project.with_stand_ins()
     found = load_query_tests(project, name)
-    expectations = _expectations(project, found)
+    expectations = read_expectations(project, found.tests)
     with tempfile.TemporaryDirectory(prefix="connector-test-") as folder:
         ledger = open_ledger(f"sqlite:///{Path(folder) / 'ledger.sqlite'}")
         try:
@@ -116,20 +115,6 @@ def run_query_tests(
         finally:
             ledger.close()
     return QueryTestReport(project.target, results, found.ignored)
-
-
-def _expectations(project: Project, found: QueryTests) -> list[Expectation]:
-    """Return what each test expects. Raises ConfigurationError with the problems of all."""
-    problems: list[Problem] = []
-    expectations: list[Expectation] = []
-    for test in found.tests:
-        destination = destination_of(project.orchestration(test.orchestration).destination)
-        reader = ExpectationReader(test, destination.catalogue, destination.kind)
-        expectations.append(reader.read())
-        problems += reader.problems
-    if problems:
-        raise ConfigurationError(problems)
-    return expectations
 
 
 def _run(project: Project, test: QueryTest, expectation: Expectation, ledger: Ledger) -> QueryTestResult:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from connector.catalogue import Kind, Parameter
 from connector.config.engine import EngineSettings
 from connector.config.project import Project, inspect_project
+from connector.config.project_files import TESTS
 from connector.config.yaml import parse_yaml
 from connector.destinations.setting_notes import shown_place
 from connector.errors import ConfigurationError, Problem, Rule
@@ -108,9 +109,9 @@ def validate_project(
     connect: bool = False,
     config_directory: Path | None = None,
 ) -> Validation:
-    """Validate the project file and the orchestrations, or one of them, with their queries and templates.
+    """Validate the project file, the orchestrations, with their queries and templates, and the tests of queries.
 
-    Raises SourceError if a warehouse fails.
+    With a `name`, validate this orchestration only. Raises SourceError if a warehouse fails.
     """
     try:
         project, found = inspect_project(
@@ -122,8 +123,24 @@ def validate_project(
         return Validation(None, [], [*error.problems, *others])
     names = [name] if name else list(project.orchestrations)
     validated, problems = _validate_each(project, names, connect=connect and not found.items)
+    problems += _problems_of_tests(project) if name is None and not found.items else []
     of_files = sorted((one for one in problems if one not in found.items), key=lambda one: _order(project, one))
     return Validation(project, [] if found.items else validated, [*found.ordered(), *of_files])
+
+
+def _problems_of_tests(project: Project) -> list[Problem]:
+    """Return the problems of the files of tests; those of the orchestrations are known already."""
+    if not any((project.config_directory / TESTS).glob("*.y*ml")):
+        return []
+    from connector.config.query_test import load_query_tests
+    from connector.inspection.expectations import read_expectations
+
+    without_secrets = project.with_stand_ins()
+    try:
+        read_expectations(without_secrets, load_query_tests(without_secrets).tests)
+    except ConfigurationError as error:
+        return [problem for problem in error.problems if problem.file != project.file]
+    return []
 
 
 def _problems_of_other_files(folder: Path) -> list[Problem]:

@@ -245,6 +245,23 @@ def test_editors_mark_the_mistake_too(project: Shop, name: str) -> None:
     assert not SCHEMA.is_valid(read_yaml(path).data)
 
 
+@pytest.mark.parametrize("name", MISTAKES)
+def test_validate_lists_the_mistake_too(project: Shop, name: str) -> None:
+    changes, sentence = MISTAKES[name]
+    test = {"given": GIVEN, "expect": {"events": [EVENT]}, **changes}
+    file = test.pop("file", {})
+    write(project, {"it": {key: value for key, value in test.items() if value is not None}}, **file)
+    outcome = inside("validate", project=project.directory)
+    assert outcome.code == 2
+    assert sentence in outcome.sentence
+    assert inside("validate", NAME, project=project.directory).code == 0
+
+
+def test_validate_accepts_tests_without_mistakes(project: Shop) -> None:
+    write(project, {"it": {"given": GIVEN, "expect": {"events": [EVENT]}}})
+    assert inside("validate", project=project.directory).code == 0
+
+
 def test_the_mistakes_of_all_files_are_listed_at_once(project: Shop) -> None:
     write(project, {"one": {"expect": {"events": [{"vlaue": 1}]}}, "two": {"expect": {"skips": {"x": 1}}}})
     assert len(inside("test", project=project.directory).stderr.splitlines()) == 2
