@@ -77,33 +77,16 @@ class Scene:
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query to the ledger; none while it has no tables, or is away."""
-        with suppress(psycopg.errors.UndefinedTable, psycopg.OperationalError):
-            with psycopg.connect(self.ledger, autocommit=True) as connection:
-                return connection.execute(query.encode()).fetchall()
-        return []
+        return asked(self.ledger, query)
 
     def start(self, *words: str, directory: Path | None = None) -> "subprocess.Popen[str]":
         """Start the driver in a process group of its own, as a terminal does."""
         words = words or ("run", NAME, "--engine", CLUSTER, "--json")
-        return subprocess.Popen(
-            [sys.executable, "-m", "connector", *words],
-            env=environment(directory or self.spread.directory),
-            cwd="/",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        return started(*words, project=directory or self.spread.directory)
 
     def until(self, is_so: Callable[[], Any], driver: "subprocess.Popen[str] | None" = None) -> Any:
         """Wait for something to be so, while the driver works."""
-        until = time.monotonic() + WAITS
-        while not (found := is_so()):
-            assert time.monotonic() < until, "It did not come to that."
-            if driver is not None and driver.poll() is not None:
-                raise AssertionError(f"The driver has ended: {driver.communicate()}")
-            time.sleep(0.01)
-        return found
+        return wait_until(is_so, driver)
 
     def splits(self) -> tuple[int, int]:
         """Return the number of splits that are read, and that of all."""
@@ -182,6 +165,38 @@ class Scene:
         ((accepted,),) = self.ask("SELECT count(*) FROM requests WHERE verdict = 'accepted'")
         ((batches,),) = self.ask("SELECT count(*) FROM batches")
         assert accepted == batches
+
+
+def started(*words: str, project: Path) -> "subprocess.Popen[str]":
+    """Start a command in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "connector", *words],
+        env=environment(project),
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def asked(ledger: str, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query to a ledger; none while it has no tables, or is away."""
+    with suppress(psycopg.errors.UndefinedTable, psycopg.OperationalError):
+        with psycopg.connect(ledger, autocommit=True) as connection:
+            return connection.execute(query.encode()).fetchall()
+    return []
+
+
+def wait_until(is_so: Callable[[], Any], driver: "subprocess.Popen[str] | None" = None) -> Any:
+    """Wait for something to be so, while the driver works."""
+    until = time.monotonic() + WAITS
+    while not (found := is_so()):
+        assert time.monotonic() < until, "It did not come to that."
+        if driver is not None and driver.poll() is not None:
+            raise AssertionError(f"The driver has ended: {driver.communicate()}")
+        time.sleep(0.01)
+    return found
 
 
 def bodies(requests: list[Received]) -> Counter[bytes]:
