@@ -314,6 +314,12 @@ class Project:
         return self._top("retention_days").retention_days
 
     @property
+    def has_dbt(self) -> bool:
+        """True if the file has settings of dbt, which may need variables that are not set."""
+        node = self._root.child("dbt")
+        return node is not None and node.value is not None
+
+    @property
     def dbt(self) -> DbtSettings | None:
         """The dbt project, with an absolute path. Raises ConfigurationError."""
         dbt = self._top("dbt").dbt

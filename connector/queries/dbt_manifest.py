@@ -1,7 +1,7 @@
 """The manifest of a dbt project: its models and sources, and the tables and views that they are in the warehouse."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -266,9 +266,9 @@ def _kind(data: bytes) -> str:
 class References:
     """`ref()` and `source()` of a query, and the nodes that it names."""
 
-    def __init__(self, path: Path, dialect: Dialect, place: Place, database: str | None = None) -> None:
-        """`database` is the only one that the warehouse can read, None if it can read several."""
-        self._path, self._dialect, self._place, self._database = path, dialect, place, database
+    def __init__(self, load: Callable[[], Manifest], dialect: Dialect, database: str | None = None) -> None:
+        """`load` reads the manifest; `database` is the only one that the warehouse can read, None if it can several."""
+        self._load, self._dialect, self._database = load, dialect, database
         self.used: dict[str, DbtNode] = {}
         """The nodes by their ids in dbt, in the order of the query."""
 
@@ -280,28 +280,24 @@ class References:
             if len(texts) != len(names) or len(texts) not in (1, 2):
                 raise ReferenceFault("ref() takes the name of a model, or a package and a model, as ref('fct_orders')")
             package = texts[0] if len(texts) == 2 else None
-            node = self._manifest.ref(texts[-1], package, version if v is None else v)
+            node = self._load().ref(texts[-1], package, version if v is None else v)
             return output(self._use(node))
 
         def source(*names: object) -> Any:
             texts = [str(name) for name in names if isinstance(name, str)]
             if len(texts) != len(names) or len(texts) != 2:
                 raise ReferenceFault("source() takes the names of a source and its table, as source('raw', 'orders')")
-            return output(self._use(self._manifest.source(*texts)))
+            return output(self._use(self._load().source(*texts)))
 
         return {"ref": ref, "source": source}
 
     def select(self, model: str) -> str:
         """Return the SQL that reads a whole model. Raises ReferenceFault, LiteralError, ConfigurationError."""
-        return f"SELECT * FROM {self._use(self._manifest.model(model))}"
+        return f"SELECT * FROM {self._use(self._load().model(model))}"
 
     def check(self) -> None:
         """Read the manifest. Raises ConfigurationError."""
-        load_manifest(self._path, self._place)
-
-    @property
-    def _manifest(self) -> Manifest:
-        return load_manifest(self._path, self._place)
+        self._load()
 
     def _use(self, node: DbtNode) -> str:
         there, here = node.database or "", self._database

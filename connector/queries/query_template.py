@@ -82,11 +82,11 @@ class QueryTemplate:
             try:
                 sql = self._rendered(source, stand_ins)
             except ConfigurationError as error:
-                (problem,) = error.problems
-                name = problem.message.removeprefix(UNSET).split('"')[1:2]
-                is_new = problem.rule is Rule.MISSING_VALUE and name and name[0] not in stand_ins
+                message = error.problems[0].message
+                name = message.removeprefix(UNSET).split('"')[1:2] if message.startswith(UNSET) else []
+                is_new = name and name[0] not in stand_ins
                 # An error after the first may be one of the stand-in.
-                problems += [problem] if is_new or not problems else []
+                problems += error.problems if is_new or not problems else []
                 if is_new:
                     stand_ins[name[0]] = 1
                     continue

@@ -298,16 +298,19 @@ def dbt_references(project: Project, orchestration: Orchestration) -> "Reference
 
     Raises ConfigurationError, also for a manifest that cannot be read if the schedule follows dbt.
     """
-    dbt = project.dbt
-    if dbt is None or orchestration.file:
+    if orchestration.file or not project.has_dbt:
         return None
-    from connector.queries.dbt_manifest import References
+    from connector.queries.dbt_manifest import Manifest, References, load_manifest
 
-    place = project.location(*DBT_MANIFEST)
+    def load() -> Manifest:
+        settings = project.dbt
+        if settings is None:
+            raise AssertionError("settings that are there and blank")
+        return load_manifest(settings.manifest, project.location(*DBT_MANIFEST))
+
     warehouse = orchestration.warehouse
     sql_dialect = warehouse.dialect if warehouse and orchestration.model else orchestration.sql_dialect
-    dialect = dialect_named(sql_dialect or "duckdb")
-    references = References(dbt.manifest, dialect, place, _only_database(warehouse))
+    references = References(load, dialect_named(sql_dialect or "duckdb"), _only_database(warehouse))
     if orchestration.schedule and orchestration.schedule.after == DBT:
         references.check()
     return references

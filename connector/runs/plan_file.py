@@ -160,10 +160,17 @@ def definition_of(project: Project, job: Job, salt: str) -> Definition:
             settings[name] = value
     return Definition(
         salt=salt,
-        query=_sum(salt, "query", query.read_bytes() if query else job.sql.encode()) if query or job.sql else None,
+        query=_sum(salt, "query", _query_text(job)) if query or job.sql else None,
         template=_sum(salt, "template", repr(template).encode()),
         settings={name: _setting_sum(salt, name, value) for name, value in settings.items()},
     )
+
+
+def _query_text(job: Job) -> bytes:
+    """Return the text of a query, with the tables of the dbt models that it names."""
+    query = job.orchestration.query_path
+    tables = [f"{node.unique_id}={node.relation_name}" for node in job.models]
+    return b"\n".join([query.read_bytes() if query else job.sql.encode(), *(table.encode() for table in tables)])
 
 
 def _settings(settings: Mapping[str, SettingText]) -> Iterator[tuple[str, object]]:

@@ -209,6 +209,20 @@ def test_the_manifest_is_read_only_if_it_is_used(tmp_path: Path) -> None:
     assert inside("validate", "orders", project=made.directory).code == 0
 
 
+def test_a_variable_of_its_path_is_needed_only_if_it_is_used(tmp_path: Path) -> None:
+    made = beside_recorded(tmp_path / "sends", dbt={"manifest": "{{ env.TARGET }}/manifest.json"}, query="orders")
+    made.query("SELECT * FROM marts.fct_orders")
+    assert inside("validate", "orders", project=made.directory).code == 0
+    made.query("SELECT * FROM {{ ref('fct_orders') }}")
+    assert "needs the environment variable TARGET" in refusal(made)["message"]
+    made.query("SELECT * FROM {{ ref('fct_orders') }} WHERE {{ parameters.x }} = {{ parameters.y }}")
+    outcome = inside("validate", "orders", project=made.directory, environ={"TARGETS": "x"})
+    assert outcome.stderr.count("needs the environment variable TARGET") == 1
+    made.query("SELECT * FROM {{ ref('fct_orders') }}")
+    environ = {"TARGET": "target"}
+    assert inside("validate", "orders", project=made.directory, environ=environ).code == 0
+
+
 def test_without_settings_of_dbt_it_is_said_what_to_write(tmp_path: Path) -> None:
     made = beside_recorded(tmp_path / "sends")
     made.settings.write_text(made.settings.read_text().replace("dbt:\n  manifest: target/manifest.json\n", ""))
@@ -236,14 +250,15 @@ def test_names_are_quoted_as_dbt_does_in_the_dialect_of_the_warehouse(
     tmp_path: Path, adapter: str, url: str, written: str, parts: tuple[str | None, str, str]
 ) -> None:
     from connector.core.dialects import dialect_named
-    from connector.queries.dbt_manifest import References
+    from connector.queries.dbt_manifest import References, load_manifest
 
     made = beside_recorded(tmp_path / "sends", url=url)
     database, schema, alias = parts
     node = json.loads(made.manifest.read_text())["nodes"]["model.shop.fct_orders"]
     node |= {"database": database, "schema": schema, "alias": alias, "relation_name": written}
     made.change_manifest(nodes={"model.shop.fct_orders": node}, metadata={"adapter_type": adapter})
-    references = References(made.manifest, dialect_named(url.partition(":")[0]), (made.settings, 1, 1))
+    manifest = load_manifest(made.manifest, (made.settings, 1, 1))
+    references = References(lambda: manifest, dialect_named(url.partition(":")[0]))
     assert references.select("fct_orders") == f"SELECT * FROM {written}"
 
 
@@ -276,6 +291,12 @@ def test_a_model_that_is_another_table_is_another_job(tmp_path: Path) -> None:
     made.query("SELECT * FROM {{ ref('fct_orders') }}")
     plan = made.directory / "plan.json"
     assert inside("plan", "orders", "-o", str(plan), project=made.directory).code == 0
+    nodes = json.loads(made.manifest.read_text())["nodes"]
+    node = nodes["model.shop.fct_orders"] | {"alias": "gone", "relation_name": '"shop"."marts"."gone"'}
+    made.change_manifest(nodes={"model.shop.fct_orders": node})
+    changed = inside("run", "orders", "--plan", str(plan), project=made.directory)
+    assert (changed.code, "The query has changed since the plan was made" in changed.stderr) == (2, True)
+    made.change_manifest(nodes=nodes)
     assert inside("run", "orders", "--plan", str(plan), project=made.directory).code == 0
 
 
