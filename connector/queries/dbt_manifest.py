@@ -232,35 +232,43 @@ def load_manifest(path: Path, place: Place) -> Manifest:
     except OSError as error:
         sentence = f"cannot be read ({error.strerror}): {advice}"
     except _NotManifest as error:
-        sentence = f"is {error}: name the manifest.json"
+        sentence = f"is {error}"
     except (msgspec.DecodeError, UnicodeDecodeError):
         sentence = f"is not a manifest of dbt, or a damaged one: {advice}"
     message = f"dbt.manifest names {path}, which {sentence}."
     raise ConfigurationError([Problem(message, *place, Rule.UNREADABLE)])
 
 
+_SOMETHING_ELSE = "JSON of something else: name the manifest.json of dbt"
+
+
 class _NotManifest(ValueError):
-    pass
+    """The file is JSON of another form. The message follows "which is"."""
 
 
 @lru_cache(maxsize=2)
 def _load(path: Path, _changed_at: int, _size: int) -> Manifest:
     data = path.read_bytes()
-    kind = _kind(data)
+    kind, version = _kind(data)
     if kind != "manifest":
-        raise _NotManifest(f"the {kind} of dbt" if kind else "JSON of something else")
-    return msgspec.json.decode(data, type=Manifest)
+        raise _NotManifest(f"the {kind} of dbt: name the manifest.json" if kind else _SOMETHING_ELSE)
+    try:
+        return msgspec.json.decode(data, type=Manifest)
+    except msgspec.ValidationError as error:
+        raise _NotManifest(
+            f"a manifest {version} of another form ({error}): write it with dbt-core 1.8 or newer"
+        ) from None
 
 
 class _AnyArtifact(msgspec.Struct):
     metadata: _Metadata = _Metadata()
 
 
-def _kind(data: bytes) -> str:
-    """Return the kind of an artifact of dbt, such as `manifest`; empty for other JSON."""
-    version = msgspec.json.decode(data, type=_AnyArtifact).metadata.dbt_schema_version
-    match = re.search(r"/dbt/([\w-]+)/v\d+", version)
-    return match[1] if match else ""
+def _kind(data: bytes) -> tuple[str, str]:
+    """Return the kind of an artifact of dbt, such as `manifest`, and its version; blank for other JSON."""
+    schema = msgspec.json.decode(data, type=_AnyArtifact).metadata.dbt_schema_version
+    match = re.search(r"/dbt/([\w-]+)/(v\d+)", schema)
+    return (match[1], match[2]) if match else ("", "")
 
 
 class References:

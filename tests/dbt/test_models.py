@@ -202,6 +202,14 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path, text: str) -> None:
     assert problem["rule"] == "unreadable"
 
 
+def test_a_manifest_of_another_form_is_refused_with_its_version(tmp_path: Path) -> None:
+    made = beside_recorded(tmp_path / "sends")
+    made.change_manifest(disabled=[])
+    message = refusal(made)["message"]
+    assert f"names {made.manifest}, which is a manifest v12 of another form (Expected `object | null`" in message
+    assert message.endswith("write it with dbt-core 1.8 or newer.")
+
+
 def test_the_manifest_is_read_only_if_it_is_used(tmp_path: Path) -> None:
     made = beside_recorded(tmp_path / "sends", query="orders")
     made.query("SELECT * FROM marts.fct_orders")
