@@ -208,7 +208,9 @@ def relation(node: DbtNode, dialect: Dialect) -> str:
     Raises LiteralError for a name that the dialect cannot have.
     """
     written = node.relation_name or ""
-    parts = [part for part in (node.database, node.schema) if part and part in written]
+    parts = [part for part in (node.database, node.schema) if part]
+    while parts and not re.match(rf"[\"`\[]?{re.escape(parts[0])}[\"`\]]?\.", written):
+        parts.pop(0)
     return ".".join(_name(part, written, dialect) for part in (*parts, node.table))
 
 

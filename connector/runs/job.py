@@ -321,8 +321,9 @@ def _only_database(warehouse: Warehouse | None) -> str | None:
     if warehouse is None or warehouse.dialect not in {"duckdb", "postgresql"}:
         return None
     path = warehouse.url.get_secret_value().partition("?")[0].partition("://")[2].partition("/")[2]
-    name = Path(path).name.partition(".")[0] if warehouse.dialect == "duckdb" else unquote(path)
-    return name if name.strip(":") not in {"", "memory", "md", "motherduck"} else None
+    if warehouse.dialect == "duckdb":
+        return None if ":" in path else Path(path).name.partition(".")[0] or None
+    return unquote(path) or None
 
 
 def sql_of(project: Project, orchestration: Orchestration, query: RunVariables, references: "References | None") -> str:

@@ -246,6 +246,8 @@ QUOTING = [
     ("bigquery", "bigquery://project", "`my-project`.`marts`.`fct_orders`", ("my-project", "marts", "fct_orders")),
     ("databricks", "databricks://host", "`main`.`marts`.`fct_orders`", ("main", "marts", "fct_orders")),
     ("mysql", "mysql://host/marts", "`marts`.`fct_orders`", (None, "marts", "fct_orders")),
+    ("spark", "spark://host", "marts.fct_orders", ("mart", "marts", "fct_orders")),
+    ("sqlite", "sqlite:///x.db", "fct_orders", ("fct", "fct_orders", "fct_orders")),
     ("clickhouse", "clickhouse://host/marts", "`marts`.`fct_orders`", ("", "marts", "fct_orders")),
     ("postgres", "postgresql://host/shop", '"shop"."marts"."fct_orders"', ("shop", "marts", "fct_orders")),
     ("sqlserver", "mssql://host/shop", '"shop"."marts"."fct_orders"', ("shop", "marts", "fct_orders")),
@@ -278,6 +280,14 @@ def test_a_query_in_another_dialect_is_translated_with_its_tables(tmp_path: Path
     made = beside_recorded(tmp_path / "sends", query="orders", dialect=dialect)
     made.query("SELECT * FROM {{ ref('fct_orders') }}")
     assert '"shop"."marts"."fct_orders"' in compiled(made)
+
+
+@pytest.mark.parametrize(
+    "url", ["duckdb:///md:shop", "duckdb:///md:other", "duckdb:///:memory:", "duckdb:////data/shop.v2.db"]
+)
+def test_a_warehouse_that_may_have_the_database_is_not_refused(tmp_path: Path, url: str) -> None:
+    made = beside_recorded(tmp_path / "sends", url=url)
+    assert inside("validate", "orders", project=made.directory).code == 0
 
 
 @pytest.mark.parametrize(
