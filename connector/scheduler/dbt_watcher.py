@@ -32,6 +32,8 @@ class DbtWatcher:
 
     completed: dict[str, datetime] = field(default_factory=dict)
     """The last build of what an orchestration reads, by `builds_of` its name."""
+    _holds: dict[str, DbtHold] = field(default_factory=dict)
+    """The last hold of each orchestration, which is yielded once."""
     _stats: FileStats | None = None
     _plan: SchedulePlan | None = None
 
@@ -61,7 +63,10 @@ class DbtWatcher:
         if built_at is None:
             return
         if reason := builds.hold(models, now) if models else builds.first_failure():
-            yield DbtHold(name, reason, built_at)
+            hold = DbtHold(name, reason, built_at)
+            if self._holds.get(name) != hold:
+                yield hold
+            self._holds[name] = hold
         else:
             self.completed[builds_of(name)] = built_at
 
