@@ -135,6 +135,9 @@ def test_what_cannot_be_recorded_is_told(tmp_path: Path) -> None:
     assert "--record needs the name" in inside("test", "--record", project=made.directory).sentence
     wrong = inside("test", "--record", "purchase", project=made.directory)
     assert (wrong.code, 'Did you mean "purchases"?' in wrong.sentence) == (2, True)
+    both = inside("test", "--record", NAME, "--junit", "x.xml", project=made.directory)
+    assert (both.code, "use one of them" in both.sentence) == (2, True)
+    assert "-o is for --record." in inside("test", "-o", "x.yaml", project=made.directory).sentence
     assert not (made.directory / "tests").exists()
     first = inside("test", "--record", NAME, "--rows", "2", "--json", project=made.directory)
     assert first.json["rows"] == 2

@@ -58,6 +58,7 @@ def test(
     options: TargetOptions,
 ) -> None:
     """Run the tests of queries in tests/*.yaml on an embedded DuckDB. Sends nothing, and needs no warehouse."""
+    _refuse_unrelated(record=record, junit=junit, output=output)
     project = options.open_project()
     if record:
         _record(project, name, rows, output, force=force, as_json=options.json_output)
@@ -68,6 +69,15 @@ def test(
     if junit is not None:
         _write_junit(junit, report)
     _print_report(report, as_json=options.json_output)
+
+
+def _refuse_unrelated(*, record: bool, junit: Path | None, output: Path | None) -> None:
+    from connector.errors import UsageError
+
+    if record and junit is not None:
+        raise UsageError("--junit is for running tests, and --record only writes one: use one of them.")
+    if output is not None and not record:
+        raise UsageError("-o is for --record. Write results with --junit FILE.")
 
 
 def _print_report(report: "QueryTestReport", *, as_json: bool) -> None:
