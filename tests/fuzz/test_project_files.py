@@ -11,7 +11,9 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from connector.config.project import load_project
+from connector.config.query_test import load_query_tests
 from connector.errors import ConfigurationError, ConnectorError
+from connector.inspection.expectations import read_expectations
 from connector.inspection.validate import compile_sql, validate_orchestrations
 from tests.config.project import BASE
 from tests.fuzz.conftest import Record
@@ -25,12 +27,14 @@ PLACES = {
     ".yaml": "orchestrations.yaml",
     ".sql": "queries/purchases.sql",
     ".template": "templates/own.yaml",
+    ".test": "tests/purchases.yaml",
 }
 """Where in a project a file is put, by its suffix; `.env` is lines of variables."""
 WORDS = (
     b"{{ ", b" }}", b"{% ", b" %}", b"{{ env.A }}", b"{{ parameters.since }}", b"{% set x = 1 %}", b"{% for i in range(9) %}", b"{% endfor %}", b"{% macro a() %}",
     b"&a ", b"*a", b"<<: ", b"!!python/object:os.system ", b"!!binary ", b"!!int ", b"---\n", b"? ", b"- ", b"|-\n", b"\n  ", b": ", b"~", b"[", b"]", b"{", b"}",
     b"warehouses:", b"targets:", b"roles:", b"notifications:", b"schedule: '0 5 * * *'", b"ledger: 'sqlite:///x.db'", b"extends: own", b"workflow: automatic",
+    b"given:", b"expect:", b"events:", b"members:", b"contents:", b"rejects:", b"columns:", b"rows:", b"result:", b"lines:", b"started_at: 2026-11-20",
     b"SELECT ", b"COPY t TO 'x'", b";", b"--", b"/*", b"*/", b"$$", b"E'\\'", b" UNION ALL ", b"INSTALL httpfs;", b"ATTACH 'x'", b"{{ 9 ** 9 ** 9 }}", b"{{ 'a' * 10 ** 10 }}",
 )  # fmt: skip
 
@@ -46,6 +50,7 @@ def write(folder: Path, case: Input) -> dict[str, str]:
         (folder / name).write_text(content.replace("///demo/warehouse.duckdb", "///:memory:"))
     suffix = Path(case.name).suffix
     if suffix in PLACES:
+        (folder / PLACES[suffix]).parent.mkdir(exist_ok=True)
         (folder / PLACES[suffix]).write_bytes(case.content)
         return {}
     settings = (folder / "orchestrations.yaml").read_text()
@@ -63,6 +68,7 @@ def check(folder: Path, case: Input) -> None:
         try:
             project = load_project(folder, environ)
             names = [name for name in project.orchestrations if validate_orchestrations(project, [name], connect=False)]
+            read_expectations(project, load_query_tests(project).tests)
             for name in names if Path(case.name).suffix in {".sql", ".template"} else ():
                 assert compile_sql(project, name).transform
         except ConfigurationError as error:
