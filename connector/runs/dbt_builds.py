@@ -229,13 +229,23 @@ def load_builds(settings: DbtSettings, manifest: Manifest) -> DbtBuilds:
 def _load(path: Path) -> _Results | None:
     for attempt in range(_ATTEMPTS):
         try:
-            return msgspec.json.decode(path.read_bytes(), type=_Results)
+            return _decode(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError):
+        except (OSError, ValueError, msgspec.DecodeError):
             if attempt + 1 < _ATTEMPTS:
                 time.sleep(_PATIENCE)
     raise ModelNotReady(f"dbt's {path} cannot be read, or is damaged: nothing is sent. Run `dbt build` again.")
+
+
+def _decode(data: bytes) -> _Results:
+    """Decode results. Raises msgspec.DecodeError, and ValueError for a time that is none."""
+    results = msgspec.json.decode(data, type=_Results)
+    ends = (timing.completed_at for result in results.results for timing in result.timing)
+    for text in (results.metadata.generated_at, *ends, *(result.max_loaded_at for result in results.results)):
+        if text is not None:
+            _moment(text)
+    return results
 
 
 def hold_reason(project: Project, job: Job) -> str | None:

@@ -160,9 +160,10 @@ def test_results_that_dbt_is_writing_are_waited_for(made: Beside) -> None:
     assert held(made) is None
 
 
-def test_damaged_results_hold_back(made: Beside) -> None:
+@pytest.mark.parametrize("text", ["{", "", "[]", "null", '{"metadata": {"generated_at": "today"}, "results": []}'])
+def test_damaged_results_hold_back(made: Beside, text: str) -> None:
     path = made.manifest.with_name("run_results.json")
-    path.write_text("{")
+    path.write_text(text)
     assert held(made) == f"dbt's {path} cannot be read, or is damaged: nothing is sent. Run `dbt build` again."
 
 
