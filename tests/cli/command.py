@@ -83,6 +83,7 @@ def connector(
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     program: str = "connector",
+    timeout: float = 120,
 ) -> Outcome:
     """Runs the command to its end. `project` becomes CONNECTOR_PROJECT; `program` is the module that runs it."""
     done = subprocess.run(
@@ -91,7 +92,7 @@ def connector(
         cwd=cwd or "/",
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)

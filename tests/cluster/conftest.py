@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.tiktok import TikTok, serving
+from tests.cluster.inline import Inline, run_inline
 from tests.cluster.nodes import QUIET, Nodes, nodes
 from tests.cluster.spread import Spread, spread
 from tests.postgres import Postgres
@@ -39,3 +40,18 @@ def tiktok() -> Iterator[TikTok]:
 def project(tmp_path: Path, nodes: Nodes, postgres: Postgres, tiktok: TikTok) -> Callable[..., Spread]:
     """Write a project: see `spread` for the arguments, of which the query is the first."""
     return lambda query, **further: spread(tmp_path, nodes, postgres.new_database(), tiktok, query, **further)
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> Inline:
+    """The engine of all projects, without machines."""
+    return run_inline(monkeypatch)
+
+
+@pytest.fixture
+def inline_project(tmp_path: Path, inline: Inline, postgres: Postgres, tiktok: TikTok) -> Callable[..., Spread]:
+    """Write a project as `project` does, whose tasks run in this process: quicker, for what does not depend on Ray."""
+    nowhere = Nodes(tmp_path, 1, {})
+    return lambda query, **further: spread(
+        tmp_path, nowhere, postgres.new_database(), tiktok, query, is_inline=True, **further
+    )

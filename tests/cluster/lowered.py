@@ -4,27 +4,29 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from connector.staging import merge, stage
+
 MERGED = "Events were merged in tasks."
 """Written to stderr when they were."""
 EVENTS_HERE = 100
 
 
-def lower() -> None:
+def lower(patch: pytest.MonkeyPatch) -> None:
     """Lower the number of events from which on tasks merge them, and tell when they do."""
-    from connector.staging import merge, stage
-
     merge_in_tasks = merge.merge_in_tasks
 
     def told(*arguments: Any, **options: Any) -> Iterator[Any]:
         print(MERGED, file=sys.stderr)
         return merge_in_tasks(*arguments, **options)
 
-    stage.EVENTS_HERE = EVENTS_HERE
-    merge.merge_in_tasks = told
+    patch.setattr(stage, "EVENTS_HERE", EVENTS_HERE)
+    patch.setattr(merge, "merge_in_tasks", told)
 
 
 if __name__ == "__main__":
-    lower()
+    lower(pytest.MonkeyPatch())
     from connector.cli import main
 
     main()

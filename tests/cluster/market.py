@@ -10,7 +10,7 @@ JANE = "jane@example.com"
 FAR, SHUFFLED = "CASE WHEN k % 19 = 2 AND line = 2 THEN 1 ELSE 0 END, n", "hash(n)"
 """Orders of the rows: some lines lie at the end, or all anywhere."""
 
-_ROWS = f"""
+ROWS = f"""
     SELECT 'order-' || k AS order_id
         , CASE WHEN k % 101 = 3 AND line = 1 THEN NULL
             ELSE date_trunc('hour', now()) - to_seconds(k * 7 % 100_000) - INTERVAL 1 HOUR END AS timestamp
@@ -23,11 +23,12 @@ _ROWS = f"""
             AS event_source_id
     FROM (SELECT n, n // 3 AS k, n % 3 AS line FROM range({{rows}}) AS t (n)) ORDER BY {{order}}
 """
+"""The table, with so many `rows` in an `order`."""
 
 
 def build(warehouse: Path, rows: int, order: str = FAR) -> None:
     """Make the table `orders`, in many row groups, and the table `before` with some of its rows."""
     warehouse.unlink(missing_ok=True)
     with writing(warehouse, row_group=2048) as connection:
-        connection.execute(f"CREATE TABLE orders AS {_ROWS.format(rows=rows, order=order)}")
+        connection.execute(f"CREATE TABLE orders AS {ROWS.format(rows=rows, order=order)}")
         connection.execute("CREATE TABLE before AS SELECT * FROM orders WHERE hash(order_id) % 9 = 0")

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.cli.command import Outcome, checked, connector, inside
 from tests.cli.shop import NAME, Shop, shop
 from tests.cli.tiktok import Received, TikTok
-from tests.cluster.lowered import MERGED
+from tests.cluster.lowered import MERGED, lower
 from tests.cluster.nodes import Nodes
 
 CLUSTER = "cluster"
@@ -29,6 +30,8 @@ class Spread:
     shop: Shop
     tiktok: TikTok
     stage: Path
+    is_inline: bool = False
+    """True: commands run in this process, whose engines are `Inline`."""
 
     @property
     def directory(self) -> Path:
@@ -64,7 +67,12 @@ class Spread:
         """Run the orchestration, in a process of its own; few rows that lie apart are merged in tasks if wanted."""
         words = ("run", NAME, "--engine", engine, "--json", *options)
         program = "tests.cluster.lowered" if merge_in_tasks else "connector"
-        return connector(*words, project=self.directory, program=program)
+        if self.is_inline:
+            with pytest.MonkeyPatch.context() as patch:
+                if merge_in_tasks:
+                    lower(patch)
+                return inside(*words, project=self.directory)
+        return connector(*words, project=self.directory, program=program, timeout=_PATIENCE)
 
     def result(self, engine: str = CLUSTER, *options: str, merge_in_tasks: bool = False) -> "Result":
         """Run the orchestration to its end, and tell what came of it."""
@@ -102,6 +110,8 @@ def comparable(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key not in OWN_TO_A_RUN}
 
 
+_PATIENCE = 900
+"""Seconds until the largest run has ended."""
 _BETWEEN = b',{"event":'
 """Begins every event but the first of a request, and stands nowhere within one: quotes in texts are escaped."""
 
@@ -127,6 +137,7 @@ def spread(
     tables: Mapping[str, str] | None = None,
     destination: Mapping[str, Any] | None = None,
     engine: Mapping[str, Any] | None = None,
+    is_inline: bool = False,
     **orchestration: Any,
 ) -> Spread:
     """Write a project with the engine CLUSTER; `tables` are made in its warehouse, a DuckDB file, by their SQL."""
@@ -134,7 +145,7 @@ def spread(
     stage = folder / "stage"
     stage.mkdir()
     cluster = {"type": "ray", "address": nodes.address, "stage": str(stage), "lease_seconds": 5, **(engine or {})}
-    result = Spread(made, tiktok, stage)
+    result = Spread(made, tiktok, stage, is_inline)
     result.change(ledger=ledger, engines={CLUSTER: cluster})
     return result
 

@@ -8,6 +8,7 @@ import pytest
 from tests.cli.command import inside
 from tests.cluster import market
 from tests.cluster.spread import Result, Spread, assert_equal
+from tests.duckdb_file import writing
 from tests.postgres import Postgres
 
 Project = Callable[..., Spread]
@@ -55,31 +56,34 @@ def test_orders_are_the_same(project: Project, postgres: Postgres) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("order", [market.FAR, market.SHUFFLED], ids=["sorted", "any"])
-@pytest.mark.parametrize("identical_rows", ["keep", "drop", "reject"])
-@pytest.mark.parametrize("line_items", [True, False], ids=["lines", "events"])
+@pytest.mark.parametrize(
+    ("order", "orchestration"),
+    [
+        (market.FAR, {"identical_rows": "drop"}),
+        (market.SHUFFLED, {"identical_rows": "keep"}),
+        (market.SHUFFLED, {"identical_rows": "reject"}),
+        (market.SHUFFLED, {"line_items": False}),
+    ],
+)
 def test_it_does_not_matter_who_merges(
-    project: Project, postgres: Postgres, order: str, identical_rows: str, *, line_items: bool
+    project: Project, postgres: Postgres, order: str, orchestration: dict[str, Any]
 ) -> None:
-    further: dict[str, Any] = {"identical_rows": identical_rows} if line_items else {}
-    made = built(project, order, line_items=line_items, **further)
+    made = built(project, order, **orchestration)
     one = in_one(made, postgres.new_database())
-    begun(made, postgres.new_database())
-    assert_equal(one, made.result())
-    begun(made, postgres.new_database())
-    assert_equal(one, made.result(merge_in_tasks=True))
+    for merge_in_tasks in (False, True):
+        begun(made, postgres.new_database())
+        assert_equal(one, made.result(merge_in_tasks=merge_in_tasks))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", [{"splits": 1}, {"splits": 2, "senders": 1}, {"splits": 30, "senders": 5}], ids=str)
+@pytest.mark.parametrize("engine", [{"splits": 2, "senders": 1}, {"splits": 30, "senders": 5}], ids=str)
 def test_neither_the_splits_nor_the_senders_matter(
     project: Project, postgres: Postgres, engine: dict[str, int]
 ) -> None:
     made = built(project, engine=engine, destination={"max_in_flight": 8})
     one = in_one(made, postgres.new_database())
-    for merge_in_tasks in (False, True):
-        begun(made, postgres.new_database())
-        assert_equal(one, made.result(merge_in_tasks=merge_in_tasks))
+    begun(made, postgres.new_database())
+    assert_equal(one, made.result(merge_in_tasks=True))
 
 
 @pytest.mark.slow
@@ -107,3 +111,29 @@ def test_an_empty_result_is_the_same(project: Project, postgres: Postgres) -> No
     made = built(project, rows=0)
     made.shop.query.write_text(ALL)
     assert_equal(made.result("none"), made.result())
+
+
+def large(project: Project, order: str, rows: int, **further: Any) -> Spread:
+    """A project with a large warehouse."""
+    made = project(
+        ALL, max_reject_percent=100, destination={"max_in_flight": 8, "requests_per_second": 1000}, **further
+    )
+    with writing(made.shop.warehouse) as connection:
+        connection.execute(f"CREATE TABLE orders AS {market.ROWS.format(rows=rows, order=order)}")
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("order", "rows", "line_items"),
+    [(market.FAR, 4_000_000, True), (market.SHUFFLED, 1_000_000, True), (market.SHUFFLED, 1_000_000, False)],
+    ids=["4 M sorted", "1 M in any order", "1 M events"],
+)
+def test_large_results_are_the_same(
+    project: Project, postgres: Postgres, order: str, rows: int, *, line_items: bool
+) -> None:
+    made = large(project, order, rows, line_items=line_items)
+    one = made.result("none")
+    assert one.record["rows"]["read"] == rows
+    made.forget(postgres.new_database())
+    assert_equal(one, made.result())
