@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from connector.config.addresses import Region
-from connector.config.fields import Switch, Text, number, whole
+from connector.config.fields import FILE_NAME, Switch, Text, number, whole
 from connector.config.settings import Settings
 
 REGION = "US"
@@ -27,6 +27,17 @@ class RetrySettings(Settings):
     """Seconds that an attempt may take, from connecting to the last byte of the answer."""
 
 
+class SuppressSettings(Settings):
+    """People who are never sent to a destination: those whom a query names."""
+
+    internal_fields: ClassVar[frozenset[str]] = frozenset()
+
+    query: Annotated[str, FILE_NAME] | None = None
+    """A saved query of e-mail addresses, phone numbers or mobile ids, in columns that an audience takes."""
+    warehouse: Text | None = None
+    """The warehouse that it runs on. Without it: that of the orchestration."""
+
+
 class DestinationSettings(Settings):
     """Settings common to all types. A type adds its own and defines `address`."""
 
@@ -45,6 +56,8 @@ class DestinationSettings(Settings):
     """The most requests at the same time."""
     requests_per_second: Annotated[int, whole(1, 1000)] = 1000
     """The most requests a second."""
+    suppress: SuppressSettings = SuppressSettings()
+    """The people who are never sent, for instance since they have not consented."""
     retry: RetrySettings = RetrySettings()
     """The limits on retries of a request."""
     admin_only: Switch = False

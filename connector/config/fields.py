@@ -204,3 +204,7 @@ Mapped = Annotated[dict[str, Any], BeforeValidator(mapping)]
 Token = Annotated[str, BeforeValidator(access_token)]
 Secret = Annotated[SecretStr, BeforeValidator(text)]
 SecretToken = Annotated[SecretStr, BeforeValidator(access_token)]
+
+
+FILE_NAME = pattern(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*", "the name of a saved file, without a folder")
+"""Validates the name of a query or template."""

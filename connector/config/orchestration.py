@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from connector.config.destination import DestinationSettings
 from connector.config.engine import EngineSettings
-from connector.config.fields import Mapped, Switch, Text, Words, accepts, number, one_of, pattern, text, whole
+from connector.config.fields import FILE_NAME, Mapped, Switch, Text, Words, accepts, number, one_of, text, whole
 from connector.config.file_format import Format
 from connector.config.notification import DegradedSettings, Notify
 from connector.config.project_files import name_advice
@@ -18,12 +18,10 @@ from connector.config.settings import Settings, Violation
 from connector.config.warehouse import Warehouse
 from connector.core.outcomes import IdenticalRows, NegativeLines
 
-_FILE_NAME = pattern(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*", "the name of a saved file, without a folder")
-
 
 def _file_name(key: str) -> BeforeValidator:
     """Validate the name of a saved file; advise how to write a path, or SQL."""
-    check: Any = _FILE_NAME.func
+    check: Any = FILE_NAME.func
 
     @accepts(check.json_schema)
     def validate(value: object) -> Any:

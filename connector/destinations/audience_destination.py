@@ -162,7 +162,7 @@ class AudienceDestination(Generic[TargetsT]):
 
         A limited run reads only some of the people, so it deletes none.
         """
-        settings, suppressed = self.settings, suppressed_keys(context.ledger)
+        settings, suppressed = self.settings, suppressed_keys(context.ledger, context.opted_out)
         if context.splits is not None:
             from connector.destinations.audience_splits import members_of
 
@@ -183,7 +183,7 @@ class AudienceDestination(Generic[TargetsT]):
         """See `Destination.stage_split`."""
         from connector.destinations.audience_splits import stage_split
 
-        allowed = without_suppressed(rows, suppressed_keys(context.ledger))
+        allowed = without_suppressed(rows, suppressed_keys(context.ledger, context.opted_out))
         return stage_split(allowed, context.directory, on_progress=context.on_read)
 
     def confirm(self, staged: Staged, limit: int | None, confirmation: Confirmation, *, allow_empty: bool) -> None:

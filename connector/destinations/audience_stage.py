@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,9 @@ from connector.staging.storage.digest_partitions import (
 from connector.staging.storage.open_files import OpenFiles
 from connector.staging.storage.prefix_filter import KeySet
 
+if TYPE_CHECKING:
+    from connector.destinations.audience_suppression import SuppressedKeys
+
 UNITS_AT_ONCE = 100_000
 """Identifiers that are encoded at once: 12 MB of JSON."""
 
@@ -67,7 +71,7 @@ class Intent:
     """The most rows of units in a request."""
     refill: frozenset[int] = frozenset()
     """Numbers of the copies with an added ad account, which needs all members."""
-    suppressed: KeySet | None = None
+    suppressed: "SuppressedKeys | None" = None
     """People who are not sent again."""
 
 

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,10 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.member_records import AudienceRecord, MemberPartition
 from connector.staging.recheck import open_flags, skipped_slices
 from connector.staging.storage.digest_partitions import Digests, digest_keys, digest_partitions, digests_from
+from connector.staging.storage.keys import Keys
 from connector.staging.storage.prefix_filter import KeySet
 from connector.staging.storage.reader import StageReader
+from connector.transform.suppression_filter import Starts, is_among, read_opted_out
 
 NO_ROWS = pa.ListArray.from_arrays(pa.array([0, 0], pa.int32()), pa.array([], pa.int64()))
 
@@ -33,13 +36,30 @@ DeleteMembers = Callable[[AudienceRecord, str, Digests], None]
 """Deletes digests of one type from an audience at the destination. Raises ConnectorError if that fails."""
 
 
-def suppressed_keys(ledger: Ledger) -> KeySet | None:
-    """Return the digests of suppressed people; None if there are none."""
-    digests = ledger.suppression.digests()
-    return KeySet(digest_keys(_digests(digests))) if digests else None
+@dataclass(frozen=True, slots=True)
+class SuppressedKeys:
+    """The keys of digests of suppressed people, and of people who have opted out."""
+
+    known: KeySet
+    """Those whom the ledger lists."""
+    opted_out: Starts
+    """The beginnings of the digests of the others."""
+
+    def contains(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Return a flag for each key: true if it is one of theirs."""
+        starts = keys[:, 0].byteswap()
+        return self.known.contains(keys) | is_among(starts, self.opted_out)
 
 
-def without_suppressed(rows: Iterable[HashedMembers], suppressed: KeySet | None) -> Iterator[HashedMembers]:
+def suppressed_keys(ledger: Ledger, opted_out: Path | None = None) -> SuppressedKeys | None:
+    """Return the digests of suppressed people, and of those in a file of `opted_out`; None if there are none."""
+    digests, starts = ledger.suppression.digests(), read_opted_out(opted_out)
+    if not digests and not len(starts):
+        return None
+    return SuppressedKeys(KeySet(digest_keys(_digests(digests))), starts)
+
+
+def without_suppressed(rows: Iterable[HashedMembers], suppressed: SuppressedKeys | None) -> Iterator[HashedMembers]:
     """Yield the rows; those of suppressed people count as skipped."""
     if suppressed is None:
         yield from rows
@@ -149,7 +169,7 @@ def _digests(texts: Sequence[str]) -> Digests:
     return digests_from(bytes.fromhex("".join(texts)))
 
 
-def _suppressed_flags(members: pa.Table, suppressed: KeySet) -> npt.NDArray[np.bool_]:
+def _suppressed_flags(members: pa.Table, suppressed: SuppressedKeys) -> npt.NDArray[np.bool_]:
     """Return a flag for each person (schema MEMBERS): true if they are suppressed."""
     flags = np.zeros(members.num_rows, np.bool_)
     for identifiers in identifiers_by_type(members).values():
@@ -169,7 +189,7 @@ def _skip_flagged(part: HashedMembers, flags: npt.NDArray[np.bool_]) -> HashedMe
     )
 
 
-def _skipped(stage: StageReader, batch: OpenBatch, suppressed: KeySet) -> Iterator[BatchSlice]:
+def _skipped(stage: StageReader, batch: OpenBatch, suppressed: SuppressedKeys) -> Iterator[BatchSlice]:
     staged = stage.events(batch.record.file, batch.record.position, batch.record.events)
     counts = pc.list_value_length(staged["digests"]).to_numpy()
     digests = digests_from(b"".join(staged["digests"].flatten().to_pylist()))

@@ -143,6 +143,8 @@ class StageContext:
     """Takes batches while the result is read, for destinations that can."""
     splits: "StagedSplits | None" = None
     """The splits that tasks have staged, instead of rows."""
+    opted_out: Path | None = None
+    """A file of people who are not sent, as `read_opted_out` reads it."""
 
 
 @dataclass(frozen=True, slots=True)

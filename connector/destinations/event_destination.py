@@ -184,7 +184,7 @@ class EventDestination:
             delivered_keys=self._delivered_keys(
                 context.ledger, targets, context.run_id, context.test_event_code, resend_unknown=context.resend_unknown
             ),
-            suppressed=suppression_filter(context.ledger),
+            suppressed=suppression_filter(context.ledger, context.opted_out),
             on_progress=context.on_read,
             streaming=context.streaming,
             limits=self.capabilities.batch_limits,
@@ -199,7 +199,7 @@ class EventDestination:
         """See `Destination.stage_split`."""
         from connector.staging.splits import stage_split
 
-        suppressed = suppression_filter(context.ledger)
+        suppressed = suppression_filter(context.ledger, context.opted_out)
         limits = self.capabilities.batch_limits
         return stage_split(rows, context.directory, suppressed=suppressed, limits=limits, on_progress=context.on_read)
 

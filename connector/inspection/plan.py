@@ -2,8 +2,10 @@
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from connector.config.project import Project
@@ -110,6 +112,7 @@ def plan_orchestration(
             test_event_code=job.orchestration.test_event_code,
             sent_files=sent_files(ledger, job, project.target, job.orchestration.test_event_code),
         ) as result,
+        _opted_out(project, job) as opted_out,
     ):
         targets = job.destination.forecast(project, ledger)
         context = StageContext(
@@ -118,11 +121,20 @@ def plan_orchestration(
             result.compiler,
             test_event_code=job.orchestration.test_event_code,
             limit=job.orchestration.limit,
+            opted_out=opted_out,
         )
         staged = job.destination.stage(result.rows, targets, context)
         notes = _notes(project, ledger, job, targets, result, staged)
         staged.has_input = has_input(result, staged)
     return _plan(project, job, staged, notes, changes, _engine_plan(project, job, len(staged.batches)))
+
+
+def _opted_out(project: Project, job: Job) -> AbstractContextManager[Path | None]:
+    if job.opt_out is None:
+        return nullcontext()
+    from connector.runs.opted_out import opted_out
+
+    return opted_out(project, job, Event())
 
 
 def _engine_plan(project: Project, job: Job, requests: int) -> "EnginePlan | None":

@@ -1,7 +1,7 @@
 """Read the result of a run, or the selected rows of it, and stage it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from connector.runs.files import SentFiles
 
 
+ReadResult = Callable[[Path | None], AbstractContextManager[OpenResult]]
+"""Opens a result that tasks read, given a file of people who are not sent."""
 Approve = Callable[[Staged], None]
 """Raises NothingSent or UsageError if the stage must not be sent."""
 
@@ -65,21 +67,27 @@ def read_and_stage(
     *,
     approve: Approve = lambda _: None,
     streaming: StreamingStage | None = None,
-    opened: AbstractContextManager[OpenResult] | None = None,
+    read: ReadResult | None = None,
 ) -> Staged:
     """Stage the result of a run that the ledger knows, until `stop` is set, and record how many rows it has.
 
     The run counts as staged once `approve` returns, so that no later command sends an unapproved stage. With
-    `streaming`, batches are published meanwhile; `opened` is the result if tasks read it. Raises as `open_result` and
+    `streaming`, batches are published meanwhile; `read` opens the result if tasks read it. Raises as `open_result` and
     `approve` do, and ResumableError if the disk fails.
     """
     directory, published = context.directory(run.run_id), streaming.batches if streaming else []
-    with atomic_stage(directory, published), opened or _result(context, run, stop) as result:
-        if opened is None:
+    with (
+        atomic_stage(directory, published),
+        _opted_out(context, run, stop) as opted_out,
+        read(opted_out) if read else _result(context, run, stop) as result,
+    ):
+        if read is None:
             context.ledger.runs.asked(run.run_id, result.query_id)
         for note in setting_notes(context.project, run.job, result.schema):
             context.observer.note(note)
-        staged = run.job.destination.stage(result.rows, targets, _stage_context(context, run, result, streaming))
+        staged = run.job.destination.stage(
+            result.rows, targets, _stage_context(context, run, result, streaming, opted_out)
+        )
         if result.reading is not None:
             _record_files(context, run, result.reading)
         staged.has_input = has_input(result, staged)
@@ -98,6 +106,14 @@ def read_and_stage(
         raise
     _record(context, run, staged, cursor)
     return staged
+
+
+def _opted_out(context: RunContext, run: Run, stop: Event) -> AbstractContextManager[Path | None]:
+    if run.job.opt_out is None:
+        return nullcontext()
+    from connector.runs.opted_out import opted_out
+
+    return opted_out(context.project, run.job, stop)
 
 
 def _record(context: RunContext, run: Run, staged: Staged, cursor: "CursorRange | None") -> None:
@@ -153,7 +169,9 @@ def _result(context: RunContext, run: Run, stop: Event) -> AbstractContextManage
     )
 
 
-def _stage_context(context: RunContext, run: Run, result: OpenResult, streaming: StreamingStage | None) -> StageContext:
+def _stage_context(
+    context: RunContext, run: Run, result: OpenResult, streaming: StreamingStage | None, opted_out: Path | None
+) -> StageContext:
     return StageContext(
         ledger=context.ledger,
         directory=context.directory(run.run_id),
@@ -165,6 +183,7 @@ def _stage_context(context: RunContext, run: Run, result: OpenResult, streaming:
         on_read=context.observer.read,
         streaming=streaming,
         splits=result.splits,
+        opted_out=opted_out,
     )
 
 

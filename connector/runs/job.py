@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from connector.files.scan_report import FileInput
     from connector.queries.cursor import CursorRange
     from connector.queries.dbt_manifest import DbtNode, References
+    from connector.runs.opted_out import OptOutQuery
 
 TEMPLATES = "templates"
 _MIRROR = "mirror"
@@ -67,6 +68,8 @@ class Job:
     """The file, line and column of `model`."""
     cursor: "CursorRange | None" = None
     """The rows that it reads, if it reads incrementally."""
+    opt_out: "OptOutQuery | None" = None
+    """The query of people who are not sent, if the destination has one."""
 
     @property
     def settings(self) -> DestinationSettings:
@@ -126,13 +129,14 @@ def prepare_orchestration(
     references = attempt(problems, lambda: dbt_references(project, orchestration))
     sql = "" if orchestration.file else attempt(problems, lambda: sql_of(project, orchestration, query, references))
     template = attempt(problems, lambda: template_of(project, orchestration, destination.catalogue))
+    opt_out = attempt(problems, lambda: _opt_out_query(project, orchestration, query))
     if problems or sql is None or not ((warehouse or file) and template):
         raise ConfigurationError(problems)
     rules = destination.rules(orchestration, int(query.started_at.timestamp()), known_id)
     saved = query_template(orchestration, query, references) if orchestration.query_path else None
     models = tuple(references.used.values()) if references else ()
     place = project.location("orchestrations", orchestration.name, "model") if orchestration.model else None
-    return Job(orchestration, destination, warehouse, sql, template, rules, file, saved, models, place)
+    return Job(orchestration, destination, warehouse, sql, template, rules, file, saved, models, place, opt_out=opt_out)
 
 
 def problems_beside_settings(project: Project, name: str, query: RunVariables) -> list[Problem]:
@@ -172,6 +176,14 @@ def _refuse_cursor(project: Project, orchestration: Orchestration, destination: 
         "only earlier rows have. Delete cursor, or set mode to add."
     )
     raise ConfigurationError([Problem(message, *place, Rule.KEY_CONFLICT)])
+
+
+def _opt_out_query(project: Project, orchestration: Orchestration, query: RunVariables) -> "OptOutQuery | None":
+    if orchestration.destination.suppress.query is None:
+        return None
+    from connector.runs.opted_out import opt_out_query
+
+    return opt_out_query(project, orchestration, query)
 
 
 def _check_engine(project: Project, orchestration: Orchestration) -> None:

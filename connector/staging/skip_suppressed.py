@@ -13,12 +13,12 @@ from connector.staging.skip_delivered import BATCHES_AT_ONCE
 from connector.staging.storage.deletion_mask import DeletionMask
 from connector.staging.storage.reader import StageReader
 from connector.staging.storage.writer import StagedBatch
-from connector.transform.suppression_filter import SuppressionFilter
+from connector.transform.suppression_filter import SuppressionFilter, read_opted_out
 
 
-def suppression_filter(ledger: Ledger) -> SuppressionFilter:
-    """Return the filter of the people whom the ledger lists as suppressed."""
-    return SuppressionFilter(ledger.suppression.digests())
+def suppression_filter(ledger: Ledger, opted_out: Path | None = None) -> SuppressionFilter:
+    """Return the filter of the people whom the ledger lists as suppressed, and of those in a file of `opted_out`."""
+    return SuppressionFilter(ledger.suppression.digests(), read_opted_out(opted_out))
 
 
 def skip_suppressed(

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from connector.transform.packed import unpacked
 from connector.transform.phones import phone_digests
 
 Flags = npt.NDArray[np.bool_]
+Starts = npt.NDArray[np.uint64]
+"""The first 8 bytes of digests as numbers, sorted."""
 
 IDENTIFYING = ("email", "phone", "external_id")
 """Members of an excluded row's columns that hold digests of persons."""
@@ -25,15 +28,20 @@ _DIGEST = "[0-9a-f]{64}"
 
 
 class SuppressionFilter:
-    """The digests (64 hex digits, lower case) of suppressed people; false if there are none."""
+    """The digests (64 hex digits, lower case) of suppressed people; false if there are none.
 
-    def __init__(self, digests: Iterable[str] = ()) -> None:
+    `opted_out` are the first 8 bytes of further digests, as `read_opted_out` returns them: these people are not sent,
+    and what is stored of excluded rows may name them.
+    """
+
+    def __init__(self, digests: Iterable[str] = (), opted_out: Starts | None = None) -> None:
+        self._opted_out = np.empty(0, np.uint64) if opted_out is None else opted_out
         self._digests = pa.table({"digest": pa.array(sorted(set(digests)), pa.string())})
         starts = [int(digest[:PERSON_DIGITS], 16) for digest in self._digests["digest"].to_pylist()]
         self._starts = np.unique(np.array(starts, np.uint64))
 
     def __bool__(self) -> bool:
-        return bool(len(self._starts))
+        return bool(len(self._starts) or len(self._opted_out))
 
     def match_events(self, events: pa.RecordBatch | pa.Table) -> Flags:
         """Return a flag for each event (columns of EVENTS, `persons` among them): true if it is about one of them."""
@@ -50,15 +58,14 @@ class SuppressionFilter:
         """Return a flag for each event, given the first 8 bytes of its persons' digests and their number."""
         flags = np.zeros(len(counts), np.bool_)
         starts = np.frombuffer(persons, ">u8").astype(np.uint64)
-        if len(self._starts) and len(starts):
-            place = np.minimum(np.searchsorted(self._starts, starts), len(self._starts) - 1)
-            flags[np.repeat(np.arange(len(counts)), counts)[self._starts[place] == starts]] = True
+        found = is_among(starts, self._starts) | is_among(starts, self._opted_out)
+        flags[np.repeat(np.arange(len(counts)), counts)[found]] = True
         return flags
 
     def match_rows(self, excluded: pa.Table | pa.RecordBatch) -> Flags:
         """Return a flag for each excluded row (schema EXCLUDED_ROW): true if it contains one of the digests."""
         flags = np.zeros(excluded.num_rows, np.bool_)
-        if not self or not pc.any(pc.match_substring_regex(excluded["columns"], _DIGEST)).as_py():
+        if not len(self._starts) or not pc.any(pc.match_substring_regex(excluded["columns"], _DIGEST)).as_py():
             return flags
         texts = pa.table({"place": pa.array(range(excluded.num_rows), pa.int64()), "columns": excluded["columns"]})
         digests = f"SELECT place, unnest(regexp_extract_all(columns, '{_DIGEST}')) AS digest FROM texts"
@@ -80,6 +87,21 @@ class SuppressionFilter:
             columns[place] = _anonymous(columns[place])
         place = excluded.schema.names.index("columns")
         return excluded.set_column(place, EXCLUDED_ROW.field("columns"), pa.array(columns, pa.string()))
+
+
+def is_among(starts: Starts, ordered: Starts) -> Flags:
+    """Return a flag for each number: true if it is one of the sorted ones."""
+    if not len(ordered):
+        return np.zeros(len(starts), np.bool_)
+    place = np.minimum(np.searchsorted(ordered, starts), len(ordered) - 1)
+    return np.asarray(ordered[place] == starts)
+
+
+def read_opted_out(path: Path | None) -> Starts:
+    """Return the numbers in a file, which stay on disk; none without a file."""
+    if path is None or not path.stat().st_size:
+        return np.empty(0, np.uint64)
+    return np.memmap(path, np.uint64, "r")
 
 
 def _starts_in(head: str) -> list[str]:

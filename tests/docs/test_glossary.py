@@ -45,7 +45,7 @@ PLAIN = frozenset(
     problems promote proxy reached read record redirect refresh refreshed refused region reject rejected rejects removed
     report reporting request requirement resend resume resumed retention retried retry row rule running schedule schema second seconds
     secret send sender sent sentence set setting show shown simulate since size skipped slowest start started status
-    stop strictness subject summary suppressed synced table tags test the throttled tiktok timeline timeout timestamp timezone
+    stop strictness subject summary suppress suppressed synced table tags test the throttled tiktok timeline timeout timestamp timezone
     to token too tracking transaction transform trend type unchanged unfinished unknown uri url usage use user
     validate value version wait waiting what why with withheld workflow would yes
     """.split()

@@ -46,7 +46,7 @@ def execute_spread(engine: "Engine", run: Run, settings: EngineSettings) -> None
             engine.targets,
             context.stop,
             approve=partial(engine.approve, run),
-            opened=read_splits(context, cluster, run, shared),
+            read=partial(read_splits, context, cluster, run, shared),
         )
         open_batches = [OpenBatch(batch) for batch in staged.batches]
         delivery = engine.delivery(run.run_id, run.test_event_code)

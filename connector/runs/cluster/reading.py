@@ -37,8 +37,9 @@ def read_split(name: RunName, number: int, place: SplitPlace, plan: str) -> int:
         with open_result(
             job, project.directory, run_id=name.run_id, stop=worker.stop, threads=1, place=place
         ) as result:
-            context = StageContext(worker.ledger, folder, result.compiler, name.run_id)
-            summary.update(job.destination.stage_split(result.rows, context))
+            with worker.opted_out() as opted_out:
+                context = StageContext(worker.ledger, folder, result.compiler, name.run_id, opted_out=opted_out)
+                summary.update(job.destination.stage_split(result.rows, context))
             if result.highest is not None:
                 summary["cursor"] = cursor_json(result.highest.value)
             if result.reading is not None:
@@ -67,7 +68,9 @@ def _committed(worker: Worker, kind: str, number: int, plan: str) -> Iterator[tu
 
 
 @contextmanager
-def read_splits(context: RunContext, cluster: Cluster, run: Run, shared: SharedFolder) -> Iterator[OpenResult]:
+def read_splits(
+    context: RunContext, cluster: Cluster, run: Run, shared: SharedFolder, opted_out: Path | None
+) -> Iterator[OpenResult]:
     """Read the result of a run on all machines, and yield what is staged of it; what the block adds is shared as well.
 
     Splits that an earlier driver has read are kept if the source can still read the others as it did then. Raises as
@@ -76,6 +79,8 @@ def read_splits(context: RunContext, cluster: Cluster, run: Run, shared: SharedF
     directory, job, engine = context.directory(run.run_id), run.job, run.engine
     make_private_folder(directory)
     link(directory, shared)
+    if opted_out is not None:
+        shared.publish(opted_out.parent, [opted_out.name])
     wanted = wanted_splits(engine, cluster.cores)
     known, sent_before = _places(context.ledger, run.run_id), files_sent_before(context, run)
     with open_divided(job, context.project.directory, wanted, run.run_id, sent_before, known=known) as divided:
@@ -162,8 +167,9 @@ def merge_split(name: RunName, kind: str, number: int, place: Mapping[str, Any],
 
 def _merged(worker: Worker, folder: Path, splits: StagedSplits, place: Mapping[str, Any]) -> dict[str, Any]:
     limits = worker.job.destination.capabilities.batch_limits
-    suppressed = suppression_filter(worker.ledger)
-    return merge(folder, splits, place, rules=worker.job.rules, suppressed=suppressed, limits=limits)
+    with worker.opted_out() as opted_out:
+        suppressed = suppression_filter(worker.ledger, opted_out)
+        return merge(folder, splits, place, rules=worker.job.rules, suppressed=suppressed, limits=limits)
 
 
 def stage_files(directory: Path) -> list[str]:

@@ -21,10 +21,11 @@ from connector.config.engine import ONE_MACHINE
 from connector.config.project import FILE, Project, load_project
 from connector.core.version import DISTRIBUTION, __version__
 from connector.destinations.context import RunContext
-from connector.errors import ConfigurationError, ConnectorError, LockedError, ResumableError
+from connector.errors import ConfigurationError, ConnectorError, CorruptStage, LockedError, ResumableError
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.run_records import RunRecord
 from connector.runs.job import Job, current_job
+from connector.runs.opted_out import OPTED_OUT
 from connector.staging.shared_stage import refuse_unmarked, shared_stage
 from connector.staging.storage.shared_folder import SharedFolder, link
 
@@ -105,6 +106,18 @@ class Worker:
         with TemporaryDirectory(prefix="connector-") as folder:
             link(Path(folder), self.shared)
             yield Path(folder)
+
+    @contextmanager
+    def opted_out(self) -> Iterator[Path | None]:
+        """Yield a copy on this node of the file of people who are not sent; None if the run has none."""
+        if self.job.opt_out is None:
+            yield None
+            return
+        with TemporaryDirectory(prefix="connector-") as folder:
+            file = Path(folder) / OPTED_OUT
+            if not self.shared.fetch(OPTED_OUT, file):
+                raise CorruptStage(f"{self.shared}/{OPTED_OUT} is missing")
+            yield file
 
     @property
     def host(self) -> str:
