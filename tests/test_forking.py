@@ -3,12 +3,9 @@
 import json
 import os
 import pty
-import resource
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
@@ -18,43 +15,12 @@ import pytest
 from tests import forking
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
-COMMAND = [sys.executable, "-m", "tests.test_forking"]
-TRAITS = ("mode", "name", "encoding", "errors", "newlines", "line_buffering", "write_through")
-
-
-def state() -> dict[str, Any]:
-    """Return what a process finds when it starts."""
-    streams = (sys.stdin, sys.stdout, sys.stderr)
-    return {
-        "arguments": [sys.argv, sys.orig_argv, sys.path, sys.modules["__main__"].__file__],
-        "interpreter": [str(sys.flags), sys.warnoptions],
-        "streams": [[str(getattr(one, trait)) for trait in TRAITS] + [str(type(one.buffer))] for one in streams],
-        "terminals": [one.isatty() for one in streams],
-        "environment": [dict(os.environ), Path.cwd().as_posix(), time.tzname, time.localtime(0)[:6]],
-        "signals": [str(signal.getsignal(one)) for one in sorted(signal.Signals)],
-        "process": [os.umask(0), os.getsid(0) == os.getpid(), os.getppid(), threading.active_count()],
-        "descriptors": [number for number in range(200) if Path(f"/proc/self/fd/{number}").exists()],
-        "limits": [resource.getrlimit(number) for number in range(10)],
-    }
-
-
-def main(what: str) -> None:
-    """Behave as the first argument says."""
-    if what == "state":
-        Path(sys.argv[2]).write_text(json.dumps(state()))
-        return
-    if what == "echo":
-        print(sys.stdin.read().upper())
-        sys.exit(7)
-    if what == "fail":
-        raise ValueError(what)
-    print(os.getpid(), flush=True)
-    time.sleep(60)
+COMMAND = [sys.executable, "-m", "tests.process_state"]
 
 
 @pytest.fixture(autouse=True)
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have this module take the place of the product."""
+    """Have a small program take the place of the product."""
     monkeypatch.setattr(forking, "COMMAND", COMMAND)
     monkeypatch.delenv(forking.REAL_STARTS, raising=False)
     forking.fork_commands()
@@ -124,7 +90,3 @@ def test_what_would_be_read_while_loading_has_it_loaded_anew(monkeypatch: pytest
     assert forker.is_like({**os.environ, "PYTHONPATH": forking.ROOT, "CONNECTOR_PROJECT": "here"})
     for name in ("PYTHONPATH", "HTTPS_PROXY", "TZ", "LC_ALL", "OPENBLAS_NUM_THREADS"):
         assert not forker.is_like({**os.environ, "PYTHONPATH": forking.ROOT, name: "other"})
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
