@@ -38,7 +38,7 @@ demo: install
 test: dev
 	$(BIN)/pytest -n 3 --dist worksteal -q
 
-# The rest of what CI runs: more of the same cases than fit into five minutes.
+# The rest of what CI runs: more of the same cases than fit into five minutes. Installs dbt and sqlmesh into .cache.
 thorough: dev
 	$(BIN)/pytest -n 3 --dist worksteal -q -m thorough
 

@@ -137,12 +137,14 @@ class Manifest(msgspec.Struct, frozen=True):
             raise ReferenceFault(f'The dbt source "{node.label}" is a file (external_location): name a model of it')
         return node
 
-    def tests_of(self, unique_id: str) -> Iterator[DbtNode]:
-        """Yield the tests that are about a node."""
+    def tests(self) -> dict[str, list[DbtNode]]:
+        """Return the tests by the node that they are about."""
+        found: dict[str, list[DbtNode]] = {}
         for node in self.nodes.values():
-            about = [node.attached_node] if node.attached_node else node.depends_on.nodes
-            if node.resource_type == "test" and unique_id in about:
-                yield node
+            if node.resource_type == "test":
+                for about in [node.attached_node] if node.attached_node else node.depends_on.nodes:
+                    found.setdefault(about, []).append(node)
+        return found
 
     def sources_above(self, unique_id: str) -> list[DbtNode]:
         """Return the sources from which a node is built, directly or through others."""

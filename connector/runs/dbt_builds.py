@@ -83,6 +83,10 @@ class DbtBuilds:
     def _by_id(self) -> Mapping[str, _Result]:
         return {result.unique_id: result for result in self.results.results} if self.results else {}
 
+    @cached_property
+    def _tests(self) -> Mapping[str, Sequence[DbtNode]]:
+        return self.manifest.tests()
+
     def hold(self, models: Sequence[DbtNode], now: datetime) -> str | None:
         """Return the sentence on what holds a run back that reads these models; None if nothing does."""
         if not models:
@@ -158,13 +162,13 @@ class DbtBuilds:
                 if above not in seen:
                     seen.add(above)
                     waiting.append(above)
-                    ids = [above, *(test.unique_id for test in self.manifest.tests_of(above))]
+                    ids = [above, *(test.unique_id for test in self._tests.get(above, ()))]
                     yield from (self._by_id[name] for name in ids if name in self._by_id)
 
     def _failed_tests(self, node: DbtNode) -> Iterator[str]:
         if self.results is None or self.results.args.which not in _TESTING:
             return
-        for test in self.manifest.tests_of(node.unique_id):
+        for test in self._tests.get(node.unique_id, ()):
             result = self._by_id.get(test.unique_id)
             if result and not result.is_good and result.status != "skipped":
                 subject = f'The test "{test.name}" of the dbt {node.resource_type} "{node.label}"'
