@@ -35,7 +35,7 @@ from connector.ledger.tables import batch_keys, batches, parts, requests, runs
 
 BLOCKED = "withheld"
 """The verdict on a request that was not sent."""
-_THE_RUN, _THE_NUMBER = bindparam("the_run", type_=String), bindparam("the_number", type_=Integer)
+THE_RUN, THE_NUMBER = bindparam("the_run", type_=String), bindparam("the_number", type_=Integer)
 """Parameters of statements that run for every batch. They are built once: building takes as long as running."""
 
 _KINDS = {"refused": "rejects", "skipped": "skips"}
@@ -203,10 +203,10 @@ def is_open() -> ColumnElement[bool]:
 @cache
 def _insert_keys() -> Insert:
     """Return the statement that stores the keys of a batch unless they are stored already."""
-    is_stored = exists().where(batch_keys.c.run_id == _THE_RUN, batch_keys.c.number == _THE_NUMBER)
+    is_stored = exists().where(batch_keys.c.run_id == THE_RUN, batch_keys.c.number == THE_NUMBER)
     names = ("event_keys", "persons", "keep_until")
     columns = [batch_keys.c.run_id, batch_keys.c.number, *(batch_keys.c[name] for name in names)]
-    values: list[Any] = [_THE_RUN, _THE_NUMBER, *(bindparam(name, type_=batch_keys.c[name].type) for name in names)]
+    values: list[Any] = [THE_RUN, THE_NUMBER, *(bindparam(name, type_=batch_keys.c[name].type) for name in names)]
     return insert(batch_keys).from_select(columns, select(*values).where(~is_stored))
 
 
@@ -261,7 +261,7 @@ def _part_values(run_id: str, part: BatchSlice) -> dict[str, object]:
 def _count_request() -> Update:
     sent, repeated = (bindparam(name, type_=Integer) for name in ("sent", "repeated"))
     values = {"requests_sent": runs.c.requests_sent + sent, "requests_retried": runs.c.requests_retried + repeated}
-    return update(runs).where(runs.c.run_id == _THE_RUN).values(**values)
+    return update(runs).where(runs.c.run_id == THE_RUN).values(**values)
 
 
 def _batch(row: Row[Any]) -> BatchRecord:
@@ -277,4 +277,4 @@ def _open_batch(row: Row[Any], settled: list[tuple[int, int]]) -> OpenBatch:
 
 @cache
 def _the_batch() -> Update:
-    return update(batches).where(batches.c.run_id == _THE_RUN, batches.c.number == _THE_NUMBER)
+    return update(batches).where(batches.c.run_id == THE_RUN, batches.c.number == THE_NUMBER)

@@ -1,5 +1,6 @@
 """The database of the ledger: SQLite in a file, or PostgreSQL."""
 
+import math
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from threading import RLock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector.core.disk import make_private_file, make_private_folder, restrict, sync
 from connector.core.version import install_hint
@@ -65,6 +67,15 @@ class Database:
             return
         with _failures("written", self._file), self._engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def single_statements(self) -> Iterator[Connection]:
+        """Open a connection to a server on which each statement is a transaction, in one round trip.
+
+        Raises LedgerUnavailable if the database fails.
+        """
+        with _failures("written", self._file), self._engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def _begin(self, connection: Connection, statement: str) -> None:
         """Begin a transaction without an event listener, which would slow down every statement."""
@@ -167,11 +178,12 @@ def _engine(url: str, *, worker: bool) -> Engine:
     full = _with_driver(url)
     if file := file_of(full):
         _restrict_ledger(file)
-    engine = create_engine(full, pool_pre_ping=file is None)
+    engine = create_engine(full, pool_pre_ping=file is None and not worker)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
     elif worker:
         event.listen(engine, "connect", _set_up_worker)
+        _ping_after_idling(engine)
     return engine
 
 
@@ -215,6 +227,8 @@ def _is_in_memory(url: URL) -> bool:
 _POSTGRESQL = frozenset({"postgres", "postgresql"})
 _SQLITE_WAITS = 30
 """Seconds to wait for a lock."""
+_RETURNED, _IDLE_SECONDS = "returned", 1.0
+"""After so many seconds, a connection is checked before it is used again."""
 _WORKER_TIMEOUTS = {"idle_in_transaction_session_timeout": 3, "lock_timeout": 10}
 """Seconds, by the setting of PostgreSQL. A lock is waited for longer than its holder can stand still."""
 
@@ -232,6 +246,27 @@ def _set_up_worker(connection: Any, _: Any) -> None:
         for name, seconds in _WORKER_TIMEOUTS.items():
             cursor.execute(f"SET {name} = '{seconds}s'")
     connection.commit()
+
+
+def _ping_after_idling(engine: Engine) -> None:
+    """Check that a connection still works before it is used, unless it was in use a moment ago.
+
+    A worker uses its connections many times a second: to check each time would be a third of its round trips.
+    """
+
+    def returned(_: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_RETURNED] = time.monotonic()
+
+    def taken(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+        if time.monotonic() - record.info.get(_RETURNED, math.inf) < _IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error
+
+    event.listen(engine, "checkin", returned)
+    event.listen(engine, "checkout", taken)
 
 
 def _use_write_ahead_log(connection: Any) -> None:

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, Update, bindparam, select, update
 
 from connector.errors import LeaseLost, LedgerUnavailable
 from connector.ledger.batch_records import BatchKeys, OpenBatch
-from connector.ledger.batches import Batches, is_open
+from connector.ledger.batches import THE_NUMBER, THE_RUN, Batches, is_open
 from connector.ledger.database import Database
 from connector.ledger.group_commit import GroupCommit, Work
 from connector.ledger.leases import Lease, in_range, lost
@@ -79,17 +80,34 @@ class LeasedBatches(Batches):
             row = self._locked_row(connection)
             yield connection
             if values := self._counts.added_to(row):
-                connection.execute(update(leases).where(self._the_row).values(**values))
+                connection.execute(_change(tuple(values)), {**self._the_row, **values})
 
     @property
-    def _the_row(self) -> Any:
-        return (leases.c.run_id == self._lease.run_id) & (leases.c.number == self._lease.number)
+    def _the_row(self) -> dict[str, Any]:
+        return {"the_run": self._lease.run_id, "the_number": self._lease.number}
 
     def _locked_row(self, connection: Connection) -> Row[Any]:
-        row = connection.execute(select(leases).where(self._the_row).with_for_update(key_share=True)).one_or_none()
+        row = connection.execute(_lock(), self._the_row).one_or_none()
         if row is None or (row.holder, row.epoch) != (self._lease.holder, self._lease.epoch):
             raise lost(connection, self._lease)
         return row
+
+
+_COUNTS = ("requests_sent", "requests_retried", "rejects", "skips")
+_THE_ROW = (leases.c.run_id == THE_RUN) & (leases.c.number == THE_NUMBER)
+
+
+@cache
+def _lock() -> Select[Any]:
+    """Return the statement that locks the row of a lease."""
+    columns = [leases.c[name] for name in ("holder", "epoch", *_COUNTS)]
+    return select(*columns).where(_THE_ROW).with_for_update(key_share=True)
+
+
+@cache
+def _change(columns: tuple[str, ...]) -> Update:
+    """Return the statement that changes columns of a lease."""
+    return update(leases).where(_THE_ROW).values({name: bindparam(name, type_=leases.c[name].type) for name in columns})
 
 
 @dataclass(slots=True)

@@ -4,13 +4,16 @@ from sqlalchemy import Row, text
 
 from connector.ledger.database import Database
 
+_NO_WAIT = "set_config('synchronous_commit', 'off', true) = 'off'"
+"""True, and has the transaction not wait for the disk. A place that a crash forgets was taken by a process whose
+requests of the last moments the crash held up as well."""
 _TAKE = text(
-    "UPDATE rates SET next = greatest(next, extract(epoch FROM clock_timestamp())) + :taken WHERE key = :key "
-    "RETURNING next - :taken - extract(epoch FROM clock_timestamp()) AS start"
+    "UPDATE rates SET next = greatest(next, extract(epoch FROM clock_timestamp())) + :taken "
+    f"WHERE key = :key AND {_NO_WAIT} RETURNING next - :taken - extract(epoch FROM clock_timestamp()) AS start"
 )
 _PUSH_BACK = text(
-    "INSERT INTO rates (key, next) VALUES (:key, extract(epoch FROM clock_timestamp()) + :seconds) "
-    "ON CONFLICT (key) DO UPDATE SET next = greatest(rates.next, excluded.next)"
+    "INSERT INTO rates (key, next) SELECT :key, extract(epoch FROM clock_timestamp()) + :seconds "
+    f"WHERE {_NO_WAIT} ON CONFLICT (key) DO UPDATE SET next = greatest(rates.next, excluded.next)"
 )
 
 
@@ -34,15 +37,9 @@ class Rates:
 
     def push_back(self, key: str, seconds: float) -> None:
         """Give no place for so many seconds from now on."""
-        with self._database.writing_one_row() as connection:
-            connection.execute(_NO_WAIT)
+        with self._database.single_statements() as connection:
             connection.execute(_PUSH_BACK, {"key": key, "seconds": seconds})
 
     def _execute(self, key: str, taken: float) -> Row[tuple[float]] | None:
-        with self._database.writing_one_row() as connection:
-            connection.execute(_NO_WAIT)
+        with self._database.single_statements() as connection:
             return connection.execute(_TAKE, {"key": key, "taken": taken}).one_or_none()
-
-
-_NO_WAIT = text("SET LOCAL synchronous_commit = off")
-"""A place that a crash forgets was taken by a process whose requests of the last moments the crash held up as well."""

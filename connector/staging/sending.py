@@ -87,6 +87,7 @@ class StagedBatches:
         self._codec = codec
         self._receipts: dict[int, Receipt] = {}
         self._metrics: dict[tuple[int, int, int], Mapping[str, Any] | None] = {}
+        self._members: dict[tuple[int, int, int], int | None] = {}
         self._lock = Lock()
 
     def __iter__(self) -> Iterator[Batch]:
@@ -102,8 +103,8 @@ class StagedBatches:
         return self._receipts.pop(number, NO_RECEIPT)
 
     def members(self, batch: Batch) -> int | None:
-        """Return the identifiers of a batch, or a part of one; None for a destination that counts events."""
-        return self._codec.members(self.events(batch.number).slice(batch.offset, batch.events))
+        """Return the identifiers of a batch, or a part of one, once; None for a destination that counts events."""
+        return self._members.pop((batch.number, batch.offset, batch.events), None)
 
     def metrics(self, batch: Batch) -> Mapping[str, Any] | None:
         """Return the metrics of a batch, or a part of one, once."""
@@ -112,6 +113,7 @@ class StagedBatches:
     def split(self, batch: Batch, at: int) -> tuple[Batch, Batch]:
         """Split a batch after its first `at` events."""
         self.metrics(batch)
+        self.members(batch)
         record = self._open[batch.number].record
         events = self.events(batch.number).slice(batch.offset, batch.events)
         return (
@@ -134,7 +136,9 @@ class StagedBatches:
         self._stage.close()
 
     def _batch(self, record: BatchRecord, events: pa.RecordBatch, offset: int) -> Batch:
-        self._metrics[record.number, offset, events.num_rows] = batch_metrics(events, datetime.now(UTC))
+        part = record.number, offset, events.num_rows
+        self._metrics[part] = batch_metrics(events, datetime.now(UTC))
+        self._members[part] = self._codec.members(events)
         ends = events["rows"].offsets
         rows = ends[-1].as_py() - ends[0].as_py()
         row_numbers = events["rows"]
