@@ -17,7 +17,7 @@ from benchmarks.profile import MAIN, Account, account_of_the_product
 from benchmarks.project import ORCHESTRATION, stage_bytes
 from benchmarks.seams import Around, Function, wrap
 from benchmarks.timing import Timing
-from connector.cli.process import retain_freed_memory
+from connector.core.memory import retain_freed_memory
 
 STARTED, STAGED = "connector.cli.progress:QuietObserver.started", "connector.cli.progress:QuietObserver.staged"
 FIRST_ROWS = "connector.sources.duckdb:DuckDBResult.batches"

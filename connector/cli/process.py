@@ -1,7 +1,6 @@
 """Start and end of a process that belongs to the command line, and its use of memory."""
 
 import atexit
-import ctypes
 import gc
 import os
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from connector.cli.streams import STDOUT_CLOSED, protect_streams, write_error
+from connector.core.memory import retain_freed_memory
 
 _exit_codes: list[int] = []
 _output_optional: list[bool] = []
@@ -17,13 +17,6 @@ _configured: list[bool] = []
 """Not empty in a process that is configured for the command line alone. To ask for the number of frozen objects would
 take longer the more there are.
 """
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Parameters of glibc's `mallopt`, see malloc.h."""
-
-_NEVER = 1 << 30
-_LARGEST = 32 << 20
-"""glibc requests larger blocks from the system one by one, whatever the threshold."""
 
 
 def make_output_optional() -> None:
@@ -102,16 +95,3 @@ def gc_paused() -> Iterator[None]:
         if _configured:
             gc.freeze()
         gc.enable()
-
-
-def retain_freed_memory() -> None:
-    """Have Arrow's allocator, which reads this when it is loaded, and glibc keep freed memory for reuse.
-
-    A run works slice by slice, in buffers as large as those of the slice before. If they were returned to the system,
-    it would clear and map them again for each slice, which took a sixth of the time that staging takes.
-    """
-    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "-1")
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt:
-        mallopt(_M_TRIM_THRESHOLD, _NEVER)
-        mallopt(_M_MMAP_THRESHOLD, _LARGEST)

@@ -40,7 +40,7 @@ def test_what_was_freed_is_there_for_the_next_slice() -> None:
 
 def test_whoever_sets_up_arrows_allocator_is_left_to_it() -> None:
     said = (
-        "import os; os.environ['MIMALLOC_PURGE_DELAY'] = '7'; from connector.cli.process import retain_freed_memory; "
+        "import os; os.environ['MIMALLOC_PURGE_DELAY'] = '7'; from connector.core.memory import retain_freed_memory; "
     )
     command = [sys.executable, "-c", f"{said} retain_freed_memory(); print(os.environ['MIMALLOC_PURGE_DELAY'])"]
     assert subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout == "7\n"

@@ -66,8 +66,9 @@ def settles(ledger: Ledger, lease: Lease, pipe: Pipe) -> None:
 def settles_unfenced(ledger: Ledger, lease: Lease, pipe: Pipe) -> None:
     """Does so without reading whose the lease is."""
 
-    def unread(self: LeasedBatches, connection: Any) -> Any:
-        return connection.execute(select(leases).where(self._the_row)).one()
+    def unread(_: LeasedBatches, connection: Any) -> Any:
+        the_row = leases.c.run_id == lease.run_id, leases.c.number == lease.number
+        return connection.execute(select(leases).where(*the_row)).one()
 
     LeasedBatches._locked_row = unread  # type: ignore[method-assign]
     settles(ledger, lease, pipe)

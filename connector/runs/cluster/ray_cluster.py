@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 import re
 import signal
 import socket
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from connector.config.engine import AUTO, LOCAL, EngineSettings
 from connector.core.redaction import redact
 from connector.errors import ConnectorError, Interrupted, ResumableError
+from connector.runs.cluster.task_process import run_task
 
 if TYPE_CHECKING:
     import ray
@@ -66,12 +68,13 @@ class Cluster:
         end by themselves; without it they are ended. Raises what a task raises first, and Interrupted if there is no
         `wind_down`.
         """
-        remote = self.ray.remote(num_cpus=1, max_retries=-1, scheduling_strategy="SPREAD")(task)
+        options = {"num_cpus": 1, "max_retries": -1, "scheduling_strategy": "SPREAD", "name": task.__name__}
+        remote, path = self.ray.remote(**options)(run_task), f"{task.__module__}:{task.__qualname__}"
         waiting, running, failure = deque(arguments), list[Any](), None
         try:
             while waiting or running:
                 while waiting and len(running) < _AHEAD * self.cores:
-                    running.append(remote.remote(*waiting.popleft()))
+                    running.append(remote.remote(path, pickle.dumps(waiting.popleft())))
                 ready, running = self.ray.wait(running, num_returns=1, timeout=_TICK_SECONDS)
                 on_tick()
                 for message in self.messages.take():
