@@ -66,7 +66,7 @@ def settles(ledger: Ledger, lease: Lease, pipe: Pipe) -> None:
 def settles_unfenced(ledger: Ledger, lease: Lease, pipe: Pipe) -> None:
     """Does so without reading whose the lease is."""
 
-    def unread(_: LeasedBatches, connection: Any) -> Any:
+    def unread(self: LeasedBatches, connection: Any) -> Any:
         the_row = leases.c.run_id == lease.run_id, leases.c.number == lease.number
         return connection.execute(select(leases).where(*the_row)).one()
 
