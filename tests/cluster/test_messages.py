@@ -1,6 +1,14 @@
 """Ray prints to the standard output: what is worth telling becomes notes, and nothing else is told."""
 
+import re
+from collections.abc import Callable
+
+import pytest
+
 from connector.runs.cluster.ray_cluster import Messages
+from tests.cli.command import connector
+from tests.cli.shop import GOOD, NAME
+from tests.cluster.spread import CLUSTER, Spread
 
 
 def test_a_message_is_told_once_without_colours_and_its_sender() -> None:
@@ -17,3 +25,13 @@ def test_messages_that_differ_have_an_end() -> None:
     for number in range(100):
         print(f"Task {number} failed.", file=messages)
     assert len(list(messages.take())) == 20
+
+
+@pytest.mark.slow
+def test_a_run_writes_nothing_of_ray(project: Callable[..., Spread]) -> None:
+    made = project("FROM orders", tables={"orders": GOOD.format(rows=5_000)})
+    outcome = connector("run", NAME, "--engine", CLUSTER, project=made.directory)
+    assert outcome.code == 0
+    written = outcome.stdout + outcome.stderr
+    assert "\x1b" not in written
+    assert not re.search(r"ray::|raylet|worker\.py|INFO|WARNING|I\d{4} ", written), written

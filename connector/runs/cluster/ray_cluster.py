@@ -30,6 +30,8 @@ _TICK_SECONDS = 0.5
 _CONNECT_SECONDS = 10.0
 _AHEAD = 4
 """Tasks that are submitted for each core, so that none waits for the driver."""
+_REFUSAL = "InvalidAuthToken"
+"""Stands in errors of Ray about a token that is missing or incorrect."""
 _MOST_MESSAGES = 20
 """Messages of Ray in a run: a task that never ends well would have one for each attempt."""
 _COLOURS, _SENDER = re.compile(r"\x1b\[[\d;]*m"), re.compile(r"\A\(\w+\) ")
@@ -204,7 +206,7 @@ def _start(ray: Any, settings: EngineSettings) -> None:
         ray.init(**options, **quiet)
     except Exception as error:
         raise ResumableError(
-            f'The engine "{settings.name}" cannot be reached at {settings.address}: {_first_line(error)}'
+            f'The engine "{settings.name}" cannot be reached at {settings.address}: {_reason(error)}'
         ) from None
 
 
@@ -237,6 +239,15 @@ def _signals_kept() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _reason(error: BaseException) -> str:
+    if _REFUSAL in str(error.__cause__ or error):
+        return (
+            "it asks for a token, and that of this process is missing or incorrect. Set RAY_AUTH_MODE=token, and "
+            "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the token of the cluster; `connector resume` goes on."
+        )
+    return _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:
