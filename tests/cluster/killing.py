@@ -20,6 +20,7 @@ from tests.cli.shop import NAME
 from tests.cli.tiktok import OK, Received, Reply
 from tests.cluster.nodes import Nodes
 from tests.cluster.spread import CLUSTER, Spread
+from tests.duckdb_file import writing
 
 WAITS = 90.0
 ANSWER_SECONDS = 0.15
@@ -30,9 +31,10 @@ EVENTS_A_REQUEST = 1_000
 QUERY = """
     SELECT 'e' || n AS event_id, date_trunc('hour', now()) - to_seconds(n % 1000) AS timestamp,
         CASE WHEN n % 1000 = 7 THEN 'nobody' ELSE n || '@example.com' END AS email, 2.5 AS value
-    FROM orders ORDER BY n
+    FROM orders
 """
-TABLES = {"orders": f"SELECT n FROM range({ROWS}) AS t (n)"}
+ROW_GROUP = 2_048
+"""Rows of the smallest part of a table that a task reads."""
 EXPECTED = {f"e{n}" for n in range(ROWS) if n % 1000 != 7}
 
 
@@ -64,6 +66,16 @@ class Scene:
     spread: Spread
     nodes: Nodes
     slow: Slow = field(default_factory=Slow)
+
+    @classmethod
+    def of(cls, project: Callable[..., Spread], nodes: Nodes, **engine: Any) -> "Scene":
+        """Return the project with a table that several tasks read."""
+        engine = {"lease_seconds": 5, "splits": 8, **engine}
+        made = project(QUERY, destination=SETTINGS, engine=engine)
+        made.shop.warehouse.unlink()
+        with writing(made.shop.warehouse, row_group=ROW_GROUP) as warehouse:
+            warehouse.execute(f"CREATE TABLE orders AS SELECT n FROM range({ROWS}) AS t (n)")
+        return cls(made, nodes)
 
     def __post_init__(self) -> None:
         self.spread.tiktok.answer = self.slow

@@ -9,10 +9,7 @@ import pytest
 
 from tests.cluster.killing import (
     IN_FLIGHT,
-    QUERY,
     ROWS,
-    SETTINGS,
-    TABLES,
     Scene,
     driving,
     kill,
@@ -31,8 +28,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def scene(project: Callable[..., Spread], nodes: Nodes) -> Iterator[Scene]:
-    made = project(QUERY, tables=TABLES, destination=SETTINGS, engine={"lease_seconds": 5, "splits": 8})
-    yield Scene(made, nodes)
+    yield Scene.of(project, nodes)
     for node in [node for node in nodes.running[1:] if node.process.poll() is not None]:
         nodes.running.remove(node)
     while len(nodes.running) < 2:

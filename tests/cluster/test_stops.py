@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.command import connector
 from tests.cli.tiktok import OK, Reply
-from tests.cluster.killing import EXPECTED, IN_FLIGHT, QUERY, SETTINGS, TABLES, Scene, Slow, arrived, driving
+from tests.cluster.killing import EXPECTED, IN_FLIGHT, Scene, Slow, arrived, driving
 from tests.cluster.nodes import Nodes
 from tests.cluster.spread import Spread
 from tests.postgres import Postgres
@@ -30,8 +30,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def scene(project: Callable[..., Spread], nodes: Nodes) -> Scene:
-    made = project(QUERY, tables=TABLES, destination=SETTINGS, engine={"splits": 8})
-    return Scene(made, nodes)
+    return Scene.of(project, nodes)
 
 
 def unknown(scene: Scene) -> list[tuple[object, ...]]:

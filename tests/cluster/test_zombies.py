@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.killing import IN_FLIGHT, QUERY, SETTINGS, TABLES, Scene, driving, kill
+from tests.cluster.killing import IN_FLIGHT, Scene, driving, kill
 from tests.cluster.nodes import Nodes
 from tests.cluster.spread import Spread
 
@@ -20,8 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def scene(project: Callable[..., Spread], nodes: Nodes) -> Scene:
-    made = project(QUERY, tables=TABLES, destination=SETTINGS, engine={"lease_seconds": TERM, "splits": 8})
-    return Scene(made, nodes)
+    return Scene.of(project, nodes)
 
 
 def frozen(scene: Scene, chance: random.Random, *, in_transaction: bool) -> int:
