@@ -156,6 +156,7 @@ def record_conclusion(context: RunContext, run_id: str) -> Iterator[None]:
     """Record in the ledger how the block ended, and for how many seconds it ran.
 
     If the ledger itself fails, the first error is still the one that is raised, and the run counts as one that died.
+    If another process has taken the run over, it may have caused the error, so LockedError is raised instead.
     """
     started = perf_counter()
 
@@ -174,7 +175,7 @@ def record_conclusion(context: RunContext, run_id: str) -> Iterator[None]:
             finish(RunStatus.INTERRUPTED, str(stopped) or "Interrupted.")
         raise
     except ConnectorError as failure:
-        with suppress(ConnectorError):
+        with suppress(ResumableError):
             finish(RunStatus.FAILED, failure.message, resumable=not isinstance(failure, NothingSent | UsageError))
         raise
     except BaseException:
