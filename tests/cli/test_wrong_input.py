@@ -181,10 +181,10 @@ QUERY_MISTAKES = {
         "SELECT {{ parameters.days }} AS email, now() AS timestamp",
         f'"days" is not set: add it to parameters of the orchestration "{NAME}"',
     ),
-    "a model of dbt": ("SELECT * FROM {{ ref('orders') }}", '"ref" is dbt\'s: write the name of the table'),
+    "a model of dbt": ("SELECT * FROM {{ ref('orders') }}", "or the name of the table that the model builds"),
     "a source of dbt": (
         "SELECT * FROM {{ source('raw', 'orders') }}",
-        '"source" is dbt\'s: write the name of the table',
+        '"source" is dbt\'s: write `dbt: {manifest:',
     ),
     "a variable of dbt": ("SELECT {{ var('days') }}", "write {{ parameters.NAME }}"),
     "a macro of dbt": ("SELECT {{ dbt_utils.star('x') }}", "is a package of dbt"),
