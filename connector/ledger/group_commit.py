@@ -59,6 +59,8 @@ class GroupCommit:
             task.done = True
 
     def _do_in_one(self, tasks: list[_Task]) -> None:
+        for task in tasks:
+            task.worked = False
         with self._writing() as connection:
             for task in tasks:
                 task.work(connection)

@@ -6,17 +6,22 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from connector.config.project import load_project
+from connector.destinations.context import OtherLock, RunContext
 from connector.errors import ConnectorError
-from connector.ledger.project_ledger import ledger_of
+from connector.ledger.project_ledger import ledger_of, run_directory
+from connector.observer import Silent
 from connector.runs.cluster import worker
+from connector.runs.cluster.driver import attach_stage
 from connector.runs.cluster.reading import READ, read_split
 from connector.runs.cluster.sending import send_leases
 from connector.runs.cluster.worker import RunName
 from connector.staging.shared_stage import mark_stage, shared_stage
+from connector.staging.storage.open_files import shared_folder_of
 from tests.cli.shop import TOKEN
 from tests.cli.tiktok import serving
 from tests.cluster.nodes import Nodes
@@ -151,3 +156,25 @@ def test_a_node_that_cannot_send_is_named(nobody: Spread, name: RunName, monkeyp
     without_token(nobody, name, monkeypatch)
     with pytest.raises(ConnectorError, match=f"On node {HERE}: .*TIKTOK_TOKEN"):
         send_leases(name, 1, False)
+
+
+def test_what_is_left_of_an_earlier_command_here_is_not_mixed_with_the_shared_stage(
+    nobody: Spread, name: RunName, tmp_path: Path
+) -> None:
+    """Another machine may have staged the run since; its excluded rows are here as well afterwards."""
+    project = load_project(nobody.directory, os.environ)
+    directory = run_directory(project, name.run_id)
+    with ledger_of(project) as ledger:
+        record = ledger.runs.get(name.run_id)
+        shared = shared_stage(record)
+        for folder, content in ((directory, b"older"), (tmp_path / "there", b"newer")):
+            for file in ("removed-events.npz", "left-out/staging.parquet"):
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).write_bytes(content)
+        shared.publish(tmp_path / "there", ["removed-events.npz", "left-out/staging.parquet"])
+        attach_stage(RunContext(project, ledger, OtherLock(HERE), Silent(), Event()), record)
+    assert not (directory / "removed-events.npz").exists()
+    assert (directory / "left-out" / "staging.parquet").read_bytes() == b"newer"
+    found = shared_folder_of(directory)
+    assert found is not None
+    assert found.read("removed-events.npz") == b"newer"

@@ -93,6 +93,14 @@ def test_a_finished_lease_is_taken_by_nobody_and_a_released_one_by_the_next(run:
     assert (first.is_valid(), second.is_valid()) == (False, False)
 
 
+def test_events_that_were_delivered_are_counted(run: Ledger) -> None:
+    batches = run.leases.batches(taken(run))
+    batches.settled(RUN, delivered(0, 0, 3))
+    batches.settled(RUN, refused(0, 3))
+    batches.settled(RUN, skipped(1, 0, 4))
+    assert run.leases.delivered(RUN) == 3
+
+
 def test_a_run_is_done_when_all_leases_are(run: Ledger) -> None:
     for _ in BOUNDS:
         run.leases.finish(taken(run))
