@@ -3,8 +3,10 @@
 The tasks run in this process, which is quicker; test_equal has them run by Ray.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import yaml
 
 from tests.cli.shop import NAME, SOURCE_ID
 from tests.cluster import market
-from tests.cluster.spread import CLUSTER, OWN_TO_A_RUN, Spread, assert_equal
+from tests.cluster.spread import CLUSTER, OWN_TO_A_RUN, Result, Spread, assert_equal
 from tests.cluster.test_equal import ALL, begun, built, in_one
 from tests.files.servers import BUCKET, Server, s3
 from tests.postgres import Postgres
@@ -165,3 +167,22 @@ def test_the_stage_may_be_an_object_store(
     begun(made, postgres.new_database())
     made.change_engine(stage=f"s3://{BUCKET}/stage")
     assert_equal(one, made.result(merge_in_tasks=merge_in_tasks))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("column", ["order_id", "timestamp"])
+def test_a_column_divides_what_cannot_be_divided_otherwise(
+    inline_project: Project, postgres: Postgres, column: str
+) -> None:
+    made = built(inline_project, rows=ROWS)
+    made.shop.query.write_text("SELECT * FROM orders ORDER BY order_id, content_id, price, quantity")
+    one = made.result("none")
+    made.forget(postgres.new_database())
+    made.change_orchestration(split_by=column)
+    several = made.result()
+    assert_equal(_without_row_numbers(one), _without_row_numbers(several))
+
+
+def _without_row_numbers(result: Result) -> Result:
+    rows = [{**json.loads(row), "row": None} for row in result.excluded]
+    return replace(result, excluded=sorted(json.dumps(row, sort_keys=True) for row in rows))
