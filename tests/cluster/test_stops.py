@@ -85,6 +85,19 @@ def test_a_user_stops_twice(scene: Scene) -> None:
     scene.check(most_repeated=IN_FLIGHT)
 
 
+def test_a_user_stops_a_cluster_of_this_machine_alone(project: Callable[..., Spread], nodes: Nodes) -> None:
+    """Another cluster runs here, which is not asked; Ray's own processes are in the group of the terminal."""
+    scene = Scene.of(project, nodes, address="local")
+    with driving(scene) as driver:
+        scene.until(lambda: scene.is_sending(6), driver)
+        os.killpg(driver.pid, signal.SIGINT)
+        output, errors = driver.communicate(timeout=60)
+    assert driver.returncode == INTERRUPTED, (output, errors)
+    assert unknown(scene) == []
+    assert scene.resumed().code == 0
+    scene.check(most_repeated=0)
+
+
 @pytest.mark.parametrize("what", ANSWERS)
 def test_what_the_service_says_ends_a_run_as_it_ends_that_of_one_process(
     scene: Scene, postgres: Postgres, what: str

@@ -196,7 +196,7 @@ def _has_token() -> bool:
 def _start(ray: Any, settings: EngineSettings) -> None:
     quiet = {"log_to_driver": False, "configure_logging": False, "include_dashboard": False}
     options = (
-        {"num_cpus": os.cpu_count(), "_node_ip_address": "127.0.0.1"}
+        {"address": LOCAL, "num_cpus": os.cpu_count(), "_node_ip_address": "127.0.0.1"}
         if settings.address == LOCAL
         else {"address": settings.address}
     )
