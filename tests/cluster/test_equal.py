@@ -1,11 +1,13 @@
 """A run on a cluster sends the same events, excludes the same rows and counts the same as a run in one process."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.cli.command import inside
+from tests.cli.tiktok import Received
 from tests.cluster import market
 from tests.cluster.spread import Result, Spread, assert_equal
 from tests.duckdb_file import writing
@@ -113,11 +115,20 @@ def test_an_empty_result_is_the_same(project: Project, postgres: Postgres) -> No
     assert_equal(made.result("none"), made.result())
 
 
+class Raw(list[Received]):
+    """Requests as they came: what is read from millions of events would take gigabytes."""
+
+    def append(self, request: Received) -> None:
+        """Keep a request, and of its events only how many there are."""
+        super().append(replace(request, headers={}, body={"data": [{}] * len(request.events)}))
+
+
 def large(project: Project, order: str, rows: int, **further: Any) -> Spread:
     """A project with a large warehouse."""
     made = project(
         ALL, max_reject_percent=100, destination={"max_in_flight": 8, "requests_per_second": 1000}, **further
     )
+    made.tiktok.requests = Raw()
     with writing(made.shop.warehouse) as connection:
         connection.execute(f"CREATE TABLE orders AS {market.ROWS.format(rows=rows, order=order)}")
     return made
