@@ -12,7 +12,7 @@ ONE_MACHINE = "none"
 """The name that stands for no engine: the process of the run does all work itself."""
 AUTO, LOCAL = "auto", "local"
 _ADDRESS = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}", re.ASCII)
-_STAGE = re.compile(r"/[^\x00-\x1f]*|file:///[^\x00-\x1f]+|(?:s3|gs)://[^/@?\s]+(?:[/?][^\x00-\x1f]*)?")
+_STAGE = re.compile(r"/[^\x00-\x1f]*|file:///[^\x00-\x1f]+|(?:s3|gs)://[^/:@?\s]+(?:[/?][^\x00-\x1f]*)?")
 
 
 @accepts(lambda _: {"anyOf": [{"enum": [AUTO, LOCAL]}, {"type": "string", "pattern": rf"^\s*{_ADDRESS.pattern}\s*$"}]})
@@ -36,7 +36,8 @@ def stage_address(value: object) -> str:
     """Validate the address of a folder that every machine sees."""
     address = text(value).strip()
     scheme, mark, rest = address.partition("://")
-    if mark and "@" in rest.partition("/")[0]:
+    bucket = rest.partition("/")[0]
+    if mark and ("@" in bucket or (":" in bucket and "@" in rest)):
         raise ValueError("must not hold keys, because it is printed: each node takes them from its own environment")
     if not _STAGE.fullmatch(address):
         known = "must be an absolute path such as /shared/connector, or an address such as s3://bucket/connector"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connector.config.nodes import Node, dotted
+from connector.config.remote_address import without_credentials
 from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, Problem, Rule
 
@@ -24,7 +25,7 @@ class ProblemList:
     def add(self, node: Node, sentence: str, *, secret: bool = False, rule: Rule = Rule.INVALID_VALUE) -> None:
         """Record a sentence about a node, without its full stop; the value precedes one with "must".
 
-        The value is left out if it is secret or came from the environment.
+        The value is left out if it is secret or came from the environment, as are the credentials of an address.
         """
         subject = dotted(node.origin) or "The file"
         if sentence.startswith("must") and not secret:
@@ -51,7 +52,7 @@ class ProblemList:
 
     def add_absent(self, node: Node, kind: str, word: str, names: Iterable[str], there: str) -> None:
         """Record an unknown name, as `names the warehouse "demmo", which is not in warehouses`."""
-        names = list(names) if len(self.items) < MOST_EXPLAINED else []
+        word, names = without_credentials(word), list(names) if len(self.items) < MOST_EXPLAINED else []
         choices = f" ({', '.join(names)})" if names else ""
         sentence = f'names the {kind} "{word}", which is not {there}{_hint(word, names) or choices}'
         self.add(node, sentence, rule=Rule.UNKNOWN_NAME)
@@ -87,6 +88,6 @@ def _value_text(node: Node) -> str:
         return "a mapping" if isinstance(value, dict) else "a list"
     if value is None:
         return "blank"
-    text = str(value)
+    text = without_credentials(str(value))
     text = text if len(text) <= _MAX_CHARACTERS else text[:_MAX_CHARACTERS] + "…"
     return f'"{text}"' if isinstance(value, str) else text

@@ -11,6 +11,7 @@ DRIVERS = {"s3": "s3fs", "gs": "gcsfs", "sftp": "sshfs"}
 """The driver of each scheme; the extra `files` installs all of them."""
 
 _USER = re.compile(r"(?<=://)[^/@]*:[^/@]*@")
+_CREDENTIALS = re.compile(r"\s*([\w+.-]+://)?.*@", re.DOTALL)
 
 
 def scheme_of(pattern: str) -> str | None:
@@ -36,6 +37,16 @@ def check_driver(address: str) -> None:
 def display_address(address: str) -> str:
     """Return an address without the password that it may contain."""
     return _USER.sub("…@", address)
+
+
+def without_credentials(value: str) -> str:
+    """Return a value that may be a faulty address without anything before its @, if that may be a key or a password.
+
+    A password may hold any character, as nothing is known of a faulty address.
+    """
+    before, _, after = value.rpartition("@")
+    is_address = ":" in before or re.search(r":\d+/?\s*\Z", after)
+    return _CREDENTIALS.sub(lambda match: f"{match[1] or ''}…@", value) if is_address else value
 
 
 def _is_installed(module: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, SecretStr
 
 from connector.config.fields import Mapped, Secret, Text, Words, accepts, as_list, text, words
+from connector.config.remote_address import without_credentials
 from connector.config.settings import Settings, Violation
 
 _FILE_DATABASE = re.compile(r"(?P<scheme>(?:duckdb|sqlite)(?:\+\w+)?:///)(?P<path>[^?]+)(?P<rest>.*)", re.DOTALL)
@@ -46,7 +47,8 @@ def host_list(value: object) -> tuple[str, ...]:
     hosts: tuple[str, ...] = words(value)
     for host in hosts:
         if not _HOST.fullmatch(host) or ".." in host:
-            raise ValueError(f'must list hosts and buckets, as [files.example.com, "s3://bucket"], not {host}')
+            shown = without_credentials(host)
+            raise ValueError(f'must list hosts and buckets, as [files.example.com, "s3://bucket"], not {shown}')
     return hosts
 
 

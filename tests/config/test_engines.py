@@ -135,8 +135,48 @@ def test_a_stage_that_is_no_place_for_all_machines_is_refused(tmp_path: Path, st
     assert found.startswith(f'.stage is "{stage}"; it must be an absolute path such as /shared/connector')
 
 
-def test_keys_in_a_stage_are_refused(tmp_path: Path) -> None:
-    assert "must not hold keys, because it is printed" in refused(tmp_path, 'type: ray, stage: "s3://id:key@bucket/x"')
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "s3://id:secretpw@bucket/x",
+        "s3://secretpw@bucket/x",
+        "s3://id:sec/secretpw@bucket/x",
+        "gs://id:sec@secretpw@bucket",
+        "file://id:secretpw@host/x",
+        "s3://id:secretpw" + "x" * 80 + "@bucket/x",
+    ],
+)
+def test_keys_in_a_stage_are_refused_without_printing_them(tmp_path: Path, stage: str) -> None:
+    found = refused(tmp_path, f'type: ray, stage: "{stage}"')
+    assert "must not hold keys, because it is printed" in found
+    assert f'is "{stage.partition(":")[0]}://…@' in found
+    assert "secretpw" not in found
+
+
+@pytest.mark.parametrize(
+    "address", ["user:secretpw@10.0.0.5:6379", ":secretpw@head:6379", "secretpw@head:6379", "ray://u:secretpw@head:1"]
+)
+def test_a_password_in_an_address_is_not_printed(tmp_path: Path, address: str) -> None:
+    found = refused(tmp_path, f'type: ray, stage: /x, address: "{address}"')
+    assert "must be HOST:PORT" in found
+    assert "secretpw" not in found
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("engine: cluster", "engine: s3://id:secretpw@bucket"),
+        ("warehouse: demo", "warehouse: postgresql://id:secretpw@host/db"),
+        ("  stores:\n", "  stores:\n    api_url: https://id:secretpw@host\n"),
+        ('warehouse.duckdb"}', "warehouse.duckdb\", external_access: {hosts: ['https://id:secretpw@host']}}"),
+        ("version: 1", "version: https://id:secretpw@host"),
+    ],
+)
+def test_no_setting_prints_a_password_of_an_address(tmp_path: Path, before: str, after: str) -> None:
+    assert before in ENGAGED
+    found = problems(tmp_path, ENGAGED.replace(before, after, 1))
+    assert any("…@" in problem for problem in found)
+    assert not any("secretpw" in problem for problem in found)
 
 
 @pytest.mark.parametrize(
