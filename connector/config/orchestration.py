@@ -144,6 +144,10 @@ class Orchestration(Settings):
             yield "format", f"is only for file, and there is a {given[0]}"
         if "model" in given and values.get("dialect") is not None:
             yield "dialect", "is only for query, and there is a model"
+        if values.get("cursor") is not None and values.get("limit") is not None:
+            yield "limit", "does not go with cursor: a run with a limit reads the same rows again"
+        if values.get("cursor") is None and values.get("cursor_overlap") is not None:
+            yield "cursor_overlap", "is only for cursor, and there is none"
         if file and values.get("cursor") is not None:
             yield "cursor", "is only for query or model, and there is a file, which is read once and then skipped"
         if file and values.get("split_by") is not None:

@@ -16,7 +16,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of
 from connector.runs.extract import has_input, setting_notes
 from connector.runs.files import file_notes, sent_files
-from connector.runs.job import Job, cursor_note, job_and_changes
+from connector.runs.job import Job, job_and_changes
 from connector.runs.phone_regions import region_questions
 from connector.runs.plan_file import PlanFile, plan_file, planned_rows
 from connector.runs.result import OpenResult, open_result
@@ -125,7 +125,7 @@ def plan_orchestration(
         )
         staged = job.destination.stage(result.rows, targets, context)
         notes = _notes(project, ledger, job, targets, result, staged)
-        staged.has_input = has_input(result, staged)
+        staged.has_input = has_input(result, staged) and not job.is_incremental
     return _plan(project, job, staged, notes, changes, _engine_plan(project, job, len(staged.batches)))
 
 
@@ -157,8 +157,8 @@ def _notes(project: Project, ledger: Ledger, job: Job, targets: Any, result: Ope
         notes.append(note)
     if job.orchestration.engine is not None and limit is not None:
         notes.append(f"A run with a limit does not use the engine {job.orchestration.engine.name}: it is soon done.")
-    if note := cursor_note(job):
-        notes.append(note)
+    if job.cursor is not None:
+        notes.append(job.cursor.note)
     return [*notes, *staged.notes]
 
 

@@ -161,7 +161,7 @@ def _validate_each(
     validated: list[ValidatedOrchestration] = []
     for name in names:
         try:
-            job, changes = job_and_changes(project, name) if connect else (current_job(project, name), [])
+            job, changes = job_and_changes(project, name) if connect else (current_job(project, name, full=True), [])
             validated.append(_validate(project, job, changes, connect=connect))
         except ConfigurationError as error:
             problems |= dict.fromkeys(error.problems)

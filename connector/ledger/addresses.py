@@ -9,7 +9,7 @@ from connector.ledger.tables import audience_accounts, audiences, batch_keys, me
 
 
 def forget_address(database: Database, api_url: str) -> None:
-    """Delete keys, members and ids of an address, under every target, and give its unfinished runs up."""
+    """Delete keys, members, ids and cursors of an address, under every target, and give its unfinished runs up."""
     own_runs = select(runs.c.run_id).where(runs.c.api_url == api_url)
     own_audiences = select(audiences.c.id).where(audiences.c.api_url == api_url)
     with database.writing() as connection:
@@ -18,6 +18,7 @@ def forget_address(database: Database, api_url: str) -> None:
             connection.execute(delete(table).where(table.c.audience.in_(own_audiences)))
         connection.execute(delete(audiences).where(audiences.c.api_url == api_url))
         connection.execute(delete(named_ids).where(named_ids.c.api_url == api_url))
+        connection.execute(update(runs).where(runs.c.api_url == api_url).values(cursor=None))
         is_unfinished = (runs.c.api_url == api_url) & runs.c.resumable & ~runs.c.status.in_(COMPLETED)
         connection.execute(
             update(runs).where(is_unfinished).values(resumable=False, status=RunStatus.INTERRUPTED, error=FORGOTTEN)

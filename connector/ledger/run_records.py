@@ -8,6 +8,9 @@ from typing import Any
 from connector.core.outcomes import RunStatus, Skip
 from connector.ledger.batch_records import BatchRecord
 
+_CURSOR = ("column", "since", "reached")
+"""The keys of a range that users see."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -248,7 +251,7 @@ class RunRecord:
             "error": self.error,
             **({"identical_value": self.identical_value} if self.identical_value else {}),
             **({"members": asdict(self.members)} if self.members else {}),
-            **({"cursor": self.cursor} if self.cursor else {}),
+            **({"cursor": {key: self.cursor[key] for key in _CURSOR}} if self.cursor else {}),
         }
 
 

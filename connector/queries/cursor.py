@@ -1,9 +1,9 @@
 """Incremental reading: restrict a query to the rows whose cursor column lies at or above a bound."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -12,14 +12,13 @@ import pyarrow.compute as pc
 from connector.config.suggest import did_you_mean
 from connector.core.dialects import dialect_named
 from connector.errors import ConfigurationError, Problem, Rule
-from connector.queries.literals import identifier, literal
+from connector.queries.literals import LiteralError, identifier, literal
 
 CursorValue = int | date | datetime
 """A value of a cursor column. A datetime without a time zone is one of the warehouse's own."""
 
 PREFIX = "SELECT * FROM ("
 """It stands on the first line of the query, so that lines keep their numbers."""
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _DAY = timedelta(days=1)
 
 
@@ -28,32 +27,41 @@ class CursorRange:
     """The rows that a run reads."""
 
     column: str
-    """The name of the cursor column."""
+    """The name of the cursor column, as the settings have it."""
     started_at: datetime
     """The start of the run, beyond which no later run may skip."""
     since: CursorValue | None = None
     """Rows with a lower value are not read; None: all rows are."""
     reached: CursorValue | None = None
     """The highest value that a completed run has read; None if there is none yet."""
+    name: str | None = None
+    """The name of the column, as the result has it; None before a run has seen one."""
+    of: str = ""
+    """A digest of what is sent, where it is read, and where it goes: for others, the range says nothing."""
+
+    @property
+    def note(self) -> str:
+        """The sentence that says which rows are read."""
+        if self.since is None:
+            return f"All rows are read. The next run reads those that are new by their {self.column}."
+        return f"Only rows with {self.column} from {self.since} on are read. `--full` reads all of them."
 
     def restrict(self, sql: str, dialect: str) -> str:
         """Return the query over the rows of the range. Rows without a value are always among them."""
         if self.since is None:
             return sql
         rules = dialect_named(dialect)
-        name = self.column if _PLAIN.fullmatch(self.column) else identifier(self.column, rules)
+        name = identifier(self.name or self.column, rules).text()
         return f"{PREFIX}{sql}\n) cursor_rows WHERE {name} >= {literal(self.since, rules)} OR {name} IS NULL"
 
-    def advanced(self, highest: CursorValue | None) -> "CursorRange":
-        """Return the range with what is reached once the run is completed, of which this is the highest value.
-
-        A value of the future counts as the start of the run, so that a wrong one cannot hide the rows of days to come.
-        """
-        return self if highest is None else replace(self, reached=_at_most(highest, self.started_at))
+    def advanced(self, highest: "Highest") -> "CursorRange":
+        """Return the range with what is reached once a run is completed that has read up to the highest value."""
+        return replace(self, reached=self.reached if highest.value is None else highest.value, name=highest.name)
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that the ledger keeps."""
-        return {"column": self.column, "since": cursor_json(self.since), "reached": cursor_json(self.reached)}
+        values = {"since": cursor_json(self.since), "reached": cursor_json(self.reached)}
+        return {"column": self.column, "name": self.name, **values, "of": self.of}
 
 
 def cursor_since(reached: CursorValue | None, overlap: timedelta) -> CursorValue | None:
@@ -80,6 +88,16 @@ def cursor_json(value: CursorValue | None) -> str | int | None:
     return value if value is None or isinstance(value, int) else value.isoformat()
 
 
+def check_cursor(schema: pa.Schema, column: str, dialect: str) -> None:
+    """Raise ConfigurationError if the cursor column is missing, has another type, or a name that SQL cannot quote."""
+    name = cursor_field(schema, column).name
+    try:
+        identifier(name, dialect_named(dialect))
+    except LiteralError as error:
+        message = f'cursor: the name of the column "{name}" {error}. Give it another one in the query.'
+        raise ConfigurationError([Problem(message, rule=Rule.COLUMNS)]) from None
+
+
 def cursor_field(schema: pa.Schema, column: str) -> pa.Field:
     """Return the cursor column of a result. Raises ConfigurationError for a missing one, or another type."""
     fields = [field for field in schema if field.name == column] or [
@@ -90,7 +108,8 @@ def cursor_field(schema: pa.Schema, column: str) -> pa.Field:
         message = f'cursor: the result has no column "{column}".{hint} Its columns are {", ".join(schema.names)}.'
         raise ConfigurationError([Problem(message, rule=Rule.COLUMNS)])
     kind = fields[0].type
-    if not (pa.types.is_integer(kind) or pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
+    is_whole = pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)
+    if not (is_whole or pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
         message = (
             f'cursor: the column "{fields[0].name}" holds values of type {kind}: name one of timestamps, dates or '
             "whole numbers, or CAST it in the query."
@@ -103,37 +122,62 @@ class Highest(Protocol):
     """Knows the highest value of the cursor column."""
 
     @property
+    def name(self) -> str | None:
+        """The name of the column in the result."""
+
+    @property
     def value(self) -> CursorValue | None:
-        """The highest value of the rows that were read; None without one."""
+        """The highest value of the rows that were read, of those that are not in the future; None without one."""
+
+    @property
+    def future(self) -> int:
+        """The number of rows whose value is in the future."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the value and the number as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class HighestOf:
-    """The highest of values that others have found, as JSON."""
+    """The highest of values that others have found, each as `Highest.as_json` gives it."""
 
-    found: Sequence[str | int | None]
+    name: str | None
+    found: Sequence[Mapping[str, Any]]
 
     @property
     def value(self) -> CursorValue | None:
         """See `Highest.value`."""
-        values: list[Any] = [cursor_value(one) for one in self.found if one is not None]
+        values: list[Any] = [cursor_value(one["value"]) for one in self.found if one["value"] is not None]
         return max(values, default=None)
+
+    @property
+    def future(self) -> int:
+        """See `Highest.future`."""
+        return sum(one["future"] for one in self.found)
+
+    def as_json(self) -> dict[str, Any]:
+        """See `Highest.as_json`."""
+        return {"value": cursor_json(self.value), "future": self.future}
 
 
 class HighestValue:
-    """Follows the highest value of the cursor column while rows are read."""
+    """Follows the highest value of the cursor column while rows are read.
 
-    def __init__(self, schema: pa.Schema, column: str) -> None:
-        self._index = schema.get_field_index(cursor_field(schema, column).name)
-        self._highest: pa.Scalar | None = None
+    Values of the future are passed over: a wrong one would hide the rows of days to come. So are values that Python
+    cannot represent, such as infinity.
+    """
 
-    @property
-    def value(self) -> CursorValue | None:
-        """The highest value so far, rounded down to what Python can represent; None without one."""
-        if self._highest is None:
-            return None
-        found: CursorValue = self._highest.as_py()
-        return found
+    def __init__(self, schema: pa.Schema, column: str, started_at: datetime) -> None:
+        field = cursor_field(schema, column)
+        self.name: str | None = field.name
+        self.value: CursorValue | None = None
+        self.future = 0
+        self._index = schema.get_field_index(field.name)
+        self._limit = _limit(field.type, started_at)
+
+    def as_json(self) -> dict[str, Any]:
+        """See `Highest.as_json`."""
+        return {"value": cursor_json(self.value), "future": self.future}
 
     def follow(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the batches, and take note of their values."""
@@ -142,16 +186,32 @@ class HighestValue:
             yield batch
 
     def _add(self, values: pa.Array) -> None:
-        if pa.types.is_timestamp(values.type):
-            # Python has no nanoseconds; a lower bound may be lower than needed.
-            values = pc.floor_temporal(values, unit="microsecond").cast(pa.timestamp("us", values.type.tz))
-        highest = pc.max(values)
-        if highest.is_valid and (self._highest is None or pc.greater(highest, self._highest).as_py()):
-            self._highest = highest
+        if self._limit is not None:
+            is_past = pc.less_equal(values, self._limit)
+            self.future += is_past.false_count
+            values = values.filter(is_past)
+        highest = _as_python(pc.max(values))
+        if highest is not None and (self.value is None or highest > self.value):  # type: ignore[operator]
+            self.value = highest
 
 
-def _at_most(value: CursorValue, moment: datetime) -> CursorValue:
-    if isinstance(value, datetime):
-        now = moment if value.tzinfo else moment.astimezone(UTC).replace(tzinfo=None)
-        return min(value, now)
-    return min(value, moment.astimezone(UTC).date()) if isinstance(value, date) else value
+def _limit(kind: pa.DataType, moment: datetime) -> pa.Scalar | None:
+    """Return the highest value that is not in the future; None for numbers. Times without a zone count as UTC."""
+    if pa.types.is_timestamp(kind):
+        now = moment if kind.tz else moment.astimezone(UTC).replace(tzinfo=None)
+        return pa.scalar(now, pa.timestamp("us", kind.tz)).cast(kind, safe=False)
+    return pa.scalar(moment.astimezone(UTC).date(), kind) if pa.types.is_date(kind) else None
+
+
+def _as_python(value: pa.Scalar) -> CursorValue | None:
+    """Return a value, rounded down to what Python can represent; None if it is none, or far in the past."""
+    if not value.is_valid:
+        return None
+    if pa.types.is_timestamp(value.type):
+        microseconds = pc.floor_temporal(value, unit="microsecond")
+        value = microseconds.cast(pa.timestamp("us", value.type.tz))
+    try:
+        found = value.as_py()
+    except (OverflowError, ValueError):
+        return None
+    return int(found) if isinstance(found, Decimal) else found

@@ -90,8 +90,13 @@ def read_and_stage(
         )
         if result.reading is not None:
             _record_files(context, run, result.reading)
-        staged.has_input = has_input(result, staged)
+        staged.has_input = has_input(result, staged) and not run.job.is_incremental
     cursor = _reached(run, result)
+    if result.highest is not None and (future := result.highest.future):
+        context.observer.note(
+            f"{future:,} row{'s have' if future > 1 else ' has'} a {result.highest.name} of the future: the next run "
+            "begins where the others end."
+        )
     for question in region_questions(staged.phones, run.job.settings):
         context.observer.note(question)
     for note in staged.notes:
@@ -124,7 +129,7 @@ def _reached(run: Run, result: OpenResult) -> "CursorRange | None":
     """Return the rows that were read, with the highest value among them; None if the job reads all rows."""
     if run.job.cursor is None or result.highest is None:
         return None
-    return run.job.cursor.advanced(result.highest.value)
+    return run.job.cursor.advanced(result.highest)
 
 
 def has_input(result: OpenResult, staged: Staged) -> bool:

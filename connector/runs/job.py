@@ -16,14 +16,13 @@ from connector.config.destination import DestinationSettings
 from connector.config.file_format import FileFormat
 from connector.config.orchestration import Orchestration
 from connector.config.project import Project
-from connector.config.schedule import interval
 from connector.config.warehouse import Warehouse
 from connector.core.dialects import dialect_named
 from connector.destinations.base import Destination
 from connector.destinations.registry import destination_of, implementation_of
 from connector.errors import ConfigurationError, Problem, Rule
 from connector.ledger.ledger import Ledger
-from connector.ledger.project_ledger import last_cursors, last_success
+from connector.ledger.project_ledger import last_success
 from connector.ledger.run_records import RunRecord, Scope
 from connector.queries.query_environment import TemplateLocation
 from connector.queries.query_template import QueryTemplate, RunVariables, render_value
@@ -82,6 +81,11 @@ class Job:
         return self.file is not None and self.file.format.is_conversions
 
     @property
+    def is_incremental(self) -> bool:
+        """True if it reads only a part of the rows, by its cursor."""
+        return self.cursor is not None and self.cursor.since is not None
+
+    @property
     def fingerprint(self) -> str:
         """A digest of everything that decides what is sent: query, parameters, template, destination."""
         query = self.orchestration.query_path.read_bytes() if self.orchestration.query_path else b""
@@ -97,21 +101,12 @@ class Job:
         return sha256(repr((*parts, *file, *models)).encode()).hexdigest()
 
 
-def prepare(
-    project: Project,
-    name: str,
-    query: RunVariables,
-    known_id: str | None = None,
-    cursor: "CursorRange | None" = None,
-) -> Job:
+def prepare(project: Project, name: str, query: RunVariables, known_id: str | None = None) -> Job:
     """Return the job of an orchestration; `known_id` is the platform's id of a resource that the settings only name.
 
-    With a `cursor`, it reads only the rows of its range. Raises ConfigurationError with every problem found.
+    Raises ConfigurationError with every problem found.
     """
-    job = prepare_orchestration(project, project.orchestration(name), query, known_id)
-    if cursor is None or job.warehouse is None:
-        return job
-    return replace(job, sql=cursor.restrict(job.sql, job.warehouse.dialect), cursor=cursor)
+    return prepare_orchestration(project, project.orchestration(name), query, known_id)
 
 
 def prepare_orchestration(
@@ -228,43 +223,23 @@ def current_job(
         return ledger.runs.last_success(name, scope) if ledger else last_success(project, name, scope)
 
     variables = RunVariables(started_at or datetime.now(UTC), last)
-    cursor = _cursor_range(project, name, variables.started_at, ledger, full=full, of_run=of_run)
-    job = prepare(project, name, variables, cursor=cursor)
+    job = prepare(project, name, variables)
     known_id = known_id or job.destination.known_id(project, ledger)
-    return prepare(project, name, variables, known_id, cursor) if known_id else job
+    job = prepare(project, name, variables, known_id) if known_id else job
+    return _restricted(project, job, variables.started_at, ledger, full=full, of_run=of_run)
 
 
-def _cursor_range(
-    project: Project, name: str, started_at: datetime, ledger: Ledger | None, *, full: bool, of_run: RunRecord | None
-) -> "CursorRange | None":
-    """Return the rows that a run reads; None if the orchestration does not read incrementally."""
-    orchestration = project.orchestration(name)
-    column = orchestration.cursor
-    if column is None:
-        return None
-    from connector.queries.cursor import CursorRange, cursor_since, cursor_value
+def _restricted(
+    project: Project, job: Job, started_at: datetime, ledger: Ledger | None, *, full: bool, of_run: RunRecord | None
+) -> Job:
+    """Return the job over the rows that it reads, if the orchestration reads incrementally."""
+    if job.orchestration.cursor is None:
+        return job
+    from connector.runs.incremental import next_range, recorded_range, restricted
 
     if of_run is not None:
-        recorded = of_run.cursor or {}
-        is_same = recorded.get("column") == column
-        since = cursor_value(recorded["since"]) if is_same else None
-        return CursorRange(column, started_at, since, cursor_value(recorded["reached"]) if is_same else None)
-    scope = Scope(project.target, orchestration.destination.address)
-    ranges = ledger.runs.last_cursors(name, scope) if ledger else last_cursors(project, name, scope)
-    last = next((found for found in ranges if found["column"] == column and found["reached"] is not None), None)
-    reached = cursor_value(last["reached"]) if last else None
-    overlap = interval(orchestration.cursor_overlap)
-    return CursorRange(column, started_at, None if full else cursor_since(reached, overlap), reached)
-
-
-def cursor_note(job: Job) -> str | None:
-    """Return the sentence that says which rows a job reads; None if it is not set to read incrementally."""
-    cursor = job.cursor
-    if cursor is None:
-        return None
-    if cursor.since is None:
-        return f"All rows are read. The next run reads those that are new by their {cursor.column}."
-    return f"Only rows with {cursor.column} from {cursor.since} on are read. `--full` reads all of them."
+        return restricted(job, recorded_range(job, of_run, started_at))
+    return restricted(job, next_range(project, job, started_at, ledger, full=full))
 
 
 def job_and_changes(project: Project, name: str, *, full: bool = False) -> tuple[Job, list[str]]:

@@ -98,9 +98,10 @@ def open_result(
 def _highest_value(job: Job, schema: pa.Schema) -> "HighestValue | None":
     if job.cursor is None:
         return None
-    from connector.queries.cursor import HighestValue
+    from connector.queries.cursor import HighestValue, check_cursor
 
-    return HighestValue(schema, job.cursor.column)
+    check_cursor(schema, job.cursor.column, job.warehouse.dialect if job.warehouse else "duckdb")
+    return HighestValue(schema, job.cursor.column, job.cursor.started_at)
 
 
 def _part_of(source: Source, place: Mapping[str, Any] | None) -> Source:
@@ -226,6 +227,9 @@ def _located_errors(job: Job, opened: AbstractContextManager[Source]) -> Iterato
             raise QueryFailed(Problem(error.message, *job.model_place, Rule.QUERY_FAILED)) from None
         if job.query is None or not error.message.startswith(QUERY_FAILED):
             raise
+        if job.cursor is not None and job.cursor.since is not None:
+            text = f"{error.message.rstrip('.')}. `--full` runs the query without the bound of its cursor."
+            error = SourceError(text, error.place)
         is_located = error.place is not None and job.orchestration.dialect is None
         place = job.query.place(*_in_query(job, *error.place)) if error.place and is_located else (None, None)
         message = _EXCERPT.sub("", error.message) if is_located else error.message

@@ -41,7 +41,8 @@ def refuse_rows(
 ) -> None:
     """Raise NothingSent if a run must not send these rows; `effect` replaces the end of the sentence.
 
-    Without `has_input`, for instance because every file was sent before, `min_rows` is not applied.
+    Without `has_input`, for instance because every file was sent before or only what is new is read, `min_rows` is not
+    applied.
     """
     if has_input:
         _refuse_too_few(orchestration.min_rows, rows.read, limit, effect or _UNSENT)
@@ -54,7 +55,8 @@ def refuse_recorded_rows(orchestration: Orchestration, record: RunRecord) -> Non
     if record.requests_sent or record.retry_of is not None:
         return
     counted = Counts(record.rows.read, record.rejects)
-    has_input = orchestration.file is None or bool(record.rows.read)
+    is_whole = not record.cursor or record.cursor["since"] is None
+    has_input = is_whole and (orchestration.file is None or bool(record.rows.read))
     refuse_rows(orchestration, counted, record.row_limit, has_input=has_input)
 
 

@@ -13,7 +13,7 @@ from connector.queries.query_template import RunVariables
 from connector.runs.engine import Engine, RunOptions, open_engine, refuse_blank_code
 from connector.runs.extract import Run, engine_of
 from connector.runs.fresh import forget_simulator
-from connector.runs.job import Job, current_job, cursor_note, prepare
+from connector.runs.job import Job, current_job, prepare
 from connector.runs.orchestration_lock import run_context
 from connector.runs.resume import finish_interrupted
 from connector.runs.retention import apply_retention
@@ -54,12 +54,12 @@ def run_orchestration(
 
 def _run_now(engine: Engine, name: str, audit_line: int) -> RunRecord:
     context, options = engine.context, engine.options
-    job = current_job(context.project, name, context.ledger, full=options.full)
+    job = current_job(context.project, name, context.ledger, full=options.full or options.fresh)
     code = job.orchestration.test_event_code if options.test_event_code is None else options.test_event_code
     limit = options.limit or job.orchestration.limit
     _refuse_other_definition(job, options, context.project)
-    if note := cursor_note(job):
-        context.observer.note(note)
+    if job.cursor is not None:
+        context.observer.note(job.cursor.note)
     run_id = engine.create(job, test_event_code=code, limit=limit)
     context.ledger.audit.set_run(audit_line, run_id)
     machines = engine_of(job, limit, None)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.queries.cursor import CursorRange, HighestOf, HighestValue, cursor_json, cursor_since, cursor_value
+from connector.queries.cursor import HighestOf, HighestValue, cursor_json, cursor_since, cursor_value
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import NAME, Shop, shop
 from tests.cli.tiktok import OK, Reply, TikTok, serving
@@ -120,11 +120,107 @@ def test_rejected_rows_are_retried_whatever_has_been_read_since(tiktok: TikTok, 
 def test_a_value_of_the_future_hides_nothing(tiktok: TikTok, tmp_path: Path) -> None:
     made = shop_of(tmp_path, tiktok)
     order(made, "wrong", datetime(9999, 1, 1, tzinfo=UTC))
-    reached = datetime.fromisoformat(run(made)["cursor"]["reached"])
-    assert NOW <= reached <= datetime.now(UTC)
-    order(made, "new", minutes(1))
+    order(made, "old", minutes(-90))
+    done = inside("run", NAME, project=made.directory)
+    assert "1 row has a updated_at of the future: the next run begins where the others end." in done.stderr
+    order(made, "new", minutes(-80))
     run(made)
-    assert sent(tiktok) == ["wrong", "new"]
+    assert sent(tiktok) == ["wrong", "old", "new"]
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "DATE", "TIMESTAMP_NS"])
+@pytest.mark.parametrize("value", ["infinity", "-infinity", "12345-01-01", "0044-03-15 (BC)"])
+def test_a_value_that_no_calendar_has_stops_nothing(tiktok: TikTok, tmp_path: Path, kind: str, value: str) -> None:
+    if kind == "TIMESTAMP_NS" and value[0] in "10":
+        pytest.skip("nanoseconds reach to the year 2262 only")
+    made = shop_of(tmp_path, tiktok, kind)
+    order(made, "odd", value)
+    order(made, "a", minutes(-90).replace(tzinfo=None))
+    assert run(made)["rows"]["delivered"] == 2
+    order(made, "b", minutes(-80).replace(tzinfo=None))
+    assert run(made)["rows"]["delivered"] == 1
+    assert sorted(sent(tiktok)) == ["a", "b", "odd"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("event_source_id: '7654321098765432109'", "event_source_id: '7654321098765432110'"),
+        ("fixed_event_name: Purchase", "fixed_event_name: AddToCart"),
+        ("destination: stores", "destination: others"),
+    ],
+)
+def test_a_change_of_where_rows_go_or_what_is_sent_reads_everything(
+    tiktok: TikTok, tmp_path: Path, before: str, after: str
+) -> None:
+    made = shop_of(tmp_path, tiktok)
+    for number in range(5):
+        order(made, f"e{number}", minutes(-300 + 50 * number))
+    run(made)
+    settings = made.settings.read_text()
+    others = settings[settings.index("  stores:") : settings.index("orchestrations:")].replace("stores:", "others:")
+    settings = settings.replace("orchestrations:", f"{others}orchestrations:", 1)
+    assert before in settings
+    made.settings.write_text(settings.replace(before, after))
+    assert run(made)["rows"]["read"] == 5
+
+
+@pytest.mark.parametrize(
+    "column", ["updatedAt", "order", "user", "current_date", "last upd", "2026", 'a"b', "größe", "a;b--"]
+)
+def test_a_column_of_any_name(tiktok: TikTok, tmp_path: Path, column: str) -> None:
+    quoted = '"' + column.replace('"', '""') + '"'
+    made = shop_of(tmp_path, tiktok, cursor=column)
+    made.query.write_text(QUERY.replace(", updated_at", f", updated_at AS {quoted}"))
+    for name in ("a", "b", "c"):
+        order(made, name, minutes(-300 + 100 * "abc".index(name)))
+        run(made)
+    assert sent(tiktok) == ["a", "b", "c"]
+    assert run(made)["rows"]["read"] == 1
+
+
+def test_the_simulator_forgets_what_was_reached(tmp_path: Path) -> None:
+    made = shop(
+        tmp_path / "shop",
+        "simulator",
+        QUERY,
+        tables={
+            "orders": "SELECT 'a' AS event_id, 'a@b.com' AS email, now() - INTERVAL 9 DAY * n AS updated_at FROM range(1) t(n)"
+        },
+        cursor="updated_at",
+    )
+    with writing(made.warehouse) as warehouse:
+        warehouse.execute("INSERT INTO orders VALUES ('b', 'b@b.com', now() - INTERVAL 2 DAY)")
+    made.settings.write_text(made.settings.read_text().replace("token-of-the-shop-that-never-prints", "simulator"))
+    assert [run(made, *options)["rows"]["delivered"] for options in ((), (), ("--fresh",))] == [2, 0, 2]
+
+
+def test_few_new_rows_are_not_too_few(tiktok: TikTok, tmp_path: Path) -> None:
+    made = shop_of(tmp_path, tiktok, min_rows=2)
+    order(made, "a", minutes(-300))
+    order(made, "b", minutes(-100))
+    run(made)
+    assert run(made)["rows"]["read"] == 1
+
+
+def test_validate_asks_no_ledger(tiktok: TikTok, tmp_path: Path) -> None:
+    made = shop_of(tmp_path, tiktok)
+    made.settings.write_text(f"ledger: postgresql://u:p@127.0.0.1:1/x\n{made.settings.read_text()}")
+    assert inside("validate", NAME, project=made.directory).code == 0
+
+
+def test_a_bound_that_the_warehouse_refuses_can_be_left_out(tiktok: TikTok, tmp_path: Path) -> None:
+    made = shop_of(tmp_path, tiktok)
+    order(made, "a", minutes(-300))
+    run(made)
+    with writing(made.warehouse) as warehouse:
+        warehouse.execute(
+            "CREATE OR REPLACE TABLE orders AS SELECT event_id, email, 7::BIGINT AS updated_at FROM orders"
+        )
+    assert (
+        "`--full` runs the query without the bound of its cursor." in inside("run", NAME, project=made.directory).stderr
+    )
+    assert run(made, "--full")["cursor"]["reached"] == 7
 
 
 @pytest.mark.parametrize(
@@ -159,7 +255,7 @@ def test_what_a_command_says_of_it(tiktok: TikTok, tmp_path: Path) -> None:
     assert f"Only rows with updated_at from {since} on are read. `--full` reads all of them." in second.stderr
     assert f"Only rows with updated_at from {since} on" in inside("plan", NAME, project=made.directory).stderr
     assert "All rows are read" in inside("plan", NAME, "--full", project=made.directory).stderr
-    assert "cursor_rows WHERE updated_at >= TIMESTAMPTZ" in inside("compile", NAME, project=made.directory).stdout
+    assert 'cursor_rows WHERE "updated_at" >= TIMESTAMPTZ' in inside("compile", NAME, project=made.directory).stdout
 
 
 @pytest.mark.parametrize(
@@ -168,6 +264,7 @@ def test_what_a_command_says_of_it(tiktok: TikTok, tmp_path: Path) -> None:
         ({"cursor": "updated"}, 'the result has no column "updated". Did you mean "updated_at"?'),
         ({"cursor": "email"}, 'the column "email" holds values of type string'),
         ({"cursor_overlap": "soon"}, "cursor_overlap"),
+        ({"limit": 5}, "limit does not go with cursor"),
     ],
 )
 def test_a_wrong_cursor_is_said(tiktok: TikTok, tmp_path: Path, change: dict[str, str], words: str) -> None:
@@ -203,15 +300,15 @@ def test_the_highest_value_is_that_of_all_batches_and_all_tasks(values: list[Any
     table = pa.table({"n": pa.array([*values, None])})
     found = []
     for number in range(tasks):
-        highest = HighestValue(table.schema, "N") if values else None
+        highest = HighestValue(table.schema, "N", datetime(2100, 1, 2, tzinfo=UTC)) if values else None
         if highest is None:
             return
         part = table.slice(
             number * len(table) // tasks, (number + 1) * len(table) // tasks - number * len(table) // tasks
         )
         assert sum(batch.num_rows for batch in highest.follow(part.to_batches(max_chunksize=3))) == part.num_rows
-        found.append(cursor_json(highest.value))
-    assert HighestOf(found).value == max(values)
+        found.append(highest.as_json())
+    assert HighestOf("n", found).value == max(values)
 
 
 @given(st.one_of(MOMENTS, MOMENTS.map(lambda one: one.replace(tzinfo=UTC)), st.dates(), st.integers()))
@@ -225,6 +322,3 @@ def test_the_next_run_begins_before_what_was_reached(value: datetime | date, ove
     assert since is not None
     assert not isinstance(since, int)
     assert value - since >= overlap  # type: ignore[operator]
-    began = CursorRange("n", NOW).advanced(value)
-    assert began.reached is not None
-    assert began.reached <= value  # type: ignore[operator]

@@ -14,12 +14,12 @@ from connector.destinations.base import StageContext
 from connector.destinations.context import RunContext
 from connector.files.split_summary import summarize
 from connector.ledger.ledger import Ledger
-from connector.queries.cursor import HighestOf, cursor_json
+from connector.queries.cursor import CursorRange, HighestOf, cursor_field
 from connector.runs.cluster.ray_cluster import Cluster
 from connector.runs.cluster.worker import RunName, Worker, node_named, open_worker, task
 from connector.runs.cluster.workload import wanted_splits
 from connector.runs.extract import Run, files_sent_before
-from connector.runs.result import OpenResult, open_divided, open_result
+from connector.runs.result import DividedResult, OpenResult, open_divided, open_result
 from connector.staging.merge import SCATTER, merge, scatter
 from connector.staging.skip_suppressed import suppression_filter
 from connector.staging.splits import StagedSplit, StagedSplits
@@ -41,7 +41,7 @@ def read_split(name: RunName, number: int, place: SplitPlace, plan: str) -> int:
                 context = StageContext(worker.ledger, folder, result.compiler, name.run_id, opted_out=opted_out)
                 summary.update(job.destination.stage_split(result.rows, context))
             if result.highest is not None:
-                summary["cursor"] = cursor_json(result.highest.value)
+                summary["cursor"] = result.highest.as_json()
             if result.reading is not None:
                 summary["reading"] = summarize(result.reading)
     return int(summary["read"])
@@ -91,11 +91,18 @@ def read_splits(
         splits = _splits_of(context, run.run_id, READ)
         divided.merge([split.summary for split in splits])
     whole = StagedSplits(directory, shared, splits, _Tasks(context, cluster, run.run_id))
-    highest = HighestOf([split.summary.get("cursor") for split in splits]) if job.cursor else None
+    highest = _highest(divided, job.cursor, splits)
     yield OpenResult(divided.compiler, iter(()), plan.query_id, divided.reading, divided.schema, whole, highest)
     # A process that was frozen until another one took the run over must not write over what that one has staged.
     context.ledger.runs.refuse_other(run.run_id, context.lock.holder)
     shared.publish(directory, stage_files(directory))
+
+
+def _highest(divided: DividedResult, cursor: CursorRange | None, splits: Sequence[StagedSplit]) -> HighestOf | None:
+    """Return the highest value of the cursor column in all splits, if the job reads incrementally."""
+    if cursor is None:
+        return None
+    return HighestOf(cursor_field(divided.schema, cursor.column).name, [split.summary["cursor"] for split in splits])
 
 
 def _planned(context: RunContext, run_id: str, places: Sequence[SplitPlace], *, is_lasting: bool) -> str:
