@@ -21,7 +21,8 @@ class Inline(Cluster):
     """What would have gone from machine to machine."""
 
     def run(self, task: Any, arguments: Sequence[tuple[Any, ...]], stop: Event, **_: Any) -> Iterator[Any]:
-        """See `Cluster.run`."""
+        """See `Cluster.run`. A task must be one whose errors quote no value."""
+        assert task.__wrapped__
         for given in arguments:
             self.travelled.append(pickle.dumps((task, given)))
             function, values = pickle.loads(self.travelled[-1])
