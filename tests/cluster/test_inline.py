@@ -186,3 +186,15 @@ def test_a_column_divides_what_cannot_be_divided_otherwise(
 def _without_row_numbers(result: Result) -> Result:
     rows = [{**json.loads(row), "row": None} for row in result.excluded]
     return replace(result, excluded=sorted(json.dumps(row, sort_keys=True) for row in rows))
+
+
+@pytest.mark.thorough
+def test_people_of_a_query_are_left_out_everywhere(inline_project: Project, postgres: Postgres) -> None:
+    made = built(inline_project, rows=ROWS, destination={"suppress": {"query": "gone"}})
+    gone = "SELECT email FROM orders WHERE hash(order_id) % 17 = 0"
+    made.shop.query.with_name("gone.sql").write_text(gone)
+    one = made.result("none")
+    assert one.record["skips"]["suppressed"] > ROWS / 34
+    for merge_in_tasks in (False, True):
+        made.forget(postgres.new_database())
+        assert_equal(one, made.result(merge_in_tasks=merge_in_tasks))

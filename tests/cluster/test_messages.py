@@ -2,10 +2,14 @@
 
 import re
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from connector.runs.cluster.ray_cluster import Messages
+from connector.runs.cluster.ray_cluster import Cluster, Messages
 from tests.cli.command import connector
 from tests.cli.shop import GOOD, NAME
 from tests.cluster.spread import CLUSTER, Spread
@@ -25,6 +29,31 @@ def test_messages_that_differ_have_an_end() -> None:
     for number in range(100):
         print(f"Task {number} failed.", file=messages)
     assert len(list(messages.take())) == 20
+
+
+class Ray:
+    """Runs a task while it says that it runs one again."""
+
+    def remote(self, **_: Any) -> Callable[[Any], Any]:
+        """Take options of a task."""
+        return lambda task: SimpleNamespace(remote=task)
+
+    def wait(self, running: list[Any], **_: Any) -> tuple[list[Any], list[Any]]:
+        """Find all tasks at their end."""
+        return running, []
+
+    def get(self, result: Any) -> Any:
+        """Return what a task returned."""
+        print("(raylet) Task read_split failed. It is retried.")
+        return result
+
+
+def test_messages_become_notes_between_results() -> None:
+    messages, notes = Messages(), list[str]()
+    with redirect_stdout(messages):
+        results = list(Cluster(Ray(), 1, messages, notes.append).run(abs, [(-number,) for number in range(9)], Event()))
+    assert results == list(range(9))
+    assert notes == ["Ray: Task read_split failed. It is retried."]
 
 
 @pytest.mark.slow
