@@ -1,6 +1,7 @@
 """Comparison of what a test of a query expects with the outcome of its rows."""
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -85,18 +86,15 @@ class _Records:
                 yield Difference(f"{unit} of {_rows(actual)}", "", _NOTHING, _shown(actual.content))
 
     def _pairs(self) -> dict[int, int]:
-        """Return the index of the record for each expected one: of those that differ least, in the order of both."""
-        costs = sorted(
-            (len(found), i, j)
-            for i, record in enumerate(self._expected)
-            for j, actual in enumerate(self._observation.records)
-            if (found := list(self._compare(i, record, actual))) is not None and self._may_be(i, record, actual)
+        """Return the index of the record for each expected one."""
+        return assign(
+            {
+                (i, j): len(list(self._compare(i, record, actual)))
+                for i, record in enumerate(self._expected)
+                for j, actual in enumerate(self._observation.records)
+                if self._may_be(i, record, actual)
+            }
         )
-        pairs: dict[int, int] = {}
-        for _, i, j in costs:
-            if i not in pairs and j not in pairs.values():
-                pairs[i] = j
-        return pairs
 
     def _may_be(self, index: int, record: ExpectedRecord, actual: Record) -> bool:
         """Return whether a record is the expected one: its rows or ids are the same, if the test has them."""
@@ -121,13 +119,17 @@ class _Records:
         if len(items) != len(actual):
             yield Difference(subject, "contents", _item_count(items), _item_count(actual), line)
             return
-        left = list(actual)
-        for number, item in enumerate(items, 1):
-            # The order of the rows of a query without ORDER BY is not known.
-            costs = [len(list(_item_differences(item, one))) for one in left]
-            found = left.pop(costs.index(min(costs)))
+        # The order of the rows of a query without ORDER BY is not known.
+        costs = {
+            (i, j): len(list(_item_differences(item, one)))
+            for i, item in enumerate(items)
+            for j, one in enumerate(actual)
+        }
+        pairs = assign(costs)
+        for index, item in enumerate(items):
+            found = actual[pairs[index]]
             for value in _item_differences(item, found):
-                key, has = f"contents[{number}].{value.key}", found.get(value.path[-1])
+                key, has = f"contents[{index + 1}].{value.key}", found.get(value.path[-1])
                 yield Difference(subject, key, _shown(plain(value.node)), _shown(has), value.node.line)
 
     def _value(self, index: int, value: ExpectedValue, actual: Record) -> Iterator[tuple[str, str]]:
@@ -192,6 +194,49 @@ class _Records:
         )
 
 
+def assign(costs: Mapping[tuple[int, int], int]) -> dict[int, int]:
+    """Assign an actual thing to each expected one, by the number of differences of each pair that is possible.
+
+    As many as possible get one without a difference, in the order of both where there is a choice; of the others, the
+    pairs that differ least.
+    """
+    equal: dict[int, list[int]] = {}
+    for (i, j), cost in costs.items():
+        if cost == 0:
+            equal.setdefault(i, []).append(j)
+    pairs: dict[int, int] = {}
+    owners: dict[int, int] = {}
+    for i in sorted(equal):
+        _augment(i, equal, pairs, owners)
+    for _, i, j in sorted((cost, i, j) for (i, j), cost in costs.items()):
+        if i not in pairs and j not in owners:
+            pairs[i], owners[j] = j, i
+    return pairs
+
+
+def _augment(start: int, equal: Mapping[int, Sequence[int]], pairs: dict[int, int], owners: dict[int, int]) -> None:
+    """Give one more expected thing a pair; those that have one may get another (an augmenting path)."""
+    reached: dict[int, int] = {}
+    waiting = deque([start])
+    while waiting:
+        i = waiting.popleft()
+        for j in equal[i]:
+            if j in reached:
+                continue
+            reached[j] = i
+            if j in owners:
+                waiting.append(owners[j])
+                continue
+            free: int | None = j
+            while free is not None:
+                owner = reached[free]
+                owners[free] = owner
+                previous = pairs.get(owner)
+                pairs[owner] = free
+                free = previous
+            return
+
+
 def _item_count(items: Sequence[Any]) -> str:
     return "1 line item" if len(items) == 1 else f"{len(items)} line items"
 
@@ -214,13 +259,18 @@ def _exclusions(
         found = [one for one in observation.exclusions if (one.outcome, one.reason) == (outcome, reason)]
         if isinstance(rows, int) or len(rows) != len(found):
             continue
-        for row in rows:
-            match = next((one for one in found if _is_exclusion(observation.job, row, one)), None)
-            if match is None:
-                shown = _shown([{ROW: one.row, **one.columns} for one in found])
-                yield Difference(key, reason, _described(observation.job, row), shown, row.node.line)
-            else:
-                found.remove(match)
+        pairs = assign(
+            {
+                (i, j): 0
+                for i, row in enumerate(rows)
+                for j, one in enumerate(found)
+                if _is_exclusion(observation.job, row, one)
+            }
+        )
+        left = [{ROW: one.row, **one.columns} for j, one in enumerate(found) if j not in pairs.values()]
+        for index, row in enumerate(rows):
+            if index not in pairs:
+                yield Difference(key, reason, _described(observation.job, row), _shown(left), row.node.line)
 
 
 def _is_exclusion(job: Job, expected: ExpectedExclusion, actual: Exclusion) -> bool:

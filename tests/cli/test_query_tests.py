@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from connector.config.query_test_schema import query_test_schema
 from connector.config.yaml import read_yaml
+from connector.inspection.comparison import assign
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import NAME, Shop, shop
 
@@ -177,6 +181,67 @@ def test_a_rejected_row_a_skip_and_a_warning_that_are_not_expected_fail_the_test
         "warnings": {"invalid_email": 1},
     }
     assert one(made, expect, {"orders": orders, "people": people}).code == 0
+
+
+ITEM = {
+    "event_id": "R1",
+    "timestamp": "2026-11-19T17:30:00Z",
+    "email": "ada@example.com",
+    "currency": "USD",
+    "value": 2,
+}
+IN_ANY_ORDER: dict[str, tuple[list[dict[str, Any]], list[Any]]] = {
+    "events": (
+        [{**ITEM, "event_id": f"R{n}", "value": min(n, 2)} for n in (1, 2, 3)],
+        [{"currency": "USD"}, {"value": 2}, {"event_id": "R2"}],
+    ),
+    "contents": (
+        [{**ITEM, "content_id": f"m{n}", "price": min(n, 2), "quantity": 1} for n in (1, 2, 3)],
+        [{"quantity": 1}, {"price": 2}, {"content_id": "m2"}],
+    ),
+    "rejects": (
+        [{**ITEM, "event_id": f"R{n}", "value": min(n, 2), "email": None} for n in (1, 2, 3)],
+        [{}, {"value": 2}, {"row": 2}],
+    ),
+}
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
+@pytest.mark.parametrize("kind", IN_ANY_ORDER)
+def test_what_is_expected_may_stand_in_any_order(project: Shop, kind: str, order: tuple[int, ...]) -> None:
+    rows, expected = IN_ANY_ORDER[kind]
+    parts = [expected[index] for index in order]
+    expect = {
+        "events": {"events": parts},
+        "contents": {"events": [{"contents": parts}]},
+        "rejects": {"rejects": {"missing_identity": parts}},
+    }[kind]
+    write(project, {"it": {"result": rows, "expect": expect}})
+    outcome = inside("test", project=project.directory)
+    assert outcome.code == 0, outcome.stdout
+
+
+@pytest.mark.parametrize("kind", IN_ANY_ORDER)
+def test_one_thing_does_not_count_as_two_expected_ones(project: Shop, kind: str) -> None:
+    rows, expected = IN_ANY_ORDER[kind]
+    parts = [expected[0], expected[2], expected[2]]
+    expect = {
+        "events": {"events": parts},
+        "contents": {"events": [{"contents": parts}]},
+        "rejects": {"rejects": {"missing_identity": parts}},
+    }[kind]
+    write(project, {"it": {"result": rows, "expect": expect}})
+    assert inside("test", project=project.directory).code == 1
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=4), max_size=4))
+def test_as_many_as_possible_are_assigned_without_a_difference(costs: list[list[int]]) -> None:
+    width = min(map(len, costs), default=0)
+    pairs = assign({(i, j): row[j] for i, row in enumerate(costs) for j in range(width)})
+    orders = permutations([*range(width), *[-1] * len(costs)], len(costs))
+    best = max(sum(j >= 0 and row[j] == 0 for row, j in zip(costs, order, strict=True)) for order in set(orders))
+    assert len(pairs) == len(set(pairs.values())) == min(width, len(costs))
+    assert sum(costs[i][j] == 0 for i, j in pairs.items()) == best
 
 
 # What is wrong with a test -----------------------------------------------------------------------------------
