@@ -17,6 +17,9 @@ from tests.cli.command import environment
 from tests.postgres import free_port
 
 _RAY = str(Path(sys.executable).with_name("ray"))
+_SETPRIV = shutil.which("setpriv")
+_ENDED_WITH_US = [_SETPRIV, "--pdeathsig", "TERM"] if _SETPRIV else []
+"""Begins a command that ends when this process is killed."""
 _OBJECT_STORE = 100 << 20
 """Bytes of memory of each node for what tasks return: next to nothing."""
 _PATIENCE = 120
@@ -99,7 +102,7 @@ class Nodes:
         fixed = ("--node-ip-address", "127.0.0.1", "--num-cpus", "1", "--object-store-memory", str(_OBJECT_STORE))
         return subprocess.Popen(
             # The end of a process that blocks ends all processes of its node, by its process group.
-            [_RAY, "start", "--block", "--disable-usage-stats", *fixed, *options],
+            [*_ENDED_WITH_US, _RAY, "start", "--block", "--disable-usage-stats", *fixed, *options],
             env={**environment(None), **_ON_LOOPBACK, **self.environ},
             stdin=subprocess.DEVNULL,
             stdout=output,
