@@ -22,6 +22,7 @@ from connector.errors import ConfigurationError, Problem, Rule, UsageError
 
 _DAY = re.compile(r"\s*\d{4}-\d{2}-\d{2}", re.ASCII)
 _FIRST_YEAR, _LAST_YEAR = 1980, 2200
+_WITHOUT_TESTS = "The file has no tests: write them under tests, by name, or delete the file."
 _MOMENT = "must be a time such as 2026-11-20T06:15:00Z"
 
 
@@ -194,7 +195,10 @@ def load_query_tests(project: Project, name: str | None = None) -> QueryTests:
         document, found = parse_yaml(path)
         root = document.root if document else Node({}, 1)
         if document and not found and not _is_test_file(root):
-            ignored.append(path)
+            if root.children() and isinstance(root.value, dict) and path.stem not in project.orchestrations:
+                ignored.append(path)
+            else:
+                problems.append(Problem(_WITHOUT_TESTS, path, 1, 1, Rule.MISSING_KEY))
             continue
         loader = _Loader(project, path)
         tests += loader.tests(root) if document else []

@@ -398,13 +398,71 @@ def test_a_file_with_another_ending_is_told(project: Shop) -> None:
     )
 
 
+JUNIT = '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites tests="0">\n</testsuites>\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "is_replaced"),
+    [
+        (JUNIT, True),
+        ("\ufeff" + JUNIT.replace("?>", "?><!-- of an earlier time -->"), True),
+        ("", False),
+        ("my notes", False),
+        ("<testsuites/>", False),
+        ('<?xml version="1.0"?>\n<project><testsuites/></project>', False),
+        ('<?xml version="1.0"?>\n<testsuitesx/>', False),
+    ],
+)
+def test_only_earlier_results_are_replaced(project: Shop, tmp_path: Path, text: str, is_replaced: bool) -> None:
+    write(project, {"it": {"given": GIVEN, "expect": {"events": [EVENT]}}})
+    file = tmp_path / "junit.xml"
+    file.write_text(text)
+    outcome = inside("test", "--junit", str(file), project=project.directory)
+    assert (outcome.code, file.read_text() != text) == ((0, True) if is_replaced else (2, False)), outcome.stderr
+    assert is_replaced or f'"{file}" exists' in outcome.sentence
+    assert inside("test", "--junit", str(file), "--force", project=project.directory).code == 0
+
+
+@pytest.mark.parametrize("text", [None, "version: 2\nmodels: []\n"], ids=["no file", "a file of something else"])
+@pytest.mark.parametrize("options", [(), ("--json",), ("--junit", "junit.xml")], ids=str)
+def test_a_project_without_tests_does_not_pass(project: Shop, text: str | None, options: tuple[str, ...]) -> None:
+    if text:
+        (project.directory / "tests").mkdir()
+        (project.directory / "tests" / "schema.yaml").write_text(text)
+    outcome = inside("test", *options, project=project.directory)
+    assert outcome.code == 2
+    assert "There are no tests: write tests/NAME.yaml" in outcome.stderr
+    assert ("schema.yaml has no tests of queries." in outcome.stderr) is bool(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(
+            (name, text)
+            for name in (NAME, "other")
+            for text in ("", "# later\n", "---\n", "- one\n", "{}", "one", "null")
+        ),
+        (NAME, "version: 2\nmodels: []\n"),
+    ],
+)
+def test_a_file_that_lost_its_tests_does_not_pass(project: Shop, name: str, text: str) -> None:
+    path = write(project, {"it": {"given": GIVEN, "expect": {"events": [EVENT]}}})
+    path.rename(path.with_stem("moved"))
+    path.with_stem("moved").write_text(f"orchestration: {NAME}\n" + path.with_stem("moved").read_text())
+    (path.parent / f"{name}.yaml").write_text(text)
+    for command in ("test", "validate"):
+        outcome = inside(command, project=project.directory)
+        assert outcome.code == 2
+        assert f"tests/{name}.yaml:1: The file has no tests: write them under tests" in outcome.stderr
+
+
 def test_files_of_something_else_are_passed_over(project: Shop) -> None:
-    (project.directory / "tests").mkdir()
-    (project.directory / "tests" / "schema.yaml").write_text("version: 2\nmodels: []\n")
+    path = write(project, {"it": {"given": GIVEN, "expect": {"events": [EVENT]}}})
+    (path.parent / "schema.yaml").write_text("version: 2\nmodels: []\n")
     outcome = inside("test", project=project.directory)
-    assert (outcome.code, outcome.stdout) == (0, "")
+    assert outcome.code == 0
     assert "schema.yaml has no tests of queries." in outcome.stderr
-    assert "There are no tests" in outcome.stderr
 
 
 def test_nothing_is_left_behind_and_no_secret_is_needed(project: Shop) -> None:
@@ -446,8 +504,8 @@ def test_the_results_are_also_written_for_ci(project: Shop, tmp_path: Path) -> N
     assert "value: expected 1, got 12.5" in str(failure.get("message"))
     assert "x.org" not in file.read_text()
     assert [child.tag for child in cases["three"]] == ["error"]
-    assert "exists" in inside("test", "--junit", str(file), project=project.directory).sentence
-    assert inside("test", "--junit", str(file), "--force", project=project.directory).code == 1
+    assert {case.get("file") for case in cases.values()} == {f"tests/{NAME}.yaml"}
+    assert str(project.directory) not in file.read_text()
     own = str(project.directory / "tests" / f"{NAME}.yaml")
     for command in (("test", "--junit"), ("plan", NAME, "-o")):
         assert "belongs to the project" in inside(*command, own, "--force", project=project.directory).sentence

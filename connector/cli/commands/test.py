@@ -1,5 +1,6 @@
 """`connector test`: run the project's tests of queries."""
 
+import re
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from connector.api import Project
     from connector.inspection.query_tests import QueryTestReport, QueryTestResult
 
+_JUNIT = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^>]*\?>\s*(?:<!--.*?-->\s*)*<testsuites[\s/>]", re.DOTALL)
+
 NameOrAll = Annotated[
     str | None,
     typer.Argument(
@@ -28,7 +31,10 @@ NameOrAll = Annotated[
 
 
 JunitOption = Annotated[
-    Path | None, typer.Option("--junit", metavar="FILE", help="Also write the results as JUnit XML, for CI.")
+    Path | None,
+    typer.Option(
+        "--junit", metavar="FILE", help="Also write the results as JUnit XML, for CI; earlier ones are replaced."
+    ),
 ]
 
 
@@ -58,16 +64,22 @@ def test(
     options: TargetOptions,
 ) -> None:
     """Run the tests of queries in tests/*.yaml on an embedded DuckDB. Sends nothing, and needs no warehouse."""
+    from connector.errors import UsageError
+
     _refuse_unrelated(record=record, junit=junit, output=output)
     project = options.open_project()
     if record:
         _record(project, name, rows, output, force=force, as_json=options.json_output)
         return
     if junit is not None:
-        check_output(junit, project.settings, force=force)
+        check_output(junit, project.settings, force=force or _is_junit(junit))
     report = project.test(name, on_result=None if options.json_output else _print_result)
+    for path in report.ignored:
+        say(f"{path} has no tests of queries.")
+    if not report.results:
+        raise UsageError("There are no tests: write tests/NAME.yaml, or record one with --record NAME.")
     if junit is not None:
-        _write_junit(junit, report)
+        _write_junit(junit, report, project.settings.directory)
     _print_report(report, as_json=options.json_output)
 
 
@@ -84,12 +96,8 @@ def _print_report(report: "QueryTestReport", *, as_json: bool) -> None:
     from connector.errors import ConnectorError
     from connector.inspection.query_tests import QueryTestOutcome
 
-    for path in report.ignored:
-        say(f"{path} has no tests of queries.")
     if as_json:
         out_json(_with_relative_files(report.as_json()))
-    elif not report.results:
-        say("There are no tests: write tests/NAME.yaml.", Level.WARNING)
     else:
         out(_summary(report))
     if not report.passed:
@@ -122,11 +130,22 @@ def _record(
     say(f"{pluralize(recorded.rows, 'row')} recorded, with made-up people. Run it with: connector test {name}")
 
 
-def _write_junit(path: Path, report: "QueryTestReport") -> None:
+def _is_junit(path: Path) -> bool:
+    """Return whether a file holds results as JUnit XML, which the next results replace."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return _JUNIT.match(file.read(4096)) is not None
+    except OSError:
+        return False
+
+
+def _write_junit(path: Path, report: "QueryTestReport", directory: Path) -> None:
     from connector.inspection.junit import junit_xml
 
     with output_file(path) as sink:
-        sink.write(junit_xml(report).encode())
+        sink.write(junit_xml(report, directory).encode())
 
 
 def _print_result(result: "QueryTestResult") -> None:
