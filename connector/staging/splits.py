@@ -220,6 +220,8 @@ class StagedSplits:
     """The splits, in the order of the result."""
     run_tasks: "RunTasks | None" = None
     """Has tasks done on all machines, for what would keep this one busy for too long."""
+    are_current: bool = True
+    """False if some were staged for an earlier process: people may have been suppressed since."""
 
     def open_files(self) -> OpenFiles:
         """Return the files of record batches, by `FOLDER/NAME`."""

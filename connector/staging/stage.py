@@ -157,8 +157,9 @@ class _Staging:
         batches, unchecked = splits.batches(split)
         splits.adopt_keys(split, batches, self.keys)
         self.batches.extend(batches)
-        self.checked.update(batches)
-        self.checked.difference_update(unchecked)
+        if splits.are_current:
+            self.checked.update(batches)
+            self.checked.difference_update(unchecked)
 
     def unchecked(self) -> list[StagedBatch]:
         """Return the batches of which it is not known that none of their events is about a suppressed person."""

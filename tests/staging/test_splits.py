@@ -33,6 +33,8 @@ from tests.staging.stages import NOW, ROWS, UNHURRIED, Row, as_sent, plain_row, 
 from tests.staging.test_staging import HOW
 from tests.transform.harness import compiled
 
+BOUNDS = st.lists(st.integers(0, 40), max_size=5).map(sorted)
+
 
 def staged_in_splits(
     shared: Path,
@@ -78,6 +80,21 @@ def adopted(
     return directory, stage((), directory, rules, delivered_keys=known, suppressed=filter_, splits=parts)
 
 
+@scaled(UNHURRIED, 30, share=10)
+@given(st.lists(ROWS, max_size=40), BOUNDS, HOW)
+def test_who_is_suppressed_after_a_split_was_staged_is_skipped(
+    rows: list[Row], bounds: list[int], how: Settings
+) -> None:
+    table, jane = table_of(rows), SuppressionFilter(one.digest for one in digests_of_email("jane@example.com"))
+    bounds = [min(bound, len(rows)) for bound in bounds]
+    with tempfile.TemporaryDirectory() as folder:
+        here, whole = staged_in_splits(Path(folder) / "one" / "shared", table, how, bounds, suppressed=jane)
+        parts = parts_of(Path(folder) / "many" / "shared", table, how, bounds)
+        there, later = adopted(replace(parts, are_current=False), table, how, suppressed=jane)
+        assert staged_events(here, whole) == staged_events(there, later)
+    assert (whole.rejects, whole.skips, whole.warnings) == (later.rejects, later.skips, later.warnings)
+
+
 class HereAndNow:
     """Runs the tasks that merge events in this process, one after the other."""
 
@@ -104,9 +121,6 @@ class HereAndNow:
                 limits = BatchLimits(events=3)
                 summary = merge(attempt, self.parts, place, rules=self.rules, suppressed=self.suppressed, limits=limits)
         return StagedSplit(folder, json.loads(json.dumps(summary)))
-
-
-BOUNDS = st.lists(st.integers(0, 40), max_size=5).map(sorted)
 
 
 @scaled(UNHURRIED, 100, share=10)

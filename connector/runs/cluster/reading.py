@@ -87,10 +87,10 @@ def read_splits(
         plan = divided.plan
         context.ledger.runs.asked(run.run_id, plan.query_id)
         plan_id = _planned(context, run.run_id, plan.places, is_lasting=plan.is_lasting)
-        _read_open(context, cluster, run, plan_id)
+        are_current = _read_open(context, cluster, run, plan_id)
         splits = _splits_of(context, run.run_id, READ)
         divided.merge([split.summary for split in splits])
-    whole = StagedSplits(directory, shared, splits, _Tasks(context, cluster, run.run_id))
+    whole = StagedSplits(directory, shared, splits, _Tasks(context, cluster, run.run_id), are_current)
     highest = _highest(divided, job.cursor, splits)
     yield OpenResult(divided.compiler, iter(()), plan.query_id, divided.reading, divided.schema, whole, highest)
     # A process that was frozen until another one took the run over must not write over what that one has staged.
@@ -118,8 +118,8 @@ def _places(ledger: Ledger, run_id: str) -> list[SplitPlace]:
     return [record.place for record in ledger.splits.all(run_id, READ)]
 
 
-def _read_open(context: RunContext, cluster: Cluster, run: Run, plan: str) -> None:
-    """Have all splits read that no attempt has read yet."""
+def _read_open(context: RunContext, cluster: Cluster, run: Run, plan: str) -> bool:
+    """Have all splits read that no attempt has read yet; return False if others were read for an earlier process."""
     records = context.ledger.splits.all(run.run_id, READ)
     rows = sum(record.rows or 0 for record in records)
     name = RunName.of(context, run.run_id)
@@ -127,6 +127,7 @@ def _read_open(context: RunContext, cluster: Cluster, run: Run, plan: str) -> No
     for more in cluster.run(read_split, arguments, context.stop):
         rows += more
         context.observer.read(rows)
+    return len(arguments) == len(records)
 
 
 def _splits_of(context: RunContext, run_id: str, kind: str) -> list[StagedSplit]:
