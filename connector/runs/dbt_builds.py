@@ -32,9 +32,14 @@ class _Timing(msgspec.Struct, frozen=True):
 class _Result(msgspec.Struct, frozen=True):
     unique_id: str
     status: str
-    timing: list[_Timing] = []
+    timing: list[_Timing | None] | None = None
     max_loaded_at: str | None = None
     """The newest row of a source."""
+
+    @property
+    def ends(self) -> list[str]:
+        """The times at which its parts ended."""
+        return [timing.completed_at for timing in self.timing or () if timing and timing.completed_at]
 
     @property
     def is_good(self) -> bool:
@@ -43,7 +48,7 @@ class _Result(msgspec.Struct, frozen=True):
 
 
 class _Args(msgspec.Struct, frozen=True):
-    which: str = "build"
+    which: str | None = None
     target: str | None = None
     invocation_command: str | None = None
 
@@ -53,9 +58,26 @@ class _Metadata(msgspec.Struct, frozen=True):
 
 
 class _Results(msgspec.Struct, frozen=True):
+    """A file of results. Parts may be absent or null: commands and versions of dbt differ in what they write."""
+
     metadata: _Metadata
-    results: list[_Result] = []
-    args: _Args = _Args()
+    results: list[_Result] | None = None
+    args: _Args | None = None
+
+    @property
+    def nodes(self) -> Sequence[_Result]:
+        """The results of models, tests and sources."""
+        return self.results or ()
+
+    @property
+    def which(self) -> str:
+        """The command of dbt without its options."""
+        return (self.args and self.args.which) or "build"
+
+    @property
+    def target(self) -> str | None:
+        """The target of the command."""
+        return self.args.target if self.args else None
 
     @property
     def finished_at(self) -> datetime:
@@ -65,7 +87,7 @@ class _Results(msgspec.Struct, frozen=True):
     @property
     def command(self) -> str:
         """The command of dbt, as it was typed."""
-        return self.args.invocation_command or f"dbt {self.args.which}"
+        return (self.args and self.args.invocation_command) or f"dbt {self.which}"
 
 
 @dataclass(frozen=True)
@@ -81,7 +103,7 @@ class DbtBuilds:
 
     @cached_property
     def _by_id(self) -> Mapping[str, _Result]:
-        return {result.unique_id: result for result in self.results.results} if self.results else {}
+        return {result.unique_id: result for result in self.results.nodes} if self.results else {}
 
     @cached_property
     def _tests(self) -> Mapping[str, Sequence[DbtNode]]:
@@ -100,14 +122,14 @@ class DbtBuilds:
 
     def built_at(self, models: Sequence[DbtNode]) -> datetime | None:
         """Return when the last command ended, if it built one of the models, or anything if there are none."""
-        if self.results is None or self.results.args.which not in _BUILDING or not self.is_of_target():
+        if self.results is None or self.results.which not in _BUILDING or not self.is_of_target():
             return None
         ids = {node.unique_id for node in models if node.resource_type != "source"}
         return self.results.finished_at if not ids or ids & self._by_id.keys() else None
 
     def first_failure(self) -> str | None:
         """Return the sentence on the first result that is not good; None if all are."""
-        for result in self.results.results if self.results else ():
+        for result in self.results.nodes if self.results else ():
             node = self.manifest.nodes.get(result.unique_id)
             if not result.is_good and result.status != "skipped":
                 return self._not_good(node.label if node else result.unique_id, result, "dbt build")
@@ -115,9 +137,9 @@ class DbtBuilds:
 
     def _other_target(self) -> str | None:
         wanted = self.settings.target
-        if wanted is None or self.results is None or self.results.args.target == wanted:
+        if wanted is None or self.results is None or self.results.target == wanted:
             return None
-        found = self.results.args.target
+        found = self.results.target
         was = f'was for the target "{found}"' if found else "names no target"
         return (
             f"The last command of dbt (`{self.results.command}`, {_text(self.results.finished_at)}) {was}, and "
@@ -140,7 +162,7 @@ class DbtBuilds:
 
     def _not_built(self, node: DbtNode) -> str | None:
         result = self._by_id.get(node.unique_id)
-        if result is None or result.is_good or not self.results or self.results.args.which not in _BUILDING:
+        if result is None or result.is_good or not self.results or self.results.which not in _BUILDING:
             return None
         if result.status != "skipped":
             return self._not_good(f'The dbt {node.resource_type} "{node.label}"', result, self._build(node))
@@ -166,7 +188,7 @@ class DbtBuilds:
                     yield from (self._by_id[name] for name in ids if name in self._by_id)
 
     def _failed_tests(self, node: DbtNode) -> Iterator[str]:
-        if self.results is None or self.results.args.which not in _TESTING:
+        if self.results is None or self.results.which not in _TESTING:
             return
         for test in self._tests.get(node.unique_id, ()):
             result = self._by_id.get(test.unique_id)
@@ -185,7 +207,7 @@ class DbtBuilds:
         result = self._by_id.get(node.unique_id)
         if self.results is None:
             return f"{name} has no build: there is no {RESULTS} beside the manifest: nothing is sent. Run `{build}`."
-        if result is None or self.results.args.which not in _BUILDING:
+        if result is None or self.results.which not in _BUILDING:
             return (
                 f"{name} was not built by the last command of dbt (`{self.results.command}`, "
                 f"{_text(self.results.finished_at)}), so its age is not known, and dbt.max_age is "
@@ -197,7 +219,7 @@ class DbtBuilds:
         return f"{name} is stale: it was built at {_text(end)}, and {limit}: nothing is sent. Run `{build}`."
 
     def _stale_source(self, source: DbtNode, node: DbtNode) -> str | None:
-        for result in self.freshness.results if self.freshness else ():
+        for result in self.freshness.nodes if self.freshness else ():
             if result.unique_id == source.unique_id and result.status == "error" and self.freshness:
                 newest = (
                     f": its newest row is of {_text(_moment(result.max_loaded_at))}" if result.max_loaded_at else ""
@@ -210,9 +232,8 @@ class DbtBuilds:
         return None
 
     def _end(self, result: _Result) -> datetime:
-        ends = [timing.completed_at for timing in result.timing if timing.completed_at]
-        if ends:
-            return _moment(ends[-1])
+        if result.ends:
+            return _moment(result.ends[-1])
         return self.results.finished_at if self.results else datetime.now(UTC)
 
     def _build(self, node: DbtNode, *, ancestors: bool = False) -> str:
@@ -245,8 +266,8 @@ def _load(path: Path) -> _Results | None:
 def _decode(data: bytes) -> _Results:
     """Decode results. Raises msgspec.DecodeError, and ValueError for a time that is none."""
     results = msgspec.json.decode(data, type=_Results)
-    ends = (timing.completed_at for result in results.results for timing in result.timing)
-    for text in (results.metadata.generated_at, *ends, *(result.max_loaded_at for result in results.results)):
+    texts = (text for result in results.nodes for text in (*result.ends, result.max_loaded_at))
+    for text in (results.metadata.generated_at, *texts):
         if text is not None:
             _moment(text)
     return results

@@ -167,6 +167,53 @@ def test_damaged_results_hold_back(made: Beside, text: str) -> None:
     assert held(made) == f"dbt's {path} cannot be read, or is damaged: nothing is sent. Run `dbt build` again."
 
 
+META = {"metadata": {"generated_at": "2026-11-02T03:04:05Z"}}
+PROD = {"args": {"which": "build", "target": "prod"}}
+ORDERS = {"unique_id": "model.shop.fct_orders", "status": "success"}
+SHAPES: dict[str, dict[str, Any]] = {
+    "nothing compiled": {**META, "results": [], "args": {"which": "compile", "target": "prod"}},
+    "nothing built": {**META, **PROD, "results": []},
+    "no results": {**META, **PROD},
+    "null for results": {**META, **PROD, "results": None},
+    "null for the command": {**META, "args": {"which": None, "target": "prod", "invocation_command": None}, "results": []},
+    "no timing": {**META, **PROD, "results": [ORDERS]},
+    "null for timing": {**META, **PROD, "results": [{**ORDERS, "timing": None, "message": None, "failures": None}]},
+    "an empty timing": {**META, **PROD, "results": [{**ORDERS, "timing": [{}, None, {"completed_at": None}]}]},
+    "another model": {**META, **PROD, "results": [{"unique_id": "model.gone.gone", "status": "error", "timing": None}]},
+    "an operation": {**META, "args": {"which": "run-operation", "target": "prod"}, "results": [
+        {"unique_id": "macro.shop.grant", "status": "success"}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SHAPES)
+def test_results_may_lack_what_is_not_needed(made: Beside, case: str) -> None:
+    made.manifest.with_name("run_results.json").write_text(json.dumps(SHAPES[case]))
+    assert held(made) is None
+
+
+@pytest.mark.parametrize("args", [{}, {"args": None}, {"args": {}}, {"args": {"target": None}}], ids=str)
+def test_results_without_a_target_are_of_another_one(made: Beside, args: dict[str, Any]) -> None:
+    made.manifest.with_name("run_results.json").write_text(json.dumps({**META, **args, "results": []}))
+    error = held(made) or ""
+    assert error.startswith("The last command of dbt (`dbt build`, 2026-11-02 03:04 UTC) names no target")
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        {},
+        {"results": None},
+        {"results": []},
+        {"results": [{"unique_id": "source.shop.raw.orders", "error": "no such column", "status": "runtime error"}]},
+        {"results": [{"unique_id": "source.shop.raw.orders", "status": "pass", "max_loaded_at": None, "timing": None}]},
+    ],
+    ids=str,
+)
+def test_the_freshness_of_sources_may_lack_what_is_not_needed(made: Beside, results: dict[str, Any]) -> None:
+    made.manifest.with_name("sources.json").write_text(json.dumps({**META, **results}))
+    assert held(made) is None
+
+
 @pytest.mark.parametrize(
     "moment", ["2026-11-02T03:04:05.123456Z", "2026-11-02T03:04:05", "2026-11-02T03:04:05.123456789Z"]
 )
