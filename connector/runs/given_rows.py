@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -193,12 +194,31 @@ def _tables(job: Job, test: QueryTest) -> dict[TableName, GivenTable]:
     labels = {(table, _parts(label)) for table, names in models for label in names}
     found = {name: table for name in read if (table := _matching(name, given, labels))}
     problems = [_missing_table(test, name, given) for name in read if name not in found]
+    problems += _ambiguous_tables(test, found)
     used = {table.name for table in found.values()}
     unread = [table for table in test.tables if table.name not in used and table.name not in test.shared]
     problems += [_unread_table(test, table, read) for table in unread if not problems]
     if problems:
         raise ConfigurationError(problems)
     return found
+
+
+def _ambiguous_tables(test: QueryTest, found: Mapping[TableName, GivenTable]) -> Iterator[Problem]:
+    """Yield a problem for each given table whose rows would be those of several tables of the query.
+
+    A name that is the end of another one, as `orders` of `marts.orders`, may be the same table.
+    """
+    names: dict[str, list[TableName]] = {}
+    for name, table in found.items():
+        names.setdefault(table.name, []).append(tuple(part.lower() for part in name))
+    for table in {table.name: table for table in found.values()}.values():
+        read = names[table.name]
+        if any(one[-len(other) :] != other[-len(one) :] for one, other in combinations(read, 2)):
+            written = " and ".join(".".join(name) for name in read)
+            message = (
+                f"{table.name} is ambiguous, because the query reads {written}: write each of them, with its rows."
+            )
+            yield test.problem(table.node, message, Rule.UNKNOWN_NAME)
 
 
 def _matching(

@@ -457,6 +457,36 @@ def test_a_file_that_lost_its_tests_does_not_pass(project: Shop, name: str, text
         assert f"tests/{name}.yaml:1: The file has no tests: write them under tests" in outcome.stderr
 
 
+TWO_TABLES = "SELECT o.*, p.person AS other FROM {} AS o JOIN {} AS p USING (person)"
+ROWS = [{"person": 1, "event_id": "R1", "timestamp": "2026-11-19T17:30:00Z", "email": "ada@example.com", "value": 1}]
+
+
+@pytest.mark.parametrize(
+    ("tables", "given", "is_ambiguous"),
+    [
+        (("x.orders", "y.orders"), ("orders",), True),
+        (("x.orders", "y.Orders"), ("ORDERS",), True),
+        (("a.x.orders", "b.x.orders"), ("x.orders",), True),
+        (("a.x.orders", "b.y.orders"), ("orders",), True),
+        (("x.orders", "y.orders"), ("x.orders", "y.orders"), False),
+        (("x.orders", "y.orders"), ("x.orders", "orders"), False),
+        (("x.orders", "x.Orders"), ("orders",), False),
+        (("x.orders", "orders"), ("orders",), False),
+    ],
+    ids=str,
+)
+def test_the_rows_of_one_table_are_not_those_of_another_one(
+    project: Shop, tables: tuple[str, str], given: tuple[str, ...], is_ambiguous: bool
+) -> None:
+    project.query.write_text(TWO_TABLES.format(*tables))
+    outcome = one(project, {"events": 1}, dict.fromkeys(given, ROWS))
+    message = (
+        f"{given[0]} is ambiguous, because the query reads {' and '.join(tables)}: write each of them, with its rows."
+    )
+    assert outcome.code == int(is_ambiguous), outcome.stdout
+    assert (message.lower() in outcome.stdout.lower()) is is_ambiguous, outcome.stdout
+
+
 def test_files_of_something_else_are_passed_over(project: Shop) -> None:
     path = write(project, {"it": {"given": GIVEN, "expect": {"events": [EVENT]}}})
     (path.parent / "schema.yaml").write_text("version: 2\nmodels: []\n")
