@@ -339,8 +339,10 @@ class _Loader:
                 self.problems.add(kind, "must be the name of a type, such as varchar or decimal(18,2)")
         if rows is not None and not isinstance(rows.value, list | None):
             self.problems.add(rows, "must be a list of rows, as [{column: value}]")
+        self._refuse_repeated(types)
         children = rows.children() if rows else []
         for row in children:
+            self._refuse_repeated(row)
             if not isinstance(row.value, dict):
                 self.problems.add(row, "must be a row, as {column: value}")
             elif any(not column.strip() for column, _ in row.entries()):
@@ -351,6 +353,15 @@ class _Loader:
         if len(self.problems.items) > before:
             return None
         return GivenTable(name, node, children, dict(types.entries()) if types else {})
+
+    def _refuse_repeated(self, columns: Node | None) -> None:
+        """Refuse columns that differ in upper and lower case only, which name one column in SQL."""
+        names: dict[str, str] = {}
+        for name, node in columns.entries() if columns else ():
+            first = names.setdefault(name.lower(), name)
+            if first != name:
+                sentence = f"gives the column {first} a second time, in other letters; keep one of them"
+                self.problems.add(node, sentence, rule=Rule.DUPLICATE_KEY)
 
 
 def _entries(node: Node, key: str) -> Iterator[tuple[str, Node]]:

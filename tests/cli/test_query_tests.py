@@ -258,6 +258,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "no time": ({"started_at": "yesterday"}, 'started_at is "yesterday"; it must be a time such as'),
     "rows that are a text": ({"given": {"orders": "R1"}}, "must be a list of rows, as [{column: value}]"),
     "a row that is a text": ({"given": {**GIVEN, "orders": ["R1"]}}, "must be a row, as {column: value}"),
+    "a column twice": ({"given": {**GIVEN, "orders": [{**ORDER, "Order_ID": "R2"}]}}, "Order_ID gives the column order_id a second time"),
+    "a column twice in a later row": ({"given": {**GIVEN, "orders": [ORDER, {**ORDER, "TOTAL": 1}]}}, "TOTAL gives the column total a second"),
+    "a type twice": ({"given": {**GIVEN, "orders": {"rows": [ORDER], "columns": {"total": "int", "Total": "int"}}}}, "Total gives the column total a"),
+    "a column of the result twice": ({"result": [{"email": "a", "EMAIL": "b"}]}, "EMAIL gives the column email a second time"),
     "neither rows nor columns": ({"given": {**GIVEN, "orders": []}}, "has neither rows nor columns"),
     "unknown parameter": ({"expect": {"events": [{"e_mail": "a"}]}}, 'Unknown parameter "e_mail". Did you mean "email"?'),
     "a parameter of the web": ({"expect": {"events": [{"ip": "1.1.1.1"}]}}, '"ip" is not part of what is sent here (offline).'),
@@ -298,6 +302,10 @@ SEEN_BY_THE_COMMAND_ONLY = {
     "another orchestration",
     "a time long ago",
     "a row without columns",
+    "a column twice",
+    "a column twice in a later row",
+    "a type twice",
+    "a column of the result twice",
 }
 """Mistakes that depend on other files, or on what the file says for all of its tests."""
 
