@@ -18,7 +18,7 @@ class Inline(Cluster):
     """Runs tasks one after the other, as Ray would run them at once."""
 
     travelled: list[bytes] = field(default_factory=list)
-    """What would have gone from machine to machine."""
+    """Everything that would have gone from machine to machine."""
 
     def run(self, task: Any, arguments: Sequence[tuple[Any, ...]], stop: Event, **_: Any) -> Iterator[Any]:
         """See `Cluster.run`. A task must be one whose errors quote no value."""

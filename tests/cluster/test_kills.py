@@ -92,7 +92,7 @@ KILLS: dict[str, tuple[Any, Any, int, int]] = {
     "the ledger while reading": (reading, kill_ledger, 0, 2),
     "the ledger while sending": (sending, kill_ledger, IN_FLIGHT, 2),
 }
-"""When, what, how many requests may be repeated, and how often."""
+"""A kill: its moment, its victim, the requests that it may repeat, and how often."""
 CASES = [(what, seed) for what, (*_, times) in KILLS.items() for seed in range(times)]
 
 

@@ -28,7 +28,7 @@ SPILLING = {
     "RAY_object_spilling_threshold": "0.0",
     "RAY_min_spilling_size": "1",
 }
-"""What tasks are given and return goes to the object store instead of into messages, and from there to the disk."""
+"""Arguments and results of tasks go to the object store instead of into messages, and from there to the disk."""
 ROWS = f"""
     SELECT 'e' || n // 2 AS event_id, date_trunc('hour', now()) - to_seconds(n // 2 % 1000) AS timestamp
         , CASE WHEN n % 50 = 7 THEN '{NAMED} at nowhere' ELSE n // 2 || '.{NAMED}@example.com' END AS email

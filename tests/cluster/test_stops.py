@@ -1,4 +1,4 @@
-"""What stops a run on a cluster stops all its senders, as it stops one process; what is left is sent later."""
+"""A stop of a run on a cluster stops all its senders, as it stops one process; the rest is sent later."""
 
 import os
 import shutil

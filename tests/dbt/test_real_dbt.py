@@ -44,7 +44,7 @@ def run(made: Beside, *names: str) -> Outcome:
 
 
 def without_times(entry: Any) -> Any:
-    """What does not differ from one build to the next."""
+    """The facts that do not differ from one build to the next."""
     if isinstance(entry, dict):
         times = {"generated_at", "invocation_id", "completed_at", "invocation_command"}
         return {key: without_times(value) for key, value in entry.items() if key not in times}

@@ -137,7 +137,7 @@ def test_the_run_goes_on_when_only_one_batch_gets_no_answer() -> None:
 
 @pytest.mark.parametrize(("others", "goes_on"), [((5, 6), True), ((5, 5), False)])
 def test_what_another_sender_gets_through_meanwhile_counts_too(others: tuple[int, ...], goes_on: bool) -> None:
-    """Of the first batch, no answer arrives twice."""
+    """No answer to the first batch arrives twice."""
     ledger, counts = MemoryLedger(), iter(others)
     run = Run(script(LOST, LOST, ACCEPTED), RetryPolicy(max_attempts=2), ledger=ledger, others=lambda: next(counts, 6))
     if goes_on:

@@ -119,7 +119,7 @@ class Run:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     stop: threading.Event = field(default_factory=threading.Event)
     others: Callable[[], int] = lambda: 0
-    """What other senders of the run had accepted since this one began."""
+    """The batches that other senders of the run had accepted since this one began."""
 
     def __call__(self, *batches: Batch) -> MemoryLedger:
         return self.over(batches)

@@ -31,9 +31,12 @@ KINDS = ("how-to", "reference", "explanation")
 """The folders of `docs`; the tutorial is the fourth kind."""
 
 
+_OPENING = re.compile(r'```(?P<language>[a-z]*)(?: title="(?P<title>[^"]+)")?')
+
+
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, what else stands on its first line, and its lines from line `number` on."""
+    """A fenced block: its language, its title if it has one, and its lines from line `number` on."""
 
     language: str
     title: str
@@ -51,7 +54,9 @@ def blocks(page: Path) -> Iterator[Block]:
             yield Block(language, title, tuple(inside), start)
             start = 0
         else:
-            language, _, title = line[3:].partition(" ")
+            found = _OPENING.fullmatch(line)
+            assert found, f"{page.name}:{number}: the site would not know this for the beginning of a block"
+            language, title = found["language"], found["title"] or ""
             start, inside = number + 1, []
     assert not start, f"{page.name}:{start - 1}: the block has no end"
 
