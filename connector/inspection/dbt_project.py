@@ -73,6 +73,10 @@ class NewProject:
     models: Sequence[ModelMapping]
     unfit: Sequence[str]
     """Models with columns that name nobody, or without documented columns."""
+    packages: Sequence[str]
+    """Packages of the dbt project whose models were not looked at."""
+    is_url_guessed: bool
+    """True if no profile of dbt says where the warehouse is."""
 
 
 def find_manifest(path: Path) -> Path:
@@ -86,7 +90,7 @@ def find_manifest(path: Path) -> Path:
 
 
 def write_dbt_project(directory: Path, source: Path, names: Sequence[str] = ()) -> NewProject:
-    """Write a project folder for the named models, or for all whose columns identify people.
+    """Write a project folder for the named models, or for all of the project itself whose columns identify people.
 
     Overwrites nothing. Raises UsageError: no manifest, an unknown model, none that fits, files that exist.
     """
@@ -96,12 +100,16 @@ def write_dbt_project(directory: Path, source: Path, names: Sequence[str] = ()) 
     except ConfigurationError as error:
         raise UsageError(f"{path} is not a manifest of dbt, or a damaged one: run `dbt parse`.") from error
     columns = _Columns(path)
-    nodes = [_named(manifest, name) for name in names] or list(_own_models(manifest))
+    own = manifest.metadata.project_name
+    built = list(_built_models(manifest))
+    nodes = [_named(manifest, name) for name in names] or [node for node in built if node.package_name == own]
     chosen, unfit = _choose(nodes, manifest, columns)
     if not chosen or (names and unfit):
         raise UsageError(_nothing_fits(unfit))
     files = _files(directory, path, manifest, chosen)
-    return NewProject(write_files(directory, files), chosen, unfit)
+    packages = [] if names else sorted({node.package_name for node in built} - {own})
+    is_guessed = _duckdb_file(manifest, path, _dbt_target(path)) is None
+    return NewProject(write_files(directory, files), chosen, unfit, packages, is_guessed)
 
 
 def _nothing_fits(names: Sequence[str]) -> str:
@@ -112,11 +120,10 @@ def _nothing_fits(names: Sequence[str]) -> str:
     )
 
 
-def _own_models(manifest: Manifest) -> Iterator[DbtNode]:
-    """Yield the models of the project itself that dbt builds, of several versions the latest."""
+def _built_models(manifest: Manifest) -> Iterator[DbtNode]:
+    """Yield the models that dbt builds, of several versions the latest."""
     for node in manifest.nodes.values():
-        is_own = node.resource_type == "model" and node.package_name == manifest.metadata.project_name
-        if is_own and node.relation_name and node.version == node.latest_version:
+        if node.resource_type == "model" and node.relation_name and node.version == node.latest_version:
             yield node
 
 
@@ -191,7 +198,7 @@ def _settings(directory: Path, manifest_path: Path, manifest: Manifest, chosen: 
         "",
         "warehouses:",
         "  marts:",
-        f"    url: {_yaml(_url(directory, manifest_path, manifest, chosen[0].node, target))}",
+        *_url_lines(directory, manifest_path, manifest, chosen[0].node, target),
         "",
         "credentials:",
         "  tiktok:",
@@ -262,11 +269,19 @@ def _template(one: ModelMapping) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _url(directory: Path, manifest_path: Path, manifest: Manifest, node: DbtNode, target: str | None) -> str:
-    adapter = manifest.metadata.adapter_type or ""
+def _url_lines(
+    directory: Path, manifest_path: Path, manifest: Manifest, node: DbtNode, target: str | None
+) -> Iterator[str]:
+    if file := _duckdb_file(manifest, manifest_path, target):
+        yield f"    url: {_yaml(f'duckdb:///{_relative(file, directory)}')}"
+        return
+    yield "    # The url is a guess, as the manifest of dbt does not hold it: correct it."
+    yield f"    url: {_yaml(_guessed_url(manifest.metadata.adapter_type or '', node))}"
+
+
+def _guessed_url(adapter: str, node: DbtNode) -> str:
     if adapter == "duckdb":
-        file = _duckdb_file(manifest_path, target)
-        return f"duckdb:///{_relative(file, directory) if file else f'{node.database}.duckdb'}"
+        return f"duckdb:///{node.database}.duckdb"
     other = f"{adapter or 'warehouse'}://{{{{ env.WAREHOUSE_USER }}}}@{{{{ env.WAREHOUSE_HOST }}}}/DATABASE"
     return (
         _WAREHOUSE_URLS.get(adapter, other)
@@ -275,8 +290,10 @@ def _url(directory: Path, manifest_path: Path, manifest: Manifest, node: DbtNode
     )
 
 
-def _duckdb_file(manifest_path: Path, target: str | None) -> Path | None:
-    """Return the database file of the profile of dbt, if it is beside the dbt project."""
+def _duckdb_file(manifest: Manifest, manifest_path: Path, target: str | None) -> Path | None:
+    """Return the DuckDB database of the profile of dbt; None if there is no profile, or it is another warehouse."""
+    if manifest.metadata.adapter_type != "duckdb":
+        return None
     project = manifest_path.parent.parent
     profile = _yaml_file(project / "dbt_project.yml").get("profile")
     for folder in (project, Path.home() / ".dbt"):

@@ -79,6 +79,8 @@ def test_the_project_is_valid_and_runs(tmp_path: Path, path: str) -> None:
     assert settings["warehouses"]["marts"]["url"] == "duckdb:///../analytics/shop.duckdb"
     assert list(settings["orchestrations"]) == ["vip_customers", "fct_orders", "dim_customers_v2"]
     assert "Without columns that identify people: shop_names." in outcome.stderr
+    assert "Models of packages (tools) are not included: name them with --model PACKAGE.MODEL." in outcome.stderr
+    assert "guess" not in outcome.stderr + (folder / "orchestrations.yaml").read_text()
     assert inside("validate", "--connect", project=folder).code == 0
     ran = inside("run", *settings["orchestrations"], "--yes", "--json", project=folder)
     assert [run["rows"]["delivered"] for run in ran.json["runs"]] == [3, 3, 3]
@@ -94,7 +96,8 @@ def test_models_are_chosen_by_name_and_their_columns_found_in_the_catalog(tmp_pa
     )
     folder = tmp_path / "sends"
     options = ("--from-dbt", str(made.directory), "--model", "tools.shops", "--model", "dim_customers.v1")
-    assert inside("init", str(folder), *options, project=tmp_path).code == 0
+    outcome = inside("init", str(folder), *options, project=tmp_path)
+    assert (outcome.code, "Models of packages" in outcome.stderr) == (0, False)
     orchestrations = yaml.safe_load((folder / "orchestrations.yaml").read_text())["orchestrations"]
     assert {name: one["model"] for name, one in orchestrations.items()} == {
         "shops": "tools.shops",
@@ -128,11 +131,16 @@ def test_models_need_their_project(tmp_path: Path) -> None:
     assert (outcome.code, "with --from-dbt PATH" in outcome.sentence) == (2, True)
 
 
-@pytest.mark.parametrize("adapter", ["snowflake", "postgres", "redshift", "bigquery", "trino"])
+@pytest.mark.parametrize("adapter", ["duckdb", "snowflake", "postgres", "redshift", "bigquery", "trino"])
 def test_each_warehouse_has_a_url_that_is_valid(tmp_path: Path, adapter: str) -> None:
     made = beside_recorded(tmp_path / "analytics")
     made.change_manifest(metadata={"adapter_type": adapter})
     folder = tmp_path / "sends"
-    assert inside("init", str(folder), "--from-dbt", str(made.directory), project=tmp_path).code == 0
+    outcome = inside("init", str(folder), "--from-dbt", str(made.directory), project=tmp_path)
+    assert outcome.code == 0
+    assert "The url of the warehouse marts is a guess: correct it in orchestrations.yaml." in outcome.stderr
+    assert "# The url is a guess, as the manifest of dbt does not hold it: correct it.\n    url: " in (
+        (folder / "orchestrations.yaml").read_text()
+    )
     problems = inside("validate", "--json", project=folder).json["problems"]
     assert {problem["rule"] for problem in problems} <= {"missing_value", "missing_driver"}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from connector.cli.console import out, say
+from connector.cli.console import Level, out, say
 from connector.cli.failures import reported
 from connector.cli.options import DebugOption
 from connector.cli.process import allow_closed_output
@@ -23,7 +23,8 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="MODEL",
-        help="With --from-dbt: a model to send (default: all whose columns identify people); can be repeated.",
+        help="With --from-dbt: a model to send (default: all whose columns identify people, but those of packages); "
+        "can be repeated.",
     ),
 ]
 
@@ -61,5 +62,10 @@ def _init_from_dbt(directory: Path, source: Path, models: list[str]) -> None:
         say(f"{one.orchestration}: the model {one.model} to {one.destination} ({mapped}).")
     if written.unfit:
         say(f"Without columns that identify people: {', '.join(written.unfit)}.")
+    if written.packages:
+        names = ", ".join(written.packages)
+        say(f"Models of packages ({names}) are not included: name them with --model PACKAGE.MODEL.")
+    if written.is_url_guessed:
+        say("The url of the warehouse marts is a guess: correct it in orchestrations.yaml.", Level.WARNING)
     inside = "" if directory == Path() else f"cd {directory} && "
     say(f"\nCheck the mappings in templates/. Try: {inside}connector preview {written.models[0].orchestration}")
