@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -156,6 +157,17 @@ def test_tests_that_do_not_pass_fail_the_job_and_are_shown_at_their_lines(runner
     assert "### Tests of queries did not pass" in runner.summary
     (annotation,) = done.stdout.splitlines()
     assert re.match(r"::error file=shop/tests/vip_customers\.yaml,line=\d+,title=vip_customers/the_limit_", annotation)
+
+
+def test_a_project_without_tests_has_none_to_pass_and_one_with_an_empty_file_fails(runner: Runner) -> None:
+    folder = runner.project / "tests"
+    shutil.rmtree(folder)
+    assert "There are no tests" in succeeds(runner, "Test")
+    folder.mkdir()
+    (folder / "vip_customers.yaml").touch()
+    done = runner.step("Test")
+    assert done.returncode == 1
+    assert "The file has no tests" in done.stderr
 
 
 def test_an_annotation_is_one_command_whatever_a_problem_says(tmp_path: Path) -> None:
