@@ -12,13 +12,15 @@ _LARGEST = 32 << 20
 """glibc requests larger blocks from the system one by one, whatever the threshold."""
 
 
-def retain_freed_memory() -> None:
+def retain_freed_memory(milliseconds: int = -1) -> None:
     """Have Arrow's allocator, which reads this when it is loaded, and glibc keep freed memory for reuse.
+
+    Arrow's returns what was not used for so many milliseconds; -1: nothing.
 
     A run works slice by slice, in buffers as large as those of the slice before. If they were returned to the system,
     it would clear and map them again for each slice, which took a sixth of the time that staging takes.
     """
-    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "-1")
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", str(milliseconds))
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
         mallopt(_M_TRIM_THRESHOLD, _NEVER)
