@@ -76,7 +76,8 @@ def open_result(
     """
     with _opened(job, directory, _tag(job, run_id), place) as source:
         reading = _scan_report(source, job, sent_files, limit)
-        with read_in_background(_part_of(source, place), job.sql, stop or Event()) as result:
+        ahead = {} if place is None else {"ahead": 1}
+        with read_in_background(_part_of(source, place), job.sql, stop or Event(), **ahead) as result:
             with _add_column_changes(reading):
                 compiler = compile_job(job, result.schema)
             batches: Iterator[pa.RecordBatch] = result.batches()

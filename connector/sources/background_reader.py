@@ -22,9 +22,9 @@ _POLL_SECONDS = 0.1
 class BackgroundResult:
     """The result of a query that runs in another thread; see `Result`."""
 
-    def __init__(self, source: Source, sql: str, stop: Event) -> None:
+    def __init__(self, source: Source, sql: str, stop: Event, ahead: int = _QUEUE_BATCHES) -> None:
         self._source, self._sql, self._stop = source, sql, stop
-        self._queue: Queue[Any] = Queue(_QUEUE_BATCHES)
+        self._queue: Queue[Any] = Queue(ahead)
         self._cancelled = Event()
         self._thread = Thread(target=self._read, name="source", daemon=True)
         self._thread.start()
@@ -90,9 +90,14 @@ class _CancelledError(Exception):
 
 
 @contextmanager
-def read_in_background(source: Source, sql: str, stop: Event) -> Iterator[BackgroundResult]:
-    """Run a query in the background; leaving the context ends it. Raises what `Source.execute` raises."""
-    result = BackgroundResult(source, sql, stop)
+def read_in_background(
+    source: Source, sql: str, stop: Event, ahead: int = _QUEUE_BATCHES
+) -> Iterator[BackgroundResult]:
+    """Run a query in the background, up to `ahead` batches ahead; leaving the context ends it.
+
+    Raises what `Source.execute` raises.
+    """
+    result = BackgroundResult(source, sql, stop, ahead)
     try:
         yield result
     finally:
