@@ -32,18 +32,33 @@ destinations:
     api_url: {url}
     max_in_flight: {in_flight}
 orchestrations:
-  {name}: {{query: {name}, warehouse: bench, destination: sink, line_items: {line_items}}}
+  {name}: {{query: {name}, warehouse: bench, destination: sink, line_items: {line_items}{engine}}}
 """
+_ENGINE = """\
+engines:
+  cluster: {{type: ray, address: "{address}", stage: {stage}}}
+"""
+STAGE = "stage"
+"""The folder of a project that machines share, if it has an engine."""
 
 IN_FLIGHT: int = EventsSettings.model_fields["max_in_flight"].default
 """Requests that a destination has on their way at once unless it says otherwise."""
 
 
 @contextmanager
-def project_folder(file: Path, url: str, *, in_flight: int = IN_FLIGHT, line_items: bool = True) -> Iterator[Path]:
+def project_folder(
+    file: Path,
+    url: str,
+    *,
+    in_flight: int = IN_FLIGHT,
+    line_items: bool = True,
+    ledger: str | None = None,
+    cluster: str | None = None,
+) -> Iterator[Path]:
     """A folder beside `file` whose only orchestration reads the whole table and sends it to `url`.
 
-    Without `line_items` a row is an event by itself, so that nothing has to wait for the end of the result.
+    Without `line_items` a row is an event by itself, so that nothing has to wait for the end of the result. `ledger` is
+    a database in place of a file in the folder, `cluster` the address of the machines that share the work.
     """
     # Not in the system's temporary folder: where that lies in memory, a stage would count as memory.
     with tempfile.TemporaryDirectory(dir=file.parent, prefix="project-") as name:
@@ -58,7 +73,13 @@ def project_folder(file: Path, url: str, *, in_flight: int = IN_FLIGHT, line_ite
             name=ORCHESTRATION,
             in_flight=in_flight,
             line_items=str(line_items).lower(),
+            engine=", engine: cluster" if cluster else "",
         )
+        if ledger:
+            settings += f'ledger: "{ledger}"\n'
+        if cluster:
+            (directory / STAGE).mkdir()
+            settings += _ENGINE.format(address=cluster, stage=(directory / STAGE).absolute())
         (directory / "orchestrations.yaml").write_text(settings)
         yield directory
 

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import other_sections, run_sections
+from benchmarks.cluster_section import more_machines
 from benchmarks.results import Results
 from benchmarks.tables import table
 from benchmarks.targets import targets
@@ -24,6 +25,7 @@ _SECTIONS = (
     other_sections.keys,
     other_sections.audience,
     other_sections.sources,
+    lambda results: more_machines(results.cluster),
 )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.audience import AudienceResult
+from benchmarks.cluster import ClusterResult
+from benchmarks.cluster_counts import ClusterCounts
 from benchmarks.delivered_keys import KeysResult
 from benchmarks.far_away import FarAway
 from benchmarks.first_request import FirstRequest
@@ -37,6 +39,7 @@ class Results:
     audience: Sequence[AudienceResult] = ()
     sources: Sequence[SourceResult] = ()
     shapes: Sequence[ShapeResult] = ()
+    cluster: tuple[ClusterResult, ClusterCounts] | None = None
 
     @property
     def usual(self) -> SizeResult:

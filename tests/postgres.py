@@ -88,24 +88,24 @@ def _empty(url: str) -> None:
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """A server with nothing in it, gone with all its data afterwards."""
+def postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server with nothing in it, gone with all its data afterwards; unless `durable` it does not wait for the disk."""
     # A socket's path has room for 107 characters: pytest's own folders are too deep.
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     try:
-        with _serving(folder) as server:
+        with _serving(folder, durable=durable) as server:
             yield server
     finally:
         shutil.rmtree(folder)
 
 
 @contextmanager
-def _serving(folder: Path) -> Iterator[Postgres]:
+def _serving(folder: Path, *, durable: bool) -> Iterator[Postgres]:
     data, account = folder / "data", _account(folder)
     made = ("-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
     subprocess.run([_program("initdb"), *made], check=True, stdout=subprocess.DEVNULL, cwd=folder, **account)
     server = Postgres(free_port())
-    options = ("-D", data, "-h", "127.0.0.1", "-p", str(server.port), "-k", folder, "-F")
+    options = ("-D", data, "-h", "127.0.0.1", "-p", str(server.port), "-k", folder, *(() if durable else ("-F",)))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([_program("postgres"), *options], cwd=folder, stderr=log, **account)
     try:
