@@ -20,6 +20,7 @@ from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of, run_directory
 from connector.ledger.tables import runs
 from connector.runs.retention import apply_retention, reduce_stage, remove_stage
+from connector.staging.shared_stage import mark_stage
 from connector.staging.storage.shared_folder import SharedFolder, link
 from tests.cli.command import checked
 from tests.cli.people import everything_below
@@ -81,6 +82,7 @@ class Cluster:
         """Publish the stage as the driver does once the splits are merged."""
         files = (path for path in self.folder.rglob("*") if path.is_file())
         self.shared.publish(self.folder, [str(path.relative_to(self.folder)) for path in files])
+        mark_stage(self.shared)
 
     def move(self) -> None:
         """From now on this machine is another one than the driver's."""
