@@ -19,11 +19,9 @@ from connector.sources.fixed_times import DAY, LOCAL, MOMENT, Times, with_times
 from connector.sources.source import Result
 from connector.sources.split_ranges import (
     SAMPLE_ROWS,
-    hash_places,
-    is_ranged,
+    column_places,
     quote_name,
     range_condition,
-    range_places,
     sorted_values,
 )
 from connector.sources.statement import masked
@@ -181,9 +179,7 @@ class PostgreSQLDivision:
         """Divide the result by the values of a column."""
         if note := self._varying_rows_note() or self._varying_note():
             return _one(note)
-        if not is_ranged(column.type):
-            return self._divided(hash_places(column.name, wanted))
-        places = range_places(column.name, self._sample(column.name, execute), wanted)
+        places = column_places(column, lambda: self._sample(column.name, execute), wanted)
         if len(places) <= 1:
             return _one(f'{_ONE} the column "{column.name}" of split_by has too few different values.')
         return self._divided(places)

@@ -1,6 +1,6 @@
 """Division of a result by the values of one of its columns: ranges of numbers and times, and hashes of texts."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -71,6 +71,16 @@ def range_places(name: str, values: pa.Array, wanted: int) -> list[SplitPlace]:
     bounds = sorted({_to_json(bound) for bound in rounded if bound > steps[0]}, key=_sort_key)
     edges = [None, *bounds, None]
     return [{"column": name, "from": low, "to": high} for low, high in pairwise(edges)]
+
+
+def column_places(column: pa.Field, sample: Callable[[], pa.Array], wanted: int) -> list[SplitPlace]:
+    """Return about `wanted` places by the values of a column, of which `sample` returns some, sorted.
+
+    A single one means that the column has too few different values.
+    """
+    if not is_ranged(column.type):
+        return hash_places(column.name, wanted)
+    return range_places(column.name, sample(), wanted)
 
 
 def hash_places(name: str, wanted: int) -> list[SplitPlace]:
