@@ -4,6 +4,7 @@ import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import is_hypothesis_test
@@ -143,6 +144,13 @@ def every_nth(path: str, test: str) -> int:
     """Tell how many cases of a test there are to one that `make test` takes."""
     nth = EVERY_NTH.get(path, 1)
     return nth if isinstance(nth, int) else nth.get(test, 1)
+
+
+@pytest.fixture
+def disk_path() -> Iterator[Path]:
+    """A folder that is not in memory, as all others may be."""
+    with TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -40,13 +39,6 @@ def test_a_file_grows_on_while_a_piece_is_on_its_way(tmp_path: Path) -> None:
             growing.has(number * len(piece))
         growing.close()
     assert path.stat().st_size == 7 * len(piece)
-
-
-@pytest.fixture
-def disk_path() -> Iterator[Path]:
-    """A folder that is not in memory, as all others may be."""
-    with TemporaryDirectory(dir="/var/tmp") as folder:
-        yield Path(folder)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be told what they need not hold")

@@ -31,17 +31,17 @@ def large(number: int) -> pa.RecordBatch:
 
 @pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot be told what they need not hold")
-def test_a_large_stage_is_written_and_read_without_staying_in_memory(tmp_path: Path) -> None:
+def test_a_large_stage_is_written_and_read_without_staying_in_memory(disk_path: Path) -> None:
     count = (CACHED_BYTES + 4 * FSYNC_BYTES) // BATCH
-    keys = KeyFile(tmp_path)
-    with EventsFile(tmp_path, "events.arrow", keys) as file:
+    keys = KeyFile(disk_path)
+    with EventsFile(disk_path, "events.arrow", keys) as file:
         for number in range(count):
             file.write(Route("offline", "1"), large(number))
         staged = file.finish()
     keys.remove()
-    path = tmp_path / "events.arrow"
+    path = disk_path / "events.arrow"
     assert resident(path) <= CACHED_BYTES + 2 * FSYNC_BYTES < path.stat().st_size
-    with StageReader(tmp_path) as reader:
+    with StageReader(disk_path) as reader:
         for number, batch in enumerate(staged):
             assert reader.events(batch.file, batch.index)["rows"].to_pylist() == [[number]]
             assert resident(path) <= CACHED_BYTES + 2 * FSYNC_BYTES
