@@ -1,8 +1,6 @@
 """Projects: `load_project` checks the whole project file, `Project` returns its parts as settings."""
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +19,7 @@ from connector.config.nodes import Node, plain
 from connector.config.notification import Notification
 from connector.config.orchestration import Orchestration
 from connector.config.problems import ProblemList
-from connector.config.project_files import FOLDERS, TESTS, is_owned
+from connector.config.project_files import FILE, FOLDERS, TESTS, is_owned, where_it_is
 from connector.config.render import has_secret
 from connector.config.resolve import Resolver
 from connector.config.roles import WITHOUT_ROLES, Restrictions, Role, has_roles
@@ -35,8 +33,6 @@ from connector.errors import ConfigurationError, Problem, Rule
 if TYPE_CHECKING:
     from connector.config.secret_store import SecretStore
 
-FILE = "orchestrations.yaml"
-_OTHER_NAME = re.compile(r"(?i:orchestrations?\.(?:ya?ml|json))")
 STATE = ".connector"
 
 CONFIG_DIRECTORY = "CONNECTOR_SAVED_FILES"
@@ -75,7 +71,7 @@ def inspect_project(
     directory = directory.absolute()
     file = (config_directory or directory) / FILE
     if not file.is_file():
-        message = f"There is no {FILE} in {file.parent}. {_where_it_is(file.parent)}"
+        message = f"There is no {FILE} in {file.parent}. {where_it_is(file.parent)}"
         raise ConfigurationError([Problem(message, rule=Rule.UNREADABLE)])
     document, yaml_problems = parse_yaml(file)
     if document is None:
@@ -108,25 +104,6 @@ def file_target(directory: Path) -> str | None:
     found = ProblemList(file)
     target = choose_target(document.root, None, found)
     return None if found.items else target
-
-
-def _where_it_is(folder: Path) -> str:
-    """Return what to do in a folder without a project file: it may have another name, or be in a folder nearby."""
-    if folder.is_file():
-        return f"That is a file: name its folder, --project {folder.parent}"
-    if not folder.is_dir():
-        return "There is no such folder: name another one with --project."
-    with suppress(OSError):
-        for path in sorted(folder.iterdir()):
-            if _OTHER_NAME.fullmatch(path.name) and path.is_file():
-                return f"Rename {path.name} to {FILE}."
-        above = next((parent for parent in folder.parents if (parent / FILE).is_file()), None)
-        if above is not None:
-            return f"The project is the folder {above}: go there, or add --project {above}"
-        below = sorted(path.parent for path in folder.glob(f"*/{FILE}"))
-        if below:
-            return f"There is one in {below[0].name}: go there, or add --project {below[0].name}"
-    return "Write a project there with: connector init"
 
 
 @dataclass(frozen=True, repr=False)
@@ -226,9 +203,9 @@ class Project:
         return self._names("warehouses")
 
     @property
-    def engines(self) -> Mapping[str, EngineSettings]:
-        """The engines by name, in the order of the file. Each is read when it is asked for, as `engine` does."""
-        return _Engines(self, self._names("engines"))
+    def engines(self) -> tuple[str, ...]:
+        """The names, in the order of the file."""
+        return self._names("engines")
 
     def orchestration(self, name: str) -> Orchestration:
         """Return an orchestration with its warehouse and destination.
@@ -431,26 +408,6 @@ class Project:
         resolver = self._new_resolver()
         node = self._root.child(key)
         return self._result(resolver, resolver.top({key: node} if node else {}))
-
-
-@dataclass(frozen=True, slots=True)
-class _Engines(Mapping[str, EngineSettings]):
-    project: Project
-    names: tuple[str, ...]
-
-    def __getitem__(self, name: str) -> EngineSettings:
-        if name not in self.names:
-            raise KeyError(name)
-        return self.project.engine(name)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
 
 
 def _default_url(entry: Node) -> list[str]:

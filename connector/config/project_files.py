@@ -10,6 +10,8 @@ from connector.config.nodes import Node
 from connector.config.problems import ProblemList
 from connector.errors import Rule
 
+FILE = "orchestrations.yaml"
+_OTHER_NAME = re.compile(r"(?i:orchestrations?\.(?:ya?ml|json))")
 FOLDERS = ("queries", "templates")
 TESTS = "tests"
 """The folder of tests of queries, which may hold other files too."""
@@ -127,3 +129,22 @@ def name_advice(key: str, text: str) -> str | None:
 def local_path(directory: Path, path: str) -> str:
     """Make a path below the project absolute; return an address (s3://…) as it is."""
     return path if "://" in path else str(directory / path)
+
+
+def where_it_is(folder: Path) -> str:
+    """Return what to do in a folder without a project file: it may have another name, or be in a folder nearby."""
+    if folder.is_file():
+        return f"That is a file: name its folder, --project {folder.parent}"
+    if not folder.is_dir():
+        return "There is no such folder: name another one with --project."
+    with suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            if _OTHER_NAME.fullmatch(path.name) and path.is_file():
+                return f"Rename {path.name} to {FILE}."
+        above = next((parent for parent in folder.parents if (parent / FILE).is_file()), None)
+        if above is not None:
+            return f"The project is the folder {above}: go there, or add --project {above}"
+        below = sorted(path.parent for path in folder.glob(f"*/{FILE}"))
+        if below:
+            return f"There is one in {below[0].name}: go there, or add --project {below[0].name}"
+    return "Write a project there with: connector init"

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from connector.core.disk import sync
 from connector.core.hashed_rows import EXCLUDED_ROW, MEMBERS, HashedMembers
 from connector.ledger.excluded_rows import ExcludedRowWriter
-from connector.staging.splits import StagedSplit, StagedSplits, add_counts, checksums, counts_as_json
+from connector.staging.splits import StagedSplit, StagedSplits, checksums, counts_as_json
 from connector.staging.staged import Staged
 from connector.staging.storage.arrow_file import ArrowFile
 
@@ -26,7 +26,7 @@ def stage_split(
     staged, excluded = Staged(), ExcludedRowWriter(directory, "staging")
     with ArrowFile(directory / PEOPLE, MEMBERS) as people:
         for part in rows:
-            add_counts(staged, part)
+            staged.count(part)
             excluded.add(part.excluded)
             for batch in part.members.combine_chunks().to_batches():
                 people.append(batch)

@@ -182,11 +182,7 @@ class _Staging:
         """Write the people, and their identifiers by partition, as they come."""
         with self.partitions as partitions, ArrowFile(self.directory / PEOPLE, MEMBERS) as people:
             for part in rows:
-                self.staged.read += part.read
-                self.staged.rejects.update(part.rejects)
-                self.staged.skips.update(part.skips)
-                self.staged.warnings.update(part.warnings)
-                self.staged.phones.update(part.phones)
+                self.staged.count(part)
                 self.excluded.add(part.excluded)
                 self._add_identifiers(part.members, partitions)
                 for batch in part.members.combine_chunks().to_batches():

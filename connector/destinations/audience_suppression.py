@@ -41,7 +41,7 @@ class SuppressedKeys:
     """The keys of digests of suppressed people, and of people who have opted out."""
 
     known: KeySet
-    """Those whom the ledger lists."""
+    """The suppressed people in the ledger."""
     opted_out: Starts
     """The beginnings of the digests of the others."""
 

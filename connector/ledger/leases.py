@@ -93,7 +93,7 @@ class LeaseRecord:
     requests_sent: int
     """Requests that were sent."""
     requests_retried: int
-    """Those of the requests that repeated an earlier one."""
+    """Requests that repeated an earlier one."""
     rejects: Mapping[str, int]
     """Rejected rows by reason."""
     skips: Mapping[str, int]

@@ -44,7 +44,7 @@ class LeasedCounts:
     requests_sent: int = 0
     """Requests that were sent."""
     requests_retried: int = 0
-    """Those of the requests that repeated an earlier one."""
+    """Requests that repeated an earlier one."""
     rejects: Counter[str] = field(default_factory=Counter)
     """Rejected rows by reason."""
     skips: Counter[str] = field(default_factory=Counter)

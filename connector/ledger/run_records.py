@@ -162,7 +162,7 @@ class RunRecord:
     requests_sent: int
     """Requests that were sent."""
     requests_retried: int
-    """Those of the requests that repeated an earlier one."""
+    """Requests that repeated an earlier one."""
     rejects: dict[str, int] = field(default_factory=dict)
     """Rejected rows by reason."""
     skips: dict[str, int] = field(default_factory=dict)

@@ -24,7 +24,7 @@ class RunTotals:
     requests_sent: int
     """Requests that were sent."""
     requests_retried: int
-    """Those of the requests that repeated an earlier one."""
+    """Requests that repeated an earlier one."""
     rejected: int
     """Rejected rows."""
     skipped: int

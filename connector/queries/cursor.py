@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.config.suggest import did_you_mean
+from connector.core.columns import named_column
 from connector.core.dialects import dialect_named
 from connector.errors import ConfigurationError, Problem, Rule
 from connector.queries.literals import LiteralError, identifier, literal
@@ -100,22 +101,20 @@ def check_cursor(schema: pa.Schema, column: str, dialect: str) -> None:
 
 def cursor_field(schema: pa.Schema, column: str) -> pa.Field:
     """Return the cursor column of a result. Raises ConfigurationError for a missing one, or another type."""
-    fields = [field for field in schema if field.name == column] or [
-        field for field in schema if field.name.casefold() == column.casefold()
-    ]
-    if not fields:
+    field = named_column(schema, column)
+    if field is None:
         hint = did_you_mean(column, schema.names)
         message = f'cursor: the result has no column "{column}".{hint} Its columns are {", ".join(schema.names)}.'
         raise ConfigurationError([Problem(message, rule=Rule.COLUMNS)])
-    kind = fields[0].type
+    kind = field.type
     is_whole = pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)
     if not (is_whole or pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
         message = (
-            f'cursor: the column "{fields[0].name}" holds values of type {kind}: name one of timestamps, dates or '
+            f'cursor: the column "{field.name}" holds values of type {kind}: name one of timestamps, dates or '
             "whole numbers, or CAST it in the query."
         )
         raise ConfigurationError([Problem(message, rule=Rule.COLUMNS)])
-    return fields[0]
+    return field
 
 
 class Highest(Protocol):

@@ -43,7 +43,7 @@ def next_range(project: Project, job: Job, started_at: datetime, ledger: Ledger 
 
 
 def recorded_range(job: Job, record: RunRecord, started_at: datetime) -> CursorRange:
-    """Return the rows that a run has read, for a process that goes on with it; all if it read all."""
+    """Return the range of rows of an earlier run, for a process that continues or retries it."""
     whole = CursorRange(job.orchestration.cursor or "", started_at, of=_identity(job))
     found = record.cursor
     if not found or found["column"] != whole.column:

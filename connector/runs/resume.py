@@ -255,7 +255,7 @@ def _engine_of(engine: Engine, run_id: str) -> "EngineSettings | None":
             f'Run {run_id} was started on the engine "{name}", which is not in engines: put it back, then run '
             f"`connector resume {run_id}`."
         )
-    return project.engines[name] if name is not None else None
+    return project.engine(name) if name is not None else None
 
 
 def _send_open(engine: Engine, record: RunRecord) -> None:
@@ -276,7 +276,7 @@ def _send_open(engine: Engine, record: RunRecord) -> None:
 
 def _send(engine: Engine, record: RunRecord, open_batches: list[OpenBatch]) -> None:
     context, delivery = engine.context, engine.delivery(record.run_id, record.test_event_code)
-    settings = context.project.engines.get(record.engine) if record.engine else None
+    settings = context.project.engine(record.engine) if record.engine in context.project.engines else None
     if settings is None or record.stage is None:
         send(context, delivery, open_batches)
         return

@@ -54,7 +54,7 @@ def run_orchestration(
 
 def _run_now(engine: Engine, name: str, audit_line: int) -> RunRecord:
     context, options = engine.context, engine.options
-    job = current_job(context.project, name, context.ledger, full=options.full or options.fresh)
+    job = current_job(context.project, name, context.ledger, full=options.full)
     code = job.orchestration.test_event_code if options.test_event_code is None else options.test_event_code
     limit = options.limit or job.orchestration.limit
     _refuse_other_definition(job, options, context.project)

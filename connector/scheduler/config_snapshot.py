@@ -5,8 +5,7 @@ from pathlib import Path
 from shutil import copyfile, rmtree
 from urllib.parse import quote
 
-from connector.config.project import FILE
-from connector.config.project_files import FOLDERS
+from connector.config.project_files import FILE, FOLDERS
 from connector.core.disk import make_private_file, make_private_folder
 
 FOLDER = "start"

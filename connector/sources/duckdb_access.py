@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from connector.config.project import FILE
+from connector.config.project_files import FILE
 from connector.config.warehouse import Warehouse
 from connector.errors import SourceError
 

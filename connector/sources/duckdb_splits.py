@@ -242,7 +242,7 @@ def refuse_changed_file(place: SplitPlace, file: Path | None) -> None:
     if place["file"] != file_version(file):
         raise SourceError(
             "The warehouse file changed since the result was divided among tasks: run the orchestration again, which "
-            "reads the result anew."
+            "reads the result again."
         )
 
 

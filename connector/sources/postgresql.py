@@ -92,7 +92,7 @@ class PostgreSQLSource:
             except _DRIVER_ERRORS:
                 raise SourceError(
                     f"{QUERY_FAILED}: the snapshot that all tasks read has ended with the session that held it. Run "
-                    "the orchestration again, which reads the result anew."
+                    "the orchestration again, which reads the result again."
                 ) from None
             with self._result(cursor, split_query(sql, place), "") as result:
                 yield result

@@ -32,7 +32,7 @@ def check_chunks(place: SplitPlace, rows: Sequence[int]) -> None:
     if sum(rows) != place["rows"]:
         raise SourceError(
             f"The result of the Snowflake query {place['query_id']} is not divided as it was: run the orchestration "
-            "again, which reads the result anew."
+            "again, which reads the result again."
         )
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connector.config.suggest import did_you_mean
+from connector.core.columns import named_column
 from connector.core.split_plan import SplitPlace
 from connector.errors import ConfigurationError
 
@@ -23,13 +24,10 @@ _PARTS_OF_A_RANGE = 10
 
 def split_column(schema: pa.Schema, split_by: str) -> pa.Field:
     """Return the column of a result to divide by. Raises ConfigurationError for a missing one, or another type."""
-    fields = [field for field in schema if field.name == split_by] or [
-        field for field in schema if field.name.casefold() == split_by.casefold()
-    ]
-    if not fields:
+    field = named_column(schema, split_by)
+    if field is None:
         hint = did_you_mean(split_by, schema.names)
         raise ConfigurationError(f'split_by: the result has no column "{split_by}".{hint}')
-    field = fields[0]
     if not (is_ranged(field.type) or _is_text(field.type)):
         raise ConfigurationError(
             f'split_by: the column "{field.name}" holds values of type {field.type}: name a column of whole numbers, '

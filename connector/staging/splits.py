@@ -32,7 +32,7 @@ from connector.staging.storage.open_files import OpenFiles
 from connector.staging.storage.reader import FIRST_ROWS
 from connector.staging.storage.shared_folder import SharedFolder
 from connector.staging.storage.writer import EventsFile, StagedBatch
-from connector.transform.changes import EventChanges, add_values
+from connector.transform.changes import EventChanges
 from connector.transform.suppression_filter import SuppressionFilter
 
 EVENTS_FILE = "events.arrow"
@@ -73,7 +73,7 @@ def stage_split(
     """
     with SplitWriter(directory, suppressed, limits) as writer:
         for part in rows:
-            writer.count(part)
+            writer.staged.count(part)
             writer.exclude(part.excluded)
             writer.keys.block(part.blocked_keys)
             writer.keys.add_undecided(part.undecided)
@@ -95,17 +95,9 @@ class SplitWriter:
         self.add = self._file.add
         """Add events of one route."""
 
-    def count(self, part: Any) -> None:
-        """Add the counts of hashed rows (a `HashedSlice`)."""
-        add_counts(self.staged, part)
-
     def change(self, changes: EventChanges) -> None:
         """Add changed events, with their excluded rows, and add the changes to the counts."""
-        staged = self.staged
-        staged.rejects.update(changes.rejects)
-        staged.skips.update(changes.skips)
-        staged.warnings.update(changes.warnings)
-        add_values(staged.identical_value, changes.identical_value)
+        self.staged.change(changes)
         for rows in changes.excluded:
             self.exclude(rows)
         for events in changes.events:
@@ -154,16 +146,6 @@ class _SplitFile(EventsFile):
         return np.array(values, _BATCH)
 
 
-def add_counts(staged: Staged, part: Any) -> None:
-    """Add the counts of hashed rows (a `HashedSlice`) to those of a stage."""
-    staged.read += part.read
-    staged.rejects.update(part.rejects)
-    staged.skips.update(part.skips)
-    staged.warnings.update(part.warnings)
-    staged.phones.update(part.phones)
-    add_values(staged.identical_value, part.identical_value)
-
-
 def counts_as_json(staged: Staged) -> dict[str, Any]:
     """Return the counts of a stage as a JSON object."""
     return {
@@ -202,7 +184,7 @@ def counts_of(summary: Mapping[str, Any]) -> SplitCounts:
 
 
 class RunTasks(Protocol):
-    """Has tasks of a kind done, each for a place (a JSON object)."""
+    """Runs tasks of one kind, one for each place (a JSON object)."""
 
     def __call__(self, kind: str, places: Sequence[Mapping[str, Any]]) -> list[StagedSplit]:
         """Return what each task has staged, in the order of the places."""
@@ -219,7 +201,7 @@ class StagedSplits:
     splits: Sequence[StagedSplit]
     """The splits, in the order of the result."""
     run_tasks: "RunTasks | None" = None
-    """Has tasks done on all machines, for what would keep this one busy for too long."""
+    """Runs tasks on all machines, for work that would take one machine too long."""
     are_current: bool = True
     """False if some were staged for an earlier process: people may have been suppressed since."""
 

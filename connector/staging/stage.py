@@ -30,12 +30,11 @@ from connector.staging.storage.key_file import KeyFile
 from connector.staging.storage.reader import StageReader
 from connector.staging.storage.writer import EventsFile, StagedBatch
 from connector.staging.streaming import StreamingStage
-from connector.transform.changes import add_values
 from connector.transform.rules import EventRules
 from connector.transform.suppression_filter import SuppressionFilter
 
 if TYPE_CHECKING:
-    from connector.staging.splits import SplitCounts, StagedSplit, StagedSplits
+    from connector.staging.splits import StagedSplit, StagedSplits
 
 NO_SUPPRESSION = SuppressionFilter()
 
@@ -114,19 +113,11 @@ class _Staging:
     def __post_init__(self) -> None:
         self.deletions = DeletionMask(self.keys)
 
-    def _count(self, part: "HashedRows | StageEdit | SplitCounts") -> None:
-        self.staged.rejects.update(part.rejects)
-        self.staged.skips.update(part.skips)
-        self.staged.warnings.update(part.warnings)
-        add_values(self.staged.identical_value, part.identical_value)
-
     def read(self, rows: Iterable[HashedRows], on_progress: OnProgress) -> None:
         """Write the events of the result as it comes."""
         with EventsFile(self.directory, "events.arrow", self.keys, self.limits) as file:
             for part in rows:
-                self.staged.read += part.read
-                self._count(part)
-                self.staged.phones.update(part.phones)
+                self.staged.count(part)
                 self.excluded.add(self.suppressed.redact(part.excluded))
                 self.keys.block(part.blocked_keys)
                 self.keys.add_undecided(part.undecided)
@@ -148,12 +139,9 @@ class _Staging:
             self._adopt(splits, split, self.staged.read)
 
     def _adopt(self, splits: "StagedSplits", split: "StagedSplit", first_row: int) -> None:
-        counts = splits.counts(split)
+        self.staged.count(splits.counts(split))
         for table in splits.excluded(split, first_row):
-            self.excluded.add(table)
-        self.staged.read += counts.read
-        self._count(counts)
-        self.staged.phones.update(counts.phones)
+            self.excluded.add(self.suppressed.redact(table))
         batches, unchecked = splits.batches(split)
         splits.adopt_keys(split, batches, self.keys)
         self.batches.extend(batches)
@@ -212,7 +200,7 @@ class _Staging:
             self.batches = self.batches + file.finish()
 
     def _apply(self, edit: StageEdit) -> list[HashedEvents]:
-        self._count(edit)
+        self.staged.change(edit)
         self.staged.read -= edit.rows_read_before
         for table in edit.excluded:
             self.excluded.add(self.suppressed.redact(table))

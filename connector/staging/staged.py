@@ -4,9 +4,43 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Protocol
 
 from connector.core.hashed_rows import PhoneCounts
 from connector.ledger.batch_records import BatchRecord
+from connector.transform.changes import add_values
+
+
+class CountedRows(Protocol):
+    """Rows by their outcome."""
+
+    @property
+    def rejects(self) -> Counter[str]:
+        """Rejected rows by reason."""
+
+    @property
+    def skips(self) -> Counter[str]:
+        """Skipped rows by reason."""
+
+    @property
+    def warnings(self) -> Counter[str]:
+        """Rows by warning."""
+
+    @property
+    def identical_value(self) -> Mapping[str, Decimal]:
+        """The value that rows counted as `identical_rows` add, by currency."""
+
+
+class CountedSlice(CountedRows, Protocol):
+    """A slice of a result that was read."""
+
+    @property
+    def read(self) -> int:
+        """Rows of the slice."""
+
+    @property
+    def phones(self) -> PhoneCounts:
+        """Phone numbers given, and invalid, by column."""
 
 
 @dataclass
@@ -35,6 +69,19 @@ class Staged:
     """False if there was nothing to read: every file was sent before."""
     notes: list[str] = field(default_factory=list)
     """Sentences on the stage, for the person who runs it."""
+
+    def count(self, part: "CountedSlice") -> None:
+        """Add the counts of a slice of the result."""
+        self.read += part.read
+        self.phones.update(part.phones)
+        self.change(part)
+
+    def change(self, counts: "CountedRows") -> None:
+        """Add counts of rows by their outcome; negative ones take back what was counted before."""
+        self.rejects.update(counts.rejects)
+        self.skips.update(counts.skips)
+        self.warnings.update(counts.warnings)
+        add_values(self.identical_value, counts.identical_value)
 
     @property
     def rejected(self) -> int:

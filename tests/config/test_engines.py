@@ -39,17 +39,15 @@ def load_or_problem(directory: Path, settings: str) -> str:
 def test_an_orchestration_without_an_engine_has_none(tmp_path: Path) -> None:
     project = load(tmp_path, ENGINES + BASE)
     assert project.orchestration("purchases").engine is None
-    assert list(project.engines) == ["cluster", "large"]
-    assert len(project.engines) == 2
+    assert project.engines == ("cluster", "large")
 
 
 def test_engines_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
     project = load(tmp_path, ENGINES + BASE)
-    assert project.engines["cluster"] == project.engine("cluster")
-    assert project.engines.get("other") is None
+    assert project.engine("cluster").name == "cluster"
     assert "large" in project.engines
     with pytest.raises(ConfigurationError, match="RAY_ADDRESS"):
-        project.engines["large"]
+        project.engine("large")
 
 
 def test_an_orchestration_comes_with_its_engine(tmp_path: Path) -> None:

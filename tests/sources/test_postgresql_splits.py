@@ -247,7 +247,7 @@ def test_a_split_of_a_snapshot_that_ended_is_refused(written: str) -> None:
         place = plan.places[0]
     with (
         opened(written, Path()) as source,
-        pytest.raises(SourceError, match="reads the result anew"),
+        pytest.raises(SourceError, match="reads the result again"),
         execute_split(source, "SELECT n FROM t", place),
     ):
         pass

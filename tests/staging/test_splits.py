@@ -92,6 +92,7 @@ def test_who_is_suppressed_after_a_split_was_staged_is_skipped(
         parts = parts_of(Path(folder) / "many" / "shared", table, how, bounds)
         there, later = adopted(replace(parts, are_current=False), table, how, suppressed=jane)
         assert staged_events(here, whole) == staged_events(there, later)
+        assert excluded(here) == excluded(there)
     assert (whole.rejects, whole.skips, whole.warnings) == (later.rejects, later.skips, later.warnings)
 
 
@@ -175,6 +176,23 @@ def test_events_that_are_merged_in_tasks_are_those_that_are_merged_at_once(
     assert (whole.rejects, whole.skips, whole.warnings) == (merged.rejects, merged.skips, merged.warnings)
     assert (whole.read, whole.identical_value) == (merged.read, merged.identical_value)
     assert tasks.kinds in ([], [SCATTER, MERGE])
+
+
+def test_an_event_whose_rows_lie_in_two_splits_is_merged_by_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, how, nobody = (
+        table_of([plain_row("a"), plain_row("b"), plain_row("a")]),
+        Settings(started_at=NOW),
+        SuppressionFilter(),
+    )
+    monkeypatch.setattr("connector.staging.stage.EVENTS_HERE", 0)
+    parts = parts_of(tmp_path / "shared", table, how, [2])
+    tasks = HereAndNow(parts, table, how, nobody)
+    directory, staged = adopted(replace(parts, run_tasks=tasks), table, how)
+    assert tasks.kinds == [SCATTER, MERGE]
+    assert sorted(batch.file.partition("-")[0] for batch in staged.batches) == ["merge", "split"]
+    assert sum(staged_events(directory, staged).values()) == 2
 
 
 def excluded(directory: Path) -> list[dict[str, object]]:

@@ -50,7 +50,7 @@ class Cluster:
     cores: int
     """Cores of all nodes: the number of tasks that run at the same time."""
     messages: "Messages"
-    """Takes what Ray prints."""
+    """Collects the output of Ray."""
     note: Callable[[str], None]
     """Called with what Ray says of tasks that it runs again."""
 
@@ -121,7 +121,7 @@ def _is_wound_down(wind_down: WindDown | None, failure: ConnectorError | None) -
 
 
 class Messages(io.StringIO):
-    """Takes what Ray prints, from a thread of its own, in place of the standard output."""
+    """Collects the output of Ray in a thread, so that it does not reach the standard output."""
 
     def __init__(self) -> None:
         super().__init__()

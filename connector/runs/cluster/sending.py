@@ -57,7 +57,8 @@ def _send_all(
     context: RunContext, cluster: Cluster, delivery: Delivery, open_batches: Sequence[OpenBatch], resend_unknown: bool
 ) -> None:
     leases, run_id = context.ledger.leases, delivery.run_id
-    engine = context.project.engines.get(context.ledger.runs.get(run_id).engine or "")
+    name = context.ledger.runs.get(run_id).engine
+    engine = context.project.engine(name) if name in context.project.engines else None
     senders = sender_count(engine, cluster.cores, delivery.destination.settings, len(open_batches))
     leases.reopen(run_id, holder=context.lock.holder)
     if not leases.all(run_id):

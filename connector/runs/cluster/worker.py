@@ -18,7 +18,8 @@ from traceback import extract_tb
 from typing import ParamSpec, TypeVar
 
 from connector.config.engine import ONE_MACHINE
-from connector.config.project import FILE, Project, load_project
+from connector.config.project import Project, load_project
+from connector.config.project_files import FILE
 from connector.core.version import DISTRIBUTION, __version__
 from connector.destinations.context import RunContext
 from connector.errors import ConfigurationError, ConnectorError, CorruptStage, LockedError, ResumableError
@@ -98,7 +99,7 @@ class Worker:
     @property
     def lease_seconds(self) -> float:
         """The term of a lease."""
-        return self.project.engines[self.record.engine or ""].lease_seconds
+        return self.project.engine(self.record.engine or "").lease_seconds
 
     @contextmanager
     def stage_folder(self) -> Iterator[Path]:
