@@ -11,9 +11,9 @@ from pathlib import Path
 from connector.config.destination_types import load_object
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
-from connector.errors import ConfigurationError, Problem, Rule
+from connector.errors import ConfigurationError
 from connector.sources.source import Source
-from connector.sources.source_types import SQLALCHEMY, SourceType
+from connector.sources.source_types import DIALECT_PACKAGES, SQLALCHEMY, SQLALCHEMY_TYPES, SourceType, missing_driver
 
 GROUP = "connector.sources"
 BUILT_IN: Mapping[str, str] = {
@@ -28,42 +28,21 @@ BUILT_IN: Mapping[str, str] = {
 To look for those of others takes longer than to read a project file.
 """
 
-SQLALCHEMY_DIALECTS = ("sqlite", "mysql", "mariadb", "mssql", "oracle")
-"""SQLAlchemy's own dialects; installed dialects are accepted as well."""
-
-
-_DIALECT_PACKAGES = {
-    "bigquery": "sqlalchemy-bigquery",
-    "databricks": "databricks-sqlalchemy",
-    "trino": "trino[sqlalchemy]",
-    **dict.fromkeys(("presto", "hive", "spark"), "pyhive"),
-    "clickhouse": "clickhouse-sqlalchemy",
-    **dict.fromkeys(("athena", "awsathena"), "pyathena[sqlalchemy]"),
-    "teradatasql": "teradatasqlalchemy",
-    "cockroachdb": "sqlalchemy-cockroachdb",
-    "vertica": "sqlalchemy-vertica-python",
-    "exa": "sqlalchemy-exasol",
-    "hana": "sqlalchemy-hana",
-    **dict.fromkeys(("db2", "ibm_db_sa"), "ibm-db-sa"),
-}
-"""The distributions that bring dialects which others have to install."""
-
 
 def source_type(url: str) -> SourceType:
     """Return the type of warehouse of a URL. Raises ConfigurationError for an unknown one."""
     scheme = url.partition(":")[0].partition("+")[0].lower()
     if scheme in BUILT_IN:
         return _load(BUILT_IN[scheme])
-    if scheme in SQLALCHEMY_DIALECTS:
-        return SQLALCHEMY
+    if scheme in SQLALCHEMY_TYPES:
+        return SQLALCHEMY_TYPES[scheme]
     if scheme in _installed():
         return _load(_installed()[scheme])
     if scheme in _installed_dialects():
         return SQLALCHEMY
-    if package := _DIALECT_PACKAGES.get(scheme):
-        message = f"{scheme}:// needs its SQLAlchemy dialect: pip install '{package}'."
-        raise ConfigurationError([Problem(message, rule=Rule.MISSING_DRIVER)])
-    schemes = list(dict.fromkeys((*BUILT_IN, *SQLALCHEMY_DIALECTS, *_installed())))
+    if package := DIALECT_PACKAGES.get(scheme):
+        raise missing_driver(f"{scheme}://", "its SQLAlchemy dialect", package)
+    schemes = list(dict.fromkeys((*BUILT_IN, *SQLALCHEMY_TYPES, *_installed())))
     raise ConfigurationError(
         f'Unknown type of warehouse "{scheme}": use one of {", ".join(f"{name}://" for name in schemes)}, '
         f"or install the SQLAlchemy dialect for it.{did_you_mean(scheme, schemes)}"
@@ -76,12 +55,10 @@ def check_driver(warehouse: Warehouse) -> None:
     Raises ConfigurationError with what to install; also for an unknown type of warehouse.
     """
     found = source_type(warehouse.url.get_secret_value())
-    if found is SQLALCHEMY:
+    if found.module == SQLALCHEMY.module:
         import_module(f"{SQLALCHEMY.module}_engine").check_driver(warehouse)
     elif found.driver and not _is_installed(found.driver):
-        install = f": pip install '{found.requirement}'" if found.requirement else ""
-        message = f"{_describe(warehouse)} needs {found.driver}{install}."
-        raise ConfigurationError([Problem(message, rule=Rule.MISSING_DRIVER)])
+        raise missing_driver(_describe(warehouse), found.driver, found.requirement)
 
 
 @contextmanager

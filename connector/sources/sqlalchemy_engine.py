@@ -13,11 +13,8 @@ from sqlalchemy.pool import NullPool
 from connector.config.warehouse import Warehouse
 from connector.core.disk import is_file
 from connector.errors import ConfigurationError, Problem, Rule, SourceError
-from connector.sources.driver_errors import missing_file_hint
-
-_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "oracle": "oracle+oracledb"}
-"""Drivers that install without a compiler, for URLs without a driver."""
-
+from connector.sources.driver_errors import error_text, missing_file_hint
+from connector.sources.source_types import SQLALCHEMY_TYPES, missing_driver
 
 _SQLITE_FORBIDDEN = frozenset({sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH})
 _SQLITE_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", "eval", "fsdir"})
@@ -38,7 +35,9 @@ def check_driver(warehouse: Warehouse) -> None:
     try:
         warehouse_url(warehouse).get_dialect().import_dbapi()
     except ModuleNotFoundError as error:
-        message = f'The warehouse "{warehouse.name}" needs {error.name}: pip install {error.name}.'
+        raise missing_driver(f'The warehouse "{warehouse.name}"', error.name) from None
+    except ImportError as error:
+        message = f'The warehouse "{warehouse.name}" needs a driver that cannot be loaded: {error_text(error)}.'
         raise ConfigurationError([Problem(message, rule=Rule.MISSING_DRIVER)]) from None
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise ConfigurationError(
@@ -65,7 +64,8 @@ def warehouse_url(warehouse: Warehouse) -> URL:
     secret = warehouse.password or warehouse.token
     if secret:
         url = url.set(password=secret.get_secret_value())
-    return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+    known = SQLALCHEMY_TYPES.get(url.drivername)
+    return url.set(drivername=known.drivername) if known and known.drivername else url
 
 
 def _sqlite_engine(directory: Path, path: str, options: Mapping[str, Any]) -> Engine:

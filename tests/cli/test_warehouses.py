@@ -205,27 +205,30 @@ def test_a_refused_login_at_snowflake_exits_with_1_and_never_shows_the_password(
 
 
 MISSING = {
-    "snowflake": (
-        {"url": "snowflake://jo@account/DB", "password": "so-secret"},
-        "pip install 'sql-to-tiktok[snowflake]'",
-    ),
-    "postgresql": ({"url": "postgresql://jo:so-secret@host/shop"}, "pip install 'sql-to-tiktok[postgres]'"),
-    "mysql": ({"url": "mysql://jo:so-secret@host/shop"}, "pip install pymysql"),
+    "snowflake://jo@account/DB": "needs snowflake.connector: pip install 'sql-to-tiktok[snowflake]'.",
+    "postgresql://jo@host/shop": "needs adbc_driver_postgresql: pip install 'sql-to-tiktok[postgres]'.",
+    "mysql://jo@host/shop": "needs pymysql: pip install pymysql.",
+    "mysql+mysqldb://jo@host/shop": "needs MySQLdb: pip install mysqlclient.",
+    "mssql://jo@host/shop": "needs mssql_python: pip install 'sql-to-tiktok[sqlserver]'.",
+    "mssql+pyodbc://jo@host/shop": "needs pyodbc: pip install pyodbc.",
+    "oracle://jo@host/shop": "needs oracledb: pip install 'sql-to-tiktok[oracle]'.",
+    "vertica://jo@host/shop": "needs its SQLAlchemy dialect: pip install sqlalchemy-vertica-python.",
 }
-DRIVERS = ("snowflake.connector", "adbc_driver_postgresql", "pymysql")
+"""What is said of URLs whose driver is not there."""
+DRIVERS = ("snowflake.connector", "adbc_driver_postgresql", "pymysql", "MySQLdb", "mssql_python", "pyodbc", "oracledb")
 
 
-@pytest.mark.parametrize("kind", MISSING)
+@pytest.mark.parametrize("command", ["validate", "run"])
+@pytest.mark.parametrize("url", MISSING)
 def test_a_driver_that_is_missing_exits_with_2_before_a_run_begins(
-    made: Shop, kind: str, monkeypatch: pytest.MonkeyPatch
+    made: Shop, url: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for driver in DRIVERS:
         monkeypatch.setitem(sys.modules, driver, None)
-    settings, told = MISSING[kind]
-    on(made, settings)
-    outcome = inside("run", NAME, project=made.directory)
+    on(made, {"url": url, "password": "so-secret"})
+    outcome = inside(command, NAME, project=made.directory)
     assert outcome.code == 2
-    assert told in outcome.sentence
+    assert MISSING[url] in outcome.sentence
     assert "orchestrations.yaml" in outcome.sentence
     assert "so-secret" not in outcome.stderr
     assert not made.state.exists()

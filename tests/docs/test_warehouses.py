@@ -6,7 +6,8 @@ import yaml
 
 from connector.config.project import load_project
 from connector.queries.transpile import transpile_query
-from connector.sources.registry import BUILT_IN, SQLALCHEMY_DIALECTS
+from connector.sources.registry import BUILT_IN
+from connector.sources.source_types import SQLALCHEMY_TYPES
 from tests.docs.markdown import WAREHOUSES, blocks, first_column
 
 ENVIRONMENT = (
@@ -19,7 +20,7 @@ def examples() -> list[dict[str, dict[str, dict[str, str]]]]:
 
 
 def test_the_page_lists_the_kinds_of_warehouses() -> None:
-    assert first_column(WAREHOUSES, "URL begins with") == [f"{name}://" for name in (*BUILT_IN, *SQLALCHEMY_DIALECTS)]
+    assert first_column(WAREHOUSES, "URL begins with") == [f"{name}://" for name in (*BUILT_IN, *SQLALCHEMY_TYPES)]
 
 
 def test_the_examples_of_warehouses_are_read_as_they_stand(tmp_path: Path) -> None:
