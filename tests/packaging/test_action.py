@@ -116,13 +116,21 @@ def succeeds(runner: Runner, *steps: str) -> str:
 def test_the_plan_is_in_the_summary_and_the_plan_files_fit(runner: Runner) -> None:
     succeeds(runner, "Validate", "Plan")
     assert "| store_purchases | store_events | local |" in runner.summary
-    assert "2,575 | 2,439 | 136 | 0 | 818 events | 1 |" in runner.summary
+    assert f" {figures_of_a_plan(runner.project)} |" in runner.summary
     assert "store_purchases, rejected: 40 `missing_identity`" in runner.summary
     assert re.search(r"\| \+[\d,]+ −0 identifiers \|", runner.summary)
     plans = Path((runner.folder / "output").read_text().removeprefix("plans=").strip())
     assert sorted(path.stem for path in plans.iterdir()) == sorted(_names(runner))
     ran = inside("run", "store_purchases", "--plan", str(plans / "store_purchases.json"), project=runner.project)
     assert ran.code == 0, ran
+
+
+def figures_of_a_plan(project: Path) -> str:
+    """The cells of a plan made now, since the rows of the example depend on the day."""
+    planned = inside("plan", "store_purchases", "--json", project=project).json
+    assert planned["rows"]["to_send"] > 2_000
+    rows = " | ".join(f"{planned['rows'][key]:,}" for key in ("read", "to_send", "rejected", "skipped"))
+    return f"{rows} | {planned['events']:,} events | {planned['requests']}"
 
 
 def _names(runner: Runner) -> list[str]:
