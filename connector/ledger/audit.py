@@ -1,13 +1,17 @@
 """The audit: the list of who used which command."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Row, Select, insert, select, update
 
 from connector.ledger.database import Database, as_text
 from connector.ledger.tables import audit
+
+_OF_ACTORS = ("actor", "via", "peer", "detail")
+"""The fields of a use that somebody else than the user of the process asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,14 @@ class Use:
     """The run, if the command was about one or started one."""
     allowed: bool
     """True if the roles of the project permit it."""
+    actor: str | None = None
+    """The user who asked for it, if that is not the user of the process."""
+    via: str | None = None
+    """The way by which the actor asked, such as `console`."""
+    peer: str | None = None
+    """The address from which the actor asked."""
+    detail: Mapping[str, Any] | None = None
+    """Further facts, such as the names of changed settings; never values of settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,8 @@ class AuditLine:
 
     def as_json(self) -> dict[str, object]:
         """Return the object that `connector runs audit --json` prints for it."""
-        return {"at": self.at, **asdict(self.use)}
+        use = {name: value for name, value in asdict(self.use).items() if name not in _OF_ACTORS or value is not None}
+        return {"at": self.at, **use}
 
 
 class Audit:
@@ -71,5 +84,9 @@ class Audit:
 
     def _lines(self, query: Select[Any]) -> list[AuditLine]:
         with self._database.reading() as connection:
-            rows = connection.execute(query).all()
-        return [AuditLine(row.at, Use(**{name: getattr(row, name) for name in Use.__slots__})) for row in rows]
+            return [read_line(row) for row in connection.execute(query)]
+
+
+def read_line(row: Row[Any]) -> AuditLine:
+    """Return the line in a row of the table."""
+    return AuditLine(row.at, Use(**{name: getattr(row, name) for name in Use.__slots__}))

@@ -10,7 +10,19 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    extract,
+    func,
+    literal,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -103,6 +115,13 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def now_expression(connection: Connection) -> ColumnElement[Any]:
+    """Return `Database.now` as an expression, for a statement that reads other values too."""
+    if connection.dialect.name == "sqlite":
+        return literal(time.time())
+    return extract("epoch", func.clock_timestamp())
 
 
 def open_database(url: str, *, may_be_new: bool = True, worker: bool = False) -> Database:

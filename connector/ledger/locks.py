@@ -123,21 +123,21 @@ class RunLock:
             return connection.execute(select(locks).where(self._is_same)).one_or_none()
 
     def _take(self) -> None:
-        state_id = _state_id(self._state)
+        place = state_id(self._state)
         with self._database.writing() as connection:
             if self._database.is_shared:
                 # A row that does not exist yet cannot be locked, so concurrent processes wait for the table.
                 connection.execute(text("LOCK TABLE locks IN EXCLUSIVE MODE"))
             now = self._database.now(connection)
             previous = connection.execute(select(locks).where(self._is_same)).one_or_none()
-            if previous and previous.place != state_id and now - previous.alive_at < SECONDS_UNTIL_DEAD:
+            if previous and previous.place != place and now - previous.alive_at < SECONDS_UNTIL_DEAD:
                 raise self._locked(previous)
             if previous:
                 # Take over all of its runs, also those that are not resumed, so that it can send nothing more.
                 connection.execute(update(runs).where(runs.c.holder == previous.holder).values(holder=self.holder))
                 revoke_leases(connection, runs.c.holder == self.holder)
             connection.execute(delete(locks).where(self._is_same))
-            entry = {"place": state_id, "host": self.host, "process": os.getpid(), "since": as_text(datetime.now(UTC))}
+            entry = {"place": place, "host": self.host, "process": os.getpid(), "since": as_text(datetime.now(UTC))}
             names = {"orchestration": self._orchestration, "target": self._target, "holder": self.holder}
             connection.execute(insert(locks).values(**names, **entry, alive_at=now))
 
@@ -165,14 +165,16 @@ def holder_of(database: Database, state_directory: Path, orchestration: str, tar
         entry, now = connection.execute(query).one_or_none(), database.now(connection)
     if entry is None:
         return None
-    if entry.place != _state_id(state_directory):
+    if entry.place != state_id(state_directory):
         is_alive = now - entry.alive_at < SECONDS_UNTIL_DEAD
     else:
-        is_alive = not _is_free(state_directory / FOLDER / f"{_file_name(target, orchestration)}.lock")
+        is_alive = not is_file_free(state_directory, orchestration, target)
     return LockHolder(orchestration, target, entry.host, entry.process, entry.since) if is_alive else None
 
 
-def _is_free(file: Path) -> bool:
+def is_file_free(state_directory: Path, orchestration: str, target: str) -> bool:
+    """Return whether no process holds the file of a lock; takes it for a moment to find out."""
+    file = state_directory / FOLDER / f"{_file_name(target, orchestration)}.lock"
     try:
         with FileLock(file, timeout=0, mode=PRIVATE_FILE):
             return True
@@ -189,7 +191,7 @@ def _file_name(*names: str) -> str:
     return f"{quoted[: _LONGEST_NAME - len(digest)]}{digest}"
 
 
-def _state_id(state_directory: Path) -> str:
+def state_id(state_directory: Path) -> str:
     """Return the unique id of a state folder, which the first process to use it creates."""
     file = state_directory / FOLDER / "place"
     with FileLock(file.with_suffix(".lock"), mode=PRIVATE_FILE):

@@ -12,10 +12,11 @@ from connector.core.secret_registry import without_secrets
 from connector.errors import ConnectorError
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.database import Database, as_text
+from connector.ledger.delivery_totals import delivered_value, final_totals
 from connector.ledger.locks import check_holder, revoke_leases
 from connector.ledger.run_reader import NOTHING_LEASED, leased_counts, read_runs
 from connector.ledger.run_records import NewRun, RunRecord, RunSize, Scope, StagedRows
-from connector.ledger.tables import batches, parts, runs
+from connector.ledger.tables import batches, parts, progress, runs
 from connector.ledger.timeline import PLAN_MATCHED, PLANNED, add_moment, open_seconds
 
 _BATCHES_AT_ONCE = 1_000
@@ -102,6 +103,8 @@ class Runs:
                 "finished_at": None,
                 "error": None,
                 "halt": None,
+                "totals": None,
+                "stop_requested_at": None,
                 "holder": holder,
                 "host": host,
                 "seconds": func.coalesce(runs.c.seconds, 0.0) + open_seconds(connection, run_id),
@@ -127,6 +130,8 @@ class Runs:
         Without `seconds`, add the time during which a process showed that it worked on the run. With `holder`, raise
         LockedError if another process has taken the run over.
         """
+        with self._database.reading() as connection:
+            value, newest = delivered_value(connection, run_id)
         with self._database.writing() as connection:
             if holder is not None:
                 check_holder(connection, run_id, holder, changing=True)
@@ -140,8 +145,10 @@ class Runs:
                     seconds=func.coalesce(runs.c.seconds, 0.0) + seconds,
                     error=without_secrets(error) if error else error,
                     resumable=resumable,
+                    totals=final_totals(connection, run_id, value, newest),
                 )
             )
+            connection.execute(delete(progress).where(progress.c.run_id == run_id))
             add_moment(connection, run_id, status)
 
     def give_up(self, run_id: str) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from connector.core.route import Action
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """`upgrades` upgrades a ledger of an earlier version to this one."""
 
 _NONE = text("0")
@@ -66,6 +66,8 @@ runs = Table(
     Column("engine", String),
     Column("stage", String),
     Column("halt", String),
+    Column("totals", JSON(none_as_null=True)),
+    Column("stop_requested_at", String),
 )
 """`fingerprint` changes when the orchestration does; `holder` is the lock of the process that works on the run, or was
 the last to do so; `host` is the machine with its stage; `query_id` is the id of its query in the warehouse's own
@@ -73,7 +75,9 @@ history; `unchanged_members` counts the identifiers of an audience that were mem
 `cursor` is the range of a run that reads incrementally: its column, where it began (`since`), and the highest value
 that was read (`reached`); `identical_value` is the value that identical rows of one event add, a decimal number by
 currency; `engine` is the name of the engine whose machines work on the run, NULL for this process alone, and `stage`
-the address of the folder that they share; `halt` says why they all have to stop, until the run is resumed.
+the address of the folder that they share; `halt` says why they all have to stop, until the run is resumed; `totals` are
+sums of its batches, written when it ends, so that lists of runs need no other table (see `DeliveryTotals`);
+`stop_requested_at` is when somebody asked it to end early.
 """
 
 files = Table(
@@ -201,6 +205,8 @@ that accepted a test event. `auto_tracking` is the last known state of that sett
 """
 
 Index("runs_by_scope", runs.c.target, runs.c.api_url)
+Index("runs_by_start", runs.c.target, runs.c.started_at, runs.c.run_id)
+Index("runs_by_orchestration", runs.c.target, runs.c.orchestration, runs.c.started_at, runs.c.run_id)
 
 requests = Table(
     "requests",
@@ -291,8 +297,15 @@ audit = Table(
     Column("target", String, nullable=False),
     Column("run_id", String, index=True),
     Column("allowed", Boolean, nullable=False),
+    Column("actor", String),
+    Column("via", String),
+    Column("peer", String),
+    Column("detail", JSON(none_as_null=True)),
 )
-"""The uses of commands, refused ones included; `orchestration` and `run_id` are set if it was about one."""
+"""The uses of commands, refused ones included; `orchestration` and `run_id` are set if it was about one. `os_user` is
+always the user of the process. If somebody else asked for the use, `actor` is that user, `via` the way, such as
+`console`, and `peer` the address; `detail` are the settings that changed, without their values.
+"""
 
 suppressed = Table(
     "suppressed",
@@ -396,3 +409,85 @@ grants = Table(
     Column("stored_at", String, nullable=False),
 )
 """The grants of credentials that several machines use, encrypted; `key` is the digest of the credential."""
+
+run_reports = Table(
+    "run_reports",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("report", JSON, nullable=False),
+)
+"""What `connector runs show --json` prints of a run, as it was when the run ended."""
+
+launches = Table(
+    "launches",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("via", String),
+    Column("peer", String),
+    Column("host", String, nullable=False),
+    Column("command", String, nullable=False),
+    Column("orchestration", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("agreed", JSON(none_as_null=True)),
+    Column("state", String, nullable=False),
+    Column("process", Integer),
+    Column("run_id", String, index=True),
+    Column("stop_requested_at", String),
+    Column("ended_at", String),
+    Column("error", String),
+)
+"""Runs that somebody asked for, each of which a process of its own executes on `host`. `options` are those of the
+command, `agreed` the changes that the user has agreed to (NULL: none were shown). `state` is `waiting`, `started`,
+`ended` or `not_started`; `run_id` is set as soon as there is a run; `error` says why there is none.
+"""
+
+Index("launches_by_state", launches.c.target, launches.c.state)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
+    Column("at", String, nullable=False),
+    Column("phase", String, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("rows_read", _MANY, nullable=False),
+    Column("total", _MANY),
+    Column("done", _MANY, nullable=False),
+    Column("refused", _MANY, nullable=False),
+    Column("retried", _MANY, nullable=False),
+)
+"""How far a run in progress is; deleted when it ends. `phase` is `reading` or `sending`; `total`, `done` and `refused`
+count events, or identifiers if that is the `unit`; `total` is NULL until all of them are staged.
+"""
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("orchestration", String, primary_key=True),
+    Column("target", String, primary_key=True),
+    Column("since", String, nullable=False),
+    Column("actor", String, nullable=False),
+)
+"""The orchestrations whose schedule is paused, since when, and by whom."""
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("orchestration", String),
+    Column("run_id", String, index=True),
+    Column("text", String, nullable=False),
+    Column("told", JSON, nullable=False),
+    Column("read_at", String),
+)
+"""What users were notified of, or would have been: `kind` is the word of `notify`, or that of the journal of `connector
+start`; `told` are the notifications that it was sent to; `read_at` is when somebody marked it as read.
+"""
+
+Index("notices_by_target", notices.c.target, notices.c.id)

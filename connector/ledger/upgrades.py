@@ -11,6 +11,7 @@ from connector.ledger.tables import (
     SCHEMA_VERSION,
     audience_accounts,
     audiences,
+    audit,
     batches,
     files,
     metadata,
@@ -114,7 +115,20 @@ def _to_version_7(connection: Connection) -> None:
     _add(connection, runs, "engine", "stage", "halt", "cursor")
 
 
-_STEPS = (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6, _to_version_7)
+def _to_version_8(connection: Connection) -> None:
+    """Add what pages and other processes read of runs. New tables need no step of their own.
+
+    Runs that ended before have no totals: readers sum their batches.
+    """
+    _add(connection, runs, "totals", "stop_requested_at")
+    if inspect(connection).has_table(audit.name):
+        _add(connection, audit, "actor", "via", "peer", "detail")
+    for index in sorted(runs.indexes, key=lambda index: str(index.name)):
+        if index.name in {"runs_by_start", "runs_by_orchestration"}:
+            index.create(connection)
+
+
+_STEPS = (_to_version_2, _to_version_3, _to_version_4, _to_version_5, _to_version_6, _to_version_7, _to_version_8)
 """The step from each version to the next, from version 1 on."""
 
 

@@ -43,7 +43,8 @@ def batch_metrics(events: pa.RecordBatch, sent_at: datetime) -> dict[str, Any] |
     """Return the metrics of events (schema EVENTS) that are sent at a moment; None if the stage lacks the columns.
 
     `events`: how many; `marks`: how many have each of MATCHED_BY; `ages`: how many are in each class of age, one more
-    than AGES; `values`: [currency, days since 1970 in UTC, events, the sum of their values in millionths, or null].
+    than AGES; `newest`: the time of the latest in Unix seconds; `values`: [currency, days since 1970 in UTC, events,
+    the sum of their values in millionths, or null].
     """
     if not events.num_rows or "marks" not in events.schema.names or events["marks"].null_count:
         return None
@@ -54,6 +55,7 @@ def batch_metrics(events: pa.RecordBatch, sent_at: datetime) -> dict[str, Any] |
         "events": events.num_rows,
         "marks": (counts_by_marks @ _BITS).tolist(),
         "ages": np.bincount(ages, minlength=len(AGES) + 1).tolist(),
+        "newest": int(times.max()),
         "values": _values(events, times // DAY),
     }
 

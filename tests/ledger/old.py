@@ -20,6 +20,9 @@ MIRRORED_5, REMOVED_5 = "20261130T023539-cc3bcf", "20261130T023540-bc532e"
 FINISHED_6, LOST_6 = "20261130T131130-7bd486", "20261130T131131-5a31a2"
 """The runs in version_6.sql: one that sent six events of 13 rows, and one whose six events were never answered for."""
 
+FINISHED_7, FAILED_7 = "20261130T163920-af4120", "20261130T163933-e0d76b"
+"""The runs in version_7.sql: one that sent eight events of 20 rows, and one whose six events never left."""
+
 API_URL = "http://api.example"
 _BEGAN = "2026-03-01T12:00:00.244+00:00"
 
@@ -52,6 +55,11 @@ def version_6(url: str) -> None:
     _later(url, "version_6.sql")
 
 
+def version_7(url: str) -> None:
+    """Makes it at a URL."""
+    _later(url, "version_7.sql")
+
+
 def without_operations(connection: Connection) -> None:
     """Makes the table `batches` that of version 5."""
     without_engines(connection)
@@ -64,8 +72,18 @@ def without_operations(connection: Connection) -> None:
 
 def without_engines(connection: Connection) -> None:
     """Makes the table `runs` that of version 6."""
+    without_totals(connection)
     for name in ("engine", "stage", "halt", "cursor"):
         connection.exec_driver_sql(f"ALTER TABLE runs DROP COLUMN {name}")
+
+
+def without_totals(connection: Connection) -> None:
+    """Makes the tables `runs` and `audit` those of version 7."""
+    for index in ("runs_by_start", "runs_by_orchestration"):
+        connection.exec_driver_sql(f"DROP INDEX {index}")
+    for table, names in (("runs", ("totals", "stop_requested_at")), ("audit", ("actor", "via", "peer", "detail"))):
+        for name in names:
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {name}")
 
 
 def _later(url: str, name: str, api_url: str = API_URL) -> None:
@@ -74,6 +92,7 @@ def _later(url: str, name: str, api_url: str = API_URL) -> None:
         script = re.sub(r"X'([0-9A-F]*)'", r"'\\x\1'", script).replace(" BLOB", " BYTEA")
         script = script.replace("CREATE TABLE moments (\n    id INTEGER", "CREATE TABLE moments (\n    id BIGSERIAL")
         script = re.sub(r"\b(rows_read|size|unchanged_members) INTEGER", r"\1 BIGINT", script)
+        script = script.replace(" rows INTEGER,", " rows BIGINT,")
     _execute(url, script)
 
 

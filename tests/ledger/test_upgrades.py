@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, update
 
+from connector.core.outcomes import RunStatus
 from connector.core.route import Action, Operation, Route
 from connector.errors import ConnectorError
 from connector.ledger.batch_records import KeyPeriods
@@ -18,12 +19,15 @@ from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.member_records import AccountState
 from connector.ledger.run_records import MemberCounts, Scope
 from connector.ledger.tables import SCHEMA_VERSION, audience_accounts, metadata, schema_version
+from connector.ledger.views.run_lists import RunListFilter, list_runs
 from connector.transform.suppression_filter import SuppressionFilter
 from tests.ledger.old import (
     API_URL,
+    FAILED_7,
     FINISHED,
     FINISHED_2,
     FINISHED_6,
+    FINISHED_7,
     INTERRUPTED,
     LOST_6,
     MIRRORED_5,
@@ -35,6 +39,7 @@ from tests.ledger.old import (
     version_3,
     version_5,
     version_6,
+    version_7,
     without_operations,
 )
 from tests.ledger.runs import delivered, keys, request, writing
@@ -79,7 +84,7 @@ def test_a_new_ledger_is_as_the_tables_are_described(ledger: Ledger) -> None:
     assert version(ledger) == [SCHEMA_VERSION]
 
 
-@pytest.mark.parametrize("old", [version_1, version_2, version_3, version_5, version_6])
+@pytest.mark.parametrize("old", [version_1, version_2, version_3, version_5, version_6, version_7])
 def test_an_old_ledger_becomes_as_a_new_one(new_url: Callable[[], str], old: Callable[[str], None]) -> None:
     url = new_url()
     old(url)
@@ -248,3 +253,20 @@ def test_runs_of_version_6_were_made_by_one_process(url: str) -> None:
         record = ledger.runs.get(LOST_6)
     assert (record.rows.delivered, record.rows.balanced, record.requests_sent) == (6, True, 2)
     assert record.requests_retried == 1
+
+
+def test_runs_of_version_7_are_listed_with_the_sums_of_their_batches(url: str) -> None:
+    version_7(url)
+    with open_ledger(url) as ledger:
+        with ledger.database.reading() as connection:
+            failed, finished = list_runs(connection, RunListFilter("local"))
+        assert (finished.run_id, finished.status, finished.totals.rows.delivered) == (FINISHED_7, "completed", 20)
+        assert (failed.run_id, failed.status, failed.totals.rows.pending) == (FAILED_7, "failed", 6)
+        assert [line.use.actor for line in ledger.audit.latest(2)] == [None, None]
+        ledger.runs.resume(FAILED_7, holder="new", host="here")
+        ledger.batches.sending(FAILED_7, 0, holder="new", keys=keys(range(6)))
+        ledger.batches.settled(FAILED_7, delivered(0, 0, 6, whole=True), request(0, attempt=13, events=6))
+        ledger.runs.finish(FAILED_7, RunStatus.COMPLETED)
+        with ledger.database.reading() as connection:
+            ended, _ = list_runs(connection, RunListFilter("local"))
+    assert (ended.status, ended.totals.rows.delivered, ended.totals.rows.pending) == ("completed", 6, 0)
