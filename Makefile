@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where nothing compiled may be kept, each of the hundreds of processes of the tests would compile the connector anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install dev demo test thorough fuzz mutants crash large audiences soak cluster browser container integrations check guard bench bench-large docs site constraints format clean
+.PHONY: install dev demo test thorough fuzz mutants crash large audiences soak cluster warehouses browser container integrations check guard bench bench-large docs site constraints format clean
 
 # uv installs many times as fast as pip, which stands in where there is no uv for the machine.
 INSTALL = $(BIN)/pip install -qq uv 2>/dev/null && $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e $(1) \
@@ -59,6 +59,10 @@ crash: dev
 # Two gigabytes of a delimited file in constant memory.
 large: dev
 	$(BIN)/pytest -q -s -m slow tests/files
+
+# Databases whose servers no package of Python brings: `apt-get install mariadb-server-core` brings MariaDB.
+warehouses: dev
+	$(BIN)/pytest -n 2 --dist worksteal -q -m warehouses tests/sources tests/cli/test_warehouses.py
 
 # The report in a real Chromium: `apt-get install chromium` brings it.
 browser: dev

@@ -160,7 +160,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         if is_thorough() and is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.thorough)
-        if item.get_closest_marker("thorough"):
+        if item.get_closest_marker("thorough") or item.get_closest_marker("warehouses"):
             continue
         name = item.nodeid.partition("[")[0]
         path, _, test = name.removeprefix(f"{ROOT.name}/").partition("::")

@@ -22,6 +22,8 @@ BUILT_IN: Mapping[str, str] = {
     "postgresql": "connector.sources.source_types:POSTGRESQL",
     "postgres": "connector.sources.source_types:POSTGRESQL",
     "redshift": "connector.sources.source_types:POSTGRESQL",
+    "mysql": "connector.sources.source_types:MYSQL",
+    "mariadb": "connector.sources.source_types:MYSQL",
 }
 """The entry points of this distribution, by URL scheme without the driver behind a plus sign.
 

@@ -18,7 +18,7 @@ class SourceType:
     requirement: str | None = None
     """The argument of `pip install` that installs the driver."""
     drivername: str | None = None
-    """SQLAlchemy's name of the driver of a URL that names none, such as `mysql+pymysql`, if it is not the first one."""
+    """SQLAlchemy's name of the driver of a URL that names none, if it is not the first one, as `oracle+oracledb`."""
 
 
 _SQLALCHEMY = "connector.sources.sqlalchemy"
@@ -26,13 +26,12 @@ _SQLALCHEMY = "connector.sources.sqlalchemy"
 DUCKDB = SourceType("connector.sources.duckdb")
 SNOWFLAKE = SourceType("connector.sources.snowflake", "snowflake.connector", extra("snowflake"))
 POSTGRESQL = SourceType("connector.sources.postgresql", "adbc_driver_postgresql", extra("postgres"))
+MYSQL = SourceType("connector.sources.mysql", "pymysql", extra("mysql"))
 SQLALCHEMY = SourceType(_SQLALCHEMY)
 """Every database that SQLAlchemy has a dialect for, and no entry point names."""
 
 SQLALCHEMY_TYPES: Mapping[str, SourceType] = {
     "sqlite": SQLALCHEMY,
-    "mysql": SourceType(_SQLALCHEMY, "pymysql", "pymysql", "mysql+pymysql"),
-    "mariadb": SourceType(_SQLALCHEMY, "pymysql", "pymysql", "mariadb+pymysql"),
     "mssql": SourceType(_SQLALCHEMY, "mssql_python", extra("sqlserver"), "mssql+mssqlpython"),
     "oracle": SourceType(_SQLALCHEMY, "oracledb", extra("oracle"), "oracle+oracledb"),
 }
@@ -55,8 +54,6 @@ DIALECT_PACKAGES: Mapping[str, str] = {
 """The distributions that bring SQLAlchemy dialects for which there is no extra, by URL scheme."""
 
 DRIVER_PACKAGES: Mapping[str, str] = {
-    "MySQLdb": "mysqlclient",
-    "mysql": "mysql-connector-python",
     "cx_Oracle": "cx_Oracle",
     "pytds": "python-tds",
     "sqlalchemy_pytds": "sqlalchemy-pytds",

@@ -22,16 +22,12 @@ BATCH_ROWS = 8_192
 
 _READ_ONLY = {
     "sqlite": "PRAGMA query_only = ON",
-    "mysql": "START TRANSACTION READ ONLY",
-    "mariadb": "START TRANSACTION READ ONLY",
     "oracle": "SET TRANSACTION READ ONLY",
 }
 """Statements that make a session read-only. Other databases roll back what a statement did."""
 
 _NAME_ERRORS = re.compile('near "|no such |ambiguous column |unable to open ')
 """Beginnings of SQLite's messages that quote no values; SQLite has one type of error for all."""
-
-_MYSQL = frozenset({"mysql", "mariadb"})
 
 
 def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "SQLAlchemySource":  # noqa: ARG001
@@ -49,7 +45,6 @@ class SQLAlchemySource:
         self._connection = engine.connect()
         self._driver: Any = self._connection.connection.driver_connection
         self._cursor: Any = None
-        self._connection_id: int | None = None
 
     @contextmanager
     def execute(self, sql: str) -> Iterator["SQLAlchemyResult"]:
@@ -69,11 +64,7 @@ class SQLAlchemySource:
             return result.schema
 
     def cancel(self) -> None:
-        """See `Source.cancel`. Drivers have different methods for it, and MySQL needs another connection."""
-        with suppress(Exception):
-            if self._connection_id is not None:
-                with self._engine.connect() as other:
-                    other.exec_driver_sql(f"KILL QUERY {self._connection_id}")
+        """See `Source.cancel`. Drivers have different methods for it."""
         for stop in ((self._driver, "interrupt"), (self._driver, "cancel"), (self._cursor, "cancel")):
             with suppress(Exception):
                 getattr(*stop)()
@@ -88,8 +79,6 @@ class SQLAlchemySource:
         name = self._engine.dialect.name
         if name in _READ_ONLY:
             self._connection.exec_driver_sql(_READ_ONLY[name])
-        if name in _MYSQL:
-            self._connection_id = self._connection.exec_driver_sql("SELECT connection_id()").scalar_one()
         options = {"stream_results": True, "max_row_buffer": BATCH_ROWS, "no_parameters": True}
         result = self._connection.exec_driver_sql(sql, execution_options=options)
         if not result.returns_rows:
@@ -105,7 +94,7 @@ class SQLAlchemySource:
             if result is not None:
                 result.close()
             self._connection.rollback()
-        self._cursor = self._connection_id = None
+        self._cursor = None
 
 
 class SQLAlchemyResult:

@@ -42,7 +42,7 @@ def check_driver(warehouse: Warehouse) -> None:
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise ConfigurationError(
             f'The URL of the warehouse "{warehouse.name}" is not known to SQLAlchemy: it must look like '
-            "mysql+pymysql://user@host/database, special characters in the password as %XX."
+            "mssql+pyodbc://user@host/database, special characters in the password as %XX."
         ) from None
 
 

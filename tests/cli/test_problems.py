@@ -164,7 +164,7 @@ SETTINGS = {
         "    parameters: {days: '{{ env.NO_SUCH_VARIABLE }}'}",
         "missing_value",
     ),
-    "a missing driver": ("duckdb:///demo/warehouse.duckdb", "mysql+mysqldb://host/x", "missing_driver"),
+    "a missing driver": ("duckdb:///demo/warehouse.duckdb", "mssql+pyodbc://host/x", "missing_driver"),
     "an event": ("fixed_event_name: Purchase", "fixed_event_name: Purchas", "invalid_value"),
 }
 

@@ -207,15 +207,15 @@ def test_a_refused_login_at_snowflake_exits_with_1_and_never_shows_the_password(
 MISSING = {
     "snowflake://jo@account/DB": "needs snowflake.connector: pip install 'sql-to-tiktok[snowflake]'.",
     "postgresql://jo@host/shop": "needs adbc_driver_postgresql: pip install 'sql-to-tiktok[postgres]'.",
-    "mysql://jo@host/shop": "needs pymysql: pip install pymysql.",
-    "mysql+mysqldb://jo@host/shop": "needs MySQLdb: pip install mysqlclient.",
+    "mysql://jo@host/shop": "needs pymysql: pip install 'sql-to-tiktok[mysql]'.",
+    "mariadb+mysqldb://jo@host/shop": "needs pymysql: pip install 'sql-to-tiktok[mysql]'.",
     "mssql://jo@host/shop": "needs mssql_python: pip install 'sql-to-tiktok[sqlserver]'.",
     "mssql+pyodbc://jo@host/shop": "needs pyodbc: pip install pyodbc.",
     "oracle://jo@host/shop": "needs oracledb: pip install 'sql-to-tiktok[oracle]'.",
     "vertica://jo@host/shop": "needs its SQLAlchemy dialect: pip install sqlalchemy-vertica-python.",
 }
 """What is said of URLs whose driver is not there."""
-DRIVERS = ("snowflake.connector", "adbc_driver_postgresql", "pymysql", "MySQLdb", "mssql_python", "pyodbc", "oracledb")
+DRIVERS = ("snowflake.connector", "adbc_driver_postgresql", "pymysql", "mssql_python", "pyodbc", "oracledb")
 
 
 @pytest.mark.parametrize("command", ["validate", "run"])

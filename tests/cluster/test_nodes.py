@@ -94,7 +94,7 @@ def without_token(made: Spread, name: RunName, _: pytest.MonkeyPatch) -> RunName
 
 
 def without_driver(made: Spread, name: RunName, _: pytest.MonkeyPatch) -> RunName:
-    made.change(warehouses={"own": {"url": "mysql://u@127.0.0.1/shop"}})
+    made.change(warehouses={"own": {"url": "mssql+pyodbc://u@127.0.0.1/shop"}})
     return name
 
 

@@ -38,5 +38,5 @@ def test_the_example_of_external_access_is_read_as_it_stands(tmp_path: Path) -> 
 
 
 def test_the_example_of_a_dialect_names_one_that_is_known() -> None:
-    (orchestration,) = examples()[2]["orchestrations"].values()
+    (orchestration,) = examples()[-1]["orchestrations"].values()
     assert transpile_query("SELECT 1", written_for=orchestration["dialect"], runs_on="duckdb", file=WAREHOUSES)

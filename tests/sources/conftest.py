@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ import pyarrow as pa
 import pytest
 from snowflake.connector import SnowflakeConnection
 
+from tests.mariadb import MariaDB, mariadb
 from tests.postgres import Postgres
 from tests.snowflake.account import Account
 from tests.snowflake.logins import PASSWORD
 from tests.sources.warehouses import LARGE, SHOWN, Kind, warehouse
 
-KINDS = ("duckdb", "postgresql", "snowflake", "sqlite")
+SERVERS = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("mysql",)]
+STREAMING = ("duckdb", "postgresql", "sqlite", *SERVERS)
+KINDS = ("snowflake", *STREAMING)
 
 
 @pytest.fixture(params=KINDS)
@@ -30,7 +34,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return made
 
 
-@pytest.fixture(params=[name for name in KINDS if name != "snowflake"])
+@pytest.fixture(params=STREAMING)
 def streaming(request: pytest.FixtureRequest) -> Kind:
     """Those that give the first rows before the last are made; for Snowflake's chunks see `test_snowflake`."""
     made: Kind = request.getfixturevalue(f"{request.param}_kind")
@@ -184,6 +188,61 @@ def sqlite_kind(tmp_path: Path) -> Kind:
         writing=("WITH x AS (SELECT 1) DELETE FROM t", "WITH x AS (SELECT 2) INSERT INTO t SELECT * FROM x"),
         count=lambda: asked("SELECT count(*) FROM t"),
         is_let_go=lambda: not asked("CREATE TABLE IF NOT EXISTS let_go (n)"),
+    )
+
+
+@pytest.fixture(scope="session", name="mariadb")
+def mariadb_server() -> Iterator[MariaDB]:
+    """One MariaDB for all tests of this process."""
+    with mariadb() as server:
+        yield server
+
+
+@pytest.fixture
+def mysql_kind(mariadb: MariaDB, tmp_path: Path) -> Kind:
+    url = mariadb.new_database()
+    name = url.rpartition("/")[2]
+    mariadb.ask(name, "CREATE TABLE t AS SELECT 1 AS n")
+
+    def is_let_go() -> bool:
+        # The server notices a moment later that a connection was closed.
+        until = time.monotonic() + 10
+        while mariadb.ask(name, f"SELECT count(*) FROM information_schema.processlist WHERE db = '{name}'") > 1:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return True
+
+    numbers = "SELECT seq AS n, concat('user', seq, '@example.com') AS name FROM seq_1_to_{}"
+    return Kind(
+        warehouse(url),
+        tmp_path,
+        values=(
+            f"CAST({LARGE} AS SIGNED)",
+            "CAST(12.30 AS DECIMAL(10, 2))",
+            "CAST(0.1 AS DOUBLE)",
+            f"'{SHOWN}'",
+            "TRUE",
+            "DATE '2026-11-20'",
+            "TIMESTAMP '2026-11-20 10:00:00.123456'",
+            "TIMESTAMP '2026-11-20 08:00:00'",
+            "''",
+        ),
+        row={"flag": 1, "zoned": datetime(2026, 11, 20, 8)},  # noqa: DTZ001
+        types={"price": pa.decimal128(38, 2), "flag": pa.int64(), "zoned": pa.timestamp("us")},
+        quote="`",
+        numbers=numbers.format,
+        endless=numbers.format(10**12),
+        busy="SELECT count(*) FROM seq_1_to_1000000 AS a, seq_1_to_1000000 AS b WHERE a.seq + b.seq < 0",
+        breaking="SELECT 9223372036854775807 - 299999 + CAST(seq AS SIGNED) AS n FROM seq_1_to_300000",
+        unreadable="SELECT extractvalue('<a/>', concat('~jo@example', '.com')) AS n",
+        writing=(
+            f"SELECT n FROM t INTO OUTFILE '{tmp_path}/leak.csv'",
+            "WITH x AS (SELECT 1) DELETE FROM t",
+            "SELECT nextval(s) FROM t",
+        ),
+        count=lambda: mariadb.ask(name, "SELECT count(*) FROM t"),
+        is_let_go=is_let_go,
     )
 
 

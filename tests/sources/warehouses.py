@@ -49,7 +49,8 @@ class Kind:
 
     `values` are SQL for the values of ROW, in its order; where they come otherwise, `row` and `types` say how.
     `numbers` gives so many rows from 1 on, with n and a text; `endless` gives such rows without end, `busy` runs for
-    long without giving one, and `breaking` fails at its last row. `writing` begins as a query does.
+    long without giving one, and `breaking` fails at its last row. `writing` begins as a query does. `quote` stands around
+    names.
     """
 
     warehouse: Warehouse
@@ -61,6 +62,7 @@ class Kind:
     writing: tuple[str, ...]
     count: Callable[[], int]
     is_let_go: Callable[[], bool]
+    quote: str = '"'
     endless: str | None = None
     breaking: str | None = None
     row: Mapping[str, Any] = field(default_factory=dict)
@@ -73,8 +75,10 @@ class Kind:
     def query(self) -> str:
         """The values of ROW, then a row without any."""
         columns = zip(self.values, ROW, strict=True)
-        row = ", ".join(f'{value} AS "{name}"' for value, name in columns)
-        return f'SELECT * FROM (SELECT 1 AS "o", {row} UNION ALL SELECT 2, {", ".join(["NULL"] * len(ROW))}) AS x ORDER BY "o"'
+        quote = self.quote
+        row = ", ".join(f"{value} AS {quote}{name}{quote}" for value, name in columns)
+        nothing = ", ".join(["NULL"] * len(ROW))
+        return f"SELECT * FROM (SELECT 1 AS {quote}o{quote}, {row} UNION ALL SELECT 2, {nothing}) AS x ORDER BY {quote}o{quote}"
 
 
 def warehouse(url: str, **settings: Any) -> Warehouse:
