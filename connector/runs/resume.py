@@ -18,6 +18,7 @@ from connector.errors import (
     UsageError,
 )
 from connector.ledger.batch_records import OpenBatch
+from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import find_run, ledger_of, run_directory
 from connector.ledger.run_records import RunRecord
 from connector.ledger.timeline import PLAN_MATCHED, PLANNED
@@ -164,13 +165,18 @@ def _abandon(engine: Engine, record: RunRecord, corrupt: CorruptStage) -> None:
 def _candidates(project: Project) -> list[RunRecord]:
     """Return the runs that can be resumed, latest first."""
     with ledger_of(project) as ledger:
-        runs = [run for run in ledger.runs.unfinished() if _can_continue(run, named=False)]
+        runs = [run for run in ledger.runs.unfinished() if _can_continue(run, named=_counts_as_named(ledger, run))]
         own = not ledger.database.is_shared
     return [
         run
         for run in reversed(runs)
         if own or run.stage or not run.may_have_sent or run_directory(project, run.run_id).exists()
     ]
+
+
+def _counts_as_named(ledger: Ledger, run: RunRecord) -> bool:
+    """Return whether a run on an engine is the last of its orchestration: it can keep the splits that are read."""
+    return run.engine is not None and ledger.runs.latest(1, run.orchestration)[0].run_id == run.run_id
 
 
 def _resume(

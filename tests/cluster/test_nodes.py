@@ -22,10 +22,11 @@ from connector.runs.cluster.sending import send_leases
 from connector.runs.cluster.worker import RunName
 from connector.staging.shared_stage import mark_stage, shared_stage
 from connector.staging.storage.open_files import shared_folder_of
-from tests.cli.shop import TOKEN
-from tests.cli.tiktok import serving
+from tests.cli.command import inside
+from tests.cli.shop import NAME, TOKEN
+from tests.cli.tiktok import TikTok, serving
 from tests.cluster.nodes import Nodes
-from tests.cluster.spread import Spread, spread
+from tests.cluster.spread import CLUSTER, Spread, spread
 from tests.postgres import Postgres, free_port
 
 QUERY = (
@@ -52,6 +53,20 @@ def test_a_cluster_that_does_not_answer(nobody: Spread) -> None:
     record = outcome.json
     assert (record["status"], record["error"]) == ("failed", outcome.sentence)
     assert nobody.tiktok.requests == []
+
+
+def test_a_run_that_failed_before_anything_was_staged_is_resumed_without_its_name(
+    tmp_path: Path, postgres: Postgres, tiktok: TikTok
+) -> None:
+    """The message says `connector resume`. Once another run has read the result, there is nothing to resume."""
+    made = spread(tmp_path, Nodes(tmp_path, free_port(), {}), postgres.new_database(), tiktok, QUERY)
+    failed = inside("run", NAME, "--engine", CLUSTER, project=made.directory)
+    resumed = inside("resume", project=made.directory)
+    assert (failed.code, resumed.code) == (1, 1)
+    assert "cannot be reached" in resumed.stderr
+    assert "`connector resume` goes on" in failed.stderr
+    assert inside("run", NAME, "--engine", "none", project=made.directory).code == 0
+    assert "no run to resume" in inside("resume", project=made.directory).sentence
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from textwrap import shorten
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +22,7 @@ from connector.config.engine import AUTO, LOCAL, EngineSettings
 from connector.core.redaction import redact
 from connector.errors import ConnectorError, Interrupted, ResumableError
 from connector.runs.cluster.task_process import run_task
+from connector.runs.cluster.task_queue import Death, QueuedTask, TaskQueue
 
 if TYPE_CHECKING:
     import ray
@@ -32,8 +36,14 @@ _AHEAD = 4
 """Tasks that are submitted for each core, so that none waits for the driver."""
 _REFUSAL = "InvalidAuthToken"
 """Stands in errors of Ray about a token that is missing or incorrect."""
-_MOST_MESSAGES = 20
-"""Messages of Ray in a run: a task that never ends well would have one for each attempt."""
+_MOST_MESSAGES, _LONGEST_MESSAGE = 20, 300
+"""Messages of Ray in a run, and characters of each."""
+_DEATH = "A worker died or was killed while executing a task"
+"""Begins a message of Ray about a task that has a message of its own here."""
+_DEATHS = {"WorkerCrashedError": Death.PROCESS, "OutOfMemoryError": Death.MEMORY, "NodeDiedError": Death.NODE}
+"""Errors of Ray about a task that may run again."""
+_AGAIN = object()
+"""Stands for the result of a task that runs again."""
 _COLOURS, _SENDER = re.compile(r"\x1b\[[\d;]*m"), re.compile(r"\A\(\w+\) ")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Task = Callable[..., Any]
@@ -60,43 +70,69 @@ class Cluster:
         arguments: Sequence[tuple[Any, ...]],
         stop: Event,
         *,
+        label: Callable[..., str] = lambda *_: "a task",
         on_tick: Callable[[], None] = lambda: None,
         wind_down: WindDown | None = None,
     ) -> Iterator[Any]:
         """Run a task for each tuple of arguments, and yield the results as they come.
 
-        A task whose process or node dies is run again. Arguments must hold no secret and nothing about a person.
-        `on_tick` is called about twice a second. Once `stop` is set, or a task has failed, `wind_down` makes the others
-        end by themselves; without it they are ended. Raises what a task raises first, and Interrupted if there is no
-        `wind_down`.
+        A task whose process or node dies is run again, until it died too often; messages name it by the `label` that
+        its arguments give. Arguments must hold no secret and nothing about a person. `on_tick` is called about twice a
+        second. Once `stop` is set, or a task has failed, `wind_down` makes the others end by themselves; without it
+        they are ended. Raises what a task raises first, and Interrupted if there is no `wind_down`.
         """
-        options = {"num_cpus": 1, "max_retries": -1, "scheduling_strategy": "SPREAD", "name": task.__name__}
-        remote, path = self.ray.remote(**options)(run_task), f"{task.__module__}:{task.__qualname__}"
-        waiting, running, failure = deque(arguments), list[Any](), None
+        waiting = TaskQueue(QueuedTask(values, label(*values)) for values in arguments)
+        submit, running, failure = self._submitter(task), dict[Any, QueuedTask](), None
         try:
             while waiting or running:
-                while waiting and len(running) < _AHEAD * self.cores:
-                    running.append(remote.remote(path, pickle.dumps(waiting.popleft())))
-                ready, running = self.ray.wait(running, num_returns=1, timeout=_TICK_SECONDS)
+                for queued in islice(waiting.take_due(), _AHEAD * self.cores - len(running)):
+                    running[submit(pickle.dumps(queued.arguments))] = queued
+                ready = self._wait(list(running), stop)
                 on_tick()
-                for message in self.messages.take():
-                    self.note(f"Ray: {message}")
-                for outcome in map(self._outcome, ready):
+                for reference in ready:
+                    outcome = self._outcome(reference, running.pop(reference), waiting)
                     if isinstance(outcome, ConnectorError):
                         failure = failure or outcome
-                    else:
+                    elif outcome is not _AGAIN:
                         yield outcome
+                for message in self.messages.take():
+                    self.note(f"Ray: {message}")
                 if stop.is_set() or failure:
                     waiting.clear()
                     if _is_wound_down(wind_down, failure):
                         break
         finally:
-            self._cancel(running)
+            self._cancel(list(running))
         if failure:
             raise failure from None
 
-    def _outcome(self, reference: "ray.ObjectRef[Any]") -> Any:
-        """Return what a task returned, or the error that it raised."""
+    def _submitter(self, task: Task) -> Callable[[bytes], Any]:
+        """Return the function that hands a task to Ray, which must not retry: it would do so for ever."""
+        options = {"num_cpus": 1, "max_retries": 0, "scheduling_strategy": "SPREAD", "name": task.__name__}
+        remote = self.ray.remote(**options)(run_task)
+        return partial(remote.remote, f"{task.__module__}:{task.__qualname__}")
+
+    def _wait(self, running: Sequence[Any], stop: Event) -> Sequence[Any]:
+        """Return a task that has ended, if there is one within a tick."""
+        if not running:
+            stop.wait(_TICK_SECONDS)
+            return ()
+        ready: list[Any] = self.ray.wait(running, num_returns=1, timeout=_TICK_SECONDS)[0]
+        return ready
+
+    def _outcome(self, reference: "ray.ObjectRef[Any]", queued: QueuedTask, waiting: TaskQueue) -> Any:
+        """Return what a task returned, the error that it raised, or _AGAIN if it died and waits to run again."""
+        outcome = self._result(reference)
+        if not isinstance(outcome, Death):
+            return outcome
+        if given_up := queued.died(outcome):
+            return given_up
+        self.messages.write(f"{queued.label}: {outcome.value}; it runs again.")
+        waiting.put_back(queued)
+        return _AGAIN
+
+    def _result(self, reference: "ray.ObjectRef[Any]") -> Any:
+        """Return what a task returned, the error that it raised, or its death."""
         try:
             return self.ray.get(reference)
         except self.ray.exceptions.RayTaskError as failed:
@@ -105,7 +141,9 @@ class Cluster:
                 return cause
             return ResumableError(f"A task failed: unexpected {type(cause).__name__}. `connector resume` goes on.")
         except self.ray.exceptions.RayError as lost:
-            return ResumableError(f"Ray lost a task: {_first_line(lost)}. `connector resume` goes on.")
+            return _DEATHS.get(type(lost).__name__) or ResumableError(
+                f"Ray lost a task: {_first_line(lost)}. `connector resume` goes on."
+            )
 
     def _cancel(self, references: Sequence[Any]) -> None:
         """End tasks that nobody waits for any more. What they wrote does not count."""
@@ -129,8 +167,9 @@ class Messages(io.StringIO):
 
     def write(self, text: str) -> int:
         """Keep the first line of what is printed at once."""
-        if text.strip():
-            self._new.append(_SENDER.sub("", _COLOURS.sub("", text)).strip().splitlines()[0])
+        line = next(iter(_SENDER.sub("", _COLOURS.sub("", text)).strip().splitlines()), "")
+        if line and not line.startswith(_DEATH):
+            self._new.append(shorten(line, _LONGEST_MESSAGE, placeholder=" ..."))
         return len(text)
 
     def take(self) -> Iterator[str]:
@@ -152,11 +191,12 @@ def connect(settings: EngineSettings, note: Callable[[str], None] = lambda _: No
     ray, messages = _imported(settings), Messages()
     with _output_to_stderr(), _signals_kept():
         _start(ray, settings)
-    try:
-        with redirect_stdout(messages):
+    with redirect_stdout(messages):
+        try:
             yield Cluster(ray, max(1, int(ray.cluster_resources().get("CPU", 1))), messages, note)
-    finally:
-        ray.shutdown()
+        finally:
+            # It prints what it has not printed yet.
+            ray.shutdown()
 
 
 def _refuse_unreachable(settings: EngineSettings) -> None:

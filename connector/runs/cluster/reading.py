@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from time import perf_counter
@@ -124,10 +125,14 @@ def _read_open(context: RunContext, cluster: Cluster, run: Run, plan: str) -> bo
     rows = sum(record.rows or 0 for record in records)
     name = RunName.of(context, run.run_id)
     arguments = [(name, record.number, record.place, plan) for record in records if record.attempt is None]
-    for more in cluster.run(read_split, arguments, context.stop):
+    for more in cluster.run(read_split, arguments, context.stop, label=partial(_label, "split", len(records))):
         rows += more
         context.observer.read(rows)
     return len(arguments) == len(records)
+
+
+def _label(kind: str, count: int, _: RunName, number: int, *__: object) -> str:
+    return f"{kind} {number + 1} of {count}"
 
 
 def _splits_of(context: RunContext, run_id: str, kind: str) -> list[StagedSplit]:
@@ -154,14 +159,14 @@ class _Tasks:
         context, splits = self.context, self.context.ledger.splits
         plan = splits.plan(self.run_id, kind, places, holder=context.lock.holder)
         name = RunName.of(context, self.run_id)
-        arguments = [(name, kind, number, place, plan) for number, place in enumerate(places)]
-        for _ in self.cluster.run(merge_split, arguments, context.stop):
+        arguments = [(name, number, kind, place, plan) for number, place in enumerate(places)]
+        for _ in self.cluster.run(merge_split, arguments, context.stop, label=partial(_label, kind, len(places))):
             pass
         return _splits_of(context, self.run_id, kind)
 
 
 @task
-def merge_split(name: RunName, kind: str, number: int, place: Mapping[str, Any], plan: str) -> None:
+def merge_split(name: RunName, number: int, kind: str, place: Mapping[str, Any], plan: str) -> None:
     """Share out or merge events of a run whose rows lie far apart, and record it. A task."""
     with open_worker(name) as worker, node_named(), _committed(worker, kind, number, plan) as (folder, summary):
         of_kind = READ if kind == SCATTER else SCATTER

@@ -65,7 +65,14 @@ def _send_all(
         leases.create(run_id, list(_bounds(open_batches, senders)), holder=context.lock.holder)
     arguments = [(RunName.of(context, run_id), senders, resend_unknown)] * senders
     watch = _Watch(context, run_id, delivery.destination.capabilities.unit)
-    for _ in cluster.run(send_leases, arguments, context.stop, on_tick=watch.report, wind_down=watch.wind_down):
+    for _ in cluster.run(
+        send_leases,
+        arguments,
+        context.stop,
+        label=lambda *_: "a sender",
+        on_tick=watch.report,
+        wind_down=watch.wind_down,
+    ):
         watch.report()
     watch.raise_halt()
 
