@@ -20,7 +20,7 @@ _SECTIONS = {
     "Set up": ("init", "validate", "schema", "dbt", "mcp"),
     "Look before sending": ("test", "compile", "preview", "plan", "promote"),
     "Send": ("run", "resume", "retry", "start"),
-    "Look back": ("runs", "rejects", "report", "usage-report"),
+    "Look back": ("runs", "rejects", "report", "usage-report", "console"),
     "Destinations": ("destinations", "audiences", "auth", "headers", "simulate"),
     "Privacy": ("forget",),
 }

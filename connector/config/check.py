@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from connector.config.console import PROXY
+from connector.config.console import WITHOUT_ROLES as PROXY_WITHOUT_ROLES
 from connector.config.engine import ONE_MACHINE
 from connector.config.fields import switch
 from connector.config.layout import SECTION_MODELS, SECTIONS, Top, known_model, section, section_models
@@ -54,6 +56,7 @@ def _check_tree(file: Path, root: Node) -> list[Problem]:
         _check_section(name, section(root, name), problems)
     _check_notifications(root, problems)
     _check_admin_only(root, problems)
+    _check_console(root, problems)
     check_references(root, problems)
     _check_templates(root, problems)
     if has_secret(plain(section(root, "secrets"))):
@@ -120,6 +123,13 @@ def _check_admin_only(root: Node, problems: ProblemList) -> None:
         node = entry.child("admin_only") if isinstance(entry.value, dict) else None
         if node is not None and _is_on(node.value) and not has_roles(root):
             problems.add(node, WITHOUT_ROLES, rule=Rule.KEY_CONFLICT)
+
+
+def _check_console(root: Node, problems: ProblemList) -> None:
+    console = root.child("console")
+    auth = console.child("auth") if console is not None and isinstance(console.value, dict) else None
+    if auth is not None and auth.value == PROXY and not has_roles(root):
+        problems.add(auth, PROXY_WITHOUT_ROLES, rule=Rule.KEY_CONFLICT)
 
 
 def _is_on(value: object) -> bool:

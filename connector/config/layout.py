@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from connector.config.console import ConsoleSettings
 from connector.config.credential import Credential
 from connector.config.data_marketplace import normalize_key
 from connector.config.dbt import DbtSettings
@@ -68,6 +69,8 @@ class Top(Settings):
     """Services and webhooks that `notify` of an orchestration refers to."""
     mcp: McpSettings = McpSettings()
     """The permissions of assistants that use `connector mcp`."""
+    console: ConsoleSettings = ConsoleSettings()
+    """Who may enter the console in the browser."""
 
     @classmethod
     def known_keys(cls) -> list[str]:

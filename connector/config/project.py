@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from connector.config.addresses import api_url, region
 from connector.config.check import find_problems
+from connector.config.console import ConsoleSettings
 from connector.config.credential import Credential
 from connector.config.dbt import DbtSettings
 from connector.config.destination import REGION, DestinationSettings
@@ -306,6 +307,11 @@ class Project:
     def assistants_may_run(self) -> bool:
         """True if assistants may run orchestrations. Raises ConfigurationError."""
         return self._top("mcp").mcp.run
+
+    @property
+    def console(self) -> ConsoleSettings:
+        """The settings of the console in the browser. Raises ConfigurationError."""
+        return self._top("console").console
 
     @property
     def notifications(self) -> tuple[str, ...]:

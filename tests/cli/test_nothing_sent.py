@@ -242,7 +242,7 @@ def test_an_empty_result_is_told_everywhere(tmp_path: Path, tiktok: TikTok) -> N
     assert NO_ROWS in typed(made, "runs", "show", run_id).stdout
     page = typed(made, "report", run_id).stdout
     assert f'<div class="note odd" role="note"><p>{NO_ROWS}' in page
-    assert '<span class="status odd">Completed</span>' in page
+    assert '<span class="badge completed empty">' in page
     made.query.write_text(GOOD.format(rows=1))
     full = inside("run", NAME, project=made.directory)
     assert NO_ROWS not in full.stdout

@@ -1,9 +1,11 @@
 """Rendering of the page: the template beside this file, filled with the details of a run."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -20,23 +22,30 @@ _HERE = Path(__file__).parent
 
 def page(details: RunDetails, made_at: datetime) -> str:
     """Render the run as self-contained HTML5; every value of a run is escaped."""
-    metrics, record = details.metrics, details.record
-    days = daily_values(metrics) if metrics else []
     return _template().render(
-        run=record,
-        details=details,
-        labels=labels,
+        **body_values(details),
         made_at=made_at,
         version=__version__,
         style=(_HERE / "page.css").read_text("utf-8"),
-        timeline=_timeline(details),
-        ages=[(name, metrics.ages[name]) for name in AGE_NAMES] if metrics else [],
-        totals=[(day.title, metrics.totals[day.title]) for day in days] if metrics else [],
-        days=days,
-        throughput=throughput(details.requests),
-        history=history(details.trend),
-        example_columns=EXAMPLE_COLUMNS,
     )
+
+
+def body_values(details: RunDetails) -> dict[str, Any]:
+    """Return what the templates of the body need, which the console shares."""
+    metrics = details.metrics
+    days = daily_values(metrics) if metrics else []
+    return {
+        "run": details.record,
+        "details": details,
+        "labels": labels,
+        "timeline": _timeline(details),
+        "ages": [(name, metrics.ages[name]) for name in AGE_NAMES] if metrics else [],
+        "totals": [(day.title, metrics.totals[day.title]) for day in days] if metrics else [],
+        "days": days,
+        "throughput": throughput(details.requests),
+        "history": history(details.trend),
+        "example_columns": EXAMPLE_COLUMNS,
+    }
 
 
 @cache
@@ -48,18 +57,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "number": number,
-        "share": share,
-        "amount": amount,
-        "headline": headline,
-        "breakable": breakable,
-        "with_commands": with_commands,
-        "seconds": seconds,
-        "moment": moment,
-        "height": height,
-        "largest_first": largest_first,
-    }
+    environment.filters |= FILTERS
     return environment.get_template("page.html")
 
 
@@ -145,3 +143,18 @@ def _timeline(details: RunDetails) -> list[tuple[str, str, float]]:
         steps.append((entry.at, labels.TIMELINE.get(entry.what, entry.what), elapsed))
         previous = time
     return steps
+
+
+FILTERS: dict[str, Callable[..., object]] = {
+    "number": number,
+    "share": share,
+    "amount": amount,
+    "headline": headline,
+    "breakable": breakable,
+    "with_commands": with_commands,
+    "seconds": seconds,
+    "moment": moment,
+    "height": height,
+    "largest_first": largest_first,
+}
+"""The filters of the templates."""

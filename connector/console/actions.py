@@ -1,0 +1,39 @@
+"""The audit of what users do in the console, refused actions included."""
+
+import socket
+from dataclasses import fields
+
+from connector.console.visit import Visit
+from connector.ledger.audit import Use
+
+VIA = "console"
+
+
+def record(
+    visit: Visit,
+    command: str,
+    *,
+    orchestration: str | None = None,
+    run_id: str | None = None,
+    allowed: bool = True,
+    user: str | None = None,
+    detail: list[str] | None = None,
+) -> None:
+    """Add a line to the audit; `user` is whoever signs in, else the visitor.
+
+    `detail` are the keys that were changed, never their values.
+    """
+    peer = visit.request.client.host if visit.request.client else None
+    actor = {"actor": user or visit.visitor.user, "via": VIA, "peer": peer, "detail": detail}
+    known = {field.name for field in fields(Use)}
+    use = Use(
+        visit.console.owner,
+        socket.gethostname(),
+        command,
+        orchestration,
+        visit.project.target,
+        run_id,
+        allowed=allowed,
+        **{key: value for key, value in actor.items() if key in known},
+    )
+    visit.ledger.audit.add(use)

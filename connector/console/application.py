@@ -1,0 +1,67 @@
+"""The routes of the console, and what stands before them."""
+
+from anyio import CapacityLimiter
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from connector.console import static_files
+from connector.console.endpoint import PageFunction, Right, endpoint
+from connector.console.pages import overview, sign_in
+from connector.console.render import error_page, render
+from connector.console.security.gate import ENTER, Gate
+from connector.console.security.limits import BODY_BYTES, LEDGER_THREADS
+from connector.console.visit import Console, Visit
+
+PAGES: tuple[tuple[str, PageFunction, str, Right], ...] = (
+    ("/", overview.show, "GET", Right.SEE),
+    (ENTER, sign_in.show, "GET", Right.NONE),
+    (ENTER, sign_in.sign_in, "POST", Right.NONE),
+    ("/leave", sign_in.sign_out, "POST", Right.SEE),
+)
+"""Path, page, method, and what it takes to open it."""
+_SENTENCES = {
+    404: "There is no such page.",
+    405: "This address does not take that.",
+    413: f"The form is larger than {BODY_BYTES // 1024} KiB.",
+}
+
+
+def build_application(console: Console) -> Starlette:
+    """Return the application of a console."""
+    limiter = CapacityLimiter(LEDGER_THREADS)
+    methods: dict[str, list[str]] = {}
+    for path, _, method, _ in PAGES:
+        methods.setdefault(path, []).append(method)
+    routes = [
+        Route(path, endpoint(function, console, limiter, right), methods=[method])
+        for path, function, method, right in PAGES
+    ]
+    static = Route("/static/{version}/{name}", static_files.serve, methods=["GET"])
+
+    def refuse(scope: Scope, status: int, message: str) -> Response:
+        visit = Visit(Request(scope), console, None, None)
+        if status != 401:
+            return error_page(visit, status, message)
+        query = scope["query_string"].decode("latin-1")
+        path = scope["path"] + (f"?{query}" if query else "") if scope["method"] == "GET" else "/"
+        return render(visit, "enter.html", error=message, next_path=path, status=401)
+
+    def show_error(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        visit = Visit(request, console, request.scope.get("state", {}).get("visitor"), None)
+        response = error_page(visit, status, _SENTENCES.get(status, "The request cannot be read."))
+        if isinstance(error, HTTPException) and error.headers:
+            response.headers.update(error.headers)
+        return response
+
+    return Starlette(
+        routes=[*routes, static],
+        middleware=[Middleware(Gate, console=console, refuse=refuse)],
+        exception_handlers={HTTPException: show_error},
+        max_body_size=BODY_BYTES,
+    )

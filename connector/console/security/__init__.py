@@ -1,0 +1,1 @@
+"""Who may ask the console for what: hosts, origins, sessions, proxies, form tokens, headers, limits."""

@@ -1,0 +1,137 @@
+"""One request of a user for a page: who asks, under which target, and what the page needs to answer."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import ImmutableMultiDict
+from starlette.requests import Request
+
+from connector.config.project import Project
+from connector.config.roles import Rights, rights_of
+from connector.console.ledger_source import LedgerSource
+from connector.console.project_source import ProjectSource, ProjectState
+from connector.console.security.form_tokens import FormTokens
+from connector.console.security.hosts import Sites
+from connector.console.security.limits import TESTS_A_MINUTE, RateLimit, StreamLimit
+from connector.console.security.proxy import TrustedProxy
+from connector.console.security.sessions import Codes, Sessions
+
+if TYPE_CHECKING:
+    from connector.ledger.ledger import Ledger
+
+Log = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Console:
+    """What all requests share."""
+
+    source: ProjectSource
+    sites: Sites
+    port: int
+    """The port that it listens on, which names its cookie."""
+    log: Log
+    """Writes a line for whoever started the console."""
+    owner: str
+    """The user of this process."""
+    proxy: TrustedProxy | None = None
+    """The proxy that names the users; None: they sign in by link."""
+    ledgers: LedgerSource = field(default_factory=LedgerSource)
+    tokens: FormTokens = field(default_factory=FormTokens)
+    codes: Codes = field(default_factory=Codes)
+    sessions: Sessions = field(default_factory=Sessions)
+    streams: StreamLimit = field(default_factory=StreamLimit)
+    tests: RateLimit = field(default_factory=lambda: RateLimit(TESTS_A_MINUTE))
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the console is to end, so that streams end themselves."""
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie, which browsers send to every port of the host."""
+        return f"connector_{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks."""
+
+    user: str
+    """The user, as the roles name them."""
+    via: str
+    """`link` or `proxy`."""
+    identity: str
+    """The session, or the user; form tokens hold for it alone."""
+    peer: str
+    """The address of the machine that asks."""
+
+
+class Visit:
+    """A request, with what its page needs. Used by one thread at a time."""
+
+    def __init__(
+        self, request: Request, console: Console, visitor: Visitor | None, form: ImmutableMultiDict[str, Any] | None
+    ) -> None:
+        self.request, self.console, self._visitor = request, console, visitor
+        self.form = form if form is not None else ImmutableMultiDict[str, Any]([])
+
+    @property
+    def visitor(self) -> Visitor:
+        """Who asks; pages before sign-in have none."""
+        if self._visitor is None:
+            raise AssertionError("a page behind the sign-in has a visitor")
+        return self._visitor
+
+    @property
+    def is_signed_in(self) -> bool:
+        """True if it is known who asks."""
+        return self._visitor is not None
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """The parts of the path that the route names."""
+        return self.request.path_params
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query of the URL."""
+        return self.request.query_params
+
+    def query_list(self, name: str) -> Sequence[str]:
+        """Return every value of a name in the query of the URL."""
+        return self.request.query_params.getlist(name)
+
+    @cached_property
+    def state(self) -> ProjectState:
+        """The project, and the problems of its file."""
+        return self.console.source.state()
+
+    @cached_property
+    def project(self) -> Project:
+        """The project under the target of the URL. Raises ConfigurationError if there is no such target."""
+        return self.state.under(self.query.get("target") or None)
+
+    @property
+    def ledger(self) -> "Ledger":
+        """The ledger. Raises ConnectorError if it cannot be opened."""
+        return self.console.ledgers.of(self.state.project)
+
+    @cached_property
+    def rights(self) -> Rights:
+        """The rights of whoever asks."""
+        return rights_of(self.visitor.user, self.state.project.roles)
+
+    def form_token(self, path: str) -> str:
+        """Return the token of a form that is posted to a path."""
+        return self.console.tokens.token(self._visitor.identity if self._visitor else "", path)
+
+    def url(self, path: str, **query: object) -> str:
+        """Return a URL below this console that keeps the target of this one."""
+        from urllib.parse import urlencode
+
+        target = self.query.get("target")
+        given = {**({"target": target} if target else {}), **query}
+        pairs = {key: value for key, value in given.items() if value not in {None, ""}}
+        return f"{path}?{urlencode(pairs, doseq=True)}" if pairs else path
