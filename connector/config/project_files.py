@@ -5,9 +5,11 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from shutil import copyfile
 
 from connector.config.nodes import Node
 from connector.config.problems import ProblemList
+from connector.core.disk import make_private_file, make_private_folder
 from connector.errors import Rule
 
 FILE = "orchestrations.yaml"
@@ -21,6 +23,22 @@ LARGEST_QUERY = 1 << 20
 _SQL = re.compile(r"\s*(?:--[^\n]*\n\s*)*\(?\s*(?:select\s|with\s.*\bas\b.*\()", re.IGNORECASE | re.DOTALL)
 _KINDS = {"query": ("queries", "sql"), "template": ("templates", "ya?ml")}
 _DATABASE_SUFFIXES = (".wal", "-wal", "-shm", "-journal")
+
+
+def project_files(directory: Path) -> Iterator[Path]:
+    """Yield the project file, and each file in the folders of queries and templates."""
+    yield directory / FILE
+    for folder in FOLDERS:
+        yield from sorted(path for path in (directory / folder).rglob("*") if path.is_file())
+
+
+def copy_project_files(directory: Path, copy: Path) -> None:
+    """Copy these files into a folder, as files that only their owner may read."""
+    for path in project_files(directory):
+        copied = copy / path.relative_to(directory)
+        make_private_folder(copied.parent)
+        make_private_file(copied)
+        copyfile(path, copied)
 
 
 def is_owned(path: Path, directory: Path, folders: Iterable[Path], files: Iterable[Path], root: Node) -> bool:

@@ -57,14 +57,21 @@ def read_yaml(path: Path) -> Document:
 
 def parse_yaml(path: Path) -> tuple[Document | None, list[Problem]]:
     """Read a file. Returns the document as well if it can be read in spite of its problems, else None."""
-    content = b""
     try:
         content = _content(path)
-        node = yaml.compose(content, _Loader)
+    except OSError as error:
+        return None, [Problem(f"The file cannot be read: {error.strerror}.", path, rule=Rule.UNREADABLE)]
+    except LimitExceeded as limit:
+        return None, [Problem(limit.sentence, path, limit.line, rule=Rule.UNREADABLE)]
+    return parse_content(content, path)
+
+
+def parse_content(content: bytes, path: Path) -> tuple[Document | None, list[Problem]]:
+    """Read what is, or would be, the content of the file at `path`, as `parse_yaml` does."""
+    try:
+        node = yaml.compose(content, YamlLoader)
         builder = TreeBuilder(path)
         root = builder.build(node) if node else Node({}, 1)
-    except OSError as error:
-        problem = Problem(f"The file cannot be read: {error.strerror}.", path, rule=Rule.UNREADABLE)
     except LimitExceeded as limit:
         problem = Problem(limit.sentence, path, limit.line, rule=Rule.UNREADABLE)
     except yaml.MarkedYAMLError as error:
@@ -84,7 +91,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-class _Loader(yaml.SafeLoader):
+class YamlLoader(yaml.SafeLoader):
     """Compose nodes with the implicit types of this module's docstring, up to a number and a depth."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - the name and shape are PyYAML's
@@ -92,7 +99,7 @@ class _Loader(yaml.SafeLoader):
     line: int
     """The line of the reader, from 0."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes | str) -> None:
         super().__init__(content)
         self._limit, self._depth = Limit(), 0
 
@@ -114,7 +121,7 @@ _IMPLICIT = (
 )
 for _name, _pattern, _first in _IMPLICIT:
     _regexp = re.compile(rf"^(?:{_pattern})$")
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _regexp, list(_first))
+    YamlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _regexp, list(_first))
 
 
 def _syntax_problem(path: Path, error: yaml.MarkedYAMLError, content: bytes) -> Problem:

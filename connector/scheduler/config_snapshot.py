@@ -1,12 +1,12 @@
 """A snapshot of the project's files: their stats, to notice changes, and a copy of the last valid ones."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from shutil import copyfile, rmtree
+from shutil import rmtree
 from urllib.parse import quote
 
-from connector.config.project_files import FILE, FOLDERS
-from connector.core.disk import make_private_file, make_private_folder
+from connector.config.project_files import copy_project_files, project_files
+from connector.core.disk import make_private_folder
 
 FOLDER = "start"
 """The folder for copies, below the state folder."""
@@ -16,7 +16,7 @@ FileStats = Mapping[str, tuple[int, int, int]]
 
 def file_stats(directory: Path) -> FileStats:
     """Return time, size and inode of each file, which tell whether any has changed."""
-    return path_stats(_files(directory))
+    return path_stats(project_files(directory))
 
 
 def path_stats(paths: Iterable[Path]) -> FileStats:
@@ -40,19 +40,9 @@ def save_snapshot(directory: Path, snapshot: Path) -> None:
     """Copy the files of a project into a folder that only its owner may read."""
     rmtree(snapshot, ignore_errors=True)
     make_private_folder(snapshot)
-    for path in _files(directory):
-        copy = snapshot / path.relative_to(directory)
-        make_private_folder(copy.parent)
-        make_private_file(copy)
-        copyfile(path, copy)
+    copy_project_files(directory, snapshot)
 
 
 def delete_snapshot(snapshot: Path) -> None:
     """Delete the copies."""
     rmtree(snapshot, ignore_errors=True)
-
-
-def _files(directory: Path) -> Iterator[Path]:
-    yield directory / FILE
-    for folder in FOLDERS:
-        yield from sorted(path for path in (directory / folder).rglob("*") if path.is_file())
