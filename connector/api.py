@@ -285,6 +285,15 @@ class Project:
         observer, event = observer_of(on_progress), stop or threading.Event()
         return self._wrap(retry_run(self._settings, run_id, reason, observer, event))
 
+    def stop(self, run_id: str) -> Run:
+        """Ask a run in progress, on whatever machine, to stop once its requests in flight are answered.
+
+        Raises UsageError if it is not in progress, AccessRefused.
+        """
+        from connector.runs.stop import request_stop
+
+        return self._wrap(request_stop(self._settings, run_id))
+
     def runs(self, name: str | None = None, *, limit: int = 20, since: datetime | None = None) -> Iterator[Run]:
         """Yield the last runs, latest first. Raises UsageError for an orchestration that is not known."""
         from connector.reporting.run_history import RunFilter, latest_runs

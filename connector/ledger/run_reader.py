@@ -2,19 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, String, cast, func, select
 
 from connector.core.outcomes import RunStatus
 from connector.core.route import Action
-from connector.ledger.run_records import MemberCounts, RowCounts, RunRecord
-from connector.ledger.tables import batches, leases
+from connector.ledger.run_records import DeliveryTotals, MemberCounts, RowCounts, RunRecord
+from connector.ledger.tables import batches, leases, parts, runs
 from connector.ledger.timeline import open_seconds
 
 _RUNS_AT_ONCE = 1_000
-_SUMS = [f"{outcome}{noun}" for outcome in ("", "delivered_", "refused_", "skipped_") for noun in ("events", "rows")]
+_SUMS = ("rows", "delivered_rows", "refused_rows", "skipped_rows", "events", "delivered_events", "refused_events")
+_MILLION = 1_000_000
+"""The metrics of batches count values in millionths."""
 
 
 def read_runs(connection: Connection, rows: Sequence[Row[Any]]) -> list[RunRecord]:
@@ -22,14 +25,13 @@ def read_runs(connection: Connection, rows: Sequence[Row[Any]]) -> list[RunRecor
     records: list[RunRecord] = []
     for start in range(0, len(rows), _RUNS_AT_ONCE):
         chunk = rows[start : start + _RUNS_AT_ONCE]
-        sums = _sums(connection, [run.run_id for run in chunk])
         leased = leased_counts(connection, chunk)
+        totals = sum_batches(connection, chunk, leased)
         records += [
             _record(
                 run,
                 leased.get(run.run_id, NOTHING_LEASED),
-                sums.get(run.run_id, dict.fromkeys(_SUMS, 0)),
-                _members(connection, run),
+                totals[run.run_id],
                 open_seconds(connection, run.run_id) if run.status == RunStatus.RUNNING else 0.0,
             )
             for run in chunk
@@ -73,26 +75,63 @@ def leased_counts(connection: Connection, rows: Iterable[Any]) -> dict[str, Leas
     return counts
 
 
-def _sums(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Return the sums of the batches of each run that has any."""
-    totals = select(batches.c.run_id, *(func.coalesce(func.sum(batches.c[name]), 0) for name in _SUMS))
-    rows = connection.execute(totals.where(batches.c.run_id.in_(run_ids)).group_by(batches.c.run_id))
-    return {run_id: dict(zip(_SUMS, map(int, values), strict=True)) for run_id, *values in rows}
+def final_totals(connection: Connection, run_id: str, value: Mapping[str, str], newest: int | None) -> dict[str, Any]:
+    """Return the totals of a run that ends, as the ledger stores them; `newest` is in Unix seconds."""
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).one()
+    sums = sum_batches(connection, [row], leased_counts(connection, [row]))[run_id]
+    newest_event = None if newest is None else datetime.fromtimestamp(newest, UTC)
+    return replace(sums, value=value, newest_event=newest_event).as_json()
 
 
-def _members(connection: Connection, run: Row[Any]) -> MemberCounts | None:
-    if run.unchanged_members is None:
-        return None
-    query = select(batches.c.action, func.sum(batches.c.delivered_members)).where(batches.c.run_id == run.run_id)
-    counts = Counter({action: int(count) for action, count in connection.execute(query.group_by(batches.c.action))})
-    return MemberCounts(counts[Action.ADD], counts[Action.DELETE], run.unchanged_members, counts[Action.RESEND])
+def delivered_value(connection: Connection, run_id: str) -> tuple[dict[str, str], int | None]:
+    """Return the value of a run's delivered events by currency, and the time of the latest in Unix seconds."""
+    sums, newest = Counter[str](), list[int]()
+    for table in (batches, parts):
+        query = select(table.c.figures).where(table.c.run_id == run_id, table.c.figures.is_not(None))
+        for metrics in connection.execution_options(yield_per=1_000).execute(query).scalars():
+            newest += [metrics["newest"]] if "newest" in metrics else []
+            for currency, _, _, value in metrics["values"]:
+                if value is not None:
+                    sums[currency] += value
+    return {currency: _decimal(value) for currency, value in sorted(sums.items())}, max(newest, default=None)
 
 
-def _record(
-    run: Row[Any], leased: LeasedCounts, sums: Mapping[str, int], members: MemberCounts | None, running: float
-) -> RunRecord:
+def sum_batches(
+    connection: Connection, rows: Sequence[Any], leased: Mapping[str, LeasedCounts]
+) -> dict[str, DeliveryTotals]:
+    """Return the totals of runs from their batches, given their rows and what `leased_counts` gives for them."""
+    query = select(batches.c.run_id, batches.c.action, *(func.sum(batches.c[name]).label(name) for name in _SUMS))
+    query = query.add_columns(func.sum(batches.c.delivered_members).label("members"))
+    of_runs = batches.c.run_id.in_([run.run_id for run in rows])
+    by_run: dict[str, list[Any]] = {}
+    for sums in connection.execute(query.where(of_runs).group_by(batches.c.run_id, batches.c.action)):
+        by_run.setdefault(sums.run_id, []).append(sums)
+    return {
+        run.run_id: _totals(run, by_run.get(run.run_id, []), leased.get(run.run_id, NOTHING_LEASED)) for run in rows
+    }
+
+
+def _totals(run: Any, by_action: Iterable[Any], leased: LeasedCounts) -> DeliveryTotals:
+    sums, members = Counter[str](), Counter[str]()
+    for group in by_action:
+        sums.update({name: int(getattr(group, name)) for name in _SUMS})
+        members[group.action] += int(group.members)
     rejects, skips = added(run.rejects, leased.rejects), added(run.skips, leased.skips)
     settled = sums["delivered_rows"] + sums["refused_rows"] + sums["skipped_rows"]
+    counts = (sums["delivered_rows"], sum(rejects.values()), sum(skips.values()), sums["rows"] - settled)
+    unchanged = run.unchanged_members
+    return DeliveryTotals(
+        RowCounts(run.rows_read, *counts),
+        sums["events"],
+        sums["delivered_events"],
+        sums["refused_events"],
+        None
+        if unchanged is None
+        else MemberCounts(members[Action.ADD], members[Action.DELETE], unchanged, members[Action.RESEND]),
+    )
+
+
+def _record(run: Row[Any], leased: LeasedCounts, totals: DeliveryTotals, running: float) -> RunRecord:
     return RunRecord(
         run_id=run.run_id,
         orchestration=run.orchestration,
@@ -102,20 +141,14 @@ def _record(
         started_at=run.started_at,
         finished_at=run.finished_at,
         seconds=round((run.seconds or 0.0) + running, 3),
-        rows=RowCounts(
-            read=run.rows_read,
-            delivered=sums["delivered_rows"],
-            rejected=sum(rejects.values()),
-            skipped=sum(skips.values()),
-            pending=sums["rows"] - settled,
-        ),
-        events_built=sums["events"],
-        events_delivered=sums["delivered_events"],
-        events_refused=sums["refused_events"],
+        rows=totals.rows,
+        events_built=totals.events_built,
+        events_delivered=totals.events_delivered,
+        events_refused=totals.events_refused,
         requests_sent=run.requests_sent + leased.requests_sent,
         requests_retried=run.requests_retried + leased.requests_retried,
-        rejects=rejects,
-        skips=skips,
+        rejects=added(run.rejects, leased.rejects),
+        skips=added(run.skips, leased.skips),
         warnings=run.warnings,
         identical_value=run.identical_value or {},
         error=run.error,
@@ -130,7 +163,7 @@ def _record(
         host=run.host,
         query_id=run.query_id,
         destination=run.destination,
-        members=members,
+        members=totals.members,
         cursor=run.cursor,
         engine=run.engine,
         stage=run.stage,
@@ -140,3 +173,9 @@ def _record(
 def added(counts: dict[str, int], more: Mapping[str, int]) -> dict[str, int]:
     """Return counts by name with others added, in the order of the first ones."""
     return {name: counts.get(name, 0) + more.get(name, 0) for name in {**counts, **more}} if more else counts
+
+
+def _decimal(millionths: int) -> str:
+    """Write an amount as a plain decimal number without trailing zeros. No amount is negative."""
+    whole, rest = divmod(millionths, _MILLION)
+    return f"{whole}.{rest:06}".rstrip("0").rstrip(".")

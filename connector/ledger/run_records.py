@@ -132,6 +132,42 @@ class MemberCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryTotals:
+    """The outcome of a run in numbers."""
+
+    rows: RowCounts
+    """Its rows by outcome."""
+    events_built: int = 0
+    """Events that were staged."""
+    events_delivered: int = 0
+    """Events that were delivered."""
+    events_refused: int = 0
+    """Events that the destination refused."""
+    members: MemberCounts | None = None
+    """Its identifiers, if it is for an audience."""
+    value: Mapping[str, str] = field(default_factory=dict)
+    """The value of the delivered events, a decimal number by currency. Empty until the run ends."""
+    newest_event: datetime | None = None
+    """The time of the latest delivered event. None until the run ends."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that the ledger stores."""
+        newest = self.newest_event.isoformat() if self.newest_event else None
+        return {**asdict(self), "newest_event": newest}
+
+
+def totals_from_json(stored: Mapping[str, Any]) -> DeliveryTotals:
+    """Return the totals that `DeliveryTotals.as_json` gave."""
+    members, newest = stored["members"], stored["newest_event"]
+    given = {
+        "rows": RowCounts(**stored["rows"]),
+        "members": MemberCounts(**members) if members else None,
+        "newest_event": datetime.fromisoformat(newest) if newest else None,
+    }
+    return DeliveryTotals(**{**stored, **given})
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """A run in the ledger."""
 

@@ -5,16 +5,15 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
 from connector.core.outcomes import RunStatus, Skip
 from connector.core.secret_registry import without_secrets
 from connector.errors import ConnectorError
 from connector.ledger.batch_records import BatchRecord
 from connector.ledger.database import Database, as_text
-from connector.ledger.delivery_totals import delivered_value, final_totals
 from connector.ledger.locks import check_holder, revoke_leases
-from connector.ledger.run_reader import NOTHING_LEASED, leased_counts, read_runs
+from connector.ledger.run_reader import NOTHING_LEASED, delivered_value, final_totals, leased_counts, read_runs
 from connector.ledger.run_records import NewRun, RunRecord, RunSize, Scope, StagedRows
 from connector.ledger.tables import batches, parts, progress, runs
 from connector.ledger.timeline import PLAN_MATCHED, PLANNED, add_moment, open_seconds
@@ -150,6 +149,31 @@ class Runs:
             )
             connection.execute(delete(progress).where(progress.c.run_id == run_id))
             add_moment(connection, run_id, status)
+
+    def record_progress(self, run_id: str, counts: Mapping[str, Any] | None) -> bool:
+        """Store how far a run in progress is, and return whether somebody asked it to stop.
+
+        `counts` are the columns of `progress`; None: they have not changed.
+        """
+        is_asked = select(runs.c.stop_requested_at).where(runs.c.run_id == run_id)
+        if counts is None:
+            with self._database.reading() as connection:
+                return connection.execute(is_asked).scalar() is not None
+        values = {"at": as_text(datetime.now(UTC)), **counts}
+        with self._database.writing_one_row() as connection:
+            stored = update(progress).where(progress.c.run_id == run_id).values(values)
+            if not connection.execute(stored).rowcount:
+                row = {"run_id": run_id, **values}
+                columns = [literal(value, progress.c[name].type) for name, value in row.items()]
+                in_progress = select(*columns).where(runs.c.run_id == run_id, runs.c.status == RunStatus.RUNNING)
+                connection.execute(insert(progress).from_select(list(row), in_progress))
+            return connection.execute(is_asked).scalar() is not None
+
+    def request_stop(self, run_id: str) -> None:
+        """Ask a run in progress to stop; it looks every second. A run that is not in progress is not changed."""
+        asked = update(runs).where(runs.c.run_id == run_id, runs.c.status == RunStatus.RUNNING)
+        with self._database.writing() as connection:
+            connection.execute(asked.values(stop_requested_at=as_text(datetime.now(UTC))))
 
     def give_up(self, run_id: str) -> None:
         """Mark a run as not resumable; its pending rows stay pending."""

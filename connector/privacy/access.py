@@ -13,6 +13,9 @@ from connector.ledger.project_ledger import ledger_of
 SENDING = ("run", "start", "resume", "retry")
 """The commands that send; of the others, `preview` and `rejects` show rows, and `forget` is about a person."""
 
+RUNNING = (*SENDING, "stop", "pause", "unpause")
+"""The commands that change which runs there are."""
+
 _REMOVED = Restrictions("that it had, and that the file no longer names,", admin_only=True, pii=False)
 """Restrictions on the excluded rows of an orchestration that is no longer in the file."""
 
@@ -92,7 +95,7 @@ def _restrictions(project: Project, command: str, orchestration: str | None) -> 
 
 def _refusal(rights: Rights, restrictions: Restrictions | None, command: str) -> str | None:
     """Return why the use is refused, or None if it is allowed."""
-    sends_without_pii_right = command in SENDING and restrictions is not None and restrictions.pii
+    sends_without_pii_right = command in RUNNING and restrictions is not None and restrictions.pii
     if rights.admin:
         return None
     if not rights.has_role:
@@ -101,6 +104,6 @@ def _refusal(rights: Rights, restrictions: Restrictions | None, command: str) ->
         return f"the destination {restrictions.destination} is for admins only"
     if rights.pii or sends_without_pii_right:
         return None
-    is_sending = restrictions and command in SENDING
+    is_sending = restrictions and command in RUNNING
     other = f", or a destination that has it, unlike {restrictions.destination}" if restrictions and is_sending else ""
     return f"it takes a role with pii: true{other}"

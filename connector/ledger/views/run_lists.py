@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, union
 
 from connector.core.outcomes import RunStatus
 from connector.ledger.database import as_text
-from connector.ledger.delivery_totals import DeliveryTotals, sum_batches, totals_from_json
+from connector.ledger.run_reader import leased_counts, sum_batches
+from connector.ledger.run_records import DeliveryTotals, totals_from_json
 from connector.ledger.runs import COMPLETED
 from connector.ledger.tables import audit, runs
 
@@ -147,7 +148,7 @@ def list_runs(connection: Connection, wanted: RunListFilter) -> list[ListedRun]:
 def read_listed(connection: Connection, rows: Sequence[Any]) -> list[ListedRun]:
     """Return the runs of rows that have at least the columns of `_listed`."""
     unfinished = [row for row in rows if row.totals is None]
-    sums = sum_batches(connection, unfinished) if unfinished else {}
+    sums = sum_batches(connection, unfinished, leased_counts(connection, unfinished)) if unfinished else {}
     return [_run(row, sums.get(row.run_id) or totals_from_json(row.totals)) for row in rows]
 
 
