@@ -1,7 +1,6 @@
 """The audit of what users do in the console, refused actions included."""
 
 import socket
-from dataclasses import fields
 
 from connector.console.visit import Visit
 from connector.ledger.audit import Use
@@ -24,8 +23,6 @@ def record(
     `detail` are the keys that were changed, never their values.
     """
     peer = visit.request.client.host if visit.request.client else None
-    actor = {"actor": user or visit.visitor.user, "via": VIA, "peer": peer, "detail": detail}
-    known = {field.name for field in fields(Use)}
     use = Use(
         visit.console.owner,
         socket.gethostname(),
@@ -34,6 +31,9 @@ def record(
         visit.project.target,
         run_id,
         allowed=allowed,
-        **{key: value for key, value in actor.items() if key in known},
+        actor=user or visit.visitor.user,
+        via=VIA,
+        peer=peer,
+        detail=detail,
     )
     visit.ledger.audit.add(use)

@@ -1,6 +1,6 @@
 """The audit: the list of who used which command."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,7 +38,7 @@ class Use:
     """The way by which the actor asked, such as `console`."""
     peer: str | None = None
     """The address from which the actor asked."""
-    detail: Mapping[str, Any] | None = None
+    detail: Mapping[str, Any] | Sequence[str] | None = None
     """Further facts, such as the names of changed settings; never values of settings."""
 
 
