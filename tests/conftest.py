@@ -15,6 +15,7 @@ from tests.hypothesis_settings import is_thorough, load_profile
 from tests.postgres import Postgres, postgres
 from tests.ram_disk import use_ram_disk
 from tests.snowflake.account import Account, snowflake_account
+from tests.standins.process import StandIn, stand_in
 from tests.statements import share_compiled_statements
 
 
@@ -38,6 +39,13 @@ def pytest_collection_finish() -> None:
 def postgres_server() -> Iterator[Postgres]:
     """One PostgreSQL for all tests of this process; a test makes a database of its own."""
     with postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", name="bigquery_server")
+def bigquery_stand_in() -> Iterator[StandIn]:
+    """A server that speaks BigQuery's two protocols."""
+    with stand_in("tests.standins.bigquery") as server:
         yield server
 
 

@@ -171,9 +171,10 @@ class Resolver:
         built = self._built(Warehouse, node, {"name": name})
         if built is None:
             return None
-        key_file = built.private_key_file and self._existing(node.at(("private_key_file",)), built.private_key_file)
+        files = {key: path for key in Warehouse.from_environment if (path := getattr(built, key))}
+        paths = {key: self._existing(node.at((key,)), path) for key, path in files.items()}
         url = SecretStr(absolute_url(self._directory, built.url.get_secret_value()))
-        return built.model_copy(update={"url": url, "private_key_file": key_file})
+        return built.model_copy(update={"url": url, **paths})
 
     def destination(self, name: str) -> DestinationSettings | None:
         """Build a destination with its credential; for the simulator, variables of the credential need not be set."""

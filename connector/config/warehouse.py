@@ -66,7 +66,7 @@ class ExternalAccess(Settings):
 class Warehouse(Settings):
     """A database. The URL may hold a password, so it does not print itself."""
 
-    from_environment: ClassVar[frozenset[str]] = frozenset({"private_key_file"})
+    from_environment: ClassVar[frozenset[str]] = frozenset({"private_key_file", "credentials_file"})
 
     name: str
     description: Text | None = None
@@ -76,12 +76,17 @@ class Warehouse(Settings):
     password: Secret | None = None
     """The user's password, in place of one in the URL."""
     token: Secret | None = None
-    """Snowflake: an OAuth token, or another token with `authenticator` in `options`. Other databases: a password, such
-    as a short-lived one of RDS."""
+    """Snowflake: an OAuth token, or another token with `authenticator` in `options`. BigQuery: an OAuth access token.
+    Other databases: a password, such as a short-lived one of RDS."""
     private_key_file: Annotated[Path, BeforeValidator(text)] | None = None
     """Snowflake: the private key of a key pair, as a PEM file."""
     private_key_passphrase: Secret | None = None
     """The passphrase of `private_key_file`."""
+    credentials_file: Annotated[Path, BeforeValidator(text)] | None = None
+    """BigQuery: the key of a service account, or the configuration of a workload identity, as a JSON file. Without
+    one, the application default credentials are used."""
+    credentials_json: Secret | None = None
+    """BigQuery: the content of such a file, in place of `credentials_file`."""
     options: Mapped = Field(default_factory=dict, repr=False)
     """Options passed to the driver when it connects."""
     external_access: ExternalAccess = ExternalAccess()

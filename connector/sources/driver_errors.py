@@ -28,7 +28,7 @@ class Secrets(tuple[str, ...]):
 
 def secrets_of(warehouse: Warehouse) -> Secrets:
     """Return what no message may repeat: the warehouse's password, token and passphrase, also from its URL."""
-    settings = (warehouse.password, warehouse.token, warehouse.private_key_passphrase)
+    settings = (warehouse.password, warehouse.token, warehouse.private_key_passphrase, warehouse.credentials_json)
     in_url = _PASSWORD_IN_URL.findall(warehouse.url.get_secret_value())
     secrets = {secret.get_secret_value() for secret in settings if secret} | set(in_url) | set(map(unquote, in_url))
     found = Secrets(sorted(secrets - {""}, key=len, reverse=True))

@@ -21,6 +21,7 @@ BUILT_IN: Mapping[str, str] = {
     "snowflake": "connector.sources.source_types:SNOWFLAKE",
     "postgresql": "connector.sources.source_types:POSTGRESQL",
     "postgres": "connector.sources.source_types:POSTGRESQL",
+    "bigquery": "connector.sources.source_types:BIGQUERY",
     "redshift": "connector.sources.source_types:POSTGRESQL",
     "mysql": "connector.sources.source_types:MYSQL",
     "mariadb": "connector.sources.source_types:MYSQL",

@@ -27,6 +27,7 @@ DUCKDB = SourceType("connector.sources.duckdb")
 SNOWFLAKE = SourceType("connector.sources.snowflake", "snowflake.connector", extra("snowflake"))
 POSTGRESQL = SourceType("connector.sources.postgresql", "adbc_driver_postgresql", extra("postgres"))
 MYSQL = SourceType("connector.sources.mysql", "pymysql", extra("mysql"))
+BIGQUERY = SourceType("connector.sources.bigquery", "google.cloud.bigquery_storage", extra("bigquery"))
 SQLALCHEMY = SourceType(_SQLALCHEMY)
 """Every database that SQLAlchemy has a dialect for, and no entry point names."""
 
@@ -38,7 +39,6 @@ SQLALCHEMY_TYPES: Mapping[str, SourceType] = {
 """The databases whose dialects SQLAlchemy has, by URL scheme; the drivers install without a compiler."""
 
 DIALECT_PACKAGES: Mapping[str, str] = {
-    "bigquery": "sqlalchemy-bigquery",
     "databricks": "databricks-sqlalchemy",
     "trino": "trino[sqlalchemy]",
     **dict.fromkeys(("presto", "hive", "spark"), "pyhive"),

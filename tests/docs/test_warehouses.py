@@ -11,7 +11,8 @@ from connector.sources.source_types import SQLALCHEMY_TYPES
 from tests.docs.markdown import WAREHOUSES, blocks, first_column
 
 ENVIRONMENT = (
-    "SNOWFLAKE_USER SNOWFLAKE_ACCOUNT SNOWFLAKE_KEY SNOWFLAKE_PASSPHRASE ORDERS_PASSWORD SHOP_PASSWORD ERP_PASSWORD"
+    "SNOWFLAKE_USER SNOWFLAKE_ACCOUNT SNOWFLAKE_KEY SNOWFLAKE_PASSPHRASE ORDERS_PASSWORD SHOP_PASSWORD ERP_PASSWORD "
+    "BIGQUERY_KEY"
 ).split()
 
 
@@ -29,6 +30,14 @@ def test_the_examples_of_warehouses_are_read_as_they_stand(tmp_path: Path) -> No
     project = load_project(tmp_path, dict.fromkeys(ENVIRONMENT, "key.pem"))
     dialects = {project.warehouse(name).dialect for name in project.warehouses}
     assert dialects == {"snowflake", "postgresql", "sqlite", "mysql", "mssql"}
+
+
+def test_every_example_of_a_warehouse_is_read_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").touch()
+    for example in examples()[1:-1]:
+        (tmp_path / "orchestrations.yaml").write_text(yaml.safe_dump({"version": 1, **example}))
+        project = load_project(tmp_path, dict.fromkeys(ENVIRONMENT, "key.pem"))
+        assert all(project.warehouse(name).url for name in project.warehouses)
 
 
 def test_the_example_of_external_access_is_read_as_it_stands(tmp_path: Path) -> None:

@@ -20,11 +20,15 @@ from tests.mariadb import MariaDB, mariadb
 from tests.postgres import Postgres
 from tests.snowflake.account import Account
 from tests.snowflake.logins import PASSWORD
+from tests.sources.cloud import bigquery
 from tests.sources.warehouses import LARGE, SHOWN, Kind, warehouse
+from tests.standins.process import StandIn
 
 SERVERS = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("mysql",)]
+COMPLETE_FIRST = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("bigquery",)]
+"""Those that complete a result before they give the first rows."""
 STREAMING = ("duckdb", "postgresql", "sqlite", *SERVERS)
-KINDS = ("snowflake", *STREAMING)
+KINDS = ("snowflake", *STREAMING, *COMPLETE_FIRST)
 
 
 @pytest.fixture(params=KINDS)
@@ -36,7 +40,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 @pytest.fixture(params=STREAMING)
 def streaming(request: pytest.FixtureRequest) -> Kind:
-    """Those that give the first rows before the last are made; for Snowflake's chunks see `test_snowflake`."""
+    """Those that give the first rows before the last are made; for the others see `test_snowflake` and the like."""
     made: Kind = request.getfixturevalue(f"{request.param}_kind")
     return made
 
@@ -289,3 +293,8 @@ def snowflake_kind(snowflake: Account, tmp_path: Path) -> Iterator[Kind]:
         ),
     )
     own.close()
+
+
+@pytest.fixture
+def bigquery_kind(bigquery_server: StandIn, tmp_path: Path) -> Kind:
+    return bigquery(bigquery_server, tmp_path)

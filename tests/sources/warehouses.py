@@ -62,9 +62,12 @@ class Kind:
     writing: tuple[str, ...]
     count: Callable[[], int]
     is_let_go: Callable[[], bool]
-    quote: str = '"'
     endless: str | None = None
     breaking: str | None = None
+    quote: str = '"'
+    """Around names."""
+    has_equal_names: bool = True
+    """Whether columns of one result may have one name."""
     row: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
 
@@ -75,10 +78,10 @@ class Kind:
     def query(self) -> str:
         """The values of ROW, then a row without any."""
         columns = zip(self.values, ROW, strict=True)
-        quote = self.quote
-        row = ", ".join(f"{value} AS {quote}{name}{quote}" for value, name in columns)
-        nothing = ", ".join(["NULL"] * len(ROW))
-        return f"SELECT * FROM (SELECT 1 AS {quote}o{quote}, {row} UNION ALL SELECT 2, {nothing}) AS x ORDER BY {quote}o{quote}"
+        mark, nothing = self.quote, ", ".join(["NULL"] * len(ROW))
+        row = ", ".join(f"{value} AS {mark}{name}{mark}" for value, name in columns)
+        order = f"{mark}o{mark}"
+        return f"SELECT * FROM (SELECT 1 AS {order}, {row} UNION ALL SELECT 2, {nothing}) AS x ORDER BY {order}"
 
 
 def warehouse(url: str, **settings: Any) -> Warehouse:

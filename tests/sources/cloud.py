@@ -1,0 +1,48 @@
+"""Warehouses of the cloud as the contract knows them, each in a stand-in that speaks its protocol."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from tests.sources.warehouses import LARGE, NAME, Kind, warehouse
+from tests.standins.process import StandIn
+
+
+def bigquery(server: StandIn, directory: Path) -> Kind:
+    """BigQuery's own clients."""
+    server.set()
+    server.sql("CREATE OR REPLACE TABLE t AS SELECT 1::BIGINT AS n")
+    name = NAME.replace("'", "\\'")
+    return Kind(
+        warehouse("bigquery://shop/main?location=EU", options=bigquery_options(server)),
+        directory,
+        values=(
+            f"CAST({LARGE} AS INT64)",
+            "CAST(12.30 AS NUMERIC)",
+            "CAST(0.1 AS FLOAT64)",
+            f"'{name}'",
+            "TRUE",
+            "DATE '2026-11-20'",
+            "DATETIME '2026-11-20 10:00:00.123456'",
+            "TIMESTAMP '2026-11-20 10:00:00+02:00'",
+            "''",
+        ),
+        types={"price": pa.decimal128(38, 9)},
+        quote="`",
+        has_equal_names=False,
+        numbers=lambda rows: (
+            "SELECT n, CONCAT('user', CAST(n AS STRING), '@example.com') AS name"
+            f" FROM UNNEST(GENERATE_ARRAY(1, {rows})) AS n"
+        ),
+        busy="SELECT COUNT(*) AS n FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS a CROSS JOIN UNNEST(GENERATE_ARRAY(1, 1000000)) AS b",
+        unreadable="SELECT CAST(CONCAT('jo@example', '.com') AS INT64) AS n",
+        writing=("FROM t |> DELETE WHERE n = 1", "EXPORT DATA OPTIONS (uri = 'gs://leak/*.csv') AS SELECT 1 AS n"),
+        count=lambda: int(server.sql("SELECT count(*) FROM t")[0][0]),
+        is_let_go=server.is_idle,
+    )
+
+
+def bigquery_options(server: StandIn) -> dict[str, str]:
+    """Where the interfaces of the stand-in are."""
+    rest, storage = (f"http://127.0.0.1:{server.ports[name]}" for name in ("http", "grpc"))
+    return {"api_endpoint": rest, "storage_endpoint": storage}
