@@ -36,7 +36,8 @@ def refuse_unmarked(shared: SharedFolder) -> None:
     if shared.read(_MARK) is None:
         raise ConfigurationError(
             f"{shared} is not the same folder on {socket.gethostname()} as where the run started: mount the same one "
-            "on every node, or use s3:// or gs://."
+            f"on every node, or use s3:// or gs://. If it was deleted, put an empty file {_MARK} into it: what was not "
+            "delivered is then read again."
         )
 
 

@@ -18,7 +18,8 @@ def test_a_machine_with_another_folder_at_the_same_path_is_refused(tmp_path: Pat
         refuse_unmarked(there)
     assert caught.value.message == (
         f"{there} is not the same folder on {socket.gethostname()} as where the run started: mount the same one on every "
-        "node, or use s3:// or gs://."
+        "node, or use s3:// or gs://. If it was deleted, put an empty file marked-by-host into it: what was not "
+        "delivered is then read again."
     )
 
 
