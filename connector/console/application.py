@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from connector.console import static_files
 from connector.console.endpoint import PageFunction, Right, endpoint
-from connector.console.pages import overview, sign_in
+from connector.console.pages import overview, settings, sign_in
 from connector.console.render import error_page, render
 from connector.console.security.gate import ENTER, Gate
 from connector.console.security.limits import BODY_BYTES, LEDGER_THREADS
@@ -19,6 +19,10 @@ from connector.console.visit import Console, Visit
 
 PAGES: tuple[tuple[str, PageFunction, str, Right], ...] = (
     ("/", overview.show, "GET", Right.SEE),
+    ("/orchestrations/{name}/settings", settings.show, "GET", Right.EDIT),
+    ("/orchestrations/{name}/settings", settings.change, "POST", Right.EDIT),
+    ("/destinations/{name}/settings", settings.show, "GET", Right.EDIT),
+    ("/destinations/{name}/settings", settings.change, "POST", Right.EDIT),
     (ENTER, sign_in.show, "GET", Right.NONE),
     (ENTER, sign_in.sign_in, "POST", Right.NONE),
     ("/leave", sign_in.sign_out, "POST", Right.SEE),

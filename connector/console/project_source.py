@@ -36,6 +36,11 @@ class ProjectSource:
         project = load_project(directory, environ, target)
         self._state, self._version = ProjectState(project, datetime.now(UTC)), _version(project.file)
 
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment that settings are filled in from."""
+        return self._environ
+
     def state(self) -> ProjectState:
         """Return the project, read anew if its file has changed."""
         with self._lock:

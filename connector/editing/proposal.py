@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -53,8 +54,8 @@ class Proposal:
     @cached_property
     def diff(self) -> str:
         """A unified diff of every file that would be changed or added."""
-        changed = _diff(FILE, self.before.content, self.after.content)
-        return "".join([changed, *(_diff(name, b"", content) for name, content in sorted(self.new_files.items()))])
+        changed = diff_text(self.before.content, self.after.content)
+        return "".join([changed, *(diff_text(b"", content, name) for name, content in sorted(self.new_files.items()))])
 
 
 def read_file(directory: Path) -> FileVersion:
@@ -83,15 +84,22 @@ def propose(before: FileVersion, edits: Sequence[Edit], new_files: Mapping[str, 
     return Proposal(before, after, tuple(edits), dict(new_files or {}))
 
 
-def find_problems(directory: Path, environ: Mapping[str, str], proposal: Proposal) -> list[Problem]:
-    """Return what `connector validate` finds wrong in the project as it would be, and not in the project as it is."""
-    known = {(one.message, one.rule) for one in validate_project(directory, environ).problems}
+@contextmanager
+def copy_with(directory: Path, proposal: Proposal) -> Iterator[Path]:
+    """Yield a folder with the project's files as they would be, for `load_project(…, config_directory=)`."""
     with TemporaryDirectory(prefix="connector-") as folder:
         copy = Path(folder)
         copy_project_files(directory, copy)
         for name, content in {FILE: proposal.after.content, **proposal.new_files}.items():
             make_private_folder((copy / name).parent)
             (copy / name).write_bytes(content)
+        yield copy
+
+
+def find_problems(directory: Path, environ: Mapping[str, str], proposal: Proposal) -> list[Problem]:
+    """Return what `connector validate` finds wrong in the project as it would be, and not in the project as it is."""
+    known = {(one.message, one.rule) for one in validate_project(directory, environ).problems}
+    with copy_with(directory, proposal) as copy:
         found = validate_project(directory, environ, config_directory=copy).problems
     new = (one for one in found if (one.message, one.rule) not in known)
     return [replace(one, file=one.file and directory / one.file.relative_to(copy)) for one in new]
@@ -160,7 +168,8 @@ def _line(text: str, edits: Sequence[Edit]) -> int:
     return lines[0] if lines else 1
 
 
-def _diff(name: str, before: bytes, after: bytes) -> str:
+def diff_text(before: bytes, after: bytes, name: str = FILE) -> str:
+    """Return a unified diff of a file, with one line around each change; `before` is empty for a new file."""
     old, new = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (before, after))
-    lines = difflib.unified_diff(old, new, f"a/{name}" if before else "/dev/null", f"b/{name}")
+    lines = difflib.unified_diff(old, new, f"a/{name}" if before else "/dev/null", f"b/{name}", n=1)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
