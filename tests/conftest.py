@@ -42,6 +42,13 @@ def postgres_server() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(scope="session", name="trino_server")
+def trino_stand_in() -> Iterator[StandIn]:
+    """A server that speaks the protocol of Trino's coordinator."""
+    with stand_in("tests.standins.trino") as server:
+        yield server
+
+
 @pytest.fixture(scope="session", name="bigquery_server")
 def bigquery_stand_in() -> Iterator[StandIn]:
     """A server that speaks BigQuery's two protocols."""

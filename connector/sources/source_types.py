@@ -28,6 +28,7 @@ SNOWFLAKE = SourceType("connector.sources.snowflake", "snowflake.connector", ext
 POSTGRESQL = SourceType("connector.sources.postgresql", "adbc_driver_postgresql", extra("postgres"))
 MYSQL = SourceType("connector.sources.mysql", "pymysql", extra("mysql"))
 BIGQUERY = SourceType("connector.sources.bigquery", "google.cloud.bigquery_storage", extra("bigquery"))
+TRINO = SourceType("connector.sources.trino", "trino", extra("trino"))
 SQLALCHEMY = SourceType(_SQLALCHEMY)
 """Every database that SQLAlchemy has a dialect for, and no entry point names."""
 
@@ -40,7 +41,6 @@ SQLALCHEMY_TYPES: Mapping[str, SourceType] = {
 
 DIALECT_PACKAGES: Mapping[str, str] = {
     "databricks": "databricks-sqlalchemy",
-    "trino": "trino[sqlalchemy]",
     **dict.fromkeys(("presto", "hive", "spark"), "pyhive"),
     "clickhouse": "clickhouse-sqlalchemy",
     **dict.fromkeys(("athena", "awsathena"), "pyathena[sqlalchemy]"),

@@ -45,6 +45,7 @@ _SIDE_EFFECTS: Mapping[str, tuple[str, ...]] = {
     "redshift": _POSTGRESQL,
     "cockroachdb": (*_POSTGRESQL, _call_pattern(r"crdb_internal\.\w+")),
     "snowflake": ("->>", r"\bAS\s+PROCEDURE\b", rf"\bsystem\$(?!(?:{_SNOWFLAKE_READS})\b)\w+"),
+    "trino": (r"\bsystem\"?\s*\.\s*\"?query\"?\s*\(",),
     "mysql": _MYSQL,
     "mariadb": _MYSQL,
     "mssql": (

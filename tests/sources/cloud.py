@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tests.sources.warehouses import LARGE, NAME, Kind, warehouse
+from tests.sources.warehouses import LARGE, NAME, SHOWN, Kind, warehouse
 from tests.standins.process import StandIn
 
 
@@ -46,3 +46,44 @@ def bigquery_options(server: StandIn) -> dict[str, str]:
     """Where the interfaces of the stand-in are."""
     rest, storage = (f"http://127.0.0.1:{server.ports[name]}" for name in ("http", "grpc"))
     return {"api_endpoint": rest, "storage_endpoint": storage}
+
+
+def trino(server: StandIn, directory: Path) -> Kind:
+    """Trino's own client."""
+    server.set()
+    server.sql("CREATE OR REPLACE TABLE t AS SELECT 1::BIGINT AS n")
+    numbers = (
+        "SELECT sequential_number AS n, 'user' || CAST(sequential_number AS varchar) || '@example.com' AS name"
+        " FROM TABLE(sequence(1, {}))"
+    ).format
+    return Kind(
+        warehouse(trino_url(server)),
+        directory,
+        values=(
+            f"CAST({LARGE} AS bigint)",
+            "CAST(12.30 AS decimal(10, 2))",
+            "CAST(0.1 AS double)",
+            f"'{SHOWN}'",
+            "TRUE",
+            "DATE '2026-11-20'",
+            "TIMESTAMP '2026-11-20 10:00:00.123456'",
+            "CAST('2026-11-20 10:00:00+02:00' AS timestamp(6) with time zone)",
+            "''",
+        ),
+        numbers=numbers,
+        endless=numbers(1_000_000_000_000),
+        busy="SELECT count(*) AS n FROM TABLE(sequence(1, 1000000)) AS a CROSS JOIN TABLE(sequence(1, 1000000)) AS b",
+        breaking="SELECT CAST(IF(sequential_number = 300000, 'x', '1') AS bigint) AS n FROM TABLE(sequence(1, 300000))",
+        unreadable="SELECT CAST(concat('jo@example', '.com') AS bigint) AS n",
+        writing=(
+            "WITH x AS (SELECT 2) INSERT INTO t SELECT * FROM x",
+            "SELECT * FROM TABLE(pg.system.query(query => 'DELETE FROM t RETURNING n'))",
+        ),
+        count=lambda: int(server.sql("SELECT count(*) FROM t")[0][0]),
+        is_let_go=server.is_idle,
+    )
+
+
+def trino_url(server: StandIn) -> str:
+    """Where the stand-in is."""
+    return f"trino://jo@127.0.0.1:{server.ports['http']}/shop/main"

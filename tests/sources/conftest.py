@@ -20,11 +20,11 @@ from tests.mariadb import MariaDB, mariadb
 from tests.postgres import Postgres
 from tests.snowflake.account import Account
 from tests.snowflake.logins import PASSWORD
-from tests.sources.cloud import bigquery
+from tests.sources.cloud import bigquery, trino
 from tests.sources.warehouses import LARGE, SHOWN, Kind, warehouse
 from tests.standins.process import StandIn
 
-SERVERS = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("mysql",)]
+SERVERS = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("mysql", "trino")]
 COMPLETE_FIRST = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("bigquery",)]
 """Those that complete a result before they give the first rows."""
 STREAMING = ("duckdb", "postgresql", "sqlite", *SERVERS)
@@ -298,3 +298,8 @@ def snowflake_kind(snowflake: Account, tmp_path: Path) -> Iterator[Kind]:
 @pytest.fixture
 def bigquery_kind(bigquery_server: StandIn, tmp_path: Path) -> Kind:
     return bigquery(bigquery_server, tmp_path)
+
+
+@pytest.fixture
+def trino_kind(trino_server: StandIn, tmp_path: Path) -> Kind:
+    return trino(trino_server, tmp_path)

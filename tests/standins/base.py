@@ -21,6 +21,13 @@ class Refusal(Exception):
         super().__init__(str(body))
 
 
+class Answer:
+    """An answer with headers of its own."""
+
+    def __init__(self, body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        self.body, self.status, self.headers = body, status, headers or {}
+
+
 class Warehouse:
     """Tables in DuckDB, the settings of the tests, and the log of what was asked."""
 
@@ -83,12 +90,15 @@ def http_server(warehouse: Warehouse, routes: list[Route]) -> ThreadingHTTPServe
             address = urlsplit(self.path)
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             try:
-                status, body = 200, self.called(address.path, dict(parse_qsl(address.query)), sent)
+                answer = self.called(address.path, dict(parse_qsl(address.query)), sent)
             except Refusal as refusal:
-                status, body = refusal.status, refusal.body
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
+                answer = Answer(refusal.body, refusal.status)
+            answer = answer if isinstance(answer, Answer) else Answer(answer)
+            data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+            self.send_response(answer.status)
             self.send_header("Content-Type", "application/json")
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
