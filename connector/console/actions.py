@@ -1,6 +1,8 @@
 """The audit of what users do in the console, refused actions included."""
 
 import socket
+from collections.abc import Mapping
+from typing import Any
 
 from connector.console.visit import Visit
 from connector.ledger.audit import Use
@@ -16,11 +18,11 @@ def record(
     run_id: str | None = None,
     allowed: bool = True,
     user: str | None = None,
-    detail: list[str] | None = None,
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Add a line to the audit; `user` is whoever signs in, else the visitor.
 
-    `detail` are the keys that were changed, never their values.
+    `detail` may name the keys that were changed, never their values.
     """
     peer = visit.request.client.host if visit.request.client else None
     use = Use(

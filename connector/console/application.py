@@ -11,7 +11,21 @@ from starlette.types import Scope
 
 from connector.console import static_files
 from connector.console.endpoint import PageFunction, Right, endpoint
-from connector.console.pages import overview, settings, sign_in
+from connector.console.pages import (
+    audiences,
+    audit,
+    destinations,
+    notifications,
+    orchestration,
+    overview,
+    rejects,
+    requests,
+    run,
+    runs,
+    schedule,
+    settings,
+    sign_in,
+)
 from connector.console.render import error_page, render
 from connector.console.security.gate import ENTER, Gate
 from connector.console.security.limits import BODY_BYTES, LEDGER_THREADS
@@ -26,6 +40,18 @@ PAGES: tuple[tuple[str, PageFunction, str, Right], ...] = (
     (ENTER, sign_in.show, "GET", Right.NONE),
     (ENTER, sign_in.sign_in, "POST", Right.NONE),
     ("/leave", sign_in.sign_out, "POST", Right.SEE),
+    ("/orchestrations/{name}", orchestration.show, "GET", Right.SEE),
+    ("/runs", runs.show, "GET", Right.SEE),
+    ("/runs/{run_id}", run.show, "GET", Right.SEE),
+    ("/runs/{run_id}/requests", requests.show, "GET", Right.SEE),
+    ("/runs/{run_id}/rejects", rejects.show, "GET", Right.SEE),
+    ("/runs/{run_id}/rejects.{kind}", rejects.download, "GET", Right.SEE),
+    ("/audiences", audiences.show, "GET", Right.SEE),
+    ("/destinations", destinations.show, "GET", Right.SEE),
+    ("/destinations/{name}", destinations.show_one, "GET", Right.SEE),
+    ("/schedule", schedule.show, "GET", Right.SEE),
+    ("/notifications", notifications.show, "GET", Right.SEE),
+    ("/audit", audit.show, "GET", Right.SEE),
 )
 """Path, page, method, and what it takes to open it."""
 _SENTENCES = {
@@ -53,7 +79,7 @@ def build_application(console: Console) -> Starlette:
             return error_page(visit, status, message)
         query = scope["query_string"].decode("latin-1")
         path = scope["path"] + (f"?{query}" if query else "") if scope["method"] == "GET" else "/"
-        return render(visit, "enter.html", error=message, next_path=path, status=401)
+        return render(visit, "enter.html", error=message, next_path=path, http_status=401)
 
     def show_error(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500

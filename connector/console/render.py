@@ -13,6 +13,7 @@ from connector.console.static_files import static_path
 from connector.console.visit import Visit
 from connector.core.version import __version__
 from connector.errors import ConnectorError
+from connector.ledger.views.frame import FrameCounts, count_frame
 from connector.reporting.html import page as report
 
 _HERE = Path(__file__).parent
@@ -47,10 +48,11 @@ def _environment() -> Environment:
     return environment
 
 
-def render(visit: Visit, template: str, *, status: int = 200, **values: Any) -> Response:
+def render(visit: Visit, template: str, *, http_status: int = 200, **values: Any) -> Response:
     """Render a page within the frame."""
-    text = _environment().get_template(template).render(visit=visit, now=datetime.now(UTC), **_frame(visit), **values)
-    return HTMLResponse(text, status)
+    frame = {**_frame(visit), "counts": None if values.get("framed") is False else _counts(visit), **values}
+    text = _environment().get_template(template).render(visit=visit, now=datetime.now(UTC), **frame)
+    return HTMLResponse(text, http_status)
 
 
 def _frame(visit: Visit) -> dict[str, Any]:
@@ -62,6 +64,17 @@ def _frame(visit: Visit) -> dict[str, Any]:
     }
 
 
+def _counts(visit: Visit) -> FrameCounts | None:
+    """Return the counts of the frame; None before sign-in, and if the ledger cannot be read."""
+    if not visit.is_signed_in:
+        return None
+    try:
+        with visit.reading() as connection:
+            return count_frame(connection, visit.project.target)
+    except ConnectorError:
+        return None
+
+
 def error_page(visit: Visit, status: int, message: str) -> Response:
     """Render the page of an error: one sentence of fact, and what to do."""
     try:
@@ -69,7 +82,12 @@ def error_page(visit: Visit, status: int, message: str) -> Response:
     except ConnectorError:
         is_known = False
     response = render(
-        visit, "error.html", status=status, title=TITLES.get(status, "Not possible"), message=message, framed=is_known
+        visit,
+        "error.html",
+        http_status=status,
+        title=TITLES.get(status, "Not possible"),
+        message=message,
+        framed=is_known,
     )
     response.headers["cache-control"] = "no-store"
     return response

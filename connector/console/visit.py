@@ -1,7 +1,8 @@
 """One request of a user for a page: who asks, under which target, and what the page needs to answer."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,17 @@ from connector.config.project import Project
 from connector.config.roles import Rights, rights_of
 from connector.console.ledger_source import LedgerSource
 from connector.console.project_source import ProjectSource, ProjectState
+from connector.console.run_cache import RunCache
 from connector.console.security.form_tokens import FormTokens
 from connector.console.security.hosts import Sites
 from connector.console.security.limits import TESTS_A_MINUTE, RateLimit, StreamLimit
 from connector.console.security.proxy import TrustedProxy
 from connector.console.security.sessions import Codes, Sessions
+from connector.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from connector.ledger.ledger import Ledger
 
 Log = Callable[[str], None]
@@ -43,6 +48,7 @@ class Console:
     tokens: FormTokens = field(default_factory=FormTokens)
     codes: Codes = field(default_factory=Codes)
     sessions: Sessions = field(default_factory=Sessions)
+    runs: RunCache = field(default_factory=RunCache)
     streams: StreamLimit = field(default_factory=StreamLimit)
     tests: RateLimit = field(default_factory=lambda: RateLimit(TESTS_A_MINUTE))
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -114,9 +120,23 @@ class Visit:
         return self.state.under(self.query.get("target") or None)
 
     @property
+    def framed_project(self) -> Project:
+        """The project that the frame names: under the target of the URL if there is such a target, else its own."""
+        try:
+            return self.project
+        except ConfigurationError:
+            return self.state.project
+
+    @property
     def ledger(self) -> "Ledger":
         """The ledger. Raises ConnectorError if it cannot be opened."""
         return self.console.ledgers.of(self.state.project)
+
+    @contextmanager
+    def reading(self) -> "Iterator[Connection]":
+        """Open a transaction that only reads. Raises ConnectorError."""
+        with self.ledger.database.reading() as connection:
+            yield connection
 
     @cached_property
     def rights(self) -> Rights:

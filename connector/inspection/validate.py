@@ -198,11 +198,7 @@ def _validate(project: Project, job: Job, changes: list[str], *, connect: bool) 
         compile_job(job, schema)
         binding = bind(job.template, schema, job.destination.catalogue)
         _check_stage(project, job)
-    rows = [
-        (parameter.name, columns, _path(parameter), parameter.rule)
-        for parameter in job.destination.parameters()
-        if (columns := _columns(job.template, parameter, binding))
-    ]
+    rows = mapped_parameters(job, binding)
     note = min_rows_note(job.orchestration, job.orchestration.limit)
     notes = (*job.destination.notes([row[0] for row in rows]), *((note,) if note else ()), *_split_notes(job))
     warnings = (*setting_notes(project, job, schema), *_constant_notes(project, job))
@@ -218,6 +214,18 @@ def _validate(project: Project, job: Job, changes: list[str], *, connect: bool) 
         job.orchestration.engine,
         _models(job, rows),
     )
+
+
+def mapped_parameters(job: Job, binding: Binding | None = None) -> list[tuple[str, str, str, str]]:
+    """Return name, columns, path in the event and rule of each parameter that a job fills.
+
+    Without a binding, of which the warehouse or file has told the columns, those that the template names.
+    """
+    return [
+        (parameter.name, columns, _path(parameter), parameter.rule)
+        for parameter in job.destination.parameters()
+        if (columns := _columns(job.template, parameter, binding))
+    ]
 
 
 def _models(job: Job, rows: Sequence[tuple[str, str, str, str]]) -> "tuple[ModelDescription, ...]":

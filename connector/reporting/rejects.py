@@ -33,7 +33,7 @@ def write_rejects(
     """
     record, excluded = read_rejects(project, run_id, reason)
     batches = _CountedBatches(excluded)
-    _WRITERS[format_](batches, sink)
+    EXPORT_FORMATS[format_](batches, sink)
     return record, batches.rows
 
 
@@ -44,14 +44,15 @@ def read_rejects(
 
     Raises as `write_rejects`.
     """
-    _check_reason(reason)
+    check_reason(reason)
     record = find_run(project, run_id)
     _record_access(project, record)
+    return record, excluded_rows(project, record, reason)
+
+
+def excluded_rows(project: Project, record: RunRecord, reason: str | None) -> Iterator[pa.RecordBatch]:
+    """Yield the rejected rows of a run, or those excluded for one reason, without asking who may see them."""
     outcome = None if reason else "rejected"
-    return record, _rows(project, record, reason, outcome)
-
-
-def _rows(project: Project, record: RunRecord, reason: str | None, outcome: str | None) -> Iterator[pa.RecordBatch]:
     with excluded_folder(project, record) as folder:
         yield from read_excluded_rows(folder, reason=reason, outcome=outcome)
 
@@ -98,14 +99,14 @@ def _write_json(rows: Rows, sink: IO[bytes]) -> None:
     sink.write(b"\n]\n")
 
 
-_WRITERS: dict[str, Callable[[Rows, IO[bytes]], None]] = {
+EXPORT_FORMATS: dict[str, Callable[[Rows, IO[bytes]], None]] = {
     "csv": _write_csv,
     "parquet": _write_parquet,
     "json": _write_json,
 }
 
 
-def _check_reason(reason: str | None) -> None:
+def check_reason(reason: str | None) -> None:
     """Raise UsageError if there is no such reason to exclude a row."""
     reasons = [*Reason, *Skip]
     if reason not in reasons and reason in list(RowWarning):

@@ -128,10 +128,11 @@ def load_run_details(project: Project, run_id: str) -> RunDetails:
     """Load the details of a run. Raises UsageError if there is no run with this id."""
     record = find_run(project, run_id)
     with ledger_of(project) as ledger:
-        return _run_details(project, ledger, record)
+        return details_of(project, ledger, record)
 
 
-def _run_details(project: Project, ledger: Ledger, record: RunRecord) -> RunDetails:
+def details_of(project: Project, ledger: Ledger, record: RunRecord) -> RunDetails:
+    """Return the details of a run that is at hand."""
     timeline = ledger.timeline.of(record.run_id)
     return RunDetails(
         record=record,

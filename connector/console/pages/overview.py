@@ -1,15 +1,21 @@
-"""The overview: every orchestration with its last run."""
+"""The overview: every orchestration with its last runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from starlette.responses import Response
 
+from connector.config.project import Project
+from connector.console.due_times import next_due_time
+from connector.console.lists import is_empty, run_sentence, status_now
 from connector.console.render import render
 from connector.console.visit import Visit
 from connector.core.outcomes import RunStatus
 from connector.errors import ConfigurationError
-from connector.ledger.run_records import RunRecord
+from connector.ledger.views.run_lists import ListedRun, last_runs
+from connector.ledger.views.schedules import ScheduleStatus, list_schedules
+from connector.ledger.views.work import RunProgress, WorkUnderWay, work_under_way
 
 STRIP_RUNS = 20
 """The last runs of an orchestration that the overview draws."""
@@ -23,48 +29,85 @@ class OrchestrationRow:
     """The name of the orchestration."""
     workflow: str
     """`Automatic` or `Manual`."""
-    runs: list[RunRecord] = field(default_factory=list)
+    runs: list[ListedRun] = field(default_factory=list)
     """Its last runs, oldest first."""
+    status: RunStatus | None = None
+    """The status of the last run now, or waiting if one is to start; None without any."""
+    progress: RunProgress | None = None
+    """How far the run in progress is."""
     due: datetime | None = None
     """When it is due next."""
+    paused: bool = False
+    """True if its schedule is paused."""
     problem: str | None = None
     """Why its settings cannot be used."""
 
     @property
-    def last(self) -> RunRecord | None:
+    def last(self) -> ListedRun | None:
         """Its last run."""
         return self.runs[-1] if self.runs else None
+
+    @property
+    def is_empty(self) -> bool:
+        """True if the last run completed although it read no row."""
+        return self.last is not None and is_empty(self.last)
+
+    @property
+    def newest_event(self) -> datetime | None:
+        """The time of the latest event that was delivered."""
+        times = [run.totals.newest_event for run in self.runs if run.totals.newest_event]
+        return max(times, default=None)
+
+    @property
+    def sentence(self) -> str:
+        """What the strip of runs shows, in words."""
+        return run_sentence(self.runs)
 
 
 def show(visit: Visit) -> Response:
     """Show the overview."""
-    runs = _last_runs(visit)
-    rows = [_row(visit, name, runs.get(name, [])) for name in visit.project.orchestrations]
-    has_runs = any(row.runs for row in rows)
-    summary = _summary(rows)
-    return render(visit, "overview.html", rows=rows, has_runs=has_runs, summary=summary, strip_runs=STRIP_RUNS)
+    project, now = visit.project, datetime.now(UTC)
+    names = list(project.orchestrations)
+    with visit.reading() as connection:
+        runs = last_runs(connection, project.target, names, STRIP_RUNS) if names else {}
+        schedules = {one.orchestration: one for one in list_schedules(connection, project.target)}
+        work = work_under_way(connection, project.state_directory, project.target)
+    rows = [_row(project, name, runs.get(name, []), schedules, work, now) for name in names]
+    return render(
+        visit,
+        "overview.html",
+        rows=rows,
+        has_runs=any(row.runs for row in rows),
+        summary=_summary(rows),
+        strip_runs=STRIP_RUNS,
+    )
 
 
-def _last_runs(visit: Visit) -> dict[str, list[RunRecord]]:
-    by_name: dict[str, list[RunRecord]] = {}
-    for record in visit.ledger.runs.latest(200):
-        if record.target == visit.project.target:
-            by_name.setdefault(record.orchestration, []).append(record)
-    return {name: records[:STRIP_RUNS][::-1] for name, records in by_name.items()}
-
-
-def _row(visit: Visit, name: str, runs: list[RunRecord]) -> OrchestrationRow:
+def _row(
+    project: Project,
+    name: str,
+    runs: list[ListedRun],
+    schedules: Mapping[str, ScheduleStatus],
+    work: WorkUnderWay,
+    now: datetime,
+) -> OrchestrationRow:
+    status = status_now(runs[0], work) if runs else None
+    if status is not RunStatus.RUNNING and any(one.orchestration == name for one in work.launches):
+        status = RunStatus.WAITING
+    progress = work.progress_of(runs[0].run_id) if runs else None
+    schedule = schedules.get(name)
+    paused = schedule is not None and schedule.paused_since is not None
     try:
-        workflow = "Automatic" if visit.project.is_automatic(name) else "Manual"
+        is_automatic = project.is_automatic(name)
+        due = next_due_time(project, name, now) if is_automatic and not paused else None
     except ConfigurationError as error:
-        return OrchestrationRow(name, "–", runs, problem=error.problems[0].message)
-    return OrchestrationRow(name, workflow, runs)
+        return OrchestrationRow(name, "–", runs[::-1], status, progress, problem=error.problems[0].message)
+    return OrchestrationRow(name, "Automatic" if is_automatic else "Manual", runs[::-1], status, progress, due, paused)
 
 
 def _summary(rows: list[OrchestrationRow]) -> str:
-    last = [row.last for row in rows if row.last]
-    failing = [run for run in last if run.status is RunStatus.FAILED]
-    running = [run for run in last if run.status is RunStatus.RUNNING]
-    since = f" since {min(run.started_at for run in failing)[:16].replace('T', ' ')} UTC" if failing else ""
-    count = f"{len(rows)} orchestration{'s' if len(rows) != 1 else ''}"
-    return f"{len(failing)} failing{since} · {len(running)} running · {count}"
+    failing = [row for row in rows if row.status is RunStatus.FAILED and row.last]
+    running = sum(row.status is RunStatus.RUNNING for row in rows)
+    since = min((row.last.started_at for row in failing if row.last), default="")
+    words = f" since {since[:16].replace('T', ' ')} UTC" if since else ""
+    return f"{len(failing)} failing{words} · {running} running · {len(rows)} orchestration{'s' * (len(rows) != 1)}"

@@ -17,7 +17,7 @@ NOT_VALID = (
 def show(visit: Visit) -> Response:
     """Show the button that signs in; the code is in the link behind #, which browsers do not send."""
     _check_link(visit)
-    return render(visit, "enter.html", error=None, next_path="/", status=200)
+    return render(visit, "enter.html", error=None, next_path="/")
 
 
 def sign_in(visit: Visit) -> Response:
@@ -29,7 +29,7 @@ def sign_in(visit: Visit) -> Response:
     target = local_path(str(visit.form.get("next", "/")))
     if not console.codes.spend(str(visit.form.get("code", "")).strip()):
         record(visit, "sign_in", allowed=False, user=console.owner)
-        return render(visit, "enter.html", error=NOT_VALID, next_path=target, status=403)
+        return render(visit, "enter.html", error=NOT_VALID, next_path=target, http_status=403)
     value = console.sessions.start(console.owner, cookie_of(visit.request.scope, console.cookie))
     record(visit, "sign_in", user=console.owner)
     response = RedirectResponse(target, 303)
