@@ -23,8 +23,6 @@ from connector.console.security.sessions import Codes, Sessions
 from connector.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from connector.ledger.ledger import Ledger
 
 Log = Callable[[str], None]
@@ -133,7 +131,7 @@ class Visit:
         return self.console.ledgers.of(self.state.project)
 
     @contextmanager
-    def reading(self) -> "Iterator[Connection]":
+    def reading(self) -> Iterator[Any]:
         """Open a transaction that only reads. Raises ConnectorError."""
         with self.ledger.database.reading() as connection:
             yield connection

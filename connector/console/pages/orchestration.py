@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
+from typing import Any
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -158,7 +159,7 @@ def _origin(project: Project, name: str, key: str) -> str:
     return f"targets.{node.origin[1]}, line {node.line}" if of_target else f"line {node.line}"
 
 
-def _schedule(project: Project, name: str, now: datetime) -> dict[str, object]:
+def _schedule(project: Project, name: str, now: datetime) -> dict[str, Any]:
     try:
         schedule = project.orchestration(name).schedule
         is_automatic = project.is_automatic(name)

@@ -3,22 +3,18 @@
 import csv
 import io
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from starlette.responses import Response, StreamingResponse
 
-from connector.console.actions import record
+from connector.console.actions import check_action
 from connector.console.endpoint import MissingPage
 from connector.console.pages.run import find, project_of
 from connector.console.render import render
 from connector.console.visit import Visit
 from connector.core.hashed_rows import EXCLUDED_ROW
-from connector.privacy.access import AccessGrant, check_access
 from connector.reporting.html.labels import REASONS, SKIPS
-from connector.reporting.rejects import EXPORT_FORMATS, check_reason, excluded_rows
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from connector.reporting.rejects import EXPORT_FORMATS, Rows, check_reason, excluded_rows
 
 _TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json", "parquet": "application/vnd.apache.parquet"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -44,7 +40,7 @@ def download(visit: Visit) -> Response:
     reason = visit.query.get("reason") or None
     check_reason(reason)
     project = project_of(visit, page)
-    _check(visit, page.run.orchestration, page.run.run_id)
+    check_action(visit, "rejects", "download", page.run.orchestration, page.run.run_id)
     rows = excluded_rows(project, visit.ledger.runs.get(page.run.run_id), reason)
     name = f"rejects-{page.run.run_id}{f'-{reason}' if reason else ''}.{kind}"
     content = _csv(rows) if kind == "csv" else _written(rows, kind)
@@ -53,13 +49,7 @@ def download(visit: Visit) -> Response:
     )
 
 
-def _check(visit: Visit, orchestration: str, run_id: str) -> None:
-    grant: AccessGrant = check_access(visit.project, "rejects", orchestration, run_id)
-    assert grant
-    record(visit, "download", orchestration=orchestration, run_id=run_id)
-
-
-def _csv(rows: "Iterator[pa.RecordBatch]") -> Iterator[bytes]:
+def _csv(rows: Rows) -> Iterator[bytes]:
     """Write rows as CSV; a text that a spreadsheet would execute gets an apostrophe before it."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -83,7 +73,7 @@ def _taken(buffer: io.StringIO) -> bytes:
     return text.encode()
 
 
-def _written(rows: "Iterator[pa.RecordBatch]", kind: str) -> Iterator[bytes]:
+def _written(rows: Rows, kind: str) -> Iterator[bytes]:
     """Write rows to a file that no folder lists, and yield it in pieces."""
     from tempfile import TemporaryFile
 

@@ -33,16 +33,16 @@ def list_audiences(connection: Connection, target: str) -> list[ListedAudience]:
     """Return the audiences under a target, by name. One statement."""
     counts = union_all(
         select(members.c.audience, literal("member").label("kind"), members.c.id_type.label("word"),
-               func.sum(members.c.count).label("count")).group_by(members.c.audience, members.c.id_type),
+               func.sum(members.c.count).label("number")).group_by(members.c.audience, members.c.id_type),
         select(audience_accounts.c.audience, literal("account"), audience_accounts.c.state, func.count()).group_by(
             audience_accounts.c.audience, audience_accounts.c.state),
     ).subquery()  # fmt: skip
     columns = [audiences.c[name] for name in ("id", "audience_id", "name", "api_url", "synced_at")]
-    query = select(*columns, counts.c.kind, counts.c.word, counts.c.count)
+    query = select(*columns, counts.c.kind, counts.c.word, counts.c.number)
     query = query.outerjoin(counts, counts.c.audience == audiences.c.id).where(audiences.c.target == target)
     listed: dict[int, ListedAudience] = {}
     for row in connection.execute(query.order_by(audiences.c.name, audiences.c.id)):
         one = listed.setdefault(row.id, ListedAudience(row.id, row.audience_id, row.name, row.api_url, row.synced_at))
-        if row.kind is not None and row.count:
-            (one.members if row.kind == "member" else one.accounts)[row.word] += int(row.count)
+        if row.kind is not None and row.number:
+            (one.members if row.kind == "member" else one.accounts)[row.word] += int(row.number)
     return list(listed.values())
