@@ -159,7 +159,7 @@ def _save(visit: Visit, form: SettingForm, texts: Mapping[str, str], proposal: P
     except ConfigurationError as error:
         return _form_page(visit, form, texts, Faults(others=(error.message,)))
     name = visit.path["name"] if _section(visit) == "orchestrations" else None
-    record(visit, "edit", orchestration=name, detail=[dotted(edit.path) for edit in proposal.edits])
+    record(visit, "edit", orchestration=name, detail={"changed": [dotted(edit.path) for edit in proposal.edits]})
     return RedirectResponse(visit.url(_entry_path(visit), saved="settings"), 303)
 
 
@@ -177,7 +177,7 @@ def _form_page(visit: Visit, form: SettingForm, texts: Mapping[str, str], faults
         back=_entry_path(visit),
         version=visit.form.get("version") or VERSIONS.keep(read_file(visit.project.directory)).digest,
         scope=visit.form.get("scope", EVERY),
-        status=400 if faults else 200,
+        http_status=400 if faults else 200,
     )
 
 
@@ -212,7 +212,7 @@ def _conflict_page(
         texts=_changed(form, texts),
         version=now.digest,
         scope=visit.form.get("scope", EVERY),
-        status=409,
+        http_status=409,
     )
 
 
