@@ -20,8 +20,11 @@ def share_compiled_statements() -> None:
     engine: Any = Engine
     created, cache = engine.__init__, LRUCache[Any, Any](MOST_STATEMENTS)
 
-    def create(self: Any, pool: Any, dialect: Any, *args: Any, **options: Any) -> None:
-        created(self, pool, dialect, *args, **options)
+    # SQLAlchemy looks up here which arguments engines take: `echo` is one that other libraries give.
+    def create(
+        self: Any, pool: Any, dialect: Any, url: Any, logging_name: Any = None, echo: Any = None, **options: Any
+    ) -> None:
+        created(self, pool, dialect, url, logging_name, echo, **options)
         if isinstance(dialect, SQLiteDialect_pysqlite):
             self._compiled_cache = cache
 

@@ -72,9 +72,10 @@ class Orchestration(Settings):
     """A dbt model to read whole, instead of a query: its name, `PACKAGE.NAME`, or `NAME.v2` for a version."""
     query_path: Path | None = None
     file: Text | None = Field(default=None, repr=False)
-    """A delimited or Parquet file to read instead of a query: path, `s3://`, `gs://`, `sftp://`, with wildcards too."""
+    """A delimited or Parquet file, or a Delta or Iceberg table, to read instead of a query: path, `s3://`, `gs://`,
+    `sftp://`, with wildcards too."""
     format: Format = None
-    """The format of the file."""
+    """The format of the file; Parquet files and the folders of tables need none."""
     warehouse: Warehouse | None = None
     """The warehouse that the query runs on. Required with `query` and `model`."""
     dialect: Text | None = None

@@ -1,13 +1,16 @@
 """Addresses of files to read: types by suffix, and how they are shown."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from connector.catalogue import AUDIENCES, EVENTS
-from connector.config.remote_address import check_driver, display_address
+from connector.config.file_format import TABLES, FileFormat
+from connector.config.remote_address import check_driver, display_address, scheme_of
 from connector.core.redaction import REDACTED, redact
-from connector.errors import FileRefused
+from connector.core.version import install_hint
+from connector.errors import ConfigurationError, FileRefused, Problem, Rule
 
 SUFFIXES = {".csv": "comma", ".tsv": "tab", ".psv": "pipe", ".txt": None}
 GZIP_SUFFIX = ".gz"
@@ -23,14 +26,49 @@ Partitions = tuple[tuple[str, str | None], ...]
 WILDCARDS = frozenset("*?[")
 
 
-def check_address(pattern: str, directory: Path) -> None:
+ICEBERG_SUFFIX = ".metadata.json"
+"""The end of the names of files that describe an Iceberg table."""
+
+
+def check_address(pattern: str, directory: Path, file_format: FileFormat | None = None) -> None:
     """Check a path or an address without opening it.
 
     Raises ConfigurationError for an unknown scheme or a driver that is not installed, FileRefused for an unknown type.
     """
     check_driver(pattern)
-    if not WILDCARDS & set(pattern.rpartition("/")[2]):
+    if file_format is not None and file_format.is_table:
+        _check_table(pattern, display_path(pattern, directory), file_format.name)
+    elif not WILDCARDS & set(pattern.rpartition("/")[2]) and not may_be_table(pattern):
         check_name(pattern, display_path(pattern, directory))
+
+
+def may_be_table(pattern: str) -> bool:
+    """Test whether an address can be that of a table: whether it is a folder elsewhere is only known by opening it."""
+    if WILDCARDS & set(pattern):
+        return False
+    if scheme_of(pattern) is None and Path(pattern).is_dir():
+        return True
+    return pattern.endswith(ICEBERG_SUFFIX) or (scheme_of(pattern) is not None and not suffix_of(pattern.rstrip("/")))
+
+
+def _check_table(pattern: str, name: str, kind: str) -> None:
+    if WILDCARDS & set(pattern):
+        raise FileRefused(
+            f"{name} may name several files, and a table is one folder: name the folder, without wildcards."
+        )
+    if kind == "delta" and scheme_of(pattern) == "sftp":
+        raise FileRefused(
+            f"{name}: Delta tables are not read through sftp://: use s3:// or gs://, or mount the folder."
+        )
+    check_table_driver(kind)
+
+
+def check_table_driver(kind: str) -> None:
+    """Raise ConfigurationError if the driver of a kind of table is not installed."""
+    driver, title = TABLES[kind]
+    if find_spec(driver) is None:
+        message = f"{title} tables need {driver}: {install_hint(kind)}."
+        raise ConfigurationError([Problem(message, rule=Rule.MISSING_DRIVER)])
 
 
 def check_name(path: str, display_name: str) -> None:
@@ -39,7 +77,7 @@ def check_name(path: str, display_name: str) -> None:
         suffixes = ", ".join(SUFFIXES)
         raise FileRefused(
             f"{display_name} has a type that is not supported: its name must end in {PARQUET_SUFFIX}, or in "
-            f"{suffixes}, each of which may be followed by .gz."
+            f"{suffixes}, each of which may be followed by .gz. A folder must be a Delta or Iceberg table."
         )
 
 

@@ -20,7 +20,10 @@ def translate_errors(name: str) -> Iterator[None]:
     except FileNotFoundError:
         raise FileRefused(f"There is no file {name}.") from None
     except IsADirectoryError:
-        raise FileRefused(f"{name} is a folder: name its files, as {name.rstrip('/')}/*.csv.") from None
+        raise FileRefused(
+            f"{name} is a folder: name its files, as {name.rstrip('/')}/*.csv, or for a table set `format` to delta or "
+            "iceberg."
+        ) from None
     except PermissionError:
         raise SourceError(f"{name} may not be read with these credentials.") from None
     except Exception as error:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from connector.config.file_format import FileFormat
 from connector.errors import ConfigurationError, FileRefused, SourceError
-from connector.files.file_address import is_parquet
+from connector.files.file_address import is_parquet, may_be_table
 from connector.files.file_reader import FileColumns, FilePart, FileReader, digest_file
 from connector.files.file_store import FileInfo, FileStore, find_files, open_store, stat_again
 from connector.files.scan_report import FileInput, PreviousFile, ScanReport, SizeLimits, column_changes
@@ -192,7 +192,13 @@ def open_files(
 
     Raises ConfigurationError, FileRefused or SourceError.
     """
-    with open_store(file_input.pattern, file_input.directory) as store:
+    with open_store(file_input.pattern, file_input.directory, file_input.format) as store:
+        if file_input.format.is_table or may_be_table(file_input.pattern):
+            from connector.files.tables.table_source import open_table
+
+            if table := open_table(store, file_input, place):
+                yield table
+                return
         files = None if place is None else _files_at(store, file_input, place)
         yield FileSource(store, file_input, limits or SizeLimits(), files)
 

@@ -8,6 +8,7 @@ from glob import glob
 from pathlib import Path
 from typing import IO, Protocol
 
+from connector.config.file_format import FileFormat
 from connector.config.remote_address import display_address, scheme_of
 from connector.errors import FileRefused
 from connector.files.file_address import (
@@ -55,12 +56,12 @@ class FileStore(Protocol):
 
 
 @contextmanager
-def open_store(pattern: str, directory: Path) -> Iterator[FileStore]:
+def open_store(pattern: str, directory: Path, file_format: FileFormat | None = None) -> Iterator[FileStore]:
     """Open the store of an address.
 
     Raises what `check_address` raises, and SourceError if the store cannot be reached.
     """
-    check_address(pattern, directory)
+    check_address(pattern, directory, file_format)
     store = LocalStore() if scheme_of(pattern) is None else _remote_store(pattern)
     try:
         yield store
@@ -95,9 +96,10 @@ def stat_again(store: FileStore, file: FileInfo) -> FileInfo:
 
 
 def _file_info(store: FileStore, path: str, name: str, named: Partitions) -> FileInfo:
-    check_name(path, name)
     with translate_errors(name):
-        return FileInfo(path, name, named, *store.stat(path))
+        found = FileInfo(path, name, named, *store.stat(path))
+    check_name(path, name)
+    return found
 
 
 def _remote_store(pattern: str) -> FileStore:

@@ -3,7 +3,7 @@
 import io
 from bisect import bisect_left
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import accumulate, pairwise
 from threading import Event
 from typing import IO
@@ -95,20 +95,26 @@ class ParquetReader:
     def check_size(self, files: Sequence[FileInfo]) -> None:
         """See `FileReader.check_size`: any size will do."""
 
-    @contextmanager
-    def _open(self, file: FileInfo) -> Iterator[pq.ParquetFile]:
-        """Open a file; what it holds is damaged if anything but the store fails."""
+    def _open(self, file: FileInfo) -> AbstractContextManager[pq.ParquetFile]:
         with translate_errors(file.display_name):
-            handle = self._store.open(file.path)
-        with closing(handle):
-            try:
-                yield pq.ParquetFile(pa.PythonFile(_Stored(handle, file.display_name), mode="r"), pre_buffer=False)
-            except ConnectorError:
-                raise
-            except (pa.ArrowException, OSError):
-                raise FileRefused(
-                    f"{file.display_name} is no Parquet file, is encrypted, or is damaged: write it again."
-                ) from None
+            return open_parquet(self._store.open(file.path), file.display_name)
+
+
+@contextmanager
+def open_parquet(handle: IO[bytes], name: str) -> Iterator[pq.ParquetFile]:
+    """Open a file, and close it; what it holds is damaged if anything but the store fails.
+
+    Raises FileRefused, SourceError.
+    """
+    with closing(handle):
+        try:
+            # Times as Spark writes them are of nanoseconds, which end in 2262; the tables of others end later.
+            stored = pa.PythonFile(_Stored(handle, name), mode="r")
+            yield pq.ParquetFile(stored, pre_buffer=False, coerce_int96_timestamp_unit="us")
+        except ConnectorError:
+            raise
+        except (pa.ArrowException, OSError):
+            raise FileRefused(f"{name} is no Parquet file, is encrypted, or is damaged: write it again.") from None
 
 
 class _Stored(io.RawIOBase):

@@ -260,7 +260,7 @@ def file_of(project: Project, orchestration: Orchestration) -> "FileInput":
     if orchestration.file is None:
         raise AssertionError("no file is named")
     try:
-        check_address(orchestration.file, project.directory)
+        check_address(orchestration.file, project.directory, orchestration.format)
     except ConfigurationError as error:
         place = project.location("orchestrations", orchestration.name, "file")
         raise ConfigurationError([Problem(error.message, *place, error.problems[0].rule)]) from None
