@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from connector.observer import Observer, Progress, observer_of
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from connector.config.project import Project as Settings
     from connector.core.outcomes import RunStatus
+    from connector.destinations.confirmation import Confirmation
     from connector.inspection.destination_tests import DestinationSummary, DestinationTest
     from connector.inspection.plan import Plan
     from connector.inspection.preview import Preview
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from connector.reporting.run_details import RunDetails
     from connector.runs.plan_file import PlanFile
 
-Confirm = bool | Callable[[str], bool | None]
+Confirm: TypeAlias = "bool | Callable[[str], bool | None] | Confirmation"
 """Consent to changes at the platform: `True` agrees, `False` declines, and a function is asked each question.
 
-A function that returns None says that nobody can answer."""
+A function that returns None says that nobody can answer; a `Confirmation` may hold what was agreed to before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,10 @@ class Project:
         from connector.runs.engine import RunOptions
         from connector.runs.run import run_orchestration
 
-        confirmation = Confirmation(yes=True) if confirm is True else Confirmation(ask=confirm or _nobody)
+        if isinstance(confirm, Confirmation):
+            confirmation = confirm
+        else:
+            confirmation = Confirmation(yes=True) if confirm is True else Confirmation(ask=confirm or _nobody)
         options = RunOptions(
             limit, test_event_code, resend_unknown, allow_empty, confirmation, _plan_file(plan), fresh, full
         )

@@ -57,6 +57,9 @@ FullOption = Annotated[
     bool, typer.Option("--full", help="Read all rows, also of an orchestration that reads only what is new (`cursor`).")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Confirm changes at the destination in advance.")]
+LaunchOption = Annotated[
+    str | None, typer.Option("--launch", metavar="ID", hidden=True, help="Execute this launch of the ledger.")
+]
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="The orchestration.", autocompletion=complete_orchestration)
 ]

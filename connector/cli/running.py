@@ -2,8 +2,10 @@
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,6 +20,10 @@ from connector.errors import ConfigurationError, ConnectorError, Interrupted, No
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.run_records import RunRecord
 from connector.reporting.run_history import abandon_run, capabilities_of, find_run, no_rows, visible_by
+
+if TYPE_CHECKING:
+    from connector.api import Project as OpenedProject
+    from connector.destinations.confirmation import Confirmation
 
 Work = Callable[[QuietObserver, threading.Event], RunRecord]
 
@@ -51,6 +57,20 @@ def run_and_report(project: Project, work: Work, json_output: bool) -> None:
         out_json(_as_json(record, observer))
         return
     _print_summary(project, record)
+
+
+@contextmanager
+def executing(
+    opened: "OpenedProject", launch: str | None, command: str, name: str | None
+) -> Iterator[tuple["OpenedProject", "Confirmation | None"]]:
+    """Yield the project, and what was agreed to, for a run that somebody asked for by `launch`, if there is one."""
+    if launch is None:
+        yield opened, None
+        return
+    from connector.runs.launch import executing_launch
+
+    with executing_launch(opened.settings, launch, command, name) as (settings, agreed):
+        yield type(opened)(settings), agreed
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from connector.config.problems import ProblemList
 from connector.config.project_files import FILE, FOLDERS, TESTS, is_owned, where_it_is
 from connector.config.render import has_secret
 from connector.config.resolve import Resolver
-from connector.config.roles import WITHOUT_ROLES, Restrictions, Role, has_roles
+from connector.config.roles import WITHOUT_ROLES, Actor, Restrictions, Role, has_roles, os_user
 from connector.config.setting_diff import SettingText, settings_used
 from connector.config.suggest import did_you_mean
 from connector.config.targets import choose_target, merged_targets, target_names
@@ -124,6 +124,8 @@ class Project:
     """The name of the engine of all orchestrations, in place of their own; None: each has its own."""
     _stand_ins: bool = False
     """True to need no variable and no secret: others stand for those that are not set."""
+    actor: Actor | None = None
+    """Who asks for what is done; None: the user of this process."""
 
     def __repr__(self) -> str:
         return f"Project({str(self.directory)!r}, target={self.target!r})"
@@ -133,7 +135,7 @@ class Project:
         if target == self.target:
             return self
         project = load_project(self.directory, self._environ, target, config_directory=self.config_directory)
-        return replace(project, _engine=self._engine)
+        return replace(project, _engine=self._engine, actor=self.actor)
 
     def with_engine(self, name: str | None) -> "Project":
         """Return the project with an engine for every orchestration in place of its own; `none` stands for no engine.
@@ -145,6 +147,15 @@ class Project:
         if name != ONE_MACHINE and name not in self.engines:
             self._resolver("engines", name)
         return replace(self, _engine=name)
+
+    def acting_for(self, actor: Actor) -> "Project":
+        """Return the project for somebody who asks this process to do something, and whose rights count."""
+        return replace(self, actor=actor)
+
+    @property
+    def user(self) -> str:
+        """The user who asks for what is done."""
+        return self.actor.user if self.actor else os_user()
 
     def with_stand_ins(self) -> "Project":
         """Return the project for tests of queries, which need no secret, no warehouse and no engine."""

@@ -31,6 +31,20 @@ class Role(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks for what this process does, if that is not simply the user who started it."""
+
+    user: str
+    """The name of the user, whose rights count besides those of the user of the process."""
+    via: str | None = None
+    """The way by which the user asks, such as `console`."""
+    peer: str | None = None
+    """The address from which the user asks."""
+    launch: str | None = None
+    """The id of the launch that this process executes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rights:
     """The rights of a user."""
 
@@ -68,9 +82,10 @@ def rights_of(user: str, roles: Mapping[str, Role]) -> Rights:
 
 
 def requires_admin(project: "Project", destinations: Sequence[str]) -> bool:
-    """Return true if all these destinations are for admins only and the user of this process is no admin."""
+    """Return true if all these destinations are for admins only and the user is no admin."""
     admin_only = [project.restrictions_of(name).admin_only for name in destinations]
-    return bool(admin_only) and all(admin_only) and not rights_of(os_user(), project.roles).admin
+    users = {os_user(), project.user}
+    return bool(admin_only) and all(admin_only) and not all(rights_of(user, project.roles).admin for user in users)
 
 
 def os_user() -> str:

@@ -192,8 +192,9 @@ class AudienceDestination(Generic[TargetsT]):
             raise UsageError(
                 "The result is empty and would empty the audience. Nothing was sent. Pass `--allow-empty` to confirm."
             )
-        if too_much := large_change(self.settings, _members(staged), self.large_change_effect):
-            confirmation.require([too_much])
+        members = _members(staged)
+        removals = sum(counts.removed for counts in members.filled)
+        confirmation.require_removals(removals, large_change(self.settings, members, self.large_change_effect))
 
     def plan_notes(
         self, project: Project, ledger: Ledger, targets: TargetsT, staged: Staged, limit: int | None

@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from connector.ledger.audit import Audit
     from connector.ledger.batches import Batches
     from connector.ledger.database import Database
+    from connector.ledger.launches import Launches
     from connector.ledger.leases import Leases
     from connector.ledger.locks import RunLock
     from connector.ledger.members import Members
-    from connector.ledger.orchestrations import OpenFailures, Schedules
+    from connector.ledger.notices import Notices
+    from connector.ledger.orchestrations import OpenFailures, Pauses, Schedules
     from connector.ledger.pages import Pages
     from connector.ledger.rates import Rates
     from connector.ledger.read_files import Files
@@ -67,6 +69,27 @@ class Ledger:
         from connector.ledger.rates import Rates
 
         return Rates(self.database)
+
+    @property
+    def launches(self) -> "Launches":
+        """The runs that somebody asked for."""
+        from connector.ledger.launches import Launches
+
+        return Launches(self.database)
+
+    @property
+    def pauses(self) -> "Pauses":
+        """The schedules that are paused."""
+        from connector.ledger.orchestrations import Pauses
+
+        return Pauses(self.database)
+
+    @property
+    def notices(self) -> "Notices":
+        """What users were notified of."""
+        from connector.ledger.notices import Notices
+
+        return Notices(self.database)
 
     def lock(self, state_directory: Path, orchestration: str, target: str) -> "RunLock":
         """Return the lock of an orchestration under a target, to be entered."""

@@ -182,6 +182,17 @@ def is_file_free(state_directory: Path, orchestration: str, target: str) -> bool
         return False
 
 
+def process_exists(process: int) -> bool:
+    """Return whether a process of this machine exists, if perhaps another one that got the number since."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def _file_name(*names: str) -> str:
     """Return a unique file name for these names, with characters that every file system allows."""
     quoted = ".".join(quote(name, safe="").replace(".", "%2E") for name in names)

@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, func, insert, select
 from connector.core.outcomes import RunStatus
 from connector.ledger.database import Database, as_text
 from connector.ledger.runs import COMPLETED
-from connector.ledger.tables import failing, runs, schedules
+from connector.ledger.tables import failing, pauses, runs, schedules
 
 
 class ScheduleState(StrEnum):
@@ -117,6 +117,36 @@ class OpenFailures:
         is_same = (failing.c.orchestration == orchestration) & (failing.c.target == target)
         with self._database.writing() as connection:
             return connection.execute(delete(failing).where(is_same)).rowcount > 0
+
+
+class Pauses:
+    """The table of pauses. Each method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, orchestration: str, target: str, actor: str) -> bool:
+        """Pause the schedule of an orchestration; return False if it is paused already."""
+        is_same = (pauses.c.orchestration == orchestration) & (pauses.c.target == target)
+        with self._database.writing() as connection:
+            if connection.execute(select(pauses.c.since).where(is_same)).one_or_none():
+                return False
+            entry = {"orchestration": orchestration, "target": target, "actor": actor}
+            connection.execute(insert(pauses).values(**entry, since=as_text(datetime.now(UTC))))
+            return True
+
+    def delete(self, orchestration: str, target: str) -> bool:
+        """End the pause of a schedule; return False if it is not paused."""
+        is_same = (pauses.c.orchestration == orchestration) & (pauses.c.target == target)
+        with self._database.writing() as connection:
+            return connection.execute(delete(pauses).where(is_same)).rowcount > 0
+
+    def names(self, target: str) -> frozenset[str]:
+        """Return the orchestrations whose schedules are paused under a target."""
+        with self._database.reading() as connection:
+            return frozenset(
+                connection.execute(select(pauses.c.orchestration).where(pauses.c.target == target)).scalars()
+            )
 
 
 def _record(row: Row[tuple[object, ...]]) -> ScheduleRecord:

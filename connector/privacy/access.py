@@ -32,14 +32,17 @@ class AccessGrant:
 
 
 def check_access(project: Project, command: str, orchestration: str | None, run_id: str | None = None) -> AccessGrant:
-    """Check that the user of this process may use `command` on an orchestration (None: on the whole project).
+    """Check that the user may use `command` on an orchestration (None: on the whole project).
 
-    Raises AccessRefused after recording the refusal, ConfigurationError if there is no such orchestration.
+    That is the user of this process; if the project acts for somebody, both must be allowed. Raises AccessRefused after
+    recording the refusal, ConfigurationError if there is no such orchestration.
     """
-    user = os_user()
-    rights, restrictions = rights_of(user, project.roles), _restrictions(project, command, orchestration)
-    refusal = _refusal(rights, restrictions, command)
-    use = Use(user, socket.gethostname(), command, orchestration, project.target, run_id, allowed=refusal is None)
+    restrictions = _restrictions(project, command, orchestration)
+    user, refusal = project.user, None
+    for user in dict.fromkeys([os_user(), project.user]):
+        if refusal := _refusal(rights_of(user, project.roles), restrictions, command):
+            break
+    use = _use(project, command, orchestration, run_id, allowed=refusal is None)
     if refusal is None:
         return AccessGrant(use)
     with ledger_of(project) as ledger:
@@ -74,12 +77,16 @@ def check_credential(project: Project, command: str, credential: str) -> None:
 
 
 def _refuse(project: Project, command: str, what: str, why: str) -> None:
-    user = os_user()
     with ledger_of(project) as ledger:
-        ledger.audit.add(Use(user, socket.gethostname(), command, None, project.target, None, allowed=False))
+        ledger.audit.add(_use(project, command, None, None, allowed=False))
     raise AccessRefused(
-        f"{user} may not {what} under the target {project.target}: {why}. The roles are in orchestrations.yaml."
+        f"{project.user} may not {what} under the target {project.target}: {why}. The roles are in orchestrations.yaml."
     )
+
+
+def _use(project: Project, command: str, orchestration: str | None, run_id: str | None, *, allowed: bool) -> Use:
+    who = {} if (actor := project.actor) is None else {"actor": actor.user, "via": actor.via, "peer": actor.peer}
+    return Use(os_user(), socket.gethostname(), command, orchestration, project.target, run_id, allowed=allowed, **who)
 
 
 def _restrictions(project: Project, command: str, orchestration: str | None) -> Restrictions | None:

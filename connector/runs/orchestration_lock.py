@@ -14,9 +14,10 @@ from connector.runs.progress import recording
 @contextmanager
 def run_context(project: Project, name: str, observer: Observer, stop: threading.Event) -> Iterator[RunContext]:
     """Lock the orchestration until the block ends. Raises LockedError if another process holds it."""
+    launch = project.actor.launch if project.actor else None
     with (
         ledger_of(project) as ledger,
         ledger.lock(project.state_directory, name, project.target) as lock,
-        recording(ledger, observer, stop) as recorder,
+        recording(ledger, observer, stop, launch) as recorder,
     ):
         yield RunContext(project, ledger, lock, recorder, stop)

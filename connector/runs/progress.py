@@ -1,7 +1,7 @@
 """Store the progress of a run in the ledger, and stop the run if the ledger asks for it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -61,14 +61,16 @@ class ForwardingObserver:
 
 
 class ProgressRecorder(ForwardingObserver):
-    """Counts what an observer is told of a run."""
+    """Counts what an observer is told of a run, and passes the id of each run to `on_run` first."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, on_run: Callable[[str], None]) -> None:
         super().__init__(observer)
-        self._lock = threading.Lock()
+        self._lock, self._on_run = threading.Lock(), on_run
         self._restart(None)
 
     def _restart(self, run_id: str | None) -> None:
+        if run_id is not None:
+            self._on_run(run_id)
         with self._lock:
             self.run_id = run_id
             self._phase, self._unit, self._rows = READING, EVENT, 0
@@ -125,12 +127,19 @@ class ProgressRecorder(ForwardingObserver):
 
 
 @contextmanager
-def recording(ledger: Ledger, observer: Observer, stop: threading.Event) -> Iterator[Observer]:
-    """Yield an observer whose counts are stored once a second until the block ends.
+def recording(
+    ledger: Ledger, observer: Observer, stop: threading.Event, launch: str | None = None
+) -> Iterator[Observer]:
+    """Yield an observer whose counts are stored once a second until the block ends; `launch` gets the ids of the runs.
 
     Sets `stop` if the ledger asks the run to stop. A ledger that fails for a while is asked again later.
     """
-    recorder, ended = ProgressRecorder(observer), threading.Event()
+
+    def set_run(run_id: str) -> None:
+        if launch is not None:
+            ledger.launches.set_run(launch, run_id)
+
+    recorder, ended = ProgressRecorder(observer, set_run), threading.Event()
 
     def write() -> None:
         stored: object = None

@@ -7,9 +7,12 @@ import pytest
 from connector.destinations.audience_destination import large_change
 from connector.destinations.audience_membership import apply_changes
 from connector.destinations.audience_stage import CopyCounts, StagedMembers
+from connector.destinations.confirmation import Agreement, Confirmation
 from connector.destinations.tiktok.settings import AudienceSettings
 from connector.errors import ResumableError
 from connector.ledger.ledger import open_ledger
+from connector.ledger.project_ledger import ledger_of
+from connector.simulator.server import Simulator
 from tests.audiences.shop import NAME, open_shop
 
 Counts = tuple[int, int, int]
@@ -60,3 +63,36 @@ def test_a_disk_that_fails_is_named_where_members_are_settled(tmp_path: Path) ->
         pytest.raises(ResumableError, match=r"could not be applied: (Not a directory|File exists)\. Fix this"),
     ):
         apply_changes(ledger, 1, tmp_path)
+
+
+def people(count: int) -> list[dict[str, str]]:
+    return [{"email": f"{number}@example.com"} for number in range(count)]
+
+
+def agreed(*changes: str, removals: int | None = None) -> Confirmation:
+    return Confirmation(agreement=Agreement(changes, removals))
+
+
+def test_a_run_that_was_agreed_to_removes_what_the_plan_said_and_at_most_5_percent_more(
+    tmp_path: Path, tiktok: Simulator
+) -> None:
+    shop = open_shop(tmp_path / "shop", tiktok.url)
+    shop.people(people(100))
+    with pytest.raises(
+        ResumableError, match=r"creates it if there is none\. The plan that was agreed to did not say so"
+    ):
+        shop.run(confirmation=agreed())
+    creates = 'A run looks for the audience "VIP" and creates it if there is none.'
+    shop.run(confirmation=agreed(creates, removals=0))
+    shop.people(people(58))
+    for removals in (None, 0, 39):
+        with pytest.raises(
+            ResumableError, match=r"^42 identifiers would be removed from the audience\. The plan"
+        ) as told:
+            shop.run(confirmation=agreed(removals=removals))
+        assert told.value.message.endswith("Nothing was sent: plan again, and agree to that plan.")
+    with ledger_of(shop.project) as ledger:
+        (failed, *_) = ledger.runs.latest(1)
+        assert (failed.status, failed.resumable, failed.may_have_sent) == ("failed", True, False)
+    done = shop.run(confirmation=agreed(removals=40))
+    assert done.members is not None and done.members.removed == 42

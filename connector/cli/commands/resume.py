@@ -7,7 +7,7 @@ import typer
 
 from connector.cli.completion import complete_run
 from connector.cli.failures import reported
-from connector.cli.options import JsonOptions, ResendOption
+from connector.cli.options import JsonOptions, LaunchOption, ResendOption
 from connector.cli.process import gc_paused
 
 if TYPE_CHECKING:
@@ -25,14 +25,22 @@ RunOrLast = Annotated[
 
 
 @reported
-def resume(run_id: RunOrLast = None, resend_unknown: ResendOption = False, *, options: JsonOptions) -> None:
+def resume(
+    run_id: RunOrLast = None,
+    resend_unknown: ResendOption = False,
+    launch: LaunchOption = None,
+    *,
+    options: JsonOptions,
+) -> None:
     """Finish a failed, interrupted or killed run: send what is staged, and query the warehouse only if nothing is."""
     with gc_paused():
-        from connector.cli.running import run_and_report
+        from connector.cli.running import executing, run_and_report
 
     opened = options.open_project()
 
-    def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
-        return opened.resume(run_id, resend_unknown=resend_unknown, on_progress=observer, stop=stop).record
+    with executing(opened, launch, "resume", None) as (project, _):
 
-    run_and_report(opened.settings, work, options.json_output)
+        def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
+            return project.resume(run_id, resend_unknown=resend_unknown, on_progress=observer, stop=stop).record
+
+        run_and_report(project.settings, work, options.json_output)

@@ -7,7 +7,7 @@ import typer
 
 from connector.cli.completion import complete_reason
 from connector.cli.failures import reported
-from connector.cli.options import JsonOptions, RunArgument
+from connector.cli.options import JsonOptions, LaunchOption, RunArgument
 from connector.cli.process import gc_paused
 
 if TYPE_CHECKING:
@@ -23,14 +23,18 @@ ReasonOption = Annotated[
 
 
 @reported
-def retry(run_id: RunArgument, reason: ReasonOption = None, *, options: JsonOptions) -> None:
+def retry(
+    run_id: RunArgument, reason: ReasonOption = None, launch: LaunchOption = None, *, options: JsonOptions
+) -> None:
     """Query the rejected rows of a run again, and send those that are valid now, as a new run."""
     with gc_paused():
-        from connector.cli.running import run_and_report
+        from connector.cli.running import executing, run_and_report
 
     opened = options.open_project()
 
-    def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
-        return opened.retry(run_id, reason=reason, on_progress=observer, stop=stop).record
+    with executing(opened, launch, "retry", None) as (project, _):
 
-    run_and_report(opened.settings, work, options.json_output)
+        def work(observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
+            return project.retry(run_id, reason=reason, on_progress=observer, stop=stop).record
+
+        run_and_report(project.settings, work, options.json_output)

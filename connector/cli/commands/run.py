@@ -16,6 +16,7 @@ from connector.cli.options import (
     EngineOption,
     FullOption,
     JsonOptions,
+    LaunchOption,
     ResendOption,
     TargetOption,
     YesOption,
@@ -25,7 +26,9 @@ from connector.cli.process import gc_paused
 from connector.errors import ConnectorError, UsageError
 
 if TYPE_CHECKING:
+    from connector.api import Project
     from connector.cli.progress import QuietObserver
+    from connector.destinations.confirmation import Confirmation
     from connector.inspection.plan import Plan
     from connector.ledger.run_records import RunRecord
 
@@ -88,6 +91,7 @@ def run(
     dry_run: DryRunOption = False,
     fresh: FreshOption = False,
     yes: YesOption = False,
+    launch: LaunchOption = None,
     *,
     options: JsonOptions,
 ) -> None:
@@ -101,6 +105,8 @@ def run(
         raise UsageError(_nameless(options.project, target))
     is_several = len(names or ()) > 1 or bool(tag)
     _check_usage(names, tag, plan, is_several=is_several, dry_run=dry_run, fresh=fresh)
+    if launch and (is_several or dry_run):
+        raise UsageError("--launch executes one run: name one orchestration, without --tag and --dry-run.")
     opened = open_project(options.project, target)
     selected = opened.select(*(names or ()), tags=tag or ()) if is_several else tuple(names or ())
     if dry_run:
@@ -114,13 +120,15 @@ def run(
         )
         return
     with gc_paused():
-        from connector.cli.running import SeveralRuns, run_and_report
+        from connector.cli.running import SeveralRuns, executing, run_and_report
 
     # What the first run sends must not be forgotten by the next.
     fresh_names = selected[: int(fresh)]
 
-    def work(name: str, observer: "QuietObserver", stop: threading.Event) -> "RunRecord":
-        return opened.run(
+    def work(
+        project: "Project", agreed: "Confirmation | None", name: str, observer: "QuietObserver", stop: threading.Event
+    ) -> "RunRecord":
+        return project.run(
             name,
             limit=limit,
             test_event_code=test_event_code,
@@ -130,16 +138,17 @@ def run(
             allow_empty=allow_empty,
             plan=plan,
             fresh=name in fresh_names,
-            confirm=yes or (lambda text: observer.asked(text, stop)),
+            confirm=agreed or yes or (lambda text: observer.asked(text, stop)),
             on_progress=observer,
             stop=stop,
         ).record
 
-    works = {name: partial(work, name) for name in selected}
     if is_several:
+        works = {name: partial(work, opened, None, name) for name in selected}
         SeveralRuns(opened.settings, options.json_output, options.debug).run(works)
-    else:
-        run_and_report(opened.settings, works[selected[0]], options.json_output)
+        return
+    with executing(opened, launch, "run", selected[0]) as (project, agreed):
+        run_and_report(project.settings, partial(work, project, agreed, selected[0]), options.json_output)
 
 
 def _nameless(folder: Path | None, target: str | None) -> str:

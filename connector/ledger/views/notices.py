@@ -6,17 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from connector.ledger.notices import Recipient
 from connector.ledger.tables import notices
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """A notification that was sent, or failed to be."""
-
-    notification: str
-    """The name of the notification in `orchestrations.yaml`."""
-    error: str | None = None
-    """Why it was not sent; None if it was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """What is under way: locks, launches that have not ended, and the progress of runs."""
 
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +8,15 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, Float, String, cast, literal, null, or_, select, union_all
 
 from connector.ledger.database import now_expression
+from connector.ledger.launches import OPEN_STATES
 from connector.ledger.locks import (
     SECONDS_BETWEEN_HEARTBEATS,
     SECONDS_UNTIL_DEAD,
     is_file_free,
+    process_exists,
     state_id,
 )
 from connector.ledger.tables import launches, locks, progress, runs
-
-OPEN_STATES = ("waiting", "started")
-"""The states of launches that have not ended."""
 
 _PROGRESS = ("at", "phase", "unit", "rows_read", "total", "done", "refused", "retried")
 
@@ -179,18 +177,8 @@ def _is_alive(row: Any, own: str, state_directory: Path, target: str) -> bool:
     """
     if row.t5 != own:
         return bool(row.age < SECONDS_UNTIL_DEAD)
-    if row.t2 == socket.gethostname() and not _exists(row.n1):
+    if row.t2 == socket.gethostname() and not process_exists(row.n1):
         return False
     if row.age < 2 * SECONDS_BETWEEN_HEARTBEATS:
         return True
     return not is_file_free(state_directory, row.t1, target)
-
-
-def _exists(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -57,21 +57,27 @@ def resolve_copies(
     Raises UsageError if creating one is not confirmed, ConfigurationError if several audiences have the name or the ad
     account has none with the id, and as `AccountClient` does.
     """
-    resolved, missing = [], []
+    resolved, missing, planned = [], [], list[str]()
     for copy in known_copies(ledger, destination, target):
         audiences = Audiences(account, copy.advertiser_ids[0])
         found = _found(audiences, copy, destination)
         resolved.append((copy, audiences, found))
-        missing += [f'A run creates the audience "{copy.name}".'] if found is None else []
+        if found is None:
+            missing.append(f'A run creates the audience "{copy.name}".')
+            planned.append(_planned(copy.name))
     if destination.api_url != SIMULATOR:
-        confirmation.require(missing)
+        confirmation.require(missing, planned)
     return [_store(ledger, destination, target, *parts) for parts in resolved]
 
 
 def planned_changes(copies: Sequence[BusinessCopy]) -> list[str]:
     """Return the changes that a run may make first, as far as they are known without a request."""
     unknown = [copy.name for copy in copies if not copy.audience_id]
-    return [f'A run looks for the audience "{name}" and creates it if there is none.' for name in unknown]
+    return [_planned(name) for name in unknown]
+
+
+def _planned(name: str) -> str:
+    return f'A run looks for the audience "{name}" and creates it if there is none.'
 
 
 def _found(audiences: Audiences, copy: BusinessCopy, destination: AudienceSettings) -> Audience | None:
