@@ -136,7 +136,7 @@ def statement(body: bytes, headers: Mapping[str, str], **_: Any) -> object:
         transactions.discard(headers.get("X-Trino-Transaction-Id", ""))
         return Answer(status("rollback", "FINISHED"), headers={"X-Trino-Clear-Transaction-Id": "true"})
     if first == "PREPARE":
-        statement_name, _, prepared = sql.partition(" ")[2].partition(" FROM\n")
+        statement_name, _between, prepared = sql.partition(" ")[2].partition(" FROM\n")
         return Answer(
             status("prepare", "FINISHED"), headers={"X-Trino-Added-Prepare": f"{statement_name}={quote_plus(prepared)}"}
         )
