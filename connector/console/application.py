@@ -25,6 +25,7 @@ from connector.console.pages import (
     schedule,
     settings,
     sign_in,
+    stream,
 )
 from connector.console.render import error_page, render
 from connector.console.security.gate import ENTER, Gate
@@ -43,6 +44,7 @@ PAGES: tuple[tuple[str, PageFunction, str, Right], ...] = (
     ("/orchestrations/{name}", orchestration.show, "GET", Right.SEE),
     ("/runs", runs.show, "GET", Right.SEE),
     ("/runs/{run_id}", run.show, "GET", Right.SEE),
+    ("/runs/{run_id}/state", stream.state, "GET", Right.SEE),
     ("/runs/{run_id}/requests", requests.show, "GET", Right.SEE),
     ("/runs/{run_id}/rejects", rejects.show, "GET", Right.SEE),
     ("/runs/{run_id}/rejects.{kind}", rejects.download, "GET", Right.SEE),
@@ -64,13 +66,11 @@ _SENTENCES = {
 def build_application(console: Console) -> Starlette:
     """Return the application of a console."""
     limiter = CapacityLimiter(LEDGER_THREADS)
-    methods: dict[str, list[str]] = {}
-    for path, _, method, _ in PAGES:
-        methods.setdefault(path, []).append(method)
     routes = [
         Route(path, endpoint(function, console, limiter, right), methods=[method])
         for path, function, method, right in PAGES
     ]
+    events = Route("/runs/{run_id}/events", stream.run_events(console), methods=["GET"])
     static = Route("/static/{version}/{name}", static_files.serve, methods=["GET"])
 
     def refuse(scope: Scope, status: int, message: str) -> Response:
@@ -90,7 +90,7 @@ def build_application(console: Console) -> Starlette:
         return response
 
     return Starlette(
-        routes=[*routes, static],
+        routes=[events, *routes, static],
         middleware=[Middleware(Gate, console=console, refuse=refuse)],
         exception_handlers={HTTPException: show_error},
         max_body_size=BODY_BYTES,

@@ -1,5 +1,7 @@
-"""How far a run is, as one picture that pages and streams share."""
+"""How far a run is: one picture, which pages and streams share, and one poller for each run that is watched."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +10,7 @@ from connector.ledger.views.run_page import RunPage
 from connector.ledger.views.work import RunProgress
 from connector.reporting.html.page import number, seconds
 
+POLL_SECONDS = 1.0
 STOPPING = "Stopping: requests in flight are finished first."
 
 
@@ -54,3 +57,62 @@ def _time_left(page: RunPage, progress: RunProgress, now: datetime) -> str:
         return ""
     left = elapsed * (progress.total - progress.done) / progress.done
     return f", about {seconds(max(1.0, left))} left"
+
+
+class RunWatch:
+    """The picture of a run, read anew each second while somebody watches."""
+
+    def __init__(self, read: Callable[[], dict[str, Any]]) -> None:
+        self._read, self._readers = read, 0
+        self._task: asyncio.Task[None] | None = None
+        self.picture: dict[str, Any] = {}
+        """The last picture; empty until there is one."""
+        self.number = 0
+        """Counts the pictures that differ."""
+
+    @property
+    def has_ended(self) -> bool:
+        """True once the run is not in progress any more."""
+        return bool(self.picture) and self.picture["status"] != RunStatus.RUNNING
+
+    @property
+    def is_read(self) -> bool:
+        """True if somebody watches."""
+        return self._readers > 0
+
+    def join(self) -> None:
+        """Count a reader, and read from now on."""
+        self._readers += 1
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._poll())
+
+    def leave(self) -> None:
+        """Count a reader less; without any, nothing is read."""
+        self._readers -= 1
+
+    async def _poll(self) -> None:
+        while self._readers > 0 and not self.has_ended:
+            picture = await asyncio.to_thread(self._read)
+            if picture != self.picture:
+                self.picture, self.number = picture, self.number + 1
+            await asyncio.sleep(POLL_SECONDS)
+
+
+class RunWatches:
+    """The runs that somebody watches. Used by the thread of the server alone."""
+
+    def __init__(self) -> None:
+        self._watches: dict[str, RunWatch] = {}
+
+    def join(self, run_id: str, read: Callable[[], dict[str, Any]]) -> RunWatch:
+        """Return the watch of a run with one reader more."""
+        watch = self._watches.setdefault(run_id, RunWatch(read))
+        watch.join()
+        return watch
+
+    def leave(self, run_id: str) -> None:
+        """Count a reader of a run less."""
+        watch = self._watches[run_id]
+        watch.leave()
+        if not watch.is_read:
+            del self._watches[run_id]

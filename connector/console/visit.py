@@ -13,6 +13,7 @@ from starlette.requests import Request
 from connector.config.project import Project
 from connector.config.roles import Rights, rights_of
 from connector.console.ledger_source import LedgerSource
+from connector.console.live import RunWatches
 from connector.console.project_source import ProjectSource, ProjectState
 from connector.console.run_cache import RunCache
 from connector.console.security.form_tokens import FormTokens
@@ -49,6 +50,7 @@ class Console:
     runs: RunCache = field(default_factory=RunCache)
     streams: StreamLimit = field(default_factory=StreamLimit)
     tests: RateLimit = field(default_factory=lambda: RateLimit(TESTS_A_MINUTE))
+    watches: RunWatches = field(default_factory=RunWatches)
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the console is to end, so that streams end themselves."""
 

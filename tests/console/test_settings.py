@@ -170,4 +170,4 @@ def test_edits_are_in_the_audit_by_their_keys(editor: Visitor, folder: Path) -> 
     console = editor.server.console
     use = console.ledgers.of(console.source.state().project).audit.latest(1)[0].use
     assert (use.command, use.orchestration, use.actor, use.via) == ("edit", "store_purchases", console.owner, "console")
-    assert use.detail == ["orchestrations.store_purchases.min_rows"]
+    assert use.detail == {"changed": ["orchestrations.store_purchases.min_rows"]}

@@ -57,4 +57,57 @@
       menu.querySelector("summary").focus();
     }
   });
+
+  // A run in progress: the whole picture each time, while the page is visible.
+  const live = document.querySelector("[data-live]");
+  if (live) {
+    const number = new Intl.NumberFormat("en");
+    let stream = null, heard = 0, phase = "", quarter = -1, asking = false;
+    const show = (picture) => {
+      heard = Date.now();
+      for (const part of live.querySelectorAll("[data-text]")) part.textContent = picture[part.dataset.text];
+      for (const part of live.querySelectorAll("[data-number]")) {
+        part.textContent = number.format(picture.rows[part.dataset.number]);
+      }
+      const bar = live.querySelector("[data-bar]");
+      if (picture.percent === null) bar.removeAttribute("value");
+      else bar.setAttribute("value", picture.percent);
+      const now = picture.percent === null ? -1 : Math.floor(picture.percent / 25);
+      if (picture.phase !== phase || now > quarter) {
+        if (phase) live.querySelector("[data-announce]").textContent = picture.sentence;
+        phase = picture.phase;
+        quarter = now;
+      }
+      if (picture.status !== "running") end();
+    };
+    const close = () => {
+      if (stream) stream.close();
+      stream = null;
+    };
+    const end = () => {
+      close();
+      location.reload();
+    };
+    const open = () => {
+      if (stream || document.hidden) return;
+      heard = Date.now();
+      stream = new EventSource(live.dataset.live);
+      stream.addEventListener("state", (event) => show(JSON.parse(event.data)));
+      stream.addEventListener("end", end);
+    };
+    document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+    // Something that holds streams back: ask instead.
+    setInterval(async () => {
+      if (document.hidden || asking || Date.now() - heard < 10000) return;
+      asking = true;
+      try {
+        const answer = await fetch(live.dataset.live.replace(/events$/, "state"));
+        if (answer.ok) show(await answer.json());
+      } catch {
+        // The next try may succeed.
+      }
+      asking = false;
+    }, 5000);
+    open();
+  }
 })();
