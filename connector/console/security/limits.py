@@ -26,6 +26,11 @@ class StreamLimit:
         self._most, self._most_of_one, self._lock = most, most_of_one, Lock()
         self._open: Counter[str] = Counter()
 
+    @property
+    def open_now(self) -> int:
+        """The number of open streams."""
+        return self._open.total()
+
     @contextmanager
     def opened(self, identity: str) -> Iterator[bool]:
         """Count a stream of an identity until the end of the block; yield false if there are too many."""
