@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import is_hypothesis_test
@@ -17,6 +18,10 @@ from tests.ram_disk import use_ram_disk
 from tests.snowflake.account import Account, snowflake_account
 from tests.standins.process import StandIn, stand_in
 from tests.statements import share_compiled_statements
+
+if TYPE_CHECKING:
+    from tests.clickhouse.server import ClickHouse
+    from tests.mariadb import MariaDB
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -61,6 +66,24 @@ def snowflake_stand_in() -> Iterator[Account]:
     """One stand-in for Snowflake for all tests of this process."""
     with snowflake_account() as account:
         yield account
+
+
+@pytest.fixture(scope="session", name="mariadb")
+def mariadb_server() -> "Iterator[MariaDB]":
+    """One MariaDB for all tests of this process."""
+    from tests.mariadb import mariadb
+
+    with mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session", name="clickhouse")
+def clickhouse_server() -> "Iterator[ClickHouse]":
+    """One ClickHouse for all tests of this process."""
+    from tests.clickhouse.server import clickhouse
+
+    with clickhouse() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

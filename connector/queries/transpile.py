@@ -2,9 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from connector.config.suggest import did_you_mean
 from connector.errors import ConfigurationError, Problem, Rule
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 _SQLGLOT_NAMES = {
     "postgresql": "postgres",
@@ -72,6 +76,8 @@ def _transpile(sql: str, source: str, target: str, file: Path) -> str:
 
     try:
         trees = [tree for tree in parse(sql, read=source) if tree]
+        if source == "clickhouse":
+            trees = [_with_plain_conditions(tree) for tree in trees]
         if target == "duckdb" and source in _ADAPTED:
             from connector.queries.duckdb_dialect import adapt_to_duckdb
 
@@ -90,4 +96,20 @@ def _transpile(sql: str, source: str, target: str, file: Path) -> str:
         ) from None
     except SqlglotError:
         raise ConfigurationError([Problem(f"This is not valid {source} SQL.", file, rule=Rule.QUERY_SYNTAX)]) from None
+    except ValueError as error:
+        message = f"The query cannot be translated to the SQL of {target}: {str(error).splitlines()[0]}."
+        raise ConfigurationError([Problem(message, file, rule=Rule.QUERY_SYNTAX)]) from None
     return ";\n".join(statements)
+
+
+def _with_plain_conditions(tree: "exp.Expr") -> "exp.Expr":
+    """Move PREWHERE, which sqlglot omits elsewhere, into WHERE, and remove FINAL: elsewhere rows are merged already."""
+    from sqlglot import exp
+
+    for select in tree.find_all(exp.Select):
+        if prewhere := select.args.get("prewhere"):
+            select.set("prewhere", None)
+            select.where(prewhere.this, copy=False)
+    for final in list(tree.find_all(exp.Final)):
+        final.replace(final.this)
+    return tree

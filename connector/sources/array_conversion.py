@@ -3,7 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+
+_HEX_DIGITS = np.array([f"{byte:02x}" for byte in range(256)], "S2")
+_DASH_POSITIONS = (8, 12, 16, 20)
 
 Convert = Callable[[pa.Array], pa.Array]
 
@@ -70,3 +75,15 @@ def struct_conversion(kind: pa.DataType, children: Sequence[Conversion]) -> Conv
         return pa.StructArray.from_arrays(inner, fields=fields, mask=array.is_null())
 
     return Conversion(pa.struct(fields), convert)
+
+
+def uuid_texts(array: pa.FixedSizeBinaryArray) -> pa.StringArray:
+    """Format UUIDs, given as 16 bytes each, as usual."""
+    if not len(array):
+        return pa.array([], pa.string())
+    raw = np.frombuffer(array.buffers()[1], np.uint8).reshape(-1, 16)[array.offset : array.offset + len(array)]
+    digits = _HEX_DIGITS[raw].view("S1").reshape(len(array), 32)
+    characters = np.insert(digits, _DASH_POSITIONS, b"-", axis=1)
+    offsets = np.arange(0, 36 * len(array) + 1, 36, dtype=np.int32)
+    texts = pa.StringArray.from_buffers(len(array), pa.py_buffer(offsets), pa.py_buffer(characters.tobytes()))
+    return texts if not array.null_count else pc.if_else(array.is_valid(), texts, None)

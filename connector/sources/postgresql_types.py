@@ -5,15 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connector.errors import SourceError
-from connector.sources.array_conversion import Conversion, build_conversion, convert_batch
+from connector.sources.array_conversion import Conversion, build_conversion, convert_batch, uuid_texts
 from connector.sources.json_text import JSON
 
 _TYPE = b"POSTGRESQL:type"
-_HEX_DIGITS = np.array([f"{byte:02x}" for byte in range(256)], "S2")
-_DASH_POSITIONS = (8, 12, 16, 20)
 
 _INT64_DIGITS = 19
 _FIRST_DAY, _FIRST_MICROSECOND = -2_440_588, -210_866_803_200_000_000
@@ -82,7 +79,7 @@ def _leaf_conversion(field: pa.Field, text_types: frozenset[str], money_places: 
 
 def _extension_conversion(kind: pa.BaseExtensionType, text_types: frozenset[str]) -> Conversion:
     if isinstance(kind, pa.UuidType):
-        return Conversion(pa.string(), lambda array: _uuid_texts(array.storage))
+        return Conversion(pa.string(), lambda array: uuid_texts(array.storage))
     is_text = isinstance(kind, pa.OpaqueType) and kind.type_name in text_types
     plain = pa.string() if is_text else kind.storage_type
     return Conversion(plain, lambda array: array.storage.cast(plain))
@@ -118,15 +115,3 @@ def _replace_infinity(array: pa.Array, width: type[np.int32] | type[np.int64], f
     replacements = np.where(numbers == _NEGATIVE_INFINITY[numbers.dtype], -largest, largest)
     fixed = pa.array(np.where(is_infinite, replacements, numbers), integer_type, mask=np.asarray(array.is_null()))
     return fixed.view(array.type)
-
-
-def _uuid_texts(array: pa.FixedSizeBinaryArray) -> pa.StringArray:
-    """Format UUIDs as usual."""
-    if not len(array):
-        return pa.array([], pa.string())
-    raw = np.frombuffer(array.buffers()[1], np.uint8).reshape(-1, 16)[array.offset : array.offset + len(array)]
-    digits = _HEX_DIGITS[raw].view("S1").reshape(len(array), 32)
-    characters = np.insert(digits, _DASH_POSITIONS, b"-", axis=1)
-    offsets = np.arange(0, 36 * len(array) + 1, 36, dtype=np.int32)
-    texts = pa.StringArray.from_buffers(len(array), pa.py_buffer(offsets), pa.py_buffer(characters.tobytes()))
-    return texts if not array.null_count else pc.if_else(array.is_valid(), texts, None)

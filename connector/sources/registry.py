@@ -26,6 +26,7 @@ BUILT_IN: Mapping[str, str] = {
     "redshift": "connector.sources.source_types:POSTGRESQL",
     "mysql": "connector.sources.source_types:MYSQL",
     "mariadb": "connector.sources.source_types:MYSQL",
+    "clickhouse": "connector.sources.source_types:CLICKHOUSE",
 }
 """The entry points of this distribution, by URL scheme without the driver behind a plus sign.
 

@@ -26,6 +26,7 @@ _SQLALCHEMY = "connector.sources.sqlalchemy"
 DUCKDB = SourceType("connector.sources.duckdb")
 SNOWFLAKE = SourceType("connector.sources.snowflake", "snowflake.connector", extra("snowflake"))
 POSTGRESQL = SourceType("connector.sources.postgresql", "adbc_driver_postgresql", extra("postgres"))
+CLICKHOUSE = SourceType("connector.sources.clickhouse", "clickhouse_connect", extra("clickhouse"))
 MYSQL = SourceType("connector.sources.mysql", "pymysql", extra("mysql"))
 BIGQUERY = SourceType("connector.sources.bigquery", "google.cloud.bigquery_storage", extra("bigquery"))
 TRINO = SourceType("connector.sources.trino", "trino", extra("trino"))
@@ -42,7 +43,6 @@ SQLALCHEMY_TYPES: Mapping[str, SourceType] = {
 DIALECT_PACKAGES: Mapping[str, str] = {
     "databricks": "databricks-sqlalchemy",
     **dict.fromkeys(("presto", "hive", "spark"), "pyhive"),
-    "clickhouse": "clickhouse-sqlalchemy",
     **dict.fromkeys(("athena", "awsathena"), "pyathena[sqlalchemy]"),
     "teradatasql": "teradatasqlalchemy",
     "cockroachdb": "sqlalchemy-cockroachdb",

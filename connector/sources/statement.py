@@ -48,6 +48,7 @@ _SIDE_EFFECTS: Mapping[str, tuple[str, ...]] = {
     "trino": (r"\bsystem\"?\s*\.\s*\"?query\"?\s*\(",),
     "mysql": _MYSQL,
     "mariadb": _MYSQL,
+    "clickhouse": (r"\bINTO\s+OUTFILE\b", _call_pattern("file", "fileCluster", "executable\\w*", "generateSerialID")),
     "mssql": (
         r"\b(?:OPENROWSET|OPENQUERY|OPENDATASOURCE)\b",
         r"\bxp_\w+",

@@ -66,6 +66,11 @@ SQL: dict[str, tuple[str, str, Mapping[str, Any]]] = {
         "FROM shop.orders |> WHERE paid_at >= current_timestamp() - INTERVAL 7 DAYS |> SELECT order_id, paid_at AS timestamp, email, total AS value",
         {"orders": [ROW, OLD]},
     ),
+    "ClickHouse": (
+        "clickhouse://reader@db/shop",
+        "SELECT order_id, paid_at AS timestamp, email, total AS value FROM shop.orders FINAL PREWHERE paid_at >= now() - INTERVAL 7 DAY WHERE total > 0",
+        {"shop.orders": [ROW, OLD]},
+    ),
     "MySQL": (
         "mysql+pymysql://reader@db/shop",
         "SELECT order_id, paid_at AS `timestamp`, email, total AS value FROM `shop`.`orders` WHERE paid_at >= NOW() - INTERVAL 7 DAY",

@@ -17,6 +17,8 @@ from snowflake.connector import SnowflakeConnection
 from tests.cli.command import connector, ended, inside, started
 from tests.cli.shop import NAME, Shop, shop
 from tests.cli.tiktok import serving
+from tests.clickhouse.server import ClickHouse
+from tests.mariadb import MariaDB
 from tests.postgres import Postgres
 from tests.snowflake.account import Account
 from tests.snowflake.logins import PASSWORD
@@ -37,6 +39,8 @@ SELECT
 FROM purchases
 ORDER BY line
 """
+QUERIES = {"mysql": QUERY.replace('"', "`")}
+"""The same where names stand in other signs."""
 BUSY = """
 SELECT max(a.n) AS "timestamp", 'jo@example.com' AS email
 FROM (SELECT seq4() AS n FROM TABLE(GENERATOR(ROWCOUNT => 1000000))) AS a
@@ -93,6 +97,19 @@ def filled(kind: str, made: Shop, request: pytest.FixtureRequest) -> dict[str, A
             connection.execute(TABLE.format(time="TIMESTAMP").encode())
             connection.execute(inserted().encode())
         return {"url": url}
+    if kind == "mysql":
+        maria: MariaDB = request.getfixturevalue("mariadb")
+        url = maria.new_database()
+        maria.ask(url.rpartition("/")[2], TABLE.format(time="DATETIME"), inserted())
+        return {"url": url}
+    if kind == "clickhouse":
+        click: ClickHouse = request.getfixturevalue("clickhouse")
+        url = click.new_database()
+        table = TABLE.replace("VARCHAR(100)", "VARCHAR(100) NULL").format(time="DateTime('UTC')")
+        database = url.rpartition("/")[2]
+        click.ask(f"{table.replace('purchases', f'{database}.purchases')} ENGINE = MergeTree ORDER BY line")
+        click.ask(inserted().replace("INTO purchases", f"INTO {database}.purchases"))
+        return {"url": url}
     account: Account = request.getfixturevalue("snowflake")
     account.set(expired=False, renewable=True, chunk_rows=100)
     login: dict[str, Any] = {"account": "account", "database": "DB", "schema": "PUBLIC", "user": "jo"}
@@ -110,24 +127,32 @@ def on(made: Shop, warehouse: Mapping[str, Any]) -> None:
     made.settings.write_text(yaml.safe_dump(settings))
 
 
+def sent(kind: str, request: pytest.FixtureRequest, folder: Path) -> tuple[dict[str, Any], list[bytes]]:
+    """What a run from this kind of warehouse counts, and what it sends."""
+    with serving() as tiktok:
+        made = shop(folder / kind, tiktok.url, QUERIES.get(kind, QUERY))
+        on(made, filled(kind, made, request))
+        assert inside("validate", NAME, "--connect", project=made.directory).code == 0
+        outcome = inside("run", NAME, "--json", project=made.directory)
+        assert (outcome.code, outcome.stderr) == (0, "")
+        counts = {key: outcome.record()[key] for key in ("rows", "events", "rejects", "warnings")}
+        return counts, [one.raw for one in tiktok.requests]
+
+
 @pytest.mark.thorough
 def test_the_same_rows_give_the_same_requests_byte_for_byte(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    bodies, counts = {}, {}
-    for kind in KINDS:
-        with serving() as tiktok:
-            made = shop(tmp_path / kind, tiktok.url, QUERY)
-            on(made, filled(kind, made, request))
-            assert inside("validate", NAME, "--connect", project=made.directory).code == 0
-            outcome = inside("run", NAME, "--json", project=made.directory)
-            assert (outcome.code, outcome.stderr) == (0, "")
-            counts[kind] = {key: outcome.record()[key] for key in ("rows", "events", "rejects", "warnings")}
-            bodies[kind] = [one.raw for one in tiktok.requests]
-    assert counts["duckdb"]["rows"]["read"] == len(ROWS)
-    assert counts["duckdb"]["rows"]["rejected"] > 0
-    assert len(bodies["duckdb"]) == 1
+    counts, bodies = sent("duckdb", request, tmp_path)
+    assert counts["rows"]["read"] == len(ROWS)
+    assert counts["rows"]["rejected"] > 0
+    assert len(bodies) == 1
     for kind in KINDS[1:]:
-        assert counts[kind] == counts["duckdb"]
-        assert bodies[kind] == bodies["duckdb"]
+        assert sent(kind, request, tmp_path) == (counts, bodies)
+
+
+@pytest.mark.warehouses
+@pytest.mark.parametrize("kind", ["mysql", "clickhouse"])
+def test_a_server_gives_the_same_requests_too(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    assert sent(kind, request, tmp_path) == sent("duckdb", request, tmp_path)
 
 
 def test_a_run_on_snowflake_can_be_found_in_its_history(
@@ -208,6 +233,7 @@ MISSING = {
     "snowflake://jo@account/DB": "needs snowflake.connector: pip install 'sql-to-tiktok[snowflake]'.",
     "postgresql://jo@host/shop": "needs adbc_driver_postgresql: pip install 'sql-to-tiktok[postgres]'.",
     "mysql://jo@host/shop": "needs pymysql: pip install 'sql-to-tiktok[mysql]'.",
+    "clickhouse://jo@host/shop": "needs clickhouse_connect: pip install 'sql-to-tiktok[clickhouse]'.",
     "mariadb+mysqldb://jo@host/shop": "needs pymysql: pip install 'sql-to-tiktok[mysql]'.",
     "mssql://jo@host/shop": "needs mssql_python: pip install 'sql-to-tiktok[sqlserver]'.",
     "mssql+pyodbc://jo@host/shop": "needs pyodbc: pip install pyodbc.",
@@ -215,7 +241,15 @@ MISSING = {
     "vertica://jo@host/shop": "needs its SQLAlchemy dialect: pip install sqlalchemy-vertica-python.",
 }
 """What is said of URLs whose driver is not there."""
-DRIVERS = ("snowflake.connector", "adbc_driver_postgresql", "pymysql", "mssql_python", "pyodbc", "oracledb")
+DRIVERS = (
+    "snowflake.connector",
+    "adbc_driver_postgresql",
+    "pymysql",
+    "clickhouse_connect",
+    "mssql_python",
+    "pyodbc",
+    "oracledb",
+)
 
 
 @pytest.mark.parametrize("command", ["validate", "run"])

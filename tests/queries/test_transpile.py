@@ -109,3 +109,15 @@ def test_an_outer_flatten_keeps_rows_without_items() -> None:
 )
 def test_a_type_is_translated(kind: str, dialect: str, translated: str | None) -> None:
     assert transpile_type(kind, written_for=dialect, runs_on="duckdb") == translated
+
+
+CLICKHOUSE = {
+    "SELECT a FROM t PREWHERE b > 1 WHERE a = 1 OR c": "SELECT a FROM t WHERE ( a = 1 OR c ) AND b > 1",
+    "SELECT * FROM (SELECT a FROM t FINAL PREWHERE b > 1) AS x": "SELECT * FROM ( SELECT a FROM t WHERE b > 1 ) AS x",
+    "SELECT a FROM t AS x FINAL LIMIT 1": "SELECT a FROM t AS x LIMIT 1",
+}
+
+
+@pytest.mark.parametrize("sql", CLICKHOUSE)
+def test_conditions_of_clickhouse_stay(sql: str) -> None:
+    assert on("duckdb", sql, "clickhouse") == CLICKHOUSE[sql]

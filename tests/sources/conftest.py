@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 from snowflake.connector import SnowflakeConnection
 
-from tests.mariadb import MariaDB, mariadb
+from tests.clickhouse.server import ClickHouse
+from tests.mariadb import MariaDB
 from tests.postgres import Postgres
 from tests.snowflake.account import Account
 from tests.snowflake.logins import PASSWORD
@@ -24,7 +25,7 @@ from tests.sources.cloud import bigquery, trino
 from tests.sources.warehouses import LARGE, SHOWN, Kind, warehouse
 from tests.standins.process import StandIn
 
-SERVERS = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("mysql", "trino")]
+SERVERS = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("mysql", "clickhouse", "trino")]
 COMPLETE_FIRST = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("bigquery",)]
 """Those that complete a result before they give the first rows."""
 STREAMING = ("duckdb", "postgresql", "sqlite", *SERVERS)
@@ -195,13 +196,6 @@ def sqlite_kind(tmp_path: Path) -> Kind:
     )
 
 
-@pytest.fixture(scope="session", name="mariadb")
-def mariadb_server() -> Iterator[MariaDB]:
-    """One MariaDB for all tests of this process."""
-    with mariadb() as server:
-        yield server
-
-
 @pytest.fixture
 def mysql_kind(mariadb: MariaDB, tmp_path: Path) -> Kind:
     url = mariadb.new_database()
@@ -246,6 +240,52 @@ def mysql_kind(mariadb: MariaDB, tmp_path: Path) -> Kind:
             "SELECT nextval(s) FROM t",
         ),
         count=lambda: mariadb.ask(name, "SELECT count(*) FROM t"),
+        is_let_go=is_let_go,
+    )
+
+
+@pytest.fixture
+def clickhouse_kind(clickhouse: ClickHouse, tmp_path: Path) -> Kind:
+    url = clickhouse.new_database()
+    name = url.rpartition("/")[2]
+    clickhouse.ask(f"CREATE TABLE {name}.t ENGINE = MergeTree ORDER BY n AS SELECT 1 AS n")
+
+    def is_let_go() -> bool:
+        # The server notices a moment later that a client is gone.
+        until = time.monotonic() + 10
+        while clickhouse.ask("SELECT count() FROM system.processes WHERE query LIKE '%example.com%'") != "1":
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return True
+
+    numbers = (
+        "SELECT toInt64(number + 1) AS n, concat('user', toString(number), '@example.com') AS name FROM numbers({})"
+    )
+    return Kind(
+        warehouse(url),
+        tmp_path,
+        values=(
+            f"toInt64({LARGE})",
+            "CAST(12.30 AS DECIMAL(10, 2))",
+            "0.1",
+            f"'{SHOWN}'",
+            "true",
+            "toDate('2026-11-20')",
+            "toDateTime64('2026-11-20 10:00:00.123456', 6, 'UTC')",
+            "toDateTime('2026-11-20 08:00:00', 'UTC')",
+            "''",
+        ),
+        row={"at": datetime(2026, 11, 20, 10, 0, 0, 123456, UTC)},
+        types={"at": pa.timestamp("us", "UTC")},
+        twin=1,
+        numbers=numbers.format,
+        endless=numbers.format(10**12),
+        busy="SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 1",
+        breaking="SELECT throwIf(number = 1999999, 'out of paper') AS n FROM numbers(2000000)",
+        unreadable="SELECT CAST(concat('jo@example', '.com') AS Int32) AS n",
+        writing=("WITH x AS (SELECT 2 AS n) INSERT INTO t SELECT * FROM x", "SELECT * FROM t INTO OUTFILE 'leak.csv'"),
+        count=lambda: int(clickhouse.ask(f"SELECT count() FROM {name}.t")),
         is_let_go=is_let_go,
     )
 

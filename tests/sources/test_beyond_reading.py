@@ -59,6 +59,10 @@ WORDS = {
         "WITH FUNCTION f RETURN INT IS PRAGMA AUTONOMOUS_TRANSACTION; BEGIN RETURN 1; END; SELECT f() FROM dual",
         "SELECT utl_http.request('http://127.0.0.1/') FROM dual", "SELECT dbms_xmlquery.getxml('x') FROM dual",
     ),
+    "clickhouse": (
+        "SELECT 1 INTO OUTFILE 'leak'", "SELECT * FROM file('passwd')", "SELECT file ('passwd')", "INSERT INTO t SELECT 1",
+        "SELECT * FROM executable('rm', 'TSV', 'a Int8')", "SELECT generateSerialID('a')", "SYSTEM STOP MERGES", "SELECT 1; DROP TABLE t",
+    ),
     "redshift": ("UNLOAD ('SELECT 1') TO 's3://leak'", "SELECT pg_terminate_backend(1)"),
 }  # fmt: skip
 FINE = {
@@ -72,6 +76,7 @@ FINE = {
         "SELECT call, execute FROM t", "/* ; */ WITH x AS (SELECT 1) SELECT * FROM x;  ",
     ),
     "mysql": ("SELECT `into outfile`, 'INTO OUTFILE' FROM t # INTO OUTFILE",),
+    "clickhouse": ("SELECT file, `into outfile`, profile(1) FROM t SETTINGS max_threads = 1 -- INTO OUTFILE",),
     "mssql": ("SELECT 'EXEC' AS a FROM t -- EXEC",),
     "oracle": ("WITH function_calls AS (SELECT 1 AS n FROM dual) SELECT n FROM function_calls",),
     "whatever": ("SELECT 1 -- end", "WITH x AS (SELECT 1) SELECT * FROM x"),

@@ -49,8 +49,7 @@ class Kind:
 
     `values` are SQL for the values of ROW, in its order; where they come otherwise, `row` and `types` say how.
     `numbers` gives so many rows from 1 on, with n and a text; `endless` gives such rows without end, `busy` runs for
-    long without giving one, and `breaking` fails at its last row. `writing` begins as a query does. `quote` stands around
-    names.
+    long without giving one, and `breaking` fails at its last row. `writing` begins as a query does.
     """
 
     warehouse: Warehouse
@@ -68,6 +67,8 @@ class Kind:
     """Around names."""
     has_equal_names: bool = True
     """Whether columns of one result may have one name."""
+    twin: int = 2
+    """The second of two values under one name, of which the first is 1."""
     row: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
 
