@@ -19,7 +19,7 @@ from connector.core.version import __version__
 _SECTIONS = {
     "Set up": ("init", "validate", "schema", "dbt", "mcp"),
     "Look before sending": ("test", "compile", "preview", "plan", "promote"),
-    "Send": ("run", "stop", "resume", "retry", "start"),
+    "Send": ("run", "stop", "resume", "retry", "start", "schedule"),
     "Look back": ("runs", "rejects", "report", "usage-report", "console"),
     "Destinations": ("destinations", "audiences", "auth", "headers", "simulate"),
     "Privacy": ("forget",),

@@ -20,6 +20,8 @@ class Change(StrEnum):
     NOTED = "noted"
     KILLED = "killed"
     FAILED = "failed"
+    PAUSED = "paused"
+    UNPAUSED = "unpaused"
     CHANGED = "changed"
     REFUSED = "refused"
     TROUBLE = "trouble"

@@ -53,6 +53,7 @@ class SchedulerLoop:
         self._tracker = ScheduleTracker(records)
         self._saved_records = {record.orchestration: record for record in records}
         self._logged_waiting: set[str] = set()
+        self._paused: frozenset[str] = frozenset()
         self._is_failing = False
         self._dbt: DbtWatcher | None = None
 
@@ -77,11 +78,25 @@ class SchedulerLoop:
         completed = self._ledger.schedules.completed(self._target)
         followed = {**completed, **self._dbt_builds(now)}
         self._tracker.mark_due(now, followed)
+        self._read_pauses()
+        self._tracker.skip_due(now, self._paused)
         self._start_waiting(now)
         self._save_records()
         due = {one.orchestration: self._tracker.next_due(one.orchestration, followed) for one in self._tracker}
         broken = list(self._watcher.plan.broken)
-        self.status.update(Observation(now, list(self._tracker), due, completed, self._watcher.is_rejected, broken))
+        paused = self._paused & due.keys()
+        records, is_rejected = list(self._tracker), self._watcher.is_rejected
+        self.status.update(Observation(now, records, due, completed, is_rejected, broken, paused))
+
+    def _read_pauses(self) -> None:
+        """Read which schedules are paused, and log what has changed."""
+        paused = self._ledger.pauses.names(self._target)
+        automatic = {record.orchestration for record in self._tracker}
+        for name in sorted(automatic & (paused - self._paused)):
+            self._journal(Change.PAUSED, orchestration=name)
+        for name in sorted(automatic & (self._paused - paused)):
+            self._journal(Change.UNPAUSED, orchestration=name)
+        self._paused = paused
 
     def _dbt_builds(self, now: datetime) -> Mapping[str, datetime]:
         """Return when dbt built what orchestrations read that follow it; log and notify what is held back."""
@@ -192,7 +207,9 @@ class SchedulerLoop:
     def _start_waiting(self, now: datetime) -> None:
         for record in self._tracker.in_state(ScheduleState.WAITING):
             name = record.orchestration
-            if len(self._processes) >= self._parallel:
+            if name in self._paused:
+                self._log_waiting(record, "its schedule is paused")
+            elif len(self._processes) >= self._parallel:
                 self._log_waiting(record, f"{self._parallel} others are running")
             elif name in self._processes or self._is_held(name):
                 self._log_waiting(record, "it is already running")

@@ -1,6 +1,6 @@
 """When orchestrations are due, and which of them wait or run: a state machine to which the time is passed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -79,6 +79,14 @@ class ScheduleTracker:
             due = self.next_due(record.orchestration, completed)
             if due is not None and due <= now:
                 self._store(replace(record, state=ScheduleState.WAITING, due_at=due))
+
+    def skip_due(self, now: datetime, names: Collection[str]) -> None:
+        """Skip what is due of these orchestrations, except a run that an earlier process did not finish."""
+        for record in self.in_state(ScheduleState.WAITING):
+            if record.orchestration in names and record.started_at is None:
+                self._clear_retries(record.orchestration)
+                handled = max(now, record.due_at or now)
+                self._store(replace(record, state=ScheduleState.IDLE, due_at=None, handled_until=handled))
 
     def next_due(self, name: str, completed: Mapping[str, datetime]) -> datetime | None:
         """Return when an orchestration is due next, or has been due since; None if unknown."""

@@ -1,7 +1,7 @@
 """The status of `connector start`, read by other threads than the one that it runs in."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ class Observation:
     completed: Mapping[str, datetime]
     files_rejected: bool
     broken: Sequence[str] = ()
+    paused: Collection[str] = ()
 
     def in_state(self, state: ScheduleState) -> list[ScheduleRecord]:
         """Return the orchestrations in a state."""
@@ -62,6 +63,7 @@ class SchedulerStatus:
             "last_look": format_time(observation.at),
             "files": "refused" if observation.files_rejected else "good",
             "broken": sorted(observation.broken),
+            "paused": sorted(observation.paused),
             "running": [_entry_json(one, RunStatus.RUNNING) for one in observation.in_state(ScheduleState.RUNNING)],
             "waiting": [_entry_json(one, RunStatus.WAITING) for one in observation.in_state(ScheduleState.WAITING)],
             "next_due": {name: format_time(due) if due else None for name, due in sorted(observation.next_due.items())},

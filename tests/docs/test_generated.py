@@ -36,6 +36,7 @@ COMMANDS = {
     "connector runs show": "runs show RUN",
     "connector runs audit": "runs audit",
     "connector runs export": "runs export -o runs.parquet",
+    "connector schedule list": "schedule list",
     "connector plan": "plan vip_customers",
     "connector preview": "preview store_purchases",
     "connector test": "test",

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, String, cast, func, literal, null, select
 from sqlalchemy import union_all as union
 
+from connector.core.outcomes import RunStatus
 from connector.ledger.audit import AuditLine, read_line
 from connector.ledger.database import as_text
 from connector.ledger.tables import audit, batches, moments, requests
@@ -67,8 +68,16 @@ def run_activity(connection: Connection, run_id: str) -> list[Activity]:
     user = func.coalesce(audit.c.actor, audit.c.os_user)
     uses = _entry(audit.c.at, audit.c.command, user, audit.c.via, audit.c.allowed).where(audit.c.run_id == run_id)
     rows = connection.execute(union(steps, first, last, uses)).all()
-    in_order = sorted((row for row in rows if row.at), key=lambda row: (row.at, row.position or 0))
+    in_order = sorted((row for row in rows if row.at), key=lambda row: (row.at, _rank(row), row.position or 0))
     return [Activity(row.at, row.what, row.user, row.via, row.allowed) for row in in_order]
+
+
+def _rank(row: Any) -> int:
+    """Return the place of an entry among those of the same millisecond."""
+    if row.user is not None:
+        return 0 if row.what == "run" else 4
+    ranks: dict[str, int] = {"first_request": 1, "last_answer": 2, **dict.fromkeys(map(str, RunStatus), 3)}
+    return ranks.get(row.what, 0)
 
 
 def list_audit(connection: Connection, wanted: AuditFilter) -> list[NumberedLine]:

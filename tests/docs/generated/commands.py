@@ -51,9 +51,9 @@ def _below(group: TyperGroup, typed: str) -> Iterator[tuple[str, Command]]:
 
 
 def options(command: Command) -> list[TyperOption]:
-    """Return the options of a command but those of all commands."""
+    """Return the options of a command that its help shows, but those of all commands."""
     found = [one for one in command.params if isinstance(one, TyperOption)]
-    return [one for one in found if not SHARED & set(one.opts)]
+    return [one for one in found if not SHARED & set(one.opts) and not one.hidden]
 
 
 def _overview() -> str:

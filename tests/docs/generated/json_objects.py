@@ -254,6 +254,20 @@ OBJECTS = (
         "connector runs export",
         {"runs": "exported runs", "rows": "rows by table", "rows.TABLE": "rows"},
     ),
+    Printed(
+        "connector schedule list",
+        {**TARGET, "schedules": "automatic orchestrations, in the order of the file"},
+        {
+            "schedules[].orchestration": "its name",
+            "schedules[].schedule": "the schedule in words; null if the orchestration is not valid",
+            "schedules[].next_due": "when it is due next; null for one that follows another",
+            "schedules[].state": "`idle`, `waiting` or `running`; null if `connector start` has not read it yet",
+            "schedules[].paused_since": "time of the pause, or null",
+            "schedules[].paused_by": "who paused it, or null",
+        },
+        "`connector schedule` prints the same object. `connector schedule pause` and `unpause` print the keys `orchestration` "
+        "and `paused`.",
+    ),
     Printed("connector plan", PLAN, {**IDENTICAL, **MEMBERS, **ENGINE, **TASKS}),
     Printed(
         "connector preview",
