@@ -39,7 +39,7 @@ PLAIN = frozenset(
     folders for force forget format freshness fresh from full future goes headers host hosts http id identical identity ids
     in incomplete init interrupted invalid ip items json junit kept key kind launch ldu left legacy limit limited line lines
     list listed log login longest lost manifest many marketplace match max mcp median message metrics min minutes missing mode
-    model month name negative new node not notes notify now o of old on only options origins os out output overlap owner page parallel
+    model month name negative new next node not notes notify now o of old on only options origins os out output overlap owner page parallel
     party
     passed passphrase password path pause paused payment pending per percent percentile phone pii placeholder port preview private
     problems promote proxy reached read record redirect refresh refreshed refused region reject rejected rejects removed
