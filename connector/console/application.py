@@ -15,6 +15,7 @@ from connector.console.pages import (
     audiences,
     audit,
     destinations,
+    new,
     notifications,
     orchestration,
     overview,
@@ -34,6 +35,8 @@ from connector.console.visit import Console, Visit
 
 PAGES: tuple[tuple[str, PageFunction, str, Right], ...] = (
     ("/", overview.show, "GET", Right.SEE),
+    ("/new/{step}", new.show, "GET", Right.EDIT),
+    ("/new/{step}", new.answer, "POST", Right.EDIT),
     ("/orchestrations/{name}/settings", settings.show, "GET", Right.EDIT),
     ("/orchestrations/{name}/settings", settings.change, "POST", Right.EDIT),
     ("/destinations/{name}/settings", settings.show, "GET", Right.EDIT),

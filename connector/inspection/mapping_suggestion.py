@@ -129,3 +129,58 @@ def _ends_alike(parameter: Parameter, column: str) -> bool:
     stem = _ENDINGS.sub("", column)
     names = (*parameter.columns, *_SYNONYMS.get(parameter.name, ()))
     return any(name.endswith(f"_{one}") for name in (column, stem) for one in names if len(one) > 3 or parameter.many)
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSuggestion:
+    """The columns that may fill a parameter."""
+
+    parameter: Parameter
+    selected: tuple[str, ...]
+    """The columns to take unless the user chooses others."""
+    why: str
+    """Why these columns: `Same name`, `Known alias`, `Similar name`, `Possible`, or a sentence on what to choose."""
+
+
+_SCORES = ((100, "Same name"), (95, "Known alias"), (85, "Similar name"), (60, "Possible"))
+_CERTAIN = 85
+"""The score from which columns are selected."""
+_CLOSE = 5
+"""The difference of scores within which columns fit equally well."""
+_DIGEST = re.compile(r"_(?:sha_?256|hash|hashed|md5)$", re.IGNORECASE)
+
+
+def suggest_columns(columns: Sequence[str], parameters: Iterable[Parameter]) -> list[ParameterSuggestion]:
+    """Suggest columns for each parameter by their names alone; a column fills one parameter.
+
+    Equal names get equal suggestions. Plain and hashed columns of the same values are not taken together, which would
+    count a person twice.
+    """
+    left, found = list(columns), {}
+    ordered = list(parameters)
+    for score, why in _SCORES:
+        for parameter in ordered:
+            best = [column for column in left if _score(parameter, column) == score]
+            if best and parameter.name not in found:
+                found[parameter.name] = _chosen(parameter, best, score, why)
+                left = [column for column in left if column not in best]
+    nothing = (tuple[str, ...](), "")
+    return [ParameterSuggestion(parameter, *found.get(parameter.name, nothing)) for parameter in ordered]
+
+
+def _chosen(parameter: Parameter, columns: list[str], score: int, why: str) -> tuple[tuple[str, ...], str]:
+    is_mixed = len({bool(_DIGEST.search(column)) for column in columns}) > 1
+    if len(columns) > 1 and (is_mixed or not parameter.many):
+        return (), f"{len(columns)} columns fit: {', '.join(columns)}. Choose one."
+    return (tuple(columns) if score >= _CERTAIN else (), why if score >= _CERTAIN else f"{why}: {', '.join(columns)}")
+
+
+def _score(parameter: Parameter, column: str) -> int:
+    folded = _folded(column)
+    if folded == parameter.name:
+        return 100
+    if folded in parameter.columns:
+        return 95
+    if _is_synonym(parameter, folded):
+        return 85
+    return 60 if _ends_alike(parameter, folded) else 0

@@ -23,7 +23,12 @@ def run_id(project: Shop) -> str:
 
 
 def filled(path: str, run_id: str) -> str:
-    names = {"{run_id}": run_id, "{kind}": "csv", "{name}": "stores" if "destinations" in path else NAME}
+    names = {
+        "{run_id}": run_id,
+        "{step}": "query",
+        "{kind}": "csv",
+        "{name}": "stores" if "destinations" in path else NAME,
+    }
     for name, value in names.items():
         path = path.replace(name, value)
     return path

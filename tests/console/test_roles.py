@@ -66,6 +66,7 @@ def test_a_page_is_for_those_with_its_right(
         assert answer.status_code == 403
         assert f"{user} may not" in answer.text
         assert "badge" not in answer.text
+        assert NAME not in answer.text.replace(filled(path, run_id), "")
     elif "{kind}" in path and user == "vera":
         assert answer.status_code == 403
         assert "it takes a role with pii: true" in answer.text
