@@ -22,6 +22,9 @@ _WAREHOUSE_URLS = {
     "postgres": "postgresql://{{ env.PGUSER }}@{{ env.PGHOST }}/DATABASE",
     "redshift": "redshift://{{ env.PGUSER }}@{{ env.PGHOST }}/DATABASE",
     "bigquery": "bigquery://DATABASE",
+    **dict.fromkeys(("mysql", "mysql5"), "mysql://{{ env.MYSQL_USER }}@{{ env.MYSQL_HOST }}/SCHEMA"),
+    "mariadb": "mariadb://{{ env.MYSQL_USER }}@{{ env.MYSQL_HOST }}/SCHEMA",
+    "clickhouse": "clickhouse://{{ env.CLICKHOUSE_USER }}@{{ env.CLICKHOUSE_HOST }}:8443/SCHEMA",
 }
 """By the adapter of dbt, with the database and schema of a model for DATABASE and SCHEMA."""
 _IDS = "7654321098765432109"

@@ -31,10 +31,10 @@ _CONNECT_SECONDS = 30
 _SESSION = (
     "SET SESSION TRANSACTION READ ONLY",
     "SET SESSION time_zone = '+00:00'",
-    # A run that sends while it reads keeps the server waiting for longer than its minute.
-    "SET SESSION net_write_timeout = 86400",
 )
 """TIMESTAMP comes as text in the session's time zone."""
+_PATIENCE = "SET SESSION net_write_timeout = 86400"
+"""A run that sends while it reads keeps the server waiting for longer than its minute. Proxies may not know it."""
 _BEGIN = "START TRANSACTION READ ONLY"
 _DRIVER_ERRORS = (pymysql.MySQLError, OSError)
 _NAME_ERRORS = frozenset({1044, 1045, 1046, 1049, 1051, 1052, 1054, 1103, 1109, 1142, 1143, 1146, 1305, 1370})
@@ -102,6 +102,8 @@ class MySQLSource:
             self._connection = self._connect()
             for setting in _SESSION:
                 self._connection.query(setting)
+            with suppress(pymysql.MySQLError):
+                self._connection.query(_PATIENCE)
         return self._connection
 
     def _start(self, sql: str) -> "MySQLResult":

@@ -3,6 +3,7 @@
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -187,6 +188,44 @@ def test_an_interrupted_run_aborts_its_query_on_the_server(
     assert "Traceback" not in outcome.stderr
     assert len(set(snowflake.log("aborted"))) == 1
     assert [session["delete"] for session in snowflake.log("session")] == ["true"]
+
+
+ENDLESS = {
+    "mysql": (
+        "SELECT a.seq AS `timestamp`, 'jo@example.com' AS email FROM seq_1_to_1000000 AS a, seq_1_to_1000000 AS b"
+        " WHERE a.seq + b.seq < 0",
+        "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%jo@example.com%' AND id <> connection_id()",
+    ),
+    "clickhouse": (
+        "SELECT number AS timestamp, 'jo@example.com' AS email FROM numbers(1000000000000) WHERE sipHash64(number) = 1",
+        "SELECT count() - 1 FROM system.processes WHERE query LIKE '%jo@example.com%'",
+    ),
+}
+"""Queries that run for hours, and how many of them the server runs."""
+
+
+@pytest.mark.warehouses
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_interrupted_run_ends_its_query_on_a_server(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    query, counted = ENDLESS[kind]
+    made = shop(tmp_path / "shop", "http://127.0.0.1:9", query)
+    on(made, filled(kind, made, request))
+    server = request.getfixturevalue("mariadb" if kind == "mysql" else kind)
+
+    def running() -> int:
+        return int(server.ask("mysql", counted) if kind == "mysql" else server.ask(counted))
+
+    process = started("run", NAME, project=made.directory)
+    while not running():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    outcome = ended(process)
+    assert (outcome.code, "Traceback" in outcome.stderr) == (130, False)
+    until = time.monotonic() + 10
+    while running():
+        assert time.monotonic() < until
 
 
 @pytest.fixture

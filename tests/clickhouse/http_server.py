@@ -18,7 +18,9 @@ from urllib.parse import parse_qsl, urlsplit
 from chdb.state import connect  # type: ignore[import-not-found]
 
 FOLDER = sys.argv[1]
-USERS = {"default": "", "reader": "so-secret"}
+USERS = {"default": "", "reader": "so-secret", "watcher": ""}
+READONLY = {"watcher": 1}
+"""What the profile of a user sets."""
 OF_THE_INTERFACE = frozenset(
     "database query_id session_id session_timeout session_check wait_end_of_query client_protocol_version role compress "
     "send_progress_in_http_headers http_headers_progress_interval_ms cancel_http_readonly_queries_on_client_close "
@@ -51,14 +53,13 @@ class Interface(BaseHTTPRequestHandler):
                 type(self).failing = match[1]
                 self._answer(200, b"")
                 return
-            self._log_in()
-            self._run(sql, parameters)
+            self._run(self._log_in(), sql, parameters)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         except Exception as error:
             self._fail(str(error))
 
-    def _log_in(self) -> None:
+    def _log_in(self) -> str:
         kind, _, credentials = self.headers.get("Authorization", "").partition(" ")
         name, _, password = base64.b64decode(credentials).decode().partition(":")
         if kind != "Basic" or USERS.get(name) != password:
@@ -66,11 +67,14 @@ class Interface(BaseHTTPRequestHandler):
                 f"Code: 516. DB::Exception: {name}: Authentication failed: password is incorrect, or there is no user "
                 "with such name. (AUTHENTICATION_FAILED)"
             )
+        return name
 
-    def _run(self, sql: str, parameters: dict[str, str]) -> None:
+    def _run(self, user: str, sql: str, parameters: dict[str, str]) -> None:
         connection = connect(FOLDER)
         if database := parameters.get("database"):
             connection.query(f"USE `{database}`")
+        if user in READONLY:
+            connection.query(f"SET readonly = {READONLY[user]}")
         for name, value in parameters.items():
             if name not in OF_THE_INTERFACE:
                 connection.query(f"SET {name} = '{value}'")

@@ -131,7 +131,9 @@ def test_models_need_their_project(tmp_path: Path) -> None:
     assert (outcome.code, "with --from-dbt PATH" in outcome.sentence) == (2, True)
 
 
-@pytest.mark.parametrize("adapter", ["duckdb", "snowflake", "postgres", "redshift", "bigquery", "trino"])
+@pytest.mark.parametrize(
+    "adapter", ["duckdb", "snowflake", "postgres", "redshift", "bigquery", "trino", "mysql", "mariadb", "clickhouse"]
+)
 def test_each_warehouse_has_a_url_that_is_valid(tmp_path: Path, adapter: str) -> None:
     made = beside_recorded(tmp_path / "analytics")
     made.change_manifest(metadata={"adapter_type": adapter})

@@ -186,3 +186,11 @@ def test_a_login_with_a_password_is_let_in(clickhouse: ClickHouse, tmp_path: Pat
     url = f"clickhouse://reader@127.0.0.1:{clickhouse.port}/default"
     with opened(url, tmp_path, password="so-secret") as source:
         assert source.describe("SELECT 1 AS n").names == ["n"]
+
+
+def test_a_login_that_may_change_no_setting_reads_too(clickhouse: ClickHouse, tmp_path: Path) -> None:
+    with opened(f"clickhouse://watcher@127.0.0.1:{clickhouse.port}/default", tmp_path) as source:
+        with source.execute("SELECT 'Zoë' AS name FROM numbers(3)") as result:
+            assert pa.Table.from_batches(result.batches(), result.schema)["name"].to_pylist() == ["Zoë"] * 3
+        with pytest.raises(SourceError), source.execute("SELECT 1 SETTINGS max_threads = 1"):
+            pass
