@@ -1,6 +1,7 @@
 """Dispatch of notifications about runs to their subscribers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from connector.config.notification import Notification, Notify
 from connector.config.orchestration import Orchestration
@@ -14,8 +15,26 @@ from connector.notifications.message import Message, Note, missing_run_message, 
 from connector.reporting.run_history import no_rows
 
 
+@dataclass(slots=True)
+class _Dispatch:
+    """A message on its way to its subscribers, and the notice of it in the ledger."""
+
+    message: Message
+    orchestration: str
+    target: str
+    run_id: str | None
+    subscribers: list[Notification] = field(default_factory=list)
+    problems: dict[str, str | None] = field(default_factory=dict)
+    """Why each notification was not sent, by name; None if it was."""
+
+    @property
+    def is_notable(self) -> bool:
+        """True if a notice is worth having: of a usual run, only if somebody was to be told."""
+        return self.message.endings[0] != "completed" or bool(self.problems)
+
+
 def notify_of_runs(project: Project, run_ids: Sequence[str], note: Note) -> None:
-    """Notify the subscribers of runs that this process worked on, as the ledger has them now.
+    """Notify the subscribers of runs that this process worked on, as the ledger has them now, and write the notices.
 
     Raises nothing: what could not be sent is noted.
     """
@@ -23,8 +42,8 @@ def notify_of_runs(project: Project, run_ids: Sequence[str], note: Note) -> None
         return
     try:
         with ledger_of(project) as ledger:
-            messages = [pair for run_id in run_ids for pair in _run_notifications(project, ledger, run_id, note)]
-        _dispatch(messages, note)
+            dispatches = [one for run_id in run_ids if (one := _of_run(project, ledger, run_id, note))]
+            _send(ledger, dispatches, note)
     except ConnectorError as error:
         note(f"Nobody was notified: {error.message}")
 
@@ -37,33 +56,51 @@ def notify_of_missing_run(project: Project, orchestration: str, notify: Notify, 
     try:
         with ledger_of(project) as ledger:
             ledger.open_failures.failed(orchestration, project.target, None)
-        message = missing_run_message(orchestration, project.target, reason)
-        _dispatch(list(_subscribed(project, notify, message, note)), note)
+            message = missing_run_message(orchestration, project.target, reason)
+            dispatch = _Dispatch(message, orchestration, project.target, None)
+            _subscribe(project, notify, dispatch, note)
+            _send(ledger, [dispatch], note)
     except ConnectorError as error:
         note(f"Nobody was notified: {error.message}")
 
 
-def _dispatch(messages: Sequence[tuple[Notification, Message]], note: Note) -> None:
-    """Send the messages; load the sender only if there are some, since most runs have none."""
-    if messages:
+def _send(ledger: Ledger, dispatches: Sequence[_Dispatch], note: Note) -> None:
+    """Send the messages, then write the notices; load the sender only if there are some, since most runs have none."""
+    pairs = [(dispatch, notification) for dispatch in dispatches for notification in dispatch.subscribers]
+    if pairs:
         from connector.notifications.notifier import send
 
-        send(messages, note)
+        problems = send([(notification, dispatch.message) for dispatch, notification in pairs], note)
+        for (dispatch, notification), problem in zip(pairs, problems, strict=True):
+            dispatch.problems[notification.name] = problem
+    for dispatch in dispatches:
+        if dispatch.is_notable:
+            _write_notice(ledger, dispatch)
 
 
-def _run_notifications(
-    project: Project, ledger: Ledger, run_id: str, note: Note
-) -> Iterator[tuple[Notification, Message]]:
+def _write_notice(ledger: Ledger, dispatch: _Dispatch) -> None:
+    from connector.ledger.notices import NewNotice, Recipient
+
+    message = dispatch.message
+    told = [Recipient(name, problem) for name, problem in dispatch.problems.items()]
+    about = (dispatch.orchestration, dispatch.run_id)
+    ledger.notices.add(NewNotice(dispatch.target, message.endings[0], message.summary, *about, told))
+
+
+def _of_run(project: Project, ledger: Ledger, run_id: str, note: Note) -> _Dispatch | None:
     record = ledger.runs.find(run_id)
     if record is None:
-        return
+        return None
     message = run_message(record, recovers=_recovers(ledger, record), no_rows=no_rows(project, ledger, record))
-    if message is not None:
-        project = project.under(record.target)
-        orchestration = project.orchestration(record.orchestration)
-        if "completed" in message.endings and (sentences := _degradations(ledger, record, orchestration)):
-            message = message.degraded(sentences)
-        yield from _subscribed(project, orchestration.notify, message, note)
+    if message is None:
+        return None
+    project = project.under(record.target)
+    orchestration = project.orchestration(record.orchestration)
+    if "completed" in message.endings and (sentences := _degradations(ledger, record, orchestration)):
+        message = message.degraded(sentences)
+    dispatch = _Dispatch(message, record.orchestration, record.target, run_id)
+    _subscribe(project, orchestration.notify, dispatch, note)
+    return dispatch
 
 
 def _degradations(ledger: Ledger, record: RunRecord, orchestration: Orchestration) -> list[str]:
@@ -87,12 +124,11 @@ def _recovers(ledger: Ledger, record: RunRecord) -> bool:
     return False
 
 
-def _subscribed(
-    project: Project, notify: Notify, message: Message, note: Note
-) -> Iterator[tuple[Notification, Message]]:
+def _subscribe(project: Project, notify: Notify, dispatch: _Dispatch, note: Note) -> None:
     for name, endings in notify.items():
-        if set(endings) & set(message.endings):
+        if set(endings) & set(dispatch.message.endings):
             try:
-                yield project.notification(name), message
+                dispatch.subscribers.append(project.notification(name))
             except ConfigurationError as error:
+                dispatch.problems[name] = error.message
                 note(f'The notification "{name}" was not sent: {error.message}')

@@ -33,6 +33,13 @@ class Message:
         """Whether it is good news."""
         return "completed" in self.endings and "degraded" not in self.endings
 
+    @property
+    def summary(self) -> str:
+        """The title, and why it is so, in one line."""
+        degraded = self.json.get("degraded")
+        reason = " ".join(degraded) if isinstance(degraded, list) else self.json.get("error")
+        return f"{self.title}: {reason}" if reason else f"{self.title}."
+
     def degraded(self, sentences: Sequence[str]) -> "Message":
         """Return the message with sentences on what is far from earlier runs."""
         title = self.title.replace(_ENDING_LABELS[self.endings[0]], _ENDING_LABELS["degraded"])

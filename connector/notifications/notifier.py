@@ -19,14 +19,19 @@ SEND_TIMEOUT = 10.0
 """Seconds for all messages of a run together, which is over by then."""
 
 
-def send(messages: Sequence[tuple[Notification, Message]], note: Note, seconds: float = SEND_TIMEOUT) -> None:
-    """Send all messages concurrently; note those not sent within these seconds."""
+def send(
+    messages: Sequence[tuple[Notification, Message]], note: Note, seconds: float = SEND_TIMEOUT
+) -> list[str | None]:
+    """Send all messages concurrently; note those not sent within these seconds. Return why each was not sent."""
     deadline = time.monotonic() + seconds
     attempts = [_Attempt(notification, message) for notification, message in messages]
+    problems = []
     for attempt in attempts:
         attempt.thread.join(max(0.0, deadline - time.monotonic()))
-        if problem := attempt.problem(seconds):
+        problems.append(problem := attempt.problem(seconds))
+        if problem:
             note(f'The notification "{attempt.notification.name}" was not sent: {problem}')
+    return problems
 
 
 class _Attempt:

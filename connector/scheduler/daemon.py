@@ -2,21 +2,22 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from connector.config.notification import Notify
 from connector.config.project import Project
-from connector.errors import ConfigurationError
+from connector.errors import ConfigurationError, ConnectorError
 from connector.ledger.ledger import Ledger
+from connector.ledger.notices import NewNotice
 from connector.ledger.orchestrations import ScheduleState
 from connector.ledger.project_ledger import ledger_of
 from connector.notifications.dispatch import notify_of_missing_run
 from connector.scheduler.config_snapshot import delete_snapshot
 from connector.scheduler.health import HealthServer, MetricsSource
-from connector.scheduler.journal import Change, Clock, Journal, Say
+from connector.scheduler.journal import Change, Clock, Journal, OnChange, Say
 from connector.scheduler.loop import OnMissingRun, SchedulerLoop
 from connector.scheduler.project_watcher import ProjectWatcher
 from connector.scheduler.status import SchedulerStatus
@@ -62,6 +63,24 @@ def _background_notifier(say: Say) -> OnMissingRun:
     return notify_in_background
 
 
+def _notice_writer(ledger: Ledger, target: str) -> OnChange:
+    """Write a notice of what users are not notified of otherwise: files that are not valid, and killed processes."""
+
+    def write(change: Change, values: Mapping[str, object]) -> None:
+        name = values.get("orchestration")
+        about = str(name) if name else None
+        if change is Change.REFUSED:
+            text = str(values["problem"])
+        elif change is Change.KILLED:
+            text = f"{name} was ended by signal {values['signal']}; it continues from its stage."
+        else:
+            return
+        with suppress(ConnectorError):
+            ledger.notices.add(NewNotice(target, change.value, text, about))
+
+    return write
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -92,6 +111,7 @@ def open_scheduler(
     with ExitStack() as stack:
         ledger = stack.enter_context(ledger_of(watcher.project))
         lock = stack.enter_context(ledger.lock_schedule(watcher.project.state_directory, watcher.project.target))
+        journal.on_change = _notice_writer(ledger, watcher.project.target)
         watcher.save_snapshot()
         stack.callback(delete_snapshot, watcher.snapshot)
         loop = SchedulerLoop(watcher, ledger, lock, options.parallel, journal, clock, _background_notifier(say))

@@ -1,7 +1,7 @@
 """The journal of `connector start`: one line for each change of state."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -29,16 +29,23 @@ class Change(StrEnum):
     DOWN = "down"
 
 
+OnChange = Callable[[Change, Mapping[str, object]], None]
+
+
 class Journal:
     """Logs lines such as `2026-11-26T06:15:00Z started orchestration=store_purchases due=2026-11-26T06:15:00Z`."""
 
     def __init__(self, say: Say, clock: Clock) -> None:
         self._say, self._clock = say, clock
+        self.on_change: OnChange | None = None
+        """Called with each line too, once there is a ledger to write notices to."""
 
     def __call__(self, change: Change, **values: object) -> None:
         """Log a line; omit values that are None and quote texts with blanks."""
         pairs = [f"{key}={_quote(value)}" for key, value in values.items() if value is not None]
         self._say(" ".join([format_time(self._clock()), change.value, *pairs]))
+        if self.on_change is not None:
+            self.on_change(change, values)
 
 
 def format_time(moment: datetime) -> str:
