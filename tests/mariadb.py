@@ -15,6 +15,7 @@ from typing import Any
 
 import pymysql
 
+from tests.destinations.tls import authority
 from tests.postgres import free_port
 
 SERVER = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -34,6 +35,8 @@ class MariaDB:
     """A running server with a user `root` without a password."""
 
     port: int
+    authority: Path
+    """Who signed the certificate of the server, which everybody is offered and nobody has to take."""
     numbers: Iterator[int] = field(default_factory=count)
 
     def new_database(self) -> str:
@@ -79,10 +82,13 @@ def _serving(folder: Path, program: str) -> Iterator[MariaDB]:
     data = f"--datadir={folder / 'data'}"
     plain = ("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
     subprocess.run([str(INSTALLER), "--no-defaults", data, *plain, *account], check=True, capture_output=True)
-    server = MariaDB(free_port())
+    signed = authority(folder, host="127.0.0.1")
+    signed.served.chmod(0o644)
+    server = MariaDB(free_port(), signed.certificate)
     place = (f"--socket={folder / 'socket'}", f"--port={server.port}", "--bind-address=127.0.0.1")
     with (folder / "log").open("wb") as log:
-        command = [program, "--no-defaults", data, *place, *account, *_QUICK]
+        identity = (f"--ssl-cert={signed.served}", f"--ssl-key={signed.served}")
+        command = [program, "--no-defaults", data, *place, *identity, *account, *_QUICK]
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     try:
         _wait_until_it_answers(server, process, folder / "log")

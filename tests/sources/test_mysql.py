@@ -185,7 +185,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
     "password": ("mysql://jo:so-secret@127.0.0.1:{port}/x", {}, SourceError, 'Access denied for user "jo"'),
     "database": ("mysql://root@127.0.0.1:{port}/elsewhere", {}, SourceError, 'Unknown database "elsewhere"'),
     "port": ("mysql://root@127.0.0.1:1/x", {}, SourceError, "could not be opened: Can't connect"),
-    "TLS": ("mysql://root@127.0.0.1:{port}/mysql", {"options": {"ssl_verify_cert": True}}, SourceError, "SSL is required"),
+    "TLS": ("mysql://root@127.0.0.1:{port}/mysql", {"options": {"ssl_verify_cert": True}}, SourceError, "CERTIFICATE_VERIFY_FAILED"),
     "option": ("mysql://root@127.0.0.1:{port}/mysql", {"options": {"sloth": 1}}, ConfigurationError, "sloth"),
     "parameter": ("mysql://root@127.0.0.1:{port}/mysql?sloth=1", {}, ConfigurationError, "sloth"),
 }  # fmt: skip
@@ -199,3 +199,16 @@ def test_a_warehouse_that_cannot_be_opened_is_told_in_one_sentence(mariadb: Mari
     assert words in str(caught.value)
     assert "so-secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+CIPHER = "SELECT variable_value <> '' AS is_encrypted FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'"
+
+
+@pytest.mark.parametrize("way", ["offered", "required", "refused"])
+def test_a_connection_is_encrypted_if_the_server_can_and_checked_if_asked_for(
+    mariadb: MariaDB, tmp_path: Path, way: str
+) -> None:
+    checked = {"ssl_ca": str(mariadb.authority), "ssl_verify_identity": True}
+    options = {"offered": {}, "required": checked, "refused": {"ssl_disabled": True}}[way]
+    with opened(mariadb.named("mysql"), tmp_path, options=options) as source, source.execute(CIPHER) as result:
+        assert [batch.to_pydict() for batch in result.batches()] == [{"is_encrypted": [way != "refused"]}]
