@@ -22,10 +22,12 @@ def record(
     user: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add a line to the audit; `user` is whoever signs in, else the visitor.
+    """Add a line to the audit, if there is a project yet; `user` is whoever signs in, else the visitor.
 
     `detail` may name the keys that were changed, never their values.
     """
+    if visit.console.source.is_empty:
+        return
     peer = visit.request.client.host if visit.request.client else None
     use = Use(
         visit.console.owner,

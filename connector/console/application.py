@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import Scope
 
 from connector.console import static_files
-from connector.console.endpoint import PageFunction, Right, endpoint
+from connector.console.endpoint import START, PageFunction, Right, endpoint
 from connector.console.pages import (
     audiences,
     audit,
@@ -26,6 +26,7 @@ from connector.console.pages import (
     schedule,
     settings,
     sign_in,
+    start,
     stream,
 )
 from connector.console.render import error_page, render
@@ -41,6 +42,8 @@ PAGES: tuple[tuple[str, PageFunction, str, Right], ...] = (
     ("/orchestrations/{name}/settings", settings.change, "POST", Right.EDIT),
     ("/destinations/{name}/settings", settings.show, "GET", Right.EDIT),
     ("/destinations/{name}/settings", settings.change, "POST", Right.EDIT),
+    (START, start.show, "GET", Right.NONE),
+    (START, start.make_project, "POST", Right.NONE),
     (ENTER, sign_in.show, "GET", Right.NONE),
     (ENTER, sign_in.sign_in, "POST", Right.NONE),
     ("/leave", sign_in.sign_out, "POST", Right.SEE),

@@ -12,7 +12,7 @@ import anyio
 from anyio import CapacityLimiter
 from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from connector.console.render import error_page
 from connector.console.security.form_tokens import FIELD
@@ -25,6 +25,9 @@ from connector.errors import AccessRefused, ConfigurationError, ConnectorError, 
 NOT_RESTARTED = "This form was opened before the console restarted. Nothing was changed. Open it again."
 NO_TOKEN = "This form lacks its token. Nothing was changed. Open it again."  # noqa: S105 - a sentence
 TOO_SLOW = f"The page took longer than {PAGE_SECONDS} seconds. Runs under way are not affected."
+
+START = "/start"
+"""The page of a folder without a project."""
 
 PageFunction = Callable[[Visit], Response]
 Endpoint = Callable[[Request], Any]
@@ -73,6 +76,8 @@ def endpoint(function: PageFunction, console: Console, limiter: CapacityLimiter,
 
 
 def _answer(function: PageFunction, visit: Visit, right: Right) -> Response:
+    if visit.console.source.is_empty and right is not Right.NONE:
+        return RedirectResponse(START, 303)
     try:
         _check_right(visit, right)
         _check_form(visit)

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from connector.config.project import Project, load_project
+from connector.config.project_files import FILE
 from connector.errors import ConfigurationError, Problem
 
 
@@ -30,11 +31,18 @@ class ProjectSource:
     """Reads `orchestrations.yaml` again when it has changed; safe to use from several threads."""
 
     def __init__(self, directory: Path, environ: Mapping[str, str], target: str | None = None) -> None:
-        """Read the project. Raises ConfigurationError if it is not valid now."""
-        self._directory, self._environ, self._target = directory, environ, target
+        """Read the project, if the folder has one. Raises ConfigurationError if it is not valid now."""
+        self.directory, self._environ, self._target = directory.absolute(), environ, target
         self._lock = Lock()
-        project = load_project(directory, environ, target)
-        self._state, self._version = ProjectState(project, datetime.now(UTC)), _version(project.file)
+        self._state: ProjectState | None = None
+        self._version: tuple[int, int, int] | None = None
+        if any(not entry.name.startswith(".") for entry in self.directory.iterdir()):
+            self.state()
+
+    @property
+    def is_empty(self) -> bool:
+        """True as long as the folder has no project; the page /start makes one."""
+        return self._state is None and not (self.directory / FILE).exists()
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -42,17 +50,22 @@ class ProjectSource:
         return self._environ
 
     def state(self) -> ProjectState:
-        """Return the project, read anew if its file has changed."""
+        """Return the project, read anew if its file has changed.
+
+        Raises ConfigurationError if it was never valid.
+        """
         with self._lock:
-            version = _version(self._state.project.file)
-            if version != self._version:
+            version = _version(self.directory / FILE)
+            if self._state is None or version != self._version:
                 self._state, self._version = self._read(), version
             return self._state
 
     def _read(self) -> ProjectState:
         try:
-            project = load_project(self._directory, self._environ, self._target)
+            project = load_project(self.directory, self._environ, self._target)
         except ConfigurationError as error:
+            if self._state is None:
+                raise
             return ProjectState(self._state.project, self._state.read_at, tuple(error.problems))
         return ProjectState(project, datetime.now(UTC))
 

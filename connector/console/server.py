@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from connector.config.console import PROXY
+from connector.config.console import PROXY, ConsoleSettings
 from connector.config.roles import os_user
 from connector.core.local_server import is_loopback
 from connector.core.version import install_hint
@@ -89,7 +89,7 @@ def open_console(
     from connector.console.visit import Console
 
     source = ProjectSource(directory, environ, target)
-    settings = source.state().project.console
+    settings = ConsoleSettings() if source.is_empty else source.state().project.console
     is_proxied = settings.auth == PROXY
     if not is_proxied and not is_loopback(f"//[{host}]" if ":" in host else f"//{host}"):
         raise UsageError(
