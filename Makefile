@@ -60,8 +60,13 @@ crash: dev
 large: dev
 	$(BIN)/pytest -q -s -m slow tests/files
 
-# Databases whose servers no package of Python brings: `apt-get install mariadb-server-core` brings MariaDB.
+# Databases whose servers no package of Python brings: `apt-get install mariadb-server-core` brings MariaDB. Stand-ins speak
+# the protocols of those in the cloud. Databricks' driver needs pandas, which would make every test slower: 60 MB beside.
+DATABRICKS = .cache/databricks
 warehouses: dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(DATABRICKS) --no-deps --compile-bytecode -c constraints.txt \
+		databricks-sql-connector thrift pandas openpyxl et-xmlfile pybreaker
+	PYTHONPATH=$(DATABRICKS) $(BIN)/pytest -n 2 --dist worksteal -q -m warehouses -k databricks tests/sources
 	$(BIN)/pytest -n 2 --dist worksteal -q -m warehouses tests/sources tests/cli/test_warehouses.py
 
 # The report in a real Chromium: `apt-get install chromium` brings it.

@@ -54,6 +54,13 @@ def trino_stand_in() -> Iterator[StandIn]:
         yield server
 
 
+@pytest.fixture(scope="session", name="databricks_server")
+def databricks_stand_in() -> Iterator[StandIn]:
+    """A server that speaks the protocol of Databricks' SQL warehouses."""
+    with stand_in("tests.standins.databricks") as server:
+        yield server
+
+
 @pytest.fixture(scope="session", name="bigquery_server")
 def bigquery_stand_in() -> Iterator[StandIn]:
     """A server that speaks BigQuery's two protocols."""

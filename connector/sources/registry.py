@@ -22,6 +22,7 @@ BUILT_IN: Mapping[str, str] = {
     "postgresql": "connector.sources.source_types:POSTGRESQL",
     "postgres": "connector.sources.source_types:POSTGRESQL",
     "bigquery": "connector.sources.source_types:BIGQUERY",
+    "databricks": "connector.sources.source_types:DATABRICKS",
     "trino": "connector.sources.source_types:TRINO",
     "redshift": "connector.sources.source_types:POSTGRESQL",
     "mysql": "connector.sources.source_types:MYSQL",

@@ -29,6 +29,7 @@ POSTGRESQL = SourceType("connector.sources.postgresql", "adbc_driver_postgresql"
 CLICKHOUSE = SourceType("connector.sources.clickhouse", "clickhouse_connect", extra("clickhouse"))
 MYSQL = SourceType("connector.sources.mysql", "pymysql", extra("mysql"))
 BIGQUERY = SourceType("connector.sources.bigquery", "google.cloud.bigquery_storage", extra("bigquery"))
+DATABRICKS = SourceType("connector.sources.databricks", "databricks.sql", extra("databricks"))
 TRINO = SourceType("connector.sources.trino", "trino", extra("trino"))
 SQLALCHEMY = SourceType(_SQLALCHEMY)
 """Every database that SQLAlchemy has a dialect for, and no entry point names."""
@@ -41,7 +42,6 @@ SQLALCHEMY_TYPES: Mapping[str, SourceType] = {
 """The databases whose dialects SQLAlchemy has, by URL scheme; the drivers install without a compiler."""
 
 DIALECT_PACKAGES: Mapping[str, str] = {
-    "databricks": "databricks-sqlalchemy",
     **dict.fromkeys(("presto", "hive", "spark"), "pyhive"),
     **dict.fromkeys(("athena", "awsathena"), "pyathena[sqlalchemy]"),
     "teradatasql": "teradatasqlalchemy",

@@ -1,6 +1,7 @@
 """Warehouses of the cloud as the contract knows them, each in a stand-in that speaks its protocol."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -87,3 +88,46 @@ def trino(server: StandIn, directory: Path) -> Kind:
 def trino_url(server: StandIn) -> str:
     """Where the stand-in is."""
     return f"trino://jo@127.0.0.1:{server.ports['http']}/shop/main"
+
+
+def databricks(server: StandIn, directory: Path) -> Kind:
+    """Databricks' own driver."""
+    server.set()
+    server.sql("CREATE OR REPLACE TABLE t AS SELECT 1::BIGINT AS n")
+    name = NAME.replace("'", "\\'")
+    numbers = "SELECT id + 0 AS n, concat('user', CAST(id AS STRING), '@example.com') AS name FROM range(1, {})"
+    return Kind(
+        warehouse(**databricks_settings(server)),
+        directory,
+        values=(
+            f"CAST({LARGE} AS BIGINT)",
+            "CAST(12.30 AS DECIMAL(10, 2))",
+            "CAST(0.1 AS DOUBLE)",
+            f"'{name}'",
+            "TRUE",
+            "DATE '2026-11-20'",
+            "CAST('2026-11-20 10:00:00.123456' AS TIMESTAMP_NTZ)",
+            "CAST('2026-11-20 10:00:00+02:00' AS TIMESTAMP)",
+            "''",
+        ),
+        quote="`",
+        numbers=lambda rows: numbers.format(rows + 1),
+        endless=numbers.format(1_000_000_000_000),
+        busy="SELECT count(*) AS n FROM range(0, 1000000) AS a CROSS JOIN range(0, 1000000) AS b",
+        breaking="SELECT CAST(IF(id = 300000, 'x', '1') AS BIGINT) AS n FROM range(1, 300001)",
+        unreadable="SELECT CAST(concat('jo@example', '.com') AS BIGINT) AS n",
+        writing=("WITH x AS (SELECT 2) INSERT INTO t SELECT * FROM x", "FROM t |> DELETE WHERE n = 1"),
+        count=lambda: int(server.sql("SELECT count(*) FROM t")[0][0]),
+        is_let_go=server.is_idle,
+    )
+
+
+def databricks_settings(server: StandIn) -> dict[str, Any]:
+    """A warehouse in the stand-in, which has no encryption."""
+    path = "/sql/1.0/warehouses/1"
+    address = f"http://127.0.0.1:{server.ports['http']}"
+    return {
+        "url": f"databricks://127.0.0.1?http_path={path}&catalog=shop&schema=main",
+        "token": "right-token",
+        "options": {"_connection_uri": f"{address}{path}", "token_url": f"{address}/oidc/v1/token"},
+    }

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ from tests.mariadb import MariaDB
 from tests.postgres import Postgres
 from tests.snowflake.account import Account
 from tests.snowflake.logins import PASSWORD
-from tests.sources.cloud import bigquery, trino
+from tests.sources.cloud import bigquery, databricks, trino
 from tests.sources.warehouses import LARGE, SHOWN, Kind, warehouse
 from tests.standins.process import StandIn
 
 SERVERS = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("mysql", "clickhouse", "trino")]
+if find_spec("databricks"):
+    # `make warehouses` installs its driver beside the others: it needs pandas, which makes all of them slower to start.
+    SERVERS.append(pytest.param("databricks", marks=pytest.mark.warehouses))
 COMPLETE_FIRST = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("bigquery",)]
 """Those that complete a result before they give the first rows."""
 STREAMING = ("duckdb", "postgresql", "sqlite", *SERVERS)
@@ -343,3 +347,8 @@ def bigquery_kind(bigquery_server: StandIn, tmp_path: Path) -> Kind:
 @pytest.fixture
 def trino_kind(trino_server: StandIn, tmp_path: Path) -> Kind:
     return trino(trino_server, tmp_path)
+
+
+@pytest.fixture
+def databricks_kind(databricks_server: StandIn, tmp_path: Path) -> Kind:
+    return databricks(databricks_server, tmp_path)

@@ -219,7 +219,8 @@ def test_memory_does_not_grow_with_the_result(kind: Kind) -> None:
     """
     count = {"snowflake": 600_000, "duckdb": 3_000_000}.get(kind.warehouse.dialect, 1_000_000)
     url = kind.warehouse.url.get_secret_value()
-    password = {"password": kind.warehouse.password.get_secret_value()} if kind.warehouse.password else {}
+    secrets = {"password": kind.warehouse.password, "token": kind.warehouse.token}
+    password = {name: secret.get_secret_value() for name, secret in secrets.items() if secret}
     script = READ.format(
         url=url,
         directory=str(kind.directory),

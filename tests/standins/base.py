@@ -78,7 +78,7 @@ def http_server(warehouse: Warehouse, routes: list[Route]) -> ThreadingHTTPServe
         ("POST", "/control", lambda body, **_: warehouse.control(body)),
         ("POST", "/sql", lambda body, **_: warehouse.run(body)),
         ("GET", "/log", lambda **_: list(warehouse.log)),
-        ("GET", "/open", lambda **_: len(warehouse.open)),
+        ("GET", "/open", lambda **_: [str(one) for one in warehouse.open]),
     ]
 
     class Handler(BaseHTTPRequestHandler):
