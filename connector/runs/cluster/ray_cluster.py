@@ -10,12 +10,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from textwrap import shorten
 from threading import Event
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from connector.config.engine import AUTO, LOCAL, EngineSettings
@@ -34,6 +35,10 @@ _TICK_SECONDS = 0.5
 _CONNECT_SECONDS = 10.0
 _AHEAD = 4
 """Tasks that are submitted for each core, so that none waits for the driver."""
+_HEAD_SECONDS = 5.0
+"""Seconds between two looks at the head of a cluster."""
+_HEAD_PATIENCE, _HEAD_LIMIT = 30.0, 50.0
+"""Seconds without a head after which a run fails, and after which it waits for no task: Ray ends the process at 60."""
 _REFUSAL = "InvalidAuthToken"
 """Stands in errors of Ray about a token that is missing or incorrect."""
 _MOST_MESSAGES, _LONGEST_MESSAGE = 20, 300
@@ -52,6 +57,25 @@ WindDown = Callable[[ConnectorError | None], bool]
 second from then on; returns True once no task has anything left that is worth waiting for."""
 
 
+@dataclass(slots=True)
+class Head:
+    """The head of a cluster, and since when it does not answer."""
+
+    address: str
+    """Its HOST:PORT; empty if it is not watched."""
+    looked: float = 0.0
+    """The moment of the last look."""
+    lost: float | None = None
+    """The moment since which it does not answer; None if it does."""
+
+    def lost_seconds(self) -> float:
+        """Return for how many seconds it has not answered; 0 if it does."""
+        if self.address and monotonic() - self.looked >= _HEAD_SECONDS:
+            self.looked = monotonic()
+            self.lost = (self.lost or self.looked) if _fault(self.address) else None
+        return monotonic() - self.lost if self.lost else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """An open connection to a Ray cluster."""
@@ -63,6 +87,8 @@ class Cluster:
     """Collects the output of Ray."""
     note: Callable[[str], None]
     """Called with what Ray says of tasks that it runs again."""
+    head: Head = field(default_factory=lambda: Head(""))
+    """Its head, without which no task starts."""
 
     def run(
         self,
@@ -97,9 +123,12 @@ class Cluster:
                         yield outcome
                 for message in self.messages.take():
                     self.note(f"Ray: {message}")
+                lost_seconds = self.head.lost_seconds()
+                if lost_seconds > _HEAD_PATIENCE:
+                    failure = failure or _lost_head(self.head.address)
                 if stop.is_set() or failure:
                     waiting.clear()
-                    if _is_wound_down(wind_down, failure):
+                    if _is_wound_down(wind_down, failure) or lost_seconds > _HEAD_LIMIT:
                         break
         finally:
             self._cancel(list(running))
@@ -142,7 +171,7 @@ class Cluster:
             return ResumableError(f"A task failed: unexpected {type(cause).__name__}. `connector resume` goes on.")
         except self.ray.exceptions.RayError as lost:
             return _DEATHS.get(type(lost).__name__) or ResumableError(
-                f"Ray lost a task: {_first_line(lost)}. `connector resume` goes on."
+                f"Ray lost a task: {_first_line(lost).rstrip('.')}. `connector resume` goes on."
             )
 
     def _cancel(self, references: Sequence[Any]) -> None:
@@ -150,6 +179,12 @@ class Cluster:
         for reference in references:
             with suppress(Exception):
                 self.ray.cancel(reference, force=True)
+
+
+def _lost_head(address: str) -> ResumableError:
+    return ResumableError(
+        f"The head of the cluster at {address} is gone: start the cluster again; `connector resume` goes on."
+    )
 
 
 def _is_wound_down(wind_down: WindDown | None, failure: ConnectorError | None) -> bool:
@@ -193,7 +228,8 @@ def connect(settings: EngineSettings, note: Callable[[str], None] = lambda _: No
         _start(ray, settings)
     with redirect_stdout(messages):
         try:
-            yield Cluster(ray, max(1, int(ray.cluster_resources().get("CPU", 1))), messages, note)
+            head = Head(ray.get_runtime_context().gcs_address)
+            yield Cluster(ray, max(1, int(ray.cluster_resources().get("CPU", 1))), messages, note, head)
         finally:
             # It prints what it has not printed yet.
             ray.shutdown()
@@ -202,16 +238,23 @@ def connect(settings: EngineSettings, note: Callable[[str], None] = lambda _: No
 def _refuse_unreachable(settings: EngineSettings) -> None:
     """Raise ResumableError if nothing answers at the address of a cluster: Ray would wait for minutes."""
     address = os.environ.get("RAY_ADDRESS", "") if settings.address == AUTO else settings.address
+    if fault := _fault(address):
+        raise ResumableError(
+            f'The engine "{settings.name}" cannot be reached at {address}: {fault}. Start the '
+            "cluster, or correct its address; `connector resume` goes on."
+        )
+
+
+def _fault(address: str) -> str | None:
+    """Return why nothing answers at HOST:PORT; None if something does, or the address is another one."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal():
-        return
+        return None
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
     except OSError as error:
-        raise ResumableError(
-            f'The engine "{settings.name}" cannot be reached at {address}: {error.strerror or error}. Start the '
-            "cluster, or correct its address; `connector resume` goes on."
-        ) from None
+        return error.strerror or str(error)
+    return None
 
 
 def _imported(settings: EngineSettings) -> Any:

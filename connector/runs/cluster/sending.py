@@ -64,7 +64,7 @@ def _send_all(
     if not leases.all(run_id):
         leases.create(run_id, list(_bounds(open_batches, senders)), holder=context.lock.holder)
     arguments = [(RunName.of(context, run_id), senders, resend_unknown)] * senders
-    watch = _Watch(context, run_id, delivery.destination.capabilities.unit)
+    watch = _Watch(context, run_id, delivery.destination.capabilities.unit, leases.units_with_outcome(run_id))
     for _ in cluster.run(
         send_leases,
         arguments,
