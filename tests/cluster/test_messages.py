@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from connector.runs.cluster.ray_cluster import Cluster, Messages
+from connector.config.engine import LOCAL, EngineSettings
+from connector.runs.cluster import ray_cluster
+from connector.runs.cluster.ray_cluster import Cluster, Messages, connect
 from tests.cli.command import connector
 from tests.cli.shop import GOOD, NAME
 from tests.cluster.spread import CLUSTER, Spread
@@ -54,6 +56,44 @@ def test_messages_become_notes_between_results() -> None:
         results = list(Cluster(Ray(), 1, messages, notes.append).run(abs, [(-number,) for number in range(9)], Event()))
     assert results == list(range(9))
     assert notes == ["Ray: Task read_split failed. It is retried."]
+
+
+class Connected:
+    """A cluster with so many free cores."""
+
+    def __init__(self, free: float) -> None:
+        self.resources = {"CPU": free} if free else {}
+
+    def init(self, **_: Any) -> None:
+        """Connect."""
+
+    def shutdown(self) -> None:
+        """Print what was not printed yet, as Ray does."""
+        print("(raylet) Task read_split failed.")
+
+    def cluster_resources(self) -> dict[str, float]:
+        """Return all resources."""
+        return {"CPU": 2.0}
+
+    def available_resources(self) -> dict[str, float]:
+        """Return those that nobody uses."""
+        return self.resources
+
+    def get_runtime_context(self) -> SimpleNamespace:
+        """Return what this process knows of the cluster."""
+        return SimpleNamespace(gcs_address="")
+
+
+@pytest.mark.parametrize(("free", "count"), [(0.0, 1), (0.5, 1), (1.0, 0), (2.0, 0)])
+def test_a_cluster_without_a_free_core_is_told_and_nothing_reaches_the_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], free: float, count: int
+) -> None:
+    monkeypatch.setattr(ray_cluster, "_imported", lambda _: Connected(free))
+    settings, notes = EngineSettings(name="laptop", type="ray", address=LOCAL, stage="/s"), list[str]()
+    with connect(settings, notes.append):
+        pass
+    assert notes == ['No core of the engine "laptop" is free: the run waits for one.'] * count
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.slow

@@ -228,6 +228,8 @@ def connect(settings: EngineSettings, note: Callable[[str], None] = lambda _: No
         _start(ray, settings)
     with redirect_stdout(messages):
         try:
+            if ray.available_resources().get("CPU", 0) < 1:
+                note(f'No core of the engine "{settings.name}" is free: the run waits for one.')
             head = Head(ray.get_runtime_context().gcs_address)
             yield Cluster(ray, max(1, int(ray.cluster_resources().get("CPU", 1))), messages, note, head)
         finally:
