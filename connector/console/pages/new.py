@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from connector.catalogue import Catalogue
+from connector.catalogue import IDENTIFIERS, Catalogue
 from connector.console.actions import record
 from connector.console.drafts import Drafts
 from connector.console.endpoint import MissingPage
@@ -234,9 +234,16 @@ def _values_of_mapping(visit: Visit, draft: NewOrchestration) -> dict[str, Any]:
     suggestions = suggest(visit.project, draft)
     chosen = {one.parameter.name: one.selected for one in suggestions} if draft.mapping is None else draft.mapping
     used = {column for columns in chosen.values() for column in columns}
-    is_shown = {one.parameter.name for one in suggestions if one.why or one.parameter.name in chosen}
+    is_shown = {one.parameter.name for one in suggestions if one.why or chosen.get(one.parameter.name)}
     unused = [column for column in draft.columns if column not in used]
-    return {"suggestions": suggestions, "chosen": chosen, "is_shown": is_shown, "unused": unused}
+    names_nobody = not any(chosen.get(one.parameter.name) for one in suggestions if one.parameter.kind in IDENTIFIERS)
+    return {
+        "suggestions": suggestions,
+        "chosen": chosen,
+        "is_shown": is_shown,
+        "unused": unused,
+        "names_nobody": names_nobody,
+    }
 
 
 def _values_of_preview(visit: Visit, draft: NewOrchestration) -> dict[str, Any]:

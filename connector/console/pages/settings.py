@@ -175,7 +175,7 @@ def _form_page(visit: Visit, form: SettingForm, texts: Mapping[str, str], faults
         is_open=is_open,
         each=_EACH[_section(visit)],
         back=_entry_path(visit),
-        version=visit.form.get("version") or VERSIONS.keep(read_file(visit.project.directory)).digest,
+        file_version=visit.form.get("version") or VERSIONS.keep(read_file(visit.project.directory)).digest,
         scope=visit.form.get("scope", EVERY),
         http_status=400 if faults else 200,
     )
@@ -188,7 +188,7 @@ def _review_page(visit: Visit, form: SettingForm, texts: Mapping[str, str], prop
         texts=_changed(form, texts),
         diff=without_secrets(proposal.diff),
         each=_EACH[_section(visit)],
-        version=proposal.before.digest,
+        file_version=proposal.before.digest,
         scope=visit.form.get("scope", EVERY),
     )
 
@@ -210,7 +210,7 @@ def _conflict_page(
         mine=without_secrets(proposal.diff),
         can_rebase=can_rebase,
         texts=_changed(form, texts),
-        version=now.digest,
+        file_version=now.digest,
         scope=visit.form.get("scope", EVERY),
         http_status=409,
     )
