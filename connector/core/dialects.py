@@ -31,7 +31,8 @@ class Dialect:
     line_comments: tuple[str, ...] = ("--",)
     nested_comments: bool = False
     booleans: tuple[str, str] = ("FALSE", "TRUE")
-    times: Literal["typed", "text", "cast"] = "typed"
+    times: Literal["typed", "utc", "text", "cast", "datetime64"] = "typed"
+    """`utc` is typed without an offset, as the session is in UTC; `datetime64` is a cast to ClickHouse's type."""
     zoned_type: Literal["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_TZ"] = "TIMESTAMP"
     """The type of a time with an offset. If TIMESTAMP drops the offset, the time would be one of the session's zone."""
 
@@ -54,7 +55,7 @@ def _like_spark(name: str, *, raw_text: bool = False) -> Dialect:
 
 def _like_mysql(name: str) -> Dialect:
     comments = (r"--(?=\s|\Z)", "#")
-    return Dialect(name, backslash=True, name_quote="`", double_quoted_text=True, line_comments=comments)
+    return Dialect(name, backslash=True, name_quote="`", double_quoted_text=True, line_comments=comments, times="utc")
 
 
 _KNOWN = (
@@ -87,6 +88,7 @@ _KNOWN = (
         backslash_in_names=True,
         dollar_quotes=True,
         line_comments=("--", "#!", "# "),
+        times="datetime64",
     ),
     Dialect("trino"),
     Dialect("presto"),

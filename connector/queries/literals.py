@@ -111,6 +111,11 @@ def _time_literal(value: date, dialect: Dialect) -> str:
         kind, text = "DATE", value.isoformat()
     if dialect.times == "text":
         return f"'{text}'"
+    if dialect.times == "datetime64" and kind == "TIMESTAMP":
+        zone = ", 'UTC'" if aware else ""
+        return f"CAST('{text}' AS DateTime64(6{zone}))"
+    if dialect.times == "utc":
+        return f"{kind} '{text}'"
     text += "+00:00" if aware else ""
     if aware and dialect.zoned_type == "TIMESTAMP_TZ":
         return f"CAST('{text}' AS TIMESTAMP_TZ)"

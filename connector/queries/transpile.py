@@ -77,7 +77,7 @@ def _transpile(sql: str, source: str, target: str, file: Path) -> str:
     try:
         trees = [tree for tree in parse(sql, read=source) if tree]
         if source == "clickhouse":
-            trees = [_with_plain_conditions(tree) for tree in trees]
+            trees = [_adapt_clickhouse(tree) for tree in trees]
         if target == "duckdb" and source in _ADAPTED:
             from connector.queries.duckdb_dialect import adapt_to_duckdb
 
@@ -102,8 +102,8 @@ def _transpile(sql: str, source: str, target: str, file: Path) -> str:
     return ";\n".join(statements)
 
 
-def _with_plain_conditions(tree: "exp.Expr") -> "exp.Expr":
-    """Move PREWHERE, which sqlglot omits elsewhere, into WHERE, and remove FINAL: elsewhere rows are merged already."""
+def _adapt_clickhouse(tree: "exp.Expr") -> "exp.Expr":
+    """Change what sqlglot omits or keeps: PREWHERE and FINAL, as rows are merged elsewhere, and types of moments."""
     from sqlglot import exp
 
     for select in tree.find_all(exp.Select):
@@ -112,4 +112,7 @@ def _with_plain_conditions(tree: "exp.Expr") -> "exp.Expr":
             select.where(prewhere.this, copy=False)
     for final in list(tree.find_all(exp.Final)):
         final.replace(final.this)
+    for kind in list(tree.find_all(exp.DataType)):
+        if kind.this in {exp.DataType.Type.DATETIME, exp.DataType.Type.DATETIME64}:
+            kind.replace(exp.DataType.build("TIMESTAMPTZ"))
     return tree

@@ -190,6 +190,18 @@ def test_an_interrupted_run_aborts_its_query_on_the_server(
     assert [session["delete"] for session in snowflake.log("session")] == ["true"]
 
 
+@pytest.mark.warehouses
+@pytest.mark.parametrize("kind", ["mysql", "clickhouse"])
+def test_a_run_from_a_server_reads_what_is_new(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    with serving() as tiktok:
+        made = shop(tmp_path / "shop", tiktok.url, QUERIES.get(kind, QUERY), cursor="timestamp", cursor_overlap="1m")
+        on(made, filled(kind, made, request))
+        for read in (len(ROWS), 183):
+            outcome = inside("run", NAME, "--json", project=made.directory)
+            assert (outcome.code, outcome.stderr) == (0, "")
+            assert outcome.record()["rows"]["read"] == read
+
+
 ENDLESS = {
     "mysql": (
         "SELECT a.seq AS `timestamp`, 'jo@example.com' AS email FROM seq_1_to_1000000 AS a, seq_1_to_1000000 AS b"

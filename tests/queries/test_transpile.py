@@ -115,9 +115,11 @@ CLICKHOUSE = {
     "SELECT a FROM t PREWHERE b > 1 WHERE a = 1 OR c": "SELECT a FROM t WHERE ( a = 1 OR c ) AND b > 1",
     "SELECT * FROM (SELECT a FROM t FINAL PREWHERE b > 1) AS x": "SELECT * FROM ( SELECT a FROM t WHERE b > 1 ) AS x",
     "SELECT a FROM t AS x FINAL LIMIT 1": "SELECT a FROM t AS x LIMIT 1",
+    "SELECT CAST('2026-11-20 10:00:00' AS DateTime64(6, 'UTC')) AS a": "SELECT CAST('2026-11-20 10:00:00' AS TIMESTAMPTZ) AS a",
+    "SELECT a::DateTime('UTC') FROM t": "SELECT CAST(a AS TIMESTAMPTZ) FROM t",
 }
 
 
 @pytest.mark.parametrize("sql", CLICKHOUSE)
-def test_conditions_of_clickhouse_stay(sql: str) -> None:
+def test_conditions_and_moments_of_clickhouse_stay(sql: str) -> None:
     assert on("duckdb", sql, "clickhouse") == CLICKHOUSE[sql]
