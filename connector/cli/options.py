@@ -40,6 +40,13 @@ ResendOption = Annotated[
         help="Resend events that may have been accepted more than 48 hours ago, because the answer was lost.",
     ),
 ]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, help="Read only the first N rows of the result.")
+]
+TestEventOption = Annotated[
+    str | None,
+    typer.Option("--test-event-code", metavar="C", help="Send test events, with the destination's code for tests."),
+]
 SinceOption = Annotated[
     str | None,
     typer.Option("--since", metavar="WHEN", help="Only runs that started since: 12h, 7d, a date or a time (UTC)."),

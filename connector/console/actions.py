@@ -1,15 +1,29 @@
-"""The audit of what users do in the console, refused actions included."""
+"""Who acts in the console, and the audit of it, refused actions included."""
 
 import socket
 from collections.abc import Mapping
 from typing import Any
 
-from connector.console.endpoint import Refused
+from connector.config.project import Project
+from connector.config.roles import Actor
 from connector.console.visit import Visit
 from connector.ledger.audit import Use
-from connector.privacy.access import SENDING
+from connector.privacy.access import AccessGrant, check_access
 
 VIA = "console"
+
+
+def acting(visit: Visit) -> Actor:
+    """Return who asks, for functions that check rights and write the audit by themselves."""
+    return Actor(visit.visitor.user, VIA, visit.visitor.peer)
+
+
+def allow(visit: Visit, project: Project, command: str, orchestration: str, run_id: str | None = None) -> AccessGrant:
+    """Check that the visitor may use a command on an orchestration; the refusal is in the audit.
+
+    The process that executes the command records its use. Raises AccessRefused.
+    """
+    return check_access(project.acting_for(acting(visit)), command, orchestration, run_id)
 
 
 def record(
@@ -43,22 +57,3 @@ def record(
         detail=detail,
     )
     visit.ledger.audit.add(use)
-
-
-def check_action(visit: Visit, command: str, action: str, orchestration: str, run_id: str | None = None) -> None:
-    """Check that the visitor may use a command, as on the command line, and record the action, refused or not.
-
-    Raises Refused.
-    """
-    rights, restrictions = visit.rights, visit.project.restrictions(orchestration)
-    needs_pii = not (restrictions.pii and command in SENDING)
-    is_allowed = rights.admin or (not restrictions.admin_only and (rights.pii or not needs_pii))
-    record(visit, action, orchestration=orchestration, run_id=run_id, allowed=is_allowed)
-    if not is_allowed:
-        why = f"the destination {restrictions.destination} is for admins only"
-        raise Refused(
-            f'{visit.visitor.user} may not use `connector {command}` on "{orchestration}" under the target '
-            f"{visit.project.target}: {why if restrictions.admin_only else 'it takes a role with pii: true'}. "
-            "The roles are in orchestrations.yaml.",
-            403,
-        )

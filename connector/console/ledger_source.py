@@ -13,9 +13,8 @@ class LedgerSource:
 
     def __init__(self) -> None:
         self._lock, self._stack = Lock(), ExitStack()
-        self._url, self._ledger = "", None
-
-    _ledger: Ledger | None
+        self._url = ""
+        self._ledger: Ledger | None = None
 
     def of(self, project: Project) -> Ledger:
         """Return the open ledger of a project. Raises ConnectorError."""
@@ -25,6 +24,11 @@ class LedgerSource:
                 # The one before is closed at the end: pages that read it may still be under way.
                 self._ledger, self._url = self._stack.enter_context(ledger_of(project)), url
             return self._ledger
+
+    @property
+    def opened(self) -> Ledger | None:
+        """The ledger, if a page has needed it already."""
+        return self._ledger
 
     def close(self) -> None:
         """Close every ledger that was opened."""

@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -13,7 +14,7 @@ from connector.config.console import PROXY, ConsoleSettings
 from connector.config.roles import os_user
 from connector.core.local_server import is_loopback
 from connector.core.version import install_hint
-from connector.errors import UsageError
+from connector.errors import ConnectorError, UsageError
 
 if TYPE_CHECKING:
     import uvicorn
@@ -58,10 +59,20 @@ class ConsoleServer:
             target=self._server.run, kwargs={"sockets": [self._listener]}, name="console", daemon=True
         )
         self._thread.start()
+        threading.Thread(target=self._start_launches, name="launches", daemon=True).start()
         return self
+
+    def _start_launches(self) -> None:
+        """Start what waits, also what an earlier console left, once a page has opened the ledger."""
+        while not self.console.stopping.wait(1.0):
+            ledger = self.console.ledgers.opened
+            if ledger is not None:
+                with suppress(ConnectorError):
+                    self.console.launcher(ledger).tick()
 
     def __exit__(self, *_: object) -> None:
         self.console.stopping.set()
+        self.console.plans.cancel_all()
         if self._server:
             self._server.should_exit = True
             self._thread.join(_GRACE_SECONDS + 1)

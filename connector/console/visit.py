@@ -12,19 +12,21 @@ from starlette.requests import Request
 
 from connector.config.project import Project
 from connector.config.roles import Rights, rights_of
+from connector.console.background import Tasks
 from connector.console.ledger_source import LedgerSource
 from connector.console.live import RunWatches
 from connector.console.project_source import ProjectSource, ProjectState
 from connector.console.run_cache import RunCache
 from connector.console.security.form_tokens import FormTokens
 from connector.console.security.hosts import Sites
-from connector.console.security.limits import TESTS_A_MINUTE, RateLimit, StreamLimit
+from connector.console.security.limits import PLANS, PLANS_OF_ONE, TESTS_A_MINUTE, RateLimit, StreamLimit
 from connector.console.security.proxy import TrustedProxy
 from connector.console.security.sessions import Codes, Sessions
 from connector.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from connector.ledger.ledger import Ledger
+    from connector.scheduler.launcher import Launcher
 
 Log = Callable[[str], None]
 
@@ -50,9 +52,24 @@ class Console:
     runs: RunCache = field(default_factory=RunCache)
     streams: StreamLimit = field(default_factory=StreamLimit)
     tests: RateLimit = field(default_factory=lambda: RateLimit(TESTS_A_MINUTE))
+    plans: Tasks = field(default_factory=lambda: Tasks(PLANS, PLANS_OF_ONE))
+    questions: Tasks = field(default_factory=lambda: Tasks(TESTS_A_MINUTE, TESTS_A_MINUTE))
+    """Tests of destinations, and other questions to a platform."""
     watches: RunWatches = field(default_factory=RunWatches)
+    launcher_lock: threading.Lock = field(default_factory=threading.Lock)
+    current_launcher: "tuple[Ledger, Launcher] | None" = None
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the console is to end, so that streams end themselves."""
+
+    def launcher(self, ledger: "Ledger") -> "Launcher":
+        """Return what starts runs; it is made when the first one is asked for, or looked for."""
+        from connector.scheduler.launcher import Launcher
+
+        with self.launcher_lock:
+            if self.current_launcher is None or self.current_launcher[0] is not ledger:
+                directory = self.source.state().project.directory
+                self.current_launcher = (ledger, Launcher(directory, ledger))
+            return self.current_launcher[1]
 
     @property
     def cookie(self) -> str:
@@ -142,6 +159,16 @@ class Visit:
     def rights(self) -> Rights:
         """The rights of whoever asks."""
         return rights_of(self.visitor.user, self.state.project.roles)
+
+    def may_run(self, orchestration: str) -> bool:
+        """Return whether to show the buttons that send; the server decides again when one is pressed."""
+        if self.rights.admin or not self.rights.has_role:
+            return self.rights.admin
+        try:
+            restrictions = self.project.restrictions(orchestration)
+        except ConfigurationError:
+            return False
+        return not restrictions.admin_only and (self.rights.pii or restrictions.pii)
 
     def form_token(self, path: str) -> str:
         """Return the token of a form that is posted to a path."""

@@ -30,7 +30,7 @@ class Slow:
 
 
 @contextmanager
-def slow_run(folder: Any) -> Iterator[Slow]:
+def slow_run(folder: Any, code: int = 0) -> Iterator[Slow]:
     answered = threading.Event()
 
     def answer(_: dict[str, Any]) -> Reply:
@@ -51,7 +51,7 @@ def slow_run(folder: Any) -> Iterator[Slow]:
                 yield Slow(server, place.rpartition("/")[2], answered)
             finally:
                 answered.set()
-                assert ended(process).code == 0
+                assert ended(process).code == code
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from connector.console.server import ConsoleServer
 from tests.cli.command import inside
 from tests.cli.shop import NAME, Shop, shop
 from tests.console.conftest import SIMULATED, browser_of, serving
-from tests.console.test_pages import filled
+from tests.console.test_pages import ASKING, filled
 
 ORIGIN = "https://connector.example"
 SECRET = "only-the-proxy-knows"
@@ -60,8 +60,10 @@ def test_a_page_is_for_those_with_its_right(
     console: ConsoleServer, run_id: str, path: str, right: Right, user: str
 ) -> None:
     answer = request(console, filled(path, run_id), ("X-Forwarded-User", user))
-    if right is Right.NONE:
+    if right is Right.NONE or (right in USERS[user] and "{id}" in path):
         assert answer.status_code == (303 if path == START else 404)
+    elif right in USERS[user] and path.endswith(ASKING):
+        assert answer.status_code == 409
     elif right not in USERS[user]:
         assert answer.status_code == 403
         assert f"{user} may not" in answer.text

@@ -7,7 +7,7 @@ import typer
 
 from connector.cli.console import Level, added_value, out, out_json, pluralize, say
 from connector.cli.failures import reported
-from connector.cli.options import EngineOption, FullOption, NameArgument, TargetOptions
+from connector.cli.options import EngineOption, FullOption, LimitOption, NameArgument, TargetOptions, TestEventOption
 from connector.cli.output import ForceOption, check_output, output_file
 from connector.cli.tables import table
 
@@ -32,6 +32,8 @@ def plan(
     force: ForceOption = False,
     engine: EngineOption = None,
     full: FullOption = False,
+    limit: LimitOption = None,
+    test_event_code: TestEventOption = None,
     *,
     options: TargetOptions,
 ) -> None:
@@ -39,7 +41,7 @@ def plan(
     project = options.open_project()
     if output is not None:
         check_output(output, project.settings, force=force)
-    estimate = project.plan(name, engine=engine, full=full)
+    estimate = project.plan(name, engine=engine, full=full, limit=limit, test_event_code=test_event_code)
     if output is not None:
         with output_file(output) as sink:
             sink.write(estimate.file.as_text().encode())

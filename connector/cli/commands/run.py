@@ -17,8 +17,10 @@ from connector.cli.options import (
     FullOption,
     JsonOptions,
     LaunchOption,
+    LimitOption,
     ResendOption,
     TargetOption,
+    TestEventOption,
     YesOption,
     open_project,
 )
@@ -32,13 +34,6 @@ if TYPE_CHECKING:
     from connector.inspection.plan import Plan
     from connector.ledger.run_records import RunRecord
 
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", metavar="N", min=1, help="Read only the first N rows of the result.")
-]
-TestEventOption = Annotated[
-    str | None,
-    typer.Option("--test-event-code", metavar="C", help="Send test events, with the destination's code for tests."),
-]
 AllowEmptyOption = Annotated[bool, typer.Option("--allow-empty", help="Let an empty result empty the audience.")]
 PlanOption = Annotated[
     Path | None,

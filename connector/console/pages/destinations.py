@@ -2,16 +2,22 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from connector.config.project import Project
 from connector.config.suggest import did_you_mean
-from connector.console.endpoint import MissingPage
+from connector.console.actions import acting, record
+from connector.console.background import TooMuchWork, new_task
+from connector.console.endpoint import MissingPage, Refused
 from connector.console.render import render
+from connector.console.security.limits import TESTS_A_MINUTE
 from connector.console.visit import Visit
 from connector.errors import ConfigurationError
+from connector.inspection.destination_tests import run_destination_test
 from connector.ledger.views.activity import AuditFilter, NumberedLine, list_audit
+from connector.privacy.access import check_destination
 
 SHOWN = (
     "description", "credential_name", "advertiser_id", "advertiser_ids", "event_source", "event_source_id",
@@ -52,7 +58,26 @@ def show_one(visit: Visit) -> Response:
     if name not in names:
         raise MissingPage(f'There is no destination "{name}".{did_you_mean(name, names)}')
     (row,) = _rows(visit, [name])
-    return render(visit, "destination.html", row=row, result=None)
+    question = visit.console.questions.get(visit.query.get("test", ""))
+    is_own = question is not None and question.subject == name and question.target == visit.project.target
+    return render(visit, "destination.html", row=row, question=question if is_own else None)
+
+
+def test(visit: Visit) -> Response:
+    """Ask the platform whether a destination can be written to; the page looks until there is an answer."""
+    name, project = visit.path["name"], visit.project.acting_for(acting(visit))
+    if name not in project.destinations:
+        raise MissingPage(f'There is no destination "{name}".')
+    check_destination(project, name)
+    if not visit.console.tests.allow():
+        raise Refused(f"At most {TESTS_A_MINUTE} tests a minute. Wait a minute.", 429)
+    task = new_task("test", visit.visitor.user, project.target, name)
+    try:
+        visit.console.questions.start(task, lambda _: run_destination_test(project, name))
+    except TooMuchWork:
+        raise Refused("Other tests are under way. Wait until they are done.", 429) from None
+    record(visit, f"test {name}")
+    return RedirectResponse(visit.url(f"/destinations/{quote(name)}", test=task.id), 303)
 
 
 def _rows(visit: Visit, names: list[str]) -> list[DestinationRow]:

@@ -1,7 +1,8 @@
 """What happened that somebody may want to know, and who was told."""
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from connector.console.endpoint import Refused
 from connector.console.lists import PAGE_LINES
 from connector.console.render import render
 from connector.console.visit import Visit
@@ -24,3 +25,12 @@ def show(visit: Visit) -> Response:
     older = visit.url("/notifications", kind=kind, before=shown[-1].id) if len(notices) > PAGE_LINES else None
     lines = [(one, without_secrets(one.text)) for one in shown]
     return render(visit, "notifications.html", lines=lines, kind=kind, older=older)
+
+
+def mark_read(visit: Visit) -> Response:
+    """Mark the notices that the page showed as read."""
+    until = str(visit.form.get("until", ""))
+    if not (until.isascii() and until.isdigit() and len(until) < 16):
+        raise Refused("The form names no notice.", 400)
+    visit.ledger.notices.mark_read(visit.project.target, int(until))
+    return RedirectResponse(visit.url("/notifications"), 303)

@@ -7,7 +7,7 @@ from typing import IO
 
 from starlette.responses import Response, StreamingResponse
 
-from connector.console.actions import check_action
+from connector.console.actions import allow, record
 from connector.console.endpoint import MissingPage
 from connector.console.pages.run import find, project_of
 from connector.console.render import render
@@ -40,7 +40,8 @@ def download(visit: Visit) -> Response:
     reason = visit.query.get("reason") or None
     check_reason(reason)
     project = project_of(visit, page)
-    check_action(visit, "rejects", "download", page.run.orchestration, page.run.run_id)
+    allow(visit, project, "rejects", page.run.orchestration, page.run.run_id)
+    record(visit, "download", orchestration=page.run.orchestration, run_id=page.run.run_id)
     rows = excluded_rows(project, visit.ledger.runs.get(page.run.run_id), reason)
     name = f"rejects-{page.run.run_id}{f'-{reason}' if reason else ''}.{kind}"
     content = _csv(rows) if kind == "csv" else _written(rows, kind)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from connector.config.project import Project
+from connector.console.actions import allow, record
 from connector.console.due_times import due_times
+from connector.console.pages.orchestration import check_name
 from connector.console.render import render
 from connector.console.visit import Visit
 from connector.errors import ConfigurationError
@@ -69,3 +71,23 @@ def _row(project: Project, name: str, status: ScheduleStatus | None, now: dateti
         return ScheduleRow(name, str(schedule), schedule.timezone, due_times(project, name, now, now + WEEK), status)
     except ConfigurationError as error:
         return ScheduleRow(name, "–", "–", [], status, error.problems[0].message)
+
+
+def pause(visit: Visit) -> Response:
+    """Pause the schedule of an orchestration: runs by hand still start, and what goes on goes on."""
+    name = visit.path["name"]
+    check_name(visit.project, name)
+    grant = allow(visit, visit.project, "start", name)
+    visit.ledger.pauses.add(name, visit.project.target, visit.visitor.user)
+    record(visit, "pause", orchestration=name, allowed=grant.use.allowed)
+    return RedirectResponse(visit.url("/schedule"), 303)
+
+
+def unpause(visit: Visit) -> Response:
+    """End the pause of a schedule."""
+    name = visit.path["name"]
+    check_name(visit.project, name)
+    grant = allow(visit, visit.project, "start", name)
+    visit.ledger.pauses.delete(name, visit.project.target)
+    record(visit, "unpause", orchestration=name, allowed=grant.use.allowed)
+    return RedirectResponse(visit.url("/schedule"), 303)

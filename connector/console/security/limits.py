@@ -17,6 +17,8 @@ PAGE_SECONDS = 10
 LIST_LINES = 50
 SQL_BYTES = 64 * 1024
 TESTS_A_MINUTE = 10
+PLANS, PLANS_OF_ONE = 2, 1
+"""Plans of all users at the same time, and those of one."""
 
 
 class StreamLimit:

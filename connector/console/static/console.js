@@ -58,6 +58,11 @@
     }
   });
 
+  // A page that waits for something, and one whose form has a problem.
+  for (const part of all("[data-reload]")) setTimeout(() => location.reload(), 1000 * Number(part.dataset.reload));
+  const problem = document.querySelector("[data-problem]");
+  if (problem) problem.focus();
+
   // A run in progress: the whole picture each time, while the page is visible.
   const live = document.querySelector("[data-live]");
   if (live) {
