@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -157,14 +157,17 @@ def _recorded(project: Project, observer: QuietObserver) -> RunRecord | None:
 
 
 def notify(project: Project, run_ids: Sequence[str]) -> None:
-    """Send notifications of runs, and export their metrics if the environment asks for it. Raises nothing.
+    """Store the reports of runs, notify of them, and export metrics if the environment asks for it. Raises nothing.
 
     Does not change the runs. Ctrl-C skips the remaining notifications.
     """
     from connector.notifications.dispatch import notify_of_runs
+    from connector.reporting.run_details import store_reports
     from connector.telemetry.otlp import export_runs
 
     try:
+        with suppress(ConnectorError):
+            store_reports(project, run_ids)
         notify_of_runs(project, run_ids, warn)
         export_runs(project, run_ids, os.environ, warn)
     except KeyboardInterrupt:

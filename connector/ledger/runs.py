@@ -15,7 +15,7 @@ from connector.ledger.database import Database, as_text
 from connector.ledger.locks import check_holder, revoke_leases
 from connector.ledger.run_reader import NOTHING_LEASED, delivered_value, final_totals, leased_counts, read_runs
 from connector.ledger.run_records import NewRun, RunRecord, RunSize, Scope, StagedRows
-from connector.ledger.tables import batches, parts, progress, runs
+from connector.ledger.tables import batches, parts, progress, run_reports, runs
 from connector.ledger.timeline import PLAN_MATCHED, PLANNED, add_moment, open_seconds
 
 _BATCHES_AT_ONCE = 1_000
@@ -109,6 +109,7 @@ class Runs:
                 "seconds": func.coalesce(runs.c.seconds, 0.0) + open_seconds(connection, run_id),
             }
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(values))
+            connection.execute(delete(run_reports).where(run_reports.c.run_id == run_id))
             add_moment(connection, run_id, "resumed")
             sending = (batches.c.run_id == run_id) & (batches.c.state == "sending")
             revoke_leases(connection, runs.c.run_id == run_id)
@@ -174,6 +175,14 @@ class Runs:
         asked = update(runs).where(runs.c.run_id == run_id, runs.c.status == RunStatus.RUNNING)
         with self._database.writing() as connection:
             connection.execute(asked.values(stop_requested_at=as_text(datetime.now(UTC))))
+
+    def store_report(self, run_id: str, report: Mapping[str, Any]) -> None:
+        """Store the report of a run that has ended, in place of an earlier one; of a run in progress, store none."""
+        with self._database.writing() as connection:
+            connection.execute(delete(run_reports).where(run_reports.c.run_id == run_id))
+            values = (literal(run_id, run_reports.c.run_id.type), literal(report, run_reports.c.report.type))
+            has_ended = select(*values).where(runs.c.run_id == run_id, runs.c.status != RunStatus.RUNNING)
+            connection.execute(insert(run_reports).from_select(["run_id", "report"], has_ended))
 
     def give_up(self, run_id: str) -> None:
         """Mark a run as not resumable; its pending rows stay pending."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from connector.catalogue import BY_NAME, PARAMETERS
 from connector.config.project import Project
 from connector.core.hashed_rows import ID_TYPES, MATCHED_BY
-from connector.core.outcomes import REASONS, Reason
+from connector.core.outcomes import REASONS, Reason, RunStatus
 from connector.destinations.base import Capabilities
 from connector.errors import ConnectorError
 from connector.ledger.excluded_rows import first_of_each_reason
@@ -20,9 +20,8 @@ from connector.ledger.project_ledger import find_run, ledger_of
 from connector.ledger.requests import RequestSummary
 from connector.ledger.run_records import RunRecord
 from connector.ledger.timeline import TimelineEntry
-from connector.reporting.run_history import Trend, capabilities_of, no_rows, sending_users, trend_of, visible_by
+from connector.reporting.run_history import Trend, capabilities_of, no_rows, sending_uses, trend_of, visible_by
 from connector.staging.event_metrics import EventMetrics, sum_metrics
-from connector.staging.shared_stage import excluded_folder
 
 if TYPE_CHECKING:
     from connector.ledger.leases import NodeUsage
@@ -131,20 +130,43 @@ def load_run_details(project: Project, run_id: str) -> RunDetails:
         return details_of(project, ledger, record)
 
 
-def details_of(project: Project, ledger: Ledger, record: RunRecord) -> RunDetails:
+def store_reports(project: Project, run_ids: Sequence[str]) -> None:
+    """Store what there is to say of runs that ended, so that pages do not compute it. Raises ConnectorError.
+
+    It has no examples of rejected rows, which are deleted with the run's folder.
+    """
+    if not run_ids:
+        return
+    with ledger_of(project) as ledger:
+        for run_id in run_ids:
+            record = ledger.runs.find(run_id)
+            if record is not None and record.status is not RunStatus.RUNNING:
+                ledger.runs.store_report(run_id, report_of(project.under(record.target), ledger, record))
+
+
+def report_of(project: Project, ledger: Ledger, record: RunRecord) -> dict[str, Any]:
+    """Return the report of a run as the ledger stores it: what `connector runs show --json` prints, and `steps`."""
+    details = details_of(project, ledger, record, with_examples=False)
+    further = {"query_id": record.query_id, "retry_of": record.retry_of}
+    report = {**record.as_json(), **further, **details.as_json()}
+    del report["reject_examples"]
+    return {**report, "steps": list(map(asdict, details.requests.steps)), "no_rows": details.no_rows}
+
+
+def details_of(project: Project, ledger: Ledger, record: RunRecord, *, with_examples: bool = True) -> RunDetails:
     """Return the details of a run that is at hand."""
     timeline = ledger.timeline.of(record.run_id)
     return RunDetails(
         record=record,
         timeline=timeline,
-        examples=_examples(project, record),
+        examples=_examples(project, record) if with_examples else {},
         requests=ledger.requests.summary(record.run_id),
         metrics=sum_metrics(metrics for _, metrics in ledger.pages.metrics([record.run_id])),
         event_sources=ledger.batches.resource_types(record.run_id),
         trend=trend_of(ledger, record),
         platform=capabilities_of(project, record),
         visible_by=visible_by(project, record),
-        users=tuple(f"{line.use.os_user}@{line.use.host}" for line in sending_users(ledger, record.run_id)),
+        users=tuple(f"{use.actor or use.os_user}@{use.host}" for use in sending_uses(ledger, record.run_id)),
         no_rows=no_rows(project, ledger, record),
         nodes=ledger.leases.nodes(record.run_id) if record.engine else (),
     )
@@ -152,6 +174,8 @@ def details_of(project: Project, ledger: Ledger, record: RunRecord) -> RunDetail
 
 def _examples(project: Project, record: RunRecord) -> dict[str, list[Example]]:
     """Return no examples if they lie in a shared folder that cannot be reached now."""
+    from connector.staging.shared_stage import excluded_folder
+
     with suppress(ConnectorError), excluded_folder(project, record) as folder:
         return examples_of(folder)
     return {}

@@ -10,11 +10,12 @@ from connector.core.outcomes import RunStatus
 from connector.destinations.base import Capabilities
 from connector.destinations.registry import implementation_of
 from connector.errors import UsageError
-from connector.ledger.audit import AuditLine
+from connector.ledger.audit import AuditLine, Use
 from connector.ledger.batch_records import RequestRecord
 from connector.ledger.ledger import Ledger
 from connector.ledger.project_ledger import ledger_of
 from connector.ledger.run_records import RunRecord, RunSize
+from connector.privacy.access import SENDING
 
 EARLIER_RUNS = 7
 """The most earlier runs that a run is compared with."""
@@ -96,9 +97,9 @@ def audit_lines(project: Project, limit: int) -> list[AuditLine]:
         return ledger.audit.latest(limit)
 
 
-def sending_users(ledger: Ledger, run_id: str) -> list[AuditLine]:
-    """Return the audit lines of those who started or resumed a run, in their order."""
-    return [line for line in ledger.audit.of_run(run_id) if line.use.allowed and line.use.command != "rejects"]
+def sending_uses(ledger: Ledger, run_id: str) -> list[Use]:
+    """Return the uses of commands that started or resumed a run, in their order."""
+    return [line.use for line in ledger.audit.of_run(run_id) if line.use.allowed and line.use.command in SENDING]
 
 
 def trend_of(ledger: Ledger, run: RunRecord) -> Trend | None:

@@ -28,9 +28,9 @@ from connector.runs.deliver import is_too_late, send
 from connector.runs.engine import Engine, RunOptions, open_engine
 from connector.runs.extract import Run, select_rejected
 from connector.runs.job import Job, current_job
-from connector.runs.orchestration_lock import run_context
 from connector.runs.retention import reduce_stage, remove_stage
 from connector.runs.row_limits import refuse_recorded_rows
+from connector.runs.run_context import run_context
 
 if TYPE_CHECKING:
     from connector.config.engine import EngineSettings

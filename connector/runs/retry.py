@@ -13,8 +13,8 @@ from connector.privacy.access import check_access
 from connector.runs.engine import RunOptions, open_engine
 from connector.runs.extract import Run, select_rejected
 from connector.runs.job import current_job
-from connector.runs.orchestration_lock import run_context
 from connector.runs.resume import same_destination
+from connector.runs.run_context import run_context
 
 
 def retry_run(

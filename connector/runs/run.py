@@ -12,11 +12,10 @@ from connector.privacy.access import check_access
 from connector.queries.query_template import RunVariables
 from connector.runs.engine import Engine, RunOptions, open_engine, refuse_blank_code
 from connector.runs.extract import Run, engine_of
-from connector.runs.fresh import forget_simulator
 from connector.runs.job import Job, current_job, prepare
-from connector.runs.orchestration_lock import run_context
 from connector.runs.resume import finish_interrupted
 from connector.runs.retention import apply_retention
+from connector.runs.run_context import run_context
 
 
 def run_orchestration(
@@ -42,6 +41,8 @@ def run_orchestration(
     _refuse_test_mode(job, options)
     _refuse_other_definition(job, options, project)
     if options.fresh:
+        from connector.runs.fresh import forget_simulator
+
         forget_simulator(project, job.settings)
     with run_context(project, name, observer, stop) as context:
         line = grant.record(context.ledger)

@@ -1,12 +1,15 @@
-"""Store the progress of a run in the ledger, and stop the run if the ledger asks for it."""
+"""Hold what the steps of a run share: the lock of its orchestration, and an observer that stores its progress."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from connector.config.project import Project
+from connector.destinations.context import RunContext
 from connector.errors import ConnectorError
 from connector.ledger.ledger import Ledger
+from connector.ledger.project_ledger import ledger_of
 from connector.observer import EVENT, Observer
 
 if TYPE_CHECKING:
@@ -15,6 +18,18 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_WRITES = 1.0
 """A run that ends sooner writes nothing."""
 READING, SENDING = "reading", "sending"
+
+
+@contextmanager
+def run_context(project: Project, name: str, observer: Observer, stop: threading.Event) -> Iterator[RunContext]:
+    """Lock the orchestration until the block ends. Raises LockedError if another process holds it."""
+    launch = project.actor.launch if project.actor else None
+    with (
+        ledger_of(project) as ledger,
+        ledger.lock(project.state_directory, name, project.target) as lock,
+        recording(ledger, observer, stop, launch) as recorder,
+    ):
+        yield RunContext(project, ledger, lock, recorder, stop)
 
 
 class ForwardingObserver:
