@@ -38,6 +38,7 @@ from connector.transform.limit import first_rows
 from connector.transform.member_compiler import CompiledMembers, compile_members, hash_members, missing_columns
 from connector.transform.row_selection import RowSelection
 from connector.transform.rules import MemberRules
+from connector.transform.slice_engine import EnginePool, SliceEngine
 from connector.transform.template import DataTemplate
 
 HASHED_EMAILS = (
@@ -65,9 +66,16 @@ class MemberCompiler:
         """Raise UsageError: the next run compares the audience with all rows again."""
         raise UsageError("Rows of an audience are not selected: run it again.")
 
-    def hash(self, batches: Iterable[pa.RecordBatch], *, threads: int, gather: bool) -> Iterator[HashedMembers]:
+    def hash(
+        self,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        threads: int,
+        gather: bool,
+        engines: EnginePool[SliceEngine] | None = None,
+    ) -> Iterator[HashedMembers]:
         """Yield the hashed members of each slice."""
-        return hash_members(batches, self.compiled, threads=threads)
+        return hash_members(batches, self.compiled, threads=threads, engines=engines)
 
 
 def compile_people(binding: Binding, rules: MemberRules) -> MemberCompiler:

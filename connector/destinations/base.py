@@ -41,6 +41,7 @@ from connector.transform.template import DataTemplate
 
 if TYPE_CHECKING:
     from connector.staging.splits import StagedSplits
+    from connector.transform.slice_engine import EnginePool
 
 TargetsT = TypeVar("TargetsT")
 MOST_ROUTES = 20
@@ -121,8 +122,18 @@ class RowCompiler(Protocol):
     def select(self, batches: Iterable[pa.RecordBatch], selection: RowSelection) -> Iterator[pa.RecordBatch]:
         """Yield the rows that a retry selects."""
 
-    def hash(self, batches: Iterable[pa.RecordBatch], *, threads: int, gather: bool) -> Iterator[Any]:
-        """Yield a `HashedSlice` for each slice; with `gather`, few excluded rows may come with a later slice."""
+    def hash(
+        self,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        threads: int,
+        gather: bool,
+        engines: "EnginePool[Any] | None" = None,
+    ) -> Iterator[Any]:
+        """Yield a `HashedSlice` for each slice; with `gather`, few excluded rows may come with a later slice.
+
+        `engines` of an earlier result with the same columns are used, and left open.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ from connector.transform.grouping import payloads
 from connector.transform.limit import first_events, first_rows
 from connector.transform.row_selection import RowSelection
 from connector.transform.rules import EventRules
+from connector.transform.slice_engine import Engine, EnginePool
 from connector.transform.stream import hash_rows
 from connector.transform.suppression_filter import SuppressionFilter
 from connector.transform.template import DataTemplate
@@ -71,9 +72,16 @@ class EventCompiler:
         """Yield the rows that a retry selects."""
         return selection.filter(batches, self.compiled)
 
-    def hash(self, batches: Iterable[pa.RecordBatch], *, threads: int, gather: bool) -> Iterator[HashedRows]:
+    def hash(
+        self,
+        batches: Iterable[pa.RecordBatch],
+        *,
+        threads: int,
+        gather: bool,
+        engines: EnginePool[Engine] | None = None,
+    ) -> Iterator[HashedRows]:
         """Yield the hashed rows of each slice."""
-        return hash_rows(batches, self.compiled, threads=threads, gather=gather)
+        return hash_rows(batches, self.compiled, threads=threads, gather=gather, engines=engines)
 
 
 def compile_rows(binding: Binding, rules: EventRules) -> EventCompiler:

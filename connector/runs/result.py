@@ -20,6 +20,7 @@ from connector.sources.registry import open_source
 from connector.sources.source import Source
 from connector.transform.binding import bind
 from connector.transform.row_selection import RowSelection
+from connector.transform.slice_engine import EnginePool
 
 if TYPE_CHECKING:
     from connector.core.split_plan import SplitPlace, SplitPlan
@@ -66,12 +67,14 @@ def open_result(
     sent_files: "SentFiles | None" = None,
     threads: int | None = None,
     place: Mapping[str, Any] | None = None,
+    cache: "TransformCache | None" = None,
 ) -> Iterator[OpenResult]:
     """Run the job's query until `stop` is set, and yield its first `limit` rows, or the selected ones among them.
 
     Files that were sent before are skipped if the destination deduplicates; problems with the others are in `reading`.
     If the warehouse keeps a history, the query is tagged there with the orchestration and the run. With the `place` of
-    a split, only its rows are read. `threads` transform them, else one for each core. Raises SourceError
+    a split, only its rows are read. `threads` transform them, else one for each core; what they need is taken from the
+    `cache` of an earlier split, and kept there. Raises SourceError
     if the warehouse fails, ConfigurationError if the result does not fit the template, Interrupted if it was stopped.
     """
     with _opened(job, directory, _tag(job, run_id), place) as source:
@@ -79,7 +82,7 @@ def open_result(
         ahead = {} if place is None else {"ahead": 1}
         with read_in_background(_part_of(source, place), job.sql, stop or Event(), **ahead) as result:
             with _add_column_changes(reading):
-                compiler = compile_job(job, result.schema)
+                compiler = cache.compile(job, result.schema) if cache else compile_job(job, result.schema)
             batches: Iterator[pa.RecordBatch] = result.batches()
             highest = _highest_value(job, result.schema)
             if highest is not None:
@@ -88,12 +91,37 @@ def open_result(
                 batches = compiler.first(batches, limit, test=test_event_code is not None)
             if selection is not None:
                 batches = compiler.select(batches, selection)
-            rows = compiler.hash(batches, threads=threads or transform_threads(), gather=reading is None)
+            kept: dict[str, Any] = {"engines": cache.engines} if cache else {}
+            rows = compiler.hash(batches, threads=threads or transform_threads(), gather=reading is None, **kept)
             if reading and job.has_prescribed_columns and selection is None:
                 from connector.runs.files import locate_rejected
 
                 rows = locate_rejected(rows, reading, limit)
             yield OpenResult(compiler, rows, result.query_id, reading, result.schema, highest=highest)
+            if cache:
+                cache.engines.release()
+
+
+class TransformCache:
+    """Keeps the compiled transform of a job, and its idle engines, from one split of the result to the next."""
+
+    def __init__(self) -> None:
+        self._compiler: RowCompiler | None = None
+        self._schema: pa.Schema | None = None
+        self.engines = EnginePool[Any]()
+        """The engines of the transform that was compiled last."""
+
+    def compile(self, job: Job, schema: pa.Schema) -> RowCompiler:
+        """Return what `compile_job` does, which is compiled once for splits with the same columns."""
+        is_known = self._schema is not None and schema.equals(self._schema, check_metadata=True)
+        if self._compiler is None or not is_known:
+            self.close()
+            self._compiler, self._schema, self.engines = compile_job(job, schema), schema, EnginePool[Any]()
+        return self._compiler
+
+    def close(self) -> None:
+        """Close the engines."""
+        self.engines.close()
 
 
 def _highest_value(job: Job, schema: pa.Schema) -> "HighestValue | None":

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from connector.core.hashed_rows import EXCLUDED_ROW, excluded_rows
 from connector.core.outcomes import REASONS, Skip
 from connector.transform.compiler import CompiledTransform
-from connector.transform.slice_engine import Engine
+from connector.transform.slice_engine import Engine, EnginePool
 
 ENOUGH = 4_096
 """Rows that the engine handles at once: preparing its patterns takes as long as a thousand rows."""
@@ -57,9 +57,9 @@ class Rejected:
 class ExcludedCollector:
     """Collects excluded rows of several slices until they are enough. Not for use from several threads at once."""
 
-    def __init__(self, compiled: CompiledTransform) -> None:
+    def __init__(self, compiled: CompiledTransform, engines: EnginePool[Engine] | None = None) -> None:
         self._compiled = compiled
-        self._engine: Engine | None = None
+        self._engines, self._own = engines or EnginePool[Engine](), engines is None
         self._waiting: list[Rejected] = []
 
     def add(self, rejected: Rejected) -> pa.Table:
@@ -74,9 +74,10 @@ class ExcludedCollector:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return EXCLUDED_ROW.empty_table()
-        self._engine = self._engine or Engine(self._compiled)
         rows = pa.concat_tables([part.rows for part in waiting])
-        return Rejected(rows, np.concatenate([part.reasons for part in waiting])).redacted_if_readable(self._engine)
+        rejected = Rejected(rows, np.concatenate([part.reasons for part in waiting]))
+        with self._engines.engine(lambda: Engine(self._compiled)) as engine:
+            return rejected.redacted_if_readable(engine)
 
     def __enter__(self) -> Self:
         return self
@@ -84,5 +85,5 @@ class ExcludedCollector:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._engine:
-            self._engine.close()
+        if self._own:
+            self._engines.close()

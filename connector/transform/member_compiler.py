@@ -22,7 +22,7 @@ from connector.transform.grouping import count_phones, count_reasons, count_warn
 from connector.transform.layers import Layers
 from connector.transform.packed import DIGEST_LENGTH, INVALID, PLACEHOLDER
 from connector.transform.rules import MemberRules
-from connector.transform.slice_engine import SliceEngine
+from connector.transform.slice_engine import EnginePool, SliceEngine
 from connector.transform.slicing import SLICE_ROWS, each_slice
 from connector.transform.sql.identity import (
     UNMARKED,
@@ -93,13 +93,25 @@ def compile_members(binding: Binding, rules: MemberRules) -> CompiledMembers:
 
 
 def hash_members(
-    batches: Iterable[pa.RecordBatch], compiled: CompiledMembers, *, threads: int = 2, slice_rows: int = SLICE_ROWS
+    batches: Iterable[pa.RecordBatch],
+    compiled: CompiledMembers,
+    *,
+    threads: int = 2,
+    slice_rows: int = SLICE_ROWS,
+    engines: EnginePool[SliceEngine] | None = None,
 ) -> Iterator[HashedMembers]:
-    """Hash a result in slices, `threads` at a time; memory does not grow with the result."""
+    """Hash a result in slices, `threads` at a time; memory does not grow with the result.
+
+    `engines` stay open for the next result; without them, the result has its own.
+    """
     slices = each_slice(batches, compiled.cleaning, repeat(slice_rows))
     region = compiled.rules.default_region
     hashed = transform_slices(
-        slices, lambda: SliceEngine(region), lambda engine, chunk: _hash_readable(engine, chunk, compiled), threads
+        slices,
+        lambda: SliceEngine(region),
+        lambda engine, chunk: _hash_readable(engine, chunk, compiled),
+        threads,
+        engines,
     )
     return chain.from_iterable(hashed)
 

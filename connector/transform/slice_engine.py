@@ -1,7 +1,9 @@
 """Run a compiled transform over slices of a query's result, on DuckDB in memory."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
 
 import duckdb
 import numpy as np
@@ -49,6 +51,7 @@ class SliceEngine:
         self._region = default_region
         self._connection = self._connect()
         self._prepared: dict[str, _Slice] = {}
+        self._is_enlarged = False
         self.restarts = 0
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
@@ -101,15 +104,77 @@ class SliceEngine:
         except duckdb.OutOfMemoryException:
             # Outside of the handler: the error keeps the unfinished result, and that the connection, busy.
             pass
+        self._is_enlarged = True
         self._connection.execute(f"SET memory_limit = '{LARGE_MEMORY}'")
         return self._result(relation)
 
     def _result(self, relation: str) -> pa.Table:
         return self._connection.sql(f"EXECUTE of_{relation}").to_arrow_table(RESULT_ROWS)
 
+    @property
+    def is_as_new(self) -> bool:
+        """True if no row has restarted the engine or raised its memory limit."""
+        return not self.restarts and not self._is_enlarged
+
+    def release(self) -> None:
+        """Release the slices that were executed last, and keep what is planned."""
+        for prepared in self._prepared.values():
+            prepared.release()
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+_Pooled = TypeVar("_Pooled", bound=SliceEngine)
+
+
+class EnginePool(Generic[_Pooled]):
+    """Idle engines of one compiled transform over results with the same columns. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._idle: SimpleQueue[_Pooled] = SimpleQueue()
+        self._is_closed = False
+
+    @contextmanager
+    def engine(self, make: Callable[[], _Pooled]) -> Iterator[_Pooled]:
+        """Yield an idle engine, or a new one if there is none; it is idle once the block has ended."""
+        try:
+            engine = self._idle.get_nowait()
+        except Empty:
+            # A short result needs fewer than there are threads.
+            engine = make()
+        try:
+            yield engine
+        finally:
+            self._idle.put(engine)
+            if self._is_closed:
+                self.close()
+
+    def release(self) -> None:
+        """Release the rows that idle engines hold, at the end of a result, and close those that rows have changed."""
+        usual = []
+        for engine in self._taken():
+            if engine.is_as_new:
+                engine.release()
+                usual.append(engine)
+            else:
+                engine.close()
+        for engine in usual:
+            self._idle.put(engine)
+
+    def close(self) -> None:
+        """Close the engines; those in use are closed as soon as they are idle."""
+        self._is_closed = True
+        for engine in self._taken():
+            engine.close()
+
+    def _taken(self) -> Iterator[_Pooled]:
+        while True:
+            try:
+                yield self._idle.get_nowait()
+            except Empty:
+                return
 
 
 class Engine(SliceEngine):
@@ -219,6 +284,10 @@ class _Slice:
     def hold(self, table: pa.Table) -> None:
         """Hold another table."""
         self.table = with_derived(table, self._derived)
+
+    def release(self) -> None:
+        """Hold no rows."""
+        self.table = self.table.schema.empty_table()
 
     def __arrow_c_schema__(self) -> object:
         return self.table.schema.__arrow_c_schema__()

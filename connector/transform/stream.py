@@ -3,10 +3,9 @@
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import chain
-from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 import numpy as np
@@ -21,7 +20,7 @@ from connector.transform.compiler import CompiledTransform
 from connector.transform.excluded import ENOUGH, ExcludedCollector, Rejected
 from connector.transform.grouping import count_phones, count_reasons, count_warnings, group, parts_of
 from connector.transform.line_items import line_warnings, undecided_events
-from connector.transform.slice_engine import UNREADABLE, Engine, SliceEngine
+from connector.transform.slice_engine import UNREADABLE, Engine, EnginePool, SliceEngine
 from connector.transform.slicing import slices_of
 
 _Engine = TypeVar("_Engine", bound=SliceEngine)
@@ -38,22 +37,30 @@ def hash_rows(
     threads: int = 2,
     slice_rows: int | None = None,
     gather: bool = False,
+    engines: EnginePool[Engine] | None = None,
 ) -> Iterator[HashedRows]:
     """Hash a result in slices, `threads` at a time; memory does not grow with the result.
 
     Slices have `slice_rows` rows, or as many as are good. Row numbers count from 1. Whatever a batch's iterator raises
     comes through. With `gather`, the rows that are left out of a slice behind the first may come with a later one, or
-    by themselves at the end: where they are few, they cost a fifth of that.
+    by themselves at the end: where they are few, they cost a fifth of that. `engines` stay open for the next result;
+    without them, the result has its own.
     """
     slices = slices_of(batches, compiled, slice_rows)
     hashed = transform_slices(
-        slices, lambda: Engine(compiled), lambda engine, chunk: _hash_readable(engine, chunk, compiled, gather), threads
+        slices,
+        lambda: Engine(compiled),
+        lambda engine, chunk: _hash_readable(engine, chunk, compiled, gather),
+        threads,
+        engines,
     )
-    return _gathered(chain.from_iterable(hashed), compiled)
+    return _gathered(chain.from_iterable(hashed), compiled, engines)
 
 
-def _gathered(parts: Iterator[BatchSlice], compiled: CompiledTransform) -> Iterator[HashedRows]:
-    with ExcludedCollector(compiled) as excluded:
+def _gathered(
+    parts: Iterator[BatchSlice], compiled: CompiledTransform, engines: EnginePool[Engine] | None
+) -> Iterator[HashedRows]:
+    with ExcludedCollector(compiled, engines) as excluded:
         try:
             for part, waiting in parts:
                 before = excluded.rest() if part.excluded.num_rows else EXCLUDED_ROW.empty_table()
@@ -71,27 +78,19 @@ def _nothing_but(excluded: pa.Table, compiled: CompiledTransform) -> Iterator[Ha
 
 
 def transform_slices(
-    slices: Iterable[pa.Table], make: Callable[[], _Engine], work: Callable[[_Engine, pa.Table], _Hashed], threads: int
+    slices: Iterable[pa.Table],
+    make: Callable[[], _Engine],
+    work: Callable[[_Engine, pa.Table], _Hashed],
+    threads: int,
+    engines: EnginePool[_Engine] | None = None,
 ) -> Iterator[_Hashed]:
     """Yield the results of `work` on each slice, in order, in `threads` with an engine each."""
-    with ExitStack() as engines, ThreadPoolExecutor(threads, thread_name_prefix="transform") as workers:
-        idle: SimpleQueue[_Engine] = SimpleQueue()
-
-        def made() -> _Engine:
-            engine = make()
-            engines.callback(engine.close)
-            return engine
+    with ExitStack() as stack, ThreadPoolExecutor(threads, thread_name_prefix="transform") as workers:
+        pool = stack.enter_context(closing(EnginePool[_Engine]())) if engines is None else engines
 
         def with_engine(chunk: pa.Table) -> _Hashed:
-            try:
-                engine = idle.get_nowait()
-            except Empty:
-                # A short result needs fewer than there are threads.
-                engine = made()
-            try:
+            with pool.engine(make) as engine:
                 return work(engine, chunk)
-            finally:
-                idle.put(engine)
 
         under_way: deque[Future[_Hashed]] = deque()
         for chunk in slices:

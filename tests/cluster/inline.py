@@ -11,6 +11,7 @@ import pytest
 
 from connector.runs.cluster import driver
 from connector.runs.cluster.ray_cluster import Cluster, Messages
+from connector.runs.cluster.worker import close_kept
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ def run_inline(patch: pytest.MonkeyPatch) -> Inline:
     @contextmanager
     def connect(*_: object) -> Iterator[Cluster]:
         yield cluster
+        close_kept()
 
     patch.setattr(driver, "connect", connect)
     return cluster

@@ -36,7 +36,13 @@ def read_split(name: RunName, number: int, place: SplitPlace, plan: str) -> int:
     with open_worker(name) as worker, node_named(), _committed(worker, READ, number, plan) as (folder, summary):
         job, project = worker.job, worker.project
         with open_result(
-            job, project.directory, run_id=name.run_id, stop=worker.stop, threads=1, place=place
+            job,
+            project.directory,
+            run_id=name.run_id,
+            stop=worker.stop,
+            threads=1,
+            place=place,
+            cache=worker.transforms,
         ) as result:
             with worker.opted_out() as opted_out:
                 context = StageContext(worker.ledger, folder, result.compiler, name.run_id, opted_out=opted_out)

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -27,6 +27,7 @@ from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.run_records import RunRecord
 from connector.runs.job import Job, current_job
 from connector.runs.opted_out import OPTED_OUT
+from connector.runs.result import TransformCache
 from connector.staging.shared_stage import refuse_unmarked, shared_stage
 from connector.staging.storage.shared_folder import SharedFolder, link
 
@@ -95,6 +96,8 @@ class Worker:
     """See `RunName.driver`."""
     stop: threading.Event
     """Set when the task must end."""
+    transforms: TransformCache
+    """What an earlier task of this process has compiled."""
 
     @property
     def lease_seconds(self) -> float:
@@ -126,27 +129,76 @@ class Worker:
         return socket.gethostname()
 
 
+@dataclass(slots=True)
+class _OpenProject:
+    """What a process keeps from one task of a run to the next: to open it takes as long as to read 30,000 rows."""
+
+    name: RunName
+    project: Project
+    ledger: Ledger
+    transforms: TransformCache = field(default_factory=TransformCache)
+    _job: Job | None = None
+
+    @classmethod
+    def of(cls, name: RunName) -> "_OpenProject":
+        """Open the project and the ledger of a run."""
+        project = load_project(Path(name.project), os.environ, name.target).with_engine(ONE_MACHINE)
+        return cls(name, project, open_ledger(project.ledger_url, worker=True))
+
+    def job(self, record: RunRecord) -> Job:
+        """Return what `job_of_run` does."""
+        if self._job is None or self._job.fingerprint != record.fingerprint:
+            self._job = job_of_run(self.project, record, self.ledger)
+            self.transforms.close()
+            self.transforms = TransformCache()
+        return self._job
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.transforms.close()
+        self.ledger.close()
+
+
+_kept: list[_OpenProject] = []
+"""That of the last task of this process, which ends with the command that drives the run; at most one."""
+
+
+def _opened(name: RunName) -> _OpenProject:
+    if not (_kept and _kept[0].name == name):
+        close_kept()
+        _kept.append(_OpenProject.of(name))
+    return _kept[0]
+
+
+def close_kept() -> None:
+    """Close what this process keeps for further tasks of a run."""
+    while _kept:
+        _kept.pop().close()
+
+
 @contextmanager
 def open_worker(name: RunName) -> Iterator[Worker]:
-    """Open the project and the ledger of a run until the block ends.
+    """Open the project and the ledger of a run, unless an earlier task of it has opened them in this process.
 
-    Raises ConfigurationError if the project or the stage of this node is another one than that of the driver. Errors
-    that other nodes need not have name this node.
+    They are closed if the block fails. Raises ConfigurationError if the project or the stage of this node is another
+    one than that of the driver. Errors that other nodes need not have name this node.
     """
     with node_named():
         _refuse_other_version(name.version)
         _refuse_missing_project(Path(name.project))
-        project = load_project(Path(name.project), os.environ, name.target).with_engine(ONE_MACHINE)
-        ledger = open_ledger(project.ledger_url, worker=True)
+        opened = _opened(name)
     try:
         with node_named():
+            ledger = opened.ledger
             record = ledger.runs.get(name.run_id)
-            job, shared = job_of_run(project, record, ledger), shared_stage(record)
+            job, shared = opened.job(record), shared_stage(record)
             refuse_unmarked(shared)
-            worker = Worker(project, ledger, record, job, shared, name.driver, threading.Event())
+            stop = threading.Event()
+            worker = Worker(opened.project, ledger, record, job, shared, name.driver, stop, opened.transforms)
         yield worker
-    finally:
-        ledger.close()
+    except BaseException:
+        close_kept()
+        raise
 
 
 @contextmanager
