@@ -247,5 +247,8 @@ def _transactions(server: Postgres) -> int:
 
 
 def _role(command: str) -> str:
+    if "raylet/raylet" in command:
+        # Its command line holds that of the workers which it starts.
+        return DAEMON
     is_worker = command.startswith("ray::") and not command.startswith(_AGENTS)
     return WORKER if is_worker or "default_worker.py" in command else DAEMON

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from typing import Any
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's `mallopt`, see malloc.h."""
@@ -21,7 +22,19 @@ def retain_freed_memory(milliseconds: int = -1) -> None:
     it would clear and map them again for each slice, which took a sixth of the time that staging takes.
     """
     os.environ.setdefault("MIMALLOC_PURGE_DELAY", str(milliseconds))
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt:
+    if mallopt := _of_glibc("mallopt"):
         mallopt(_M_TRIM_THRESHOLD, _NEVER)
         mallopt(_M_MMAP_THRESHOLD, _LARGEST)
+
+
+def return_freed_memory() -> None:
+    """Return the memory that Arrow and glibc keep to the system, but for that of other threads."""
+    if arrow := sys.modules.get("pyarrow"):
+        arrow.default_memory_pool().release_unused()
+    if malloc_trim := _of_glibc("malloc_trim"):
+        malloc_trim(0)
+
+
+def _of_glibc(name: str) -> Any:
+    """Return a function of glibc; None with another library."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,8 +80,10 @@ def open_result(
     """
     with _opened(job, directory, _tag(job, run_id), place) as source:
         reading = _scan_report(source, job, sent_files, limit)
-        ahead = {} if place is None else {"ahead": 1}
-        with read_in_background(_part_of(source, place), job.sql, stop or Event(), **ahead) as result:
+        further: dict[str, Any] = {} if place is None else {"ahead": 1}
+        if cache:
+            further["start"] = cache.reader.submit
+        with read_in_background(_part_of(source, place), job.sql, stop or Event(), **further) as result:
             with _add_column_changes(reading):
                 compiler = cache.compile(job, result.schema) if cache else compile_job(job, result.schema)
             batches: Iterator[pa.RecordBatch] = result.batches()
@@ -103,9 +106,14 @@ def open_result(
 
 
 class TransformCache:
-    """Keeps the compiled transform of a job, and its idle engines, from one split of the result to the next."""
+    """Keeps the compiled transform of a job, its idle engines and threads from one split of the result to the next.
+
+    With the same threads, the memory is used again that the C library keeps for each of them.
+    """
 
     def __init__(self) -> None:
+        self.reader = ThreadPoolExecutor(1, thread_name_prefix="source")
+        """The thread that reads."""
         self._compiler: RowCompiler | None = None
         self._schema: pa.Schema | None = None
         self.engines = EnginePool[Any]()
@@ -115,12 +123,13 @@ class TransformCache:
         """Return what `compile_job` does, which is compiled once for splits with the same columns."""
         is_known = self._schema is not None and schema.equals(self._schema, check_metadata=True)
         if self._compiler is None or not is_known:
-            self.close()
+            self.engines.close()
             self._compiler, self._schema, self.engines = compile_job(job, schema), schema, EnginePool[Any]()
         return self._compiler
 
     def close(self) -> None:
-        """Close the engines."""
+        """End the threads, and close the engines."""
+        self.reader.shutdown()
         self.engines.close()
 
 

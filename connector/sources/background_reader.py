@@ -3,7 +3,7 @@
 The warehouse works while its rows are transformed, and the main thread stays free to receive Ctrl-C.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
@@ -19,15 +19,23 @@ _POLL_SECONDS = 0.1
 """Seconds between checks of a wait for cancellation."""
 
 
+Start = Callable[[Callable[[], None]], object]
+
+
+def _start_thread(function: Callable[[], None]) -> None:
+    Thread(target=function, name="source", daemon=True).start()
+
+
 class BackgroundResult:
     """The result of a query that runs in another thread; see `Result`."""
 
-    def __init__(self, source: Source, sql: str, stop: Event, ahead: int = _QUEUE_BATCHES) -> None:
+    def __init__(
+        self, source: Source, sql: str, stop: Event, ahead: int = _QUEUE_BATCHES, start: Start = _start_thread
+    ) -> None:
         self._source, self._sql, self._stop = source, sql, stop
         self._queue: Queue[Any] = Queue(ahead)
-        self._cancelled = Event()
-        self._thread = Thread(target=self._read, name="source", daemon=True)
-        self._thread.start()
+        self._cancelled, self._ended = Event(), Event()
+        start(self._read)
         self.schema: pa.Schema
         self.query_id: str | None
         self.schema, self.query_id = self._take()
@@ -40,9 +48,9 @@ class BackgroundResult:
     def close(self) -> None:
         """Cancel the query if it still runs, and wait for its thread."""
         self._cancelled.set()
-        while self._thread.is_alive():
+        while not self._ended.is_set():
             self._source.cancel()
-            self._thread.join(_POLL_SECONDS)
+            self._ended.wait(_POLL_SECONDS)
 
     def _read(self) -> None:
         try:
@@ -55,6 +63,8 @@ class BackgroundResult:
             pass
         except BaseException as error:
             self._put_last(error)
+        finally:
+            self._ended.set()
 
     def _put(self, item: object) -> None:
         while not self._cancelled.is_set():
@@ -91,13 +101,15 @@ class _CancelledError(Exception):
 
 @contextmanager
 def read_in_background(
-    source: Source, sql: str, stop: Event, ahead: int = _QUEUE_BATCHES
+    source: Source, sql: str, stop: Event, ahead: int = _QUEUE_BATCHES, start: Start = _start_thread
 ) -> Iterator[BackgroundResult]:
     """Run a query in the background, up to `ahead` batches ahead; leaving the context ends it.
 
+    `start` calls a function in another thread, else in a new one.
+
     Raises what `Source.execute` raises.
     """
-    result = BackgroundResult(source, sql, stop, ahead)
+    result = BackgroundResult(source, sql, stop, ahead, start)
     try:
         yield result
     finally:

@@ -114,6 +114,7 @@ class DuckDBSource:
         from connector.sources.duckdb_splits import refuse_changed_file, split_condition, with_row_ids
 
         refuse_changed_file(place, self._file)
+        self._use_one_thread()
         with self._fixed_times(place["times"]):
             if "rows" not in place:
                 with self._result(sql, f" WHERE {split_condition(place)}") as result:
@@ -123,6 +124,11 @@ class DuckDBSource:
                 restricted = with_row_ids(self._connection, sql, place["rows"])
             with _without_place(), self._result(restricted, "") as result:
                 yield result
+
+    def _use_one_thread(self) -> None:
+        """Leave the other cores to the tasks that read other splits."""
+        if not is_restricted(self._connection):
+            self._connection.execute("SET threads = 1")
 
     @contextmanager
     def _fixed_times(self, times: Mapping[str, str] | None) -> Iterator[None]:

@@ -94,11 +94,20 @@ def deduplicate(
 
 
 def edits_of(
-    numbered: pa.Table, routes: Sequence[Route], blocked_keys: Keys, rules: EventRules, earlier_events: int = 0
+    numbered: pa.Table,
+    routes: Sequence[Route],
+    blocked_keys: Keys,
+    rules: EventRules,
+    earlier_events: int = 0,
+    *,
+    rewrite: bool = False,
 ) -> Iterator[StageEdit]:
-    """Yield the edits for all events (schema NUMBERED) with the keys of a partition, by route."""
+    """Yield the edits for all events (schema NUMBERED) with the keys of a partition, by route.
+
+    With `rewrite`, events with line items replace themselves even if they are not changed.
+    """
     for route, of_route in _by_route(numbered, routes):
-        yield _edit(route, of_route, blocked_keys, rules, earlier_events)
+        yield _edit(route, of_route, blocked_keys, rules, earlier_events, rewrite=rewrite)
 
 
 def block_incomplete(directory: Path, keys: KeyFile, batches: list[StagedBatch]) -> None:
@@ -146,7 +155,9 @@ def _by_route(events: pa.Table, routes: Sequence[Route]) -> Iterator[tuple[Route
         yield routes[number], ordered.slice(bounds[number], bounds[number + 1] - bounds[number])
 
 
-def _edit(route: Route, numbered: pa.Table, blocked_keys: Keys, rules: EventRules, earlier_events: int) -> StageEdit:
+def _edit(
+    route: Route, numbered: pa.Table, blocked_keys: Keys, rules: EventRules, earlier_events: int, *, rewrite: bool
+) -> StageEdit:
     parts, numbers = numbered.select(EVENTS.names), numbered["number"].to_numpy()
     keys = as_uint64_pairs(parts["key"])
     is_blocked = _contained_in(keys, blocked_keys)
@@ -159,12 +170,15 @@ def _edit(route: Route, numbered: pa.Table, blocked_keys: Keys, rules: EventRule
         edit.retract_warnings(duplicates)
         return edit
     decided = decide(grouped.events, rules)
-    changed = _is_repeated(parts["key"]) | is_blocked | _contained_in(keys, as_uint64_pairs(decided.changed))
+    changed = np.ones(len(keys), np.bool_)
+    if not rewrite:
+        changed = _is_repeated(parts["key"]) | is_blocked | _contained_in(keys, as_uint64_pairs(decided.changed))
     edit = StageEdit(removed=numbers[changed])
     edit.exclude(parts.filter(pa.array(is_blocked)), Reason.INCOMPLETE_EVENT)
     for reason, events in decided.excluded.items():
         edit.exclude(events, reason)
-    edit.add_events(HashedEvents(route, _with_changed_part(decided.events, parts, changed)))
+    events = decided.events if rewrite else _with_changed_part(decided.events, parts, changed)
+    edit.add_events(HashedEvents(route, events))
     edit.retract_warnings(parts.filter(pa.array(changed)))
     return edit
 

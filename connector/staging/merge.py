@@ -48,7 +48,8 @@ def merge_in_tasks(
     partitions = partition_count(repeated.events, EVENTS_AT_ONCE)
     _share(directory, splits.shared, repeated)
     routes: dict[tuple[str, ...], int] = {}
-    splits.run_tasks(SCATTER, list(_scatter_places(splits, routes, partitions)))
+    scattered = [{**place, "line_items": line_items} for place in _scatter_places(splits, routes, partitions)]
+    splits.run_tasks(SCATTER, scattered)
     places = [
         {
             "partitions": [start, min(start + _PARTITIONS_A_TASK, partitions)],
@@ -90,7 +91,9 @@ def _scatter_places(
 def scatter(directory: Path, splits: StagedSplits, place: Mapping[str, Any]) -> dict[str, Any]:
     """Share out the repeated events of the split at `place["folder"]` by partition in the folder `directory`. A task.
 
-    Returns a summary with the places of the record batches of each partition.
+    With line items, all events of a batch are shared out if most are: the merged ones replace them, and the few that
+    would be left of the batch would have to be written again later. Returns a summary with the places of the record
+    batches of each partition.
     """
     (split,) = (split for split in splits.splits if split.folder == place["folder"])
     marks = BloomFilter.of(splits.shared.read(MARKS_FILE) or b"")
@@ -100,9 +103,12 @@ def scatter(directory: Path, splits: StagedSplits, place: Mapping[str, Any]) -> 
     with closing(splits.open_files()) as files, EventPartitions(directory, place["partitions"], keep=True) as events:
         for batch in batches:
             events_of_batch = files.batch(batch.file, batch.index)
-            positions = np.flatnonzero(marks.may_contain(as_uint64_pairs(events_of_batch["key"])[:, 0]))
+            marked = marks.may_contain(as_uint64_pairs(events_of_batch["key"])[:, 0])
+            is_whole = place["line_items"] and 2 * np.count_nonzero(marked) > len(marked)
+            positions = np.arange(len(marked)) if is_whole else np.flatnonzero(marked)
             if len(positions):
-                found = renumbered(events_of_batch.take(pa.array(positions)), place["first_row"])
+                own = events_of_batch if is_whole else events_of_batch.take(pa.array(positions))
+                found = renumbered(own, place["first_row"])
                 route = numbers[batch.route.resource_type, batch.route.resource_id]
                 events.add(found, first + positions, route)
             first += batch.events
@@ -129,7 +135,7 @@ def merge(
     with SplitWriter(directory, suppressed, limits) as writer:
         for partition, numbered in _shared_out(splits, place):
             here = blocked[partition_of(blocked, place["of"]) == partition]
-            for edit in edits_of(numbered, routes, here, rules):
+            for edit in edits_of(numbered, routes, here, rules, rewrite=True):
                 writer.change(edit)
                 removed.append(edit.removed)
         write_private(directory / REMOVED_FILE, np.concatenate(removed).tobytes())
@@ -138,12 +144,11 @@ def merge(
 
 def _shared_out(splits: StagedSplits, place: Mapping[str, Any]) -> Iterator[tuple[int, pa.Table]]:
     """Yield the number of each partition, and its events (schema NUMBERED) in the order of the result."""
-    partitions = range(*place["partitions"])
-    found: dict[int, list[pa.RecordBatch]] = {partition: [] for partition in partitions}
     with closing(splits.open_files()) as files:
-        for split in splits.splits:
-            for partition in partitions:
-                for index in split.summary["places"][partition]:
-                    found[partition].append(files.batch(f"{split.folder}/{SHARES_FILE}", index))
-    for partition in partitions:
-        yield partition, pa.Table.from_batches(found.pop(partition), NUMBERED)
+        for partition in range(*place["partitions"]):
+            batches = (
+                files.batch(f"{split.folder}/{SHARES_FILE}", index)
+                for split in splits.splits
+                for index in split.summary["places"][partition]
+            )
+            yield partition, pa.Table.from_batches(batches, NUMBERED)

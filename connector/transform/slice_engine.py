@@ -1,6 +1,7 @@
 """Run a compiled transform over slices of a query's result, on DuckDB in memory."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
@@ -130,11 +131,16 @@ _Pooled = TypeVar("_Pooled", bound=SliceEngine)
 
 
 class EnginePool(Generic[_Pooled]):
-    """Idle engines of one compiled transform over results with the same columns. Safe to use from several threads."""
+    """Idle engines of one compiled transform over results with the same columns, and threads that use them."""
 
     def __init__(self) -> None:
         self._idle: SimpleQueue[_Pooled] = SimpleQueue()
-        self._is_closed = False
+        self._workers: ThreadPoolExecutor | None = None
+
+    def workers(self, threads: int) -> ThreadPoolExecutor:
+        """Return the threads, so many as are wanted first."""
+        self._workers = self._workers or ThreadPoolExecutor(threads, thread_name_prefix="transform")
+        return self._workers
 
     @contextmanager
     def engine(self, make: Callable[[], _Pooled]) -> Iterator[_Pooled]:
@@ -148,8 +154,6 @@ class EnginePool(Generic[_Pooled]):
             yield engine
         finally:
             self._idle.put(engine)
-            if self._is_closed:
-                self.close()
 
     def release(self) -> None:
         """Release the rows that idle engines hold, at the end of a result, and close those that rows have changed."""
@@ -164,8 +168,9 @@ class EnginePool(Generic[_Pooled]):
             self._idle.put(engine)
 
     def close(self) -> None:
-        """Close the engines; those in use are closed as soon as they are idle."""
-        self._is_closed = True
+        """Wait for the threads, and close the engines."""
+        if self._workers:
+            self._workers.shutdown()
         for engine in self._taken():
             engine.close()
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import chain
@@ -85,8 +85,9 @@ def transform_slices(
     engines: EnginePool[_Engine] | None = None,
 ) -> Iterator[_Hashed]:
     """Yield the results of `work` on each slice, in order, in `threads` with an engine each."""
-    with ExitStack() as stack, ThreadPoolExecutor(threads, thread_name_prefix="transform") as workers:
+    with ExitStack() as stack:
         pool = stack.enter_context(closing(EnginePool[_Engine]())) if engines is None else engines
+        workers = pool.workers(threads)
 
         def with_engine(chunk: pa.Table) -> _Hashed:
             with pool.engine(make) as engine:

@@ -6,7 +6,7 @@ import threading
 from importlib import import_module
 from typing import Any
 
-from connector.core.memory import retain_freed_memory
+from connector.core.memory import retain_freed_memory, return_freed_memory
 
 _KEPT_MILLISECONDS = 100
 """For which memory is kept: about what a slice takes. A node has several of these processes: to keep all of it, as the
@@ -30,6 +30,8 @@ def run_task(task: str, arguments: bytes) -> Any:
         module, _, name = task.partition(":")
         return getattr(import_module(module), name)(*pickle.loads(arguments))  # noqa: S301
     finally:
+        # What the next task needs would not fit into it, and be added.
+        return_freed_memory()
         _end_when_idle()
 
 
