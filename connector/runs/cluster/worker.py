@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from traceback import extract_tb
 from typing import ParamSpec, TypeVar
 
@@ -30,6 +29,7 @@ from connector.runs.opted_out import OPTED_OUT
 from connector.runs.result import TransformCache
 from connector.staging.shared_stage import refuse_unmarked, shared_stage
 from connector.staging.storage.shared_folder import SharedFolder, link
+from connector.staging.storage.temporary_folder import temporary_folder
 
 Given = ParamSpec("Given")
 Returned = TypeVar("Returned")
@@ -107,9 +107,9 @@ class Worker:
     @contextmanager
     def stage_folder(self) -> Iterator[Path]:
         """Yield a folder on this node through which the shared stage is read; it is deleted afterwards."""
-        with TemporaryDirectory(prefix="connector-") as folder:
-            link(Path(folder), self.shared)
-            yield Path(folder)
+        with temporary_folder() as folder:
+            link(folder, self.shared)
+            yield folder
 
     @contextmanager
     def opted_out(self) -> Iterator[Path | None]:
@@ -117,8 +117,8 @@ class Worker:
         if self.job.opt_out is None:
             yield None
             return
-        with TemporaryDirectory(prefix="connector-") as folder:
-            file = Path(folder) / OPTED_OUT
+        with temporary_folder() as folder:
+            file = folder / OPTED_OUT
             if not self.shared.fetch(OPTED_OUT, file):
                 raise CorruptStage(f"{self.shared}/{OPTED_OUT} is missing")
             yield file

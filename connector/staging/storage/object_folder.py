@@ -1,14 +1,10 @@
 """Folders in object stores, in which a file is there at once or not at all."""
 
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
-from shutil import copyfileobj, rmtree
-from time import time
+from shutil import copyfileobj
 from typing import IO, cast
 
 import pyarrow as pa
@@ -25,9 +21,8 @@ from connector.staging.storage.shared_folder import (
     resumable_errors,
     unreachable,
 )
+from connector.staging.storage.temporary_folder import temporary_folder
 
-_TEMPORARY, _ABANDONED_SECONDS = "connector-stage-", 3600
-"""The prefix of temporary folders, and the age at which one is deleted once its process is dead."""
 _REQUESTS_AT_ONCE = 8
 
 
@@ -80,7 +75,7 @@ class ObjectFolder(SharedFolder):
     def attempt(self, name: str) -> Iterator[Path]:
         """See `SharedFolder.attempt`."""
         child = self.child(name)
-        with resumable_errors(f"{child}", "written"), _temporary_folder() as folder:
+        with resumable_errors(f"{child}", "written"), temporary_folder() as folder:
             yield folder
             try:
                 child.publish(folder, sorted(_files_below(folder)))
@@ -121,7 +116,7 @@ class ObjectFolder(SharedFolder):
     @contextmanager
     def here(self, folder: str) -> Iterator[Path]:
         """See `SharedFolder.here`."""
-        with _temporary_folder() as temporary:
+        with temporary_folder() as temporary:
             # Named as this one, for messages.
             copy = temporary / self._path.rpartition("/")[2]
             for name in self.child(folder).names():
@@ -187,32 +182,3 @@ def _states(folder: Path) -> dict[str, tuple[int, int]]:
     """Return for each file below a folder what changes when it is replaced."""
     states = ((name, (folder / name).stat()) for name in _files_below(folder))
     return {name: (state.st_ino, state.st_mtime_ns) for name, state in states}
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    """Yield a private folder on this machine's disk; those of killed processes are deleted some time later."""
-    _remove_abandoned()
-    with tempfile.TemporaryDirectory(prefix=_TEMPORARY) as name, _locked(Path(name)):
-        yield Path(name)
-
-
-def _remove_abandoned() -> None:
-    """Delete old temporary folders that no process holds."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*"):
-        with suppress(OSError):
-            info = folder.lstat()
-            if info.st_uid == os.getuid() and time() - info.st_mtime > _ABANDONED_SECONDS:
-                with _locked(folder):
-                    rmtree(folder)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, which the system releases when the process dies. Raises OSError if another has it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        flock(descriptor, LOCK_EX | LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
