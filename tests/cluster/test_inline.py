@@ -5,7 +5,7 @@ The tasks run in this process, which is quicker; test_equal has them run by Ray.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from connector.config import project as config_project
+from connector.config.project import load_project
+from connector.runs.cluster import worker
 from tests.cli.shop import NAME, SOURCE_ID
 from tests.cluster import market
 from tests.cluster.spread import CLUSTER, OWN_TO_A_RUN, Result, Spread, assert_equal
@@ -26,6 +29,21 @@ from tests.snowflake.account import Account
 
 Project = Callable[..., Spread]
 ROWS = 20_001
+
+
+def test_a_process_opens_the_project_once_for_all_tasks_of_a_run(
+    inline_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = list[str]()
+
+    def loaded(directory: Path, environ: Mapping[str, str], target: str | None) -> config_project.Project:
+        opened.append(str(directory))
+        return load_project(directory, environ, target)
+
+    monkeypatch.setattr(worker, "load_project", loaded)
+    made = built(inline_project, rows=2_001, engine={"splits": 3})
+    assert made.result().events
+    assert len(opened) == 1
 
 
 @pytest.mark.thorough

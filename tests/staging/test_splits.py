@@ -199,6 +199,18 @@ def test_an_event_whose_rows_lie_in_two_splits_is_merged_by_tasks(
     assert sum(staged_events(directory, staged).values()) == 2
 
 
+def test_a_batch_most_of_whose_events_are_repeated_is_replaced_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, how = table_of([plain_row(name) for name in ("a", "b", "c", "a", "b")]), Settings(started_at=NOW)
+    monkeypatch.setattr("connector.staging.stage.EVENTS_HERE", 0)
+    parts = parts_of(tmp_path / "shared", table, how, [3])
+    tasks = HereAndNow(parts, table, how, SuppressionFilter())
+    directory, staged = adopted(replace(parts, run_tasks=tasks), table, how)
+    assert {batch.file.partition("-")[0] for batch in staged.batches} == {"merge"}
+    assert sum(staged_events(directory, staged).values()) == 3
+
+
 def excluded(directory: Path) -> list[dict[str, object]]:
     """The excluded rows, by row number; a row of an event that another batch completes has the values of the event."""
     return [

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from connector.transform import slice_engine
-from connector.transform.slice_engine import Engine, SliceEngine, to_chunk
+from connector.transform.slice_engine import Engine, EnginePool, SliceEngine, to_chunk
 from connector.transform.stream import transform_slices
 from connector.transform.template import DataTemplate
 from tests.reference import Settings
@@ -77,4 +77,26 @@ def test_engines_are_closed_where_a_slice_cannot_be_transformed() -> None:
     made = Made()
     with pytest.raises(duckdb.BinderException):
         list(transform_slices([pa.table({"other": [1]})], made.make, doubled, threads=2))
+    assert made.are_closed()
+
+
+def test_an_engine_that_is_kept_for_the_next_result_holds_no_rows() -> None:
+    made, pool = Made(), EnginePool[SliceEngine]()
+    for number in range(3):
+        chunk = pa.table({"n": [number]})
+        assert list(transform_slices([chunk], made.make, doubled, 1, pool)) == [[2 * number]]
+        pool.release()
+        (own,) = made.engines
+        assert not own._prepared["given"].table.num_rows
+    pool.close()
+    assert made.are_closed()
+
+
+def test_an_engine_that_a_row_has_restarted_is_not_kept() -> None:
+    made, pool = Made(), EnginePool[SliceEngine]()
+    for _ in range(2):
+        with pool.engine(made.make) as own:
+            own.restart()
+        pool.release()
+    assert len(made.engines) == 2
     assert made.are_closed()
