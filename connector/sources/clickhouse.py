@@ -80,19 +80,18 @@ class ClickHouseSource:
         columns = self._columns(sql)
         query_id = str(uuid4())
         self._running = query_id
-        result = None
+        stream = None
         try:
             with _translate_errors(QUERY_FAILED, self._secrets, sql):
-                stream = _Stream(
-                    self._client.raw_stream(sql, settings={**self._settings, "query_id": query_id}, fmt="ArrowStream")
-                )
+                settings = {**self._settings, "query_id": query_id}
+                stream = _Stream(self._client.raw_stream(sql, settings=settings, fmt="ArrowStream"))
                 result = ClickHouseResult(stream, columns, query_id, self._secrets)
             yield result
         finally:
-            if result is None or not result.is_finished:
+            if stream is None or not stream.is_finished:
                 self.cancel()
-            if result is not None:
-                result.close()
+            if stream is not None:
+                stream.close()
             self._running = None
 
     def describe(self, sql: str) -> pa.Schema:
@@ -130,37 +129,30 @@ class ClickHouseResult:
         self._stream, self._secrets = stream, secrets
         self._reader = stream.open()
 
-    @property
-    def is_finished(self) -> bool:
-        """Return whether the server has sent everything."""
-        return self._stream.is_finished
-
     def batches(self) -> Iterator[pa.RecordBatch]:
         """See `Result.batches`."""
         while True:
             with _translate_errors(QUERY_FAILED, self._secrets):
                 batch = self._stream.next_batch(self._reader)
-            if batch is None:
-                return
-            for start in range(0, batch.num_rows, BATCH_ROWS):
-                yield convert_batch(batch.slice(start, BATCH_ROWS), self._conversions, self.schema)
-
-    def close(self) -> None:
-        """Close the connection on which the rows come."""
-        self._stream.close()
+                if batch is None:
+                    return
+                converted = convert_batch(batch, self._conversions, self.schema)
+            for start in range(0, converted.num_rows, BATCH_ROWS):
+                yield converted.slice(start, BATCH_ROWS)
 
 
 class _Stream:
     """The body of a response, in which an error can come after the first rows, as text."""
 
     closed = False
+    is_finished = False
+    """Whether the server has sent everything."""
 
     def __init__(self, response: Any) -> None:
         self._response = response
         self._chunks: Iterator[bytes] = response.stream(_CHUNK_BYTES, decode_content=False)
         self._rest = self._tail = b""
         self._failure: BaseException | None = None
-        self.is_finished = False
 
     def open(self) -> pa.RecordBatchReader:
         """Return the reader of the Arrow stream. Raises ClickHouseError."""

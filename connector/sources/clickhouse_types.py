@@ -91,13 +91,18 @@ def _moment(array: pa.Array) -> pa.Array:
     return array.cast(pa.timestamp("us", getattr(array.type, "tz", None)), safe=False).cast(_UTC)
 
 
+def _text(array: pa.Array) -> pa.Array:
+    """Return texts, which some servers send as bytes; bytes that are no UTF-8 stay."""
+    values = _plain(array)
+    if not pa.types.is_fixed_size_binary(values.type) and not pa.types.is_binary(values.type):
+        return values.cast(_TEXT)
+    validity, offsets, data = (values := values.cast(pa.binary())).buffers()
+    return pa.StringArray.from_buffers(len(values), offsets, data, validity, values.null_count, values.offset)
+
+
 def _fixed_text(array: pa.Array) -> pa.Array:
-    """Return texts without the zero bytes at their end; bytes that are no UTF-8 stay."""
-    values = _plain(array).cast(pa.binary())
-    texts = pa.StringArray.from_buffers(
-        len(values), values.buffers()[1], values.buffers()[2], values.buffers()[0], values.null_count, values.offset
-    )
-    return pc.ascii_rtrim(texts, "\0")
+    """Return texts without the zero bytes at their end."""
+    return pc.ascii_rtrim(_text(array), "\0")
 
 
 def _large_integer(*, signed: bool) -> Conversion:
@@ -188,7 +193,7 @@ _BY_NAME: Mapping[str, Conversion] = {
     "Float32": _cast_to(pa.float32()),
     "Float64": _cast_to(pa.float64()),
     "Bool": _cast_to(pa.bool_()),
-    "String": _cast_to(_TEXT),
+    "String": Conversion(_TEXT, _text),
     "FixedString": Conversion(_TEXT, _fixed_text),
     "Date": Conversion(pa.date32(), _date),
     "Date32": Conversion(pa.date32(), _date),

@@ -20,6 +20,7 @@ from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
 from connector.core.dialects import dialect_named
 from connector.errors import ConfigurationError, SourceError
+from connector.sources.array_conversion import Conversion
 from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_text, secrets_of
 from connector.sources.error_place import Place, named_place, place_of
 from connector.sources.mysql_rows import RowPackets
@@ -164,8 +165,17 @@ class MySQLResult:
                     if self._rows.error:
                         MysqlPacket(self._rows.error, self._connection.encoding).raise_for_error()
                     return
-            arrays = [convert(column) for convert, column in zip(self._conversions, columns, strict=True)]
-            yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+            parts = zip(self.schema, self._conversions, columns, strict=True)
+            yield pa.RecordBatch.from_arrays([_converted(*part) for part in parts], schema=self.schema)
+
+
+def _converted(field: pa.Field, conversion: Conversion, column: pa.BinaryArray) -> pa.Array:
+    try:
+        return conversion(column)
+    except pa.ArrowException:
+        raise SourceError(
+            f'The column "{field.name}" has values that cannot be read as {field.type}: cast it to CHAR in the query.'
+        ) from None
 
 
 def _abandon(connection: "Connection[Any]") -> None:
