@@ -45,7 +45,8 @@ def notify_of_runs(project: Project, run_ids: Sequence[str], note: Note) -> None
             dispatches = [one for run_id in run_ids if (one := _of_run(project, ledger, run_id, note))]
             _send(ledger, dispatches, note)
     except ConnectorError as error:
-        note(f"Nobody was notified: {error.message}")
+        if project.notifications:
+            note(f"Nobody was notified: {error.message}")
 
 
 def notify_of_missing_run(project: Project, orchestration: str, notify: Notify, reason: str, note: Note) -> None:

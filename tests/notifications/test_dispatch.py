@@ -10,13 +10,14 @@ import pytest
 import yaml
 
 from connector.config.project import load_project
-from connector.notifications.dispatch import notify_of_missing_run
+from connector.notifications.dispatch import notify_of_missing_run, notify_of_runs
 from connector.notifications.message import missing_run_message
 from connector.notifications.notifier import send
 from tests.cli.command import Outcome, inside
 from tests.cli.shop import GOOD, NAME, Shop, shop
 from tests.cli.tiktok import Reply, TikTok, serving
 from tests.notifications.service import Service
+from tests.postgres import free_port
 
 QUERY = GOOD.format(rows=3)
 REVOKED = Reply(code=40105, message="The token of jane.doe@example.com (+1 415 555 0100) is revoked.")
@@ -61,6 +62,18 @@ def test_a_run_that_completed_is_told_with_its_counts_and_its_id(project: Shop, 
     assert record["run_id"] in told["message"]
     assert "3 rows read: 3 delivered, 0 rejected, 0 skipped, 0 pending." in told["message"]
     assert told["type"] == "success"
+
+
+@pytest.mark.parametrize(("notifications", "count"), [({"team": "slack://x"}, 1), ({}, 0)], ids=["some", "none"])
+def test_a_ledger_that_is_gone_is_told_only_if_somebody_would_be_notified(
+    project: Shop, notifications: dict[str, str], count: int
+) -> None:
+    changed(project, lambda settings: settings["orchestrations"][NAME].pop("notify"))
+    changed(project, lambda settings: settings.update(ledger=f"postgresql://nobody@127.0.0.1:{free_port()}/ledger"))
+    changed(project, lambda settings: settings.update(notifications=notifications))
+    notes: list[str] = []
+    notify_of_runs(load_project(project.directory, {}), ["20261130T101112-abcdef"], notes.append)
+    assert len([note for note in notes if note.startswith("Nobody was notified: The ledger")]) == len(notes) == count
 
 
 def test_a_failed_run_is_told_with_what_to_do_and_without_identifiers(
