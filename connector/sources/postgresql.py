@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 import adbc_driver_manager
 import pyarrow as pa
 from adbc_driver_postgresql import StatementOptions, dbapi
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from connector.config.warehouse import Warehouse
-from connector.errors import ConfigurationError, SourceError
+from connector.errors import SourceError
 from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_text, secrets_of
 from connector.sources.error_place import Place, place_of
+from connector.sources.postgresql_login import connection_string
 from connector.sources.postgresql_types import PostgreSQLTypes
 from connector.sources.statement import check_read_only
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 BATCH_BYTES = 1 << 18
 """Of the server's rows: small enough for an early first batch, large enough to keep the number of batches low."""
 
-_CONNECT_SECONDS = "30"
 _TEXT_TYPES = "SELECT typname::text FROM pg_catalog.pg_type WHERE typtype = 'e' OR typname IN ('citext', 'ltree')"
 _MONEY_UNIT = "SELECT 1::pg_catalog.money AS unit"
 _DRIVER_ERRORS = (adbc_driver_manager.Error, pa.ArrowException, OSError)
@@ -38,7 +36,7 @@ _NAME_ERRORS = ("08", "28", "3D", "3F", "42", "53", "55", "57")
 def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "PostgreSQLSource":  # noqa: ARG001
     """Connect; the tag becomes the application's name. Raises ConfigurationError, SourceError."""
     secrets = secrets_of(warehouse)
-    address = _connection_string(warehouse, tag)
+    address = connection_string(warehouse, tag)
     with _translate_errors(OPEN_FAILED, secrets):
         return PostgreSQLSource(partial(dbapi.connect, address, autocommit=True), secrets, warehouse.dialect)
 
@@ -183,30 +181,6 @@ class PostgreSQLResult:
                     return
                 batch = self._types.batch(batch)
             yield batch
-
-
-def _connection_string(warehouse: Warehouse, tag: str | None) -> str:
-    """Return libpq's keywords and values.
-
-    `token` is a password too: one that is created for each connection, as on RDS.
-    """
-    try:
-        url = make_url(warehouse.url.get_secret_value())
-    except (ArgumentError, ValueError):
-        raise ConfigurationError(
-            f'The URL of the warehouse "{warehouse.name}" cannot be read: it must look like '
-            "postgresql://user@host:5432/database, special characters in the password as %XX."
-        ) from None
-    secret = warehouse.password or warehouse.token
-    password = secret.get_secret_value() if secret else url.password
-    address = {"host": url.host, "port": url.port, "user": url.username, "password": password, "dbname": url.database}
-    defaults = {"connect_timeout": _CONNECT_SECONDS, **({"application_name": tag} if tag else {})}
-    settings = {**defaults, **address, **url.query, **warehouse.options}
-    return " ".join(f"{key}='{_escape(str(value))}'" for key, value in settings.items() if value is not None)
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", r"\\").replace("'", r"\'")
 
 
 @contextmanager

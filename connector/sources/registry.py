@@ -24,7 +24,7 @@ BUILT_IN: Mapping[str, str] = {
     "bigquery": "connector.sources.source_types:BIGQUERY",
     "databricks": "connector.sources.source_types:DATABRICKS",
     "trino": "connector.sources.source_types:TRINO",
-    "redshift": "connector.sources.source_types:POSTGRESQL",
+    "redshift": "connector.sources.source_types:REDSHIFT",
     "mysql": "connector.sources.source_types:MYSQL",
     "mariadb": "connector.sources.source_types:MYSQL",
     "clickhouse": "connector.sources.source_types:CLICKHOUSE",

@@ -28,6 +28,7 @@ SNOWFLAKE = SourceType("connector.sources.snowflake", "snowflake.connector", ext
 POSTGRESQL = SourceType("connector.sources.postgresql", "adbc_driver_postgresql", extra("postgres"))
 CLICKHOUSE = SourceType("connector.sources.clickhouse", "clickhouse_connect", extra("clickhouse"))
 MYSQL = SourceType("connector.sources.mysql", "pymysql", extra("mysql"))
+REDSHIFT = SourceType("connector.sources.redshift", "psycopg", extra("postgres"))
 BIGQUERY = SourceType("connector.sources.bigquery", "google.cloud.bigquery_storage", extra("bigquery"))
 DATABRICKS = SourceType("connector.sources.databricks", "databricks.sql", extra("databricks"))
 TRINO = SourceType("connector.sources.trino", "trino", extra("trino"))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.util import find_spec
@@ -26,7 +27,7 @@ from tests.sources.cloud import bigquery, databricks, trino
 from tests.sources.warehouses import LARGE, SHOWN, Kind, warehouse
 from tests.standins.process import StandIn
 
-SERVERS = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("mysql", "clickhouse", "trino")]
+SERVERS = [pytest.param(name, marks=pytest.mark.warehouses) for name in ("mysql", "clickhouse", "trino", "redshift")]
 if find_spec("databricks"):
     # `make warehouses` installs its driver beside the others: it needs pandas, which makes all of them slower to start.
     SERVERS.append(pytest.param("databricks", marks=pytest.mark.warehouses))
@@ -342,6 +343,17 @@ def snowflake_kind(snowflake: Account, tmp_path: Path) -> Iterator[Kind]:
 @pytest.fixture
 def bigquery_kind(bigquery_server: StandIn, tmp_path: Path) -> Kind:
     return bigquery(bigquery_server, tmp_path)
+
+
+@pytest.fixture
+def redshift_kind(postgresql_kind: Kind) -> Kind:
+    """PostgreSQL, read as Redshift is: the protocol is the same, and a backslash in a text is an escape."""
+    address = postgresql_kind.warehouse.url.get_secret_value()
+    with psycopg.connect(address, autocommit=True) as own:
+        for setting in ("standard_conforming_strings = off", "escape_string_warning = off"):
+            own.execute(f'ALTER DATABASE "{own.info.dbname}" SET {setting}'.encode())
+    url = address.replace("postgresql://", "redshift://")
+    return replace(postgresql_kind, warehouse=warehouse(url))
 
 
 @pytest.fixture
