@@ -1,4 +1,4 @@
-"""A real MariaDB on a free port of this machine, from Debian's packages: `apt-get install mariadb-server-core`."""
+"""A real MariaDB on a free port of this machine, from Debian's packages."""
 
 import os
 import pwd
@@ -20,7 +20,7 @@ from tests.postgres import free_port
 
 SERVER = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 INSTALLER = shutil.which("mariadb-install-db")
-MISSING = "needs MariaDB: apt-get install mariadb-server-core"
+MISSING = "needs MariaDB: apt-get install mariadb-server-core mariadb-client-core"
 _QUICK = (
     "--skip-log-bin",
     "--innodb-flush-log-at-trx-commit=0",
