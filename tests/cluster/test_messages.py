@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connector.config.engine import LOCAL, EngineSettings
+from connector.errors import ResumableError
 from connector.runs.cluster import ray_cluster
 from connector.runs.cluster.ray_cluster import Cluster, Messages, connect
 from tests.cli.command import connector
@@ -94,6 +95,48 @@ def test_a_cluster_without_a_free_core_is_told_and_nothing_reaches_the_output(
         pass
     assert notes == ['No core of the engine "laptop" is free: the run waits for one.'] * count
     assert capsys.readouterr().out == ""
+
+
+VERSIONS = """Version mismatch: The cluster was started with:
+    Ray: 2.60.0
+    Python: 3.11.9
+This process on node 10.0.0.5 was started with:
+    Ray: 2.60.0
+    Python: 3.11.15
+"""
+NO_CLUSTER = (
+    "Could not find any running Ray instance. Please specify the one to connect to by setting `--address` flag or "
+    "`RAY_ADDRESS` environment variable."
+)
+FAULTS: dict[str, tuple[Exception, str]] = {
+    "other versions": (
+        RuntimeError(VERSIONS),
+        "it has Ray 2.60.0 and Python 3.11.9, this process Ray 2.60.0 and Python 3.11.15. Install the same versions; "
+        "`connector resume` goes on.",
+    ),
+    "no cluster": (
+        ConnectionError(NO_CLUSTER),
+        "this machine belongs to no cluster. Start one with `ray start`, or set RAY_ADDRESS to HOST:PORT of its head; "
+        "`connector resume` goes on.",
+    ),
+    "any other": (ConnectionError("ray client connection timeout\nsee the log"), "ray client connection timeout"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_cluster_that_cannot_be_reached_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    error, expected = FAULTS[fault]
+    ray = Connected(2.0)
+
+    def fail(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(ray, "init", fail)
+    monkeypatch.setattr(ray_cluster, "_imported", lambda _: ray)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(ResumableError) as raised, connect(EngineSettings(name="laptop", type="ray", stage="/s")):
+        pass
+    assert raised.value.message == f'The engine "laptop" cannot be reached at auto: {expected}'
 
 
 @pytest.mark.slow

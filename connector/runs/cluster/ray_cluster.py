@@ -41,6 +41,10 @@ _HEAD_PATIENCE, _HEAD_LIMIT = 30.0, 50.0
 """Seconds without a head after which a run fails, and after which it waits for no task: Ray ends the process at 60."""
 _REFUSAL = "InvalidAuthToken"
 """Stands in errors of Ray about a token that is missing or incorrect."""
+_NO_CLUSTER = "Could not find any running Ray instance"
+"""Stands in the error of Ray about the address `auto`."""
+_VERSION = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
+"""Stands twice in the error of Ray about other versions: those of the cluster come first."""
 _MOST_MESSAGES, _LONGEST_MESSAGE = 20, 300
 """Messages of Ray in a run, and characters of each."""
 _DEATH = "A worker died or was killed while executing a task"
@@ -327,11 +331,20 @@ def _signals_kept() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    if _REFUSAL in str(error.__cause__ or error):
+    text = str(error.__cause__ or error)
+    if _REFUSAL in text:
         return (
             "it asks for a token, and that of this process is missing or incorrect. Set RAY_AUTH_MODE=token, and "
             "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the token of the cluster; `connector resume` goes on."
         )
+    if _NO_CLUSTER in text:
+        return (
+            "this machine belongs to no cluster. Start one with `ray start`, or set RAY_ADDRESS to HOST:PORT of its "
+            "head; `connector resume` goes on."
+        )
+    if len(versions := _VERSION.findall(text)) == 2:
+        there, here = (f"Ray {ray} and Python {python}" for ray, python in versions)
+        return f"it has {there}, this process {here}. Install the same versions; `connector resume` goes on."
     return _first_line(error)
 
 
