@@ -37,6 +37,7 @@ class MariaDB:
     port: int
     authority: Path
     """Who signed the certificate of the server, which everybody is offered and nobody has to take."""
+    socket: Path
     numbers: Iterator[int] = field(default_factory=count)
 
     def new_database(self) -> str:
@@ -84,8 +85,8 @@ def _serving(folder: Path, program: str) -> Iterator[MariaDB]:
     subprocess.run([str(INSTALLER), "--no-defaults", data, *plain, *account], check=True, capture_output=True)
     signed = authority(folder, host="127.0.0.1")
     signed.served.chmod(0o644)
-    server = MariaDB(free_port(), signed.certificate)
-    place = (f"--socket={folder / 'socket'}", f"--port={server.port}", "--bind-address=127.0.0.1")
+    server = MariaDB(free_port(), signed.certificate, folder / "socket")
+    place = (f"--socket={server.socket}", f"--port={server.port}", "--bind-address=127.0.0.1")
     with (folder / "log").open("wb") as log:
         identity = (f"--ssl-cert={signed.served}", f"--ssl-key={signed.served}")
         command = [program, "--no-defaults", data, *place, *identity, *account, *_QUICK]

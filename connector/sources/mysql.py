@@ -14,6 +14,7 @@ import pymysql
 from pymysql.connections import Connection
 from pymysql.constants import COMMAND
 from pymysql.protocol import FieldDescriptorPacket, MysqlPacket
+from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from connector.config.suggest import did_you_mean
@@ -25,7 +26,6 @@ from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_tex
 from connector.sources.error_place import Place, named_place, place_of
 from connector.sources.mysql_rows import RowPackets
 from connector.sources.mysql_types import Column, column_conversion, result_schema
-from connector.sources.sqlalchemy_engine import warehouse_url
 from connector.sources.statement import check_read_only, masked, single_select_error
 
 _CONNECT_SECONDS = 30
@@ -36,6 +36,11 @@ _SESSION = (
 """TIMESTAMP comes as text in the session's time zone."""
 _PATIENCE = "SET SESSION net_write_timeout = 86400"
 """A run that sends while it reads keeps the server waiting for longer than its minute. Proxies may not know it."""
+_FIXED = {"charset": "utf8mb4", "autocommit": True, "local_infile": False}
+_INTERNAL = frozenset({"self", "conv", "cursorclass", "defer_connect", "auth_plugin_map", "db", "passwd"})
+_SWITCHES = frozenset({"ssl_disabled", "ssl_verify_cert", "ssl_verify_identity"})
+_NUMBERS = frozenset({"port", "connect_timeout", "read_timeout", "write_timeout", "client_flag", "max_allowed_packet"})
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 _BEGIN = "START TRANSACTION READ ONLY"
 _DRIVER_ERRORS = (pymysql.MySQLError, OSError)
 _NAME_ERRORS = frozenset({1044, 1045, 1046, 1049, 1051, 1052, 1054, 1103, 1109, 1142, 1143, 1146, 1305, 1370})
@@ -203,25 +208,40 @@ def _prepared_columns(connection: "Connection[Any]", sql: str, dialect: str) -> 
 
 
 def _connect_arguments(warehouse: Warehouse, tag: str | None) -> Mapping[str, Any]:
-    """Return the arguments of the driver, which SQLAlchemy reads from a URL."""
+    """Return the arguments of the driver. Text is always UTF-8 on its way, whatever the URL says."""
     try:
-        url = warehouse_url(warehouse).set(drivername="mysql+pymysql")
-        _, arguments = url.get_dialect()().create_connect_args(url)
+        url = make_url(warehouse.url.get_secret_value())
     except (ArgumentError, ValueError):
         raise ConfigurationError(
             f'The URL of the warehouse "{warehouse.name}" cannot be read: it must look like '
             "mysql://user@host:3306/database, special characters in the password as %XX."
         ) from None
-    options = {**arguments, **warehouse.options}
-    known = [*signature(Connection.__init__).parameters]
-    for name in options:
-        if name not in known:
-            raise ConfigurationError(
-                f'The warehouse "{warehouse.name}" has the option "{name}", which PyMySQL does not have.'
-                f"{did_you_mean(name, known)}"
-            )
+    secret = warehouse.password or warehouse.token
+    password = secret.get_secret_value() if secret else url.password or ""
+    login = {"host": url.host, "port": url.port or 0, "user": url.username, "password": password}
+    options = {**url.query, **warehouse.options}
+    given = {name: _option(name, value, warehouse.name) for name, value in options.items()}
     defaults = {"connect_timeout": _CONNECT_SECONDS, **({"program_name": tag} if tag else {})}
-    return {**defaults, **options, "autocommit": True, "local_infile": False}
+    return {**defaults, **login, "database": url.database, **given, **_FIXED}
+
+
+def _option(name: str, value: object, warehouse: str) -> object:
+    """Return an argument of the driver as the type that it has; in a URL all are texts."""
+    known = signature(Connection.__init__).parameters.keys() - _INTERNAL
+    if name not in known:
+        raise ConfigurationError(
+            f'The warehouse "{warehouse}" has the option "{name}", which PyMySQL does not have.'
+            f"{did_you_mean(name, sorted(known))}"
+        )
+    kind = bool if name in _SWITCHES else int if name in _NUMBERS else dict if name == "ssl" else None
+    if kind is bool and str(value).lower() in _BOOLEANS:
+        return _BOOLEANS[str(value).lower()]
+    if kind is int and str(value).isdecimal():
+        return int(str(value))
+    if kind is None or (kind is dict and isinstance(value, Mapping)):
+        return value
+    wanted = {bool: "true or false", int: "a whole number", dict: "a mapping, as {ca: /etc/ssl/shop.pem}"}[kind]
+    raise ConfigurationError(f'The option "{name}" of the warehouse "{warehouse}" must be {wanted}.')
 
 
 @contextmanager

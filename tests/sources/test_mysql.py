@@ -187,6 +187,9 @@ WRONG: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
     "port": ("mysql://root@127.0.0.1:1/x", {}, SourceError, "could not be opened: Can't connect"),
     "TLS": ("mysql://root@127.0.0.1:{port}/mysql", {"options": {"ssl_verify_cert": True}}, SourceError, "CERTIFICATE_VERIFY_FAILED"),
     "option": ("mysql://root@127.0.0.1:{port}/mysql", {"options": {"sloth": 1}}, ConfigurationError, "sloth"),
+    "switch": ("mysql://root@127.0.0.1:{port}/mysql?ssl_disabled=perhaps", {}, ConfigurationError, "must be true or false"),
+    "number": ("mysql://root@127.0.0.1:{port}/mysql?connect_timeout=soon", {}, ConfigurationError, "must be a whole number"),
+    "mapping": ("mysql://root@127.0.0.1:{port}/mysql?ssl=true", {}, ConfigurationError, "must be a mapping"),
     "parameter": ("mysql://root@127.0.0.1:{port}/mysql?sloth=1", {}, ConfigurationError, "sloth"),
 }  # fmt: skip
 
@@ -212,3 +215,16 @@ def test_a_connection_is_encrypted_if_the_server_can_and_checked_if_asked_for(
     options = {"offered": {}, "required": checked, "refused": {"ssl_disabled": True}}[way]
     with opened(mariadb.named("mysql"), tmp_path, options=options) as source, source.execute(CIPHER) as result:
         assert [batch.to_pydict() for batch in result.batches()] == [{"is_encrypted": [way != "refused"]}]
+
+
+def test_options_can_stand_in_the_url(mariadb: MariaDB, tmp_path: Path) -> None:
+    ways = {
+        f"mysql://root@localhost/mysql?unix_socket={mariadb.socket}&connect_timeout=5": 1,
+        f"mariadb+mysqldb://root@127.0.0.1:{mariadb.port}/mysql?charset=latin1&ssl_disabled=true": 0,
+        f"mysql://root@127.0.0.1:{mariadb.port}/mysql?ssl_ca={mariadb.authority}&ssl_verify_identity=true": 1,
+    }
+    for url, encrypted in ways.items():
+        sql = f"SELECT 'Zoë 🎈' AS name, ({CIPHER}) AS encrypted"
+        with opened(url, tmp_path) as source, source.execute(sql) as result:
+            rows = [row for batch in result.batches() for row in batch.to_pylist()]
+        assert rows == [{"name": "Zoë 🎈", "encrypted": encrypted}]
