@@ -77,7 +77,8 @@ class Warehouse(Settings):
     """The user's password, in place of one in the URL."""
     token: Secret | None = None
     """Snowflake: an OAuth token, or another token with `authenticator` in `options`. BigQuery: an OAuth access token.
-    Other databases: a password, such as a short-lived one of RDS."""
+    Databricks and MotherDuck: a personal access token. Trino: a JWT. Other databases: a password, such as a short-lived
+    one of RDS."""
     private_key_file: Annotated[Path, BeforeValidator(text)] | None = None
     """Snowflake: the private key of a key pair, as a PEM file."""
     private_key_passphrase: Secret | None = None
@@ -103,4 +104,4 @@ class Warehouse(Settings):
     def dialect(self) -> str:
         """The SQL dialect by SQLAlchemy's name: the URL's scheme without its driver."""
         scheme = self.url.get_secret_value().partition(":")[0].partition("+")[0].lower()
-        return "postgresql" if scheme == "postgres" else scheme
+        return {"postgres": "postgresql", "motherduck": "duckdb"}.get(scheme, scheme)

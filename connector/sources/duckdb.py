@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from connector.config.warehouse import Warehouse
 from connector.core.duckdb_connection import connect as open_database
-from connector.errors import SourceError
+from connector.errors import ConfigurationError, SourceError
 from connector.sources.array_conversion import convert_batch
 from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED
 from connector.sources.duckdb_access import is_restricted, restrict
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 65_536
 IN_MEMORY = ":memory:"
+_MOTHERDUCK = ("md:", "motherduck:")
 
 _NUMBERED_NAME = re.compile(r"_\d+$")
 _FORBIDDEN_PATH = re.compile(r'Cannot access (?:file|directory) "([^"]*)"')
@@ -50,6 +51,11 @@ def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "D
     `demo/warehouse.sql` builds `demo/warehouse.duckdb`. Raises SourceError.
     """
     path = warehouse.url.get_secret_value().partition("://")[2].removeprefix("/") or IN_MEMORY
+    if path.startswith(_MOTHERDUCK):
+        raise ConfigurationError(
+            f'The URL of the warehouse "{warehouse.name}" names a database of MotherDuck: write '
+            f"motherduck://{path.partition(':')[2]}, and set token."
+        )
     restrict_session = partial(restrict, warehouse, directory)
     if path.startswith(IN_MEMORY):
         return DuckDBSource(partial(open_in_memory, path), restrict_session)

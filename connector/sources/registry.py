@@ -18,6 +18,7 @@ from connector.sources.source_types import DIALECT_PACKAGES, SQLALCHEMY, SQLALCH
 GROUP = "connector.sources"
 BUILT_IN: Mapping[str, str] = {
     "duckdb": "connector.sources.source_types:DUCKDB",
+    "motherduck": "connector.sources.source_types:MOTHERDUCK",
     "snowflake": "connector.sources.source_types:SNOWFLAKE",
     "postgresql": "connector.sources.source_types:POSTGRESQL",
     "postgres": "connector.sources.source_types:POSTGRESQL",

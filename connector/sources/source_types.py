@@ -24,6 +24,7 @@ class SourceType:
 _SQLALCHEMY = "connector.sources.sqlalchemy"
 
 DUCKDB = SourceType("connector.sources.duckdb")
+MOTHERDUCK = SourceType("connector.sources.motherduck")
 SNOWFLAKE = SourceType("connector.sources.snowflake", "snowflake.connector", extra("snowflake"))
 POSTGRESQL = SourceType("connector.sources.postgresql", "adbc_driver_postgresql", extra("postgres"))
 CLICKHOUSE = SourceType("connector.sources.clickhouse", "clickhouse_connect", extra("clickhouse"))
