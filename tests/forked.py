@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 import warnings
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -44,6 +45,8 @@ LOADED = (
 """Most of what commands load."""
 LOADED_FIRST = {"mcp": "connector.mcp.server"}
 """The modules that are loaded once the first command of a name is ordered."""
+MOST_DATABASES = 6
+"""That a command opens in memory; few open more."""
 MOST_BYTES = 1 << 20
 """In an order."""
 POLL_SECONDS = 0.0002
@@ -115,12 +118,27 @@ def open_stream(number: int, like: io.TextIOWrapper) -> io.TextIOWrapper:
     return opened
 
 
+def build_commands() -> None:
+    """Build the commands and their options once."""
+    import typer.main
+
+    from connector.cli.app import app
+
+    typer.main.get_command = cache(typer.main.get_command)
+    typer.main.get_command(app)
+
+
 def main(descriptor: int) -> None:
     """Load the product, and run a command in each process that is forked."""
     configure_process()
+    # Loads what registers functions for the end of the process, which have to come after those of the product.
+    from tests.databases import open_databases
+
     gc.disable()
     for name in LOADED:
         import_module(name)
+    open_databases(MOST_DATABASES)
+    build_commands()
     gc.freeze()
     gc.enable()
     order = fork_for_orders(socket.socket(fileno=descriptor))

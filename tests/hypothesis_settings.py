@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 _Test = TypeVar("_Test", bound=Callable[..., Any])
 
-SHARE = 5
+SHARE = 8
 THOROUGH, QUICK = "thorough", "quick"
 
 
@@ -18,7 +18,7 @@ def load_profile(marker_expression: str) -> None:
     """
     patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.register_profile(THOROUGH, patient)
-    settings.register_profile(QUICK, patient, max_examples=30)
+    settings.register_profile(QUICK, patient, max_examples=15)
     settings.load_profile(THOROUGH if marker_expression == THOROUGH else QUICK)
 
 
@@ -28,7 +28,7 @@ def is_thorough() -> bool:
 
 
 def scaled(base: settings, max_examples: int, share: int = SHARE) -> Callable[[_Test], _Test]:
-    """Draw a fifth (or another share) of `max_examples` in `make test`, and all of them in `make thorough`."""
+    """Draw an eighth (or another share) of `max_examples` in `make test`, and all of them in `make thorough`."""
 
     def decorate(test: _Test) -> _Test:
         examples = max_examples if is_thorough() else -(-max_examples // share)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -40,23 +41,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return made
 
 
-def asked(*words: str, project: Path | None = None, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    """What bash is answered when the last word is being typed."""
+def offered(*words: str, project: Path | None = None, cwd: Path | None = None) -> list[str]:
+    """The completions that bash is answered when the last word is being typed."""
     typed = {
         "COMP_WORDS": "\n".join(("connector", *words)),
         "COMP_CWORD": str(len(words)),
         "_CONNECTOR_COMPLETE": "complete_bash",
     }
-    code = "import sys; sys.argv[0] = 'connector'; from connector.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code], env=environment(project, typed), cwd=cwd or "/",
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-
-
-def offered(*words: str, project: Path | None = None, cwd: Path | None = None) -> list[str]:
-    """The completions."""
-    answer = asked(*words, project=project, cwd=cwd)
+    with chdir(cwd or "/"):
+        answer = inside(project=project, environ=typed, prog_name="connector")
     assert answer.stderr == ""
     return answer.stdout.split()
 
