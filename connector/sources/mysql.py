@@ -69,6 +69,7 @@ class MySQLSource:
         self._connect, self._secrets, self._dialect = connect, secrets, dialect
         self._connection: Connection[Any] | None = None
         self._running: int | None = None
+        self._server: object = None
         self._session()
 
     @contextmanager
@@ -90,10 +91,11 @@ class MySQLSource:
             return result_schema(_prepared_columns(self._session(), sql, self._dialect))
 
     def cancel(self) -> None:
-        """See `Source.cancel`: another connection ends the query."""
+        """See `Source.cancel`: another connection ends the query, unless its address led to another server."""
         if (running := self._running) is not None:
             with suppress(*_DRIVER_ERRORS), self._connect() as other:
-                other.query(f"KILL QUERY {running}")
+                if _server_of(other) == self._server:
+                    other.query(f"KILL QUERY {running}")
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -108,6 +110,7 @@ class MySQLSource:
             self._connection = self._connect()
             for setting in _SESSION:
                 self._connection.query(setting)
+            self._server = _server_of(self._connection)
             with suppress(pymysql.MySQLError):
                 self._connection.query(_PATIENCE)
         return self._connection
@@ -181,6 +184,14 @@ def _converted(field: pa.Field, conversion: Conversion, column: pa.BinaryArray) 
         raise SourceError(
             f'The column "{field.name}" has values that cannot be read as {field.type}: cast it to CHAR in the query.'
         ) from None
+
+
+def _server_of(connection: "Connection[Any]") -> object:
+    """Return which server a connection is to, of several behind one address; None if it does not tell."""
+    with suppress(pymysql.MySQLError), connection.cursor() as cursor:
+        cursor.execute("SELECT @@hostname, @@port")
+        return cursor.fetchone()
+    return None
 
 
 def _abandon(connection: "Connection[Any]") -> None:

@@ -228,3 +228,12 @@ def test_options_can_stand_in_the_url(mariadb: MariaDB, tmp_path: Path) -> None:
         with opened(url, tmp_path) as source, source.execute(sql) as result:
             rows = [row for batch in result.batches() for row in batch.to_pylist()]
         assert rows == [{"name": "Zoë 🎈", "encrypted": encrypted}]
+
+
+def test_a_query_on_another_server_behind_the_address_is_left_alone(
+    mariadb: MariaDB, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(mariadb.named("mysql"), tmp_path) as source, source.execute("SELECT * FROM seq_1_to_1000000") as result:
+        monkeypatch.setattr("connector.sources.mysql._server_of", lambda _: ("elsewhere", 3306))
+        source.cancel()
+        assert sum(batch.num_rows for batch in result.batches()) == 1_000_000
