@@ -77,8 +77,8 @@ class Warehouse(Settings):
     """The user's password, in place of one in the URL."""
     token: Secret | None = None
     """Snowflake: an OAuth token, or another token with `authenticator` in `options`. BigQuery: an OAuth access token.
-    Databricks and MotherDuck: a personal access token. Trino: a JWT. Other databases: a password, such as a short-lived
-    one of RDS."""
+    Databricks and MotherDuck: a personal access token. Trino and ClickHouse: a JWT. Other databases: a password, such
+    as a short-lived one of RDS."""
     private_key_file: Annotated[Path, BeforeValidator(text)] | None = None
     """Snowflake: the private key of a key pair, as a PEM file."""
     private_key_passphrase: Secret | None = None
