@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, Select, String, bindparam, delete, func, insert, literal, select, update
 
 from connector.core.outcomes import RunStatus, Skip
 from connector.core.secret_registry import without_secrets
@@ -156,19 +157,19 @@ class Runs:
 
         `counts` are the columns of `progress`; None: they have not changed.
         """
-        is_asked = select(runs.c.stop_requested_at).where(runs.c.run_id == run_id)
+        the_run = {"the_run": run_id}
         if counts is None:
             with self._database.reading() as connection:
-                return connection.execute(is_asked).scalar() is not None
+                return connection.execute(_is_stop_requested(), the_run).scalar() is not None
         values = {"at": as_text(datetime.now(UTC)), **counts}
         with self._database.writing_one_row() as connection:
-            stored = update(progress).where(progress.c.run_id == run_id).values(values)
-            if not connection.execute(stored).rowcount:
-                row = {"run_id": run_id, **values}
-                columns = [literal(value, progress.c[name].type) for name, value in row.items()]
-                in_progress = select(*columns).where(runs.c.run_id == run_id, runs.c.status == RunStatus.RUNNING)
-                connection.execute(insert(progress).from_select(list(row), in_progress))
-            return connection.execute(is_asked).scalar() is not None
+            if stored := connection.execute(_update_progress(), {**the_run, **values}).one_or_none():
+                return stored[0] is not None
+            row = {"run_id": run_id, **values}
+            columns = [literal(value, progress.c[name].type) for name, value in row.items()]
+            in_progress = select(*columns).where(runs.c.run_id == run_id, runs.c.status == RunStatus.RUNNING)
+            connection.execute(insert(progress).from_select(list(row), in_progress))
+            return connection.execute(_is_stop_requested(), the_run).scalar() is not None
 
     def request_stop(self, run_id: str) -> None:
         """Ask a run in progress to stop; it looks every second. A run that is not in progress is not changed."""
@@ -314,6 +315,21 @@ class Runs:
     def _records(self, query: Any) -> list[RunRecord]:
         with self._database.reading() as connection:
             return read_runs(connection, connection.execute(query).all())
+
+
+@cache
+def _is_stop_requested() -> Select[Any]:
+    """Return the statement for when a run was asked to stop. It is built once, as it runs every second."""
+    return select(runs.c.stop_requested_at).where(runs.c.run_id == bindparam("the_run", type_=String))
+
+
+@cache
+def _update_progress() -> Any:
+    """Return the statement that replaces the progress of a run, and returns what `_is_stop_requested` does."""
+    names = [name for name in progress.c.keys() if name != "run_id"]  # noqa: SIM118 - not a dictionary
+    values = {name: bindparam(name, type_=progress.c[name].type) for name in names}
+    stored = update(progress).where(progress.c.run_id == bindparam("the_run", type_=String)).values(values)
+    return stored.returning(_is_stop_requested().scalar_subquery())
 
 
 def add_to_counts(connection: Connection, run_id: str, kind: str, counts: Mapping[str, int]) -> None:

@@ -309,3 +309,27 @@ def test_a_list_of_runs_from_before_there_were_totals_is_summed(ledger: Ledger) 
     with reading(ledger, 2) as connection:
         (run,) = list_runs(connection, RunListFilter(TARGET))
     assert (run.totals.rows.delivered, run.resumable, run.totals.members) == (2, False, None)
+
+
+def test_progress_is_stored_while_a_run_is_in_progress_and_says_if_it_is_to_stop(ledger: Ledger) -> None:
+    started_run(ledger)
+    counts: dict[str, Any] = {"phase": "reading", "unit": "event", "total": None, "done": 0, "refused": 0, "retried": 0}
+    assert not ledger.runs.record_progress(RUN, {**counts, "rows_read": 1})
+    assert not ledger.runs.record_progress(RUN, {**counts, "rows_read": 2})
+    assert not ledger.runs.record_progress(RUN, None)
+    ledger.runs.request_stop(RUN)
+    assert ledger.runs.record_progress(RUN, {**counts, "rows_read": 3})
+    assert ledger.runs.record_progress(RUN, None)
+    with reading(ledger, 3) as connection:
+        page = read_run(connection, RUN)
+    assert page is not None and page.progress is not None
+    assert (page.progress.rows_read, page.progress.percent) == (3, None)
+    ledger.runs.finish(RUN, RunStatus.INTERRUPTED)
+    ledger.runs.record_progress(RUN, {**counts, "rows_read": 4})
+    with reading(ledger, 2) as connection:
+        page = read_run(connection, RUN)
+    assert page is not None and page.progress is None
+    ledger.runs.finish(RUN, RunStatus.COMPLETED)
+    ledger.runs.request_stop("unknown")
+    ledger.runs.resume(RUN, holder=HOLDER, host="here")
+    assert not ledger.runs.record_progress(RUN, {**counts, "rows_read": 5}), "a run that resumes is not to stop"
