@@ -11,7 +11,7 @@
   }
 
   // Times: UTC in the page, the reader's zone here; the title keeps UTC.
-  const zoned = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const zoned = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
   let utc = sessionStorage.getItem("utc") === "yes";
   const showTimes = () => {
     for (const time of all("time[datetime]:not([data-ago])")) {
