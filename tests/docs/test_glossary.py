@@ -31,23 +31,23 @@ STABLE = frozenset(["left_out"])
 
 PLAIN = frozenset(
     """
-    a accepted access account actual added address admin advertiser after again age allow allowed already amount answer api app
+    a accepted access account actor actual added address admin advertiser after again age allow allowed already amount answer api app
     at auth auto built blocked by ca case category change changes channel check checks click code column columns command
     compile completed conflicting connect connector console contact cookie country coverage cron currency cursor custom data day
-    days dbt default degraded delimiter delivered description device dialect differences dry due duplicate email empty error every
+    days dbt default degraded delimiter delivered description detail device dialect differences dry due duplicate email empty error every
     examples expected expired expires export exposures external fail failed fault faults file files finished first fixed flight
     folders for force forget format freshness fresh from full future goes headers host hosts http id identical identity ids
     in incomplete init interrupted invalid ip items json junit kept key kind launch ldu left legacy limit limited line lines
     list listed log login longest lost manifest many marketplace match max mcp median message metrics min minutes missing mode
     model month name negative new next node not notes notify now o of old on only options origins os out output overlap owner page parallel
     party
-    passed passphrase password path pause paused payment pending per percent percentile phone pii placeholder port preview private
+    passed passphrase password path pause paused payment peer pending per percent percentile phone pii placeholder port preview private
     problems promote proxy reached read record redirect refresh refreshed refused region reject rejected rejects removed
     report reporting request requirement resend resume resumed retention retried retry row rule running schedule schema second seconds
     secret send sender sent sentence set setting show shown simulate since size skipped slowest start started state status
     stop strictness subject summary suppress suppressed synced table tags test the throttled tiktok timeline timeout timestamp timezone
     to token too tracking transaction transform trend trusted type unchanged unfinished unknown unpause uri url usage use user
-    validate value version wait waiting what why with withheld workflow would yes
+    validate value version via wait waiting what why with withheld workflow would yes
     """.split()
 )
 """Ordinary words and those of TikTok's pages, which mean here what they mean anywhere."""

@@ -249,6 +249,12 @@ OBJECTS = (
             "audit[].run_id": "the run, or null",
             "audit[].allowed": "`true`, or `false` if it was refused",
         },
+        {
+            "audit[].actor": "the user who asked for it in the console",
+            "audit[].via": "`console`",
+            "audit[].peer": "the address from which that user asked",
+            "audit[].detail": "further facts, such as the names of changed settings; never their values",
+        },
     ),
     Printed(
         "connector runs export",
