@@ -15,6 +15,7 @@ from connector.errors import SourceError
 from connector.sources.column_builder import ColumnBuilder
 from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_text, secrets_of
 from connector.sources.error_place import named_place
+from connector.sources.sqlalchemy_arrow import ArrowReader, read_cursor, read_statement
 from connector.sources.sqlalchemy_engine import read_only_engine
 from connector.sources.statement import check_read_only, single_select_error
 
@@ -28,6 +29,9 @@ _READ_ONLY = {
 
 _NAME_ERRORS = re.compile('near "|no such |ambiguous column |unable to open ')
 """Beginnings of SQLite's messages that quote no values; SQLite has one type of error for all."""
+
+_UNLOADABLE = "Failed to load the driver"
+_LIBRARIES = " On Linux, SQL Server's driver needs libraries of the system: apt-get install libltdl7 libgssapi-krb5-2."
 
 
 def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "SQLAlchemySource":  # noqa: ARG001
@@ -44,16 +48,17 @@ class SQLAlchemySource:
         self._engine, self._secrets = engine, secrets
         self._connection = engine.connect()
         self._driver: Any = self._connection.connection.driver_connection
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self._cursor: Any = None
 
     @contextmanager
-    def execute(self, sql: str) -> Iterator["SQLAlchemyResult"]:
+    def execute(self, sql: str) -> Iterator["SQLAlchemyResult | ArrowResult"]:
         """See `Source.execute`."""
         check_read_only(sql, self._engine.dialect.name)
         result = None
         try:
-            with _translate_errors(QUERY_FAILED, self._secrets, sql):
-                result = SQLAlchemyResult(self._start(sql), self._secrets)
+            with _translate_errors(QUERY_FAILED, self._secrets, sql, self._driver_error):
+                result = self._start(sql)
             yield result
         finally:
             self._end_query(result)
@@ -75,18 +80,22 @@ class SQLAlchemySource:
             self._connection.close()
         self._engine.dispose()
 
-    def _start(self, sql: str) -> CursorResult[Any]:
+    def _start(self, sql: str) -> "SQLAlchemyResult | ArrowResult":
         name = self._engine.dialect.name
         if name in _READ_ONLY:
             self._connection.exec_driver_sql(_READ_ONLY[name])
+        if reader := read_statement(self._driver, sql):
+            return ArrowResult(reader, self._secrets, self._driver_error)
         options = {"stream_results": True, "max_row_buffer": BATCH_ROWS, "no_parameters": True}
         result = self._connection.exec_driver_sql(sql, execution_options=options)
         if not result.returns_rows:
             raise single_select_error()
         self._cursor = result.cursor
-        return result
+        if reader := read_cursor(result.cursor):
+            return ArrowResult(reader, self._secrets, self._driver_error)
+        return SQLAlchemyResult(result, self._secrets)
 
-    def _end_query(self, result: "SQLAlchemyResult | None") -> None:
+    def _end_query(self, result: "SQLAlchemyResult | ArrowResult | None") -> None:
         if result is not None and not result.is_finished:
             # Some drivers read the rest of a result before they close it.
             self.cancel()
@@ -128,13 +137,46 @@ class SQLAlchemyResult:
         self._result.close()
 
 
+class ArrowResult:
+    """A result that the driver gives as Arrow, without SQLAlchemy."""
+
+    query_id = None
+
+    def __init__(self, reader: ArrowReader, secrets: tuple[str, ...], driver_error: type[Exception]) -> None:
+        self._reader, self._secrets, self._driver_error = reader, secrets, driver_error
+        self.is_finished = False
+
+    @property
+    def schema(self) -> pa.Schema:
+        """See `Result.schema`."""
+        return self._reader.schema
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """See `Result.batches`."""
+        while True:
+            with _translate_errors(QUERY_FAILED, self._secrets, driver_error=self._driver_error):
+                batch = next(self._reader.batches, None)
+            if batch is None:
+                break
+            yield batch
+        self.is_finished = True
+
+    def close(self) -> None:
+        """End the result."""
+        with suppress(Exception):
+            self._reader.source.close()
+
+
 @contextmanager
-def _translate_errors(failure: str, secrets: tuple[str, ...], sql: str = "") -> Iterator[None]:
+def _translate_errors(
+    failure: str, secrets: tuple[str, ...], sql: str = "", driver_error: type[Exception] = SQLAlchemyError
+) -> Iterator[None]:
     """Raise SourceError with the database's message, without the statement and values that SQLAlchemy adds."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, driver_error, pa.ArrowException) as error:
         cause = getattr(error, "orig", None) or error
         is_about_names = failure == OPEN_FAILED or isinstance(error, ProgrammingError) or _NAME_ERRORS.match(str(cause))
         text = error_text(cause, secrets, quotes_data=not is_about_names)
-        raise SourceError(f"{failure}: {text}", named_place(sql, str(cause))) from None
+        hint = _LIBRARIES if _UNLOADABLE in str(cause) else ""
+        raise SourceError(f"{failure}: {text}{hint}", named_place(sql, str(cause))) from None
