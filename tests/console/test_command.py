@@ -13,7 +13,7 @@ import yaml
 
 from tests.architecture.test_start_up import loaded_by
 from tests.cli.command import environment, inside
-from tests.cli.shop import Shop
+from tests.cli.shop import Shop, shop
 
 OWN_PARTS = {"starlette", "uvicorn", "anyio", "python_multipart", "multipart", "h11", "pygments"}
 COMMANDS = (["--help"], ["run", "--help"], ["validate"], ["runs", "list"], ["start", "--help"], ["console", "--help"])
@@ -51,6 +51,21 @@ def test_it_listens_on_loopback_alone(project: Shop, host: str) -> None:
     done = inside("console", "--host", host, project=project.directory)
     assert done.code == 2
     assert f'--host "{host}" would open the console to other machines' in done.sentence
+
+
+def test_the_scheduler_serves_it_too(tmp_path: Path) -> None:
+    schedule = {"cron": "15 6 1 1 *"}
+    made = shop(tmp_path / "shop", "simulator", "SELECT 1 AS x", workflow="automatic", schedule=schedule)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "connector", "start", "--port", "0", "--console", "--console-port", "0"],
+        env=environment(made.directory), cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    link = process.stdout.readline().strip()
+    assert httpx.get(link).status_code == 200
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
 
 
 PROXY = {"auth": "proxy", "header": "X-Forwarded-User", "trusted": ["10.0.0.1"], "origins": ["https://c.example"]}

@@ -37,11 +37,11 @@ def console(
     allow_closed_output()
     folder = options.project or Path.cwd()
     with stop_on_signals(lambda: None) as stop, open_console(folder, os.environ, target, host, port, say) as server:
-        _print_link(server)
+        print_link(server)
         stop.wait()
 
 
-def _print_link(server: "ConsoleServer") -> None:
+def print_link(server: "ConsoleServer") -> None:
     """Print how to enter; on a terminal, print a new link whenever Enter is pressed."""
     if server.console.proxy:
         out(server.home)

@@ -1,6 +1,8 @@
 """`connector start`: run automatic orchestrations on their schedules."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ from connector.cli.failures import reported
 from connector.cli.options import ProjectOptions, TargetOption
 
 if TYPE_CHECKING:
+    from connector.console.server import ConsoleServer
     from connector.scheduler.loop import SchedulerLoop
 
 ParallelOption = Annotated[int, typer.Option("--parallel", metavar="N", min=1, help="How many runs at the same time.")]
@@ -22,6 +25,14 @@ PortOption = Annotated[
 ]
 MetricsOption = Annotated[bool, typer.Option("--metrics", help="Also serve /metrics for Prometheus.")]
 
+ConsoleOption = Annotated[bool, typer.Option("--console", help="Also serve the console in the browser.")]
+ConsolePortOption = Annotated[
+    int,
+    typer.Option(
+        "--console-port", metavar="P", min=0, max=65535, help="The port of the console; 0 takes any free port."
+    ),
+]
+
 
 @reported
 def start(
@@ -30,6 +41,8 @@ def start(
     host: HostOption = "127.0.0.1",
     port: PortOption = 8788,
     metrics: MetricsOption = False,
+    console: ConsoleOption = False,
+    console_port: ConsolePortOption = 8790,
     *,
     options: ProjectOptions,
 ) -> None:
@@ -39,6 +52,7 @@ def start(
 
     start_options = StartOptions(parallel, host, port, metrics)
     running: list[SchedulerLoop] = []
+    folder = options.project or Path.cwd()
 
     def kill() -> None:
         for loop in running:
@@ -47,7 +61,19 @@ def start(
     # Signals first: the scheduler may be stopped as soon as it prints that it is up.
     with (
         stop_on_signals(kill) as stop,
-        open_scheduler(options.project or Path.cwd(), os.environ, target, start_options, say) as loop,
+        open_scheduler(folder, os.environ, target, start_options, say) as loop,
+        _console(folder, target, host, console_port) if console else nullcontext(),
     ):
         running.append(loop)
         loop.run(stop)
+
+
+@contextmanager
+def _console(folder: Path, target: str | None, host: str, port: int) -> Iterator["ConsoleServer"]:
+    """Serve the console beside the scheduler, and print how to enter it."""
+    from connector.cli.commands.console import print_link
+    from connector.console.server import open_console
+
+    with open_console(folder, os.environ, target, host, port, say) as server:
+        print_link(server)
+        yield server
