@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,13 @@ def test_what_is_copied_is_there_and_not_ignored() -> None:
     for name in sources:
         assert (ROOT / name).exists()
         assert f"!{name}" in allowed
+
+
+def test_what_the_wheel_includes_is_copied() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
+    text = (ROOT / "Containerfile").read_text("utf-8")
+    copied = [name for line in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE) for name in line.split()]
+    assert [name for name in wheel["force-include"] if not any(Path(name).is_relative_to(one) for one in copied)] == []
 
 
 @dataclass(frozen=True)
