@@ -18,7 +18,7 @@ from benchmarks.cluster_paper import (
     largest,
     worst_worker,
 )
-from benchmarks.tables import section, short, table
+from benchmarks.tables import replaced, section, short, table
 from benchmarks.targets import Target
 
 Measured = tuple[ClusterResult, ClusterCounts]
@@ -187,13 +187,6 @@ def _on_paper(paper: OnPaper) -> Iterator[str]:
     yield f"command needs {millions * costs.driver:.0f} CPU seconds in all."
 
 
-def replaced(text: str, lines: Sequence[str]) -> str:
-    """A report with this section in place of what it had of the same title."""
-    before, heading, after = text.partition(f"\n## {TITLE}\n")
-    _, next_heading, rest = after.partition("\n## ")
-    return before.rstrip("\n") + "\n" + "\n".join(lines) + "\n" + (f"{next_heading}{rest}" if heading and rest else "")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and writes this section only, and leaves the rest of the report as it is."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster_section", description=__doc__)
@@ -203,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=PAIRS)
     options = parser.parse_args(arguments)
     lines = list(more_machines(measure_section(options.data, _say, options.pairs, options.rows)))
-    options.output.write_text(replaced(options.output.read_text(), lines))
+    options.output.write_text(replaced(options.output.read_text(), TITLE, lines))
     print("\n".join(lines))
     return 0
 

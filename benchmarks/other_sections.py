@@ -64,22 +64,3 @@ def audience(results: Results) -> Iterator[str]:
             for what, run in (("filling", one.filling), ("a tenth changed", one.changing))
         ],
     )  # fmt: skip
-
-
-def sources(results: Results) -> Iterator[str]:
-    """How fast each kind of warehouse is read."""
-    yield from ("", "## Warehouses", "")
-    if not results.sources:
-        yield "Not measured."
-        return
-    yield "Rows of a table to Arrow batches and no further; the servers are on this machine, and share its cores."
-    yield "Snowflake's driver reads from the tests' stand-in, which makes the rows meanwhile: a lower bound."
-    yield ""
-    embedded = results.sources[0].rows_per_second
-    yield from table(
-        ("warehouse", "rows", "rows a second", "times the embedded DuckDB"),
-        [
-            (one.name, f"{one.rows:,}", f"{one.rows_per_second:,.0f}", f"{one.rows_per_second / embedded:.3f}")
-            for one in results.sources
-        ],
-    )

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks import other_sections, run_sections
 from benchmarks.cluster_section import more_machines
 from benchmarks.results import Results
+from benchmarks.source_section import sources
 from benchmarks.tables import table
 from benchmarks.targets import targets
 
@@ -24,7 +25,7 @@ _SECTIONS = (
     other_sections.simulator,
     other_sections.keys,
     other_sections.audience,
-    other_sections.sources,
+    lambda results: sources(results.sources),
     lambda results: more_machines(results.cluster),
 )
 

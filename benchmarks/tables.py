@@ -26,3 +26,10 @@ def speed(rows: int, timing: Timing) -> tuple[str, str, str]:
 def short(rows: int) -> str:
     """1 M for a million."""
     return f"{rows // 10**6} M" if rows % 10**6 == 0 else f"{rows:,}"
+
+
+def replaced(text: str, title: str, lines: Sequence[str]) -> str:
+    """A report with a section in place of what it had of the same title."""
+    before, heading, after = text.partition(f"\n## {title}\n")
+    _, next_heading, rest = after.partition("\n## ")
+    return before.rstrip("\n") + "\n" + "\n".join(lines) + "\n" + (f"{next_heading}{rest}" if heading and rest else "")

@@ -7,7 +7,8 @@ import pytest
 from benchmarks.cluster import ANY_ORDER, SORTED, ClusterResult, ClusterRun, Pairs, Phase, Start
 from benchmarks.cluster_counts import ClusterCounts
 from benchmarks.cluster_paper import Costs, OnPaper
-from benchmarks.cluster_section import TITLE, cluster_targets, more_machines, replaced
+from benchmarks.cluster_section import TITLE, cluster_targets, more_machines
+from benchmarks.tables import replaced
 from benchmarks.timing import Timing
 
 COUNTS = ClusterCounts(6.0, 6.5)
@@ -71,8 +72,8 @@ def test_the_section_replaces_the_one_before_and_leaves_the_others(result: Clust
     before, after = "# Benchmarks\n\nOne.\n", "\n## Another\n\nTwo.\n"
     lines = list(more_machines((result, COUNTS)))
     expected = before + "\n".join(lines) + "\n"
-    assert replaced(f"{before}\n## {TITLE}\n\nOld.\n{after}", lines) == expected + after
-    assert replaced(before, lines) == replaced(expected, lines) == expected
+    assert replaced(f"{before}\n## {TITLE}\n\nOld.\n{after}", TITLE, lines) == expected + after
+    assert replaced(before, TITLE, lines) == replaced(expected, TITLE, lines) == expected
     assert "| 4,000,000 | sorted | one process | 13.0 |" in expected
 
 
