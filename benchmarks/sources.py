@@ -35,7 +35,7 @@ from tests.sources.cloud import bigquery_options, trino_url
 from tests.standins.process import StandIn, stand_in
 
 MOST_ROWS = 1_000_000
-FEWER_ROWS = 200_000
+FEWER_ROWS = 50_000
 """Rows of stand-ins, which take longer to make them than the connector to read them."""
 QUERY = f"SELECT * FROM {TABLE}"
 EMBEDDED = "DuckDB"

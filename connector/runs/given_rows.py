@@ -61,6 +61,9 @@ def _job(project: Project, test: QueryTest, stack: ExitStack) -> Job:
         job = prepare_orchestration(project, orchestration, variables)
         return _on_tables(replace(job, sql="SELECT * FROM result"), test, {_RESULT: test.result}, stack)
     if orchestration.file is not None:
+        if orchestration.format is not None and orchestration.format.is_table:
+            message = f'"{orchestration.file}" is a table, which has no lines: give its rows under result.'
+            raise _problem(test, test.node, message)
         orchestration = orchestration.model_copy(update={"file": _file(test, orchestration.file, stack)})
         return prepare_orchestration(project, orchestration, variables)
     job = _translated(prepare_orchestration(project, orchestration, variables), test)

@@ -215,6 +215,12 @@ def test_rows_of_the_result_take_the_place_of_a_file(tmp_path: Path, file: str) 
     assert outcome.code == 0, outcome.stdout
 
 
+def test_lines_of_a_table_are_refused(tmp_path: Path) -> None:
+    outcome = result_of(with_file(tmp_path / "shop", "orders", format="delta"), lines=LINES, expect={"events": 1})
+    assert outcome.code == 1
+    assert 'orders" is a table, which has no lines: give its rows under result.' in outcome.stdout
+
+
 @pytest.mark.parametrize(
     ("file", "given", "sentence"),
     [

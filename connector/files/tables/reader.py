@@ -73,15 +73,19 @@ class TableReader:
     def _rows(self, file: DataFile) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a data file that are not deleted."""
         name, columns = without_personal_partitions(file.name), self._read_columns(file)
+        masks, first, row = [deleted.load() for deleted in file.deleted], 0, 1
         with self._open(file, name) as parquet:
             source = parquet.schema_arrow
             projection = Projection(columns, source, self._snapshot.format.keys(source), file.constants)
-            masks, first = [deleted.load() for deleted in file.deleted], 0
             for batch in parquet.iter_batches(BATCH_ROWS, use_threads=False):
                 if self._stop.is_set():
                     raise SourceError(f"{name}: reading was stopped.")
-                yield from self._kept_rows(masks, name, columns, projection.rows(batch), first)
+                rows = self._kept_rows(masks, columns, projection.rows(batch), first)
                 first += batch.num_rows
+                if rows.num_rows:
+                    self._report.lines.add(name, np.arange(row, row + rows.num_rows, dtype=np.int64))
+                    row += rows.num_rows
+                    yield rows
 
     def _read_columns(self, file: DataFile) -> list[TableColumn]:
         """Return the table's columns, then those that only say which rows are deleted."""
@@ -90,22 +94,15 @@ class TableReader:
         return [*self._snapshot.columns, *more.values()]
 
     def _kept_rows(
-        self,
-        masks: Sequence[DeletedMask],
-        name: str,
-        columns: Sequence[TableColumn],
-        rows: pa.RecordBatch,
-        first: int,
-    ) -> Iterator[pa.RecordBatch]:
-        lines = np.arange(first + 1, first + 1 + rows.num_rows, dtype=np.int64)
-        rows_of_table = rows.select(list(range(len(self._snapshot.columns))))
-        if masks:
-            values = {column.key: array for column, array in zip(columns, rows.columns, strict=True)}
-            is_kept = ~np.logical_or.reduce([mask(first, rows.num_rows, values) for mask in masks])
-            rows_of_table, lines = rows_of_table.filter(pa.array(is_kept)), lines[is_kept]
-        if len(lines):
-            self._report.lines.add(name, lines)
-            yield rows_of_table
+        self, masks: Sequence[DeletedMask], columns: Sequence[TableColumn], rows: pa.RecordBatch, first: int
+    ) -> pa.RecordBatch:
+        """Return the rows that no mask says are deleted, with the columns of the table."""
+        of_table = rows.select(list(range(len(self._snapshot.columns))))
+        if not masks:
+            return of_table
+        values = {column.key: array for column, array in zip(columns, rows.columns, strict=True)}
+        is_deleted = np.logical_or.reduce([mask(first, rows.num_rows, values) for mask in masks])
+        return of_table.filter(pa.array(~is_deleted))
 
     def _open(self, file: DataFile, name: str) -> AbstractContextManager[pq.ParquetFile]:
         """Open a data file. Raises FileRefused if it is gone, or is no file of the table."""
