@@ -21,7 +21,12 @@ _WAREHOUSE_URLS = {
     "snowflake": "snowflake://{{ env.SNOWFLAKE_USER }}@{{ env.SNOWFLAKE_ACCOUNT }}/DATABASE/SCHEMA",
     "postgres": "postgresql://{{ env.PGUSER }}@{{ env.PGHOST }}/DATABASE",
     "redshift": "redshift://{{ env.PGUSER }}@{{ env.PGHOST }}/DATABASE",
-    "bigquery": "bigquery://DATABASE",
+    "bigquery": "bigquery://DATABASE/SCHEMA",
+    "databricks": "databricks://{{ env.DATABRICKS_HOST }}?http_path={{ env.DATABRICKS_HTTP_PATH }}"
+    "&catalog=DATABASE&schema=SCHEMA",
+    "trino": "trino://{{ env.TRINO_USER }}@{{ env.TRINO_HOST }}/DATABASE/SCHEMA",
+    "sqlserver": "mssql://{{ env.MSSQL_USER }}@{{ env.MSSQL_HOST }}/DATABASE",
+    "oracle": "oracle://{{ env.ORACLE_USER }}@{{ env.ORACLE_HOST }}/?service_name=DATABASE",
     **dict.fromkeys(("mysql", "mysql5"), "mysql://{{ env.MYSQL_USER }}@{{ env.MYSQL_HOST }}/SCHEMA"),
     "mariadb": "mariadb://{{ env.MYSQL_USER }}@{{ env.MYSQL_HOST }}/SCHEMA",
     "clickhouse": "clickhouse://{{ env.CLICKHOUSE_USER }}@{{ env.CLICKHOUSE_HOST }}:8443/SCHEMA",

@@ -4,7 +4,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from tests.mariadb import MariaDB
 from tests.postgres import Postgres
 from tests.snowflake.account import Account
 from tests.snowflake.logins import PASSWORD
+from tests.sources.cloud import bigquery_options, trino_url
+from tests.standins.process import StandIn
 
 KINDS = ("duckdb", "postgresql", "snowflake", "sqlite")
 DAY = datetime.now(UTC).replace(tzinfo=None, microsecond=0) - timedelta(days=2)
@@ -240,6 +242,41 @@ def test_an_interrupted_run_ends_its_query_on_a_server(
         assert time.monotonic() < until
 
 
+IN_THE_CLOUD: dict[str, tuple[Callable[[StandIn], dict[str, Any]], str]] = {
+    "bigquery": (
+        lambda server: {"url": "bigquery://shop/main", "options": bigquery_options(server)},
+        "SELECT MAX(a) AS timestamp, 'jo@example.com' AS email FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS a"
+        " CROSS JOIN UNNEST(GENERATE_ARRAY(1, 1000000)) AS b WHERE a + b < 0",
+    ),
+    "trino": (
+        lambda server: {"url": trino_url(server)},
+        "SELECT max(a.sequential_number) AS timestamp, 'jo@example.com' AS email FROM TABLE(sequence(1, 1000000)) AS a"
+        " CROSS JOIN TABLE(sequence(1, 1000000)) AS b WHERE a.sequential_number + b.sequential_number < 0",
+    ),
+}
+"""The settings of a warehouse in a stand-in, and a query that runs for hours there."""
+
+
+@pytest.mark.warehouses
+@pytest.mark.parametrize("kind", IN_THE_CLOUD)
+def test_an_interrupted_run_ends_its_query_in_the_cloud(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    server: StandIn = request.getfixturevalue(f"{kind}_server")
+    settings, query = IN_THE_CLOUD[kind]
+    server.set()
+    made = shop(tmp_path / "shop", "http://127.0.0.1:9", query)
+    on(made, settings(server))
+    process = started("run", NAME, project=made.directory)
+    while not server.is_busy("jo@example.com"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    outcome = ended(process)
+    assert (outcome.code, "Traceback" in outcome.stderr) == (130, False)
+    assert len(set(server.log("cancelled"))) == 1
+    assert server.is_idle()
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[Shop]:
     with serving() as tiktok:
@@ -283,6 +320,10 @@ def test_a_refused_login_at_snowflake_exits_with_1_and_never_shows_the_password(
 MISSING = {
     "snowflake://jo@account/DB": "needs snowflake.connector: pip install 'sql-to-tiktok[snowflake]'.",
     "postgresql://jo@host/shop": "needs adbc_driver_postgresql: pip install 'sql-to-tiktok[postgres]'.",
+    "redshift://jo@host/shop": "needs psycopg: pip install 'sql-to-tiktok[postgres]'.",
+    "bigquery://shop/main": "needs google.cloud.bigquery_storage: pip install 'sql-to-tiktok[bigquery]'.",
+    "databricks://host?http_path=/sql": "needs databricks.sql: pip install 'sql-to-tiktok[databricks]'.",
+    "trino://jo@host/shop": "needs trino: pip install 'sql-to-tiktok[trino]'.",
     "mysql://jo@host/shop": "needs pymysql: pip install 'sql-to-tiktok[mysql]'.",
     "clickhouse://jo@host/shop": "needs clickhouse_connect: pip install 'sql-to-tiktok[clickhouse]'.",
     "mariadb+mysqldb://jo@host/shop": "needs pymysql: pip install 'sql-to-tiktok[mysql]'.",
@@ -295,6 +336,10 @@ MISSING = {
 DRIVERS = (
     "snowflake.connector",
     "adbc_driver_postgresql",
+    "psycopg",
+    "google.cloud.bigquery_storage",
+    "databricks.sql",
+    "trino",
     "pymysql",
     "clickhouse_connect",
     "mssql_python",

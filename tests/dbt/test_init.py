@@ -132,7 +132,21 @@ def test_models_need_their_project(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "adapter", ["duckdb", "snowflake", "postgres", "redshift", "bigquery", "trino", "mysql", "mariadb", "clickhouse"]
+    "adapter",
+    [
+        "duckdb",
+        "snowflake",
+        "postgres",
+        "redshift",
+        "bigquery",
+        "databricks",
+        "trino",
+        "sqlserver",
+        "oracle",
+        "mysql",
+        "mariadb",
+        "clickhouse",
+    ],
 )
 def test_each_warehouse_has_a_url_that_is_valid(tmp_path: Path, adapter: str) -> None:
     made = beside_recorded(tmp_path / "analytics")

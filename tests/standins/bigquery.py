@@ -56,6 +56,9 @@ class Job:
         finally:
             warehouse.open.discard(self)
 
+    def __str__(self) -> str:
+        return self.sql
+
     def stop(self) -> None:
         """Cancels it."""
         self.is_stopped = True

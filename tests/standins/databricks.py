@@ -53,6 +53,10 @@ class Operation:
             operationId=self.id, operationType=ttypes.TOperationType.EXECUTE_STATEMENT, hasResultSet=True
         )
 
+    def __str__(self) -> str:
+        """The query itself; not the question for its columns, which ends by itself."""
+        return "" if "LIMIT 0" in self.sql else self.sql
+
     def _run(self) -> None:
         if "every_type" in self.sql:
             rows = 0 if "LIMIT 0" in self.sql else EVERY_TYPE.num_rows

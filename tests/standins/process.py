@@ -34,6 +34,10 @@ class StandIn:
         rows: list[list[Any]] = self._call("/sql", {"sql": sql})
         return rows
 
+    def is_busy(self, part: str) -> bool:
+        """Whether a query runs that has this text."""
+        return any(part in one for one in self._call("/open"))
+
     def is_idle(self) -> bool:
         """Whether no query runs and nobody reads a result, at the latest in some seconds."""
         until = time.monotonic() + 10

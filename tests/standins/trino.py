@@ -39,14 +39,17 @@ class Query:
     """One statement that gives rows."""
 
     def __init__(
-        self, columns: list[tuple[str, str]], pages: Iterator[list[Any]], cursor: duckdb.DuckDBPyConnection
+        self, columns: list[tuple[str, str]], pages: Iterator[list[Any]], cursor: duckdb.DuckDBPyConnection, sql: str
     ) -> None:
         self.id = f"20261130_100000_{next(numbers):05d}_stand"
-        self.columns, self.pages, self.cursor = columns, pages, cursor
+        self.columns, self.pages, self.cursor, self.sql = columns, pages, cursor, sql
         self.page: Future[list[Any] | None] = threads.submit(next, self.pages, None)
         self.is_cancelled = False
         queries[self.id] = self
-        warehouse.open.add(self.id)
+        warehouse.open.add(self)
+
+    def __str__(self) -> str:
+        return self.sql
 
     def answer(self, token: int) -> dict[str, Any]:
         """The state of the query, with a page if there is one."""
@@ -66,7 +69,7 @@ class Query:
 
     def ended(self, last: dict[str, Any]) -> dict[str, Any]:
         """The last answer."""
-        warehouse.open.discard(self.id)
+        warehouse.open.discard(self)
         return {**last, "id": self.id}
 
     def cancel(self) -> None:
@@ -75,7 +78,7 @@ class Query:
         while not self.page.done():
             self.cursor.interrupt()
             wait_for([self.page], 0.02)
-        warehouse.open.discard(self.id)
+        warehouse.open.discard(self)
 
 
 def status(
@@ -167,9 +170,9 @@ def answer(first: str, sql: str, headers: Mapping[str, str]) -> object:
         return error("READ_ONLY_VIOLATION", "Cannot execute write in a read-only transaction")
     if "every_type" in sql:
         rows = [list(row) for row in zip(*(values for _, values in EVERY_TYPE.values()), strict=True)]
-        return Query(columns_of(sql), iter([rows]), warehouse.cursor()).answer(0)
+        return Query(columns_of(sql), iter([rows]), warehouse.cursor(), sql).answer(0)
     columns, cursor = columns_of(sql), warehouse.cursor()
-    return Query(columns, pages(cursor, understood(sql)), cursor).answer(0)
+    return Query(columns, pages(cursor, understood(sql)), cursor, sql).answer(0)
 
 
 def refuse_strangers(headers: Mapping[str, str]) -> None:
