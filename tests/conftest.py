@@ -44,6 +44,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """Let all objects be taken apart at the end: DuckDB complains of those that are left."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session", name="postgres")
 def postgres_server() -> Iterator[Postgres]:
     """One PostgreSQL for all tests of this process; a test makes a database of its own."""

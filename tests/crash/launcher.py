@@ -21,6 +21,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from tests.databases import open_databases
+from tests.forked import MOST_DATABASES, build_commands
+
 EVENTS = {"before": "call", "after": "return"}
 TOO_LONG = 120
 
@@ -166,6 +169,8 @@ def _status(child: int, until: float | None) -> int:
 def main() -> None:
     for name in LOADED:
         import_module(name)
+    open_databases(MOST_DATABASES)
+    build_commands()
     os.chdir(Path("/"))
     for line in sys.stdin:
         asked: dict[str, Any] = json.loads(line)

@@ -7,10 +7,18 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier, Event
 from typing import Any, TypeVar
 
 COUNT = 4
+LOADED = (
+    "connector.ledger.ledger",
+    "psycopg",
+    "pytest",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.dialects.sqlite",
+)
 _SECONDS = 60
 _Given = TypeVar("_Given")
 _start: Barrier
@@ -30,10 +38,16 @@ class Processes:
 
 @contextmanager
 def processes() -> Iterator[Processes]:
-    """New interpreters, not copies of this one with its threads and connections."""
-    context = get_context("spawn")
+    """Copies of an interpreter that has only loaded a ledger, not of this one with its threads and connections."""
+    context = _new_interpreter()
     with ProcessPoolExecutor(COUNT, context, _keep, (context.Barrier(COUNT),)) as pool:
         yield Processes(pool)
+
+
+def _new_interpreter() -> ForkServerContext:
+    context = get_context("forkserver")
+    context.set_forkserver_preload([*LOADED])
+    return context
 
 
 def _keep(barrier: Barrier) -> None:
@@ -55,7 +69,7 @@ def process_id(_: int) -> int:
 @contextmanager
 def killed_while(do: Callable[..., Iterator[None]], *args: Any) -> Iterator[int]:
     """A process that has gone through `do(*args)` as far as its `yield`; it is killed there. Gives its id."""
-    context = get_context("spawn")
+    context = _new_interpreter()
     reached = context.Event()
     process = context.Process(target=_stays, args=(reached, do, args), daemon=True)
     process.start()
