@@ -159,7 +159,7 @@ def details_of(project: Project, ledger: Ledger, record: RunRecord, *, with_exam
     return RunDetails(
         record=record,
         timeline=timeline,
-        examples=_examples(project, record) if with_examples else {},
+        examples=examples_in_folder(project, record) if with_examples else {},
         requests=ledger.requests.summary(record.run_id),
         metrics=sum_metrics(metrics for _, metrics in ledger.pages.metrics([record.run_id])),
         event_sources=ledger.batches.resource_types(record.run_id),
@@ -172,8 +172,8 @@ def details_of(project: Project, ledger: Ledger, record: RunRecord, *, with_exam
     )
 
 
-def _examples(project: Project, record: RunRecord) -> dict[str, list[Example]]:
-    """Return no examples if they lie in a shared folder that cannot be reached now."""
+def examples_in_folder(project: Project, record: RunRecord) -> dict[str, list[Example]]:
+    """Return the first rejected rows by reason; none if they lie in a shared folder that cannot be reached now."""
     from connector.staging.shared_stage import excluded_folder
 
     with suppress(ConnectorError), excluded_folder(project, record) as folder:

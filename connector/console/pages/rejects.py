@@ -25,7 +25,7 @@ _CHUNK = 64 * 1024
 def show(visit: Visit) -> Response:
     """Show the reasons of a run, each with its downloads."""
     page = find(visit)
-    details = visit.console.runs.details(project_of(visit, page), visit.ledger, page.run.run_id, page.run.finished_at)
+    details = visit.console.runs.details(project_of(visit, page), visit.ledger, page)
     return render(
         visit, "rejects.html", listed=page.run, record=details.record, examples=details.examples, reasons=REASONS,
         skips=SKIPS, formats=list(_TYPES), details=details,

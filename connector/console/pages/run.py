@@ -33,7 +33,7 @@ def show(visit: Visit) -> Response:
     status = status_now(page.run, work)
     project = project_of(visit, page)
     is_running = status is RunStatus.RUNNING
-    details = None if is_running else visit.console.runs.details(project, visit.ledger, run_id, page.run.finished_at)
+    details = None if is_running else visit.console.runs.details(project, visit.ledger, page)
     return render(
         visit,
         "run.html",
