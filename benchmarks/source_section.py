@@ -1,6 +1,7 @@
 """The section of the report about sources. By itself: `python -m benchmarks.source_section`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +23,8 @@ def sources(results: Sequence[SourceResult]) -> Iterator[str]:
         "Rows to Arrow batches and no further. Each source was read in turn with the embedded DuckDB, in one process:",
         "medians. CPU seconds are of this process. Servers are on this machine, and share its cores. Stand-ins are",
         "those of the tests: they take longer to give the rows than the driver to read them, so their speed is a lower",
-        "bound.",
+        f"bound. At the end {os.getloadavg()[0]:.0f} processes were ready to run on {os.cpu_count()} cores: with more",
+        "than one for each, the ratios say more than the seconds.",
     )
     if not results:
         yield "Not measured."

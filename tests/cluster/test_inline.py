@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from deltalake import write_deltalake
 
 from connector.config import project as config_project
 from connector.config.project import load_project
@@ -24,6 +25,7 @@ from tests.cluster import market
 from tests.cluster.spread import CLUSTER, OWN_TO_A_RUN, Result, Spread, assert_equal
 from tests.cluster.test_equal import ALL, begun, built, in_one
 from tests.files.servers import BUCKET, Server, s3
+from tests.files.tables import iceberg
 from tests.postgres import Postgres
 from tests.snowflake.account import Account
 
@@ -105,6 +107,27 @@ def test_parquet_files_are_divided(inline_project: Project, postgres: Postgres) 
         part = table.slice(number * 9_000, 9_000)
         pq.write_table(part, made.directory / f"orders-{number}.parquet", row_group_size=1_000)
     from_file(made, "orders-*.parquet")
+    one = made.result("none")
+    again = _cleared(made).result("none")
+    assert not again.events
+    made.forget(postgres.new_database())
+    assert_equal(one, made.result())
+    assert_equal(again, _cleared(made).result())
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", ["delta", "iceberg"])
+def test_tables_are_divided_and_a_snapshot_is_sent_once(inline_project: Project, postgres: Postgres, kind: str) -> None:
+    made = inline_project(ALL, max_reject_percent=100)
+    rows, folder = rows_of(made), made.directory / "orders"
+    table = iceberg(folder, rows.schema) if kind == "iceberg" else None
+    for number in range(3):
+        part = rows.slice(number * 9_000, 9_000)
+        if table is None:
+            write_deltalake(folder, part, mode="append")
+        else:
+            table.append(part)
+    from_file(made, "orders")
     one = made.result("none")
     again = _cleared(made).result("none")
     assert not again.events
