@@ -62,7 +62,7 @@ large: dev
 
 # Databases whose servers no package of Python brings: `apt-get install mariadb-server-core mariadb-client-core` brings
 # MariaDB. ClickHouse's engine, chDB, is installed into .cache: 180 MB. Stand-ins speak the protocols of those in the cloud.
-# Databricks' driver needs pandas, which would make every test slower: 60 MB beside.
+# Databricks' driver needs pandas, which would make every test slower: 95 MB beside.
 DATABRICKS = .cache/databricks
 warehouses: dev
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(DATABRICKS) --no-deps --compile-bytecode -c constraints.txt \

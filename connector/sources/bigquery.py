@@ -1,5 +1,6 @@
 """BigQuery: the REST interface runs a query, the Storage Read interface streams its result as Arrow."""
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,10 @@ from connector.sources.bigquery_types import column_conversions, result_schema
 from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_text, secrets_of
 from connector.sources.error_place import named_place
 from connector.sources.statement import NotOneSelect, check_read_only
+
+# Without a handler Python would print the clients' warnings between our own lines.
+logging.getLogger("google").addHandler(logging.NullHandler())
+logging.getLogger("urllib3").addHandler(logging.NullHandler())
 
 BATCH_ROWS = 65_536
 

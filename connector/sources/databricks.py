@@ -23,6 +23,7 @@ from connector.sources.statement import check_read_only
 
 # Without a handler Python would print the driver's warnings between our own lines.
 logging.getLogger("databricks.sql").addHandler(logging.NullHandler())
+logging.getLogger("urllib3").addHandler(logging.NullHandler())
 
 BATCH_ROWS = 65_536
 

@@ -1,5 +1,6 @@
 """Trino, through its own client: rows come as JSON and become Arrow by the types that Trino names."""
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,9 +24,21 @@ from connector.sources.statement import check_read_only, single_select_error
 from connector.sources.trino_login import create_request
 from connector.sources.trino_types import TrinoType, build_array, parse_type
 
+# Without a handler Python would print the client's warnings between our own lines.
+logging.getLogger("trino").addHandler(logging.NullHandler())
+logging.getLogger("urllib3").addHandler(logging.NullHandler())
+
 BATCH_ROWS = 8_192
 
-_ERRORS = (trino.exceptions.Error, trino.exceptions.HttpError, requests.RequestException, ValueError, OSError)
+_ERRORS = (
+    trino.exceptions.Error,
+    trino.exceptions.HttpError,
+    requests.RequestException,
+    ValueError,
+    KeyError,
+    RuntimeError,
+    OSError,
+)
 _BEGIN = "START TRANSACTION READ ONLY"
 _VALIDATE = "EXPLAIN (TYPE VALIDATE)\n"
 _NAME_ERRORS = frozenset(

@@ -162,6 +162,17 @@ def test_a_page_that_fails_for_a_moment_is_fetched_again(server: StandIn) -> Non
             assert sum(batch.num_rows for batch in result.batches()) == 50_000
 
 
+@pytest.mark.parametrize("way", ["inline", "plain", "compressed"])
+def test_segments_of_the_spooled_protocol_are_read_and_acknowledged(server: StandIn, way: str) -> None:
+    server.set(segments=way)
+    with opened(trino_url(server), Path()) as source:
+        with source.execute("SELECT sequential_number AS n FROM TABLE(sequence(1, 20000))") as result:
+            numbers = [n for batch in result.batches() for n in batch.column(0).to_pylist()]
+    assert numbers == list(range(1, 20_001))
+    assert len(server.log("acknowledged")) >= (0 if way == "inline" else 4)
+    assert server.is_idle()
+
+
 def test_a_failing_query_is_told_with_place_and_id(server: StandIn) -> None:
     sql = "SELECT\n  1 AS one,\n   amount FROM t"
     with opened(trino_url(server), Path()) as source:

@@ -5,6 +5,7 @@ misbehave, `/log` what was asked of it.
 """
 
 import base64
+import json
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote_plus, unquote_plus
 
 import duckdb
+import lz4.block  # type: ignore[import-untyped]
 import pyarrow as pa
 import sqlglot
 from sqlglot import exp
@@ -32,6 +34,7 @@ warehouse = Warehouse("trino")
 threads = ThreadPoolExecutor(32)
 queries: dict[str, "Query"] = {}
 transactions: set[str] = set()
+spooled: dict[str, bytes] = {}
 numbers = count(1)
 
 
@@ -51,6 +54,10 @@ class Query:
     def __str__(self) -> str:
         return self.sql
 
+    def queued(self) -> dict[str, Any]:
+        """The first state, which never has rows."""
+        return status(self.id, "QUEUED", 0)
+
     def answer(self, token: int) -> dict[str, Any]:
         """The state of the query, with a page if there is one."""
         wait_for([self.page], PATIENCE)
@@ -65,7 +72,7 @@ class Query:
         if page is None:
             return self.ended(status(self.id, "FINISHED", columns=self.columns))
         self.page = threads.submit(next, self.pages, None)
-        return {**status(self.id, "RUNNING", token + 1, columns=self.columns), "data": page}
+        return {**status(self.id, "RUNNING", token + 1, columns=self.columns), "data": packed(page)}
 
     def ended(self, last: dict[str, Any]) -> dict[str, Any]:
         """The last answer."""
@@ -170,9 +177,9 @@ def answer(first: str, sql: str, headers: Mapping[str, str]) -> object:
         return error("READ_ONLY_VIOLATION", "Cannot execute write in a read-only transaction")
     if "every_type" in sql:
         rows = [list(row) for row in zip(*(values for _, values in EVERY_TYPE.values()), strict=True)]
-        return Query(columns_of(sql), iter([rows]), warehouse.cursor(), sql).answer(0)
+        return Query(columns_of(sql), iter([rows]), warehouse.cursor(), sql).queued()
     columns, cursor = columns_of(sql), warehouse.cursor()
-    return Query(columns, pages(cursor, understood(sql)), cursor, sql).answer(0)
+    return Query(columns, pages(cursor, understood(sql)), cursor, sql).queued()
 
 
 def refuse_strangers(headers: Mapping[str, str]) -> None:
@@ -235,6 +242,32 @@ def shown(value: Any) -> Any:
     )
 
 
+def packed(rows: list[Any]) -> object:
+    """A page as rows, or as a segment of the spooled protocol."""
+    how = warehouse.settings.get("segments")
+    if how is None:
+        return rows
+    data = plain = json.dumps(rows).encode()
+    encoding, metadata = "json", {"segmentSize": len(plain)}
+    if how == "compressed":
+        data = lz4.block.compress(plain, store_size=False)
+        encoding, metadata = "json+lz4", {"segmentSize": len(data), "uncompressedSize": len(plain)}
+    if how == "inline":
+        segment: dict[str, Any] = {"type": "inline", "data": base64.b64encode(data).decode()}
+    else:
+        name = f"{next(numbers)}"
+        spooled[name] = data
+        address = f"http://127.0.0.1:{server.server_port}/spooled/{name}"
+        segment = {"type": "spooled", "uri": address, "ackUri": f"{address}/ack", "headers": {}}
+    return {"encoding": encoding, "segments": [{**segment, "metadata": metadata}]}
+
+
+def acknowledged(name: str, **_: Any) -> object:
+    warehouse.log.append({"acknowledged": name})
+    del spooled[name]
+    return {}
+
+
 def fetch(id: str, token: str, **_: Any) -> object:  # noqa: A002
     warehouse.log.append({"page": token})
     if warehouse.settings.get("broken") == int(token):
@@ -250,7 +283,13 @@ def cancel(id: str, **_: Any) -> object:  # noqa: A002
 
 
 EXECUTING = "/v1/statement/executing/(?P<id>[^/]+)/(?P<token>[^/]+)"
-ROUTES: list[Route] = [("POST", "/v1/statement", statement), ("GET", EXECUTING, fetch), ("DELETE", EXECUTING, cancel)]
+ROUTES: list[Route] = [
+    ("POST", "/v1/statement", statement),
+    ("GET", EXECUTING, fetch),
+    ("DELETE", EXECUTING, cancel),
+    ("GET", "/spooled/(?P<name>\\d+)", lambda name, **_: spooled[name]),
+    ("GET", "/spooled/(?P<name>\\d+)/ack", acknowledged),
+]
 
 if __name__ == "__main__":
     server = http_server(warehouse, ROUTES)
