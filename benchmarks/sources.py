@@ -76,23 +76,20 @@ class MeasuredSource:
 
 @dataclass(frozen=True, slots=True)
 class SourceResult:
-    """How long reading so many rows took, and how long as many took in DuckDB beside it; medians."""
+    """How long reading so many rows took, beside DuckDB; medians."""
 
     name: str
     rows: int
     timing: Timing
     beside: float
     """Rows a second of the embedded DuckDB."""
+    ratio: float
+    """How many times as many rows a second as DuckDB, which was read just before."""
 
     @property
     def rows_per_second(self) -> float:
         """Rows a second."""
         return self.rows / self.timing.seconds
-
-    @property
-    def ratio(self) -> float:
-        """How many times as many rows a second as DuckDB."""
-        return self.rows_per_second / self.beside
 
 
 def measure_sources(file: Path, repetitions: int, say: Say) -> list[SourceResult]:
@@ -118,10 +115,10 @@ def _measured(name: str, read: Read, embedded: Read, repetitions: int) -> Source
     embedded()
     read()
     pairs = [(timed(embedded), timed(read)) for _ in range(repetitions)]
-    beside = median([timing for (timing, _), _ in pairs])
-    return SourceResult(
-        name, pairs[0][1][1], median([timing for _, (timing, _) in pairs]), pairs[0][0][1] / beside.seconds
-    )
+    speeds = [rows / timing.seconds for (timing, rows), _ in pairs]
+    ratios = sorted(rows / timing.seconds / beside for beside, (_, (timing, rows)) in zip(speeds, pairs, strict=True))
+    count, timing = pairs[0][1][1], median([timing for _, (timing, _) in pairs])
+    return SourceResult(name, count, timing, sorted(speeds)[len(speeds) // 2], ratios[len(ratios) // 2])
 
 
 def _read(settings: dict[str, Any], sql: str = QUERY) -> int:

@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import StaticTable
@@ -639,6 +641,57 @@ def test_a_bucket_is_read_alike(tmp_path: Path, kind: str, monkeypatch: pytest.M
         assert read(tmp_path, address, name=kind) == rows
         with pytest.raises(FileRefused, match="There is no file s3://exports/daily/other"):
             read(tmp_path, f"{server.address}/other")
+
+
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(["append", "delete", "update", "merge", "tidy"]), st.integers(0, 9), st.integers(0, 9)),
+    min_size=1,
+    max_size=8,
+)
+
+
+@pytest.mark.thorough
+@given(CHANGES)
+@settings(max_examples=25, deadline=None)
+def test_whatever_is_written_to_a_delta_table_its_rows_are_those_of_the_last_version(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[str, int, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("delta") / "t"
+    write_delta(
+        folder,
+        pa.table({"id": range(5), "p": [number % 2 for number in range(5)], "s": ["first"] * 5}),
+        partition_by=["p"],
+    )
+    present = dict.fromkeys(range(5), "first")
+    for number, (change, low, high) in enumerate(changes):
+        table, ids, text = DeltaTable(folder), range(min(low, high), max(low, high)), f"s{number}"
+        if change == "delete":
+            table.delete(f"id >= {ids.start} AND id < {ids.stop}")
+            present = {one: value for one, value in present.items() if one not in ids}
+        elif change == "update":
+            table.update(predicate=f"id >= {ids.start} AND id < {ids.stop}", updates={"s": f"'{text}'"})
+            present |= {one: text for one in present if one in ids}
+        elif change == "tidy":
+            table.optimize.compact()
+            table.create_checkpoint()
+        elif change == "merge" and ids:
+            rows = pa.table({"id": ids, "p": [one % 2 for one in ids], "s": [text] * len(ids)})
+            merge = table.merge(rows, "t.id = s.id", source_alias="s", target_alias="t")
+            merge.when_matched_update_all().when_not_matched_insert_all().execute()
+            present |= dict.fromkeys(ids, text)
+        elif change == "append":
+            new = [one + 10 * (number + 1) for one in ids]
+            rows = pa.table(
+                {
+                    "id": pa.array(new, pa.int64()),
+                    "p": pa.array([one % 2 for one in new], pa.int64()),
+                    "s": pa.array([text] * len(new)),
+                }
+            )
+            write_delta(folder, rows, mode="append")
+            present |= dict.fromkeys(new, text)
+    ours = read(folder.parent, "t").sort_by("id").to_pylist()
+    assert ours == [{"id": one, "p": one % 2, "s": present[one]} for one in sorted(present)]
 
 
 def test_text_is_still_read(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class _DeletionVector:
 def _opened(root: str, version: int | None) -> "DeltaTable":
     from deltalake import DeltaTable
 
-    address = root if scheme_of(root) else Path(root).as_uri()
+    address = root if scheme_of(root) else Path(root).absolute().as_uri()
     endpoints = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
     options = {"AWS_ALLOW_HTTP": "true"} if any(one.startswith("http://") for one in endpoints) else {}
     return DeltaTable(address, version, storage_options=options)
