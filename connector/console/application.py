@@ -74,6 +74,7 @@ PAGES: tuple[tuple[str, PageFunction, str, Right], ...] = (
     ("/runs/{run_id}/rejects", rejects.show, "GET", Right.SEE),
     ("/runs/{run_id}/rejects.{kind}", rejects.download, "GET", Right.SEE),
     ("/audiences", audiences.show, "GET", Right.SEE),
+    ("/audiences/{id}/size", audiences.ask_size, "POST", Right.SEE),
     ("/destinations", destinations.show, "GET", Right.SEE),
     ("/destinations/{name}", destinations.show_one, "GET", Right.SEE),
     ("/schedule", schedule.show, "GET", Right.SEE),
