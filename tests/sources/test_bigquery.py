@@ -176,6 +176,13 @@ def test_jobs_have_labels_dataset_priority_and_a_limit_of_what_they_may_bill(ser
     assert job["query"]["defaultDataset"] == {"projectId": "shop", "datasetId": "main"}
 
 
+def test_the_dataset_may_be_one_of_another_project(server: StandIn) -> None:
+    assert rows_of(server, "SELECT 1 AS n", url="bigquery://payer/owner.marts") == [{"n": 1}]
+    _, job = server.log("job")
+    assert job["query"]["defaultDataset"] == {"projectId": "owner", "datasetId": "marts"}
+    assert [session["table"].split("/")[1] for session in server.log("session")] == ["payer"]
+
+
 def test_a_query_that_would_bill_too_much_is_refused_with_bigquerys_numbers(server: StandIn) -> None:
     with pytest.raises(SourceError, match="limit for bytes billed: 1 MB. 10.49 MB or higher required"):
         rows_of(server, "SELECT 1 AS n", url=f"{URL}&maximum_bytes_billed=1000000")
