@@ -50,7 +50,9 @@ def _environment() -> Environment:
 
 def render(visit: Visit, template: str, *, http_status: int = 200, **values: Any) -> Response:
     """Render a page within the frame."""
-    frame = {**_frame(visit), "counts": None if values.get("framed") is False else _counts(visit), **values}
+    # Where the ledger is slow or cannot be read, the page that says so does without it.
+    has_counts = values.get("framed") is not False and http_status < 500
+    frame = {**_frame(visit), "counts": _counts(visit) if has_counts else None, **values}
     text = _environment().get_template(template).render(visit=visit, now=datetime.now(UTC), **frame)
     return HTMLResponse(text, http_status)
 
@@ -60,7 +62,6 @@ def _frame(visit: Visit) -> dict[str, Any]:
     return {
         "theme": theme if theme in {"light", "dark"} else None,
         "section": visit.request.url.path.split("/")[1],
-        "counts_line": "",
     }
 
 
