@@ -35,8 +35,9 @@ from connector.transform.suppression_filter import SuppressionFilter
 SCATTER, MERGE = "scatter", "merge"
 """The kinds of tasks."""
 MARKS_FILE = "repeated-keys"
-_PARTITIONS_A_TASK = 4
-"""A task merges one partition after the other, of some ten thousand events each."""
+_PARTITIONS_A_TASK = 8
+"""A task merges one partition after the other, of some ten thousand events each: half as many as one process does,
+since a node has several of these tasks at the same time."""
 
 
 def merge_in_tasks(
@@ -45,7 +46,7 @@ def merge_in_tasks(
     """Yield what the tasks have merged; the events that it replaces are still there."""
     if splits.run_tasks is None:
         raise AssertionError("nobody runs tasks")
-    partitions = partition_count(repeated.events, EVENTS_AT_ONCE)
+    partitions = partition_count(repeated.events, max(1, EVENTS_AT_ONCE // 2))
     _share(directory, splits.shared, repeated)
     routes: dict[tuple[str, ...], int] = {}
     scattered = [{**place, "line_items": line_items} for place in _scatter_places(splits, routes, partitions)]

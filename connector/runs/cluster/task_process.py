@@ -8,9 +8,9 @@ from typing import Any
 
 from connector.core.memory import retain_freed_memory, return_freed_memory
 
-_KEPT_MILLISECONDS = 100
-"""For which memory is kept: about what a slice takes. A node has several of these processes: to keep all of it, as the
-command does, would take a quarter more memory."""
+_KEPT_MILLISECONDS = 1_000
+"""For which memory is kept: longer than a slice takes on a busy node, or each would fault its memory in again. A node
+has several of these processes: what they keep is returned at the end of each task."""
 _IDLE_SECONDS = 60.0
 """After which a process without a task ends. Ray ends it earlier, unless the driver that it waits for is frozen: the
 core of the node would be taken until somebody kills that."""
