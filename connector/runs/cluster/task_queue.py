@@ -26,7 +26,7 @@ class Death(Enum):
 _REMEDIES = {
     Death.PROCESS: (
         "its process died {times} times, as by a crash in a library or by a kill. Look into Ray's logs on the nodes "
-        "(/tmp/ray/session_latest/logs), and remove the cause"
+        "(`session_latest/logs` in the folder of `ray start --temp-dir`), and remove the cause"
     ),
     Death.MEMORY: (
         "its process died {times} times, at last because its node was short of memory. Give the nodes more memory or "
