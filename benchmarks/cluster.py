@@ -1,5 +1,6 @@
 """One process beside the workers of a Ray cluster on the same cores: whole runs, with the same ledger on PostgreSQL."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,6 +68,8 @@ class ClusterRun:
     """The most memory of any worker."""
     phases: Mapping[str, Phase]
     """By name: `start` (Python, and the run in the ledger), `connect`, `read`, `deduplicate` and `send`."""
+    load: float
+    """The load average of the machine before the run: what other programs ask of its cores."""
 
     @property
     def cpu(self) -> float:
@@ -201,7 +204,7 @@ class Machine:
         return found
 
     def _watched(self, server: Postgres, directory: Path, shape: str) -> ClusterRun:
-        first = postmaster(server.url)
+        first, (load, _, _) = postmaster(server.url), os.getloadavg()
         used, transactions = cpu_of_family(first), _transactions(server)
         with watching(self._sessions, _role) as watched:
             began = time.monotonic()
@@ -225,6 +228,7 @@ class Machine:
             driver_bytes=told["peak_bytes"],
             worker_bytes=max(watched.peaks.get(WORKER, {0: 0}).values()),
             phases=dict(_phases(moments, watched)),
+            load=load,
         )
 
 

@@ -25,6 +25,8 @@ Measured = tuple[ClusterResult, ClusterCounts]
 HERE = Path(__file__).parent
 TITLE = "More than one machine"
 SIZES = ((SORTED, 1_000_000), (SORTED, 4_000_000), (ANY_ORDER, 1_000_000))
+_QUIET = 4.0
+"""Up to this load average, most of the load is from the runs themselves."""
 WALL_RATIO, CPU_RATIO, DRIVER_SECONDS, WORKER_BYTES = 1.35, 1.25, 0.25, 600e6
 
 
@@ -60,6 +62,7 @@ def more_machines(measured: Measured | None) -> Iterator[str]:
         "CPU seconds are of the command and its workers; those of Ray's own processes and of PostgreSQL stand apart.",
         "Workers have the priority of any process, which Ray lowers otherwise.",
     )
+    yield from _load(result)
     targets = [(target.what, target.measured, "yes" if target.met else "**no**") for target in cluster_targets(result)]
     yield from table(("target", "measured", "met"), targets)
     yield ""
@@ -74,6 +77,15 @@ def more_machines(measured: Measured | None) -> Iterator[str]:
     yield from _ledger(result, counts)
     yield ""
     yield from _on_paper(OnPaper.of(result))
+
+
+def _load(result: ClusterResult) -> Iterator[str]:
+    """How busy the machine was with something else, if it was."""
+    load = max(run.load for pairs in (result.few, *result.pairs) for run in (*pairs.one, *pairs.many))
+    if load > _QUIET:
+        yield f"**The machine was busy with other programs: its load average reached {load:.0f}, on two cores.**"
+        yield "Seconds on the clock are then mostly those of waiting for a core, and CPU seconds grow as well."
+        yield ""
 
 
 def _runs(result: ClusterResult) -> Iterator[str]:

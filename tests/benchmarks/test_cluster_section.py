@@ -27,7 +27,7 @@ def run(workers: int, rows: int, shape: str = SORTED) -> ClusterRun:
     }
     return ClusterRun(
         workers, shape, rows, rows * 2 // 5, max(1, rows // 2_500), 1 + 3.2 * millions,
-        1 + 0.2 * millions, 6 * millions, 0.1, millions, rows // 1_250, 300 * MEGABYTE, 500 * MEGABYTE, phases,
+        1 + 0.2 * millions, 6 * millions, 0.1, millions, rows // 1_250, 300 * MEGABYTE, 500 * MEGABYTE, phases, 1.0,
     )  # fmt: skip
 
 
@@ -79,3 +79,9 @@ def test_the_section_replaces_the_one_before_and_leaves_the_others(result: Clust
 
 def test_what_was_not_measured_is_said() -> None:
     assert list(more_machines(None)) == ["", f"## {TITLE}", "", "Not measured."]
+
+
+def test_a_machine_that_is_busy_with_something_else_is_named(result: ClusterResult) -> None:
+    assert "busy" not in "\n".join(more_machines((result, COUNTS)))
+    few = Pairs([replace(alone(0), load=17.2)], result.few.many)
+    assert "its load average reached 17, on two cores" in "\n".join(more_machines((replace(result, few=few), COUNTS)))
