@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +76,17 @@ def test_a_node_that_stands_still_again_and_again_loses_nothing(scene: Scene) ->
             time.sleep(1.0)
         scene.finish(driver)
     scene.check(most_repeated=10 * IN_FLIGHT)
+
+
+def test_a_frozen_driver_keeps_no_core_of_the_cluster(scene: Scene) -> None:
+    """Ray itself would keep it until the driver is killed: whoever takes the run over could not start a task."""
+    with driving(scene) as driver:
+        workers = scene.until(lambda: scene.tasks("read_split"), driver)
+        kill(driver.pid, signal.SIGSTOP)
+        until = time.monotonic() + 180
+        while any(Path(f"/proc/{pid}").exists() for pid in workers):
+            assert time.monotonic() < until
+            time.sleep(1)
+        kill(driver.pid, signal.SIGCONT)
+        scene.finish(driver)
+    scene.check(most_repeated=0)
