@@ -70,7 +70,7 @@ warehouses: dev
 	PYTHONPATH=$(DATABRICKS) $(BIN)/pytest -n 2 --dist worksteal -q -m warehouses -k databricks tests/sources
 	$(BIN)/pytest -n 2 --dist worksteal -q -m warehouses tests/sources tests/cli/test_warehouses.py
 
-# The report in a real Chromium: `apt-get install chromium` brings it.
+# The report and the console in a real Chromium: `apt-get install chromium` brings it.
 browser: dev
 	$(BIN)/pytest -q -m browser tests/browser
 

@@ -106,6 +106,7 @@ def test_a_number_of_rows_that_is_none_is_refused_with_what_was_typed(ben: Visit
     assert "<title>Error: " in answer.text
 
 
+@pytest.mark.thorough
 def test_a_plan_of_what_was_changed_since_is_refused(ben: Visitor, made: Shop) -> None:
     plan = planned(ben, limit="3")
     assert "the first 3" in ben.get(plan).text
@@ -143,6 +144,7 @@ def test_a_schedule_is_paused_and_goes_on(ben: Visitor) -> None:
     assert "Paused by" not in ben.get("/schedule").text
 
 
+@pytest.mark.thorough
 def test_a_run_is_stopped_and_resumed(tmp_path: Path) -> None:
     with slow_run(tmp_path, 130) as run:
         visitor = sign_in(run.server)

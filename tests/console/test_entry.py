@@ -42,11 +42,11 @@ def enter(server: ConsoleServer) -> Visitor:
     return Visitor(server, client)
 
 
-@pytest.fixture
-def server(project: Shop) -> Iterator[ConsoleServer]:
-    """A console whose codes nobody has tried."""
-    with serving(project.directory) as server:
-        yield server
+@pytest.fixture(name="server")
+def fresh_codes(server: ConsoleServer) -> ConsoleServer:
+    """The console, of which nobody has tried a code within a minute."""
+    server.console.codes = Codes()
+    return server
 
 
 @pytest.mark.parametrize(
