@@ -103,6 +103,7 @@ PATHS = (
     f"/orchestrations/{NAME}",
     f"/orchestrations/{NAME}/run",
     f"/orchestrations/{NAME}/settings",
+    "/new/query",
     "/runs",
     "/runs/RUN",
     "/runs/RUN/rejects",
