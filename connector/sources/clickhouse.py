@@ -3,7 +3,7 @@
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from inspect import signature
 from pathlib import Path
@@ -34,6 +34,11 @@ logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 BATCH_ROWS = 65_536
 
 _CONNECT_SECONDS = 30
+_TLS_PORTS = frozenset({None, 443, 8443})
+"""Ports that are encrypted if `secure` does not say; the driver sends passwords in clear if the URL has no port."""
+_SWITCHES: Mapping[str, tuple[str, ...]] = {"secure": (), "verify": ("proxy",)}
+"""Options that protect the connection, with the words that they take beside true and false."""
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _SETTINGS = {
     "output_format_arrow_string_as_string": "1",
     "cancel_http_readonly_queries_on_client_close": "1",
@@ -239,6 +244,9 @@ def _connect_arguments(warehouse: Warehouse) -> dict[str, Any]:
         )
     known = {*signature(HttpClient.__init__).parameters, "secure"}
     options = {**url.query, **warehouse.options}
+    switches = {name: _switch(name, options[name], warehouse.name) for name in _SWITCHES if name in options}
+    is_inferred = {"secure", "interface"}.isdisjoint(options)
+    options = {**({"secure": url.port in _TLS_PORTS} if is_inferred else {}), **options, **switches}
     arguments = {name: value for name, value in options.items() if name in known}
     settings = {name: value for name, value in options.items() if name not in known}
     password = warehouse.password.get_secret_value() if warehouse.password else url.password or ""
@@ -256,6 +264,19 @@ def _connect_arguments(warehouse: Warehouse) -> dict[str, Any]:
         "autogenerate_session_id": False,
         "show_clickhouse_errors": "scrub",
     }
+
+
+def _switch(name: str, value: object, warehouse: str) -> bool | str:
+    """Return an option as the driver takes it, which reads every word that it does not know as false."""
+    word = str(value).lower()
+    if word in _BOOLEANS:
+        return _BOOLEANS[word]
+    if word in _SWITCHES[name]:
+        return word
+    also = "".join(f" or {other}" for other in _SWITCHES[name])
+    raise ConfigurationError(
+        f'The option "{name}" of the warehouse "{warehouse}" is "{value}"; it must be true or false{also}.'
+    )
 
 
 @contextmanager

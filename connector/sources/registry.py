@@ -11,7 +11,8 @@ from pathlib import Path
 from connector.config.destination_types import load_object
 from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
-from connector.errors import ConfigurationError
+from connector.errors import ConfigurationError, SourceError
+from connector.sources.driver_errors import OPEN_FAILED
 from connector.sources.source import Source
 from connector.sources.source_types import DIALECT_PACKAGES, SQLALCHEMY, SQLALCHEMY_TYPES, SourceType, missing_driver
 
@@ -77,11 +78,24 @@ def open_source(warehouse: Warehouse, directory: Path, tag: str | None = None) -
     """
     check_driver(warehouse)
     module = import_module(source_type(warehouse.url.get_secret_value()).module)
-    source: Source = module.connect(warehouse, directory, tag)
+    with _named(warehouse):
+        source: Source = module.connect(warehouse, directory, tag)
     try:
         yield source
     finally:
         source.close()
+
+
+@contextmanager
+def _named(warehouse: Warehouse) -> Iterator[None]:
+    """Name the warehouse that could not be opened: a project has several."""
+    try:
+        yield
+    except SourceError as error:
+        rest = error.message.removeprefix(OPEN_FAILED)
+        if rest == error.message:
+            raise
+        raise SourceError(f"{_describe(warehouse)} could not be opened{rest}", error.place) from None
 
 
 def _describe(warehouse: Warehouse) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import CursorResult, Engine
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from connector.config.warehouse import Warehouse
-from connector.errors import SourceError
+from connector.errors import ConnectorError, SourceError
 from connector.sources.column_builder import ColumnBuilder
 from connector.sources.driver_errors import OPEN_FAILED, QUERY_FAILED, error_text, secrets_of
 from connector.sources.error_place import named_place
@@ -30,6 +30,8 @@ _READ_ONLY = {
 _NAME_ERRORS = re.compile('near "|no such |ambiguous column |unable to open ')
 """Beginnings of SQLite's messages that quote no values; SQLite has one type of error for all."""
 
+_WORD = re.compile(r"'([A-Za-z_]\w*)'")
+"""What a driver quotes while it connects: an option that it does not have."""
 _UNLOADABLE = "Failed to load the driver"
 _LIBRARIES = " On Linux, SQL Server's driver needs libraries of the system: apt-get install libltdl7 libgssapi-krb5-2."
 
@@ -37,7 +39,7 @@ _LIBRARIES = " On Linux, SQL Server's driver needs libraries of the system: apt-
 def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "SQLAlchemySource":  # noqa: ARG001
     """Connect. Such databases have no history for the tag. Raises SourceError."""
     secrets = secrets_of(warehouse)
-    with _translate_errors(OPEN_FAILED, secrets):
+    with _translate_errors(OPEN_FAILED, secrets, driver_error=Exception):
         return SQLAlchemySource(read_only_engine(warehouse, directory), secrets)
 
 
@@ -174,9 +176,12 @@ def _translate_errors(
     """Raise SourceError with the database's message, without the statement and values that SQLAlchemy adds."""
     try:
         yield
+    except ConnectorError:
+        raise
     except (SQLAlchemyError, driver_error, pa.ArrowException) as error:
         cause = getattr(error, "orig", None) or error
         is_about_names = failure == OPEN_FAILED or isinstance(error, ProgrammingError) or _NAME_ERRORS.match(str(cause))
-        text = error_text(cause, secrets, quotes_data=not is_about_names)
+        said = _WORD.sub(r'"\1"', str(cause)) if failure == OPEN_FAILED else str(cause)
+        text = error_text(said, secrets, quotes_data=not is_about_names)
         hint = _LIBRARIES if _UNLOADABLE in str(cause) else ""
         raise SourceError(f"{failure}: {text}{hint}", named_place(sql, str(cause))) from None

@@ -122,7 +122,7 @@ def test_an_access_token_lets_in(server: StandIn) -> None:
 
 def test_a_key_that_google_refuses_is_a_warehouse_that_cannot_be_opened(server: StandIn, key: dict[str, str]) -> None:
     server.set(key="deleted")
-    with pytest.raises(SourceError, match="The warehouse could not be opened: .*Invalid JWT Signature") as caught:
+    with pytest.raises(SourceError, match="could not be opened: .*Invalid JWT Signature") as caught:
         rows_of(server, "SELECT 1 AS n", credentials_json=json.dumps(key))
     assert "PRIVATE KEY" not in caught.value.message
 

@@ -165,6 +165,7 @@ WRONG: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
     "database": ("clickhouse://default@127.0.0.1:{port}/elsewhere", {}, SourceError, "Database elsewhere does not exist"),
     "port": ("clickhouse://default@127.0.0.1:1/x", {}, SourceError, "could not be opened: [Errno 111] Connection refused"),
     "native port": ("clickhouse://default@127.0.0.1:9000/x", {}, ConfigurationError, "at port 8443, or 8123"),
+    "no port": ("clickhouse://default@127.0.0.1/x", {}, SourceError, "could not be opened: "),
     "setting": ("clickhouse://default@127.0.0.1:{port}/default?sloth=1", {}, SourceError, "sloth"),
     "TLS": ("clickhouse://default@127.0.0.1:{port}/default?secure=true", {}, SourceError, "SSL"),
 }  # fmt: skip

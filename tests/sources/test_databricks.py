@@ -57,7 +57,7 @@ def asked(server: StandIn, **settings: Any) -> None:
 def test_a_personal_access_token_lets_in_and_a_wrong_one_is_told(server: StandIn) -> None:
     server.set(token="mine")
     asked(server, token="mine")
-    with pytest.raises(SourceError, match="The warehouse could not be opened: .*403") as caught:
+    with pytest.raises(SourceError, match="could not be opened: .*403") as caught:
         asked(server, token="so-secret")
     assert "so-secret" not in caught.value.message
 
@@ -70,7 +70,7 @@ def test_a_service_principal_lets_in_with_a_token_of_its_own(server: StandIn) ->
     assert told["login"] == "Basic " + base64.b64encode(b"principal:secret of it").decode()
     assert parse_qs(told["form"]) == {"grant_type": ["client_credentials"], "scope": ["all-apis"]}
     server.set(principal="unknown")
-    with pytest.raises(SourceError, match="The warehouse could not be opened: 401"):
+    with pytest.raises(SourceError, match="could not be opened: 401"):
         asked(server, url=url, token=None, password="another")
 
 

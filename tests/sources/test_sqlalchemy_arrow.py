@@ -140,3 +140,22 @@ def test_oracle_that_cannot_be_reached_is_told_without_the_password(tmp_path: Pa
         with opened("oracle://jo@127.0.0.1:1/?service_name=shop", tmp_path, password="so-secret"):
             pass
     assert "so-secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("oracle://jo@nohost.invalid/?service_name=shop", "Errno"),
+        ("oracle://jo@127.0.0.1:1/?service_name=shop&colour=blue", "colour"),
+        ("mssql://jo@127.0.0.1:1/shop?Colour=blue", "colour"),
+    ],
+)
+def test_what_a_driver_raises_beside_errors_of_its_own_is_told_as_one_of_the_warehouse(
+    tmp_path: Path, url: str, words: str
+) -> None:
+    pytest.importorskip("oracledb" if url.startswith("oracle") else "mssql_python")
+    with pytest.raises(SourceError, match=rf'^The warehouse ".+" could not be opened: .*(?i:{words})') as caught:
+        with opened(url, tmp_path, password="so-secret"):
+            pass
+    assert "so-secret" not in caught.value.message
+    assert "\n" not in caught.value.message

@@ -106,7 +106,7 @@ def test_each_way_to_log_in_is_sent_and_a_refusal_told(server: StandIn) -> None:
     assert asked(server, f"{url}?http_scheme=http", password="right")["authorization"] == basic
     assert asked(server, f"{url}?http_scheme=http", token="a.b.c")["authorization"] == "Bearer a.b.c"
     server.set(authorization=basic)
-    with pytest.raises(SourceError, match="The warehouse could not be opened: .*401.*Invalid credentials") as caught:
+    with pytest.raises(SourceError, match="could not be opened: .*401.*Invalid credentials") as caught:
         with opened(f"{url}?http_scheme=http", Path(), password="so-secret"):
             pass
     assert "so-secret" not in caught.value.message
