@@ -38,13 +38,14 @@ class Processes:
 
 @contextmanager
 def processes() -> Iterator[Processes]:
-    """Copies of an interpreter that has only loaded a ledger, not of this one with its threads and connections."""
-    context = _new_interpreter()
+    """Processes without the threads and connections of this one."""
+    context = new_interpreter()
     with ProcessPoolExecutor(COUNT, context, _keep, (context.Barrier(COUNT),)) as pool:
         yield Processes(pool)
 
 
-def _new_interpreter() -> ForkServerContext:
+def new_interpreter() -> ForkServerContext:
+    """What starts processes as copies of an interpreter that has loaded a ledger and done nothing else."""
     context = get_context("forkserver")
     context.set_forkserver_preload([*LOADED])
     return context
@@ -69,7 +70,7 @@ def process_id(_: int) -> int:
 @contextmanager
 def killed_while(do: Callable[..., Iterator[None]], *args: Any) -> Iterator[int]:
     """A process that has gone through `do(*args)` as far as its `yield`; it is killed there. Gives its id."""
-    context = _new_interpreter()
+    context = new_interpreter()
     reached = context.Event()
     process = context.Process(target=_stays, args=(reached, do, args), daemon=True)
     process.start()

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from multiprocessing import get_context
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
@@ -19,7 +18,7 @@ from connector.ledger.leased_batches import LeasedBatches
 from connector.ledger.leases import Lease
 from connector.ledger.ledger import Ledger, open_ledger
 from connector.ledger.tables import batches, leases
-from tests.ledger.processes import COUNT, Processes
+from tests.ledger.processes import COUNT, Processes, new_interpreter
 from tests.ledger.runs import HOLDER, RUN, delivered, request, staged_rows, started_run
 from tests.postgres import Postgres
 
@@ -140,7 +139,7 @@ class Frozen:
 @contextmanager
 def frozen(url: str, work: Work, term: float = TERM) -> Iterator[Frozen]:
     """A process that takes the lease and is stopped in its work."""
-    context = get_context("spawn")
+    context = new_interpreter()
     ours, theirs = context.Pipe()
     process = context.Process(target=sender, args=(url, work, term, theirs), daemon=True)
     process.start()
