@@ -116,15 +116,13 @@ def ended(process: "subprocess.Popen[str]") -> Outcome:
     return Outcome(process.returncode, stdout, stderr)
 
 
-def inside(
-    *args: str, project: Path | None, environ: Mapping[str, str] | None = None, prog_name: str | None = None
-) -> Outcome:
+def inside(*args: str, project: Path | None, environ: Mapping[str, str] | None = None) -> Outcome:
     """Runs the command within this process: quicker, for what ends before anything is opened."""
     from connector.cli.app import app
 
     unset = {name: None for name in os.environ if name.startswith(EXCLUDED_ROW)}
     named = {"CONNECTOR_PROJECT": str(project)} if project else {}
-    done = CliRunner().invoke(app, args, env={**unset, **named, **(environ or {})}, prog_name=prog_name)
+    done = CliRunner().invoke(app, args, env={**unset, **named, **(environ or {})}, prog_name="connector")
     return Outcome(done.exit_code, done.stdout, done.stderr)
 
 

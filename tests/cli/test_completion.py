@@ -49,7 +49,7 @@ def offered(*words: str, project: Path | None = None, cwd: Path | None = None) -
         "_CONNECTOR_COMPLETE": "complete_bash",
     }
     with chdir(cwd or "/"):
-        answer = inside(project=project, environ=typed, prog_name="connector")
+        answer = inside(project=project, environ=typed)
     assert answer.stderr == ""
     return answer.stdout.split()
 
