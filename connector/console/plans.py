@@ -62,6 +62,16 @@ class Danger:
     """The text to type."""
 
 
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """The audience that a plan is about."""
+
+    name: str
+    """Its name, or its id."""
+    max_change_percent: float
+    """The share of its members above which a change needs an agreement."""
+
+
 def make_plan(project: Project, options: PlanOptions) -> Any:
     """Return the work that plans an orchestration in a process and returns what `connector plan --json` prints."""
 
@@ -145,7 +155,7 @@ def is_for_real(api_url: str, plan: Mapping[str, Any]) -> bool:
 
 
 def dangers(
-    plan: Mapping[str, Any], usual: Mapping[str, float], *, real: bool, is_first: bool, audience: str | None
+    plan: Mapping[str, Any], usual: Mapping[str, float], *, real: bool, is_first: bool, audience: Audience | None
 ) -> Iterator[Danger]:
     """Yield what the user has to agree to by itself before the run of a plan."""
     if real and is_first:
@@ -162,12 +172,26 @@ def dangers(
         count = plan["warnings"].get("identical_rows", 0)
         text = f"{count:,} rows repeat another row of their event and add {values}. A join usually does that."
         yield Danger("identical", text, "Send them all the same")
-    removed = (plan.get("members") or {}).get("removed", 0)
-    if removed and audience and plan["changes"]:
-        text = f"The audience loses {removed:,} identifiers. {' '.join(plan['changes'])}"
-        yield Danger("audience", text, f'Type the name of the audience, "{audience}"', audience)
-    elif plan["changes"]:
+    yield from _audience_dangers(plan, audience)
+
+
+def _audience_dangers(plan: Mapping[str, Any], audience: Audience | None) -> Iterator[Danger]:
+    """Yield what is to be agreed to of changes at the platform, the loss of members first."""
+    members = plan.get("members") or {}
+    removed, known = members.get("removed", 0), members.get("removed", 0) + members.get("unchanged", 0)
+    if audience and removed and 100 * removed > audience.max_change_percent * known:
+        text = f"The audience loses {removed:,} of {known:,} identifiers, more than {audience.max_change_percent:g} %."
+        yield Danger("audience", text, f'Type the name of the audience, "{audience.name}"', audience.name)
+    if plan["changes"]:
         yield Danger("changes", " ".join(plan["changes"]), "Make these changes at TikTok")
+    if would_be_empty(plan):
+        yield Danger("empty", "The audience would be empty.", "Empty the audience")
+
+
+def would_be_empty(plan: Mapping[str, Any]) -> bool:
+    """Return whether a run of the plan would leave an audience without members."""
+    members = plan.get("members") or {}
+    return bool(members.get("removed")) and not members.get("added") and not members.get("unchanged")
 
 
 def missing(found: list[Danger], form: Mapping[str, Any]) -> list[Danger]:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from connector.console.background import Tasks, TooMuchWork, new_task
-from connector.console.plans import Danger, dangers, missing
+from connector.console.plans import Audience, Danger, dangers, missing
 from connector.console.security.limits import PLANS
 from connector.console.server import ConsoleServer
 from tests.cli.command import inside
@@ -248,14 +248,17 @@ USUAL = {"read": 100.0, "to_send": 95.0, "rejected": 5.0, "skipped": 0.0}
             ["identical"],
         ),
         (plan(changes=["An event set is created."]), USUAL, True, False, ["changes"]),
-        (plan(changes=["It loses 30 %."], members={"removed": 900, "added": 1}), USUAL, True, False, ["audience"]),
-        (plan(members={"removed": 9, "added": 1}), USUAL, True, False, []),
+        (plan(members={"removed": 26, "added": 1, "unchanged": 74}), USUAL, True, False, ["audience"]),
+        (plan(members={"removed": 25, "added": 1, "unchanged": 75}), USUAL, True, False, []),
+        (plan(changes=["A copy is made."], members={"removed": 25, "unchanged": 75}), USUAL, True, False, ["changes"]),
+        (plan(members={"removed": 9, "added": 0, "unchanged": 0}), USUAL, False, False, ["audience", "empty"]),
+        (plan(members={"removed": 9, "added": 0, "unchanged": 91}), USUAL, False, False, []),
     ],
 )
 def test_what_has_to_be_agreed_to(
     given: dict[str, object], usual: dict[str, float], real: bool, first: bool, keys: list[str]
 ) -> None:
-    found = list(dangers(given, usual, real=real, is_first=first, audience="VIP customers"))
+    found = list(dangers(given, usual, real=real, is_first=first, audience=Audience("VIP customers", 25)))
     assert [one.key for one in found] == keys
     assert missing(found, {}) == found
     typed = {one.key: one.typed or "yes" for one in found}

@@ -11,6 +11,7 @@ from connector.console.background import Task, TooMuchWork, new_task
 from connector.console.endpoint import MissingPage, Refused
 from connector.console.pages.orchestration import check_name
 from connector.console.plans import (
+    Audience,
     Danger,
     PlanOptions,
     dangers,
@@ -23,6 +24,7 @@ from connector.console.plans import (
 )
 from connector.console.render import render
 from connector.console.visit import Visit
+from connector.destinations.audience_settings import BaseAudienceSettings
 from connector.errors import ConfigurationError
 from connector.ledger.launches import NewLaunch
 from connector.ledger.views.run_lists import ListedRun, last_runs
@@ -122,7 +124,11 @@ def confirm(visit: Visit) -> Response:
         task.subject,
         task.target,
         socket.gethostname(),
-        options={**task.facts["options"].as_launch(), "plan": str(plan_path(project, task.id))},
+        options={
+            **task.facts["options"].as_launch(),
+            "plan": str(plan_path(project, task.id)),
+            "allow_empty": any(one.key == "empty" for one in found),
+        },
         agreed=_agreed(task.result),
         via=VIA,
         peer=visit.visitor.peer,
@@ -159,8 +165,16 @@ def _dangers(project: Project, task: Task, runs: list[ListedRun]) -> list[Danger
     address = _address(project, task.subject)
     is_first = not any(run.api_url == address and not run.test_event_code for run in runs)
     real = is_for_real(address, task.result)
-    audience = getattr(project.orchestration(task.subject).destination, "audience", None)
+    audience = _audience(project, task.subject)
     return list(dangers(task.result, medians(runs), real=real, is_first=is_first, audience=audience))
+
+
+def _audience(project: Project, name: str) -> Audience | None:
+    settings = project.orchestration(name).destination
+    if not isinstance(settings, BaseAudienceSettings):
+        return None
+    known_as = getattr(settings, "audience", None) or getattr(settings, "audience_id", None) or settings.name
+    return Audience(str(known_as), settings.max_change_percent)
 
 
 def _agreed(plan: dict[str, Any]) -> dict[str, Any]:
