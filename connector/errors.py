@@ -86,6 +86,8 @@ class Rule(StrEnum):
     """The query is not valid SQL."""
     QUERY_FAILED = "query_failed"
     """The warehouse refuses the query: a table or column does not exist, or a function fails."""
+    SOURCE_FAILED = "source_failed"
+    """A warehouse cannot be opened, or a file cannot be accessed."""
     DBT = "dbt"
     """dbt has no such model or source, or builds no table or view for it."""
     NOT_ONE_SELECT = "not_one_select"

@@ -12,7 +12,7 @@ from connector.config.project import Project, inspect_project
 from connector.config.project_files import TESTS
 from connector.config.yaml import parse_yaml
 from connector.destinations.setting_notes import shown_place
-from connector.errors import ConfigurationError, Problem, Rule
+from connector.errors import ConfigurationError, Problem, Rule, SourceError
 from connector.queries.query_template import RunVariables, syntax_problems
 from connector.runs.extract import setting_notes
 from connector.runs.job import Job, current_job, job_and_changes, problems_beside_settings
@@ -92,7 +92,7 @@ class Validation:
 def validate_orchestrations(project: Project, names: list[str], *, connect: bool) -> list[ValidatedOrchestration]:
     """Validate orchestrations; with `connect` also the columns that their queries return, and names of event sets.
 
-    Raises ConfigurationError with the problems of all of them, SourceError if a warehouse cannot be opened.
+    Raises ConfigurationError with the problems of all of them, SourceError if nothing but warehouses failed.
     """
     validated, problems = _validate_each(project, names, connect=connect)
     if problems:
@@ -111,7 +111,7 @@ def validate_project(
 ) -> Validation:
     """Validate the project file, the orchestrations, with their queries and templates, and the tests of queries.
 
-    With a `name`, validate this orchestration only. Raises SourceError if a warehouse fails.
+    With a `name`, validate this orchestration only. Raises SourceError if nothing but warehouses failed.
     """
     try:
         project, found = inspect_project(
@@ -157,18 +157,32 @@ def _order(project: Project, problem: Problem) -> tuple[bool, str, int, int]:
 def _validate_each(
     project: Project, names: list[str], *, connect: bool
 ) -> tuple[list[ValidatedOrchestration], list[Problem]]:
+    """Validate each; a warehouse that cannot be opened is asked once, and hides no problems of others.
+
+    Raises SourceError with all such warehouses if there is no other problem.
+    """
     problems: dict[Problem, None] = {}
+    failures: dict[str, None] = {}
+    unopened: set[str] = set()
     validated: list[ValidatedOrchestration] = []
     for name in names:
+        job = None
         try:
             job, changes = job_and_changes(project, name) if connect else (current_job(project, name, full=True), [])
-            validated.append(_validate(project, job, changes, connect=connect))
+            if job.warehouse is None or job.warehouse.name not in unopened:
+                validated.append(_validate(project, job, changes, connect=connect))
         except ConfigurationError as error:
             problems |= dict.fromkeys(error.problems)
             if name in project.orchestrations:
                 problems |= dict.fromkeys(problems_beside_settings(project, name, RunVariables(datetime.now(UTC))))
         except QueryFailed as error:
             problems[error.problem] = None
+        except SourceError as error:
+            failures[error.message] = None
+            unopened |= {job.warehouse.name} if job and job.warehouse else set()
+    if failures and not problems:
+        raise SourceError("\n".join(failures))
+    problems |= dict.fromkeys(Problem(failure, rule=Rule.SOURCE_FAILED) for failure in failures)
     return validated, list(problems)
 
 

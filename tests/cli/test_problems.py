@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from connector.errors import Rule
 from connector.example.example_project import write_example
@@ -237,6 +238,37 @@ def test_queries_that_the_warehouse_refuses_are_all_listed_with_the_problems_of_
     assert {("store_purchases.sql", "query_failed"), ("vip_customers.sql", "query_failed")} <= found
     assert ("web_events.yaml", "columns") in found
     assert inside("validate", "--connect", project=folder).code == 2
+
+
+def _unopened(folder: Path) -> None:
+    """Give three orchestrations two warehouses that do not exist."""
+    settings = yaml.safe_load((folder / "orchestrations.yaml").read_text("utf-8"))
+    for name in ("gone", "lost"):
+        settings["warehouses"][name] = {"url": f"sqlite:///{name}.sqlite"}
+    queries = [one for one in settings["orchestrations"].values() if "query" in one]
+    for one, warehouse in zip(queries, ("gone", "gone", "lost"), strict=False):
+        one["warehouse"] = warehouse
+    (folder / "orchestrations.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
+
+
+def test_warehouses_that_cannot_be_opened_are_each_told_once(folder: Path) -> None:
+    _unopened(folder)
+    outcome = inside("validate", "--connect", project=folder)
+    told = [one for one in outcome.stderr.splitlines() if "does not exist" in one]
+    assert outcome.code == 1
+    assert [Path(one.split('"')[1]).name for one in told] == ["gone.sqlite", "lost.sqlite"]
+
+
+def test_a_warehouse_that_cannot_be_opened_hides_no_other_problem(folder: Path) -> None:
+    _unopened(folder)
+    for query in (folder / "queries").glob("*.sql"):
+        query.write_text("DELETE FROM orders", "utf-8")
+        break
+    outcome = validated(folder, "--connect")
+    rules = [one["rule"] for one in outcome.json["problems"]]
+    assert outcome.code == 2
+    assert "not_one_select" in rules
+    assert "source_failed" in rules
 
 
 REFUSED = {
