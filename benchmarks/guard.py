@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 ATTEMPTS = 5
 """Whatever comes between a measurement makes it longer: what is too long is measured again before it is believed."""
 
-MOST = Ratios(transform=2.6, last_look=0.6), PerBatch(1_450, 4_000, 6.5, 2), Imported(208, 1_003)
+MOST = Ratios(transform=2.6, last_look=0.6), PerBatch(1_450, 4_000, 6.5, 2), Imported(208, 1_000)
 """Ratios jitter by a tenth. Counts hardly do, but differ a little with Python and the libraries; how many writes share
 a transaction, and so wait for the disk once, depends on which thread is faster: each batch has two at most. The calls
 of staging include those that compute the checksums of batches, and those that hold back events of an order of which a
