@@ -17,6 +17,8 @@ QUERY_FAILED = "The query failed"
 _HOST_IN_URL = re.compile(r"://(?:[^/@\s]*@)?(?:\[(?P<ipv6>[^]/]+)\]|(?P<name>[^:/?@\s]+))")
 _OWN_HOST = "ownhostofthewarehouse"
 """Stands for the host while a message is redacted."""
+_NOT_HTTP = re.compile(r"\('Connection aborted\.', BadStatusLine\(.*\)\)", re.DOTALL)
+_NOT_HTTP_WORDS = "the answer is not HTTP: the port may be that of another protocol, or one with TLS"
 _PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:([^@\s]*)@")
 
 
@@ -53,7 +55,7 @@ def error_text(error: BaseException | str, secrets: tuple[str, ...] = (), *, quo
 
     Names in double quotation marks stay if the error does not quote data.
     """
-    text = without_secrets(str(error))
+    text = _NOT_HTTP.sub(_NOT_HTTP_WORDS, without_secrets(str(error)))
     for secret in secrets:
         text = text.replace(secret, REDACTED)
     host = getattr(secrets, "host", None)

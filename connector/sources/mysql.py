@@ -273,7 +273,8 @@ def _error_sentence(code: int | None, text: str, secrets: tuple[str, ...], *, qu
         word = _WORD.match(near["near"]) if near else None
         return "You have an error in your SQL syntax" + (f' near "{word[0]}"' if word else "") + number
     if code in _NAME_ERRORS or not quotes_data:
-        return error_text(_NAME.sub(r'"\1"', text), secrets, quotes_data=False) + number
+        named = _NAME.sub(r'"\1"', text.replace("'@'", "' at '"))
+        return error_text(named, secrets, quotes_data=False) + number
     return error_text(text, secrets) + number
 
 

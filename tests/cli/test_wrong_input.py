@@ -116,9 +116,7 @@ SETTINGS_MISTAKES = {
         'write {cron: "0 0 * * *"}',
     ),
     "an interval for a schedule": ("query: purchases", "query: purchases\n    schedule: 15m", "write {every: 15m}"),
-    "BigQuery": ("duckdb:///warehouse.duckdb", "bigquery://project/set", "pip install 'sqlalchemy-bigquery'"),
-    "Databricks": ("duckdb:///warehouse.duckdb", "databricks://host/x", "pip install 'databricks-sqlalchemy'"),
-    "Trino": ("duckdb:///warehouse.duckdb", "trino://host/x", "pip install 'trino[sqlalchemy]'"),
+    "Hive": ("duckdb:///warehouse.duckdb", "hive://host/x", "pip install pyhive"),
     "region": ("event_source: offline", "event_source: offline\n    default_region: USA", "default_region"),
     "timezone": ("event_source: offline", "event_source: offline\n    timezone: New York", "timezone"),
 }

@@ -182,7 +182,8 @@ def test_a_connection_that_the_server_ends_is_told_and_replaced(made: Shop) -> N
 
 
 WRONG: dict[str, tuple[str, dict[str, Any], type[Exception], str]] = {
-    "password": ("mysql://jo:so-secret@127.0.0.1:{port}/x", {}, SourceError, 'Access denied for user "jo"'),
+    "password": ("mysql://jo:so-secret@127.0.0.1:{port}/x", {}, SourceError, 'Access denied for user "jo" at "localhost"'),
+    "a person": ("mysql://jo%40example.com:so-secret@127.0.0.1:{port}/x", {}, SourceError, 'user "[redacted]" at "localhost"'),
     "database": ("mysql://root@127.0.0.1:{port}/elsewhere", {}, SourceError, 'Unknown database "elsewhere"'),
     "port": ("mysql://root@127.0.0.1:1/x", {}, SourceError, "could not be opened: Can't connect"),
     "TLS": ("mysql://root@127.0.0.1:{port}/mysql", {"options": {"ssl_verify_cert": True}}, SourceError, "CERTIFICATE_VERIFY_FAILED"),

@@ -1,10 +1,16 @@
-"""Arguments of ClickHouse's driver, from the settings of a warehouse."""
+"""Connections over HTTP: encrypted unless the settings say otherwise, and told when another protocol answers."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from connector.config.warehouse import Warehouse
-from connector.errors import ConfigurationError
+from connector.errors import ConfigurationError, SourceError
 from connector.sources.clickhouse import _connect_arguments
+from tests.sources.warehouses import opened
 
 
 @pytest.mark.parametrize(
@@ -33,3 +39,30 @@ def test_a_word_that_would_switch_protection_off_is_refused(option: str) -> None
     warehouse = Warehouse.model_validate({"name": "w", "url": f"clickhouse://reader@db/x?{option}"})
     with pytest.raises(ConfigurationError, match="must be true or false"):
         _connect_arguments(warehouse)
+
+
+@pytest.fixture
+def stranger() -> Iterator[int]:
+    """The port of a server that greets as another protocol does, with a person's address in it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(b"\x15\x03jo@example.com\n\n")
+
+        Thread(target=greet, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("url", ["clickhouse://jo@127.0.0.1:{port}/x", "trino://jo@127.0.0.1:{port}/hive/x"])
+def test_a_port_that_speaks_no_http_is_told_as_such(stranger: int, tmp_path: Path, url: str) -> None:
+    with pytest.raises(SourceError, match="could not be opened: .*the answer is not HTTP") as caught:
+        with opened(url.format(port=stranger), tmp_path) as source:
+            source.describe("SELECT 1")
+    assert "jo@" not in caught.value.message
