@@ -458,6 +458,16 @@ def variant(folder: Path) -> None:
     commit(folder, columns=[column("v", "variant")], features=["variantType"])
 
 
+def variant_within(folder: Path) -> None:
+    inner = {"type": "struct", "fields": [column("v", "variant")]}
+    commit(folder, columns=[column("s", inner)], features=["variantType"])
+
+
+def damaged_second_log(folder: Path) -> None:
+    write_delta(folder, VALUES)
+    (folder / "_delta_log" / f"{1:020}.json").write_text("{bad")
+
+
 def damaged_log(folder: Path) -> None:
     write_delta(folder, VALUES)
     next((folder / "_delta_log").glob("*.json")).write_text("{")
@@ -475,6 +485,12 @@ def newer_iceberg(folder: Path) -> None:
 
 def variant_iceberg(folder: Path) -> None:
     edited(folder, schemas=[{"schema-id": 0, "fields": [{"id": 1, "name": "v", "type": "variant", "required": False}]}])
+
+
+def variant_within_iceberg(folder: Path) -> None:
+    inner = {"id": 2, "name": "v", "type": "variant", "required": False}
+    outer = {"id": 1, "name": "s", "type": {"type": "struct", "fields": [inner]}, "required": False}
+    edited(folder, schemas=[{"schema-id": 0, "fields": [outer]}])
 
 
 def expired(folder: Path) -> None:
@@ -511,6 +527,9 @@ REFUSED: dict[Callable[[Path], None], str] = {
     newer_version: r"t is a Delta table that needs newer features .* version 9",
     managed: r"t is a Delta table that needs newer features .* catalog-managed",
     variant: r't: the column "v" holds values of type variant, which are not read',
+    variant_within: r't: the column "s.v" holds values of type variant, which are not read',
+    variant_within_iceberg: r't: the column "s.v" holds values of type variant, which are not read',
+    damaged_second_log: r"t could not be read as a Delta table: Kernel error: (?!.* 0: )",
     damaged_log: r"t could not be read as a Delta table",
     newer_iceberg: r"t is an Iceberg table of format version 4, and versions up to 3 are read\.",
     variant_iceberg: r't: the column "v" holds values of type variant, which are not read',

@@ -39,6 +39,8 @@ _FEATURES = frozenset(
 )
 """Features that a reader must know, and that are respected here. A column of type variant is refused by itself."""
 
+_BACKTRACE = re.compile(r"\n\s*(?:stack backtrace:\s*)?0: ")
+"""What delta-rs appends to some errors: addresses in its own code."""
 _NEWER = re.compile(
     r"[Ff]eature '?\w{1,60}'? is not supported|reader version \d+|catalog-managed table|features required: \[[\w, ]*\]"
 )
@@ -129,10 +131,10 @@ def _columns(table: "DeltaTable", name: str) -> tuple[list[TableColumn], str]:
     return [_column(field, mode, name) for field in fields], mode
 
 
-def _column(field: Mapping[str, Any], mode: str, table: str) -> TableColumn:
+def _column(field: Mapping[str, Any], mode: str, table: str, within: str = "") -> TableColumn:
     metadata = field.get("metadata") or {}
     keys = {"id": metadata.get(_ID), "name": metadata.get(_NAME)}
-    children, kind = _type(field["type"], field["name"], mode, table)
+    children, kind = _type(field["type"], within + field["name"], mode, table)
     return TableColumn(field["name"], keys.get(mode, field["name"]), kind, children)
 
 
@@ -141,7 +143,7 @@ def _type(kind: Any, name: str, mode: str, table: str) -> tuple[tuple[TableColum
     if isinstance(kind, str):
         return (), _plain_type(kind, name, table)
     if kind["type"] == "struct":
-        fields = tuple(_column(field, mode, table) for field in kind["fields"])
+        fields = tuple(_column(field, mode, table, f"{name}.") for field in kind["fields"])
         return fields, pa.struct([(field.name, field.type) for field in fields])
     parts = ("elementType",) if kind["type"] == "array" else ("keyType", "valueType")
     children = tuple(_unnamed(kind[part], name, mode, table) for part in parts)
@@ -215,7 +217,7 @@ def _translated_errors(name: str) -> Iterator[None]:
     except TableNotFoundError:
         raise FileRefused(f"There is no Delta table {name}.") from None
     except (DeltaError, DeltaProtocolError) as error:
-        text = " ".join(str(error).split())
+        text = " ".join(_BACKTRACE.split(str(error))[0].split())
         if match := _NEWER.search(text):
             raise FileRefused(
                 f"{name} is a Delta table that needs newer features of its readers than are supported: {match[0]}. "

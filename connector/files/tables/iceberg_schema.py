@@ -35,8 +35,8 @@ def columns_of(schema: Mapping[str, Any], table: str) -> list[TableColumn]:
     return [_column(field, table) for field in schema["fields"]]
 
 
-def _column(field: Mapping[str, Any], table: str) -> TableColumn:
-    children, kind = _type(field["type"], field["name"], table)
+def _column(field: Mapping[str, Any], table: str, within: str = "") -> TableColumn:
+    children, kind = _type(field["type"], within + field["name"], table)
     default = field.get("initial-default")
     return TableColumn(
         field["name"], int(field["id"]), kind, children, None if default is None else _read(default, kind)
@@ -47,7 +47,7 @@ def _type(kind: Any, name: str, table: str) -> tuple[tuple[TableColumn, ...], pa
     if isinstance(kind, str):
         return (), _plain_type(kind, name, table)
     if kind["type"] == "struct":
-        fields = tuple(_column(field, table) for field in kind["fields"])
+        fields = tuple(_column(field, table, f"{name}.") for field in kind["fields"])
         return fields, pa.struct([(field.name, field.type) for field in fields])
     parts = ("element",) if kind["type"] == "list" else ("key", "value")
     children = tuple(_unnamed(kind[part], kind[f"{part}-id"], name, table) for part in parts)
