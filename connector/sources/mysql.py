@@ -59,7 +59,7 @@ def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "M
     secrets = secrets_of(warehouse)
     arguments = _connect_arguments(warehouse, tag)
     with _translate_errors(OPEN_FAILED, secrets):
-        return MySQLSource(partial(pymysql.connect, **arguments), secrets, warehouse.dialect)
+        return MySQLSource(partial(_connected, arguments), secrets, warehouse.dialect)
 
 
 class MySQLSource:
@@ -199,6 +199,15 @@ def _abandon(connection: "Connection[Any]") -> None:
     if connection._result is not None:
         connection._result.unbuffered_active = False
     connection._force_close()
+
+
+def _connected(arguments: Mapping[str, Any]) -> "Connection[Any]":
+    """Connect within the time limit also if the server never greets, for which the driver would wait without end."""
+    limit, patience = arguments["connect_timeout"], arguments.get("read_timeout")
+    connection = pymysql.connect(**{**arguments, "read_timeout": min(limit, patience or limit)})
+    connection._read_timeout = connection._current_timeout = patience
+    connection._sock.settimeout(patience)
+    return connection
 
 
 def _prepared_columns(connection: "Connection[Any]", sql: str, dialect: str) -> Sequence[Column]:

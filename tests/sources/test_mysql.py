@@ -205,6 +205,12 @@ def test_a_warehouse_that_cannot_be_opened_is_told_in_one_sentence(mariadb: Mari
     assert "\n" not in str(caught.value)
 
 
+def test_the_time_limit_of_the_login_is_none_of_queries(mariadb: MariaDB, tmp_path: Path) -> None:
+    with opened(f"mysql://root@127.0.0.1:{mariadb.port}/mysql?connect_timeout=1", tmp_path) as source:
+        with source.execute("SELECT SLEEP(1.5) AS n") as result:
+            assert pa.Table.from_batches(result.batches(), result.schema)["n"].to_pylist() == [0]
+
+
 CIPHER = "SELECT variable_value <> '' AS is_encrypted FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'"
 
 

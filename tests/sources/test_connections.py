@@ -1,4 +1,4 @@
-"""Connections over HTTP: encrypted unless the settings say otherwise, and told when another protocol answers."""
+"""Connections: encrypted unless the settings say otherwise, and told when another protocol answers, or nothing."""
 
 import socket
 from collections.abc import Iterator
@@ -66,3 +66,10 @@ def test_a_port_that_speaks_no_http_is_told_as_such(stranger: int, tmp_path: Pat
         with opened(url.format(port=stranger), tmp_path) as source:
             source.describe("SELECT 1")
     assert "jo@" not in caught.value.message
+
+
+def test_a_server_of_mysql_that_never_greets_is_given_up(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"mysql://jo@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=1"
+        with pytest.raises(SourceError, match="could not be opened: .*timed out"), opened(url, tmp_path):
+            pass
