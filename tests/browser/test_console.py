@@ -15,11 +15,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from connector.console.server import ConsoleServer
+from tests.browser import pictures
 from tests.browser.test_report import CONTRAST, ENOUGH
 from tests.cli.command import inside
 from tests.cli.shop import GOOD, NAME, shop
 from tests.console.conftest import serving
 from tests.console.test_live import Slow, slow_run
+from tests.packaging.test_distribution import ROOT
 
 pytestmark = pytest.mark.browser
 
@@ -294,3 +296,17 @@ def test_a_page_of_another_port_cannot_post_nor_read(browser: Browser, console: 
     context.close()
     evil.shutdown()
     evil.server_close()
+
+
+def test_the_way_of_the_docs_leads_from_an_empty_folder_to_a_run(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "IMAGES", tmp_path)
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    with pictures.console(shop) as link, browser.new_context(viewport={"width": 1000, "height": 900}) as context:
+        pictures.go_through(context.new_page(), link)
+    taken = {path.name for path in tmp_path.glob("*.png")}
+    assert taken == {path.name for path in (ROOT / "docs" / "images").glob("console-*.png")}
+    (run,) = inside("runs", "--json", project=shop).json["runs"]
+    assert (run["orchestration"], run["rows"]["delivered"]) == ("store_orders", 20)
