@@ -1,6 +1,8 @@
 """The login of a Trino warehouse: the client's session and requests, from the settings."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from math import isfinite
 from typing import Any
 
 import requests
@@ -47,7 +49,17 @@ def create_request(warehouse: Warehouse, tag: str | None) -> TrinoRequest:
         http_session,
         scheme,
         authentication,
-        request_timeout=float(options.get("request_timeout", _TIMEOUT)),
+        request_timeout=_seconds(options.get("request_timeout", _TIMEOUT), warehouse),
+    )
+
+
+def _seconds(value: object, warehouse: Warehouse) -> float:
+    with suppress(ValueError):
+        if isfinite(seconds := float(str(value))) and seconds > 0:
+            return seconds
+    raise ConfigurationError(
+        f'The option "request_timeout" of the warehouse "{warehouse.name}" is "{value}"; it must be a number of '
+        "seconds above 0."
     )
 
 

@@ -73,3 +73,10 @@ def test_a_server_of_mysql_that_never_greets_is_given_up(tmp_path: Path) -> None
         url = f"mysql://jo@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=1"
         with pytest.raises(SourceError, match="could not be opened: .*timed out"), opened(url, tmp_path):
             pass
+
+
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "1m"])
+def test_a_time_limit_of_trino_is_a_number_of_seconds(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f'is "{value}"; it must be a number of seconds'):
+        with opened(f"trino://jo@127.0.0.1:1/hive/x?request_timeout={value}", tmp_path):
+            pass
