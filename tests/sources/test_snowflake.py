@@ -63,7 +63,7 @@ def test_a_refused_login_is_told_with_snowflakes_code_and_without_the_secret(sno
         opened(snowflake.url, Path(), options=snowflake.server, **settings, **key),
     ):
         pass
-    assert caught.value.message.startswith('The warehouse "w" could not be opened: ')
+    assert caught.value.message.startswith('The warehouse "shop" could not be opened: ')
     assert code in caught.value.message
     assert "wrong-secret" not in caught.value.message
     assert "\n" not in caught.value.message
