@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event
@@ -13,6 +14,7 @@ from connector.console.server import ConsoleServer
 from tests.cli.command import inside
 from tests.cli.shop import NAME, Shop, shop
 from tests.console.conftest import SIMULATED, Visitor, serving, sign_in
+from tests.dbt.project import beside_recorded
 
 ASKING = ("/stop", "/resume", "/retry")
 """The ends of pages that ask before something that is not always possible."""
@@ -153,3 +155,11 @@ def test_a_broken_file_is_told_on_every_page_and_the_project_stays(tmp_path_fact
         assert NAME in page
         made.settings.write_text(good)
         assert "problems" not in visitor.get("/").text
+
+
+def test_the_columns_of_dbt_models_stand_with_their_descriptions_below_the_mapping(tmp_path: Path) -> None:
+    with serving(beside_recorded(tmp_path / "shop").directory) as server:
+        page = sign_in(server).get("/orchestrations/orders").text
+    assert "One row for each order" in page
+    (row,) = re.findall(r"<tr>(?:(?!</tr>).)*The address that the customer gave.*?</tr>", page)
+    assert re.sub(r"<[^>]+>", " ", row).split()[-1] == "email"

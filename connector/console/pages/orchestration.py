@@ -21,6 +21,7 @@ from connector.console.visit import Visit
 from connector.core.outcomes import RunStatus
 from connector.core.redaction import anonymous
 from connector.errors import ConfigurationError, ConnectorError
+from connector.inspection.dbt_models import ModelDescription, describe_models
 from connector.inspection.validate import mapped_parameters
 from connector.ledger.views.run_lists import ListedRun, last_runs
 from connector.ledger.views.schedules import list_schedules
@@ -69,7 +70,7 @@ def show(visit: Visit) -> Response:
         work = work_under_way(connection, project.state_directory, project.target)
     status = status_now(runs[0], work) if runs else None
     launch = next((one for one in work.launches if one.orchestration == name), None)
-    mapping, problem = _mapping(project, name, now)
+    mapping, models, problem = _mapping(project, name, now)
     return render(
         visit,
         "orchestration.html",
@@ -83,6 +84,7 @@ def show(visit: Visit) -> Response:
         median_seconds=median([run.seconds for run in runs if run.status in COMPLETED] or [0]),
         values=_values(runs),
         mapping=mapping,
+        models=models,
         problem=problem,
         texts=_texts(visit, project, name),
         settings=_settings(project, name),
@@ -98,14 +100,19 @@ def check_name(project: Project, name: str) -> None:
         raise MissingPage(f'There is no orchestration "{name}".{hint}')
 
 
-def _mapping(project: Project, name: str, now: datetime) -> tuple[list[tuple[str, str, str, str]], str | None]:
-    """Return the mapping, or why there is none."""
+def _mapping(
+    project: Project, name: str, now: datetime
+) -> tuple[list[tuple[str, str, str, str]], tuple[ModelDescription, ...], str | None]:
+    """Return the mapping and the dbt models of the query, or why there is none."""
     try:
-        return mapped_parameters(prepare(project, name, RunVariables(started_at=now))), None
+        job = prepare(project, name, RunVariables(started_at=now))
+        mapping = mapped_parameters(job)
+        accepted = {parameter: columns.split(", ") for parameter, columns, _, _ in mapping}
+        return mapping, describe_models(job, accepted) if job.models else (), None
     except ConfigurationError as error:
-        return [], " ".join(problem.message for problem in error.problems[:3])
+        return [], (), " ".join(problem.message for problem in error.problems[:3])
     except ConnectorError as error:
-        return [], error.message
+        return [], (), error.message
 
 
 def _values(runs: list[ListedRun]) -> list[tuple[str, list[tuple[str, float]]]]:
