@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks import other_sections, run_sections
 from benchmarks.cluster_section import more_machines
+from benchmarks.console_section import console_pages
 from benchmarks.results import Results
 from benchmarks.source_section import sources
 from benchmarks.tables import table
@@ -26,6 +27,7 @@ _SECTIONS = (
     other_sections.keys,
     other_sections.audience,
     lambda results: sources(results.sources),
+    lambda results: console_pages(results.console),
     lambda results: more_machines(results.cluster),
 )
 

@@ -1,7 +1,7 @@
 """Everything one report is made from."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from benchmarks.audience import AudienceResult
 from benchmarks.cluster import ClusterResult
@@ -39,6 +39,8 @@ class Results:
     audience: Sequence[AudienceResult] = ()
     sources: Sequence[SourceResult] = ()
     shapes: Sequence[ShapeResult] = ()
+    console: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Milliseconds of a page, for each number of runs in the ledger."""
     cluster: tuple[ClusterResult, ClusterCounts] | None = None
 
     @property

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from benchmarks.audience import AudienceResult, measure_audience
 from benchmarks.cluster_section import cluster_targets, measure_section
+from benchmarks.console_section import measure_console
 from benchmarks.data import purchases
 from benchmarks.delivered_keys import KeysResult, measure_keys
 from benchmarks.far_away import measure_far_away
@@ -24,7 +25,7 @@ from benchmarks.start_up import measure_start_up
 from benchmarks.targets import targets
 
 HERE = Path(__file__).parent
-SKIPPABLE = ("far-away", "others", "sources", "cluster")
+SKIPPABLE = ("far-away", "others", "sources", "console", "cluster")
 
 _Found = TypeVar("_Found")
 
@@ -71,6 +72,7 @@ def measure(options: argparse.Namespace) -> Results:
         audience=[_audience(data, people) for people in options.audience],
         shapes=measure_shapes(data, options.shapes, _say),
         sources=unless_skipped("sources", lambda: measure_sources(file, repetitions, _say)),
+        console={} if "console" in options.skip else measure_console(),
         cluster=None if "cluster" in options.skip else measure_section(data, _say, repetitions),
     )
 

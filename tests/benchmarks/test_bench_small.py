@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from benchmarks import run
+from benchmarks.console_section import console_pages, measure_console
 from benchmarks.data import purchases
 from benchmarks.floor import hashed_texts
 from benchmarks.measure import measure_by_hand
@@ -36,7 +37,7 @@ def profiled(data: Path) -> tuple[OneRun, Totals]:
 def test_the_report_is_printed_and_written(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "RESULTS.md"
     arguments = ["--rows", str(ROWS), "--sizes", "4000", "--repetitions", "1", "--keys", "5000", "--audience", "2000"]
-    arguments += ["--shapes", "2000,3000", "--skip", "cluster"]
+    arguments += ["--shapes", "2000,3000", "--skip", "cluster", "--skip", "console"]
     assert run.main([*arguments, "--data", str(data), "--output", str(output)]) == 0
     report = output.read_text()
     assert report.strip() == capsys.readouterr().out.strip()
@@ -57,6 +58,12 @@ def test_the_report_is_printed_and_written(data: Path, tmp_path: Path, capsys: p
     assert "The simulator takes on one core at least as many events a second as the product sends" in report
     assert str(tmp_path) not in report
     assert list(data.glob("project-*")) == []
+
+
+def test_pages_of_the_console_are_compared_with_those_of_an_empty_ledger() -> None:
+    lines = list(console_pages(measure_console(runs=(0, 2, 3), repetitions=1)))
+    assert [line.split(" | ")[0] for line in lines[-3:]] == ["| overview", "| runs", "| orchestration"]
+    assert all(float(line.split(" | ")[-1].removesuffix(" |")) > 0 for line in lines[-3:])
 
 
 def test_both_sides_send_the_same_events(data: Path) -> None:

@@ -1,11 +1,9 @@
 """Pages of a ledger with ten thousand runs cost what those of a small one cost."""
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from statistics import median
 
 import pytest
 import yaml
@@ -84,18 +82,10 @@ def statements(server: ConsoleServer, run_id: str, path: str) -> int:
     return len(counted)
 
 
-def seconds(server: ConsoleServer, path: str) -> float:
-    visitor = sign_in(server)
-    before = time.perf_counter()
-    assert visitor.get(path).status_code == 200
-    return time.perf_counter() - before
-
-
 def test_pages_of_many_runs_cost_what_those_of_few_do(tmp_path_factory: pytest.TempPathFactory) -> None:
     with (
         console(tmp_path_factory.mktemp("many"), 10_000) as (many, last),
         console(tmp_path_factory.mktemp("few"), 100) as (few, last_of_few),
-        console(tmp_path_factory.mktemp("none"), 0) as (none, _),
     ):
         for path in (path for path in GETS if "rejects." not in path):
             cost = statements(many, last, path)
@@ -107,8 +97,3 @@ def test_pages_of_many_runs_cost_what_those_of_few_do(tmp_path_factory: pytest.T
         page = sign_in(few).get(older[0].replace("&amp;", "&")).text
         assert page.count('class="badge ') == 50
         assert "Older runs" not in page
-        for path in ("/", "/runs"):
-            for server in (many, none) * 5:
-                seconds(server, path)
-            times = [(seconds(many, path), seconds(none, path)) for _ in range(50)]
-            assert median(one for one, _ in times) <= 3 * median(one for _, one in times), path
