@@ -76,7 +76,7 @@ class Postgres:
 
 
 def _empty(url: str) -> None:
-    """Delete everything in a database, whoever still uses it."""
+    """Delete everything in a database, its settings included, whoever still uses it."""
     with psycopg.connect(url, autocommit=True) as connection:
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         connection.execute(f"{others} AND pid <> pg_backend_pid()".encode())
@@ -85,6 +85,7 @@ def _empty(url: str) -> None:
             connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(name)))
         connection.execute("CREATE SCHEMA public AUTHORIZATION pg_database_owner")
         connection.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
+        connection.execute(SQL("ALTER DATABASE {} RESET ALL").format(Identifier(url.rpartition("/")[2])))
 
 
 @contextmanager

@@ -251,7 +251,7 @@ def test_commands_that_listen_have_ports_of_their_own(tmp_path: Path) -> None:
     shown = [
         inside(*command, "--help", project=tmp_path).stdout for command in (["simulate"], ["start"], ["auth", "login"])
     ]
-    ports = {found[1] for text in shown if (found := re.search(r"--port .*?default: (\d+)", text, re.DOTALL))}
+    ports = {found[1] for text in shown if (found := re.search(r"--port .*?default:\s+(\d+)", text, re.DOTALL))}
     assert ports == {"8787", "8788", "8789"}
 
 

@@ -1,5 +1,6 @@
 """No secret is to be found anywhere but in the file that is kept for it."""
 
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -154,7 +155,18 @@ def written(settings: dict[str, Any], secrets: Secrets, between: int, ca_file: P
         "url": "snowflake://jo@account/MARTS/PUBLIC",
         **{name: secrets.new(name) for name in ("password", "token", "private_key_passphrase")},
     }
-    for name, changed in (("closed", "destination"), ("away", "warehouse"), ("cloud", "warehouse")):
+    key = {"type": "service_account", "private_key": secrets.new("credentials_json")}
+    settings["warehouses"]["queries"] = {"url": "bigquery://project/marts", "credentials_json": json.dumps(key)}
+    settings["roles"] = {"everybody": {"users": ["*"], "admin": True}}
+    settings["console"] = {
+        "auth": "proxy",
+        "header": "X-Forwarded-User",
+        "trusted": ["10.0.0.7"],
+        "origins": ["https://connector.example"],
+        "secret_header": f"X-Console-Secret: {secrets.new('secret_header')}",
+    }
+    elsewhere = [(name, "warehouse") for name in ("away", "cloud", "queries")]
+    for name, changed in (("closed", "destination"), *elsewhere):
         orchestrations[name] = {**orchestrations[NAME], changed: name}
     address = f"sftp://jo:{secrets.new('file')}@127.0.0.1:1/shop/*.psv"
     settings["notifications"] = {
@@ -179,6 +191,7 @@ def test_no_setting_that_holds_a_secret_shows_it_in_any_file_log_or_output(
         assert secrets.found_in(*tiktok.requests) == ["access_token"]
         told.run("auth", "refresh", "tiktok", code=1)
         told.run("run", "away", code=1)
+        told.run("run", "queries", code=1)
         told.run("destinations", "list", "--json", code=0)
     with proxy(1, user="somebody:else") as strict:
         told.rewrite(lambda settings: settings["destinations"]["closed"].update(proxy=_at(settings, strict.port)))
@@ -194,7 +207,7 @@ def test_no_setting_that_holds_a_secret_shows_it_in_any_file_log_or_output(
     assert secrets.settings == secret_settings() - ELSEWHERE
     printed = [text for one in told.said for text in (one.stdout, one.stderr)]
     assert secrets.found_in(caplog.text, *printed, everything(told.made.state, ".json")) == []
-    assert len(told.said) == 9
+    assert len(told.said) == 10
 
 
 def _at(settings: dict[str, Any], port: int) -> str:
