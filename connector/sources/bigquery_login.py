@@ -13,14 +13,13 @@ from google.auth.transport.requests import Request
 from google.cloud.bigquery import Client, DatasetReference, QueryJobConfig
 from google.cloud.bigquery_storage import BigQueryReadClient
 from google.oauth2.credentials import Credentials
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
-from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
 from connector.errors import ConfigurationError
+from connector.sources.warehouse_url import read_options, read_url, url_error
 
 _SCOPES = ("https://www.googleapis.com/auth/bigquery", "https://www.googleapis.com/auth/cloud-platform")
+_SHAPE = "bigquery://PROJECT/DATASET?location=EU"
 _OPTIONS = ("location", "maximum_bytes_billed", "priority", "use_query_cache", "api_endpoint", "storage_endpoint")
 
 
@@ -40,43 +39,18 @@ def log_in(warehouse: Warehouse, directory: Path, tag: str | None) -> BigQueryLo
 
     Raises ConfigurationError for a URL, an option or a key that cannot be read, GoogleAuthError, OSError.
     """
-    url = _url(warehouse)
-    options = _options(warehouse, url)
+    url = read_url(warehouse, _SHAPE, lambda _: True)
+    options = read_options(warehouse, url, _OPTIONS)
     endpoint = options.get("api_endpoint")
     credentials, own_project = _credentials(warehouse, directory, endpoint)
     project = url.host or own_project
     if not project:
-        raise _url_error(warehouse)
+        raise url_error(warehouse, _SHAPE)
     client = Client(
         project, credentials, location=options.get("location"), client_options=ClientOptions(api_endpoint=endpoint)
     )
     reader = _reader(credentials, options.get("storage_endpoint"))
     return BigQueryLogin(client, reader, _job_config(warehouse, project, url.database, options, tag))
-
-
-def _url(warehouse: Warehouse) -> URL:
-    try:
-        return make_url(warehouse.url.get_secret_value())
-    except (ArgumentError, ValueError):
-        raise _url_error(warehouse) from None
-
-
-def _url_error(warehouse: Warehouse) -> ConfigurationError:
-    return ConfigurationError(
-        f'The URL of the warehouse "{warehouse.name}" has to look like bigquery://PROJECT/DATASET?location=EU.'
-    )
-
-
-def _options(warehouse: Warehouse, url: URL) -> dict[str, Any]:
-    """Return the options; the settings override the URL."""
-    options: dict[str, Any] = {**url.query, **warehouse.options}
-    for name in options:
-        if name not in _OPTIONS:
-            raise ConfigurationError(
-                f'The warehouse "{warehouse.name}" has the unknown option "{name}": use one of {", ".join(_OPTIONS)}.'
-                f"{did_you_mean(name, _OPTIONS)}"
-            )
-    return options
 
 
 def _credentials(warehouse: Warehouse, directory: Path, endpoint: str | None) -> tuple[Any, str | None]:

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 import requests
 from databricks.sql.auth.authenticators import CredentialsProvider
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
 
 from connector.config.warehouse import Warehouse
 from connector.core.version import DISTRIBUTION
 from connector.errors import ConfigurationError
+from connector.sources.warehouse_url import read_url
 
 _DEFAULTS = {
     "user_agent_entry": DISTRIBUTION,
@@ -22,6 +22,7 @@ _DEFAULTS = {
     # More would hold more parts of a result in memory.
     "max_download_threads": 2,
 }
+_SHAPE = "databricks://HOST?http_path=/sql/1.0/warehouses/ID&catalog=C&schema=S"
 _OWN_OPTIONS = frozenset({"token_url"})
 _TOKEN_SECONDS = 30
 _REACH_SECONDS = 30
@@ -34,7 +35,7 @@ def connect_arguments(warehouse: Warehouse) -> dict[str, Any]:
 
     Raises ConfigurationError for a URL that names no host and HTTP path, and without anything to log in with.
     """
-    url = _url(warehouse)
+    url = read_url(warehouse, _SHAPE, lambda url: url.host and _http_path(warehouse, url))
     options: dict[str, Any] = {**url.query, **warehouse.options}
     login = _authentication(warehouse, url, options)
     port = {"_port": url.port} if url.port else {}
@@ -53,17 +54,8 @@ def check_reachable(arguments: Mapping[str, Any]) -> None:
         socket.create_connection((str(address.hostname), port), _REACH_SECONDS).close()
 
 
-def _url(warehouse: Warehouse) -> URL:
-    try:
-        url = make_url(warehouse.url.get_secret_value())
-    except (ArgumentError, ValueError):
-        url = None
-    if url is None or not url.host or not (url.query.get("http_path") or warehouse.options.get("http_path")):
-        raise ConfigurationError(
-            f'The URL of the warehouse "{warehouse.name}" has to look like '
-            "databricks://HOST?http_path=/sql/1.0/warehouses/ID&catalog=C&schema=S."
-        )
-    return url
+def _http_path(warehouse: Warehouse, url: URL) -> object:
+    return url.query.get("http_path") or warehouse.options.get("http_path")
 
 
 def _authentication(warehouse: Warehouse, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:

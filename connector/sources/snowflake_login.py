@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
 
 from connector.config.warehouse import Warehouse
-from connector.errors import ConfigurationError
+from connector.sources.warehouse_url import read_url
 
 _HOST_SUFFIX = ".snowflakecomputing.com"
 _LOGIN_SECONDS = 60
+_SHAPE = "snowflake://USER@ACCOUNT/DATABASE/SCHEMA?warehouse=W&role=R, special characters in the password as %XX"
 
 _DEFAULTS = {
     # Tokens are not written to this machine's disk, and a session's queries end with it.
@@ -26,25 +26,12 @@ def login_arguments(warehouse: Warehouse, directory: Path, tag: str | None) -> d
 
     Raises ConfigurationError for a URL that cannot be read or names no user and account.
     """
-    url = _url(warehouse)
+    url = read_url(warehouse, _SHAPE, lambda url: url.host and url.username)
     options: dict[str, Any] = {**url.query, **warehouse.options}
     tagged = {"QUERY_TAG": tag} if tag else {}
     session = {**tagged, **options.pop("session_parameters", {}), "MULTI_STATEMENT_COUNT": 1}
     secret = _authentication(warehouse, url, directory, options)
     return {**_DEFAULTS, **_account(url), "user": url.username, **options, **secret, "session_parameters": session}
-
-
-def _url(warehouse: Warehouse) -> URL:
-    try:
-        url = make_url(warehouse.url.get_secret_value())
-    except (ArgumentError, ValueError):
-        url = None
-    if url is None or not url.host or not url.username:
-        raise ConfigurationError(
-            f'The URL of the warehouse "{warehouse.name}" has to look like '
-            "snowflake://USER@ACCOUNT/DATABASE/SCHEMA?warehouse=W&role=R, special characters in the password as %XX."
-        )
-    return url
 
 
 def _account(url: URL) -> dict[str, Any]:

@@ -6,16 +6,15 @@ from math import isfinite
 from typing import Any
 
 import requests
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
 from trino.auth import Authentication, BasicAuthentication, JWTAuthentication
 from trino.client import CODECS_UNAVAILABLE, ENCODINGS, ClientSession, TrinoRequest
 from trino.transaction import NO_TRANSACTION
 
-from connector.config.suggest import did_you_mean
 from connector.config.warehouse import Warehouse
 from connector.core.version import DISTRIBUTION
 from connector.errors import ConfigurationError
+from connector.sources.warehouse_url import read_options, read_url
 
 _SESSION_OPTIONS = (
     "session_properties",
@@ -27,6 +26,7 @@ _SESSION_OPTIONS = (
     "encoding",
 )
 _OPTIONS = ("http_scheme", "verify", "request_timeout", *_SESSION_OPTIONS)
+_SHAPE = "trino://USER@HOST:PORT/CATALOG/SCHEMA, special characters in the password as %XX"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TIMEOUT = 60
 """Seconds for the server to answer one request; it holds none for longer than some seconds."""
@@ -35,8 +35,8 @@ _PORTS = {"http": 8080, "https": 443}
 
 def create_request(warehouse: Warehouse, tag: str | None) -> TrinoRequest:
     """Build the client; nothing is sent. Raises ConfigurationError for a URL or an option that cannot be used."""
-    url = _url(warehouse)
-    options = _options(warehouse, url)
+    url = read_url(warehouse, _SHAPE, lambda url: url.host and url.username)
+    options = read_options(warehouse, url, _OPTIONS)
     authentication = _authentication(warehouse, url)
     scheme = _scheme(warehouse, url, options, is_secret=authentication is not None)
     http_session = requests.Session()
@@ -61,31 +61,6 @@ def _seconds(value: object, warehouse: Warehouse) -> float:
         f'The option "request_timeout" of the warehouse "{warehouse.name}" is "{value}"; it must be a number of '
         "seconds above 0."
     )
-
-
-def _url(warehouse: Warehouse) -> URL:
-    try:
-        url = make_url(warehouse.url.get_secret_value())
-    except (ArgumentError, ValueError):
-        url = None
-    if url is None or not url.host or not url.username:
-        raise ConfigurationError(
-            f'The URL of the warehouse "{warehouse.name}" has to look like trino://USER@HOST:PORT/CATALOG/SCHEMA, '
-            "special characters in the password as %XX."
-        )
-    return url
-
-
-def _options(warehouse: Warehouse, url: URL) -> dict[str, Any]:
-    """Return the options; the settings override the URL."""
-    options: dict[str, Any] = {**url.query, **warehouse.options}
-    for name in options:
-        if name not in _OPTIONS:
-            raise ConfigurationError(
-                f'The warehouse "{warehouse.name}" has the unknown option "{name}": use one of {", ".join(_OPTIONS)}.'
-                f"{did_you_mean(name, _OPTIONS)}"
-            )
-    return options
 
 
 def _authentication(warehouse: Warehouse, url: URL) -> Authentication | None:
