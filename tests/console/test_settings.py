@@ -65,6 +65,7 @@ def test_a_setting_is_changed_after_its_diff_was_seen(editor: Visitor, folder: P
     assert file.read_text() == before
     saved = editor.post(PAGE, {**filled, "step": "save"}, page=PAGE)
     assert (saved.status_code, saved.headers["location"]) == (303, "/orchestrations/store_purchases?saved=settings")
+    assert "The settings were saved." in editor.get(saved.headers["location"]).text
     assert file.read_text() == before.replace(
         'workflow: manual\n    schedule: {cron: "15', 'workflow: automatic\n    schedule: {cron: "15'
     ).replace("tags: [stores]\n", "tags: [stores, eu]\n    limit: 500\n", 1)
