@@ -25,6 +25,8 @@ DIED = "Its process ended before it could start a run."
 _FLAGS = ("full", "resend_unknown", "allow_empty", "fresh")
 _VALUES = ("limit", "test_event_code", "engine", "plan", "reason")
 _FOLDER = "launches"
+_CHILDREN: set["subprocess.Popen[bytes]"] = set()
+"""The processes that were started and have not ended, which outlive their launcher."""
 
 
 class Launcher:
@@ -81,6 +83,7 @@ class Launcher:
         ended = {launch_id for launch_id, process in self._processes.items() if process.poll() is not None}
         for launch_id in ended - open_ids:
             del self._processes[launch_id]
+        _CHILDREN.difference_update([process for process in _CHILDREN if process.poll() is not None])
         for file in self._folder.glob("*.*"):
             if file.stem not in open_ids and file.stem not in self._processes:
                 file.unlink(missing_ok=True)
@@ -106,6 +109,7 @@ class Launcher:
         except OSError as error:
             self._end(launch, f"Its process could not be started: {error.strerror or error}.")
             return False
+        _CHILDREN.add(process)
         self._processes[launch.id] = process
         self._queue.discard(launch.id)
         return True
