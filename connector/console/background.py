@@ -31,13 +31,13 @@ class Task:
     subject: str
     """The orchestration, destination or audience."""
     facts: dict[str, Any] = field(default_factory=dict)
-    """What was asked, for the page."""
+    """The options of the request, for the page."""
     started: float = field(default_factory=time.monotonic)
     """When it started."""
     ended: float | None = None
     """When it ended; None while it goes on."""
     result: Any = None
-    """What it returned."""
+    """The value that it returned."""
     error: str | None = None
     """Why it returned nothing."""
     cancelled: threading.Event = field(default_factory=threading.Event)

@@ -34,7 +34,7 @@ Endpoint = Callable[[Request], Any]
 
 
 class Right(Enum):
-    """What a user needs to open a page."""
+    """The right that a page requires of its user."""
 
     NONE = "none"
     """Nothing: the pages before sign-in."""

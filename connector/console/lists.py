@@ -1,4 +1,4 @@
-"""What several pages show of runs: their status now, and lists that go on."""
+"""Lists of runs: the status of each run now, and the links to older runs."""
 
 from collections.abc import Sequence
 from datetime import datetime

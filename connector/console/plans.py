@@ -55,9 +55,9 @@ class Danger:
     key: str
     """The name of the field."""
     sentence: str
-    """What is unusual or cannot be undone."""
+    """A sentence on something unusual, or on a change that cannot be undone."""
     label: str
-    """What the user agrees to; empty if a text is to be typed."""
+    """The label of the check box; empty if the user types a text instead."""
     typed: str | None = None
     """The text to type."""
 

@@ -50,7 +50,7 @@ class ProjectSource:
         return self._environ
 
     def state(self) -> ProjectState:
-        """Return the project, read anew if its file has changed.
+        """Return the project; read it again if its file has changed.
 
         Raises ConfigurationError if it was never valid.
         """

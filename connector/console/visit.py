@@ -33,7 +33,7 @@ Log = Callable[[str], None]
 
 @dataclass(slots=True)
 class Console:
-    """What all requests share."""
+    """The state that all requests share."""
 
     source: ProjectSource
     sites: Sites

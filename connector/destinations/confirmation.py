@@ -19,7 +19,7 @@ MORE_REMOVALS = 1.05
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What a user saw in a plan and agreed to, before the run."""
+    """The changes that a user saw in a plan and agreed to, before the run."""
 
     changes: tuple[str, ...] = ()
     """The changes at the platform, in the sentences of the plan."""
@@ -51,7 +51,7 @@ class Confirmation:
     yes: bool = False
     ask: Ask = nobody
     agreement: Agreement | None = None
-    """What was agreed to before; nothing else is asked."""
+    """The changes that were agreed to before; the user is asked nothing else."""
 
     def require_removals(self, removals: int, change: str | None) -> None:
         """Ask for confirmation of a `change` of an audience that is large, and refuse more `removals` than agreed to.

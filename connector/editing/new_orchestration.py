@@ -25,7 +25,7 @@ LARGEST_QUERY = 64 << 10
 
 @dataclass(frozen=True)
 class NewOrchestration:
-    """What is known of a new orchestration so far."""
+    """A new orchestration, as far as the user has described it."""
 
     name: str
     query: str

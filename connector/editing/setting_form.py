@@ -27,7 +27,7 @@ _PLACEHOLDER = re.compile(r"\s*\{\{[^{}]*\}\}\s*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _FILES = {"query": ("queries", ".sql"), "template": ("templates", ".yaml")}
 HIDDEN = "set, and not shown"
-"""What stands for a secret that is written in the file itself."""
+"""The text that is shown in place of a secret that the file contains."""
 
 
 class FieldKind(StrEnum):
@@ -53,7 +53,7 @@ class FormField:
     description: str
     is_required: bool
     choices: tuple[str, ...]
-    """What can be chosen, for CHOICE."""
+    """The values to choose from, for CHOICE."""
     default: str
     """The value without the setting; empty if there is none."""
     text: str

@@ -65,7 +65,7 @@ class Launch:
     at: str
     """When it was asked for, UTC in ISO 8601."""
     request: NewLaunch
-    """What was asked for."""
+    """The run that was asked for."""
     state: LaunchState
     """Its state."""
     process: int | None

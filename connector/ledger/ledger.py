@@ -86,7 +86,7 @@ class Ledger:
 
     @property
     def notices(self) -> "Notices":
-        """What users were notified of."""
+        """The notices to users."""
         from connector.ledger.notices import Notices
 
         return Notices(self.database)

@@ -30,7 +30,7 @@ class NewNotice:
     kind: str
     """The word of `notify`, such as `failed`, or of the journal of `connector start`, such as `refused`."""
     text: str
-    """What happened, in a sentence."""
+    """The event, in a sentence."""
     orchestration: str | None = None
     """The orchestration that it is about."""
     run_id: str | None = None

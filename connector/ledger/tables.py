@@ -416,7 +416,7 @@ run_reports = Table(
     Column("run_id", ForeignKey("runs.run_id"), primary_key=True),
     Column("report", JSON, nullable=False),
 )
-"""What `connector runs show --json` prints of a run, as it was when the run ended."""
+"""The output of `connector runs show --json` for a run, as it was when the run ended."""
 
 launches = Table(
     "launches",
@@ -486,7 +486,7 @@ notices = Table(
     Column("told", JSON, nullable=False),
     Column("read_at", String),
 )
-"""What users were notified of, or would have been: `kind` is the word of `notify`, or that of the journal of `connector
+"""The notices to users, sent or not: `kind` is the word of `notify`, or that of the journal of `connector
 start`; `told` are the notifications that it was sent to; `read_at` is when somebody marked it as read.
 """
 

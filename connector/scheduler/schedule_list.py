@@ -25,7 +25,7 @@ class ListedSchedule:
     next_due: datetime | None
     """When it is due next; None if that is not known, as for one that follows another."""
     status: ScheduleStatus | None
-    """What the ledger has of it; None if `connector start` never read it, and it is not paused."""
+    """Its state in the ledger; None if `connector start` never read it, and it is not paused."""
 
     @property
     def is_paused(self) -> bool:

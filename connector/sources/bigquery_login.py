@@ -24,7 +24,7 @@ _OPTIONS = ("location", "maximum_bytes_billed", "priority", "use_query_cache", "
 
 
 class BigQueryLogin(NamedTuple):
-    """What a session needs."""
+    """The clients and settings of a session."""
 
     client: Client
     """The REST interface, which runs queries."""

@@ -52,7 +52,7 @@ _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _MESSAGE = re.compile(r"(?P<text>.*) \((?P<name>[A-Z][A-Z0-9_]+)\)", re.DOTALL)
 _SYNTAX_WORD = re.compile(r"position \d+ \((?P<word>[A-Za-z_]\w*)\)")
 _IN_SCOPE = re.compile(r"[.:]? In scope .*|: While processing .*|: while executing .*", re.DOTALL)
-"""What repeats the query, with the values in it."""
+"""The part of an error that repeats the query, with the values in it."""
 _PLACE = re.compile(r"\(line (?P<line>\d+), col (?P<column>\d+)\)")
 _NAME = re.compile(r"[`'](?P<name>[A-Za-z_][\w.]*)[`']")
 _NAME_ERRORS = frozenset(

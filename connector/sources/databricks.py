@@ -36,7 +36,7 @@ _NAME_ERRORS = re.compile(
 """Databricks' classes of errors whose messages quote names and no values."""
 _TWICE = re.compile(r"\AError during request to server: (.*)\. \1\Z", re.DOTALL)
 _TAIL = re.compile(r"\s*(?:SQLSTATE: (?P<state>\w{5}))?\s*(?:;.*|\(line \d+, pos \d+\).*|== SQL.*)?\Z", re.DOTALL)
-"""What follows the sentence: the state, and parts of the query."""
+"""The part of an error after its sentence: the state, and parts of the query."""
 
 
 def connect(warehouse: Warehouse, directory: Path, tag: str | None = None) -> "DatabricksSource":  # noqa: ARG001

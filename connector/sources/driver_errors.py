@@ -19,6 +19,12 @@ _OWN_HOST = "ownhostofthewarehouse"
 """Stands for the host while a message is redacted."""
 _NOT_HTTP = re.compile(r"\('Connection aborted\.', BadStatusLine\(.*\)\)", re.DOTALL)
 _NOT_HTTP_WORDS = "the answer is not HTTP: the port may be that of another protocol, or one with TLS"
+_POOL = re.compile(
+    r"HTTPS?ConnectionPool\(host='?(?P<host>[^',)]+)'?, port=(?P<port>\d+)\): Max retries exceeded with url: .*"
+    r"(?P<why>\[Errno -?\d+\] [^'\")]+).*",
+    re.DOTALL,
+)
+"""The text of an address that no client of urllib3 could connect to."""
 _PASSWORD_IN_URL = re.compile(r"://[^/@\s]*:([^@\s]*)@")
 
 
@@ -55,7 +61,7 @@ def error_text(error: BaseException | str, secrets: tuple[str, ...] = (), *, quo
 
     Names in double quotation marks stay if the error does not quote data.
     """
-    text = _NOT_HTTP.sub(_NOT_HTTP_WORDS, without_secrets(str(error)))
+    text = _NOT_HTTP.sub(_NOT_HTTP_WORDS, _POOL.sub(r"\g<host>:\g<port>: \g<why>", without_secrets(str(error))))
     for secret in secrets:
         text = text.replace(secret, REDACTED)
     host = getattr(secrets, "host", None)

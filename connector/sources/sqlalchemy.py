@@ -31,7 +31,7 @@ _NAME_ERRORS = re.compile('near "|no such |ambiguous column |unable to open ')
 """Beginnings of SQLite's messages that quote no values; SQLite has one type of error for all."""
 
 _WORD = re.compile(r"'([A-Za-z_]\w*)'")
-"""What a driver quotes while it connects: an option that it does not have."""
+"""The name of an unknown option, as drivers quote it while they connect."""
 _UNLOADABLE = "Failed to load the driver"
 _LIBRARIES = " On Linux, SQL Server's driver needs libraries of the system: apt-get install libltdl7 libgssapi-krb5-2."
 

@@ -68,6 +68,14 @@ def test_a_port_that_speaks_no_http_is_told_as_such(stranger: int, tmp_path: Pat
     assert "jo@" not in caught.value.message
 
 
+@pytest.mark.parametrize("url", ["clickhouse://jo@127.0.0.1:1/x?secure=0", "trino://jo@127.0.0.1:1/hive/x"])
+def test_a_port_where_nothing_listens_is_told_in_a_few_words(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SourceError, match=r"could not be opened: .*Connection refused") as caught:
+        with opened(url, tmp_path) as source:
+            source.describe("SELECT 1")
+    assert "Pool" not in caught.value.message and "retries" not in caught.value.message
+
+
 def test_a_server_of_mysql_that_never_greets_is_given_up(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"mysql://jo@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=1"

@@ -1,4 +1,4 @@
-"""What happened that somebody may want to know, and who was told."""
+"""The page of notices: failed and recovered runs, and who was notified of each."""
 
 from starlette.responses import RedirectResponse, Response
 

@@ -60,7 +60,7 @@ class OrchestrationRow:
 
     @property
     def sentence(self) -> str:
-        """What the strip of runs shows, in words."""
+        """Describe the chart of the last runs in a sentence, for readers who cannot see it."""
         return run_sentence(self.runs)
 
 

@@ -40,7 +40,7 @@ def stop(visit: Visit) -> Response:
 
 
 def ask_resume(visit: Visit) -> Response:
-    """Show what a resumed run goes on with."""
+    """Show the rows and events that a resumed run still has to send."""
     page, status = _page(visit)
     _check_resumable(page, status)
     project = project_of(visit, page)

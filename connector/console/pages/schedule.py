@@ -1,4 +1,4 @@
-"""What runs by itself, when, and what is paused."""
+"""The page of schedules: the next times of each orchestration, and its pause."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ class ScheduleRow:
     times: list[datetime]
     """When it is due within a week."""
     status: ScheduleStatus | None
-    """What the ledger has of it."""
+    """Its state in the ledger."""
     problem: str | None = None
     """Why its settings cannot be used."""
 

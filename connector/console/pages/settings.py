@@ -26,7 +26,7 @@ _EACH = {"orchestrations": "orchestration", "destinations": "destination"}
 EVERY, ONLY = "every", "target"
 _KEPT_VERSIONS = 32
 _SET = "set:"
-"""What precedes a key in the name of its field."""
+"""The prefix of the names of fields; the key of the setting follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ VERSIONS = Versions()
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What is wrong with a filled form."""
+    """The problems of a form that was filled in."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
     """Sentences by key."""
@@ -75,7 +75,7 @@ def show(visit: Visit) -> Response:
 
 
 def change(visit: Visit) -> Response:
-    """Show what a filled form would change, or save it."""
+    """Show the change that a form asks for as a diff, or save it."""
     before = VERSIONS.find(visit.form.get("version", ""))
     form = _form(visit, before)
     texts = {one.key: str(visit.form[_SET + one.key]) for one in form.fields if _SET + one.key in visit.form}

@@ -40,7 +40,7 @@ _FEATURES = frozenset(
 """Features that a reader must know, and that are respected here. A column of type variant is refused by itself."""
 
 _BACKTRACE = re.compile(r"\n\s*(?:stack backtrace:\s*)?0: ")
-"""What delta-rs appends to some errors: addresses in its own code."""
+"""The part that delta-rs appends to some errors: addresses in its own code."""
 _NEWER = re.compile(
     r"[Ff]eature '?\w{1,60}'? is not supported|reader version \d+|catalog-managed table|features required: \[[\w, ]*\]"
 )
@@ -215,7 +215,8 @@ def _translated_errors(name: str) -> Iterator[None]:
     except ConnectorError:
         raise
     except TableNotFoundError:
-        raise FileRefused(f"There is no Delta table {name}.") from None
+        message = f"There is no Delta table {name}: it has no _delta_log. Correct `file`, or write it first."
+        raise FileRefused(message) from None
     except (DeltaError, DeltaProtocolError) as error:
         text = " ".join(_BACKTRACE.split(str(error))[0].split())
         if match := _NEWER.search(text):

@@ -1,1 +1,1 @@
-"""What pages and lists read of the ledger: each function is one or two statements in the transaction of its caller."""
+"""Queries for pages and lists: each function takes one or two statements in the transaction of its caller."""

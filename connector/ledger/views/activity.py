@@ -1,4 +1,4 @@
-"""What happened: the steps of a run and the uses of commands."""
+"""The activity of a project: the steps of a run and the uses of commands."""
 
 from dataclasses import dataclass
 from datetime import datetime

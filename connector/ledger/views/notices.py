@@ -25,7 +25,7 @@ class Notice:
     run_id: str | None
     """The run that it is about."""
     text: str
-    """What happened."""
+    """The event, in a sentence."""
     told: tuple[Recipient, ...]
     """Who was told."""
     read_at: str | None

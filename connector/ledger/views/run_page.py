@@ -39,7 +39,7 @@ class RunPage:
     run: ListedRun
     """Its row in a list, without the user."""
     report: Mapping[str, Any] | None
-    """What `connector runs show --json` printed when it ended; None if it has not ended, or ended before that was
+    """The output of `connector runs show --json` when it ended; None if it has not ended, or ended before that was
     stored."""
     progress: RunProgress | None
     """How far it is, while it is in progress."""

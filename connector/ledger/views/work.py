@@ -1,4 +1,4 @@
-"""What is under way: locks, launches that have not ended, and the progress of runs."""
+"""Work in progress: locks, launches that have not ended, and the progress of runs."""
 
 import socket
 from dataclasses import dataclass

@@ -97,7 +97,7 @@ class Worker:
     stop: threading.Event
     """Set when the task must end."""
     transforms: TransformCache
-    """What an earlier task of this process has compiled."""
+    """The transform that an earlier task of this process has compiled."""
 
     @property
     def lease_seconds(self) -> float:
@@ -131,7 +131,7 @@ class Worker:
 
 @dataclass(slots=True)
 class _OpenProject:
-    """What a process keeps from one task of a run to the next: to open it takes as long as to read 30,000 rows."""
+    """The objects that a process keeps for its next tasks; opening them takes as long as reading 30,000 rows."""
 
     name: RunName
     project: Project
